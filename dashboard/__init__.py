@@ -1,0 +1,1 @@
+"""Numbers to parts of a screen."""

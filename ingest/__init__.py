@@ -1,0 +1,1 @@
+"""Source records to canonical tables: read, map, validate, quarantine, merge, publish."""

@@ -1,0 +1,333 @@
+"""THE CONTRACT: every table Buyerview keeps, each column with its meaning and unit.
+
+`FEEDS` are the tables ingest fills, one row of each being one thing the business knows by that name. The other tables are
+ingest's ledger. Facts and rollups are not here: `facts.py` and `rollup.py` declare what they build.
+
+Moments (`ordered_at`, `promised_by`, `received_at` ...) are two columns: the value and `<name>_is_date`. A value with a time is an
+instant in UTC and the flag is false; a value that came as a bare date is that calendar day at 00:00, *not shifted*, and the flag is true:
+which instants the day covers depends on the order's `ship_to_time_zone` and is worked out in `facts.py`. Null value, null flag.
+
+Source: design, data-model.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Numeric, String, Table, Text
+
+metadata = MetaData()
+
+QTY = Numeric(18, 4)
+"""A quantity in the product's base unit, or a unit price: exact, four decimals."""
+AMOUNT = Numeric(18, 4)
+"""Money in `currency`: exact, four decimals."""
+SHARE = Numeric(9, 6)
+"""A share from 0 to 1 (a rate of 25 % is 0.25)."""
+
+PROVENANCE = ("source", "file_id", "row_no", "source_updated_at", "deleted")
+"""Columns every feed carries beside its own: where the present version of a row came from."""
+
+
+def text(name: str, comment: str, *, required: bool = False) -> Column:
+    return Column(name, String, nullable=not required, comment=comment)
+
+
+def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column, Column]:
+    """The two columns of a moment: the value and whether it is a bare date."""
+    return (
+        Column(name, DateTime, nullable=not required, comment=f"{comment} UTC instant, or a local calendar day at 00:00"),
+        Column(f"{name}_is_date", Boolean, nullable=not required, comment=f"true: {name} came as a bare date"),
+    )
+
+
+def feed(name: str, comment: str, *columns: Column | tuple[Column, Column]) -> Table:
+    """A feed's table: its own columns, then the provenance ones. No index and no constraint (faults 3.1): keys hold by merge."""
+    flat = [one for column in columns for one in (column if isinstance(column, tuple) else (column,))]
+    return Table(
+        name,
+        metadata,
+        *flat,
+        Column("source", String, nullable=False, comment="name of the mapping that brought the row"),
+        Column("file_id", BigInteger, nullable=False, comment="run_files.file_id of the source object that brought this version"),
+        Column("row_no", BigInteger, nullable=False, comment="record number inside that object, from 1, the header not counted"),
+        Column("source_updated_at", DateTime, comment="when the source last changed the record, UTC; the newest wins"),
+        Column("deleted", Boolean, nullable=False, comment="true: a tombstone; metrics see the record as never having been"),
+        comment=comment,
+    )
+
+
+orders = feed(
+    "orders",
+    "one row: one buyer order",
+    text("order_id", "key", required=True),
+    text("customer_id", "who ordered", required=True),
+    moment("ordered_at", "when the buyer ordered.", required=True),
+    moment("requested_from", "start of the window the buyer asked for."),
+    moment("requested_by", "deadline the buyer asked for."),
+    moment("promised_from", "start of the window first promised."),
+    moment("promised_by", "deadline first promised (ATP or ATD)."),
+    text("channel", "how they order: edi, web, phone, field ..."),
+    text("order_type", "sale, replacement, sample or internal"),
+    text("fulfilment_model", "make_to_stock (buy, make, sell) or make_to_order (sell, make, buy)"),
+    text("special_request", "what the buyer asked for beyond the ordinary"),
+    text("currency", "ISO 4217 code of the order's prices"),
+    text("bill_to", "party to be billed"),
+    text("payment_terms", "agreed terms, as written"),
+    text("ship_to", "place the goods are to be delivered to"),
+    text("ship_to_time_zone", "IANA zone of that place; the source's declared zone where it came empty", required=True),
+    Column("time_zone_assumed", Boolean, nullable=False, comment="true: the zone came empty and is the source's declared one"),
+    text("delivery_term", "Incoterm: who carries, where it is handed over"),
+    moment("cancelled_at", "when the whole order was cancelled."),
+    text("cancelled_by", "buyer or seller; empty counts as seller"),
+    text("cancel_reason", "why, as coded by the source"),
+)
+
+order_lines = feed(
+    "order_lines",
+    "one row: one product wanted on one order",
+    text("order_id", "key", required=True),
+    text("line_no", "key", required=True),
+    text("product_id", "what is wanted"),
+    Column("ordered_qty", QTY, nullable=False, comment="wanted, base unit"),
+    Column("unit_price_amount", AMOUNT, comment="agreed price of one base unit, net of discount"),
+    Column("tax_rate", SHARE, comment="agreed tax rate"),
+    text("line_kind", "goods, service or fee", required=True),
+    moment("requested_by", "deadline asked for; empty: the order's."),
+    moment("promised_by", "deadline first promised; empty: the order's."),
+    Column("cancelled_qty", QTY, comment="how much of the line was cancelled; empty with cancelled_at set: all not yet received"),
+    moment("cancelled_at", "when the line was cancelled."),
+    text("cancelled_by", "buyer or seller; empty counts as seller"),
+    text("cancel_reason", "why, as coded by the source"),
+)
+
+shipments = feed(
+    "shipments",
+    "one row: one consignment",
+    text("shipment_id", "key", required=True),
+    text("carrier", "who carried it"),
+    moment("shipped_at", "when it left."),
+    moment("received_at", "proof of delivery at the buyer; empty: not proven."),
+    text("received_place", "where it was received"),
+    Column("freight_amount", AMOUNT, comment="cost of carrying it, in currency"),
+    text("currency", "ISO 4217 code of freight_amount"),
+    moment("notice_sent_at", "advance ship notice."),
+    moment("attempted_at", "first delivery attempt."),
+    text("failure_caused_by", "buyer, seller or carrier"),
+)
+
+shipment_lines = feed(
+    "shipment_lines",
+    "one row: what one consignment carried for one order line",
+    text("shipment_id", "key", required=True),
+    text("shipment_line_no", "key", required=True),
+    text("order_id", "the order line it was for", required=True),
+    text("line_no", "the order line it was for", required=True),
+    text("product_id", "what was actually packed"),
+    Column("shipped_qty", QTY, nullable=False, comment="sent, base unit"),
+    Column("received_qty", QTY, comment="received, base unit; empty: as shipped"),
+    Column("damaged_qty", QTY, comment="received damaged, base unit; empty: not recorded"),
+    Column("substitution_agreed", Boolean, comment="true: the buyer agreed to another product"),
+)
+
+invoices = feed(
+    "invoices",
+    "one row: one billing document",
+    text("invoice_id", "key", required=True),
+    text("invoice_kind", "invoice, credit or reversal", required=True),
+    text("reverses_invoice_id", "the invoice a reversal takes back"),
+    moment("invoiced_at", "document date.", required=True),
+    Column("due_on", Date, comment="when payment is due"),
+    text("bill_to", "party billed"),
+    text("payment_terms", "terms billed, as written"),
+    text("currency", "ISO 4217 code"),
+    text("credit_reason", "billing, damage, defect, short, goodwill or return"),
+)
+
+invoice_lines = feed(
+    "invoice_lines",
+    "one row: one billed line",
+    text("invoice_id", "key", required=True),
+    text("invoice_line_no", "key", required=True),
+    text("order_id", "the order line billed; empty for freight and other charges"),
+    text("line_no", "the order line billed; empty for freight and other charges"),
+    Column("billed_qty", QTY, comment="billed, base unit"),
+    Column("unit_price_amount", AMOUNT, comment="billed price of one base unit"),
+    Column("line_amount", AMOUNT, nullable=False, comment="billed without tax; always positive, the document's kind gives the sign"),
+    Column("tax_amount", AMOUNT, comment="tax billed"),
+)
+
+customers = feed(
+    "customers",
+    "one row: one customer as of a date",
+    text("customer_id", "key", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first local day this version applies"),
+    text("name", "name"),
+    text("service_segment", "A, B, C ...: which service package they are promised"),
+    text("region", "sales region"),
+    text("city", "city"),
+    text("account_manager", "dedicated representative"),
+    text("policy_id", "contract that judges their orders"),
+)
+
+products = feed(
+    "products",
+    "one row: one product as of a date",
+    text("product_id", "key", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first local day this version applies"),
+    text("name", "name"),
+    text("category", "product family"),
+    text("base_unit", "piece, kg, m, l: the unit quantities are in"),
+    Column("unit_cost_amount", AMOUNT, comment="cost of one base unit"),
+    Column("available_from", Date, comment="first day it can be ordered"),
+)
+
+service_packages = feed(
+    "service_packages",
+    "one row: what a segment is promised as of a date (Table 8-1)",
+    text("service_segment", "key", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first day"),
+    Column("defect_share_max", SHARE, comment="units damaged or returned defective / units received, at most"),
+    Column("order_fill_min", SHARE, comment="first-pass order fill, at least"),
+    Column("lead_time_days_max", Integer, comment="days from order to arrival, at most"),
+    text("delivery_window", "hour, day or week: how near to the request it arrives"),
+    text("payment_terms", "as written, e.g. 4/10 net 30"),
+    text("support_level", "dedicated_rep, next_available_rep or web"),
+)
+
+policies = feed(
+    "policies",
+    "one row: how a contract judges as of a date",
+    text("policy_id", "key", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first local day of order"),
+    text("timing", "DEADLINE or WINDOW"),
+    Column("early_tolerance_days", Integer, comment="local calendar days"),
+    Column("early_tolerance_hours", Numeric(9, 4), comment="elapsed hours"),
+    Column("late_tolerance_days", Integer, comment="local calendar days"),
+    Column("late_tolerance_hours", Numeric(9, 4), comment="elapsed hours"),
+    Column("under_tolerance_share", SHARE, comment="share of owed_qty that may be missing"),
+    Column("over_tolerance_share", SHARE, comment="share of owed_qty that may be too much"),
+    Column("claims_days", Integer, comment="days in which damage may be claimed"),
+    Column("invoice_days", Integer, comment="days after receipt in which the first bill must come"),
+    text("anchor", "requested, first_promise or current_promise"),
+)
+
+targets = feed(
+    "targets",
+    "one row: a target for everyone, a segment or a customer, as of a date",
+    text("measure", "key: name of a measure of the catalogue", required=True),
+    text("scope", "key: all, segment:A or customer:ID", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first day"),
+    Column("target_value", Numeric(18, 6), nullable=False, comment="the target, in the measure's unit (a share as 0 to 1)"),
+    Column("tolerance", Numeric(18, 6), comment="how far off target is still 'watch', in the same unit; empty: 0"),
+)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What merge and expectations need to know of a feed: its table, its key and whether the main job needs it."""
+
+    table: Table
+    key: tuple[str, ...]
+    core: bool = False
+    parent: str | None = None
+    """The feed a row waits for when the row's parent has not arrived."""
+    parent_key: tuple[str, ...] = ()
+    """This feed's columns that name the parent's key."""
+
+
+FEEDS: dict[str, Feed] = {
+    "orders": Feed(orders, ("order_id",), core=True),
+    "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders", parent_key=("order_id",)),
+    "shipments": Feed(shipments, ("shipment_id",), core=True),
+    "shipment_lines": Feed(
+        shipment_lines, ("shipment_id", "shipment_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")
+    ),
+    "invoices": Feed(invoices, ("invoice_id",), core=True),
+    "invoice_lines": Feed(invoice_lines, ("invoice_id", "invoice_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")),
+    "customers": Feed(customers, ("customer_id", "valid_from")),
+    "products": Feed(products, ("product_id", "valid_from")),
+    "service_packages": Feed(service_packages, ("service_segment", "valid_from")),
+    "policies": Feed(policies, ("policy_id", "valid_from")),
+    "targets": Feed(targets, ("measure", "scope", "valid_from")),
+}
+"""Every feed by name, parents before children. (shipment_lines and invoice_lines also wait for their own header: load.py.)"""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", BigInteger, nullable=False, comment="1, 2, 3 ..."),
+    Column("source", String, nullable=False, comment="name of the mapping"),
+    Column("started_at", DateTime, nullable=False, comment="UTC"),
+    Column("finished_at", DateTime, comment="UTC"),
+    Column("outcome", String, nullable=False, comment="published"),
+    Column("data_as_of", DateTime, comment="the data's own watermark, UTC: every judgement of this generation is made at it"),
+    Column("data_as_of_declared", Boolean, nullable=False, comment="true: the source declared it; false: latest accepted event"),
+    Column("generation", BigInteger, nullable=False, comment="number of the generation this run published"),
+    comment="one row: one ingest run that published",
+)
+
+run_files = Table(
+    "run_files",
+    metadata,
+    Column("file_id", BigInteger, nullable=False, comment="1, 2, 3 ... over all runs"),
+    Column("run_id", BigInteger, nullable=False, comment="runs.run_id"),
+    Column("source", String, nullable=False, comment="name of the mapping"),
+    Column("feed", String, nullable=False, comment="the feed its rows went to"),
+    Column("name", String, nullable=False, comment="the source object: file name, or connection and query, without secrets"),
+    Column("sha256", String, nullable=False, comment="of the object's content"),
+    Column("rows_staged", BigInteger, nullable=False, comment="records read from the object (differs from rows_in for a SELECT)"),
+    Column("rows_in", BigInteger, nullable=False, comment="rows given to the feed; never changes"),
+    Column("rows_loaded", BigInteger, nullable=False, comment="rows that are the present version of their key"),
+    Column("rows_quarantined", BigInteger, nullable=False, comment="rows in quarantine, waiting ones included"),
+    Column("rows_superseded", BigInteger, nullable=False, comment="repeats, older versions and versions replaced since"),
+    comment="one row: one source object given to one feed in one run; the last three counts add up to rows_in",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("file_id", BigInteger, nullable=False, comment="run_files.file_id"),
+    Column("run_id", BigInteger, nullable=False, comment="run that rejected it"),
+    Column("feed", String, nullable=False, comment="feed it was meant for"),
+    Column("object_name", String, nullable=False, comment="run_files.name"),
+    Column("row_no", BigInteger, nullable=False, comment="record number inside the object, from 1"),
+    Column("key", Text, comment="its key as JSON, as far as it could be read"),
+    Column("record", Text, nullable=False, comment="the record as it came: JSON of source column to text, or the raw line"),
+    Column("rules", Text, nullable=False, comment="JSON list of every broken rule: {rule, column, value, message}"),
+    Column("status", String, nullable=False, comment="rejected; waiting (for its parent); released; dropped"),
+    Column("waits_for", String, comment="feed and key it waits for"),
+    comment="one row: one rejected record",
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("run_id", BigInteger, nullable=False, comment="runs.run_id"),
+    Column("feed", String, nullable=False, comment="feed checked"),
+    Column("expectation", String, nullable=False, comment="name of the expectation or of the rule across batches"),
+    Column("column_name", String, comment="column(s) it concerns"),
+    Column("rows_checked", BigInteger, nullable=False),
+    Column("rows_failed", BigInteger, nullable=False),
+    comment="one row: one expectation in one run",
+)
+
+restatements = Table(
+    "restatements",
+    metadata,
+    Column("run_id", BigInteger, nullable=False, comment="run that changed it"),
+    Column("feed", String, nullable=False),
+    Column("key", Text, nullable=False, comment="JSON of the key"),
+    Column("before", Text, nullable=False, comment="JSON of the changed columns before"),
+    Column("after", Text, nullable=False, comment="JSON of the changed columns after"),
+    Column("why", String, nullable=False, comment="correction, deletion or undeletion"),
+    comment="one row: one key whose values a later record changed",
+)
+
+mapped_columns = Table(
+    "mapped_columns",
+    metadata,
+    Column("source", String, nullable=False, comment="name of the mapping"),
+    Column("feed", String, nullable=False),
+    Column("column_name", String, nullable=False, comment="a column this source fills; others are 'not tested'"),
+    Column("stands_in_for", String, comment="what the column really is, where a stand-in was declared, e.g. 'ship date'"),
+    comment="one row: one column a source maps (rules P3: unmapped is not tested, mapped and empty is unknown)",
+)
