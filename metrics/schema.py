@@ -291,6 +291,8 @@ quarantine = Table(
     Column("object_name", String, nullable=False, comment="run_files.name"),
     Column("row_no", BigInteger, nullable=False, comment="record number inside the object, from 1"),
     Column("key", Text, comment="its key as JSON, as far as it could be read"),
+    Column("order_id", String, comment="the order it belongs to, as far as it could be read: that order is unknown meanwhile, not failed"),
+    Column("line_no", String, comment="the order line it belongs to, as far as it could be read"),
     Column("record", Text, nullable=False, comment="the record as it came: JSON of source column to text, or the raw line"),
     Column("rules", Text, nullable=False, comment="JSON list of every broken rule: {rule, column, value, message}"),
     Column("status", String, nullable=False, comment="rejected; waiting (for its parent); released; dropped"),
@@ -320,6 +322,16 @@ restatements = Table(
     Column("after", Text, nullable=False, comment="JSON of the changed columns after"),
     Column("why", String, nullable=False, comment="correction, deletion or undeletion"),
     comment="one row: one key whose values a later record changed",
+)
+
+local_days = Table(
+    "local_days",
+    metadata,
+    Column("zone", String, nullable=False, comment="IANA zone, one of orders.ship_to_time_zone"),
+    Column("day", Date, nullable=False, comment="local calendar day"),
+    Column("starts_at", DateTime, nullable=False, comment="its first instant, UTC"),
+    Column("ends_at", DateTime, nullable=False, comment="its last microsecond, UTC"),
+    comment="one row: which instants a local day covers (days of 23 and 25 hours included); made by rebuild.py, the same on every engine",
 )
 
 mapped_columns = Table(
