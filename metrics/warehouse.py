@@ -1,0 +1,114 @@
+"""Where the tables live: find the warehouse, read one generation of it, write the next one and publish it.
+
+    location = locate()
+    with reading(location) as connection:        # one generation for the whole block
+        connection.execute(select(runs))
+    with writing(location) as build:             # one writer at a time; the others get WarehouseBusy
+        create_tables(build.connection)
+        build.connection.execute(insert(orders), rows)
+        build.publish()                          # without it the build is dropped
+
+How generations are kept is in `embedded.py` (a folder of DuckDB files) and `server.py` (PostgreSQL). No question is answered here.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from metrics import embedded, schema, server
+from metrics.errors import SettingRefused
+from metrics.generation import Build, Generation
+
+__all__ = ["Build", "Generation", "Location", "create_tables", "current", "locate", "reading", "writing"]
+
+DEFAULT_HOME = Path("~/.local/share/buyerview")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A warehouse: a folder of its own (embedded) or the URL of a PostgreSQL database (server); exactly one of the two."""
+
+    folder: Path | None = None
+    url: URL | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.url is None):
+            raise ValueError("a Location is a folder or a URL: give exactly one of them")
+
+    def __str__(self) -> str:
+        """Its name for messages and logs: never with a password."""
+        return str(self.folder) if self.url is None else self.url.render_as_string(hide_password=True)
+
+
+def locate() -> Location:
+    """The warehouse the environment names: BUYERVIEW_WAREHOUSE (a server's URL), else BUYERVIEW_HOME (a folder), else the default folder.
+
+    Raises SettingRefused if the URL cannot be used.
+    """
+    address = os.environ.get("BUYERVIEW_WAREHOUSE")
+    if address:
+        return Location(url=_server_url(address))
+    return Location(folder=Path(os.environ.get("BUYERVIEW_HOME") or DEFAULT_HOME).expanduser().resolve())
+
+
+def current(location: Location) -> Generation | None:
+    """The generation readers are served now; None: nothing is published yet.
+
+    That is the newest one published. If its file is damaged it is the newest one that opens, and `fallback` says why.
+    Raises GenerationDamaged if none opens, WarehouseUnreachable if the server does not answer.
+    """
+    if location.folder is not None:
+        return embedded.current(location.folder)
+    return server.current(_url(location))
+
+
+def reading(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
+    """A read-only connection that sees one generation for the whole block: the one `current` names, or the one given.
+
+    `connection.info` has "generation" (its number) and "fallback" (why it is not the newest, or None).
+    Raises NothingPublished, GenerationGone (not kept any more; a server keeps the newest only) and GenerationDamaged, the last also in the
+    middle of the block: a second `reading` is then served the generation before it.
+    """
+    if location.folder is not None:
+        return embedded.reading(location.folder, generation)
+    return server.reading(_url(location), generation)
+
+
+@contextmanager
+def writing(location: Location) -> Iterator[Build]:
+    """The next generation, as a copy of the newest, to be changed and published. One at a time: Raises WarehouseBusy at once otherwise.
+
+    Leaving the block without `publish()` drops the build and changes nothing.
+    """
+    kind = embedded.writing(location.folder) if location.folder is not None else server.writing(_url(location))
+    with kind as build:
+        yield build
+
+
+def create_tables(connection: Connection) -> None:
+    """Create every table of the contract that is not there yet."""
+    schema.metadata.create_all(connection)
+
+
+def _url(location: Location) -> URL:
+    assert location.url is not None
+    return location.url
+
+
+def _server_url(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        # Not chained and not quoted: what does not parse may still hold a password.
+        raise SettingRefused("BUYERVIEW_WAREHOUSE", "is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.") from None
+    if url.get_backend_name() != "postgresql":
+        raise SettingRefused(
+            "BUYERVIEW_WAREHOUSE",
+            f"{url.drivername} is not a server Buyerview can use. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
+        )
+    return url.set(drivername="postgresql+psycopg")
