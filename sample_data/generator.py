@@ -1,0 +1,249 @@
+"""Write the sample data: the books of customers and products first, then the six core feeds chunk by chunk."""
+
+import csv
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pandas
+
+from sample_data import records, world
+
+CHUNK = 50_000
+"""Orders drawn at a time. Every draw depends on its own key only, so the bytes do not depend on it; memory does."""
+MAPPING = "mapping.toml"
+
+Progress = Callable[[int, int], None]
+"""Called after each chunk with the orders written and the orders wanted."""
+
+
+class Customer(NamedTuple):
+    """One customer as the SQL of the records sees it."""
+
+    customer_no: int
+    customer_id: str
+    region: int
+    zone: str
+    hours_east: int
+    american: bool
+    segment: int
+    later_segment: int
+    segment_changes: int
+    terms: str
+    bill_to: str
+    ship_to: str
+    currency: str
+    tax_rate: float
+    first_carrier: int
+    second_carrier: int
+
+
+def draw(*key: object) -> float:
+    """A number from 0 up to 1 that depends on `key` only."""
+    digest = hashlib.sha256("|".join(map(str, key)).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def customer_book(orders: int, seed: int) -> list[Customer]:
+    """The customers, the largest first. Large ones are more often in segment A; one in thirty moves to another segment in July 2025."""
+    book = []
+    count = world.customer_count(orders)
+    for index in range(count):
+        size_rank = index / count
+        chosen = draw(seed, "segment", index)
+        likely_a, likely_b = (0.75, 0.20) if size_rank < 0.08 else (0.35, 0.45) if size_rank < 0.35 else (0.10, 0.38)
+        segment = 0 if chosen < likely_a else 1 if chosen < likely_a + likely_b else 2
+        moves = draw(seed, "moves", index) < 0.033
+        region = int(draw(seed, "region", index) * len(world.REGIONS))
+        _, zone, hours_east, american, _ = world.REGIONS[region]
+        first, second = world.PREFERRED_CARRIERS[region]
+        identity = f"C{index + 1:05d}"
+        book.append(
+            Customer(
+                customer_no=index,
+                customer_id=identity,
+                region=region,
+                zone=zone,
+                hours_east=hours_east,
+                american=american,
+                segment=segment,
+                later_segment=abs(segment - 1) if moves else segment,
+                segment_changes=(date(2025, 7, 1) - world.EPOCH).days,
+                terms=("4/10 net 30", "3/10 net 30", "2/10 net 30")[segment],
+                bill_to=identity,
+                ship_to=f"{identity}-DOCK{1 + int(draw(seed, 'dock', index) * 3)}",
+                currency="EUR",
+                tax_rate=(0.19, 0.20, 0.255, 0.21, 0.20, 0.0)[region],
+                first_carrier=first,
+                second_carrier=second,
+            )
+        )
+    return book
+
+
+def customer_rows(book: Sequence[Customer], seed: int) -> Iterable[tuple[str, ...]]:
+    """Rows of customers.csv: a second version where the segment changed."""
+    for customer in book:
+        region, *_, cities = world.REGIONS[customer.region]
+        name = world.customer_name(customer.customer_no, customer.region)
+        city = cities[int(draw(seed, "city", customer.customer_no) * len(cities))]
+        manager = world.MANAGERS[int(draw(seed, "manager", customer.customer_no) * len(world.MANAGERS))]
+        contract = draw(seed, "contract", customer.customer_no)
+        policy = "RETAIL-WINDOW" if contract < 0.06 else "MAKER-FRAME" if contract < 0.14 else ""
+        versions = [(world.HISTORY_FROM, customer.segment)]
+        if customer.later_segment != customer.segment:
+            versions.append((date(2025, 7, 1), customer.later_segment))
+        for valid_from, segment in versions:
+            yield (
+                customer.customer_id,
+                valid_from.isoformat(),
+                name,
+                world.SEGMENTS[segment],
+                region,
+                city,
+                manager if segment == 0 else "",
+                policy,
+            )
+
+
+def product_book(orders: int, seed: int) -> pandas.DataFrame:
+    """The goods the records draw from, `place` counting within the category."""
+    per_category = world.product_count(orders) // len(world.CATEGORIES)
+    rows = []
+    for category, (_, unit, typical, low, high, _) in enumerate(world.CATEGORIES):
+        for place in range(per_category):
+            number = category * per_category + place
+            price = round(low + (high - low) * draw(seed, "price", number) ** 2, 2)
+            rows.append((number, f"{1000 + number:07d}", category, place, unit, typical, price))
+    return pandas.DataFrame(rows, columns=["product_no", "product_id", "category_no", "place", "unit", "typical_qty", "list_price"])
+
+
+def product_rows(book: pandas.DataFrame, seed: int) -> Iterable[tuple[str, ...]]:
+    """Rows of products.csv; the unit cost with a decimal comma, as that file's mapping declares."""
+    for product in book.itertuples():
+        category, *_, nouns = world.CATEGORIES[product.category_no]
+        noun = nouns[product.place % len(nouns)]
+        size = 4 + product.place // len(nouns) * 2
+        cost = product.list_price * (0.55 + 0.2 * draw(seed, "cost", product.product_no))
+        available = "2025-01-06" if draw(seed, "new", product.product_no) < 0.05 else ""
+        name = f"{noun[0].upper()}{noun[1:]} {size}"
+        yield product.product_id, world.HISTORY_FROM.isoformat(), name, category, product.unit, f"{cost:.2f}".replace(".", ","), available
+    for identity, name, _ in world.SERVICES:
+        yield identity, world.HISTORY_FROM.isoformat(), name, "Services", "piece", "", ""
+
+
+def order_days(orders: int) -> list[int]:
+    """How many orders fall on each day: five times as many on a weekday, a spring and an autumn peak, quiet August and turn of the year, growth."""
+    weights = []
+    season = (0.92, 0.96, 1.08, 1.10, 1.06, 1.0, 0.94, 0.78, 1.04, 1.12, 1.12, 0.88)
+    for number in range(records.LAST_DAY_NO + 1):
+        on = date.fromordinal(world.EPOCH.toordinal() + number)
+        weekday = (1.12, 1.08, 1.02, 1.0, 0.9, 0.16, 0.10)[on.weekday()]
+        quiet = 0.35 if (on.month, on.day) >= (12, 23) or (on.month, on.day) <= (1, 2) else 1.0
+        weights.append(weekday * season[on.month - 1] * quiet * (1 + 0.25 * number / records.LAST_DAY_NO))
+    total, seen, given, counts = sum(weights), 0.0, 0, []
+    for weight in weights:
+        seen += weight
+        upto = round(orders * seen / total)
+        counts.append(upto - given)
+        given = upto
+    return counts
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str = ",") -> None:
+    """Write a small CSV file."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_books(orders: int, out: Path, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> None:
+    """Write the five small feeds."""
+    header = ("customer_no", "valid_from", "name", "segment", "region", "city", "key_account_manager", "contract")
+    write_table(out / "customers.csv", header, customer_rows(customers, seed))
+    header = ("material", "valid_from", "description", "family", "unit", "unit_cost", "available_from")
+    write_table(out / "products.csv", header, product_rows(products, seed), delimiter=";")
+    since = world.HISTORY_FROM.isoformat()
+    header = ("segment", "valid_from", "defects_max", "order_fill_min", "lead_time_days", "window", "terms", "support")
+    write_table(out / "service_packages.csv", header, ((row[0], since, *row[1:]) for row in world.SERVICE_PACKAGES))
+    header = ("contract", "valid_from", "timing", "early_days", "early_hours", "late_days", "late_hours", "under", "over", "claims_days")
+    header += ("invoice_days", "anchor")
+    write_table(out / "policies.csv", header, ((row[0], since, *row[1:]) for row in world.POLICIES))
+    header = ("measure", "scope", "valid_from", "target", "tolerance")
+    write_table(out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in world.targets()))
+
+
+def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB with the books, the calendar of orders and the draw functions."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set memory_limit = '1GB'")
+    connection.execute(records.macros(seed))
+    customer_frame = pandas.DataFrame(customers)
+    connection.register("customer_frame", customer_frame)
+    connection.register("product_frame", products)
+    connection.execute("create table customer_book as select * from customer_frame")
+    connection.execute("create table product_book as select * replace (list_price::decimal(18, 2) as list_price) from product_frame")
+    connection.execute("alter table customer_book alter tax_rate type decimal(9, 6)")
+    connection.execute(
+        "create table sizes as select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers",
+        [len(customers), len(products), len(products) // len(world.CATEGORIES), list(world.CARRIERS)],
+    )
+    days, first = [], 1
+    for number, count in enumerate(order_days(orders)):
+        days.append((number, first, first + count))
+        first += count
+    day_frame = pandas.DataFrame(days, columns=["d", "first_k", "end_k"])
+    connection.register("day_frame", day_frame)
+    connection.execute("create table order_calendar as select * from day_frame")
+    return connection
+
+
+def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, folder: Path) -> dict[str, Path]:
+    """Draw orders `first` up to but not including `end` and write each feed's part, without a header."""
+    connection.execute(
+        """create or replace temp table chunk_days as
+        select unnest(range(greatest(first_k, $first), least(end_k, $end))) as k, d from order_calendar where first_k < $end and end_k > $first""",
+        {"first": first, "end": end},
+    )
+    for statement in records.CHUNK_TABLES:
+        connection.execute(statement)
+    parts = {}
+    for feed, select in records.FILES.items():
+        parts[feed] = folder / f"{feed}.part"
+        connection.execute(f"copy ({select}) to '{str(parts[feed]).replace(chr(39), chr(39) * 2)}' (format csv, header false)")
+    return parts
+
+
+def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = None) -> Path:
+    """Write `orders` sample orders and everything around them into the folder `out`; return the mapping file.
+
+    The same (orders, seed) give the same bytes on every run, whatever the number of threads. `out` is then complete in itself:
+    `buyerview ingest out/mapping.toml` needs nothing else.
+    """
+    if orders < 1:
+        raise ValueError(f"orders is {orders}; give at least 1")
+    out.mkdir(parents=True, exist_ok=True)
+    customers, products = customer_book(orders, seed), product_book(orders, seed)
+    write_books(orders, out, seed, customers, products)
+    connection = drawing_connection(orders, seed, customers, products)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".part-") as folder:
+        for first in range(1, orders + 1, CHUNK):
+            end = min(first + CHUNK, orders + 1)
+            for feed, part in write_chunk(connection, first, end, Path(folder)).items():
+                with (out / f"{feed}.csv").open("wb" if first == 1 else "ab") as file, part.open("rb") as source:
+                    if first == 1:
+                        columns = connection.execute(f"describe {records.FILES[feed]}").fetchall()
+                        file.write((",".join(column[0] for column in columns) + "\n").encode())
+                    shutil.copyfileobj(source, file, 1 << 20)
+            if progress:
+                progress(end - 1, orders)
+    connection.close()
+    shutil.copyfile(Path(__file__).with_name(MAPPING), out / MAPPING)
+    return out / MAPPING

@@ -1,0 +1,116 @@
+"""The invented company the sample data describe: who buys, what is sold, who carries, and what each segment is promised.
+
+Plain values and small tables; nothing here depends on how many orders are drawn except the numbers of customers and products.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+EPOCH = date(2024, 7, 1)
+"""Day 0 of the generator, a Monday: business day n is then EPOCH + n // 5 weeks + n % 5 days."""
+LAST_DAY = date(2026, 6, 30)
+DATA_AS_OF = datetime(2026, 6, 30, 18)
+"""The declared watermark, UTC: nothing in the clean data happened later."""
+HISTORY_FROM = date(2020, 1, 1)
+"""First day of every version that was always so."""
+
+SEGMENTS = ("A", "B", "C")
+
+# name, zone, hours east of UTC in winter, American clock changes, a few cities
+REGIONS: tuple[tuple[str, str, int, bool, tuple[str, ...]], ...] = (
+    ("Central", "Europe/Berlin", 1, False, ("Kassel", "Erfurt", "Linz", "Ulm", "Bremen", "Graz")),
+    ("West", "Europe/Paris", 1, False, ("Lille", "Rennes", "Gent", "Metz", "Breda", "Nantes")),
+    ("North", "Europe/Helsinki", 2, False, ("Turku", "Tampere", "Oulu", "Kotka", "Vaasa", "Lahti")),
+    ("South", "Europe/Madrid", 1, False, ("Vigo", "Zaragoza", "Murcia", "Burgos", "Almería", "Bilbao")),
+    ("Isles", "Europe/London", 0, False, ("Leeds", "Cork", "Hull", "Swansea", "Dundee", "Derry")),
+    ("Americas", "America/New_York", -5, True, ("Albany", "Trenton", "Buffalo", "Hartford", "Dayton", "Norfolk")),
+)
+LEGAL_FORMS = (("GmbH", "KG"), ("SARL", "BV"), ("Oy", "AB"), ("SL", "SA"), ("Ltd", "plc"), ("Inc", "LLC"))
+NORTH = 2
+
+CARRIERS = ("Hanse Linien", "Rhône Route", "Polarbeam Freight", "Meseta Cargo", "Tidewater Parcel", "Ironbridge Haulage")
+PREFERRED_CARRIERS = ((0, 5), (1, 0), (2, 0), (3, 1), (4, 5), (5, 4))
+"""By region: the carrier of four consignments in ten and the one of three in ten; the rest is spread over all."""
+POLARBEAM = 2
+
+# category, base unit, typical quantity, smallest and largest price, product nouns
+CATEGORIES: tuple[tuple[str, str, int, int, int, tuple[str, ...]], ...] = (
+    ("Bearings", "piece", 20, 6, 90, ("ball bearing", "roller bearing", "thrust bearing", "pillow block", "bearing sleeve")),
+    ("Fasteners", "piece", 400, 1, 4, ("hex bolt", "cap screw", "lock nut", "threaded rod", "spring washer")),
+    ("Hoses", "m", 60, 3, 28, ("air hose", "water hose", "hydraulic hose", "suction hose", "food hose")),
+    ("Lubricants", "l", 40, 5, 36, ("gear oil", "hydraulic oil", "chain oil", "cutting fluid", "compressor oil")),
+    ("Pumps", "piece", 2, 180, 940, ("gear pump", "diaphragm pump", "dosing pump", "transfer pump", "booster pump")),
+    ("Seals", "piece", 120, 1, 16, ("shaft seal", "O-ring kit", "flange gasket", "piston seal", "wiper ring")),
+    ("Valves", "piece", 8, 18, 240, ("ball valve", "check valve", "needle valve", "relief valve", "gate valve")),
+    ("Welding", "kg", 25, 4, 42, ("solid wire", "flux-cored wire", "stick electrode", "filler rod", "brazing paste")),
+)
+FASTENERS, SEALS = 1, 5
+SERVICES = (("SV-INSTALL", "Installation on site", "service"), ("SV-CALIBR", "Calibration", "service"), ("FE-HANDLING", "Handling fee", "fee"))
+
+STEM_HEADS = (
+    "Alder", "Amber", "Birk", "Bracken", "Calder", "Castel", "Corvin", "Dorn", "Ebner", "Elm", "Farrow", "Fenn", "Gallow", "Garn",
+    "Hartl", "Hazel", "Hollin", "Ilmen", "Jarn", "Kestrel", "Kirsch", "Lang", "Linden", "Maren", "Merlo", "Nor", "Oaken", "Oster",
+    "Pell", "Quarr", "Raven", "Rosen", "Sandt", "Silber", "Stern", "Tarn", "Ulmer", "Varga", "Wald", "Yarrow",
+)  # fmt: skip
+STEM_TAILS = (
+    "au", "bach", "berg", "brook", "by", "croft", "dal", "erie", "feld", "ford", "garth", "gate", "haven", "holm", "hurst", "ing",
+    "kamp", "land", "leigh", "mark", "mond", "more", "näs", "rup", "sen", "stad", "stone", "vik", "ward", "wick",
+)  # fmt: skip
+TRADES = (
+    "Tools", "Machine Works", "Dairy", "Foundry", "Hydraulics", "Printing", "Packaging", "Rail", "Marine", "Mills", "Timber", "Brewery",
+    "Automation", "Energy", "Plastics", "Paper", "Ceramics", "Agritech", "Glass", "Motors", "Cranes", "Textiles", "Chemicals", "Optics", "Steel",
+)  # fmt: skip
+MANAGERS = ("Ines Farkas", "Tomas Lindahl", "Maud Okafor", "Piet Verhoeven", "Rana Haddad", "Otto Brandis", "Clara Nieminen", "Sean Dolan")
+
+
+def customer_count(orders: int) -> int:
+    """About one customer for sixty orders, never fewer than thirty."""
+    return max(30, orders // 60)
+
+
+def product_count(orders: int) -> int:
+    """About one product for two hundred orders, from five to 250 in each category."""
+    return len(CATEGORIES) * min(250, max(5, orders // 200 // len(CATEGORIES)))
+
+
+def customer_name(index: int, region: int) -> str:
+    """Name of customer `index`: all different up to 30,000, neighbours unlike one another."""
+    mixed = index * 7919 % (len(STEM_HEADS) * len(STEM_TAILS) * len(TRADES))
+    head, rest = mixed % len(STEM_HEADS), mixed // len(STEM_HEADS)
+    tail, trade = rest % len(STEM_TAILS), rest // len(STEM_TAILS)
+    again = index // (len(STEM_HEADS) * len(STEM_TAILS) * len(TRADES))
+    number = f" {again + 1}" if again else ""
+    return f"{STEM_HEADS[head]}{STEM_TAILS[tail]} {TRADES[trade]}{number} {LEGAL_FORMS[region][index % 2]}"
+
+
+def targets() -> Iterator[tuple[str, str, str, str]]:
+    """Rows of the targets feed: measure, scope, target, tolerance. Shares are 0 to 1, cycle_days are days."""
+    wanted = {
+        "on_time": (("0.94", "0.98", "0.94", "0.90"), "0.02"),
+        "complete": (("0.97", "0.99", "0.97", "0.95"), "0.01"),
+        "damage_free": (("0.98", "0.99", "0.98", "0.97"), "0.01"),
+        "filled_accurately": (("0.98", "0.99", "0.98", "0.97"), "0.01"),
+        "billed_accurately": (("0.97", "0.98", "0.97", "0.96"), "0.01"),
+        "perfect_order": (("0.85", "0.92", "0.85", "0.75"), "0.03"),
+        "otif": (("0.90", "0.95", "0.90", "0.85"), "0.02"),
+        "line_fill_first_pass": (("0.95", "0.98", "0.95", "0.92"), "0.02"),
+        "unit_fill_first_pass": (("0.96", "0.98", "0.96", "0.93"), "0.02"),
+        "cycle_days": (("8", "5", "8", "12"), "1"),
+    }
+    for measure, (values, tolerance) in wanted.items():
+        for scope, value in zip(("all", *(f"segment:{segment}" for segment in SEGMENTS)), values, strict=True):
+            yield measure, scope, value, tolerance
+
+
+# service_segment, defect_share_max, order_fill_min, lead_time_days_max, delivery_window, payment_terms, support_level
+SERVICE_PACKAGES = (
+    ("A", "0.01", "0.98", "3", "hour", "4/10 net 30", "dedicated_rep"),
+    ("B", "0.10", "0.92", "7", "day", "3/10 net 30", "next_available_rep"),
+    ("C", "0.15", "0.88", "14", "week", "2/10 net 30", "web"),
+)
+
+# policy_id, timing, early days, early hours, late days, late hours, under, over, claims_days, invoice_days, anchor
+POLICIES = (
+    ("RETAIL-WINDOW", "WINDOW", "1", "", "0", "0.5", "0", "0", "14", "5", "first_promise"),
+    ("MAKER-FRAME", "DEADLINE", "", "", "1", "", "0.02", "0.05", "30", "10", "first_promise"),
+)
