@@ -1,0 +1,829 @@
+"""The independent judge: the rule book in slow, plain Python, one order line at a time.
+
+It reads records as they stand in the canonical feeds and knows nothing of the SQL that judges the same records in `metrics`. Both must
+agree on every verdict, reason and quantity (tests/metrics/test_judge_agrees.py). Rule numbers are those of the rule book; where it
+leaves room, docs/judgement.md says how it is read.
+
+Not judged here, because the core feeds do not carry it: restated quantities (R14), returns (R22), promise revisions (R1).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Row = Mapping[str, Any]
+Records = Mapping[str, list[dict[str, Any]]]
+Verdict = bool | None
+
+STRICT: dict[str, Any] = {
+    "timing": "DEADLINE",
+    "early_tolerance_days": 0,
+    "early_tolerance_hours": Decimal(0),
+    "late_tolerance_days": 0,
+    "late_tolerance_hours": Decimal(0),
+    "under_tolerance_share": Decimal(0),
+    "over_tolerance_share": Decimal(0),
+    "claims_days": 30,
+    "invoice_days": 7,
+    "anchor": "first_promise",
+    "allow_substitution": True,
+    "receipt_event": "received_at",
+    "open_balance": "by_receipt",
+    "fault_reasons": ("late", "out_of_stock"),
+}
+"""The strict policy: every default of section 5."""
+
+FALSE_REASONS = (
+    "late",
+    "never_received",
+    "too_early",
+    "short",
+    "damaged",
+    "damage_credit",
+    "wrong_item",
+    "wrong_place",
+    "over_shipped",
+    "billed_quantity",
+    "billed_price",
+    "billed_amount",
+    "billed_terms",
+    "billed_party",
+    "billed_currency",
+    "billed_late",
+    "not_billed",
+    "reversed",
+    "billing_credit",
+)
+UNKNOWN_REASONS = ("no_feed", "no_evidence", "not_yet_due", "no_anchor", "nothing_received", "quarantined")
+"""Why a verdict is false, or unknown; of several the first in this order is named."""
+
+VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
+
+TICK = timedelta(microseconds=1)
+PIECES = {"piece", "pieces", "pc", "pcs", "ea", "each", "unit", "units"}
+NO_MINOR = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
+THREE_DIGITS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+MINOR_DIGITS = dict.fromkeys(NO_MINOR, 0) | dict.fromkeys(THREE_DIGITS, 3) | dict.fromkeys(("CLF", "UYW"), 4)
+"""ISO 4217: how many decimals a currency has; all others have two."""
+
+
+# ---------------------------------------------------------------- three values (P3)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict and why it is false or unknown (empty when it is true, or was never asked)."""
+
+    verdict: Verdict
+    reason: str | None = None
+
+
+TRUE = Finding(True)
+NOT_ASKED = Finding(None)
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Any false gives false, else any unknown gives unknown, else true."""
+    seen = list(verdicts)
+    if False in seen:
+        return False
+    return None if None in seen else True
+
+
+def together(findings: Iterable[Finding]) -> Finding:
+    """The AND of findings, with the first reason in the fixed order."""
+    seen = list(findings)
+    verdict = all_of(finding.verdict for finding in seen)
+    if verdict is True:
+        return TRUE
+    order = FALSE_REASONS if verdict is False else UNKNOWN_REASONS
+    reasons = {finding.reason for finding in seen if finding.verdict is verdict and finding.reason}
+    return Finding(verdict, min(reasons, key=order.index))
+
+
+# ---------------------------------------------------------------- moments (R3)
+
+
+@dataclass(frozen=True)
+class Span:
+    """When something happened, as far as it is known: an instant has equal ends, a bare date covers its local day."""
+
+    first: datetime
+    last: datetime
+
+
+@lru_cache(maxsize=100_000)
+def instant(wall: datetime, zone: str) -> datetime:
+    """The UTC instant of a local wall clock: a repeated time is the earlier instant, a skipped one moves on by the gap."""
+    offset = wall.replace(tzinfo=ZoneInfo(zone)).utcoffset()
+    assert offset is not None
+    return wall - offset
+
+
+@lru_cache(maxsize=100_000)
+def wall_clock(moment: datetime, zone: str) -> datetime:
+    """What the clock on the wall of that zone shows at a UTC instant."""
+    return moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+
+
+def day_starts(day: date, zone: str) -> datetime:
+    return instant(datetime.combine(day, time()), zone)
+
+
+def day_ends(day: date, zone: str) -> datetime:
+    return day_starts(day + timedelta(days=1), zone) - TICK
+
+
+def local_day(moment: datetime, zone: str) -> date:
+    return wall_clock(moment, zone).date()
+
+
+def span(row: Row, name: str, zone: str) -> Span | None:
+    value = row[name]
+    if value is None:
+        return None
+    if row[f"{name}_is_date"]:
+        return Span(day_starts(value.date(), zone), day_ends(value.date(), zone))
+    return Span(value, value)
+
+
+def event(row: Row, name: str, zone: str) -> datetime | None:
+    """When an event counts as having happened: a bare date at the end of its local day."""
+    found = span(row, name, zone)
+    return found.last if found else None
+
+
+def hours(value: Any) -> timedelta:
+    return timedelta(microseconds=int(Decimal(str(value)) * 3_600_000_000))
+
+
+def shifted(moment: datetime, days: int, zone: str) -> datetime:
+    """An instant moved by whole days on the local wall clock."""
+    return moment if days == 0 else instant(wall_clock(moment, zone) + timedelta(days=days), zone)
+
+
+# ---------------------------------------------------------------- what comes out
+
+
+@dataclass
+class LineJudgement:
+    """All that is decided about one order line."""
+
+    order_id: str
+    line_no: str
+    line_kind: str
+    state: str
+    deadline_at: datetime | None
+    due_day: date
+    ordered_qty: Decimal
+    owed_qty: Decimal
+    counted_qty: Decimal
+    filled_qty: Decimal
+    first_pass_qty: Decimal | None
+    settled_at: datetime | None
+    product_category: str | None
+    unit_price_amount: Decimal | None
+    carriers: frozenset[str | None]
+    half_step: Decimal
+    under_tolerance: Decimal
+    findings: dict[str, Finding]
+    billed: Finding = NOT_ASKED
+    """The line's billing finding for the order's sake, given for lines of any kind."""
+    received: bool = False
+
+    @property
+    def owed_goods(self) -> bool:
+        return self.line_kind == "goods" and self.owed_qty > 0
+
+    def filled(self, quantity: Decimal | None) -> Verdict:
+        """Whether a quantity fills the line."""
+        return None if quantity is None else quantity > self.owed_qty * (1 - self.under_tolerance) - self.half_step
+
+
+@dataclass
+class OrderJudgement:
+    """All that is decided about one order."""
+
+    order_id: str
+    order_type: str
+    state: str
+    deadline_at: datetime | None
+    due_day: date
+    ordered_day: date
+    settled_at: datetime | None
+    arrived_day: date | None
+    cycle_days: int | None
+    lines: int
+    ordered_qty: Decimal
+    owed_qty: Decimal
+    dimensions: dict[str, str]
+    findings: dict[str, Finding]
+
+
+@dataclass
+class Judgement:
+    """Every order line and every order that exists at `as_of`."""
+
+    lines: dict[tuple[str, str], LineJudgement]
+    orders: dict[str, OrderJudgement]
+
+
+# ---------------------------------------------------------------- one consignment of one line
+
+
+@dataclass(frozen=True)
+class Consignment:
+    """What one consignment brings to one order line, as known at `as_of`."""
+
+    left: Span | None
+    has_left: bool
+    came: Span | None
+    """The receipt; None while it has not happened or is not proven."""
+    quantity: Decimal
+    shipped_qty: Decimal
+    damaged_qty: Decimal | None
+    ordered_product: bool
+    item: Verdict
+    """False: another product that the buyer did not agree to; None: cannot be told."""
+    place: Verdict
+    carrier: str | None
+
+    @property
+    def proven(self) -> bool:
+        return self.came is not None
+
+    @property
+    def counts(self) -> bool:
+        return self.quantity > 0 and self.item is not False and self.place is not False
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Units that came, or in one of the four cases would come, within a span."""
+
+    first: datetime
+    last: datetime
+    quantity: Decimal
+    never_early: bool = False
+
+
+def same(left: Any, right: Any, *, tested: bool) -> Verdict:
+    """Whether two values agree: true where it is not tested, unknown where one is empty."""
+    if not tested:
+        return True
+    return None if left is None or right is None else left == right
+
+
+# ---------------------------------------------------------------- the judge
+
+
+def judge(records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> Judgement:
+    """Judge every order of the records at `as_of` (UTC, no zone).
+
+    policy: the keys of `STRICT` that differ. mapped: `feed.column` of every column a source fills; a feed with none is absent.
+    """
+    return Judge(records, {**STRICT, **policy}, as_of, mapped).judgement()
+
+
+class Judge:
+    """The records, the policy and the moment of one judgement."""
+
+    def __init__(self, records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> None:
+        self.policy, self.as_of, self.mapped = policy, as_of, mapped
+        alive = {feed: [row for row in rows if not row["deleted"]] for feed, rows in records.items() if self.fed(feed)}
+        self.feeds: dict[str, list[dict[str, Any]]] = {feed: alive.get(feed, []) for feed in records}
+        self.shipments = {row["shipment_id"]: row for row in self.feeds["shipments"]}
+        self.invoices = {row["invoice_id"]: row for row in self.feeds["invoices"]}
+
+    def fed(self, feed: str) -> bool:
+        return any(name.startswith(f"{feed}.") for name in self.mapped)
+
+    def tested(self, *names: str) -> bool:
+        """A comparison is tested only where every column of it is mapped (P3)."""
+        return all(name in self.mapped for name in names)
+
+    def judgement(self) -> Judgement:
+        lines: dict[tuple[str, str], LineJudgement] = {}
+        orders: dict[str, OrderJudgement] = {}
+        for order in self.feeds["orders"]:
+            ordered = event(order, "ordered_at", order["ship_to_time_zone"])
+            if ordered is None or ordered > self.as_of:
+                continue
+            own = [line for line in self.feeds["order_lines"] if line["order_id"] == order["order_id"]]
+            judged = [LineCourt(self, order, line) for line in own]
+            orders[order["order_id"]] = OrderCourt(self, order, judged).judgement()
+            lines |= {(court.found.order_id, court.found.line_no): court.found for court in judged}
+        return Judgement(lines, orders)
+
+    def version(self, feed: str, key: str, value: str | None, day: date) -> Row | None:
+        """The version of a customer or product that applied on a day (R35)."""
+        fitting = [row for row in self.feeds[feed] if row[key] == value and row["valid_from"] <= day]
+        return max(fitting, key=lambda row: row["valid_from"], default=None)
+
+
+class LineCourt:
+    """One order line before the judge."""
+
+    def __init__(self, judge: Judge, order: Row, line: Row) -> None:
+        self.judge, self.order, self.line = judge, order, line
+        self.policy, self.as_of, self.zone = judge.policy, judge.as_of, order["ship_to_time_zone"]
+        ordered = span(order, "ordered_at", self.zone)
+        assert ordered is not None
+        self.ordered_day = local_day(ordered.first, self.zone)
+        product = judge.version("products", "product_id", line["product_id"], self.ordered_day)
+        unit = (product["base_unit"] if product else None) or ""
+        self.half_step = Decimal("0.5") if unit.lower() in PIECES else Decimal("0.0005")
+        self.consignments = [one for row in judge.feeds["shipment_lines"] if (one := self.consignment(row))]
+        self.deadline, self.window_from = self.deadline_and_window()
+        self.owed = self.owed_quantity()
+        self.found = self.facts(product)
+        self.found.findings = self.delivery_findings()
+
+    # -- what was sent and what came
+
+    def consignment(self, row: Row) -> Consignment | None:
+        """The consignment of a shipment line of this order line; None if it is another's, or has neither left nor arrived."""
+        shipment = self.judge.shipments.get(row["shipment_id"])
+        if shipment is None or (row["order_id"], row["line_no"]) != (self.line["order_id"], self.line["line_no"]):
+            return None
+        left, came = span(shipment, "shipped_at", self.zone), span(shipment, "received_at", self.zone)
+        if self.policy["receipt_event"] == "shipped_at":
+            came = left
+        has_left = left is not None and left.last <= self.as_of
+        if came is not None and came.last > self.as_of:
+            came = None
+        if not has_left and came is None:
+            return None
+        tested = self.judge.tested("shipment_lines.product_id", "order_lines.product_id")
+        product = same(row["product_id"], self.line["product_id"], tested=tested)
+        agreed = bool(row["substitution_agreed"]) and self.policy["allow_substitution"]
+        places_tested = self.judge.tested("shipments.received_place", "orders.ship_to")
+        place = same(shipment["received_place"], self.order["ship_to"], tested=places_tested)
+        received = row["received_qty"] if row["received_qty"] is not None else row["shipped_qty"]
+        return Consignment(
+            left=left,
+            has_left=has_left,
+            came=came,
+            quantity=received if came else row["shipped_qty"],
+            shipped_qty=row["shipped_qty"],
+            damaged_qty=row["damaged_qty"],
+            ordered_product=product is not False,
+            item=True if product is False and agreed else product,
+            place=place if came else True,  # where it will be received is not known before it is
+            carrier=shipment["carrier"],
+        )
+
+    @property
+    def received(self) -> list[Consignment]:
+        """Consignments that brought something, counted or not."""
+        return [one for one in self.consignments if one.proven and one.quantity > 0]
+
+    @property
+    def unproven(self) -> list[Consignment]:
+        return [one for one in self.consignments if not one.proven and one.quantity > 0]
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """Counted receipts, in order of their ends."""
+        counted = [Receipt(one.came.first, one.came.last, one.quantity) for one in self.received if one.came and one.counts]
+        return sorted(counted, key=lambda receipt: receipt.last)
+
+    @property
+    def counted(self) -> Decimal:
+        return sum((receipt.quantity for receipt in self.receipts), Decimal(0))
+
+    # -- what was agreed
+
+    def own_or_orders(self, name: str) -> Row | None:
+        """The row that carries a `_by` date: the line if it has its own, else the order, else None."""
+        if self.line[name] is not None:
+            return self.line
+        return self.order if self.order[name] is not None else None
+
+    def deadline_and_window(self) -> tuple[datetime | None, datetime | None]:
+        """`deadline_at` and `window_from` (None: not asked), both inclusive (R4)."""
+        kind = "requested" if self.policy["anchor"] == "requested" else "promised"
+        carrier = self.own_or_orders(f"{kind}_by")
+        if carrier is None:
+            return None, None
+        anchor, is_date = carrier[f"{kind}_by"], carrier[f"{kind}_by_is_date"]
+        late_days, early_days = self.policy["late_tolerance_days"], self.policy["early_tolerance_days"]
+        late_hours, early_hours = hours(self.policy["late_tolerance_hours"]), hours(self.policy["early_tolerance_hours"])
+        if is_date:
+            deadline = day_ends(anchor.date() + timedelta(days=late_days), self.zone) + late_hours
+        else:
+            deadline = shifted(anchor, late_days, self.zone) + late_hours
+        if self.policy["timing"] != "WINDOW":
+            return deadline, None
+        window, window_is_date = self.order[f"{kind}_from"], self.order[f"{kind}_from_is_date"]
+        if carrier is self.order and window is not None and not window_is_date:
+            return deadline, shifted(window, -early_days, self.zone) - early_hours
+        if carrier is self.order and window is not None:
+            opens = window.date()
+        else:
+            opens = anchor.date() if is_date else local_day(anchor, self.zone)
+        return deadline, day_starts(opens - timedelta(days=early_days), self.zone) - early_hours
+
+    @property
+    def first_promise(self) -> datetime | None:
+        """The first promise without tolerance, as the last moment it allows."""
+        carrier = self.own_or_orders("promised_by")
+        return event(carrier, "promised_by", self.zone) if carrier else None
+
+    @property
+    def promise_or_request(self) -> datetime | None:
+        request = self.own_or_orders("requested_by")
+        return self.first_promise or (event(request, "requested_by", self.zone) if request else None)
+
+    def cancelled(self, row: Row) -> datetime | None:
+        """When the line or its order was cancelled, by whomever, if it has happened."""
+        at = event(row, "cancelled_at", self.zone)
+        return at if at is not None and at <= self.as_of else None
+
+    def excused(self, row: Row) -> datetime | None:
+        """When the buyer cancelled in time and without our fault (R13)."""
+        at = self.cancelled(row)
+        if at is None or row["cancelled_by"] != "buyer" or row["cancel_reason"] in self.policy["fault_reasons"]:
+            return None
+        return at if self.deadline is None or at <= self.deadline else None
+
+    def received_by(self, moment: datetime) -> Decimal:
+        return sum((receipt.quantity for receipt in self.receipts if receipt.last <= moment), Decimal(0))
+
+    def owed_quantity(self) -> Decimal:
+        owed: Decimal = self.line["ordered_qty"]
+        at = self.excused(self.line)
+        if at is not None and self.line["cancelled_qty"] is not None:
+            owed -= self.line["cancelled_qty"]
+        elif at is not None:
+            owed -= max(Decimal(0), owed - self.received_by(at))
+        at = self.excused(self.order)
+        if at is not None:
+            owed -= max(Decimal(0), owed - self.received_by(at))
+        return max(Decimal(0), owed)
+
+    # -- quantities (R10, R11)
+
+    def enough(self, quantity: Decimal, wanted: Decimal | None = None) -> bool:
+        wanted = self.owed if wanted is None else wanted
+        return quantity > wanted * (1 - Decimal(str(self.policy["under_tolerance_share"]))) - self.half_step
+
+    def too_much(self, quantity: Decimal) -> bool:
+        return quantity >= self.owed * (1 + Decimal(str(self.policy["over_tolerance_share"]))) + self.half_step
+
+    def first_pass(self) -> Decimal | None:
+        """What had left by the first promise (else the request), the ordered product only, capped at what is owed (R8)."""
+        by = self.promise_or_request
+        if by is None or not self.judge.tested("shipments.shipped_at"):
+            return None
+        certain = possible = Decimal(0)
+        for one in self.consignments:
+            if not one.ordered_product:
+                continue
+            if one.left is not None and one.left.last <= by:
+                certain += one.shipped_qty
+            if one.left is None or one.left.first <= by:
+                possible += one.shipped_qty
+        least, most = min(self.owed, certain), min(self.owed, possible)
+        return least if least == most else None
+
+    def settled(self) -> datetime | None:
+        """The receipt with which the counted quantity was first enough, else the latest."""
+        running = Decimal(0)
+        for receipt in self.receipts:
+            running += receipt.quantity
+            if self.enough(running):
+                return receipt.last
+        return self.receipts[-1].last if self.receipts else None
+
+    def state(self) -> str:
+        if self.order["order_type"] not in (None, "sale") or self.line["line_kind"] != "goods" or self.owed <= 0:
+            return "excluded"
+        due = [moment for moment in (self.deadline, self.first_promise) if moment is not None]
+        return "pending" if any(moment > self.as_of for moment in due) else "judged"
+
+    def facts(self, product: Row | None) -> LineJudgement:
+        due = self.promise_or_request
+        return LineJudgement(
+            order_id=self.line["order_id"],
+            line_no=self.line["line_no"],
+            line_kind=self.line["line_kind"],
+            state=self.state(),
+            deadline_at=self.deadline,
+            due_day=local_day(due, self.zone) if due else self.ordered_day,
+            ordered_qty=self.line["ordered_qty"],
+            owed_qty=self.owed,
+            counted_qty=self.counted,
+            filled_qty=min(self.owed, self.counted),
+            first_pass_qty=self.first_pass(),
+            settled_at=self.settled(),
+            product_category=product["category"] if product else None,
+            unit_price_amount=self.line["unit_price_amount"],
+            carriers=frozenset(one.carrier for one in self.consignments),
+            half_step=self.half_step,
+            under_tolerance=Decimal(str(self.policy["under_tolerance_share"])),
+            findings={},
+            received=bool(self.received),
+        )
+
+    # -- verdicts
+
+    def delivery_findings(self) -> dict[str, Finding]:
+        """The verdicts of the line; billing is added by the order, which knows when it was settled."""
+        if self.found.state == "pending":
+            return dict.fromkeys(VERDICTS, Finding(None, "not_yet_due"))
+        if self.found.state == "excluded":
+            return dict.fromkeys(VERDICTS, NOT_ASKED)
+        if not (self.judge.fed("shipments") and self.judge.fed("shipment_lines")):
+            return dict.fromkeys(VERDICTS, Finding(None, "no_feed"))
+        return self.four_cases() | {"damage_free": self.damage_free(), "filled_accurately": self.filled_accurately()}
+
+    def arrivals(self) -> list[list[Receipt]]:
+        """The unproven consignments' arrivals in each of the four cases (section 2): when shipped, at `as_of`, never, at the deadline."""
+        coming = [one for one in self.unproven if one.counts]
+        when_shipped = [Receipt(one.left.first, one.left.last, one.quantity) for one in coming if one.left]
+        at_as_of = [Receipt(self.as_of, self.as_of, one.quantity) for one in coming]
+        if self.deadline is None:
+            return [when_shipped, at_as_of, []]
+        at_deadline = [
+            # one that only may have left by the deadline only may have come by then
+            Receipt(self.deadline, self.deadline + (TICK if one.left.last > self.deadline else timedelta()), one.quantity, never_early=True)
+            for one in coming
+            if one.left and one.left.first <= self.deadline
+        ]
+        return [when_shipped, at_as_of, [], at_deadline]
+
+    def four_cases(self) -> dict[str, Finding]:
+        """on_time, complete and otif, each known only where all cases agree."""
+        cases = [self.receipts + arrivals for arrivals in self.arrivals()]
+        complete = [self.complete(receipts) for receipts in cases]
+        if self.deadline is None:
+            whole = self.agreed(complete)
+            otif = whole if whole.verdict is False else Finding(None, "no_anchor")
+            return {"on_time": Finding(None, "no_anchor"), "complete": whole, "otif": otif}
+        on_time = [self.on_time(receipts) for receipts in cases]
+        otif = [together(pair) for pair in zip(on_time, complete, strict=True)]
+        return {"on_time": self.agreed(on_time), "complete": self.agreed(complete), "otif": self.agreed(otif)}
+
+    def agreed(self, cases: list[Finding]) -> Finding:
+        verdicts = {case.verdict for case in cases}
+        return together(cases) if len(verdicts) == 1 else Finding(None, "no_evidence")
+
+    def complete(self, receipts: list[Receipt]) -> Finding:
+        return TRUE if self.enough(sum((one.quantity for one in receipts), Decimal(0))) else Finding(False, "short")
+
+    def on_time(self, receipts: list[Receipt]) -> Finding:
+        """Whether the needed goods came by the deadline, and in a window not before it (R4, R7, R15)."""
+        assert self.deadline is not None
+        parts = [self.by_deadline(receipts, self.deadline)]
+        for receipt in receipts:
+            if self.window_from is None or receipt.never_early:
+                continue
+            if receipt.last < self.window_from:
+                parts.append(Finding(False, "too_early"))
+            elif receipt.first < self.window_from:
+                parts.append(Finding(None, "no_evidence"))
+        return together(parts)
+
+    def by_deadline(self, receipts: list[Receipt], deadline: datetime) -> Finding:
+        total = sum((one.quantity for one in receipts), Decimal(0))
+        certain = sum((one.quantity for one in receipts if one.last <= deadline), Decimal(0))
+        possible = sum((one.quantity for one in receipts if one.first <= deadline), Decimal(0))
+        if self.enough(total):
+            if self.enough(certain):
+                return TRUE
+            return Finding(None, "no_evidence") if self.enough(possible) else Finding(False, "late")
+        if not receipts:
+            return Finding(False, "never_received")
+        if possible < total or (self.policy["open_balance"] == "late" and not self.enough(total, self.uncancelled())):
+            return Finding(False, "late")
+        return Finding(None, "no_evidence") if certain < total else TRUE
+
+    def uncancelled(self) -> Decimal:
+        """What is still open of the line whoever cancelled, for `open_balance` = late."""
+        if self.cancelled(self.order) is not None:
+            return Decimal(0)
+        if self.cancelled(self.line) is None:
+            return self.owed
+        gone = self.line["cancelled_qty"]
+        return Decimal(0) if gone is None else max(Decimal(0), min(self.owed, self.line["ordered_qty"] - gone))
+
+    def filled_accurately(self) -> Finding:
+        """Right item, right place, not too much (R9, R19, R20)."""
+        if not self.received:
+            return Finding(None, "nothing_received")
+        parts = []
+        for one in self.received:
+            parts.append(part(one.item, "wrong_item"))
+            parts.append(part(one.place, "wrong_place"))
+        coming = sum((one.quantity for one in self.unproven if one.counts), Decimal(0))
+        if self.too_much(self.counted):
+            parts.append(Finding(False, "over_shipped"))
+        elif self.too_much(self.counted + coming) or any(one.item is False for one in self.unproven):
+            parts.append(Finding(None, "no_evidence"))
+        return together(parts)
+
+    def damage_free(self) -> Finding:
+        """No evidence of damage, where evidence would have shown (R21)."""
+        parts = [self.undamaged(one) for one in self.received]
+        if any(credit["credit_reason"] in ("damage", "defect") for credit, _ in self.documents("credit")):
+            parts.append(Finding(False, "damage_credit"))
+        return together(parts) if parts else Finding(None, "nothing_received")
+
+    def undamaged(self, one: Consignment) -> Finding:
+        assert one.came is not None
+        if one.damaged_qty is not None:
+            return part(one.damaged_qty == 0, "damaged")
+        window_over = one.came.last + timedelta(hours=24 * self.policy["claims_days"]) <= self.as_of
+        return TRUE if window_over and self.judge.tested("invoices.credit_reason") else Finding(None, "no_evidence")
+
+    # -- billing (R23)
+
+    def documents(self, kind: str) -> list[tuple[Row, Row]]:
+        """Billing documents of a kind that name this line, dated by `as_of`: (document, its line)."""
+        found = []
+        for row in self.judge.feeds["invoice_lines"]:
+            document = self.judge.invoices.get(row["invoice_id"])
+            if document is None or (row["order_id"], row["line_no"]) != (self.line["order_id"], self.line["line_no"]):
+                continue
+            if document["invoice_kind"] == kind and self.dated(document) <= self.as_of:
+                found.append((document, row))
+        return found
+
+    def dated(self, document: Row) -> datetime:
+        at = event(document, "invoiced_at", self.zone)
+        assert at is not None
+        return at
+
+    def reversed_invoices(self) -> set[str]:
+        documents = self.judge.invoices.values()
+        return {one["reverses_invoice_id"] for one in documents if one["invoice_kind"] == "reversal" and self.dated(one) <= self.as_of}
+
+    def billing(self, order_settled: datetime | None) -> Finding:
+        """Whether the line was billed as it was delivered and agreed, whatever its kind."""
+        if not (self.judge.fed("invoices") and self.judge.fed("invoice_lines")):
+            return Finding(None, "no_feed")
+        bills = self.documents("invoice")
+        goods = self.line["line_kind"] == "goods"
+        closes = self.bill_window(self.found.settled_at if goods else order_settled, goods=goods)
+        parts = [self.billed_quantity(bills, closes, goods=goods)]
+        for document, bill in bills:
+            parts += self.billed_as_agreed(document, bill)
+        if bills and closes is not None and min(self.dated(document) for document, _ in bills) > closes:
+            parts.append(Finding(False, "billed_late"))
+        if {bill["invoice_id"] for _, bill in bills} & self.reversed_invoices():
+            parts.append(Finding(False, "reversed"))
+        if any(credit["credit_reason"] in ("billing", "short") for credit, _ in self.documents("credit")):
+            parts.append(Finding(False, "billing_credit"))
+        return together(parts)
+
+    def bill_window(self, settled: datetime | None, *, goods: bool) -> datetime | None:
+        """The last moment for the first bill; None while nothing has started the clock."""
+        left = [one.left.last for one in self.unproven if one.left and one.counts]
+        if settled is None and goods and left:
+            settled = max(left)
+        if settled is None:
+            return None
+        return day_ends(local_day(settled, self.zone) + timedelta(days=self.policy["invoice_days"]), self.zone)
+
+    def billed_quantity(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> Finding:
+        if goods:
+            coming = sum((one.shipped_qty for one in self.unproven if one.counts), Decimal(0))
+            damaged = sum((one.damaged_qty or Decimal(0) for one in self.received if one.counts), Decimal(0))
+            expected = self.counted + coming
+            nothing = not bills and not self.received and not self.unproven
+        else:
+            expected, damaged = self.owed, Decimal(0)
+            nothing = not bills and (self.owed == 0 or closes is None)
+        if nothing:
+            return Finding(None, "nothing_received")
+        if not self.judge.tested("invoice_lines.billed_qty"):
+            return TRUE
+        billed = sum((bill["billed_qty"] or Decimal(0) for _, bill in bills), Decimal(0))
+        if billed >= expected + self.half_step:
+            return Finding(False, "billed_quantity")
+        if any(bill["billed_qty"] is None for _, bill in bills):
+            return Finding(None, "no_evidence")
+        if min(abs(billed - expected), abs(billed - (expected - damaged))) < self.half_step:
+            return TRUE
+        if closes is None or closes > self.as_of:
+            return Finding(None, "not_yet_due")
+        return Finding(False, "billed_quantity" if bills else "not_billed")
+
+    def billed_as_agreed(self, document: Row, bill: Row) -> list[Finding]:
+        """Price, amount, terms, party and currency of one billed line."""
+        tested: Callable[..., bool] = self.judge.tested
+        price = same(
+            bill["unit_price_amount"],
+            self.line["unit_price_amount"],
+            tested=tested("invoice_lines.unit_price_amount", "order_lines.unit_price_amount"),
+        )
+        parts = [part(price, "billed_price"), part(self.amount_right(document, bill), "billed_amount")]
+        for column, reason in (("payment_terms", "billed_terms"), ("bill_to", "billed_party"), ("currency", "billed_currency")):
+            agrees = same(document[column], self.order[column], tested=tested(f"invoices.{column}", f"orders.{column}"))
+            parts.append(part(agrees, reason))
+        return parts
+
+    def amount_right(self, document: Row, bill: Row) -> Verdict:
+        columns = ("billed_qty", "unit_price_amount", "line_amount")
+        if not self.judge.tested(*(f"invoice_lines.{column}" for column in columns)):
+            return True
+        if any(bill[column] is None for column in columns):
+            return None
+        half_minor = Decimal("0.5").scaleb(-MINOR_DIGITS.get(document["currency"], 2))
+        return bool(abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"]) <= half_minor)
+
+
+def part(verdict: Verdict, reason: str) -> Finding:
+    """A part of a verdict: true, false for the reason, or unknown for want of evidence."""
+    if verdict is True:
+        return TRUE
+    return Finding(False, reason) if verdict is False else Finding(None, "no_evidence")
+
+
+class OrderCourt:
+    """One order before the judge, its lines judged already but for billing."""
+
+    def __init__(self, judge: Judge, order: Row, lines: list[LineCourt]) -> None:
+        self.judge, self.order, self.courts = judge, order, lines
+        self.lines = [court.found for court in lines]
+        self.zone = order["ship_to_time_zone"]
+        self.sale = order["order_type"] in (None, "sale")
+        self.owed = [line for line in self.lines if line.owed_goods]
+        self.settled = None
+        if self.owed and all(line.settled_at for line in self.owed):
+            self.settled = max(line.settled_at for line in self.owed if line.settled_at)
+        for court in lines:
+            court.found.billed = court.billing(self.settled)
+            if court.found.state == "judged":
+                court.found.findings["billed_accurately"] = court.found.billed
+
+    def state(self) -> str:
+        if not self.sale or not self.owed:
+            return "excluded"
+        return "pending" if any(line.state == "pending" for line in self.owed) else "judged"
+
+    def findings(self) -> dict[str, Finding]:
+        state = self.state()
+        if state == "pending":
+            return dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due"))
+        if state == "excluded":
+            return dict.fromkeys((*VERDICTS, "perfect_order"), NOT_ASKED)
+        found = {name: together(line.findings[name] for line in self.owed) for name in ("on_time", "complete", "otif")}
+        for name in ("damage_free", "filled_accurately"):
+            found[name] = together(without_neutral([line.findings[name] for line in self.owed]))
+        found["billed_accurately"] = together(without_neutral([line.billed for line in self.lines]))
+        found["perfect_order"] = together(found[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately"))
+        return found
+
+    def judgement(self) -> OrderJudgement:
+        ordered = span(self.order, "ordered_at", self.zone)
+        assert ordered is not None
+        ordered_day = local_day(ordered.first, self.zone)
+        arrived_day = local_day(self.settled, self.zone) if self.settled else None
+        return OrderJudgement(
+            order_id=self.order["order_id"],
+            order_type=self.order["order_type"] or "sale",
+            state=self.state(),
+            deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at), default=None),
+            due_day=max((line.due_day for line in self.lines), default=ordered_day),
+            ordered_day=ordered_day,
+            settled_at=self.settled,
+            arrived_day=arrived_day,
+            cycle_days=(arrived_day - ordered_day).days if arrived_day else None,
+            lines=len(self.lines),
+            ordered_qty=sum((line.ordered_qty for line in self.owed), Decimal(0)),
+            owed_qty=sum((line.owed_qty for line in self.owed), Decimal(0)),
+            dimensions=self.dimensions(ordered_day),
+            findings=self.findings(),
+        )
+
+    def dimensions(self, ordered_day: date) -> dict[str, str]:
+        customer = self.judge.version("customers", "customer_id", self.order["customer_id"], ordered_day) or {}
+        return {
+            "customer": self.order["customer_id"],
+            "segment": customer.get("service_segment") or "(none)",
+            "region": customer.get("region") or "(none)",
+            "channel": self.order["channel"] or "(none)",
+            "fulfilment_model": self.order["fulfilment_model"] or "(none)",
+            "product_category": one_of(line.product_category for line in self.lines),
+            "carrier": one_of(carrier for line in self.lines for carrier in line.carriers),
+        }
+
+
+def without_neutral(findings: list[Finding]) -> list[Finding]:
+    """The findings less those of lines with nothing received, which are neutral while another line has something."""
+    telling = [finding for finding in findings if finding.reason != "nothing_received"]
+    return telling or findings
+
+
+def one_of(values: Iterable[str | None]) -> str:
+    """The value under which an order stands that has several."""
+    seen = {value or "(none)" for value in values}
+    if len(seen) > 1:
+        return "(several)"
+    return next(iter(seen), "(none)")
