@@ -23,13 +23,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from duckdb_sqlalchemy import ConnectionWrapper
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from metrics.errors import (
     BuildFailed,
@@ -149,6 +148,13 @@ def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
         _give_back(instance)
 
 
+def close(folder: Path) -> None:
+    """Close the generations of a folder that this process keeps open for its next reader."""
+    with _guard:
+        for path in [one for one in _open if one.parent == folder]:
+            _release(path)
+
+
 def _take(folder: Path, number: int | None) -> tuple[Generation, _Instance]:
     """The generation wanted, and its open instance with one more user."""
     for _ in range(ATTEMPTS):
@@ -262,7 +268,7 @@ def writing(folder: Path) -> Iterator[Build]:
     _refuse_network_folder(folder)
     with _locked(folder):
         failpoint("warehouse.lock")
-        _close_readers(folder)
+        close(folder)  # a process that writes holds no handle on a published generation
         number, orphans = _clean(folder)
         failpoint("warehouse.clean")
         path = folder / f"build-{number:08d}.duckdb"
@@ -414,13 +420,6 @@ def _need_space(folder: Path, size: int) -> None:
         raise NoSpace(str(folder), needed, free)
 
 
-def _close_readers(folder: Path) -> None:
-    """A process that writes holds no handle on a published generation."""
-    with _guard:
-        for path in [one for one in _open if one.parent == folder]:
-            _release(path)
-
-
 def _refuse_network_folder(folder: Path) -> None:
     kind = file_system(folder)
     if kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.")):
@@ -478,7 +477,7 @@ def _memory_limit(*, read_only: bool) -> str:
     return f"{min(1_000, host // 5_000_000) if read_only else min(2_000, host // 2_500_000)}MB"
 
 
-def _engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Any]) -> Engine:
+def _engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Engine:
     """An engine whose connections are cursors of one open instance."""
     return create_engine("duckdb://", creator=lambda: ConnectionWrapper(root.cursor()), poolclass=poolclass)
 

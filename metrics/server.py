@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool, Pool, QueuePool
 from sqlalchemy.schema import CreateColumn, CreateSchema
 
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
@@ -82,7 +83,7 @@ def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
 @contextmanager
 def writing(url: URL) -> Iterator[Build]:
     """The next generation, to be changed and published; see warehouse.writing."""
-    engine = _engine(url)
+    engine = _new_engine(url, poolclass=NullPool)  # what a run leaves in its session, temporary tables above all, ends with it
     with _connected(engine, url) as connection:
         if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
             raise WarehouseBusy(_name(url))
@@ -91,6 +92,7 @@ def writing(url: URL) -> Iterator[Build]:
         generations.create(connection, checkfirst=True)
         base = _newest(connection)
         number = base.number + 1 if base else 1
+        published: list[Generation] = []
         publishing = False
 
         @event.listens_for(connection, "commit")
@@ -100,15 +102,26 @@ def writing(url: URL) -> Iterator[Build]:
 
         def publish() -> Generation:
             nonlocal publishing
+            if published:
+                raise RuntimeError("publish() was called twice on one build")
             published_at = datetime.now(UTC)
             connection.execute(insert(generations).values(number=number, published_at=published_at.replace(tzinfo=None)))
             failpoint("warehouse.server_commit")
             publishing = True
             _commit(connection, url, number)
             failpoint("warehouse.server_committed")
-            return Generation(number, None, published_at, base.number if base else None)
+            published.append(Generation(number, None, published_at, base.number if base else None))
+            return published[0]
 
         yield Build(number, "postgresql", connection, engine, base, lambda: None, publish)
+
+
+def close(url: URL) -> None:
+    """Close this process's idle connections to the server."""
+    with _guard:
+        engine = _engines.pop(url, None)
+    if engine is not None:
+        engine.dispose()
 
 
 def _commit(connection: Connection, url: URL, number: int) -> None:
@@ -153,11 +166,16 @@ def _newest(connection: Connection) -> Generation | None:
 
 
 def _engine(url: URL) -> Engine:
+    """The engine of this process's readers."""
     with _guard:
         if url not in _engines:
-            options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
-            _engines[url] = create_engine(url, pool_pre_ping=True, connect_args={"options": options})
+            _engines[url] = _new_engine(url, poolclass=QueuePool)
         return _engines[url]
+
+
+def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
+    options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
+    return create_engine(url, poolclass=poolclass, pool_pre_ping=poolclass is QueuePool, connect_args={"options": options})
 
 
 def _name(url: URL) -> str:

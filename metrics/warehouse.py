@@ -24,7 +24,7 @@ from metrics import embedded, schema, server
 from metrics.errors import SettingRefused
 from metrics.generation import Build, Generation
 
-__all__ = ["Build", "Generation", "Location", "create_tables", "current", "locate", "reading", "writing"]
+__all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "writing"]
 
 DEFAULT_HOME = Path("~/.local/share/buyerview")
 
@@ -95,6 +95,14 @@ def create_tables(connection: Connection) -> None:
     schema.metadata.create_all(connection)
 
 
+def close(location: Location) -> None:
+    """Close what this process keeps open of a warehouse for its next reader. It is opened again when next asked for."""
+    if location.folder is not None:
+        embedded.close(location.folder)
+    else:
+        server.close(_url(location))
+
+
 def _url(location: Location) -> URL:
     assert location.url is not None
     return location.url
@@ -103,7 +111,7 @@ def _url(location: Location) -> URL:
 def _server_url(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # Not chained and not quoted: what does not parse may still hold a password.
         raise SettingRefused("BUYERVIEW_WAREHOUSE", "is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.") from None
     if url.get_backend_name() != "postgresql":

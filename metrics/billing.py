@@ -1,0 +1,144 @@
+"""How a line was billed: invoice lines summed to the order line, and the code of `billed_accurately`. Source: rules R23.
+
+Grain of `bills`: one row per order line that any invoice or credit names. Freight and other charges name none and are not here.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, FromClause, Select, and_, case, exists, false, func, literal, or_, select, true
+from sqlalchemy import cast as sql_cast
+
+from metrics.moments import moment_span
+from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
+from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
+from metrics.sqltools import Expression, count_if, least_code, sum_if
+
+
+def has_invoices(mapped: frozenset[str]) -> bool:
+    """Whether any source brings invoice lines at all."""
+    return "invoice_lines.line_amount" in mapped
+
+
+def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Documents dated by `as_of`, summed to the order line; each `_wrong_n` counts failed comparisons, each `_unknown_n` untestable ones."""
+    header, body, line = invoices.c, invoice_lines.c, lines.c
+    tables: FromClause = invoice_lines.join(invoices, and_(header.invoice_id == body.invoice_id, ~header.deleted)).join(
+        lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
+    )
+    tables, dated = moment_span(tables, dict(header.items()), "invoiced_at", line.zone)
+    now = literal(as_of, DateTime)
+    reversal = invoices.alias("reversal")
+    if "invoices.reverses_invoice_id" in mapped:
+        taken_back = (
+            select(reversal.c.reverses_invoice_id)
+            .where(reversal.c.invoice_kind == "reversal", ~reversal.c.deleted, _dated_by(reversal, as_of))
+            .distinct()
+            .subquery()
+        )
+        tables = tables.outerjoin(taken_back, taken_back.c.reverses_invoice_id == header.invoice_id)
+        reversed_ = taken_back.c.reverses_invoice_id.is_not(None)
+    else:
+        reversed_ = false()
+    is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
+    half_minor = case(
+        (header.currency.in_(MINOR_UNITS_0), sql_cast(literal("0.5"), AMOUNT)),
+        (header.currency.in_(MINOR_UNITS_3), sql_cast(literal("0.0005"), AMOUNT)),
+        else_=sql_cast(literal("0.005"), AMOUNT),
+    )
+    difference = body.line_amount - body.billed_qty * body.unit_price_amount
+    amount_wrong = or_(difference > half_minor, difference < -half_minor)
+    amount_tested = true() if {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"} <= mapped else false()
+
+    def compared(billed: str, agreed: str, first: Expression, second: Expression) -> tuple[Expression, Expression]:
+        tested = true() if {billed, agreed} <= mapped else false()
+        return count_if(and_(is_invoice, tested, first != second)), count_if(and_(is_invoice, tested, or_(first.is_(None), second.is_(None))))
+
+    price = compared("invoice_lines.unit_price_amount", "order_lines.unit_price_amount", body.unit_price_amount, line.unit_price_amount)
+    terms = compared("invoices.payment_terms", "orders.payment_terms", header.payment_terms, line.payment_terms)
+    party = compared("invoices.bill_to", "orders.bill_to", header.bill_to, line.bill_to)
+    currency = compared("invoices.currency", "orders.currency", header.currency, line.currency)
+    return (
+        select(
+            body.order_id,
+            body.line_no,
+            count_if(is_invoice).label("billed_n"),
+            sum_if(and_(is_invoice, body.billed_qty.is_not(None)), body.billed_qty).label("billed_qty"),
+            count_if(and_(is_invoice, body.billed_qty.is_(None))).label("quantity_unknown_n"),
+            sum_if(is_invoice, body.line_amount).label("invoiced_amount"),
+            sum_if(header.invoice_kind != "invoice", body.line_amount).label("credited_amount"),
+            func.min(case((is_invoice, dated.hi), else_=None)).label("first_billed_at"),
+            price[0].label("price_wrong_n"),
+            price[1].label("price_unknown_n"),
+            count_if(and_(is_invoice, amount_tested, amount_wrong)).label("amount_wrong_n"),
+            count_if(and_(is_invoice, amount_tested, difference.is_(None))).label("amount_unknown_n"),
+            terms[0].label("terms_wrong_n"),
+            terms[1].label("terms_unknown_n"),
+            party[0].label("party_wrong_n"),
+            party[1].label("party_unknown_n"),
+            currency[0].label("currency_wrong_n"),
+            currency[1].label("currency_unknown_n"),
+            count_if(and_(is_invoice, reversed_)).label("reversed_n"),
+            count_if(and_(is_credit, header.credit_reason.in_(BILLING_CREDIT_REASONS))).label("billing_credit_n"),
+            count_if(and_(is_credit, header.credit_reason.in_(DAMAGE_REASONS))).label("damage_credit_n"),
+        )
+        .select_from(tables)
+        .where(~body.deleted, dated.hi <= now)
+        .group_by(body.order_id, body.line_no)
+    )
+
+
+def _dated_by(document: FromClause, as_of: datetime) -> Expression:
+    """A reversal names no order line of its own, so a bare date counts from the start of its day in UTC."""
+    return document.c.invoiced_at <= literal(as_of, DateTime)
+
+
+def billing_code(
+    b: FromClause,
+    *,
+    expected: Expression,
+    less_damaged: Expression,
+    half_step: Expression,
+    window_end: Expression,
+    window_open: Expression,
+    nothing: Expression,
+) -> Expression:
+    """The code of billed_accurately of a line.
+
+    b: its bills, counts and quantities zero where there are none; expected and less_damaged: the two right quantities; window_end: last instant for
+    the first bill (null: no receipt to count from); window_open: that instant has not passed, or is not known; nothing: nothing was received, left or billed.
+    """
+    c = b.c
+    half = half_step
+
+    def near(quantity: Expression) -> Expression:
+        return and_(c.billed_qty - quantity < half, quantity - c.billed_qty < half)
+
+    unknown = literal(CODE["no_evidence"])
+    quantity = case(
+        (c.quantity_unknown_n > 0, unknown),
+        (or_(near(expected), near(less_damaged)), None),
+        (c.billed_qty >= expected + half, literal(CODE["billed_quantity"])),
+        (window_open, literal(CODE["not_yet_due"])),
+        (c.billed_n == 0, literal(CODE["not_billed"])),
+        else_=literal(CODE["billed_quantity"]),
+    )
+
+    def compared(wrong: Expression, untested: Expression, word: str) -> Expression:
+        return case((wrong > 0, literal(CODE[word])), (untested > 0, unknown), else_=None)
+
+    code = least_code(
+        quantity,
+        compared(c.price_wrong_n, c.price_unknown_n, "billed_price"),
+        compared(c.amount_wrong_n, c.amount_unknown_n, "billed_amount"),
+        compared(c.terms_wrong_n, c.terms_unknown_n, "billed_terms"),
+        compared(c.party_wrong_n, c.party_unknown_n, "billed_party"),
+        compared(c.currency_wrong_n, c.currency_unknown_n, "billed_currency"),
+        case((c.first_billed_at > window_end, literal(CODE["billed_late"])), else_=None),
+        case((c.reversed_n > 0, literal(CODE["reversed"])), else_=None),
+        case((c.billing_credit_n > 0, literal(CODE["billing_credit"])), else_=None),
+    )
+    return case((nothing, literal(CODE["nothing_received"])), else_=code)
+
+
+EMPTY_BILL = {"billed_qty": QTY, "invoiced_amount": AMOUNT, "credited_amount": AMOUNT}
+"""Exact sums of `bills` and their types; every other number of it is a count. All are zero where a line has no bill."""
