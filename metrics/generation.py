@@ -41,8 +41,8 @@ class Build:
     dialect: Literal["duckdb", "postgresql"]
     connection: Connection
     engine: Engine
-    """For tools that want an engine. On DuckDB its connections see what was saved; close them before `publish()`. On a server they are other
-    sessions, which do not see the run."""
+    """For tools that want an engine. On DuckDB its connections see what was saved: close them before `publish()`. On a server they are
+    other sessions, which do not see the run."""
     base: Generation | None
     """The generation it started as a copy of; its `fallback` tells when that is not the newest because the newest is damaged."""
     save: Callable[[], None]

@@ -1,0 +1,60 @@
+"""Fixtures for every test: a folder of its own for the embedded warehouse, a database of its own on a real PostgreSQL, and both as one."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metrics import warehouse
+from metrics.warehouse import Location
+from tests import postgres
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for the embedded warehouse, named by BUYERVIEW_HOME; no server is named."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("BUYERVIEW_HOME", str(folder))
+    monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
+    return folder
+
+
+@pytest.fixture
+def location(home: Path) -> Iterator[Location]:
+    """An empty embedded warehouse, which is also the one `locate()` finds."""
+    place = Location(folder=home)
+    yield place
+    warehouse.close(place)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """URL of a throwaway PostgreSQL cluster, one per test session."""
+    with postgres.cluster() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[str]:
+    """URL of an empty PostgreSQL database, dropped after the test."""
+    with postgres.database(postgres_url, f"test_{next(_numbers)}") as url:
+        yield url
+
+
+@pytest.fixture
+def server_location(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
+    """An empty warehouse on a server, which is also the one `locate()` finds."""
+    monkeypatch.setenv("BUYERVIEW_WAREHOUSE", postgres_database)
+    place = warehouse.locate()
+    yield place
+    warehouse.close(place)
+
+
+@pytest.fixture(params=["location", pytest.param("server_location", marks=pytest.mark.postgres)], ids=["embedded", "server"])
+def any_location(request: pytest.FixtureRequest) -> Location:
+    """An empty warehouse; the test runs once on each kind."""
+    place: Location = request.getfixturevalue(request.param)
+    return place
