@@ -138,7 +138,7 @@ def product_rows(book: pandas.DataFrame, seed: int) -> Iterable[tuple[str, ...]]
 
 
 def order_days(orders: int) -> list[int]:
-    """How many orders fall on each day: five times as many on a weekday, a spring and an autumn peak, quiet August and turn of the year, growth."""
+    """How many orders fall on each day: few at weekends, a spring and an autumn peak, a quiet August and turn of the year, growth."""
     weights = []
     season = (0.92, 0.96, 1.08, 1.10, 1.06, 1.0, 0.94, 0.78, 1.04, 1.12, 1.12, 0.88)
     for number in range(records.LAST_DAY_NO + 1):
@@ -163,7 +163,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
         writer.writerows(rows)
 
 
-def write_books(orders: int, out: Path, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> None:
+def write_books(out: Path, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> None:
     """Write the five small feeds."""
     header = ("customer_no", "valid_from", "name", "segment", "region", "city", "key_account_manager", "contract")
     write_table(out / "customers.csv", header, customer_rows(customers, seed))
@@ -192,7 +192,8 @@ def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], pr
     connection.execute("create table product_book as select * replace (list_price::decimal(18, 2) as list_price) from product_frame")
     connection.execute("alter table customer_book alter tax_rate type decimal(9, 6)")
     connection.execute(
-        "create table sizes as select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers",
+        """create table sizes as
+        select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers""",
         [len(customers), len(products), len(products) // len(world.CATEGORIES), list(world.CARRIERS)],
     )
     days, first = [], 1
@@ -209,7 +210,8 @@ def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, fol
     """Draw orders `first` up to but not including `end` and write each feed's part, without a header."""
     connection.execute(
         """create or replace temp table chunk_days as
-        select unnest(range(greatest(first_k, $first), least(end_k, $end))) as k, d from order_calendar where first_k < $end and end_k > $first""",
+        select unnest(range(greatest(first_k, $first), least(end_k, $end))) as k, d
+        from order_calendar where first_k < $end and end_k > $first""",
         {"first": first, "end": end},
     )
     for statement in records.CHUNK_TABLES:
@@ -231,7 +233,7 @@ def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = 
         raise ValueError(f"orders is {orders}; give at least 1")
     out.mkdir(parents=True, exist_ok=True)
     customers, products = customer_book(orders, seed), product_book(orders, seed)
-    write_books(orders, out, seed, customers, products)
+    write_books(out, seed, customers, products)
     connection = drawing_connection(orders, seed, customers, products)
     with tempfile.TemporaryDirectory(dir=out, prefix=".part-") as folder:
         for first in range(1, orders + 1, CHUNK):

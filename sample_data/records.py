@@ -1,8 +1,8 @@
 """The clean records: SQL that draws one chunk of orders and everything that follows from them.
 
-Every draw is a hash of (key, purpose, seed), so a record is the same whatever the chunk, the thread or the run. Moments are whole seconds since
-`world.EPOCH`, days are whole days since it, business days count Monday to Friday (day 0 is business day 0). All arithmetic that decides
-something is on integers or on doubles added and multiplied, which every machine rounds alike.
+Every draw is a hash of (key, purpose, seed), so a record is the same whatever the chunk, the thread or the run. Moments are
+whole seconds since `world.EPOCH`, days are whole days since it, business days count Monday to Friday (day 0 is business day 0). All
+arithmetic that decides something is on integers or on doubles added and multiplied, which every machine rounds alike.
 
 The tables of a chunk build on one another: o (orders), l (order lines), p (what was packed for each line), c (consignments), b (invoices).
 The SELECTs of `FILES` then write them under the column names of the invented ERP.
@@ -27,7 +27,8 @@ def macros(seed: int) -> str:
     """SQL functions the chunk's tables use, with the seed folded in."""
     salt = int.from_bytes(hashlib.sha256(f"buyerview sample {seed}".encode()).digest()[:7], "big")
     return f"""
-    create macro draw(key, purpose) as (hash(xor((key)::bigint * 4096 + purpose, {salt}::bigint)) >> 11)::double * (1.0 / 9007199254740992.0);
+    create macro draw(key, purpose) as (hash(xor((key)::bigint * 4096 + purpose,
+    {salt}::bigint)) >> 11)::double * (1.0 / 9007199254740992.0);
     create macro pick(key, purpose, n) as floor(draw(key, purpose) * n)::bigint;
     create macro business_day(d) as (d) // 7 * 5 + least((d) % 7, 5);
     create macro calendar_day(n) as (n) // 5 * 7 + (n) % 5;
@@ -54,7 +55,8 @@ with drawn as (
 ), terms as (
     select *,
         case when draw(k, 3) < 0.18 then 'MTO' else 'MTS' end as model,
-        case when draw(k, 4) < 0.010 then 'RE' when draw(k, 4) < 0.018 then 'SA' when draw(k, 4) < 0.024 then 'IN' else 'OR' end as order_type,
+        case when draw(k, 4) < 0.010 then 'RE' when draw(k, 4) < 0.018 then 'SA' when draw(k, 4) < 0.024 then 'IN'
+        else 'OR' end as order_type,
         case when draw(k, 5) < 0.58 - 0.13 * segment then 'E' when draw(k, 5) < 0.82 - 0.06 * segment then 'W'
              when draw(k, 5) < 0.93 then 'P' else 'F' end as channel,
         pick(k, 6, 8) as main_category,
@@ -74,7 +76,8 @@ with drawn as (
         case when draw(k, 13) < case segment when 0 then 0.12 else 0.03 end then 'w'
              when draw(k, 13) < case segment when 0 then 0.30 else 0.08 end then 'i' else 'd' end as promise_kind,
         36000 + 7200 * pick(k, 14, 4) as promised_second,
-        case when draw(k, 15) < 0.60 then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2) else 1 + pick(k, 16, 2) end as requested_shift
+        case when draw(k, 15) < 0.60 then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2) else 1 + pick(k, 16,
+        2) end as requested_shift
     from terms
 ), service as (
     select *,
@@ -84,7 +87,7 @@ with drawn as (
     from promise
 ), outcome as (
     select *,
-        draw(k, 17) < case segment when 0 then 0.013 when 1 then 0.052 else 0.105 end
+        draw(k, 17) < case segment when 0 then 0.004 when 1 then 0.036 else 0.095 end
             + case when month(date '{world.EPOCH}' + promised_d::integer) = 12 then 0.02 else 0 end
             + case when carrier_failing then 0.42 else 0 end as late,
         case when carrier_failing then 2 + pick(k, 18, 6) else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
@@ -124,7 +127,8 @@ with numbered as (
     select chosen.* exclude (place), pr.product_id, pr.unit, pr.product_no,
         -- 1.00 to 1.06 below list by customer
         greatest(0.05, pr.list_price * (100 - customer_no % 7) / 100)::decimal(18, 2) as price,
-        case when pr.unit = 'piece' then greatest(1, round(pr.typical_qty * (0.2 + 2.4 * draw(lk, 34) * draw(lk, 34)))::bigint)::decimal(18, 3)
+        case when pr.unit = 'piece' then greatest(1, round(pr.typical_qty * (0.2 + 2.4 * draw(lk, 34) * draw(lk,
+        34)))::bigint)::decimal(18, 3)
              else (1 + pick(lk, 34, pr.typical_qty * 4))::decimal(18, 3) / 2 end::decimal(18, 3) as qty,
         case when pr.unit = 'piece' then 1.0 else 0.5 end::decimal(18, 1) as step
     from chosen join product_book pr on pr.category_no = category and pr.place = chosen.place
@@ -132,11 +136,12 @@ with numbered as (
     select *,
         case when cancelled is null then
             case when draw(lk, 35) < 0.007 then 'B' when draw(lk, 35) < 0.010 then 'S' end end as line_cancelled,
-        draw(lk, 36) < case segment when 0 then 0.007 when 1 then 0.014 else 0.026 end
-            + case when category = {world.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)} then 0.30 else 0 end as short,
+        draw(lk, 36) < case segment when 0 then 0.005 when 1 then 0.011 else 0.021 end
+            + case when category = {world.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)} then 0.30
+            else 0 end as short,
         draw(lk, 37) as short_fate,
         draw(lk, 38) < 0.003 as may_be_over,
-        case when draw(lk, 39) < 0.002 then 'agreed' when draw(lk, 39) < 0.0032 then 'not agreed' end as substituted
+        case when draw(lk, 39) < 0.002 then 'agreed' when draw(lk, 39) < 0.003 + 0.0015 * segment then 'not agreed' end as substituted
     from priced
 ), sized as (
     select *,
@@ -169,9 +174,12 @@ with parts as (
     select * exclude (first_qty, consignment), 3 as cn, back_qty as shipped_qty from l where back_qty > 0
 ), moved as (
     select *,
-        case cn when 1 then shipped_bd when 2 then received_bd - 1 + second_delay when 3 then received_bd + 3 + pick(k, 51, 8) end as cn_shipped_bd,
-        case cn when 1 then received_bd when 2 then received_bd + second_delay when 3 then received_bd + 5 + pick(k, 51, 8) end as cn_received_bd
-    from (select *, case when draw(k, 52) < 0.85 then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53, 3) end as second_delay
+        case cn when 1 then shipped_bd when 2 then received_bd - 1 + second_delay when 3 then received_bd + 3 + pick(k, 51,
+        8) end as cn_shipped_bd,
+        case cn when 1 then received_bd when 2 then received_bd + second_delay when 3 then received_bd + 5 + pick(k, 51,
+        8) end as cn_received_bd
+    from (select *, case when draw(k, 52) < 0.85 then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53,
+        3) end as second_delay
           from parts)
 ), clocked as (
     select *,
@@ -186,7 +194,8 @@ with parts as (
 select *,
     case when not proof_missing and arrived_s <= {AS_OF} then arrived_s end as received_s,
     lk * 4 + cn as pk,
-    draw(lk * 4 + cn, 56) < case segment when 0 then 0.0035 when 1 then 0.006 else 0.010 end + case when carrier_failing then 0.06 else 0 end as damaged,
+    draw(lk * 4 + cn, 56) < case segment when 0 then 0.0035 when 1 then 0.006 else 0.010 end + case when carrier_failing then 0.06
+    else 0 end as damaged,
     draw(lk * 4 + cn, 57) < 0.0015 and shipped_qty > step as lost_one,
     draw(lk * 4 + cn, 58) < 0.4 as counted,
     draw(lk * 4 + cn, 59) < 0.8 as inspected
@@ -206,7 +215,8 @@ from p
 CONSIGNMENTS = """
 create or replace temp table c as
 select k, cn, any_value(carrier_no) as first_carrier_no, any_value(shipped_s) as shipped_s, any_value(shipped_d) as shipped_d,
-    any_value(received_s) as received_s, any_value(received_d) as received_d, any_value(ship_to) as ship_to, any_value(place_draw) as place_draw,
+    any_value(received_s) as received_s, any_value(received_d) as received_d, any_value(ship_to) as ship_to,
+    any_value(place_draw) as place_draw,
     sum(shipped_qty * price)::decimal(18, 2) as goods_value, any_value(customer_no) as customer_no, any_value(region) as region
 from q group by k, cn
 """
@@ -214,7 +224,8 @@ from q group by k, cn
 INVOICES = f"""
 create or replace temp table b as
 with billed as (
-    select k, cn, any_value(order_type) as order_type, any_value(segment) as segment, any_value(bill_to) as bill_to, any_value(terms) as terms,
+    select k, cn, any_value(order_type) as order_type, any_value(segment) as segment, any_value(bill_to) as bill_to,
+        any_value(terms) as terms,
         any_value(currency) as currency, any_value(d) as d,
         any_value(case when received_s is not null then received_d else shipped_d end) as from_d,
         min(cn) = min(min(cn)) over (partition by k) as first_of_order
@@ -262,7 +273,8 @@ select o.*, k * 16 + n as lk, n, product_id, kind, price from (
     select *, goods_lines + 1 as n, case when draw(k, 91) < 0.7 then 'SV-INSTALL' else 'SV-CALIBR' end as product_id, 'S' as kind,
         (60 + 5 * pick(k, 92, 40))::decimal(18, 2) as price from o where draw(k, 93) < 0.06
     union all
-    select *, goods_lines + 2 as n, 'FE-HANDLING' as product_id, 'F' as kind, 12.5::decimal(18, 2) as price from o where draw(k, 94) < 0.04
+    select *, goods_lines + 2 as n, 'FE-HANDLING' as product_id, 'F' as kind, 12.5::decimal(18, 2) as price from o where draw(k,
+        94) < 0.04
 ) as o
 """
 
@@ -288,7 +300,8 @@ ORDERS_FILE = f"""
 select 'SO' || (10000000 + k) as order_no, customer_id as sold_to,
     case when channel = 'F' then day_text(d) else instant_text(ordered_s) end as entered_at,
     case when promise_kind = 'w' then instant_text(utc(promised_d, promised_second - 7200, hours_east, american)) end as req_from,
-    case when promise_kind = 'd' then day_text(greatest(d + 1, calendar_day(promised_bd + requested_shift))) else instant_text(deadline_s) end as req_date,
+    case when promise_kind = 'd' then day_text(greatest(d + 1, calendar_day(promised_bd + requested_shift)))
+    else instant_text(deadline_s) end as req_date,
     case when promise_kind = 'w' then instant_text(utc(promised_d, promised_second - 7200, hours_east, american)) end as conf_from,
     case when promise_kind = 'd' then day_text(promised_d) else instant_text(deadline_s) end as conf_date,
     channel as ch, order_type as ord_type, model as mrp_model,
@@ -298,11 +311,13 @@ select 'SO' || (10000000 + k) as order_no, customer_id as sold_to,
     case when american then 'DDP' when draw(k, 112) < 0.1 then 'FCA' else 'DAP' end as incoterm,
     case when ended_s is not null then instant_text(ended_s) end as cancel_ts,
     case when ended_s is not null then case cancelled when 'S' then 'S' else 'B' end end as cancel_by,
-    case when ended_s is not null then case when cancelled = 'B' and draw(k, 113) < 0.2 then 'out_of_stock' when cancelled = 'L' then 'late'
+    case when ended_s is not null then case when cancelled = 'B' and draw(k, 113) < 0.2 then 'out_of_stock' when cancelled = 'L'
+    then 'late'
          when cancelled = 'B' then (['changed_mind', 'duplicate', 'project_delayed'])[1 + pick(k, 114, 3)]
          else (['discontinued', 'credit_block', 'out_of_stock'])[1 + pick(k, 115, 3)] end end as cancel_code,
     instant_text(coalesce(ended_s, ordered_s)) as changed_at
-from (select *, case when cancelled = 'L' and calendar_day(promised_bd + 2) * 86400 + 36000 <= {AS_OF} then calendar_day(promised_bd + 2) * 86400 + 36000
+from (select *, case when cancelled = 'L' and calendar_day(promised_bd + 2) * 86400 + 36000 <= {AS_OF}
+    then calendar_day(promised_bd + 2) * 86400 + 36000
                      when cancelled in ('B', 'S') and cancel_s <= {AS_OF} then cancel_s end as ended_s from o)
 order by k
 """
@@ -311,7 +326,8 @@ ORDER_LINES_FILE = f"""
 with goods as (
     select k, n, lk, ordered_s, product_id, qty, price, tax_rate, 'G' as kind, d, promised_d,
         case when line_cancelled is not null and cancel_s <= {AS_OF} then cancel_s
-             when given_up_qty > 0 and (calendar_day(received_bd + 2) * 86400 + 32400) <= {AS_OF} then calendar_day(received_bd + 2) * 86400 + 32400
+             when given_up_qty > 0 and (calendar_day(received_bd + 2) * 86400 + 32400) <= {AS_OF}
+             then calendar_day(received_bd + 2) * 86400 + 32400
              end as ended_s,
         case when line_cancelled is null then given_up_qty else cut_qty end as ended_qty,
         case when line_cancelled = 'B' then 'B' when draw(lk, 121) < 0.1 then null else 'S' end as ended_by,
@@ -323,7 +339,8 @@ with goods as (
     union all by name
     select k, n, lk, ordered_s, product_id, 1 as qty, price, tax_rate, kind, d, promised_d from s
 )
-select 'SO' || (10000000 + k) as order_no, n * 10 as pos, product_id as material, qty::decimal(18, 3) as qty, price, tax_rate as tax, kind as item_kind,
+select 'SO' || (10000000 + k) as order_no, n * 10 as pos, product_id as material, qty::decimal(18, 3) as qty, price, tax_rate as tax,
+    kind as item_kind,
     day_text(own_d) as req_date, day_text(own_d) as conf_date,
     case when ended_s is not null and not (ended_qty = qty and draw(lk, 124) < 0.5) then ended_qty end as cancel_qty,
     case when ended_s is not null then instant_text(ended_s) end as cancel_ts,
@@ -335,12 +352,14 @@ from goods order by k, n
 
 SHIPMENTS_FILE = f"""
 select 'DN' || (40000000 + k * 4 + cn) as delivery_no,
-    (select carriers[1 + case when cn = 1 or draw(k * 4 + cn, 131) < 0.8 then first_carrier_no else pick(k * 4 + cn, 132, 6) end] from sizes) as carrier,
+    (select carriers[1 + case when cn = 1 or draw(k * 4 + cn, 131) < 0.8 then first_carrier_no else pick(k * 4 + cn, 132, 6) end]
+    from sizes) as carrier,
     instant_text(shipped_s) as goods_issue_at,
     instant_text(received_s) as pod_at,
     case when received_s is null then null when place_draw < 0.0015 then ship_to || '-ANNEX' else ship_to end as pod_place,
     (8 + goods_value * 0.02 + draw(k * 4 + cn, 133) * 20)::decimal(18, 2) as freight, 'EUR' as freight_curr,
-    case when draw(k * 4 + cn, 134) < 0.9 then instant_text(least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135, 3000))) end as asn_at,
+    case when draw(k * 4 + cn, 134) < 0.9 then instant_text(least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135,
+    3000))) end as asn_at,
     case when attempt_failed then instant_text(received_s - 7200) else instant_text(received_s) end as attempt_at,
     case when attempt_failed then (['B', 'B', 'K', 'S'])[1 + pick(k * 4 + cn, 136, 4)] end as failed_by,
     instant_text(coalesce(received_s, shipped_s)) as changed_at
@@ -361,12 +380,14 @@ from q, sizes order by k, cn, n
 
 DOCUMENTS = """
 create or replace temp table documents as
-select 'IN' || (70000000 + bk) as doc_no, 'INV' as doc_type, null as reverses, invoice_d as doc_d, billed_to, billed_terms, billed_currency, null as reason from b
+select 'IN' || (70000000 + bk) as doc_no, 'INV' as doc_type, null as reverses, invoice_d as doc_d, billed_to, billed_terms,
+    billed_currency, null as reason from b
 union all
 select 'RV' || (70000000 + bk), 'REV', 'IN' || (70000000 + bk), invoice_d + 3, billed_to, billed_terms, billed_currency, null
     from b where reversed and invoice_d + 3 <= LAST_DOCUMENT_DAY
 union all
-select 'RI' || (70000000 + bk), 'INV', null, invoice_d + 3, bill_to, terms, currency, null from b where reversed and invoice_d + 3 <= LAST_DOCUMENT_DAY
+select 'RI' || (70000000 + bk), 'INV', null, invoice_d + 3, bill_to, terms, currency, null from b where reversed
+    and invoice_d + 3 <= LAST_DOCUMENT_DAY
 union all
 select series || (500000000 + pk), 'CRD', null, credit_d, billed_to, billed_terms, billed_currency, reason from cr
 """.replace("LAST_DOCUMENT_DAY", str(LAST_DOCUMENT_DAY))
@@ -385,11 +406,13 @@ with billed as (
     select 'RV' || (70000000 + bk), item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3 from bl
         where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select 'RI' || (70000000 + bk), item, k, n, right_qty, price, tax_rate, invoice_d + 3 from bl where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
+    select 'RI' || (70000000 + bk), item, k, n, right_qty, price, tax_rate, invoice_d + 3 from bl where reversed
+        and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
     select series || (500000000 + pk), 1, k, n, credited_qty, credited_price, tax_rate, credit_d from cr
     union all
-    select 'IN' || (70000000 + b.bk), s.n, s.k, s.n, 1, case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end, s.tax_rate, b.invoice_d
+    select 'IN' || (70000000 + b.bk), s.n, s.k, s.n, 1, case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end,
+        s.tax_rate, b.invoice_d
         from s join b on b.k = s.k and b.first_of_order where s.cancelled is null
     union all
     select 'IN' || (70000000 + b.bk), 90, null, null, 1, (9 + draw(b.bk, 142) * 30)::decimal(18, 2), 0, b.invoice_d from b where freight

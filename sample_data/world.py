@@ -45,7 +45,11 @@ CATEGORIES: tuple[tuple[str, str, int, int, int, tuple[str, ...]], ...] = (
     ("Welding", "kg", 25, 4, 42, ("solid wire", "flux-cored wire", "stick electrode", "filler rod", "brazing paste")),
 )
 FASTENERS, SEALS = 1, 5
-SERVICES = (("SV-INSTALL", "Installation on site", "service"), ("SV-CALIBR", "Calibration", "service"), ("FE-HANDLING", "Handling fee", "fee"))
+SERVICES = (
+    ("SV-INSTALL", "Installation on site", "service"),
+    ("SV-CALIBR", "Calibration", "service"),
+    ("FE-HANDLING", "Handling fee", "fee"),
+)
 
 STEM_HEADS = (
     "Alder", "Amber", "Birk", "Bracken", "Calder", "Castel", "Corvin", "Dorn", "Ebner", "Elm", "Farrow", "Fenn", "Gallow", "Garn",
@@ -58,7 +62,8 @@ STEM_TAILS = (
 )  # fmt: skip
 TRADES = (
     "Tools", "Machine Works", "Dairy", "Foundry", "Hydraulics", "Printing", "Packaging", "Rail", "Marine", "Mills", "Timber", "Brewery",
-    "Automation", "Energy", "Plastics", "Paper", "Ceramics", "Agritech", "Glass", "Motors", "Cranes", "Textiles", "Chemicals", "Optics", "Steel",
+    "Automation", "Energy", "Plastics", "Paper", "Ceramics", "Agritech", "Glass", "Motors", "Cranes", "Textiles", "Chemicals", "Optics",
+    "Steel",
 )  # fmt: skip
 MANAGERS = ("Ines Farkas", "Tomas Lindahl", "Maud Okafor", "Piet Verhoeven", "Rana Haddad", "Otto Brandis", "Clara Nieminen", "Sean Dolan")
 
