@@ -58,7 +58,7 @@ FALSE_REASONS = (
     "reversed",
     "billing_credit",
 )
-UNKNOWN_REASONS = ("no_feed", "no_evidence", "not_yet_due", "no_anchor", "nothing_received", "quarantined")
+UNKNOWN_REASONS = ("no_feed", "quarantined", "no_anchor", "no_evidence", "not_yet_due", "nothing_received")
 """Why a verdict is false, or unknown; of several the first in this order is named."""
 
 VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
@@ -192,7 +192,7 @@ class LineJudgement:
     under_tolerance: Decimal
     findings: dict[str, Finding]
     billed: Finding = NOT_ASKED
-    """The line's billing finding for the order's sake, given for lines of any kind."""
+    """The line's billing finding for the order's sake, given for lines of any kind and state."""
     received: bool = False
 
     @property
@@ -298,6 +298,7 @@ class Judge:
         self.feeds: dict[str, list[dict[str, Any]]] = {feed: alive.get(feed, []) for feed in records}
         self.shipments = {row["shipment_id"]: row for row in self.feeds["shipments"]}
         self.invoices = {row["invoice_id"]: row for row in self.feeds["invoices"]}
+        self.quarantine = [row for row in records.get("quarantine", []) if row["status"] in ("rejected", "waiting")]
 
     def fed(self, feed: str) -> bool:
         return any(name.startswith(f"{feed}.") for name in self.mapped)
@@ -342,6 +343,8 @@ class LineCourt:
         self.owed = self.owed_quantity()
         self.found = self.facts(product)
         self.found.findings = self.delivery_findings()
+        if self.found.state == "judged" and self.held_back(billing=False):
+            self.found.findings = dict.fromkeys(VERDICTS, Finding(None, "quarantined"))
 
     # -- what was sent and what came
 
@@ -530,6 +533,15 @@ class LineCourt:
             received=bool(self.received),
         )
 
+    def held_back(self, *, billing: bool) -> bool:
+        """Whether a record of this line (or of its whole order) is in quarantine: a bill, or anything else (R34)."""
+        return any(
+            (row["feed"] in ("invoices", "invoice_lines")) is billing
+            and row["order_id"] == self.line["order_id"]
+            and row["line_no"] in (None, self.line["line_no"])
+            for row in self.judge.quarantine
+        )
+
     # -- verdicts
 
     def delivery_findings(self) -> dict[str, Finding]:
@@ -665,6 +677,8 @@ class LineCourt:
 
     def billing(self, order_settled: datetime | None) -> Finding:
         """Whether the line was billed as it was delivered and agreed, whatever its kind."""
+        if self.held_back(billing=True) or self.held_back(billing=False):
+            return Finding(None, "quarantined")
         if not (self.judge.fed("invoices") and self.judge.fed("invoice_lines")):
             return Finding(None, "no_feed")
         bills = self.documents("invoice")
