@@ -53,6 +53,8 @@ OPEN_AT_MOST = 2
 """Generations one reading process keeps open: the newest, and the one its slower pages still read."""
 ATTEMPTS = 3
 """How often a reader takes CURRENT again when the file it named was collected in between."""
+COMPACT_FROM_BYTES = 64_000_000
+"""Smaller files are not worth compacting."""
 SPARE_BYTES = 64_000_000
 """Free space asked for beyond twice the newest generation."""
 
@@ -74,6 +76,10 @@ _OPEN_ERRORS = (
     duckdb.FatalException,
     duckdb.InvalidInputException,
 )
+
+
+_DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException)
+"""What DuckDB raises for a full or failing disk or memory; the build is not used again after it."""
 
 
 @dataclass(frozen=True)
@@ -264,67 +270,96 @@ def _is_altered(folder: Path, generation: Generation) -> bool:
 @contextmanager
 def writing(folder: Path) -> Iterator[Build]:
     """The next generation, to be changed and published; see warehouse.writing."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with _disk_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     _refuse_network_folder(folder)
     with _locked(folder):
         failpoint("warehouse.lock")
         close(folder)  # a process that writes holds no handle on a published generation
-        number, orphans = _clean(folder)
-        failpoint("warehouse.clean")
-        path = folder / f"build-{number:08d}.duckdb"
-        base = _copy_newest(folder, path)
-        failpoint("warehouse.copy")
+        with _disk_faults(folder):
+            number, orphans = _clean(folder)
+            failpoint("warehouse.clean")
+            path = folder / f"build-{number:08d}.duckdb"
+            base = _copy_newest(folder, path)
+            failpoint("warehouse.copy")
         root = _connect(path, read_only=False)
         engine = _engine(root, poolclass=QueuePool)
         connection = engine.connect()
-        done: list[Generation] = []
+        published: list[Generation] = []
 
         def publish() -> Generation:
-            if done:
+            if published:
                 raise RuntimeError("publish() was called twice on one build")
             connection.commit()
             connection.close()
-            _close(folder, engine, root, path)
-            done.append(_publish(folder, path, number, base, orphans))
-            return done[0]
+            _checkpoint(folder, engine, root, path)
+            published.append(_publish(folder, path, number, base))
+            _collect(folder, orphans)
+            return published[0]
 
         try:
             yield Build(number, "duckdb", connection, engine, base, connection.commit, publish)
+        except DBAPIError as error:
+            if isinstance(error.orig, _DISK_ERRORS):
+                raise BuildFailed(str(folder), str(error.orig).partition("\n")[0]) from error
+            raise
         finally:
-            if not done:
+            if not published:
                 _drop(connection, engine, root, path)
 
 
-def _close(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Checkpoint the build and close every handle on it."""
+def _checkpoint(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write everything into the build's one file and close every handle on it."""
     if engine.pool.checkedout():  # type: ignore[attr-defined]  # QueuePool has it, its base class does not
         raise BuildFailed(str(folder), "another connection to the build is still open")
     try:
         root.execute("CHECKPOINT")
+        failpoint("warehouse.checkpoint")
+        _compact(root, path)
         engine.dispose()
         root.close()
     except duckdb.Error as error:
-        raise BuildFailed(str(folder), f"the checkpoint failed ({error})") from error
+        raise BuildFailed(str(folder), str(error).partition("\n")[0]) from error
     if _wal(path).exists():
         raise BuildFailed(str(folder), "the checkpoint left a .wal file")
-    failpoint("warehouse.checkpoint")
 
 
-def _publish(folder: Path, build: Path, number: int, base: Generation | None, orphans: list[Path]) -> Generation:
+def _compact(root: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Copy the build into a fresh file, put in its place when closed, if more of it is free than used: DuckDB never gives space back."""
+    used, free = root.execute("SELECT used_blocks, free_blocks FROM pragma_database_size() LIMIT 1").fetchone() or (0, 0)
+    if free <= used or path.stat().st_size < COMPACT_FROM_BYTES:
+        return
+    name = root.execute("SELECT current_database()").fetchone()
+    assert name is not None
+    fresh = _compacted(path)
+    root.execute(f"ATTACH '{_quoted(fresh)}' AS compacted (STORAGE_VERSION '{STORAGE_VERSION}')")
+    root.execute(f'COPY FROM DATABASE "{name[0]}" TO compacted')
+    root.execute("CHECKPOINT compacted")
+    root.execute("DETACH compacted")
+    failpoint("warehouse.compact")
+
+
+def _publish(folder: Path, build: Path, number: int, base: Generation | None) -> Generation:
     """Give the finished build its name and make CURRENT name it. The replace of CURRENT is the commit of the run."""
-    entry = _Published(
-        number=number, file=_name(number), size=build.stat().st_size, sha256=_sha256(build), published_at=datetime.now(UTC).isoformat()
-    )
-    _sync(build)
-    failpoint("warehouse.hash")
-    build.rename(folder / entry.file)
-    _sync(folder)
-    failpoint("warehouse.rename")
-    before = [one for one in _read_pointer(folder) if base is not None and one.number <= base.number]
-    kept = [entry, *before][:KEPT]
-    _replace_pointer(folder, kept)
-    _collect(folder, kept, orphans)
-    return _generation(folder, kept, 0, fallback=None)
+    try:
+        if _compacted(build).exists():
+            build.unlink()
+            build = _compacted(build)
+        _sync(build)
+        published_at = datetime.now(UTC).isoformat()
+        entry = _Published(number, f"gen-{number:08d}.duckdb", build.stat().st_size, _sha256(build), published_at)
+        failpoint("warehouse.hash")
+        os.rename(build, folder / entry.file)
+        _sync(folder)
+        failpoint("warehouse.rename")
+        older = [one for one in _read_pointer(folder) if base is not None and one.number <= base.number]
+        _replace_pointer(folder, [entry, *older][:KEPT])
+    except OSError as error:
+        # What was published is what CURRENT says, not what the exception says.
+        if not any(one.number == number for one in _read_pointer(folder)):
+            raise BuildFailed(str(folder), str(error)) from error
+        log.warning("generation %d is published, but the disk reported: %s", number, error)
+    return _generation(folder, _read_pointer(folder), 0, fallback=None)
 
 
 def _replace_pointer(folder: Path, published: list[_Published]) -> None:
@@ -342,12 +377,15 @@ def _replace_pointer(folder: Path, published: list[_Published]) -> None:
     _sync(folder)
 
 
-def _collect(folder: Path, kept: list[_Published], orphans: list[Path]) -> None:
+def _collect(folder: Path, orphans: list[Path]) -> None:
     """Delete generations no longer kept, and files a dead writer renamed but never published."""
-    names = {one.file for one in kept}
-    for path in {*orphans, *folder.glob("gen-*.duckdb")}:
-        if path.name not in names:
-            path.unlink(missing_ok=True)
+    kept = {one.file for one in _read_pointer(folder)}
+    for path in sorted({*orphans, *folder.glob("gen-*.duckdb")}):
+        if path.name not in kept:
+            # A reader that holds it open reads on. What cannot be deleted now is deleted by a later run.
+            with contextlib.suppress(OSError):
+                _wal(path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             failpoint("warehouse.collect")
 
 
@@ -370,10 +408,20 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _disk_faults(folder: Path) -> Iterator[None]:
+    """Tell a fault of the disk as a run that was not published."""
+    try:
+        yield
+    except OSError as error:
+        raise BuildFailed(str(folder), str(error)) from error
+
+
 def _clean(folder: Path) -> tuple[int, list[Path]]:
     """Delete dead builds unread. Returns the next number, above every file of the folder, and the files never published."""
     for path in folder.glob("build-*"):
         _delete(path)
+        failpoint("warehouse.delete_build")
     (folder / "CURRENT.tmp").unlink(missing_ok=True)
     newest = max((one.number for one in _read_pointer(folder)), default=0)
     numbers = {path: int(path.stem[4:]) for path in folder.glob("gen-*.duckdb") if re.fullmatch(r"gen-\d+", path.stem)}
@@ -382,35 +430,32 @@ def _clean(folder: Path) -> tuple[int, list[Path]]:
 
 
 def _copy_newest(folder: Path, build: Path) -> Generation | None:
-    """Copy the newest generation that is as it was published; create an empty file if nothing is published yet. Returns what was copied."""
+    """Copy the newest generation that is as it was published, and say which; create an empty file if nothing is published yet.
+
+    A damaged one is passed over: what its run brought is then unknown to the ledger and is loaded again when it comes again. A stray `.wal`
+    beside it is no reason to, for the copy has another name.
+    """
     published = _read_pointer(folder)
-    if not published:
-        _need_space(folder, 0)
-        _create(build)
-        return None
-    problem = fallback = None
+    problems = []
     for position, entry in enumerate(published):
         path = folder / entry.file
-        if not path.exists():
-            problem = "is missing"
-        elif _wal(path).exists():
-            problem = "has a .wal file beside it"
-        else:
-            _need_space(folder, entry.size)
+        _need_space(folder, entry.size)
+        try:
             shutil.copyfile(path, build)
-            if _sha256(build) == entry.sha256:
-                return _generation(folder, published, position, fallback=fallback)
-            problem = "has changed since it was published"
-        fallback = fallback or f"{entry.file} {problem}"
-        log.error("%s %s: the run starts from the generation before it", path, problem)
-    raise GenerationDamaged(str(folder), folder / published[0].file, f"and every older generation cannot be read (the newest {fallback})")
-
-
-def _create(build: Path) -> None:
-    quoted = str(build).replace("'", "''")
+        except FileNotFoundError:
+            problems.append(f"{entry.file} is missing")
+            continue
+        if _sha256(build) == entry.sha256:
+            return _generation(folder, published, position, fallback=problems[0] if problems else None)
+        problems.append(f"{entry.file} has changed since it was published")
+        log.error("%s: this run starts from the generation before it", problems[-1])
+    if problems:
+        raise GenerationDamaged(str(folder), folder / published[0].file, "is not what was published, nor is any older generation")
+    _need_space(folder, 0)
     with duckdb.connect(":memory:", config=dict(SEALED)) as memory:
-        memory.execute(f"ATTACH '{quoted}' AS build (STORAGE_VERSION '{STORAGE_VERSION}')")
+        memory.execute(f"ATTACH '{_quoted(build)}' AS build (STORAGE_VERSION '{STORAGE_VERSION}')")
         memory.execute("DETACH build")
+    return None
 
 
 def _need_space(folder: Path, size: int) -> None:
@@ -506,12 +551,17 @@ def _generation(folder: Path, published: list[_Published], position: int, *, fal
     return replace(generation, fallback=fallback)
 
 
-def _name(number: int) -> str:
-    return f"gen-{number:08d}.duckdb"
-
-
 def _wal(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
+
+
+def _compacted(build: Path) -> Path:
+    return build.with_suffix(".compact.duckdb")
+
+
+def _quoted(path: Path) -> str:
+    """A path inside a string of SQL: ATTACH takes no parameters."""
+    return str(path).replace("'", "''")
 
 
 def _sha256(path: Path) -> str:
@@ -529,8 +579,8 @@ def _sync(path: Path) -> None:
 
 
 def _delete(build: Path) -> None:
-    """Delete a build, its WAL and its spill folder."""
-    for path in build.parent.glob(build.name + "*"):
+    """Delete a build, its WAL, its compacted copy and its spill folder."""
+    for path in build.parent.glob(build.stem + "*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -16,6 +16,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, false, func, or_, select
 
+from metrics.buyer_view import FAILED
+from metrics.catalog import dimension_column
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.schema import (
     checks,
@@ -44,20 +46,6 @@ Where = Sequence[tuple[str, Sequence[str]]]
 VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 """The five tests of an order, in the order they are told."""
 
-NO_VALUE = "(none)"
-"""Where a dimension is empty (docs/judgement.md)."""
-
-DIMENSION_COLUMNS = {
-    "segment": "segment",
-    "region": "region",
-    "channel": "channel",
-    "fulfilment_model": "fulfilment_model",
-    "customer": "customer_id",
-    "product_category": "product_category",
-    "carrier": "carrier",
-}
-"""Dimension of a question to the column of `order_facts` that holds it."""
-
 RULES_READ = 50_000
 """Quarantined records looked into when broken rules are counted: their rules are JSON, which the engines do not read alike."""
 
@@ -68,7 +56,7 @@ class Listing:
 
     rows: list[Row]
     total: int
-    sums: Row = field(default_factory=dict)
+    sums: list[Row] = field(default_factory=list)
 
 
 def _rows(connection: Connection, statement: Select[Any]) -> list[Row]:
@@ -76,14 +64,13 @@ def _rows(connection: Connection, statement: Select[Any]) -> list[Row]:
 
 
 def _dimension(name: str) -> ColumnElement[str]:
-    return func.coalesce(order_facts_table.c[DIMENSION_COLUMNS[name]], NO_VALUE)
+    return order_facts_table.c[dimension_column(name)]
 
 
 # ---------------------------------------------------------------------------------------------------------- failed orders
 def failed() -> ColumnElement[bool]:
-    """Claim about a row of `order_facts`: judged, and at least one of the five tests is false."""
-    facts = order_facts_table.c
-    return and_(facts.state == "judged", or_(*(facts[verdict].is_(False) for verdict in VERDICTS)))
+    """Claim about a row of `order_facts`: the order is one of those that the measure `failed_orders` counts."""
+    return and_(order_facts_table.c.state == "judged", FAILED)
 
 
 def _in_view(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
@@ -127,7 +114,8 @@ def failed_orders(
 ) -> Listing:
     """Orders that failed at least one test, one page of them, with how many there are and what they were worth.
 
-    Grain: one order. Columns: all of `order_facts`. `sums` holds `ordered_amount` and `short_amount` over the whole list, in the orders' currency.
+    Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency: amounts of
+    different currencies never meet.
     """
     facts = order_facts_table.c
     view = [failed(), *_in_view(start, end, where)]
@@ -137,39 +125,32 @@ def failed_orders(
     first = facts[column].desc().nulls_last() if descending else facts[column].asc().nulls_last()
     listing = select(order_facts_table).where(*view).order_by(first, facts.order_id).limit(size).offset((page - 1) * size)
     whole = select(
-        func.count().label("total"),
+        facts.currency.label("currency"),
+        func.count().label("orders"),
         func.sum(facts.ordered_amount).label("ordered_amount"),
         func.sum(facts.short_amount).label("short_amount"),
-    ).where(*view)
-    sums = _rows(connection, whole)[0]
-    return Listing(rows=_rows(connection, listing), total=int(sums.pop("total")), sums=sums)
+    )
+    sums = _rows(connection, whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()))
+    return Listing(rows=_rows(connection, listing), total=sum(int(one["orders"]) for one in sums), sums=sums)
 
 
 def failure_reasons(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> list[Row]:
-    """Why orders failed: `verdict`, `reason`, `orders`, `ordered_amount`, the most frequent first.
+    """Why orders failed: `verdict`, `reason`, `orders`, the most frequent first.
 
     An order that fails two tests is counted under both, so the counts add up to more than the failed orders.
     """
     facts = order_facts_table.c
-    view = [facts.state == "judged", *_in_view(start, end, where)]
     # One pass over the facts: count per combination of reasons, then unfold the few combinations here.
     told = [case((facts[verdict].is_(False), facts[f"{verdict}_reason"])).label(verdict) for verdict in VERDICTS]
-    inner = select(*told, facts.ordered_amount.label("ordered_amount")).where(failed(), *view).subquery()
+    inner = select(*told).where(failed(), *_in_view(start, end, where)).subquery()
     columns = [inner.c[verdict] for verdict in VERDICTS]
-    combinations = select(*columns, func.count().label("orders"), func.sum(inner.c.ordered_amount).label("ordered_amount")).group_by(
-        *columns
-    )
-    found: dict[tuple[str, str], Row] = {}
-    for combination in _rows(connection, combinations):
+    found: Counter[tuple[str, str]] = Counter()
+    for combination in _rows(connection, select(*columns, func.count().label("orders")).group_by(*columns)):
         for verdict in VERDICTS:
-            if combination[verdict] is None:
-                continue
-            row = found.setdefault(
-                (verdict, combination[verdict]), {"verdict": verdict, "reason": combination[verdict], "orders": 0, "ordered_amount": 0}
-            )
-            row["orders"] += int(combination["orders"])
-            row["ordered_amount"] += combination["ordered_amount"] or 0
-    return sorted(found.values(), key=lambda row: (-row["orders"], row["verdict"], row["reason"]))
+            if combination[verdict] is not None:
+                found[(verdict, combination[verdict])] += int(combination["orders"])
+    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [{"verdict": verdict, "reason": reason, "orders": orders} for (verdict, reason), orders in ranked]
 
 
 def options(connection: Connection, dimension: str, *, limit: int = 500) -> list[str]:
@@ -400,7 +381,7 @@ def mapped_feeds(connection: Connection) -> set[str]:
 
 
 def freshness(connection: Connection) -> Row:
-    """The last run and the data's watermark: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, `run_id`, `generation`; {} with no run."""
+    """The last run and the data's watermark: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, ...; {} with no run."""
     latest = select(runs).order_by(runs.c.run_id.desc()).limit(1)
     return next(iter(_rows(connection, latest)), {})
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import FromClause, Integer, Table, literal
+from sqlalchemy import BigInteger, FromClause, Table, cast, literal
 from sqlalchemy.sql.util import ClauseAdapter
 
 from metrics.sqltools import Expression, count_if, percentile, sum_if
@@ -96,7 +96,7 @@ class Spread:
     def parts(self) -> dict[str, Part]:
         """The additive parts by role."""
         known = self.value.is_not(None)
-        return {"denominator": Part(known), "total": Part(known, self.value), "squares": Part(known, self.value * self.value)}
+        return {"denominator": Part(known), "total": Part(known, self.value), "squares": Part(known, cast(self.value, BigInteger) * cast(self.value, BigInteger))}
 
 
 @dataclass(frozen=True)
@@ -186,5 +186,3 @@ def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> 
         return deviation
     return deviation / (s / n) if s else None
 
-
-ONE = literal(1, Integer)

@@ -33,6 +33,10 @@ class OpenBalance(StrEnum):
     LATE = "late"
 
 
+MOST_DAYS = {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90}
+"""The most days a policy may give; `local_days` reaches that far beyond every day in the data."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """How orders are judged; tolerances in local calendar days, then elapsed hours; shares from 0 to 1."""
@@ -65,6 +69,9 @@ class Policy:
                 object.__setattr__(self, field.name, kind(getattr(self, field.name)))
             except ValueError:
                 raise ValueError(f"policy key {field.name}: {getattr(self, field.name)!r}; write one of {', '.join(kind)}") from None
+        for name, most in MOST_DAYS.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"policy key {name}: {getattr(self, name)}; write a number of days from 0 to {most}")
 
 
 STRICT = Policy()

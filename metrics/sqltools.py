@@ -198,9 +198,13 @@ def count_if(condition: Expression) -> Expression:
 
 
 def sum_if(condition: Expression, amount: Expression) -> Expression:
-    """Exact sum of an amount over the rows of the group that meet a condition, in the amount's own type; 0 for none."""
-    zero = cast(literal(0, Integer), amount.type)
-    return cast(func.coalesce(func.sum(case((condition, amount), else_=zero)), zero), amount.type)
+    """Exact sum of an amount over the rows of the group that meet a condition: in the amount's decimal type, integers as BIGINT; 0 for none.
+
+    The cast matters: DuckDB sums integers to HUGEINT, and summing HUGEINT columns again is 78 times slower (design, speed).
+    """
+    kind = BigInteger() if isinstance(amount.type, Integer) else amount.type
+    zero = cast(literal(0, Integer), kind)
+    return cast(func.coalesce(func.sum(case((condition, amount), else_=zero)), zero), kind)
 
 
 def least_code(*codes: Expression) -> Expression:
