@@ -1,7 +1,6 @@
 """Write the sample data: the books of customers and products first, then the six core feeds chunk by chunk."""
 
 import csv
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -12,11 +11,13 @@ from typing import NamedTuple
 import duckdb
 import pandas
 
-from sample_data import records, world
+from sample_data import defects, records, world
+from sample_data.defects import draw
 
 CHUNK = 50_000
-"""Orders drawn at a time. Every draw depends on its own key only, so the bytes do not depend on it; memory does."""
+"""Orders drawn at a time: bounds the memory."""
 MAPPING = "mapping.toml"
+DEFECTS = "defects.csv"
 
 Progress = Callable[[int, int], None]
 """Called after each chunk with the orders written and the orders wanted."""
@@ -41,12 +42,6 @@ class Customer(NamedTuple):
     tax_rate: float
     first_carrier: int
     second_carrier: int
-
-
-def draw(*key: object) -> float:
-    """A number from 0 up to 1 that depends on `key` only."""
-    digest = hashlib.sha256("|".join(map(str, key)).encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def customer_book(orders: int, seed: int) -> list[Customer]:
@@ -223,29 +218,87 @@ def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, fol
     return parts
 
 
+class Writer:
+    """Writes the feeds' files and remembers where each planted record went."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.rows: dict[str, int] = {}
+        self.planted: list[tuple[str, str, str, int, str, str]] = []
+
+    def write(self, feed: str, file: str, header: str, records_: Iterable[tuple[str, defects.Mark | None]]) -> None:
+        """Append records to a file, the header first if it is new."""
+        path, row_no, lines = self.out / file, self.rows.get(file, 0), []
+        if not row_no:
+            lines.append(header)
+        for line, mark in records_:
+            row_no += 1
+            lines.append(line)
+            if mark:
+                self.planted.append((mark.kind, feed, file, row_no, mark.outcome, mark.rule))
+        with path.open("w" if file not in self.rows else "a", encoding="utf-8", newline="") as stream:
+            stream.write("\n".join(lines) + "\n")
+        self.rows[file] = row_no
+
+    def write_defects(self) -> None:
+        """Write defects.csv: one row for each planted record, in the order of the files."""
+        header = ("kind", "feed", "file", "row_no", "outcome", "rule")
+        rows = sorted(self.planted, key=lambda planted: planted[1:4])
+        write_table(self.out / DEFECTS, header, ([str(value) for value in row] for row in rows))
+
+
+def core_part(feed: str, path: Path, header: Sequence[str]) -> defects.Part:
+    """The records of a chunk's file."""
+    return defects.Part(feed, header, path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+
+
+def plant_in_books(out: Path, seed: int, writer: Writer) -> None:
+    """Plant the small feeds' defects in the files just written."""
+    parts = {}
+    for feed in ("customers", "products", "service_packages", "policies", "targets"):
+        header, *lines = (out / f"{feed}.csv").read_text(encoding="utf-8").splitlines()
+        delimiter = ";" if feed == "products" else ","
+        parts[feed] = defects.Part(feed, header.split(delimiter), lines, delimiter)
+    defects.plant(parts, orders=1, seed=seed, chunk=0, chunks=1)
+    for feed, part in parts.items():
+        writer.write(feed, f"{feed}.csv", part.delimiter.join(part.header), part.output())
+
+
 def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = None) -> Path:
     """Write `orders` sample orders and everything around them into the folder `out`; return the mapping file.
 
     The same (orders, seed) give the same bytes on every run, whatever the number of threads. `out` is then complete in itself:
-    `buyerview ingest out/mapping.toml` needs nothing else.
+    `buyerview ingest out/mapping.toml` needs nothing else. defects.csv lists every planted record; no feed reads it.
     """
     if orders < 1:
         raise ValueError(f"orders is {orders}; give at least 1")
     out.mkdir(parents=True, exist_ok=True)
+    for leftover in out.glob("*_2.csv"):  # second files of an earlier, larger set
+        leftover.unlink()
     customers, products = customer_book(orders, seed), product_book(orders, seed)
+    writer = Writer(out)
     write_books(out, seed, customers, products)
-    connection = drawing_connection(orders, seed, customers, products)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".part-") as folder:
-        for first in range(1, orders + 1, CHUNK):
-            end = min(first + CHUNK, orders + 1)
-            for feed, part in write_chunk(connection, first, end, Path(folder)).items():
-                with (out / f"{feed}.csv").open("wb" if first == 1 else "ab") as file, part.open("rb") as source:
-                    if first == 1:
-                        columns = connection.execute(f"describe {records.FILES[feed]}").fetchall()
-                        file.write((",".join(column[0] for column in columns) + "\n").encode())
-                    shutil.copyfileobj(source, file, 1 << 20)
+    plant_in_books(out, seed, writer)
+    chunks = -(-orders // CHUNK)
+    with drawing_connection(orders, seed, customers, products) as connection, tempfile.TemporaryDirectory() as folder:
+        headers = {}
+        for chunk in range(chunks):
+            end = min((chunk + 1) * CHUNK, orders) + 1
+            files = write_chunk(connection, chunk * CHUNK + 1, end, Path(folder))
+            headers = headers or {feed: column_names(connection, select) for feed, select in records.FILES.items()}
+            parts = {feed: core_part(feed, path, headers[feed]) for feed, path in files.items()}
+            second = defects.plant(parts, orders, seed, chunk, chunks)
+            for feed, part in parts.items():
+                writer.write(feed, f"{feed}.csv", ",".join(part.header), part.output())
+            for feed, rows in second.items():
+                writer.write(feed, f"{feed}_2.csv", ",".join(headers[feed]), rows)
             if progress:
                 progress(end - 1, orders)
-    connection.close()
+    writer.write_defects()
     shutil.copyfile(Path(__file__).with_name(MAPPING), out / MAPPING)
     return out / MAPPING
+
+
+def column_names(connection: duckdb.DuckDBPyConnection, select: str) -> list[str]:
+    """The columns a SELECT gives."""
+    return [column[0] for column in connection.execute(f"describe {select}").fetchall()]

@@ -1,0 +1,450 @@
+"""The planted defects: every kind, how it is planted, and what ingest has to make of it.
+
+A defect is either an extra record copied from a clean one and spoilt (with a key of its own, so that nothing else depends on it), or
+a record without children spoilt in place. Each planted record is written to defects.csv with its file and record number; nothing
+else in the files breaks a rule.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+QUARANTINED, WAITING, SUPERSEDED = "quarantined", "waiting", "superseded"
+
+Row = dict[str, str]
+Change = str | Callable[[Row], str]
+
+FRESH_KEYS = {
+    "orders": ("order_no", "SO9{:07d}"),
+    "order_lines": ("pos", "9{:05d}"),
+    "shipments": ("delivery_no", "DN9{:08d}"),
+    "shipment_lines": ("item", "9{:05d}"),
+    "invoices": ("doc_no", "IN9{:08d}"),
+    "invoice_lines": ("item", "9{:05d}"),
+    "customers": ("customer_no", "C9{:06d}"),
+    "products": ("material", "9{:06d}"),
+    "service_packages": ("segment", "Z{:d}"),
+    "policies": ("contract", "FRAME-{:d}"),
+    "targets": ("scope", "customer:C9{:06d}"),
+}
+"""By feed: the column that makes an extra record's key its own, and keys no clean record has."""
+
+CORRECTED_AT = "2026-06-30T17:30:00Z"
+"""When the corrections in the second files were made: the last half hour before the watermark."""
+
+
+def draw(*key: object) -> float:
+    """A number from 0 up to 1 that depends on `key` only."""
+    digest = hashlib.sha256("|".join(map(str, key)).encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def joined(values: Iterable[str], delimiter: str = ",") -> str:
+    """One CSV record without its line end."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
+@dataclass
+class Part:
+    """The records of one feed in one chunk, and what has been planted among them."""
+
+    feed: str
+    header: Sequence[str]
+    lines: list[str]
+    delimiter: str = ","
+    spoilt: dict[int, str] = field(default_factory=dict)
+    """Record by position: its new text."""
+    extra: dict[int, list[tuple[str, "Mark | None"]]] = field(default_factory=dict)
+    """Records that follow the one at a position."""
+    marks: dict[int, "Mark"] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
+    """Positions nothing more may be planted on."""
+
+    def row(self, position: int) -> Row:
+        """The clean record at a position."""
+        return dict(zip(self.header, next(csv.reader([self.lines[position]], delimiter=self.delimiter)), strict=True))
+
+    def text(self, row: Row) -> str:
+        """A record as its line."""
+        return joined((row[column] for column in self.header), self.delimiter)
+
+    def add(self, position: int, line: str, mark: "Mark | None") -> None:
+        """Let an extra record follow the one at a position."""
+        self.extra.setdefault(position, []).append((line, mark))
+
+    def find(self, start: float, needs: Callable[[Row], bool]) -> int | None:
+        """The first free position from `start` (0 to 1) on, around the end if need be, whose record satisfies `needs`."""
+        first = int(start * len(self.lines))
+        for step in range(len(self.lines)):
+            position = (first + step) % len(self.lines)
+            if position not in self.taken and needs(self.row(position)):
+                return position
+        return None
+
+    def output(self) -> Iterable[tuple[str, "Mark | None"]]:
+        """Every record in its order, with its mark if it is planted."""
+        for position, line in enumerate(self.lines):
+            if position not in self.dropped:
+                yield self.spoilt.get(position, line), self.marks.get(position)
+            yield from self.extra.get(position, ())
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one planted record is and has to become."""
+
+    kind: str
+    outcome: str
+    rule: str
+
+
+Parts = Mapping[str, Part]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of defect. `change` gives the columns spoilt; `plant` does it."""
+
+    name: str
+    feed: str
+    rule: str
+    example: str
+    change: Mapping[str, Change] = field(default_factory=dict)
+    outcome: str = QUARANTINED
+    needs: Callable[[Row], bool] = lambda _: True
+    in_place: bool = False
+    plant: Callable[["Kind", Parts, float, int], None] = field(
+        default=lambda kind, parts, start, serial: plant_change(kind, parts, start, serial)
+    )
+
+    @property
+    def mark(self) -> Mark:
+        """Its line in defects.csv."""
+        return Mark(self.name, self.outcome, self.rule)
+
+
+def changed(row: Row, change: Mapping[str, Change]) -> Row:
+    """The record with the changes made."""
+    return row | {column: value if isinstance(value, str) else value(row) for column, value in change.items()}
+
+
+def fresh(part: Part, row: Row, serial: int) -> Row:
+    """The record under a key of its own."""
+    column, form = FRESH_KEYS[part.feed]
+    return row | {column: form.format(serial)}
+
+
+def plant_change(kind: Kind, parts: Parts, start: float, serial: int) -> None:
+    """Spoil a record in place, or add a spoilt copy after it."""
+    part = parts[kind.feed]
+    position = part.find(start, kind.needs)
+    if position is None:
+        return
+    if kind.in_place:
+        part.spoilt[position] = part.text(changed(part.row(position), kind.change))
+        part.marks[position] = kind.mark
+        part.taken.add(position)
+    else:
+        part.add(position, part.text(changed(fresh(part, part.row(position), serial), kind.change)), kind.mark)
+
+
+def plant_short(kind: Kind, parts: Parts, start: float, serial: int) -> None:
+    """An extra record that ends too early."""
+    part = parts[kind.feed]
+    row = fresh(part, part.row(position := int(start * len(part.lines))), serial)
+    part.add(position, joined([row[column] for column in part.header][:-3]), kind.mark)
+
+
+def plant_long(kind: Kind, parts: Parts, start: float, serial: int) -> None:
+    """An extra record with two fields too many."""
+    part = parts[kind.feed]
+    row = fresh(part, part.row(position := int(start * len(part.lines))), serial)
+    part.add(position, joined([*(row[column] for column in part.header), "", "?"]), kind.mark)
+
+
+def plant_header(kind: Kind, parts: Parts, start: float, serial: int) -> None:  # noqa: ARG001 (one shape for every planter)
+    """The header once more, as where two files were pasted together."""
+    part = parts[kind.feed]
+    part.add(int(start * len(part.lines)), joined(part.header), kind.mark)
+
+
+def plant_totals(kind: Kind, parts: Parts, start: float, serial: int) -> None:  # noqa: ARG001
+    """A line of totals, as spreadsheets leave behind."""
+    part = parts[kind.feed]
+    row = dict.fromkeys(part.header, "") | {part.header[0]: "TOTAL", "qty": f"{len(part.lines) * 37}.000"}
+    part.add(len(part.lines) - 1, part.text(row), kind.mark)
+
+
+def plant_repeat(kind: Kind, parts: Parts, start: float, serial: int) -> None:  # noqa: ARG001
+    """The same record once more; with changes: the same key, other values, no way to tell which is newer but its place."""
+    part = parts[kind.feed]
+    position = part.find(start, kind.needs)
+    if position is not None:
+        part.taken.add(position)
+        part.marks[position] = kind.mark
+        part.add(position, part.text(changed(part.row(position), kind.change)), None)
+
+
+def plant_missing_order(kind: Kind, parts: Parts, start: float, serial: int) -> None:  # noqa: ARG001
+    """An order whose header never came: its lines wait for it, its shipment and invoice lines for them."""
+    part = parts["orders"]
+    position = part.find(start, kind.needs)
+    if position is None:
+        return
+    order_no = part.row(position)["order_no"]
+    part.dropped.add(position)
+    part.taken.add(position)
+    for feed in ("order_lines", "shipment_lines", "invoice_lines"):
+        child = parts[feed]
+        for at, line in enumerate(child.lines):
+            if order_no in line:
+                child.marks[at] = Mark(kind.name, WAITING, "waits for its order" if feed == "order_lines" else "waits for its order line")
+                child.taken.add(at)
+
+
+def plant_early_shipment(kind: Kind, parts: Parts, start: float, serial: int) -> None:
+    """A consignment that left before its order was placed, and its line."""
+    line_part, part = parts["shipment_lines"], parts["shipments"]
+    position = line_part.find(start, kind.needs)
+    if position is None:
+        return
+    line = line_part.row(position)
+    at = part.find(start, lambda row: row["delivery_no"] == line["delivery_no"])
+    if at is None:
+        return
+    shipment = changed(fresh(part, part.row(at), 90_000 + serial), kind.change)
+    part.add(at, part.text(shipment), None)
+    line_part.add(position, line_part.text(line | {"delivery_no": shipment["delivery_no"], "item": "1"}), kind.mark)
+
+
+def plant_early_invoice(kind: Kind, parts: Parts, start: float, serial: int) -> None:
+    """A bill dated before the order it bills, and its line."""
+    line_part, part = parts["invoice_lines"], parts["invoices"]
+    position = line_part.find(start, kind.needs)
+    if position is None:
+        return
+    line = line_part.row(position)
+    at = part.find(start, lambda row: row["doc_no"] == line["doc_no"])
+    if at is None:
+        return
+    invoice = changed(fresh(part, part.row(at), 90_000 + serial), kind.change)
+    part.add(at, part.text(invoice), None)
+    line_part.add(position, line_part.text(line | {"doc_no": invoice["doc_no"], "item": "1"}), kind.mark)
+
+
+def more(column: str, by: str) -> Callable[[Row], str]:
+    """A change: another column's number plus something."""
+    return lambda row: f"{float(row[column]) + float(by):.3f}"
+
+
+def days_before(column: str, days: int) -> Callable[[Row], str]:
+    """A change: another column's instant, some days earlier."""
+    return lambda row: (datetime.fromisoformat(row[column]) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def has(*columns: str, **values: str) -> Callable[[Row], bool]:
+    """Whether a record has these columns filled, and those with these values."""
+    return lambda row: all(row[column] for column in columns) and all(row[column] == value for column, value in values.items())
+
+
+EARLY_LINE = {"goods_issue_at": "2024-05-02T15:00:00Z", "pod_at": "2024-05-06T09:10:00Z", "asn_at": "", "attempt_at": "", "failed_by": ""}
+
+KINDS: tuple[Kind, ...] = (
+    # dates that are not dates
+    Kind("date_in_words", "orders", "ordered_at: a date", "entered_at `last Tuesday`", {"entered_at": "last Tuesday"}),
+    Kind("thirtieth_of_february", "orders", "ordered_at: a date", "entered_at `2025-02-30T10:00:00Z`",
+         {"entered_at": "2025-02-30T10:00:00Z"}),
+    Kind("hour_24", "orders", "ordered_at: a date", "entered_at `2025-03-04T24:00:00Z`", {"entered_at": "2025-03-04T24:00:00Z"}),
+    Kind("zero_date", "orders", "promised_by: a date", "conf_date `0000-00-00`", {"conf_date": "0000-00-00"}),
+    Kind("spreadsheet_serial", "orders", "ordered_at: a date", "entered_at `45678`", {"entered_at": "45678"}),
+    Kind("slashed_date", "orders", "requested_by: a date", "req_date `03/04/2026`, either order", {"req_date": "03/04/2026"}),
+    Kind("year_9999", "orders", "promised_by: 1990 to 2100", "conf_date `9999-12-31`", {"conf_date": "9999-12-31", "conf_from": ""}),
+    Kind("year_1899", "orders", "requested_by: 1990 to 2100", "req_date `1899-12-30`", {"req_date": "1899-12-30", "req_from": ""}),
+    Kind("start_of_unix_time", "shipments", "shipped_at: 1990 to 2100", "goods_issue_at `1970-01-01T00:00:00Z`",
+         {"goods_issue_at": "1970-01-01T00:00:00Z", "asn_at": ""}),
+    Kind("wrong_date_format", "invoices", "due_on: declared format", "due_date `2026-02-14` where `14.02.2026` is declared",
+         {"due_date": "2026-02-14"}),
+    Kind("thirty_first_of_june", "invoices", "due_on: a date", "due_date `31.06.2025`", {"due_date": "31.06.2025"}),
+    Kind("change_time_in_words", "order_lines", "source_updated_at: a date", "changed_at `yesterday`", {"changed_at": "yesterday"}),
+    # dates in an impossible order, or not yet happened
+    Kind("cancelled_before_ordered", "orders", "cancelled_at not before ordered_at", "cancel_ts a month before entered_at",
+         {"cancel_ts": days_before("changed_at", 30), "cancel_by": "B", "cancel_code": "changed_mind"},
+         needs=lambda row: not row["cancel_ts"]),
+    Kind("window_backwards", "orders", "promised_from not after promised_by", "conf_from `2026-03-05…` after conf_date `2026-03-04`",
+         {"conf_from": "2026-03-05T08:00:00Z", "conf_date": "2026-03-04"}),
+    Kind("ordered_in_the_future", "orders", "ordered_at not after data_as_of", "entered_at `2026-07-15T09:00:00Z`",
+         {"entered_at": "2026-07-15T09:00:00Z", "req_from": "", "req_date": "2026-07-20", "conf_from": "", "conf_date": "2026-07-20",
+          "cancel_ts": "", "cancel_by": "", "cancel_code": ""}),
+    Kind("received_before_shipped", "shipments", "received_at not before shipped_at", "pod_at three days before goods_issue_at",
+         {"pod_at": days_before("goods_issue_at", 3), "attempt_at": ""}, needs=has("pod_at", "goods_issue_at")),
+    Kind("received_in_the_future", "shipments", "received_at not after data_as_of", "pod_at `2026-08-03T10:00:00Z`",
+         {"pod_at": "2026-08-03T10:00:00Z", "attempt_at": ""}),
+    Kind("billed_in_the_future", "invoices", "invoiced_at not after data_as_of", "doc_date `2026-09-01`",
+         {"doc_date": "2026-09-01", "due_date": "01.10.2026"}),
+    Kind("shipped_before_ordered", "shipment_lines", "shipped_at not before ordered_at", "goods_issue_at `2024-05-02` for an order of 2025",
+         EARLY_LINE, needs=has("pos"), plant=plant_early_shipment),
+    Kind("billed_before_ordered", "invoice_lines", "invoiced_at not before ordered_at", "doc_date `2024-05-15` for an order of 2025",
+         {"doc_date": "2024-05-15", "due_date": "14.06.2024"}, needs=lambda row: bool(row["pos"]) and row["doc_no"].startswith("IN"),
+         plant=plant_early_invoice),
+    # numbers that are not numbers, or cannot be
+    Kind("quantity_in_words", "order_lines", "ordered_qty: a number", "qty `two`", {"qty": "two"}),
+    Kind("decimal_comma", "order_lines", "ordered_qty: a number", "qty `1,5`", {"qty": "1,5"}),
+    Kind("scientific_notation", "order_lines", "ordered_qty: a number", "qty `1.5E3`", {"qty": "1.5E3"}),
+    Kind("arabic_digits", "order_lines", "ordered_qty: a number", "qty `٢٥`", {"qty": "٢٥"}),
+    Kind("thousands_separator", "shipment_lines", "shipped_qty: a number", "qty_sent `1 200`", {"qty_sent": "1 200"}, in_place=True),
+    Kind("currency_sign_in_amount", "invoice_lines", "line_amount: a number", "amount `€ 120.50`", {"amount": "€ 120.50"}, in_place=True),
+    Kind("not_a_number", "order_lines", "ordered_qty: a number", "qty `NaN`", {"qty": "NaN"}),
+    Kind("infinite", "order_lines", "unit_price_amount: a number", "price `inf`", {"price": "inf"}),
+    Kind("negative_quantity", "order_lines", "ordered_qty: 0 or more", "qty `-5.000`", {"qty": "-5.000"}),
+    Kind("huge_quantity", "order_lines", "ordered_qty: below 1,000,000,000", "qty `99999999999`", {"qty": "99999999999"}),
+    Kind("negative_price", "order_lines", "unit_price_amount: 0 or more", "price `-4.20`", {"price": "-4.20"}),
+    Kind("negative_amount", "invoice_lines", "line_amount: 0 or more", "amount `-88.00`", {"amount": "-88.00"}, in_place=True),
+    Kind("negative_freight", "shipments", "freight_amount: 0 or more", "freight `-12.00`", {"freight": "-12.00"}),
+    Kind("negative_damage", "shipment_lines", "damaged_qty: 0 or more", "qty_damaged `-1`", {"qty_damaged": "-1"}, in_place=True),
+    Kind("tax_in_percent", "order_lines", "tax_rate: 0 to 1", "tax `19.0` for 0.19", {"tax": "19.0"}),
+    # quantities that contradict one another
+    Kind("cancelled_more_than_ordered", "order_lines", "cancelled_qty at most ordered_qty", "cancel_qty 10 more than qty",
+         {"cancel_qty": more("qty", "10"), "cancel_ts": lambda row: row["changed_at"], "cancel_by": "B", "cancel_code": "changed_mind"},
+         needs=lambda row: not row["cancel_ts"]),
+    Kind("received_more_than_sent", "shipment_lines", "received_qty at most shipped_qty", "qty_received 10 more than qty_sent",
+         {"qty_received": more("qty_sent", "10")}, needs=has("qty_received"), in_place=True),
+    Kind("damaged_more_than_received", "shipment_lines", "damaged_qty at most received_qty", "qty_damaged 10 more than qty_received",
+         {"qty_damaged": more("qty_received", "10")}, needs=has("qty_received"), in_place=True),
+    # nothing where something must be
+    Kind("no_order_number", "orders", "order_id: present", "order_no empty", {"order_no": ""}),
+    Kind("no_customer", "orders", "customer_id: present", "sold_to empty", {"sold_to": ""}),
+    Kind("no_order_date", "orders", "ordered_at: present", "entered_at empty", {"entered_at": ""}),
+    Kind("no_delivery_number", "shipments", "shipment_id: present", "delivery_no empty", {"delivery_no": ""}),
+    Kind("no_quantity", "order_lines", "ordered_qty: present", "qty empty", {"qty": ""}),
+    Kind("no_amount", "invoice_lines", "line_amount: present", "amount empty", {"amount": ""}, in_place=True),
+    Kind("no_document_date", "invoices", "invoiced_at: present", "doc_date empty", {"doc_date": ""}),
+    # codes nobody knows
+    Kind("unknown_channel", "orders", "channel: code list", "ch `X`", {"ch": "X"}),
+    Kind("unknown_order_type", "orders", "order_type: code list", "ord_type `ZZ`", {"ord_type": "ZZ"}),
+    Kind("unknown_time_zone", "orders", "ship_to_time_zone: IANA", "ship_tz `Europe/Atlantis`", {"ship_tz": "Europe/Atlantis"}),
+    Kind("unknown_currency", "orders", "currency: ISO 4217", "curr `EURO`", {"curr": "EURO"}),
+    Kind("unknown_canceller", "orders", "cancelled_by: code list", "cancel_by `Q`",
+         {"cancel_by": "Q", "cancel_ts": lambda row: row["changed_at"]}, needs=lambda row: not row["cancel_ts"]),
+    Kind("unknown_line_kind", "order_lines", "line_kind: code list", "item_kind `X`", {"item_kind": "X"}),
+    Kind("unknown_fault", "shipments", "failure_caused_by: code list", "failed_by `weather`", {"failed_by": "weather"}),
+    Kind("neither_yes_nor_no", "shipment_lines", "substitution_agreed: code list", "subst_ok `perhaps`",
+         {"subst_ok": "perhaps"}, in_place=True),
+    Kind("unknown_document_type", "invoices", "invoice_kind: code list", "doc_type `PRO`", {"doc_type": "PRO"}),
+    Kind("unknown_credit_reason", "invoices", "credit_reason: code list", "reason `FUN`", {"doc_type": "CRD", "reason": "FUN"}),
+    # records that belong to nothing
+    Kind("order_missing", "order_lines", "waits for its order", "an order never came; its lines, shipment and invoice lines wait",
+         outcome=WAITING, plant=plant_missing_order),
+    Kind("line_of_no_order", "order_lines", "waits for its order", "order_no `SO99…` with no such order",
+         {"order_no": lambda row: "SO99" + row["order_no"][2:]}, outcome=WAITING),
+    Kind("shipment_line_of_no_order_line", "shipment_lines", "waits for its order line", "pos `990` with no such line",
+         {"pos": "990"}, outcome=WAITING, in_place=True),
+    Kind("shipment_line_of_no_shipment", "shipment_lines", "waits for its shipment", "delivery_no `DN77…` with no such shipment",
+         {"delivery_no": lambda row: "DN77" + row["delivery_no"][2:]}, outcome=WAITING),
+    Kind("invoice_line_of_no_order_line", "invoice_lines", "waits for its order line", "pos `990` with no such line",
+         {"pos": "990"}, outcome=WAITING, needs=has("pos"), in_place=True),
+    Kind("invoice_line_of_no_invoice", "invoice_lines", "waits for its invoice", "doc_no `IN77…` with no such document",
+         {"doc_no": lambda row: "IN77" + row["doc_no"][2:]}, outcome=WAITING),
+    Kind("reversal_of_nothing", "invoices", "reverses_invoice_id: present for a reversal", "doc_type `REV`, reverses empty",
+         {"doc_type": "REV", "reverses": ""}),
+    # records that are not records, and characters that do not belong
+    Kind("short_row", "shipments", "as many fields as the header", "the last three fields missing", plant=plant_short),
+    Kind("long_row", "invoice_lines", "as many fields as the header", "two fields too many", plant=plant_long),
+    Kind("repeated_header", "orders", "values of their types", "the header line again in the middle", plant=plant_header),
+    Kind("totals_line", "order_lines", "values of their types", "`TOTAL` and a sum", plant=plant_totals),
+    Kind("control_character", "orders", "clean text", "U+0007 in remarks", {"remarks": "ring\x07 twice"}),
+    Kind("direction_override", "orders", "clean text", "U+202E in remarks", {"remarks": "gate \u202e4"}),
+    Kind("zero_width_character", "orders", "clean text", "U+200B in sold_to", {"sold_to": lambda row: row["sold_to"] + "\u200b"}),
+    Kind("nul_byte", "shipments", "clean text", "U+0000 in pod_place", {"pod_place": "DOCK\x001"}),
+    # said twice, or said anew
+    Kind("exact_repeat_line", "order_lines", "newest version wins", "the same line twice", outcome=SUPERSEDED, plant=plant_repeat),
+    Kind("exact_repeat_shipment", "shipments", "newest version wins", "the same consignment twice", outcome=SUPERSEDED, plant=plant_repeat),
+    Kind("exact_repeat_billing", "invoice_lines", "newest version wins", "the same billed line twice", outcome=SUPERSEDED, plant=plant_repeat),
+    Kind("conflicting_repeat", "shipment_lines", "newest version wins", "the same key twice, qty_damaged differs, changed_at the same",
+         {"qty_damaged": "1.000"}, outcome=SUPERSEDED, plant=plant_repeat,
+         needs=lambda row: row["qty_damaged"] == "0.000" and not row["qty_received"] and float(row["qty_sent"]) > 2),
+    # the small feeds
+    Kind("customer_without_date", "customers", "valid_from: present", "valid_from empty", {"valid_from": ""}),
+    Kind("negative_cost", "products", "unit_cost_amount: 0 or more", "unit_cost `-3,20`", {"unit_cost": "-3,20"}),
+    Kind("decimal_point_for_comma", "products", "unit_cost_amount: declared decimal comma", "unit_cost `3.20`", {"unit_cost": "3.20"}),
+    Kind("share_in_percent", "service_packages", "order_fill_min: 0 to 1", "order_fill_min `98`", {"order_fill_min": "98"}),
+    Kind("unknown_timing", "policies", "timing: DEADLINE or WINDOW", "timing `SOMETIME`", {"timing": "SOMETIME"}),
+    Kind("target_in_words", "targets", "target_value: a number", "target `high`", {"target": "high"}),
+)  # fmt: skip
+"""Every kind, in the order of the README."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A newer or older version of a record, in a second file."""
+
+    name: str
+    feed: str
+    example: str
+    needs: Callable[[Row], bool]
+    change: Mapping[str, Change]
+    loses: bool = False
+    """True: the version in the second file is the older one and loses."""
+
+
+def four_days_later(row: Row) -> str:
+    """The morning four days after the goods left."""
+    left = datetime.fromisoformat(row["goods_issue_at"]) + timedelta(days=4)
+    return left.strftime("%Y-%m-%dT09:20:00Z")
+
+
+CORRECTIONS: tuple[Correction, ...] = (
+    Correction("late_proof_of_delivery", "shipments", "pod_at arrives with shipments_2.csv",
+               lambda row: not row["pod_at"] and row["goods_issue_at"] < "2026-06-20",
+               {"pod_at": four_days_later, "attempt_at": four_days_later, "changed_at": CORRECTED_AT}),
+    Correction("corrected_order", "orders", "remarks change with orders_2.csv", lambda row: row["changed_at"] < "2026-06-20",
+               {"remarks": "gate code corrected", "changed_at": CORRECTED_AT}),
+    Correction("corrected_price", "order_lines", "price rises 10 % with order_lines_2.csv", lambda row: row["changed_at"] < "2026-06-20",
+               {"price": lambda row: f"{float(row['price']) * 1.1:.2f}", "changed_at": CORRECTED_AT}),
+    Correction("older_version_last", "orders", "orders_2.csv brings a version older than the one in orders.csv",
+               lambda row: row["changed_at"] < "2026-06-20" and not row["cancel_ts"] and len(row["entered_at"]) > 10,
+               {"remarks": "superseded before it came", "changed_at": days_before("changed_at", 1)}, loses=True),
+)  # fmt: skip
+"""Not defects but later versions; the older one of each pair is superseded."""
+
+
+def times(orders: int) -> int:
+    """How often each kind is planted: once in ten thousand orders, from once to 25 times."""
+    return min(25, max(1, orders // 10_000))
+
+
+def plant(parts: Parts, orders: int, seed: int, chunk: int, chunks: int) -> dict[str, list[tuple[str, Mark | None]]]:
+    """Plant this chunk's share of every kind; return what goes to each feed's second file."""
+    count = times(orders)
+    mine = [serial for serial in range(count) if serial * chunks // count == chunk]
+    kinds = [kind for kind in KINDS if kind.feed in parts]
+    for kind in sorted(kinds, key=lambda kind: kind.plant is not plant_missing_order):  # first: it takes whole orders out
+        for serial in mine:
+            kind.plant(kind, parts, draw(seed, kind.name, serial), KINDS.index(kind) * 1000 + serial)
+    return correct(parts, seed, mine)
+
+
+def correct(parts: Parts, seed: int, mine: Sequence[int]) -> dict[str, list[tuple[str, Mark | None]]]:
+    """The second files' records; marks the versions in the first that they supersede."""
+    second: dict[str, list[tuple[str, Mark | None]]] = {}
+    for correction in CORRECTIONS:
+        if correction.feed not in parts:
+            continue
+        part = parts[correction.feed]
+        for serial in mine:
+            for turn in range(3):
+                position = part.find(draw(seed, correction.name, serial, turn), correction.needs)
+                if position is None:
+                    continue
+                part.taken.add(position)
+                mark = Mark(correction.name, SUPERSEDED, "newest version wins")
+                if not correction.loses:
+                    part.marks[position] = mark
+                row = changed(part.row(position), correction.change)
+                second.setdefault(correction.feed, []).append((part.text(row), mark if correction.loses else None))
+    return second
