@@ -8,7 +8,7 @@ else in the files breaks a rule.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -87,12 +87,21 @@ class Part:
                 return position
         return None
 
-    def output(self) -> Iterable[tuple[str, "Mark | None"]]:
-        """Every record in its order, with its mark if it is planted."""
-        for position, line in enumerate(self.lines):
+    def starting_with(self, key: str) -> int | None:
+        """The position of the record whose first field is `key`."""
+        return next((position for position, line in enumerate(self.lines) if line.startswith(key + self.delimiter)), None)
+
+    def output(self) -> Iterator[tuple[list[str], "Mark | None"]]:
+        """Every record in its order: a run of clean ones without a mark, or one planted with its mark."""
+        done = 0
+        for position in sorted({*self.spoilt, *self.extra, *self.marks, *self.dropped}):
+            yield self.lines[done:position], None
             if position not in self.dropped:
-                yield self.spoilt.get(position, line), self.marks.get(position)
-            yield from self.extra.get(position, ())
+                yield [self.spoilt.get(position, self.lines[position])], self.marks.get(position)
+            for line, mark in self.extra.get(position, ()):
+                yield [line], mark
+            done = position + 1
+        yield self.lines[done:], None
 
 
 @dataclass(frozen=True)
@@ -215,7 +224,7 @@ def plant_early_shipment(kind: Kind, parts: Parts, start: float, serial: int) ->
     if position is None:
         return
     line = line_part.row(position)
-    at = part.find(start, lambda row: row["delivery_no"] == line["delivery_no"])
+    at = part.starting_with(line["delivery_no"])
     if at is None:
         return
     shipment = changed(fresh(part, part.row(at), 90_000 + serial), kind.change)
@@ -230,7 +239,7 @@ def plant_early_invoice(kind: Kind, parts: Parts, start: float, serial: int) -> 
     if position is None:
         return
     line = line_part.row(position)
-    at = part.find(start, lambda row: row["doc_no"] == line["doc_no"])
+    at = part.starting_with(line["doc_no"])
     if at is None:
         return
     invoice = changed(fresh(part, part.row(at), 90_000 + serial), kind.change)
@@ -276,8 +285,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("cancelled_before_ordered", "orders", "cancelled_at not before ordered_at", "cancel_ts a month before entered_at",
          {"cancel_ts": days_before("changed_at", 30), "cancel_by": "B", "cancel_code": "changed_mind"},
          needs=lambda row: not row["cancel_ts"]),
-    Kind("window_backwards", "orders", "promised_from not after promised_by", "conf_from `2026-03-05…` after conf_date `2026-03-04`",
-         {"conf_from": "2026-03-05T08:00:00Z", "conf_date": "2026-03-04"}),
+    Kind("window_backwards", "orders", "promised_from not after promised_by", "conf_from `2026-03-09T08:00:00Z`, conf_date `2026-03-04`",
+         {"conf_from": "2026-03-09T08:00:00Z", "conf_date": "2026-03-04"}),
     Kind("ordered_in_the_future", "orders", "ordered_at not after data_as_of", "entered_at `2026-07-15T09:00:00Z`",
          {"entered_at": "2026-07-15T09:00:00Z", "req_from": "", "req_date": "2026-07-20", "conf_from": "", "conf_date": "2026-07-20",
           "cancel_ts": "", "cancel_by": "", "cancel_code": ""}),
@@ -363,11 +372,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("nul_byte", "shipments", "clean text", "U+0000 in pod_place", {"pod_place": "DOCK\x001"}),
     # said twice, or said anew
     Kind("exact_repeat_line", "order_lines", "newest version wins", "the same line twice", outcome=SUPERSEDED, plant=plant_repeat),
-    Kind("exact_repeat_shipment", "shipments", "newest version wins", "the same consignment twice", outcome=SUPERSEDED, plant=plant_repeat),
-    Kind("exact_repeat_billing", "invoice_lines", "newest version wins", "the same billed line twice", outcome=SUPERSEDED, plant=plant_repeat),
-    Kind("conflicting_repeat", "shipment_lines", "newest version wins", "the same key twice, qty_damaged differs, changed_at the same",
+    Kind("exact_repeat_shipment", "shipments", "newest version wins", "the same consignment twice", outcome=SUPERSEDED,
+         plant=plant_repeat),
+    Kind("exact_repeat_billing", "invoice_lines", "newest version wins", "the same billed line twice", outcome=SUPERSEDED,
+         plant=plant_repeat),
+    Kind("conflicting_repeat", "shipment_lines", "newest version wins", "the same key and changed_at twice, qty_damaged differs",
          {"qty_damaged": "1.000"}, outcome=SUPERSEDED, plant=plant_repeat,
-         needs=lambda row: row["qty_damaged"] == "0.000" and not row["qty_received"] and float(row["qty_sent"]) > 2),
+         needs=lambda row: row["qty_damaged"] == "0.000" and not row["qty_received"] and len(row["qty_sent"]) > 5),
     # the small feeds
     Kind("customer_without_date", "customers", "valid_from: present", "valid_from empty", {"valid_from": ""}),
     Kind("negative_cost", "products", "unit_cost_amount: 0 or more", "unit_cost `-3,20`", {"unit_cost": "-3,20"}),
@@ -418,7 +429,7 @@ def times(orders: int) -> int:
     return min(25, max(1, orders // 10_000))
 
 
-def plant(parts: Parts, orders: int, seed: int, chunk: int, chunks: int) -> dict[str, list[tuple[str, Mark | None]]]:
+def plant(parts: Parts, orders: int, seed: int, chunk: int, chunks: int) -> dict[str, list[tuple[list[str], Mark | None]]]:
     """Plant this chunk's share of every kind; return what goes to each feed's second file."""
     count = times(orders)
     mine = [serial for serial in range(count) if serial * chunks // count == chunk]
@@ -429,9 +440,9 @@ def plant(parts: Parts, orders: int, seed: int, chunk: int, chunks: int) -> dict
     return correct(parts, seed, mine)
 
 
-def correct(parts: Parts, seed: int, mine: Sequence[int]) -> dict[str, list[tuple[str, Mark | None]]]:
+def correct(parts: Parts, seed: int, mine: Sequence[int]) -> dict[str, list[tuple[list[str], Mark | None]]]:
     """The second files' records; marks the versions in the first that they supersede."""
-    second: dict[str, list[tuple[str, Mark | None]]] = {}
+    second: dict[str, list[tuple[list[str], Mark | None]]] = {}
     for correction in CORRECTIONS:
         if correction.feed not in parts:
             continue
@@ -446,5 +457,5 @@ def correct(parts: Parts, seed: int, mine: Sequence[int]) -> dict[str, list[tupl
                 if not correction.loses:
                     part.marks[position] = mark
                 row = changed(part.row(position), correction.change)
-                second.setdefault(correction.feed, []).append((part.text(row), mark if correction.loses else None))
+                second.setdefault(correction.feed, []).append(([part.text(row)], mark if correction.loses else None))
     return second

@@ -226,18 +226,17 @@ class Writer:
         self.rows: dict[str, int] = {}
         self.planted: list[tuple[str, str, str, int, str, str]] = []
 
-    def write(self, feed: str, file: str, header: str, records_: Iterable[tuple[str, defects.Mark | None]]) -> None:
+    def write(self, feed: str, file: str, header: str, runs: Iterable[tuple[list[str], defects.Mark | None]]) -> None:
         """Append records to a file, the header first if it is new."""
-        path, row_no, lines = self.out / file, self.rows.get(file, 0), []
-        if not row_no:
-            lines.append(header)
-        for line, mark in records_:
-            row_no += 1
-            lines.append(line)
-            if mark:
-                self.planted.append((mark.kind, feed, file, row_no, mark.outcome, mark.rule))
-        with path.open("w" if file not in self.rows else "a", encoding="utf-8", newline="") as stream:
-            stream.write("\n".join(lines) + "\n")
+        row_no = self.rows.get(file, 0)
+        with (self.out / file).open("a" if file in self.rows else "w", encoding="utf-8", newline="") as stream:
+            if file not in self.rows:
+                stream.write(header + "\n")
+            for lines, mark in runs:
+                row_no += len(lines)
+                stream.writelines(f"{line}\n" for line in lines)
+                if mark:
+                    self.planted.append((mark.kind, feed, file, row_no, mark.outcome, mark.rule))
         self.rows[file] = row_no
 
     def write_defects(self) -> None:
