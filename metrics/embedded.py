@@ -53,7 +53,7 @@ OPEN_AT_MOST = 2
 """Generations one reading process keeps open: the newest, and the one its slower pages still read."""
 ATTEMPTS = 3
 """How often a reader takes CURRENT again when the file it named was collected in between."""
-COMPACT_FROM_BYTES = 64_000_000
+COMPACT_FROM_BYTES = 1_000_000
 """Smaller files are not worth compacting."""
 SPARE_BYTES = 64_000_000
 """Free space asked for beyond twice the newest generation."""
@@ -466,7 +466,7 @@ def _need_space(folder: Path, size: int) -> None:
 
 
 def _refuse_network_folder(folder: Path) -> None:
-    kind = file_system(folder)
+    kind = file_system(folder.resolve(), _mounts())
     if kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.")):
         raise SettingRefused(
             "BUYERVIEW_HOME",
@@ -474,20 +474,23 @@ def _refuse_network_folder(folder: Path) -> None:
         )
 
 
-def file_system(folder: Path, mounts: str | None = None) -> str | None:
-    """The type of the file system a folder is on, as the kernel's mount table names it; None where there is no such table."""
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-        except OSError:
-            return None
-    best, kind = -1, None
+def file_system(folder: Path, mounts: str) -> str | None:
+    """The type of the file system a folder is on, by the kernel's mount table (/proc/self/mountinfo); None: the table does not say."""
+    depth, kind = -1, None
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
         point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), left.split()[4]))
-        if folder.is_relative_to(point) and len(point.parts) >= best:
-            best, kind = len(point.parts), right.split()[0]
+        if folder.is_relative_to(point) and len(point.parts) >= depth:  # of two on one point the later one hides the earlier
+            depth, kind = len(point.parts), right.split()[0]
     return kind
+
+
+def _mounts() -> str:
+    """The kernel's mount table; empty where there is none (macOS), where network folders are not recognised."""
+    try:
+        return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 # --- both -------------------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,36 @@
+"""Starting other processes on the warehouse of the test, and ending them whatever happens."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+
+from tests.failpoints import ROOT
+
+
+class Start(Protocol):
+    """Starts `python -m tests.fault.child` with these arguments and these additions to the environment."""
+
+    def __call__(self, *arguments: str, **variables: str) -> subprocess.Popen[str]: ...
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a child process; it is killed at the end of the test if it still runs."""
+    children: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", "-m", "tests.fault.child", *arguments]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, text=True, **pipes)
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()

@@ -1,0 +1,43 @@
+"""Two tables that must agree in every generation: what a reader checks to know that it saw no half a publish.
+
+Each run adds the same number of rows, marked with its own number, to `debits` and to `credits`.
+"""
+
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, func, insert, select
+
+from metrics.warehouse import Build, Location, writing
+
+metadata = MetaData()
+debits = Table("debits", metadata, Column("run", BigInteger), Column("amount", BigInteger))
+credits = Table("credits", metadata, Column("run", BigInteger), Column("amount", BigInteger))
+
+ROWS = 50
+
+
+def add(build: Build) -> None:
+    """Add this run's rows to both tables, with a save in between."""
+    metadata.create_all(build.connection)
+    rows = [{"run": build.number, "amount": amount} for amount in range(ROWS)]
+    build.connection.execute(insert(debits), rows)
+    build.save()
+    build.connection.execute(insert(credits), rows)
+
+
+def publish(location: Location) -> int:
+    """One whole run; returns the number of its generation."""
+    with writing(location) as build:
+        add(build)
+        return build.publish().number
+
+
+def runs_seen(connection: Connection) -> int:
+    """How many runs the connection's generation holds. Raises AssertionError if it is torn or is not the generation it says it is."""
+    seen = []
+    for table in (debits, credits):
+        query = select(func.count(), func.count(table.c.run.distinct()), func.max(table.c.run))
+        seen.append(tuple(connection.execute(query).one()))
+    assert seen[0] == seen[1], f"torn: {seen}"
+    rows, runs, newest = seen[0]
+    assert rows == runs * ROWS, f"torn: {rows} rows of {runs} runs"
+    assert newest == connection.info["generation"], f"generation {connection.info['generation']} holds run {newest}"
+    return int(runs)

@@ -1,0 +1,221 @@
+"""A run killed at each step of its publish: what is published stays, and the next run needs no help."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metrics import embedded
+from metrics.errors import BuildFailed
+from metrics.warehouse import Location, current, reading, writing
+from tests import failpoints
+from tests.fault import entries
+from tests.fault.conftest import Start
+
+STEPS = failpoints.names(["metrics"])
+ON_FILES = [step for step in STEPS if step.startswith("warehouse.") and not step.startswith("warehouse.server")]
+ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")]
+AFTER_THE_COMMIT = {"warehouse.replace", "warehouse.collect", "warehouse.server_committed"}
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose next run goes through every step: generations to collect, dead files to delete, a file to compact."""
+    folder = tmp_path_factory.mktemp("history")
+    location = Location(folder=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "COMPACT_FROM_BYTES", 1 << 40)
+        for _ in range(embedded.KEPT):
+            entries.publish(location)
+        with writing(location) as build:
+            # What comes after the ballast keeps DuckDB from cutting the file where the ballast was.
+            for table, rows in (("ballast", 300_000), ("keel", 30_000)):
+                build.connection.exec_driver_sql(f"create table {table} as select hash(range) as noise from range({rows})")
+                build.save()
+                build.connection.exec_driver_sql("checkpoint")
+                build.save()
+            entries.add(build)
+            build.save()
+            build.connection.exec_driver_sql("drop table ballast")
+            build.publish()
+    (folder / "build-00000099.duckdb").write_bytes(b"not a database")
+    (folder / "build-00000099.duckdb.wal").write_bytes(b"not a log")
+    (folder / "build-00000099.duckdb.tmp").mkdir()
+    (folder / "build-00000099.duckdb.tmp" / "spilled").write_bytes(b"rows")
+    (folder / "CURRENT.tmp").write_text("half a poin")
+    return folder
+
+
+def assert_sound(location: Location) -> None:
+    """CURRENT names a file that exists, has no WAL and has the size and SHA-256 it was published with; the tables agree (faults, I4)."""
+    if location.folder is not None:
+        pointer = json.loads((location.folder / "CURRENT").read_text())
+        for entry in [pointer, *pointer["older"]]:
+            content = (location.folder / entry["file"]).read_bytes()
+            assert len(content) == entry["size"]
+            assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+        assert not list(location.folder.glob("gen-*.wal"))
+    with reading(location) as connection:
+        assert connection.info["fallback"] is None
+        entries.runs_seen(connection)
+
+
+def runs(location: Location) -> int:
+    with reading(location) as connection:
+        return entries.runs_seen(connection)
+
+
+def killed_at(step: str, start: Start) -> None:
+    child = start("write", "1", FAILPOINT=step)
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL, f"the run never came to {step}"
+
+
+@pytest.mark.parametrize("step", ON_FILES)
+def test_a_run_killed_at_any_step_leaves_what_was_published(step: str, location: Location, history: Path, start: Start) -> None:
+    folder = location.folder
+    assert folder is not None
+    shutil.copytree(history, folder)
+    before = current(location)
+    assert before is not None
+    seen = runs(location)
+
+    killed_at(step, start)
+
+    after = current(location)
+    assert after is not None
+    assert_sound(location)
+    assert runs(location) == seen + (step in AFTER_THE_COMMIT)
+    assert (after.number > before.number) == (step in AFTER_THE_COMMIT)
+    used = {int(path.stem[4:]) for path in folder.glob("gen-*.duckdb")}
+
+    number = entries.publish(location)
+
+    assert number > max(used)
+    assert_sound(location)
+    assert runs(location) == seen + 1 + (step in AFTER_THE_COMMIT)
+    pointer = json.loads((folder / "CURRENT").read_text())
+    kept = {entry["file"] for entry in [pointer, *pointer["older"]]}
+    assert {path.name for path in folder.iterdir()} == kept | {"CURRENT", "lock"}
+
+
+@pytest.mark.parametrize("step", ["warehouse.copy", "warehouse.rename", "warehouse.replace"])
+def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location: Location, start: Start) -> None:
+    killed_at(step, start)
+    assert (current(location) is not None) == (step in AFTER_THE_COMMIT)
+    entries.publish(location)
+    assert_sound(location)
+    assert runs(location) == 1 + (step in AFTER_THE_COMMIT)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("step", ON_SERVER)
+@pytest.mark.parametrize("published", [0, 1], ids=["first", "next"])
+def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(
+    step: str, published: int, server_location: Location, start: Start
+) -> None:
+    for _ in range(published):
+        entries.publish(server_location)
+    killed_at(step, start)
+    expected = published + (step in AFTER_THE_COMMIT)
+    assert (runs(server_location) if current(server_location) else 0) == expected
+    entries.publish(server_location)
+    assert runs(server_location) == expected + 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(number: signal.Signals, any_location: Location, start: Start) -> None:
+    entries.publish(any_location)
+    before = current(any_location)
+    child = start("hold")
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    child.send_signal(number)
+    child.communicate(timeout=5)
+    assert child.returncode != 0
+    assert current(any_location) == before
+    entries.publish(any_location)
+    assert runs(any_location) == 2
+
+
+def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call that writes in turn fails once with 'no space left'; what CURRENT then says is what the run did."""
+    entries.publish(location)
+    outcomes = []
+    for name in ("fsync", "rename", "replace"):
+        for failing in range(1, 10):
+            calls = 0
+
+            real = getattr(os, name)
+            before = runs(location)
+
+            def fail(*arguments: Any, failing: int = failing, real: Any = real) -> Any:
+                nonlocal calls
+                calls += 1
+                if calls == failing:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return real(*arguments)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(embedded.os, name, fail)
+                told = ""
+                try:
+                    entries.publish(location)
+                except BuildFailed as error:
+                    told = str(error)
+            expected = before if "No space left" in told else before + 1
+            assert runs(location) == expected
+            assert_sound(location)
+            outcomes.append((name, failing, expected - before))
+            if calls < failing:
+                break
+    assert [outcome for outcome in outcomes if outcome[2] == 0] == [
+        ("fsync", 1, 0), ("fsync", 2, 0), ("fsync", 3, 0), ("rename", 1, 0), ("replace", 1, 0),
+    ]  # fmt: skip
+
+
+def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = location.folder
+    assert folder is not None
+    entries.publish(location)
+    done: list[tuple[str, str]] = []
+
+    def record(name: str) -> None:
+        real = getattr(os, name)
+
+        def recorded(first: Any, *rest: Any) -> Any:
+            path = Path(os.readlink(f"/proc/self/fd/{first}")) if isinstance(first, int) else Path(str(first))
+            done.append((name, path.name))
+            return real(first, *rest)
+
+        monkeypatch.setattr(embedded.os, name, recorded)
+
+    for name in ("fsync", "rename", "replace"):
+        record(name)
+    entries.publish(location)
+    assert done == [
+        ("fsync", "build-00000002.duckdb"),
+        ("rename", "build-00000002.duckdb"),
+        ("fsync", folder.name),
+        ("fsync", "CURRENT.tmp"),
+        ("replace", "CURRENT.tmp"),
+        ("fsync", folder.name),
+    ]
+
+
+def test_a_build_the_disk_cannot_hold_is_reported_and_dropped(location: Location, start: Start) -> None:
+    entries.publish(location)
+    child = start("outgrow", "900000")
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == BuildFailed.exit_code, told
+    assert "was not published" in told
+    assert runs(location) == 1
+    entries.publish(location)
+    assert_sound(location)
+    assert runs(location) == 2

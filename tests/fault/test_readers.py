@@ -1,0 +1,262 @@
+"""Readers while generations are published, killed half way, collected and damaged: never half a publish, never a wrong answer."""
+
+import json
+import random
+import shutil
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from metrics import embedded, warehouse
+from metrics.errors import GenerationDamaged, SettingRefused, WarehouseBusy, WarehouseError
+from metrics.warehouse import Location, current, reading, writing
+from tests.fault import entries
+from tests.fault.conftest import Start
+
+READS = 500
+"""By each of two readers."""
+GENERATIONS = 10
+"""Different ones each reader must have met."""
+
+
+def runs(location: Location) -> int:
+    with reading(location) as connection:
+        return entries.runs_seen(connection)
+
+
+def newest_file(location: Location) -> Path:
+    generation = current(location)
+    assert generation is not None
+    assert generation.file is not None
+    return generation.file
+
+
+def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_location: Location, start: Start) -> None:
+    """Two readers, and a writer that is killed at a random time and starts again; the readers' own checks are in `entries.runs_seen`."""
+    entries.publish(any_location)
+    dice = random.Random()
+    readers = [start("read", str(READS), str(GENERATIONS)) for _ in range(2)]
+    kills = 0
+    while kills < 3 or any(reader.poll() is None for reader in readers):
+        writer = start("write", "1000")
+        assert writer.stdout is not None
+        writer.stdout.readline()  # its first generation
+        time.sleep(dice.random())
+        writer.kill()
+        writer.communicate()
+        kills += 1
+    for reader in readers:
+        out, told = reader.communicate(timeout=30)
+        assert reader.returncode == 0, told
+        summary = json.loads(out)
+        assert summary["reads"] >= READS
+        assert summary["generations"] >= GENERATIONS
+    entries.publish(any_location)
+    assert not any_location.folder or not list(any_location.folder.glob("build-*"))
+
+
+def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_within_a_second(any_location: Location, start: Start) -> None:
+    holder = start("hold")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    others = [start("write", "1") for _ in range(2)]
+    for other in others:
+        _, told = other.communicate(timeout=30)
+        assert other.returncode == 75
+        assert "another run is writing" in told
+        assert float(told.rpartition("after ")[2].split()[0]) < 1
+    holder.communicate("go on\n", timeout=30)
+    assert holder.returncode == 0
+    assert start("write", "1").wait(timeout=30) == 0
+    assert runs(any_location) == 2
+
+
+def test_the_next_writer_starts_at_once_when_the_one_before_was_killed(any_location: Location, start: Start) -> None:
+    holder = start("hold")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(WarehouseBusy), writing(any_location):
+        pass
+    holder.kill()
+    holder.wait()
+    entries.publish(any_location)
+    assert runs(any_location) == 1
+
+
+def test_nobody_else_opens_a_build_while_its_writer_lives(location: Location, start: Start) -> None:
+    holder = start("hold")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    assert location.folder is not None
+    (build,) = location.folder.glob("build-*.duckdb")
+    with pytest.raises(duckdb.IOException, match="lock"):
+        duckdb.connect(str(build))
+
+
+def test_a_slow_reader_reads_on_through_ten_publishes(any_location: Location) -> None:
+    entries.publish(any_location)
+    with reading(any_location) as connection:
+        for _ in range(10):
+            entries.publish(any_location)
+        assert entries.runs_seen(connection) == 1
+    assert runs(any_location) == 11
+
+
+def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(location: Location) -> None:
+    before, number = entries.publish(location), entries.publish(location)
+    file = newest_file(location)
+    warehouse.close(location)
+    file.with_name(file.name + ".wal").write_bytes(b"a stranger's log")
+
+    generation = current(location)
+    assert generation is not None
+    assert generation.number == before
+    assert (
+        generation.fallback
+        == f"generation {number} cannot be read: {file.name} has a .wal file beside it, which a published generation never has"
+    )
+    with reading(location) as connection:
+        assert connection.info["generation"] == before
+        assert connection.info["fallback"] == generation.fallback
+        assert entries.runs_seen(connection) == 1
+    with pytest.raises(GenerationDamaged, match=r"\.wal"), reading(location, number):
+        pass
+
+    entries.publish(location)
+    assert runs(location) == 3, "the file itself is whole: nothing is lost"
+    generation = current(location)
+    assert generation is not None
+    assert generation.fallback is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "deleted", "overwritten"])
+def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one_before(damage: str, location: Location) -> None:
+    for _ in range(2):
+        entries.publish(location)
+    file = newest_file(location)
+    warehouse.close(location)
+    content = file.read_bytes()
+    if damage == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes({"cut": content[:-4096], "emptied": b"", "overwritten": b"\0" * len(content)}[damage])
+
+    with reading(location) as connection:
+        assert file.name in connection.info["fallback"]
+        assert entries.runs_seen(connection) == 1
+    with writing(location) as build:
+        assert build.base is not None
+        assert build.base.fallback is not None
+        assert file.name in build.base.fallback
+        entries.add(build)
+        build.publish()
+    with reading(location) as connection:
+        assert connection.info["fallback"] is None
+        assert entries.runs_seen(connection) == 2
+
+
+def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(location: Location, tmp_path: Path) -> None:
+    """Random bits, each in a copy of its own. A bit that only a query meets ends that block; the next one gets the older generation."""
+    for _ in range(2):
+        entries.publish(location)
+    newest = newest_file(location).name
+    assert location.folder is not None
+    dice = random.Random()
+    fallbacks = 0
+    for case in range(40):
+        copy = Location(folder=Path(shutil.copytree(location.folder, tmp_path / f"flipped-{case}")))
+        assert copy.folder is not None
+        content = bytearray((copy.folder / newest).read_bytes())
+        bit = dice.randrange(len(content) * 8)
+        content[bit // 8] ^= 1 << bit % 8
+        (copy.folder / newest).write_bytes(content)
+        for _ in range(2):
+            try:
+                with reading(copy) as connection:
+                    seen = entries.runs_seen(connection)
+                    fallback = connection.info["fallback"]
+                assert seen == (1 if fallback else 2), f"bit {bit}"
+                fallbacks += fallback is not None
+                break
+            except GenerationDamaged:
+                continue
+        else:
+            pytest.fail(f"bit {bit}: the generation before was not served")
+        warehouse.close(copy)
+    assert fallbacks > 0
+
+
+def test_when_no_generation_can_be_read_the_message_says_what_to_do(location: Location) -> None:
+    entries.publish(location)
+    newest_file(location).write_bytes(b"")
+    warehouse.close(location)
+    with pytest.raises(GenerationDamaged, match="Restore the file from a backup"), reading(location):
+        pass
+    with pytest.raises(GenerationDamaged, match="Restore the file from a backup"), writing(location):
+        pass
+
+
+def test_a_pointer_that_cannot_be_understood_stops_everyone(location: Location) -> None:
+    entries.publish(location)
+    assert location.folder is not None
+    (location.folder / "CURRENT").write_text("{}")
+    with pytest.raises(WarehouseError, match="CURRENT"):
+        current(location)
+    with pytest.raises(WarehouseError, match="CURRENT"), writing(location):
+        pass
+
+
+def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries.publish(location)
+    assert location.folder is not None
+    stale = embedded._read_pointer(location.folder)
+    for _ in range(embedded.KEPT):
+        entries.publish(location)
+    answers = [stale]
+    really = embedded._read_pointer
+    monkeypatch.setattr(embedded, "_read_pointer", lambda folder: answers.pop() if answers else really(folder))
+    with reading(location) as connection:
+        assert entries.runs_seen(connection) == embedded.KEPT + 1
+        assert connection.info["fallback"] is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from read_text('/etc/passwd')",
+        "select * from glob('/*')",
+        "attach ':memory:' as other",
+        "copy debits to 'stolen.csv'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "set lock_configuration = false",
+        "set memory_limit = '900GB'",
+        "create table planted (number integer)",
+        "select * from location",
+    ],
+)
+def test_a_reader_reaches_nothing_but_its_generation(statement: str, location: Location) -> None:
+    entries.publish(location)
+    with reading(location) as connection, pytest.raises(Exception, match=r"Permission|Cannot|locked|does not exist|disabled"):
+        connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_network_folder_is_refused_for_writing(kind: str, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert location.folder is not None
+    point = str(location.folder.parent).replace(" ", "\\040")
+    mounts = f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 0:42 / {point} rw,relatime shared:7 - {kind} server:/share rw\n"
+    monkeypatch.setattr(embedded, "_mounts", lambda: mounts)
+    with pytest.raises(SettingRefused, match=kind), writing(location):
+        pass
+
+
+def test_a_full_disk_is_noticed_before_the_copy(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries.publish(location)
+    monkeypatch.setattr(embedded.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10, 10))  # type: ignore[attr-defined]
+    with pytest.raises(WarehouseError, match="Make room"), writing(location):
+        pass
+    assert runs(location) == 1
