@@ -359,8 +359,8 @@ KINDS: tuple[Kind, ...] = (
          {"pos": "990"}, outcome=WAITING, needs=has("pos"), in_place=True),
     Kind("invoice_line_of_no_invoice", "invoice_lines", "waits for its invoice", "doc_no `IN77…` with no such document",
          {"doc_no": lambda row: "IN77" + row["doc_no"][2:]}, outcome=WAITING),
-    Kind("reversal_of_nothing", "invoices", "reverses_invoice_id: present for a reversal", "doc_type `REV`, reverses empty",
-         {"doc_type": "REV", "reverses": ""}),
+    Kind("reversal_of_unknown_invoice", "invoices", "waits for the invoice it reverses", "reverses `IN77…` with no such document",
+         {"doc_type": "REV", "reverses": lambda row: "IN77" + row["doc_no"][2:]}, outcome=WAITING),
     # records that are not records, and characters that do not belong
     Kind("short_row", "shipments", "as many fields as the header", "the last three fields missing", plant=plant_short),
     Kind("long_row", "invoice_lines", "as many fields as the header", "two fields too many", plant=plant_long),
