@@ -1,1 +1,1 @@
-"""Numbers to parts of a screen."""
+"""Numbers to parts of a screen. Imports `metrics`, Streamlit and Altair; never `ingest`."""

@@ -1,0 +1,76 @@
+"""The entry Streamlit runs: look, menu, filter bar, banners, live refresh; then the page. Pages only lay out; what is around them is here."""
+
+import streamlit as st
+
+from dashboard import cards, data, filters, live, look, menu
+from dashboard import format as fmt
+from metrics.errors import BuyerviewError, GenerationGone
+
+ADDRESS_LIMIT = 2_048
+"""A longer address is not one of ours: what it asks for is ignored (faults 3.4)."""
+
+st.set_page_config(page_title="Buyerview", page_icon=str(look.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
+st.logo(str(look.ASSETS / "logo.svg"), size="medium", icon_image=str(look.ASSETS / "icon.svg"))
+look.style()
+if sum(len(name) + sum(map(len, st.query_params.get_all(name))) for name in st.query_params) > ADDRESS_LIMIT:
+    st.query_params.clear()
+
+st.session_state["_pages"] = menu.pages()
+page = st.navigation(list(st.session_state["_pages"].values()))
+entry = menu.entry(page.title)
+
+
+def nothing_published() -> None:
+    """The first thing anybody sees: what to do."""
+    with look.card("empty"):
+        look.html(
+            cards.empty(
+                "No data yet",
+                "Run <code>buyerview demo</code> to see the product on sample data, or <code>buyerview ingest mapping.toml</code> with your own. "
+                "This page shows the numbers as soon as they are published.",
+            )
+        )
+
+
+def banners(frame: dict[str, object], fallback: str | None) -> None:
+    """What a reader must know on every page: an older generation is served, and stand-ins a source declared."""
+    if fallback:
+        look.html(cards.banner(f"<b>Not the newest data.</b> {fmt.html(fallback)}"))
+    declared = [f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]]  # type: ignore[attr-defined]
+    if declared:
+        look.html(cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {fmt.html('; '.join(declared))}."))
+
+
+def run(generation: data.Published) -> None:
+    """The frame with its page, all of one generation."""
+    frame = data.frame_facts(generation.number)
+    as_of = frame["freshness"].get("data_as_of") or generation.published_at
+    extent = frame["extent"]
+    first = extent["first_day"] or as_of.date()
+    st.session_state["_generation"], st.session_state["_frame"] = generation.number, frame
+    with st.container(gap=None, key="head"):
+        st.title(entry.title, anchor=False)
+        st.session_state["_subtitle"] = st.empty()
+    banners(frame, generation.fallback)
+    chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered)
+    filters.remember(chosen)
+    page.run()
+    with st.sidebar:
+        live.badge(generation.number, frame["freshness"])
+
+
+try:
+    published = data.current()
+    if published is None:
+        st.title(entry.title, anchor=False)
+        nothing_published()
+        with st.sidebar:
+            live.badge(None, {})
+    else:
+        with data.one_generation(published.number):
+            run(published)
+except GenerationGone:  # collected between two looks: the newest is there
+    st.rerun()
+except BuyerviewError as error:
+    with look.card("error"):
+        look.html(cards.empty("This page cannot be shown", f"{fmt.html(error)}"))

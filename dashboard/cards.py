@@ -1,0 +1,188 @@
+"""Tiles and headlines: one number each, with all a reader needs to trust it. Pure: numbers in, markup out.
+
+A tile holds value, change since the period before (and whether that is better), state against target as shape, word and colour, a sparkline,
+and the coverage where some verdicts are unknown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard import format as fmt
+from dashboard.standing import Standing, Target, better, standing
+from metrics.measure import Measure
+from metrics.query import Answer
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one tile shows."""
+
+    measure: Measure
+    now: Answer | None
+    before: Answer | None
+    target: Target | None
+    series: Sequence[float | None]
+    """Whole periods only, the oldest first."""
+    main: bool = False
+
+    @property
+    def standing(self) -> Standing:
+        """State against target."""
+        return stands(self.now, self.measure, self.target)
+
+
+def stands(answer: Answer | None, measure: Measure, target: Target | None) -> Standing:
+    """State of an answer against its target."""
+    if answer is None:
+        return Standing.NO_DATA
+    return standing(answer.value, target, measure.direction, coverage=answer.coverage)
+
+
+def state(stands: Standing, text: str = "") -> str:
+    """A state as shape, word and colour; with a text, the text stands for the word and the word is read aloud only."""
+    if stands in (Standing.NO_TARGET, Standing.NO_DATA):
+        return f"<span>{text}</span>" if text else ""
+    said = f'{text}<span style="position:absolute;clip-path:inset(50%)">, {stands.word}</span>' if text else stands.word
+    return f'<span class="bv-state bv-{stands.css}" title="{stands.word}"><i aria-hidden="true">{stands.shape}</i>{said}</span>'
+
+
+def tiles(shown: Sequence[Tile]) -> str:
+    """A grid of tiles."""
+    return f'<ul class="bv bv-tiles">{"".join(_tile(one) for one in shown)}</ul>'
+
+
+def _tile(tile: Tile) -> str:
+    stands, measure = tile.standing, tile.measure
+    classes = f"bv-tile bv-tile-{stands.css}" + (" bv-tile-main" if tile.main else "")
+    parts = [f'<h3 title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</h3>']
+    if tile.now is None or fmt.missing(tile.now.value):
+        why = (tile.now.no_data if tile.now else None) or "no data"
+        parts.append(
+            f'<div class="bv-value" data-measure="{measure.name}">{fmt.DASH}</div><div class="bv-note">{fmt.html(_told(why))}</div>'
+        )
+        return f'<li class="{classes}">{"".join(parts)}</li>'
+    parts.append(f'<div class="bv-value" data-measure="{measure.name}">{fmt.number(tile.now.value, measure.unit)}</div>')
+    against = f'<span class="bv-muted">target {fmt.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
+    if stands is not Standing.NO_TARGET:
+        parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
+    parts.append(f'<div class="bv-row">{change(tile.now, tile.before, measure)}</div>')
+    if note := coverage(tile.now):
+        parts.append(f'<div class="bv-note">{note}</div>')
+    parts.append(sparkline(tile.series, tile.target, measure))
+    return f'<li class="{classes}">{"".join(parts)}</li>'
+
+
+def _told(no_data: str) -> str:
+    """A missing number's reason as a sentence that says what to do."""
+    if no_data.startswith("no feed: "):
+        feed = no_data.removeprefix("no feed: ")
+        return f"No feed: {feed}. Add the {feed} feed to see this."
+    return no_data[:1].upper() + no_data[1:]
+
+
+def change(now: Answer, before: Answer | None, measure: Measure) -> str:
+    """Change since the period before: arrow, size and whether it is better."""
+    if before is None or now.value is None or before.value is None:
+        return '<span class="bv-muted">no earlier period to compare</span>'
+    moved = float(now.value) - float(before.value)
+    size = fmt.difference(moved, measure.unit)
+    if size == fmt.difference(0, measure.unit):
+        return '<span class="bv-muted">→ unchanged</span>'
+    judged = better(moved, measure.direction)
+    word = f" {judged}" if judged else ""
+    return f'<span class="bv-{judged or "muted"}">{"↑" if moved > 0 else "↓"} {size}{word}</span><span class="bv-muted">than before</span>'
+
+
+def coverage(answer: Answer) -> str:
+    """How much is known, and between what the true number lies, where not all is; empty where all is."""
+    if answer.coverage is None or float(answer.coverage) >= 1:
+        return ""
+    known = f"{_floor(float(answer.coverage))} known"
+    if answer.worst is None or answer.best is None:
+        return known
+    return f"{known} · {float(answer.worst) * 100:.1f}–{float(answer.best) * 100:.1f}%"
+
+
+def _floor(share: float) -> str:
+    return ">99.9%" if share >= 0.9995 else f"{share * 100:.1f}%"
+
+
+def sparkline(series: Sequence[float | None], target: Target | None, measure: Measure) -> str:
+    """The course of a measure as a line, and its target as a dashed one; empty with fewer than three points."""
+    known = [float(value) for value in series if value is not None]
+    if len(known) < 3:
+        return ""
+    low, high = min(known), max(known)
+    if target is not None:
+        reach = (high - low) or abs(high) or 1
+        if low - 1.5 * reach <= target.value <= high + 1.5 * reach:  # further off, the line would flatten out
+            low, high = min(low, target.value), max(high, target.value)
+    height = (high - low) or 1
+
+    def y(value: float) -> float:
+        return 28 - 26 * (value - low) / height
+
+    step = 100 / (len(series) - 1)
+    pieces, line = [], []
+    for at, value in enumerate(series):
+        if value is None:
+            pieces, line = [*pieces, line], []
+        else:
+            line.append(f"{at * step:.1f} {y(float(value)):.1f}")
+    paths = "".join(f'<path class="bv-line" d="M{" L".join(points)}"/>' for points in (*pieces, line) if points)
+    rule = ""
+    if target is not None and low <= target.value <= high:
+        rule = f'<line class="bv-target" x1="0" x2="100" y1="{y(target.value):.1f}" y2="{y(target.value):.1f}"/>'
+    label = f"{measure.title}: from {fmt.number(known[0], measure.unit)} to {fmt.number(known[-1], measure.unit)}, lowest {fmt.number(min(known), measure.unit)}"
+    return f'<svg viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label="{fmt.html(label)}">{rule}{paths}</svg>'
+
+
+def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], *, when: str) -> str:
+    """The page in one sentence: the main measure, its state, and the segment it is furthest off for."""
+    measure, now = main.measure, main.now
+    if now is None or now.value is None:
+        return ""
+    said = f"<strong>{fmt.number(now.value, measure.unit)}</strong> {fmt.html(measure.title.lower())} in {fmt.html(when)}"
+    if main.target is not None:
+        gap = float(now.value) - main.target.value
+        side = "above" if gap > 0 else "below"
+        at = (
+            "at target"
+            if abs(gap) < 5e-4
+            else f"{fmt.difference(gap, measure.unit)} {side} the target of {fmt.number(main.target.value, measure.unit)}"
+        )
+        said += f", {at}"
+    off = [
+        (float(answer.value) - (target.value if target else 0.0), name, answer)
+        for name, answer, target in segments
+        if answer.value is not None and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
+    ]
+    if len(segments) > 1 and off:
+        gap, name, answer = min(off)
+        said += f". Furthest off: segment <strong>{fmt.html(name)}</strong> at {fmt.number(answer.value, measure.unit)}"
+    return f'<div class="bv bv-headline">{state(main.standing)}<span>{said}.</span></div>'
+
+
+def banner(text: str) -> str:
+    """A note that stands on every page it applies to; the text is markup already made safe."""
+    return f'<div class="bv bv-banner" role="note">{text}</div>'
+
+
+def empty(title: str, text: str) -> str:
+    """An honest empty state: what is not there, and what to do; both are markup already made safe."""
+    return f'<div class="bv bv-empty"><strong>{title}</strong>{text}</div>'
+
+
+def figures(pairs: Sequence[tuple[str, str]]) -> str:
+    """A row of counts with their names, not escaped numbers of ours."""
+    return (
+        '<ul class="bv bv-ledger">'
+        + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for name, value in pairs)
+        + "</ul>"
+    )
+
+
+def legend() -> str:
+    """What the shapes mean."""
+    known = "".join(state(one) + " " for one in (Standing.ON, Standing.WATCH, Standing.OFF, Standing.NOT_PROVEN))
+    return f'<p class="bv bv-note" style="margin:.2rem 0 0">{known}<span class="bv-muted">not proven: under 90% of the verdicts are known</span></p>'

@@ -1,0 +1,159 @@
+"""Numbers and lists for a page: the only cached calls of the dashboard.
+
+Every cached function takes the generation it reads and what is asked of it, never a frame. A page run is pinned to one generation by
+`one_generation`, and what is not cached is read through one connection, so that a page never mixes two publishes.
+There are no roles yet; once there are, every function here takes one more argument.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from metrics import listing, query, warehouse
+from metrics.catalog import DIMENSIONS
+from metrics.listing import Listing, OrderRecords, Row, Where
+from metrics.query import Answer, Question
+from metrics.warehouse import Generation as Published
+
+ANSWERS_KEPT = 1_000
+LISTS_KEPT = 200
+
+
+class _PageRun(threading.local):
+    """What one script thread reads from: a generation, and the connection opened on the first question no cache could answer."""
+
+    generation: int | None = None
+    stack: ExitStack | None = None
+    connection: Connection | None = None
+
+
+_run = _PageRun()
+
+
+def current() -> warehouse.Generation | None:
+    """The generation published last; None before the first."""
+    return warehouse.current(warehouse.locate())
+
+
+@contextmanager
+def one_generation(generation: int) -> Iterator[None]:
+    """Everything read inside comes from this generation, through one connection that closes at the end."""
+    with ExitStack() as stack:
+        _run.generation, _run.stack, _run.connection = generation, stack, None
+        try:
+            yield
+        finally:
+            _run.generation, _run.stack, _run.connection = None, None, None
+
+
+@contextmanager
+def _reading(generation: int) -> Iterator[Connection]:
+    """The page run's connection, or one of its own for what runs beside a page (a download, the warm-up)."""
+    if _run.stack is None or _run.generation != generation:
+        with warehouse.reading(warehouse.locate(), generation=generation) as connection:
+            yield connection
+        return
+    if _run.connection is None:
+        _run.connection = _run.stack.enter_context(warehouse.reading(warehouse.locate(), generation=generation))
+    yield _run.connection
+
+
+def _cached(*, entries: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return st.cache_data(show_spinner=False, max_entries=entries, ttl="12h")
+
+
+@_cached(entries=ANSWERS_KEPT)
+def answers(generation: int, question: Question) -> list[Answer]:
+    """Answers of the catalogue to one question, one per dimensions, period and measure."""
+    with _reading(generation) as connection:
+        return query.answer(connection, question)
+
+
+def frame(generation: int, question: Question) -> Any:
+    """The same answers as a table, for an export: not cached, since it may be large."""
+    with _reading(generation) as connection:
+        return query.frame(connection, question)
+
+
+@_cached(entries=LISTS_KEPT)
+def failed_orders(
+    generation: int, start: date, end: date, where: Where, reasons: tuple[str, ...], sort: str, page: int, size: int
+) -> Listing:
+    """One page of the orders that failed."""
+    with _reading(generation) as connection:
+        return listing.failed_orders(connection, start=start, end=end, where=where, reasons=reasons, sort=sort, page=page, size=size)
+
+
+@_cached(entries=LISTS_KEPT)
+def failure_reasons(generation: int, start: date, end: date, where: Where) -> list[Row]:
+    """Why orders failed, the most frequent reason first."""
+    with _reading(generation) as connection:
+        return listing.failure_reasons(connection, start=start, end=end, where=where)
+
+
+@_cached(entries=LISTS_KEPT)
+def standing(generation: int, start: date, end: date, where: Where) -> dict[str, int]:
+    """How many orders of the period are judged, pending and excluded."""
+    with _reading(generation) as connection:
+        return listing.standing(connection, start=start, end=end, where=where)
+
+
+@_cached(entries=LISTS_KEPT)
+def order_records(generation: int, order_id: str) -> OrderRecords | None:
+    """One order with everything known of it."""
+    with _reading(generation) as connection:
+        return listing.order_records(connection, order_id)
+
+
+@_cached(entries=LISTS_KEPT)
+def nearest_day(generation: int, day: date, where: Where) -> date | None:
+    """The due day nearest to a day that has judged orders."""
+    with _reading(generation) as connection:
+        return listing.nearest_day(connection, day, where=where)
+
+
+@_cached(entries=40)
+def targets(generation: int, day: date) -> list[Row]:
+    """Targets that apply on a day."""
+    with _reading(generation) as connection:
+        return listing.targets_on(connection, day)
+
+
+@_cached(entries=20)
+def frame_facts(generation: int) -> dict[str, Any]:
+    """What the frame shows on every page: freshness, extent of the data, stand-ins, feeds, and the values of each filter."""
+    with _reading(generation) as connection:
+        return {
+            "freshness": listing.freshness(connection),
+            "extent": listing.extent(connection),
+            "stand_ins": listing.stand_ins(connection),
+            "feeds": listing.mapped_feeds(connection),
+            "options": {name: listing.options(connection, name) for name in DIMENSIONS},
+        }
+
+
+@_cached(entries=LISTS_KEPT)
+def ledger(generation: int, name: str, run_id: int | None = None) -> Any:
+    """A part of ingest's ledger: a function of `metrics.listing` by name, for one run where it takes one."""
+    with _reading(generation) as connection:
+        function = getattr(listing, name)
+        return function(connection) if run_id is None else function(connection, run_id)
+
+
+@_cached(entries=LISTS_KEPT)
+def quarantined(generation: int, feeds: tuple[str, ...], statuses: tuple[str, ...], rule: str | None, page: int, size: int) -> Listing:
+    """One page of the quarantine."""
+    with _reading(generation) as connection:
+        return listing.quarantined(connection, feeds=feeds, statuses=statuses, rule=rule, page=page, size=size)
+
+
+@_cached(entries=LISTS_KEPT)
+def restated(generation: int, page: int, size: int) -> Listing:
+    """One page of the restatements."""
+    with _reading(generation) as connection:
+        return listing.restated(connection, page=page, size=size)

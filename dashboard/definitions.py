@@ -1,0 +1,50 @@
+"""The parts of the definitions page: every measure of the catalogue in words."""
+
+import streamlit as st
+
+from dashboard import format as fmt
+from metrics.catalog import MEASURES
+from metrics.measure import Measure
+
+DATES = {
+    "due_day": "the day the order was due",
+    "ordered_day": "the day of the order",
+    "arrived_day": "the day the order arrived",
+    "settled_day": "the day the line was settled",
+}
+
+
+def search() -> list[Measure]:
+    """Draw the search field; the measures whose name, title or text has all the words typed."""
+    typed = st.text_input("Search", key="q", placeholder="Search measures: otif, fill, cycle …", bind="query-params", width=360, label_visibility="collapsed")
+    wanted = (typed or "").casefold().split()
+    return [measure for measure in MEASURES.values() if all(word in _words(measure) for word in wanted)]
+
+
+def _words(measure: Measure) -> str:
+    return " ".join((measure.name, measure.title, measure.short, measure.definition, measure.numerator, measure.denominator, measure.source)).casefold()
+
+
+def listing(measures: list[Measure], feeds: set[str]) -> str:
+    """Measures one below the other; those whose feeds nobody maps say so."""
+    return "".join(_measure(measure, feeds) for measure in measures)
+
+
+def _measure(measure: Measure, feeds: set[str]) -> str:
+    lacking = [feed for feed in measure.feeds if feed not in feeds]
+    brought = ", ".join(measure.feeds) + (f" (no feed: {', '.join(lacking)})" if lacking else "")
+    rows = [
+        ("Counted", measure.numerator),
+        ("Out of", measure.denominator),
+        ("Left out", measure.exclusions),
+        ("Dated by", DATES.get(measure.date, measure.date)),
+        ("Grain", f"one {'order' if measure.grain == 'order' else 'order line'}"),
+        ("Unit", f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else str(measure.unit)),
+        ("Feeds", brought),
+        ("Source", measure.source),
+    ]
+    described = "".join(f"<dt>{name}</dt><dd>{fmt.html(text)}</dd>" for name, text in rows if text and text != "–")
+    return (
+        f'<article class="bv bv-def" id="{measure.name}" style="padding:.9rem 0;border-bottom:1px solid var(--bv-line)">'
+        f"<h3>{fmt.html(measure.title)} <code>{measure.name}</code></h3><p>{fmt.html(measure.definition)}</p><dl>{described}</dl></article>"
+    )

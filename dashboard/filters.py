@@ -1,0 +1,122 @@
+"""The filter bar: drawn by the frame, so that what was chosen and the address outlive a change of page.
+
+The address holds only what someone chose. Values of the data stand in it as they are; they are shown escaped where a control reads Markdown.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from dashboard import format as fmt
+from dashboard import period as periods
+from dashboard.period import Period
+
+PILLS_MOST = 8
+"""More segments than this stand in a list instead."""
+
+MORE = {
+    "region": ("Region", "All regions"),
+    "channel": ("Channel", "All channels"),
+    "fulfilment_model": ("Fulfilment model", "All models"),
+    "carrier": ("Carrier", "All carriers"),
+    "product_category": ("Product category", "All categories"),
+    "currency": ("Currency", "All currencies"),
+    "customer": ("Customer number", "All customers"),
+}
+"""Dimensions behind "More filters": label and what stands while nothing is chosen."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the page answers for."""
+
+    period: Period
+    where: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def start(self) -> date:
+        """First day."""
+        return self.period.start
+
+    @property
+    def end(self) -> date:
+        """Last day."""
+        return self.period.end
+
+    @property
+    def label(self) -> str:
+        """The filters in words, not escaped."""
+        chosen = [f"{', '.join(values)}" if name != "segment" else f"segment {', '.join(values)}" for name, values in self.where]
+        return " · ".join(chosen) or "all orders"
+
+    def without(self, dimension: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The filters but one."""
+        return tuple(one for one in self.where if one[0] != dimension)
+
+
+def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool) -> Filters:
+    """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters hides it."""
+    with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
+        folded = {name: st.session_state.get(name) for name in ("period", "segment", *MORE)}
+        active = sum(bool(value) and value != periods.DEFAULT for value in folded.values())
+        st.toggle(
+            f"Filters ({active} set)" if active else "Filters", key="show_filters", help="Show the period, the segment and more filters"
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
+            choice = st.segmented_control(
+                "Period", periods.CHOICES, default=periods.DEFAULT, required=True, key="period", bind="query-params",
+                help="Whole weeks up to the last one the data covers, all data, or days of your choice",
+            )  # fmt: skip
+            days: Any = ()
+            if choice == periods.DATES:
+                before = periods.choose(periods.DEFAULT, as_of=as_of, first=first)
+                days = st.date_input(
+                    "From and to", (before.start, before.end), min_value=min(first, before.start), max_value=max(last, as_of, before.end),
+                    format="YYYY-MM-DD", key="dates", bind="query-params", width=230,
+                )  # fmt: skip
+            where = [("segment", _segment(options["segment"]))]
+            where += _more(options)
+    chosen = tuple((name, tuple(values)) for name, values in where if values)
+    days = days if isinstance(days, tuple) else (days,)
+    return Filters(periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days)), chosen)
+
+
+def _segment(segments: list[str]) -> list[str]:
+    if len(segments) < 2:
+        return []
+    if len(segments) > PILLS_MOST:
+        return st.multiselect("Segment", segments, key="segment", placeholder="All segments", bind="query-params", width=260)
+    return st.pills("Segment", segments, selection_mode="multi", key="segment", format_func=_pill, bind="query-params")
+
+
+def _pill(segment: str) -> str:
+    """A pill's label is Markdown: escape what is not a plain word (and leave plain words alone, since the label stands in the address)."""
+    return segment if segment.replace(" ", "").isalnum() else fmt.markdown(segment)
+
+
+def _more(options: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    offered = {name: texts for name, texts in MORE.items() if name == "customer" or len(options[name]) > 1}
+    count = sum(bool(st.session_state.get(name)) for name in offered)
+    found = []
+    with st.popover(f"More filters ({count})" if count else "More filters", icon=":material/tune:", key="more_filters"):
+        for name, (label, placeholder) in offered.items():
+            values = options[name]
+            if values:
+                chosen = st.multiselect(label, values, key=name, placeholder=placeholder, bind="query-params")
+            else:  # too many to list
+                typed = st.text_input(label, key=name, placeholder=placeholder, bind="query-params", help="Exactly as in your system")
+                chosen = [typed.strip()] if typed and typed.strip() else []
+            found.append((name, chosen))
+    return found
+
+
+def remember(filters: Filters) -> None:
+    """Keep the filters for the page of this run."""
+    st.session_state["_filters"] = filters
+
+
+def chosen() -> Filters:
+    """The filters of this run, as the frame drew them."""
+    return st.session_state["_filters"]

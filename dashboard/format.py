@@ -1,0 +1,165 @@
+"""How a number, a day and a piece of data text are written: one place for all of them.
+
+Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown` here, or as a cell of a data grid.
+No Streamlit, no arithmetic on measures.
+"""
+
+import html as _html
+import math
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from metrics.measure import Unit
+
+DASH = "–"
+"""What stands where there is no number (rules P6: never 0, never 100 %)."""
+
+MINUS = "−"
+
+Number = float | int | Decimal | None
+
+
+def html(text: object) -> str:
+    """Text made safe for HTML; None becomes a dash."""
+    return DASH if text is None or text == "" else _html.escape(str(text), quote=True)
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@/])")
+
+
+def markdown(text: object) -> str:
+    """Text made safe for Markdown, links and emoji codes included; line breaks become spaces."""
+    return DASH if text is None else _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", str(text)))
+
+
+def missing(value: Number) -> bool:
+    """Whether there is no number to show."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: Number, unit: Unit = Unit.COUNT) -> str:
+    """A measure's value as people read it: 93.8%, 7.2 days, 12,480, 1.4M."""
+    if value is None or missing(value):
+        return DASH
+    text = {
+        Unit.SHARE: _share,
+        Unit.DAYS: lambda v: f"{v:,.1f} days",
+        Unit.RATIO: lambda v: f"{v:,.2f}",
+        Unit.MONEY: compact,
+    }.get(unit, compact)(float(value))
+    return text.replace("-", MINUS)
+
+
+def _share(value: float) -> str:
+    if 0.9995 <= value < 1:
+        return ">99.9%"  # 100 % is said of all, not of nearly all
+    if 0 < value < 0.0005:
+        return "<0.1%"
+    return f"{value * 100:.1f}%"
+
+
+def compact(value: float) -> str:
+    """A count or an amount: whole below ten thousand, then k, M and B."""
+    size = abs(value)
+    for limit, divisor, suffix in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if size >= limit:
+            scaled = value / divisor
+            return f"{scaled:,.1f}{suffix}" if abs(scaled) < 100 else f"{scaled:,.0f}{suffix}"
+    return f"{value:,.0f}"
+
+
+def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
+    """The size of a change, without its sign: 1.2 pp, 0.4 days, 310."""
+    if value is None or missing(value):
+        return DASH
+    size = abs(float(value))
+    if unit is Unit.SHARE:
+        return f"{size * 100:.1f} pp"
+    return number(size, unit)
+
+
+def quantity(value: Number) -> str:
+    """A quantity exactly as it is, without needless zeros: 12, 0.9996."""
+    if value is None or missing(value):
+        return DASH
+    text = f"{Decimal(str(value)):,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", MINUS)
+
+
+def money(value: Number, currency: str | None = None) -> str:
+    """An amount with its cents and its currency: 1,234.50 EUR."""
+    if value is None or missing(value):
+        return DASH
+    text = f"{Decimal(str(value)):,.2f}".replace("-", MINUS)
+    return f"{text} {currency}" if currency else text
+
+
+def price(value: Number) -> str:
+    """A unit price: at least two decimals, all four where they say something."""
+    if value is None or missing(value):
+        return DASH
+    exact = Decimal(str(value)).quantize(Decimal("0.0001"))
+    text = f"{exact:,f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: 1 order, 2,310 orders."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def day(value: date | None, *, year: bool = True) -> str:
+    """A calendar day: 3 Mar 2026."""
+    if value is None:
+        return DASH
+    return f"{value.day} {value:%b %Y}" if year else f"{value.day} {value:%b}"
+
+
+def moment(value: datetime | None, is_date: bool | None = False) -> str:
+    """An instant in UTC, or the day alone where it came as a bare date."""
+    if value is None:
+        return DASH
+    return day(value.date()) if is_date else f"{day(value.date())} {value:%H:%M} UTC"
+
+
+def span(start: date, end: date) -> str:
+    """A period: 6 Apr – 5 Jul 2026."""
+    return f"{day(start, year=start.year != end.year)} – {day(end)}"
+
+
+def period(start: date, grain: str) -> str:
+    """A period's name: week of 6 Apr 2026, April 2026, Q2 2026."""
+    if grain == "month":
+        return f"{start:%B %Y}"
+    if grain == "quarter":
+        return f"Q{(start.month + 2) // 3} {start.year}"
+    return f"week of {day(start)}" if grain == "week" else day(start)
+
+
+def age(then: datetime, now: datetime) -> str:
+    """How long ago: just now, 12 min ago, 3 h ago, 2 days ago."""
+    gone = max(now - then, timedelta())
+    if gone < timedelta(minutes=1):
+        return "just now"
+    if gone < timedelta(hours=1):
+        return f"{int(gone / timedelta(minutes=1))} min ago"
+    if gone < timedelta(days=2):
+        return f"{int(gone / timedelta(hours=1))} h ago"
+    return f"{gone.days} days ago"
+
+
+def words(name: str) -> str:
+    """A code as words: never_received becomes Never received."""
+    return name.replace("_", " ").strip().capitalize()
+
+
+def plain(value: Any) -> str:
+    """A cell of a record as text: exact, None as a dash."""
+    if isinstance(value, Decimal):
+        return quantity(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    return DASH if value is None else str(value)

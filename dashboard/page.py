@@ -1,0 +1,90 @@
+"""What a page asks of the frame it stands in: the generation it reads, the filters, its subtitle."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import streamlit as st
+
+from dashboard import cards, data, filters, look
+from dashboard import format as fmt
+from dashboard.filters import Filters
+
+
+def generation() -> int:
+    """The generation every number of this run is read from."""
+    number: int = st.session_state["_generation"]
+    return number
+
+
+def chosen() -> Filters:
+    """The filters of this run."""
+    return filters.chosen()
+
+
+def facts() -> dict[str, Any]:
+    """Freshness, extent, stand-ins, feeds and filter values of this generation."""
+    found: dict[str, Any] = st.session_state["_frame"]
+    return found
+
+
+def as_of() -> datetime | None:
+    """The data's watermark."""
+    at: datetime | None = facts()["freshness"].get("data_as_of")
+    return at
+
+
+def subtitle(text: str) -> None:
+    """A line under the title; the text is escaped here."""
+    st.session_state["_subtitle"].caption(fmt.markdown(text))
+
+
+def pick(label: str, options: list[str] | tuple[str, ...], named: dict[str, str], *, key: str, width: int = 200, hidden: bool = False) -> str:
+    """A choice of one by name whose slug stands in the address while it is not the first.
+
+    Not `bind="query-params"`: Streamlit 1.67 writes the shown name into the address, which changes when a title does.
+    """
+    asked = st.query_params.get(key)
+    at = options.index(asked) if asked in options else 0
+    visibility = "collapsed" if hidden else "visible"
+    chosen: str = st.selectbox(
+        label, options, index=at, format_func=lambda slug: named[slug], key=f"pick_{key}", label_visibility=visibility, width=width
+    )  # type: ignore[call-overload]
+    if chosen != options[0] and st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    elif chosen == options[0] and key in st.query_params:
+        del st.query_params[key]
+    return chosen
+
+
+def pager(total: int, size: int, *, key: str) -> int:
+    """Which page of a list is wanted, from 1; draws the control below or above the list where there is more than one page."""
+    pages = max(1, -(-total // size))
+    if pages == 1:
+        return 1
+    held = st.session_state.get(key)
+    if isinstance(held, int) and held > pages:
+        st.session_state[key] = pages
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        number = int(st.number_input("Page", 1, pages, key=key, width=130, label_visibility="collapsed"))
+        st.caption(f"page {number:,} of {pages:,} · {total:,} in all", width="content")
+    return number
+
+
+def no_orders(chosen: Filters) -> None:
+    """Nothing is judged in view: say so, and offer the nearest days that have something."""
+    near = data.nearest_day(generation(), chosen.period.elapsed, chosen.where)
+    where = f" for {fmt.html(chosen.label)}" if chosen.where else ""
+    when = f"No judged order was due {fmt.span(chosen.start, chosen.end)}{where}."
+    with look.card("nothing"):
+        if near is None:
+            hint = "No order is judged with these filters at all. Take a filter off." if chosen.where else "No order is judged yet."
+            look.html(cards.empty("No orders in this period", f"{when} {hint}"))
+            return
+        look.html(cards.empty("No orders in this period", f"{when} The nearest day with data is {fmt.day(near)}."))
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            st.button("Show the days around it", type="primary", on_click=_show_around, args=(near,))
+
+
+def _show_around(day: date) -> None:
+    st.session_state["period"] = "Dates"
+    st.session_state["dates"] = (day - timedelta(days=27), day)

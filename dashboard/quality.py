@@ -1,0 +1,206 @@
+"""The parts of the data quality page: freshness, runs, checks, quarantine, restatements. Ingest's ledger, shown as it is."""
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import cards, data, look, page, tables
+from dashboard import format as fmt
+from dashboard.tables import Cell
+from metrics.listing import Listing, Row
+
+SIZE = 25
+STATUSES = {"rejected": "Rejected", "waiting": "Waiting for its parent", "released": "Released since", "dropped": "Dropped"}
+
+
+def _ledger(name: str, run_id: int | None = None) -> Any:
+    return data.ledger(page.generation(), name, run_id)
+
+
+def summary() -> str:
+    """The state of the data in a row of figures."""
+    freshness = page.facts()["freshness"]
+    counts = _ledger("quarantine_counts")
+    held = sum(row["records"] for row in counts if row["status"] == "rejected")
+    waiting = sum(row["records"] for row in counts if row["status"] == "waiting")
+    rows = sum(int(row["rows_loaded"]) for row in _ledger("feed_rows"))
+    as_of = freshness.get("data_as_of")
+    declared = "declared by the source" if freshness.get("data_as_of_declared") else "the latest accepted event"
+    return cards.figures(
+        [
+            (fmt.moment(as_of), f"data as of, {declared}"),
+            (f"{rows:,}", "records loaded"),
+            (f"{held:,}", "rejected"),
+            (f"{waiting:,}", "waiting for a parent"),
+            (f"{data.restated(page.generation(), 1, 1).total:,}", "restated by later records"),
+        ]
+    )
+
+
+def feeds() -> str:
+    """Rows by feed: each is in exactly one of loaded, quarantined, superseded."""
+    rows = [
+        [
+            Cell(fmt.words(row["feed"])), *(Cell(f"{int(row[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            Cell(markup=_adds_up(row)),
+        ]
+        for row in _ledger("feed_rows")
+    ]  # fmt: skip
+    heads = ("Feed", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
+    return tables.table(heads, rows, caption="Rows by feed over all runs", numeric=(1, 2, 3, 4))
+
+
+def _adds_up(row: Row) -> str:
+    right = row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"]
+    return '<span class="bv-state bv-on"><i aria-hidden="true">●</i>yes</span>' if right else '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>no</span>'
+
+
+def stand_ins() -> str:
+    """Columns filled with something else, as their sources declared."""
+    declared = page.facts()["stand_ins"]
+    if not declared:
+        return '<p class="bv bv-muted">No stand-ins: every mapped column is what it says.</p>'
+    rows = [[Cell(f"{row['feed']}.{row['column_name']}"), Cell(row["stands_in_for"]), Cell(row["source"])] for row in declared]
+    return tables.table(("Column", "Is really", "Source"), rows, caption="Stand-ins declared by sources")
+
+
+def runs() -> None:
+    """The runs, and one run's files and checks."""
+    history: Listing = _ledger("run_history")
+    rows = [
+        [
+            Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"), Cell(run["source"]), Cell(fmt.moment(run["started_at"])),
+            Cell(_took(run)), Cell(fmt.moment(run["data_as_of"])),
+            *(Cell(f"{int(run[name] or 0):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+        ]
+        for run in history.rows
+    ]  # fmt: skip
+    heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
+    look.html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
+    if history.total > len(history.rows):
+        st.caption(f"The latest {len(history.rows)} of {history.total:,} runs.")
+    ids = [run["run_id"] for run in history.rows]
+    if not ids:
+        return
+    shown = st.selectbox("Files and checks of", ids, format_func=lambda number: f"Run {number}", key="run", width=160)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        look.html(_files(_ledger("files_of_run", shown)))
+    with right:
+        look.html(_checks(_ledger("checks_of_run", shown)))
+
+
+def _took(run: Row) -> str:
+    if run["finished_at"] is None:
+        return fmt.DASH
+    seconds = (run["finished_at"] - run["started_at"]).total_seconds()
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _files(files: list[Row]) -> str:
+    rows = [
+        [
+            Cell(markup=f'<span class="bv-break">{fmt.html(one["name"])}</span>', small=f"to {one['feed']}"),
+            *(Cell(f"{int(one[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+        ]
+        for one in files
+    ]  # fmt: skip
+    return tables.table(("File", "Rows in", "Loaded", "Quarantined", "Superseded"), rows, caption="Files of the run", numeric=(1, 2, 3, 4))
+
+
+def _checks(checks: list[Row]) -> str:
+    if not checks:
+        return cards.empty("No checks", "This run recorded none.")
+    rows = [
+        [
+            Cell(fmt.words(one["expectation"].removeprefix("expect_")), small=f"{one['feed']}{'.' + one['column_name'] if one['column_name'] else ''}"),
+            Cell(f"{one['rows_checked']:,}"), Cell(f"{one['rows_failed']:,}", flagged=one["rows_failed"] > 0),
+        ]
+        for one in checks[:40]
+    ]  # fmt: skip
+    failing = sum(one["rows_failed"] > 0 for one in checks)
+    note = f'<p class="bv bv-muted">{len(checks)} checks, {failing} found something{", the first 40 shown" if len(checks) > 40 else ""}.</p>'
+    return note + tables.table(("Check", "Rows", "Failed"), rows, caption="Checks of the run", numeric=(1, 2))
+
+
+def quarantine() -> None:
+    """Rejected records: which rules they broke, and each as it came."""
+    rules = _ledger("broken_rules")
+    if not rules:
+        look.html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
+        return
+    most = rules[0]["records"]
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.caption("Rules that records broke; a record that broke two counts under both.")
+        bars = [(f"{row['rule']} · {row['feed']}{'.' + row['column'] if row['column'] else ''}", f"{row['records']:,}", row["records"] / most) for row in rules]
+        look.html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
+    with right:
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+            feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
+            feeds_wanted = st.multiselect("Feed", feeds_held, format_func=fmt.words, key="quarantine_feeds", placeholder="All feeds", width=220)
+            statuses = st.multiselect("Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220)
+            rule = st.selectbox("Rule", sorted({row["rule"] for row in rules}), index=None, key="quarantine_rule", placeholder="Any rule", width=220)
+        at = int(st.session_state.get("quarantine_page", 1))
+        held: Listing = data.quarantined(page.generation(), tuple(feeds_wanted), tuple(statuses), rule, at, SIZE)
+        _records(held)
+
+
+def _records(held: Listing) -> None:
+    if not held.total:
+        look.html(cards.empty("No such records", "Nothing in quarantine matches these choices."))
+        return
+    table = pd.DataFrame([_listed(row) for row in held.rows])
+    event: Any = st.dataframe(
+        table, key="quarantine_grid", on_select="rerun", selection_mode="single-row", hide_index=True, height=280, row_height=34,
+        alt="Records in quarantine, one row each",
+        column_config={"feed": "Feed", "object": "File", "row": "Row", "status": "Status", "why": st.column_config.TextColumn("What is wrong", width="large")},
+    )  # fmt: skip
+    page.pager(held.total, SIZE, key="quarantine_page")
+    names = [f"{row['object_name']}, row {row['row_no']}" for row in held.rows]
+    chosen = event.selection.rows[0] if event.selection.rows else 0
+    at = st.selectbox("Record", range(len(names)), index=min(chosen, len(names) - 1), format_func=names.__getitem__, width=380)
+    look.html(_record(held.rows[at]))
+
+
+def _listed(row: Row) -> dict[str, Any]:
+    why = "; ".join(rule.get("message") or rule.get("rule") or "" for rule in row["rules"])
+    return {"feed": row["feed"], "object": row["object_name"], "row": row["row_no"], "status": STATUSES.get(row["status"], row["status"]), "why": why}
+
+
+def _record(row: Row) -> str:
+    rules = "".join(
+        f"<li><b>{fmt.html(rule.get('column') or row['feed'])}</b>: {fmt.html(rule.get('message') or rule.get('rule'))}</li>" for rule in row["rules"]
+    )
+    waits = f"<p class='bv-muted'>Waits for {fmt.html(row['waits_for'])}</p>" if row["waits_for"] else ""
+    try:
+        came = json.loads(row["record"])
+    except json.JSONDecodeError:
+        came = row["record"]
+    shown = tables.record(came if isinstance(came, dict) else str(row["record"]), caption="The record as it came")
+    return f'<div class="bv"><ul style="margin:.2rem 0 .6rem 1.1rem;padding:0">{rules}</ul>{waits}{shown}</div>'
+
+
+def restatements() -> None:
+    """What later records changed."""
+    at = int(st.session_state.get("restated_page", 1))
+    listing: Listing = data.restated(page.generation(), at, SIZE)
+    if not listing.total:
+        look.html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
+        return
+    rows = [
+        [Cell(row["feed"], small=f"run {row['run_id']}"), Cell(_pairs(row["key"])), Cell(row["why"]), Cell(_pairs(row["before"])), Cell(_pairs(row["after"]))]
+        for row in listing.rows
+    ]
+    look.html(tables.table(("Feed", "Record", "Why", "Before", "After"), rows, caption="Restated records"))
+    page.pager(listing.total, SIZE, key="restated_page")
+
+
+def _pairs(text: str) -> str:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return ", ".join(f"{name} {value}" for name, value in values.items()) if isinstance(values, dict) else text

@@ -1,0 +1,176 @@
+"""What the scorecard shows, put together from answers: tiles, the trend of one measure, segments, reasons. No layout."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from dashboard import cards, charts, data, story, tables
+from dashboard import format as fmt
+from dashboard.cards import Tile
+from dashboard.charts import Point
+from dashboard.filters import Filters
+from dashboard.period import Period, periods
+from dashboard.standing import Standing, Target, standing
+from dashboard.tables import Cell
+from metrics.catalog import MEASURES
+from metrics.measure import Measure
+from metrics.query import Answer, Question
+
+TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately", "cycle_days")
+"""Measures of the tiles, the first being what the page is about."""
+REASONS_SHOWN = 8
+
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def short(name: str) -> str:
+    """A measure's name where there is little room."""
+    return MEASURES[name].short or MEASURES[name].title
+
+
+NAMES = {name: short(name) for name in TILES}
+
+
+def target_for(rows: Sequence[dict[str, Any]], measure: str, where: Where) -> Target | None:
+    """The target of a measure for what is in view: the customer's or the segment's own if only that one is, else everyone's."""
+    scopes = {row["scope"]: row for row in rows if row["measure"] == measure}
+    chosen = {name: values[0] for name, values in where if len(values) == 1}
+    for scope in (f"customer:{chosen.get('customer')}", f"segment:{chosen.get('segment')}", "all"):
+        if scope in scopes:
+            return Target(float(scopes[scope]["target_value"]), float(scopes[scope]["tolerance"] or 0))
+    return None
+
+
+def _one(answers: Sequence[Answer]) -> dict[str, Answer]:
+    return {answer.measure: answer for answer in answers}
+
+
+def _course(answers: Sequence[Answer]) -> dict[tuple[str, date | None], Answer]:
+    return {(answer.measure, answer.period): answer for answer in answers}
+
+
+class Numbers:
+    """Everything the scorecard asks, in four questions, for one choice of filters."""
+
+    def __init__(self, generation: int, period: Period, where: Where) -> None:
+        self.period, self.where = period, where
+        self.targets = data.targets(generation, period.elapsed)
+        view = {"start": period.start, "end": period.end, "where": where}
+        self.now = _one(data.answers(generation, Question((*TILES, "judged_orders", "failed_orders"), **view)))
+        self.course = _course(data.answers(generation, Question(TILES, grain=period.grain, **view)))
+        self.before: dict[str, Answer] = {}
+        self.course_before: dict[tuple[str, date | None], Answer] = {}
+        if period.previous is not None:
+            start, end = period.previous
+            self.before = _one(data.answers(generation, Question(TILES, start=start, end=end, where=where)))
+            self.course_before = _course(data.answers(generation, Question(TILES, grain=period.grain, start=start, end=end, where=where)))
+        self.segments = data.answers(generation, Question((*TILES, "judged_orders"), by=("segment",), **view))
+
+    @property
+    def judged(self) -> int:
+        """How many orders the period's rates rest on."""
+        return int(self.now["judged_orders"].value or 0) if "judged_orders" in self.now else 0
+
+    def target(self, measure: str) -> Target | None:
+        """The target in view."""
+        return target_for(self.targets, measure, self.where)
+
+    def tile(self, name: str) -> Tile:
+        """One measure's tile."""
+        whole = [day for day in periods(self.period.start, self.period.elapsed, self.period.grain) if not self.period.partial(day, self.period.grain)]
+        answers = [self.course.get((name, day)) for day in whole]
+        series = [None if answer is None or answer.value is None else float(answer.value) for answer in answers]
+        return Tile(MEASURES[name], self.now.get(name), self.before.get(name), self.target(name), series, main=name == TILES[0])
+
+    def tiles(self) -> str:
+        """All tiles."""
+        return cards.tiles([self.tile(name) for name in TILES])
+
+    def main(self) -> str:
+        """The measure the headline speaks of: perfect orders, or on time in full where evidence for the rest is missing."""
+        answer = self.now.get(TILES[0])
+        return TILES[0] if answer is not None and answer.value is not None else TILES[1]
+
+    def headline(self) -> str:
+        """The page in one sentence."""
+        name = self.main()
+        ours = [
+            (answer.dimensions["segment"] or "", answer, target_for(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)))
+            for answer in self.segments
+            if answer.measure == name
+        ]
+        return cards.headline(self.tile(name), ours, when=self.period.name)
+
+    def points(self, name: str) -> list[Point]:
+        """The trend of one measure, an empty period too; the period before beside it, first against first."""
+        measure, target, grain = MEASURES[name], self.target(name), self.period.grain
+        days = periods(self.period.start, self.period.elapsed, grain)
+        earlier = periods(*self.period.previous, grain) if self.period.previous else []
+        found = []
+        for at, day in enumerate(days):
+            answer = self.course.get((name, day))
+            before = self.course_before.get((name, earlier[at])) if len(earlier) == len(days) else None
+            value = None if answer is None or answer.value is None else float(answer.value)
+            partial = self.period.partial(day, grain)
+            stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
+            found.append(
+                Point(
+                    day, value, stands, partial, None if before is None or before.value is None else float(before.value),
+                    None if answer is None or answer.denominator is None else float(answer.denominator),
+                )
+            )  # fmt: skip
+        return found
+
+    def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
+        """The chart of one measure, and the same in a sentence."""
+        points, measure, target = self.points(name), MEASURES[name], self.target(name)
+        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(points, measure, target)
+
+    def segment_table(self) -> str:
+        """Measures by customer segment, each against its own target, and all orders in view last."""
+        by_segment: dict[str, dict[str, Answer]] = {}
+        for answer in self.segments:
+            by_segment.setdefault(answer.dimensions["segment"] or "", {})[answer.measure] = answer
+        rows: list[list[Cell | str]] = []
+        for segment, answers in sorted(by_segment.items()):
+            rows.append([Cell(segment), *self._row(answers, lambda name, s=segment: target_for(self.targets, name, (("segment", (s,)),)))])
+        if len(rows) > 1:
+            rows.append([Cell("All in view"), *self._row(self.now, self.target)])
+        heads = ("Segment", "Orders judged", *map(short, TILES))
+        return tables.table(heads, rows, caption="Service by customer segment, each against its target", numeric=(1,), total=len(rows) > 1)
+
+    def _row(self, answers: dict[str, Answer], target: Any) -> list[Cell | str]:
+        judged = answers.get("judged_orders")
+        return [Cell(f"{int(judged.value or 0):,}" if judged else fmt.DASH), *(self._cell(answers.get(name), MEASURES[name], target(name)) for name in TILES)]
+
+    @staticmethod
+    def _cell(answer: Answer | None, measure: Measure, target: Target | None) -> Cell:
+        if answer is None or answer.value is None:
+            return Cell(markup=f'<span class="bv-muted" title="{fmt.html(answer.no_data if answer else "no data")}">{fmt.DASH}</span>')
+        return Cell(markup=cards.state(cards.stands(answer, measure, target), fmt.number(answer.value, measure.unit)))
+
+    def missing(self) -> list[str]:
+        """Why some tiles have no number, each reason once."""
+        return sorted({answer.no_data for name in TILES if (answer := self.now.get(name)) and answer.no_data and answer.no_data.startswith("no feed")})
+
+
+def why(generation: int, filters: Filters, failed: int) -> str:
+    """Reasons that orders failed, the most frequent first, as bars."""
+    found = data.failure_reasons(generation, filters.start, filters.end, filters.where)
+    if not found:
+        return cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
+    most = found[0]["orders"]
+    shown = [
+        (story.reason(row["reason"]), f"{row['orders']:,} · {row['orders'] / max(failed, 1):.0%}", row["orders"] / most)
+        for row in found[:REASONS_SHOWN]
+    ]
+    return tables.bars(shown, label="Reasons that orders failed, with how many orders and their share of the failed ones")
+
+
+def warm(generation: int, period: Period, *, is_dark: bool) -> None:
+    """Ask and draw once what the first visitor will see."""
+    numbers = Numbers(generation, period, ())
+    numbers.tiles()
+    for name in TILES:
+        numbers.trend(name, is_dark=is_dark)
+    numbers.segment_table()

@@ -1,0 +1,98 @@
+"""Small tables as real HTML: they print, they are read aloud, and every cell is escaped here. Pure.
+
+Long lists are data grids (`st.dataframe`), whose cells are plain text; their column settings are here too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard import format as fmt
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: text to be escaped, or `markup` of ours; `small` stands below it in grey."""
+
+    text: str = ""
+    markup: str = ""
+    small: str = ""
+    numeric: bool = False
+    flagged: bool = False
+
+
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption: str, numeric: Sequence[int] = (), total: bool = False
+) -> str:
+    """A table; the first cell of each row names it. `numeric`: columns set flush right. `total`: the last row stands for all."""
+    head = "".join(f'<th scope="col"{_right(at in numeric)}>{fmt.html(name) if name else ""}</th>' for at, name in enumerate(heads))
+    body = "".join(
+        f"<tr{' class=bv-total' if total and at == len(rows) - 1 else ''}>{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
+        for at, row in enumerate(rows)
+    )
+    name = fmt.html(caption)
+    return (
+        f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
+        f'<table class="bv-table" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _right(numeric: bool) -> str:
+    return ' class="bv-num"' if numeric else ""
+
+
+def _cell(cell: Cell | str, place: int, numeric: bool) -> str:
+    one = cell if isinstance(cell, Cell) else Cell(cell)
+    inside = one.markup or fmt.html(one.text)
+    if one.small:
+        inside += f'<span class="bv-small">{fmt.html(one.small)}</span>'
+    classes = " ".join(name for name, on in (("bv-num", numeric or one.numeric), ("bv-flag", one.flagged)) if on)
+    tag = "th" if place == 0 else "td"
+    return f"<{tag}{' scope=row' if place == 0 else ''}{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}>{inside}</{tag}>"
+
+
+def bars(rows: Sequence[tuple[str, str, float]], *, label: str) -> str:
+    """A ranked list with bars: name, figure, and length from 0 to 1."""
+    items = "".join(
+        f'<li><span>{fmt.html(name)}</span><span class="bv-muted">{fmt.html(figure)}</span>'
+        f'<span class="bv-track" aria-hidden="true"><span style="width:{max(length, 0.01) * 100:.1f}%"></span></span></li>'
+        for name, figure, length in rows
+    )
+    return f'<ol class="bv bv-bars" aria-label="{fmt.html(label)}">{items}</ol>'
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Names and values, side by side."""
+    return (
+        '<dl class="bv bv-facts">'
+        + "".join(f"<div><dt>{fmt.html(name)}</dt><dd>{fmt.html(value)}</dd></div>" for name, value in pairs)
+        + "</dl>"
+    )
+
+
+def record(values: Mapping[str, Any] | str, *, caption: str) -> str:
+    """A record as it came: its columns and their text, or the raw line."""
+    if isinstance(values, str):
+        return f'<pre class="bv bv-break" style="white-space:pre-wrap;margin:0">{fmt.html(values)}</pre>'
+    rows = [(Cell(str(name)), Cell(markup=f'<span class="bv-break">{fmt.html(value)}</span>')) for name, value in values.items()]
+    return table(("Column", "As it came"), rows, caption=caption)
+
+
+def failed_columns() -> dict[str, Any]:
+    """Settings of the grid of failed orders."""
+    column = st.column_config
+    return {
+        "order": column.TextColumn("Order", pinned=True),
+        "why": column.TextColumn("Why it failed", width="large"),
+        "customer": column.TextColumn("Customer", width="medium"),
+        "segment": column.TextColumn("Segment", width="small"),
+        "due": column.DateColumn("Was due", format="D MMM YYYY"),
+        "age": column.NumberColumn("Days since due", format="%d"),
+        "late": column.NumberColumn("Days late", format="%d"),
+        "value": column.NumberColumn("Ordered value", format="%,.2f"),
+        "missing": column.NumberColumn("Not received", format="%,.2f"),
+        "carrier": column.TextColumn("Carrier"),
+        "region": column.TextColumn("Region", width="small"),
+    }

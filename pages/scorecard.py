@@ -1,0 +1,40 @@
+"""Is service good? For whom not, since when, and why?"""
+
+import streamlit as st
+
+from dashboard import cards, charts, data, look, menu, page, scorecard
+from dashboard import format as fmt
+
+filters = page.chosen()
+numbers = scorecard.Numbers(page.generation(), filters.period, filters.where)
+counts = data.standing(page.generation(), filters.start, filters.end, filters.where)
+page.subtitle(
+    f"Due {fmt.span(filters.start, filters.end)}{' (running)' if filters.period.provisional else ''} · "
+    f"{fmt.count(counts['judged'], 'order')} judged, {counts['pending']:,} pending, {counts['excluded']:,} excluded · {filters.label}"
+)
+
+if not numbers.judged:
+    page.no_orders(filters)
+else:
+    look.html(numbers.headline())
+    look.html(numbers.tiles())
+
+    left, right = st.columns([2, 1], gap="small")
+    with left, look.card("trend", height="stretch"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.header("Over time", anchor=False, width="content")
+            measure = page.pick("Measure of the trend", scorecard.TILES, scorecard.NAMES, key="measure", hidden=True)
+        spec, told = numbers.trend(measure, is_dark=look.dark())
+        charts.draw(spec, key="trend", alternative=told)
+        st.caption(f"By {filters.period.grain}. Hollow points are periods that are not whole; the dotted line is the period before.")
+    with right, look.card("reasons", height="stretch"):
+        st.header("Why orders fail", anchor=False)
+        failed = int(numbers.now["failed_orders"].value or 0)
+        st.caption(f"{fmt.count(failed, 'order')} failed at least one test; an order that fails two counts twice here.")
+        look.html(scorecard.why(page.generation(), filters, failed))
+        menu.link("failed-orders", "Open the failed orders")
+
+    with look.card("segments"):
+        st.header("By customer segment", anchor=False)
+        look.html(numbers.segment_table())
+        look.html(cards.legend())
