@@ -14,7 +14,7 @@ import pandas
 from sample_data import defects, records, world
 from sample_data.defects import draw
 
-CHUNK = 50_000
+CHUNK = 25_000
 """Orders drawn at a time: bounds the memory."""
 MAPPING = "mapping.toml"
 DEFECTS = "defects.csv"

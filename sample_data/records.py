@@ -401,26 +401,32 @@ from documents order by doc_d, doc_no
 
 INVOICE_LINES_FILE = f"""
 with billed as (
-    select 'IN' || (70000000 + bk) as doc_no, item, k, n, billed_qty as qty, billed_price as price, tax_rate, invoice_d as doc_d from bl
+    select 'IN' as series, 70000000 + bk as number, item, k, n, billed_qty as qty, billed_price as price, tax_rate, invoice_d as doc_d
+        from bl
     union all
-    select 'RV' || (70000000 + bk), item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3 from bl
+    select 'RV', 70000000 + bk, item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3 from bl
         where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select 'RI' || (70000000 + bk), item, k, n, right_qty, price, tax_rate, invoice_d + 3 from bl where reversed
-        and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
+    select 'RI', 70000000 + bk, item, k, n, right_qty, price, tax_rate, invoice_d + 3 from bl
+        where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select series || (500000000 + pk), 1, k, n, credited_qty, credited_price, tax_rate, credit_d from cr
+    select series, 500000000 + pk, 1, k, n, credited_qty, credited_price, tax_rate, credit_d from cr
     union all
-    select 'IN' || (70000000 + b.bk), s.n, s.k, s.n, 1, case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end,
-        s.tax_rate, b.invoice_d
+    select 'IN', 70000000 + b.bk, s.n, s.k, s.n, 1, case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end, s.tax_rate,
+        b.invoice_d
         from s join b on b.k = s.k and b.first_of_order where s.cancelled is null
     union all
-    select 'IN' || (70000000 + b.bk), 90, null, null, 1, (9 + draw(b.bk, 142) * 30)::decimal(18, 2), 0, b.invoice_d from b where freight
+    select 'IN', 70000000 + b.bk, 90, null, null, 1, (9 + draw(b.bk, 142) * 30)::decimal(18, 2), 0, b.invoice_d from b where freight
+), in_parts as (
+    -- thousandths, cents and tenths of a percent: whole numbers, so that half a cent rounds the same way everywhere
+    select *, (qty * 1000)::bigint as thousandths, (price * 100)::bigint as cents, (tax_rate * 1000)::bigint as per_mille from billed
 )
-select doc_no, item, case when k is not null then 'SO' || (10000000 + k) end as order_no, n * 10 as pos,
-    qty::decimal(18, 3) as qty, price::decimal(18, 2) as price, (qty * price)::decimal(18, 2) as amount,
-    (qty * price * tax_rate)::decimal(18, 2) as tax, instant_text(doc_d * 86400 + 72000) as changed_at
-from billed order by doc_d, doc_no, item
+select series || number as doc_no, item, case when k is not null then 'SO' || (10000000 + k) end as order_no, n * 10 as pos,
+    qty::decimal(12, 3) as qty, price::decimal(12, 2) as price,
+    ((thousandths * cents + 500) // 1000)::decimal(12, 0) * 0.01::decimal(3, 2) as amount,
+    ((thousandths * cents * per_mille + 500000) // 1000000)::decimal(12, 0) * 0.01::decimal(3, 2) as tax,
+    instant_text(doc_d * 86400 + 72000) as changed_at
+from in_parts order by doc_d, series, number, item
 """
 
 CHUNK_TABLES = (*CHUNK_TABLES, DOCUMENTS)
