@@ -1,18 +1,19 @@
 """Drawn order histories: small, dense and nasty, so that edge cases meet each other.
 
-`worlds()` is a Hypothesis strategy of one `World`: up to `size` order histories around one day that share an `as_of`, a policy and a set of
-mapped columns, and are otherwise independent (every id begins with the order's). All moments lie within a few days of each other
-and of clock changes; quantities differ by the half steps that rounding and tolerance are about. Rows keep the rules of ingest (quantities
+`worlds()` and `histories()` are Hypothesis strategies: a world is a day, an `as_of`, a policy and a set of mapped columns; a history is one
+order around that day. `populated()` fills a world with many histories, which are independent of each other but judged together. All
+moments lie within a few days of each other and of clock changes; quantities differ by the half steps that rounding and tolerance are about. Rows keep the rules of ingest (quantities
 not below zero, received not before shipped, shipped not before ordered, no duplicate key); everything else may be wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.builders import (
@@ -77,6 +78,7 @@ WHOLE_FEEDS = (("invoices", "invoice_lines"), ("products",), ("customers",))
 class World:
     """Records and how they are to be judged."""
 
+    middle: date
     records: Records
     policy: Mapping[str, Any]
     as_of: datetime
@@ -401,15 +403,47 @@ def four_decimals(value: Any) -> Any:
 
 
 @st.composite
-def worlds(draw: Draw, size: int = 20) -> World:
-    """Up to `size` histories judged together."""
+def worlds(draw: Draw) -> World:
+    """A world without orders: a day, how it is judged, customers and products."""
     middle = pick(draw, *DAYS)
     mapped = a_mapping(draw)
     as_of_day = middle + timedelta(days=pick(draw, 12, 12, 12, 40, 40, 3, 2, 1, 0))
     at = a_moment(draw, as_of_day, pick(draw, *ZONES))
     as_of = datetime.fromisoformat(f"{at}T23:59:59.999999" if len(at) == len("2026-03-10") else at).replace(tzinfo=None)
-    drawn: Records = records(customers=some_customers(draw, middle), products=some_products(draw, middle)) | {"quarantine": []}
-    for number in range(1, size + 1):
-        for feed, rows in a_history(OrderDraft(draw, f"O{number:02d}", middle, pick(draw, *ZONES))).items():
-            drawn[feed].extend(rows)
-    return World(without_unmapped(drawn, mapped), a_policy(draw), as_of, mapped)
+    known: Records = records(customers=some_customers(draw, middle), products=some_products(draw, middle)) | {"quarantine": []}
+    return World(middle, known, a_policy(draw), as_of, mapped)
+
+
+@st.composite
+def histories(draw: Draw, middle: date) -> Records:
+    """One order around that day, called O, with its lines, consignments and bills."""
+    return a_history(OrderDraft(draw, "O", middle, pick(draw, *ZONES)))
+
+
+def drawn(strategy: st.SearchStrategy[T], number: int, *, start: int) -> list[T]:
+    """So many values of the strategy, the same ones for the same start: Hypothesis draws them, to be judged all at once."""
+    found: list[T] = []
+
+    @seed(start)
+    @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(strategy)
+    def collect(value: T) -> None:
+        found.append(value)
+
+    collect()
+    return found
+
+
+def populated(world: World, number: int, *, start: int) -> World:
+    """The world with so many drawn orders in it, called W0001 and on."""
+    everyone = {feed: list(rows) for feed, rows in world.records.items()}
+    for index, one in enumerate(drawn(histories(world.middle), number, start=start), start=1):
+        for feed, rows in prefixed(one, f"W{index:04d}").items():
+            everyone[feed] = everyone.get(feed, []) + rows
+    return replace(world, records=without_unmapped(everyone, world.mapped))
+
+
+def prefixed(one: Records, prefix: str) -> Records:
+    """The same records with their orders, shipments and invoices renamed, so that several histories can be judged together."""
+    keys = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id")
+    return {feed: [row | {key: f"{prefix}-{row[key]}" for key in keys if row.get(key)} for row in rows] for feed, rows in one.items()}
