@@ -1,0 +1,304 @@
+"""One Great Expectations suite per feed, run inside the engine on the feed's staging table. The only module that imports the library.
+
+A suite is made of `Rule`s, which are plain data: what must hold of a row by itself, and what to do when it does not. Rules that look at
+other rows or at what is already loaded are in rules.py. Source: faults 3.2.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from duckdb_sqlalchemy import ConnectionWrapper
+from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
+from sqlalchemy.pool import StaticPool
+
+from ingest.errors import RunAborted
+from ingest.read import table_of
+from ingest.scratch import Connection, literal, name
+from ingest.source import FeedMap, mappable
+from metrics.schema import FEEDS
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["present", "true", "between", "in_set"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of every row of a feed by itself."""
+
+    name: str
+    column: str
+    kind: Kind
+    do: str
+    """What the sender has to do when a row breaks it."""
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
+    claim: str | None = None
+    """SQL over the staged row that must not be false; it becomes the boolean column `tested`."""
+
+    @property
+    def tested(self) -> str:
+        """The column the expectation looks at."""
+        return f"rule_{self.name}" if self.claim is not None else self.column
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One rule over one feed: how many rows were looked at, and the staged rows (`rowid`) that broke it."""
+
+    rule: Rule
+    rows_checked: int
+    broken: tuple[int, ...]
+
+
+SETS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("orders", "order_type"): ("sale", "replacement", "sample", "internal"),
+    ("orders", "fulfilment_model"): ("make_to_stock", "make_to_order"),
+    ("orders", "cancelled_by"): ("buyer", "seller"),
+    ("order_lines", "line_kind"): ("goods", "service", "fee"),
+    ("order_lines", "cancelled_by"): ("buyer", "seller"),
+    ("shipments", "failure_caused_by"): ("buyer", "seller", "carrier"),
+    ("invoices", "invoice_kind"): ("invoice", "credit", "reversal"),
+    ("invoices", "credit_reason"): ("billing", "damage", "defect", "short", "goodwill", "return"),
+    ("service_packages", "delivery_window"): ("hour", "day", "week"),
+    ("service_packages", "support_level"): ("dedicated_rep", "next_available_rep", "web"),
+    ("policies", "timing"): ("DEADLINE", "WINDOW"),
+    ("policies", "anchor"): ("requested", "first_promise", "current_promise"),
+}
+"""Columns that hold one of a few words."""
+SHARES = ("tax_rate", "defect_share_max", "order_fill_min", "under_tolerance_share", "over_tolerance_share")
+ORDERS_IN_TIME: dict[str, tuple[tuple[str, str], ...]] = {
+    "orders": (("requested_from", "requested_by"), ("promised_from", "promised_by"), ("ordered_at", "cancelled_at")),
+    "shipments": (("shipped_at", "received_at"), ("shipped_at", "attempted_at")),
+}
+"""Pairs of moments of which the first cannot be the later one."""
+EVENTS: dict[str, tuple[str, ...]] = {
+    "orders": ("ordered_at", "cancelled_at"),
+    "order_lines": ("cancelled_at",),
+    "shipments": ("shipped_at", "received_at", "notice_sent_at", "attempted_at"),
+    "invoices": ("invoiced_at",),
+}
+"""Moments that have happened: none can lie after the data's own watermark."""
+AT_MOST: dict[str, tuple[tuple[str, str], ...]] = {
+    "shipment_lines": (("damaged_qty", "coalesce(received_qty, shipped_qty)"), ("received_qty", "shipped_qty")),
+    "order_lines": (("cancelled_qty", "ordered_qty"),),
+}
+"""Quantities that cannot exceed another one."""
+LIMIT = 1_000_000_000
+
+
+def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: str) -> tuple[Rule, ...]:
+    """Every rule of a feed's rows. Columns the source does not map have none.
+
+    latest_event: naive UTC, after which nothing can have happened yet. time_zone: whose calendar a bare date is on.
+    """
+    mapped = [column for column in mappable(FEEDS[feed]) if column in feed_map.columns]
+    return (
+        *_types(feed, feed_map, mapped),
+        *_presence(feed, mapped),
+        *_values(feed, mapped),
+        *_order_in_time(feed, mapped, latest_event, time_zone),
+        Rule("text_is_clean", "ok_text", "true", "Take control, direction and zero-width characters out of the text.", claim="ok_text"),
+    )
+
+
+def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule]:
+    for column in mapped:
+        kind = FEEDS[feed].table.c[column].type
+        one = feed_map.columns[column]
+        if isinstance(kind, Numeric):
+            do = f"Write a plain number with at most {kind.scale} decimals" + (f" and {one.decimal!r} as decimal sign." if one else ".")
+        elif isinstance(kind, DateTime | Date):
+            do = f"Write it as {one.format}." if one.format else "Write an ISO 8601 date or date-time, e.g. 2026-03-31T14:05:00+02:00."
+        elif isinstance(kind, Integer):
+            do = "Write a whole number."
+        elif isinstance(kind, Boolean):
+            do = "Write true or false."
+        elif one.codes is not None:
+            do = f"Write one of {', '.join(one.codes)}, or add the code to the mapping's code list."
+        else:
+            continue
+        if one.codes is not None and not isinstance(kind, Numeric | DateTime | Date | Integer | Boolean):
+            yield Rule(f"{column}_is_listed", column, "true", do, claim=f"ok_{column}")
+        else:
+            yield Rule(f"{column}_fits_type", column, "true", do, claim=f"ok_{column}")
+
+
+def _presence(feed: str, mapped: Iterable[str]) -> Iterator[Rule]:
+    for column in mapped:
+        schema_column = FEEDS[feed].table.c[column]
+        if not schema_column.nullable and column not in ("deleted", "ship_to_time_zone"):
+            # Text that is there and does not fit its type breaks that rule, not this one too.
+            typed = not isinstance(schema_column.type, type(FEEDS["orders"].table.c.order_id.type))
+            claim = f"({name(column)} IS NOT NULL OR NOT ok_{column})" if typed else None
+            kind: Kind = "true" if typed else "present"
+            yield Rule(f"{column}_is_there", column, kind, "Fill it: the feed cannot be read without it.", claim=claim)
+
+
+def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
+    for column in mapped:
+        if column in SHARES:
+            yield Rule(f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1)
+        elif column.endswith(("_qty", "_amount", "tolerance")) or column.endswith(("_days", "_hours", "_days_max")):
+            yield Rule(
+                f"{column}_in_range",
+                column,
+                "between",
+                "Write a number from 0 to below 1,000,000,000, or correct it.",
+                low=0,
+                high=LIMIT - 0.0001,
+            )
+        if (feed, column) in SETS:
+            allowed = SETS[feed, column]
+            yield Rule(f"{column}_in_set", column, "in_set", f"Write one of {', '.join(allowed)}, or map it with codes.", allowed=allowed)
+        if column == "currency":
+            claim = "regexp_full_match(currency, '[A-Z]{3}')"
+            yield Rule("currency_is_code", column, "true", "Write a three-letter ISO 4217 code such as EUR.", claim=claim)
+        if column == "ship_to_time_zone":
+            zones = ", ".join(literal(one) for one in sorted(available_timezones()))
+            yield Rule(
+                "zone_is_known",
+                column,
+                "true",
+                "Write an IANA zone such as Europe/Berlin, or leave it empty.",
+                claim=f"ship_to_time_zone IN ({zones})",
+            )
+        if feed == "targets" and column == "scope":
+            claim = "regexp_full_match(scope, 'all|segment:.+|customer:.+')"
+            yield Rule("scope_is_known", column, "true", "Write all, segment:A or customer:ID.", claim=claim)
+    for low, high in AT_MOST.get(feed, ()):
+        if low in mapped:
+            yield Rule(f"{low}_not_above", low, "true", f"{low} cannot exceed {high}; correct one of them.", claim=f"{name(low)} <= {high}")
+
+
+def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zone: str) -> Iterator[Rule]:
+    table = FEEDS[feed].table
+    for column in mapped:
+        if isinstance(table.c[column].type, DateTime | Date):
+            # The default of valid_from, and 'no limit' dates of versions, lie before any order.
+            early = "1900-01-01" if column == "valid_from" else "1990-01-01"
+            claim = f"{name(column)} >= TIMESTAMP '{early}' AND {name(column)} < TIMESTAMP '2100-01-01'"
+            yield Rule(
+                f"{column}_is_plausible", column, "true", "Write a date from 1990 to 2099; leave it empty if there is none.", claim=claim
+            )
+    for first, second in ORDERS_IN_TIME.get(feed, ()):
+        if first in mapped and second in mapped:
+            yield Rule(
+                f"{second}_not_before_{first}",
+                second,
+                "true",
+                f"{second} lies before {first}; correct one of them.",
+                claim=not_before(second, first),
+            )
+    local_day = (latest_event + (ZoneInfo(time_zone).utcoffset(latest_event) or timedelta())).date()
+    for column in EVENTS.get(feed, ()):
+        if column in mapped:
+            claim = (
+                f"CASE WHEN {name(f'{column}_is_date')} THEN {name(column)} <= TIMESTAMP '{local_day}' "
+                f"ELSE {name(column)} <= TIMESTAMP '{latest_event.isoformat(sep=' ')}' END"
+            )
+            do = f"It lies after {latest_event.isoformat()}Z, up to which the data goes: correct it, or the mapping's data_as_of."
+            yield Rule(f"{column}_has_happened", column, "true", do, claim=claim)
+
+
+def not_before(later: str, earlier: str) -> str:
+    """SQL: `later` is not before `earlier`. Date against date and instant against instant exactly; mixed, by day and one day leniently."""
+    return (
+        f"CASE WHEN {name(f'{later}_is_date')} = {name(f'{earlier}_is_date')} THEN {name(later)} >= {name(earlier)} "
+        f"ELSE date_trunc('day', {name(later)}) >= date_trunc('day', {name(earlier)}) - INTERVAL 1 DAY END"
+    )
+
+
+def create_view(connection: Connection, feed: str, suite: Iterable[Rule]) -> None:
+    """The view the suite is run on: every staged row with its number `_row` and one boolean per claim."""
+    claims = "".join(f", {one.claim} AS {name(one.tested)}" for one in suite if one.claim is not None)
+    connection.execute(f"CREATE VIEW {name(f'check_{feed}')} AS SELECT rowid AS _row, *{claims} FROM {name(table_of(feed))}")
+
+
+def validate(staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: dict[str, int]) -> dict[str, list[Outcome]]:
+    """Run every feed's suite. staged: rows staged per feed, which must be the rows the library sees.
+
+    staging: the connection staging was done on, with nothing left uncommitted: the library sees committed rows only. Raises RunAborted if an expectation raised.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+
+        context = gx.get_context(mode="ephemeral")
+        context.enable_analytics(False)
+        context.variables.progress_bars = {"globally": False}
+        source = context.data_sources.add_sql(
+            "staging",
+            connection_string="duckdb://",
+            create_temp_table=False,
+            kwargs={
+                # A cursor of the connection there is: two engines on one file would have to agree on every option.
+                "creator": lambda: ConnectionWrapper(staging.cursor()),
+                "poolclass": StaticPool,
+                # Without these three GX closes the connection before it fetches (great_expectations 1.24, issues 11579 and 10738).
+                "isolation_level": "AUTOCOMMIT",
+                "skip_autocommit_rollback": True,
+                "pool_reset_on_return": None,
+            },
+        )
+        return {feed: _run_suite(gx, source, staging, feed, suite, staged[feed]) for feed, suite in suites.items() if staged[feed]}
+
+
+def _run_suite(gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[Rule, ...], rows: int) -> list[Outcome]:
+    batch = source.add_table_asset(feed, table_name=f"check_{feed}").add_batch_definition_whole_table(feed).get_batch()
+    expectations = [_expectation(gx, one) for one in suite]
+    count = gx.expectations.ExpectTableRowCountToEqual(value=rows)
+    result = batch.validate(
+        gx.ExpectationSuite(name=feed, expectations=[*expectations, count]),
+        result_format={
+            "result_format": "BOOLEAN_ONLY",
+            "unexpected_index_column_names": ["_row"],
+            "return_unexpected_index_query": True,
+        },
+    )
+    refuse_exceptions(result, feed)
+    by_rule = {one.expectation_config.kwargs.get("column"): {} for one in result.results}
+    for one in result.results:
+        by_rule[one.expectation_config.kwargs.get("column")][one.expectation_config.type] = one
+    if not by_rule[None]["expect_table_row_count_to_equal"].success:
+        raise RunAborted(f"Validation of {feed} did not see the {rows} rows staged.")
+    outcomes = []
+    for rule, expectation in zip(suite, expectations, strict=True):
+        one = by_rule[rule.tested][expectation.expectation_type]
+        broken: tuple[int, ...] = ()
+        if not one.success:
+            query = one.result["unexpected_index_query"]
+            broken = tuple(int(row[0]) for row in staging.execute(query).fetchall())
+        outcomes.append(Outcome(rule, rows, broken))
+    return outcomes
+
+
+def _expectation(gx: Any, rule: Rule) -> Any:
+    if rule.kind == "present":
+        return gx.expectations.ExpectColumnValuesToNotBeNull(column=rule.tested)
+    if rule.kind == "between":
+        return gx.expectations.ExpectColumnValuesToBeBetween(column=rule.tested, min_value=rule.low, max_value=rule.high)
+    allowed = list(rule.allowed) if rule.kind == "in_set" else [True]
+    return gx.expectations.ExpectColumnValuesToBeInSet(column=rule.tested, value_set=allowed)
+
+
+def refuse_exceptions(result: Any, feed: str) -> None:
+    """Raises RunAborted if any expectation raised: its result is empty then, which must never pass for a good one.
+
+    The library gives `exception_info` flat, or keyed by metric; both shapes are read.
+    """
+    for one in result.results:
+        info = one.exception_info or {}
+        raised = [info] if "raised_exception" in info else [part for part in info.values() if isinstance(part, dict)]
+        for part in raised:
+            if part.get("raised_exception"):
+                what = f"{one.expectation_config.type} on {one.expectation_config.kwargs.get('column')}"
+                raise RunAborted(f"Validation of {feed} could not be done: {what} raised {part.get('exception_message')}.")

@@ -1,0 +1,118 @@
+"""Rules that look beyond one row: does the parent exist, did anything happen before it could. Portable SQL, run in the load's transaction.
+
+Each rule is a SELECT of the (file_id, row_no) that break it, over the rows that have just come in and what is already loaded. A row whose
+parent is missing waits; any other is rejected. Source: rules R33, R34; faults B34, B38.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Date, FromClause, Select, and_, cast, func, literal, not_, or_, select
+
+from metrics.schema import invoices, order_lines, orders, shipments
+from metrics.sqltools import plus_days
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule across rows, for one feed."""
+
+    name: str
+    column: str
+    do: str
+    broken: Select[tuple[int, int, str | None]]
+    """file_id, row_no and the value found (for a missing parent: the parent's key)."""
+    waits_for: str | None = None
+    """The feed a row that breaks it waits for; None: it is rejected."""
+
+
+def rules(feed: str, arrivals: FromClause) -> tuple[Rule, ...]:
+    """The rules of a feed over `arrivals` (its columns, provenance included). Parents must be merged before their children."""
+    make = _RULES.get(feed)
+    return make(arrivals) if make else ()
+
+
+def _order_lines(rows: FromClause) -> tuple[Rule, ...]:
+    return (_orphan(rows, "order_is_known", "order_id", "orders", select(1).where(orders.c.order_id == rows.c.order_id), rows.c.order_id),)
+
+
+def _shipment_lines(rows: FromClause) -> tuple[Rule, ...]:
+    header = select(1).where(shipments.c.shipment_id == rows.c.shipment_id)
+    return (
+        _orphan(rows, "shipment_is_known", "shipment_id", "shipments", header, rows.c.shipment_id),
+        _orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),
+        _too_early(rows, "shipped_at", shipments, "shipment_id"),
+        _too_early(rows, "received_at", shipments, "shipment_id"),
+    )
+
+
+def _invoices(rows: FromClause) -> tuple[Rule, ...]:
+    other = rows.alias("reversed_in_this_run")
+    known = select(1).where(invoices.c.invoice_id == rows.c.reverses_invoice_id)
+    coming = select(1).where(other.c.invoice_id == rows.c.reverses_invoice_id)
+    names_one = rows.c.reverses_invoice_id.is_not(None)
+    missing = and_(names_one, not_(known.exists()), not_(coming.exists()))
+    do = "Send the invoice it reverses; this one is loaded as soon as that one is."
+    broken = _select(rows, rows.c.reverses_invoice_id, missing)
+    return (Rule("reversed_invoice_is_known", "reverses_invoice_id", do, broken, "invoices"),)
+
+
+def _invoice_lines(rows: FromClause) -> tuple[Rule, ...]:
+    header = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
+    names_line = or_(rows.c.order_id.is_not(None), rows.c.line_no.is_not(None))
+    return (
+        _orphan(rows, "invoice_is_known", "invoice_id", "invoices", header, rows.c.invoice_id),
+        _orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows), names_line),
+        _too_early(rows, "invoiced_at", invoices, "invoice_id"),
+    )
+
+
+_RULES = {
+    "order_lines": _order_lines,
+    "shipment_lines": _shipment_lines,
+    "invoices": _invoices,
+    "invoice_lines": _invoice_lines,
+}
+
+
+def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElement[bool]) -> Select[tuple[int, int, str | None]]:
+    return select(rows.c.file_id, rows.c.row_no, value.label("value")).where(condition)
+
+
+def _order_line(rows: FromClause) -> Select[tuple[int]]:
+    return select(literal(1)).where(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
+
+
+def _line_key(rows: FromClause) -> ColumnElement[str]:
+    return func.coalesce(rows.c.order_id, "") + literal(" / ") + func.coalesce(rows.c.line_no, "")
+
+
+def _orphan(
+    rows: FromClause,
+    name: str,
+    column: str,
+    parent: str,
+    exists: Select[tuple[int]],
+    value: ColumnElement[str],
+    only: ColumnElement[bool] | None = None,
+) -> Rule:
+    missing = not_(exists.exists())
+    condition = missing if only is None else and_(only, missing)
+    do = f"Send the row of {parent} it belongs to; this one is loaded as soon as that one is."
+    return Rule(name, column, do, _select(rows, value, condition), parent)
+
+
+def _too_early(rows: FromClause, moment: str, header: FromClause, key: str) -> Rule:
+    value, is_date = header.c[moment], header.c[f"{moment}_is_date"]
+    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date)
+    joined = rows.join(header, header.c[key] == rows.c[key]).join(orders, orders.c.order_id == rows.c.order_id)
+    broken = select(rows.c.file_id, rows.c.row_no, cast(value, header.c[key].type).label("value")).select_from(joined).where(early)
+    do = f"{moment} of its document lies before ordered_at of its order: correct one of them and send it again."
+    return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
+
+
+def before(
+    later: ColumnElement[object], later_is_date: ColumnElement[bool], earlier: ColumnElement[object], earlier_is_date: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """`later` is certainly before `earlier`: of a kind exactly; a bare date against an instant by day, one day leniently for the zone."""
+    mixed = cast(later, Date) < plus_days(cast(earlier, Date), literal(-1))
+    return or_(and_(later_is_date == earlier_is_date, later < earlier), and_(later_is_date != earlier_is_date, mixed))

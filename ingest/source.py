@@ -1,0 +1,276 @@
+"""A mapping file (TOML) as plain frozen data: which feeds a source brings, where each is read from, what each column is called there.
+
+Nothing is opened here but the mapping file itself. Every problem in it is reported at once, with the key, the nearest valid name and
+what to write instead. The keys are described in docs/mapping.md.
+"""
+
+import difflib
+import os
+import tomllib
+import zoneinfo
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ingest.errors import MappingRefused
+from metrics.schema import FEEDS, Feed
+
+T = TypeVar("T", bound=BaseModel)
+
+REQUIRED_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
+"""The main job needs these; without invoices the billing measures say "no feed"."""
+DEFAULTS = {
+    "orders": {"order_type": "sale"},
+    "order_lines": {"line_kind": "goods"},
+    "invoices": {"invoice_kind": "invoice"},
+    **{name: {"valid_from": "1900-01-01"} for name in ("customers", "products", "service_packages", "policies", "targets")},
+}
+"""What a column that is not mapped means: these, and nothing else."""
+DERIVED = ("ship_to_time_zone", "time_zone_assumed", "deleted", "source", "file_id", "row_no")
+"""Not-null columns ingest fills itself when the mapping does not."""
+SUFFIXES = (".csv", ".csv.gz", ".xlsx", ".parquet", ".jsonl")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ColumnMap(_Table):
+    """Where one canonical column comes from and how its text is read."""
+
+    column: str | None = Field(default=None, alias="from")
+    value: str | None = None
+    sql: str | None = None
+    format: str | None = None
+    decimal: Annotated[str, Field(pattern=r"^[.,]$")] = "."
+    thousands: Annotated[str, Field(max_length=1)] = ""
+    codes: dict[str, str] | None = None
+    stands_in_for: str | None = None
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_column(value: object) -> object:
+    return {"from": value} if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str | dict) or value is None else str(value)
+
+
+class Origin(_Table):
+    """Where records come from: files, a database query, or a SELECT over staged rows."""
+
+    read: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    connection: str | None = None
+    query: str | None = None
+    cursor: str | None = None
+    cursor_start: datetime | int | str | None = None
+    select: str | None = None
+    sheet: str | None = None
+    encoding: str = "utf-8"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(max_length=1)] = '"'
+    escape: Annotated[str, Field(max_length=1)] = ""
+    final_newline: Literal["required", "optional"] = "required"
+
+
+class FeedMap(Origin):
+    """One feed: its origin and its columns by canonical name."""
+
+    columns: dict[str, Annotated[ColumnMap, BeforeValidator(_as_column)]] = Field(default_factory=dict)
+
+
+class _SourceTable(_Table):
+    name: Annotated[str, Field(min_length=1)]
+    time_zone: str
+    data_as_of: Annotated[str | None, BeforeValidator(_as_text)] = None
+
+
+class Mapping(_Table):
+    """A whole mapping file, checked."""
+
+    path: Path
+    name: str
+    time_zone: str
+    data_as_of: datetime | None
+    """The declared watermark, naive UTC."""
+    feeds: dict[str, FeedMap]
+    staged: dict[str, Origin]
+
+
+def load_mapping(path: Path) -> Mapping:
+    """The mapping file at `path`. Raises MappingRefused with everything that is wrong with it."""
+    shown = path.name
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MappingRefused(shown, [f"there is no such file ({path}); give the path of a mapping file, see docs/mapping.md"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MappingRefused(shown, [f"not valid TOML: {error}; put the line right"]) from None
+    problems: list[str] = []
+    source = _parse(_SourceTable, raw.get("source"), "source", problems) if "source" in raw else None
+    if "source" not in raw:
+        problems.append('[source] is missing: write [source] with name = "…" and time_zone = "Europe/Berlin"')
+    feeds = {
+        name: feed
+        for name, table in raw.items()
+        if name not in ("source", "staged") and (feed := _parse_feed(name, table, problems)) is not None
+    }
+    staged_raw = raw.get("staged", {})
+    staged = {
+        name: origin
+        for name, table in (staged_raw.items() if isinstance(staged_raw, dict) else ())
+        if (origin := _parse(Origin, table, f"staged.{name}", problems)) is not None and _check_origin(f"staged.{name}", origin, problems)
+    }
+    problems.extend(
+        f"[{name}] is missing: the main job needs the feeds {', '.join(REQUIRED_FEEDS)}" for name in REQUIRED_FEEDS if name not in raw
+    )
+    problems.extend(
+        f"[{name}] needs [invoices] beside it, and the other way round"
+        for name, other in (("invoices", "invoice_lines"), ("invoice_lines", "invoices"))
+        if name in raw and other not in raw
+    )
+    as_of = _watermark(source, problems) if source else None
+    if problems or source is None:
+        raise MappingRefused(shown, problems)
+    return Mapping(
+        path=path.resolve(), name=source.name, time_zone=source.time_zone, data_as_of=as_of, feeds=in_feed_order(feeds), staged=staged
+    )
+
+
+def in_feed_order(feeds: dict[str, FeedMap]) -> dict[str, FeedMap]:
+    """The same, parents before children."""
+    return {name: feeds[name] for name in FEEDS if name in feeds}
+
+
+def mappable(feed: Feed) -> tuple[str, ...]:
+    """Columns of a feed a mapping may name: all but those ingest fills and the `_is_date` flags."""
+    return tuple(
+        column.name
+        for column in feed.table.columns
+        if not column.name.endswith("_is_date") and column.name not in ("source", "file_id", "row_no", "time_zone_assumed")
+    )
+
+
+def required(name: str) -> tuple[str, ...]:
+    """Columns of a feed a mapping must name."""
+    feed = FEEDS[name]
+    return tuple(
+        column
+        for column in mappable(feed)
+        if not feed.table.c[column].nullable and column not in DERIVED and column not in DEFAULTS.get(name, {})
+    )
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """`; did you mean "…"?` or, where nothing is near, the list of what there is."""
+    known = list(words)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else f"; there are {', '.join(known)}"
+
+
+def connection_url(reference: str, *, key: str, file: str) -> str:
+    """The URL a `connection = "env:NAME"` stands for. Raises MappingRefused where the variable is not set."""
+    name = reference.removeprefix("env:")
+    url = os.environ.get(name, "")
+    if not url:
+        raise MappingRefused(file, [f"{key}: the environment variable {name} is not set; set it to the database's SQLAlchemy URL"])
+    if not urlsplit(url).scheme:
+        raise MappingRefused(file, [f"{key}: {name} holds no SQLAlchemy URL; write e.g. postgresql+psycopg://user:password@host/database"])
+    return url
+
+
+def _parse(model: type[T], table: object, key: str, problems: list[str]) -> T | None:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        for one in error.errors():
+            problems.append(_problem(model, key, one))
+        return None
+
+
+def _problem(model: type[BaseModel], key: str, error: Any) -> str:
+    place = ".".join([key, *(str(part) for part in error["loc"])])
+    if error["type"] == "extra_forbidden":
+        inside = ColumnMap if "columns" in error["loc"] else model
+        known = [field.alias or name for name, field in inside.model_fields.items()]
+        return f"{place}: there is no such key{nearest(str(error['loc'][-1]), known)}"
+    if error["type"] == "missing":
+        return f"{place}: missing; write {error['loc'][-1]} = …"
+    return f"{place}: {error['msg']} (it is {error['input']!r})"
+
+
+def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None:
+    if name not in FEEDS:
+        problems.append(f"[{name}]: there is no such feed{nearest(name, [*FEEDS, 'source', 'staged'])}")
+        return None
+    feed = _parse(FeedMap, table, name, problems)
+    if feed is None or not _check_origin(name, feed, problems):
+        return feed
+    known = mappable(FEEDS[name])
+    for column, one in feed.columns.items():
+        if column not in known:
+            problems.append(f"{name}.columns.{column}: there is no such column{nearest(column, known)}")
+        given = [key for key, value in (("from", one.column), ("value", one.value), ("sql", one.sql)) if value is not None]
+        if len(given) != 1:
+            problems.append(f"{name}.columns.{column}: write exactly one of from, value, sql (there is {', '.join(given) or 'none'})")
+        if one.thousands and one.thousands == one.decimal:
+            problems.append(f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; they must differ")
+    if feed.select is None:
+        for column in required(name):
+            if column not in feed.columns:
+                problems.append(f'{name}.columns.{column}: must be mapped; write {column} = "NAME IN THE SOURCE"')
+    return feed
+
+
+def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
+    before = len(problems)
+    given = [name for name, value in (("read", origin.read), ("connection", origin.connection), ("select", origin.select)) if value]
+    if len(given) != 1:
+        problems.append(f"{key}: write exactly one of read, connection, select (there is {', '.join(given) or 'none'})")
+    if origin.connection and not origin.connection.startswith("env:"):
+        problems.append(
+            f'{key}.connection: write "env:NAME" and put the URL in that environment variable, so that no secret is in the file'
+        )
+    if origin.connection and not origin.query:
+        problems.append(f'{key}.query: missing; write query = "select …"')
+    if origin.query and not origin.connection:
+        problems.append(f'{key}.connection: missing; write connection = "env:NAME" beside query')
+    if (origin.cursor is None) != (origin.cursor_start is None):
+        problems.append(f"{key}: write cursor and cursor_start together (cursor_start is bound as :cursor in the first run)")
+    if origin.cursor and (key.startswith("staged.") or origin.select):
+        problems.append(f"{key}.cursor: a SELECT needs all its rows every time; leave cursor and cursor_start out")
+    if origin.cursor and ":cursor" not in (origin.query or ""):
+        problems.append(f"{key}.cursor: the query must use it; write e.g. … where {origin.cursor} > :cursor order by {origin.cursor}")
+    for pattern in origin.read:
+        if not pattern.endswith(SUFFIXES):
+            problems.append(f"{key}.read: {pattern!r} ends in none of {', '.join(SUFFIXES)}; name files of one of these kinds")
+        if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+            problems.append(f"{key}.read: {pattern!r} leaves the data folder; write a path inside it and give the folder with --data")
+    return len(problems) == before
+
+
+def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
+    try:
+        zone = zoneinfo.ZoneInfo(source.time_zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        known = sorted(zoneinfo.available_timezones())
+        problems.append(f"source.time_zone: {source.time_zone!r} is no IANA zone{nearest(source.time_zone, known)[:200]}")
+        return None
+    if source.data_as_of is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(source.data_as_of)
+    except ValueError:
+        problems.append(f'source.data_as_of: {source.data_as_of!r} is no ISO date-time; write e.g. "2026-06-30T23:59:59Z"')
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)
