@@ -209,7 +209,7 @@ class OrderJudgement:
     """All that is decided about one order."""
 
     order_id: str
-    order_type: str
+    order_type: str | None
     state: str
     deadline_at: datetime | None
     due_day: date
@@ -357,7 +357,8 @@ class LineCourt:
         if self.policy["receipt_event"] == "shipped_at":
             came = left
         has_left = left is not None and left.last <= self.as_of
-        if came is not None and came.last > self.as_of:
+        to_come = came is not None and came.last > self.as_of
+        if to_come:
             came = None
         if not has_left and came is None:
             return None
@@ -371,12 +372,12 @@ class LineCourt:
             left=left,
             has_left=has_left,
             came=came,
-            quantity=received if came else row["shipped_qty"],
+            quantity=row["shipped_qty"] if to_come else received,
             shipped_qty=row["shipped_qty"],
             damaged_qty=row["damaged_qty"],
             ordered_product=product is not False,
             item=True if product is False and agreed else product,
-            place=place if came else True,  # where it will be received is not known before it is
+            place=None if to_come else place,  # where it will be received is not known before it is
             carrier=shipment["carrier"],
         )
 
@@ -717,10 +718,11 @@ class LineCourt:
             return Finding(None, "nothing_received")
         if not self.judge.tested("invoice_lines.billed_qty"):
             return TRUE
-        billed = sum((bill["billed_qty"] or Decimal(0) for _, bill in bills), Decimal(0))
+        standing = [bill["billed_qty"] for _, bill in bills if bill["invoice_id"] not in self.reversed_invoices()]
+        billed = sum((quantity or Decimal(0) for quantity in standing), Decimal(0))
         if billed >= expected + self.half_step:
             return Finding(False, "billed_quantity")
-        if any(bill["billed_qty"] is None for _, bill in bills):
+        if None in standing:
             return Finding(None, "no_evidence")
         if min(abs(billed - expected), abs(billed - (expected - damaged))) < self.half_step:
             return TRUE
@@ -769,11 +771,11 @@ class OrderCourt:
         self.sale = order["order_type"] in (None, "sale")
         self.owed = [line for line in self.lines if line.owed_goods]
         self.settled = None
-        if self.owed and all(line.settled_at for line in self.owed):
+        if self.sale and self.owed and all(line.settled_at for line in self.owed):
             self.settled = max(line.settled_at for line in self.owed if line.settled_at)
         for court in lines:
             court.found.billed = court.billing(self.settled)
-            if court.found.state == "judged":
+            if self.sale and court.found.state != "pending":  # lines outside fill and timing are inside billing (R17)
                 court.found.findings["billed_accurately"] = court.found.billed
 
     def state(self) -> str:
@@ -801,10 +803,10 @@ class OrderCourt:
         arrived_day = local_day(self.settled, self.zone) if self.settled else None
         return OrderJudgement(
             order_id=self.order["order_id"],
-            order_type=self.order["order_type"] or "sale",
+            order_type=self.order["order_type"],
             state=self.state(),
-            deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at), default=None),
-            due_day=max((line.due_day for line in self.lines), default=ordered_day),
+            deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at and self.sale), default=None),
+            due_day=max((line.due_day for line in self.owed or self.lines), default=ordered_day),
             ordered_day=ordered_day,
             settled_at=self.settled,
             arrived_day=arrived_day,
@@ -824,7 +826,7 @@ class OrderCourt:
             "region": customer.get("region") or "(none)",
             "channel": self.order["channel"] or "(none)",
             "fulfilment_model": self.order["fulfilment_model"] or "(none)",
-            "product_category": one_of(line.product_category for line in self.lines),
+            "product_category": one_of(line.product_category or "(none)" for line in self.lines if line.line_kind == "goods"),
             "carrier": one_of(carrier for line in self.lines for carrier in line.carriers),
         }
 
@@ -837,7 +839,7 @@ def without_neutral(findings: list[Finding]) -> list[Finding]:
 
 def one_of(values: Iterable[str | None]) -> str:
     """The value under which an order stands that has several."""
-    seen = {value or "(none)" for value in values}
+    seen = {value for value in values if value}
     if len(seen) > 1:
         return "(several)"
     return next(iter(seen), "(none)")
