@@ -8,19 +8,19 @@
         build.connection.execute(insert(orders), rows)
         build.publish()                          # without it the build is dropped
 
-How generations are kept is in `embedded.py` (a folder of DuckDB files) and `server.py` (PostgreSQL). No question is answered here.
+How generations are kept is in `embedded.py` and `build.py` (a folder of DuckDB files) and `server.py` (PostgreSQL). No question is answered
+here.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from metrics import embedded, schema, server
+from metrics import build, embedded, schema, server
 from metrics.errors import SettingRefused
 from metrics.generation import Build, Generation
 
@@ -79,15 +79,14 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
     return server.reading(_url(location), generation)
 
 
-@contextmanager
-def writing(location: Location) -> Iterator[Build]:
+def writing(location: Location) -> AbstractContextManager[Build]:
     """The next generation, as a copy of the newest, to be changed and published. One at a time: Raises WarehouseBusy at once otherwise.
 
     Leaving the block without `publish()` drops the build and changes nothing.
     """
-    kind = embedded.writing(location.folder) if location.folder is not None else server.writing(_url(location))
-    with kind as build:
-        yield build
+    if location.folder is not None:
+        return build.writing(location.folder)
+    return server.writing(_url(location))
 
 
 def create_tables(connection: Connection) -> None:

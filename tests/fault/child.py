@@ -39,11 +39,11 @@ def outgrow(location: Location, limit: int) -> None:
 
 
 def read(location: Location, least_reads: int, least_generations: int) -> dict[str, int]:
-    """Read and check again and again; every tenth time from files just opened, every third by the number that `current` gave."""
+    """Read and check again and again; every twentieth time from files just opened, every third by the number that `current` gave."""
     reads = newest = runs = 0
     generations: set[int] = set()
     while reads < least_reads or len(generations) < least_generations:
-        if reads % 10 == 0:
+        if reads % 20 == 0:
             warehouse.close(location)
         number = None
         if reads % 3 == 0 and location.folder is not None:

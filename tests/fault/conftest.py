@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from subprocess import PIPE
 from typing import Protocol
 
 import pytest
@@ -17,6 +18,12 @@ class Start(Protocol):
     def __call__(self, *arguments: str, **variables: str) -> subprocess.Popen[str]: ...
 
 
+@pytest.fixture(autouse=True)
+def _one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny tables read by many processes: DuckDB's own threads would only wait for each other."""
+    monkeypatch.setenv("BUYERVIEW_THREADS", "1")
+
+
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a child process; it is killed at the end of the test if it still runs."""
@@ -24,8 +31,8 @@ def start() -> Iterator[Start]:
 
     def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "error", "-m", "tests.fault.child", *arguments]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, text=True, **pipes)
+        environment = {**os.environ, **variables}
+        child = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         children.append(child)
         return child
 

@@ -32,12 +32,14 @@ def publish(location: Location) -> int:
 
 def runs_seen(connection: Connection) -> int:
     """How many runs the connection's generation holds. Raises AssertionError if it is torn or is not the generation it says it is."""
-    seen = []
+    seen: list[tuple[int, int, int]] = []
     for table in (debits, credits):
-        query = select(func.count(), func.count(table.c.run.distinct()), func.max(table.c.run))
-        seen.append(tuple(connection.execute(query).one()))
+        query = select(func.count(), func.sum(table.c.amount), func.max(table.c.run))
+        rows, amount, newest = connection.execute(query).one()
+        seen.append((rows, int(amount), newest))
     assert seen[0] == seen[1], f"torn: {seen}"
-    rows, runs, newest = seen[0]
-    assert rows == runs * ROWS, f"torn: {rows} rows of {runs} runs"
+    rows, amount, newest = seen[0]
+    runs, rest = divmod(rows, ROWS)
+    assert (rest, amount) == (0, runs * sum(range(ROWS))), f"torn: {seen}"
     assert newest == connection.info["generation"], f"generation {connection.info['generation']} holds run {newest}"
-    return int(runs)
+    return runs

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from metrics import embedded
+from metrics import build as builds
 from metrics.errors import BuildFailed
 from metrics.warehouse import Location, current, reading, writing
 from tests import failpoints
@@ -30,8 +30,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
     location = Location(folder=folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "COMPACT_FROM_BYTES", 1 << 40)
-        for _ in range(embedded.KEPT):
+        patch.setattr(builds, "COMPACT_FROM_BYTES", 1 << 40)
+        for _ in range(builds.KEPT):
             entries.publish(location)
         with writing(location) as build:
             # What comes after the ballast keeps DuckDB from cutting the file where the ballast was.
@@ -115,8 +115,7 @@ def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location:
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("step", ON_SERVER)
-@pytest.mark.parametrize("published", [0, 1], ids=["first", "next"])
+@pytest.mark.parametrize(("step", "published"), [*((step, 1) for step in ON_SERVER), ("warehouse.server_commit", 0)])
 def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(
     step: str, published: int, server_location: Location, start: Start
 ) -> None:
@@ -129,14 +128,26 @@ def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(
     assert runs(server_location) == expected + 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(number: signal.Signals, any_location: Location, start: Start) -> None:
+def test_an_interrupted_run_deletes_its_build(location: Location, start: Start) -> None:
+    entries.publish(location)
+    child = start("hold")
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=5)
+    assert child.returncode != 0
+    assert location.folder is not None
+    assert not list(location.folder.glob("build-*"))
+    assert_sound(location)
+
+
+def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location: Location, start: Start) -> None:
     entries.publish(any_location)
     before = current(any_location)
     child = start("hold")
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
-    child.send_signal(number)
+    child.send_signal(signal.SIGTERM)
     child.communicate(timeout=5)
     assert child.returncode != 0
     assert current(any_location) == before
@@ -163,7 +174,7 @@ def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location
                 return real(*arguments)
 
             with monkeypatch.context() as patch:
-                patch.setattr(embedded.os, name, fail)
+                patch.setattr(os, name, fail)
                 told = ""
                 try:
                     entries.publish(location)
@@ -194,7 +205,7 @@ def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(locat
             done.append((name, path.name))
             return real(first, *rest)
 
-        monkeypatch.setattr(embedded.os, name, recorded)
+        monkeypatch.setattr(os, name, recorded)
 
     for name in ("fsync", "rename", "replace"):
         record(name)

@@ -4,19 +4,22 @@ import json
 import random
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from metrics import embedded, warehouse
+from metrics import build as builds
+from metrics import warehouse
 from metrics.errors import GenerationDamaged, SettingRefused, WarehouseBusy, WarehouseError
+from metrics.pointer import read_pointer
 from metrics.warehouse import Location, current, reading, writing
 from tests.fault import entries
 from tests.fault.conftest import Start
 
 READS = 500
-"""By each of two readers."""
+"""By each of two readers of a folder; a server's are fewer, since the server itself keeps its promise."""
 GENERATIONS = 10
 """Different ones each reader must have met."""
 
@@ -37,7 +40,8 @@ def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_l
     """Two readers, and a writer that is killed at a random time and starts again; the readers' own checks are in `entries.runs_seen`."""
     entries.publish(any_location)
     dice = random.Random()
-    readers = [start("read", str(READS), str(GENERATIONS)) for _ in range(2)]
+    reads = READS if any_location.folder else READS // 3
+    readers = [start("read", str(reads), str(GENERATIONS)) for _ in range(2)]
     kills = 0
     while kills < 3 or any(reader.poll() is None for reader in readers):
         writer = start("write", "1000")
@@ -51,7 +55,7 @@ def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_l
         out, told = reader.communicate(timeout=30)
         assert reader.returncode == 0, told
         summary = json.loads(out)
-        assert summary["reads"] >= READS
+        assert summary["reads"] >= reads
         assert summary["generations"] >= GENERATIONS
     entries.publish(any_location)
     assert not any_location.folder or not list(any_location.folder.glob("build-*"))
@@ -69,7 +73,7 @@ def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_within_a
         assert float(told.rpartition("after ")[2].split()[0]) < 1
     holder.communicate("go on\n", timeout=30)
     assert holder.returncode == 0
-    assert start("write", "1").wait(timeout=30) == 0
+    entries.publish(any_location)
     assert runs(any_location) == 2
 
 
@@ -211,14 +215,13 @@ def test_a_pointer_that_cannot_be_understood_stops_everyone(location: Location) 
 def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     entries.publish(location)
     assert location.folder is not None
-    stale = embedded._read_pointer(location.folder)
-    for _ in range(embedded.KEPT):
+    stale = read_pointer(location.folder)
+    for _ in range(builds.KEPT):
         entries.publish(location)
     answers = [stale]
-    really = embedded._read_pointer
-    monkeypatch.setattr(embedded, "_read_pointer", lambda folder: answers.pop() if answers else really(folder))
+    monkeypatch.setattr("metrics.embedded.read_pointer", lambda folder: answers.pop() if answers else read_pointer(folder))
     with reading(location) as connection:
-        assert entries.runs_seen(connection) == embedded.KEPT + 1
+        assert entries.runs_seen(connection) == builds.KEPT + 1
         assert connection.info["fallback"] is None
 
 
@@ -244,19 +247,37 @@ def test_a_reader_reaches_nothing_but_its_generation(statement: str, location: L
         connection.exec_driver_sql(statement)
 
 
+def test_threads_of_one_process_read_at_once_while_generations_come_and_go(location: Location) -> None:
+    entries.publish(location)
+
+    def read_some(_: int) -> int:
+        for _ in range(20):
+            with reading(location) as connection:
+                seen = entries.runs_seen(connection)
+        return seen
+
+    with ThreadPoolExecutor(6) as pool:
+        futures = pool.map(read_some, range(6))
+        for _ in range(4):
+            with writing(location) as build:  # (a process that reads should not write; here it keeps the readers on their toes)
+                entries.add(build)
+                build.publish()
+        assert all(1 <= seen <= 5 for seen in futures)
+
+
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_network_folder_is_refused_for_writing(kind: str, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     assert location.folder is not None
     point = str(location.folder.parent).replace(" ", "\\040")
     mounts = f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 0:42 / {point} rw,relatime shared:7 - {kind} server:/share rw\n"
-    monkeypatch.setattr(embedded, "_mounts", lambda: mounts)
+    monkeypatch.setattr(builds, "_mounts", lambda: mounts)
     with pytest.raises(SettingRefused, match=kind), writing(location):
         pass
 
 
 def test_a_full_disk_is_noticed_before_the_copy(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     entries.publish(location)
-    monkeypatch.setattr(embedded.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10, 10))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10, 10))
     with pytest.raises(WarehouseError, match="Make room"), writing(location):
         pass
     assert runs(location) == 1

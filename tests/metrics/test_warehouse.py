@@ -6,11 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from metrics import warehouse
-from metrics.errors import GenerationGone, NothingPublished, SettingRefused, WarehouseBusy, WarehouseUnreachable
+from metrics.errors import BuildFailed, GenerationGone, NothingPublished, SettingRefused, WarehouseBusy, WarehouseUnreachable
 from metrics.schema import metadata, targets
 from metrics.warehouse import Location, create_tables, current, locate, reading, writing
 
@@ -173,6 +175,33 @@ def test_publishing_twice_is_refused(any_location: Location) -> None:
         build.publish()
         with pytest.raises(RuntimeError, match="twice"):
             build.publish()
+
+
+def test_a_run_reads_a_scratch_file_attached_to_its_build(location: Location, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch.duckdb"
+    with duckdb.connect(str(scratch)) as connection:
+        connection.execute("create table staged as select 'otif' as measure")
+    with writing(location) as build:
+        create_tables(build.connection)
+        build.save()
+        build.connection.exec_driver_sql(f"attach '{scratch}' as scratch (read_only)")
+        build.connection.execute(insert(targets), [target("on_time")])
+        staged = build.connection.exec_driver_sql("select measure from scratch.staged").scalars().all()
+        build.connection.execute(insert(targets), [target(measure) for measure in staged])
+        build.publish()
+    assert read(location) == ["on_time", "otif"]
+
+
+@pytest.mark.parametrize("statement", ["install httpfs", "load httpfs"])
+def test_a_run_loads_no_code_from_elsewhere(statement: str, location: Location) -> None:
+    with writing(location) as build, pytest.raises(DBAPIError):
+        build.connection.exec_driver_sql(statement)
+
+
+def test_a_connection_forgotten_on_a_build_stops_its_publish(location: Location) -> None:
+    with writing(location) as build, build.engine.connect(), pytest.raises(BuildFailed, match="still open"):
+        build.publish()
+    assert current(location) is None
 
 
 @pytest.mark.postgres
