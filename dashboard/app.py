@@ -1,19 +1,25 @@
 """The entry Streamlit runs: look, menu, filter bar, banners, live refresh; then the page. Pages only lay out; what is around them is here."""
 
+from contextlib import suppress
+
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from dashboard import cards, data, filters, live, look, menu
 from dashboard import format as fmt
 from metrics.errors import BuyerviewError, GenerationGone
+from metrics.generation import Generation
 
 ADDRESS_LIMIT = 2_048
-"""A longer address is not one of ours: what it asks for is ignored (faults 3.4)."""
+"""A longer part of the address is not one of ours: it is ignored (faults 3.4)."""
 
 st.set_page_config(page_title="Buyerview", page_icon=str(look.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
 st.logo(str(look.ASSETS / "logo.svg"), size="medium", icon_image=str(look.ASSETS / "icon.svg"))
 look.style()
-if sum(len(name) + sum(map(len, st.query_params.get_all(name))) for name in st.query_params) > ADDRESS_LIMIT:
-    st.query_params.clear()
+for name in list(st.query_params):
+    if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
+        with suppress(StreamlitAPIException):  # bound to a filter, which takes only values it knows
+            del st.query_params[name]
 
 st.session_state["_pages"] = menu.pages()
 page = st.navigation(list(st.session_state["_pages"].values()))
@@ -38,10 +44,12 @@ def banners(frame: dict[str, object], fallback: str | None) -> None:
         look.html(cards.banner(f"<b>Not the newest data.</b> {fmt.html(fallback)}"))
     declared = [f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]]  # type: ignore[attr-defined]
     if declared:
-        look.html(cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {fmt.html('; '.join(declared))}."))
+        look.html(
+            cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {fmt.html('; '.join(declared))}.")
+        )
 
 
-def run(generation: data.Published) -> None:
+def run(generation: Generation) -> None:
     """The frame with its page, all of one generation."""
     frame = data.frame_facts(generation.number)
     as_of = frame["freshness"].get("data_as_of") or generation.published_at

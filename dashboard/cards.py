@@ -6,8 +6,10 @@ and the coverage where some verdicts are unknown.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from dashboard import format as fmt
+from dashboard.look import palette
 from dashboard.standing import Standing, Target, better, standing
 from metrics.measure import Measure
 from metrics.query import Answer
@@ -46,15 +48,24 @@ def state(stands: Standing, text: str = "") -> str:
     return f'<span class="bv-state bv-{stands.css}" title="{stands.word}"><i aria-hidden="true">{stands.shape}</i>{said}</span>'
 
 
-def tiles(shown: Sequence[Tile]) -> str:
+def title(measure: Measure) -> str:
+    """A measure's title as the buyer would say it: Received on time."""
+    said = measure.title.removeprefix("Orders ")
+    return said[:1].upper() + said[1:]
+
+
+_LINE = {Standing.ON: "good-strong", Standing.WATCH: "watch-strong", Standing.OFF: "bad-strong"}
+
+
+def tiles(shown: Sequence[Tile], *, is_dark: bool) -> str:
     """A grid of tiles."""
-    return f'<ul class="bv bv-tiles">{"".join(_tile(one) for one in shown)}</ul>'
+    return f'<ul class="bv bv-tiles">{"".join(_tile(one, palette(is_dark)) for one in shown)}</ul>'
 
 
-def _tile(tile: Tile) -> str:
+def _tile(tile: Tile, colour: dict[str, str]) -> str:
     stands, measure = tile.standing, tile.measure
     classes = f"bv-tile bv-tile-{stands.css}" + (" bv-tile-main" if tile.main else "")
-    parts = [f'<h3 title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</h3>']
+    parts = [f'<h3 title="{fmt.html(measure.definition)}">{fmt.html(title(measure))}</h3>']
     if tile.now is None or fmt.missing(tile.now.value):
         why = (tile.now.no_data if tile.now else None) or "no data"
         parts.append(
@@ -68,7 +79,7 @@ def _tile(tile: Tile) -> str:
     parts.append(f'<div class="bv-row">{change(tile.now, tile.before, measure)}</div>')
     if note := coverage(tile.now):
         parts.append(f'<div class="bv-note">{note}</div>')
-    parts.append(sparkline(tile.series, tile.target, measure))
+    parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(stands, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
 
 
@@ -90,7 +101,7 @@ def change(now: Answer, before: Answer | None, measure: Measure) -> str:
         return '<span class="bv-muted">→ unchanged</span>'
     judged = better(moved, measure.direction)
     word = f" {judged}" if judged else ""
-    return f'<span class="bv-{judged or "muted"}">{"↑" if moved > 0 else "↓"} {size}{word}</span><span class="bv-muted">than before</span>'
+    return f'<span class="bv-{judged or "muted"}">{"↑" if moved > 0 else "↓"} {size}{word}</span> <span class="bv-muted bv-wide">than before</span>'
 
 
 def coverage(answer: Answer) -> str:
@@ -100,15 +111,18 @@ def coverage(answer: Answer) -> str:
     known = f"{_floor(float(answer.coverage))} known"
     if answer.worst is None or answer.best is None:
         return known
-    return f"{known} · {float(answer.worst) * 100:.1f}–{float(answer.best) * 100:.1f}%"
+    return f"{known}, {float(answer.worst) * 100:.1f} to {float(answer.best) * 100:.1f}% possible"
 
 
 def _floor(share: float) -> str:
     return ">99.9%" if share >= 0.9995 else f"{share * 100:.1f}%"
 
 
-def sparkline(series: Sequence[float | None], target: Target | None, measure: Measure) -> str:
-    """The course of a measure as a line, and its target as a dashed one; empty with fewer than three points."""
+def sparkline(series: Sequence[float | None], target: Target | None, measure: Measure, line: str, rule: str) -> str:
+    """The course of a measure as a line, and its target as a dashed one; empty with fewer than three points.
+
+    A picture with a text beside it (Streamlit takes bare SVG out of markup), so its two colours are part of it.
+    """
     known = [float(value) for value in series if value is not None]
     if len(known) < 3:
         return ""
@@ -123,18 +137,25 @@ def sparkline(series: Sequence[float | None], target: Target | None, measure: Me
         return 28 - 26 * (value - low) / height
 
     step = 100 / (len(series) - 1)
-    pieces, line = [], []
+    pieces: list[list[str]] = [[]]
     for at, value in enumerate(series):
         if value is None:
-            pieces, line = [*pieces, line], []
+            pieces.append([])
         else:
-            line.append(f"{at * step:.1f} {y(float(value)):.1f}")
-    paths = "".join(f'<path class="bv-line" d="M{" L".join(points)}"/>' for points in (*pieces, line) if points)
-    rule = ""
+            pieces[-1].append(f"{at * step:.1f} {y(float(value)):.1f}")
+    drawn = "".join(
+        f"<path d='M{' L'.join(points)}' fill='none' stroke='{line}' stroke-width='1.8' stroke-linejoin='round' stroke-linecap='round'"
+        " vector-effect='non-scaling-stroke'/>"
+        for points in pieces
+        if points
+    )
     if target is not None and low <= target.value <= high:
-        rule = f'<line class="bv-target" x1="0" x2="100" y1="{y(target.value):.1f}" y2="{y(target.value):.1f}"/>'
-    label = f"{measure.title}: from {fmt.number(known[0], measure.unit)} to {fmt.number(known[-1], measure.unit)}, lowest {fmt.number(min(known), measure.unit)}"
-    return f'<svg viewBox="0 0 100 30" preserveAspectRatio="none" role="img" aria-label="{fmt.html(label)}">{rule}{paths}</svg>'
+        at = f"{y(target.value):.1f}"
+        drawn = f"<path d='M0 {at}H100' stroke='{rule}' stroke-dasharray='3 3' vector-effect='non-scaling-stroke'/>{drawn}"
+    picture = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 0 102 30' preserveAspectRatio='none'>{drawn}</svg>"
+    told = [fmt.number(value, measure.unit) for value in (known[0], known[-1], min(known))]
+    alternative = f"{title(measure)} over the period: from {told[0]} to {told[1]}, lowest {told[2]}"
+    return f'<img src="data:image/svg+xml,{quote(picture)}" alt="{fmt.html(alternative)}">'
 
 
 def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], *, when: str) -> str:
@@ -177,7 +198,7 @@ def figures(pairs: Sequence[tuple[str, str]]) -> str:
     """A row of counts with their names, not escaped numbers of ours."""
     return (
         '<ul class="bv bv-ledger">'
-        + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for name, value in pairs)
+        + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for value, name in pairs)
         + "</ul>"
     )
 
@@ -185,4 +206,4 @@ def figures(pairs: Sequence[tuple[str, str]]) -> str:
 def legend() -> str:
     """What the shapes mean."""
     known = "".join(state(one) + " " for one in (Standing.ON, Standing.WATCH, Standing.OFF, Standing.NOT_PROVEN))
-    return f'<p class="bv bv-note" style="margin:.2rem 0 0">{known}<span class="bv-muted">not proven: under 90% of the verdicts are known</span></p>'
+    return f'<p class="bv bv-legend">{known}<span class="bv-muted">not proven: under 90% of the verdicts are known</span></p>'

@@ -89,7 +89,7 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
         .mark_point(filled=True, strokeWidth=1.8, opacity=1)
         .encode(
             x=x, y=y, tooltip=tips,
-            color=alt.Color("colour:N", scale=None), shape=alt.Shape("shape:N", scale=None),
+            shape=alt.Shape("shape:N", scale=None),
             fill=alt.Fill("fill:N", scale=None), stroke=alt.Stroke("colour:N", scale=None),
             size=alt.Size("size:Q", scale=None),
         )

@@ -18,7 +18,6 @@ from metrics import listing, query, warehouse
 from metrics.catalog import DIMENSIONS
 from metrics.listing import Listing, OrderRecords, Row, Where
 from metrics.query import Answer, Question
-from metrics.warehouse import Generation as Published
 
 ANSWERS_KEPT = 1_000
 LISTS_KEPT = 200

@@ -16,13 +16,17 @@ DATES = {
 
 def search() -> list[Measure]:
     """Draw the search field; the measures whose name, title or text has all the words typed."""
-    typed = st.text_input("Search", key="q", placeholder="Search measures: otif, fill, cycle …", bind="query-params", width=360, label_visibility="collapsed")
+    typed = st.text_input(
+        "Search", key="q", placeholder="Search measures: otif, fill, cycle …", bind="query-params", width=360, label_visibility="collapsed"
+    )
     wanted = (typed or "").casefold().split()
     return [measure for measure in MEASURES.values() if all(word in _words(measure) for word in wanted)]
 
 
 def _words(measure: Measure) -> str:
-    return " ".join((measure.name, measure.title, measure.short, measure.definition, measure.numerator, measure.denominator, measure.source)).casefold()
+    return " ".join(
+        (measure.name, measure.title, measure.short, measure.definition, measure.numerator, measure.denominator, measure.source)
+    ).casefold()
 
 
 def listing(measures: list[Measure], feeds: set[str]) -> str:

@@ -167,7 +167,9 @@ def _flat(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str
             yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
-def provenance(question: Any, measures: Mapping[str, Any], *, generation: int, data_as_of: datetime | None, stand_ins: Iterable[str] = ()) -> dict[str, Any]:
+def provenance(
+    question: Any, measures: Mapping[str, Any], *, generation: int, data_as_of: datetime | None, stand_ins: Iterable[str] = ()
+) -> dict[str, Any]:
     """What an export says of itself: the question, the version of the data, each measure's definition, declared stand-ins."""
     return {
         "generation": generation,

@@ -44,7 +44,12 @@ def choose(filters: Filters) -> Choice | None:
     if not measures:
         return None
     question = Question(
-        measures=tuple(measures), by=tuple(by), grain=None if grain == WHOLE else grain, start=filters.start, end=filters.end, where=filters.where
+        measures=tuple(measures),
+        by=tuple(by),
+        grain=None if grain == WHOLE else grain,
+        start=filters.start,
+        end=filters.end,
+        where=filters.where,
     )
     return Choice(question, chosen or "csv")
 
@@ -108,7 +113,7 @@ def preview(answers: pd.DataFrame) -> None:
     shown = answers.head(PREVIEW_ROWS)
     cells = pd.DataFrame(list(export.rows(shown)), columns=shown.columns)
     numbers = {name: st.column_config.NumberColumn(name, format="%.6g") for name in export.NUMBERS if name in cells}
-    st.dataframe(cells, hide_index=True, height=420, key="preview", alt="First rows of the export", column_config=numbers)
+    st.dataframe(cells, hide_index=True, placeholder="", key="preview", alt="First rows of the export", column_config=numbers)
     st.caption(
         f"{'The first ' + format(PREVIEW_ROWS, ',') + ' of ' + format(len(answers), ',') if len(answers) > PREVIEW_ROWS else 'All'} rows. "
         "Rates are fractions: 0.25 is 25 %. Files hold every digit."

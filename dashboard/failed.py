@@ -14,7 +14,7 @@ from dashboard.story import Event, Test
 from dashboard.tables import Cell
 from metrics.listing import Listing, OrderRecords, Row
 
-SIZE = 50
+SIZE = 25
 SORTS = {"due": "Latest due first", "value": "Highest value first", "late": "Most days late first", "short": "Most value missing first"}
 
 
@@ -45,7 +45,13 @@ def choose() -> Choice:
     with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
         asked = [code for code in st.query_params.get_all("reason") if code in story.REASONS]
         reasons = st.multiselect(
-            "Why it failed", list(story.REASONS), default=asked, format_func=story.reason, key="reasons", placeholder="Any reason", width=320
+            "Why it failed",
+            list(story.REASONS),
+            default=asked,
+            format_func=story.reason,
+            key="reasons",
+            placeholder="Any reason",
+            width=320,
         )
         if reasons != st.query_params.get_all("reason"):
             st.query_params["reason"] = reasons
@@ -100,7 +106,7 @@ def grid(listing: Listing) -> None:
     empty = [name for name in ("late", "value", "missing", "carrier", "region") if table[name].isna().all()]
     st.dataframe(
         table.drop(columns=empty), key="failed_grid", on_select=_chosen, selection_mode="single-row", hide_index=True, height="content",
-        row_height=34, column_config=tables.failed_columns(), alt="Failed orders, one row each; the same orders can be opened by number",
+        row_height=34, placeholder="", column_config=tables.failed_columns(), alt="Failed orders, one row each; the same orders can be opened by number",
     )  # fmt: skip
     st.session_state["_failed_ids"] = [row["order_id"] for row in listing.rows]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
@@ -120,8 +126,8 @@ def _listed(row: Row, as_of: datetime | None) -> dict[str, Any]:
         "customer": named,
         "segment": row["segment"],
         "due": row["due_day"],
-        "age": (as_of.date() - row["due_day"]).days if as_of and row["due_day"] else None,
         "late": row["days_late"] or None,
+        "age": (as_of.date() - row["due_day"]).days if as_of and row["due_day"] else None,
         "value": None if row["ordered_amount"] is None else float(row["ordered_amount"]),
         "missing": None if not row["short_amount"] else float(row["short_amount"]),
         "carrier": None if row["carrier"] == "(none)" else row["carrier"],
@@ -149,7 +155,12 @@ def show_story(order_id: str) -> None:
     records: OrderRecords | None = data.order_records(page.generation(), order_id)
     if records is None:
         with look.card("unknown"):
-            look.html(cards.empty("No such order", f"No order is numbered <b>{fmt.html(order_id)}</b> in this data. Check the number as your system writes it."))
+            look.html(
+                cards.empty(
+                    "No such order",
+                    f"No order is numbered <b>{fmt.html(order_id)}</b> in this data. Check the number as your system writes it.",
+                )
+            )
         return
     facts = records.facts
     with look.card("order"):
@@ -249,7 +260,9 @@ def _lines(records: OrderRecords) -> str:
         small = (line["product_id"] or "") if product != line["product_id"] else ""
         short = (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
         goods = line.get("line_kind", "goods") == "goods"
-        verdicts = [_verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or fmt.DASH) for name in story.TITLES]
+        verdicts = [
+            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or fmt.DASH) for name in story.TITLES
+        ]
         rows.append(
             [
                 Cell(line["line_no"]), Cell(product or fmt.words(line["line_kind"]), small=small), Cell(fmt.quantity(line["ordered_qty"])),
@@ -275,7 +288,9 @@ def _shipments(records: OrderRecords) -> str:
                 Cell(fmt.quantity(one["shipped_qty"])), Cell(fmt.quantity(one["received_qty"])), Cell(fmt.quantity(one["damaged_qty"]), flagged=damaged),
             ]
         )  # fmt: skip
-    return tables.table(("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6))
+    return tables.table(
+        ("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6)
+    )
 
 
 def _invoices(records: OrderRecords, currency: str | None) -> str:

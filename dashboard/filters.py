@@ -4,7 +4,7 @@ The address holds only what someone chose. Values of the data stand in it as the
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import streamlit as st
@@ -15,6 +15,9 @@ from dashboard.period import Period
 
 PILLS_MOST = 8
 """More segments than this stand in a list instead."""
+
+EARLIEST = date(1990, 1, 1)
+"""Days before the data may be asked for: the page then names the nearest that has some, where a refused date would silently become another."""
 
 MORE = {
     "region": ("Region", "All regions"),
@@ -73,7 +76,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
             if choice == periods.DATES:
                 before = periods.choose(periods.DEFAULT, as_of=as_of, first=first)
                 days = st.date_input(
-                    "From and to", (before.start, before.end), min_value=min(first, before.start), max_value=max(last, as_of, before.end),
+                    "From and to", (before.start, before.end), min_value=EARLIEST, max_value=max(last, as_of) + timedelta(days=730),
                     format="YYYY-MM-DD", key="dates", bind="query-params", width=230,
                 )  # fmt: skip
             where = [("segment", _segment(options["segment"]))]

@@ -54,7 +54,11 @@ def feeds() -> str:
 
 def _adds_up(row: Row) -> str:
     right = row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"]
-    return '<span class="bv-state bv-on"><i aria-hidden="true">●</i>yes</span>' if right else '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>no</span>'
+    return (
+        '<span class="bv-state bv-on"><i aria-hidden="true">●</i>yes</span>'
+        if right
+        else '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>no</span>'
+    )
 
 
 def stand_ins() -> str:
@@ -121,7 +125,9 @@ def _checks(checks: list[Row]) -> str:
         for one in checks[:40]
     ]  # fmt: skip
     failing = sum(one["rows_failed"] > 0 for one in checks)
-    note = f'<p class="bv bv-muted">{len(checks)} checks, {failing} found something{", the first 40 shown" if len(checks) > 40 else ""}.</p>'
+    note = (
+        f'<p class="bv bv-muted">{len(checks)} checks, {failing} found something{", the first 40 shown" if len(checks) > 40 else ""}.</p>'
+    )
     return note + tables.table(("Check", "Rows", "Failed"), rows, caption="Checks of the run", numeric=(1, 2))
 
 
@@ -135,14 +141,23 @@ def quarantine() -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.caption("Rules that records broke; a record that broke two counts under both.")
-        bars = [(f"{row['rule']} · {row['feed']}{'.' + row['column'] if row['column'] else ''}", f"{row['records']:,}", row["records"] / most) for row in rules]
+        bars = [
+            (f"{row['rule']} · {row['feed']}{'.' + row['column'] if row['column'] else ''}", f"{row['records']:,}", row["records"] / most)
+            for row in rules
+        ]
         look.html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
     with right:
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
-            feeds_wanted = st.multiselect("Feed", feeds_held, format_func=fmt.words, key="quarantine_feeds", placeholder="All feeds", width=220)
-            statuses = st.multiselect("Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220)
-            rule = st.selectbox("Rule", sorted({row["rule"] for row in rules}), index=None, key="quarantine_rule", placeholder="Any rule", width=220)
+            feeds_wanted = st.multiselect(
+                "Feed", feeds_held, format_func=fmt.words, key="quarantine_feeds", placeholder="All feeds", width=220
+            )
+            statuses = st.multiselect(
+                "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220
+            )
+            rule = st.selectbox(
+                "Rule", sorted({row["rule"] for row in rules}), index=None, key="quarantine_rule", placeholder="Any rule", width=220
+            )
         at = int(st.session_state.get("quarantine_page", 1))
         held: Listing = data.quarantined(page.generation(), tuple(feeds_wanted), tuple(statuses), rule, at, SIZE)
         _records(held)
@@ -154,7 +169,7 @@ def _records(held: Listing) -> None:
         return
     table = pd.DataFrame([_listed(row) for row in held.rows])
     event: Any = st.dataframe(
-        table, key="quarantine_grid", on_select="rerun", selection_mode="single-row", hide_index=True, height=280, row_height=34,
+        table, key="quarantine_grid", on_select="rerun", selection_mode="single-row", hide_index=True, placeholder="",
         alt="Records in quarantine, one row each",
         column_config={"feed": "Feed", "object": "File", "row": "Row", "status": "Status", "why": st.column_config.TextColumn("What is wrong", width="large")},
     )  # fmt: skip
@@ -167,12 +182,19 @@ def _records(held: Listing) -> None:
 
 def _listed(row: Row) -> dict[str, Any]:
     why = "; ".join(rule.get("message") or rule.get("rule") or "" for rule in row["rules"])
-    return {"feed": row["feed"], "object": row["object_name"], "row": row["row_no"], "status": STATUSES.get(row["status"], row["status"]), "why": why}
+    return {
+        "feed": row["feed"],
+        "object": row["object_name"],
+        "row": row["row_no"],
+        "status": STATUSES.get(row["status"], row["status"]),
+        "why": why,
+    }
 
 
 def _record(row: Row) -> str:
     rules = "".join(
-        f"<li><b>{fmt.html(rule.get('column') or row['feed'])}</b>: {fmt.html(rule.get('message') or rule.get('rule'))}</li>" for rule in row["rules"]
+        f"<li><b>{fmt.html(rule.get('column') or row['feed'])}</b>: {fmt.html(rule.get('message') or rule.get('rule'))}</li>"
+        for rule in row["rules"]
     )
     waits = f"<p class='bv-muted'>Waits for {fmt.html(row['waits_for'])}</p>" if row["waits_for"] else ""
     try:
@@ -180,7 +202,7 @@ def _record(row: Row) -> str:
     except json.JSONDecodeError:
         came = row["record"]
     shown = tables.record(came if isinstance(came, dict) else str(row["record"]), caption="The record as it came")
-    return f'<div class="bv"><ul style="margin:.2rem 0 .6rem 1.1rem;padding:0">{rules}</ul>{waits}{shown}</div>'
+    return f'<div class="bv"><ul class="bv-rules">{rules}</ul>{waits}{shown}</div>'
 
 
 def restatements() -> None:
@@ -191,7 +213,13 @@ def restatements() -> None:
         look.html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
         return
     rows = [
-        [Cell(row["feed"], small=f"run {row['run_id']}"), Cell(_pairs(row["key"])), Cell(row["why"]), Cell(_pairs(row["before"])), Cell(_pairs(row["after"]))]
+        [
+            Cell(row["feed"], small=f"run {row['run_id']}"),
+            Cell(_pairs(row["key"])),
+            Cell(row["why"]),
+            Cell(_pairs(row["before"])),
+            Cell(_pairs(row["after"])),
+        ]
         for row in listing.rows
     ]
     look.html(tables.table(("Feed", "Record", "Why", "Before", "After"), rows, caption="Restated records"))

@@ -77,14 +77,18 @@ class Numbers:
 
     def tile(self, name: str) -> Tile:
         """One measure's tile."""
-        whole = [day for day in periods(self.period.start, self.period.elapsed, self.period.grain) if not self.period.partial(day, self.period.grain)]
+        whole = [
+            day
+            for day in periods(self.period.start, self.period.elapsed, self.period.grain)
+            if not self.period.partial(day, self.period.grain)
+        ]
         answers = [self.course.get((name, day)) for day in whole]
         series = [None if answer is None or answer.value is None else float(answer.value) for answer in answers]
         return Tile(MEASURES[name], self.now.get(name), self.before.get(name), self.target(name), series, main=name == TILES[0])
 
-    def tiles(self) -> str:
+    def tiles(self, *, is_dark: bool) -> str:
         """All tiles."""
-        return cards.tiles([self.tile(name) for name in TILES])
+        return cards.tiles([self.tile(name) for name in TILES], is_dark=is_dark)
 
     def main(self) -> str:
         """The measure the headline speaks of: perfect orders, or on time in full where evidence for the rest is missing."""
@@ -95,7 +99,11 @@ class Numbers:
         """The page in one sentence."""
         name = self.main()
         ours = [
-            (answer.dimensions["segment"] or "", answer, target_for(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)))
+            (
+                answer.dimensions["segment"] or "",
+                answer,
+                target_for(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)),
+            )
             for answer in self.segments
             if answer.measure == name
         ]
@@ -112,7 +120,9 @@ class Numbers:
             before = self.course_before.get((name, earlier[at])) if len(earlier) == len(days) else None
             value = None if answer is None or answer.value is None else float(answer.value)
             partial = self.period.partial(day, grain)
-            stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
+            stands = (
+                Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
+            )
             found.append(
                 Point(
                     day, value, stands, partial, None if before is None or before.value is None else float(before.value),
@@ -124,7 +134,9 @@ class Numbers:
     def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
         """The chart of one measure, and the same in a sentence."""
         points, measure, target = self.points(name), MEASURES[name], self.target(name)
-        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(points, measure, target)
+        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(
+            points, measure, target
+        )
 
     def segment_table(self) -> str:
         """Measures by customer segment, each against its own target, and all orders in view last."""
@@ -141,7 +153,10 @@ class Numbers:
 
     def _row(self, answers: dict[str, Answer], target: Any) -> list[Cell | str]:
         judged = answers.get("judged_orders")
-        return [Cell(f"{int(judged.value or 0):,}" if judged else fmt.DASH), *(self._cell(answers.get(name), MEASURES[name], target(name)) for name in TILES)]
+        return [
+            Cell(f"{int(judged.value or 0):,}" if judged else fmt.DASH),
+            *(self._cell(answers.get(name), MEASURES[name], target(name)) for name in TILES),
+        ]
 
     @staticmethod
     def _cell(answer: Answer | None, measure: Measure, target: Target | None) -> Cell:
@@ -151,7 +166,9 @@ class Numbers:
 
     def missing(self) -> list[str]:
         """Why some tiles have no number, each reason once."""
-        return sorted({answer.no_data for name in TILES if (answer := self.now.get(name)) and answer.no_data and answer.no_data.startswith("no feed")})
+        return sorted(
+            {answer.no_data for name in TILES if (answer := self.now.get(name)) and answer.no_data and answer.no_data.startswith("no feed")}
+        )
 
 
 def why(generation: int, filters: Filters, failed: int) -> str:
@@ -170,7 +187,7 @@ def why(generation: int, filters: Filters, failed: int) -> str:
 def warm(generation: int, period: Period, *, is_dark: bool) -> None:
     """Ask and draw once what the first visitor will see."""
     numbers = Numbers(generation, period, ())
-    numbers.tiles()
+    numbers.tiles(is_dark=is_dark)
     for name in TILES:
         numbers.trend(name, is_dark=is_dark)
     numbers.segment_table()

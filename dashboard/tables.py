@@ -12,6 +12,10 @@ import streamlit as st
 from dashboard import format as fmt
 
 
+MANY = 4
+"""A table with more columns than this keeps its width on a phone and scrolls inside its card."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell: text to be escaped, or `markup` of ours; `small` stands below it in grey."""
@@ -35,7 +39,7 @@ def table(
     name = fmt.html(caption)
     return (
         f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
-        f'<table class="bv-table" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<table class="bv-table{" bv-many" if len(heads) > MANY else ""}" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
@@ -84,15 +88,15 @@ def failed_columns() -> dict[str, Any]:
     """Settings of the grid of failed orders."""
     column = st.column_config
     return {
-        "order": column.TextColumn("Order", pinned=True),
-        "why": column.TextColumn("Why it failed", width="large"),
-        "customer": column.TextColumn("Customer", width="medium"),
-        "segment": column.TextColumn("Segment", width="small"),
-        "due": column.DateColumn("Was due", format="D MMM YYYY"),
-        "age": column.NumberColumn("Days since due", format="%d"),
-        "late": column.NumberColumn("Days late", format="%d"),
-        "value": column.NumberColumn("Ordered value", format="%,.2f"),
-        "missing": column.NumberColumn("Not received", format="%,.2f"),
-        "carrier": column.TextColumn("Carrier"),
-        "region": column.TextColumn("Region", width="small"),
+        "order": column.TextColumn("Order", width=112, pinned=True),
+        "why": column.TextColumn("Why it failed", width=210),
+        "customer": column.TextColumn("Customer", width=160),
+        "segment": column.TextColumn("Segment", width=74),
+        "due": column.DateColumn("Was due", format="D MMM YYYY", width=96),
+        "late": column.NumberColumn("Days late", format="%d", width=78),
+        "age": column.NumberColumn("Days since due", format="%d", width=104),
+        "value": column.NumberColumn("Ordered value", format="%,.2f", width=108),
+        "missing": column.NumberColumn("Not received", format="%,.2f", width=100),
+        "carrier": column.TextColumn("Carrier", width=110),
+        "region": column.TextColumn("Region", width=90),
     }

@@ -17,7 +17,7 @@ if not numbers.judged:
     page.no_orders(filters)
 else:
     look.html(numbers.headline())
-    look.html(numbers.tiles())
+    look.html(numbers.tiles(is_dark=look.dark()))
 
     left, right = st.columns([2, 1], gap="small")
     with left, look.card("trend", height="stretch"):

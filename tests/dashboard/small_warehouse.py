@@ -70,7 +70,9 @@ def order(
             "shipped_qty": received, "received_qty": received if arrives else None, "damaged_qty": damaged, "substitution_agreed": False,
         }
     )  # fmt: skip
-    rows["invoices"].append({"invoice_id": f"I-{order_id}", "invoice_kind": "invoice", **_moment("invoiced_at", came), "currency": "EUR", "credit_reason": None})
+    rows["invoices"].append(
+        {"invoice_id": f"I-{order_id}", "invoice_kind": "invoice", **_moment("invoiced_at", came), "currency": "EUR", "credit_reason": None}
+    )
     rows["invoice_lines"].append(
         {
             "invoice_id": f"I-{order_id}", "invoice_line_no": "1", "order_id": order_id, "line_no": "1", "billed_qty": received,
@@ -92,7 +94,9 @@ def records(count: int, *, seed: int = 1) -> Rows:
             }
         )  # fmt: skip
     for product, name in (("P1", "Pump"), ("P2", "Valve")):
-        rows["products"].append({"product_id": product, "valid_from": date(2020, 1, 1), "name": name, "category": f"{name}s", "base_unit": "piece"})
+        rows["products"].append(
+            {"product_id": product, "valid_from": date(2020, 1, 1), "name": name, "category": f"{name}s", "base_unit": "piece"}
+        )
     for at in range(count):
         number = dice.randrange(30)
         due = LAST_DUE - timedelta(days=dice.randrange(420))
@@ -113,8 +117,12 @@ def records(count: int, *, seed: int = 1) -> Rows:
         ("perfect_order", "0.85", "0.05"), ("otif", "0.90", "0.03"), ("on_time", "0.93", "0.02"), ("complete", "0.94", "0.02"), ("damage_free", "0.98", "0.01"),
         ("filled_accurately", "0.99", "0.01"), ("billed_accurately", "0.97", "0.02"), ("cycle_days", "7.2", "0.3"),
     ):  # fmt: skip
-        rows["targets"].append({"measure": measure, "scope": "all", "valid_from": date(2020, 1, 1), "target_value": value, "tolerance": tolerance})
-    rows["targets"].append({"measure": "otif", "scope": "segment:A", "valid_from": date(2020, 1, 1), "target_value": "0.95", "tolerance": "0.02"})
+        rows["targets"].append(
+            {"measure": measure, "scope": "all", "valid_from": date(2020, 1, 1), "target_value": value, "tolerance": tolerance}
+        )
+    rows["targets"].append(
+        {"measure": "otif", "scope": "segment:A", "valid_from": date(2020, 1, 1), "target_value": "0.95", "tolerance": "0.02"}
+    )
     return rows
 
 
@@ -138,7 +146,9 @@ def publish(home: Path, *, count: int = 400, seed: int = 1, billing: bool = True
 def _insert(connection: Any, table: Table, rows: Iterable[dict[str, Any]]) -> None:
     found = list(rows)
     for at in range(0, len(found), 500):
-        connection.execute(insert(table).values([{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]]))
+        connection.execute(
+            insert(table).values([{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]])
+        )
 
 
 def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int) -> None:
@@ -157,7 +167,16 @@ def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int
                 "rows_in": loaded + bad, "rows_loaded": loaded, "rows_quarantined": bad, "rows_superseded": 0,
             }
         )  # fmt: skip
-        checks.append({"run_id": 1, "feed": feed, "expectation": "expect_column_values_to_not_be_null", "column_name": "key", "rows_checked": loaded + bad, "rows_failed": bad})
+        checks.append(
+            {
+                "run_id": 1,
+                "feed": feed,
+                "expectation": "expect_column_values_to_not_be_null",
+                "column_name": "key",
+                "rows_checked": loaded + bad,
+                "rows_failed": bad,
+            }
+        )
         for column in sorted({name for row in rows[feed][:1] for name in row if not name.endswith("_is_date")}):
             stands = stand_in if column == "received_at" else None
             mapped.append({"source": "small", "feed": feed, "column_name": column, "stands_in_for": stands})
@@ -169,8 +188,19 @@ def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int
                 "record": json.dumps({"ORDER": f"X-{at}", "QTY": "two", "NOTE": EVIL}), "rules": json.dumps([rule]), "status": "rejected", "waits_for": None,
             }
         )  # fmt: skip
-    changed = {"run_id": 1, "feed": "orders", "key": '{"order_id": "SO-00001"}', "before": '{"channel": "web"}', "after": '{"channel": "edi"}', "why": "correction"}
-    for table, found in ((schema.mapped_columns, mapped), (schema.run_files, files), (schema.checks, checks), (schema.quarantine, held), (schema.restatements, [changed])):
+    changed = {
+        "run_id": 1,
+        "feed": "orders",
+        "key": '{"order_id": "SO-00001"}',
+        "before": '{"channel": "web"}',
+        "after": '{"channel": "edi"}',
+        "why": "correction",
+    }
+    for table, found in (
+        (schema.mapped_columns, mapped),
+        (schema.run_files, files),
+        (schema.checks, checks),
+        (schema.quarantine, held),
+        (schema.restatements, [changed]),
+    ):
         _insert(connection, table, found)
-
-

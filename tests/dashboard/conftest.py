@@ -1,0 +1,67 @@
+"""One small warehouse for all tests of screens, made once, and the pages run without a browser."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from metrics import warehouse
+from tests.dashboard.small_warehouse import publish
+
+ROOT = Path(__file__).resolve().parents[2]
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def small_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one published generation; tests only read it."""
+    folder = tmp_path_factory.mktemp("small") / "home"
+    publish(folder, count=260)
+    return folder
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Point the dashboard at a warehouse, with nothing cached from another."""
+
+    def go(folder: Path) -> None:
+        monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
+        monkeypatch.setenv("BUYERVIEW_HOME", str(folder))
+        st.cache_data.clear()
+
+    yield go
+    warehouse.close(warehouse.locate())
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def small(small_home: Path, at_home: Callable[[Path], None]) -> Path:
+    """The small warehouse is the one the dashboard finds."""
+    at_home(small_home)
+    return small_home
+
+
+@pytest.fixture
+def open_page() -> Open:
+    """Run a page as a browser that opens its address would."""
+
+    def go(page: str | None = None, **address: str | list[str]) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+        for name, value in address.items():
+            at.query_params[name] = value
+        at.run()
+        if page:
+            at.switch_page(f"../pages/{page}.py")
+            for name, value in address.items():
+                at.query_params[name] = value
+            at.run()
+        return at
+
+    return go
+
+
+def markup(at: AppTest) -> str:
+    """All of our own markup on the page."""
+    return "\n".join(str(part.proto.body) for part in at.get("html"))

@@ -1,0 +1,170 @@
+"""Each page runs without an exception and shows a number a reader would see."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import format as fmt
+from dashboard import menu
+from dashboard.period import choose
+from metrics import query, warehouse
+from metrics.catalog import MEASURES
+from metrics.query import Question
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.small_warehouse import AS_OF, EVIL, publish
+
+PAGES = ("scorecard", "failed_orders", "export", "data_quality", "definitions")
+WEEKS = choose("13W", as_of=AS_OF.date(), first=AS_OF.date())
+
+
+def asked(measure: str, **more: object) -> query.Answer:
+    with warehouse.reading(warehouse.locate()) as connection:
+        return query.answer(connection, Question((measure,), **{"start": WEEKS.start, "end": WEEKS.end, **more}))[0]  # type: ignore[arg-type]
+
+
+def shown(at: AppTest, measure: str) -> str:
+    return markup(at).split(f'data-measure="{measure}">')[1].split("<")[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_shows_no_exception_and_its_title(page: str, small: Path, open_page: Open) -> None:
+    at = open_page(None if page == "scorecard" else page)
+    assert not at.exception
+    assert at.title[0].value == next(entry.title for entry in menu.ENTRIES if entry.file == f"{page}.py")
+
+
+def test_menu_has_every_page_file() -> None:
+    assert {entry.file for entry in menu.ENTRIES} == {file.name for file in menu.FOLDER.glob("*.py") if file.name != "__init__.py"}
+
+
+def test_scorecard_shows_the_number_the_query_answers(small: Path, open_page: Open) -> None:
+    at = open_page()
+    for name in ("perfect_order", "otif", "billed_accurately", "cycle_days"):
+        assert shown(at, name) == fmt.number(asked(name).value, MEASURES[name].unit)
+
+
+def test_a_segment_in_the_address_changes_the_number(small: Path, open_page: Open) -> None:
+    at = open_page(segment="C")
+    assert shown(at, "otif") == fmt.number(asked("otif", where=(("segment", ("C",)),)).value, MEASURES["otif"].unit)
+    assert shown(at, "otif") != shown(open_page(), "otif")
+
+
+def test_dates_in_the_address_are_the_period(small: Path, open_page: Open) -> None:
+    at = open_page(period="Dates", dates=["2026-06-01", "2026-06-14"])
+    assert not at.exception
+    assert "1 Jun" in at.caption[0].value
+    assert "14 Jun 2026" in at.caption[0].value
+
+
+def test_half_a_date_range_shows_a_page_and_no_error(small: Path, open_page: Open) -> None:
+    at = open_page(period="Dates")
+    at.session_state["dates"] = (AS_OF.date(),)
+    at.run()
+    assert not at.exception
+
+
+@pytest.mark.parametrize("nonsense", [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}])
+def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], small: Path, open_page: Open) -> None:
+    for page in (None, "failed_orders"):
+        assert not open_page(page, **nonsense).exception
+
+
+def test_failed_list_counts_what_the_measure_counts(small: Path, open_page: Open) -> None:
+    at = open_page("failed_orders")
+    assert f"<b>{int(asked('failed_orders').value or 0):,}</b>" in markup(at)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "verdict", "words"),
+    [
+        ("HAND-LATE", "on_time", "due 10 Jun 2026, the last needed goods arrived 13 Jun 2026, 3 days late"),
+        ("HAND-SHORT", "complete", "60 of 100 received, 40 missing"),
+        ("HAND-PRICE", "billed_accurately", "bills 10.50 a unit, 10.00 EUR was agreed"),
+        ("HAND-WRONG", "filled_accurately", "carried Valve (P2) instead of Pump (P1)"),
+        ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in consignment S-HAND-DAMAGED"),
+    ],
+)
+def test_story_says_where_the_test_failed_with_the_evidence(order_id: str, verdict: str, words: str, small: Path, open_page: Open) -> None:
+    at = open_page("failed_orders", order=order_id)
+    assert not at.exception
+    told = markup(at).split(f'data-verdict="{verdict}"')[1].split("</ul>")[0]
+    assert "failed" in told
+    assert words in told
+
+
+def test_story_of_an_unknown_order_says_so(small: Path, open_page: Open) -> None:
+    assert "No such order" in markup(open_page("failed_orders", order="NOPE"))
+
+
+def test_data_text_is_never_markup(small: Path, open_page: Open) -> None:
+    for page, address in ((None, {}), ("failed_orders", {"order": "HAND-LATE"}), ("data_quality", {})):
+        at = open_page(page, **address)
+        assert "<img src=x" not in markup(at)
+        for part in (*at.markdown, *at.caption, *at.header, *at.title):
+            assert EVIL not in part.value
+
+
+def test_export_previews_the_answers(small: Path, open_page: Open) -> None:
+    at = open_page("export")
+    table = at.dataframe[0].value
+    assert list(table["measure"]) == ["otif", "on_time", "complete"]
+    assert table["value"][0] == asked("otif").value
+
+
+def test_quality_shows_the_record_as_it_came_and_its_rule(small: Path, open_page: Open) -> None:
+    told = markup(open_page("data_quality"))
+    assert "write 2" in told
+    assert "X-0" in told
+
+
+def test_definitions_search_narrows_to_what_is_asked(small: Path, open_page: Open) -> None:
+    told = markup(open_page("definitions", q="beyond promise"))
+    assert 'id="beyond_promise"' in told
+    assert 'id="orders"' not in told
+
+
+def test_every_measure_is_defined(small: Path, open_page: Open) -> None:
+    told = markup(open_page("definitions"))
+    assert all(f'id="{name}"' in told for name in MEASURES)
+
+
+# ------------------------------------------------------------------------------------------------------- honest emptiness
+@pytest.mark.parametrize("page", PAGES)
+def test_before_the_first_publish_a_page_says_what_to_run(
+    page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
+    at_home(tmp_path / "empty")
+    at = open_page(None if page == "scorecard" else page)
+    assert not at.exception
+    assert "buyerview demo" in markup(at)
+
+
+def test_a_period_without_orders_names_the_nearest_day_with_data(small: Path, open_page: Open) -> None:
+    at = open_page(period="Dates", dates=["2024-01-01", "2024-01-31"])
+    assert not at.exception
+    assert "No orders in this period" in markup(at)
+    assert "nearest day with data" in markup(at)
+
+
+def test_without_invoices_the_tile_says_no_feed_and_a_stand_in_is_declared_on_every_page(
+    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
+    publish(tmp_path / "home", count=60, billing=False, stand_in="ship date")
+    at_home(tmp_path / "home")
+    at = open_page()
+    assert "No feed: invoices" in markup(at)
+    assert shown(at, "billed_accurately") == fmt.DASH
+    for page in PAGES:
+        assert "shipments.received_at is ship date (small)" in markup(open_page(None if page == "scorecard" else page))
+
+
+def test_a_page_run_reads_one_generation(small: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import data
+
+    read: list[int | None] = []
+    real = warehouse.reading
+    monkeypatch.setattr(data.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation))
+    open_page()
+    assert len(read) == 1, "one connection serves the whole page"
