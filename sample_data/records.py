@@ -87,7 +87,7 @@ with drawn as (
     from promise
 ), outcome as (
     select *,
-        draw(k, 17) < case segment when 0 then 0.004 when 1 then 0.036 else 0.095 end
+        draw(k, 17) < case segment when 0 then 0.002 when 1 then 0.036 else 0.095 end
             + case when month(date '{world.EPOCH}' + promised_d::integer) = 12 then 0.02 else 0 end
             + case when carrier_failing then 0.42 else 0 end as late,
         case when carrier_failing then 2 + pick(k, 18, 6) else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
@@ -136,7 +136,7 @@ with numbered as (
     select *,
         case when cancelled is null then
             case when draw(lk, 35) < 0.007 then 'B' when draw(lk, 35) < 0.010 then 'S' end end as line_cancelled,
-        draw(lk, 36) < case segment when 0 then 0.005 when 1 then 0.011 else 0.021 end
+        draw(lk, 36) < case segment when 0 then 0.003 when 1 then 0.011 else 0.021 end
             + case when category = {world.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)} then 0.30
             else 0 end as short,
         draw(lk, 37) as short_fate,
@@ -174,13 +174,15 @@ with parts as (
     select * exclude (first_qty, consignment), 3 as cn, back_qty as shipped_qty from l where back_qty > 0
 ), moved as (
     select *,
-        case cn when 1 then shipped_bd when 2 then received_bd - 1 + second_delay when 3 then received_bd + 3 + pick(k, 51,
-        8) end as cn_shipped_bd,
-        case cn when 1 then received_bd when 2 then received_bd + second_delay when 3 then received_bd + 5 + pick(k, 51,
-        8) end as cn_received_bd
-    from (select *, case when draw(k, 52) < 0.85 then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53,
-        3) end as second_delay
-          from parts)
+        case cn when 1 then shipped_bd when 2 then received_bd - 1 + second_delay else received_bd + 3 + back_order_bd end as cn_shipped_bd,
+        case cn when 1 then received_bd when 2 then received_bd + second_delay else received_bd + 5 + back_order_bd end as cn_received_bd
+    from (
+        select *,
+            case when draw(k, 52) < case segment when 0 then 0.95 when 1 then 0.85 else 0.8 end
+                 then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53, 3) end as second_delay,
+            pick(k, 51, 8) as back_order_bd
+        from parts
+    )
 ), clocked as (
     select *,
         calendar_day(cn_shipped_bd) as shipped_d,
@@ -194,11 +196,11 @@ with parts as (
 select *,
     case when not proof_missing and arrived_s <= {AS_OF} then arrived_s end as received_s,
     lk * 4 + cn as pk,
-    draw(lk * 4 + cn, 56) < case segment when 0 then 0.0035 when 1 then 0.006 else 0.010 end + case when carrier_failing then 0.06
-    else 0 end as damaged,
+    draw(lk * 4 + cn, 56) < case segment when 0 then 0.003 when 1 then 0.0075 else 0.013 end
+        + case when carrier_failing then 0.06 else 0 end as damaged,
     draw(lk * 4 + cn, 57) < 0.0015 and shipped_qty > step as lost_one,
     draw(lk * 4 + cn, 58) < 0.4 as counted,
-    draw(lk * 4 + cn, 59) < 0.8 as inspected
+    draw(lk * 4 + cn, 59) < 0.97 as inspected
 from clocked where shipped_s <= {AS_OF}
 """
 
@@ -225,22 +227,23 @@ INVOICES = f"""
 create or replace temp table b as
 with billed as (
     select k, cn, any_value(order_type) as order_type, any_value(segment) as segment, any_value(bill_to) as bill_to,
-        any_value(terms) as terms,
-        any_value(currency) as currency, any_value(d) as d,
+        any_value(terms) as terms, any_value(currency) as currency, any_value(d) as d,
         any_value(case when received_s is not null then received_d else shipped_d end) as from_d,
+        -- what nobody saw arrive is billed as it left, without a mistake
+        bool_and(received_s is not null) as proven,
         min(cn) = min(min(cn)) over (partition by k) as first_of_order
     from q where order_type = 'OR' group by k, cn
 ), dated as (
     select *, k * 4 + cn as bk,
-        greatest(d, from_d) + case when draw(k * 4 + cn, 71) < 0.004 then 12 else pick(k * 4 + cn, 72, 4) end as invoice_d
+        greatest(d, from_d) + case when proven and draw(k * 4 + cn, 71) < 0.004 then 12 else pick(k * 4 + cn, 72, 4) end as invoice_d
     from billed
-    where draw(k * 4 + cn, 73) > 0.002
+    where not proven or draw(k * 4 + cn, 73) > 0.002
 )
 select *,
-    case when draw(bk, 74) < 0.003 then 'net 45' else terms end as billed_terms,
-    case when draw(bk, 75) < 0.002 then 'C99999' else bill_to end as billed_to,
-    case when draw(bk, 76) < 0.0008 then 'USD' else currency end as billed_currency,
-    draw(bk, 77) < 0.003 as reversed,
+    case when proven and draw(bk, 74) < 0.003 then 'net 45' else terms end as billed_terms,
+    case when proven and draw(bk, 75) < 0.002 then 'C99999' else bill_to end as billed_to,
+    case when proven and draw(bk, 76) < 0.0008 then 'USD' else currency end as billed_currency,
+    proven and draw(bk, 77) < 0.003 as reversed,
     draw(bk, 78) < 0.003 as goodwill,
     draw(bk, 79) < 0.2 as freight
 from dated where invoice_d <= {LAST_DOCUMENT_DAY}
@@ -258,9 +261,10 @@ with goods as (
     where coalesce(q.substituted, '') <> 'not agreed' and not (q.place_draw < 0.0015)
 )
 select *,
-    case when draw(pk, 82) < 0.0015 then right_qty + step else right_qty end::decimal(18, 3) as billed_qty,
+    case when received_s is not null and draw(pk, 82) < 0.0015 then right_qty + step else right_qty end::decimal(18, 3) as billed_qty,
     case when old_price_list then price * 1.04 + 0.01
-         when draw(pk, 83) < case segment when 0 then 0.003 when 1 then 0.006 else 0.010 end then price * 1.05 + 0.01
+         when received_s is not null and draw(pk, 83) < case segment when 0 then 0.0015 when 1 then 0.007 else 0.014 end
+             then price * 1.05 + 0.01
          else price end::decimal(18, 2) as billed_price
 from goods
 """
