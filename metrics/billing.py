@@ -92,23 +92,16 @@ def _dated_by(document: FromClause, as_of: datetime) -> Expression:
     return document.c.invoiced_at <= literal(as_of, DateTime)
 
 
-def billing_code(
-    b: FromClause,
-    *,
-    expected: Expression,
-    less_damaged: Expression,
-    half_step: Expression,
-    window_end: Expression,
-    window_open: Expression,
-    nothing: Expression,
-) -> Expression:
+def billing_code(billed_lines: FromClause, as_of: datetime) -> Expression:
     """The code of billed_accurately of a line.
 
-    b: its bills, counts and quantities zero where there are none; expected and less_damaged: the two right quantities; window_end: last instant for
-    the first bill (null: no receipt to count from); window_open: that instant has not passed, or is not known; nothing: nothing was received, left or billed.
+    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right quantities), half_step, window_end (last
+    instant for the first bill; null: no receipt to count from) and nothing (nothing was received, left or billed).
     """
-    c = b.c
-    half = half_step
+    c = billed_lines.c
+    half = c.half_step
+    expected, less_damaged, window_end = c.right_qty, c.less_damaged_qty, c.window_end
+    window_open = or_(window_end.is_(None), window_end > literal(as_of, DateTime))
 
     def near(quantity: Expression) -> Expression:
         return and_(c.billed_qty - quantity < half, quantity - c.billed_qty < half)
@@ -137,7 +130,7 @@ def billing_code(
         case((c.reversed_n > 0, literal(CODE["reversed"])), else_=None),
         case((c.billing_credit_n > 0, literal(CODE["billing_credit"])), else_=None),
     )
-    return case((nothing, literal(CODE["nothing_received"])), else_=code)
+    return case((c.nothing, literal(CODE["nothing_received"])), else_=code)
 
 
 EMPTY_BILL = {"billed_qty": QTY, "invoiced_amount": AMOUNT, "credited_amount": AMOUNT}

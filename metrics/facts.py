@@ -36,7 +36,7 @@ from sqlalchemy import (
 from metrics.billing import EMPTY_BILL, bills, billing_code, has_invoices
 from metrics.moments import Span, day_bounds, moment_span, moved, span_of
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, PIECES, Anchor, Policy, Timing
-from metrics.receipts import accuracy_code, consignments, damage_code, first_pass_qty, receipts, settled, timing_codes
+from metrics.receipts import accuracy_code, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
 from metrics.schema import AMOUNT, QTY, customers, order_lines, orders, products, quarantine
 from metrics.sqltools import Expression, count_if, days_between, greater, least_code, lesser, plus_days, sum_if, typed_null, words
 
@@ -383,72 +383,86 @@ def _judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozense
     return _with_verdicts(settled_lines, policy, as_of, mapped)
 
 
-def _with_verdicts(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
     """Settled lines with their six verdicts and reasons: columns of `order_line_facts_table`."""
+    cases = select(*settled_lines.c, *four_cases(settled_lines, policy=policy, as_of=as_of)).cte("four_cases")
+    lines = _coded(cases, policy, as_of, mapped).cte("coded_lines")
     s = lines.c
-    on_time, complete, otif = timing_codes(lines, s.enough_above, s.closed, policy=policy, as_of=as_of)
-    nothing = literal(CODE["nothing_received"])
-    tables: FromClause = lines
-    billed_qty: Expression = typed_null(QTY)
-    billed_amount: Expression = typed_null(AMOUNT)
-    window_end: Expression = typed_null(DateTime())
-    if has_invoices(mapped):
-        tables, billed, billed_qty, billed_amount, window_end, damage_credits = _billed(lines, policy, as_of, mapped)
-    else:
-        billed, damage_credits = literal(CODE["no_feed"]), literal(0, BigInteger)
-    codes = {
-        "on_time": on_time,
-        "complete": complete,
-        "otif": otif,
-        "damage_free": case((s.received_n == 0, nothing), else_=damage_code(lines, damage_credits)),
-        "filled_accurately": case((s.received_n == 0, nothing), else_=accuracy_code(lines, s.owed_qty, s.too_much)),
-        "billed_accurately": billed,
-    }
-    tables, held_goods, held_bill = _with_held(tables, lines)
-    quarantined = literal(CODE["quarantined"])
-    codes = {
-        name: case((or_(held_goods, held_bill) if name == "billed_accurately" else held_goods, quarantined), else_=code) for name, code in codes.items()
-    }
-    verdicts: list[Expression] = []
-    for name, code in codes.items():
-        judged_here = s.order_type == "sale" if name == "billed_accurately" else s.state == "judged"
-        verdict, reason = _verdict(code, judged=judged_here & (s.state != "pending"), pending=s.state == "pending")
-        verdicts += [verdict.label(name), reason.label(f"{name}_reason")]
-    price, owed = s.unit_price_amount, s.owed_qty
-    filled, filled_most = lesser(s.counted_qty, owed), lesser(s.counted_qty + s.unproven_qty, owed)
-    first_pass = case((held_goods, None), else_=first_pass_qty(lines, owed, s.first_due_at, mapped))
-    in_window_most = s.maybe_in_window_qty + s.maybe_left_in_time_qty
+    verdicts: dict[str, Expression] = {}
+    for name in GOODS_VERDICTS:
+        judged = and_(s.order_type == "sale", s.state != "pending") if name == "billed_accurately" else s.state == "judged"
+        verdicts[name], verdicts[f"{name}_reason"] = _verdict(s[f"{name}_code"], judged=judged, pending=s.state == "pending")
 
     def money(quantity: Expression) -> Expression:
-        return cast(quantity * price, AMOUNT)
+        return cast(quantity * s.unit_price_amount, AMOUNT)
 
-    values: dict[str, Expression] = {
+    values: dict[str, Expression] = verdicts | {
         "channel": s.channel_or_none,
         "fulfilment_model": s.fulfilment_model_or_none,
         "currency": func.coalesce(s.currency, NONE),
         "carrier": _one_or_several(s.carrier_first, s.carrier_last),
-        "filled_qty": cast(filled, QTY),
-        "filled_most_qty": cast(filled_most, QTY),
-        "first_pass_qty": cast(first_pass, QTY),
-        "first_pass_full": case((first_pass.is_(None), None), else_=first_pass > s.enough_above),
-        "in_window_qty": cast(lesser(s.in_window_qty, owed), QTY),
-        "in_window_most_qty": cast(lesser(in_window_most, owed), QTY),
-        "billed_qty": billed_qty,
-        "billed_amount": billed_amount,
+        "first_pass_full": case((s.first_pass_qty.is_(None), None), else_=s.first_pass_qty > s.enough_above),
         "ordered_amount": money(s.ordered_qty),
-        "owed_amount": money(owed),
-        "filled_amount": money(filled),
-        "filled_most_amount": money(filled_most),
-        "first_pass_amount": money(first_pass),
+        "owed_amount": money(s.owed_qty),
+        "filled_amount": money(s.filled_qty),
+        "filled_most_amount": money(s.filled_most_qty),
+        "first_pass_amount": money(s.first_pass_qty),
         "received_amount": money(s.counted_qty),
-        "next_change_at": _next_change(s, window_end, as_of),
+        "next_change_at": _next_change(s, as_of),
     }
-    named = {column.key: column for column in verdicts}
     chosen = [
-        named[column.name] if column.name in named else values[column.name].label(column.name) if column.name in values else s[column.name]
+        values[column.name].label(column.name) if column.name in values else s[_TIMELY.get(column.name, column.name)].label(column.name)
         for column in order_line_facts_table.columns
     ]
-    return select(*chosen).select_from(tables)
+    return select(*chosen)
+
+
+_TIMELY = {"in_window_qty": "timely_qty", "in_window_most_qty": "timely_most_qty"}
+
+
+def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Lines with the code of each verdict (`<verdict>_code`; null is true), and the quantities that need what is owed."""
+    s = cases.c
+    nothing, quarantined = literal(CODE["nothing_received"]), literal(CODE["quarantined"])
+    tables: FromClause = cases
+    money: dict[str, Expression] = {
+        "billed_qty": typed_null(QTY),
+        "billed_amount": typed_null(AMOUNT),
+        "invoice_window_end": typed_null(DateTime()),
+    }
+    billed, damage_credits = literal(CODE["no_feed"]), literal(0, BigInteger)
+    if has_invoices(mapped):
+        prepared = _billed_lines(cases, policy, as_of, mapped).cte("billed_lines")
+        p = prepared.c
+        tables = tables.join(prepared, and_(p.order_id == s.order_id, p.line_no == s.line_no))
+        billed, damage_credits = billing_code(prepared, as_of), p.damage_credit_n
+        money = {
+            "billed_qty": p.billed_qty,
+            "billed_amount": cast(p.invoiced_amount - p.credited_amount, AMOUNT),
+            "invoice_window_end": p.window_end,
+        }
+    on_time, complete, otif = timing_codes(cases)
+    codes = {
+        "on_time": on_time,
+        "complete": complete,
+        "otif": otif,
+        "damage_free": case((s.received_n == 0, nothing), else_=damage_code(cases, damage_credits)),
+        "filled_accurately": case((s.received_n == 0, nothing), else_=accuracy_code(cases)),
+        "billed_accurately": billed,
+    }
+    tables, held_goods, held_bill = _with_held(tables, cases)
+    held = {name: or_(held_goods, held_bill) if name == "billed_accurately" else held_goods for name in codes}
+    first_pass = case((held_goods, None), else_=first_pass_qty(cases, mapped))
+    return select(
+        *s,
+        *[case((held[name], quarantined), else_=code).label(f"{name}_code") for name, code in codes.items()],
+        *[value.label(name) for name, value in money.items()],
+        cast(first_pass, QTY).label("first_pass_qty"),
+        cast(lesser(s.counted_qty, s.owed_qty), QTY).label("filled_qty"),
+        cast(lesser(s.counted_qty + s.unproven_qty, s.owed_qty), QTY).label("filled_most_qty"),
+        cast(lesser(s.in_window_qty, s.owed_qty), QTY).label("timely_qty"),
+        cast(lesser(s.maybe_in_window_qty + s.maybe_left_in_time_qty, s.owed_qty), QTY).label("timely_most_qty"),
+    ).select_from(tables)
 
 
 def _verdict(code: Expression, *, judged: Expression, pending: Expression) -> tuple[Expression, Expression]:
@@ -462,31 +476,19 @@ def _one_or_several(first: Expression, last: Expression) -> Expression:
     return case((first.is_(None), NONE), (first == last, first), else_=SEVERAL)
 
 
-def _billed(
-    lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]
-) -> tuple[FromClause, Expression, Expression, Expression, Expression, Expression]:
-    """FROM clause with the bills joined; the billing code, billed quantity, net billed amount, the end of the invoice window, damage credits."""
+def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """One row per order line with its bills (zeros where there are none), the right quantities and the end of the invoice window."""
     s = lines.c
     summed = bills(lines, as_of=as_of, mapped=mapped).cte("bills")
     order_settled = (
-        select(
-            s.order_id,
-            func.max(s.settled_at).label("settled_at"),
-            func.max(s.settled_day).label("settled_day"),
-            count_if(s.received_n > 0).label("received_lines"),
-        )
+        select(s.order_id, func.max(s.settled_at).label("settled_at"), func.max(s.settled_day).label("settled_day"))
         .where(s.goods_owed)
         .group_by(s.order_id)
         .having(count_if(s.settled_at.is_(None)) == 0)
         .subquery("order_settled")
     )
-    zeros = [
-        func.coalesce(summed.c[column.name], cast(literal(0), EMPTY_BILL[column.name]) if column.name in EMPTY_BILL else literal(0, BigInteger)).label(
-            column.name
-        )
-        for column in summed.columns
-        if column.name not in ("order_id", "line_no", "first_billed_at")
-    ]
+    zeros = {name: cast(literal(0), kind) for name, kind in EMPTY_BILL.items()}
+    numbers = [column.name for column in summed.columns if column.name not in ("order_id", "line_no", "first_billed_at")]
     not_goods = s.line_kind != "goods"
     reference_day = case((not_goods, order_settled.c.settled_day), else_=func.coalesce(s.settled_day, s.last_unproven_day))
     tables: FromClause = lines.outerjoin(summed, and_(summed.c.order_id == s.order_id, summed.c.line_no == s.line_no)).outerjoin(
@@ -494,36 +496,18 @@ def _billed(
     )
     tables, _, window_end = day_bounds(tables, plus_days(reference_day, literal(policy.invoice_days, Integer)), s.zone)
     right_qty = case((not_goods, s.owed_qty), else_=s.counted_qty + s.unproven_qty)
-    prepared = (
-        select(
-            s.order_id,
-            s.line_no,
-            *zeros,
-            summed.c.first_billed_at,
-            window_end.label("window_end"),
-            right_qty.label("right_qty"),
-            case((not_goods, right_qty), else_=right_qty - s.damaged_qty).label("less_damaged_qty"),
-            s.half_step,
-            and_(
-                func.coalesce(summed.c.billed_n, 0) == 0,
-                case((not_goods, order_settled.c.settled_at.is_(None)), else_=and_(s.received_n == 0, s.unproven_n == 0)),
-            ).label("nothing"),
-        )
-        .select_from(tables)
-        .cte("billed_lines")
-    )
-    p = prepared.c
-    code = billing_code(
-        prepared,
-        expected=p.right_qty,
-        less_damaged=p.less_damaged_qty,
-        half_step=p.half_step,
-        window_end=p.window_end,
-        window_open=or_(p.window_end.is_(None), p.window_end > literal(as_of, DateTime)),
-        nothing=p.nothing,
-    )
-    joined = lines.join(prepared, and_(p.order_id == s.order_id, p.line_no == s.line_no))
-    return joined, code, p.billed_qty, p.invoiced_amount - p.credited_amount, p.window_end, p.damage_credit_n
+    unseen = case((not_goods, order_settled.c.settled_at.is_(None)), else_=and_(s.received_n == 0, s.unproven_n == 0))
+    return select(
+        s.order_id,
+        s.line_no,
+        *[func.coalesce(summed.c[name], zeros.get(name, literal(0, BigInteger))).label(name) for name in numbers],
+        summed.c.first_billed_at,
+        window_end.label("window_end"),
+        right_qty.label("right_qty"),
+        case((not_goods, right_qty), else_=right_qty - s.damaged_qty).label("less_damaged_qty"),
+        s.half_step,
+        and_(func.coalesce(summed.c.billed_n, 0) == 0, unseen).label("nothing"),
+    ).select_from(tables)
 
 
 def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
@@ -539,11 +523,11 @@ def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, 
     return tables, found[0], found[1]
 
 
-def _next_change(s: Any, window_end: Expression, as_of: datetime) -> Expression:
+def _next_change(s: Any, as_of: datetime) -> Expression:
     """The next instant after `as_of` at which time alone may change a verdict; null for never. An incremental rebuild asks for it."""
     now = literal(as_of, DateTime)
     far = literal(datetime(9999, 1, 1), DateTime)
-    moments = (s.deadline_at, s.promise_at, s.claims_close_first, s.claims_close_last, window_end)
+    moments = (s.deadline_at, s.promise_at, s.claims_close_first, s.claims_close_last, s.invoice_window_end)
     soonest = func.least(*[case((moment > now, moment), else_=far) for moment in moments])
     return cast(func.nullif(soonest, far), DateTime)
 

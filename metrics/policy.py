@@ -13,10 +13,11 @@ class Timing(StrEnum):
 
 
 class Anchor(StrEnum):
-    """Which date an order is held to."""
+    """Which date an order is held to. The current promise is the first while no feed brings promises made later."""
 
     REQUESTED = "requested"
     FIRST_PROMISE = "first_promise"
+    CURRENT_PROMISE = "current_promise"
 
 
 class ReceiptEvent(StrEnum):

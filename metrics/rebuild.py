@@ -8,16 +8,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Date,
     DateTime,
     FromClause,
+    Integer,
     MetaData,
     Select,
     String,
     Table,
     Text,
+    and_,
     cast,
     delete,
     func,
@@ -25,7 +28,9 @@ from sqlalchemy import (
     literal,
     select,
     table,
+    true,
     union,
+    values,
 )
 from sqlalchemy import column as sql_column
 
@@ -35,6 +40,7 @@ from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
 from metrics.schema import FEEDS, local_days, orders, quarantine
+from metrics.sqltools import Expression, plus_days, plus_microseconds
 
 state_metadata = MetaData()
 facts_state = Table(
@@ -122,42 +128,83 @@ def _fill(connection: Connection, target: Table, rows: Select[tuple[object, ...]
 
 
 def refresh_local_days(connection: Connection) -> None:
-    """Make `local_days` hold, for every zone orders are shipped to, each day in the data and as far beyond as a policy may reach."""
+    """Make `local_days` hold, for every zone orders are shipped to, each day from the first in the data to the last, and as far beyond as a policy
+    may reach. Nothing is done while it already does.
+    """
     zones = set(connection.scalars(select(orders.c.ship_to_time_zone).distinct()))
-    wanted = {(zone, day) for zone in zones for day in _reached(_days_in_data(connection))}
-    have = {(zone, day) for zone, day in connection.execute(select(local_days.c.zone, local_days.c.day))}
-    rows = [_local_day(zone, day) for zone, day in sorted(wanted - have)]
+    first, last = _days_in_data(connection)
+    if first is None or last is None:
+        return
+    reach = MOST_DAYS["invoice_days"] + 2
+    first, last = max(first, date.min + timedelta(reach)) - timedelta(reach), min(last, date.max - timedelta(reach)) + timedelta(reach)
+    have = select(func.min(local_days.c.day), func.max(local_days.c.day)).group_by(local_days.c.zone)
+    covered = set(connection.scalars(select(local_days.c.zone).distinct()))
+    if zones <= covered and all(low <= first and last <= high for low, high in connection.execute(have)):
+        return
+    connection.execute(delete(local_days))
+    offsets = _temporary("zone_offsets", [Column("zone", String), Column("from_day", Date), Column("to_day", Date), Column("offset_us", BigInteger)])
+    offsets.create(connection)
+    rows = [row for zone in sorted(zones) for row in _midnight_offsets(zone, first, last + timedelta(1))]
     for start in range(0, len(rows), ROWS_AN_INSERT):
-        connection.execute(insert(local_days).values(rows[start : start + ROWS_AN_INSERT]))
+        connection.execute(insert(offsets).values(rows[start : start + ROWS_AN_INSERT]))
+    connection.execute(insert(local_days).from_select(["zone", "day", "starts_at", "ends_at"], _every_day(offsets, first, last)))
+    offsets.drop(connection)
 
 
-def _days_in_data(connection: Connection) -> set[date]:
-    """Every calendar day (of the stored value) that any moment of any feed falls on."""
-    days: set[date] = set()
+def _days_in_data(connection: Connection) -> tuple[date | None, date | None]:
+    """First and last calendar day that any stored moment falls on."""
+    found: list[date] = []
     for feed in FEEDS.values():
         moments = [c for c in feed.table.columns if f"{c.name}_is_date" in feed.table.columns]
-        for moment in moments:
-            days.update(connection.scalars(select(cast(moment, Date)).where(moment.is_not(None)).distinct()))
-    return days
+        if moments:
+            ends = connection.execute(select(*[end(cast(moment, Date)) for moment in moments for end in (func.min, func.max)])).one()
+            found += [day for day in ends if day is not None]
+    return (min(found), max(found)) if found else (None, None)
 
 
-def _reached(days: set[date]) -> set[date]:
-    """The days themselves and all that tolerances, invoice windows and zones can lead to from them."""
-    back, on = MOST_DAYS["early_tolerance_days"] + 2, MOST_DAYS["invoice_days"] + 2
-    reached: set[date] = set()
-    for day in days:
-        if day + timedelta(days=on) in reached and day - timedelta(days=back) in reached and day in reached:
-            continue
-        reached.update(day + timedelta(days=n) for n in range(-back, on + 1))
-    return reached
+def _midnight_offsets(zone: str, first: date, last: date) -> list[dict[str, object]]:
+    """Runs of days whose midnight lies equally far from UTC: local day start = midnight less offset."""
+    rows: list[dict[str, object]] = []
+    day, begun, offset = first, first, _midnight_offset(zone, first)
+    while day <= last:
+        here = _midnight_offset(zone, day)
+        if here != offset:
+            rows.append({"zone": zone, "from_day": begun, "to_day": day - timedelta(1), "offset_us": offset})
+            begun, offset = day, here
+        day += timedelta(1)
+    return [*rows, {"zone": zone, "from_day": begun, "to_day": last, "offset_us": offset}]
 
 
-def _local_day(zone: str, day: date) -> dict[str, object]:
-    starts, following = _midnight(zone, day), _midnight(zone, day + timedelta(days=1))
-    return {"zone": zone, "day": day, "starts_at": starts, "ends_at": following - timedelta(microseconds=1)}
+def _midnight_offset(zone: str, day: date) -> int:
+    """Microseconds that the day's first instant lies before its midnight in UTC. fold=0 is the earlier of a repeated midnight, and moves a skipped
+    one on by the gap (R3).
+    """
+    midnight = datetime.combine(day, time())
+    start = midnight.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+    return (midnight - start) // timedelta(microseconds=1)
 
 
-def _midnight(zone: str, day: date) -> datetime:
-    """First instant of a local day, naive UTC. fold=0 is the earlier of a repeated midnight, and moves a skipped one on by the gap."""
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
-
+def _every_day(offsets: Table, first: date, last: date) -> Select[tuple[object, ...]]:
+    """zone, day, starts_at, ends_at of every day; days are counted up with digits, which every engine can."""
+    digit = values(sql_column("n", Integer), name="digits").data([(n,) for n in range(10)])
+    digits = [digit.alias(f"digit_{place}") for place in range(5)]
+    number: Expression = sum((cast(one.c.n, Integer) * 10**place for place, one in enumerate(digits)), literal(0, Integer))
+    count = (last - first).days
+    together: FromClause = digits[0]
+    for one in digits[1:]:
+        together = together.join(one, true())
+    counted = select(number.label("n")).select_from(together).where(number <= count).subquery()
+    day = plus_days(cast(literal(first, Date), Date), counted.c.n)
+    days = select(cast(day, Date).label("day"), cast(plus_days(day, literal(1, Integer)), Date).label("next_day")).subquery()
+    today, tomorrow = offsets.alias("today"), offsets.alias("tomorrow")
+    return (
+        select(
+            today.c.zone,
+            days.c.day,
+            plus_microseconds(cast(days.c.day, DateTime), -today.c.offset_us),
+            plus_microseconds(cast(days.c.next_day, DateTime), -tomorrow.c.offset_us - 1),
+        )
+        .select_from(days)
+        .join(today, days.c.day.between(today.c.from_day, today.c.to_day))
+        .join(tomorrow, and_(tomorrow.c.zone == today.c.zone, days.c.next_day.between(tomorrow.c.from_day, tomorrow.c.to_day)))
+    )

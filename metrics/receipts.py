@@ -161,63 +161,58 @@ def settled(consigned: CTE, needs: FromClause) -> Select[tuple[object, ...]]:
     )
 
 
-def timing_codes(r: FromClause, enough_above: Expression, closed: Expression, *, policy: Policy, as_of: datetime) -> tuple[Expression, ...]:
-    """The codes of on_time, complete and otif of a judged line (policy.CODES), by the four-case test.
+CASES = ("when_shipped", "now", "never", "in_time")
+"""The four-case test: when every unproven consignment arrives. `in_time`: at the deadline if it left by then, else never."""
 
-    r: the line's receipts, null columns replaced by zeros; enough_above: quantity to exceed; closed: the remainder was cancelled.
+
+def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Expression]:
+    """Columns `on_time_<case>` and `complete_<case>`: the code of each verdict in each of CASES. Null is true (policy.CODES).
+
+    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `closed` (the remainder was cancelled).
     """
-    c = r.c
-    no_anchor = c.deadline_at.is_(None)
-    nothing = literal(0, BigInteger)
-    arrives_now_in_time = c.deadline_at >= literal(as_of, DateTime)
-    none_q, none_n = cast(literal(0), QTY), nothing
-    all_in_time = case((arrives_now_in_time, c.unproven_qty), else_=none_q)
-    # The unproven consignments in each case: quantity, certain and possible quantity in time, number, late, possibly late, early, possibly early.
-    cases = (
+    c = lines.c
+    none_n, none_q = literal(0, BigInteger), cast(literal(0), QTY)
+    in_time_now = c.deadline_at >= literal(as_of, DateTime)
+    all_in_time = case((in_time_now, c.unproven_qty), else_=none_q)
+    all_late = case((in_time_now, none_n), else_=c.unproven_n)
+    perhaps_left_late = c.unproven_n - c.maybe_left_in_time_n
+    surely_not_left = c.unproven_n - c.left_in_time_n
+    # The unproven in each case: quantity, certain and possible quantity in time, number, late, possibly late, early, possibly early.
+    unproven = (
         (
-            c.unproven_qty,
-            c.left_in_time_qty,
-            c.maybe_left_in_time_qty,
-            c.unproven_n,
-            c.unproven_n - c.maybe_left_in_time_n,
-            c.unproven_n - c.left_in_time_n,
-            c.left_early_n,
-            c.maybe_left_early_n,
+            c.unproven_qty, c.left_in_time_qty, c.maybe_left_in_time_qty, c.unproven_n,
+            perhaps_left_late, surely_not_left, c.left_early_n, c.maybe_left_early_n,
         ),
-        (
-            c.unproven_qty,
-            all_in_time,
-            all_in_time,
-            c.unproven_n,
-            case((arrives_now_in_time, nothing), else_=c.unproven_n),
-            case((arrives_now_in_time, nothing), else_=c.unproven_n),
-            none_n,
-            none_n,
-        ),
+        (c.unproven_qty, all_in_time, all_in_time, c.unproven_n, all_late, all_late, none_n, none_n),
         (none_q, none_q, none_q, none_n, none_n, none_n, none_n, none_n),
         (
-            c.maybe_left_in_time_qty,
-            c.left_in_time_qty,
-            c.maybe_left_in_time_qty,
-            c.maybe_left_in_time_n,
-            none_n,
-            c.maybe_left_in_time_n - c.left_in_time_n,
-            none_n,
-            none_n,
+            c.maybe_left_in_time_qty, c.left_in_time_qty, c.maybe_left_in_time_qty, c.maybe_left_in_time_n,
+            none_n, c.maybe_left_in_time_n - c.left_in_time_n, none_n, none_n,
         ),
-    )
-    times = [_on_time_code(c, one, enough_above, closed, policy) for one in cases]
-    wholes = [case((c.counted_qty + one[0] > enough_above, None), else_=literal(CODE["short"])) for one in cases]
-    both = [least_code(time, whole) for time, whole in zip(times, wholes, strict=True)]
-    unknown = literal(CODE["no_evidence"])
+    )  # fmt: skip
+    on_time = [_on_time_code(c, one, c.enough_above, c.closed, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)]
+    complete = [
+        case((c.counted_qty + one[0] > c.enough_above, None), else_=literal(CODE["short"])).label(f"complete_{name}")
+        for name, one in zip(CASES, unproven, strict=True)
+    ]
+    return [*on_time, *complete]
+
+
+def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]:
+    """The codes of on_time, complete and otif: what the four cases agree on, else unknown. lines: with the columns of `four_cases`."""
+    c = lines.c
+    no_anchor = literal(CODE["no_anchor"])
 
     def agreed(codes: list[Expression]) -> Expression:
-        return case((c.unproven_n == 0, codes[2]), else_=_four_equal(codes, unknown))
+        return case((c.unproven_n == 0, codes[CASES.index("never")]), else_=_four_equal(codes, literal(CODE["no_evidence"])))
 
+    times = [c[f"on_time_{name}"] for name in CASES]
+    wholes = [c[f"complete_{name}"] for name in CASES]
+    both = [least_code(time, whole) for time, whole in zip(times, wholes, strict=True)]
     complete = agreed(wholes)
-    on_time = case((no_anchor, literal(CODE["no_anchor"])), else_=agreed(times))
-    otif = case((no_anchor, case((complete == CODE["short"], complete), else_=literal(CODE["no_anchor"]))), else_=agreed(both))
-    return on_time, complete, otif
+    undated = c.deadline_at.is_(None)
+    otif = case((undated, case((complete == CODE["short"], literal(CODE["short"])), else_=no_anchor)), else_=agreed(both))
+    return case((undated, no_anchor), else_=agreed(times)), complete, otif
 
 
 def _on_time_code(c: object, case_of: tuple[Expression, ...], enough_above: Expression, closed: Expression, policy: Policy) -> Expression:
@@ -256,24 +251,23 @@ def _four_equal(codes: list[Expression], unknown: Expression) -> Expression:
     return case((same, least_code(*codes)), else_=unknown)
 
 
-def accuracy_code(r: FromClause, owed: Expression, too_much: Expression) -> Expression:
+def accuracy_code(lines: FromClause) -> Expression:
     """The code of filled_accurately of a line of which something was received. Source: rules R9, R19, R20; docs/judgement.md."""
-    c = r.c
+    c = lines.c
     return least_code(
         case((c.wrong_item_n > 0, literal(CODE["wrong_item"])), (c.item_unknown_n > 0, literal(CODE["no_evidence"])), else_=None),
         case((c.wrong_place_n > 0, literal(CODE["wrong_place"])), (c.place_unknown_n > 0, literal(CODE["no_evidence"])), else_=None),
         case(
-            (c.counted_qty >= too_much, literal(CODE["over_shipped"])),
-            (c.counted_qty + c.unproven_qty >= too_much, literal(CODE["no_evidence"])),
+            (c.counted_qty >= c.too_much, literal(CODE["over_shipped"])),
+            (c.counted_qty + c.unproven_qty >= c.too_much, literal(CODE["no_evidence"])),
             else_=None,
         ),
-        case((owed.is_(None), literal(CODE["no_evidence"])), else_=None),
     )
 
 
-def damage_code(r: FromClause, damage_credits: Expression) -> Expression:
+def damage_code(lines: FromClause, damage_credits: Expression) -> Expression:
     """The code of damage_free of a line of which something was received. Source: rules R21."""
-    c = r.c
+    c = lines.c
     return case(
         (c.damaged_qty > 0, literal(CODE["damaged"])),
         (damage_credits > 0, literal(CODE["damage_credit"])),
@@ -282,9 +276,10 @@ def damage_code(r: FromClause, damage_credits: Expression) -> Expression:
     )
 
 
-def first_pass_qty(r: FromClause, owed: Expression, first_due: Expression, mapped: frozenset[str]) -> Expression:
+def first_pass_qty(lines: FromClause, mapped: frozenset[str]) -> Expression:
     """What left by the first promise of the product ordered, at most what is owed; null where that is not known. Source: rules R8."""
     if "shipments.shipped_at" not in mapped:
         return typed_null(QTY)
-    sure, most = lesser(r.c.first_pass_sure_qty, owed), lesser(r.c.first_pass_most_qty, owed)
-    return case((first_due.is_(None), None), (sure == most, sure), else_=None)
+    c = lines.c
+    sure, most = lesser(c.first_pass_sure_qty, c.owed_qty), lesser(c.first_pass_most_qty, c.owed_qty)
+    return case((c.first_due_at.is_(None), None), (sure == most, sure), else_=None)

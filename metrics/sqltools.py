@@ -230,7 +230,7 @@ def typed_null(like: Any) -> Expression:
 
 def words(codes: dict[int, str], code: Expression) -> Expression:
     """The word a code stands for; null for an unknown code."""
-    return case(*[(code == number, literal(word, String)) for number, word in codes.items()], else_=typed_null(String()))
+    return case({number: literal(word, String) for number, word in codes.items()}, value=code, else_=typed_null(String()))
 
 
 def any_of(conditions: Iterable[Expression]) -> Expression:
