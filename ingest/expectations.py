@@ -14,7 +14,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from duckdb_sqlalchemy import ConnectionWrapper
-from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
+from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, String
 from sqlalchemy.pool import StaticPool
 
 from ingest.errors import RunAborted
@@ -102,7 +102,7 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
     mapped = [column for column in mappable(FEEDS[feed]) if column in feed_map.columns]
     return (
         *_types(feed, feed_map, mapped),
-        *_presence(feed, mapped),
+        *_presence(feed, feed_map, mapped),
         *_values(feed, mapped),
         *_order_in_time(feed, mapped, latest_event, time_zone),
         Rule("text_is_clean", "ok_text", "true", "Take control, direction and zero-width characters out of the text.", claim="ok_text"),
@@ -131,15 +131,17 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule
             yield Rule(f"{column}_fits_type", column, "true", do, claim=f"ok_{column}")
 
 
-def _presence(feed: str, mapped: Iterable[str]) -> Iterator[Rule]:
+def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule]:
     for column in mapped:
         schema_column = FEEDS[feed].table.c[column]
-        if not schema_column.nullable and column not in ("deleted", "ship_to_time_zone"):
-            # Text that is there and does not fit its type breaks that rule, not this one too.
-            typed = not isinstance(schema_column.type, type(FEEDS["orders"].table.c.order_id.type))
-            claim = f"({name(column)} IS NOT NULL OR NOT ok_{column})" if typed else None
-            kind: Kind = "true" if typed else "present"
-            yield Rule(f"{column}_is_there", column, kind, "Fill it: the feed cannot be read without it.", claim=claim)
+        if schema_column.nullable or column in ("deleted", "ship_to_time_zone"):
+            continue
+        do = "Fill it: the record cannot be read without it."
+        if isinstance(schema_column.type, String) and feed_map.columns[column].codes is None:
+            yield Rule(f"{column}_is_there", column, "present", do)
+        else:
+            # Text that is there and does not fit breaks that rule, not this one too.
+            yield Rule(f"{column}_is_there", column, "true", do, claim=f"({name(column)} IS NOT NULL OR NOT ok_{column})")
 
 
 def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:

@@ -5,11 +5,12 @@ parent is missing waits; any other is rejected. Source: rules R33, R34; faults B
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Date, FromClause, Select, and_, cast, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, Date, FromClause, Select, and_, case, cast, func, literal, not_, or_, select
 
 from metrics.schema import invoices, order_lines, orders, shipments
-from metrics.sqltools import plus_days
+from metrics.sqltools import local_time
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,17 @@ def _orphan(
 
 def _too_early(rows: FromClause, moment: str, header: FromClause, key: str) -> Rule:
     value, is_date = header.c[moment], header.c[f"{moment}_is_date"]
-    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date)
+    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
     joined = rows.join(header, header.c[key] == rows.c[key]).join(orders, orders.c.order_id == rows.c.order_id)
     broken = select(rows.c.file_id, rows.c.row_no, cast(value, header.c[key].type).label("value")).select_from(joined).where(early)
     do = f"{moment} of its document lies before ordered_at of its order: correct one of them and send it again."
     return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
-def before(
-    later: ColumnElement[object], later_is_date: ColumnElement[bool], earlier: ColumnElement[object], earlier_is_date: ColumnElement[bool]
-) -> ColumnElement[bool]:
-    """`later` is certainly before `earlier`: of a kind exactly; a bare date against an instant by day, one day leniently for the zone."""
-    mixed = cast(later, Date) < plus_days(cast(earlier, Date), literal(-1))
-    return or_(and_(later_is_date == earlier_is_date, later < earlier), and_(later_is_date != earlier_is_date, mixed))
+def before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
+    """`later` lies before `earlier`: of one kind exactly, a bare date against an instant by the instant's local day in `zone`."""
+    return case(
+        (later_is_date == earlier_is_date, later < earlier),
+        (later_is_date, cast(later, Date) < cast(local_time(earlier, zone), Date)),
+        else_=cast(local_time(later, zone), Date) < cast(earlier, Date),
+    )
