@@ -63,7 +63,7 @@ def writing(folder: Path) -> Iterator[Build]:
             path = folder / f"build-{number:08d}.duckdb"
             base = _copy_newest(folder, path)
             failpoint("warehouse.copy")
-        root = connect(path, read_only=False)
+            root = connect(path, read_only=False)
         engine = new_engine(root, poolclass=QueuePool)
         connection = engine.connect()
         published: list[Generation] = []
@@ -179,8 +179,8 @@ def _disk_faults(folder: Path) -> Iterator[None]:
     """Tell a fault of the disk as a run that was not published."""
     try:
         yield
-    except OSError as error:
-        raise BuildFailed(str(folder), str(error)) from error
+    except (OSError, *_DISK_ERRORS) as error:
+        raise BuildFailed(str(folder), str(error).partition("\n")[0]) from error
 
 
 def _clean(folder: Path) -> tuple[int, list[Path]]:

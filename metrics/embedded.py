@@ -4,6 +4,7 @@ A reader takes `CURRENT` once and opens that file read-only and sandboxed; a pro
 Published files are never written to again. Every DuckDB connection of the warehouse is made here. Source: faults, section 2 and 3.1.
 """
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -239,12 +240,21 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _memory_limit(*, read_only: bool) -> str:
-    """BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY, else 1 or 2 GB but no more than a fifth or two fifths of the host's memory."""
+    """BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY, else 1 or 2 GB but no more than a fifth or two fifths of the memory there is."""
     setting = os.environ.get("BUYERVIEW_READ_MEMORY" if read_only else "BUYERVIEW_WRITE_MEMORY")
     if setting:
         return setting
-    host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    host = _host_memory()
     return f"{min(1_000, host // 5_000_000) if read_only else min(2_000, host // 2_500_000)}MB"
+
+
+def _host_memory() -> int:
+    """Bytes this process may count on: the machine's, or what its container is limited to."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # absent, or "max"
+            limits.append(int(Path(file).read_text(encoding="ascii")))
+    return min(limits)
 
 
 def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Engine:
