@@ -1,0 +1,20 @@
+"""The steps at which runs are killed are collected from the sources, so none is forgotten."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import failpoints
+
+
+def test_every_step_of_the_publish_is_collected() -> None:
+    names = failpoints.names(["metrics"])
+    assert {"warehouse.lock", "warehouse.copy", "warehouse.hash", "warehouse.rename", "warehouse.replace", "warehouse.collect"} <= set(
+        names
+    )
+
+
+def test_a_step_without_a_literal_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("step = 'x'\nfailpoint(step)\n")
+    with pytest.raises(ValueError, match=r"module.py:2: give failpoint\(\) a literal name"):
+        failpoints.names([tmp_path])
