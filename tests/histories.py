@@ -70,6 +70,8 @@ OPTIONAL = (
     "invoice_lines.unit_price_amount",
 )
 """Columns a source may leave unmapped."""
+SHORT = 6
+"""Examples of one Hypothesis run."""
 WHOLE_FEEDS = (("invoices", "invoice_lines"), ("products",), ("customers",))
 """Feeds that may be absent altogether."""
 
@@ -421,11 +423,22 @@ def histories(draw: Draw, middle: date) -> Records:
 
 
 def drawn(strategy: st.SearchStrategy[T], number: int, *, start: int) -> list[T]:
-    """So many values of the strategy, the same ones for the same start: Hypothesis draws them, to be judged all at once."""
+    """So many values of the strategy, the same ones for the same start: Hypothesis draws them, to be judged all at once.
+
+    They come from many short runs without the first examples, which are the plainest, and before Hypothesis begins to vary what it had.
+    """
+    found: list[T] = []
+    while len(found) < number:
+        found += a_few(strategy, start * 10_000 + len(found))[1:]
+    return found[:number]
+
+
+def a_few(strategy: st.SearchStrategy[T], start: int) -> list[T]:
+    """One short run of Hypothesis."""
     found: list[T] = []
 
     @seed(start)
-    @settings(max_examples=number, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=SHORT, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(strategy)
     def collect(value: T) -> None:
         found.append(value)

@@ -372,7 +372,7 @@ class LineCourt:
             left=left,
             has_left=has_left,
             came=came,
-            quantity=row["shipped_qty"] if to_come else received,
+            quantity=received if came else row["shipped_qty"],
             shipped_qty=row["shipped_qty"],
             damaged_qty=row["damaged_qty"],
             ordered_product=product is not False,
@@ -482,7 +482,7 @@ class LineCourt:
     def first_pass(self) -> Decimal | None:
         """What had left by the first promise (else the request), the ordered product only, capped at what is owed (R8)."""
         by = self.promise_or_request
-        if by is None or not self.judge.tested("shipments.shipped_at"):
+        if by is None or not self.judge.tested("shipments.shipped_at") or self.held_back(billing=False):
             return None
         certain = possible = Decimal(0)
         for one in self.consignments:
@@ -535,11 +535,14 @@ class LineCourt:
         )
 
     def held_back(self, *, billing: bool) -> bool:
-        """Whether a record of this line (or of its whole order) is in quarantine: a bill, or anything else (R34)."""
+        """Whether a record of this line (or of its whole order) is in quarantine: a bill, or anything else (R34).
+
+        A line that is held back is a child of its order, which cannot be judged without it.
+        """
         return any(
             (row["feed"] in ("invoices", "invoice_lines")) is billing
             and row["order_id"] == self.line["order_id"]
-            and row["line_no"] in (None, self.line["line_no"])
+            and (row["line_no"] in (None, self.line["line_no"]) or row["feed"] == "order_lines")
             for row in self.judge.quarantine
         )
 
@@ -636,16 +639,18 @@ class LineCourt:
         coming = sum((one.quantity for one in self.unproven if one.counts), Decimal(0))
         if self.too_much(self.counted):
             parts.append(Finding(False, "over_shipped"))
-        elif self.too_much(self.counted + coming) or any(one.item is False for one in self.unproven):
+        elif self.too_much(self.counted + coming) or any(one.item is not True for one in self.unproven):
             parts.append(Finding(None, "no_evidence"))
         return together(parts)
 
     def damage_free(self) -> Finding:
         """No evidence of damage, where evidence would have shown (R21)."""
+        if not self.received:
+            return Finding(None, "nothing_received")
         parts = [self.undamaged(one) for one in self.received]
         if any(credit["credit_reason"] in ("damage", "defect") for credit, _ in self.documents("credit")):
             parts.append(Finding(False, "damage_credit"))
-        return together(parts) if parts else Finding(None, "nothing_received")
+        return together(parts)
 
     def undamaged(self, one: Consignment) -> Finding:
         assert one.came is not None
@@ -685,6 +690,8 @@ class LineCourt:
         bills = self.documents("invoice")
         goods = self.line["line_kind"] == "goods"
         closes = self.bill_window(self.found.settled_at if goods else order_settled, goods=goods)
+        if self.nothing_to_bill(bills, closes, goods=goods):
+            return Finding(None, "nothing_received")
         parts = [self.billed_quantity(bills, closes, goods=goods)]
         for document, bill in bills:
             parts += self.billed_as_agreed(document, bill)
@@ -705,25 +712,26 @@ class LineCourt:
             return None
         return day_ends(local_day(settled, self.zone) + timedelta(days=self.policy["invoice_days"]), self.zone)
 
+    def nothing_to_bill(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> bool:
+        """Whether nothing was received, nothing is coming that would count, and nothing was billed; a service waits for its order to settle."""
+        if bills:
+            return False
+        return not self.received and not any(one.counts for one in self.unproven) if goods else closes is None
+
     def billed_quantity(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> Finding:
         if goods:
             coming = sum((one.shipped_qty for one in self.unproven if one.counts), Decimal(0))
             damaged = sum((one.damaged_qty or Decimal(0) for one in self.received if one.counts), Decimal(0))
             expected = self.counted + coming
-            nothing = not bills and not self.received and not self.unproven
         else:
             expected, damaged = self.owed, Decimal(0)
-            nothing = not bills and (self.owed == 0 or closes is None)
-        if nothing:
-            return Finding(None, "nothing_received")
-        if not self.judge.tested("invoice_lines.billed_qty"):
+        if bills and not self.judge.tested("invoice_lines.billed_qty"):
             return TRUE
-        standing = [bill["billed_qty"] for _, bill in bills if bill["invoice_id"] not in self.reversed_invoices()]
-        billed = sum((quantity or Decimal(0) for quantity in standing), Decimal(0))
+        if any(bill["billed_qty"] is None for _, bill in bills):
+            return Finding(None, "no_evidence")
+        billed = sum((bill["billed_qty"] for _, bill in bills), Decimal(0))
         if billed >= expected + self.half_step:
             return Finding(False, "billed_quantity")
-        if None in standing:
-            return Finding(None, "no_evidence")
         if min(abs(billed - expected), abs(billed - (expected - damaged))) < self.half_step:
             return TRUE
         if closes is None or closes > self.as_of:
@@ -806,7 +814,7 @@ class OrderCourt:
             order_type=self.order["order_type"],
             state=self.state(),
             deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at and self.sale), default=None),
-            due_day=max((line.due_day for line in self.owed or self.lines), default=ordered_day),
+            due_day=max((line.due_day for line in (self.owed if self.sale and self.owed else self.lines)), default=ordered_day),
             ordered_day=ordered_day,
             settled_at=self.settled,
             arrived_day=arrived_day,

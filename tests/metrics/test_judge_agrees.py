@@ -41,7 +41,7 @@ from tests.histories import World, drawn, populated, prefixed, worlds
 from tests.judge import VERDICTS, LineJudgement, OrderJudgement, judge
 from tests.rule_cases import CASES
 
-WORLDS = 8
+WORLDS = 20
 HISTORIES = int(os.environ.get("HISTORIES", "500"))
 SEED = int(os.environ.get("SEED", "1"))
 LOADED = ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines", "customers", "products", "quarantine")
@@ -210,8 +210,9 @@ def compare(connection: Connection, among: list[World]) -> None:
 
 
 def drawn_worlds(number: int, size: int) -> list[World]:
-    """So many worlds with so many histories each."""
-    return [populated(world, size, start=SEED * 1000 + index) for index, world in enumerate(drawn(worlds(), number, start=SEED))]
+    """So many worlds, each drawn anew, with so many histories each."""
+    starts = range(SEED * 10_000, SEED * 10_000 + number)
+    return [populated(drawn(worlds(), 1, start=start)[0], size, start=start) for start in starts]
 
 
 def test_sql_and_judge_agree_on_the_books_examples(embedded: Connection) -> None:
@@ -219,7 +220,7 @@ def test_sql_and_judge_agree_on_the_books_examples(embedded: Connection) -> None
 
 
 def test_sql_and_judge_agree_on_drawn_histories(embedded: Connection) -> None:
-    number = WORLDS * max(1, HISTORIES // 4000)
+    number = WORLDS * max(1, HISTORIES // 5000)
     compare(embedded, drawn_worlds(number, -(-HISTORIES // number)))
 
 
