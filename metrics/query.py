@@ -107,19 +107,33 @@ def _missing(name: str, dimensions: dict[str, str | None], period: date | None) 
 
 
 def frame(connection: Connection, question: Question) -> pd.DataFrame:
-    """The answers as a table: the dimensions, `period` (with a grain), then COLUMNS. Shares and means are doubles; counts and money exact."""
-    answers = answer(connection, question)
-    return to_frame(answers, question)
+    """The answers as a table: the dimensions, `period` (with a grain), then COLUMNS. Shares and means are doubles; counts and money exact.
+
+    `note` follows where there is something a reader must know: why there is no value, and stand-ins a source declared for what it lacks.
+    """
+    return to_frame(answer(connection, question), question, stand_ins(connection))
 
 
-def to_frame(answers: Iterable[Answer], question: Question) -> pd.DataFrame:
+def stand_ins(connection: Connection) -> tuple[str, ...]:
+    """What a source fills with something else, as it declared: "shipments.received_at is ship date"."""
+    table = mapped_columns.c
+    declared = select(table.feed, table.column_name, table.stands_in_for).where(table.stands_in_for.is_not(None)).distinct()
+    return tuple(sorted(f"{feed}.{column} is {what}" for feed, column, what in connection.execute(declared)))
+
+
+def to_frame(answers: Iterable[Answer], question: Question, declared: tuple[str, ...] = ()) -> pd.DataFrame:
     """Answers as the table that exports hold; `period` is the first day of the period."""
+    listed = list(answers)
     rows = [
         [*[one.dimensions[name] for name in question.by], *([one.period] if question.grain else []), *[getattr(one, name) for name in COLUMNS]]
-        for one in answers
+        for one in listed
     ]
     names = [*question.by, *(["period"] if question.grain else []), *COLUMNS]
-    return pd.DataFrame(rows, columns=names, dtype=object)
+    table = pd.DataFrame(rows, columns=names, dtype=object)
+    notes = ["; ".join([*([one.no_data] if one.no_data else []), *declared]) or None for one in listed]
+    if any(notes):
+        table["note"] = pd.Series(notes, dtype=object)
+    return table
 
 
 def _check(question: Question) -> None:

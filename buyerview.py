@@ -1,0 +1,307 @@
+"""The command: demo, sample, ingest, serve, export, measures. The only place that wires ingest, metrics, dashboard and sample data together.
+
+Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+app = typer.Typer(help="Service levels as the buyer sees them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+screen = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+DEMO_ORDERS = 20_000
+STEPS = ("read", "validate", "load", "build", "publish")
+
+
+class Grain(StrEnum):
+    """Periods a number can be broken down by."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+
+
+class Format(StrEnum):
+    """What an export is written as."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+def main() -> None:
+    """Run the command; turn our own errors into a message and an exit status."""
+    from metrics.errors import BuyerviewError
+
+    logging.basicConfig(level=os.environ.get("BUYERVIEW_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app(args=_where_words(sys.argv[1:]))
+    except BuyerviewError as error:
+        screen.print(f"buyerview: {error}", markup=False, style="red", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _where_words(words: list[str]) -> list[str]:
+    """`--where a=1 b=2` as `--where a=1 --where b=2`: an option of the command line library takes one word."""
+    found: list[str] = []
+    inside = False
+    for word in words:
+        if word == "--where":
+            inside = True
+        elif inside and "=" in word and not word.startswith("-"):
+            found += ["--where", word]
+        else:
+            inside = False
+            found.append(word)
+    return found
+
+
+@contextmanager
+def _bars(*, shown: bool) -> Iterator[Any]:
+    """A progress callback (step, share from 0 to 1) drawn as one bar a step on standard error."""
+    if not shown:
+        yield None
+        return
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=not screen.is_terminal) as progress:
+        tasks: dict[str, Any] = {}
+
+        def tell(step: str, share: float) -> None:
+            if step not in tasks:
+                for other in tasks.values():
+                    progress.update(other, completed=1.0)
+                tasks[step] = progress.add_task(step, total=1.0)
+            progress.update(tasks[step], completed=share)
+
+        yield tell
+        for task in tasks.values():
+            progress.update(task, completed=1.0)
+
+
+@app.command()
+def demo(
+    orders: Annotated[int, typer.Option(help="How many sample orders to make.")] = DEMO_ORDERS,
+    port: Annotated[int, typer.Option(help="Port on localhost; 0 takes a free one.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard in a browser.")] = True,
+) -> None:
+    """Make sample orders, ingest them and open the dashboard."""
+    from ingest.pipeline import run
+    from metrics.warehouse import locate
+    from sample_data import generate
+
+    place = locate()
+    folder = (place.folder or Path.cwd() / "buyerview-data") / f"sample-{orders}"
+    with _bars(shown=True) as tell:
+        mapping = generate(orders, folder, progress=lambda done, wanted: tell("make sample orders", done / max(wanted, 1)))
+        report = run(mapping, progress=tell)
+    _summary(report)
+    _serve(port, browser=browser)
+
+
+@app.command()
+def sample(
+    orders: Annotated[int, typer.Option("--orders", min=1, help="How many orders.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder to write into; made if it is not there.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 7,
+) -> None:
+    """Write sample records with planted defects, and the mapping file for them."""
+    from sample_data import generate
+
+    with _bars(shown=True) as tell:
+        mapping = generate(orders, folder, seed, lambda done, wanted: tell("make sample orders", done / max(wanted, 1)))
+    out.print(str(mapping), markup=False, soft_wrap=True)
+
+
+@app.command()
+def ingest(
+    mapping: Annotated[Path, typer.Argument(help="Mapping file (docs/mapping.md).", metavar="MAPPING.toml")],
+    data: Annotated[Path | None, typer.Option("--data", help="Where the mapping's relative paths start (default: its own folder).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate and report only; write nothing.")] = False,
+    every: Annotated[str | None, typer.Option("--every", help="Keep pulling: 30s, 5m, 1h.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Read, validate, load and publish what a mapping file names."""
+    from ingest.pipeline import run
+    from metrics.errors import BuyerviewError
+
+    pause = _seconds(every) if every else None
+    while True:
+        try:
+            with _bars(shown=not as_json) as tell:
+                report = run(mapping, data_dir=data, dry_run=dry_run, progress=tell)
+        except BuyerviewError as error:
+            if pause is None:
+                raise
+            screen.print(f"buyerview: {error}", markup=False, style="red", soft_wrap=True)
+        else:
+            if as_json:
+                print(json.dumps(report.to_json(), default=str), flush=True)
+            else:
+                _summary(report)
+        if pause is None:
+            return
+        time.sleep(pause)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
+    if not found or float(found[1]) <= 0:
+        raise typer.BadParameter(f"{text!r} is no span of time: write 30s, 5m or 1h", param_hint="--every")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _summary(report: Any) -> None:
+    """The table at the end of a run: every object with what became of its rows, then the rules that were broken."""
+    files = Table("feed", "object", *[_right(name) for name in ("rows in", "loaded", "quarantined", "superseded")], box=None, pad_edge=False)
+    for one in report.files:
+        counts = [f"{count:,}" for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)]
+        files.add_row(one.feed, one.name + (" (taken before)" if one.repeated else ""), *counts)
+    screen.print(files)
+    if report.rules_broken:
+        broken = Table("feed", "rule", _right("rows"), "for example", box=None, pad_edge=False, show_edge=False)
+        for rule in report.rules_broken[:40]:
+            broken.add_row(rule.feed, rule.rule, f"{rule.rows:,}", rule.example)
+        screen.print()
+        screen.print(broken, markup=False)
+        if len(report.rules_broken) > 40:
+            screen.print(f"… and {len(report.rules_broken) - 40} more; --json prints them all.")
+    known = f"data as of {report.data_as_of:%Y-%m-%d %H:%M} UTC" if report.data_as_of else "no data yet"
+    where = f"generation {report.generation}, " if report.generation else ""
+    screen.print(
+        f"\n{report.outcome}: {where}{known}; {report.checks_failed} of {report.checks} checks found broken rows, {report.released} rows released, "
+        f"{report.restated} restated."
+    )
+
+
+def _right(name: str) -> Any:
+    from rich.table import Column
+
+    return Column(name, justify="right", no_wrap=True)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option("--port", help="Port on localhost; 0 takes a free one.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard in a browser.")] = True,
+) -> None:
+    """Serve the dashboard on localhost."""
+    _serve(port, browser=browser)
+
+
+def _serve(port: int, *, browser: bool) -> None:
+    from dashboard.start import ServerRefused, serve
+    from metrics.errors import SettingRefused
+
+    def ready(address: str) -> None:
+        out.print(f"Buyerview is at {address} (stop with Ctrl+C)", markup=False, soft_wrap=True)
+        if browser:
+            webbrowser.open(address)
+
+    try:
+        serve(port=port, ready=ready)
+    except ServerRefused as error:
+        raise SettingRefused("dashboard settings", str(error)) from error
+    except OSError as error:
+        raise SettingRefused("--port", f"port {port} cannot be used ({error.strerror}); choose another, or 0 for a free one") from error
+
+
+@app.command()
+def export(
+    measures: Annotated[str, typer.Option("--measures", help="Names, with commas: otif,on_time (see `buyerview measures`).")],
+    fmt: Annotated[Format, typer.Option("--format", help="What to write.")],
+    target: Annotated[Path, typer.Option("--out", help="File to write; - is standard output.")],
+    by: Annotated[str, typer.Option("--by", help="Dimensions, with commas: region,segment.")] = "",
+    grain: Annotated[Grain | None, typer.Option("--grain", help="Period to break down by.")] = None,
+    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
+) -> None:
+    """Write any measures by any dimensions and period; rates as fractions in full precision."""
+    from dashboard.export import export_bytes, provenance
+    from metrics.catalog import MEASURES
+    from metrics.listing import freshness
+    from metrics.query import Question, frame, stand_ins
+    from metrics.warehouse import locate, reading
+
+    question = Question(
+        measures=_words(measures), by=_words(by), grain=grain.value if grain else None, start=_day(start), end=_day(end), where=_filters(where or [])
+    )
+    with reading(locate()) as connection:
+        answers = frame(connection, question)
+        known = provenance(
+            question,
+            MEASURES,
+            generation=connection.info["generation"],
+            data_as_of=freshness(connection).get("data_as_of"),
+            stand_ins=stand_ins(connection),
+        )
+    for declared in known["stand_ins"]:
+        screen.print(f"note: {declared}", markup=False, soft_wrap=True)
+    if str(target) == "-":
+        export_bytes(answers, fmt.value, sys.stdout.buffer, known)
+        sys.stdout.buffer.flush()
+    else:
+        export_bytes(answers, fmt.value, target, known)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def _filters(words: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, list[str]] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"{word!r}: write dimension=value, for example region=North", param_hint="--where")
+        found.setdefault(name.strip(), []).append(value)
+    return tuple((name, tuple(values)) for name, values in found.items())
+
+
+@app.command("measures")
+def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False) -> None:
+    """List every measure with its definition."""
+    from metrics.catalog import MEASURES
+
+    if as_json:
+        texts = ("name", "title", "unit", "direction", "grain", "date", "definition", "numerator", "denominator", "exclusions", "source")
+        rows = [
+            {name: str(getattr(measure, name)) for name in texts} | {"feeds": list(measure.feeds), "product_rows": list(measure.product_rows)}
+            for measure in MEASURES.values()
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    table = Table("measure", "unit", "rows", "definition", box=None, pad_edge=False)
+    for measure in MEASURES.values():
+        table.add_row(measure.name, measure.unit, ", ".join(map(str, measure.product_rows)), measure.definition)
+    out.print(table)
+
+
+if __name__ == "__main__":
+    main()
