@@ -7,12 +7,11 @@ from pathlib import Path, PurePath
 import pytest
 from sqlalchemy import select
 
+from ingest.pipeline import run
 from metrics.schema import FEEDS, quarantine, run_files
+from metrics.warehouse import locate, reading
 from sample_data import generate
 from sample_data.defects import QUARANTINED, SUPERSEDED, WAITING
-
-pipeline = pytest.importorskip("ingest.pipeline")
-warehouse = pytest.importorskip("metrics.warehouse")
 
 Place = tuple[str, int]
 """A record: its file and its number there."""
@@ -32,9 +31,9 @@ def outcomes(sample, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUYERVIEW_HOME", str(home))
         patch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
-        location = warehouse.locate()
-        pipeline.run(sample / "mapping.toml", location=location)
-        with warehouse.reading(location) as connection:
+        location = locate()
+        run(sample / "mapping.toml", location=location)
+        with reading(location) as connection:
             return read_outcomes(connection)
 
 
