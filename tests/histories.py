@@ -2,8 +2,9 @@
 
 `worlds()` and `histories()` are Hypothesis strategies: a world is a day, an `as_of`, a policy and a set of mapped columns; a history is one
 order around that day. `populated()` fills a world with many histories, which are independent of each other but judged together. All
-moments lie within a few days of each other and of clock changes; quantities differ by the half steps that rounding and tolerance are about. Rows keep the rules of ingest (quantities
-not below zero, received not before shipped, shipped not before ordered, no duplicate key); everything else may be wrong.
+moments lie within a few days of each other and of clock changes; quantities differ by the half steps that rounding and tolerance are about.
+Rows keep the rules of ingest (quantities not below zero, received not before shipped, shipped not before ordered, no duplicate key);
+everything else may be wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -713,7 +713,7 @@ class LineCourt:
         return day_ends(local_day(settled, self.zone) + timedelta(days=self.policy["invoice_days"]), self.zone)
 
     def nothing_to_bill(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> bool:
-        """Whether nothing was received, nothing is coming that would count, and nothing was billed; a service waits for its order to settle."""
+        """Whether nothing came, is coming (and would count) or was billed; a service waits for its order to settle instead."""
         if bills:
             return False
         return not self.received and not any(one.counts for one in self.unproven) if goods else closes is None
