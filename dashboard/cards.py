@@ -15,6 +15,10 @@ from metrics.measure import Measure
 from metrics.query import Answer
 
 
+MIN_N = 20
+"""A share resting on fewer is shown with its interval, and not ranked (rules P8)."""
+
+
 @dataclass(frozen=True)
 class Tile:
     """What one tile shows."""
@@ -44,7 +48,7 @@ def state(stands: Standing, text: str = "") -> str:
     """A state as shape, word and colour; with a text, the text stands for the word and the word is read aloud only."""
     if stands in (Standing.NO_TARGET, Standing.NO_DATA):
         return f"<span>{text}</span>" if text else ""
-    said = f'{text}<span style="position:absolute;clip-path:inset(50%)">, {stands.word}</span>' if text else stands.word
+    said = f'{text}<span class="bv-said">, {stands.word}</span>' if text else stands.word
     return f'<span class="bv-state bv-{stands.css}" title="{stands.word}"><i aria-hidden="true">{stands.shape}</i>{said}</span>'
 
 
@@ -77,8 +81,7 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     if stands is not Standing.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
     parts.append(f'<div class="bv-row">{change(tile.now, tile.before, measure)}</div>')
-    if note := coverage(tile.now):
-        parts.append(f'<div class="bv-note">{note}</div>')
+    parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), few(tile.now, measure)) if note]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(stands, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
 
@@ -114,6 +117,14 @@ def coverage(answer: Answer) -> str:
     return f"{known}, {float(answer.worst) * 100:.1f} to {float(answer.best) * 100:.1f}% possible"
 
 
+def few(answer: Answer, measure: Measure) -> str:
+    """How far a share resting on few orders may be off; empty where it rests on enough (rules P8)."""
+    if answer.denominator is None or answer.low is None or answer.high is None or float(answer.denominator) >= MIN_N:
+        return ""
+    one = "order" if measure.grain == "order" else "line"
+    return f"only {fmt.count(int(answer.denominator), one)}: {answer.low * 100:.0f} to {answer.high * 100:.0f}% likely"
+
+
 def _floor(share: float) -> str:
     return ">99.9%" if share >= 0.9995 else f"{share * 100:.1f}%"
 
@@ -144,7 +155,7 @@ def sparkline(series: Sequence[float | None], target: Target | None, measure: Me
         else:
             pieces[-1].append(f"{at * step:.1f} {y(float(value)):.1f}")
     drawn = "".join(
-        f"<path d='M{' L'.join(points)}' fill='none' stroke='{line}' stroke-width='1.8' stroke-linejoin='round' stroke-linecap='round'"
+        f"<path d='M{' L'.join(points)}{'l.01 0' if len(points) == 1 else ''}' fill='none' stroke='{line}' stroke-width='1.8' stroke-linejoin='round' stroke-linecap='round'"
         " vector-effect='non-scaling-stroke'/>"
         for points in pieces
         if points
@@ -176,7 +187,7 @@ def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], 
     off = [
         (float(answer.value) - (target.value if target else 0.0), name, answer)
         for name, answer, target in segments
-        if answer.value is not None and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
+        if answer.value is not None and float(answer.denominator or 0) >= MIN_N and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
     ]
     if len(segments) > 1 and off:
         gap, name, answer = min(off)

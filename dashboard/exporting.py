@@ -63,10 +63,11 @@ def table(choice: Choice) -> pd.DataFrame:
 def download(choice: Choice, answers: pd.DataFrame) -> None:
     """The button, what it gives, and the command that gives the same."""
     number, name = page.generation(), _name(choice)
+    said = _provenance(choice)  # here: the bytes are made on a click, by a thread that knows no session
     too_many = choice.format == "xlsx" and len(answers) > export.SHEET_ROWS
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.download_button(
-            f"Download {export.TITLES[choice.format]}", data=lambda: export.as_bytes(answers, choice.format, _provenance(choice)), file_name=name,
+            f"Download {export.TITLES[choice.format]}", data=lambda: export.as_bytes(answers, choice.format, said), file_name=name,
             mime=export.FORMATS[choice.format][1], type="primary", icon=":material/download:", on_click="ignore", key="download",
             disabled=too_many or answers.empty,
         )  # fmt: skip

@@ -95,6 +95,11 @@ class Numbers:
         answer = self.now.get(TILES[0])
         return TILES[0] if answer is not None and answer.value is not None else TILES[1]
 
+    def offered(self) -> tuple[str, ...]:
+        """Measures that have a trend to show, the headline's first."""
+        known = [name for name in TILES if (answer := self.now.get(name)) is not None and answer.value is not None]
+        return tuple(sorted(known, key=lambda name: name != self.main())) or (self.main(),)
+
     def headline(self) -> str:
         """The page in one sentence."""
         name = self.main()

@@ -98,7 +98,8 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
     telling = [line for line in records.lines if line.get(verdict) is facts[verdict] and line.get(f"{verdict}_reason")]
     if facts[verdict] is None:
         codes = sorted({str(line[f"{verdict}_reason"]) for line in telling} or {facts[f"{verdict}_reason"] or "no_evidence"})
-        return [f"{UNKNOWNS.get(code, fmt.words(code))}.".capitalize() for code in codes]
+        told = [UNKNOWNS.get(code, fmt.words(code)) for code in codes]
+        return [f"{text[:1].upper()}{text[1:]}." for text in told]
     found = [f"Line {line['line_no']}: {_told(records, line, verdict, as_of)}" for line in telling]
     return found or [f"{reason(facts[f'{verdict}_reason'])}."]
 
@@ -168,7 +169,8 @@ def _watermark(as_of: datetime | None) -> str:
 
 
 def _never_received(records: OrderRecords, line: Row, as_of: datetime | None) -> str:
-    told = f"due {fmt.day(line.get('due_day'))}, nothing had arrived by {_watermark(as_of)}"
+    other = any(header.get("received_at") for header, _ in _sent(records, line))
+    told = f"due {fmt.day(line.get('due_day'))}, {'nothing of what was ordered' if other else 'nothing'} had arrived by {_watermark(as_of)}"
     under_way = [header for header, _ in _sent(records, line) if header.get("shipped_at") and not header.get("received_at")]
     if under_way:
         first = under_way[0]

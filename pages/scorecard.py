@@ -23,7 +23,8 @@ else:
     with left, look.card("trend", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.header("Over time", anchor=False, width="content")
-            measure = page.pick("Measure of the trend", scorecard.TILES, scorecard.NAMES, key="measure", hidden=True)
+            offered = numbers.offered()
+            measure = page.pick("Measure of the trend", offered, scorecard.NAMES, key="measure", hidden=True)
         spec, told = numbers.trend(measure, is_dark=look.dark())
         charts.draw(spec, key="trend", alternative=told)
         st.caption(f"By {filters.period.grain}. Hollow points are periods that are not whole; the dotted line is the period before.")

@@ -1,0 +1,110 @@
+"""A real server on a warehouse of its own, and a real browser that people could sit at."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.dashboard.small_warehouse import publish
+from tests.programs import require
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
+START = "import sys; from dashboard.start import serve; serve(port=int(sys.argv[1]))"
+Served = Callable[[Path], str]
+
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = require("chromium", "apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(program), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Served]:
+    """Start a server on a warehouse's folder and give its address; all are stopped at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def go(home: Path) -> str:
+        port = _free_port()
+        environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        environment.pop("BUYERVIEW_WAREHOUSE", None)
+        started.append(subprocess.Popen([sys.executable, "-c", START, str(port)], cwd=home.parent, env=environment))
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
+                return f"http://127.0.0.1:{port}"
+            time.sleep(0.1)
+        raise AssertionError("the server did not answer within a minute")
+
+    yield go
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(15)
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser") / "home"
+    publish(folder, count=260)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(serve: Served, shared_home: Path, chromium: Browser) -> str:
+    """A server on a warehouse that tests only read."""
+    return serve(shared_home)
+
+
+@dataclass
+class Screen:
+    """A page as a person sees it: by role, by name, by our own data attributes; never by a library's class names."""
+
+    page: Page
+    address: str
+
+    def go(self, path: str = "/") -> "Screen":
+        self.page.goto(self.address + path, wait_until="commit")
+        return self.idle()
+
+    def idle(self) -> "Screen":
+        """Wait until the script has run to its end."""
+        self.page.get_by_role("heading", level=1).first.wait_for(timeout=30_000)
+        self.page.wait_for_timeout(150)
+        self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=30_000)
+        return self
+
+    def value(self, measure: str) -> Locator:
+        return self.page.locator(f'[data-measure="{measure}"]')
+
+
+@pytest.fixture
+def screen(chromium: Browser, address: str) -> Iterator[Screen]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    yield Screen(context.new_page(), address)
+    context.close()

@@ -1,0 +1,216 @@
+"""What people do with the screens, in a real browser against a real server."""
+
+import http.client
+import io
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from dashboard import export
+from dashboard import format as fmt
+from dashboard.period import choose
+from metrics import query, warehouse
+from metrics.catalog import MEASURES
+from metrics.query import Question
+from metrics.warehouse import Location
+from tests.browser.conftest import Screen, Served
+from tests.dashboard.small_warehouse import AS_OF, publish
+
+pytestmark = pytest.mark.browser
+PATHS = ("/", "/failed-orders", "/failed-orders?order=HAND-LATE", "/export", "/data-quality", "/definitions")
+WEEKS = choose("13W", as_of=AS_OF.date(), first=AS_OF.date())
+
+
+def asked(home: Path, *measures: str, **more: object) -> list[query.Answer]:
+    with warehouse.reading(Location(folder=home)) as connection:
+        return query.answer(connection, Question(measures, **{"start": WEEKS.start, "end": WEEKS.end, **more}))  # type: ignore[arg-type]
+
+
+def written(home: Path, measure: str, **more: object) -> str:
+    return fmt.number(asked(home, measure, **more)[0].value, MEASURES[measure].unit)
+
+
+def test_scorecard_shows_the_number_the_query_answers(screen: Screen, shared_home: Path) -> None:
+    screen.go()
+    for name in ("perfect_order", "otif", "on_time", "cycle_days"):
+        expect(screen.value(name)).to_have_text(written(shared_home, name))
+
+
+def test_a_filter_changes_the_address_and_the_number(screen: Screen, shared_home: Path) -> None:
+    screen.go()
+    screen.page.get_by_role("toolbar", name="Segment").get_by_role("button", name="C", exact=True).click()
+    expect(screen.page).to_have_url(re.compile(r"\?segment=C$"))
+    expect(screen.value("otif")).to_have_text(written(shared_home, "otif", where=(("segment", ("C",)),)))
+
+
+def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someone_else(screen: Screen, chromium: Browser) -> None:
+    screen.go()
+    assert screen.page.url.rstrip("/") == screen.address
+    screen.page.get_by_role("radio", name="26W").click()
+    expect(screen.page).to_have_url(re.compile(r"\?period=26W$"))
+    screen.idle()
+    seen = screen.value("otif").inner_text()
+    other = Screen(chromium.new_page(), screen.address).go("/?period=26W")
+    expect(other.value("otif")).to_have_text(seen)
+    other.page.close()
+
+
+def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
+    screen.go("/?segment=B")
+    screen.page.get_by_role("link", name="Failed orders").first.click()
+    expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
+    expect(screen.page).to_have_url(re.compile("failed-orders.*segment=B"))
+    expect(screen.page.get_by_text("segment B")).to_be_visible()
+
+
+def test_a_row_of_the_list_opens_the_order_and_the_way_back_closes_it(screen: Screen) -> None:
+    screen.go("/failed-orders")
+    box = screen.page.get_by_test_id("stDataFrame").bounding_box()
+    assert box is not None
+    screen.page.mouse.click(box["x"] + 18, box["y"] + 34 + 17)  # the grid is a canvas: geometry, not elements
+    expect(screen.page.get_by_role("heading", name="The five tests")).to_be_visible()
+    expect(screen.page).to_have_url(re.compile(r"order="))
+    screen.page.get_by_role("button", name="Back to the list").click()
+    expect(screen.page.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(screen.page).not_to_have_url(re.compile(r"order="))
+
+
+def test_an_order_can_be_opened_with_the_keyboard_alone(screen: Screen) -> None:
+    screen.go("/failed-orders")
+    field = screen.page.get_by_label("Open an order by number")
+    field.focus()
+    screen.page.keyboard.type("HAND-SHORT")
+    screen.page.keyboard.press("Enter")
+    expect(screen.page.get_by_role("heading", name="Order HAND-SHORT")).to_be_visible()
+    expect(screen.page.locator('[data-verdict="complete"]')).to_contain_text("60 of 100 received, 40 missing")
+
+
+def test_reasons_narrow_the_list(screen: Screen) -> None:
+    screen.go("/failed-orders?reason=wrong_item")
+    expect(screen.page.locator(".bv-ledger b").first).to_have_text("1")
+
+
+@pytest.mark.parametrize("name", list(export.FORMATS))
+def test_a_download_is_byte_for_byte_what_the_export_function_writes(name: str, screen: Screen, shared_home: Path) -> None:
+    screen.go("/export")
+    screen.page.get_by_role("radio", name=export.TITLES[name], exact=True).click()
+    button = screen.page.get_by_role("button", name=f"Download {export.TITLES[name]}")
+    button.wait_for()
+    screen.idle()
+    with screen.page.expect_download() as got:
+        button.click()
+    question = Question(("otif", "on_time", "complete"), start=WEEKS.start, end=WEEKS.end)
+    with warehouse.reading(Location(folder=shared_home)) as connection:
+        buffer = io.BytesIO()
+        said = export.provenance(question, MEASURES, generation=connection.info["generation"], data_as_of=AS_OF)
+        export.export_bytes(query.frame(connection, question), name, buffer, said)
+    assert Path(got.value.path()).read_bytes() == buffer.getvalue()
+
+
+def test_a_new_generation_appears_by_itself(chromium: Browser, serve: Served, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    screen = Screen(chromium.new_page(), serve(home)).go()
+    expect(screen.page.get_by_text("No data yet")).to_be_visible()
+    publish(home, count=60, seed=2)
+    expect(screen.value("otif")).to_have_text(written(home, "otif"), timeout=30_000)
+    publish(home, count=60, seed=5)
+    expect(screen.page.get_by_text("generation 2")).to_be_visible(timeout=30_000)
+    expect(screen.value("otif")).to_have_text(written(home, "otif"))
+    screen.page.close()
+
+
+@pytest.fixture(scope="module")
+def empty_address(serve: Served, tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> str:  # noqa: ARG001 - skips first
+    folder = tmp_path_factory.mktemp("empty") / "home"
+    folder.mkdir()
+    return serve(folder)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_empty_warehouse_says_what_to_run_and_never_shows_an_error(path: str, empty_address: str, chromium: Browser) -> None:
+    screen = Screen(chromium.new_page(), empty_address).go(path)
+    expect(screen.page.get_by_text("buyerview demo")).to_be_visible()
+    expect(screen.page.get_by_test_id("stException")).to_have_count(0)
+    screen.page.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def phone(request: pytest.FixtureRequest, chromium: Browser, address: str) -> Iterator[Screen]:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=request.param)
+    yield Screen(context.new_page(), address)
+    context.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_phone_shows_every_page_without_scrolling_sideways(path: str, phone: Screen) -> None:
+    phone.go(path)
+    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    expect(phone.page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_filters_fold_on_a_phone_so_that_numbers_come_first(phone: Screen) -> None:
+    phone.go()
+    expect(phone.page.locator(".st-key-filters")).to_be_hidden()
+    phone.page.get_by_text("Filters", exact=True).click()
+    expect(phone.page.locator(".st-key-filters")).to_be_visible()
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+def test_days_on_charts_and_lists_are_the_same_in_every_time_zone(zone: str, chromium: Browser, address: str) -> None:
+    context = chromium.new_context(timezone_id=zone, viewport={"width": 1440, "height": 900})
+    screen = Screen(context.new_page(), address).go()
+    labels = screen.page.locator(".vega-embed svg text, .vega-embed canvas")
+    labels.first.wait_for()
+    first = f"{WEEKS.start.day} {date.strftime(WEEKS.start, '%b')}"
+    alternative = screen.page.get_by_test_id("stVegaLiteChart")
+    expect(alternative).to_be_visible()
+    assert first in screen.page.content() or screen.page.locator(f'[aria-label*="{first}"]').count() > 0
+    context.close()
+
+
+def test_a_name_made_of_markup_makes_no_call_and_no_dialog(chromium: Browser, address: str) -> None:
+    screen = Screen(chromium.new_page(), address)
+    calls: list[str] = []
+    screen.page.on("request", lambda request: calls.append(request.url))
+    screen.page.on("dialog", lambda dialog: calls.append(f"dialog {dialog.message}"))
+    for path in ("/failed-orders?order=HAND-LATE", "/failed-orders?customer=C00", "/data-quality"):
+        screen.go(path)
+    screen.page.wait_for_timeout(500)
+    assert not [url for url in calls if not url.startswith((address, address.replace("http", "ws"), "data:", "blob:"))]
+    screen.page.close()
+
+
+@pytest.mark.parametrize(("host", "status"), [("evil.example", 403), ("localhost", 101)])
+def test_only_the_hosts_allowed_may_open_the_stream(host: str, status: int, address: str) -> None:
+    port = int(address.rsplit(":", 1)[1])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    for name, value in (
+        ("Host", f"{host}:{port}"), ("Origin", f"http://{host}:{port}"), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    ):  # fmt: skip
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_answers_carry_protective_headers_and_only_our_two_fonts_are_served(address: str) -> None:
+    with urllib.request.urlopen(f"{address}/assets/inter-latin.woff2", timeout=10) as answer:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{address}/assets/app.css", timeout=10)
+
+
+if os.environ.get("CI", "").lower() == "true":  # a machine that is slow and shared
+    expect.set_options(timeout=60_000)
