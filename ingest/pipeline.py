@@ -49,6 +49,8 @@ class Known:
     next_run_id: int = 1
     taken: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """(feed, sha256, mapping) to the number of rows."""
+    latest: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(feed, name) to the sha256 last taken under that name."""
     cursors: dict[str, Any] = field(default_factory=dict)
 
 
@@ -138,7 +140,14 @@ def _begun(
     with scratch(place.folder) as staging:
         database = staging.connect()
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}
-        one = Reading(mapping, folder, staging, database, known.cursors, lambda feed, sha256: known.taken.get((feed, sha256, prints[feed])))
+
+        def seen(feed: str, name: str, sha256: str) -> int | None:
+            # A file that went back to what it was is news: without source_updated_at the later run wins.
+            if known.latest.get((feed, name), sha256) != sha256:
+                return None
+            return known.taken.get((feed, sha256, prints[feed]))
+
+        one = Reading(mapping, folder, staging, database, known.cursors, seen)
         try:
             yield Run(mapping, started_at, known, one), staging
         finally:
@@ -380,17 +389,19 @@ def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
 
 def what_is_known(connection: Connection, source: str) -> Known:
     """What earlier runs left: the next numbers, the objects this source has brought, how far its cursors are."""
-    rows = {row.file_id: row.rows_in for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in))}
-    taken = {
-        (row.feed, row.sha256, row.mapping): rows.get(row.file_id, 0)
-        for row in connection.execute(select(tables.taken).where(tables.taken.c.source == source))
-    }
+    files = {row.file_id: row for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))}
+    taken: dict[tuple[str, str, str], int] = {}
+    latest: dict[tuple[str, str], str] = {}
+    mine = select(tables.taken).where(tables.taken.c.source == source).order_by(tables.taken.c.file_id)
+    for row in connection.execute(mine):
+        taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
+        latest[row.feed, files[row.file_id].name] = row.sha256
     cursors = {
         row.feed: _read_back(row.kind, row.value)
         for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
-    return Known(max(rows, default=0) + 1, last_run + 1, taken, cursors)
+    return Known(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
 
 
 # --- build and publish --------------------------------------------------------------------------------------------------------------------

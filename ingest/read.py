@@ -58,8 +58,8 @@ class Reading:
     scratch: Scratch
     connection: Connection
     cursors: dict[str, Any] = field(default_factory=dict)
-    seen: Callable[[str, str], int | None] = lambda feed, sha256: None
-    """Rows of an object this feed has taken before, or None: such an object is not read again."""
+    seen: Callable[[str, str, str], int | None] = lambda *_: None
+    """(feed, name, sha256) to the rows of an object that need not be read again, or None."""
     objects: list[SourceObject] = field(default_factory=list)
     repeated: list[SourceObject] = field(default_factory=list)
     selected: dict[str, FeedMap] = field(default_factory=dict)
@@ -152,7 +152,7 @@ def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown
         _take_csv(reading, feed, feed_map, path, shown, look.result())
         return
     sha256 = text_tables.file_hash(path)
-    rows = reading.seen(feed, sha256)
+    rows = reading.seen(feed, shown, sha256)
     if rows is not None:
         reading.repeated.append(SourceObject(-1, feed, shown, sha256, rows, rows))
         return
@@ -162,7 +162,7 @@ def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown
 
 
 def _take_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: Look) -> None:
-    rows = reading.seen(feed, look.sha256)
+    rows = reading.seen(feed, shown, look.sha256)
     if rows is not None:
         reading.repeated.append(SourceObject(-1, feed, shown, look.sha256, rows, rows))
         return
@@ -343,7 +343,7 @@ def _take_text(reading: Reading, feed: str, texts: list[_Text]) -> None:
     """Map text tables into the feed's staging."""
     feed_map = reading.mapping.feeds[feed]
     for text in texts:
-        rows = reading.seen(feed, text.sha256)
+        rows = reading.seen(feed, text.name, text.sha256)
         if rows is not None:
             reading.repeated.append(SourceObject(-1, feed, text.name, text.sha256, rows, rows))
             continue

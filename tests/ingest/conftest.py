@@ -1,0 +1,22 @@
+from pathlib import Path
+
+import pytest
+
+from metrics.warehouse import Location
+from tests.ingest.files import Source
+
+
+@pytest.fixture
+def source(tmp_path: Path, location: Location) -> Source:
+    """The small source, into an embedded warehouse."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return Source(folder, location).write_all()
+
+
+@pytest.fixture
+def any_source(tmp_path: Path, any_location: Location) -> Source:
+    """The small source, into each kind of warehouse."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return Source(folder, any_location).write_all()
