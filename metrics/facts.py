@@ -6,7 +6,7 @@ the strict policy, a what-if asks them directly. A verdict is true, false or unk
 Source: rules, section 2 and R1 to R40; docs/judgement.md where the rules leave room.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -175,22 +175,8 @@ def _orders(as_of: datetime, only: FromClause | None) -> Select[tuple[object, ..
     columns = dict(o.items())
     tables, ordered = moment_span(tables, columns, "ordered_at", zone)
     tables, cancelled = moment_span(tables, columns, "cancelled_at", zone)
-    version = (
-        select(
-            *[customers.c[name] for name in ("customer_id", "valid_from", "name", "service_segment", "region")],
-            func.lead(customers.c.valid_from).over(partition_by=customers.c.customer_id, order_by=customers.c.valid_from).label("valid_until"),
-        )
-        .where(~customers.c.deleted)
-        .subquery("customer_versions")
-    )
-    tables = tables.outerjoin(
-        version,
-        and_(
-            version.c.customer_id == o.customer_id,
-            version.c.valid_from <= ordered.day,
-            or_(version.c.valid_until.is_(None), version.c.valid_until > ordered.day),
-        ),
-    )
+    version = _versions(customers, "customer_id", ("name", "service_segment", "region"))
+    tables = tables.outerjoin(version, _applies(version, o.customer_id, "customer_id", ordered.day))
     return (
         select(
             *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "order_type", "time_zone_assumed")],
@@ -208,6 +194,22 @@ def _orders(as_of: datetime, only: FromClause | None) -> Select[tuple[object, ..
         .select_from(tables)
         .where(~o.deleted, ordered.hi <= literal(as_of, DateTime))
     )
+
+
+_FOR_EVER = date(9999, 12, 31)
+
+
+def _versions(table: Table, key: str, names: tuple[str, ...]) -> FromClause:
+    """The versions of a customer or product with the day each applies from and the day the next takes over."""
+    c = table.c
+    following = func.lead(c.valid_from).over(partition_by=c[key], order_by=c.valid_from)
+    until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
+    return select(c[key], *[c[name] for name in names], c.valid_from, until).where(~c.deleted).subquery(f"{table.name}_versions")
+
+
+def _applies(version: FromClause, key: Expression, name: str, day: Expression) -> Expression:
+    """Whether a version is the one of that day (R35). No OR in it: an OR would turn DuckDB's hash join into a nested loop."""
+    return and_(version.c[name] == key, version.c.valid_from <= day, version.c.valid_until > day)
 
 
 def _dated_lines(header: CTE, policy: Policy) -> Select[tuple[object, ...]]:
@@ -228,22 +230,8 @@ def _dated_lines(header: CTE, policy: Policy) -> Select[tuple[object, ...]]:
     window_from: Expression = typed_null(DateTime())
     if policy.timing is Timing.WINDOW:
         tables, window_from = _window_from(tables, body, o, anchor, policy)
-    version = (
-        select(
-            *[products.c[name] for name in ("product_id", "valid_from", "category", "base_unit")],
-            func.lead(products.c.valid_from).over(partition_by=products.c.product_id, order_by=products.c.valid_from).label("valid_until"),
-        )
-        .where(~products.c.deleted)
-        .subquery("product_versions")
-    )
-    tables = tables.outerjoin(
-        version,
-        and_(
-            version.c.product_id == body.product_id,
-            version.c.valid_from <= o.ordered_day,
-            or_(version.c.valid_until.is_(None), version.c.valid_until > o.ordered_day),
-        ),
-    )
+    version = _versions(products, "product_id", ("category", "base_unit"))
+    tables = tables.outerjoin(version, _applies(version, body.product_id, "product_id", o.ordered_day))
     pieces = func.lower(func.coalesce(version.c.base_unit, "")).in_(PIECES)
     return (
         select(
