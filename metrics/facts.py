@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Text,
     and_,
     case,
     cast,
@@ -141,6 +142,15 @@ order_facts_table = Table(
         ("next_change_at", DateTime),
     ),
     comment="one row: one order, judged under the strict policy",
+)
+
+
+facts_state = Table(
+    "facts_state",
+    facts_metadata,
+    Column("as_of", DateTime, nullable=False, comment="instant the facts are judged at, UTC"),
+    Column("mapped", Text, nullable=False, comment="JSON list of the feed.column mapped when they were built"),
+    comment="one row: what the stored facts were built with",
 )
 
 

@@ -6,7 +6,7 @@ the words why there is no number. Source: rules P1 to P9, P13.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -14,8 +14,9 @@ from sqlalchemy import Connection, FromClause, Select, Table, and_, cast, func, 
 
 from metrics.catalog import DIMENSIONS, GRAINS, MEASURES, dimension_column, find
 from metrics.errors import UnknownName
-from metrics.facts import order_facts_table
+from metrics.facts import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.measure import Measure, Number, Percentile, Ratio, Spread, Total, Unit, divide, spread, wilson
+from metrics.policy import STRICT, Policy
 from metrics.rollup import column_of, smallest
 from metrics.schema import mapped_columns
 from metrics.sqltools import Expression, period_start
@@ -78,16 +79,18 @@ def mapped(connection: Connection) -> frozenset[str]:
     return frozenset(f"{feed}.{column}" for feed, column in connection.execute(select(mapped_columns.c.feed, mapped_columns.c.column_name)))
 
 
-def answer(connection: Connection, question: Question) -> list[Answer]:
+def answer(connection: Connection, question: Question, *, policy: Policy = STRICT) -> list[Answer]:
     """One answer per measure, period and combination of dimension values, in that order of the question's measures after the keys.
 
-    A question without dimensions and grain always gets one answer per measure. Raises UnknownName for a measure, dimension or grain.
+    A question without dimensions and grain always gets one answer per measure. Under another policy than the strict one every order is judged
+    anew from the records. Raises UnknownName for a measure, dimension or grain.
     """
     _check(question)
+    what_if = {} if policy == STRICT else _what_if(connection, policy)
     found: dict[tuple[Any, ...], dict[str, Answer]] = {}
     known = mapped(connection)
     for batch in _batches(question):
-        for row in connection.execute(_select(batch, question)).mappings():
+        for row in connection.execute(_select(batch, question, what_if.get(batch.facts.name))).mappings():
             key = (*[row[name] for name in question.by], row["period"] if question.grain else None)
             for measure in batch.measures:
                 one = _answer(measure, row, dict(zip(question.by, key, strict=False)), key[-1], known)
@@ -97,6 +100,16 @@ def answer(connection: Connection, question: Question) -> list[Answer]:
         for key in sorted(found, key=lambda key: tuple((part is None, str(part)) for part in key))
         for name in question.measures
     ]
+
+
+def _what_if(connection: Connection, policy: Policy) -> dict[str, FromClause]:
+    """The fact tables as they would be under a policy, at the stored facts' own instant."""
+    as_of: datetime = connection.execute(select(facts_state.c.as_of)).scalar_one()
+    known = mapped(connection)
+    return {
+        order_line_facts_table.name: order_line_facts(policy, as_of, known).subquery("what_if_lines"),
+        order_facts_table.name: order_facts(policy, as_of, known).subquery("what_if_orders"),
+    }
 
 
 def _missing(name: str, dimensions: dict[str, str | None], period: date | None) -> Answer:

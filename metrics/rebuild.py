@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    Text,
     and_,
     cast,
     delete,
@@ -35,21 +34,12 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 
 from metrics.failpoint import failpoint
-from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
+from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
 from metrics.schema import FEEDS, local_days, orders, quarantine
 from metrics.sqltools import Expression, plus_days, plus_microseconds
-
-state_metadata = MetaData()
-facts_state = Table(
-    "facts_state",
-    state_metadata,
-    Column("as_of", DateTime, nullable=False, comment="instant the facts are judged at, UTC"),
-    Column("mapped", Text, nullable=False, comment="JSON list of the feed.column mapped when they were built"),
-    comment="one row: what the stored facts were built with",
-)
 
 ROWS_AN_INSERT = 2000
 
@@ -60,7 +50,7 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     touched: name of a table whose `order_id`s are the orders with changed records; None for everything. The whole is rebuilt too when
     there are no facts yet, when other columns are mapped than before, or when `as_of` went back.
     """
-    for metadata in (facts_metadata, rollup_metadata, state_metadata):
+    for metadata in (facts_metadata, rollup_metadata):
         metadata.create_all(connection)
     known = mapped(connection)
     before = connection.execute(select(facts_state)).one_or_none()
