@@ -92,7 +92,7 @@ def _dated_by(document: FromClause, as_of: datetime) -> Expression:
     return document.c.invoiced_at <= literal(as_of, DateTime)
 
 
-def billing_code(billed_lines: FromClause, as_of: datetime) -> Expression:
+def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[str]) -> Expression:
     """The code of billed_accurately of a line.
 
     billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right quantities), half_step, window_end (last
@@ -107,7 +107,9 @@ def billing_code(billed_lines: FromClause, as_of: datetime) -> Expression:
         return and_(c.billed_qty - quantity < half, quantity - c.billed_qty < half)
 
     unknown = literal(CODE["no_evidence"])
+    tested = true() if "invoice_lines.billed_qty" in mapped else false()
     quantity = case(
+        (and_(~tested, c.billed_n > 0), None),
         (c.quantity_unknown_n > 0, unknown),
         (or_(near(expected), near(less_damaged)), None),
         (c.billed_qty >= expected + half, literal(CODE["billed_quantity"])),

@@ -189,7 +189,8 @@ def _orders(as_of: datetime, only: FromClause | None) -> Select[tuple[object, ..
     tables = tables.outerjoin(version, _applies(version, o.customer_id, "customer_id", ordered.day))
     return (
         select(
-            *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "order_type", "time_zone_assumed")],
+            *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed")],
+            func.coalesce(o.order_type, "sale").label("order_type"),
             *[o[name] for name in ("bill_to", "payment_terms", "currency", "ship_to", "cancelled_by", "cancel_reason")],
             *[o[f"{name}{flag}"] for name in ("requested_from", "requested_by", "promised_from", "promised_by") for flag in ("", "_is_date")],
             zone.label("zone"),
@@ -286,7 +287,7 @@ def _window_from(tables: FromClause, body: Any, o: Any, anchor: Span, policy: Po
 
 _RECEIPT_AMOUNTS = (
     "counted_qty in_time_qty maybe_in_time_qty in_window_qty maybe_in_window_qty by_line_cancel_qty by_order_cancel_qty unproven_qty "
-    "left_in_time_qty maybe_left_in_time_qty received_qty shipped_qty damaged_qty first_pass_sure_qty first_pass_most_qty"
+    "left_in_time_qty maybe_left_in_time_qty received_qty shipped_qty damaged_qty counted_damaged_qty first_pass_sure_qty first_pass_most_qty"
 ).split()
 _RECEIPT_COUNTS = (
     "counted_n late_n maybe_late_n early_n maybe_early_n unproven_n maybe_left_in_time_n left_in_time_n left_early_n maybe_left_early_n received_n "
@@ -316,7 +317,12 @@ def _owed_lines(dated: CTE, received: CTE, policy: Policy, as_of: datetime) -> S
     order_excused = excused(d.order_cancel_at, d.cancelled_by, d.cancel_reason)
     after_order = case((order_excused, lesser(after_line, amounts["by_order_cancel_qty"])), else_=after_line)
     owed = cast(greater(after_order, zero), QTY)
-    closed = or_(func.coalesce(d.line_cancel_at <= now, false()), func.coalesce(d.order_cancel_at <= now, false()))
+    line_cancelled, order_cancelled = (func.coalesce(at <= now, false()) for at in (d.line_cancel_at, d.order_cancel_at))
+    still_wanted = case(
+        (or_(order_cancelled, and_(line_cancelled, d.cancelled_qty.is_(None))), zero),
+        (line_cancelled, d.ordered_qty - d.cancelled_qty),
+        else_=d.ordered_qty,
+    )
     under, over = policy.under_tolerance_share, policy.over_tolerance_share
     return select(
         *d,
@@ -324,7 +330,7 @@ def _owed_lines(dated: CTE, received: CTE, policy: Policy, as_of: datetime) -> S
         *[func.coalesce(r[name], literal(0, BigInteger)).label(name) for name in _RECEIPT_COUNTS],
         *[r[name] for name in _RECEIPT_MOMENTS],
         owed.label("owed_qty"),
-        closed.label("closed"),
+        cast(still_wanted, QTY).label("still_wanted_qty"),
         ((owed * literal(1 - under) if under else owed) - d.half_step).label("enough_above"),
         ((owed * literal(1 + over) if over else owed) + d.half_step).label("too_much"),
     ).select_from(dated.outerjoin(received, and_(r.order_id == d.order_id, r.line_no == d.line_no)))
@@ -433,7 +439,7 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
         prepared = _billed_lines(cases, policy, as_of, mapped).cte("billed_lines")
         p = prepared.c
         tables = tables.join(prepared, and_(p.order_id == s.order_id, p.line_no == s.line_no))
-        billed, damage_credits = billing_code(prepared, as_of), p.damage_credit_n
+        billed, damage_credits = billing_code(prepared, as_of, mapped), p.damage_credit_n
         money = {
             "billed_qty": p.billed_qty,
             "billed_amount": cast(p.invoiced_amount - p.credited_amount, AMOUNT),
@@ -502,7 +508,7 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
         summed.c.first_billed_at,
         window_end.label("window_end"),
         right_qty.label("right_qty"),
-        case((not_goods, right_qty), else_=right_qty - s.damaged_qty).label("less_damaged_qty"),
+        case((not_goods, right_qty), else_=right_qty - s.counted_damaged_qty).label("less_damaged_qty"),
         s.half_step,
         and_(func.coalesce(summed.c.billed_n, 0) == 0, unseen).label("nothing"),
     ).select_from(tables)

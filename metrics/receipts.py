@@ -8,6 +8,7 @@ Source: rules, section 2, R2 to R4, R7, R9, R19 to R21.
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select, true
 
@@ -33,7 +34,8 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
     quantity = func.coalesce(body.received_qty, body.shipped_qty)
     same_product = or_(body.product_id.is_(None), line.product_id.is_(None), body.product_id == line.product_id)
     agreed = func.coalesce(body.substitution_agreed, false()) if policy.allow_substitution else false()
-    same_place = or_(header.received_place.is_(None), line.ship_to.is_(None), header.received_place == line.ship_to)
+    place = case((received.hi > now, None), else_=header.received_place)  # a receipt after as_of has not told its place yet
+    same_place = or_(place.is_(None), line.ship_to.is_(None), place == line.ship_to)
     claims_close = plus_microseconds(received.hi, literal(policy.claims_days * MICROSECONDS_A_DAY, BigInteger))
     return (
         select(
@@ -58,7 +60,7 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
             (_both(mapped, "shipment_lines.product_id", "order_lines.product_id") & or_(body.product_id.is_(None), line.product_id.is_(None))).label(
                 "product_unknown"
             ),
-            (_both(mapped, "shipments.received_place", "orders.ship_to") & or_(header.received_place.is_(None), line.ship_to.is_(None))).label(
+            (_both(mapped, "shipments.received_place", "orders.ship_to") & or_(place.is_(None), line.ship_to.is_(None))).label(
                 "place_unknown"
             ),
             line.deadline_at,
@@ -119,11 +121,12 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         count_if(unproven & left_in_time).label("left_in_time_n"),
         count_if(unproven & ~left_maybe_not_early).label("left_early_n"),
         count_if(unproven & ~left_not_early).label("maybe_left_early_n"),
-        func.max(case((~c.proven, c.shipped_day), else_=None)).label("last_unproven_day"),
+        func.max(case((and_(~c.proven, c.shipped_qty > 0), c.shipped_day), else_=None)).label("last_unproven_day"),
         count_if(here).label("received_n"),
         sum_if(here, c.quantity).label("received_qty"),
         sum_if(c.left, c.shipped_qty).label("shipped_qty"),
         sum_if(and_(here, c.damaged_qty.is_not(None)), c.damaged_qty).label("damaged_qty"),
+        sum_if(and_(counted, c.damaged_qty.is_not(None)), c.damaged_qty).label("counted_damaged_qty"),
         count_if(damage_open).label("damage_unknown_n"),
         func.min(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_first"),
         func.max(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_last"),
@@ -168,7 +171,7 @@ CASES = ("when_shipped", "now", "never", "in_time")
 def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Expression]:
     """Columns `on_time_<case>` and `complete_<case>`: the code of each verdict in each of CASES. Null is true (policy.CODES).
 
-    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `closed` (the remainder was cancelled).
+    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `still_wanted_qty` (what nobody cancelled).
     """
     c = lines.c
     none_n, none_q = literal(0, BigInteger), cast(literal(0), QTY)
@@ -190,7 +193,7 @@ def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Ex
             none_n, c.maybe_left_in_time_n - c.left_in_time_n, none_n, none_n,
         ),
     )  # fmt: skip
-    on_time = [_on_time_code(c, one, c.enough_above, c.closed, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)]
+    on_time = [_on_time_code(c, one, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)]
     complete = [
         case((c.counted_qty + one[0] > c.enough_above, None), else_=literal(CODE["short"])).label(f"complete_{name}")
         for name, one in zip(CASES, unproven, strict=True)
@@ -215,31 +218,24 @@ def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]
     return case((undated, no_anchor), else_=agreed(times)), complete, otif
 
 
-def _on_time_code(c: object, case_of: tuple[Expression, ...], enough_above: Expression, closed: Expression, policy: Policy) -> Expression:
+def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> Expression:
     """The code of on_time in one of the four cases. Source: docs/judgement.md, On time."""
-    quantity, sure, maybe, number, late, maybe_late, early, maybe_early = case_of
-    r = c  # receipts' columns
-    total = r.counted_qty + quantity  # type: ignore[attr-defined]  # a ColumnCollection; SQLAlchemy types its members at run time
-    late_n = r.late_n + late  # type: ignore[attr-defined]
-    maybe_late_n = r.maybe_late_n + maybe_late  # type: ignore[attr-defined]
-    in_time = r.in_time_qty + sure  # type: ignore[attr-defined]
-    maybe_in_time = r.maybe_in_time_qty + maybe  # type: ignore[attr-defined]
-    count = r.counted_n + number  # type: ignore[attr-defined]
+    quantity, sure, maybe, number, late, maybe_late, early, maybe_early = unproven
+    total, enough_above = r.counted_qty + quantity, r.enough_above
     is_late, unknown = literal(CODE["late"]), literal(CODE["no_evidence"])
-    short_tail = is_late if policy.open_balance is OpenBalance.LATE else None
+    in_time = case((r.in_time_qty + sure > enough_above, None), (r.maybe_in_time_qty + maybe <= enough_above, is_late), else_=unknown)
+    still_open = [(total < r.still_wanted_qty, is_late)] if policy.open_balance is OpenBalance.LATE else []
     code = case(
-        (total > enough_above, case((in_time > enough_above, None), (maybe_in_time <= enough_above, is_late), else_=unknown)),
-        (count == 0, literal(CODE["never_received"])),
-        (late_n > 0, is_late),
-        *([(~closed, short_tail)] if short_tail is not None else []),
-        (maybe_late_n > 0, unknown),
+        (total > enough_above, in_time),
+        (r.counted_n + number == 0, literal(CODE["never_received"])),
+        (r.late_n + late > 0, is_late),
+        *still_open,
+        (r.maybe_late_n + maybe_late > 0, unknown),
         else_=None,
     )
     if policy.timing is Timing.DEADLINE:
         return code
-    early_n = r.early_n + early  # type: ignore[attr-defined]
-    maybe_early_n = r.maybe_early_n + maybe_early  # type: ignore[attr-defined]
-    too_early = case((early_n > 0, literal(CODE["too_early"])), (maybe_early_n > 0, unknown), else_=None)
+    too_early = case((r.early_n + early > 0, literal(CODE["too_early"])), (r.maybe_early_n + maybe_early > 0, unknown), else_=None)
     return least_code(code, too_early)
 
 
