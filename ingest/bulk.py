@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-import pyarrow
+import pyarrow  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, MetaData, Table, insert
 
 PIECE = 50_000
@@ -27,8 +27,8 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[Mapping[str
 def temporary(connection: Connection, name: str, *columns: Column[Any]) -> Table:
     """A new temporary table, gone with the connection (embedded) or the transaction (server)."""
     # The DuckDB dialect reads options named postgresql_… too, and DuckDB does not know this one.
-    options = {"postgresql_on_commit": "DROP"} if connection.dialect.name == "postgresql" else {}
-    table = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], **options)
+    options: dict[str, Any] = {"postgresql_on_commit": "DROP"} if connection.dialect.name == "postgresql" else {}
+    table: Table = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], **options)
     table.create(connection)
     return table
 

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class Broken:
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The object's bytes, decompressed."""
-    return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb"))
 
 
 def chunks(path: Path, shown: str) -> Iterator[bytes]:

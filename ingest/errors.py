@@ -10,6 +10,8 @@ BuyerviewError (metrics.errors)
 A row that breaks a rule is none of these: it goes to quarantine and the run goes on.
 """
 
+# ruff: noqa: N818 - named by what happened, as in metrics.errors
+
 from metrics.errors import BuyerviewError
 
 

@@ -148,7 +148,7 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
     for column in mapped:
         if column in SHARES:
             yield Rule(f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1)
-        elif column.endswith(("_qty", "_amount", "tolerance")) or column.endswith(("_days", "_hours", "_days_max")):
+        elif column.endswith(("_qty", "_amount", "tolerance", "_days", "_hours", "_days_max")):
             yield Rule(
                 f"{column}_in_range",
                 column,
@@ -227,7 +227,8 @@ def create_view(connection: Connection, feed: str, suite: Iterable[Rule]) -> Non
 def validate(staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: dict[str, int]) -> dict[str, list[Outcome]]:
     """Run every feed's suite. staged: rows staged per feed, which must be the rows the library sees.
 
-    staging: the connection staging was done on, with nothing left uncommitted: the library sees committed rows only. Raises RunAborted if an expectation raised.
+    staging: the connection staging was done on, with nothing left uncommitted: the library sees committed rows only.
+    Raises RunAborted if an expectation raised.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
     with warnings.catch_warnings():
@@ -236,12 +237,12 @@ def validate(staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: d
 
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(False)
-        context.variables.progress_bars = {"globally": False}
+        context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # a plain mapping is what its configuration reads
         source = context.data_sources.add_sql(
             "staging",
             connection_string="duckdb://",
             create_temp_table=False,
-            kwargs={
+            kwargs={  # type: ignore[call-arg]  # a field of the data source its signature leaves out
                 # A cursor of the connection there is: two engines on one file would have to agree on every option.
                 "creator": lambda: ConnectionWrapper(staging.cursor()),
                 "poolclass": StaticPool,
@@ -267,7 +268,7 @@ def _run_suite(gx: Any, source: Any, staging: Connection, feed: str, suite: tupl
         },
     )
     refuse_exceptions(result, feed)
-    by_rule = {one.expectation_config.kwargs.get("column"): {} for one in result.results}
+    by_rule: dict[str | None, dict[str, Any]] = {one.expectation_config.kwargs.get("column"): {} for one in result.results}
     for one in result.results:
         by_rule[one.expectation_config.kwargs.get("column")][one.expectation_config.type] = one
     if not by_rule[None]["expect_table_row_count_to_equal"].success:

@@ -109,10 +109,12 @@ class Loaded:
     restated: int = 0
 
 
-def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table) -> Loaded:
+def load(
+    connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool
+) -> Loaded:
     """Merge the clean rows of every feed, parents first, and what waited for them.
 
-    arrived: clean rows per file_id. touched: gets the order_ids whose records changed.
+    arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all are new).
     """
     result = Loaded()
     result.counts.loaded.update(arrived)
@@ -120,7 +122,8 @@ def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[in
     for feed in FEEDS:
         _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, first_file_id=first_file_id, touched=touched)
         failpoint("ingest.merge")
-    _touch(connection, result.changed, touched)
+    if not first_load:
+        _touch(connection, result.changed, touched)
     return result
 
 
@@ -134,7 +137,7 @@ def _merge_feed(
     arrivals = _arrivals(clean, parked if old else None)
     held = _hold(connection, feed, arrivals, result)
     kept_out = _kept_out(connection, feed, held)
-    leaving = _park(connection, feed, clean, parked, old, held, kept_out, result) if parked is not None else set()
+    leaving = _park(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
     passing = select(arrivals)
     if held:
         passing = passing.where(not_(_matches(kept_out, arrivals).exists()))
@@ -162,11 +165,11 @@ def _row_ids(connection: Connection, table: FromClause) -> set[RowId]:
     return {(row.file_id, row.row_no) for row in connection.execute(select(table.c.file_id, table.c.row_no))}
 
 
-def _matches(rows: FromClause, other: FromClause) -> Select[tuple[int]]:
+def _matches(rows: FromClause, other: FromClause) -> Select[Any]:
     return select(literal(1)).where(rows.c.file_id == other.c.file_id, rows.c.row_no == other.c.row_no)
 
 
-# --- rules across rows --------------------------------------------------------------------------------------------------------------------
+# --- rules across rows ------------------------------------------------------------------------------------------------------------------
 
 
 def _hold(connection: Connection, feed: str, arrivals: FromClause, result: Loaded) -> dict[RowId, Held]:
@@ -199,7 +202,6 @@ def _kept_out(connection: Connection, feed: str, held: Mapping[RowId, Held]) -> 
 
 def _park(
     connection: Connection,
-    feed: str,
     clean: Table | None,
     parked: Table,
     old: set[RowId],
@@ -216,13 +218,10 @@ def _park(
         for file_id, n in Counter(file_id for file_id, _ in released).items():
             result.counts.quarantined[file_id] -= n
             result.counts.loaded[file_id] += n
-    if clean is not None and held:
+    if clean is not None and any(one.waits_for is not None for row, one in held.items() if row not in old):
         new = _matches(kept_out, clean).where(kept_out.c.waits_for.is_not(None))
         names = [column.name for column in clean.columns]
-        coming = connection.execute(select(clean).where(new.exists()).limit(1)).first() is not None
-        if coming:
-            # Beside the old ones, which the union of arrivals has already read.
-            connection.execute(insert(parked).from_select(names, select(clean).where(new.exists())))
+        connection.execute(insert(parked).from_select(names, select(clean).where(new.exists())))
     for row in held:
         if row not in old:
             result.counts.loaded[row[0]] -= 1
@@ -238,7 +237,7 @@ def _leave(connection: Connection, parked: Table, rows: set[RowId]) -> None:
     gone.drop(connection)
 
 
-# --- merge --------------------------------------------------------------------------------------------------------------------------------
+# --- merge ------------------------------------------------------------------------------------------------------------------------------
 
 
 def _keys(feed: str, table: FromClause) -> list[ColumnElement[Any]]:
@@ -401,7 +400,7 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 
-# --- which orders ---------------------------------------------------------------------------------------------------------------------------
+# --- which orders -----------------------------------------------------------------------------------------------------------------------
 
 
 def _touch(connection: Connection, changed: Mapping[str, FromClause], touched: Table) -> None:
@@ -429,7 +428,7 @@ def _add(connection: Connection, touched: Table, order_ids: Select[tuple[str]]) 
     connection.execute(insert(touched).from_select(["order_id"], select(found.c.order_id).where(found.c.order_id.is_not(None))))
 
 
-# --- the ledger -----------------------------------------------------------------------------------------------------------------------------
+# --- the ledger -------------------------------------------------------------------------------------------------------------------------
 
 
 def write_counts(connection: Connection, counts: Counts) -> None:

@@ -94,8 +94,10 @@ def _unlisted(mapped: ColumnMap | None, column: str) -> str | None:
 
 
 def _among(text: str, words: Iterable[str]) -> str:
-    """Whether a text is one of some words. Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the
-    file's records, and then every row number after it is wrong.
+    """Whether a text is one of some words.
+
+    Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the file's records, and then every
+    row number after it is wrong.
     """
     return f"list_contains([{', '.join(literal(word) for word in words)}], {text})"
 
@@ -126,10 +128,7 @@ def _plain(column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap
         ]
     else:
         return [Staged(column, "VARCHAR", source), *([Staged(f"ok_{column}", "BOOLEAN", listed)] if listed else [])]
-    if source == "NULL::VARCHAR":
-        fits = "true"
-    else:
-        fits = f"({source} IS NULL OR ({fits} AND ({value}) IS NOT NULL))"
+    fits = "true" if source == "NULL::VARCHAR" else f"({source} IS NULL OR ({fits} AND ({value}) IS NOT NULL))"
     return [Staged(column, typed, value), Staged(f"ok_{column}", "BOOLEAN", f"{listed} AND {fits}" if listed else fits)]
 
 
@@ -168,7 +167,8 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
         return _formatted(source, mapped.format, time_zone)
     parsed = f"TRY_CAST({source} AS TIMESTAMP)"
     fits = f"({source} IS NULL OR (regexp_full_match({source}, {literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL))"
-    value = f"CASE WHEN length({source}) = 10 OR regexp_matches({source}, {literal(ZONE_SUFFIX)}) THEN {parsed} ELSE {to_utc(parsed, time_zone)} END"
+    final = f"length({source}) = 10 OR regexp_matches({source}, {literal(ZONE_SUFFIX)})"
+    value = f"CASE WHEN {final} THEN {parsed} ELSE {to_utc(parsed, time_zone)} END"
     return value, f"CASE WHEN {parsed} IS NOT NULL THEN length({source}) = 10 END", fits
 
 

@@ -4,6 +4,7 @@ Reading maps as it goes (one pass per object), validation runs on staged rows, a
 fails anywhere publishes nothing, and the next one starts from what was published before. Source: faults, sections 1 and 2.
 """
 
+import hashlib
 import json
 import logging
 from collections import Counter
@@ -90,7 +91,7 @@ def run(
     place = location or locate()
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
     path = Path(mapping_path)
-    tell = progress or (lambda what, share: None)
+    tell = progress or (lambda *_: None)
     if dry_run:
         return _dry_run(path, data_dir, place, started_at, tell)
     source = path.name
@@ -117,8 +118,8 @@ def _run(build: Build, mapping: Mapping, folder: Path, place: Location, started_
         tell("validate", 0.0)
         validate(one)
         tell("load", 0.0)
-        touched = load_clean(one, staging, build.connection)
-        write_ledger(one, staging, build)
+        touched = load_clean(one, staging, build)
+        write_ledger(one, build)
     build.save()
     tell("build", 0.0)
     rebuild_facts(one, build, touched)
@@ -154,7 +155,7 @@ def _begun(
             one.connection.close()
 
 
-# --- validate -----------------------------------------------------------------------------------------------------------------------------
+# --- validate ---------------------------------------------------------------------------------------------------------------------------
 
 
 def validate(one: Run) -> None:
@@ -193,15 +194,15 @@ def _as_read(one: Run) -> dict[str, FeedMap]:
     return {feed: one.reading.selected.get(feed, feed_map) for feed, feed_map in one.mapping.feeds.items()}
 
 
-# --- load ---------------------------------------------------------------------------------------------------------------------------------
+# --- load -------------------------------------------------------------------------------------------------------------------------------
 
 
-def load_clean(one: Run, staging: Scratch, connection: Connection) -> Table | None:
+def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
     """Merge the clean rows. Returns the table of touched order_ids; None when everything has to be built."""
-    first = one.known.next_file_id
+    connection, first = build.connection, one.known.next_file_id
     arrived = {first + source.number: source.rows_in for source in one.objects}
-    for feed in one.rejected.values():
-        for number, _ in feed:
+    for rejected in one.rejected.values():
+        for number, _ in rejected:
             arrived[first + number] -= 1
     database = one.reading.connection
     broken = dict(database.execute("SELECT feed, count(*) FROM broken GROUP BY feed").fetchall())
@@ -210,11 +211,11 @@ def load_clean(one: Run, staging: Scratch, connection: Connection) -> Table | No
     touched = temporary(connection, "touched_orders", Column("order_id", String))
     feeds = {feed: broken.get(feed, 0) for feed in one.mapping.feeds}
     with clean_rows(connection, staging, feeds, source=one.mapping.name, first_file_id=first) as clean:
-        one.loaded = load(connection, clean, arrived, run_id=one.known.next_run_id, touched=touched)
+        one.loaded = load(connection, clean, arrived, run_id=one.known.next_run_id, touched=touched, first_load=empty)
         failpoint("ingest.load")
         _note_held(one, clean, connection)
-    if connection.dialect.name == "duckdb":
-        connection.commit()
+    build.save()
+    if build.dialect == "duckdb":
         connection.exec_driver_sql("DETACH staging")
     else:
         # Its planner has no idea of tables filled in this very transaction, and joins them row by row.
@@ -249,16 +250,15 @@ def _note_held(one: Run, clean: dict[str, Table], connection: Connection) -> Non
         marked.drop(connection)
 
 
-# --- the ledger ---------------------------------------------------------------------------------------------------------------------------
+# --- the ledger -------------------------------------------------------------------------------------------------------------------------
 
 
-def write_ledger(one: Run, staging: Scratch, build: Build) -> None:
+def write_ledger(one: Run, build: Build) -> None:
     """Quarantine, files, checks, mapped columns, cursors: in the same transaction as the data."""
-    del staging
     connection, run_id, first = build.connection, one.known.next_run_id, one.known.next_file_id
     objects = {source.number: source for source in one.objects}
-    for feed, rejected in one.rejected.items():
-        quarantine.keep(connection, one.reading.connection, feed, rejected, objects, run_id=run_id, first_file_id=first)
+    for rejected in one.rejected.values():
+        quarantine.keep(connection, one.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
     failpoint("ingest.quarantine")
     insert_rows(connection, run_files, _file_rows(one))
     write_counts(connection, one.loaded.counts)
@@ -381,8 +381,6 @@ def _read_back(kind: str, value: str) -> Any:
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
     """What of a mapping decides how an object's records are read: the same content under another fingerprint is read again."""
-    import hashlib
-
     text = json.dumps([feed_map.model_dump(mode="json"), mapping.time_zone, str(mapping.data_as_of)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -404,7 +402,7 @@ def what_is_known(connection: Connection, source: str) -> Known:
     return Known(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
 
 
-# --- build and publish --------------------------------------------------------------------------------------------------------------------
+# --- build and publish ------------------------------------------------------------------------------------------------------------------
 
 
 def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
@@ -458,7 +456,7 @@ def _finish(one: Run, build: Build) -> int:
     return build.number
 
 
-# --- what is said of it -------------------------------------------------------------------------------------------------------------------
+# --- what is said of it -----------------------------------------------------------------------------------------------------------------
 
 
 def _report(one: Run, outcome: str, generation: int | None) -> RunReport:

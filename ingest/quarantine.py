@@ -1,6 +1,7 @@
 """Rejected records: as they came, with every rule each one broke and what to do about it. Also how one leaves quarantine again.
 
-`rejected` rows stay until a later record of the same key is loaded (`dropped`); `waiting` rows leave when their parent arrives (`released`).
+`rejected` rows stay until a later record of the same key is loaded (`dropped`); `waiting` rows leave when
+their parent arrives (`released`).
 """
 
 import json
@@ -100,7 +101,6 @@ def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None
 def keep(
     connection: Connection,
     staging: Staging,
-    feed: str,
     rejected: Mapping[tuple[int, int], Rejected],
     objects: Mapping[int, SourceObject],
     *,
@@ -194,7 +194,11 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         keyed = [row for row in keyed if all(row.get(f"q_{column}") is not None for column in about.key)]
         if not keyed:
             continue
-        columns = [Column("q_file_id", BigInteger), Column("q_row_no", BigInteger), *(Column(f"q_{one}", String) for one in about.key)]
+        columns: list[Column[Any]] = [
+            Column("q_file_id", BigInteger),
+            Column("q_row_no", BigInteger),
+            *(Column(f"q_{one}", String) for one in about.key),
+        ]
         held = temporary(connection, f"rejected_{feed}", *columns)
         insert_rows(connection, held, keyed)
         same_key = and_(*(cast(about.table.c[one], String) == held.c[f"q_{one}"] for one in about.key))

@@ -460,7 +460,7 @@ def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> Fe
     known = mappable(FEEDS[feed])
     used = {one.column for one in feed_map.columns.values()}
     problems = [f"{feed}.select: {said}" for said in sandbox.unknown_columns([one for one in columns if one not in used], known)]
-    mapped = {**{one: ColumnMap(column=one) for one in columns if one in known}, **feed_map.columns}
+    mapped = {**{one: ColumnMap.model_validate({"from": one}) for one in columns if one in known}, **feed_map.columns}
     problems += [
         f"{feed}.select: it returns no column {column!r}, which the feed needs{nearest(column, columns)}"
         for column in required(feed)

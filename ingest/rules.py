@@ -20,7 +20,7 @@ class Rule:
     name: str
     column: str
     do: str
-    broken: Select[tuple[int, int, str | None]]
+    broken: Select[Any]
     """file_id, row_no and the value found (for a missing parent: the parent's key)."""
     waits_for: str | None = None
     """The feed a row that breaks it waits for; None: it is rejected."""
@@ -75,11 +75,11 @@ _RULES = {
 }
 
 
-def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElement[bool]) -> Select[tuple[int, int, str | None]]:
+def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElement[bool]) -> Select[Any]:
     return select(rows.c.file_id, rows.c.row_no, value.label("value")).where(condition)
 
 
-def _order_line(rows: FromClause) -> Select[tuple[int]]:
+def _order_line(rows: FromClause) -> Select[Any]:
     return select(literal(1)).where(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
 
 

@@ -29,7 +29,7 @@ TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
 
 def open_sandbox(file: Path, *, memory: str) -> Connection:
     """A database to stage into; call `lock` before any of the mapping's SQL runs in it."""
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",

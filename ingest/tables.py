@@ -1,4 +1,7 @@
-"""Tables only ingest keeps, in the same warehouse and the same transaction as the feeds: what waits, what was taken before, how far pulls went."""
+"""Tables only ingest keeps, in the same warehouse and transaction as the feeds.
+
+What waits for its parent, what was taken before, how far incremental pulls went.
+"""
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow
+import pyarrow  # type: ignore[import-untyped]  # ships no types
 from python_calamine import CalamineError, CalamineWorkbook
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError

@@ -67,7 +67,7 @@ def test_a_link_out_of_the_data_folder_is_not_followed(source: Source, tmp_path:
         source.take_in()
 
 
-def variants(source: Source) -> dict[str, tuple[str, bytes, str]]:
+def variants() -> dict[str, tuple[str, bytes, str]]:
     """The same two orders in every form: file name, content, more keys."""
     return {
         "byte-order mark": ("orders.csv", b"\xef\xbb\xbf" + ORDERS.encode(), ""),
@@ -128,7 +128,7 @@ def test_every_form_of_the_same_records_gives_the_same_rows(source: Source, form
         pyarrow.parquet.write_table(pyarrow.table(columns), source.folder / "orders.parquet")
         name, keys = "orders.parquet", ""
     else:
-        name, content, keys = variants(source)[form]
+        name, content, keys = variants()[form]
         source.write(name, content)
     source.origin["orders"] = f'read = "{name}"\n{keys}'
     source.take_in()
@@ -140,8 +140,13 @@ def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_k
     source.write("orders.csv", HEADER + "O0,C1\n" + ROW + "O2,C2,2026-03-03,2026-03-10,more\nO3,C1,,\nO4,C1,2026-03-03,\n")
     source.take_in()
     with reading(source.location) as connection:
-        assert [(row.row_no, row.record) for row in kept(connection) if row.key is None] == [(1, "O0,C1"), (3, "O2,C2,2026-03-03,2026-03-10,more")]
-        assert [(row.row_no, json.loads(row.key)) for row in kept(connection) if row.key and row.feed == "orders"] == [(4, {"order_id": "O3"})]
+        assert [(row.row_no, row.record) for row in kept(connection) if row.key is None] == [
+            (1, "O0,C1"),
+            (3, "O2,C2,2026-03-03,2026-03-10,more"),
+        ]
+        assert [(row.row_no, json.loads(row.key)) for row in kept(connection) if row.key and row.feed == "orders"] == [
+            (4, {"order_id": "O3"})
+        ]
         table = FEEDS["orders"].table
         assert dict(connection.execute(select(table.c.order_id, table.c.row_no)).all()) == {"O1": 2, "O4": 5}
         assert ledger(connection)["orders.csv"] == (5, 2, 3, 0)
@@ -162,7 +167,9 @@ def test_a_record_with_a_control_or_direction_character_is_quarantined_in_both_m
     any_source.take_in()
     with reading(any_source.location) as connection:
         found = [row for row in kept(connection) if row.feed == "orders"]
-        assert [(row.row_no, [rule["rule"] for rule in json.loads(row.rules)]) for row in found] == [(n, ["text_is_clean"]) for n in range(2, 7)]
+        assert [(row.row_no, [rule["rule"] for rule in json.loads(row.rules)]) for row in found] == [
+            (n, ["text_is_clean"]) for n in range(2, 7)
+        ]
         assert [row["order_id"] for row in rows(connection, "orders")] == ["O1"]
 
 
@@ -175,7 +182,18 @@ def test_what_is_no_plain_number_is_quarantined(source: Source) -> None:
 
 
 def test_what_is_no_plausible_date_is_quarantined(source: Source) -> None:
-    bad = ["2026-02-30", "2026-03-02T24:00:00", "0000-00-00", "1899-12-31", "9999-12-31", "46000", "03/04/2026", "2026-3-2", "infinity", "2030-01-01"]
+    bad = [
+        "2026-02-30",
+        "2026-03-02T24:00:00",
+        "0000-00-00",
+        "1899-12-31",
+        "9999-12-31",
+        "46000",
+        "03/04/2026",
+        "2026-3-2",
+        "infinity",
+        "2030-01-01",
+    ]
     source.write("orders.csv", ORDERS + "".join(f"B{n},C1,{text},\n" for n, text in enumerate(bad)))
     source.take_in()
     with reading(source.location) as connection:
