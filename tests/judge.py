@@ -183,6 +183,8 @@ class LineJudgement:
     owed_qty: Decimal
     counted_qty: Decimal
     filled_qty: Decimal
+    filled_most_qty: Decimal
+    """What it would be with everything that is on its way and would count."""
     first_pass_qty: Decimal | None
     settled_at: datetime | None
     product_category: str | None
@@ -194,6 +196,11 @@ class LineJudgement:
     billed: Finding = NOT_ASKED
     """The line's billing finding for the order's sake, given for lines of any kind and state."""
     received: bool = False
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """The dimensions that a line has of its own."""
+        return {"product_category": self.product_category or "(none)", "carrier": one_of(self.carriers)}
 
     @property
     def owed_goods(self) -> bool:
@@ -209,7 +216,7 @@ class OrderJudgement:
     """All that is decided about one order."""
 
     order_id: str
-    order_type: str | None
+    order_type: str
     state: str
     deadline_at: datetime | None
     due_day: date
@@ -400,6 +407,11 @@ class LineCourt:
     def counted(self) -> Decimal:
         return sum((receipt.quantity for receipt in self.receipts), Decimal(0))
 
+    @property
+    def coming(self) -> Decimal:
+        """Unproven units that would count."""
+        return sum((one.quantity for one in self.unproven if one.counts), Decimal(0))
+
     # -- what was agreed
 
     def own_or_orders(self, name: str) -> Row | None:
@@ -523,6 +535,7 @@ class LineCourt:
             owed_qty=self.owed,
             counted_qty=self.counted,
             filled_qty=min(self.owed, self.counted),
+            filled_most_qty=min(self.owed, self.counted + self.coming),
             first_pass_qty=self.first_pass(),
             settled_at=self.settled(),
             product_category=product["category"] if product else None,
@@ -636,10 +649,9 @@ class LineCourt:
         for one in self.received:
             parts.append(part(one.item, "wrong_item"))
             parts.append(part(one.place, "wrong_place"))
-        coming = sum((one.quantity for one in self.unproven if one.counts), Decimal(0))
         if self.too_much(self.counted):
             parts.append(Finding(False, "over_shipped"))
-        elif self.too_much(self.counted + coming) or any(one.item is not True for one in self.unproven):
+        elif self.too_much(self.counted + self.coming) or any(one.item is not True for one in self.unproven):
             parts.append(Finding(None, "no_evidence"))
         return together(parts)
 
@@ -720,9 +732,8 @@ class LineCourt:
 
     def billed_quantity(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> Finding:
         if goods:
-            coming = sum((one.shipped_qty for one in self.unproven if one.counts), Decimal(0))
             damaged = sum((one.damaged_qty or Decimal(0) for one in self.received if one.counts), Decimal(0))
-            expected = self.counted + coming
+            expected = self.counted + self.coming
         else:
             expected, damaged = self.owed, Decimal(0)
         if bills and not self.judge.tested("invoice_lines.billed_qty"):
@@ -811,7 +822,7 @@ class OrderCourt:
         arrived_day = local_day(self.settled, self.zone) if self.settled else None
         return OrderJudgement(
             order_id=self.order["order_id"],
-            order_type=self.order["order_type"],
+            order_type=self.order["order_type"] or "sale",
             state=self.state(),
             deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at and self.sale), default=None),
             due_day=max((line.due_day for line in (self.owed if self.sale and self.owed else self.lines)), default=ordered_day),
