@@ -1,4 +1,4 @@
-"""The entry Streamlit runs: look, menu, filter bar, banners, live refresh; then the page. Pages only lay out; what is around them is here."""
+"""The entry Streamlit runs: look, menu, filter bar, banners, live refresh; then the page, which only lays out."""
 
 from contextlib import suppress
 
@@ -32,7 +32,8 @@ def nothing_published() -> None:
         look.html(
             cards.empty(
                 "No data yet",
-                "Run <code>buyerview demo</code> to see the product on sample data, or <code>buyerview ingest mapping.toml</code> with your own. "
+                "Run <code>buyerview demo</code> to see the product on sample data, or "
+                "<code>buyerview ingest mapping.toml</code> with your own. "
                 "This page shows the numbers as soon as they are published.",
             )
         )

@@ -1,7 +1,7 @@
 """Tiles and headlines: one number each, with all a reader needs to trust it. Pure: numbers in, markup out.
 
-A tile holds value, change since the period before (and whether that is better), state against target as shape, word and colour, a sparkline,
-and the coverage where some verdicts are unknown.
+A tile holds value, change since the period before (and whether that is better), state against target as shape, word and colour, a
+sparkline, and the coverage where some verdicts are unknown.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from dashboard.look import palette
 from dashboard.standing import Standing, Target, better, standing
 from metrics.measure import Measure
 from metrics.query import Answer
-
 
 MIN_N = 20
 """A share resting on fewer is shown with its interval, and not ranked (rules P8)."""
@@ -41,7 +40,24 @@ def stands(answer: Answer | None, measure: Measure, target: Target | None) -> St
     """State of an answer against its target."""
     if answer is None:
         return Standing.NO_DATA
+    if bounds := withheld(answer):  # what both bounds agree on is certain
+        ends = {standing(bound, target, measure.direction) for bound in bounds}
+        return ends.pop() if len(ends) == 1 else Standing.NOT_PROVEN
     return standing(answer.value, target, measure.direction, coverage=answer.coverage)
+
+
+def withheld(answer: Answer) -> tuple[float, float] | None:
+    """The bounds that stand in place of a point withheld (rules P7); None where there is a point, or no evidence at all."""
+    if answer.value is not None or answer.worst is None or answer.best is None or (answer.no_data or "").startswith(("no feed", "no data")):
+        return None
+    return answer.worst, answer.best
+
+
+def value(answer: Answer, measure: Measure) -> str:
+    """An answer's value; where the point is withheld, what it lies between (rules P7); else a dash."""
+    if bounds := withheld(answer):
+        return f"{bounds[0] * 100:.1f}–{bounds[1] * 100:.1f}%"
+    return fmt.number(answer.value, measure.unit)
 
 
 def state(stands: Standing, text: str = "") -> str:
@@ -70,13 +86,14 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     stands, measure = tile.standing, tile.measure
     classes = f"bv-tile bv-tile-{stands.css}" + (" bv-tile-main" if tile.main else "")
     parts = [f'<h3 title="{fmt.html(measure.definition)}">{fmt.html(title(measure))}</h3>']
-    if tile.now is None or fmt.missing(tile.now.value):
+    shown = fmt.DASH if tile.now is None else value(tile.now, measure)
+    if tile.now is None or shown == fmt.DASH:
         why = (tile.now.no_data if tile.now else None) or "no data"
         parts.append(
             f'<div class="bv-value" data-measure="{measure.name}">{fmt.DASH}</div><div class="bv-note">{fmt.html(_told(why))}</div>'
         )
         return f'<li class="{classes}">{"".join(parts)}</li>'
-    parts.append(f'<div class="bv-value" data-measure="{measure.name}">{fmt.number(tile.now.value, measure.unit)}</div>')
+    parts.append(f'<div class="bv-value" data-measure="{measure.name}">{shown}</div>')
     against = f'<span class="bv-muted">target {fmt.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
     if stands is not Standing.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
@@ -97,20 +114,23 @@ def _told(no_data: str) -> str:
 def change(now: Answer, before: Answer | None, measure: Measure) -> str:
     """Change since the period before: arrow, size and whether it is better."""
     if before is None or now.value is None or before.value is None:
-        return '<span class="bv-muted">no earlier period to compare</span>'
+        return '<span class="bv-muted">nothing earlier to compare</span>'
     moved = float(now.value) - float(before.value)
     size = fmt.difference(moved, measure.unit)
     if size == fmt.difference(0, measure.unit):
         return '<span class="bv-muted">→ unchanged</span>'
     judged = better(moved, measure.direction)
     word = f" {judged}" if judged else ""
-    return f'<span class="bv-{judged or "muted"}">{"↑" if moved > 0 else "↓"} {size}{word}</span> <span class="bv-muted bv-wide">than before</span>'
+    arrow = "↑" if moved > 0 else "↓"
+    return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted bv-wide">than before</span>'
 
 
 def coverage(answer: Answer) -> str:
     """How much is known, and between what the true number lies, where not all is; empty where all is."""
     if answer.coverage is None or float(answer.coverage) >= 1:
         return ""
+    if withheld(answer):
+        return f"only a range: {_floor(float(answer.coverage))} known, and the unknown could tip it"
     known = f"{_floor(float(answer.coverage))} known"
     if answer.worst is None or answer.best is None:
         return known
@@ -155,8 +175,8 @@ def sparkline(series: Sequence[float | None], target: Target | None, measure: Me
         else:
             pieces[-1].append(f"{at * step:.1f} {y(float(value)):.1f}")
     drawn = "".join(
-        f"<path d='M{' L'.join(points)}{'l.01 0' if len(points) == 1 else ''}' fill='none' stroke='{line}' stroke-width='1.8' stroke-linejoin='round' stroke-linecap='round'"
-        " vector-effect='non-scaling-stroke'/>"
+        f"<path d='M{' L'.join(points)}{'l.01 0' if len(points) == 1 else ''}' fill='none' stroke='{line}' stroke-width='1.8'"
+        " stroke-linejoin='round' stroke-linecap='round' vector-effect='non-scaling-stroke'/>"
         for points in pieces
         if points
     )
@@ -187,7 +207,9 @@ def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], 
     off = [
         (float(answer.value) - (target.value if target else 0.0), name, answer)
         for name, answer, target in segments
-        if answer.value is not None and float(answer.denominator or 0) >= MIN_N and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
+        if answer.value is not None
+        and float(answer.denominator or 0) >= MIN_N
+        and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
     ]
     if len(segments) > 1 and off:
         gap, name, answer = min(off)
@@ -217,4 +239,4 @@ def figures(pairs: Sequence[tuple[str, str]]) -> str:
 def legend() -> str:
     """What the shapes mean."""
     known = "".join(state(one) + " " for one in (Standing.ON, Standing.WATCH, Standing.OFF, Standing.NOT_PROVEN))
-    return f'<p class="bv bv-legend">{known}<span class="bv-muted">not proven: under 90% of the verdicts are known</span></p>'
+    return f'<p class="bv bv-legend">{known}<span class="bv-muted">not proven: too little is known to say</span></p>'

@@ -1,8 +1,8 @@
 """Charts: each is a template built once through Altair; a run only puts data into it and hands the finished Vega-Lite on.
 
 Building and checking a chart with Altair costs 40 to 80 ms behind a process-wide lock; putting data into a template costs a fraction of one
-(design, screens). No Streamlit here but the one call that draws. Dates reach a chart as ordinal text: on a time scale some browsers show them
-a day off.
+(design, screens). No Streamlit here but the one call that draws. Dates reach a chart as ordinal text: on a time scale some browsers show
+them a day off.
 """
 
 import json
@@ -61,9 +61,11 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=_axis_format(unit), tickCount=5))
     x = alt.X(
-        "period:O", title=None, scale=alt.Scale(type="point", padding=0.3),
+        "period:O",
+        title=None,
+        scale=alt.Scale(type="point", padding=0.3),
         axis=alt.Axis(grid=False, labelAngle=0, labelExpr=_MONTH if monthly else _DAY, values=alt.ExprRef("ticks"), labelOverlap=True),
-    )  # fmt: skip
+    )
     whole = alt.Chart(_data("main")).encode(x=x)
     layers: list[alt.Chart] = []
     if has_target:  # only the shortfall is shaded: the ink is the message, and the axis may be cut
@@ -88,12 +90,15 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
         alt.Chart(_data("points"))
         .mark_point(filled=True, strokeWidth=1.8, opacity=1)
         .encode(
-            x=x, y=y, tooltip=tips,
+            x=x,
+            y=y,
+            tooltip=tips,
             shape=alt.Shape("shape:N", scale=None),
-            fill=alt.Fill("fill:N", scale=None), stroke=alt.Stroke("colour:N", scale=None),
+            fill=alt.Fill("fill:N", scale=None),
+            stroke=alt.Stroke("colour:N", scale=None),
             size=alt.Size("size:Q", scale=None),
         )
-    )  # fmt: skip
+    )
     layers.append(
         alt.Chart(_data("labels"))
         .mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
@@ -104,9 +109,14 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
 
 def _finish(chart: alt.LayerChart, colour: dict[str, str]) -> str:
     axis = {
-        "labelColor": colour["muted"], "gridColor": colour["line"], "domain": False, "ticks": False, "labelPadding": 8,
-        "labelFont": FONT, "labelFontSize": 11.5,
-    }  # fmt: skip
+        "labelColor": colour["muted"],
+        "gridColor": colour["line"],
+        "domain": False,
+        "ticks": False,
+        "labelPadding": 8,
+        "labelFont": FONT,
+        "labelFontSize": 11.5,
+    }
     configured = chart.properties(height=HEIGHT, width="container", usermeta={"embedOptions": {"actions": False}}).configure(
         background="transparent",
         padding={"left": 2, "right": LABEL_WIDTH, "top": 6, "bottom": 2},
@@ -143,11 +153,20 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
 def _row(point: Point, measure: Measure, target: Target | None, grain: str, colour: dict[str, str]) -> dict[str, Any]:
     state, shape = STATES.get(point.standing, PLAIN)
     row: dict[str, Any] = {
-        "period": point.begins.isoformat(), "name": fmt.period(point.begins, grain) + (" (partial)" if point.partial else ""),
-        "value": point.value, "said": fmt.number(point.value, measure.unit), "state": point.standing.word, "partial": point.partial,
-        "before": point.before, "before_said": fmt.number(point.before, measure.unit), "of": point.of, "shape": shape,
-        "colour": colour[state], "fill": colour["card"] if point.partial else colour[state], "size": 80,
-    }  # fmt: skip
+        "period": point.begins.isoformat(),
+        "name": fmt.period(point.begins, grain) + (" (partial)" if point.partial else ""),
+        "value": point.value,
+        "said": fmt.number(point.value, measure.unit),
+        "state": point.standing.word,
+        "partial": point.partial,
+        "before": point.before,
+        "before_said": fmt.number(point.before, measure.unit),
+        "of": point.of,
+        "shape": shape,
+        "colour": colour[state],
+        "fill": colour["card"] if point.partial else colour[state],
+        "size": 80,
+    }
     if target is not None:
         row["target"] = target.value
         falls_short = point.value is not None and not point.partial
@@ -194,8 +213,9 @@ def describe(points: Sequence[Point], measure: Measure, target: Target | None) -
     if not known:
         return f"{measure.title}: no whole period with data"
     lowest = min(known, key=lambda point: point.value or 0)
-    told = f"{measure.title} from {fmt.number(known[0].value, measure.unit)} on {fmt.day(known[0].begins)} to {fmt.number(known[-1].value, measure.unit)}"
-    told += f" on {fmt.day(known[-1].begins)}; lowest {fmt.number(lowest.value, measure.unit)} on {fmt.day(lowest.begins)}"
+    told = f"{measure.title} from {fmt.number(known[0].value, measure.unit)} on {fmt.day(known[0].begins)}"
+    told += f" to {fmt.number(known[-1].value, measure.unit)} on {fmt.day(known[-1].begins)}"
+    told += f"; lowest {fmt.number(lowest.value, measure.unit)} on {fmt.day(lowest.begins)}"
     return told + (f"; target {fmt.number(target.value, measure.unit)}" if target else "")
 
 

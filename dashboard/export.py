@@ -1,7 +1,7 @@
 """The bytes of an export, the same from the page and from the command line: CSV, Excel, Parquet or JSON of one table of answers.
 
-Rates are fractions in full precision. Text that a spreadsheet would run as a formula is made harmless in CSV (a quote before it) and is never a
-formula in Excel; numbers stay numbers. Nothing of Streamlit here: the command line uses this module too.
+Rates are fractions in full precision. Text that a spreadsheet would run as a formula is made harmless in CSV (a quote before it) and is
+never a formula in Excel; numbers stay numbers. Nothing of Streamlit here: the command line uses this module too.
 """
 
 import csv
@@ -37,9 +37,10 @@ class TooManyRows(ValueError):  # noqa: N818 - named by what happened
 
 
 def export_bytes(frame: pd.DataFrame, fmt: str, target: Path | BinaryIO, provenance: Mapping[str, Any]) -> None:
-    """Write a table of answers to a path or a binary stream. `provenance`: what the numbers are (generation, data as of, question, definitions).
+    """Write a table of answers to a path or a binary stream.
 
-    Parquet carries the provenance in its metadata, Excel on a second sheet; CSV and JSON are the rows alone, so that any program reads them.
+    `provenance` says what the numbers are (generation, data as of, question, definitions). Parquet carries it in its metadata, Excel on a
+    second sheet; CSV and JSON are the rows alone, so that any program reads them.
     Raises ValueError for an unknown format, TooManyRows for Excel.
     """
     if fmt not in FORMATS:

@@ -30,9 +30,13 @@ def choose(filters: Filters) -> Choice | None:
     titles = {name: measure.title for name, measure in MEASURES.items()}
     asked = [name for name in st.query_params.get_all("m") if name in MEASURES]
     measures = st.multiselect(
-        "Measures", list(MEASURES), default=asked or list(DEFAULT_MEASURES), format_func=titles.__getitem__, key="export_measures",
+        "Measures",
+        list(MEASURES),
+        default=asked or list(DEFAULT_MEASURES),
+        format_func=titles.__getitem__,
+        key="export_measures",
         placeholder="Choose at least one",
-    )  # fmt: skip
+    )
     if tuple(measures) != DEFAULT_MEASURES and measures != st.query_params.get_all("m"):
         st.query_params["m"] = measures
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -67,10 +71,16 @@ def download(choice: Choice, answers: pd.DataFrame) -> None:
     too_many = choice.format == "xlsx" and len(answers) > export.SHEET_ROWS
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.download_button(
-            f"Download {export.TITLES[choice.format]}", data=lambda: export.as_bytes(answers, choice.format, said), file_name=name,
-            mime=export.FORMATS[choice.format][1], type="primary", icon=":material/download:", on_click="ignore", key="download",
+            f"Download {export.TITLES[choice.format]}",
+            data=lambda: export.as_bytes(answers, choice.format, said),
+            file_name=name,
+            mime=export.FORMATS[choice.format][1],
+            type="primary",
+            icon=":material/download:",
+            on_click="ignore",
+            key="download",
             disabled=too_many or answers.empty,
-        )  # fmt: skip
+        )
         st.caption(
             "More rows than an Excel sheet holds: take CSV or Parquet, or fewer dimensions."
             if too_many

@@ -105,17 +105,31 @@ def grid(listing: Listing) -> None:
     table = pd.DataFrame([_listed(row, as_of) for row in listing.rows])
     empty = [name for name in ("late", "value", "missing", "carrier", "region") if table[name].isna().all()]
     st.dataframe(
-        table.drop(columns=empty), key="failed_grid", on_select=_chosen, selection_mode="single-row", hide_index=True, height="content",
-        row_height=34, placeholder="", column_config=tables.failed_columns(), alt="Failed orders, one row each; the same orders can be opened by number",
-    )  # fmt: skip
+        table.drop(columns=empty),
+        key="failed_grid",
+        on_select=_chosen,
+        selection_mode="single-row",
+        hide_index=True,
+        height="content",
+        row_height=34,
+        placeholder="",
+        column_config=tables.failed_columns(),
+        alt="Failed orders, one row each; the same orders can be opened by number",
+    )
     st.session_state["_failed_ids"] = [row["order_id"] for row in listing.rows]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         with st.container(width="content"):
             page.pager(listing.total, SIZE, key="failed_page")
         st.selectbox(
-            "Open an order of this page", st.session_state["_failed_ids"], index=None, key="failed_pick", on_change=_picked,
-            placeholder="Open an order of this page …", label_visibility="collapsed", width=260,
-        )  # fmt: skip
+            "Open an order of this page",
+            st.session_state["_failed_ids"],
+            index=None,
+            key="failed_pick",
+            on_change=_picked,
+            placeholder="Open an order of this page …",
+            label_visibility="collapsed",
+            width=260,
+        )
 
 
 def _listed(row: Row, as_of: datetime | None) -> dict[str, Any]:
@@ -265,11 +279,15 @@ def _lines(records: OrderRecords) -> str:
         ]
         rows.append(
             [
-                Cell(line["line_no"]), Cell(product or fmt.words(line["line_kind"]), small=small), Cell(fmt.quantity(line["ordered_qty"])),
-                Cell(fmt.quantity(line.get("owed_qty"))), Cell(fmt.quantity(line.get("counted_qty")) if goods else fmt.DASH, flagged=goods and short),
-                Cell(fmt.price(line["unit_price_amount"])), *verdicts,
+                Cell(line["line_no"]),
+                Cell(product or fmt.words(line["line_kind"]), small=small),
+                Cell(fmt.quantity(line["ordered_qty"])),
+                Cell(fmt.quantity(line.get("owed_qty"))),
+                Cell(fmt.quantity(line.get("counted_qty")) if goods else fmt.DASH, flagged=goods and short),
+                Cell(fmt.price(line["unit_price_amount"])),
+                *verdicts,
             ]
-        )  # fmt: skip
+        )
     heads = ("Line", "Product", "Ordered", "Owed", "Received", "Unit price", *story.TITLES.values())
     return tables.table(heads, rows, caption="Lines of the order", numeric=(2, 3, 4, 5))
 
@@ -282,12 +300,15 @@ def _shipments(records: OrderRecords) -> str:
         damaged = (one["damaged_qty"] or 0) > 0
         rows.append(
             [
-                Cell(one["shipment_id"], small=header.get("carrier") or ""), Cell(one["line_no"]),
+                Cell(one["shipment_id"], small=header.get("carrier") or ""),
+                Cell(one["line_no"]),
                 Cell(fmt.moment(header.get("shipped_at"), header.get("shipped_at_is_date"))),
                 Cell(fmt.moment(header.get("received_at"), header.get("received_at_is_date"))),
-                Cell(fmt.quantity(one["shipped_qty"])), Cell(fmt.quantity(one["received_qty"])), Cell(fmt.quantity(one["damaged_qty"]), flagged=damaged),
+                Cell(fmt.quantity(one["shipped_qty"])),
+                Cell(fmt.quantity(one["received_qty"])),
+                Cell(fmt.quantity(one["damaged_qty"]), flagged=damaged),
             ]
-        )  # fmt: skip
+        )
     return tables.table(
         ("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6)
     )
@@ -305,9 +326,11 @@ def _invoices(records: OrderRecords, currency: str | None) -> str:
         rows.append(
             [
                 Cell(one["invoice_id"], small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}"),
-                Cell(one["line_no"] or "charge"), Cell(fmt.moment(header.get("invoiced_at"), header.get("invoiced_at_is_date"))),
-                Cell(fmt.quantity(one["billed_qty"])), Cell(fmt.price(price), flagged=off),
+                Cell(one["line_no"] or "charge"),
+                Cell(fmt.moment(header.get("invoiced_at"), header.get("invoiced_at_is_date"))),
+                Cell(fmt.quantity(one["billed_qty"])),
+                Cell(fmt.price(price), flagged=off),
                 Cell(fmt.money(one["line_amount"], header.get("currency") or currency)),
             ]
-        )  # fmt: skip
+        )
     return tables.table(("Document", "Line", "Date", "Billed", "Unit price", "Amount"), rows, caption="Invoices", numeric=(3, 4, 5))

@@ -1,6 +1,6 @@
 """The filter bar: drawn by the frame, so that what was chosen and the address outlive a change of page.
 
-The address holds only what someone chose. Values of the data stand in it as they are; they are shown escaped where a control reads Markdown.
+The address holds only what someone chose. Values of the data stand in it as they are; where a control reads Markdown they are escaped.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PILLS_MOST = 8
 """More segments than this stand in a list instead."""
 
 EARLIEST = date(1990, 1, 1)
-"""Days before the data may be asked for: the page then names the nearest that has some, where a refused date would silently become another."""
+"""Days before the data may be asked for: the page names the nearest that has some. A refused date would silently become another."""
 
 MORE = {
     "region": ("Region", "All regions"),
@@ -69,16 +69,27 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
         )
         with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
             choice = st.segmented_control(
-                "Period", periods.CHOICES, default=periods.DEFAULT, required=True, key="period", bind="query-params",
+                "Period",
+                periods.CHOICES,
+                default=periods.DEFAULT,
+                required=True,
+                key="period",
+                bind="query-params",
                 help="Whole weeks up to the last one the data covers, all data, or days of your choice",
-            )  # fmt: skip
+            )
             days: Any = ()
             if choice == periods.DATES:
                 before = periods.choose(periods.DEFAULT, as_of=as_of, first=first)
                 days = st.date_input(
-                    "From and to", (before.start, before.end), min_value=EARLIEST, max_value=max(last, as_of) + timedelta(days=730),
-                    format="YYYY-MM-DD", key="dates", bind="query-params", width=230,
-                )  # fmt: skip
+                    "From and to",
+                    (before.start, before.end),
+                    min_value=EARLIEST,
+                    max_value=max(last, as_of) + timedelta(days=730),
+                    format="YYYY-MM-DD",
+                    key="dates",
+                    bind="query-params",
+                    width=230,
+                )
             where = [("segment", _segment(options["segment"]))]
             where += _more(options)
     chosen = tuple((name, tuple(values)) for name, values in where if values)

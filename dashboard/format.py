@@ -1,6 +1,6 @@
 """How a number, a day and a piece of data text are written: one place for all of them.
 
-Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown` here, or as a cell of a data grid.
+Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown`, or as a cell of a grid.
 No Streamlit, no arithmetic on measures.
 """
 

@@ -9,17 +9,49 @@ import streamlit as st
 ASSETS = Path(__file__).resolve().parent / "assets"
 
 LIGHT = {
-    "page": "#F4F6FA", "card": "#FFFFFF", "ink": "#172033", "muted": "#55607A", "line": "#E1E6EF", "track": "#DDE2EC", "accent": "#2450D6",
-    "accent-soft": "#E4EBFD", "good": "#0B6B48", "good-soft": "#DFF4EA", "good-strong": "#12855B", "watch": "#8A4B00", "watch-soft": "#FDEFD6",
-    "watch-strong": "#B86A00", "bad": "#A81F2D", "bad-soft": "#FCE4E6", "bad-strong": "#CC2F3D", "grey-soft": "#EDF0F5", "on-accent": "#FFFFFF",
+    "page": "#F4F6FA",
+    "card": "#FFFFFF",
+    "ink": "#172033",
+    "muted": "#55607A",
+    "line": "#E1E6EF",
+    "track": "#DDE2EC",
+    "accent": "#2450D6",
+    "accent-soft": "#E4EBFD",
+    "good": "#0B6B48",
+    "good-soft": "#DFF4EA",
+    "good-strong": "#12855B",
+    "watch": "#8A4B00",
+    "watch-soft": "#FDEFD6",
+    "watch-strong": "#B86A00",
+    "bad": "#A81F2D",
+    "bad-soft": "#FCE4E6",
+    "bad-strong": "#CC2F3D",
+    "grey-soft": "#EDF0F5",
+    "on-accent": "#FFFFFF",
     "shadow": "0 1px 2px rgb(16 24 40 / .05)",
-}  # fmt: skip
+}
 DARK = {
-    "page": "#0C121E", "card": "#151D2E", "ink": "#E6EAF3", "muted": "#A3AEC6", "line": "#27324A", "track": "#33405C", "accent": "#86A8FF",
-    "accent-soft": "#1B2A52", "good": "#6FDBAF", "good-soft": "#10352B", "good-strong": "#3CC48D", "watch": "#F7BF6B", "watch-soft": "#3A2A10",
-    "watch-strong": "#F0A53A", "bad": "#FF9AA2", "bad-soft": "#43191F", "bad-strong": "#F26D78", "grey-soft": "#1E283C", "on-accent": "#0C121E",
+    "page": "#0C121E",
+    "card": "#151D2E",
+    "ink": "#E6EAF3",
+    "muted": "#A3AEC6",
+    "line": "#27324A",
+    "track": "#33405C",
+    "accent": "#86A8FF",
+    "accent-soft": "#1B2A52",
+    "good": "#6FDBAF",
+    "good-soft": "#10352B",
+    "good-strong": "#3CC48D",
+    "watch": "#F7BF6B",
+    "watch-soft": "#3A2A10",
+    "watch-strong": "#F0A53A",
+    "bad": "#FF9AA2",
+    "bad-soft": "#43191F",
+    "bad-strong": "#F26D78",
+    "grey-soft": "#1E283C",
+    "on-accent": "#0C121E",
     "shadow": "none",
-}  # fmt: skip
+}
 
 
 def dark() -> bool:

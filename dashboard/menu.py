@@ -33,7 +33,7 @@ ENTRIES = (
 
 
 def pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page is a class with a lower-case home
-    """The pages by path, for the menu and for links between pages. (The menu is flat: a sectioned one breaks list markup in Streamlit 1.67.)"""
+    """The pages by path, for the menu and for links. (The menu is flat: a sectioned one breaks list markup in Streamlit 1.67.)"""
     return {
         entry.path: st.Page(
             FOLDER / entry.file, title=entry.title, icon=entry.icon, default=not entry.path, url_path=entry.path or None, help=entry.says

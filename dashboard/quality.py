@@ -12,6 +12,7 @@ from dashboard.tables import Cell
 from metrics.listing import Listing, Row
 
 SIZE = 25
+CHECKS_SHOWN = 14
 STATUSES = {"rejected": "Rejected", "waiting": "Waiting for its parent", "released": "Released since", "dropped": "Dropped"}
 
 
@@ -43,11 +44,12 @@ def feeds() -> str:
     """Rows by feed: each is in exactly one of loaded, quarantined, superseded."""
     rows = [
         [
-            Cell(fmt.words(row["feed"])), *(Cell(f"{int(row[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            Cell(fmt.words(row["feed"])),
+            *(Cell(f"{int(row[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
             Cell(markup=_adds_up(row)),
         ]
         for row in _ledger("feed_rows")
-    ]  # fmt: skip
+    ]
     heads = ("Feed", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
     return tables.table(heads, rows, caption="Rows by feed over all runs", numeric=(1, 2, 3, 4))
 
@@ -75,12 +77,15 @@ def runs() -> None:
     history: Listing = _ledger("run_history")
     rows = [
         [
-            Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"), Cell(run["source"]), Cell(fmt.moment(run["started_at"])),
-            Cell(_took(run)), Cell(fmt.moment(run["data_as_of"])),
+            Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"),
+            Cell(run["source"]),
+            Cell(fmt.moment(run["started_at"])),
+            Cell(_took(run)),
+            Cell(fmt.moment(run["data_as_of"])),
             *(Cell(f"{int(run[name] or 0):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
         ]
         for run in history.rows
-    ]  # fmt: skip
+    ]
     heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
     look.html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
     if history.total > len(history.rows):
@@ -93,7 +98,7 @@ def runs() -> None:
     with left:
         look.html(_files(_ledger("files_of_run", shown)))
     with right:
-        look.html(_checks(_ledger("checks_of_run", shown)))
+        _checks(_ledger("checks_of_run", shown))
 
 
 def _took(run: Row) -> str:
@@ -110,25 +115,37 @@ def _files(files: list[Row]) -> str:
             *(Cell(f"{int(one[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
         ]
         for one in files
-    ]  # fmt: skip
+    ]
     return tables.table(("File", "Rows in", "Loaded", "Quarantined", "Superseded"), rows, caption="Files of the run", numeric=(1, 2, 3, 4))
 
 
-def _checks(checks: list[Row]) -> str:
+def _checks(checks: list[Row]) -> None:
+    """Checks that found something; all of them folded away."""
     if not checks:
-        return cards.empty("No checks", "This run recorded none.")
-    rows = [
-        [
-            Cell(fmt.words(one["expectation"].removeprefix("expect_")), small=f"{one['feed']}{'.' + one['column_name'] if one['column_name'] else ''}"),
-            Cell(f"{one['rows_checked']:,}"), Cell(f"{one['rows_failed']:,}", flagged=one["rows_failed"] > 0),
+        look.html(cards.empty("No checks", "This run recorded none."))
+        return
+    failing = [one for one in checks if one["rows_failed"] > 0]
+    more = f", the first {CHECKS_SHOWN} here" if len(failing) > CHECKS_SHOWN else ""
+    st.caption(f"{len(checks)} checks, {len(failing)} found something{more}.")
+    if failing:
+        rows = [
+            [Cell(_check_name(one), small=_checked(one)), Cell(f"{one['rows_checked']:,}"), Cell(f"{one['rows_failed']:,}")]
+            for one in failing[:CHECKS_SHOWN]
         ]
-        for one in checks[:40]
-    ]  # fmt: skip
-    failing = sum(one["rows_failed"] > 0 for one in checks)
-    note = (
-        f'<p class="bv bv-muted">{len(checks)} checks, {failing} found something{", the first 40 shown" if len(checks) > 40 else ""}.</p>'
-    )
-    return note + tables.table(("Check", "Rows", "Failed"), rows, caption="Checks of the run", numeric=(1, 2))
+        look.html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
+    with st.expander(f"All {len(checks)} checks"):
+        every = [
+            {"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]} for one in checks
+        ]
+        st.dataframe(pd.DataFrame(every), hide_index=True, alt="All checks of the run")
+
+
+def _check_name(check: Row) -> str:
+    return fmt.words(check["expectation"].removeprefix("expect_"))
+
+
+def _checked(check: Row) -> str:
+    return f"{check['feed']}.{check['column_name']}" if check["column_name"] else str(check["feed"])
 
 
 def quarantine() -> None:
@@ -142,7 +159,11 @@ def quarantine() -> None:
     with left:
         st.caption("Rules that records broke; a record that broke two counts under both.")
         bars = [
-            (f"{row['rule']} · {row['feed']}{'.' + row['column'] if row['column'] else ''}", f"{row['records']:,}", row["records"] / most)
+            (
+                f"{fmt.words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
+                f"{row['records']:,}",
+                row["records"] / most,
+            )
             for row in rules
         ]
         look.html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
@@ -156,7 +177,13 @@ def quarantine() -> None:
                 "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220
             )
             rule = st.selectbox(
-                "Rule", sorted({row["rule"] for row in rules}), index=None, key="quarantine_rule", placeholder="Any rule", width=220
+                "Rule",
+                sorted({row["rule"] for row in rules}),
+                index=None,
+                format_func=fmt.words,
+                key="quarantine_rule",
+                placeholder="Any rule",
+                width=220,
             )
         at = int(st.session_state.get("quarantine_page", 1))
         held: Listing = data.quarantined(page.generation(), tuple(feeds_wanted), tuple(statuses), rule, at, SIZE)
@@ -169,10 +196,21 @@ def _records(held: Listing) -> None:
         return
     table = pd.DataFrame([_listed(row) for row in held.rows])
     event: Any = st.dataframe(
-        table, key="quarantine_grid", on_select="rerun", selection_mode="single-row", hide_index=True, placeholder="",
+        table,
+        key="quarantine_grid",
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        placeholder="",
         alt="Records in quarantine, one row each",
-        column_config={"feed": "Feed", "object": "File", "row": "Row", "status": "Status", "why": st.column_config.TextColumn("What is wrong", width="large")},
-    )  # fmt: skip
+        column_config={
+            "feed": "Feed",
+            "object": "File",
+            "row": "Row",
+            "status": "Status",
+            "why": st.column_config.TextColumn("What is wrong", width="large"),
+        },
+    )
     page.pager(held.total, SIZE, key="quarantine_page")
     names = [f"{row['object_name']}, row {row['row_no']}" for row in held.rows]
     chosen = event.selection.rows[0] if event.selection.rows else 0
@@ -201,7 +239,8 @@ def _record(row: Row) -> str:
         came = json.loads(row["record"])
     except json.JSONDecodeError:
         came = row["record"]
-    shown = tables.record(came if isinstance(came, dict) else str(row["record"]), caption="The record as it came")
+    broken = {rule.get("column") for rule in row["rules"]}
+    shown = tables.record(came if isinstance(came, dict) else str(row["record"]), broken=broken)
     return f'<div class="bv"><ul class="bv-rules">{rules}</ul>{waits}{shown}</div>'
 
 

@@ -97,7 +97,9 @@ class Numbers:
 
     def offered(self) -> tuple[str, ...]:
         """Measures that have a trend to show, the headline's first."""
-        known = [name for name in TILES if (answer := self.now.get(name)) is not None and answer.value is not None]
+        known = [
+            name for name in TILES if (answer := self.now.get(name)) is not None and (answer.value is not None or cards.withheld(answer))
+        ]
         return tuple(sorted(known, key=lambda name: name != self.main())) or (self.main(),)
 
     def headline(self) -> str:
@@ -130,10 +132,14 @@ class Numbers:
             )
             found.append(
                 Point(
-                    day, value, stands, partial, None if before is None or before.value is None else float(before.value),
+                    day,
+                    value,
+                    stands,
+                    partial,
+                    None if before is None or before.value is None else float(before.value),
                     None if answer is None or answer.denominator is None else float(answer.denominator),
                 )
-            )  # fmt: skip
+            )
         return found
 
     def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
@@ -142,6 +148,18 @@ class Numbers:
         return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(
             points, measure, target
         )
+
+    def trend_note(self, name: str) -> str:
+        """What the trend's signs mean, those that are in it."""
+        points = self.points(name)
+        notes = [f"By {self.period.grain}."]
+        if any(point.before is not None for point in points):
+            notes.append("The dotted line is the period before.")
+        if any(point.partial and point.value is not None for point in points):
+            notes.append("Hollow points are periods that are not whole.")
+        if any(point.value is None and not point.partial for point in points):
+            notes.append("Gaps: nothing was due, or too little is known for one number.")
+        return " ".join(notes)
 
     def segment_table(self) -> str:
         """Measures by customer segment, each against its own target, and all orders in view last."""
@@ -165,15 +183,12 @@ class Numbers:
 
     @staticmethod
     def _cell(answer: Answer | None, measure: Measure, target: Target | None) -> Cell:
-        if answer is None or answer.value is None:
-            return Cell(markup=f'<span class="bv-muted" title="{fmt.html(answer.no_data if answer else "no data")}">{fmt.DASH}</span>')
-        return Cell(markup=cards.state(cards.stands(answer, measure, target), fmt.number(answer.value, measure.unit)))
-
-    def missing(self) -> list[str]:
-        """Why some tiles have no number, each reason once."""
-        return sorted(
-            {answer.no_data for name in TILES if (answer := self.now.get(name)) and answer.no_data and answer.no_data.startswith("no feed")}
-        )
+        shown = fmt.DASH if answer is None else cards.value(answer, measure)
+        if answer is None or shown == fmt.DASH:
+            return Cell(
+                markup=f'<span class="bv-muted" title="{fmt.html((answer.no_data if answer else None) or "no data")}">{fmt.DASH}</span>'
+            )
+        return Cell(markup=cards.state(cards.stands(answer, measure, target), shown))
 
 
 def why(generation: int, filters: Filters, failed: int) -> str:

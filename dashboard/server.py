@@ -33,8 +33,8 @@ HEADERS = (
 def warm_up() -> float:
     """Do the slow things once, before anyone waits for them: imports, the data file, the first questions. Returns the seconds it took.
 
-    Streamlit collects garbage after every run with the interpreter locked (58 ms with these libraries loaded); what is frozen here it no longer
-    looks at.
+    Streamlit collects garbage after every run with the interpreter locked (58 ms with these libraries loaded); what is frozen here it no
+    longer looks at.
     """
     began = time.perf_counter()
     import altair  # noqa: F401 - slow to import

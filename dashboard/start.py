@@ -35,9 +35,16 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
             target=_announce, args=(f"http://{'localhost' if host == '127.0.0.1' else host}:{port}", ready), daemon=True
         ).start()
     uvicorn.run(
-        "dashboard.server:app", host=host, port=port, ws="websockets-sansio", log_level="warning", access_log=False,
-        ws_ping_interval=20, ws_ping_timeout=20, timeout_graceful_shutdown=3,
-    )  # fmt: skip
+        "dashboard.server:app",
+        host=host,
+        port=port,
+        ws="websockets-sansio",
+        log_level="warning",
+        access_log=False,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        timeout_graceful_shutdown=3,
+    )
 
 
 def _stand_where_settings_are() -> None:

@@ -1,7 +1,7 @@
 """One order's story in words: what each of the five tests found and the evidence it rests on, and what happened when. Pure, plain text.
 
-A sentence is written per failed line from the code the facts give (`on_time_reason` ...) and the records that code speaks of. The verdict itself is
-never worked out here: facts decide, the story shows why.
+A sentence is written per failed line from the code the facts give (`on_time_reason` ...) and the records that code speaks of. The verdict
+itself is never worked out here: facts decide, the story shows why.
 """
 
 from collections.abc import Callable
@@ -197,31 +197,48 @@ def _short(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # 
 
 def _damaged(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
     hurt = [(header, one) for header, one in _sent(records, line) if (one.get("damaged_qty") or 0) > 0]
-    return "; ".join(
-        f"{fmt.quantity(one['damaged_qty'])} of {fmt.quantity(one.get('received_qty') or one['shipped_qty'])} damaged"
-        f" in consignment {header['shipment_id']}{_carrier(header)}"
-        for header, one in hurt
-    ) + "." if hurt else "arrived damaged."  # fmt: skip
+    return (
+        "; ".join(
+            f"{fmt.quantity(one['damaged_qty'])} of {fmt.quantity(one.get('received_qty') or one['shipped_qty'])} damaged"
+            f" in consignment {header['shipment_id']}{_carrier(header)}"
+            for header, one in hurt
+        )
+        + "."
+        if hurt
+        else "arrived damaged."
+    )
 
 
 def _credit(what: str) -> Callable[[OrderRecords, Row, datetime | None], str]:
     def tell(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
         credits = [(header, one) for header, one in _billed(records, line) if header.get("invoice_kind") == "credit"]
-        return "; ".join(
-            f"credit note {header['invoice_id']} of {_at(header, 'invoiced_at')} gives back {fmt.money(one['line_amount'], header.get('currency'))}"
-            f" for {fmt.words(header.get('credit_reason') or what).lower()}"
-            for header, one in credits
-        ) + "." if credits else f"credited for {what}."  # fmt: skip
+        return (
+            "; ".join(
+                f"credit note {header['invoice_id']} of {_at(header, 'invoiced_at')} gives back"
+                f" {fmt.money(one['line_amount'], header.get('currency'))}"
+                f" for {fmt.words(header.get('credit_reason') or what).lower()}"
+                for header, one in credits
+            )
+            + "."
+            if credits
+            else f"credited for {what}."
+        )
 
     return tell
 
 
 def _wrong_item(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
     wrong = [(header, one) for header, one in _sent(records, line) if one.get("product_id") not in (None, line.get("product_id"))]
-    return "; ".join(
-        f"consignment {header['shipment_id']} carried {_product(records, one['product_id'])} instead of {_product(records, line.get('product_id'))}"
-        for header, one in wrong
-    ) + "." if wrong else "the wrong product came."  # fmt: skip
+    return (
+        "; ".join(
+            f"consignment {header['shipment_id']} carried {_product(records, one['product_id'])}"
+            f" instead of {_product(records, line.get('product_id'))}"
+            for header, one in wrong
+        )
+        + "."
+        if wrong
+        else "the wrong product came."
+    )
 
 
 def _product(records: OrderRecords, product_id: str | None) -> str:
@@ -255,15 +272,21 @@ def _billed_price(records: OrderRecords, line: Row, as_of: datetime | None) -> s
     agreed = line.get("unit_price_amount")
     wrong = [(header, one) for header, one in _bills(records, line) if one.get("unit_price_amount") != agreed]
     currency = records.order.get("currency") or ""
-    return "; ".join(
-        f"invoice {header['invoice_id']} bills {fmt.price(one['unit_price_amount'])} a unit, {fmt.price(agreed)} {currency} was agreed"
-        for header, one in wrong
-    ) + "." if wrong else "the price billed is not the one agreed."  # fmt: skip
+    return (
+        "; ".join(
+            f"invoice {header['invoice_id']} bills {fmt.price(one['unit_price_amount'])} a unit, {fmt.price(agreed)} {currency} was agreed"
+            for header, one in wrong
+        )
+        + "."
+        if wrong
+        else "the price billed is not the one agreed."
+    )
 
 
 def _billed_amount(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
     told = [
-        f"invoice {header['invoice_id']} bills {fmt.money(one['line_amount'])} for {fmt.quantity(one['billed_qty'])} at {fmt.price(one['unit_price_amount'])}"
+        f"invoice {header['invoice_id']} bills {fmt.money(one['line_amount'])} for {fmt.quantity(one['billed_qty'])}"
+        f" at {fmt.price(one['unit_price_amount'])}"
         for header, one in _bills(records, line)
     ]
     return "; ".join(told) + ": that does not add up."
@@ -284,7 +307,8 @@ def _billed_late(records: OrderRecords, line: Row, as_of: datetime | None) -> st
     first = min(
         (header for header, _ in _bills(records, line) if header.get("invoiced_at")), key=lambda header: header["invoiced_at"], default={}
     )
-    return f"received {fmt.day(line.get('settled_day'))}, first billed {_at(first, 'invoiced_at')} (invoice {first.get('invoice_id', fmt.DASH)})."
+    invoice = first.get("invoice_id", fmt.DASH)
+    return f"received {fmt.day(line.get('settled_day'))}, first billed {_at(first, 'invoiced_at')} (invoice {invoice})."
 
 
 def _not_billed(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001

@@ -3,14 +3,13 @@
 Long lists are data grids (`st.dataframe`), whose cells are plain text; their column settings are here too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from dashboard import format as fmt
-
 
 MANY = 4
 """A table with more columns than this keeps its width on a phone and scrolls inside its card."""
@@ -32,14 +31,17 @@ def table(
 ) -> str:
     """A table; the first cell of each row names it. `numeric`: columns set flush right. `total`: the last row stands for all."""
     head = "".join(f'<th scope="col"{_right(at in numeric)}>{fmt.html(name) if name else ""}</th>' for at, name in enumerate(heads))
+    last = len(rows) - 1 if total else -1
     body = "".join(
-        f"<tr{' class=bv-total' if total and at == len(rows) - 1 else ''}>{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
+        f"<tr{' class=bv-total' if at == last else ''}>"
+        f"{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
         for at, row in enumerate(rows)
     )
+    many = " bv-many" if len(heads) > MANY else ""
     name = fmt.html(caption)
     return (
         f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
-        f'<table class="bv-table{" bv-many" if len(heads) > MANY else ""}" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<table class="bv-table{many}" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
@@ -76,25 +78,28 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def record(values: Mapping[str, Any] | str, *, caption: str) -> str:
-    """A record as it came: its columns and their text, or the raw line."""
+def record(values: Mapping[str, Any] | str, *, broken: Collection[str] = ()) -> str:
+    """A record as it came: its columns and their text, those that broke a rule marked; or the raw line."""
     if isinstance(values, str):
-        return f'<pre class="bv bv-break" style="white-space:pre-wrap;margin:0">{fmt.html(values)}</pre>'
-    rows = [(Cell(str(name)), Cell(markup=f'<span class="bv-break">{fmt.html(value)}</span>')) for name, value in values.items()]
-    return table(("Column", "As it came"), rows, caption=caption)
+        return f'<pre class="bv bv-raw">{fmt.html(values)}</pre>'
+    columns = "".join(
+        f"<div{' class=bv-flag' if name in broken else ''}><dt>{fmt.html(name)}</dt><dd>{fmt.html(value)}</dd></div>"
+        for name, value in values.items()
+    )
+    return f'<dl class="bv bv-facts bv-record">{columns}</dl>'
 
 
 def failed_columns() -> dict[str, Any]:
     """Settings of the grid of failed orders."""
     column = st.column_config
     return {
-        "order": column.TextColumn("Order", width=112, pinned=True),
-        "why": column.TextColumn("Why it failed", width=210),
-        "customer": column.TextColumn("Customer", width=160),
-        "segment": column.TextColumn("Segment", width=74),
+        "order": column.TextColumn("Order", width=104, pinned=True),
+        "why": column.TextColumn("Why it failed", width=200),
+        "customer": column.TextColumn("Customer", width=190),
+        "segment": column.TextColumn("Segment", width=72),
         "due": column.DateColumn("Was due", format="D MMM YYYY", width=96),
-        "late": column.NumberColumn("Days late", format="%d", width=78),
-        "age": column.NumberColumn("Days since due", format="%d", width=104),
+        "late": column.NumberColumn("Days late", format="%d", width=76),
+        "age": column.NumberColumn("Age, days", format="%d", width=76, help="Days since it was due"),
         "value": column.NumberColumn("Ordered value", format="%,.2f", width=108),
         "missing": column.NumberColumn("Not received", format="%,.2f", width=100),
         "carrier": column.TextColumn("Carrier", width=110),

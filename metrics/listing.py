@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, case, false, func, or_, select
 
 from metrics.buyer_view import FAILED
 from metrics.catalog import dimension_column
@@ -59,7 +59,7 @@ class Listing:
     sums: list[Row] = field(default_factory=list)
 
 
-def _rows(connection: Connection, statement: Select[Any]) -> list[Row]:
+def _rows(connection: Connection, statement: Executable) -> list[Row]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -114,8 +114,8 @@ def failed_orders(
 ) -> Listing:
     """Orders that failed at least one test, one page of them, with how many there are and what they were worth.
 
-    Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency: amounts of
-    different currencies never meet.
+    Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency:
+    amounts of different currencies never meet.
     """
     facts = order_facts_table.c
     view = [failed(), *_in_view(start, end, where)]

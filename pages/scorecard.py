@@ -27,7 +27,7 @@ else:
             measure = page.pick("Measure of the trend", offered, scorecard.NAMES, key="measure", hidden=True)
         spec, told = numbers.trend(measure, is_dark=look.dark())
         charts.draw(spec, key="trend", alternative=told)
-        st.caption(f"By {filters.period.grain}. Hollow points are periods that are not whole; the dotted line is the period before.")
+        st.caption(numbers.trend_note(measure))
     with right, look.card("reasons", height="stretch"):
         st.header("Why orders fail", anchor=False)
         failed = int(numbers.now["failed_orders"].value or 0)

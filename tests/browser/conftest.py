@@ -19,9 +19,14 @@ from tests.programs import require
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync",
-)  # fmt: skip
+)
 START = "import sys; from dashboard.start import serve; serve(port=int(sys.argv[1]))"
 Served = Callable[[Path], str]
 
@@ -76,7 +81,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(serve: Served, shared_home: Path, chromium: Browser) -> str:
+def address(serve: Served, shared_home: Path, chromium: Browser) -> str:  # noqa: ARG001 - without a browser, no server
     """A server on a warehouse that tests only read."""
     return serve(shared_home)
 

@@ -195,9 +195,13 @@ def test_only_the_hosts_allowed_may_open_the_stream(host: str, status: int, addr
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.putrequest("GET", "/_stcore/stream", skip_host=True)
     for name, value in (
-        ("Host", f"{host}:{port}"), ("Origin", f"http://{host}:{port}"), ("Connection", "Upgrade"), ("Upgrade", "websocket"),
-        ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
-    ):  # fmt: skip
+        ("Host", f"{host}:{port}"),
+        ("Origin", f"http://{host}:{port}"),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    ):
         connection.putheader(name, value)
     connection.endheaders()
     assert connection.getresponse().status == status

@@ -62,6 +62,12 @@ def open_page() -> Open:
     return go
 
 
+@pytest.fixture
+def page_of_small(small: Path, open_page: Open) -> Open:  # noqa: ARG001 - the warehouse it opens
+    """Open a page over the small warehouse."""
+    return open_page
+
+
 def markup(at: AppTest) -> str:
     """All of our own markup on the page."""
     return "\n".join(str(part.proto.body) for part in at.get("html"))

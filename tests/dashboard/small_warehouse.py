@@ -1,7 +1,7 @@
 """A small warehouse for tests of screens: canonical records written straight into a generation, judged by the product's own facts.
 
-No ingest: what a page shows must not depend on how records came. Plain orders come in three segments over 60 weeks; `HAND_MADE` are orders with one
-known failure each, so that a story can be read and checked.
+No ingest: what a page shows must not depend on how records came. Plain orders come in three segments over 60 weeks; the HAND-… orders have
+one known failure each, so that a story can be read and checked.
 """
 
 import json
@@ -39,46 +39,89 @@ def _moment(name: str, value: datetime | date | None) -> dict[str, Any]:
 
 
 def order(
-    rows: Rows, order_id: str, due: date, *, customer: str, late: int = 0, wanted: int = 10, received: int = 10, damaged: int = 0, price: str = "12.50",
-    billed_price: str | None = None, arrives: bool = True, carrier: str = CARRIERS[0], product: str = "P1", sent_product: str | None = None,
+    rows: Rows,
+    order_id: str,
+    due: date,
+    *,
+    customer: str,
+    late: int = 0,
+    wanted: int = 10,
+    received: int = 10,
+    damaged: int = 0,
+    price: str = "12.50",
+    billed_price: str | None = None,
+    arrives: bool = True,
+    carrier: str = CARRIERS[0],
+    product: str = "P1",
+    sent_product: str | None = None,
     channel: str = "edi",
-) -> None:  # fmt: skip
+) -> None:
     """One order of one line, one consignment and one invoice; everything right unless said."""
     ordered, came = due - timedelta(days=7), due + timedelta(days=late)
     rows["orders"].append(
         {
-            "order_id": order_id, "customer_id": customer, **_moment("ordered_at", ordered), **_moment("requested_by", due),
-            **_moment("promised_by", due), **_moment("cancelled_at", None), "channel": channel, "order_type": "sale", "fulfilment_model": "make_to_stock",
-            "currency": "EUR", "ship_to": "Berlin", "ship_to_time_zone": "Europe/Berlin", "time_zone_assumed": False,
+            "order_id": order_id,
+            "customer_id": customer,
+            **_moment("ordered_at", ordered),
+            **_moment("requested_by", due),
+            **_moment("promised_by", due),
+            **_moment("cancelled_at", None),
+            "channel": channel,
+            "order_type": "sale",
+            "fulfilment_model": "make_to_stock",
+            "currency": "EUR",
+            "ship_to": "Berlin",
+            "ship_to_time_zone": "Europe/Berlin",
+            "time_zone_assumed": False,
         }
-    )  # fmt: skip
+    )
     rows["order_lines"].append(
         {
-            "order_id": order_id, "line_no": "1", "product_id": product, "ordered_qty": wanted, "unit_price_amount": price, "line_kind": "goods",
+            "order_id": order_id,
+            "line_no": "1",
+            "product_id": product,
+            "ordered_qty": wanted,
+            "unit_price_amount": price,
+            "line_kind": "goods",
             **_moment("cancelled_at", None),
         }
-    )  # fmt: skip
+    )
     rows["shipments"].append(
         {
-            "shipment_id": f"S-{order_id}", "carrier": carrier, **_moment("shipped_at", came - timedelta(days=1)),
-            **_moment("received_at", came if arrives else None), "received_place": "Berlin",
+            "shipment_id": f"S-{order_id}",
+            "carrier": carrier,
+            **_moment("shipped_at", came - timedelta(days=1)),
+            **_moment("received_at", came if arrives else None),
+            "received_place": "Berlin",
         }
-    )  # fmt: skip
+    )
     rows["shipment_lines"].append(
         {
-            "shipment_id": f"S-{order_id}", "shipment_line_no": "1", "order_id": order_id, "line_no": "1", "product_id": sent_product or product,
-            "shipped_qty": received, "received_qty": received if arrives else None, "damaged_qty": damaged, "substitution_agreed": False,
+            "shipment_id": f"S-{order_id}",
+            "shipment_line_no": "1",
+            "order_id": order_id,
+            "line_no": "1",
+            "product_id": sent_product or product,
+            "shipped_qty": received,
+            "received_qty": received if arrives else None,
+            "damaged_qty": damaged,
+            "substitution_agreed": False,
         }
-    )  # fmt: skip
+    )
     rows["invoices"].append(
         {"invoice_id": f"I-{order_id}", "invoice_kind": "invoice", **_moment("invoiced_at", came), "currency": "EUR", "credit_reason": None}
     )
     rows["invoice_lines"].append(
         {
-            "invoice_id": f"I-{order_id}", "invoice_line_no": "1", "order_id": order_id, "line_no": "1", "billed_qty": received,
-            "unit_price_amount": billed_price or price, "line_amount": round(float(billed_price or price) * received, 2),
+            "invoice_id": f"I-{order_id}",
+            "invoice_line_no": "1",
+            "order_id": order_id,
+            "line_no": "1",
+            "billed_qty": received,
+            "unit_price_amount": billed_price or price,
+            "line_amount": round(float(billed_price or price) * received, 2),
         }
-    )  # fmt: skip
+    )
 
 
 def records(count: int, *, seed: int = 1) -> Rows:
@@ -89,10 +132,13 @@ def records(count: int, *, seed: int = 1) -> Rows:
         segment = "ABC"[number % 3]
         rows["customers"].append(
             {
-                "customer_id": f"C{number:02d}", "valid_from": date(2020, 1, 1), "name": EVIL if number == 0 else f"Customer {number}",
-                "service_segment": segment, "region": ("North", "South", "West")[number % 7 % 3],
+                "customer_id": f"C{number:02d}",
+                "valid_from": date(2020, 1, 1),
+                "name": EVIL if number == 0 else f"Customer {number}",
+                "service_segment": segment,
+                "region": ("North", "South", "West")[number % 7 % 3],
             }
-        )  # fmt: skip
+        )
     for product, name in (("P1", "Pump"), ("P2", "Valve")):
         rows["products"].append(
             {"product_id": product, "valid_from": date(2020, 1, 1), "name": name, "category": f"{name}s", "base_unit": "piece"}
@@ -102,11 +148,20 @@ def records(count: int, *, seed: int = 1) -> Rows:
         due = LAST_DUE - timedelta(days=dice.randrange(420))
         good = CHANCE["ABC"[number % 3]] - (0.12 if 20 < (LAST_DUE - due).days < 48 else 0)
         order(
-            rows, f"SO-{at:05d}", due, customer=f"C{number:02d}", late=0 if dice.random() < good else dice.randint(1, 6), wanted=(wanted := dice.randint(2, 40)),
-            received=wanted if dice.random() < good + 0.02 else wanted - 1, damaged=int(dice.random() > 0.985), arrives=dice.random() < 0.98,
-            billed_price=None if dice.random() < 0.97 else "13.00", carrier=dice.choice(CARRIERS), product=dice.choice(("P1", "P2")),
+            rows,
+            f"SO-{at:05d}",
+            due,
+            customer=f"C{number:02d}",
+            late=0 if dice.random() < good else dice.randint(1, 6),
+            wanted=(wanted := dice.randint(2, 40)),
+            received=wanted if dice.random() < good + 0.02 else wanted - 1,
+            damaged=int(dice.random() > 0.985),
+            arrives=dice.random() < 0.98,
+            billed_price=None if dice.random() < 0.97 else "13.00",
+            carrier=dice.choice(CARRIERS),
+            product=dice.choice(("P1", "P2")),
             channel=dice.choice(("edi", "web", "phone")),
-        )  # fmt: skip
+        )
     order(rows, "HAND-LATE", date(2026, 6, 10), customer="C00", late=3, carrier="Blitz")
     order(rows, "HAND-SHORT", date(2026, 6, 11), customer="C01", wanted=100, received=60)
     order(rows, "HAND-PRICE", date(2026, 6, 12), customer="C02", price="10.00", billed_price="10.50")
@@ -114,9 +169,15 @@ def records(count: int, *, seed: int = 1) -> Rows:
     order(rows, "HAND-DAMAGED", date(2026, 6, 16), customer="C04", damaged=3)
     order(rows, "HAND-LOST", date(2026, 6, 17), customer="C05", arrives=False)
     for measure, value, tolerance in (
-        ("perfect_order", "0.85", "0.05"), ("otif", "0.90", "0.03"), ("on_time", "0.93", "0.02"), ("complete", "0.94", "0.02"), ("damage_free", "0.98", "0.01"),
-        ("filled_accurately", "0.99", "0.01"), ("billed_accurately", "0.97", "0.02"), ("cycle_days", "7.2", "0.3"),
-    ):  # fmt: skip
+        ("perfect_order", "0.85", "0.05"),
+        ("otif", "0.90", "0.03"),
+        ("on_time", "0.93", "0.02"),
+        ("complete", "0.94", "0.02"),
+        ("damage_free", "0.98", "0.01"),
+        ("filled_accurately", "0.99", "0.01"),
+        ("billed_accurately", "0.97", "0.02"),
+        ("cycle_days", "7.2", "0.3"),
+    ):
         rows["targets"].append(
             {"measure": measure, "scope": "all", "valid_from": date(2020, 1, 1), "target_value": value, "tolerance": tolerance}
         )
@@ -153,9 +214,15 @@ def _insert(connection: Any, table: Table, rows: Iterable[dict[str, Any]]) -> No
 
 def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int) -> None:
     run = {
-        "run_id": 1, "source": "small", "started_at": AS_OF, "finished_at": AS_OF + timedelta(seconds=9), "outcome": "published", "data_as_of": AS_OF,
-        "data_as_of_declared": True, "generation": generation,
-    }  # fmt: skip
+        "run_id": 1,
+        "source": "small",
+        "started_at": AS_OF,
+        "finished_at": AS_OF + timedelta(seconds=9),
+        "outcome": "published",
+        "data_as_of": AS_OF,
+        "data_as_of_declared": True,
+        "generation": generation,
+    }
     _insert(connection, schema.runs, [run])
     mapped, files, checks, held = [], [], [], []
     for at, feed in enumerate(feeds, start=1):
@@ -163,10 +230,19 @@ def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int
         bad = rejected if feed == "order_lines" else 0
         files.append(
             {
-                "file_id": at, "run_id": 1, "source": "small", "feed": feed, "name": f"{feed}.csv", "sha256": "0" * 64, "rows_staged": loaded + bad,
-                "rows_in": loaded + bad, "rows_loaded": loaded, "rows_quarantined": bad, "rows_superseded": 0,
+                "file_id": at,
+                "run_id": 1,
+                "source": "small",
+                "feed": feed,
+                "name": f"{feed}.csv",
+                "sha256": "0" * 64,
+                "rows_staged": loaded + bad,
+                "rows_in": loaded + bad,
+                "rows_loaded": loaded,
+                "rows_quarantined": bad,
+                "rows_superseded": 0,
             }
-        )  # fmt: skip
+        )
         checks.append(
             {
                 "run_id": 1,
@@ -184,10 +260,18 @@ def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int
         rule = {"rule": "not a number", "column": "ordered_qty", "value": "two", "message": "'two' is not a number: write 2"}
         held.append(
             {
-                "file_id": 2, "run_id": 1, "feed": "order_lines", "object_name": "order_lines.csv", "row_no": 7 + at, "key": json.dumps({"order_id": f"X-{at}"}),
-                "record": json.dumps({"ORDER": f"X-{at}", "QTY": "two", "NOTE": EVIL}), "rules": json.dumps([rule]), "status": "rejected", "waits_for": None,
+                "file_id": 2,
+                "run_id": 1,
+                "feed": "order_lines",
+                "object_name": "order_lines.csv",
+                "row_no": 7 + at,
+                "key": json.dumps({"order_id": f"X-{at}"}),
+                "record": json.dumps({"ORDER": f"X-{at}", "QTY": "two", "NOTE": EVIL}),
+                "rules": json.dumps([rule]),
+                "status": "rejected",
+                "waits_for": None,
             }
-        )  # fmt: skip
+        )
     changed = {
         "run_id": 1,
         "feed": "orders",

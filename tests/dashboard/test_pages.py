@@ -29,8 +29,8 @@ def shown(at: AppTest, measure: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_page_shows_no_exception_and_its_title(page: str, small: Path, open_page: Open) -> None:
-    at = open_page(None if page == "scorecard" else page)
+def test_page_shows_no_exception_and_its_title(page: str, page_of_small: Open) -> None:
+    at = page_of_small(None if page == "scorecard" else page)
     assert not at.exception
     assert at.title[0].value == next(entry.title for entry in menu.ENTRIES if entry.file == f"{page}.py")
 
@@ -39,40 +39,42 @@ def test_menu_has_every_page_file() -> None:
     assert {entry.file for entry in menu.ENTRIES} == {file.name for file in menu.FOLDER.glob("*.py") if file.name != "__init__.py"}
 
 
-def test_scorecard_shows_the_number_the_query_answers(small: Path, open_page: Open) -> None:
-    at = open_page()
+def test_scorecard_shows_the_number_the_query_answers(page_of_small: Open) -> None:
+    at = page_of_small()
     for name in ("perfect_order", "otif", "billed_accurately", "cycle_days"):
         assert shown(at, name) == fmt.number(asked(name).value, MEASURES[name].unit)
 
 
-def test_a_segment_in_the_address_changes_the_number(small: Path, open_page: Open) -> None:
-    at = open_page(segment="C")
+def test_a_segment_in_the_address_changes_the_number(page_of_small: Open) -> None:
+    at = page_of_small(segment="C")
     assert shown(at, "otif") == fmt.number(asked("otif", where=(("segment", ("C",)),)).value, MEASURES["otif"].unit)
-    assert shown(at, "otif") != shown(open_page(), "otif")
+    assert shown(at, "otif") != shown(page_of_small(), "otif")
 
 
-def test_dates_in_the_address_are_the_period(small: Path, open_page: Open) -> None:
-    at = open_page(period="Dates", dates=["2026-06-01", "2026-06-14"])
+def test_dates_in_the_address_are_the_period(page_of_small: Open) -> None:
+    at = page_of_small(period="Dates", dates=["2026-06-01", "2026-06-14"])
     assert not at.exception
     assert "1 Jun" in at.caption[0].value
     assert "14 Jun 2026" in at.caption[0].value
 
 
-def test_half_a_date_range_shows_a_page_and_no_error(small: Path, open_page: Open) -> None:
-    at = open_page(period="Dates")
+def test_half_a_date_range_shows_a_page_and_no_error(page_of_small: Open) -> None:
+    at = page_of_small(period="Dates")
     at.session_state["dates"] = (AS_OF.date(),)
     at.run()
     assert not at.exception
 
 
-@pytest.mark.parametrize("nonsense", [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}])
-def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], small: Path, open_page: Open) -> None:
+@pytest.mark.parametrize(
+    "nonsense", [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}]
+)
+def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
     for page in (None, "failed_orders"):
-        assert not open_page(page, **nonsense).exception
+        assert not page_of_small(page, **nonsense).exception
 
 
-def test_failed_list_counts_what_the_measure_counts(small: Path, open_page: Open) -> None:
-    at = open_page("failed_orders")
+def test_failed_list_counts_what_the_measure_counts(page_of_small: Open) -> None:
+    at = page_of_small("failed_orders")
     assert f"<b>{int(asked('failed_orders').value or 0):,}</b>" in markup(at)
 
 
@@ -86,47 +88,47 @@ def test_failed_list_counts_what_the_measure_counts(small: Path, open_page: Open
         ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in consignment S-HAND-DAMAGED"),
     ],
 )
-def test_story_says_where_the_test_failed_with_the_evidence(order_id: str, verdict: str, words: str, small: Path, open_page: Open) -> None:
-    at = open_page("failed_orders", order=order_id)
+def test_story_says_where_the_test_failed_with_the_evidence(order_id: str, verdict: str, words: str, page_of_small: Open) -> None:
+    at = page_of_small("failed_orders", order=order_id)
     assert not at.exception
     told = markup(at).split(f'data-verdict="{verdict}"')[1].split("</ul>")[0]
     assert "failed" in told
     assert words in told
 
 
-def test_story_of_an_unknown_order_says_so(small: Path, open_page: Open) -> None:
-    assert "No such order" in markup(open_page("failed_orders", order="NOPE"))
+def test_story_of_an_unknown_order_says_so(page_of_small: Open) -> None:
+    assert "No such order" in markup(page_of_small("failed_orders", order="NOPE"))
 
 
-def test_data_text_is_never_markup(small: Path, open_page: Open) -> None:
+def test_data_text_is_never_markup(page_of_small: Open) -> None:
     for page, address in ((None, {}), ("failed_orders", {"order": "HAND-LATE"}), ("data_quality", {})):
-        at = open_page(page, **address)
+        at = page_of_small(page, **address)
         assert "<img src=x" not in markup(at)
         for part in (*at.markdown, *at.caption, *at.header, *at.title):
             assert EVIL not in part.value
 
 
-def test_export_previews_the_answers(small: Path, open_page: Open) -> None:
-    at = open_page("export")
+def test_export_previews_the_answers(page_of_small: Open) -> None:
+    at = page_of_small("export")
     table = at.dataframe[0].value
     assert list(table["measure"]) == ["otif", "on_time", "complete"]
     assert table["value"][0] == asked("otif").value
 
 
-def test_quality_shows_the_record_as_it_came_and_its_rule(small: Path, open_page: Open) -> None:
-    told = markup(open_page("data_quality"))
+def test_quality_shows_the_record_as_it_came_and_its_rule(page_of_small: Open) -> None:
+    told = markup(page_of_small("data_quality"))
     assert "write 2" in told
     assert "X-0" in told
 
 
-def test_definitions_search_narrows_to_what_is_asked(small: Path, open_page: Open) -> None:
-    told = markup(open_page("definitions", q="beyond promise"))
+def test_definitions_search_narrows_to_what_is_asked(page_of_small: Open) -> None:
+    told = markup(page_of_small("definitions", q="beyond promise"))
     assert 'id="beyond_promise"' in told
     assert 'id="orders"' not in told
 
 
-def test_every_measure_is_defined(small: Path, open_page: Open) -> None:
-    told = markup(open_page("definitions"))
+def test_every_measure_is_defined(page_of_small: Open) -> None:
+    told = markup(page_of_small("definitions"))
     assert all(f'id="{name}"' in told for name in MEASURES)
 
 
@@ -141,8 +143,8 @@ def test_before_the_first_publish_a_page_says_what_to_run(
     assert "buyerview demo" in markup(at)
 
 
-def test_a_period_without_orders_names_the_nearest_day_with_data(small: Path, open_page: Open) -> None:
-    at = open_page(period="Dates", dates=["2024-01-01", "2024-01-31"])
+def test_a_period_without_orders_names_the_nearest_day_with_data(page_of_small: Open) -> None:
+    at = page_of_small(period="Dates", dates=["2024-01-01", "2024-01-31"])
     assert not at.exception
     assert "No orders in this period" in markup(at)
     assert "nearest day with data" in markup(at)
@@ -160,11 +162,11 @@ def test_without_invoices_the_tile_says_no_feed_and_a_stand_in_is_declared_on_ev
         assert "shipments.received_at is ship date (small)" in markup(open_page(None if page == "scorecard" else page))
 
 
-def test_a_page_run_reads_one_generation(small: Path, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     from dashboard import data
 
     read: list[int | None] = []
     real = warehouse.reading
     monkeypatch.setattr(data.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation))
-    open_page()
+    page_of_small()
     assert len(read) == 1, "one connection serves the whole page"

@@ -5,6 +5,7 @@ import io
 import json
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import openpyxl
 import pandas as pd
@@ -49,7 +50,7 @@ def test_a_cut_week_is_partial_and_a_whole_one_is_not() -> None:
 @pytest.mark.parametrize("grain", ["day", "week", "month", "quarter"])
 def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain: str) -> None:
     found = period.periods(date(2023, 12, 20), date(2024, 3, 5), grain)
-    assert all(period.after(one, grain) == other for one, other in zip(found, found[1:], strict=False))
+    assert all(period.after(one, grain) == other for one, other in pairwise(found))
     assert all(period.begins(one + timedelta(days=0), grain) == one for one in found)
 
 
@@ -57,10 +58,18 @@ def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.938, Unit.SHARE, "93.8%"), (1.0, Unit.SHARE, "100.0%"), (0.99997, Unit.SHARE, ">99.9%"), (None, Unit.SHARE, "–"), (float("nan"), Unit.SHARE, "–"),
-        (7.24, Unit.DAYS, "7.2 days"), (12480, Unit.COUNT, "12.5k"), (999, Unit.COUNT, "999"), (-3, Unit.COUNT, "−3"), (Decimal("1400000.5"), Unit.MONEY, "1.4M"),
+        (0.938, Unit.SHARE, "93.8%"),
+        (1.0, Unit.SHARE, "100.0%"),
+        (0.99997, Unit.SHARE, ">99.9%"),
+        (None, Unit.SHARE, "–"),
+        (float("nan"), Unit.SHARE, "–"),
+        (7.24, Unit.DAYS, "7.2 days"),
+        (12480, Unit.COUNT, "12.5k"),
+        (999, Unit.COUNT, "999"),
+        (-3, Unit.COUNT, "−3"),
+        (Decimal("1400000.5"), Unit.MONEY, "1.4M"),
     ],
-)  # fmt: skip
+)
 def test_number_reads_as_people_write_it(value: float | None, unit: Unit, text: str) -> None:
     assert fmt.number(value, unit) == text
 
@@ -79,7 +88,8 @@ def test_data_text_loses_its_meaning_as_markup() -> None:
 
 # -------------------------------------------------------------------------------------------------------------- standings
 @pytest.mark.parametrize(
-    ("value", "expected"), [(0.95, Standing.ON), (0.949, Standing.WATCH), (0.93, Standing.WATCH), (0.929, Standing.OFF), (None, Standing.NO_DATA)]
+    ("value", "expected"),
+    [(0.95, Standing.ON), (0.949, Standing.WATCH), (0.93, Standing.WATCH), (0.929, Standing.OFF), (None, Standing.NO_DATA)],
 )
 def test_standing_against_a_target_where_more_is_better(value: float | None, expected: Standing) -> None:
     assert standing(value, Target(0.95, 0.02), Direction.HIGHER) is expected
@@ -107,7 +117,14 @@ def test_trend_puts_data_into_the_template_and_leaves_it_as_it_was() -> None:
 
 # ---------------------------------------------------------------------------------------------------------------- exports
 def answers(**text: str) -> pd.DataFrame:
-    row = {"customer": text.get("customer", "C1"), "period": date(2026, 6, 1), "measure": "otif", "value": 2 / 3, "numerator": 2, "denominator": 3}
+    row = {
+        "customer": text.get("customer", "C1"),
+        "period": date(2026, 6, 1),
+        "measure": "otif",
+        "value": 2 / 3,
+        "numerator": 2,
+        "denominator": 3,
+    }
     return pd.DataFrame([{**row, "coverage": 1.0, "worst": 2 / 3, "best": 2 / 3}, {**row, "customer": None, "value": None}], dtype=object)
 
 
@@ -131,7 +148,9 @@ def test_the_same_answers_give_the_same_bytes(fmt_name: str) -> None:
     assert export.as_bytes(answers(), fmt_name, {"a": 1}) == export.as_bytes(answers(), fmt_name, {"a": 1})
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "＝1+1", '=HYPERLINK("http://evil.example")', "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "＝1+1", '=HYPERLINK("http://evil.example")', "=cmd|' /C calc'!A0"]
+)
 def test_no_formula_leaves_through_an_export(text: str) -> None:
     row = next(iter(csv.DictReader(io.StringIO(export.as_bytes(answers(customer=text), "csv", {}).decode(), newline=""))))
     assert row["customer"].startswith("'")
