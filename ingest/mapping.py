@@ -14,8 +14,8 @@ from ingest.scratch import literal, name
 from ingest.source import DEFAULTS, ColumnMap, FeedMap, mappable
 from metrics.schema import FEEDS
 
-ISO_MOMENT = r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?"
-ZONE_SUFFIX = r"(Z|[+-]\d\d(:?\d\d)?)$"
+ISO_MOMENT = r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)?)?"
+OFFSET = r"[+-]\d\d(:?\d\d)?$"
 ISO_DATE = r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?)?"
 WHOLE = r"-?\d{1,9}"
 TRUE = ("true", "1", "yes", "y", "t")
@@ -166,9 +166,18 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
     if mapped is not None and mapped.format:
         return _formatted(source, mapped.format, time_zone)
     parsed = f"TRY_CAST({source} AS TIMESTAMP)"
-    fits = f"({source} IS NULL OR (regexp_full_match({source}, {literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL))"
-    final = f"length({source}) = 10 OR regexp_matches({source}, {literal(ZONE_SUFFIX)})"
-    value = f"CASE WHEN {final} THEN {parsed} ELSE {to_utc(parsed, time_zone)} END"
+    has_offset = f"regexp_matches({source}, {literal(OFFSET)})"
+    with_offset = f"TRY_CAST({source} AS TIMESTAMPTZ)"
+    fits = (
+        f"({source} IS NULL OR (regexp_full_match({source}, {literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL "
+        f"AND (NOT {has_offset} OR {with_offset} IS NOT NULL)))"
+    )
+    value = (
+        f"CASE WHEN length({source}) = 10 OR ends_with({source}, 'Z') THEN {parsed} "
+        # A cast to TIMESTAMP leaves an offset out without a word; to TIMESTAMPTZ it counts (the connection's zone is UTC).
+        f"WHEN {has_offset} THEN CAST({with_offset} AS TIMESTAMP) "
+        f"ELSE {to_utc(parsed, time_zone)} END"
+    )
     return value, f"CASE WHEN {parsed} IS NOT NULL THEN length({source}) = 10 END", fits
 
 
