@@ -131,6 +131,7 @@ def frame_facts(generation: int) -> dict[str, Any]:
             "freshness": listing.freshness(connection),
             "extent": listing.extent(connection),
             "stand_ins": listing.stand_ins(connection),
+            "declared": query.stand_ins(connection),
             "feeds": listing.mapped_feeds(connection),
             "options": {name: listing.options(connection, name) for name in DIMENSIONS},
         }

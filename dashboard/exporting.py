@@ -91,7 +91,7 @@ def download(choice: Choice, answers: pd.DataFrame) -> None:
 
 
 def _provenance(choice: Choice) -> dict[str, object]:
-    declared = [f"{one['feed']}.{one['column_name']}: {one['stands_in_for']}" for one in page.facts()["stand_ins"]]
+    declared = page.facts()["declared"]
     return export.provenance(choice.question, MEASURES, generation=page.generation(), data_as_of=page.as_of(), stand_ins=declared)
 
 

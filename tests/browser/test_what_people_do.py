@@ -1,9 +1,11 @@
 """What people do with the screens, in a real browser against a real server."""
 
 import http.client
-import io
 import os
 import re
+import shlex
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from metrics import query, warehouse
 from metrics.catalog import MEASURES
 from metrics.query import Question
 from metrics.warehouse import Location
-from tests.browser.conftest import Screen, Served
+from tests.browser.conftest import ROOT, Screen, Served
 from tests.dashboard.small_warehouse import AS_OF, publish
 
 pytestmark = pytest.mark.browser
@@ -98,20 +100,24 @@ def test_reasons_narrow_the_list(screen: Screen) -> None:
 
 
 @pytest.mark.parametrize("name", list(export.FORMATS))
-def test_a_download_is_byte_for_byte_what_the_export_function_writes(name: str, screen: Screen, shared_home: Path) -> None:
-    screen.go("/export")
+def test_a_download_is_byte_for_byte_what_the_command_line_gives(name: str, screen: Screen, shared_home: Path, tmp_path: Path) -> None:
+    screen.go("/export?segment=B&segment=C&period=26W&m=otif&m=cycle_days&m=ordered_value&grain=month")
     screen.page.get_by_role("radio", name=export.TITLES[name], exact=True).click()
     button = screen.page.get_by_role("button", name=f"Download {export.TITLES[name]}")
     button.wait_for()
     screen.idle()
     with screen.page.expect_download() as got:
         button.click()
-    question = Question(("otif", "on_time", "complete"), start=WEEKS.start, end=WEEKS.end)
-    with warehouse.reading(Location(folder=shared_home)) as connection:
-        buffer = io.BytesIO()
-        said = export.provenance(question, MEASURES, generation=connection.info["generation"], data_as_of=AS_OF)
-        export.export_bytes(query.frame(connection, question), name, buffer, said)
-    assert Path(got.value.path()).read_bytes() == buffer.getvalue()
+    screen.page.get_by_text("The same from the command line").click()
+    shown = screen.page.get_by_test_id("stCode").inner_text()
+    words = shlex.split(shown)
+    assert words[:2] == ["buyerview", "export"]
+    environment = {**os.environ, "BUYERVIEW_HOME": str(shared_home), "PYTHONPATH": str(ROOT)}
+    environment.pop("BUYERVIEW_WAREHOUSE", None)
+    subprocess.run(
+        [sys.executable, "-c", "import buyerview; buyerview.main()", *words[1:]], cwd=tmp_path, env=environment, check=True, timeout=120
+    )
+    assert Path(got.value.path()).read_bytes() == (tmp_path / words[-1]).read_bytes()
 
 
 def test_a_new_generation_appears_by_itself(chromium: Browser, serve: Served, tmp_path: Path) -> None:
