@@ -28,6 +28,7 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
     tables, dated = moment_span(tables, dict(header.items()), "invoiced_at", line.zone)
     now = literal(as_of, DateTime)
     reversal = invoices.alias("reversal")
+    reversed_: Expression = false()
     if "invoices.reverses_invoice_id" in mapped:
         taken_back = (
             select(reversal.c.reverses_invoice_id)
@@ -37,8 +38,6 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         )
         tables = tables.outerjoin(taken_back, taken_back.c.reverses_invoice_id == header.invoice_id)
         reversed_ = taken_back.c.reverses_invoice_id.is_not(None)
-    else:
-        reversed_ = false()
     is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
     half_minor = case(
         (header.currency.in_(MINOR_UNITS_0), sql_cast(literal("0.5"), AMOUNT)),

@@ -366,7 +366,7 @@ def _judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozense
     o = owed.c
     settled_at = func.coalesce(settling.c.settled_at, o.last_counted_at)
     goods_owed = and_(o.order_type == "sale", o.line_kind == "goods", o.owed_qty > 0)
-    tables = owed.outerjoin(settling, and_(settling.c.order_id == o.order_id, settling.c.line_no == o.line_no))
+    tables: FromClause = owed.outerjoin(settling, and_(settling.c.order_id == o.order_id, settling.c.line_no == o.line_no))
     tables, settle = span_of(tables, settled_at, false(), o.zone)
     now = literal(as_of, DateTime)
     settled_lines = (
@@ -434,7 +434,8 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
         "billed_amount": typed_null(AMOUNT),
         "invoice_window_end": typed_null(DateTime()),
     }
-    billed, damage_credits = literal(CODE["no_feed"]), literal(0, BigInteger)
+    billed: Expression = literal(CODE["no_feed"])
+    damage_credits: Expression = literal(0, BigInteger)
     if has_invoices(mapped):
         prepared = _billed_lines(cases, policy, as_of, mapped).cte("billed_lines")
         p = prepared.c

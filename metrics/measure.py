@@ -54,7 +54,7 @@ def adapted(expression: Expression, table: FromClause) -> Expression:
     """The expression over another table with the same column names."""
     if isinstance(table, Table):
         return expression
-    return ClauseAdapter(table, adapt_on_names=True).traverse(expression)  # type: ignore[no-any-return]  # untyped in SQLAlchemy
+    return ClauseAdapter(table, adapt_on_names=True).traverse(expression)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ def moved(
 
     Days move the local wall clock, so a moved 14:00 is 14:00 on a day of 23 hours too (rules, section 2, deadline_at).
     """
+    result: Expression
     if days:
         tables, starts, ends = day_bounds(tables, cast(plus_days(span.day, literal(days, Integer)), Date), zone)
         clock = plus_microseconds(local_time(instant, zone), literal(days * MICROSECONDS_A_DAY, BigInteger))

@@ -179,7 +179,7 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
         rollup = smallest(batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end)
     source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
     day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
-    conditions = [day.is_not(None)]
+    conditions: list[Expression] = [day.is_not(None)]
     if question.start is not None:
         conditions.append(day >= question.start)
     if question.end is not None:
@@ -258,9 +258,9 @@ def _ratio(measure: Measure, formula: Ratio, part: dict[str, Any], blank: Answer
     coverage, worst, best = divide(total - unknown, total), divide(numerator, total), divide(numerator + unknown, total)
     done = replace(done, coverage=coverage, worst=worst, best=best, judged=total, unknown=unknown)
     if value is not None and worst is not None and best is not None and not worst <= value <= best:
-        return replace(done, value=None, no_data="not proven: too much evidence is missing for one number; see the bounds")
+        return replace(done, value=None, no_data="not proven: orders with missing evidence would change it; it lies between the bounds")
     if value is None and total:
-        return replace(done, no_data="not proven: no order has all its evidence; see the bounds")
+        return replace(done, no_data="not proven: no order has all its evidence; it lies between the bounds")
     return done
 
 

@@ -6,14 +6,14 @@ Grain of `receipts`: one row per order line with any consignment; `q` is exact q
 Source: rules, section 2, R2 to R4, R7, R9, R19 to R21.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select, true
 
 from metrics.moments import moment_span
-from metrics.policy import CODE, OpenBalance, Policy, ReceiptEvent, Timing
+from metrics.policy import CODE, FIRST_UNKNOWN, OpenBalance, Policy, ReceiptEvent, Timing
 from metrics.schema import QTY, shipment_lines, shipments
 from metrics.sqltools import MICROSECONDS_A_DAY, Expression, count_if, least_code, lesser, plus_microseconds, sum_if, typed_null
 
@@ -206,7 +206,7 @@ def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]
     c = lines.c
     no_anchor = literal(CODE["no_anchor"])
 
-    def agreed(codes: list[Expression]) -> Expression:
+    def agreed(codes: Sequence[Expression]) -> Expression:
         return case((c.unproven_n == 0, codes[CASES.index("never")]), else_=_four_equal(codes, literal(CODE["no_evidence"])))
 
     times = [c[f"on_time_{name}"] for name in CASES]
@@ -239,10 +239,9 @@ def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> E
     return least_code(code, too_early)
 
 
-def _four_equal(codes: list[Expression], unknown: Expression) -> Expression:
-    """The common verdict of four codes, else unknown. Two different reasons for false are still both false: the last case's (in time) is told."""
-    sort: Callable[[Expression], Expression] = lambda code: case((code.is_(None), 1), (code < 50, 0), else_=2)  # noqa: E731 - three kinds
-    kinds = [sort(code) for code in codes]
+def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
+    """The common verdict of four codes, else unknown. Different reasons for false are all false: the first in the list is told."""
+    kinds = [case((code.is_(None), 1), (code < FIRST_UNKNOWN, 0), else_=2) for code in codes]
     same = and_(*[kinds[0] == kind for kind in kinds[1:]])
     return case((same, least_code(*codes)), else_=unknown)
 

@@ -103,8 +103,8 @@ def summed(rollup: Rollup, facts: FromClause, *, sign: int = 1) -> Select[tuple[
     keys = select(*periods, *[facts.c[name] for name in rollup.dimensions], *_needed(rollup, facts)).select_from(facts)
     inner = keys.where(day.is_not(None)).subquery()
     grouped = [inner.c[name] for name in (*rollup.periods, *rollup.dimensions)]
-    rows = cast(func.count(), BigInteger)
-    totals = [part.over(inner) for part in rollup.parts.values()]
+    rows: Expression = cast(func.count(), BigInteger)
+    totals: list[Expression] = [part.over(inner) for part in rollup.parts.values()]
     if sign < 0:
         rows, totals = -rows, [-total for total in totals]
     labelled = [cast(total, rollup.table.c[name].type).label(name) for name, total in zip(rollup.parts, totals, strict=True)]

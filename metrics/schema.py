@@ -11,6 +11,7 @@ Source: design, data-model.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Numeric, String, Table, Text
 
@@ -27,11 +28,12 @@ PROVENANCE = ("source", "file_id", "row_no", "source_updated_at", "deleted")
 """Columns every feed carries beside its own: where the present version of a row came from."""
 
 
-def text(name: str, comment: str, *, required: bool = False) -> Column:
+def text(name: str, comment: str, *, required: bool = False) -> Column[Any]:
+    """A text column."""
     return Column(name, String, nullable=not required, comment=comment)
 
 
-def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column, Column]:
+def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column[Any], Column[Any]]:
     """The two columns of a moment: the value and whether it is a bare date."""
     return (
         Column(name, DateTime, nullable=not required, comment=f"{comment} UTC instant, or a local calendar day at 00:00"),
@@ -39,7 +41,7 @@ def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column, 
     )
 
 
-def feed(name: str, comment: str, *columns: Column | tuple[Column, Column]) -> Table:
+def feed(name: str, comment: str, *columns: Column[Any] | tuple[Column[Any], Column[Any]]) -> Table:
     """A feed's table: its own columns, then the provenance ones. No index and no constraint (faults 3.1): keys hold by merge."""
     flat = [one for column in columns for one in (column if isinstance(column, tuple) else (column,))]
     return Table(

@@ -235,7 +235,7 @@ def words(codes: dict[int, str], code: Expression) -> Expression:
 
 def any_of(conditions: Iterable[Expression]) -> Expression:
     """OR of conditions; false for none."""
-    found = literal(False, Boolean)
+    found: Expression = literal(False, Boolean)
     for condition in conditions:
         found = found | condition
     return found
