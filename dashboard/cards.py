@@ -85,7 +85,7 @@ def tiles(shown: Sequence[Tile], *, is_dark: bool) -> str:
 def _tile(tile: Tile, colour: dict[str, str]) -> str:
     stands, measure = tile.standing, tile.measure
     classes = f"bv-tile bv-tile-{stands.css}" + (" bv-tile-main" if tile.main else "")
-    parts = [f'<h3 title="{fmt.html(measure.definition)}">{fmt.html(title(measure))}</h3>']
+    parts = [f'<h2 title="{fmt.html(measure.definition)}">{fmt.html(title(measure))}</h2>']
     shown = fmt.DASH if tile.now is None else value(tile.now, measure)
     if tile.now is None or shown == fmt.DASH:
         why = (tile.now.no_data if tile.now else None) or "no data"

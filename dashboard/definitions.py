@@ -50,5 +50,5 @@ def _measure(measure: Measure, feeds: set[str]) -> str:
     described = "".join(f"<dt>{name}</dt><dd>{fmt.html(text)}</dd>" for name, text in rows if text and text != "–")
     return (
         f'<article class="bv bv-def" id="{measure.name}" style="padding:.9rem 0;border-bottom:1px solid var(--bv-line)">'
-        f"<h3>{fmt.html(measure.title)} <code>{measure.name}</code></h3><p>{fmt.html(measure.definition)}</p><dl>{described}</dl></article>"
+        f"<h2>{fmt.html(measure.title)} <code>{measure.name}</code></h2><p>{fmt.html(measure.definition)}</p><dl>{described}</dl></article>"
     )
