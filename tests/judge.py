@@ -717,7 +717,7 @@ class LineCourt:
 
     def bill_window(self, settled: datetime | None, *, goods: bool) -> datetime | None:
         """The last moment for the first bill; None while nothing has started the clock."""
-        left = [one.left.last for one in self.unproven if one.left and one.counts]
+        left = [one.left.last for one in self.unproven if one.left]
         if settled is None and goods and left:
             settled = max(left)
         if settled is None:
