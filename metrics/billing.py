@@ -5,7 +5,7 @@ Grain of `bills`: one row per order line that any invoice or credit names. Freig
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, FromClause, Select, and_, case, exists, false, func, literal, or_, select, true
+from sqlalchemy import DateTime, FromClause, Select, and_, case, false, func, literal, or_, select, true
 from sqlalchemy import cast as sql_cast
 
 from metrics.moments import moment_span
@@ -94,8 +94,8 @@ def _dated_by(document: FromClause, as_of: datetime) -> Expression:
 def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[str]) -> Expression:
     """The code of billed_accurately of a line.
 
-    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right quantities), half_step, window_end (last
-    instant for the first bill; null: no receipt to count from) and nothing (nothing was received, left or billed).
+    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right quantities), half_step,
+    window_end (last instant for the first bill; null: no receipt to count from) and nothing (nothing was received, left or billed).
     """
     c = billed_lines.c
     half = c.half_step

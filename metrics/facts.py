@@ -1,8 +1,8 @@
 """Facts: one row per order line and one per order, with every date, quantity, amount and verdict needed to judge it.
 
 All joins happen here (with the sums of `receipts.py` and `billing.py`, each at the grain of the order line *before* it is joined) and nowhere
-else. `order_line_facts` and `order_facts` are SELECTs under one policy, one as-of instant and one set of mapped columns: `rebuild.py` stores them under
-the strict policy, a what-if asks them directly. A verdict is true, false or unknown (null), with the reason beside it.
+else. `order_line_facts` and `order_facts` are SELECTs under one policy, one as-of instant and one set of mapped columns: `rebuild.py` stores
+them under the strict policy, a what-if asks them directly. A verdict is true, false or unknown (null), with the reason beside it.
 Source: rules, section 2 and R1 to R40; docs/judgement.md where the rules leave room.
 """
 
@@ -34,7 +34,7 @@ from sqlalchemy import (
     true,
 )
 
-from metrics.billing import EMPTY_BILL, bills, billing_code, has_invoices
+from metrics.billing import EMPTY_BILL, billing_code, bills, has_invoices
 from metrics.moments import Span, day_bounds, moment_span, moved, span_of
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, PIECES, Anchor, Policy, Timing
 from metrics.receipts import accuracy_code, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
@@ -235,9 +235,7 @@ def _dated_lines(header: CTE, policy: Policy) -> Select[tuple[object, ...]]:
     tables, line_cancel = moment_span(tables, dict(body.items()), "cancelled_at", zone)
     by_request = policy.anchor is Anchor.REQUESTED
     anchor, value, is_date = (request, requested, requested_is_date) if by_request else (promise, promised, promised_is_date)
-    tables, deadline = moved(
-        tables, anchor, value, is_date, zone, days=policy.late_tolerance_days, hours=policy.late_tolerance_hours, last=True
-    )
+    tables, deadline = moved(tables, anchor, value, is_date, zone, days=policy.late_tolerance_days, hours=policy.late_tolerance_hours, last=True)
     window_from: Expression = typed_null(DateTime())
     if policy.timing is Timing.WINDOW:
         tables, window_from = _window_from(tables, body, o, anchor, policy)
@@ -280,20 +278,46 @@ def _window_from(tables: FromClause, body: Any, o: Any, anchor: Span, policy: Po
     value = case((anchor.hi.is_(None), None), (own_window, o[start]), else_=from_day)
     is_date = case((own_window, o[f"{start}_is_date"]), else_=false())
     tables, opening = span_of(tables, value, is_date, o.zone)
-    return moved(
-        tables, opening, value, is_date, o.zone, days=-policy.early_tolerance_days, hours=-policy.early_tolerance_hours, last=False
-    )
+    return moved(tables, opening, value, is_date, o.zone, days=-policy.early_tolerance_days, hours=-policy.early_tolerance_hours, last=False)
 
 
-_RECEIPT_AMOUNTS = (
-    "counted_qty in_time_qty maybe_in_time_qty in_window_qty maybe_in_window_qty by_line_cancel_qty by_order_cancel_qty unproven_qty "
-    "left_in_time_qty maybe_left_in_time_qty received_qty shipped_qty damaged_qty counted_damaged_qty first_pass_sure_qty first_pass_most_qty"
-).split()
-_RECEIPT_COUNTS = (
-    "counted_n late_n maybe_late_n early_n maybe_early_n unproven_n maybe_left_in_time_n left_in_time_n left_early_n maybe_left_early_n received_n "
-    "damage_unknown_n wrong_item_n item_unknown_n wrong_place_n place_unknown_n"
-).split()
-_RECEIPT_MOMENTS = "carrier_first carrier_last last_counted_at last_unproven_day claims_close_first claims_close_last".split()
+_RECEIPT_AMOUNTS = [
+    "counted_qty",
+    "in_time_qty",
+    "maybe_in_time_qty",
+    "in_window_qty",
+    "maybe_in_window_qty",
+    "by_line_cancel_qty",
+    "by_order_cancel_qty",
+    "unproven_qty",
+    "left_in_time_qty",
+    "maybe_left_in_time_qty",
+    "received_qty",
+    "shipped_qty",
+    "damaged_qty",
+    "counted_damaged_qty",
+    "first_pass_sure_qty",
+    "first_pass_most_qty",
+]
+_RECEIPT_COUNTS = [
+    "counted_n",
+    "late_n",
+    "maybe_late_n",
+    "early_n",
+    "maybe_early_n",
+    "unproven_n",
+    "maybe_left_in_time_n",
+    "left_in_time_n",
+    "left_early_n",
+    "maybe_left_early_n",
+    "received_n",
+    "damage_unknown_n",
+    "wrong_item_n",
+    "item_unknown_n",
+    "wrong_place_n",
+    "place_unknown_n",
+]
+_RECEIPT_MOMENTS = ["carrier_first", "carrier_last", "last_counted_at", "last_unproven_day", "claims_close_first", "claims_close_last"]
 
 
 def _owed_lines(dated: CTE, received: CTE, policy: Policy, as_of: datetime) -> Select[tuple[object, ...]]:
@@ -642,9 +666,7 @@ def _order_sums(lines: FromClause, goods_owed: Expression) -> FromClause:
             func.min(carrier).label("carrier_first"),
             func.max(carrier).label("carrier_last"),
             count_if(line.carrier == SEVERAL).label("several_carriers_n"),
-            *[
-                sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty", "received_qty")
-            ],
+            *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty", "received_qty")],
             sum_if(line.ordered_amount.is_not(None), line.ordered_amount).label("ordered_amount"),
             sum_if(goods & line.received_amount.is_not(None), line.received_amount).label("received_amount"),
             sum_if(goods_owed & line.owed_amount.is_not(None), cast(line.owed_amount - line.filled_amount, AMOUNT)).label("short_amount"),
@@ -654,4 +676,3 @@ def _order_sums(lines: FromClause, goods_owed: Expression) -> FromClause:
         .group_by(line.order_id)
         .subquery("order_sums")
     )
-

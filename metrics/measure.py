@@ -1,7 +1,8 @@
 """What a measure is: a name, a unit, a definition and a formula of one of four kinds. Plain data; no joins, no SQL strings.
 
-A formula is made of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds both parts, then divides (every mean is
-one). `Spread` (standard deviation and its share of the mean) is finished from count, sum and sum of squares. These roll up. A `Percentile` never does.
+A formula is made of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds both parts, then divides (every mean
+is one). `Spread` (standard deviation and its share of the mean) is finished from count, sum and sum of squares. These roll up. A `Percentile`
+never does.
 """
 
 import math
@@ -95,8 +96,8 @@ class Spread:
 
     def parts(self) -> dict[str, Part]:
         """The additive parts by role."""
-        known = self.value.is_not(None)
-        return {"denominator": Part(known), "total": Part(known, self.value), "squares": Part(known, cast(self.value, BigInteger) * cast(self.value, BigInteger))}
+        known, wide = self.value.is_not(None), cast(self.value, BigInteger)
+        return {"denominator": Part(known), "total": Part(known, self.value), "squares": Part(known, wide * wide)}
 
 
 @dataclass(frozen=True)
@@ -185,4 +186,3 @@ def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> 
     if not relative:
         return deviation
     return deviation / (s / n) if s else None
-

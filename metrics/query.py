@@ -275,5 +275,3 @@ def dimension_values(connection: Connection, name: str) -> Sequence[str]:
     """Every value of a dimension in the order facts, sorted."""
     column = order_facts_table.c[dimension_column(name)]
     return sorted(connection.scalars(select(column).where(column.is_not(None)).distinct()))
-
-

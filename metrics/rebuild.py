@@ -33,8 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
-from metrics.failpoint import failpoint
 from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
+from metrics.failpoint import failpoint
 from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups

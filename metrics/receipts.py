@@ -60,9 +60,7 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
             (_both(mapped, "shipment_lines.product_id", "order_lines.product_id") & or_(body.product_id.is_(None), line.product_id.is_(None))).label(
                 "product_unknown"
             ),
-            (_both(mapped, "shipments.received_place", "orders.ship_to") & or_(place.is_(None), line.ship_to.is_(None))).label(
-                "place_unknown"
-            ),
+            (_both(mapped, "shipments.received_place", "orders.ship_to") & or_(place.is_(None), line.ship_to.is_(None))).label("place_unknown"),
             line.deadline_at,
             line.window_from,
             line.first_due_at,

@@ -133,9 +133,7 @@ def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[
     """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing any more go."""
     for rollup in ROLLUPS:
         name = rollup.facts.name
-        changed = union_all(
-            select(*rollup.table.c), summed(rollup, before[name], sign=-1), summed(rollup, after[name])
-        ).subquery()
+        changed = union_all(select(*rollup.table.c), summed(rollup, before[name], sign=-1), summed(rollup, after[name])).subquery()
         keys = [changed.c[key] for key in (*rollup.periods, *rollup.dimensions)]
         sums = [cast(func.sum(changed.c[key]), rollup.table.c[key].type).label(key) for key in ("rows_summed", *rollup.parts)]
         fresh = Table(f"{rollup.table.name}_fresh", MetaData(), *[Column(c.name, c.type) for c in rollup.table.columns], prefixes=["TEMPORARY"])

@@ -240,9 +240,7 @@ FEEDS: dict[str, Feed] = {
     "orders": Feed(orders, ("order_id",), core=True),
     "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders", parent_key=("order_id",)),
     "shipments": Feed(shipments, ("shipment_id",), core=True),
-    "shipment_lines": Feed(
-        shipment_lines, ("shipment_id", "shipment_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")
-    ),
+    "shipment_lines": Feed(shipment_lines, ("shipment_id", "shipment_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")),
     "invoices": Feed(invoices, ("invoice_id",), core=True),
     "invoice_lines": Feed(invoice_lines, ("invoice_id", "invoice_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")),
     "customers": Feed(customers, ("customer_id", "valid_from")),

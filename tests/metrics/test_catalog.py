@@ -1,0 +1,92 @@
+"""What holds for every measure of the catalogue, whatever it measures."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection, Double, Float, create_engine
+from sqlalchemy.dialects import postgresql
+
+from metrics.catalog import DIMENSIONS, MEASURES, find
+from metrics.errors import UnknownName
+from metrics.facts import facts_metadata, order_facts_table, order_line_facts_table
+from metrics.measure import Measure, Percentile, Total, wilson
+from metrics.query import Question, _batches, _select, answer
+from metrics.rollup import ROLLUPS, rollup_metadata
+from metrics.schema import FEEDS, metadata
+
+EVERY = pytest.mark.parametrize("measure", MEASURES.values(), ids=list(MEASURES))
+
+
+@pytest.fixture(scope="module")
+def nothing() -> Iterator[Connection]:
+    """A warehouse with every table and no rows."""
+    engine = create_engine("duckdb:///:memory:")
+    with engine.connect() as connection:
+        for tables in (metadata, facts_metadata, rollup_metadata):
+            tables.create_all(connection)
+        yield connection
+    engine.dispose()
+
+
+@EVERY
+def test_every_measure_says_what_it_is(measure: Measure) -> None:
+    for text in (measure.title, measure.definition, measure.numerator, measure.denominator, measure.exclusions, measure.source):
+        assert text.strip()
+    assert re.fullmatch(r"[a-z0-9_]+", measure.name)
+    assert measure.product_rows
+    assert set(measure.product_rows) <= set(range(1, 19))
+    assert set(measure.feeds) <= set(FEEDS)
+    assert measure.date in measure.facts.columns
+
+
+@EVERY
+def test_without_any_order_a_rate_is_no_data_and_a_count_is_nothing(measure: Measure, nothing: Connection) -> None:
+    (one,) = answer(nothing, Question((measure.name,)))
+    if isinstance(measure.formula, Total) and not measure.needs:
+        assert one.value == 0
+    else:
+        assert one.value is None
+        assert one.no_data
+
+
+@EVERY
+def test_every_measure_compiles_for_postgresql_by_every_dimension(measure: Measure) -> None:
+    question = Question((measure.name,), by=tuple(DIMENSIONS), grain="week", start=date(2026, 1, 5))
+    (batch,) = _batches(question)
+    assert "SELECT" in str(_select(batch, question).compile(dialect=postgresql.dialect()))
+
+
+def test_every_dimension_is_a_column_of_both_facts() -> None:
+    for table in (order_facts_table, order_line_facts_table):
+        assert set(DIMENSIONS.values()) <= set(table.columns.keys())
+
+
+def test_rollups_hold_every_measure_that_adds_up_and_only_narrow_exact_types() -> None:
+    """HUGEINT columns are 78 times slower to sum again, and floating sums depend on their order."""
+    held = {name.split("__")[0] for rollup in ROLLUPS for name in rollup.parts}
+    assert held == {name for name, measure in MEASURES.items() if not isinstance(measure.formula, Percentile)}
+    for rollup in ROLLUPS:
+        for name in rollup.parts:
+            kind = rollup.table.c[name].type
+            assert not isinstance(kind, (Double, Float)) or (kind.precision, kind.scale) == (18, 4)
+            assert str(kind) in ("BIGINT", "NUMERIC(18, 4)")
+
+
+def test_an_unknown_measure_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean on_time"):
+        find("ontime")
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "low", "high"), [(3, 4, 30.06, 95.44), (5, 5, 56.55, 100), (0, 5, 0, 43.45), (19, 20, 76.39, 99.11)]
+)
+def test_wilson_intervals_of_the_rule_book(numerator: int, denominator: int, low: float, high: float) -> None:
+    interval = wilson(numerator, denominator)
+    assert interval is not None
+    assert tuple(round(100 * bound, 2) for bound in interval) == (low, high)
+
+
+def test_there_is_no_interval_of_nothing() -> None:
+    assert wilson(0, 0) is None
