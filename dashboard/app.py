@@ -1,6 +1,7 @@
 """The entry Streamlit runs: look, menu, filter bar, banners, live refresh; then the page, which only lays out."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -45,12 +46,26 @@ def banners(frame: dict[str, object], fallback: str | None) -> None:
         look.html(cards.banner(f"<b>Not the newest data.</b> {fmt.html(fallback)}"))
     declared = [f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]]  # type: ignore[attr-defined]
     if declared:
-        look.html(
-            cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {fmt.html('; '.join(declared))}.")
-        )
+        look.html(cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {fmt.html('; '.join(declared))}."))
 
 
-def run(generation: Generation) -> None:
+def pinned(newest: Generation) -> Generation:
+    """The generation to show: the newest, or the one a link names, for as long as the session lasts or until the newest is asked for."""
+    asked = st.query_params.get(live.PIN) or st.session_state.get("_pin") or ""
+    if not asked.isdecimal() or int(asked) == newest.number:
+        st.session_state.pop("_pin", None)
+        return newest
+    st.session_state["_pin"] = st.query_params[live.PIN] = asked
+    return replace(newest, number=int(asked), fallback=None)
+
+
+def unpin() -> None:
+    """Show the newest generation again."""
+    st.session_state.pop("_pin", None)
+    st.query_params.pop(live.PIN, None)
+
+
+def run(generation: Generation, newest: int) -> None:
     """The frame with its page, all of one generation."""
     frame = data.frame_facts(generation.number)
     as_of = frame["freshness"].get("data_as_of") or generation.published_at
@@ -61,11 +76,14 @@ def run(generation: Generation) -> None:
         st.title(entry.title, anchor=False)
         st.session_state["_subtitle"] = st.empty()
     banners(frame, generation.fallback)
+    if generation.number != newest:
+        look.html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
+        st.button("Show the newest", on_click=unpin)
     chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered)
     filters.remember(chosen)
     page.run()
     with st.sidebar:
-        live.badge(generation.number, frame["freshness"])
+        live.badge(newest, frame["freshness"], live.link_to(generation.number))
 
 
 try:
@@ -76,10 +94,15 @@ try:
         with st.sidebar:
             live.badge(None, {})
     else:
-        with data.one_generation(published.number):
-            run(published)
-except GenerationGone:  # collected between two looks: the newest is there
-    st.rerun()
+        shown = pinned(published)
+        with data.one_generation(shown.number):
+            run(shown, published.number)
+except GenerationGone as gone:
+    if "_pin" not in st.session_state:  # collected between two looks: the newest is there
+        st.rerun()
+    with look.card("gone"):
+        look.html(cards.empty("That generation is no longer kept", fmt.html(gone)))
+        st.button("Show the newest", on_click=unpin, type="primary")
 except BuyerviewError as error:
     with look.card("error"):
         look.html(cards.empty("This page cannot be shown", f"{fmt.html(error)}"))

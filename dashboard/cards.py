@@ -89,9 +89,7 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     shown = fmt.DASH if tile.now is None else value(tile.now, measure)
     if tile.now is None or shown == fmt.DASH:
         why = (tile.now.no_data if tile.now else None) or "no data"
-        parts.append(
-            f'<div class="bv-value" data-measure="{measure.name}">{fmt.DASH}</div><div class="bv-note">{fmt.html(_told(why))}</div>'
-        )
+        parts.append(f'<div class="bv-value" data-measure="{measure.name}">{fmt.DASH}</div><div class="bv-note">{fmt.html(_told(why))}</div>')
         return f'<li class="{classes}">{"".join(parts)}</li>'
     parts.append(f'<div class="bv-value" data-measure="{measure.name}">{shown}</div>')
     against = f'<span class="bv-muted">target {fmt.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
@@ -207,9 +205,7 @@ def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], 
     off = [
         (float(answer.value) - (target.value if target else 0.0), name, answer)
         for name, answer, target in segments
-        if answer.value is not None
-        and float(answer.denominator or 0) >= MIN_N
-        and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
+        if answer.value is not None and float(answer.denominator or 0) >= MIN_N and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
     ]
     if len(segments) > 1 and off:
         gap, name, answer = min(off)
@@ -229,11 +225,7 @@ def empty(title: str, text: str) -> str:
 
 def figures(pairs: Sequence[tuple[str, str]]) -> str:
     """A row of counts with their names, not escaped numbers of ours."""
-    return (
-        '<ul class="bv bv-ledger">'
-        + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for value, name in pairs)
-        + "</ul>"
-    )
+    return '<ul class="bv bv-ledger">' + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for value, name in pairs) + "</ul>"
 
 
 def legend() -> str:

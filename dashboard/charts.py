@@ -40,6 +40,8 @@ class Point:
     """The same measure in the matching period before."""
     of: float | None = None
     """How many it was judged on."""
+    between: tuple[float, float] | None = None
+    """What the value lies between, where too little is known for one number."""
 
 
 def _data(name: str) -> alt.NamedData:
@@ -69,16 +71,10 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
     whole = alt.Chart(_data("main")).encode(x=x)
     layers: list[alt.Chart] = []
     if has_target:  # only the shortfall is shaded: the ink is the message, and the axis may be cut
-        layers.append(
-            whole.mark_area(opacity=0.14, color=colour["bad-strong"]).encode(y=alt.Y("short:Q", title=None, scale=scale), y2="target:Q")
-        )
-        layers.append(
-            whole.mark_line(color=colour["ink"], strokeDash=[5, 4], strokeWidth=1.3, opacity=0.75).encode(y=alt.Y("target:Q", scale=scale))
-        )
+        layers.append(whole.mark_area(opacity=0.14, color=colour["bad-strong"]).encode(y=alt.Y("short:Q", title=None, scale=scale), y2="target:Q"))
+        layers.append(whole.mark_line(color=colour["ink"], strokeDash=[5, 4], strokeWidth=1.3, opacity=0.75).encode(y=alt.Y("target:Q", scale=scale)))
     if has_before:
-        layers.append(
-            whole.mark_line(color=colour["muted"], strokeWidth=1.4, strokeDash=[2, 3]).encode(y=alt.Y("before:Q", title=None, scale=scale))
-        )
+        layers.append(whole.mark_line(color=colour["muted"], strokeWidth=1.4, strokeDash=[2, 3]).encode(y=alt.Y("before:Q", title=None, scale=scale)))
     layers.append(whole.mark_line(color=colour["accent"], strokeWidth=2.4).encode(y=y))
     layers.append(
         alt.Chart(_data("partial")).mark_line(color=colour["accent"], strokeWidth=1.8, strokeDash=[3, 3]).encode(x=x, y=y, detail="piece:N")
@@ -99,6 +95,8 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
             size=alt.Size("size:Q", scale=None),
         )
     )
+    bounds = alt.Chart(_data("ranges")).mark_rule(color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55)
+    layers.append(bounds.encode(x=x, y=alt.Y("lowest:Q", scale=scale), y2="highest:Q", tooltip=["name:N", "said:N"]))
     layers.append(
         alt.Chart(_data("labels"))
         .mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
@@ -132,7 +130,8 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
     colour = palette(is_dark)
     known = [point.value for point in points if point.value is not None]
     before = [point.before for point in points if point.before is not None]
-    reach = [*known, *before, *([target.value] if target else [])] or [0.0, 1.0]
+    ranges = [bound for point in points if point.between for bound in point.between]
+    reach = [*known, *before, *ranges, *([target.value] if target else [])] or [0.0, 1.0]
     pad = (max(reach) - min(reach)) * 0.18 or abs(reach[0]) * 0.1 or 0.1
     low, high = min(reach) - pad, max(reach) + pad
     rows = [_row(point, measure, target, grain, colour) for point in points]
@@ -141,6 +140,7 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
         "main": [{**row, "value": None if row["partial"] else row["value"]} for row in rows],
         "partial": _partial_pieces(rows),
         "points": [row for row in rows if row["value"] is not None and (len(rows) <= 32 or row["partial"])] or rows[-1:],
+        "ranges": [_range(point, grain) for point in points if point.between],
         "labels": _labels(points, measure, target, (high - low) * 16 / HEIGHT, colour),
     }
     every = max(1, round(len(points) / 7))
@@ -173,6 +173,12 @@ def _row(point: Point, measure: Measure, target: Target | None, grain: str, colo
         bound = min if measure.direction is Direction.HIGHER else max
         row["short"] = bound(point.value, target.value) if falls_short else None  # type: ignore[type-var]
     return row
+
+
+def _range(point: Point, grain: str) -> dict[str, Any]:
+    lowest, highest = point.between or (0.0, 0.0)
+    said = f"between {fmt.number(lowest, Unit.SHARE)} and {fmt.number(highest, Unit.SHARE)}"
+    return {"period": point.begins.isoformat(), "name": fmt.period(point.begins, grain), "lowest": lowest, "highest": highest, "said": said}
 
 
 def _partial_pieces(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

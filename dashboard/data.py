@@ -80,9 +80,7 @@ def frame(generation: int, question: Question) -> Any:
 
 
 @_cached(entries=LISTS_KEPT)
-def failed_orders(
-    generation: int, start: date, end: date, where: Where, reasons: tuple[str, ...], sort: str, page: int, size: int
-) -> Listing:
+def failed_orders(generation: int, start: date, end: date, where: Where, reasons: tuple[str, ...], sort: str, page: int, size: int) -> Listing:
     """One page of the orders that failed."""
     with _reading(generation) as connection:
         return listing.failed_orders(connection, start=start, end=end, where=where, reasons=reasons, sort=sort, page=page, size=size)

@@ -274,9 +274,7 @@ def _lines(records: OrderRecords) -> str:
         small = (line["product_id"] or "") if product != line["product_id"] else ""
         short = (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
         goods = line.get("line_kind", "goods") == "goods"
-        verdicts = [
-            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or fmt.DASH) for name in story.TITLES
-        ]
+        verdicts = [_verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or fmt.DASH) for name in story.TITLES]
         rows.append(
             [
                 Cell(line["line_no"]),
@@ -309,9 +307,7 @@ def _shipments(records: OrderRecords) -> str:
                 Cell(fmt.quantity(one["damaged_qty"]), flagged=damaged),
             ]
         )
-    return tables.table(
-        ("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6)
-    )
+    return tables.table(("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6))
 
 
 def _invoices(records: OrderRecords, currency: str | None) -> str:

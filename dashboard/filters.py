@@ -54,19 +54,12 @@ class Filters:
         chosen = [f"{', '.join(values)}" if name != "segment" else f"segment {', '.join(values)}" for name, values in self.where]
         return " · ".join(chosen) or "all orders"
 
-    def without(self, dimension: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The filters but one."""
-        return tuple(one for one in self.where if one[0] != dimension)
-
 
 def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool) -> Filters:
     """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters hides it."""
     with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
-        folded = {name: st.session_state.get(name) for name in ("period", "segment", *MORE)}
-        active = sum(bool(value) and value != periods.DEFAULT for value in folded.values())
-        st.toggle(
-            f"Filters ({active} set)" if active else "Filters", key="show_filters", help="Show the period, the segment and more filters"
-        )
+        active = sum(_is_set(name) for name in ("period", "segment", *MORE))
+        st.toggle(f"Filters ({active} set)" if active else "Filters", key="show_filters", help="Show the period, the segment and more filters")
         with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
             choice = st.segmented_control(
                 "Period",
@@ -97,6 +90,12 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
     return Filters(periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days)), chosen)
 
 
+def _is_set(name: str) -> bool:
+    """Whether a filter is chosen: by its control, or on a first run by the address, which its control has not read yet."""
+    value = st.session_state[name] if name in st.session_state else st.query_params.get(name)
+    return bool(value) and value != periods.DEFAULT
+
+
 def _segment(segments: list[str]) -> list[str]:
     if len(segments) < 2:
         return []
@@ -112,7 +111,7 @@ def _pill(segment: str) -> str:
 
 def _more(options: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
     offered = {name: texts for name, texts in MORE.items() if name == "customer" or len(options[name]) > 1}
-    count = sum(bool(st.session_state.get(name)) for name in offered)
+    count = sum(_is_set(name) for name in offered)
     found = []
     with st.popover(f"More filters ({count})" if count else "More filters", icon=":material/tune:", key="more_filters"):
         for name, (label, placeholder) in offered.items():

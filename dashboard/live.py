@@ -2,26 +2,35 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from dashboard import data, look
 from dashboard import format as fmt
 
+PIN = "v"
+"""Part of the address that names the generation to show."""
 SECONDS = 5
 """How often `CURRENT` is looked at: a file of a few bytes."""
 
 
 @st.fragment(run_every=SECONDS)
-def badge(shown: int | None, freshness: dict[str, Any]) -> None:
-    """Which data the page shows; runs the whole page again when another generation has been published than the one `shown`."""
+def badge(newest: int | None, freshness: dict[str, Any], link: str = "") -> None:
+    """Which data the page shows; runs the whole page again when another generation is published than the `newest` it knew of."""
     now = data.current()
-    if (now.number if now else None) != shown:
+    if (now.number if now else None) != newest:
         st.rerun(scope="app")
-    look.html(_side(now, freshness))
+    look.html(_side(now, freshness, link))
 
 
-def _side(now: Any, freshness: dict[str, Any]) -> str:
+def link_to(generation: int) -> str:
+    """An address that shows these very numbers later: what is chosen, and the generation."""
+    chosen = {name: st.query_params.get_all(name) for name in st.query_params if name != PIN}
+    return "?" + urlencode({**chosen, PIN: generation}, doseq=True)
+
+
+def _side(now: Any, freshness: dict[str, Any], link: str) -> str:
     if now is None:
         return '<div class="bv-side" role="status"><p>Waiting for the first data …</p></div>'
     as_of = freshness.get("data_as_of")
@@ -29,5 +38,6 @@ def _side(now: Any, freshness: dict[str, Any]) -> str:
         f"<p><b>Data as of {fmt.html(fmt.moment(as_of))}</b></p>" if as_of else "",
         f"<p>Published {fmt.age(now.published_at, datetime.now(UTC))} · generation {now.number}</p>",
         "<p>Updates by itself</p>",
+        f'<p><a href="{fmt.html(link)}">Link to these very numbers</a></p>' if link else "",
     ]
     return f'<div class="bv-side" role="status" data-generation="{now.number}">{"".join(lines)}</div>'

@@ -25,9 +25,7 @@ ENTRIES = (
     Entry("scorecard.py", "Scorecard", ":material/speed:", "", "Is service good? For whom not, since when, and why?"),
     Entry("failed_orders.py", "Failed orders", ":material/error:", "failed-orders", "Orders that failed the buyer, and each one's story."),
     Entry("export.py", "Export", ":material/download:", "export", "Any measure by any dimension, as CSV, Excel, Parquet or JSON."),
-    Entry(
-        "data_quality.py", "Data quality", ":material/verified:", "data-quality", "Runs, checks, what was rejected and why.", filtered=False
-    ),
+    Entry("data_quality.py", "Data quality", ":material/verified:", "data-quality", "Runs, checks, what was rejected and why.", filtered=False),
     Entry("definitions.py", "Definitions", ":material/menu_book:", "definitions", "What every number means.", filtered=False),
 )
 

@@ -38,9 +38,7 @@ def subtitle(text: str) -> None:
     st.session_state["_subtitle"].caption(fmt.markdown(text))
 
 
-def pick(
-    label: str, options: list[str] | tuple[str, ...], named: dict[str, str], *, key: str, width: int = 200, hidden: bool = False
-) -> str:
+def pick(label: str, options: list[str] | tuple[str, ...], named: dict[str, str], *, key: str, width: int = 200, hidden: bool = False) -> str:
     """A choice of one by name whose slug stands in the address while it is not the first.
 
     Not `bind="query-params"`: Streamlit 1.67 writes the shown name into the address, which changes when a title does.

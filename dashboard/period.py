@@ -57,9 +57,7 @@ class Period:
     @property
     def name(self) -> str:
         """What it is called in a sentence."""
-        return {ALL: "all data"}.get(
-            self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen"
-        )
+        return {ALL: "all data"}.get(self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen")
 
 
 def after(begins: date, grain: str) -> date:

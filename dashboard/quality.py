@@ -134,9 +134,7 @@ def _checks(checks: list[Row]) -> None:
         ]
         look.html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
     with st.expander(f"All {len(checks)} checks"):
-        every = [
-            {"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]} for one in checks
-        ]
+        every = [{"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]} for one in checks]
         st.dataframe(pd.DataFrame(every), hide_index=True, alt="All checks of the run")
 
 
@@ -170,9 +168,7 @@ def quarantine() -> None:
     with right:
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
-            feeds_wanted = st.multiselect(
-                "Feed", feeds_held, format_func=fmt.words, key="quarantine_feeds", placeholder="All feeds", width=220
-            )
+            feeds_wanted = st.multiselect("Feed", feeds_held, format_func=fmt.words, key="quarantine_feeds", placeholder="All feeds", width=220)
             statuses = st.multiselect(
                 "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220
             )
@@ -231,8 +227,7 @@ def _listed(row: Row) -> dict[str, Any]:
 
 def _record(row: Row) -> str:
     rules = "".join(
-        f"<li><b>{fmt.html(rule.get('column') or row['feed'])}</b>: {fmt.html(rule.get('message') or rule.get('rule'))}</li>"
-        for rule in row["rules"]
+        f"<li><b>{fmt.html(rule.get('column') or row['feed'])}</b>: {fmt.html(rule.get('message') or rule.get('rule'))}</li>" for rule in row["rules"]
     )
     waits = f"<p class='bv-muted'>Waits for {fmt.html(row['waits_for'])}</p>" if row["waits_for"] else ""
     try:

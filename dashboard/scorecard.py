@@ -77,11 +77,7 @@ class Numbers:
 
     def tile(self, name: str) -> Tile:
         """One measure's tile."""
-        whole = [
-            day
-            for day in periods(self.period.start, self.period.elapsed, self.period.grain)
-            if not self.period.partial(day, self.period.grain)
-        ]
+        whole = [day for day in periods(self.period.start, self.period.elapsed, self.period.grain) if not self.period.partial(day, self.period.grain)]
         answers = [self.course.get((name, day)) for day in whole]
         series = [None if answer is None or answer.value is None else float(answer.value) for answer in answers]
         return Tile(MEASURES[name], self.now.get(name), self.before.get(name), self.target(name), series, main=name == TILES[0])
@@ -97,9 +93,7 @@ class Numbers:
 
     def offered(self) -> tuple[str, ...]:
         """Measures that have a trend to show, the headline's first."""
-        known = [
-            name for name in TILES if (answer := self.now.get(name)) is not None and (answer.value is not None or cards.withheld(answer))
-        ]
+        known = [name for name in TILES if (answer := self.now.get(name)) is not None and (answer.value is not None or cards.withheld(answer))]
         return tuple(sorted(known, key=lambda name: name != self.main())) or (self.main(),)
 
     def headline(self) -> str:
@@ -127,17 +121,16 @@ class Numbers:
             before = self.course_before.get((name, earlier[at])) if len(earlier) == len(days) else None
             value = None if answer is None or answer.value is None else float(answer.value)
             partial = self.period.partial(day, grain)
-            stands = (
-                Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
-            )
+            stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
             found.append(
                 Point(
-                    day,
-                    value,
-                    stands,
-                    partial,
-                    None if before is None or before.value is None else float(before.value),
-                    None if answer is None or answer.denominator is None else float(answer.denominator),
+                    begins=day,
+                    value=value,
+                    standing=stands,
+                    partial=partial,
+                    before=None if before is None or before.value is None else float(before.value),
+                    of=None if answer is None or answer.denominator is None else float(answer.denominator),
+                    between=cards.withheld(answer) if answer is not None else None,
                 )
             )
         return found
@@ -145,9 +138,7 @@ class Numbers:
     def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
         """The chart of one measure, and the same in a sentence."""
         points, measure, target = self.points(name), MEASURES[name], self.target(name)
-        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(
-            points, measure, target
-        )
+        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(points, measure, target)
 
     def trend_note(self, name: str) -> str:
         """What the trend's signs mean, those that are in it."""
@@ -157,8 +148,8 @@ class Numbers:
             notes.append("The dotted line is the period before.")
         if any(point.partial and point.value is not None for point in points):
             notes.append("Hollow points are periods that are not whole.")
-        if any(point.value is None and not point.partial for point in points):
-            notes.append("Gaps: nothing was due, or too little is known for one number.")
+        if any(point.between for point in points):
+            notes.append("Upright bars are ranges: too little is known for one number.")
         return " ".join(notes)
 
     def segment_table(self) -> str:
@@ -185,9 +176,7 @@ class Numbers:
     def _cell(answer: Answer | None, measure: Measure, target: Target | None) -> Cell:
         shown = fmt.DASH if answer is None else cards.value(answer, measure)
         if answer is None or shown == fmt.DASH:
-            return Cell(
-                markup=f'<span class="bv-muted" title="{fmt.html((answer.no_data if answer else None) or "no data")}">{fmt.DASH}</span>'
-            )
+            return Cell(markup=f'<span class="bv-muted" title="{fmt.html((answer.no_data if answer else None) or "no data")}">{fmt.DASH}</span>')
         return Cell(markup=cards.state(cards.stands(answer, measure, target), shown))
 
 

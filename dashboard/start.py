@@ -31,9 +31,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
     import uvicorn
 
     if ready is not None:
-        threading.Thread(
-            target=_announce, args=(f"http://{'localhost' if host == '127.0.0.1' else host}:{port}", ready), daemon=True
-        ).start()
+        threading.Thread(target=_announce, args=(f"http://{'localhost' if host == '127.0.0.1' else host}:{port}", ready), daemon=True).start()
     uvicorn.run(
         "dashboard.server:app",
         host=host,
@@ -64,15 +62,11 @@ def _check_settings() -> None:
     from streamlit import config
     from streamlit.web import bootstrap  # noqa: F401 - defines every option
 
-    config._main_script_path = str(
-        ROOT / "dashboard" / "app.py"
-    )  # where an installed copy keeps its settings; Streamlit 1.67 has no public way
+    config._main_script_path = str(ROOT / "dashboard" / "app.py")  # where an installed copy keeps its settings; Streamlit 1.67 has no public way
     config.get_config_options(force_reparse=True)
     hosts = config.get_option("server.allowedHosts")
     if not hosts or "*" in hosts:
-        raise ServerRefused(
-            "server.allowedHosts must name the hosts pages are opened under (STREAMLIT_SERVER_ALLOWED_HOSTS), not be empty or '*'"
-        )
+        raise ServerRefused("server.allowedHosts must name the hosts pages are opened under (STREAMLIT_SERVER_ALLOWED_HOSTS), not be empty or '*'")
     for name in ("server.enableCORS", "server.enableXsrfProtection"):
         if not config.get_option(name):
             raise ServerRefused(f"{name} must stay on: without it other web pages can read this dashboard")

@@ -153,14 +153,10 @@ def _late(records: OrderRecords, line: Row, as_of: datetime | None) -> str:
     told = f"due {fmt.day(due)}"
     if came is not None:
         gone = (came - due).days if due else 0
-        told += f", the last needed goods arrived {fmt.day(came)}" + (
-            f", {fmt.count(gone, 'day')} late" if gone > 0 else ", after the hour agreed"
-        )
+        told += f", the last needed goods arrived {fmt.day(came)}" + (f", {fmt.count(gone, 'day')} late" if gone > 0 else ", after the hour agreed")
     else:
         told += f", not all of it had arrived by {_watermark(as_of)}"
-    last = max(
-        (header for header, _ in _sent(records, line) if header.get("received_at")), key=lambda header: header["received_at"], default=None
-    )
+    last = max((header for header, _ in _sent(records, line) if header.get("received_at")), key=lambda header: header["received_at"], default=None)
     return told + (f" (consignment {last['shipment_id']}{_carrier(last)})." if last else ".")
 
 
@@ -179,9 +175,7 @@ def _never_received(records: OrderRecords, line: Row, as_of: datetime | None) ->
 
 
 def _too_early(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001 - one shape for every teller
-    first = min(
-        (header for header, _ in _sent(records, line) if header.get("received_at")), key=lambda header: header["received_at"], default={}
-    )
+    first = min((header for header, _ in _sent(records, line) if header.get("received_at")), key=lambda header: header["received_at"], default={})
     return f"arrived {_at(first, 'received_at')}, before the window agreed."
 
 
@@ -249,9 +243,7 @@ def _product(records: OrderRecords, product_id: str | None) -> str:
 def _wrong_place(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
     wanted = records.order.get("ship_to")
     wrong = [header for header, _ in _sent(records, line) if header.get("received_place") not in (None, wanted)]
-    return (
-        f"received at {wrong[0]['received_place']}, ordered to {wanted}." if wrong else f"not received at {wanted or 'the place ordered'}."
-    )
+    return f"received at {wrong[0]['received_place']}, ordered to {wanted}." if wrong else f"not received at {wanted or 'the place ordered'}."
 
 
 def _over_shipped(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
@@ -304,9 +296,7 @@ def _differs(column: str, what: str) -> Callable[[OrderRecords, Row, datetime | 
 
 
 def _billed_late(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    first = min(
-        (header for header, _ in _bills(records, line) if header.get("invoiced_at")), key=lambda header: header["invoiced_at"], default={}
-    )
+    first = min((header for header, _ in _bills(records, line) if header.get("invoiced_at")), key=lambda header: header["invoiced_at"], default={})
     invoice = first.get("invoice_id", fmt.DASH)
     return f"received {fmt.day(line.get('settled_day'))}, first billed {_at(first, 'invoiced_at')} (invoice {invoice})."
 
@@ -320,9 +310,7 @@ def _reversed(records: OrderRecords, line: Row, as_of: datetime | None) -> str: 
     if not back:
         return "its invoice was taken back."
     return (
-        "; ".join(
-            f"{one['invoice_id']} of {_at(one, 'invoiced_at')} takes back {one.get('reverses_invoice_id') or 'the invoice'}" for one in back
-        )
+        "; ".join(f"{one['invoice_id']} of {_at(one, 'invoiced_at')} takes back {one.get('reverses_invoice_id') or 'the invoice'}" for one in back)
         + "."
     )
 
@@ -358,9 +346,7 @@ def events(records: OrderRecords) -> list[Event]:
     """What happened to the order and what was agreed, in the order of time."""
     order, facts = records.order, records.facts
     due = facts["deadline_at"]
-    found = [
-        _event(order, "ordered_at", f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""))
-    ]
+    found = [_event(order, "ordered_at", f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""))]
     found += [_event(order, "requested_by", "Asked for by", plan=True), _event(order, "promised_by", "Promised by", plan=True)]
     found += [_event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)]
     for header in records.shipments:

@@ -26,15 +26,12 @@ class Cell:
     flagged: bool = False
 
 
-def table(
-    heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption: str, numeric: Sequence[int] = (), total: bool = False
-) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption: str, numeric: Sequence[int] = (), total: bool = False) -> str:
     """A table; the first cell of each row names it. `numeric`: columns set flush right. `total`: the last row stands for all."""
     head = "".join(f'<th scope="col"{_right(at in numeric)}>{fmt.html(name) if name else ""}</th>' for at, name in enumerate(heads))
     last = len(rows) - 1 if total else -1
     body = "".join(
-        f"<tr{' class=bv-total' if at == last else ''}>"
-        f"{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
+        f"<tr{' class=bv-total' if at == last else ''}>{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
         for at, row in enumerate(rows)
     )
     many = " bv-many" if len(heads) > MANY else ""
@@ -71,11 +68,7 @@ def bars(rows: Sequence[tuple[str, str, float]], *, label: str) -> str:
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Names and values, side by side."""
-    return (
-        '<dl class="bv bv-facts">'
-        + "".join(f"<div><dt>{fmt.html(name)}</dt><dd>{fmt.html(value)}</dd></div>" for name, value in pairs)
-        + "</dl>"
-    )
+    return '<dl class="bv bv-facts">' + "".join(f"<div><dt>{fmt.html(name)}</dt><dd>{fmt.html(value)}</dd></div>" for name, value in pairs) + "</dl>"
 
 
 def record(values: Mapping[str, Any] | str, *, broken: Collection[str] = ()) -> str:

@@ -170,3 +170,20 @@ def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytes
     monkeypatch.setattr(data.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation))
     page_of_small()
     assert len(read) == 1, "one connection serves the whole page"
+
+
+def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
+    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
+    home = tmp_path / "home"
+    publish(home, count=60, seed=2)
+    at_home(home)
+    then = shown(open_page(), "perfect_order")
+    publish(home, count=60, seed=5)
+    assert shown(open_page(), "perfect_order") != then
+    at = open_page(v="1")
+    assert shown(at, "perfect_order") == then
+    assert "Numbers as they were in generation 1" in markup(at)
+    gone = open_page(v="99")
+    assert not gone.exception
+    assert "no longer kept" in markup(gone)
