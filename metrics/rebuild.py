@@ -48,7 +48,8 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     """Bring facts and rollups to `as_of` (naive UTC), in the caller's transaction.
 
     touched: name of a table whose `order_id`s are the orders with changed records; None for everything. The whole is rebuilt too when
-    there are no facts yet, when other columns are mapped than before, or when `as_of` went back.
+    there are no facts yet, when other columns are mapped than before, or when `as_of` went back. No stored event may lie after the former
+    `as_of` (ingest sees to that): it would come due unseen.
     """
     for metadata in (facts_metadata, rollup_metadata):
         metadata.create_all(connection)
