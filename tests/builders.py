@@ -20,9 +20,7 @@ Records = dict[str, list[Row]]
 
 def columns(feed: str) -> tuple[str, ...]:
     """The feed's own columns as a mapping file names them: a moment is one column, provenance is not there."""
-    return tuple(
-        column for column in (one.name for one in FEEDS[feed].table.columns) if column not in PROVENANCE and not column.endswith("_is_date")
-    )
+    return tuple(column for column in (one.name for one in FEEDS[feed].table.columns) if column not in PROVENANCE and not column.endswith("_is_date"))
 
 
 def everything(*feeds: str) -> frozenset[str]:

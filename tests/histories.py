@@ -332,9 +332,7 @@ def some_customers(draw: Draw, middle: date) -> list[Row]:
         customer(customer_id="C3", valid_from=middle - timedelta(days=pick(draw, 2, 1, 3)), service_segment="C"),
     ]
     if chance(draw, 2):
-        rows.append(
-            customer(customer_id="C1", valid_from=middle - timedelta(days=pick(draw, 2, 1)), service_segment="B", deleted=chance(draw, 4))
-        )
+        rows.append(customer(customer_id="C1", valid_from=middle - timedelta(days=pick(draw, 2, 1)), service_segment="B", deleted=chance(draw, 4)))
     return rows
 
 
@@ -346,9 +344,7 @@ def some_products(draw: Draw, middle: date) -> list[Row]:
         product(product_id="E", category="tools", base_unit=None),
     ]
     if chance(draw, 3):
-        rows.append(
-            product(product_id="K", valid_from=middle - timedelta(days=2), category="food", base_unit="piece", deleted=chance(draw, 4))
-        )
+        rows.append(product(product_id="K", valid_from=middle - timedelta(days=2), category="food", base_unit="piece", deleted=chance(draw, 4)))
     return rows
 
 

@@ -595,8 +595,8 @@ class LineCourt:
             otif = whole if whole.verdict is False else Finding(None, "no_anchor")
             return {"on_time": Finding(None, "no_anchor"), "complete": whole, "otif": otif}
         on_time = [self.on_time(receipts) for receipts in cases]
-        otif = [together(pair) for pair in zip(on_time, complete, strict=True)]
-        return {"on_time": self.agreed(on_time), "complete": self.agreed(complete), "otif": self.agreed(otif)}
+        both = [together(pair) for pair in zip(on_time, complete, strict=True)]
+        return {"on_time": self.agreed(on_time), "complete": self.agreed(complete), "otif": self.agreed(both)}
 
     def agreed(self, cases: list[Finding]) -> Finding:
         verdicts = {case.verdict for case in cases}
@@ -675,7 +675,7 @@ class LineCourt:
 
     def documents(self, kind: str) -> list[tuple[Row, Row]]:
         """Billing documents of a kind that name this line, dated by `as_of`: (document, its line)."""
-        found = []
+        found: list[tuple[Row, Row]] = []
         for row in self.judge.feeds["invoice_lines"]:
             document = self.judge.invoices.get(row["invoice_id"])
             if document is None or (row["order_id"], row["line_no"]) != (self.line["order_id"], self.line["line_no"]):

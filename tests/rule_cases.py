@@ -70,10 +70,10 @@ def history(
     for number, bill in enumerate(bills, start=1):
         values = dict(bill)
         known = invoice().keys() - {"source", "file_id", "row_no", "deleted"}
-        header = {name: values.pop(name) for name in list(values) if name in known and name not in invoice_line()}
-        header["invoice_id"] = values.pop("invoice_id", f"I{number}")
-        documents.append(invoice(**header))
-        billed.append(invoice_line(invoice_id=header["invoice_id"], invoice_line_no=str(number), **values))
+        document = {name: values.pop(name) for name in list(values) if name in known and name not in invoice_line()}
+        document["invoice_id"] = values.pop("invoice_id", f"I{number}")
+        documents.append(invoice(**document))
+        billed.append(invoice_line(invoice_id=document["invoice_id"], invoice_line_no=str(number), **values))
     return records(
         orders=[order(**order_values)],
         order_lines=wanted_lines,
@@ -114,7 +114,7 @@ PERFECT = {"on_time": T, "complete": T, "otif": T, "damage_free": T, "filled_acc
 FAILED = {"state": "judged", "on_time": F, "complete": F, "otif": F}
 LA, TOKYO, NEW_YORK = "America/Los_Angeles", "Asia/Tokyo", "America/New_York"
 WINDOW = {"timing": "WINDOW"}
-TWO_TO_FOUR = {"promised_from": "2026-03-10T14:00Z", "promised_by": "2026-03-10T16:00Z"}
+TWO_TO_FOUR: dict[str, Any] = {"promised_from": "2026-03-10T14:00Z", "promised_by": "2026-03-10T16:00Z"}
 
 
 def between_two_and_four(came: str) -> Records:
@@ -240,9 +240,7 @@ CASES: list[Case] = [
         verdicts(complete=T),
         policy={"under_tolerance_share": Decimal("0.02")},
     ),
-    Case(
-        "R10 three short of two per cent", history(sent(8, 9, 97)), verdicts(complete=F), policy={"under_tolerance_share": Decimal("0.02")}
-    ),
+    Case("R10 three short of two per cent", history(sent(8, 9, 97)), verdicts(complete=F), policy={"under_tolerance_share": Decimal("0.02")}),
     # R11
     Case(
         "R11 less than half a gram is equal",
@@ -359,9 +357,7 @@ CASES: list[Case] = [
         verdicts(damage_free=U, damage_free_reason="no_evidence"),
         as_of=end_of(20),
     ),
-    Case(
-        "R21 no claim in the window", history(sent(1, 1, damaged_qty=None), promised_by=day(1)), verdicts(damage_free=T), as_of=end_of(36)
-    ),
+    Case("R21 no claim in the window", history(sent(1, 1, damaged_qty=None), promised_by=day(1)), verdicts(damage_free=T), as_of=end_of(36)),
     Case(
         "R21 no claim, but nowhere to see one",
         history(sent(1, 1, damaged_qty=None), promised_by=day(1)),

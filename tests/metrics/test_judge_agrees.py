@@ -11,7 +11,7 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]  # has no stubs
 import pytest
 from sqlalchemy import (
     BigInteger,
@@ -113,7 +113,7 @@ def as_arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
     for column in table.columns:
         kind = next((arrow for sql, arrow in kinds.items() if isinstance(column.type, sql)), pa.string())
         if kind is None:
-            kind = pa.decimal128(18, column.type.scale)
+            kind = pa.decimal128(18, getattr(column.type, "scale", 0))
         arrays[column.name] = pa.array([row[column.name] for row in rows], kind)
     return pa.table(arrays)
 
@@ -137,9 +137,7 @@ def sql_policy(policy: dict[str, Any]) -> Policy:
 
 def stored_lines(connection: Connection, rows: Select[Any]) -> Table:
     """The line facts in a temporary table, from which the order facts are made as a rebuild makes them."""
-    kept = Table(
-        "line_facts_drawn", MetaData(), *(Column(column.name, column.type) for column in rows.selected_columns), prefixes=["TEMPORARY"]
-    )
+    kept = Table("line_facts_drawn", MetaData(), *(Column(column.name, column.type) for column in rows.selected_columns), prefixes=["TEMPORARY"])
     kept.create(connection)
     connection.execute(insert(kept).from_select([column.name for column in kept.columns], rows))
     return kept
@@ -184,9 +182,7 @@ def explain(world: World, found: list[str]) -> str:
         for row in world.records.get(feed, []):
             own = row.get("order_id") == order_id or str(row.get("shipment_id", row.get("invoice_id"))).startswith(f"{order_id}-")
             if own or feed in ("customers", "products"):
-                told = {
-                    name: str(value) for name, value in row.items() if value is not None and name not in ("source", "file_id", "row_no")
-                }
+                told = {name: str(value) for name, value in row.items() if value is not None and name not in ("source", "file_id", "row_no")}
                 shown.append(f"{feed}: {told}")
     return "\n".join(shown)
 
@@ -226,4 +222,4 @@ def test_sql_and_judge_agree_on_drawn_histories(embedded: Connection) -> None:
 
 @pytest.mark.postgres
 def test_postgresql_and_judge_agree_on_drawn_histories(server: Connection) -> None:
-    compare(server, drawn_worlds(2, max(1, HISTORIES // 10)))
+    compare(server, drawn_worlds(5, max(1, HISTORIES // 25)))

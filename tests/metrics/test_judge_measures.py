@@ -11,17 +11,18 @@ from sqlalchemy.pool import StaticPool
 from metrics.query import Question, answer
 from metrics.rebuild import rebuild
 from metrics.schema import mapped_columns, metadata, runs
+from tests.builders import Records, everything
 from tests.histories import World
 from tests.judge import judge
 from tests.judge_measures import MEASURES, Counted, measure
 from tests.metrics.test_judge_agrees import drawn_worlds, load
-from tests.rule_cases import END_OF_APRIL, both, everything, history, renamed, sent
+from tests.rule_cases import END_OF_APRIL, both, history, renamed, sent
 
 GRAINS = ("day", "week", "month", "quarter")
 DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "customer", "product_category", "carrier")
 
 
-def of_all(name: str, *histories: dict[str, list[dict[str, object]]], mapped: frozenset[str] | None = None) -> Counted:
+def of_all(name: str, *histories: Records, mapped: frozenset[str] | None = None) -> Counted:
     """The measure over these histories together, none of them twice."""
     records = both(*(renamed(one, f"O{number}") for number, one in enumerate(histories)))
     return measure(judge(records, {}, END_OF_APRIL, mapped or everything()), name)[(None,)]
@@ -94,9 +95,7 @@ def differences(connection: Connection, world: World, by: tuple[str, ...], grain
         for key in expected.keys() | {key[1:] for key in got if key[0] == name}:
             one, found = expected.get(key, Counted()), got.get((name, *key))
             if found is None or found.no_data:
-                if one.denominator and not (
-                    found and str(found.no_data).startswith("no data:")
-                ):  # a column it cannot do without is not mapped
+                if one.denominator and not (found and str(found.no_data).startswith("no data:")):  # a column it cannot do without is not mapped
                     wrong.append(f"{name} {key}: judge {one}, SQL {found and found.no_data}")
                 continue
             here = {"numerator": one.numerator, "denominator": one.denominator, "judged": one.judged, "unknown": one.unknown}
@@ -118,9 +117,7 @@ def database() -> Connection:
 
 def test_answers_are_what_the_judge_counts(database: Connection) -> None:
     for number, world in enumerate(drawn_worlds(4, 40)):
-        strict = replace(
-            world, policy={}, records=world.records | {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]]}
-        )
+        strict = replace(world, policy={}, records=world.records | {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]]})
         rebuilt(database, strict)
         for by, grain in (((), None), ((DIMENSIONS[number],), None), ((DIMENSIONS[-1 - number],), GRAINS[number])):
             found = differences(database, strict, by, grain)
