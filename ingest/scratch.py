@@ -47,9 +47,14 @@ class Scratch:
 
 @contextmanager
 def scratch(parent: Path | None = None) -> Iterator[Scratch]:
-    """A scratch folder inside `parent` (default: the system's), removed whatever happens."""
+    """A scratch folder inside `parent` (default: the system's), removed whatever happens.
+
+    `parent` is a warehouse whose writer's lock the caller holds: scratch folders that are there already belonged to runs that were killed.
+    """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
+        for dead in parent.glob("scratch-*"):
+            shutil.rmtree(dead, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=parent))
     try:
         yield Scratch(folder)

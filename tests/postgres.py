@@ -59,10 +59,10 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def database(cluster_url: str, name: str) -> Iterator[str]:
-    """Create an empty database in the cluster, yield its URL and drop it with whoever is still connected."""
+def database(cluster_url: str, name: str, *, template: str = "template1") -> Iterator[str]:
+    """Create a database in the cluster, empty or a copy of `template`, yield its URL and drop it with whoever is still connected."""
     with psycopg.connect(plain(cluster_url), autocommit=True) as connection:
-        connection.execute(f'create database "{name}"')
+        connection.execute(f'create database "{name}" template "{template}"')
         try:
             yield f"{cluster_url.rpartition('/')[0]}/{name}"
         finally:
