@@ -1,0 +1,130 @@
+"""`python -m benchmarks [--orders N] [--json] [--data DIR]`: ingest, facts, queries and deltas against their yardsticks, all in one run.
+
+Ratios mean something between machines, seconds do not. --data takes (or makes and keeps) the sample in a folder; default: a temporary one.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import delta
+from sample_data import generate
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMEOUT = 3600
+
+
+def measure(*words: object) -> dict[str, Any]:
+    """The answer of one child process. Raises CalledProcessError if it fails."""
+    print(f"  {words[0]} ...", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "benchmarks.child", *[str(word) for word in words]]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FAILPOINT": ""}, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def run(orders: int, data: Path | None) -> dict[str, Any]:
+    """Every measurement, as the JSON has it."""
+    with tempfile.TemporaryDirectory(prefix="buyerview-benchmarks-") as folder:
+        work = Path(folder)
+        sample = data or work / "sample"
+        mapping = sample / "mapping.toml"
+        if not mapping.exists():
+            print(f"  {orders:,} sample orders ...", file=sys.stderr, flush=True)
+            generate(orders, sample)
+        small = delta.write(sample, work / "delta")
+        home = work / "home"
+        bare = measure("bare", mapping, work / "bare.duckdb")
+        full = measure("ingest", mapping, home)
+        facts, hand = measure("facts", home), measure("hand", home, work / "hand.duckdb")
+        query = measure("query", home)
+        carriers, pandas = measure("carriers", home), measure("pandas", sample)
+        next_run = measure("ingest", small, home)
+    return {
+        "orders": orders,
+        "rows": full["rows"],
+        "ingest_ratio": full["seconds"] / bare["seconds"],
+        "facts_ratio": facts["seconds"] / hand["seconds"],
+        "query_ratio": query["seconds"] / query["hand_seconds"],
+        "pandas_ratio": pandas["seconds"] / carriers["seconds"],
+        "delta_ratio": next_run["seconds"] / full["seconds"],
+        "peak_memory_mb": full["peak_mb"],
+        "seconds": {
+            "ingest": full["seconds"],
+            "bare_load": bare["seconds"],
+            "facts": facts["seconds"],
+            "facts_by_hand": hand["seconds"],
+            "query": query["seconds"],
+            "query_by_hand": query["hand_seconds"],
+            "by_carrier": carriers["seconds"],
+            "by_carrier_pandas": pandas["seconds"],
+            "delta": next_run["seconds"],
+        },
+        "ingest_steps": full["steps"],
+        "delta_steps": next_run["steps"],
+        "memory_mb": {
+            "by_carrier": carriers["peak_mb"],
+            "by_carrier_pandas": pandas["peak_mb"],
+            "facts": facts["peak_mb"],
+            "delta": next_run["peak_mb"],
+        },
+        "hand_agreement": hand["agreement"],
+        "delta_rows": next_run["rows"],
+        "machine": {
+            "cpus": os.cpu_count(),
+            "load": os.getloadavg()[0],
+            "python": platform.python_version(),
+            "duckdb": version("duckdb"),
+            "system": platform.platform(terse=True),
+        },
+    }
+
+
+TABLE = (
+    ("S1", "ingest", "ingest", "bare typed load", "bare_load", "ingest_ratio", "≤ 3"),
+    ("S3", "1 % new, 0.1 % corrected", "delta", "the full run", "ingest", "delta_ratio", "≤ 0.05"),
+    ("S4", "facts and rollups", "facts", "by hand", "facts_by_hand", "facts_ratio", "≤ 1.3"),
+    ("S5", "scorecard from the rollup", "query", "by hand", "query_by_hand", "query_ratio", "≤ 1.2"),
+    ("S6", "pandas, by carrier", "by_carrier_pandas", "from the facts", "by_carrier", "pandas_ratio", "≥ 20"),
+)
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures for people."""
+    seconds, machine = found["seconds"], found["machine"]
+    lines = [f"{found['orders']:,} orders, {found['rows']:,} records; load of the machine {machine['load']:.1f} on {machine['cpus']} CPUs", ""]
+    lines.append(f"{'':4}{'what':28}{'seconds':>10}  {'against':18}{'seconds':>10}{'ratio':>9}  budget")
+    for number, what, one, against, other, ratio, budget in TABLE:
+        lines.append(f"{number:4}{what:28}{seconds[one]:10.3f}  {against:18}{seconds[other]:10.3f}{found[ratio]:9.3f}  {budget}")
+    memory = found["memory_mb"]
+    lines += [
+        "",
+        f"peak memory of ingest: {found['peak_memory_mb']:,.0f} MB (budget 2,000 at a million orders); "
+        f"of the answer by carrier {memory['by_carrier']:,.0f} MB, of pandas {memory['by_carrier_pandas']:,.0f} MB",
+        "steps of ingest, seconds: " + ", ".join(f"{name} {took:.2f}" for name, took in found["ingest_steps"].items()),
+        "steps of the small run:   " + ", ".join(f"{name} {took:.2f}" for name, took in found["delta_steps"].items()),
+        f"the hand-written facts agree on {found['hand_agreement']:.1%} of the verdicts of orders",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Read the options, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--orders", type=int, default=100_000, help="how many sample orders (default: 100000)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--data", type=Path, help="folder of a sample that is there, or is made there and kept")
+    options = parser.parse_args()
+    found = run(options.orders, options.data)
+    print(json.dumps(found, indent=2) if options.json else table(found))
+
+
+if __name__ == "__main__":
+    main()
