@@ -86,6 +86,7 @@ def run(generation: Generation, newest: int) -> None:
         live.badge(newest, frame["freshness"], live.link_to(generation.number))
 
 
+published: Generation | None = None
 try:
     published = data.current()
     if published is None:
@@ -105,4 +106,6 @@ except GenerationGone as gone:
         st.button("Show the newest", on_click=unpin, type="primary")
 except BuyerviewError as error:
     with look.card("error"):
-        look.html(cards.empty("This page cannot be shown", f"{fmt.html(error)}"))
+        look.html(cards.empty("This page cannot be shown", fmt.html(error)))
+    with st.sidebar:  # shows the page again by itself once there is something newer to read
+        live.badge(published.number if published else None, {})

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import data, look
 from dashboard import format as fmt
+from metrics.errors import BuyerviewError
 
 PIN = "v"
 """Part of the address that names the generation to show."""
@@ -18,7 +19,11 @@ SECONDS = 5
 @st.fragment(run_every=SECONDS)
 def badge(newest: int | None, freshness: dict[str, Any], link: str = "") -> None:
     """Which data the page shows; runs the whole page again when another generation is published than the `newest` it knew of."""
-    now = data.current()
+    try:
+        now = data.current()
+    except BuyerviewError:  # it says so on the page; look again at the next tick
+        look.html('<div class="bv-side" role="status"><p>The warehouse cannot be read just now …</p></div>')
+        return
     if (now.number if now else None) != newest:
         st.rerun(scope="app")
     look.html(_side(now, freshness, link))

@@ -8,9 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_WITHIN = 120.0
+HOSTS = "BUYERVIEW_ALLOWED_HOSTS"
+"""Environment: the hosts pages may be opened under, with commas; default this machine only."""
 
 
 class ServerRefused(RuntimeError):  # noqa: N818 - named by what happened
@@ -58,20 +61,33 @@ def _stand_where_settings_are() -> None:
 
 
 def _check_settings() -> None:
-    """Refuse to start where a setting that keeps strangers out has been loosened (faults 3.4)."""
+    """Read the settings, and refuse to start where one that keeps strangers out has been loosened (faults 3.4).
+
+    Streamlit reads its STREAMLIT_… variables for `streamlit run` only, so the hosts behind a proxy have a variable of ours.
+    """
     from streamlit import config
-    from streamlit.web import bootstrap  # noqa: F401 - defines every option
 
     config._main_script_path = str(ROOT / "dashboard" / "app.py")  # where an installed copy keeps its settings; Streamlit 1.67 has no public way
     config.get_config_options(force_reparse=True)
-    hosts = config.get_option("server.allowedHosts")
+    hosts = [host.strip() for host in os.environ.get(HOSTS, "").split(",") if host.strip()]
+    if hosts:
+        config.set_option("server.allowedHosts", hosts)
+    why = loosened(config.get_option)
+    if why is not None:
+        raise ServerRefused(why)
+
+
+def loosened(setting: Callable[[str], Any]) -> str | None:
+    """Which setting lets strangers in, and what to set instead; None where none does."""
+    hosts = setting("server.allowedHosts")
     if not hosts or "*" in hosts:
-        raise ServerRefused("server.allowedHosts must name the hosts pages are opened under (STREAMLIT_SERVER_ALLOWED_HOSTS), not be empty or '*'")
+        return f"server.allowedHosts must name the hosts pages are opened under, not be empty or '*': set {HOSTS}=dashboard.example.com"
     for name in ("server.enableCORS", "server.enableXsrfProtection"):
-        if not config.get_option(name):
-            raise ServerRefused(f"{name} must stay on: without it other web pages can read this dashboard")
-    if config.get_option("server.enableAgentApi"):
-        raise ServerRefused("server.enableAgentApi must stay off: it answers without a browser's protections")
+        if not setting(name):
+            return f"{name} must stay on: without it other web pages can read this dashboard"
+    if setting("server.enableAgentApi"):
+        return "server.enableAgentApi must stay off: it answers without a browser's protections"
+    return None
 
 
 def _announce(address: str, ready: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Table, delete, insert
 
 from metrics import schema, warehouse
 from metrics.rebuild import rebuild
+from metrics.warehouse import Location
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)
 LAST_DUE = date(2026, 6, 28)
@@ -140,9 +141,7 @@ def records(count: int, *, seed: int = 1) -> Rows:
             }
         )
     for product, name in (("P1", "Pump"), ("P2", "Valve")):
-        rows["products"].append(
-            {"product_id": product, "valid_from": date(2020, 1, 1), "name": name, "category": f"{name}s", "base_unit": "piece"}
-        )
+        rows["products"].append({"product_id": product, "valid_from": date(2020, 1, 1), "name": name, "category": f"{name}s", "base_unit": "piece"})
     for at in range(count):
         number = dice.randrange(30)
         due = LAST_DUE - timedelta(days=dice.randrange(420))
@@ -178,18 +177,14 @@ def records(count: int, *, seed: int = 1) -> Rows:
         ("billed_accurately", "0.97", "0.02"),
         ("cycle_days", "7.2", "0.3"),
     ):
-        rows["targets"].append(
-            {"measure": measure, "scope": "all", "valid_from": date(2020, 1, 1), "target_value": value, "tolerance": tolerance}
-        )
-    rows["targets"].append(
-        {"measure": "otif", "scope": "segment:A", "valid_from": date(2020, 1, 1), "target_value": "0.95", "tolerance": "0.02"}
-    )
+        rows["targets"].append({"measure": measure, "scope": "all", "valid_from": date(2020, 1, 1), "target_value": value, "tolerance": tolerance})
+    rows["targets"].append({"measure": "otif", "scope": "segment:A", "valid_from": date(2020, 1, 1), "target_value": "0.95", "tolerance": "0.02"})
     return rows
 
 
-def publish(home: Path, *, count: int = 400, seed: int = 1, billing: bool = True, stand_in: str | None = None, rejected: int = 3) -> int:
-    """Publish one generation into the folder; returns its number. Replaces what an earlier one held."""
-    location = warehouse.Location(folder=Path(home))
+def publish(home: Path | Location, *, count: int = 400, seed: int = 1, billing: bool = True, stand_in: str | None = None, rejected: int = 3) -> int:
+    """Publish one generation into the folder (or the place); returns its number. Replaces what an earlier one held."""
+    location = home if isinstance(home, Location) else Location(folder=home)
     rows = records(count, seed=seed)
     feeds = (*FEEDS, *BILLING) if billing else FEEDS
     with warehouse.writing(location) as build:
@@ -207,9 +202,7 @@ def publish(home: Path, *, count: int = 400, seed: int = 1, billing: bool = True
 def _insert(connection: Any, table: Table, rows: Iterable[dict[str, Any]]) -> None:
     found = list(rows)
     for at in range(0, len(found), 500):
-        connection.execute(
-            insert(table).values([{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]])
-        )
+        connection.execute(insert(table).values([{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]]))
 
 
 def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int) -> None:

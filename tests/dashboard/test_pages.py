@@ -65,9 +65,7 @@ def test_half_a_date_range_shows_a_page_and_no_error(page_of_small: Open) -> Non
     assert not at.exception
 
 
-@pytest.mark.parametrize(
-    "nonsense", [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}]
-)
+@pytest.mark.parametrize("nonsense", [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}])
 def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
     for page in (None, "failed_orders"):
         assert not page_of_small(page, **nonsense).exception
@@ -134,9 +132,7 @@ def test_every_measure_is_defined(page_of_small: Open) -> None:
 
 # ------------------------------------------------------------------------------------------------------- honest emptiness
 @pytest.mark.parametrize("page", PAGES)
-def test_before_the_first_publish_a_page_says_what_to_run(
-    page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
-) -> None:
+def test_before_the_first_publish_a_page_says_what_to_run(page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
     at_home(tmp_path / "empty")
     at = open_page(None if page == "scorecard" else page)
     assert not at.exception
@@ -172,9 +168,7 @@ def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytes
     assert len(read) == 1, "one connection serves the whole page"
 
 
-def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
-    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
-) -> None:
+def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
     home = tmp_path / "home"
     publish(home, count=60, seed=2)
     at_home(home)

@@ -1,0 +1,79 @@
+"""Lists and stories, on both kinds of warehouse: a drill-down lists exactly what its number counts."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection
+
+from metrics import listing, query, warehouse
+from metrics.listing import VERDICTS
+from metrics.query import Question
+from metrics.warehouse import Location
+from tests.dashboard.small_warehouse import AS_OF, publish
+
+JUNE = {"start": date(2026, 6, 1), "end": date(2026, 6, 30)}
+
+
+@pytest.fixture
+def small(any_location: Location) -> Iterator[Connection]:
+    publish(any_location, count=40)
+    with warehouse.reading(any_location) as connection:
+        yield connection
+
+
+def test_every_list_and_story(small: Connection) -> None:
+    """One test over all lists, since each warehouse takes seconds to make."""
+    whole = listing.failed_orders(small, size=1000)
+    counted = query.answer(small, Question(("failed_orders",)))[0].value
+    assert whole.total == len(whole.rows) == counted
+    assert sum(one["orders"] for one in whole.sums) == whole.total
+    assert all(any(row[verdict] is False for verdict in VERDICTS) for row in whole.rows)
+    ids = [row["order_id"] for row in whole.rows]
+
+    pages = [row["order_id"] for page in (1, 2, 3, 4) for row in listing.failed_orders(small, page=page, size=5).rows]
+    assert pages == ids[:20], "pages follow each other without gap or repeat"
+    assert [row["due_day"] for row in whole.rows] == sorted((row["due_day"] for row in whole.rows), reverse=True)
+    values = [row["ordered_amount"] for row in listing.failed_orders(small, sort="value", size=1000).rows]
+    assert values == sorted(values, reverse=True)
+
+    wrong = listing.failed_orders(small, reasons=("wrong_item",), **JUNE)  # type: ignore[arg-type]
+    assert [row["order_id"] for row in wrong.rows] == ["HAND-WRONG"]
+    reasons = {(row["verdict"], row["reason"]): row["orders"] for row in listing.failure_reasons(small)}
+    assert reasons[("filled_accurately", "wrong_item")] == 1
+    assert reasons[("billed_accurately", "billed_price")] == listing.failed_orders(small, reasons=("billed_price",)).total
+    in_c = listing.failed_orders(small, where=(("segment", ("C",)),), size=1000)
+    assert {row["segment"] for row in in_c.rows} == {"C"}
+
+    standing = listing.standing(small)
+    assert standing["judged"] == query.answer(small, Question(("judged_orders",)))[0].value
+    assert listing.extent(small)["orders"] == sum(standing.values())
+    assert listing.options(small, "segment") == ["A", "B", "C"]
+    assert listing.options(small, "customer", limit=3) == [], "too many to list"
+    assert listing.nearest_day(small, date(2030, 1, 1)) == listing.extent(small)["last_day"]
+    assert listing.nearest_day(small, date(2001, 1, 1)) == listing.extent(small)["first_day"]
+
+    story = listing.order_records(small, "HAND-SHORT")
+    assert story is not None
+    assert (len(story.lines), len(story.shipments), len(story.invoices)) == (1, 1, 1)
+    assert (story.lines[0]["owed_qty"], story.lines[0]["counted_qty"]) == (100, 60)
+    assert story.customer["service_segment"] == "B"
+    assert story.product_names == {"P1": "Pump"}
+    assert listing.order_records(small, "NOPE") is None
+
+    targets = {(row["measure"], row["scope"]): float(row["target_value"]) for row in listing.targets_on(small, AS_OF.date())}
+    assert targets[("otif", "segment:A")] == 0.95
+    assert listing.targets_on(small, date(2019, 1, 1)) == []
+
+    runs = listing.run_history(small)
+    assert (runs.total, runs.rows[0]["rows_quarantined"]) == (1, 3)
+    assert next(row["rows_failed"] for row in listing.checks_of_run(small, 1)) == 3
+    assert listing.broken_rules(small) == [{"feed": "order_lines", "rule": "not a number", "column": "ordered_qty", "records": 3}]
+    held = listing.quarantined(small, feeds=("order_lines",), statuses=("rejected",), rule="not a number", page=2, size=2)
+    assert (held.total, [row["row_no"] for row in held.rows], held.rows[0]["rules"][0]["message"]) == (3, [9], "'two' is not a number: write 2")
+    assert listing.quarantined(small, rule="100%_").total == 0
+    assert listing.restated(small).total == 1
+    assert listing.freshness(small)["data_as_of"] == AS_OF
+    assert listing.stand_ins(small) == []
+    assert "invoices" in listing.mapped_feeds(small)
+    assert all(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"] for row in listing.feed_rows(small))
