@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import DateTime, FromClause, Select, and_, case, false, func, literal, or_, select, true
 from sqlalchemy import cast as sql_cast
 
-from metrics.moments import moment_span
+from metrics.moments import moment_span, span_of
 from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
 from metrics.sqltools import Expression, count_if, least_code, sum_if
@@ -27,17 +27,13 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
     )
     tables, dated = moment_span(tables, dict(header.items()), "invoiced_at", line.zone)
     now = literal(as_of, DateTime)
-    reversal = invoices.alias("reversal")
     reversed_: Expression = false()
     if "invoices.reverses_invoice_id" in mapped:
-        taken_back = (
-            select(reversal.c.reverses_invoice_id)
-            .where(reversal.c.invoice_kind == "reversal", ~reversal.c.deleted, _dated_by(reversal, as_of))
-            .distinct()
-            .subquery()
-        )
+        taken_back = _first_reversals()
         tables = tables.outerjoin(taken_back, taken_back.c.reverses_invoice_id == header.invoice_id)
-        reversed_ = taken_back.c.reverses_invoice_id.is_not(None)
+        # A reversal names no order line of its own; a bare date on it is a day of the order it takes the bill back from.
+        tables, on_day = span_of(tables, taken_back.c.first_day, true(), line.zone)
+        reversed_ = func.coalesce(taken_back.c.first_instant <= now, false()) | func.coalesce(on_day.hi <= now, false())
     is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
     half_minor = case(
         (header.currency.in_(MINOR_UNITS_0), sql_cast(literal("0.5"), AMOUNT)),
@@ -86,9 +82,19 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
     )
 
 
-def _dated_by(document: FromClause, as_of: datetime) -> Expression:
-    """A reversal names no order line of its own, so a bare date counts from the start of its day in UTC."""
-    return document.c.invoiced_at <= literal(as_of, DateTime)
+def _first_reversals() -> FromClause:
+    """One row per invoice that a reversal names: the first bare date and the first instant of its reversals."""
+    r = invoices.alias("reversal").c
+    return (
+        select(
+            r.reverses_invoice_id,
+            func.min(case((r.invoiced_at_is_date, r.invoiced_at), else_=None)).label("first_day"),
+            func.min(case((~r.invoiced_at_is_date, r.invoiced_at), else_=None)).label("first_instant"),
+        )
+        .where(r.invoice_kind == "reversal", r.reverses_invoice_id.is_not(None), ~r.deleted)
+        .group_by(r.reverses_invoice_id)
+        .subquery("first_reversals")
+    )
 
 
 def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[str]) -> Expression:

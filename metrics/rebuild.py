@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    bindparam,
     cast,
     delete,
     func,
@@ -42,6 +43,9 @@ from metrics.schema import FEEDS, local_days, orders, quarantine
 from metrics.sqltools import Expression, plus_days, plus_microseconds
 
 ROWS_AN_INSERT = 2000
+
+ORDERS_A_PART = 50_000
+"""Orders whose lines are judged in one statement: DuckDB holds all its steps at once, 25 kB an order, and would spill a million to disk."""
 
 
 def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
@@ -69,10 +73,22 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
 def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str]) -> None:
     connection.execute(delete(order_line_facts_table))
     connection.execute(delete(order_facts_table))
-    _fill(connection, order_line_facts_table, order_line_facts(STRICT, as_of, known))
+    first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
+    part = select(orders.c.order_id).where(orders.c.order_id.between(first, last)).subquery("part")
+    lines = order_line_facts(STRICT, as_of, known, only=part)
+    for bounds in _parts(connection):
+        _fill(connection, order_line_facts_table, lines, dict(zip(("first_order", "last_order"), bounds, strict=True)))
     _fill(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
     failpoint("rebuild.rollups")
     rebuild_rollups(connection)
+
+
+def _parts(connection: Connection) -> list[tuple[str, str]]:
+    """First and last order_id of parts of ORDERS_A_PART orders."""
+    place = (func.row_number().over(order_by=orders.c.order_id) - 1).label("place")
+    placed = select(orders.c.order_id, place).subquery()
+    bounds = select(func.min(placed.c.order_id), func.max(placed.c.order_id)).group_by(placed.c.place - placed.c.place % ORDERS_A_PART)
+    return sorted((first, last) for first, last in connection.execute(bounds))
 
 
 def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], touched: FromClause) -> None:
@@ -114,8 +130,8 @@ def _copy(connection: Connection, name: str, like: Table, rows: Select[tuple[obj
     return copied
 
 
-def _fill(connection: Connection, target: Table, rows: Select[tuple[object, ...]]) -> None:
-    connection.execute(insert(target).from_select([c.name for c in target.columns], rows))
+def _fill(connection: Connection, target: Table, rows: Select[tuple[object, ...]], parameters: dict[str, str] | None = None) -> None:
+    connection.execute(insert(target).from_select([c.name for c in target.columns], rows), parameters or {})
 
 
 def refresh_local_days(connection: Connection) -> None:

@@ -222,7 +222,7 @@ def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> E
     total, enough_above = r.counted_qty + quantity, r.enough_above
     is_late, unknown = literal(CODE["late"]), literal(CODE["no_evidence"])
     in_time = case((r.in_time_qty + sure > enough_above, None), (r.maybe_in_time_qty + maybe <= enough_above, is_late), else_=unknown)
-    still_open = [(total < r.still_wanted_qty, is_late)] if policy.open_balance is OpenBalance.LATE else []
+    still_open = [(total <= r.still_wanted_qty - r.half_step, is_late)] if policy.open_balance is OpenBalance.LATE else []
     code = case(
         (total > enough_above, in_time),
         (r.counted_n + number == 0, literal(CODE["never_received"])),

@@ -1,0 +1,129 @@
+"""The command line: the names others script against, what goes to standard output, and how it fails."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import buyerview
+from metrics.catalog import MEASURES
+
+SMALL = Path(__file__).parents[1] / "sample_data" / "small" / "mapping.toml"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse with the small sample, ingested by the command itself."""
+    home = tmp_path_factory.mktemp("command")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BUYERVIEW_HOME", str(home))
+        patch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
+        patch.setattr(sys, "argv", ["buyerview", "ingest", str(SMALL), "--json"])
+        with pytest.raises(SystemExit) as ended:
+            buyerview.main()
+    assert not ended.value.code
+    return home
+
+
+@pytest.fixture
+def run(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.setenv("BUYERVIEW_HOME", str(filled))
+    monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
+
+    def command(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["buyerview", *words])
+        status = 0
+        try:
+            buyerview.main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return command
+
+
+def test_measures_as_json_names_every_measure_and_the_product_rows_it_serves(run: Run) -> None:
+    status, out, _ = run("measures", "--json")
+    listed = json.loads(out)
+    assert status == 0
+    assert [one["name"] for one in listed] == list(MEASURES)
+    assert all(one["product_rows"] for one in listed)
+
+
+def test_an_export_has_the_dimensions_the_period_and_both_halves(run: Run) -> None:
+    status, out, _ = run("export", "--measures", "otif,on_time", "--by", "segment", "--grain", "quarter", "--format", "csv", "--out", "-")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert status == 0
+    assert [*rows[0]][:9] == ["segment", "period", "measure", "value", "numerator", "denominator", "coverage", "worst", "best"]
+    for row in rows:
+        if row["value"] and float(row["denominator"]):
+            assert float(row["value"]) == float(row["numerator"]) / float(row["denominator"])
+
+
+def test_every_format_holds_the_same_numbers(run: Run, tmp_path: Path) -> None:
+    for fmt in ("csv", "xlsx", "parquet", "json"):
+        file = tmp_path / f"out.{fmt}"
+        assert run("export", "--measures", "otif,cycle_days", "--by", "segment", "--format", fmt, "--out", str(file))[0] == 0
+    tables = [
+        pd.read_csv(tmp_path / "out.csv"),
+        pd.read_excel(tmp_path / "out.xlsx", engine="calamine"),
+        pd.read_parquet(tmp_path / "out.parquet"),
+        pd.read_json(tmp_path / "out.json"),
+    ]
+    for table in tables[1:]:
+        assert table["value"].tolist() == pytest.approx(tables[0]["value"].tolist(), rel=1e-15)  # Excel files hold 16 digits
+        assert table["numerator"].tolist() == tables[0]["numerator"].tolist()
+
+
+def test_where_takes_several_words_and_either_of_two_values(run: Run) -> None:
+    def judged(*where: str) -> float:
+        _, out, _ = run("export", "--measures", "judged_orders", "--where", *where, "--format", "csv", "--out", "-")
+        return float(next(csv.DictReader(io.StringIO(out)))["value"])
+
+    assert judged("segment=A", "segment=B") == judged("segment=A") + judged("segment=B")
+
+
+def test_a_dry_run_reports_and_publishes_nothing(run: Run) -> None:
+    status, out, _ = run("ingest", str(SMALL), "--dry-run", "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert report["outcome"] == "checked"
+    assert report["generation"] is None
+    assert report["rules_broken"]
+
+
+def test_the_same_files_again_change_nothing(run: Run) -> None:
+    status, out, _ = run("ingest", str(SMALL), "--json")
+    assert status == 0
+    assert json.loads(out)["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("export", "--measures", "otfi", "--format", "csv", "--out", "-"), 64, "Did you mean otif"),
+        (("export", "--measures", "otif", "--by", "regin", "--format", "csv", "--out", "-"), 64, "Did you mean region"),
+        (("ingest", "no-such-mapping.toml"), 78, "no-such-mapping.toml"),
+        (("sample", "--orders", "0", "--out", "x"), 2, "--orders"),
+        (("ingest", str(SMALL), "--every", "soon"), 2, "30s, 5m or 1h"),
+    ],
+)
+def test_errors_go_to_standard_error_with_a_status(run: Run, words: tuple[str, ...], status: int, said: str) -> None:
+    ended, out, err = run(*words)
+    assert (ended, out) == (status, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_nothing_published_says_what_to_do(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUYERVIEW_HOME", str(tmp_path))
+    status, _, err = run("export", "--measures", "otif", "--format", "csv", "--out", "-")
+    assert status == 66
+    assert "buyerview demo" in err
