@@ -15,11 +15,12 @@ from sqlalchemy import make_url, select
 
 from ingest.pipeline import run
 from metrics import query, warehouse
+from metrics import rebuild as rebuilding
 from metrics.catalog import DIMENSIONS, MEASURES
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.measure import Total
 from metrics.query import Answer, Question, answer
-from metrics.warehouse import Location, reading
+from metrics.warehouse import Location, reading, writing
 from sample_data import generate
 from tests import postgres
 
@@ -110,6 +111,17 @@ def test_the_parts_of_every_total_add_up_to_the_whole(by: tuple[str, ...], grain
         assert one.value is not None, one
         added[one.measure] += one.value
     assert added == whole
+
+
+@pytest.mark.parametrize("size", [7, 100])
+def test_facts_made_in_parts_are_those_made_at_once(size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    with writing(embedded) as build:  # never published
+        connection = build.connection
+        tables = (order_line_facts_table, order_facts_table)
+        whole = [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables]
+        monkeypatch.setattr(rebuilding, "ORDERS_A_PART", size)
+        rebuilding.rebuild(connection, as_of=connection.execute(select(rebuilding.facts_state.c.as_of)).scalar_one(), touched=None)
+        assert [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables] == whole
 
 
 def test_the_sample_has_something_to_disagree_on(embedded: Location) -> None:
