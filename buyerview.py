@@ -52,7 +52,10 @@ def main() -> None:
     """Run the command; turn our own errors into a message and an exit status."""
     from metrics.errors import BuyerviewError
 
-    logging.basicConfig(level=os.environ.get("BUYERVIEW_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s")
+    level = os.environ.get("BUYERVIEW_LOG", "WARNING").upper()
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(level)  # Great Expectations sets its own loggers to INFO
     try:
         app(args=_where_words(sys.argv[1:]))
     except BuyerviewError as error:
