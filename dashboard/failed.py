@@ -190,11 +190,10 @@ def show_story(order_id: str) -> None:
     with look.card("lines"):
         st.header("Lines", anchor=False)
         look.html(_lines(records))
-    left, right = st.columns(2, gap="small")
-    with left, look.card("shipments", height="stretch"):
+    with look.card("shipments"):
         st.header("Shipments", anchor=False)
         look.html(_shipments(records) if records.shipment_lines else cards.empty("No shipments", _none_of("shipments")))
-    with right, look.card("invoices", height="stretch"):
+    with look.card("invoices"):
         st.header("Invoices", anchor=False)
         currency = facts["currency"]
         look.html(_invoices(records, currency) if records.invoice_lines else cards.empty("No invoices", _none_of("invoices")))

@@ -100,7 +100,10 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
         codes = sorted({str(line[f"{verdict}_reason"]) for line in telling} or {facts[f"{verdict}_reason"] or "no_evidence"})
         told = [UNKNOWNS.get(code, fmt.words(code)) for code in codes]
         return [f"{text[:1].upper()}{text[1:]}." for text in told]
-    found = [f"Line {line['line_no']}: {_told(records, line, verdict, as_of)}" for line in telling]
+    said: dict[str, list[str]] = {}
+    for line in telling:
+        said.setdefault(_told(records, line, verdict, as_of), []).append(line["line_no"])
+    found = [f"{'Line' if len(numbers) == 1 else 'Lines'} {', '.join(numbers)}: {text}" for text, numbers in said.items()]
     return found or [f"{reason(facts[f'{verdict}_reason'])}."]
 
 
@@ -112,7 +115,9 @@ def _passed(records: OrderRecords, verdict: str) -> str:
         "complete": f"{fmt.quantity(facts['received_qty'])} received, {fmt.quantity(facts['owed_qty'])} owed.",
         "damage_free": "No damage recorded and none credited.",
         "filled_accurately": "The products ordered, at the place ordered, and not too many.",
-        "billed_accurately": "Every line billed in time, once, at the agreed price, terms and party.",
+        "billed_accurately": "Every line billed in time, once, at the agreed price, terms and party."
+        if records.invoice_lines
+        else "Nothing was billed, and nothing that came was to be billed.",
     }[verdict]
 
 
