@@ -67,6 +67,15 @@ def run(orders: int, data: Path | None) -> dict[str, Any]:
             "by_carrier_pandas": pandas["seconds"],
             "delta": next_run["seconds"],
         },
+        "cpu_seconds": {
+            "ingest": full["cpu_seconds"],
+            "bare_load": bare["cpu_seconds"],
+            "facts": facts["cpu_seconds"],
+            "facts_by_hand": hand["cpu_seconds"],
+            "by_carrier": carriers["cpu_seconds"],
+            "by_carrier_pandas": pandas["cpu_seconds"],
+            "delta": next_run["cpu_seconds"],
+        },
         "ingest_steps": full["steps"],
         "delta_steps": next_run["steps"],
         "memory_mb": {
@@ -100,9 +109,11 @@ def table(found: dict[str, Any]) -> str:
     """The figures for people."""
     seconds, machine = found["seconds"], found["machine"]
     lines = [f"{found['orders']:,} orders, {found['rows']:,} records; load of the machine {machine['load']:.1f} on {machine['cpus']} CPUs", ""]
-    lines.append(f"{'':4}{'what':28}{'seconds':>10}  {'against':18}{'seconds':>10}{'ratio':>9}  budget")
+    lines.append(f"{'':4}{'what':28}{'seconds':>10}  {'against':18}{'seconds':>10}{'ratio':>9}{'of CPU':>9}  budget")
     for number, what, one, against, other, ratio, budget in TABLE:
-        lines.append(f"{number:4}{what:28}{seconds[one]:10.3f}  {against:18}{seconds[other]:10.3f}{found[ratio]:9.3f}  {budget}")
+        cpu = found["cpu_seconds"]
+        spent = f"{cpu[one] / cpu[other]:9.3f}" if one in cpu else f"{'':9}"
+        lines.append(f"{number:4}{what:28}{seconds[one]:10.3f}  {against:18}{seconds[other]:10.3f}{found[ratio]:9.3f}{spent}  {budget}")
     memory = found["memory_mb"]
     lines += [
         "",

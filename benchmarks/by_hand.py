@@ -99,9 +99,8 @@ def build(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
         month = f"date_trunc('month', {day})::DATE AS month, date_trunc('quarter', {day})::DATE AS quarter"
         days = f"{day} AS day, date_trunc('week', {day})::DATE AS week, {month}"
         for name, keys in (("", f"{days}, {BY_DAY}"), ("_customer", f"{month}, {BY_MONTH}")):
-            connection.execute(
-                f"CREATE TABLE {facts}_{day}{name} AS SELECT {keys}, count(*) AS row_count, {listed} FROM {facts} WHERE {day} IS NOT NULL GROUP BY ALL"
-            )
+            chosen = f"SELECT {keys}, count(*) AS row_count, {listed} FROM {facts} WHERE {day} IS NOT NULL GROUP BY ALL"
+            connection.execute(f"CREATE TABLE {facts}_{day}{name} AS {chosen}")
 
 
 def agreement(connection: duckdb.DuckDBPyConnection) -> float:
