@@ -100,9 +100,7 @@ def _decoder(origin: Origin, shown: str) -> codecs.IncrementalDecoder:
     try:
         return codecs.getincrementaldecoder(origin.encoding)("strict")
     except LookupError:
-        raise SourceRefused(
-            shown, "", f"there is no encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
-        ) from None
+        raise SourceRefused(shown, "", f"there is no encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.') from None
 
 
 def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, shown: str, *, final: bool = False) -> None:
@@ -129,9 +127,7 @@ def header(path: Path, origin: Origin, shown: str) -> list[str]:
     for one in names:
         folded = unicodedata.normalize("NFC", one).strip().casefold()
         if folded in seen:
-            raise SourceRefused(
-                shown, "line 1", f"the header names {one!r} twice (also as {seen[folded]!r})", "Give every column its own name."
-            )
+            raise SourceRefused(shown, "line 1", f"the header names {one!r} twice (also as {seen[folded]!r})", "Give every column its own name.")
         seen[folded] = one
     return names
 

@@ -187,9 +187,7 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
             # The default of valid_from, and 'no limit' dates of versions, lie before any order.
             early = "1900-01-01" if column == "valid_from" else "1990-01-01"
             claim = f"{name(column)} >= TIMESTAMP '{early}' AND {name(column)} < TIMESTAMP '2100-01-01'"
-            yield Rule(
-                f"{column}_is_plausible", column, "true", "Write a date from 1990 to 2099; leave it empty if there is none.", claim=claim
-            )
+            yield Rule(f"{column}_is_plausible", column, "true", "Write a date from 1990 to 2099; leave it empty if there is none.", claim=claim)
     for first, second in ORDERS_IN_TIME.get(feed, ()):
         if first in mapped and second in mapped:
             yield Rule(

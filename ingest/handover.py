@@ -19,9 +19,7 @@ PIECE = 1 << 20
 
 
 @contextmanager
-def clean_rows(
-    connection: Connection, scratch: Scratch, feeds: dict[str, int], *, source: str, first_file_id: int
-) -> Iterator[dict[str, Table]]:
+def clean_rows(connection: Connection, scratch: Scratch, feeds: dict[str, int], *, source: str, first_file_id: int) -> Iterator[dict[str, Table]]:
     """The clean rows of each feed, as a table to select from. feeds: feed to how many of its staged rows are broken.
 
     The staging file must be closed. `broken(feed, row)` in it lists the staged rows left out; file ids count up from first_file_id.
@@ -44,9 +42,7 @@ def _select(feed: str, broken: int, source: str, first_file_id: int) -> str:
         "file_id": f"s._object + {first_file_id}",
         "row_no": "s.rowid + s._shift",
     }
-    columns = ", ".join(
-        f"{values.get(column.name, f's.{name(column.name)}')} AS {name(column.name)}" for column in FEEDS[feed].table.columns
-    )
+    columns = ", ".join(f"{values.get(column.name, f's.{name(column.name)}')} AS {name(column.name)}" for column in FEEDS[feed].table.columns)
     left_out = f" WHERE s.rowid NOT IN (SELECT row FROM {{database}}broken WHERE feed = {literal(feed)})" if broken else ""
     return f"SELECT {columns} FROM {{database}}{name(table_of(feed))} AS s{left_out}"
 

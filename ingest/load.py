@@ -109,9 +109,7 @@ class Loaded:
     restated: int = 0
 
 
-def load(
-    connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool
-) -> Loaded:
+def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool) -> Loaded:
     """Merge the clean rows of every feed, parents first, and what waited for them.
 
     arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all are new).
@@ -127,9 +125,7 @@ def load(
     return result
 
 
-def _merge_feed(
-    connection: Connection, feed: str, clean: Table | None, result: Loaded, *, run_id: int, first_file_id: int, touched: Table
-) -> None:
+def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: Loaded, *, run_id: int, first_file_id: int, touched: Table) -> None:
     parked = waiting.get(feed)
     old = _row_ids(connection, parked) if parked is not None else set()
     if clean is None and not old:
@@ -271,9 +267,7 @@ def _fill(connection: Connection, feed: str, passing: Select[Any], result: Loade
             .subquery()
         )
         losers = temporary(connection, f"losers_{feed}", Column("file_id", BigInteger), Column("row_no", BigInteger))
-        connection.execute(
-            insert(losers).from_select(["file_id", "row_no"], select(ranked.c.file_id, ranked.c.row_no).where(ranked.c.place > 1))
-        )
+        connection.execute(insert(losers).from_select(["file_id", "row_no"], select(ranked.c.file_id, ranked.c.row_no).where(ranked.c.place > 1)))
         counted = _per_file(connection, losers)
         failed = sum(n for _, n in counted)
         result.counts.supersede(counted)

@@ -134,9 +134,7 @@ def _run(build: Build, mapping: Mapping, folder: Path, place: Location, started_
 
 
 @contextmanager
-def _begun(
-    connection: Connection | None, mapping: Mapping, folder: Path, place: Location, started_at: datetime
-) -> Iterator[tuple[Run, Scratch]]:
+def _begun(connection: Connection | None, mapping: Mapping, folder: Path, place: Location, started_at: datetime) -> Iterator[tuple[Run, Scratch]]:
     known = what_is_known(connection, mapping.name) if connection is not None else Known()
     with scratch(place.folder) as staging:
         database = staging.connect()
@@ -165,8 +163,7 @@ def validate(one: Run) -> None:
     database = one.reading.connection
     latest = one.mapping.data_as_of or one.started_at + LENIENCE
     suites = {
-        feed: expectations.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone)
-        for feed, feed_map in _as_read(one).items()
+        feed: expectations.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone) for feed, feed_map in _as_read(one).items()
     }
     for feed, suite in suites.items():
         expectations.create_view(database, feed, suite)
@@ -395,8 +392,7 @@ def what_is_known(connection: Connection, source: str) -> Known:
         taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
         latest[row.feed, files[row.file_id].name] = row.sha256
     cursors = {
-        row.feed: _read_back(row.kind, row.value)
-        for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
+        row.feed: _read_back(row.kind, row.value) for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
     return Known(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
@@ -475,8 +471,7 @@ def _report(one: Run, outcome: str, generation: int | None) -> RunReport:
         for source in one.objects
     ]
     files += [
-        FileReport(source.feed, source.name, source.sha256, source.rows_in, 0, 0, source.rows_in, repeated=True)
-        for source in one.reading.repeated
+        FileReport(source.feed, source.name, source.sha256, source.rows_in, 0, 0, source.rows_in, repeated=True) for source in one.reading.repeated
     ]
     return RunReport(
         run_id=one.known.next_run_id if outcome == "published" else None,

@@ -218,9 +218,7 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
     newer, older = run_files.alias("newer"), run_files.alias("older")
     anew = (
         select(literal(1))
-        .select_from(
-            newer.join(older, and_(newer.c.feed == older.c.feed, newer.c.sha256 == older.c.sha256, newer.c.source == older.c.source))
-        )
+        .select_from(newer.join(older, and_(newer.c.feed == older.c.feed, newer.c.sha256 == older.c.sha256, newer.c.source == older.c.source)))
         .where(older.c.file_id == quarantine.c.file_id, newer.c.file_id >= first_file_id, newer.c.rows_superseded < newer.c.rows_in)
     )
     found = select(quarantine.c.file_id, quarantine.c.row_no).where(

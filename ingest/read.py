@@ -240,8 +240,7 @@ def _words(problem: str) -> str:
 def _shift_after(connection: Connection, feed: str, first: int, broken: list[int]) -> None:
     """Count the broken records in: rows after the n-th of them have a number n higher than their place."""
     cases = " ".join(
-        f"WHEN rowid >= {first + row_no - position} THEN {position}"
-        for position, row_no in reversed(list(enumerate(sorted(broken), start=1)))
+        f"WHEN rowid >= {first + row_no - position} THEN {position}" for position, row_no in reversed(list(enumerate(sorted(broken), start=1)))
     )
     connection.execute(f"UPDATE {name(table_of(feed))} SET _shift = _shift + CASE {cases} ELSE 0 END WHERE rowid >= {first}")
 
@@ -264,9 +263,7 @@ def _load_by_referee(
     _insert(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
     rejects = csv_file.take_rejects(reading.connection)
     if rejects or _count(reading.connection, table_of(feed)) - first != good:
-        raise SourceRefused(
-            shown, f"record {rejects[0][0] if rejects else '?'}", "two readers disagree on it", "Have the file written anew."
-        )
+        raise SourceRefused(shown, f"record {rejects[0][0] if rejects else '?'}", "two readers disagree on it", "Have the file written anew.")
     clean.unlink()
     return good, broken
 
@@ -314,9 +311,7 @@ def _to_text(connection: Connection, table: str, path: Path, origin: Origin, sho
 def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
     look = csv_file.look(path, origin, shown)
     head = csv_file.header(path, origin, shown)
-    database = Path(
-        str((connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone() or [""])[0])
-    )
+    database = Path(str((connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone() or [""])[0]))
     clean = database.parent / f"clean-{table}.csv"
     good, broken = csv_file.referee(path, origin, shown, clean)
     texts = ", ".join(name(one) for one in head)
@@ -435,9 +430,7 @@ def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[l
             )
         sources.extend(parts)
     expressed = {
-        feed: list(_texts(reading, inside, feed, feed_map, files))
-        for feed, feed_map in reading.mapping.feeds.items()
-        if _expressions(feed_map)
+        feed: list(_texts(reading, inside, feed, feed_map, files)) for feed, feed_map in reading.mapping.feeds.items() if _expressions(feed_map)
     }
     return sources, expressed
 

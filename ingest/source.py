@@ -121,9 +121,7 @@ def load_mapping(path: Path) -> Mapping:
     if "source" not in raw:
         problems.append('[source] is missing: write [source] with name = "…" and time_zone = "Europe/Berlin"')
     feeds = {
-        name: feed
-        for name, table in raw.items()
-        if name not in ("source", "staged") and (feed := _parse_feed(name, table, problems)) is not None
+        name: feed for name, table in raw.items() if name not in ("source", "staged") and (feed := _parse_feed(name, table, problems)) is not None
     }
     staged_raw = raw.get("staged", {})
     staged = {
@@ -131,9 +129,7 @@ def load_mapping(path: Path) -> Mapping:
         for name, table in (staged_raw.items() if isinstance(staged_raw, dict) else ())
         if (origin := _parse(Origin, table, f"staged.{name}", problems)) is not None and _check_origin(f"staged.{name}", origin, problems)
     }
-    problems.extend(
-        f"[{name}] is missing: the main job needs the feeds {', '.join(REQUIRED_FEEDS)}" for name in REQUIRED_FEEDS if name not in raw
-    )
+    problems.extend(f"[{name}] is missing: the main job needs the feeds {', '.join(REQUIRED_FEEDS)}" for name in REQUIRED_FEEDS if name not in raw)
     problems.extend(
         f"[{name}] needs [invoices] beside it, and the other way round"
         for name, other in (("invoices", "invoice_lines"), ("invoice_lines", "invoices"))
@@ -142,9 +138,7 @@ def load_mapping(path: Path) -> Mapping:
     as_of = _watermark(source, problems) if source else None
     if problems or source is None:
         raise MappingRefused(shown, problems)
-    return Mapping(
-        path=path.resolve(), name=source.name, time_zone=source.time_zone, data_as_of=as_of, feeds=in_feed_order(feeds), staged=staged
-    )
+    return Mapping(path=path.resolve(), name=source.name, time_zone=source.time_zone, data_as_of=as_of, feeds=in_feed_order(feeds), staged=staged)
 
 
 def in_feed_order(feeds: dict[str, FeedMap]) -> dict[str, FeedMap]:
@@ -165,9 +159,7 @@ def required(name: str) -> tuple[str, ...]:
     """Columns of a feed a mapping must name."""
     feed = FEEDS[name]
     return tuple(
-        column
-        for column in mappable(feed)
-        if not feed.table.c[column].nullable and column not in DERIVED and column not in DEFAULTS.get(name, {})
+        column for column in mappable(feed) if not feed.table.c[column].nullable and column not in DERIVED and column not in DEFAULTS.get(name, {})
     )
 
 
@@ -238,9 +230,7 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
     if len(given) != 1:
         problems.append(f"{key}: write exactly one of read, connection, select (there is {', '.join(given) or 'none'})")
     if origin.connection and not origin.connection.startswith("env:"):
-        problems.append(
-            f'{key}.connection: write "env:NAME" and put the URL in that environment variable, so that no secret is in the file'
-        )
+        problems.append(f'{key}.connection: write "env:NAME" and put the URL in that environment variable, so that no secret is in the file')
     if origin.connection and not origin.query:
         problems.append(f'{key}.query: missing; write query = "select …"')
     if origin.query and not origin.connection:

@@ -19,8 +19,7 @@ def _like(feed: str, prefix: str, comment: str) -> Table:
 
 
 waiting: dict[str, Table] = {
-    feed: _like(feed, "waiting", f"one row: one typed row of {feed} that waits for its parent; its record is in quarantine")
-    for feed in WAITING_FEEDS
+    feed: _like(feed, "waiting", f"one row: one typed row of {feed} that waits for its parent; its record is in quarantine") for feed in WAITING_FEEDS
 }
 
 taken = Table(

@@ -92,9 +92,7 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
         texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
         connection.execute(f"CREATE TABLE {name(table)} AS SELECT {texts} FROM {source}")
     except duckdb.Error as error:
-        raise SourceRefused(
-            shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole."
-        ) from None
+        raise SourceRefused(shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole.") from None
     connection.execute(f"ALTER TABLE {name(table)} ADD COLUMN _row_no BIGINT")
     connection.execute(f"UPDATE {name(table)} SET _row_no = rowid + 1")
     (count,) = connection.execute(f"SELECT count(*) FROM {name(table)}").fetchone() or (0,)
@@ -160,9 +158,7 @@ def from_database(connection: Connection, table: str, url: str, origin: Origin, 
             engine.dispose()
     except SQLAlchemyError as error:
         reason = _first_line(getattr(error, "orig", None) or error)
-        raise SourceRefused(
-            shown, "", f"the database refused or broke off ({reason})", "Check the URL, the query and the server."
-        ) from None
+        raise SourceRefused(shown, "", f"the database refused or broke off ({reason})", "Check the URL, the query and the server.") from None
     return TextTable(columns, count, digest.hexdigest(), cursor=highest)
 
 

@@ -14,9 +14,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write into; made if it is not there")
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same bytes (default: 7)")
     options = parser.parse_args()
-    mapping = generate(
-        options.orders, options.out, options.seed, lambda done, wanted: print(f"{done:,} of {wanted:,} orders", file=sys.stderr)
-    )
+    mapping = generate(options.orders, options.out, options.seed, lambda done, wanted: print(f"{done:,} of {wanted:,} orders", file=sys.stderr))
     print(mapping)
 
 

@@ -128,9 +128,7 @@ class Kind:
     outcome: str = QUARANTINED
     needs: Callable[[Row], bool] = lambda _: True
     in_place: bool = False
-    plant: Callable[["Kind", Parts, float, int], None] = field(
-        default=lambda kind, parts, start, serial: plant_change(kind, parts, start, serial)
-    )
+    plant: Callable[["Kind", Parts, float, int], None] = field(default=lambda kind, parts, start, serial: plant_change(kind, parts, start, serial))
 
     @property
     def mark(self) -> Mark:

@@ -114,9 +114,7 @@ def test_a_download_is_byte_for_byte_what_the_command_line_gives(name: str, scre
     assert words[:2] == ["buyerview", "export"]
     environment = {**os.environ, "BUYERVIEW_HOME": str(shared_home), "PYTHONPATH": str(ROOT)}
     environment.pop("BUYERVIEW_WAREHOUSE", None)
-    subprocess.run(
-        [sys.executable, "-c", "import buyerview; buyerview.main()", *words[1:]], cwd=tmp_path, env=environment, check=True, timeout=120
-    )
+    subprocess.run([sys.executable, "-c", "import buyerview; buyerview.main()", *words[1:]], cwd=tmp_path, env=environment, check=True, timeout=120)
     assert Path(got.value.path()).read_bytes() == (tmp_path / words[-1]).read_bytes()
 
 

@@ -106,9 +106,7 @@ def test_a_number_is_exact(engine: Connection, about: dict[str, object], text: s
     assert (str(number), fits) == (value, True)
 
 
-@pytest.mark.parametrize(
-    ("about", "text"), [({"decimal": ","}, "1.5"), ({"decimal": ",", "thousands": "."}, "1.23,5"), ({}, "1,5"), ({}, "1.23456")]
-)
+@pytest.mark.parametrize(("about", "text"), [({"decimal": ","}, "1.5"), ({"decimal": ",", "thousands": "."}, "1.23,5"), ({}, "1,5"), ({}, "1.23456")])
 def test_a_number_written_otherwise_does_not_fit(engine: Connection, about: dict[str, object], text: str) -> None:
     assert typed(engine, "order_lines", "ordered_qty", about, text)[-1] is False
 
@@ -119,9 +117,7 @@ def test_an_unlisted_code_does_not_fit(engine: Connection) -> None:
     assert typed(engine, "orders", "channel", about, "X") == (None, False)
 
 
-@pytest.mark.parametrize(
-    "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"]
-)
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"])
 def test_local_times_become_the_instants_pythons_calendar_names(engine: Connection, zone: str) -> None:
     query = f"SELECT l, {to_utc('l', zone)} FROM (SELECT TIMESTAMP '2010-06-01' + n * INTERVAL 15 MINUTE AS l FROM range(80000) AS r(n))"
     wrong = [

@@ -144,9 +144,7 @@ def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_k
             (1, "O0,C1"),
             (3, "O2,C2,2026-03-03,2026-03-10,more"),
         ]
-        assert [(row.row_no, json.loads(row.key)) for row in kept(connection) if row.key and row.feed == "orders"] == [
-            (4, {"order_id": "O3"})
-        ]
+        assert [(row.row_no, json.loads(row.key)) for row in kept(connection) if row.key and row.feed == "orders"] == [(4, {"order_id": "O3"})]
         table = FEEDS["orders"].table
         assert dict(connection.execute(select(table.c.order_id, table.c.row_no)).all()) == {"O1": 2, "O4": 5}
         assert ledger(connection)["orders.csv"] == (5, 2, 3, 0)
@@ -167,9 +165,7 @@ def test_a_record_with_a_control_or_direction_character_is_quarantined_in_both_m
     any_source.take_in()
     with reading(any_source.location) as connection:
         found = [row for row in kept(connection) if row.feed == "orders"]
-        assert [(row.row_no, [rule["rule"] for rule in json.loads(row.rules)]) for row in found] == [
-            (n, ["text_is_clean"]) for n in range(2, 7)
-        ]
+        assert [(row.row_no, [rule["rule"] for rule in json.loads(row.rules)]) for row in found] == [(n, ["text_is_clean"]) for n in range(2, 7)]
         assert [row["order_id"] for row in rows(connection, "orders")] == ["O1"]
 
 

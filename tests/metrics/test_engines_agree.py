@@ -94,9 +94,7 @@ def test_both_engines_judge_every_row_alike(facts: Any, embedded: Location, serv
 
 @pytest.mark.parametrize("grain", GRAINS)
 @pytest.mark.parametrize("by", BYS, ids=lambda by: "-".join(by) or "all")
-def test_a_rollup_answers_what_the_facts_answer(
-    by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rollup_answers_what_the_facts_answer(by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     rolled = asked(embedded, EVERYTHING, by, grain)
     monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
     assert_same(rolled, asked(embedded, EVERYTHING, by, grain))

@@ -66,9 +66,7 @@ def test_every_table_of_the_contract_is_created_once(any_location: Location) -> 
         create_tables(build.connection)
         build.publish()
     with reading(any_location) as connection:
-        assert [connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables] == [0] * len(
-            metadata.tables
-        )
+        assert [connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables] == [0] * len(metadata.tables)
 
 
 def test_the_next_generation_starts_from_the_last(any_location: Location) -> None:
@@ -154,9 +152,7 @@ def test_text_sorts_by_code_point_on_both_engines(any_location: Location) -> Non
     assert read(any_location) == sorted(names)
 
 
-def test_moments_come_back_as_they_were_written_whatever_the_zone_of_the_machine(
-    any_location: Location, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_moments_come_back_as_they_were_written_whatever_the_zone_of_the_machine(any_location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/St_Johns")
     moment = datetime(2026, 3, 29, 1, 30, 0, 123456)
     with writing(any_location) as build:

@@ -114,14 +114,8 @@ def test_the_record_listed_carries_the_defect(sample, kind: Kind):
 def test_records_of_the_wrong_width_are_those_listed(sample):
     for feed in CORE:
         header, *body = lines(sample / f"{feed}.csv")
-        wrong = {
-            str(number) for number, line in enumerate(body, 1) if len(next(csv.reader([line.replace("\0", "")]))) != len(header.split(","))
-        }
-        listed = {
-            defect["row_no"]
-            for defect in planted(sample)
-            if defect["file"] == f"{feed}.csv" and defect["kind"] in ("short_row", "long_row")
-        }
+        wrong = {str(number) for number, line in enumerate(body, 1) if len(next(csv.reader([line.replace("\0", "")]))) != len(header.split(","))}
+        listed = {defect["row_no"] for defect in planted(sample) if defect["file"] == f"{feed}.csv" and defect["kind"] in ("short_row", "long_row")}
         assert wrong == listed
 
 
