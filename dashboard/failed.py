@@ -142,8 +142,8 @@ def _listed(row: Row, as_of: datetime | None) -> dict[str, Any]:
         "due": row["due_day"],
         "late": row["days_late"] or None,
         "age": (as_of.date() - row["due_day"]).days if as_of and row["due_day"] else None,
-        "value": None if row["ordered_amount"] is None else float(row["ordered_amount"]),
-        "missing": None if not row["short_amount"] else float(row["short_amount"]),
+        "value": None if row["ordered_amount"] is None else float(fmt.cents(row["ordered_amount"])),
+        "missing": None if not row["short_amount"] else float(fmt.cents(row["short_amount"])),
         "carrier": None if row["carrier"] == "(none)" else row["carrier"],
         "region": None if row["region"] == "(none)" else row["region"],
     }

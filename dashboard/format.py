@@ -8,7 +8,7 @@ import html as _html
 import math
 import re
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from metrics.measure import Unit
@@ -89,11 +89,16 @@ def quantity(value: Number) -> str:
     return text.replace("-", MINUS)
 
 
+def cents(value: Number) -> Decimal:
+    """An amount to its cents, halves up: the one rounding of amounts, so that a list and a story never differ by a cent."""
+    return Decimal(str(value)).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
 def money(value: Number, currency: str | None = None) -> str:
     """An amount with its cents and its currency: 1,234.50 EUR."""
     if value is None or missing(value):
         return DASH
-    text = f"{Decimal(str(value)):,.2f}".replace("-", MINUS)
+    text = f"{cents(value):,.2f}".replace("-", MINUS)
     return f"{text} {currency}" if currency else text
 
 

@@ -168,3 +168,9 @@ def test_negative_numbers_stay_numbers() -> None:
 def test_an_unknown_format_names_those_there_are() -> None:
     with pytest.raises(ValueError, match="csv, xlsx, parquet, json"):
         export.as_bytes(answers(), "pdf", {})
+
+
+def test_half_a_cent_rounds_up_wherever_an_amount_is_shown() -> None:
+    """3,828.425 was 3,828.43 in the list (the browser's rounding) and 3,828.42 in the story (Python's)."""
+    assert fmt.money(Decimal("3828.4250"), "EUR") == "3,828.43 EUR"
+    assert float(fmt.cents(Decimal("3828.4250"))) == 3828.43
