@@ -94,9 +94,7 @@ class GenerationGone(WarehouseError):
         self.number = number
         self.kept = tuple(sorted(kept))
         kept_text = ", ".join(str(one) for one in self.kept) or "none"
-        super().__init__(
-            where, f"generation {number} cannot be read. Kept: {kept_text}. Open the page without a generation to see the newest."
-        )
+        super().__init__(where, f"generation {number} cannot be read. Kept: {kept_text}. Open the page without a generation to see the newest.")
 
 
 class GenerationDamaged(WarehouseError):
@@ -128,9 +126,7 @@ class NoSpace(WarehouseError):
     def __init__(self, where: str, needed: int, free: int) -> None:
         self.needed = needed
         self.free = free
-        super().__init__(
-            where, f"a run may need {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free. Make room, then start again."
-        )
+        super().__init__(where, f"a run may need {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free. Make room, then start again.")
 
 
 class WarehouseUnreachable(WarehouseError):

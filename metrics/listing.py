@@ -302,17 +302,13 @@ def checks_of_run(connection: Connection, run_id: int) -> list[Row]:
     """Expectations of one run: those that failed first, then by feed."""
     table = checks.c
     failing = case((table.rows_failed > 0, 0), else_=1)
-    return _rows(
-        connection, select(checks).where(table.run_id == run_id).order_by(failing, table.rows_failed.desc(), table.feed, table.expectation)
-    )
+    return _rows(connection, select(checks).where(table.run_id == run_id).order_by(failing, table.rows_failed.desc(), table.feed, table.expectation))
 
 
 def quarantine_counts(connection: Connection) -> list[Row]:
     """Records in quarantine by `feed` and `status`: `records`."""
     table = quarantine.c
-    counted = select(table.feed.label("feed"), table.status.label("status"), func.count().label("records")).group_by(
-        table.feed, table.status
-    )
+    counted = select(table.feed.label("feed"), table.status.label("status"), func.count().label("records")).group_by(table.feed, table.status)
     return sorted(_rows(connection, counted), key=lambda row: (-row["records"], row["feed"], row["status"]))
 
 
@@ -363,9 +359,7 @@ def restated(connection: Connection, *, page: int = 1, size: int = 25) -> Listin
     """Records whose values a later record changed, the latest run first."""
     table = restatements.c
     listing = select(restatements).order_by(table.run_id.desc(), table.feed, table.key).limit(size).offset((page - 1) * size)
-    return Listing(
-        rows=_rows(connection, listing), total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one())
-    )
+    return Listing(rows=_rows(connection, listing), total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one()))
 
 
 def stand_ins(connection: Connection) -> list[Row]:

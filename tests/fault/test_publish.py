@@ -116,9 +116,7 @@ def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("step", "published"), [*((step, 1) for step in ON_SERVER), ("warehouse.server_commit", 0)])
-def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(
-    step: str, published: int, server_location: Location, start: Start
-) -> None:
+def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(step: str, published: int, server_location: Location, start: Start) -> None:
     for _ in range(published):
         entries.publish(server_location)
     killed_at(step, start)
