@@ -8,12 +8,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ingest.pipeline import run
 from metrics.measure import wilson
 from metrics.policy import Policy
 from metrics.query import Answer, Question, answer
+from metrics.schema import targets
 from metrics.warehouse import Location, reading
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +117,16 @@ def test_first_pass_fill_needs_the_shipping_date(atliq: Connection) -> None:
     (one,) = ask(atliq, "unit_fill_first_pass")
     assert one.value is None
     assert (one.no_data or "").startswith("no data: shipped_at")
+
+
+@pytest.mark.parametrize(
+    ("measure", "simple", "weighted"), [("on_time", 86.0857, 85.2429), ("complete", 76.5143, 76.3120), ("otif", 65.9143, 65.1020)]
+)
+def test_targets_as_published_and_weighted_by_orders(atliq: Connection, measure: str, simple: float, weighted: float) -> None:
+    """The published targets are simple means of 35 customers'; a group's target is weighted by its judged orders (R31)."""
+    found = atliq.execute(select(targets.c.scope, targets.c.target_value).where(targets.c.measure == measure))
+    by_customer = {scope.removeprefix("customer:"): value for scope, value in found}
+    judged = {one.dimensions["customer"]: one.judged for one in ask(atliq, measure, by=("customer",))}
+    assert len(by_customer) == 35
+    assert round(float(100 * sum(by_customer.values()) / 35), 4) == simple
+    assert round(float(100 * sum(by_customer[name or ""] * int(n or 0) for name, n in judged.items()) / 31_729), 4) == weighted
