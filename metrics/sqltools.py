@@ -4,10 +4,9 @@ Everything else in `metrics` is plain SQLAlchemy Core. What may not be used, bec
 `extract(dow)`, integer division, float-to-int casts, continuous percentiles. Source: design, architecture.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Double, Integer, String, case, cast, func, literal, null, type_coerce
+from sqlalchemy import BigInteger, Date, DateTime, Integer, String, case, cast, func, literal, null
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -160,11 +159,6 @@ def day_of(moment: Expression) -> Expression:
     return cast(moment, Date)
 
 
-def local_day(instant: Expression, zone: Expression) -> Expression:
-    """The calendar day of a UTC instant in a zone. UTC itself, the commonest, is spared the conversion."""
-    return case((zone == "UTC", day_of(instant)), else_=day_of(local_time(instant, zone)))
-
-
 def instant_of(clock: Expression, zone: Expression) -> Expression:
     """The UTC instant of a wall-clock time: a skipped time moves on by the gap, a repeated one is the earlier. Source: rules R3.
 
@@ -180,16 +174,6 @@ def instant_of(clock: Expression, zone: Expression) -> Expression:
         (local_time(half, zone) == wall, half),
         else_=later,
     )
-
-
-def day_start(day: Expression, zone: Expression) -> Expression:
-    """The first instant of a local day, UTC."""
-    return instant_of(cast(day, DateTime), zone)
-
-
-def day_end(day: Expression, zone: Expression) -> Expression:
-    """The last microsecond of a local day, UTC."""
-    return plus_microseconds(day_start(plus_days(day, literal(1, Integer)), zone), literal(-1, BigInteger))
 
 
 def count_if(condition: Expression) -> Expression:
@@ -231,16 +215,3 @@ def typed_null(like: Any) -> Expression:
 def words(codes: dict[int, str], code: Expression) -> Expression:
     """The word a code stands for; null for an unknown code."""
     return case({number: literal(word, String) for number, word in codes.items()}, value=code, else_=typed_null(String()))
-
-
-def any_of(conditions: Iterable[Expression]) -> Expression:
-    """OR of conditions; false for none."""
-    found: Expression = literal(False, Boolean)
-    for condition in conditions:
-        found = found | condition
-    return found
-
-
-def as_double(value: Expression) -> Expression:
-    """The value as a double: both sides of every ratio are."""
-    return type_coerce(cast(value, Double), Double)
