@@ -11,7 +11,7 @@ from sqlalchemy import cast as sql_cast
 from metrics.moments import moment_span, span_of
 from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
-from metrics.sqltools import Expression, count_if, least_code, sum_if
+from metrics.sqltools import Expression, count_if, least_code, sum_if, times
 
 
 def has_invoices(mapped: frozenset[str]) -> bool:
@@ -40,7 +40,7 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         (header.currency.in_(MINOR_UNITS_3), sql_cast(literal("0.0005"), AMOUNT)),
         else_=sql_cast(literal("0.005"), AMOUNT),
     )
-    difference = body.line_amount - body.billed_qty * body.unit_price_amount
+    difference = body.line_amount - times(body.billed_qty, body.unit_price_amount)
     amount_wrong = or_(difference > half_minor, difference < -half_minor)
     amount_tested = true() if {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"} <= mapped else false()
 

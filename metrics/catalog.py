@@ -2,7 +2,25 @@
 
 from itertools import chain
 
-from metrics import availability, buyer_view, cycle_time, volumes
+from metrics import (
+    availability,
+    behaviour,
+    books,
+    buyer_view,
+    communication,
+    cycle_time,
+    influence,
+    order_to_cash,
+    packages,
+    profitability,
+    promises,
+    recovery,
+    responsiveness,
+    safety_stock,
+    stockouts,
+    support,
+    volumes,
+)
 from metrics.errors import UnknownName
 from metrics.measure import Measure
 
@@ -16,15 +34,52 @@ DIMENSIONS: dict[str, str] = {
     "carrier": "carrier",
     "currency": "currency",
 }
-"""Every dimension and the column of both fact tables that holds it."""
+"""Every dimension that every fact table has, and the column that holds it."""
+
+OWN_DIMENSIONS: dict[str, str] = {
+    "step": "step",
+    "outcome": "outcome",
+    "activity": "activity",
+    "case_kind": "case_kind",
+    "message_kind": "message_kind",
+    "phase": "phase",
+    "return_reason": "return_reason",
+    "lead_time_class": "lead_time_class",
+    "cause": "cause",
+    "recovery": "recovery",
+    "policy": "policy_id",
+}
+"""Dimensions that only some fact tables have, by the column that holds them."""
 
 GRAINS = ("day", "week", "month", "quarter")
 """Periods a number can be broken down by; a week starts on Monday."""
 
 
+MODULES = (
+    buyer_view,
+    availability,
+    stockouts,
+    cycle_time,
+    promises,
+    order_to_cash,
+    safety_stock,
+    profitability,
+    behaviour,
+    packages,
+    communication,
+    responsiveness,
+    support,
+    recovery,
+    influence,
+    books,
+    volumes,
+)
+"""One module per question of the business, in the order people read them."""
+
+
 def _by_name() -> dict[str, Measure]:
     found: dict[str, Measure] = {}
-    for measure in chain(buyer_view.MEASURES, availability.MEASURES, cycle_time.MEASURES, volumes.MEASURES):
+    for measure in chain.from_iterable(module.MEASURES for module in MODULES):
         if measure.name in found:
             raise ValueError(f"two measures are called {measure.name}; rename one")
         found[measure.name] = measure
@@ -41,8 +96,9 @@ def find(name: str) -> Measure:
     return MEASURES[name]
 
 
-def dimension_column(name: str) -> str:
-    """The fact column of a dimension. Raises UnknownName with the nearest."""
-    if name not in DIMENSIONS:
-        raise UnknownName("dimension", name, tuple(DIMENSIONS))
-    return DIMENSIONS[name]
+def dimension_column(name: str, measure: Measure | None = None) -> str:
+    """The fact column of a dimension. Raises UnknownName with the nearest, also where the measure's facts do not have it."""
+    able = DIMENSIONS | {own: column for own, column in OWN_DIMENSIONS.items() if measure is None or column in measure.facts.columns}
+    if name not in able:
+        raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(able))
+    return able[name]

@@ -39,7 +39,7 @@ from metrics.moments import Span, day_bounds, moment_span, moved, span_of
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, PIECES, Anchor, Policy, Timing
 from metrics.receipts import accuracy_code, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
 from metrics.schema import AMOUNT, QTY, customers, order_lines, orders, products, quarantine
-from metrics.sqltools import Expression, count_if, days_between, greater, least_code, lesser, plus_days, sum_if, typed_null, words
+from metrics.sqltools import Expression, count_if, days_between, greater, least_code, lesser, plus_days, sum_if, times, typed_null, words
 
 NONE = "(none)"
 """What an empty dimension value stands under."""
@@ -112,6 +112,7 @@ order_line_facts_table = Table(
         ("next_change_at", DateTime),
     ),
     comment="one row: one order line, judged under the strict policy",
+    info={"grain": "line"},
 )
 
 order_facts_table = Table(
@@ -142,6 +143,7 @@ order_facts_table = Table(
         ("next_change_at", DateTime),
     ),
     comment="one row: one order, judged under the strict policy",
+    info={"grain": "order"},
 )
 
 
@@ -422,7 +424,7 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
         verdicts[name], verdicts[f"{name}_reason"] = _verdict(s[f"{name}_code"], judged=judged, pending=s.state == "pending")
 
     def money(quantity: Expression) -> Expression:
-        return cast(quantity * s.unit_price_amount, AMOUNT)
+        return cast(times(quantity, s.unit_price_amount), AMOUNT)
 
     values: dict[str, Expression] = verdicts | {
         "channel": s.channel_or_none,

@@ -1,22 +1,20 @@
-"""What a measure is: a name, a unit, a definition and a formula of one of four kinds. Plain data; no joins, no SQL strings.
+"""What a measure is: a name, a unit, a definition and a formula of one of seven kinds. Plain data; no joins, no SQL strings.
 
 A formula is made of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds both parts, then divides (every mean
 is one). `Spread` (standard deviation and its share of the mean) is finished from count, sum and sum of squares. These roll up. A `Percentile`
-never does.
+and a `Survival` (Kaplan-Meier) are taken from the rows. A `Derived` is made of other measures' answers, a `Study` by a function of its module.
 """
 
-import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, FromClause, Table, cast, literal
+from sqlalchemy import BigInteger, Connection, FromClause, Table, cast, literal
 from sqlalchemy.sql.util import ClauseAdapter
 
+from metrics.question import Answer, Ask, Question
 from metrics.sqltools import Expression, count_if, percentile, sum_if
-
-Number = int | Decimal | float
-Z95 = 1.959964
 
 
 class Unit(StrEnum):
@@ -24,6 +22,8 @@ class Unit(StrEnum):
 
     SHARE = "share"
     DAYS = "days"
+    HOURS = "hours"
+    YEARS = "years"
     RATIO = "ratio"
     COUNT = "count"
     UNITS = "units"
@@ -116,7 +116,57 @@ class Percentile:
         return Part(self.value.is_not(None))
 
 
-Formula = Total | Ratio | Spread | Percentile
+@dataclass(frozen=True)
+class Survival:
+    """Kaplan-Meier over rows where `among`: how long until it `happened`; the others are still waiting (right-censored) after `duration`.
+
+    duration: a whole number of ticks (days, minutes); `ticks` of them make one of the measure's unit. Give either `fraction` (the time by which
+    it has happened to that share: 0.5 is the median) or `within` (the share it has happened to after so many ticks, 1 - S).
+    """
+
+    duration: Expression
+    happened: Expression
+    among: Expression
+    fraction: Decimal | None = None
+    within: int | None = None
+    ticks: int = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a Derived measure comes to."""
+
+    value: int | Decimal | float | None
+    numerator: int | Decimal | float | None = None
+    denominator: int | Decimal | float | None = None
+    no_data: str | None = None
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Made of other measures' answers to the same question, per period and combination of dimension values."""
+
+    inputs: tuple[str, ...]
+    finish: Callable[[Mapping[str, Answer]], Result]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Worked out by a function of its module where no sum over one table can (zones, fits): it answers the whole question itself.
+
+    work: (connection, the question with this measure alone, ask) to one Answer per combination of `by` and period that has one.
+    dimensions: what it can be broken down and filtered by; asked for another, it says so instead of a value. periods: whether it takes a grain.
+    """
+
+    work: Callable[[Connection, Question, Ask], list[Answer]]
+    dimensions: tuple[str, ...] = ()
+    periods: bool = False
+
+
+Formula = Total | Ratio | Spread | Percentile | Survival | Derived | Study
+Additive = Total | Ratio | Spread
+"""Formulas made of parts that add up."""
 
 
 @dataclass(frozen=True)
@@ -150,39 +200,10 @@ class Measure:
 
     @property
     def grain(self) -> str:
-        """order or line: what one row of its facts is."""
-        return "order" if self.facts.name == "order_facts" else "line"
+        """What one row of its facts is: order, line, message, case ..."""
+        return str(self.facts.info["grain"])
 
     @property
     def in_money(self) -> bool:
         """Whether amounts of different currencies must not meet in it."""
         return self.unit is Unit.MONEY or self.name.startswith("value_")
-
-
-def wilson(numerator: Number, denominator: Number) -> tuple[float, float] | None:
-    """The 95 % Wilson interval of a share, or None where there is nothing to divide by. Source: rules P8."""
-    n = float(denominator)
-    if n <= 0:
-        return None
-    p, z2 = float(numerator) / n, Z95 * Z95
-    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * math.sqrt(max(0.0, p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def divide(numerator: Number | None, denominator: Number | None) -> float | None:
-    """The one division of the product: both sides as doubles, None where there is nothing to divide (P6)."""
-    if numerator is None or not denominator:
-        return None
-    return float(numerator) / float(denominator)
-
-
-def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> float | None:
-    """Sample standard deviation (n - 1) of whole numbers from exact sums, or its share of the mean. Source: rules R30."""
-    n, s, q = int(count), int(total), int(squares)
-    if n < 2:
-        return None
-    deviation = math.sqrt((n * q - s * s) / (n * (n - 1)))
-    if not relative:
-        return deviation
-    return deviation / (s / n) if s else None

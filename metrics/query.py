@@ -4,61 +4,26 @@ It takes the smallest table that can answer (`rollup.py`), else the facts. Every
 the words why there is no number. Source: rules P1 to P9, P13.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, FromClause, Select, Table, and_, cast, func, literal_column, select
 
-from metrics.catalog import DIMENSIONS, GRAINS, MEASURES, dimension_column, find
+from metrics.catalog import GRAINS, dimension_column, find
 from metrics.errors import UnknownName
 from metrics.facts import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.measure import Measure, Number, Percentile, Ratio, Spread, Total, Unit, divide, spread, wilson
+from metrics.measure import Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
+from metrics.numbers import divide, spread, survival_at, survival_curve, survival_quantile, wilson
 from metrics.policy import STRICT, Policy
+from metrics.question import NO_ROWS, Answer, Ask, Question
 from metrics.rollup import column_of, smallest
 from metrics.schema import mapped_columns
-from metrics.sqltools import Expression, period_start
-
-NO_ROWS = "no data: nothing in this period and selection"
-
-
-@dataclass(frozen=True)
-class Question:
-    """Which measures, by what, when and for whom. `start` and `end` are inclusive days of each measure's own date."""
-
-    measures: tuple[str, ...]
-    by: tuple[str, ...] = ()
-    grain: str | None = None
-    start: date | None = None
-    end: date | None = None
-    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One number and all that travels with it. For a share: numerator / denominator = value; shares are 0 to 1.
-
-    judged: rows (or units) that were to be judged; unknown: those whose evidence is missing; low, high: 95 % Wilson interval;
-    no_data: why there is no value.
-    """
-
-    dimensions: dict[str, str | None]
-    period: date | None
-    measure: str
-    value: Number | None
-    numerator: Number | None = None
-    denominator: Number | None = None
-    coverage: float | None = None
-    worst: float | None = None
-    best: float | None = None
-    low: float | None = None
-    high: float | None = None
-    judged: Number | None = None
-    unknown: Number | None = None
-    no_data: str | None = None
-
+from metrics.sqltools import Expression, count_if, period_start
 
 COLUMNS = ("measure", "value", "numerator", "denominator", "coverage", "worst", "best")
 """Columns of an export after its dimensions and period."""
@@ -83,23 +48,118 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
     """One answer per measure, period and combination of dimension values, in that order of the question's measures after the keys.
 
     A question without dimensions and grain always gets one answer per measure. Under another policy than the strict one every order is judged
-    anew from the records. Raises UnknownName for a measure, dimension or grain.
+    anew from the records; measures of the ledgers, which stand on the strict verdicts, have no answer then. Raises UnknownName for a measure,
+    dimension or grain.
     """
     _check(question)
-    what_if = {} if policy == STRICT else _what_if(connection, policy)
     found: dict[tuple[Any, ...], dict[str, Answer]] = {}
+    for one in _found(connection, question, policy):
+        key = (*[one.dimensions[name] for name in question.by], one.period)
+        found.setdefault(key, {})[one.measure] = one
+    if not question.by and question.grain is None:
+        found.setdefault((None,), {})
     known = mapped(connection)
-    for batch in _batches(question):
-        for row in connection.execute(_select(batch, question, what_if.get(batch.facts.name))).mappings():
-            key = (*[row[name] for name in question.by], row["period"] if question.grain else None)
-            for measure in batch.measures:
-                one = _answer(measure, row, dict(zip(question.by, key, strict=False)), key[-1], known)
-                found.setdefault(key, {})[measure.name] = one
     return [
-        found[key].get(name) or _missing(name, dict(zip(question.by, key, strict=False)), key[-1])
+        found[key].get(name) or _missing(find(name), dict(zip(question.by, key, strict=False)), key[-1], known)
         for key in sorted(found, key=lambda key: tuple((part is None, str(part)) for part in key))
         for name in question.measures
     ]
+
+
+def _found(connection: Connection, question: Question, policy: Policy) -> Iterator[Answer]:
+    """Answers of every measure of the question, in no order."""
+    known = mapped(connection)
+    what_if = {} if policy == STRICT else _what_if(connection, policy)
+    asked = dict.fromkeys(question.measures)
+    for batch in _batches(question):
+        instead = what_if.get(batch.facts.name)
+        if what_if and instead is None:
+            for measure in batch.measures:
+                yield from _none(measure, question, "no data: judged under the strict policy only")
+            continue
+        for row in connection.execute(_select(batch, question, instead)).mappings():
+            dimensions, period = _key(row, question)
+            for measure in batch.measures:
+                yield _answer(measure, row, dimensions, period, known)
+
+    def ask(other: Question) -> list[Answer]:
+        return answer(connection, other, policy=policy)
+
+    for measure in map(find, asked):
+        formula = measure.formula
+        lacking = _lacking(measure, known)
+        if not isinstance(formula, Survival | Derived | Study):
+            continue
+        if lacking or (what_if and not isinstance(formula, Derived)):
+            yield from _none(measure, question, lacking or "no data: judged under the strict policy only")
+        elif isinstance(formula, Survival):
+            yield from _survival(connection, measure, formula, question)
+        elif isinstance(formula, Derived):
+            yield from _derived(measure, formula, question, ask)
+        elif not {*question.by, *[name for name, _ in question.where]} <= set(formula.dimensions) or (question.grain and not formula.periods):
+            able = ", ".join((*formula.dimensions, *(["a grain"] if formula.periods else []))) or "anything"
+            yield from _none(measure, question, f"no data: {measure.name} cannot be broken down by this, only by {able}")
+        else:
+            yield from formula.work(connection, replace(question, measures=(measure.name,)), ask)
+
+
+def _key(row: Any, question: Question) -> tuple[dict[str, str | None], date | None]:
+    return {name: row[name] for name in question.by}, row["period"] if question.grain else None
+
+
+def _none(measure: Measure, question: Question, why: str) -> Iterator[Answer]:
+    """The one answer of a measure that has none (nothing where the question is broken down: other measures give the keys)."""
+    if not question.by and question.grain is None:
+        yield Answer({}, None, measure.name, None, no_data=why)
+
+
+def _lacking(measure: Measure, known: frozenset[str]) -> str | None:
+    """What a measure needs and no source maps, in words."""
+    return next((need.words for need in measure.needs if not set(need.any_of) & known), None)
+
+
+def _survival(connection: Connection, measure: Measure, formula: Survival, question: Question) -> Iterator[Answer]:
+    """Kaplan-Meier per group: how many at each duration comes from the engine, the curve is finished here."""
+    source: FromClause = measure.facts
+    day = source.c[measure.date]
+    conditions, keys = _keys(source, day, question)
+    duration = adapted(formula.duration, source).label("duration")
+    columns = [duration, count_if(formula.happened).label("happened"), func.count().label("there")]
+    grouped = [_inside(key) for key in (*keys, duration)]
+    rows = select(*keys, *columns).where(*conditions, formula.among, duration.is_not(None)).group_by(*grouped)
+
+    def key(row: Any) -> tuple[Any, ...]:
+        return tuple(row[column.name] for column in keys)
+
+    listed = sorted(connection.execute(rows).mappings(), key=lambda row: tuple((part is None, str(part)) for part in key(row)))
+    for _, group in groupby(listed, key=key):
+        members = list(group)
+        dimensions, period = _key(members[0], question)
+        curve = survival_curve((row["duration"], row["happened"], row["there"]) for row in members)
+        happened, there = sum(row["happened"] for row in members), sum(row["there"] for row in members)
+        blank = Answer(dimensions, period, measure.name, None, numerator=happened, denominator=there)
+        if formula.within is not None:
+            yield replace(blank, value=float(1 - survival_at(curve, formula.within)))
+            continue
+        ticks = survival_quantile(curve, formula.fraction or Decimal("0.5"))
+        if ticks is None:
+            yield replace(blank, no_data="not reached: too many are still open")
+        else:
+            yield replace(blank, value=ticks if formula.ticks == 1 else divide(ticks, formula.ticks))
+
+
+def _derived(measure: Measure, formula: Derived, question: Question, ask: Ask) -> Iterator[Answer]:
+    """Other measures' answers, group by group, finished by the measure's own function."""
+    groups: dict[tuple[Any, ...], list[Answer]] = {}
+    for one in ask(replace(question, measures=formula.inputs)):
+        groups.setdefault((*one.dimensions.values(), one.period), []).append(one)
+    for members in groups.values():
+        result = formula.finish({one.measure: one for one in members})
+        first = members[0]
+        yield Answer(
+            first.dimensions, first.period, measure.name, result.value, numerator=result.numerator, denominator=result.denominator,
+            no_data=result.no_data or (NO_ROWS if result.value is None else None), remark=result.remark,
+        )  # fmt: skip
 
 
 def _what_if(connection: Connection, policy: Policy) -> dict[str, FromClause]:
@@ -112,11 +172,13 @@ def _what_if(connection: Connection, policy: Policy) -> dict[str, FromClause]:
     }
 
 
-def _missing(name: str, dimensions: dict[str, str | None], period: date | None) -> Answer:
+def _missing(measure: Measure, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]) -> Answer:
     """A key that only other measures of the question know: a total of nothing is 0, everything else has no data."""
-    if isinstance(MEASURES[name].formula, Total):
-        return Answer(dimensions, period, name, 0, numerator=0)
-    return Answer(dimensions, period, name, None, no_data=NO_ROWS)
+    if lacking := _lacking(measure, known):
+        return Answer(dimensions, period, measure.name, None, no_data=lacking)
+    if isinstance(measure.formula, Total):
+        return Answer(dimensions, period, measure.name, 0, numerator=0)
+    return Answer(dimensions, period, measure.name, None, no_data=NO_ROWS)
 
 
 def frame(connection: Connection, question: Question) -> pd.DataFrame:
@@ -143,7 +205,7 @@ def to_frame(answers: Iterable[Answer], question: Question, declared: tuple[str,
     ]
     names = [*question.by, *(["period"] if question.grain else []), *COLUMNS]
     table = pd.DataFrame(rows, columns=names, dtype=object)
-    notes = ["; ".join([*([one.no_data] if one.no_data else []), *declared]) or None for one in listed]
+    notes = ["; ".join([*[told for told in (one.no_data, one.remark) if told], *declared]) or None for one in listed]
     if any(notes):
         table["note"] = pd.Series(notes, dtype=object)
     return table
@@ -153,7 +215,8 @@ def _check(question: Question) -> None:
     for name in question.measures:
         find(name)
     for name in (*question.by, *[name for name, _ in question.where]):
-        dimension_column(name)
+        for measure in question.measures:
+            dimension_column(name, find(measure))
     if question.grain is not None and question.grain not in GRAINS:
         raise UnknownName("grain", question.grain, GRAINS)
 
@@ -162,6 +225,8 @@ def _batches(question: Question) -> list[_Batch]:
     batches: dict[tuple[str, str, bool], _Batch] = {}
     for name in dict.fromkeys(question.measures):
         measure = find(name)
+        if not isinstance(measure.formula, Additive | Percentile):
+            continue
         percentiles = isinstance(measure.formula, Percentile)
         key = (measure.facts.name, measure.date, percentiles)
         batches.setdefault(key, _Batch(measure.facts, measure.date, percentiles)).measures.append(measure)
@@ -179,25 +244,33 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
         rollup = smallest(batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end)
     source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
     day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
-    conditions: list[Expression] = [day.is_not(None)]
-    if question.start is not None:
-        conditions.append(day >= question.start)
-    if question.end is not None:
-        conditions.append(day <= question.end)
-    conditions += [source.c[DIMENSIONS[name]].in_(values) for name, values in question.where]
-    dimensions = [source.c[DIMENSIONS[name]].label(name) for name in question.by]
-    keys: list[Expression] = list(dimensions)
-    if question.grain is not None:
-        stored = rollup is not None and question.grain in rollup.periods
-        period = source.c[question.grain] if stored else period_start(literal_column(f"'{question.grain}'"), day)
-        keys.append(period.label("period"))
+    conditions, keys = _keys(source, day, question, stored=rollup is not None and question.grain in rollup.periods)
     columns: list[Expression] = []
     for measure in batch.measures:
         columns += _parts(measure, source, stored=rollup is not None)
     columns += [func.min(source.c.currency).label("currency_first"), func.max(source.c.currency).label("currency_last")]
     columns.append(func.count().label("rows_found"))
-    grouped = [key.element if hasattr(key, "element") else key for key in keys]
-    return select(*keys, *columns).select_from(source).where(and_(*conditions)).group_by(*grouped)
+    return select(*keys, *columns).select_from(source).where(and_(*conditions)).group_by(*[_inside(key) for key in keys])
+
+
+def _keys(source: FromClause, day: Expression, question: Question, *, stored: bool = False) -> tuple[list[Expression], list[Expression]]:
+    """The WHERE of a question, and its dimensions and period as labelled columns. stored: the source has the period as a column."""
+    conditions: list[Expression] = [day.is_not(None)]
+    if question.start is not None:
+        conditions.append(day >= question.start)
+    if question.end is not None:
+        conditions.append(day <= question.end)
+    conditions += [source.c[dimension_column(name)].in_(values) for name, values in question.where]
+    keys: list[Expression] = [source.c[dimension_column(name)].label(name) for name in question.by]
+    if question.grain is not None:
+        period = source.c[question.grain] if stored else period_start(literal_column(f"'{question.grain}'"), day)
+        keys.append(period.label("period"))
+    return conditions, keys
+
+
+def _inside(key: Expression) -> Expression:
+    """What to group by: a labelled expression itself."""
+    return key.element if hasattr(key, "element") else key
 
 
 def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expression]:
@@ -208,6 +281,7 @@ def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expres
             formula.count().over(source).label(column_of(measure, "denominator")),
         ]
     columns: list[Expression] = []
+    assert isinstance(formula, Additive)
     for role, part in formula.parts().items():
         name = column_of(measure, role)
         if stored:
@@ -222,7 +296,7 @@ def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], perio
     """One row's answer for one measure: the value is divided here, once, and nowhere else."""
     part = {role: row.get(column_of(measure, role)) for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")}
     blank = Answer(dimensions, period, measure.name, None)
-    lacking = next((need.words for need in measure.needs if not set(need.any_of) & known), None)
+    lacking = _lacking(measure, known)
     mixed = measure.in_money and row["currency_first"] != row["currency_last"]
     if mixed:
         return replace(blank, no_data="no data: more than one currency and no fx_rates feed; filter by currency")
@@ -237,6 +311,7 @@ def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], perio
     elif isinstance(formula, Percentile):
         done = replace(blank, value=part["value"], denominator=part["denominator"])
     else:
+        assert isinstance(formula, Ratio)
         done = _ratio(measure, formula, part, blank)
     if lacking:
         return replace(done, value=None, coverage=done.coverage if done.judged else None, no_data=lacking)

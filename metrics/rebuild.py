@@ -4,6 +4,7 @@ The cost of a run follows its delta: an order's verdicts change only when its re
 """
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,8 @@ from sqlalchemy import column as sql_column
 
 from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.failpoint import failpoint
+from metrics.ledgers import LEDGERS
+from metrics.ledgers.ledger import Ledger, Setting
 from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
@@ -79,8 +82,22 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     for bounds in _parts(connection):
         _fill(connection, order_line_facts_table, lines, dict(zip(("first_order", "last_order"), bounds, strict=True)))
     _fill(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
+    failpoint("rebuild.ledgers")
+    for ledger in LEDGERS:
+        _fill_ledger(connection, ledger, Setting(as_of, known))
     failpoint("rebuild.rollups")
     rebuild_rollups(connection)
+
+
+def _fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> None:
+    """Fill a ledger anew, or where it goes by order only the rows of `setting.only`."""
+    if setting.only is None or not ledger.by_order:
+        setting = replace(setting, only=None)
+        connection.execute(delete(ledger.table))
+    else:
+        connection.execute(delete(ledger.table).where(ledger.table.c.order_id.in_(select(setting.only.c.order_id))))
+    for rows in ledger.rows(connection, setting):
+        _fill(connection, ledger.table, rows)
 
 
 def _parts(connection: Connection) -> list[tuple[str, str]]:
@@ -109,6 +126,9 @@ def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[s
     after = {order_line_facts_table.name: lines, order_facts_table.name: whole}
     for facts in tables:
         _fill(connection, facts, select(*after[facts.name].c))
+    failpoint("rebuild.ledgers")
+    for ledger in LEDGERS:
+        _fill_ledger(connection, ledger, Setting(as_of, known, only=redo))
     failpoint("rebuild.rollups")
     shift_rollups(connection, before, after)
     for copied in (redo, *before.values(), *after.values()):

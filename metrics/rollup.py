@@ -30,13 +30,16 @@ from sqlalchemy import (
     union_all,
 )
 
-from metrics.catalog import DIMENSIONS, MEASURES
-from metrics.measure import Measure, Part, Percentile
+from metrics.catalog import MEASURES, dimension_column
+from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.measure import Additive, Measure, Part
 from metrics.sqltools import Expression, period_start
 
 BY_DAY = ("segment", "region", "channel", "fulfilment_model", "currency")
 BY_MONTH = ("customer_id", "currency")
 PERIODS = ("day", "week", "month", "quarter")
+ROLLED = (order_facts_table, order_line_facts_table)
+"""Facts worth a rollup; the ledgers are smaller and answer directly."""
 
 rollup_metadata = MetaData()
 
@@ -62,7 +65,7 @@ def _parts_of(facts: Table, date_column: str) -> dict[str, Part]:
     return {
         column_of(measure, role): part
         for measure in MEASURES.values()
-        if measure.facts is facts and measure.date == date_column and not isinstance(measure.formula, Percentile)
+        if measure.facts is facts and measure.date == date_column and isinstance(measure.formula, Additive)
         for role, part in measure.formula.parts().items()
     }
 
@@ -82,7 +85,9 @@ def _rollup(facts: Table, date_column: str, dimensions: tuple[str, ...], periods
 
 
 def _all() -> tuple[Rollup, ...]:
-    sources = dict.fromkeys((measure.facts, measure.date) for measure in MEASURES.values())
+    sources = dict.fromkeys(
+        (measure.facts, measure.date) for measure in MEASURES.values() if measure.facts in ROLLED and isinstance(measure.formula, Additive)
+    )
     return tuple(
         rollup
         for facts, date_column in sources
@@ -154,7 +159,7 @@ def smallest(facts: Table, date_column: str, *, dimensions: Iterable[str], grain
 
     dimensions: every dimension asked for or filtered by. A rollup by month can only answer for whole months.
     """
-    wanted = {DIMENSIONS[name] for name in dimensions}
+    wanted = {dimension_column(name) for name in dimensions}
     for rollup in ROLLUPS:
         if rollup.facts is not facts or rollup.date != date_column or not wanted <= set(rollup.dimensions):
             continue

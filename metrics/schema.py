@@ -21,8 +21,12 @@ QTY = Numeric(18, 4)
 """A quantity in the product's base unit, or a unit price: exact, four decimals."""
 AMOUNT = Numeric(18, 4)
 """Money in `currency`: exact, four decimals."""
+PRICE = Numeric(18, 8)
+"""The price of one base unit: exact, eight decimals, so that a price per box of 12 converts without spoiling a line's amount."""
 SHARE = Numeric(9, 6)
 """A share from 0 to 1 (a rate of 25 % is 0.25)."""
+FACTOR = Numeric(18, 8)
+"""A conversion factor or exchange rate: exact, eight decimals."""
 
 PROVENANCE = ("source", "file_id", "row_no", "source_updated_at", "deleted")
 """Columns every feed carries beside its own: where the present version of a row came from."""
@@ -89,8 +93,9 @@ order_lines = feed(
     text("order_id", "key", required=True),
     text("line_no", "key", required=True),
     text("product_id", "what is wanted"),
+    text("unit", "unit the source counts in; empty: the base unit. Quantities and prices are converted at ingest (R12) and stand in base units"),
     Column("ordered_qty", QTY, nullable=False, comment="wanted, base unit"),
-    Column("unit_price_amount", AMOUNT, comment="agreed price of one base unit, net of discount"),
+    Column("unit_price_amount", PRICE, comment="agreed price of one base unit, net of discount"),
     Column("tax_rate", SHARE, comment="agreed tax rate"),
     text("line_kind", "goods, service or fee", required=True),
     moment("requested_by", "deadline asked for; empty: the order's."),
@@ -124,6 +129,7 @@ shipment_lines = feed(
     text("order_id", "the order line it was for", required=True),
     text("line_no", "the order line it was for", required=True),
     text("product_id", "what was actually packed"),
+    text("unit", "unit the source counts in; empty: the base unit (converted as order_lines.unit)"),
     Column("shipped_qty", QTY, nullable=False, comment="sent, base unit"),
     Column("received_qty", QTY, comment="received, base unit; empty: as shipped"),
     Column("damaged_qty", QTY, comment="received damaged, base unit; empty: not recorded"),
@@ -151,8 +157,9 @@ invoice_lines = feed(
     text("invoice_line_no", "key", required=True),
     text("order_id", "the order line billed; empty for freight and other charges"),
     text("line_no", "the order line billed; empty for freight and other charges"),
+    text("unit", "unit the source counts in; empty: the base unit (converted as order_lines.unit)"),
     Column("billed_qty", QTY, comment="billed, base unit"),
-    Column("unit_price_amount", AMOUNT, comment="billed price of one base unit"),
+    Column("unit_price_amount", PRICE, comment="billed price of one base unit"),
     Column("line_amount", AMOUNT, nullable=False, comment="billed without tax; always positive, the document's kind gives the sign"),
     Column("tax_amount", AMOUNT, comment="tax billed"),
 )
@@ -222,6 +229,184 @@ targets = feed(
     Column("tolerance", Numeric(18, 6), comment="how far off target is still 'watch', in the same unit; empty: 0"),
 )
 
+unit_factors = feed(
+    "unit_factors",
+    "one row: how a unit of a product converts to its base unit as of a date",
+    text("product_id", "key", required=True),
+    text("unit", "key: box, pallet ... or the base unit itself (factor 1) to give its rounding step", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first local day of order"),
+    Column("factor", FACTOR, nullable=False, comment="base units in one"),
+    Column("rounding_step", QTY, comment="smallest difference of base units that counts (R11); empty: 1 for pieces, else 0.001"),
+)
+
+promises = feed(
+    "promises",
+    "one row: a promise made or changed for one order line",
+    text("order_id", "key", required=True),
+    text("line_no", "key", required=True),
+    Column("revision_no", Integer, nullable=False, comment="key: 1, 2, 3 ...; the first is the first promise itself"),
+    moment("promised_by", "the deadline now promised.", required=True),
+    moment("changed_at", "when it was made or changed.", required=True),
+    text("changed_by", "buyer or seller; empty counts as seller"),
+    text("basis", "ATP (available to promise) or ATD (available to deliver)"),
+    text("reason", "why, as coded by the source"),
+)
+
+holds = feed(
+    "holds",
+    "one row: an order that was stopped for a while",
+    text("hold_id", "key", required=True),
+    text("order_id", "the order stopped", required=True),
+    text("kind", "credit, data, stock or other"),
+    moment("placed_at", "when it was stopped.", required=True),
+    moment("released_at", "when it went on; empty: still stopped."),
+    text("caused_by", "buyer or seller; empty counts as seller"),
+)
+
+payments = feed(
+    "payments",
+    "one row: money received for an invoice",
+    text("payment_id", "key", required=True),
+    text("invoice_id", "the invoice paid", required=True),
+    moment("paid_at", "when it came in.", required=True),
+    Column("amount", AMOUNT, nullable=False, comment="received, in currency"),
+    text("currency", "ISO 4217 code"),
+)
+
+order_events = feed(
+    "order_events",
+    "one row: one attempt at one of the 13 order-to-cash steps of an order",
+    text("order_id", "key", required=True),
+    Column("step", Integer, nullable=False, comment="key: 1 to 13 (rules, section 4 (c))"),
+    Column("event_no", Integer, nullable=False, comment="key: attempt, from 1"),
+    moment("started_at", "when it started."),
+    moment("finished_at", "when it was done; empty: going on."),
+)
+
+quotes = feed(
+    "quotes",
+    "one row: one inquiry and its answer",
+    text("quote_id", "key", required=True),
+    text("customer_id", "who asked", required=True),
+    moment("asked_at", "when the buyer asked.", required=True),
+    moment("answered_at", "when we answered; empty: not yet."),
+    text("order_id", "the order it became; empty: none"),
+)
+
+quote_options = feed(
+    "quote_options",
+    "one row: one option offered in the answer to an inquiry",
+    text("quote_id", "key", required=True),
+    text("option_no", "key", required=True),
+    Column("price_amount", AMOUNT, comment="price of the whole offer, in currency"),
+    text("currency", "ISO 4217 code"),
+    Column("lead_time_days", Integer, comment="offered days from order to arrival"),
+    Column("accepted", Boolean, comment="true: the buyer chose it"),
+)
+
+messages = feed(
+    "messages",
+    "one row: something told, or to be told, to a buyer",
+    text("message_id", "key", required=True),
+    text("order_id", "the order it is about; empty: none"),
+    text("customer_id", "who is told; empty: the order's customer"),
+    text("phase", "pre, during or post the transaction"),
+    text("kind", "quote, acknowledgement, delay_notice, ship_notice, invoice or case_reply"),
+    moment("due_at", "by when it was to be told."),
+    moment("sent_at", "when it was told; empty: not yet."),
+    Column("correct", Boolean, comment="whether what was told was right; empty: not known"),
+)
+
+service_cases = feed(
+    "service_cases",
+    "one row: a complaint, question, parts request, special request or sudden change",
+    text("case_id", "key", required=True),
+    text("order_id", "the order it is about; empty: none"),
+    text("customer_id", "who raised it; empty: the order's customer"),
+    text("kind", "complaint, question, parts_request, special_request or sudden_change"),
+    moment("opened_at", "when it was raised.", required=True),
+    moment("acknowledged_at", "when we first answered."),
+    moment("resolved_at", "when it was settled; empty: open."),
+    Column("granted", Boolean, comment="whether what was asked for was granted; empty: undecided"),
+    Column("cost_amount", AMOUNT, comment="what settling it cost, in currency"),
+    text("currency", "ISO 4217 code"),
+)
+
+returns = feed(
+    "returns",
+    "one row: goods of one order line coming back",
+    text("return_id", "key", required=True),
+    text("return_line_no", "key", required=True),
+    text("order_id", "the order line they were delivered for", required=True),
+    text("line_no", "the order line they were delivered for", required=True),
+    Column("returned_qty", QTY, nullable=False, comment="coming back, base unit"),
+    text("reason", "damage, defect, wrong_item, wrong_place, wrong_quantity, not_wanted, other"),
+    moment("announced_at", "when the buyer announced it.", required=True),
+    moment("received_at", "when it was back."),
+    moment("credited_at", "when it was credited."),
+)
+
+stockouts = feed(
+    "stockouts",
+    "one row: demand that met no stock before an order line existed",
+    text("stockout_id", "key", required=True),
+    text("customer_id", "who wanted it", required=True),
+    text("product_id", "what was wanted"),
+    Column("wanted_qty", QTY, comment="how much, base unit"),
+    moment("wanted_at", "when it was wanted.", required=True),
+    text("outcome", "waited, back_ordered, sale_lost or buyer_lost; empty: not known"),
+)
+
+service_costs = feed(
+    "service_costs",
+    "one row: a cost of serving a customer",
+    text("cost_id", "key", required=True),
+    text("customer_id", "whom it served", required=True),
+    text("order_id", "the order it served; empty: the customer as a whole"),
+    text("activity", "order_taking, picking, freight, expedite, visit, case ..."),
+    Column("amount", AMOUNT, nullable=False, comment="in currency"),
+    text("currency", "ISO 4217 code"),
+    Column("incurred_on", Date, nullable=False, comment="local day"),
+)
+
+calendars = feed(
+    "calendars",
+    "one row: the working hours of one day",
+    text("calendar_id", "key: ship_from, ship_to, a ship_to place, or default", required=True),
+    Column("day", Date, nullable=False, comment="key: local day"),
+    moment("opens_at", "when work begins; empty: closed that day."),
+    moment("closes_at", "when work ends; empty: closed that day."),
+)
+
+fx_rates = feed(
+    "fx_rates",
+    "one row: the rate of a currency on a day",
+    text("currency", "key: ISO 4217 code", required=True),
+    Column("on_date", Date, nullable=False, comment="key: the day"),
+    Column("rate", FACTOR, nullable=False, comment="units of the reporting currency for one unit of currency"),
+    text("reporting_currency", "ISO 4217 code the rate leads to; the same in every row", required=True),
+)
+
+buyer_scorecards = feed(
+    "buyer_scorecards",
+    "one row: what the buyer's own books say of one order",
+    text("customer_id", "key", required=True),
+    text("order_id", "key: as the buyer calls it", required=True),
+    moment("due_by", "the deadline the buyer judged by."),
+    moment("received_at", "when it came by the buyer's book."),
+    Column("received_qty", QTY, comment="goods received by the buyer's book, base unit, all lines"),
+    Column("passed", Boolean, comment="the buyer's verdict: on time and in full"),
+)
+
+assumptions = feed(
+    "assumptions",
+    "one row: a number assumed rather than observed (metrics/assumptions.py names them), as of a date",
+    text("assumption", "key: name", required=True),
+    text("scope", "key: all, segment:A or customer:ID", required=True),
+    Column("valid_from", Date, nullable=False, comment="key: first day"),
+    Column("assumed_value", Numeric(18, 6), nullable=False, comment="the number, in the assumption's unit"),
+)
+
 
 @dataclass(frozen=True)
 class Feed:
@@ -237,6 +422,7 @@ class Feed:
 
 
 FEEDS: dict[str, Feed] = {
+    "unit_factors": Feed(unit_factors, ("product_id", "unit", "valid_from")),
     "orders": Feed(orders, ("order_id",), core=True),
     "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders", parent_key=("order_id",)),
     "shipments": Feed(shipments, ("shipment_id",), core=True),
@@ -248,8 +434,24 @@ FEEDS: dict[str, Feed] = {
     "service_packages": Feed(service_packages, ("service_segment", "valid_from")),
     "policies": Feed(policies, ("policy_id", "valid_from")),
     "targets": Feed(targets, ("measure", "scope", "valid_from")),
+    "assumptions": Feed(assumptions, ("assumption", "scope", "valid_from")),
+    "calendars": Feed(calendars, ("calendar_id", "day")),
+    "fx_rates": Feed(fx_rates, ("currency", "on_date")),
+    "promises": Feed(promises, ("order_id", "line_no", "revision_no"), parent="order_lines", parent_key=("order_id", "line_no")),
+    "holds": Feed(holds, ("hold_id",), parent="orders", parent_key=("order_id",)),
+    "order_events": Feed(order_events, ("order_id", "step", "event_no"), parent="orders", parent_key=("order_id",)),
+    "payments": Feed(payments, ("payment_id",), parent="invoices", parent_key=("invoice_id",)),
+    "quotes": Feed(quotes, ("quote_id",)),
+    "quote_options": Feed(quote_options, ("quote_id", "option_no"), parent="quotes", parent_key=("quote_id",)),
+    "messages": Feed(messages, ("message_id",), parent="orders", parent_key=("order_id",)),
+    "service_cases": Feed(service_cases, ("case_id",), parent="orders", parent_key=("order_id",)),
+    "returns": Feed(returns, ("return_id", "return_line_no"), parent="order_lines", parent_key=("order_id", "line_no")),
+    "stockouts": Feed(stockouts, ("stockout_id",)),
+    "service_costs": Feed(service_costs, ("cost_id",)),
+    "buyer_scorecards": Feed(buyer_scorecards, ("customer_id", "order_id")),
 }
-"""Every feed by name, parents before children. (shipment_lines and invoice_lines also wait for their own header: load.py.)"""
+"""Every feed by name, parents before children; an empty parent key waits for nobody. (shipment_lines and invoice_lines also wait for their own
+header: load.py.)"""
 
 runs = Table(
     "runs",
@@ -322,6 +524,18 @@ restatements = Table(
     Column("after", Text, nullable=False, comment="JSON of the changed columns after"),
     Column("why", String, nullable=False, comment="correction, deletion or undeletion"),
     comment="one row: one key whose values a later record changed",
+)
+
+restated_quantities = Table(
+    "restated_quantities",
+    metadata,
+    Column("order_id", String, nullable=False, comment="order_lines.order_id"),
+    Column("line_no", String, nullable=False, comment="order_lines.line_no"),
+    Column("run_id", BigInteger, nullable=False, comment="run that restated it"),
+    Column("data_as_of", DateTime, nullable=False, comment="runs.data_as_of of that run, UTC"),
+    Column("before_qty", QTY, nullable=False, comment="ordered_qty before"),
+    Column("after_qty", QTY, nullable=False, comment="ordered_qty after"),
+    comment="one row: one change of one line's ordered_qty by a later record (R14 needs it typed; `restatements` has it as JSON)",
 )
 
 local_days = Table(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from ingest.pipeline import run
-from metrics.measure import wilson
+from metrics.numbers import wilson
 from metrics.policy import Policy
 from metrics.query import Answer, Question, answer
 from metrics.schema import targets
