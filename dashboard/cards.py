@@ -10,12 +10,11 @@ from urllib.parse import quote
 
 from dashboard import format as fmt
 from dashboard.look import palette
-from dashboard.standing import Standing, Target, better, standing
+from dashboard.standing import Standing, better
 from metrics.measure import Measure
-from metrics.query import Answer
-
-MIN_N = 20
-"""A share resting on fewer is shown with its interval, and not ranked (rules P8)."""
+from metrics.policy import MIN_N
+from metrics.question import Answer
+from metrics.targets import Target, state_of, withheld
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,7 @@ class Tile:
 
 def stands(answer: Answer | None, measure: Measure, target: Target | None) -> Standing:
     """State of an answer against its target."""
-    if answer is None:
-        return Standing.NO_DATA
-    if bounds := withheld(answer):  # what both bounds agree on is certain
-        ends = {standing(bound, target, measure.direction) for bound in bounds}
-        return ends.pop() if len(ends) == 1 else Standing.NOT_PROVEN
-    return standing(answer.value, target, measure.direction, coverage=answer.coverage)
-
-
-def withheld(answer: Answer) -> tuple[float, float] | None:
-    """The bounds that stand in place of a point withheld (rules P7); None where there is a point, or no evidence at all."""
-    if answer.value is not None or answer.worst is None or answer.best is None or (answer.no_data or "").startswith(("no feed", "no data")):
-        return None
-    return answer.worst, answer.best
+    return Standing[state_of(answer, measure, target).name]
 
 
 def value(answer: Answer, measure: Measure) -> str:

@@ -17,8 +17,9 @@ import streamlit as st
 
 from dashboard import format as fmt
 from dashboard.look import palette
-from dashboard.standing import Standing, Target
+from dashboard.standing import Standing
 from metrics.measure import Direction, Measure, Unit
+from metrics.targets import Target
 
 FONT = "Inter, 'Source Sans', sans-serif"
 HEIGHT = 270

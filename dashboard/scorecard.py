@@ -10,11 +10,12 @@ from dashboard.cards import Tile
 from dashboard.charts import Point
 from dashboard.filters import Filters
 from dashboard.period import Period, periods
-from dashboard.standing import Standing, Target, standing
+from dashboard.standing import Standing, standing
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
 from metrics.measure import Measure
-from metrics.query import Answer, Question
+from metrics.question import Answer, Question
+from metrics.targets import Target, target_for, withheld
 
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately", "cycle_days")
 """Measures of the tiles, the first being what the page is about."""
@@ -29,16 +30,6 @@ def short(name: str) -> str:
 
 
 NAMES = {name: short(name) for name in TILES}
-
-
-def target_for(rows: Sequence[dict[str, Any]], measure: str, where: Where) -> Target | None:
-    """The target of a measure for what is in view: the customer's or the segment's own if only that one is, else everyone's."""
-    scopes = {row["scope"]: row for row in rows if row["measure"] == measure}
-    chosen = {name: values[0] for name, values in where if len(values) == 1}
-    for scope in (f"customer:{chosen.get('customer')}", f"segment:{chosen.get('segment')}", "all"):
-        if scope in scopes:
-            return Target(float(scopes[scope]["target_value"]), float(scopes[scope]["tolerance"] or 0))
-    return None
 
 
 def _one(answers: Sequence[Answer]) -> dict[str, Answer]:
@@ -93,7 +84,7 @@ class Numbers:
 
     def offered(self) -> tuple[str, ...]:
         """Measures that have a trend to show, the headline's first."""
-        known = [name for name in TILES if (answer := self.now.get(name)) is not None and (answer.value is not None or cards.withheld(answer))]
+        known = [name for name in TILES if (answer := self.now.get(name)) is not None and (answer.value is not None or withheld(answer))]
         return tuple(sorted(known, key=lambda name: name != self.main())) or (self.main(),)
 
     def headline(self) -> str:
@@ -130,7 +121,7 @@ class Numbers:
                     partial=partial,
                     before=None if before is None or before.value is None else float(before.value),
                     of=None if answer is None or answer.denominator is None else float(answer.denominator),
-                    between=cards.withheld(answer) if answer is not None else None,
+                    between=withheld(answer) if answer is not None else None,
                 )
             )
         return found

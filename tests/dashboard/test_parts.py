@@ -16,9 +16,10 @@ from dashboard import export, period
 from dashboard import format as fmt
 from dashboard.cards import sparkline
 from dashboard.charts import trend
-from dashboard.standing import Standing, Target, better, standing
+from dashboard.standing import Standing, better, standing
 from metrics.catalog import MEASURES
 from metrics.measure import Direction, Unit
+from metrics.targets import Target
 
 TUESDAY = date(2026, 6, 30)
 
