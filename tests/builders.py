@@ -24,8 +24,8 @@ def columns(feed: str) -> tuple[str, ...]:
 
 
 def everything(*feeds: str) -> frozenset[str]:
-    """`feed.column` of all columns of these feeds (of all feeds the judge reads when none is named)."""
-    return frozenset(f"{feed}.{column}" for feed in feeds or MAKERS for column in columns(feed))
+    """`feed.column` of all columns of these feeds (of the core feeds, customers and products when none is named)."""
+    return frozenset(f"{feed}.{column}" for feed in feeds or CORE for column in columns(feed))
 
 
 def moment(text: str) -> tuple[datetime, bool]:
@@ -74,8 +74,16 @@ def order(**values: Any) -> Row:
 
 
 def order_line(**values: Any) -> Row:
-    """A goods line of 100 of product P at 5.00."""
-    defaults = {"order_id": "O", "line_no": "1", "product_id": "P", "ordered_qty": 100, "unit_price_amount": "5.00", "line_kind": "goods"}
+    """A goods line of 100 of product P at 5.00, taxed at 20 %."""
+    defaults = {
+        "order_id": "O",
+        "line_no": "1",
+        "product_id": "P",
+        "ordered_qty": 100,
+        "unit_price_amount": "5.00",
+        "tax_rate": "0.2",
+        "line_kind": "goods",
+    }
     return row("order_lines", defaults | values)
 
 
@@ -112,11 +120,13 @@ def invoice(**values: Any) -> Row:
 
 
 def invoice_line(**values: Any) -> Row:
-    """100 at 5.00 billed for line 1; the amount follows from quantity and price unless given."""
+    """100 at 5.00 billed for line 1; the amount follows from quantity and price unless given, and 20 % tax from the amount."""
     defaults = {"invoice_id": "I1", "invoice_line_no": "1", "order_id": "O", "line_no": "1", "billed_qty": 100, "unit_price_amount": "5.00"}
     given = defaults | values
     if "line_amount" not in given:
         given["line_amount"] = Decimal(str(given["billed_qty"] or 0)) * Decimal(str(given["unit_price_amount"] or 0))
+    if "tax_amount" not in given:
+        given["tax_amount"] = (Decimal(str(given["line_amount"])) * Decimal("0.2")).quantize(Decimal("0.0001"))
     return row("invoice_lines", given)
 
 
@@ -132,6 +142,189 @@ def product(**values: Any) -> Row:
     return row("products", defaults | values)
 
 
+def unit_factor(**values: Any) -> Row:
+    """A box of 12 of product P, from the start of 2026."""
+    return row("unit_factors", {"product_id": "P", "unit": "box", "valid_from": "2026-01-01", "factor": 12} | values)
+
+
+def service_package(**values: Any) -> Row:
+    """Segment A's package of the brief's Table 8-1: 3 days, 98 % fill."""
+    defaults = {
+        "service_segment": "A",
+        "valid_from": "2026-01-01",
+        "defect_share_max": "0.01",
+        "order_fill_min": "0.98",
+        "lead_time_days_max": 3,
+        "delivery_window": "hour",
+        "payment_terms": "4/10 net 30",
+        "support_level": "dedicated_rep",
+    }
+    return row("service_packages", defaults | values)
+
+
+def policy_version(**values: Any) -> Row:
+    """Contract K1 from the start of 2026, as strict as the strict policy until told otherwise."""
+    return row("policies", {"policy_id": "K1", "valid_from": "2026-01-01"} | values)
+
+
+def target(**values: Any) -> Row:
+    """95 % on time for everyone, from the start of 2026."""
+    return row("targets", {"measure": "on_time", "scope": "all", "valid_from": "2026-01-01", "target_value": "0.95"} | values)
+
+
+def assumption(**values: Any) -> Row:
+    """An assumed carrying rate of 20 % for everyone, from the start of 2026."""
+    return row("assumptions", {"assumption": "carrying_rate", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "0.2"} | values)
+
+
+def calendar_day(**values: Any) -> Row:
+    """Monday 2 March 2026, open from 8 to 16 UTC everywhere."""
+    defaults = {"calendar_id": "default", "day": "2026-03-02", "opens_at": "2026-03-02T08:00Z", "closes_at": "2026-03-02T16:00Z"}
+    return row("calendars", defaults | values)
+
+
+def fx_rate(**values: Any) -> Row:
+    """1.10 reporting dollars for one euro on 1 March 2026."""
+    return row("fx_rates", {"currency": "EUR", "on_date": "2026-03-01", "rate": "1.10", "reporting_currency": "USD"} | values)
+
+
+def promise(**values: Any) -> Row:
+    """Line 1's promise moved by the buyer on 5 March to the 20th: its second revision."""
+    defaults = {
+        "order_id": "O",
+        "line_no": "1",
+        "revision_no": 2,
+        "promised_by": "2026-03-20",
+        "changed_at": "2026-03-05",
+        "changed_by": "buyer",
+        "basis": "ATP",
+    }
+    return row("promises", defaults | values)
+
+
+def hold(**values: Any) -> Row:
+    """The order stopped for the buyer's credit from 2 March 10:00 to 3 March 10:00 UTC."""
+    defaults = {
+        "hold_id": "H1",
+        "order_id": "O",
+        "kind": "credit",
+        "placed_at": "2026-03-02T10:00Z",
+        "released_at": "2026-03-03T10:00Z",
+        "caused_by": "buyer",
+    }
+    return row("holds", defaults | values)
+
+
+def order_event(**values: Any) -> Row:
+    """The first attempt at step 2, from 1 March 10:00 to 2 March 10:00 UTC."""
+    defaults = {"order_id": "O", "step": 2, "event_no": 1, "started_at": "2026-03-01T10:00Z", "finished_at": "2026-03-02T10:00Z"}
+    return row("order_events", defaults | values)
+
+
+def payment(**values: Any) -> Row:
+    """500 euros for invoice I1, come in on 20 March."""
+    return row("payments", {"payment_id": "Y1", "invoice_id": "I1", "paid_at": "2026-03-20", "amount": 500, "currency": "EUR"} | values)
+
+
+def quote(**values: Any) -> Row:
+    """An inquiry of customer C on 1 March, answered the next day, without an order."""
+    return row("quotes", {"quote_id": "Q1", "customer_id": "C", "asked_at": "2026-03-01T09:00Z", "answered_at": "2026-03-02T09:00Z"} | values)
+
+
+def quote_option(**values: Any) -> Row:
+    """500 euros in 7 days, not accepted."""
+    defaults = {"quote_id": "Q1", "option_no": "1", "price_amount": 500, "currency": "EUR", "lead_time_days": 7, "accepted": False}
+    return row("quote_options", defaults | values)
+
+
+def message(**values: Any) -> Row:
+    """A delay notice of order O due and sent on 9 March, and right."""
+    defaults = {
+        "message_id": "M1",
+        "order_id": "O",
+        "customer_id": "C",
+        "phase": "during",
+        "kind": "delay_notice",
+        "due_at": "2026-03-09T12:00Z",
+        "sent_at": "2026-03-09T09:00Z",
+        "correct": True,
+    }
+    return row("messages", defaults | values)
+
+
+def service_case(**values: Any) -> Row:
+    """A complaint about order O of 12 March, acknowledged the same day and not yet resolved."""
+    defaults = {
+        "case_id": "Z1",
+        "order_id": "O",
+        "customer_id": "C",
+        "kind": "complaint",
+        "opened_at": "2026-03-12T09:00Z",
+        "acknowledged_at": "2026-03-12T15:00Z",
+        "currency": "EUR",
+    }
+    return row("service_cases", defaults | values)
+
+
+def returned(**values: Any) -> Row:
+    """100 of line 1 coming back, announced on 25 March: no longer wanted."""
+    defaults = {
+        "return_id": "R1",
+        "return_line_no": "1",
+        "order_id": "O",
+        "line_no": "1",
+        "returned_qty": 100,
+        "reason": "not_wanted",
+        "announced_at": "2026-03-25",
+    }
+    return row("returns", defaults | values)
+
+
+def stockout(**values: Any) -> Row:
+    """Customer C wanted 10 of product P on 5 March and there were none; what came of it is not known."""
+    return row("stockouts", {"stockout_id": "X1", "customer_id": "C", "product_id": "P", "wanted_qty": 10, "wanted_at": "2026-03-05"} | values)
+
+
+def service_cost(**values: Any) -> Row:
+    """20 euros of picking for order O on 8 March."""
+    defaults = {
+        "cost_id": "T1",
+        "customer_id": "C",
+        "order_id": "O",
+        "activity": "picking",
+        "amount": 20,
+        "currency": "EUR",
+        "incurred_on": "2026-03-08",
+    }
+    return row("service_costs", defaults | values)
+
+
+def scorecard(**values: Any) -> Row:
+    """Customer C's own book: order O due on 10 March, 100 received on the 9th, passed."""
+    defaults = {
+        "customer_id": "C",
+        "order_id": "O",
+        "due_by": "2026-03-10",
+        "received_at": "2026-03-09",
+        "received_qty": 100,
+        "passed": True,
+    }
+    return row("buyer_scorecards", defaults | values)
+
+
+def restated_quantity(**values: Any) -> Row:
+    """Line 1's ordered quantity changed from 100 to 80 by the run of 5 March (a row of ingest's ledger, not of a feed)."""
+    defaults = {
+        "order_id": "O",
+        "line_no": "1",
+        "run_id": 2,
+        "data_as_of": datetime(2026, 3, 5, 23, 59, 59, 999999),
+        "before_qty": Decimal(100),
+        "after_qty": Decimal(80),
+    }
+    return defaults | {name: Decimal(str(value)) if name.endswith("_qty") else value for name, value in values.items()}
+
+
 MAKERS = {
     "orders": order,
     "order_lines": order_line,
@@ -141,8 +334,30 @@ MAKERS = {
     "invoice_lines": invoice_line,
     "customers": customer,
     "products": product,
+    "unit_factors": unit_factor,
+    "service_packages": service_package,
+    "policies": policy_version,
+    "targets": target,
+    "assumptions": assumption,
+    "calendars": calendar_day,
+    "fx_rates": fx_rate,
+    "promises": promise,
+    "holds": hold,
+    "order_events": order_event,
+    "payments": payment,
+    "quotes": quote,
+    "quote_options": quote_option,
+    "messages": message,
+    "service_cases": service_case,
+    "returns": returned,
+    "stockouts": stockout,
+    "service_costs": service_cost,
+    "buyer_scorecards": scorecard,
 }
 """The builder of each feed's rows."""
+
+CORE = ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines", "customers", "products")
+"""The feeds that are mapped unless a test says otherwise."""
 
 
 def records(**feeds: Iterable[Row]) -> Records:

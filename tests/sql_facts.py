@@ -1,4 +1,4 @@
-"""Records put through the real SQL: load them into canonical tables, fill `local_days`, and ask the facts under any policy."""
+"""Records put through the real SQL: load them into canonical tables, then ask the facts under any policy, or build facts, ledgers and rollups."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,20 +8,32 @@ from sqlalchemy import Connection, delete, insert
 
 from metrics.facts import order_facts, order_line_facts
 from metrics.policy import Policy
-from metrics.rebuild import refresh_local_days
-from metrics.schema import FEEDS, metadata
+from metrics.rebuild import rebuild, refresh_local_days
+from metrics.schema import FEEDS, mapped_columns, metadata, quarantine, restated_quantities
 
 Facts = tuple[dict[tuple[str, str], dict[str, Any]], dict[str, dict[str, Any]]]
+
+TABLES = {name: feed.table for name, feed in FEEDS.items()} | {"quarantine": quarantine, "restated_quantities": restated_quantities}
+"""What records may hold: the feeds, and what ingest keeps that judging reads."""
 
 
 def load(connection: Connection, records: Mapping[str, list[dict[str, Any]]]) -> None:
     """Replace whatever the canonical tables hold by these records."""
     metadata.create_all(connection)
-    for name, feed in FEEDS.items():
-        connection.execute(delete(feed.table))
+    for name, table in TABLES.items():
+        connection.execute(delete(table))
         if rows := records.get(name):
-            connection.execute(insert(feed.table), rows)
+            connection.execute(insert(table), rows)
     refresh_local_days(connection)
+
+
+def build(connection: Connection, records: Mapping[str, list[dict[str, Any]]], as_of: datetime, mapped: frozenset[str]) -> None:
+    """Load the records, say which columns are mapped, and make facts, ledgers and rollups of them: `metrics.query.answer` can be asked then."""
+    load(connection, records)
+    connection.execute(delete(mapped_columns))
+    pairs = [name.split(".") for name in sorted(mapped)]
+    connection.execute(insert(mapped_columns), [{"source": "test", "feed": feed, "column_name": column} for feed, column in pairs])
+    rebuild(connection, as_of=as_of, touched=None)
 
 
 def ask(connection: Connection, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> Facts:
