@@ -1,5 +1,6 @@
-"""The command: demo, sample, ingest, serve, export, measures. The only place that wires ingest, metrics, dashboard and sample data together.
+"""The command: demo, sample, ingest, serve, export, measures, targets, ladder, diff, explain.
 
+The only place that wires ingest, metrics, dashboard and sample data together.
 Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
 """
 
@@ -303,6 +304,199 @@ def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print ev
     table = Table("measure", "unit", "rows", "definition", box=None, pad_edge=False)
     for measure in MEASURES.values():
         table.add_row(measure.name, measure.unit, ", ".join(map(str, measure.product_rows)), measure.definition)
+    out.print(table)
+
+
+From = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive.")]
+To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")]
+Where = Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, in full precision.")]
+
+
+@app.command()
+def targets(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
+    """Show every measure that has a target, and how it stands."""
+    from metrics.catalog import MEASURES
+    from metrics.listing import freshness, targets_on
+    from metrics.query import Question, answer
+    from metrics.targets import state_of, target_for
+    from metrics.warehouse import locate, reading
+
+    rows = []
+    with reading(locate()) as connection:
+        until = _day(end) or freshness(connection)["data_as_of"].date()
+        listed = targets_on(connection, until)
+        for row in sorted(listed, key=lambda row: (list(MEASURES).index(row["measure"]) if row["measure"] in MEASURES else 999, row["scope"])):
+            dimension, _, value = row["scope"].partition(":")
+            scope = ((dimension, (value,)),) if value else ()
+            if row["measure"] not in MEASURES:
+                rows.append({**row, "value": None, "state": "no such measure"})
+                continue
+            question = Question((row["measure"],), start=_day(start), end=_day(end), where=(*_filters(where or []), *scope))
+            (one,) = answer(connection, question)
+            target = target_for([row], row["measure"], scope)
+            state = state_of(one, MEASURES[row["measure"]], target)
+            rows.append({**row, "value": one.value, "state": str(state), "no_data": one.no_data})
+    _show(rows, ("measure", "scope", "target_value", "tolerance", "value", "state"), as_json=as_json)
+
+
+@app.command()
+def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
+    """Judge the same orders by ever stricter definitions of good."""
+    from metrics.ladder import ladder as climb
+    from metrics.warehouse import locate, reading
+    from metrics.what_if import View
+
+    with reading(locate()) as connection:
+        found = climb(connection, view=View(_day(start), _day(end), _filters(where or [])))
+    rows = [
+        {
+            "rung": step.rung.name,
+            "adds": step.rung.adds,
+            "out of": step.rung.base,
+            "numerator": step.numerator,
+            "denominator": step.denominator,
+            "value": step.value,
+            "skipped": step.skipped,
+        }
+        for step in found.steps
+    ]
+    _show(rows, ("rung", "adds", "out of", "numerator", "denominator", "value", "skipped"), as_json=as_json)
+    screen.print(f"{found.orders:,} orders known on every rung; {found.dropped:,} left out because some rung cannot tell")
+
+
+@app.command()
+def diff(
+    changes: Annotated[list[str], typer.Argument(help="Policy keys to change: late_tolerance_days=1 timing=WINDOW")],
+    verdict: Annotated[
+        str, typer.Option(help="on_time, complete, otif, damage_free, filled_accurately, billed_accurately or perfect_order.")
+    ] = "otif",
+    start: From = None,
+    end: To = None,
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the orders whose verdict flips when the strict policy is changed, and the rule that flips each."""
+    from metrics.diff import diff as compare
+    from metrics.warehouse import locate, reading
+    from metrics.what_if import View
+
+    try:
+        policy = _policy(changes)
+        with reading(locate()) as connection:
+            found = compare(connection, policy, verdict=verdict, view=View(_day(start), _day(end), _filters(where or [])))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    rows = [
+        {
+            "order": one.order_id,
+            "before": _verdict(one.before),
+            "after": _verdict(one.after),
+            "rule": one.rule,
+            "reason before": one.reason_before,
+            "reason after": one.reason_after,
+        }
+        for one in found.flips
+    ]
+    _show(rows, ("order", "before", "after", "rule", "reason before", "reason after"), as_json=as_json)
+    (before, after), (of_before, of_after) = found.numerators, found.denominators
+    screen.print(
+        f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; {len(rows):,} of {found.judged:,} orders judged under both flip"
+    )
+    if found.only_first or found.only_other:
+        screen.print(f"judged under one policy alone and not compared: {found.only_first:,} and {found.only_other:,}")
+
+
+@app.command()
+def explain(
+    measure: Annotated[str, typer.Argument(help="Name of a measure (see `buyerview measures`).")],
+    by: Annotated[str, typer.Option("--by", help="Dimension whose parts explain the change.")],
+    before: Annotated[str, typer.Option(help="Period before, FIRST..LAST: 2026-01-01..2026-03-31")],
+    after: Annotated[str, typer.Option(help="Period after, FIRST..LAST")],
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a measure moved between two periods: parts that add up to the change."""
+    from metrics.explain import explain as take_apart
+    from metrics.warehouse import locate, reading
+
+    with reading(locate()) as connection:
+        found = take_apart(connection, measure, by=by, before=_period(before), after=_period(after), where=_filters(where or []))
+    rows = [
+        {
+            by: part.value,
+            "before": part.before.value if part.before else None,
+            "after": part.after.value if part.after else None,
+            "mix": _number(part.mix),
+            "rate": _number(part.rate),
+            "effect": _number(part.effect),
+            "shift": part.shift,
+        }
+        for part in found.parts
+    ]
+    used = [name for name in ("mix", "rate", "effect", "shift") if any(row[name] is not None for row in rows)]
+    _show(rows, (by, "before", "after", *used), as_json=as_json)
+    if found.why_not:
+        screen.print(f"{measure}: {found.why_not}")
+    else:
+        words = "the effects add up to the change" if found.adds_up else "its parts do not add up"
+        screen.print(f"{measure}: {found.before.value} → {found.after.value}, change {_number(found.change)}; {words}")
+
+
+def _policy(changes: list[str]) -> Any:
+    """The strict policy with some keys changed. Raises ValueError for a key or value that is none."""
+    from dataclasses import fields, replace
+
+    from metrics.policy import STRICT
+
+    known = {field.name: getattr(STRICT, field.name) for field in fields(STRICT)}
+    chosen: dict[str, Any] = {}
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or key not in known:
+            raise ValueError(f"{change!r}: write key=value with one of {', '.join(known)}")
+        strict = known[key]
+        try:
+            if isinstance(strict, bool):
+                chosen[key] = {"true": True, "false": False}[text.lower()]
+            elif isinstance(strict, StrEnum):
+                chosen[key] = text  # Policy itself says which words it knows
+            elif isinstance(strict, tuple):
+                chosen[key] = tuple(text.split("+"))
+            else:
+                chosen[key] = type(strict)(text)
+        except (KeyError, ValueError, ArithmeticError):
+            like = "true or false" if isinstance(strict, bool) else f"a value like {strict}"
+            raise ValueError(f"{change!r}: write {key}= and {like}") from None
+    return replace(STRICT, **chosen)
+
+
+def _period(words: str) -> tuple[date, date]:
+    first, sign, last = words.partition("..")
+    try:
+        if not sign:
+            raise ValueError
+        return date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError:
+        raise typer.BadParameter(f"{words!r}: write FIRST..LAST, for example 2026-01-01..2026-03-31") from None
+
+
+def _verdict(verdict: bool | None) -> str:
+    return {True: "true", False: "false", None: "unknown"}[verdict]
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    """Rows as a table, or as JSON."""
+    if as_json:
+        print(json.dumps([{name: row.get(name) for name in columns} for row in rows], ensure_ascii=False, indent=2, default=str))
+        return
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*["–" if row.get(name) is None else f"{row[name]:.6g}" if isinstance(row[name], float) else str(row[name]) for name in columns])
     out.print(table)
 
 

@@ -197,6 +197,8 @@ class Measure:
     product_rows: tuple[int, ...]
     needs: tuple[Need, ...] = ()
     short: str = ""
+    version: int = 1
+    """Raised when the definition changes, with a line in the changelog."""
 
     @property
     def grain(self) -> str:

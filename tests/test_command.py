@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -127,3 +128,61 @@ def test_nothing_published_says_what_to_do(run: Run, tmp_path: Path, monkeypatch
     status, _, err = run("export", "--measures", "otif", "--format", "csv", "--out", "-")
     assert status == 66
     assert "buyerview demo" in err
+
+
+def test_every_target_is_listed_with_how_it_stands(run: Run) -> None:
+    status, out, _ = run("targets", "--json")
+    listed = json.loads(out)
+    assert status == 0
+    assert {row["state"] for row in listed} <= {"on target", "watch", "off target", "not proven", "no data"}
+    assert {row["measure"] for row in listed} <= set(MEASURES)
+    assert any(row["value"] is not None for row in listed)
+
+
+def test_the_ladder_never_rises(run: Run) -> None:
+    status, out, err = run("ladder", "--json")
+    rungs = [row for row in json.loads(out) if row["skipped"] is None]
+    assert status == 0
+    assert [row["rung"] for row in rungs] == [f"L{n}" for n in range(1, 11)]
+    assert all(one["value"] >= other["value"] for one, other in itertools.pairwise(rungs))
+    assert "known on every rung" in err
+
+
+def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:
+    status, out, err = run("diff", "late_tolerance_days=1", "--verdict", "on_time", "--json")
+    flips = json.loads(out)
+    assert status == 0
+    assert flips
+    assert {(row["before"], row["after"], row["rule"]) for row in flips} == {("false", "true", "late_tolerance_days")}
+    assert f"{len(flips):,} of" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("diff", "tolerance=1"), "write key=value with one of timing"),
+        (("diff", "late_tolerance_days=soon"), "write late_tolerance_days="),
+        (("diff", "timing=SOMETIME"), "write one of DEADLINE, WINDOW"),
+        (("diff", "late_tolerance_days=1", "--verdict", "fast"), "write one of on_time"),
+        (("explain", "otif", "--by", "region", "--before", "January", "--after", "2026-01-01..2026-01-31"), "write FIRST..LAST"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_words(run: Run, words: tuple[str, ...], said: str) -> None:
+    status, _, err = run(*words)
+    assert status == 2
+    assert said in " ".join(err.replace("│", " ").split())
+
+
+def test_an_explanation_adds_up_to_the_change(run: Run) -> None:
+    status, out, err = run("explain", "otif", "--by", "region", "--before", "2026-01-01..2026-03-31", "--after", "2026-04-01..2026-06-30", "--json")
+    parts = json.loads(out)
+    before, after = (export_value(run, *period) for period in (("2026-01-01", "2026-03-31"), ("2026-04-01", "2026-06-30")))
+    assert status == 0
+    assert sum(part["effect"] for part in parts) == pytest.approx(after - before, abs=1e-12)
+    assert "add up" in err
+
+
+def export_value(run: Run, start: str, end: str) -> float:
+    _, out, _ = run("export", "--measures", "otif", "--format", "csv", "--out", "-", "--from", start, "--to", end)
+    (row,) = csv.DictReader(io.StringIO(out))
+    return float(row["value"])

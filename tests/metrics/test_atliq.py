@@ -11,6 +11,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from ingest.pipeline import run
+from metrics.diff import diff
+from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.ladder import ladder
 from metrics.numbers import wilson
 from metrics.policy import Policy
 from metrics.query import Answer, Question, answer
@@ -91,6 +94,70 @@ def test_months_go_by_the_day_the_order_was_due(atliq: Connection) -> None:
 def test_what_if_so_many_days_late_were_in_time(atliq: Connection, days: int, otif: int) -> None:
     (one,) = ask(atliq, "otif", policy=Policy(late_tolerance_days=days))
     assert (one.numerator, one.denominator) == (otif, 31_729)
+
+
+@pytest.mark.parametrize(("days", "flips"), [(1, 3_774), (2, 6_000), (3, 7_539)])
+def test_so_many_days_of_tolerance_flip_exactly_these_orders(atliq: Connection, days: int, flips: int) -> None:
+    found = diff(atliq, Policy(late_tolerance_days=days))
+    assert (found.judged, len(found.flips)) == (31_729, flips)
+    assert {(one.before, one.after, one.rule) for one in found.flips} == {(False, True, "late_tolerance_days")}
+    assert found.numerators[1] - found.numerators[0] == flips
+
+
+def test_a_window_flips_exactly_the_early_orders_back(atliq: Connection) -> None:
+    found = diff(atliq, Policy(timing="WINDOW"))  # type: ignore[arg-type]  # a settings file's plain text
+    assert {(one.before, one.after, one.reason_after) for one in found.flips} == {(True, False, "too_early")}
+    assert len(found.flips) == 2_127
+    early = diff(atliq, Policy(timing="WINDOW"), verdict="on_time")  # type: ignore[arg-type]
+    assert early.numerators == (18_730, 15_406)
+
+
+def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None:
+    """Everything arrived and nothing was cancelled: each rung is out of all orders; +3 days without completeness is 31,729 less none."""
+    steps = {step.rung.name: step for step in ladder(atliq).steps}
+    assert [name for name, step in steps.items() if step.skipped] == ["L5", "L6", "L8", "L9"]
+    assert {step.denominator for step in steps.values() if not step.skipped} == {31_729}
+    assert steps["L2"].numerator == steps["L3"].numerator == steps["L4"].numerator == 18_730
+    assert steps["L1"].numerator == 31_729
+    assert steps["L10"].numerator == steps["L7"].numerator == 18_730
+
+
+def test_the_other_ways_to_cut_months_give_what_was_published_and_are_not_offered(atliq: Connection) -> None:
+    """By order date, and by actual date, where only late orders spill into September: an artefact."""
+    o = order_facts_table.c
+    by_order: dict[int, list[int]] = {}
+    by_arrival: dict[int, list[int]] = {}
+    for ordered, arrived, otif in atliq.execute(select(o.ordered_day, o.arrived_day, o.otif)):
+        for months, day in ((by_order, ordered), (by_arrival, arrived)):
+            count = months.setdefault(day.month, [0, 0])
+            count[0] += otif
+            count[1] += 1
+    ordered_months = [[1_561, 5_407], [1_506, 5_253], [1_578, 5_417], [1_497, 5_213], [1_567, 5_339], [1_499, 5_100]]
+    arrived_months = [[1_474, 4_961], [1_501, 5_231], [1_590, 5_432], [1_495, 5_216], [1_573, 5_348], [1_575, 5_414], [0, 127]]
+    assert [by_order[month] for month in sorted(by_order)] == ordered_months
+    assert [by_arrival[month] for month in sorted(by_arrival)] == arrived_months
+
+
+def test_wrong_ways_that_were_published_differ_from_ours(atliq: Connection) -> None:
+    """The mean of line ratios (96.5886), ordered over delivered (103.53 %), OT × IF (31.1575 %), and the estimate LFR^(lines per order) (47.29 %)."""
+    line = order_line_facts_table.c
+    ratios = [float(filled / owed) for filled, owed in atliq.execute(select(line.filled_qty, line.owed_qty))]
+    unit, lines, on_time, complete = ask(atliq, "unit_fill_final", "line_fill_final", "on_time", "complete")
+    assert round(100 * sum(ratios) / len(ratios), 4) == 96.5886
+    assert round(100 * float(unit.value or 0), 4) == 96.5906
+    assert round(100 / float(unit.value or 0), 2) == 103.53
+    assert round(100 * float(on_time.value or 0) * float(complete.value or 0), 4) == 31.1575
+    assert round(100 * float(lines.value or 0) ** (57_096 / 31_729), 2) == 47.29
+    assert round(100 * float(complete.value or 0), 2) == 52.78
+
+
+def test_lines_that_were_early_or_late(atliq: Connection) -> None:
+    line = order_line_facts_table.c
+    off = [(settled - due).days for settled, due in atliq.execute(select(line.settled_day, line.due_day))]
+    assert sum(days == -1 for days in off) == 3_607
+    assert sum(days > 0 for days in off) == 16_491
+    assert round(sum(days for days in off if days > 0) / 16_491, 4) == 1.6874
+    assert round(sum(off) / len(off), 4) == 0.4242  # signed, so not a measure: early lines would offset late ones
 
 
 def test_what_if_too_early_failed_as_well(atliq: Connection) -> None:
