@@ -48,6 +48,8 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         tested = true() if {billed, agreed} <= mapped else false()
         return count_if(and_(is_invoice, tested, first != second)), count_if(and_(is_invoice, tested, or_(first.is_(None), second.is_(None))))
 
+    taxed = true() if {"invoice_lines.tax_amount", "order_lines.tax_rate"} <= mapped else false()
+    untaxed = body.tax_amount - times(body.line_amount, line.tax_rate)
     price = compared("invoice_lines.unit_price_amount", "order_lines.unit_price_amount", body.unit_price_amount, line.unit_price_amount)
     terms = compared("invoices.payment_terms", "orders.payment_terms", header.payment_terms, line.payment_terms)
     party = compared("invoices.bill_to", "orders.bill_to", header.bill_to, line.bill_to)
@@ -66,6 +68,8 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
             price[1].label("price_unknown_n"),
             count_if(and_(is_invoice, amount_tested, amount_wrong)).label("amount_wrong_n"),
             count_if(and_(is_invoice, amount_tested, difference.is_(None))).label("amount_unknown_n"),
+            count_if(and_(is_invoice, taxed, or_(untaxed > half_minor, untaxed < -half_minor))).label("tax_wrong_n"),
+            count_if(and_(is_invoice, taxed, untaxed.is_(None))).label("tax_unknown_n"),
             terms[0].label("terms_wrong_n"),
             terms[1].label("terms_unknown_n"),
             party[0].label("party_wrong_n"),
@@ -130,6 +134,7 @@ def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[st
         quantity,
         compared(c.price_wrong_n, c.price_unknown_n, "billed_price"),
         compared(c.amount_wrong_n, c.amount_unknown_n, "billed_amount"),
+        compared(c.tax_wrong_n, c.tax_unknown_n, "billed_tax"),
         compared(c.terms_wrong_n, c.terms_unknown_n, "billed_terms"),
         compared(c.party_wrong_n, c.party_unknown_n, "billed_party"),
         compared(c.currency_wrong_n, c.currency_unknown_n, "billed_currency"),

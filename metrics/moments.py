@@ -62,6 +62,15 @@ def moment_span(tables: FromClause, columns: Mapping[str, Expression], name: str
     return span_of(tables, columns[name], columns[f"{name}_is_date"], zone)
 
 
+def either(condition: Expression, one: Span, other: Span) -> Span:
+    """One span where the condition holds, else the other."""
+    return Span(
+        lo=case((condition, one.lo), else_=other.lo),
+        hi=case((condition, one.hi), else_=other.hi),
+        day=case((condition, one.day), else_=other.day),
+    )
+
+
 def day_bounds(tables: FromClause, day: Expression, zone: Expression) -> tuple[FromClause, Expression, Expression]:
     """The FROM clause widened, and the first instant and last microsecond of a local day."""
     days = local_days.alias()

@@ -13,11 +13,18 @@ class Timing(StrEnum):
 
 
 class Anchor(StrEnum):
-    """Which date an order is held to. The current promise is the first while no feed brings promises made later."""
+    """Which date an order is held to (R1)."""
 
     REQUESTED = "requested"
     FIRST_PROMISE = "first_promise"
     CURRENT_PROMISE = "current_promise"
+
+
+class Rebase(StrEnum):
+    """Whose change of a promise, in time, moves the first promise: the buyer's, or nobody's (R1)."""
+
+    BUYER = "buyer"
+    NONE = "none"
 
 
 class ReceiptEvent(StrEnum):
@@ -33,6 +40,8 @@ class OpenBalance(StrEnum):
     BY_RECEIPT = "by_receipt"
     LATE = "late"
 
+
+_ENUMS = {"timing": Timing, "anchor": Anchor, "rebase": Rebase, "receipt_event": ReceiptEvent, "open_balance": OpenBalance}
 
 MOST_DAYS = {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90}
 """The most days a policy may give; `local_days` reaches that far beyond every day in the data."""
@@ -52,6 +61,7 @@ class Policy:
     claims_days: int = 30
     invoice_days: int = 7
     anchor: Anchor = Anchor.FIRST_PROMISE
+    rebase: Rebase = Rebase.BUYER
     allow_substitution: bool = True
     receipt_event: ReceiptEvent = ReceiptEvent.RECEIVED_AT
     open_balance: OpenBalance = OpenBalance.BY_RECEIPT
@@ -63,7 +73,7 @@ class Policy:
         Raises ValueError naming the key and the values it may have.
         """
         for field in fields(self):
-            kind = {"timing": Timing, "anchor": Anchor, "receipt_event": ReceiptEvent, "open_balance": OpenBalance}.get(field.name)
+            kind = _ENUMS.get(field.name)
             if kind is None:
                 continue
             try:
@@ -84,7 +94,11 @@ MIN_COVERAGE = 0.90
 """Below this coverage a rate has no red, amber or green: it is not proven (P7)."""
 
 DAMAGE_REASONS = ("damage", "defect")
-"""Credit (and return) reasons that prove damage (R21)."""
+"""Credit and return reasons that prove damage (R21, R22)."""
+WRONG_ITEM_REASONS, WRONG_PLACE_REASONS, WRONG_QUANTITY_REASONS = ("wrong_item",), ("wrong_place",), ("wrong_quantity",)
+"""Return reasons that prove each part of `filled_accurately` wrong (R22)."""
+COLLECTED_TERMS = ("EXW", "FCA")
+"""Incoterms under which the buyer collects: leaving our dock is the receipt (R2)."""
 BILLING_CREDIT_REASONS = ("billing", "short")
 """Credit reasons that prove a wrong bill (R23)."""
 PIECES = ("piece", "pieces", "pc", "pcs", "ea", "each", "unit", "units")
@@ -102,19 +116,22 @@ FALSE_CODES = {
     4: "short",
     5: "damaged",
     6: "damage_credit",
-    7: "wrong_item",
-    8: "wrong_place",
-    9: "over_shipped",
-    10: "billed_quantity",
-    11: "billed_price",
-    12: "billed_amount",
-    13: "billed_terms",
-    14: "billed_party",
-    15: "billed_currency",
-    16: "billed_late",
-    17: "not_billed",
-    18: "reversed",
-    19: "billing_credit",
+    7: "returned_damaged",
+    8: "wrong_item",
+    9: "wrong_place",
+    10: "over_shipped",
+    11: "returned_wrong",
+    12: "billed_quantity",
+    13: "billed_price",
+    14: "billed_amount",
+    15: "billed_tax",
+    16: "billed_terms",
+    17: "billed_party",
+    18: "billed_currency",
+    19: "billed_late",
+    20: "not_billed",
+    21: "reversed",
+    22: "billing_credit",
 }
 """Why a verdict is false, the first that fits."""
 UNKNOWN_CODES = {

@@ -3,7 +3,7 @@
 A *counted* receipt is of the right product (or an agreed substitute), at the right place, of more than nothing, by `as_of`. An *unproven*
 consignment has left and has no receipt: the four-case test asks what the verdict would be if it came when shipped, now, never, or just in time.
 Grain of `receipts`: one row per order line with any consignment; `q` is exact quantity, `n` a count of consignments.
-Source: rules, section 2, R2 to R4, R7, R9, R19 to R21.
+Source: rules, section 2, R2 to R4, R7, R9, R19 to R22.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select, true
 
-from metrics.moments import moment_span
-from metrics.policy import CODE, FIRST_UNKNOWN, OpenBalance, Policy, ReceiptEvent, Timing
+from metrics.moments import either, moment_span
+from metrics.policy import CODE, COLLECTED_TERMS, FIRST_UNKNOWN, OpenBalance, Policy, ReceiptEvent, Timing
 from metrics.schema import QTY, shipment_lines, shipments
 from metrics.sqltools import MICROSECONDS_A_DAY, Expression, count_if, least_code, lesser, plus_microseconds, sum_if, typed_null
 
@@ -28,6 +28,9 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
     received = shipped
     if policy.receipt_event is ReceiptEvent.RECEIVED_AT:
         tables, received = moment_span(tables, dict(header.items()), "received_at", line.zone)
+        if "orders.delivery_term" in mapped:
+            collected = func.coalesce(func.upper(func.substr(line.delivery_term, 1, 3)).in_(COLLECTED_TERMS), false())
+            received = either(collected, shipped, received)
     now = literal(as_of, DateTime)
     proven = and_(received.hi.is_not(None), received.hi <= now)
     left = and_(shipped.hi.is_not(None), shipped.hi <= now)
@@ -126,6 +129,8 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         sum_if(and_(here, c.damaged_qty.is_not(None)), c.damaged_qty).label("damaged_qty"),
         sum_if(and_(counted, c.damaged_qty.is_not(None)), c.damaged_qty).label("counted_damaged_qty"),
         count_if(damage_open).label("damage_unknown_n"),
+        count_if(counted & ~c.same_product).label("substitute_n"),
+        sum_if(and_(c.shipped_qty > 0, c.right_product, c.right_place), c.shipped_qty).label("sent_qty"),
         func.min(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_first"),
         func.max(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_last"),
         count_if(here & ~c.right_product).label("wrong_item_n"),
@@ -244,26 +249,37 @@ def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
     return case((same, least_code(*codes)), else_=unknown)
 
 
-def accuracy_code(lines: FromClause) -> Expression:
-    """The code of filled_accurately of a line of which something was received. Source: rules R9, R19, R20; docs/judgement.md."""
+def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
+    """The codes of the item, place and overage parts of filled_accurately of a line of which something was received.
+
+    Overage is what stayed: net of what came back. Source: rules R9, R19, R20, R22; docs/judgement.md.
+    """
     c = lines.c
-    return least_code(
-        case((c.wrong_item_n > 0, literal(CODE["wrong_item"])), (c.item_unknown_n > 0, literal(CODE["no_evidence"])), else_=None),
-        case((c.wrong_place_n > 0, literal(CODE["wrong_place"])), (c.place_unknown_n > 0, literal(CODE["no_evidence"])), else_=None),
-        case(
-            (c.counted_qty >= c.too_much, literal(CODE["over_shipped"])),
-            (c.counted_qty + c.unproven_qty >= c.too_much, literal(CODE["no_evidence"])),
+    sent_back, unknown = literal(CODE["returned_wrong"]), literal(CODE["no_evidence"])
+    kept = c.counted_qty - c.returned_qty
+    return {
+        "item_ok": case(
+            (c.wrong_item_n > 0, literal(CODE["wrong_item"])), (c.returned_item_n > 0, sent_back), (c.item_unknown_n > 0, unknown), else_=None
+        ),
+        "place_ok": case(
+            (c.wrong_place_n > 0, literal(CODE["wrong_place"])), (c.returned_place_n > 0, sent_back), (c.place_unknown_n > 0, unknown), else_=None
+        ),
+        "overage_ok": case(
+            (kept >= c.too_much, literal(CODE["over_shipped"])),
+            (c.returned_quantity_n > 0, sent_back),
+            (kept + c.unproven_qty >= c.too_much, unknown),
             else_=None,
         ),
-    )
+    }
 
 
 def damage_code(lines: FromClause, damage_credits: Expression) -> Expression:
-    """The code of damage_free of a line of which something was received. Source: rules R21."""
+    """The code of damage_free of a line of which something was received. Source: rules R21, R22."""
     c = lines.c
     return case(
         (c.damaged_qty > 0, literal(CODE["damaged"])),
         (damage_credits > 0, literal(CODE["damage_credit"])),
+        (c.returned_damaged_n > 0, literal(CODE["returned_damaged"])),
         (c.damage_unknown_n > 0, literal(CODE["no_evidence"])),
         else_=None,
     )

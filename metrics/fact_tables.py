@@ -1,0 +1,142 @@
+"""The judged facts as tables: one row per order line and one per order, with every date, quantity, amount and verdict.
+
+A verdict is true, false or unknown (null), with the reason beside it. `facts.py` has the SELECTs that fill them.
+"""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, String, Table, Text
+
+from metrics.schema import AMOUNT, FACTOR, PRICE, QTY
+
+NONE = "(none)"
+"""What an empty dimension value stands under."""
+SEVERAL = "(several)"
+"""What an order with more than one product category or carrier stands under, so that parts add up to the whole."""
+GOODS_VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
+PARTS = ("item_ok", "place_ok", "overage_ok")
+"""The parts of `filled_accurately`: right products, right place, no more than was owed."""
+
+DIMENSION_COLUMNS = ("segment", "region", "channel", "fulfilment_model", "currency", "customer_id", "product_category", "carrier")
+
+facts_metadata = MetaData()
+
+
+def _columns(*names_and_types: tuple[str, Any]) -> list[Column[Any]]:
+    return [Column(name, kind) for name, kind in names_and_types]
+
+
+_SHARED = (
+    ("customer_id", String),
+    ("customer_name", String),
+    ("segment", String),
+    ("region", String),
+    ("channel", String),
+    ("fulfilment_model", String),
+    ("currency", String),
+    ("product_category", String),
+    ("carrier", String),
+    ("ordered_at", DateTime),
+    ("ordered_at_is_date", Boolean),
+    ("ordered_day", Date),
+    ("requested_day", Date),
+    ("promised_day", Date),
+    ("due_day", Date),
+    ("deadline_at", DateTime),
+    ("state", String),
+)
+_VERDICTS = tuple(pair for name in GOODS_VERDICTS for pair in ((name, Boolean), (f"{name}_reason", String)))
+
+order_line_facts_table = Table(
+    "order_line_facts",
+    facts_metadata,
+    *_columns(
+        ("order_id", String),
+        ("line_no", String),
+        *_SHARED,
+        ("product_id", String),
+        ("line_kind", String),
+        ("request_at", DateTime),
+        ("promise_at", DateTime),
+        ("first_due_at", DateTime),
+        *_VERDICTS,
+        *[(name, Boolean) for name in PARTS],
+        ("ordered_qty", QTY),
+        ("owed_qty", QTY),
+        ("counted_qty", QTY),
+        ("received_qty", QTY),
+        ("shipped_qty", QTY),
+        ("unproven_qty", QTY),
+        ("filled_qty", QTY),
+        ("filled_most_qty", QTY),
+        ("first_pass_qty", QTY),
+        ("first_pass_full", Boolean),
+        ("back_ordered", Boolean),
+        ("substituted", Boolean),
+        ("cancelled_short_qty", QTY),
+        ("damaged_qty", QTY),
+        ("in_window_qty", QTY),
+        ("in_window_most_qty", QTY),
+        ("billed_qty", QTY),
+        ("unit_price_amount", PRICE),
+        ("unit_cost_amount", AMOUNT),
+        ("rate", FACTOR),
+        ("ordered_amount", AMOUNT),
+        ("owed_amount", AMOUNT),
+        ("filled_amount", AMOUNT),
+        ("filled_most_amount", AMOUNT),
+        ("first_pass_amount", AMOUNT),
+        ("received_amount", AMOUNT),
+        ("billed_amount", AMOUNT),
+        ("settled_at", DateTime),
+        ("settled_day", Date),
+        ("next_change_at", DateTime),
+    ),
+    comment="one row: one order line, judged under the strict policy",
+    info={"grain": "line"},
+)
+
+order_facts_table = Table(
+    "order_facts",
+    facts_metadata,
+    *_columns(
+        ("order_id", String),
+        *_SHARED,
+        ("order_type", String),
+        ("time_zone_assumed", Boolean),
+        ("ship_to_time_zone", String),
+        ("payment_terms", String),
+        ("special_request", String),
+        *_VERDICTS,
+        *[(name, Boolean) for name in PARTS],
+        ("perfect_order", Boolean),
+        ("perfect_order_known", Boolean),
+        ("first_pass_full", Boolean),
+        ("settled_at", DateTime),
+        ("arrived_day", Date),
+        ("cycle_days", Integer),
+        ("days_late", Integer),
+        ("line_count", BigInteger),
+        ("goods_line_count", BigInteger),
+        ("ordered_qty", QTY),
+        ("owed_qty", QTY),
+        ("received_qty", QTY),
+        ("rate", FACTOR),
+        ("ordered_amount", AMOUNT),
+        ("received_amount", AMOUNT),
+        ("short_amount", AMOUNT),
+        ("billed_amount", AMOUNT),
+        ("next_change_at", DateTime),
+    ),
+    comment="one row: one order, judged under the strict policy",
+    info={"grain": "order"},
+)
+
+
+facts_state = Table(
+    "facts_state",
+    facts_metadata,
+    Column("as_of", DateTime, nullable=False, comment="instant the facts are judged at, UTC"),
+    Column("mapped", Text, nullable=False, comment="JSON list of the feed.column mapped when they were built"),
+    comment="one row: what the stored facts were built with",
+)
