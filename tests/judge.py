@@ -2,13 +2,11 @@
 
 It reads records as they stand in the canonical feeds and knows nothing of the SQL that judges the same records in `metrics`. Both must
 agree on every verdict, reason and quantity (tests/metrics/test_judge_agrees.py). Rule numbers are those of the rule book; where it
-leaves room, docs/judgement.md says how it is read.
-
-Not judged here, because the core feeds do not carry it: restated quantities (R14), returns (R22), promise revisions (R1).
+leaves room, docs/judgement.md says how it is read. Clocks are in judge_clocks.py, money in judge_money.py, stockouts in judge_stockouts.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -30,6 +28,7 @@ STRICT: dict[str, Any] = {
     "claims_days": 30,
     "invoice_days": 7,
     "anchor": "first_promise",
+    "rebase": "buyer",
     "allow_substitution": True,
     "receipt_event": "received_at",
     "open_balance": "by_receipt",
@@ -44,12 +43,15 @@ FALSE_REASONS = (
     "short",
     "damaged",
     "damage_credit",
+    "returned_damaged",
     "wrong_item",
     "wrong_place",
     "over_shipped",
+    "returned_wrong",
     "billed_quantity",
     "billed_price",
     "billed_amount",
+    "billed_tax",
     "billed_terms",
     "billed_party",
     "billed_currency",
@@ -60,6 +62,25 @@ FALSE_REASONS = (
 )
 UNKNOWN_REASONS = ("no_feed", "quarantined", "no_anchor", "no_evidence", "not_yet_due", "nothing_received")
 """Why a verdict is false, or unknown; of several the first in this order is named."""
+
+COLLECTED = ("EXW", "FCA")
+"""Delivery terms under which the buyer collects at our place (R2)."""
+WRONG = ("wrong_item", "wrong_place", "wrong_quantity")
+DAMAGE = ("damage", "defect")
+"""Reasons of a return that speak against a verdict (R22)."""
+POLICY_COLUMNS = (
+    "timing",
+    "early_tolerance_days",
+    "early_tolerance_hours",
+    "late_tolerance_days",
+    "late_tolerance_hours",
+    "under_tolerance_share",
+    "over_tolerance_share",
+    "claims_days",
+    "invoice_days",
+    "anchor",
+)
+"""What a contract's row may settle (section 5); all else is strict."""
 
 VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
 
@@ -187,12 +208,24 @@ class LineJudgement:
     """What it would be with everything that is on its way and would count."""
     first_pass_qty: Decimal | None
     settled_at: datetime | None
+    request_at: datetime | None
+    promise_at: datetime | None
+    """The first promise, re-based by the buyer where R1 allows, without tolerance."""
+    first_due_at: datetime | None
+    """The first promise, else the request."""
+    back_ordered: Verdict
+    substituted: bool
+    damaged_qty: Decimal
+    cancelled_short_qty: Decimal
+    overdue_open: Verdict
     product_category: str | None
     unit_price_amount: Decimal | None
     carriers: frozenset[str | None]
     half_step: Decimal
     under_tolerance: Decimal
     findings: dict[str, Finding]
+    parts: dict[str, Verdict] = field(default_factory=dict)
+    """The parts of `filled_accurately`: item_ok, place_ok, overage_ok."""
     billed: Finding = NOT_ASKED
     """The line's billing finding for the order's sake, given for lines of any kind and state."""
     received: bool = False
@@ -229,6 +262,20 @@ class OrderJudgement:
     owed_qty: Decimal
     dimensions: dict[str, str]
     findings: dict[str, Finding]
+    parts: dict[str, Verdict]
+    scor4: Verdict
+    """SCOR's roll-up of the same perfect order."""
+    on_time_attributable: Verdict
+    got_what_wanted: Verdict
+    groups: dict[datetime | None, "GroupJudgement"]
+
+
+@dataclass
+class GroupJudgement:
+    """The lines of one order with one deadline (R16)."""
+
+    state: str
+    findings: dict[str, Finding]
 
 
 @dataclass
@@ -237,6 +284,19 @@ class Judgement:
 
     lines: dict[tuple[str, str], LineJudgement]
     orders: dict[str, OrderJudgement]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A date that an order line is held to."""
+
+    value: datetime
+    is_date: bool
+    order_own: bool
+    """It is the order's own, so that the order's `_from` opens its window."""
+
+    def ends(self, zone: str) -> datetime:
+        return day_ends(self.value.date(), zone) if self.is_date else self.value
 
 
 # ---------------------------------------------------------------- one consignment of one line
@@ -296,16 +356,52 @@ def judge(records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: 
     return Judge(records, {**STRICT, **policy}, as_of, mapped).judgement()
 
 
+def contracts(records: Records, as_of: datetime, mapped: frozenset[str]) -> dict[str, tuple[str, OrderJudgement]]:
+    """Each order whose customer has a contract, as that contract judges it: order_id to (policy_id, judgement) (R35, section 5, P10)."""
+    strict = Judge(records, STRICT, as_of, mapped)
+    terms: dict[tuple[str, date], list[str]] = {}
+    for order in strict.feeds["orders"]:
+        ordered = span(order, "ordered_at", order["ship_to_time_zone"])
+        assert ordered is not None
+        day = local_day(ordered.first, order["ship_to_time_zone"])
+        customer = strict.version("customers", "customer_id", order["customer_id"], day) or {}
+        contract = strict.version("policies", "policy_id", customer.get("policy_id"), day)
+        if contract is not None:
+            terms.setdefault((contract["policy_id"], contract["valid_from"]), []).append(order["order_id"])
+    found: dict[str, tuple[str, OrderJudgement]] = {}
+    for (policy_id, valid_from), theirs in terms.items():
+        row = strict.version("policies", "policy_id", policy_id, valid_from)
+        assert row is not None
+        policy = {name: row[name] for name in POLICY_COLUMNS if row[name] is not None}
+        judged = Judge(records, {**STRICT, **policy}, as_of, mapped, only=frozenset(theirs)).judgement()
+        found |= {order_id: (policy_id, order) for order_id, order in judged.orders.items()}
+    return found
+
+
 class Judge:
     """The records, the policy and the moment of one judgement."""
 
-    def __init__(self, records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> None:
-        self.policy, self.as_of, self.mapped = policy, as_of, mapped
+    def __init__(
+        self, records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str], only: frozenset[str] | None = None
+    ) -> None:
+        self.policy, self.as_of, self.mapped, self.only = policy, as_of, mapped, only
         alive = {feed: [row for row in rows if not row["deleted"]] for feed, rows in records.items() if self.fed(feed)}
         self.feeds: dict[str, list[dict[str, Any]]] = {feed: alive.get(feed, []) for feed in records}
         self.shipments = {row["shipment_id"]: row for row in self.feeds["shipments"]}
         self.invoices = {row["invoice_id"]: row for row in self.feeds["invoices"]}
         self.quarantine = [row for row in records.get("quarantine", []) if row["status"] in ("rejected", "waiting")]
+        self.restated = list(records.get("restated_quantities", []))
+        self.of_order: dict[str, dict[Any, list[Row]]] = {}
+        for feed, rows in self.feeds.items():
+            grouped: dict[Any, list[Row]] = {}
+            for row in rows:
+                if "order_id" in row:
+                    grouped.setdefault(row["order_id"], []).append(row)
+            self.of_order[feed] = grouped
+
+    def rows(self, feed: str, order_id: str, line_no: str | None = None) -> list[Row]:
+        """The rows of a feed about one order, or one line of it."""
+        return [row for row in self.of_order.get(feed, {}).get(order_id, []) if line_no is None or row["line_no"] == line_no]
 
     def fed(self, feed: str) -> bool:
         return any(name.startswith(f"{feed}.") for name in self.mapped)
@@ -319,9 +415,9 @@ class Judge:
         orders: dict[str, OrderJudgement] = {}
         for order in self.feeds["orders"]:
             ordered = event(order, "ordered_at", order["ship_to_time_zone"])
-            if ordered is None or ordered > self.as_of:
+            if ordered is None or ordered > self.as_of or (self.only is not None and order["order_id"] not in self.only):
                 continue
-            own = [line for line in self.feeds["order_lines"] if line["order_id"] == order["order_id"]]
+            own = self.rows("order_lines", order["order_id"])
             judged = [LineCourt(self, order, line) for line in own]
             orders[order["order_id"]] = OrderCourt(self, order, judged).judgement()
             lines |= {(court.found.order_id, court.found.line_no): court.found for court in judged}
@@ -329,7 +425,7 @@ class Judge:
 
     def version(self, feed: str, key: str, value: str | None, day: date) -> Row | None:
         """The version of a customer or product that applied on a day (R35)."""
-        fitting = [row for row in self.feeds[feed] if row[key] == value and row["valid_from"] <= day]
+        fitting = [row for row in self.feeds.get(feed, []) if row[key] == value and row["valid_from"] <= day]
         return max(fitting, key=lambda row: row["valid_from"], default=None)
 
 
@@ -343,25 +439,46 @@ class LineCourt:
         assert ordered is not None
         self.ordered_day = local_day(ordered.first, self.zone)
         product = judge.version("products", "product_id", line["product_id"], self.ordered_day)
-        unit = (product["base_unit"] if product else None) or ""
-        self.half_step = Decimal("0.5") if unit.lower() in PIECES else Decimal("0.0005")
-        self.consignments = [one for row in judge.feeds["shipment_lines"] if (one := self.consignment(row))]
+        self.half_step = self.rounding_step((product["base_unit"] if product else None) or "") / 2
+        self.keys = (line["order_id"], line["line_no"])
+        self.consignments = [one for row in judge.rows("shipment_lines", *self.keys) if (one := self.consignment(row))]
+        self.returns = [row for row in judge.rows("returns", *self.keys) if self.happened(row, "announced_at")]
+        self.rebased = self.first_promise_after(STRICT)
         self.deadline, self.window_from = self.deadline_and_window()
         self.owed = self.owed_quantity()
         self.found = self.facts(product)
         self.found.findings = self.delivery_findings()
+        judged = self.found.state == "judged" and (judge.fed("shipments") and judge.fed("shipment_lines"))
+        self.found.parts = self.accuracy() if judged else dict.fromkeys(("item_ok", "place_ok", "overage_ok"))
         if self.found.state == "judged" and self.held_back(billing=False):
             self.found.findings = dict.fromkeys(VERDICTS, Finding(None, "quarantined"))
+            self.found.parts = dict.fromkeys(self.found.parts)
+
+    def rounding_step(self, base_unit: str) -> Decimal:
+        """The smallest difference that counts: the product's own, else 1 for pieces and 0.001 for all else (R11)."""
+        factors = [
+            row
+            for row in self.judge.feeds.get("unit_factors", [])
+            if (row["product_id"], row["unit"]) == (self.line["product_id"], base_unit) and row["valid_from"] <= self.ordered_day
+        ]
+        own = max(factors, key=lambda row: row["valid_from"])["rounding_step"] if factors else None
+        if own is not None:
+            return Decimal(own)
+        return Decimal(1) if base_unit.lower() in PIECES else Decimal("0.001")
+
+    def happened(self, row: Row, name: str) -> bool:
+        at = event(row, name, self.zone)
+        return at is not None and at <= self.as_of
 
     # -- what was sent and what came
 
     def consignment(self, row: Row) -> Consignment | None:
-        """The consignment of a shipment line of this order line; None if it is another's, or has neither left nor arrived."""
+        """The consignment of a shipment line of this order line; None if it has neither left nor arrived."""
         shipment = self.judge.shipments.get(row["shipment_id"])
-        if shipment is None or (row["order_id"], row["line_no"]) != (self.line["order_id"], self.line["line_no"]):
+        if shipment is None:
             return None
         left, came = span(shipment, "shipped_at", self.zone), span(shipment, "received_at", self.zone)
-        if self.policy["receipt_event"] == "shipped_at":
+        if self.policy["receipt_event"] == "shipped_at" or self.order["delivery_term"] in COLLECTED:
             came = left
         has_left = left is not None and left.last <= self.as_of
         to_come = came is not None and came.last > self.as_of
@@ -420,40 +537,84 @@ class LineCourt:
             return self.line
         return self.order if self.order[name] is not None else None
 
+    def written(self, name: str) -> Promise | None:
+        """The date as first written: the line's own, else the order's."""
+        carrier = self.own_or_orders(name)
+        return Promise(carrier[name], carrier[f"{name}_is_date"], carrier is self.order) if carrier is not None else None
+
+    def deadline_of(self, promise: Promise, policy: Mapping[str, Any]) -> datetime:
+        """The last moment that keeps a promise under a policy (R4)."""
+        late_days, late_hours = policy["late_tolerance_days"], hours(policy["late_tolerance_hours"])
+        if promise.is_date:
+            return day_ends(promise.value.date() + timedelta(days=late_days), self.zone) + late_hours
+        return shifted(promise.value, late_days, self.zone) + late_hours
+
+    def revisions(self) -> list[tuple[datetime, Row]]:
+        """Promises of this line made or changed by `as_of`, each with its moment."""
+        made = [(event(row, "changed_at", self.zone), row) for row in self.judge.rows("promises", *self.keys)]
+        return [(at, row) for at, row in made if at is not None and at <= self.as_of]
+
+    def first_promise_after(self, policy: Mapping[str, Any]) -> Promise | None:
+        """The first promise, moved by each of the buyer's changes that came by the deadline then in force (R1)."""
+        promise = self.written("promised_by")
+        if promise is None or policy["rebase"] != "buyer":
+            return promise
+        for at, row in sorted(self.revisions(), key=lambda made: (made[0], made[1]["revision_no"])):
+            if row["changed_by"] == "buyer" and at <= self.deadline_of(promise, policy):
+                promise = Promise(row["promised_by"], row["promised_by_is_date"], order_own=False)
+        return promise
+
+    def anchor(self) -> Promise | None:
+        """The date that the policy holds the line to."""
+        if self.policy["anchor"] == "requested":
+            return self.written("requested_by")
+        revisions = [row for _, row in self.revisions()]
+        if self.policy["anchor"] == "current_promise" and revisions:
+            latest = max(revisions, key=lambda row: row["revision_no"])
+            return Promise(latest["promised_by"], latest["promised_by_is_date"], order_own=False)
+        return self.first_promise_after(self.policy)
+
     def deadline_and_window(self) -> tuple[datetime | None, datetime | None]:
         """`deadline_at` and `window_from` (None: not asked), both inclusive (R4)."""
-        kind = "requested" if self.policy["anchor"] == "requested" else "promised"
-        carrier = self.own_or_orders(f"{kind}_by")
-        if carrier is None:
+        anchor = self.anchor()
+        if anchor is None:
             return None, None
-        anchor, is_date = carrier[f"{kind}_by"], carrier[f"{kind}_by_is_date"]
-        late_days, early_days = self.policy["late_tolerance_days"], self.policy["early_tolerance_days"]
-        late_hours, early_hours = hours(self.policy["late_tolerance_hours"]), hours(self.policy["early_tolerance_hours"])
-        if is_date:
-            deadline = day_ends(anchor.date() + timedelta(days=late_days), self.zone) + late_hours
-        else:
-            deadline = shifted(anchor, late_days, self.zone) + late_hours
+        deadline = self.deadline_of(anchor, self.policy)
         if self.policy["timing"] != "WINDOW":
             return deadline, None
+        kind = "requested" if self.policy["anchor"] == "requested" else "promised"
+        early_days, early_hours = self.policy["early_tolerance_days"], hours(self.policy["early_tolerance_hours"])
         window, window_is_date = self.order[f"{kind}_from"], self.order[f"{kind}_from_is_date"]
-        if carrier is self.order and window is not None and not window_is_date:
+        if anchor.order_own and window is not None and not window_is_date:
             return deadline, shifted(window, -early_days, self.zone) - early_hours
-        if carrier is self.order and window is not None:
+        if anchor.order_own and window is not None:
             opens = window.date()
         else:
-            opens = anchor.date() if is_date else local_day(anchor, self.zone)
+            opens = anchor.value.date() if anchor.is_date else local_day(anchor.value, self.zone)
         return deadline, day_starts(opens - timedelta(days=early_days), self.zone) - early_hours
 
     @property
     def first_promise(self) -> datetime | None:
-        """The first promise without tolerance, as the last moment it allows."""
-        carrier = self.own_or_orders("promised_by")
-        return event(carrier, "promised_by", self.zone) if carrier else None
+        """The first promise without tolerance, as the last moment it allows; no policy moves it."""
+        return self.rebased.ends(self.zone) if self.rebased else None
+
+    @property
+    def request(self) -> datetime | None:
+        request = self.written("requested_by")
+        return request.ends(self.zone) if request else None
 
     @property
     def promise_or_request(self) -> datetime | None:
-        request = self.own_or_orders("requested_by")
-        return self.first_promise or (event(request, "requested_by", self.zone) if request else None)
+        return self.first_promise or self.request
+
+    def ordered_in_all(self) -> Decimal:
+        """What was ordered, the buyer's later additions in, what the seller wrote off still there (R14)."""
+        changes = [row for row in self.judge.restated if (row["order_id"], row["line_no"]) == self.keys]
+        changes = sorted(changes, key=lambda row: row["run_id"])
+        if not changes:
+            return Decimal(self.line["ordered_qty"])
+        until = self.as_of if self.deadline is None else min(self.deadline, self.as_of)
+        return max([Decimal(changes[0]["before_qty"]), *(row["after_qty"] for row in changes if row["data_as_of"] <= until)])
 
     def cancelled(self, row: Row) -> datetime | None:
         """When the line or its order was cancelled, by whomever, if it has happened."""
@@ -471,7 +632,7 @@ class LineCourt:
         return sum((receipt.quantity for receipt in self.receipts if receipt.last <= moment), Decimal(0))
 
     def owed_quantity(self) -> Decimal:
-        owed: Decimal = self.line["ordered_qty"]
+        owed = self.ordered_in_all()
         at = self.excused(self.line)
         if at is not None and self.line["cancelled_qty"] is not None:
             owed -= self.line["cancelled_qty"]
@@ -507,6 +668,20 @@ class LineCourt:
         least, most = min(self.owed, certain), min(self.owed, possible)
         return least if least == most else None
 
+    def back_ordered(self) -> Verdict:
+        """Short at the first promise, and the rest of the product ordered left later."""
+        first, by = self.first_pass(), self.promise_or_request
+        if first is None or by is None:
+            return None
+        later = [one for one in self.consignments if one.ordered_product and one.has_left and one.left and one.left.last > by and one.shipped_qty > 0]
+        return not self.enough(first) and self.enough(first + sum((one.shipped_qty for one in later), Decimal(0)))
+
+    def damaged_quantity(self) -> Decimal:
+        """Units that came damaged or went back for damage, each unit once as far as can be told: the larger of the two counts."""
+        on_arrival = sum((one.damaged_qty or Decimal(0) for one in self.received), Decimal(0))
+        sent_back = sum((row["returned_qty"] for row in self.returns if row["reason"] in DAMAGE), Decimal(0))
+        return max(on_arrival, sent_back)
+
     def settled(self) -> datetime | None:
         """The receipt with which the counted quantity was first enough, else the latest."""
         running = Decimal(0)
@@ -538,6 +713,14 @@ class LineCourt:
             filled_most_qty=min(self.owed, self.counted + self.coming),
             first_pass_qty=self.first_pass(),
             settled_at=self.settled(),
+            request_at=self.request,
+            promise_at=self.first_promise,
+            first_due_at=due,
+            back_ordered=self.back_ordered(),
+            substituted=any(one.counts and not one.ordered_product for one in self.received),
+            damaged_qty=self.damaged_quantity(),
+            cancelled_short_qty=self.cancelled_short(),
+            overdue_open=self.overdue_open() if self.state() == "judged" else False,
             product_category=product["category"] if product else None,
             unit_price_amount=self.line["unit_price_amount"],
             carriers=frozenset(one.carrier for one in self.consignments),
@@ -639,28 +822,63 @@ class LineCourt:
         if self.cancelled(self.line) is None:
             return self.owed
         gone = self.line["cancelled_qty"]
-        return Decimal(0) if gone is None else max(Decimal(0), min(self.owed, self.line["ordered_qty"] - gone))
+        return Decimal(0) if gone is None else max(Decimal(0), min(self.owed, self.ordered_in_all() - gone))
+
+    def cancelled_short(self) -> Decimal:
+        """How much of what is owed and did not come was closed by a cancellation, whoever cancelled."""
+        return max(Decimal(0), self.owed - max(self.counted, self.uncancelled()))
+
+    def overdue_open(self) -> Verdict:
+        """Past its deadline, short, and the remainder not cancelled (R15)."""
+        if self.deadline is None or self.deadline > self.as_of or self.enough(self.counted, self.uncancelled()):
+            return False
+        return None if self.enough(self.counted + self.coming, self.uncancelled()) else True
+
+    def accuracy_findings(self) -> dict[str, Finding]:
+        """Right item, right place, not too much, each on its own (R9, R19, R20, R22)."""
+        item = [part(one.item, "wrong_item") for one in self.received]
+        place = [part(one.place, "wrong_place") for one in self.received]
+        item += [Finding(None, "no_evidence") for one in self.unproven if one.item is not True]
+        net = self.counted - sum((row["returned_qty"] for row in self.returns), Decimal(0))
+        overage = TRUE
+        if self.too_much(net):
+            overage = Finding(False, "over_shipped")
+        elif self.too_much(net + self.coming):
+            overage = Finding(None, "no_evidence")
+        return {"item_ok": together(item), "place_ok": together(place), "overage_ok": overage}
+
+    def accuracy(self) -> dict[str, Verdict]:
+        """The parts of `filled_accurately`, a wrong return counted to the part it names."""
+        if not self.received:
+            return dict.fromkeys(("item_ok", "place_ok", "overage_ok"))
+        parts = {name: [finding.verdict] for name, finding in self.accuracy_findings().items()}
+        for row in self.returns:
+            if row["reason"] in WRONG:
+                parts[{"wrong_item": "item_ok", "wrong_place": "place_ok", "wrong_quantity": "overage_ok"}[row["reason"]]].append(False)
+            elif row["reason"] is None and self.judge.tested("returns.reason"):
+                for verdicts in parts.values():
+                    verdicts.append(None)
+        return {name: all_of(verdicts) for name, verdicts in parts.items()}
 
     def filled_accurately(self) -> Finding:
-        """Right item, right place, not too much (R9, R19, R20)."""
+        """Right item, right place, not too much, and nothing sent back for being wrong (R9, R19, R20, R22)."""
         if not self.received:
             return Finding(None, "nothing_received")
-        parts = []
-        for one in self.received:
-            parts.append(part(one.item, "wrong_item"))
-            parts.append(part(one.place, "wrong_place"))
-        if self.too_much(self.counted):
-            parts.append(Finding(False, "over_shipped"))
-        elif self.too_much(self.counted + self.coming) or any(one.item is not True for one in self.unproven):
-            parts.append(Finding(None, "no_evidence"))
-        return together(parts)
+        return together([*self.accuracy_findings().values(), *self.sent_back(WRONG, "returned_wrong")])
+
+    def sent_back(self, reasons: tuple[str, ...], why: str) -> list[Finding]:
+        """What the returns announced by `as_of` say against a verdict; one whose reason is not told may say anything (P3, R22)."""
+        if not self.judge.tested("returns.reason"):
+            return []
+        said = [TRUE, *(Finding(False, why) for row in self.returns if row["reason"] in reasons)]
+        return said + [Finding(None, "no_evidence") for row in self.returns if row["reason"] is None]
 
     def damage_free(self) -> Finding:
         """No evidence of damage, where evidence would have shown (R21)."""
         if not self.received:
             return Finding(None, "nothing_received")
-        parts = [self.undamaged(one) for one in self.received]
-        if any(credit["credit_reason"] in ("damage", "defect") for credit, _ in self.documents("credit")):
+        parts = [self.undamaged(one) for one in self.received] + self.sent_back(DAMAGE, "returned_damaged")
+        if any(credit["credit_reason"] in DAMAGE for credit, _ in self.documents("credit")):
             parts.append(Finding(False, "damage_credit"))
         return together(parts)
 
@@ -669,18 +887,17 @@ class LineCourt:
         if one.damaged_qty is not None:
             return part(one.damaged_qty == 0, "damaged")
         window_over = one.came.last + timedelta(hours=24 * self.policy["claims_days"]) <= self.as_of
-        return TRUE if window_over and self.judge.tested("invoices.credit_reason") else Finding(None, "no_evidence")
+        would_show = self.judge.tested("invoices.credit_reason") or self.judge.tested("returns.reason")
+        return TRUE if window_over and would_show else Finding(None, "no_evidence")
 
     # -- billing (R23)
 
     def documents(self, kind: str) -> list[tuple[Row, Row]]:
         """Billing documents of a kind that name this line, dated by `as_of`: (document, its line)."""
         found: list[tuple[Row, Row]] = []
-        for row in self.judge.feeds["invoice_lines"]:
+        for row in self.judge.rows("invoice_lines", *self.keys):
             document = self.judge.invoices.get(row["invoice_id"])
-            if document is None or (row["order_id"], row["line_no"]) != (self.line["order_id"], self.line["line_no"]):
-                continue
-            if document["invoice_kind"] == kind and self.dated(document) <= self.as_of:
+            if document is not None and document["invoice_kind"] == kind and self.dated(document) <= self.as_of:
                 found.append((document, row))
         return found
 
@@ -758,6 +975,7 @@ class LineCourt:
             tested=tested("invoice_lines.unit_price_amount", "order_lines.unit_price_amount"),
         )
         parts = [part(price, "billed_price"), part(self.amount_right(document, bill), "billed_amount")]
+        parts.append(part(self.tax_right(document, bill), "billed_tax"))
         for column, reason in (("payment_terms", "billed_terms"), ("bill_to", "billed_party"), ("currency", "billed_currency")):
             agrees = same(document[column], self.order[column], tested=tested(f"invoices.{column}", f"orders.{column}"))
             parts.append(part(agrees, reason))
@@ -769,8 +987,20 @@ class LineCourt:
             return True
         if any(bill[column] is None for column in columns):
             return None
-        half_minor = Decimal("0.5").scaleb(-MINOR_DIGITS.get(document["currency"], 2))
-        return bool(abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"]) <= half_minor)
+        return bool(abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"]) <= half_minor(document["currency"]))
+
+    def tax_right(self, document: Row, bill: Row) -> Verdict:
+        """Whether the agreed tax was billed on what was billed, to half a minor unit."""
+        if not self.judge.tested("order_lines.tax_rate", "invoice_lines.tax_amount"):
+            return True
+        if self.line["tax_rate"] is None or bill["tax_amount"] is None:
+            return None
+        return bool(abs(bill["tax_amount"] - bill["line_amount"] * self.line["tax_rate"]) <= half_minor(document["currency"]))
+
+
+def half_minor(currency: str | None) -> Decimal:
+    """Half of the smallest coin of a currency; half a hundredth where it is not known."""
+    return Decimal("0.5").scaleb(-MINOR_DIGITS.get(currency or "", 2))
 
 
 def part(verdict: Verdict, reason: str) -> Finding:
@@ -834,8 +1064,83 @@ class OrderCourt:
             ordered_qty=sum((line.ordered_qty for line in self.owed), Decimal(0)),
             owed_qty=sum((line.owed_qty for line in self.owed), Decimal(0)),
             dimensions=self.dimensions(ordered_day),
-            findings=self.findings(),
+            findings=(found := self.findings()),
+            parts=(parts := self.parts()),
+            scor4=all_of([*(found[name].verdict for name in (*VERDICTS[:4], "billed_accurately")), *parts.values()]),
+            on_time_attributable=self.attributable(found["on_time"].verdict),
+            got_what_wanted=self.got_what_wanted(),
+            groups=self.groups(),
         )
+
+    def parts(self) -> dict[str, Verdict]:
+        """The parts of `filled_accurately`; lines with nothing received are neutral while another has something."""
+        names = ("item_ok", "place_ok", "overage_ok")
+        if self.state() != "judged":
+            return dict.fromkeys(names)
+        telling = [line for line in self.owed if line.findings["filled_accurately"].reason != "nothing_received"] or self.owed
+        return {name: all_of(line.parts[name] for line in telling) for name in names}
+
+    def got_what_wanted(self) -> Verdict:
+        """Every goods line has something that counts, the right item at the right place; what may be on its way may yet (section 4 (b))."""
+        if self.state() != "judged":
+            return None
+        verdicts: list[Verdict] = []
+        for line in self.owed:
+            if line.findings["complete"].reason == "quarantined":
+                verdicts.append(None)
+            elif line.counted_qty > 0:
+                verdicts += [line.parts["item_ok"], line.parts["place_ok"]]
+            else:
+                verdicts.append(None if line.filled_most_qty > 0 else False)
+        return all_of(verdicts)
+
+    def groups(self) -> dict[datetime | None, GroupJudgement]:
+        """The order's delivery groups by deadline (R16): goods lines owed; services and fees of that deadline are in its billing."""
+        found: dict[datetime | None, GroupJudgement] = {}
+        if not self.sale:
+            return found
+        for deadline in {line.deadline_at for line in self.owed}:
+            owed = [line for line in self.owed if line.deadline_at == deadline]
+            if any(line.state == "pending" for line in owed):
+                found[deadline] = GroupJudgement("pending", dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due")))
+                continue
+            findings = {name: together(line.findings[name] for line in owed) for name in ("on_time", "complete", "otif")}
+            for name in ("damage_free", "filled_accurately"):
+                findings[name] = together(without_neutral([line.findings[name] for line in owed]))
+            findings["billed_accurately"] = together(without_neutral([line.billed for line in self.lines if line.deadline_at == deadline]))
+            findings["perfect_order"] = together(findings[name] for name in VERDICTS[2:])
+            found[deadline] = GroupJudgement("judged", findings)
+        return found
+
+    def attributable(self, on_time: Verdict) -> Verdict:
+        """`on_time`, or late by the buyer's doing (R29).
+
+        The columns made for it speak first: each of the order's consignments that came late was offered by the deadline and failed by the
+        buyer. Without them: step 11 was begun by the deadline and the buyer raised a sudden change before the last receipt.
+        """
+        if on_time is not False:
+            return on_time
+        failing = [line.deadline_at for line in self.owed if line.findings["on_time"].verdict is False and line.deadline_at]
+        if self.settled is None or not failing:
+            return False
+        deadline = min(failing)
+        if self.judge.tested("shipments.attempted_at", "shipments.failure_caused_by"):
+            late = [row for row in self.consignments() if (came := event(row, "received_at", self.zone)) is None or came > deadline]
+            return all(self.by(row, "attempted_at", deadline) and row["failure_caused_by"] == "buyer" for row in late)
+        events = self.judge.rows("order_events", self.order["order_id"])
+        offered = any(row["step"] == 11 and row["event_no"] == 1 and self.by(row, "started_at", deadline) for row in events)
+        cases = [row for row in self.judge.rows("service_cases", self.order["order_id"]) if row["kind"] == "sudden_change"]
+        return offered and any((opened := event(row, "opened_at", self.zone)) is not None and opened < self.settled for row in cases)
+
+    def by(self, row: Row, name: str, deadline: datetime) -> bool:
+        at = event(row, name, self.zone)
+        return at is not None and at <= deadline
+
+    def consignments(self) -> list[Row]:
+        """The order's consignments that had left or come by `as_of`."""
+        carried = {row["shipment_id"] for row in self.judge.rows("shipment_lines", self.order["order_id"])}
+        rows = [self.judge.shipments[one] for one in sorted(carried) if one in self.judge.shipments]
+        return [row for row in rows if any(self.by(row, name, self.judge.as_of) for name in ("shipped_at", "received_at"))]
 
     def dimensions(self, ordered_day: date) -> dict[str, str]:
         customer = self.judge.version("customers", "customer_id", self.order["customer_id"], ordered_day) or {}
