@@ -74,12 +74,14 @@ class Ratio:
     """Adds both parts, then divides. `unknown` are rows (or units) whose evidence is missing; `judged` all that were to be judged.
 
     Without `judged` they are denominator + unknown. Without `unknown` there are no bounds (means, shares of what is always known).
+    So many `ticks` of the numerator (seconds) make one of the measure's unit (hours); only means have more than one.
     """
 
     numerator: Part
     denominator: Part
     unknown: Part | None = None
     judged: Part | None = None
+    ticks: int = 1
 
     def parts(self) -> dict[str, Part]:
         """The additive parts by role."""
@@ -102,10 +104,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Percentile:
-    """The ⌈fraction·n⌉-th smallest value; recomputed from rows, never rolled up."""
+    """The ⌈fraction·n⌉-th smallest value; recomputed from rows, never rolled up. `ticks` of the value make one of the measure's unit."""
 
     fraction: Decimal
     value: Expression
+    ticks: int = 1
 
     def over(self, table: FromClause) -> Expression:
         """The percentile as a column of a grouped SELECT from `table`."""

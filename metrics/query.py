@@ -18,7 +18,7 @@ from metrics.catalog import GRAINS, dimension_column, find
 from metrics.errors import UnknownName
 from metrics.facts import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.measure import Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
-from metrics.numbers import divide, spread, survival_at, survival_curve, survival_quantile, wilson
+from metrics.numbers import Number, divide, spread, survival_at, survival_curve, survival_quantile, wilson
 from metrics.policy import STRICT, Policy
 from metrics.question import NO_ROWS, Answer, Ask, Question
 from metrics.rollup import column_of, smallest
@@ -145,7 +145,7 @@ def _survival(connection: Connection, measure: Measure, formula: Survival, quest
         if ticks is None:
             yield replace(blank, no_data="not reached: too many are still open")
         else:
-            yield replace(blank, value=ticks if formula.ticks == 1 else divide(ticks, formula.ticks))
+            yield replace(blank, value=_in_unit(ticks, formula.ticks))
 
 
 def _derived(measure: Measure, formula: Derived, question: Question, ask: Ask) -> Iterator[Answer]:
@@ -297,7 +297,7 @@ def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], perio
     part = {role: row.get(column_of(measure, role)) for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")}
     blank = Answer(dimensions, period, measure.name, None)
     lacking = _lacking(measure, known)
-    mixed = measure.in_money and row["currency_first"] != row["currency_last"]
+    mixed = measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]
     if mixed:
         return replace(blank, no_data="no data: more than one currency and no fx_rates feed; filter by currency")
     formula = measure.formula
@@ -309,7 +309,7 @@ def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], perio
             value=spread(part["denominator"], part["total"], part["squares"], relative=formula.relative),
         )  # fmt: skip
     elif isinstance(formula, Percentile):
-        done = replace(blank, value=part["value"], denominator=part["denominator"])
+        done = replace(blank, value=_in_unit(part["value"], formula.ticks), denominator=part["denominator"])
     else:
         assert isinstance(formula, Ratio)
         done = _ratio(measure, formula, part, blank)
@@ -318,12 +318,17 @@ def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], perio
     return done if done.value is not None else replace(done, no_data=done.no_data or NO_ROWS)
 
 
+def _in_unit(ticks: Number | None, per_unit: int) -> Number | None:
+    """A sum or value kept in whole ticks, in the measure's unit."""
+    return ticks if per_unit == 1 else divide(ticks, per_unit)
+
+
 def _ratio(measure: Measure, formula: Ratio, part: dict[str, Any], blank: Answer) -> Answer:
-    numerator, denominator = part["numerator"], part["denominator"]
+    numerator, denominator = _in_unit(part["numerator"], formula.ticks), part["denominator"]
     value = divide(numerator, denominator)
     if measure.unit is not Unit.SHARE:
         return replace(blank, value=value, numerator=numerator, denominator=denominator)
-    interval = wilson(numerator, denominator)
+    interval = wilson(part["numerator"], denominator)
     low, high = interval if interval and measure.formula.__class__ is Ratio else (None, None)
     done = replace(blank, value=value, numerator=numerator, denominator=denominator, low=low, high=high)
     if formula.unknown is None:
