@@ -29,8 +29,30 @@ FRESH_KEYS = {
     "service_packages": ("segment", "Z{:d}"),
     "policies": ("contract", "FRAME-{:d}"),
     "targets": ("scope", "customer:C9{:06d}"),
+    "unit_factors": ("material", "9{:06d}"),
+    "assumptions": ("scope", "customer:C9{:06d}"),
+    "calendars": ("calendar", "SITE-9{:06d}"),
+    "fx_rates": ("on_date", "19{:02d}-01-01"),
+    "promises": ("rev", "9{:05d}"),
+    "holds": ("hold_no", "HD9{:08d}"),
+    "order_events": ("try", "9{:05d}"),
+    "quotes": ("inquiry_no", "Q9{:08d}"),
+    "quote_options": ("option", "9{:05d}"),
+    "messages": ("message_no", "M9{:08d}"),
+    "payments": ("receipt_no", "PM9{:08d}"),
+    "service_cases": ("case_no", "CS9{:08d}"),
+    "returns": ("rma_no", "RM9{:08d}"),
+    "stockouts": ("note_no", "NS9{:08d}"),
+    "service_costs": ("entry_no", "EX9{:08d}"),
+    "buyer_scorecards": ("order_no", "PO9{:08d}"),
 }
 """By feed: the column that makes an extra record's key its own, and keys no clean record has."""
+
+WAITS_FOR = {
+    **dict.fromkeys(("order_lines", "holds", "order_events", "messages", "service_cases"), "waits for its order"),
+    **dict.fromkeys(("shipment_lines", "invoice_lines", "promises", "returns"), "waits for its order line"),
+}
+"""Feeds whose records cannot be without their order, and what the rule says they wait for."""
 
 CORRECTED_AT = "2026-06-30T17:30:00Z"
 """When the corrections in the second files were made: the last half hour before the watermark."""
@@ -207,11 +229,13 @@ def plant_missing_order(kind: Kind, parts: Parts, start: float, serial: int) -> 
     order_no = part.row(position)["order_no"]
     part.dropped.add(position)
     part.taken.add(position)
-    for feed in ("order_lines", "shipment_lines", "invoice_lines"):
-        child = parts[feed]
+    for feed, rule in WAITS_FOR.items():
+        child = parts.get(feed)
+        if child is None:
+            continue
         for at, line in enumerate(child.lines):
             if order_no in line:
-                child.marks[at] = Mark(kind.name, WAITING, "waits for its order" if feed == "order_lines" else "waits for its order line")
+                child.marks[at] = Mark(kind.name, WAITING, rule)
                 child.taken.add(at)
 
 

@@ -1,23 +1,43 @@
 """Write the sample data: the books of customers and products first, then the six core feeds chunk by chunk."""
 
 import csv
-import shutil
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import duckdb
 import pandas
 
-from sample_data import defects, records, world
+from sample_data import aftermath, defects, records, under_way, world
 from sample_data.defects import draw
 
 CHUNK = 25_000
 """Orders drawn at a time: bounds the memory."""
 MAPPING = "mapping.toml"
 DEFECTS = "defects.csv"
+
+Feeds = Literal["all", "core"]
+"""Which feeds to write: all, or the six core ones and the books."""
+CHUNK_TABLES = {
+    "all": (*records.CHUNK_TABLES, *under_way.TABLES, *aftermath.TABLES, *under_way.LAST_TABLES),
+    "core": records.CHUNK_TABLES,
+}
+CHUNK_FILES = {"all": {**records.FILES, **under_way.FILES, **aftermath.FILES}, "core": records.FILES}
+BOOKS = (
+    "customers",
+    "products",
+    "service_packages",
+    "policies",
+    "targets",
+    "unit_factors",
+    "assumptions",
+    "calendars",
+    "fx_rates",
+)
+"""The small feeds, written whole and whatever the orders."""
 
 Progress = Callable[[int, int], None]
 """Called after each chunk with the orders written and the orders wanted."""
@@ -35,17 +55,26 @@ class Customer(NamedTuple):
     segment: int
     later_segment: int
     segment_changes: int
+    habit: int
+    size_factor: float
+    own_category: int
+    leaves_d: int
+    contract: str
     terms: str
     bill_to: str
     ship_to: str
     currency: str
+    price_factor: float
     tax_rate: float
     first_carrier: int
     second_carrier: int
 
 
 def customer_book(orders: int, seed: int) -> list[Customer]:
-    """The customers, the largest first. Large ones are more often in segment A; one in thirty moves to another segment in July 2025."""
+    """The customers, the largest first. Large ones are more often in segment A; one in thirty moves to another segment in July 2025.
+
+    Habits (0 lean, 1 ordinary, 2 needy), contracts and who leaves take turns, so that even thirty customers have some of each.
+    """
     book = []
     count = world.customer_count(orders)
     for index in range(count):
@@ -57,6 +86,10 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
         region = int(draw(seed, "region", index) * len(world.REGIONS))
         _, zone, hours_east, american, _ = world.REGIONS[region]
         first, second = world.PREFERRED_CARRIERS[region]
+        turn = index * 7 % 10
+        habit = 0 if turn < 4 else 1 if turn < 7 else 2
+        leaves = index >= 3 and segment > 0 and (index * 5 + seed) % 11 < 2
+        currency = world.currency_of(region, index, draw(seed, "currency", index))
         identity = f"C{index + 1:05d}"
         book.append(
             Customer(
@@ -68,11 +101,17 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
                 american=american,
                 segment=segment,
                 later_segment=abs(segment - 1) if moves else segment,
-                segment_changes=(date(2025, 7, 1) - world.EPOCH).days,
+                segment_changes=day_no(date(2025, 7, 1)),
+                habit=habit,
+                size_factor=(1.8, 1.0, 0.45)[habit],
+                own_category=int(draw(seed, "own category", index) * len(world.CATEGORIES)),
+                leaves_d=day_no(world.LEAVING_FROM) + int(draw(seed, "leaves", index) * world.LEAVING_DAYS) if leaves else world.NEVER,
+                contract=world.contract_of(index, draw(seed, "contract", index)),
                 terms=("4/10 net 30", "3/10 net 30", "2/10 net 30")[segment],
                 bill_to=identity,
                 ship_to=f"{identity}-DOCK{1 + int(draw(seed, 'dock', index) * 3)}",
-                currency="EUR",
+                currency=currency,
+                price_factor=world.PRICE_FACTORS[currency],
                 tax_rate=(0.19, 0.20, 0.255, 0.21, 0.20, 0.0)[region],
                 first_carrier=first,
                 second_carrier=second,
@@ -88,8 +127,6 @@ def customer_rows(book: Sequence[Customer], seed: int) -> Iterable[tuple[str, ..
         name = world.customer_name(customer.customer_no, customer.region)
         city = cities[int(draw(seed, "city", customer.customer_no) * len(cities))]
         manager = world.MANAGERS[int(draw(seed, "manager", customer.customer_no) * len(world.MANAGERS))]
-        contract = draw(seed, "contract", customer.customer_no)
-        policy = "RETAIL-WINDOW" if contract < 0.06 else "MAKER-FRAME" if contract < 0.14 else ""
         versions = [(world.HISTORY_FROM, customer.segment)]
         if customer.later_segment != customer.segment:
             versions.append((date(2025, 7, 1), customer.later_segment))
@@ -102,8 +139,13 @@ def customer_rows(book: Sequence[Customer], seed: int) -> Iterable[tuple[str, ..
                 region,
                 city,
                 manager if segment == 0 else "",
-                policy,
+                customer.contract,
             )
+
+
+def day_no(on: date) -> int:
+    """Day number of a calendar day."""
+    return (on - world.EPOCH).days
 
 
 def product_book(orders: int, seed: int) -> pandas.DataFrame:
@@ -114,8 +156,9 @@ def product_book(orders: int, seed: int) -> pandas.DataFrame:
         for place in range(per_category):
             number = category * per_category + place
             price = round(low + (high - low) * draw(seed, "price", number) ** 2, 2)
-            rows.append((number, f"{1000 + number:07d}", category, place, unit, typical, price))
-    return pandas.DataFrame(rows, columns=["product_no", "product_id", "category_no", "place", "unit", "typical_qty", "list_price"])
+            rows.append((number, f"{1000 + number:07d}", category, place, unit, typical, price, *world.boxes(category, place)))
+    columns = ["product_no", "product_id", "category_no", "place", "unit", "typical_qty", "list_price", "per_box", "later_per_box"]
+    return pandas.DataFrame(rows, columns=columns).astype({"per_box": "Int64", "later_per_box": "Int64"})
 
 
 def product_rows(book: pandas.DataFrame, seed: int) -> Iterable[tuple[str, ...]]:
@@ -130,6 +173,28 @@ def product_rows(book: pandas.DataFrame, seed: int) -> Iterable[tuple[str, ...]]
         yield product.product_id, world.HISTORY_FROM.isoformat(), name, category, product.unit, f"{cost:.2f}".replace(".", ","), available
     for identity, name, _ in world.SERVICES:
         yield identity, world.HISTORY_FROM.isoformat(), name, "Services", "piece", "", ""
+
+
+def unit_rows(book: pandas.DataFrame) -> Iterable[tuple[str, ...]]:
+    """Rows of unit_factors.csv: boxes, a second version where a box changed, and the rounding step of goods sold by length or weight."""
+    for product in book.itertuples():
+        since = world.HISTORY_FROM.isoformat()
+        if product.unit != "piece":
+            yield product.product_id, product.unit, since, "1", "0.001"
+        elif not pandas.isna(product.per_box):
+            yield product.product_id, "box", since, str(product.per_box), "1"
+            if product.later_per_box != product.per_box:
+                yield product.product_id, "box", world.BOXES_CHANGE.isoformat(), str(product.later_per_box), "1"
+
+
+def rate_rows(seed: int) -> Iterable[tuple[str, ...]]:
+    """Rows of fx_rates.csv: one rate a week, of Mondays, within two percent of the usual; that of the krona ends with 2025."""
+    for currency, usual in world.USUAL_RATES.items():
+        for number in range(-7, records.LAST_DAY_NO + 1, 7):
+            on = date.fromordinal(world.EPOCH.toordinal() + number)
+            if currency != "SEK" or on <= world.LAST_SEK_RATE:
+                rate = usual * (98_000 + int(4_000 * draw(seed, "rate", currency, number))) // 100_000
+                yield currency, on.isoformat(), f"{rate // 10_000}.{rate % 10_000:04d}", world.REPORTING_CURRENCY
 
 
 def order_days(orders: int) -> list[int]:
@@ -159,7 +224,7 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def write_books(out: Path, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> None:
-    """Write the five small feeds."""
+    """Write the small feeds."""
     header = ("customer_no", "valid_from", "name", "segment", "region", "city", "key_account_manager", "contract")
     write_table(out / "customers.csv", header, customer_rows(customers, seed))
     header = ("material", "valid_from", "description", "family", "unit", "unit_cost", "available_from")
@@ -172,6 +237,11 @@ def write_books(out: Path, seed: int, customers: Sequence[Customer], products: p
     write_table(out / "policies.csv", header, ((row[0], since, *row[1:]) for row in world.POLICIES))
     header = ("measure", "scope", "valid_from", "target", "tolerance")
     write_table(out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in world.targets()))
+    write_table(out / "unit_factors.csv", ("material", "unit", "valid_from", "factor", "step"), unit_rows(products))
+    header = ("name", "scope", "valid_from", "value")
+    write_table(out / "assumptions.csv", header, ((name, scope, since, value) for name, scope, value in world.ASSUMPTIONS))
+    write_table(out / "calendars.csv", ("calendar", "day", "opens", "closes"), world.working_days())
+    write_table(out / "fx_rates.csv", ("curr", "on_date", "rate", "to_curr"), rate_rows(seed))
 
 
 def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> duckdb.DuckDBPyConnection:
@@ -184,11 +254,19 @@ def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], pr
     connection.register("customer_frame", customer_frame)
     connection.register("product_frame", products)
     connection.execute("create table customer_book as select * from customer_frame")
-    connection.execute("create table product_book as select * replace (list_price::decimal(18, 2) as list_price) from product_frame")
+    boxes_change = day_no(world.BOXES_CHANGE)
+    connection.execute(f"""create table product_book as select * replace (list_price::decimal(18, 2) as list_price),
+        {boxes_change} as boxes_change from product_frame""")
     connection.execute("alter table customer_book alter tax_rate type decimal(9, 6)")
+    connection.execute("alter table customer_book alter price_factor type decimal(9, 4)")
+    connection.execute(
+        f"""create table stayer_book as
+        select customer_no, row_number() over (order by customer_no) - 1 as stayer_place from customer_book where leaves_d = {world.NEVER}"""
+    )
     connection.execute(
         """create table sizes as
-        select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers""",
+        select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers,
+            (select count(*) from stayer_book) as stayers""",
         [len(customers), len(products), len(products) // len(world.CATEGORIES), list(world.CARRIERS)],
     )
     days, first = [], 1
@@ -201,7 +279,7 @@ def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], pr
     return connection
 
 
-def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, folder: Path) -> dict[str, Path]:
+def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, folder: Path, feeds: Feeds) -> dict[str, Path]:
     """Draw orders `first` up to but not including `end` and write each feed's part, without a header."""
     connection.execute(
         """create or replace temp table chunk_days as
@@ -209,10 +287,10 @@ def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, fol
         from order_calendar where first_k < $end and end_k > $first""",
         {"first": first, "end": end},
     )
-    for statement in records.CHUNK_TABLES:
+    for statement in CHUNK_TABLES[feeds]:
         connection.execute(statement)
     parts = {}
-    for feed, select in records.FILES.items():
+    for feed, select in CHUNK_FILES[feeds].items():
         parts[feed] = folder / f"{feed}.part"
         connection.execute(f"copy ({select}) to '{str(parts[feed]).replace(chr(39), chr(39) * 2)}' (format csv, header false)")
     return parts
@@ -254,7 +332,7 @@ def core_part(feed: str, path: Path, header: Sequence[str]) -> defects.Part:
 def plant_in_books(out: Path, seed: int, writer: Writer) -> None:
     """Plant the small feeds' defects in the files just written."""
     parts = {}
-    for feed in ("customers", "products", "service_packages", "policies", "targets"):
+    for feed in BOOKS:
         header, *lines = (out / f"{feed}.csv").read_text(encoding="utf-8").splitlines()
         delimiter = ";" if feed == "products" else ","
         parts[feed] = defects.Part(feed, header.split(delimiter), lines, delimiter)
@@ -263,8 +341,10 @@ def plant_in_books(out: Path, seed: int, writer: Writer) -> None:
         writer.write(feed, f"{feed}.csv", part.delimiter.join(part.header), part.output())
 
 
-def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = None) -> Path:
+def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = None, feeds: Feeds = "all") -> Path:
     """Write `orders` sample orders and everything around them into the folder `out`; return the mapping file.
+
+    feeds="core" writes the six core feeds and the books only, the same bytes but for what is planted among the others.
 
     The same (orders, seed) give the same bytes on every run, whatever the number of threads. `out` is then complete in itself:
     `buyerview ingest out/mapping.toml` needs nothing else. defects.csv lists every planted record; no feed reads it.
@@ -272,8 +352,8 @@ def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = 
     if orders < 1:
         raise ValueError(f"orders is {orders}; give at least 1")
     out.mkdir(parents=True, exist_ok=True)
-    for leftover in out.glob("*_2.csv"):  # second files of an earlier, larger set
-        leftover.unlink()
+    for leftover in (*out.glob("*_2.csv"), *(out / f"{feed}.csv" for feed in CHUNK_FILES["all"])):  # of an earlier set
+        leftover.unlink(missing_ok=True)
     customers, products = customer_book(orders, seed), product_book(orders, seed)
     writer = Writer(out)
     write_books(out, seed, customers, products)
@@ -283,8 +363,8 @@ def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = 
         headers = {}
         for chunk in range(chunks):
             end = min((chunk + 1) * CHUNK, orders) + 1
-            files = write_chunk(connection, chunk * CHUNK + 1, end, Path(folder))
-            headers = headers or {feed: column_names(connection, select) for feed, select in records.FILES.items()}
+            files = write_chunk(connection, chunk * CHUNK + 1, end, Path(folder), feeds)
+            headers = headers or {feed: column_names(connection, select) for feed, select in CHUNK_FILES[feeds].items()}
             parts = {feed: core_part(feed, path, headers[feed]) for feed, path in files.items()}
             second = defects.plant(parts, orders, seed, chunk, chunks)
             for feed, part in parts.items():
@@ -294,8 +374,15 @@ def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = 
             if progress:
                 progress(end - 1, orders)
     writer.write_defects()
-    shutil.copyfile(Path(__file__).with_name(MAPPING), out / MAPPING)
+    write_mapping(out / MAPPING, {*BOOKS, *CHUNK_FILES[feeds]})
     return out / MAPPING
+
+
+def write_mapping(path: Path, feeds: set[str]) -> None:
+    """Write the mapping file of these feeds."""
+    head, *sections = re.split(r"^(?=\[\w+\]$)", Path(__file__).with_name(MAPPING).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    kept = (section for section in sections if section[1 : section.index("]")] in {"source", *feeds})
+    path.write_text(head + "".join(kept), encoding="utf-8", newline="\n")
 
 
 def column_names(connection: duckdb.DuckDBPyConnection, select: str) -> list[str]:

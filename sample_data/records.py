@@ -47,19 +47,25 @@ def macros(seed: int) -> str:
 ORDERS = f"""
 create or replace temp table o as
 with drawn as (
-    -- squaring the draw gives few large customers and many small ones
-    select k, d, floor(draw(k, 1) * draw(k, 2) * customers)::bigint as customer_no from chunk_days, sizes
+    -- squaring the draw gives few large customers and many small ones; who has left is replaced by one who never leaves
+    select k, d, case when d >= first.leaves_d then stayer.customer_no else first.customer_no end as customer_no
+    from (
+        select k, d, floor(draw(k, 1) * draw(k, 2) * customers)::bigint as drawn_no, pick(k, 201, stayers) as stayer_place
+        from chunk_days, sizes
+    ) join customer_book first on first.customer_no = drawn_no join stayer_book stayer using (stayer_place)
 ), who as (
-    select k, d, cu.* replace (case when d >= segment_changes then later_segment else segment end as segment)
+    select k, d, cu.* replace (case when d >= segment_changes then later_segment else segment end as segment),
+        d >= leaves_d - 45 as in_trouble
     from drawn join customer_book cu using (customer_no)
 ), terms as (
     select *,
         case when draw(k, 3) < 0.18 then 'MTO' else 'MTS' end as model,
         case when draw(k, 4) < 0.010 then 'RE' when draw(k, 4) < 0.018 then 'SA' when draw(k, 4) < 0.024 then 'IN'
         else 'OR' end as order_type,
-        case when draw(k, 5) < 0.58 - 0.13 * segment then 'E' when draw(k, 5) < 0.82 - 0.06 * segment then 'W'
-             when draw(k, 5) < 0.93 then 'P' else 'F' end as channel,
-        pick(k, 6, 8) as main_category,
+        case when draw(k, 5) < [0.75, 0.48, 0.18][1 + habit] - 0.06 * segment then 'E'
+             when draw(k, 5) < [0.95, 0.80, 0.46][1 + habit] then 'W'
+             when draw(k, 5) < [0.99, 0.94, 0.84][1 + habit] then 'P' else 'F' end as channel,
+        case when draw(k, 202) < 0.5 then own_category else pick(k, 6, 8) end as main_category,
         case when draw(k, 7) < 0.25 then 1 when draw(k, 7) < 0.5 then 2 when draw(k, 7) < 0.72 then 3
              when draw(k, 7) < 0.88 then 4 when draw(k, 7) < 0.95 then 5 else 6 + pick(k, 8, 3) end as goods_lines,
         case when draw(k, 9) < 0.40 then first_carrier when draw(k, 9) < 0.70 then second_carrier else pick(k, 10, 6) end as carrier_no,
@@ -73,11 +79,11 @@ with drawn as (
         ordered_bd + case segment when 0 then 2 + pick(k, 12, 2) when 1 then 4 + pick(k, 12, 3) else 6 + pick(k, 12, 4) end
             + case when model = 'MTO' then 6 else 0 end as promised_bd,
         -- d: a day; i: an instant; w: a window of two hours
-        case when draw(k, 13) < case segment when 0 then 0.12 else 0.03 end then 'w'
+        case when draw(k, 13) < case when contract = 'RETAIL-WINDOW' then 0.45 when segment = 0 then 0.12 else 0.03 end then 'w'
              when draw(k, 13) < case segment when 0 then 0.30 else 0.08 end then 'i' else 'd' end as promise_kind,
         36000 + 7200 * pick(k, 14, 4) as promised_second,
-        case when draw(k, 15) < 0.60 then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2) else 1 + pick(k, 16,
-        2) end as requested_shift
+        case when draw(k, 15) < [0.66, 0.60, 0.44][1 + habit] then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2 + habit // 2)
+             else 1 + pick(k, 16, 2) end as requested_shift
     from terms
 ), service as (
     select *,
@@ -89,22 +95,34 @@ with drawn as (
     select *,
         draw(k, 17) < case segment when 0 then 0.002 when 1 then 0.036 else 0.095 end
             + case when month(date '{world.EPOCH}' + promised_d::integer) = 12 then 0.02 else 0 end
-            + case when carrier_failing then 0.42 else 0 end as late,
+            + case when carrier_failing then 0.42 else 0 end
+            + case when in_trouble then 0.55 else 0 end as late,
         case when carrier_failing then 2 + pick(k, 18, 6) else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
-        case when draw(k, 19) < 0.62 then 0 when draw(k, 19) < 0.88 then 1 else 2 end as early_bd
+        case when draw(k, 19) < 0.62 then 0 when draw(k, 19) < 0.88 then 1 else 2 end as early_bd,
+        -- it left in time and travelled too long
+        carrier_failing or draw(k, 203) < 0.3 as slow_transit,
+        draw(k, 204) < 0.012 as turned_away
     from service
-), arrival as (
-    select *,
+), planned_arrival as (
+    select * replace (turned_away and not late as turned_away),
         case when late then promised_bd + late_bd
              when promise_kind = 'w' then promised_bd
-             else greatest(ordered_bd + 2, promised_bd - early_bd) end as received_bd,
+             else greatest(ordered_bd + 2, promised_bd - early_bd) end as tried_bd
+    from outcome
+), arrival as (
+    select *,
+        -- who is turned away at the buyer's gate comes again the next business day
+        case when turned_away then tried_bd + 1 else tried_bd end as received_bd,
         case when not late and promise_kind = 'w' then promised_second - 7200 + pick(k, 20, 7200)
              when not late and promise_kind = 'i' then 28800 + pick(k, 20, promised_second - 28800)
              else 28800 + pick(k, 20, 30600) end as received_second
-    from outcome
+    from planned_arrival
 )
 select *,
-    greatest(ordered_bd + 1, received_bd - 1 - case when segment > 0 then pick(k, 21, 2) else 0 end) as shipped_bd,
+    greatest(ordered_bd + 1, case when late and slow_transit then promised_bd else tried_bd end - 1
+        - case when segment > 0 then pick(k, 21, 2) else 0 end) as shipped_bd,
+    case when draw(k, 52) < case segment when 0 then 0.95 when 1 then 0.85 else 0.8 end
+         then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53, 3) end as second_delay,
     utc(promised_d, case promise_kind when 'd' then 86399 else promised_second end, hours_east, american) as deadline_s,
     case when draw(k, 22) < 0.010 then 'B' when draw(k, 22) < 0.014 then 'S' when draw(k, 22) < 0.016 then 'L' end as cancelled,
     goods_lines > 1 and draw(k, 23) < 0.09 as split,
@@ -126,23 +144,30 @@ with numbered as (
 ), priced as (
     select chosen.* exclude (place), pr.product_id, pr.unit, pr.product_no,
         -- 1.00 to 1.06 below list by customer
-        greatest(0.05, pr.list_price * (100 - customer_no % 7) / 100)::decimal(18, 2) as price,
-        case when pr.unit = 'piece' then greatest(1, round(pr.typical_qty * (0.2 + 2.4 * draw(lk, 34) * draw(lk,
-        34)))::bigint)::decimal(18, 3)
-             else (1 + pick(lk, 34, pr.typical_qty * 4))::decimal(18, 3) / 2 end::decimal(18, 3) as qty,
-        case when pr.unit = 'piece' then 1.0 else 0.5 end::decimal(18, 1) as step
+        greatest(0.05, pr.list_price * price_factor * (100 - customer_no % 7) / 100)::decimal(18, 2) as price,
+        case when pr.unit = 'piece'
+             then greatest(1, round(pr.typical_qty * size_factor * (0.2 + 2.4 * draw(lk, 34) * draw(lk, 34)))::bigint)::decimal(18, 3)
+             else (1 + pick(lk, 34, pr.typical_qty * 4 * size_factor))::decimal(18, 3) / 2 end::decimal(18, 3) as single_qty,
+        case when pr.unit = 'piece' then 1.0 else 0.5 end::decimal(18, 1) as step,
+        case when pr.per_box is not null and draw(lk, 205) < 0.45 then case when d >= pr.boxes_change then pr.later_per_box
+             else pr.per_box end end as in_box
     from chosen join product_book pr on pr.category_no = category and pr.place = chosen.place
+), boxed as (
+    -- whole boxes, at least one
+    select * exclude (single_qty), case when in_box is null then single_qty else greatest(1, round(single_qty / in_box)) * in_box
+        end::decimal(18, 3) as qty
+    from priced
 ), fate as (
     select *,
         case when cancelled is null then
             case when draw(lk, 35) < 0.007 then 'B' when draw(lk, 35) < 0.010 then 'S' end end as line_cancelled,
         draw(lk, 36) < case segment when 0 then 0.003 when 1 then 0.011 else 0.021 end
             + case when category = {world.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)} then 0.30
-            else 0 end as short,
+            else 0 end + case when in_trouble then 0.25 else 0 end as short,
         draw(lk, 37) as short_fate,
         draw(lk, 38) < 0.003 as may_be_over,
         case when draw(lk, 39) < 0.002 then 'agreed' when draw(lk, 39) < 0.003 + 0.0015 * segment then 'not agreed' end as substituted
-    from priced
+    from boxed
 ), sized as (
     select *,
         case when line_cancelled is null then 0 when draw(lk, 40) < 0.6 or qty <= step then qty
@@ -157,6 +182,8 @@ with numbered as (
     from sized
 )
 select *,
+    -- one line in fifty has a day of its own, a week after the order's
+    case when draw(lk, 123) < 0.02 and promise_kind = 'd' then promised_d + 7 end as own_d,
     case when cancelled is null and short and short_fate < case when category = {world.SEALS} then 0.7 else 0.45 end
          then greatest(0, qty - cut_qty - first_qty) else 0 end::decimal(18, 3) as back_qty,
     -- the seller gives up the rest of some short lines
@@ -176,13 +203,7 @@ with parts as (
     select *,
         case cn when 1 then shipped_bd when 2 then received_bd - 1 + second_delay else received_bd + 3 + back_order_bd end as cn_shipped_bd,
         case cn when 1 then received_bd when 2 then received_bd + second_delay else received_bd + 5 + back_order_bd end as cn_received_bd
-    from (
-        select *,
-            case when draw(k, 52) < case segment when 0 then 0.95 when 1 then 0.85 else 0.8 end
-                 then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53, 3) end as second_delay,
-            pick(k, 51, 8) as back_order_bd
-        from parts
-    )
+    from (select *, pick(k, 51, 8) as back_order_bd from parts)
 ), clocked as (
     select *,
         calendar_day(cn_shipped_bd) as shipped_d,
@@ -216,11 +237,21 @@ from p
 
 CONSIGNMENTS = """
 create or replace temp table c as
+with summed as (
 select k, cn, any_value(carrier_no) as first_carrier_no, any_value(shipped_s) as shipped_s, any_value(shipped_d) as shipped_d,
     any_value(received_s) as received_s, any_value(received_d) as received_d, any_value(ship_to) as ship_to,
-    any_value(place_draw) as place_draw,
+    any_value(place_draw) as place_draw, any_value(turned_away) as turned_away, any_value(received_second) as received_second,
+    any_value(hours_east) as hours_east, any_value(american) as american, any_value(tried_bd) as tried_bd,
+    any_value(received_bd) as received_bd,
     sum(shipped_qty * price)::decimal(18, 2) as goods_value, any_value(customer_no) as customer_no, any_value(region) as region
 from q group by k, cn
+)
+select *,
+    case when received_s is null then null
+         when turned_away and cn = 1 then utc(calendar_day(tried_bd), received_second, hours_east, american)
+         when draw(k * 4 + cn, 137) < 0.012 then received_s - 7200
+         else received_s end as tried_s
+from summed
 """
 
 INVOICES = f"""
@@ -242,7 +273,7 @@ with billed as (
 select *,
     case when proven and draw(bk, 74) < 0.003 then 'net 45' else terms end as billed_terms,
     case when proven and draw(bk, 75) < 0.002 then 'C99999' else bill_to end as billed_to,
-    case when proven and draw(bk, 76) < 0.0008 then 'USD' else currency end as billed_currency,
+    case when proven and draw(bk, 76) < 0.0008 then case currency when 'USD' then 'EUR' else 'USD' end else currency end as billed_currency,
     proven and draw(bk, 77) < 0.003 as reversed,
     draw(bk, 78) < 0.003 as goodwill,
     draw(bk, 79) < 0.2 as freight
@@ -253,7 +284,7 @@ INVOICE_LINES = f"""
 create or replace temp table bl as
 with goods as (
     select q.bk, q.n as item, q.n, q.price, q.step, q.qty, b.invoice_d, b.segment, b.reversed, q.pk, q.damaged_qty, q.cn, q.k, b.d,
-        b.billed_to, b.billed_terms, b.billed_currency, q.received_s,
+        b.billed_to, b.billed_terms, b.billed_currency, q.received_s, q.in_box,
         q.arrived_qty - case when q.damaged_qty > 0 and draw(q.pk, 81) < 0.3 then q.damaged_qty else 0 end as right_qty,
         q.category = {world.FASTENERS} and b.invoice_d between {day(2026, 3, 1)} and {day(2026, 3, 31)} as old_price_list,
         q.tax_rate
@@ -328,7 +359,7 @@ order by k
 
 ORDER_LINES_FILE = f"""
 with goods as (
-    select k, n, lk, ordered_s, product_id, qty, price, tax_rate, 'G' as kind, d, promised_d,
+    select k, n, lk, ordered_s, product_id, qty, price, tax_rate, 'G' as kind, d, promised_d, in_box,
         case when line_cancelled is not null and cancel_s <= {AS_OF} then cancel_s
              when given_up_qty > 0 and (calendar_day(received_bd + 2) * 86400 + 32400) <= {AS_OF}
              then calendar_day(received_bd + 2) * 86400 + 32400
@@ -337,21 +368,26 @@ with goods as (
         case when line_cancelled = 'B' then 'B' when draw(lk, 121) < 0.1 then null else 'S' end as ended_by,
         case when line_cancelled = 'B' then case when draw(lk, 122) < 0.15 then 'late' else 'changed_mind' end
              when line_cancelled = 'S' then 'discontinued' else 'out_of_stock' end as ended_code,
-        -- one line in fifty has a day of its own, a week after the order's
-        case when draw(lk, 123) < 0.02 and promise_kind = 'd' then promised_d + 7 end as own_d
+        own_d
     from l
     union all by name
     select k, n, lk, ordered_s, product_id, 1 as qty, price, tax_rate, kind, d, promised_d from s
+), counted as (
+    select * replace (case when coalesce(ended_qty, 0) % in_box = 0 then in_box end as in_box) from goods
+), in_units as (
+    select * replace ((qty / coalesce(in_box, 1))::decimal(18, 3) as qty, (ended_qty / coalesce(in_box, 1))::decimal(18, 3) as ended_qty,
+        (price * coalesce(in_box, 1))::decimal(18, 2) as price)
+    from counted
 )
-select 'SO' || (10000000 + k) as order_no, n * 10 as pos, product_id as material, qty::decimal(18, 3) as qty, price, tax_rate as tax,
-    kind as item_kind,
+select 'SO' || (10000000 + k) as order_no, n * 10 as pos, product_id as material, case when in_box is not null then 'box' end as unit, qty, price,
+    tax_rate as tax, kind as item_kind,
     day_text(own_d) as req_date, day_text(own_d) as conf_date,
     case when ended_s is not null and not (ended_qty = qty and draw(lk, 124) < 0.5) then ended_qty end as cancel_qty,
     case when ended_s is not null then instant_text(ended_s) end as cancel_ts,
     case when ended_s is not null then ended_by end as cancel_by,
     case when ended_s is not null then ended_code end as cancel_code,
     instant_text(coalesce(ended_s, ordered_s)) as changed_at
-from goods order by k, n
+from in_units order by k, n
 """
 
 SHIPMENTS_FILE = f"""
@@ -364,22 +400,29 @@ select 'DN' || (40000000 + k * 4 + cn) as delivery_no,
     (8 + goods_value * 0.02 + draw(k * 4 + cn, 133) * 20)::decimal(18, 2) as freight, 'EUR' as freight_curr,
     case when draw(k * 4 + cn, 134) < 0.9 then instant_text(least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135,
     3000))) end as asn_at,
-    case when attempt_failed then instant_text(received_s - 7200) else instant_text(received_s) end as attempt_at,
-    case when attempt_failed then (['B', 'B', 'K', 'S'])[1 + pick(k * 4 + cn, 136, 4)] end as failed_by,
+    instant_text(tried_s) as attempt_at,
+    case when tried_s < received_s then case when turned_away then (['B', 'B', 'B', 'K'])[1 + pick(k, 206, 4)]
+        else (['B', 'K', 'K', 'S'])[1 + pick(k * 4 + cn, 136, 4)] end end as failed_by,
     instant_text(coalesce(received_s, shipped_s)) as changed_at
-from (select *, received_s is not null and draw(k * 4 + cn, 137) < 0.02 as attempt_failed from c)
+from c
 order by k, cn
 """
 
 SHIPMENT_LINES_FILE = """
+with in_units as (
+    select * replace (case when substituted is null and shipped_qty % in_box = 0 and arrived_qty % in_box = 0 and damaged_qty % in_box = 0
+        then in_box end as in_box) from q
+)
 select 'DN' || (40000000 + k * 4 + cn) as delivery_no, n as item, 'SO' || (10000000 + k) as order_no, n * 10 as pos,
     case when substituted is null then product_id else lpad((1000 + products - 1 - product_no)::varchar, 7, '0') end as material,
-    shipped_qty as qty_sent,
-    case when received_s is not null and (lost_one or counted) then arrived_qty end as qty_received,
-    case when received_s is not null and (damaged_qty > 0 or inspected) then damaged_qty end as qty_damaged,
+    case when in_box is not null then 'box' end as unit,
+    (shipped_qty / coalesce(in_box, 1))::decimal(18, 3) as qty_sent,
+    case when received_s is not null and (lost_one or counted) then (arrived_qty / coalesce(in_box, 1))::decimal(18, 3) end as qty_received,
+    case when received_s is not null and (damaged_qty > 0 or inspected) then (damaged_qty / coalesce(in_box, 1))::decimal(18, 3)
+        end as qty_damaged,
     case substituted when 'agreed' then 'Y' when 'not agreed' then 'N' end as subst_ok,
     instant_text(coalesce(received_s, shipped_s)) as changed_at
-from q, sizes order by k, cn, n
+from in_units, sizes order by k, cn, n
 """
 
 DOCUMENTS = """
@@ -403,37 +446,45 @@ select doc_no, doc_type, reverses, day_text(doc_d) as doc_date,
 from documents order by doc_d, doc_no
 """
 
-INVOICE_LINES_FILE = f"""
+DOCUMENT_LINES = f"""
+create or replace temp table document_lines as
 with billed as (
-    select 'IN' as series, 70000000 + bk as number, item, k, n, billed_qty as qty, billed_price as price, tax_rate, invoice_d as doc_d
+    select 'IN' as series, 70000000 + bk as number, item, k, n, billed_qty as qty, billed_price as price, tax_rate, invoice_d as doc_d,
+        case when billed_qty % in_box = 0 then in_box end as in_box
         from bl
     union all
-    select 'RV', 70000000 + bk, item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3 from bl
+    select 'RV', 70000000 + bk, item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3, null from bl
         where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select 'RI', 70000000 + bk, item, k, n, right_qty, price, tax_rate, invoice_d + 3 from bl
+    select 'RI', 70000000 + bk, item, k, n, right_qty, price, tax_rate, invoice_d + 3, null from bl
         where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select series, 500000000 + pk, 1, k, n, credited_qty, credited_price, tax_rate, credit_d from cr
+    select series, 500000000 + pk, 1, k, n, credited_qty, credited_price, tax_rate, credit_d, null from cr
     union all
     select 'IN', 70000000 + b.bk, s.n, s.k, s.n, 1, case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end, s.tax_rate,
-        b.invoice_d
+        b.invoice_d, null
         from s join b on b.k = s.k and b.first_of_order where s.cancelled is null
     union all
-    select 'IN', 70000000 + b.bk, 90, null, null, 1, (9 + draw(b.bk, 142) * 30)::decimal(18, 2), 0, b.invoice_d from b where freight
+    select 'IN', 70000000 + b.bk, 90, null, null, 1, (9 + draw(b.bk, 142) * 30)::decimal(18, 2), 0, b.invoice_d, null
+        from b where freight
 ), in_parts as (
     -- thousandths, cents and tenths of a percent: whole numbers, so that half a cent rounds the same way everywhere
     select *, (qty * 1000)::bigint as thousandths, (price * 100)::bigint as cents, (tax_rate * 1000)::bigint as per_mille from billed
 )
-select series || number as doc_no, item, case when k is not null then 'SO' || (10000000 + k) end as order_no, n * 10 as pos,
-    qty::decimal(12, 3) as qty, price::decimal(12, 2) as price,
+select series || number as doc_no, * exclude (series, thousandths, cents, per_mille),
     ((thousandths * cents + 500) // 1000)::decimal(12, 0) * 0.01::decimal(3, 2) as amount,
-    ((thousandths * cents * per_mille + 500000) // 1000000)::decimal(12, 0) * 0.01::decimal(3, 2) as tax,
-    instant_text(doc_d * 86400 + 72000) as changed_at
-from in_parts order by doc_d, series, number, item
+    ((thousandths * cents * per_mille + 500000) // 1000000)::decimal(12, 0) * 0.01::decimal(3, 2) as tax
+from in_parts
 """
 
-CHUNK_TABLES = (*CHUNK_TABLES, DOCUMENTS)
+INVOICE_LINES_FILE = """
+select doc_no, item, case when k is not null then 'SO' || (10000000 + k) end as order_no, n * 10 as pos,
+    case when in_box is not null then 'box' end as unit, (qty / coalesce(in_box, 1))::decimal(12, 3) as qty,
+    (price * coalesce(in_box, 1))::decimal(12, 2) as price, amount, tax, instant_text(doc_d * 86400 + 72000) as changed_at
+from document_lines order by doc_d, left(doc_no, 2), number, item
+"""
+
+CHUNK_TABLES = (*CHUNK_TABLES, DOCUMENTS, DOCUMENT_LINES)
 
 FILES = {
     "orders": ORDERS_FILE,

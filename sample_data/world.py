@@ -4,7 +4,7 @@ Plain values and small tables; nothing here depends on how many orders are drawn
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 EPOCH = date(2024, 7, 1)
 """Day 0 of the generator, a Monday: business day n is then EPOCH + n // 5 weeks + n % 5 days."""
@@ -26,7 +26,7 @@ REGIONS: tuple[tuple[str, str, int, bool, tuple[str, ...]], ...] = (
     ("Americas", "America/New_York", -5, True, ("Albany", "Trenton", "Buffalo", "Hartford", "Dayton", "Norfolk")),
 )
 LEGAL_FORMS = (("GmbH", "KG"), ("SARL", "BV"), ("Oy", "AB"), ("SL", "SA"), ("Ltd", "plc"), ("Inc", "LLC"))
-NORTH = 2
+NORTH, ISLES, AMERICAS = 2, 4, 5
 
 CARRIERS = ("Hanse Linien", "Rhône Route", "Polarbeam Freight", "Meseta Cargo", "Tidewater Parcel", "Ironbridge Haulage")
 PREFERRED_CARRIERS = ((0, 5), (1, 0), (2, 0), (3, 1), (4, 5), (5, 4))
@@ -66,6 +66,47 @@ TRADES = (
     "Steel",
 )  # fmt: skip
 MANAGERS = ("Ines Farkas", "Tomas Lindahl", "Maud Okafor", "Piet Verhoeven", "Rana Haddad", "Otto Brandis", "Clara Nieminen", "Sean Dolan")
+
+
+LEAVING_FROM = date(2025, 2, 1)
+LEAVING_DAYS = 440
+"""Customers who leave do so from LEAVING_FROM on, within this many days."""
+NEVER = 99_999
+"""Day number of what does not happen."""
+
+PRICE_FACTORS = {"EUR": 1.0, "USD": 1.1, "GBP": 0.86, "SEK": 11.2}
+"""What a price in euros is multiplied by for customers who buy in another currency."""
+
+REPORTING_CURRENCY = "EUR"
+USUAL_RATES = {"USD": 9_200, "GBP": 11_700, "SEK": 890}
+"""Ten-thousandths of a euro for one unit."""
+LAST_SEK_RATE = date(2025, 12, 29)
+"""The bank stopped reporting the krona: bills in it have no recent rate from 2026 on."""
+
+BOXES: dict[int, tuple[int, int]] = {1: (100, 100), 5: (12, 16), 0: (10, 10)}
+"""By category: pieces in a box, and from BOXES_CHANGE on. Every second product of these is sold by the box too."""
+BOXES_CHANGE = date(2025, 10, 1)
+
+
+def boxes(category: int, place: int) -> tuple[int, int] | tuple[None, None]:
+    """Pieces in a box of a product before and from BOXES_CHANGE on; none where it is not sold by the box."""
+    return BOXES[category] if category in BOXES and place % 2 == 0 else (None, None)
+
+
+def currency_of(region: int, index: int, chosen: float) -> str:
+    """The currency a customer buys in: the Americas mostly in dollars, the Isles in pounds, one Northern one in eight in kronor."""
+    if region == AMERICAS:
+        return "USD" if chosen < 0.8 else "EUR"
+    if region == ISLES:
+        return "GBP" if chosen < 0.7 else "EUR"
+    return "SEK" if region == NORTH and index % 8 == 3 else "EUR"
+
+
+def contract_of(index: int, chosen: float) -> str:
+    """The contract that judges a customer: the third and the sixth largest have one each, and one in eight of the others."""
+    if index == 2 or (index > 5 and chosen < 0.05):
+        return "RETAIL-WINDOW"
+    return "MAKER-FRAME" if index == 5 or (index > 5 and chosen < 0.125) else ""
 
 
 def customer_count(orders: int) -> int:
@@ -119,3 +160,33 @@ POLICIES = (
     ("RETAIL-WINDOW", "WINDOW", "1", "", "0", "0.5", "0", "0", "14", "5", "first_promise"),
     ("MAKER-FRAME", "DEADLINE", "", "", "1", "", "0.02", "0.05", "30", "10", "first_promise"),
 )
+
+# assumption, scope, value; the others keep the product's defaults
+ASSUMPTIONS = (
+    ("lost_k", "all", "3"),
+    ("customer_years", "all", "2"),
+    ("customer_years", "segment:A", "4"),
+    ("wait_cost", "all", "15"),
+    ("fill_back_order_cost", "all", "60"),
+    ("fill_order_profit", "all", "450"),
+    ("fill_investment", "all", "250000"),
+    ("carrying_rate", "all", "0.18"),
+)
+
+# calendar, opening and closing hour in UTC
+HOURS = (("default", 7, 17), ("ship_from", 5, 18), ("ship_to", 7, 16))
+HOLIDAYS = {
+    (1, 1), (5, 1), (10, 3), (12, 25), (12, 26),
+}  # fmt: skip
+"""Month and day of the holidays that do not move."""
+EASTER_HOLIDAYS = {date(2025, 4, 18), date(2025, 4, 21), date(2025, 5, 29), date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 14)}
+
+
+def working_days() -> Iterator[tuple[str, str, str, str]]:
+    """Rows of the calendars feed: every day from EPOCH to a month after the last; closed at weekends and on holidays."""
+    for calendar, opens, closes in HOURS:
+        on = EPOCH
+        while on <= LAST_DAY + timedelta(days=31):
+            closed = on.weekday() > 4 or (on.month, on.day) in HOLIDAYS or on in EASTER_HOLIDAYS
+            yield calendar, on.isoformat(), "" if closed else f"{on}T{opens:02d}:00:00Z", "" if closed else f"{on}T{closes:02d}:00:00Z"
+            on += timedelta(days=1)
