@@ -3,16 +3,17 @@
 A measure that stands on one says so in its definition, and what was observed stands beside it. Source: rules, section 4 (d), (e), (l), section 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, cast, literal, select
 
 from metrics.errors import UnknownName
 from metrics.facts import facts_state
 from metrics.schema import assumptions, customers
+from metrics.sqltools import Expression
 
 EVERYONE = "all"
 """The scope that holds where no narrower one has a number."""
@@ -51,10 +52,19 @@ ASSUMPTIONS: dict[str, Assumption] = {
     "fill_invoice_deduction": _assume("0", "money an order", "What is deducted from the invoice of an incomplete order", _COYLE),
     "fill_order_profit": _assume("12500", "money an order", "Profit of an order, lost with it", _COYLE),
     "fill_investment": _assume("2000000", "money", "Investment that reaches the fill target", _COYLE),
+    "fine_rate": _assume("0", "share", "Share of goods value fined that the buyer's book fails; 0: no fine agreed", "SupplyPike (Walmart: 0.03)"),
     "carrying_rate": _assume("0.20", "share a year", "Yearly cost of carrying stock, of its value", "illustrative"),
     "z": _assume(
         "1.645", "standard deviations", "Safety factor of the buyer's stock (1.645: in stock in 95 % of cycles)", "Coyle; standard inventory formula"
     ),
+    "zone_sales_cut": _assume("0", "money", "Net sales from which a customer is Protect or Cost engineer; 0: the median of all customers", "own"),
+    "zone_cost_cut": _assume("0", "money, or share of net sales", "Cost to serve up to which a customer is Protect or Build; 0: the median", "own"),
+    "zone_cost_as_share": _assume("0", "1 or 0", "Whether zones take cost to serve as a share of net sales (1) or in money (0)", "own"),
+    "danger_moved_share": _assume("0.50", "share", "Share of a Danger customer's other orders that would move to edi or web", "illustrative"),
+    "danger_charge_acceptance": _assume("0.50", "share", "Share of the actual cost charged that a Danger customer would pay", "illustrative"),
+    "danger_channel_margin": _assume("0.20", "share", "What an alternative channel keeps of net sales less product cost", "illustrative"),
+    "danger_channel_order_cost": _assume("0", "money an order", "What an order through an alternative channel costs us", "illustrative"),
+    "package_share": _assume("0.95", "share", "Share of orders that must keep a package's lead time and delivery time", "rules, section 5"),
 }
 """Every assumption by name. A row of the feed with another name is of no effect."""
 
@@ -80,9 +90,30 @@ def assumed_by_scope(connection: Connection, name: str, *, on: date | None = Non
     return {EVERYONE: ASSUMPTIONS[name].default} | {scope: Decimal(value) for scope, value in connection.execute(valid)}
 
 
+def scope_of(dimensions: Mapping[str, str | None], where: Iterable[tuple[str, tuple[str, ...]]] = ()) -> str:
+    """Whose assumptions an answer stands on: those of the one customer or segment it is for, else everyone's. where: as in a Question."""
+    only = {name: values[0] for name, values in where if len(values) == 1} | dict(dimensions)
+    return next((f"{kind}:{only[kind]}" for kind in ("customer", "segment") if only.get(kind) is not None), EVERYONE)
+
+
 def narrowest(given: Mapping[str, Decimal], *scopes: str) -> Decimal:
     """The number of the first of the scopes that has one, else everyone's."""
     return next((given[scope] for scope in scopes if scope in given), given[EVERYONE])
+
+
+def assumed_column(connection: Connection, name: str, *, customer_id: Expression, segment: Expression, on: date | None = None) -> Expression:
+    """The number assumed for the customer and segment of each row, as a column."""
+    given = assumed_by_scope(connection, name, on=on)
+    found = _number(given[EVERYONE])
+    for kind, column in (("segment", segment), ("customer", customer_id)):
+        of_kind = {scope.partition(":")[2]: _number(value) for scope, value in given.items() if scope.startswith(f"{kind}:")}
+        if of_kind:
+            found = case(of_kind, value=column, else_=found)
+    return found
+
+
+def _number(value: Decimal) -> Expression:
+    return cast(literal(value), assumptions.c.assumed_value.type)
 
 
 def as_of_day(connection: Connection) -> date | None:

@@ -9,6 +9,8 @@ from metrics import (
     buyer_view,
     communication,
     cycle_time,
+    danger,
+    fill_rate,
     influence,
     order_to_cash,
     packages,
@@ -20,9 +22,10 @@ from metrics import (
     stockouts,
     support,
     volumes,
+    zones,
 )
 from metrics.errors import UnknownName
-from metrics.measure import Measure
+from metrics.measure import Measure, Study
 
 DIMENSIONS: dict[str, str] = {
     "segment": "segment",
@@ -48,8 +51,11 @@ OWN_DIMENSIONS: dict[str, str] = {
     "cause": "cause",
     "recovery": "recovery",
     "policy": "policy_id",
+    "stockout_source": "stockout_source",
+    "zone": "zone",
+    "bin": "bin",
 }
-"""Dimensions that only some fact tables have, by the column that holds them."""
+"""Dimensions that only some fact tables (or studies) have, by the column that holds them."""
 
 GRAINS = ("day", "week", "month", "quarter")
 """Periods a number can be broken down by; a week starts on Monday."""
@@ -59,11 +65,14 @@ MODULES = (
     buyer_view,
     availability,
     stockouts,
+    fill_rate,
     cycle_time,
     promises,
     order_to_cash,
     safety_stock,
     profitability,
+    zones,
+    danger,
     behaviour,
     packages,
     communication,
@@ -98,7 +107,12 @@ def find(name: str) -> Measure:
 
 def dimension_column(name: str, measure: Measure | None = None) -> str:
     """The fact column of a dimension. Raises UnknownName with the nearest, also where the measure's facts do not have it."""
-    able = DIMENSIONS | {own: column for own, column in OWN_DIMENSIONS.items() if measure is None or column in measure.facts.columns}
+    able = DIMENSIONS | {own: column for own, column in OWN_DIMENSIONS.items() if measure is None or _has(measure, own, column)}
     if name not in able:
         raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(able))
     return able[name]
+
+
+def _has(measure: Measure, own: str, column: str) -> bool:
+    """Whether a measure's facts, or the study it is worked out by, have a dimension of their own."""
+    return column in measure.facts.columns or (isinstance(measure.formula, Study) and own in measure.formula.dimensions)
