@@ -23,7 +23,7 @@ for name in list(st.query_params):
             del st.query_params[name]
 
 st.session_state["_pages"] = menu.pages()
-page = st.navigation(list(st.session_state["_pages"].values()))
+page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
 
 

@@ -16,8 +16,13 @@ from sqlalchemy import Connection
 
 from metrics import listing, query, warehouse
 from metrics.catalog import DIMENSIONS
+from metrics.diff import Diff, diff
+from metrics.explain import Explanation, explain
+from metrics.ladder import Ladder, ladder
 from metrics.listing import Listing, OrderRecords, Row, Where
-from metrics.query import Answer, Question
+from metrics.policy import Policy
+from metrics.question import Answer, Question
+from metrics.what_if import View
 
 ANSWERS_KEPT = 1_000
 LISTS_KEPT = 200
@@ -77,6 +82,31 @@ def frame(generation: int, question: Question) -> Any:
     """The same answers as a table, for an export: not cached, since it may be large."""
     with _reading(generation) as connection:
         return query.frame(connection, question)
+
+
+@_cached(entries=LISTS_KEPT)
+def explanation(generation: int, measure: str, by: str, before: tuple[date, date], after: tuple[date, date], where: Where) -> Explanation:
+    """Why a measure differs between two periods, by one dimension."""
+    with _reading(generation) as connection:
+        return explain(connection, measure, by=by, before=before, after=after, where=_filters(where))
+
+
+@_cached(entries=40)
+def rungs(generation: int, start: date, end: date, where: Where) -> Ladder:
+    """The definition ladder of the orders in view: every one is judged anew three times."""
+    with _reading(generation) as connection:
+        return ladder(connection, view=View(start, end, _filters(where)))
+
+
+@_cached(entries=40)
+def flips(generation: int, policy: Policy, verdict: str, start: date, end: date, where: Where) -> Diff:
+    """The orders in view whose verdict another policy flips."""
+    with _reading(generation) as connection:
+        return diff(connection, policy, verdict=verdict, view=View(start, end, _filters(where)))
+
+
+def _filters(where: Where) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((name, tuple(values)) for name, values in where)
 
 
 @_cached(entries=LISTS_KEPT)

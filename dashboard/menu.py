@@ -23,9 +23,22 @@ class Entry:
 
 ENTRIES = (
     Entry("scorecard.py", "Scorecard", ":material/speed:", "", "Is service good? For whom not, since when, and why?"),
+    Entry("packages.py", "Segments and packages", ":material/inventory_2:", "packages", "What was promised to each segment, and what it got."),
+    Entry("profitability.py", "Profitability zones", ":material/donut_small:", "profitability", "Sales against cost to serve, customer by customer."),
+    Entry("stockouts.py", "Stockouts", ":material/remove_shopping_cart:", "stockouts", "What happened to the buyer each time, and what it cost."),
+    Entry("buyers_view.py", "Buyer's view", ":material/person_check:", "buyers-view", "The five tests and the perfect order."),
+    Entry("availability.py", "Availability", ":material/shelves:", "availability", "What I wanted, when, and how much; fills."),
+    Entry("cycle_time.py", "Cycle time and promise", ":material/timer:", "cycle-time", "How long, how dependable, how padded."),
+    Entry("order_to_cash.py", "Order to cash", ":material/conversion_path:", "order-to-cash", "The 13 steps, and where the promise died."),
+    Entry("communications.py", "Communications", ":material/forum:", "communications", "What buyers were told, in time and rightly."),
+    Entry("recovery.py", "Recovery and support", ":material/healing:", "recovery", "Failed, put right, came back? Cases and returns."),
+    Entry("influence.py", "Influence", ":material/tune:", "influence", "Inquiries, options offered and chosen."),
+    Entry("books.py", "Two books", ":material/balance:", "two-books", "Our verdicts against the buyer's own."),
     Entry("failed_orders.py", "Failed orders", ":material/error:", "failed-orders", "Orders that failed the buyer, and each one's story."),
-    Entry("export.py", "Export", ":material/download:", "export", "Any measure by any dimension, as CSV, Excel, Parquet or JSON."),
     Entry("data_quality.py", "Data quality", ":material/verified:", "data-quality", "Runs, checks, what was rejected and why.", filtered=False),
+    Entry("export.py", "Export", ":material/download:", "export", "Any measure by any dimension, as CSV, Excel, Parquet or JSON."),
+    Entry("what_changed.py", "What changed", ":material/compare_arrows:", "what-changed", "Why a number moved between two periods."),
+    Entry("ladder.py", "Definition ladder", ":material/stairs:", "ladder", "The same orders under ever stricter definitions; orders that flip."),
     Entry("definitions.py", "Definitions", ":material/menu_book:", "definitions", "What every number means.", filtered=False),
 )
 

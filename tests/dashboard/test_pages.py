@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import cards, family, menu
 from dashboard import format as fmt
-from dashboard import menu
 from dashboard.period import choose
-from metrics import query, warehouse
+from metrics import query, volumes, warehouse
 from metrics.catalog import MEASURES
 from metrics.query import Question
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import AS_OF, EVIL, publish
 
-PAGES = ("scorecard", "failed_orders", "export", "data_quality", "definitions")
+PAGES = tuple(entry.file.removesuffix(".py") for entry in menu.ENTRIES)
 WEEKS = choose("13W", as_of=AS_OF.date(), first=AS_OF.date())
 
 
@@ -181,3 +181,32 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: 
     gone = open_page(v="99")
     assert not gone.exception
     assert "no longer kept" in markup(gone)
+
+
+@pytest.mark.parametrize("page", list(family.FAMILIES))
+def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
+    html = markup(page_of_small(page))
+    for measure in (measure for module in family.FAMILIES[page] for measure in module.MEASURES):
+        one = asked(measure.name)
+        cell = html.split(f'data-measure="{measure.name}">')[1].split("</td>")[0]
+        if (value := cards.value(one, measure)) == fmt.DASH:
+            assert fmt.html(one.no_data) in cell
+        else:
+            assert value in cell
+
+
+def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
+    """Volumes are the scorecard's and the breakdown's denominators."""
+    shown = {measure.name for modules in family.FAMILIES.values() for module in modules for measure in module.MEASURES}
+    assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
+
+
+def test_what_changed_adds_up_on_the_page(page_of_small: Open) -> None:
+    at = page_of_small("what_changed", measure="complete")
+    html = markup(at)
+    assert "The whole change" in html or "No change to explain" in html
+
+
+def test_the_ladder_shows_every_rung(page_of_small: Open) -> None:
+    html = markup(page_of_small("ladder"))
+    assert all(f">{name}<" in html for name in ("L1", "L4", "L10"))

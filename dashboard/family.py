@@ -1,0 +1,165 @@
+"""The measures of one question of the business on a plain page: each by customer segment, and any one of them by any dimension it has."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import cards, data, look, page, tables
+from dashboard import format as fmt
+from dashboard.filters import Filters
+from dashboard.tables import Cell
+from metrics import (
+    availability,
+    behaviour,
+    books,
+    buyer_view,
+    communication,
+    cycle_time,
+    influence,
+    order_to_cash,
+    packages,
+    profitability,
+    promises,
+    recovery,
+    responsiveness,
+    safety_stock,
+    stockouts,
+    support,
+)
+from metrics.catalog import DIMENSIONS, OWN_DIMENSIONS
+from metrics.measure import Measure, Study, Unit
+from metrics.question import Answer, Question
+from metrics.targets import Target, target_for
+
+SEGMENTS_SHOWN = 6
+"""More segments than this do not fit beside each other: the break-down below has them all."""
+VALUES_SHOWN = 30
+
+FAMILIES = {
+    "buyers_view": (buyer_view,),
+    "availability": (availability,),
+    "cycle_time": (cycle_time, promises, safety_stock),
+    "order_to_cash": (order_to_cash,),
+    "stockouts": (stockouts,),
+    "profitability": (profitability, behaviour),
+    "packages": (packages,),
+    "communications": (communication, responsiveness),
+    "recovery": (recovery, support),
+    "influence": (influence,),
+    "books": (books,),
+}
+"""The measure modules of each page, by the page's file name."""
+
+Answers = dict[str, Answer]
+
+
+def show(name: str) -> None:
+    """Draw a page's table of measures and the break-down of one of them."""
+    measures = [measure for module in FAMILIES[name] for measure in module.MEASURES]
+    filters = page.chosen()
+    page.subtitle(f"{fmt.span(filters.start, filters.end)} · {filters.label} · {fmt.count(len(measures), 'measure')}")
+    with look.card("measures"):
+        look.html(_by_segment(measures, filters))
+        st.caption(
+            "Each measure goes by its own date: the day the order was due, ordered or arrived, the document's day, or the day of the event. "
+            "A dash says on hover why there is no number; ranges stand where too little is known for a point."
+        )
+    with look.card("breakdown"):
+        _break_down(measures, filters)
+
+
+def _ask(names: Sequence[str], filters: Filters, *by: str) -> list[Answer]:
+    question = Question(tuple(names), by=by, start=filters.start, end=filters.end, where=filters.where)
+    found: list[Answer] = data.answers(page.generation(), question)
+    return found
+
+
+def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
+    names = [measure.name for measure in measures]
+    whole: Answers = {one.measure: one for one in _ask(names, filters)}
+    parts: dict[str, Answers] = {}
+    for one in _ask([measure.name for measure in measures if _has(measure, "segment")], filters, "segment"):
+        parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
+    segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
+    targets = data.targets(page.generation(), filters.period.elapsed)
+    rows = [
+        [
+            Cell(measure.title, markup=f'<span title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</span>', small=measure.name),
+            _marked(measure, cell(whole.get(measure.name), measure, target_for(targets, measure.name, filters.where))),
+            Cell(_out_of(whole.get(measure.name), measure)),
+            *(cell(parts[name].get(measure.name), measure, target_for(targets, measure.name, (("segment", (name,)),))) for name in segments),
+        ]
+        for measure in measures
+    ]
+    heads = ("Measure", "In view", "Out of", *[f"Segment {name}" if len(name) < 3 else name for name in segments])
+    return tables.table(heads, rows, caption="Measures, in view and by customer segment", numeric=range(1, len(heads)))
+
+
+def cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:
+    """One answer: its value with its state, or a dash with the reason."""
+    shown = fmt.DASH if answer is None else cards.value(answer, measure)
+    if answer is None or shown == fmt.DASH:
+        why = (answer.no_data if answer else None) or "no data"
+        return Cell(markup=f'<span class="bv-muted" title="{fmt.html(why)}">{fmt.DASH}<span class="bv-said">, {fmt.html(why)}</span></span>')
+    state = cards.state(cards.stands(answer, measure, target), shown)
+    return Cell(markup=f'<span title="{fmt.html(answer.remark)}">{state}</span>' if answer.remark else state)
+
+
+def _marked(measure: Measure, one: Cell) -> Cell:
+    """The cell of a measure's value in view, which drills and tests look for."""
+    return Cell(markup=f'<span data-measure="{measure.name}">{one.markup}</span>')
+
+
+def _out_of(answer: Answer | None, measure: Measure) -> str:
+    if answer is None or answer.denominator is None or (answer.value is None and not answer.judged):
+        return ""
+    number = answer.judged if measure.unit is Unit.SHARE and answer.judged else answer.denominator
+    return fmt.number(number)
+
+
+def _has(measure: Measure, dimension: str) -> bool:
+    """Whether a measure can be broken down by a dimension."""
+    if isinstance(measure.formula, Study):
+        return dimension in measure.formula.dimensions
+    return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns
+
+
+def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
+    """One measure by one dimension, the choices kept in the address."""
+    able = {measure.name: [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if _has(measure, name)] for measure in measures}
+    offered = [name for name, dimensions in able.items() if dimensions]
+    st.header("Broken down", anchor=False)
+    if not offered:
+        st.caption("None of these measures is made of parts.")
+        return
+    titles = {measure.name: measure.title for measure in measures}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        name = page.pick("Measure", offered, titles, key="measure", width=320)
+        dimensions = able[name]
+        by = page.pick("By", dimensions, {one: fmt.words(one) for one in dimensions}, key="by", width=220)
+    measure = next(one for one in measures if one.name == name)
+    answers = [one for one in _ask([name], filters, by) if one.value is not None or one.judged or one.denominator]
+    st.caption(fmt.markdown(measure.definition))
+    if not answers:
+        (whole,) = _ask([name], filters)
+        look.html(cards.empty("No data", fmt.html(whole.no_data or "Nothing in this period and selection.")))
+        return
+    answers.sort(key=lambda one: (-float(one.denominator or one.value or 0), str(one.dimensions[by])))
+    targets = data.targets(page.generation(), filters.period.elapsed)
+    rows = [
+        [
+            Cell(str(one.dimensions[by])),
+            cell(one, measure, target_for(targets, name, ((by, (str(one.dimensions[by]),)),))),
+            Cell(fmt.number(one.numerator, Unit.MONEY) if one.numerator is not None else ""),
+            Cell(_out_of(one, measure)),
+            Cell(f"{one.low:.1%} – {one.high:.1%}" if one.low is not None and one.high is not None else ""),
+        ]
+        for one in answers[:VALUES_SHOWN]
+    ]
+    heads = (fmt.words(by), measure.short or measure.title, "Counted", "Out of", "95 % interval")
+    used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in rows)]
+    look.html(
+        tables.table([heads[at] for at in used], [[row[at] for at in used] for row in rows], caption=measure.title, numeric=range(1, len(used)))
+    )
+    if len(answers) > VALUES_SHOWN:
+        st.caption(f"The {VALUES_SHOWN} largest of {len(answers):,}; the export has all of them.")

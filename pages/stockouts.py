@@ -1,0 +1,5 @@
+"""What happened to the buyer each time we had none, what it cost, and what a better fill rate is worth."""
+
+from dashboard import family
+
+family.show("stockouts")
