@@ -14,7 +14,7 @@ with lines as (
     from l group by k
 ), gone as (
     select k, count(*) as consignments, count(received_s) as proven, max(received_s) as received_s, max(shipped_s) as shipped_s,
-        arg_max(tried_s, received_s) as tried_s, max(case when cn = 3 then shipped_s end) as back_order_s
+        arg_max(tried_s, received_s * 4 - cn) as tried_s, max(case when cn = 3 then shipped_s end) as back_order_s
     from c group by k
 ), timed as (
     select o.*, lines.* exclude (k), gone.* exclude (k),
