@@ -1,5 +1,68 @@
-"""One row: one consignment that was received, and its advance notice."""
+"""One row: one consignment received: was the buyer told before it came?"""
 
-from metrics.ledgers.ledger import Ledger
+from collections.abc import Sequence
+from typing import Any
 
-LEDGERS: tuple[Ledger, ...] = ()
+from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Select, String, case, cast, false, func, literal, select
+
+from metrics.facts import DIMENSION_COLUMNS, NONE, SEVERAL, order_facts_table
+from metrics.ledgers.contacts import by_then
+from metrics.ledgers.ledger import Ledger, Setting, ledger_table
+from metrics.moments import moment_span
+from metrics.schema import shipment_lines, shipments
+
+shipment_facts_table = ledger_table(
+    "shipment_facts",
+    "shipment",
+    "one row: one consignment received by as_of",
+    Column("shipment_id", String, comment="shipments.shipment_id"),
+    Column("received_day", Date, comment="local day it was received"),
+    Column("notice_ahead", Boolean, comment="the ship notice was sent before it came; null: a bare date leaves it open"),
+)
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every consignment received that carried something for an order; nothing where no source maps ship notices.
+
+    A dimension in which the orders of a consignment differ stands under `(several)`.
+    """
+    if not {"shipments.notice_sent_at", "shipments.received_at"} <= setting.mapped:
+        return ()
+    s, carried = shipments.c, _carried().cte("carried")
+    tables: FromClause = shipments.join(carried, carried.c.shipment_id == s.shipment_id)
+    tables, received = moment_span(tables, dict(s.items()), "received_at", carried.c.zone)
+    tables, notice = moment_span(tables, dict(s.items()), "notice_sent_at", carried.c.zone)
+    ahead = case(
+        (~by_then(notice, setting.as_of), false()), (notice.hi < received.lo, literal(True)), (notice.lo >= received.hi, false()), else_=None
+    )
+    carrier = func.coalesce(s.carrier, literal(NONE, String))
+    return (
+        select(
+            s.shipment_id,
+            cast(received.day, Date).label("received_day"),
+            cast(ahead, Boolean).label("notice_ahead"),
+            *[carrier.label(name) if name == "carrier" else carried.c[name] for name in DIMENSION_COLUMNS],
+        )
+        .select_from(tables)
+        .where(~s.deleted, by_then(received, setting.as_of)),
+    )
+
+
+def _carried() -> Select[Any]:
+    """One row per consignment: the zone and dimensions of the orders it carried something for."""
+    line, o = shipment_lines.c, order_facts_table.c
+    first, last = {name: func.min(o[name]) for name in DIMENSION_COLUMNS}, {name: func.max(o[name]) for name in DIMENSION_COLUMNS}
+    several = literal(SEVERAL, String)
+    return (
+        select(
+            line.shipment_id,
+            func.min(o.ship_to_time_zone).label("zone"),
+            *[case((first[name] == last[name], first[name]), else_=several).label(name) for name in DIMENSION_COLUMNS],
+        )
+        .select_from(shipment_lines.join(order_facts_table, o.order_id == line.order_id))
+        .where(~line.deleted)
+        .group_by(line.shipment_id)
+    )
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(shipment_facts_table, rows),)
