@@ -139,7 +139,11 @@ def _survival(connection: Connection, measure: Measure, formula: Survival, quest
         happened, there = sum(row["happened"] for row in members), sum(row["there"] for row in members)
         blank = Answer(dimensions, period, measure.name, None, numerator=happened, denominator=there)
         if formula.within is not None:
-            yield replace(blank, value=float(1 - survival_at(curve, formula.within)))
+            surviving = survival_at(curve, formula.within)
+            if surviving and max(row["duration"] for row in members) < formula.within:
+                yield replace(blank, no_data="not known yet: nobody still waiting has been watched long enough")
+            else:
+                yield replace(blank, value=float(1 - surviving))
             continue
         ticks = survival_quantile(curve, formula.fraction or Decimal("0.5"))
         if ticks is None:
