@@ -290,8 +290,8 @@ def _filters(words: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 @app.command("measures")
 def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False) -> None:
-    """List every measure with its definition."""
-    from metrics.catalog import MEASURES
+    """List every measure with its definition and the part of the brief it serves."""
+    from metrics.catalog import MEASURES, PRODUCT_ROWS
 
     if as_json:
         texts = ("name", "title", "unit", "direction", "grain", "date", "definition", "numerator", "denominator", "exclusions", "source")
@@ -301,9 +301,10 @@ def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print ev
         ]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table("measure", "unit", "rows", "definition", box=None, pad_edge=False)
+    table = Table("measure", "unit", "serves", "definition", box=None, pad_edge=False)
     for measure in MEASURES.values():
-        table.add_row(measure.name, measure.unit, ", ".join(map(str, measure.product_rows)), measure.definition)
+        serves = "; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows)
+        table.add_row(measure.name, measure.unit, serves, measure.definition)
     out.print(table)
 
 

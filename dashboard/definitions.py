@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import format as fmt
-from metrics.catalog import MEASURES
+from metrics.catalog import MEASURES, PRODUCT_ROWS
 from metrics.measure import Measure
 
 DATES = {
@@ -12,6 +12,7 @@ DATES = {
     "arrived_day": "the day the order arrived",
     "settled_day": "the day the line was settled",
 }
+"""What the date of orders and lines is called; a ledger's date has its column's comment."""
 
 
 def search() -> list[Measure]:
@@ -34,6 +35,10 @@ def listing(measures: list[Measure], feeds: set[str]) -> str:
     return "".join(_measure(measure, feeds) for measure in measures)
 
 
+def _date(measure: Measure) -> str:
+    return DATES.get(measure.date) or measure.facts.c[measure.date].comment or fmt.words(measure.date).lower()
+
+
 def _measure(measure: Measure, feeds: set[str]) -> str:
     lacking = [feed for feed in measure.feeds if feed not in feeds]
     brought = ", ".join(measure.feeds) + (f" (no feed: {', '.join(lacking)})" if lacking else "")
@@ -41,11 +46,13 @@ def _measure(measure: Measure, feeds: set[str]) -> str:
         ("Counted", measure.numerator),
         ("Out of", measure.denominator),
         ("Left out", measure.exclusions),
-        ("Dated by", DATES.get(measure.date, measure.date)),
-        ("Grain", f"one {'order' if measure.grain == 'order' else 'order line'}"),
+        ("Dated by", _date(measure)),
+        ("Grain", f"one {'order line' if measure.grain == 'line' else measure.grain}"),
         ("Unit", f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else str(measure.unit)),
         ("Feeds", brought),
+        ("Serves", "; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows)),
         ("Source", measure.source),
+        ("Version", "" if measure.version == 1 else f"{measure.version} (see the changelog)"),
     ]
     described = "".join(f"<dt>{name}</dt><dd>{fmt.html(text)}</dd>" for name, text in rows if text and text != "–")
     return (

@@ -86,6 +86,29 @@ MODULES = (
 """One module per question of the business, in the order people read them."""
 
 
+PRODUCT_ROWS: dict[int, str] = {
+    1: "the buyer's five tests and the perfect order",
+    2: "product availability",
+    3: "expected cost of stockouts",
+    4: "order cycle time and its dependability",
+    5: "order to cash in 13 steps",
+    6: "influencing the order, and order execution",
+    7: "the promise: available to promise, available to deliver",
+    8: "customer relationship management in four steps",
+    9: "profitability zones",
+    10: "what drives cost: how, how much, what and when customers order",
+    11: "service packages",
+    12: "time, dependability, communications, convenience",
+    13: "the five influences of order management",
+    14: "service recovery",
+    15: "buy-make-sell and sell-make-buy; price and lead time",
+    16: "customer service as philosophy, performance and activity",
+    17: "ingest and validation",
+    18: "pages by customer segment",
+}
+"""The parts of the brief that a measure serves, by number. Source: design, product."""
+
+
 def _by_name() -> dict[str, Measure]:
     found: dict[str, Measure] = {}
     for measure in chain.from_iterable(module.MEASURES for module in MODULES):
