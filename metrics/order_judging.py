@@ -17,38 +17,15 @@ from metrics.sqltools import Expression, count_if, days_between, greater, least_
 def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
     """One row per order from its line facts. A verdict is the AND over the lines that matter (P2, rules R16, R17; docs/judgement.md)."""
     line, o = lines.c, header.c
-    goods_owed = line.state != "excluded"
-    sums = _order_sums(lines, goods_owed)
+    sums = sums_of_lines(lines, line.order_id)
     x = sums.c
-    state = case(
-        (or_(o.order_type != "sale", x.goods_owed_n.is_(None), x.goods_owed_n == 0), "excluded"),
-        (x.pending_n > 0, "pending"),
-        else_="judged",
-    )
-    received_any = x.received_lines > 0
-    nothing = literal(CODE["nothing_received"])
-    codes: dict[str, Expression] = {name: x[f"{name}_code"] for name in ("on_time", "complete", "otif")}
-    for name in ("damage_free", "filled_accurately"):
-        codes[name] = case((received_any, x[f"{name}_code"]), (x.quarantined_n > 0, literal(CODE["quarantined"])), else_=nothing)
-    codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
-    columns: dict[str, Expression] = {}
-    for name, code in codes.items():
-        verdict, reason = verdict_of(code, judged=state == "judged", pending=state == "pending")
-        columns[name], columns[f"{name}_reason"] = verdict, reason
-    perfect = least_code(codes["otif"], codes["damage_free"], codes["filled_accurately"], codes["billed_accurately"])
-    columns |= {name: _part(x, name, judged=state == "judged") for name in PARTS}
-    columns["perfect_order"], _ = verdict_of(perfect, judged=state == "judged", pending=state == "pending")
-    known = [or_(codes["otif"].is_(None), codes["otif"] < FIRST_UNKNOWN)]
-    known += [
-        or_(codes[name].is_(None), codes[name] < FIRST_UNKNOWN, codes[name] == CODE["nothing_received"])
-        for name in ("damage_free", "filled_accurately", "billed_accurately")
-    ]
+    state = case((o.order_type != "sale", "excluded"), else_=state_over(x))
+    columns = verdicts_over(x, state)
     settled_whole = and_(x.goods_owed_n > 0, x.unsettled_n == 0)
     arrived_day = case((settled_whole, x.settled_day), else_=None)
     is_late = and_(state == "judged", settled_whole, x.late_n > 0)
     columns |= {
         "state": state,
-        "perfect_order_known": case((state == "judged", and_(*known)), else_=false()),
         "first_pass_full": case((x.first_pass_short_n > 0, false()), (x.first_pass_unknown_n > 0, None), (x.goods_owed_n > 0, true()), else_=None),
         "customer_name": o.customer_name,
         "ship_to_time_zone": o.zone,
@@ -81,15 +58,43 @@ def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
     return select(*chosen).select_from(header.outerjoin(sums, x.order_id == o.order_id))
 
 
+def state_over(x: Any) -> Expression:
+    """Excluded, pending or judged, from the sums of some lines (P4)."""
+    return case((func.coalesce(x.goods_owed_n, 0) == 0, "excluded"), (x.pending_n > 0, "pending"), else_="judged")
+
+
+def verdicts_over(x: Any, state: Expression) -> dict[str, Expression]:
+    """Every verdict and reason, the parts of filled_accurately, `perfect_order` and `perfect_order_known`, from the sums of some lines.
+
+    The point of perfect_order counts where all its tests are known; nothing received counts as known: it has failed already (P7).
+    """
+    judged, pending = state == "judged", state == "pending"
+    received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
+    codes: dict[str, Expression] = {name: x[f"{name}_code"] for name in ("on_time", "complete", "otif")}
+    for name in ("damage_free", "filled_accurately"):
+        codes[name] = case((received_any, x[f"{name}_code"]), (x.quarantined_n > 0, literal(CODE["quarantined"])), else_=nothing)
+    codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
+    columns: dict[str, Expression] = {}
+    for name, code in codes.items():
+        columns[name], columns[f"{name}_reason"] = verdict_of(code, judged=judged, pending=pending)
+    columns |= {name: _part(x, name, judged=judged) for name in PARTS}
+    tests = ("otif", "damage_free", "filled_accurately", "billed_accurately")
+    columns["perfect_order"], _ = verdict_of(least_code(*[codes[name] for name in tests]), judged=judged, pending=pending)
+    known = [or_(codes[name].is_(None), codes[name] < FIRST_UNKNOWN, *([codes[name] == nothing] if name != "otif" else [])) for name in tests]
+    columns["perfect_order_known"] = case((judged, and_(*known)), else_=false())
+    return columns
+
+
 def _part(x: Any, name: str, *, judged: Expression) -> Expression:
-    """One part of filled_accurately of an order: the AND over its lines but those of which nothing was received; null where that leaves none."""
+    """One part of filled_accurately: the AND over the lines but those of which nothing was received; null where that leaves none."""
     all_well = and_(x.received_lines > 0, x[f"{name}_unknown_n"] == 0)
     return case((~judged, None), (x[f"{name}_false_n"] > 0, false()), (all_well, true()), else_=None)
 
 
-def _order_sums(lines: FromClause, goods_owed: Expression) -> FromClause:
-    """Line facts summed to the order."""
+def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
+    """Line facts summed to a grain of one order or less: columns of `lines` to group by."""
     line = lines.c
+    goods_owed = line.state != "excluded"
     goods = line.line_kind == "goods"
     category = case((goods, line.product_category), else_=None)
     carrier = case((line.carrier.in_((NONE, SEVERAL)), None), else_=line.carrier)
@@ -104,7 +109,7 @@ def _order_sums(lines: FromClause, goods_owed: Expression) -> FromClause:
 
     return (
         select(
-            line.order_id,
+            *grain,
             func.count().label("line_count"),
             count_if(goods_owed).label("goods_owed_n"),
             count_if(line.state == "pending").label("pending_n"),
@@ -139,6 +144,6 @@ def _order_sums(lines: FromClause, goods_owed: Expression) -> FromClause:
             func.max(line.rate).label("rate"),
             func.min(line.next_change_at).label("next_change_at"),
         )
-        .group_by(line.order_id)
-        .subquery("order_sums")
+        .group_by(*grain)
+        .subquery("sums_of_lines")
     )

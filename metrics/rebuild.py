@@ -38,6 +38,7 @@ from sqlalchemy import column as sql_column
 from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.failpoint import failpoint
 from metrics.ledgers import LEDGERS
+from metrics.ledgers.judged_again import bounds
 from metrics.ledgers.ledger import Ledger, Setting
 from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
@@ -79,8 +80,8 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     part = select(orders.c.order_id).where(orders.c.order_id.between(first, last)).subquery("part")
     lines = order_line_facts(STRICT, as_of, known, only=part)
-    for bounds in _parts(connection):
-        _fill(connection, order_line_facts_table, lines, dict(zip(("first_order", "last_order"), bounds, strict=True)))
+    for first_order, last_order in bounds(connection, orders, ORDERS_A_PART):
+        _fill(connection, order_line_facts_table, lines, {"first_order": first_order, "last_order": last_order})
     _fill(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
     failpoint("rebuild.ledgers")
     for ledger in LEDGERS:
@@ -100,20 +101,13 @@ def _fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> No
         _fill(connection, ledger.table, rows)
 
 
-def _parts(connection: Connection) -> list[tuple[str, str]]:
-    """First and last order_id of parts of ORDERS_A_PART orders."""
-    place = (func.row_number().over(order_by=orders.c.order_id) - 1).label("place")
-    placed = select(orders.c.order_id, place).subquery()
-    bounds = select(func.min(placed.c.order_id), func.max(placed.c.order_id)).group_by(placed.c.place - placed.c.place % ORDERS_A_PART)
-    return sorted((first, last) for first, last in connection.execute(bounds))
-
-
 def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], touched: FromClause) -> None:
     redo = _temporary("orders_to_judge", [Column("order_id", String)])
     redo.create(connection)
-    due = select(order_facts_table.c.order_id).where(order_facts_table.c.next_change_at <= literal(as_of, DateTime))
+    waiting = (order_facts_table, *[ledger.table for ledger in LEDGERS if ledger.by_order and "next_change_at" in ledger.table.c])
+    due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
     held = select(quarantine.c.order_id).where(quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run())
-    connection.execute(insert(redo).from_select(["order_id"], union(select(touched.c.order_id), due, held)))
+    connection.execute(insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, held)))
     before: dict[str, Table] = {}
     after: dict[str, Table] = {}
     tables = (order_line_facts_table, order_facts_table)

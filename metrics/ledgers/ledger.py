@@ -1,6 +1,6 @@
 """What a ledger is: a fact table beside orders and lines, and the SELECTs that fill it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,11 +26,11 @@ class Ledger:
     """A fact table and the SELECTs (with the table's columns, in its order) that fill it from feeds and judged facts.
 
     by_order: each row belongs to one order (column order_id) and changes only when that order is judged again, so that a run rebuilds the rows
-    of those orders alone; else the whole ledger is rebuilt by every run.
+    of those orders alone; else the whole ledger is rebuilt by every run. A column `next_change_at` has its order judged again at that instant.
     """
 
     table: Table
-    rows: Callable[[Connection, Setting], Sequence[Select[Any]]]
+    rows: Callable[[Connection, Setting], Iterable[Select[Any]]]
     by_order: bool = False
 
 
