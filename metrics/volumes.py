@@ -1,17 +1,23 @@
 """Volumes and values: how much was ordered, received and billed, and how many orders are judged, pending or failed."""
 
-from sqlalchemy import Table, and_
+from sqlalchemy import Table, and_, cast
 
 from metrics.availability import NEEDS_PRICE
 from metrics.buyer_view import FAILED, NEEDS_BILLS, NEEDS_RECEIPT, B, G
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.measure import Direction, Measure, Need, Part, Total, Unit
-from metrics.sqltools import Expression
+from metrics.schema import AMOUNT
+from metrics.sqltools import Expression, times
 
 o = order_facts_table.c
 line = order_line_facts_table.c
 _sale = o.order_type == "sale"
 _goods_sale = and_(line.line_kind == "goods", line.owed_qty.is_not(None))
+
+
+def _reporting(amount: Expression) -> Expression:
+    """An amount of an order line in the reporting currency, at the rate of the order's day; itself while no rates are fed."""
+    return cast(times(amount, line.rate), AMOUNT)
 
 
 def _volume(
@@ -82,10 +88,10 @@ MEASURES = (
         Unit.MONEY,
         order_line_facts_table,
         "ordered_day",
-        line.ordered_amount.is_not(None),
-        line.ordered_amount,
-        "Ordered quantity times agreed price.",
-        exclusions="Lines without a price.",
+        and_(line.ordered_amount.is_not(None), line.rate.is_not(None)),
+        _reporting(line.ordered_amount),
+        "Ordered quantity times agreed price, at the rate of the day ordered.",
+        exclusions="Lines without a price, or whose currency has no rate of that day.",
         needs=(NEEDS_PRICE,),
     ),
     _volume(
@@ -106,10 +112,10 @@ MEASURES = (
         Unit.MONEY,
         order_line_facts_table,
         "due_day",
-        line.received_amount.is_not(None),
-        line.received_amount,
-        "Counted quantity times agreed price, by the day it was due.",
-        exclusions="Lines without a price.",
+        and_(line.received_amount.is_not(None), line.rate.is_not(None)),
+        _reporting(line.received_amount),
+        "Counted quantity times agreed price, by the day it was due, at the rate of the day ordered.",
+        exclusions="Lines without a price, or whose currency has no rate of that day.",
         needs=(NEEDS_PRICE, NEEDS_RECEIPT),
     ),
     _volume(
@@ -118,10 +124,10 @@ MEASURES = (
         Unit.MONEY,
         order_line_facts_table,
         "ordered_day",
-        line.billed_amount.is_not(None),
-        line.billed_amount,
-        "Invoices less credits and reversals by the original order's day, without tax and charges.",
-        exclusions="Lines never billed.",
+        and_(line.billed_amount.is_not(None), line.rate.is_not(None)),
+        _reporting(line.billed_amount),
+        "Invoices less credits and reversals by the original order's day and its rate, without tax and charges.",
+        exclusions="Lines never billed, or whose currency has no rate of the day ordered.",
         needs=(NEEDS_BILLS,),
         feeds=B,
     ),
