@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
 
-from metrics.assumptions import EVERYONE, assumed
+from metrics.assumptions import assumed, scope_of
 from metrics.availability import NEEDS_SHIPPED
 from metrics.buyer_view import PENDING, G
 from metrics.errors import SettingRefused
@@ -124,7 +124,7 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
         if one.numerator is not None and one.denominator:
             key = (*one.dimensions.values(), one.period)
             kept[key] = kept.get(key, Decimal(0)) + Decimal(one.numerator) / Decimal(one.denominator)
-    return [_scenarios(connection, one, kept.get((*one.dimensions.values(), one.period)), _scope(question, one)) for one in fills]
+    return [_scenarios(connection, one, kept.get((*one.dimensions.values(), one.period)), scope_of(one.dimensions, question.where)) for one in fills]
 
 
 def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope: str) -> Observed:
@@ -143,15 +143,6 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
         high=Scenario(Decimal(fill.denominator), max(given["target"], present), *costs),
         investment=assumed(connection, "fill_investment", scope=scope),
     )
-
-
-def _scope(question: Question, one: Answer) -> str:
-    """Whose assumptions apply: those of the one customer or segment the answer is for, else everyone's."""
-    only = {name: values[0] for name, values in question.where if len(values) == 1} | dict(one.dimensions)
-    for kind in ("customer", "segment"):
-        if only.get(kind) is not None:
-            return f"{kind}:{only[kind]}"
-    return EVERYONE
 
 
 def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:

@@ -1,5 +1,457 @@
-"""One row: one stockout event and its outcome (R38)."""
+"""One row: one stockout event and what came of it (R38).
 
-from metrics.ledgers.ledger import Ledger
+A line of a sale that did not leave whole by its first promise is one event, unless the order was stopped for credit at that moment: then it was not
+the stock that was missing. A row of the feed `stockouts`, demand that never became an order, is another. The outcome is the first that fits:
+buyer_lost (no order within the horizon after it), sale_lost (some of the short quantity was cancelled), back_ordered (it came in a further
+consignment after one for that order had left), waited (it came without one), open. The horizon is the assumption `lost_k` times the median gap
+between the days on which that buyer had ordered until then (with fewer than three such days: between those of all buyers of the segment). While
+it has not passed and the buyer has not ordered again, `buyer_lost` is undecided and the outcome provisional.
 
-LEDGERS: tuple[Ledger, ...] = ()
+Money is in the reporting currency and null where something it needs is not known. Source: rules R38, R40, section 4 (d); docs/judgement.md.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from metrics.assumptions import assumed_column
+from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
+from metrics.ledgers.ledger import Ledger, Setting, ledger_table
+from metrics.ledgers.money import money_facts
+from metrics.moments import moment_span
+from metrics.rates import with_rate
+from metrics.schema import AMOUNT, QTY, customers, holds, order_events, shipment_lines, shipments, stockouts
+from metrics.sqltools import (
+    MICROSECONDS_A_DAY,
+    Expression,
+    count_if,
+    days_between,
+    percentile,
+    plus_days,
+    plus_microseconds,
+    sum_if,
+    times,
+    typed_null,
+)
+
+FIRST_PASS, RECEIPT, UNORDERED = "first pass", "receipt", "unordered"
+"""How an event was seen: a line short when it was to leave; a line short of what came (no source maps shipped_at); demand before any order."""
+
+OUTCOMES = ("waited", "back_ordered", "sale_lost", "buyer_lost")
+OPEN = "open"
+
+EARLIER_DAYS = 3
+"""Days on which a buyer must have ordered before for their own gap to count."""
+
+DAYS_OF_MARGIN = 365
+EXTRA_WORK = ("handling", "expedite")
+"""Activities of service_costs that a back-order adds."""
+
+stockout_facts = ledger_table(
+    "stockout_facts",
+    "stockout",
+    "one row: one stockout event and what came of it",
+    Column("stockout_source", String, comment="first pass, receipt or unordered: how it was seen"),
+    Column("order_id", String, comment="the order line that was short; empty for unordered demand"),
+    Column("line_no", String, comment="the order line that was short; empty for unordered demand"),
+    Column("stockout_id", String, comment="stockouts.stockout_id; empty for order lines"),
+    Column("product_id", String, comment="what was wanted"),
+    Column("event_at", DateTime, comment="the first promise, or when it was wanted (end of its span), UTC"),
+    Column("event_day", Date, comment="due day of the line, or local day it was wanted"),
+    Column("short_qty", QTY, comment="missing, base unit; empty: not known"),
+    Column("gap_days", Integer, comment="median days between orders, the buyer's or else the segment's; empty: nobody ordered twice"),
+    Column("horizon_day", Date, comment="last day on which an order shows that the buyer is not lost"),
+    Column("outcome", String, comment="waited, back_ordered, sale_lost, buyer_lost or open"),
+    Column("provisional", Boolean, comment="true: the buyer may still turn out lost"),
+    Column("margin_amount", AMOUNT, comment="margin of the short quantity, reporting currency"),
+    Column("extra_amount", AMOUNT, comment="extra freight and handling of the order's back-order consignments, on its first back-ordered line"),
+    Column("buyer_margin_amount", AMOUNT, comment="of a lost buyer: margin of the 12 months before, times the years assumed"),
+    Column("cost_amount", AMOUNT, comment="what the event cost by its outcome; empty: open, or not known"),
+)
+_EVENT = ("stockout_source", "order_id", "line_no", "stockout_id", "product_id", "event_at", "event_day", "short_qty", "margin_amount")
+
+
+def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """One SELECT of every event by `as_of`."""
+    on = setting.as_of.date()
+    found = _short_lines(setting)
+    if "stockouts.wanted_at" in setting.mapped:
+        found = select(union_all(found, _unordered(setting)).subquery("both_kinds"))
+    events = found.cte("stockout_events")
+    left = _left(events, setting) if "shipments.shipped_at" in setting.mapped else None
+    timed = _timed(connection, events, setting, on).cte("timed_stockouts")
+    decided = _decided(timed, left).cte("decided_stockouts")
+    return (_costed(connection, decided, left, setting, on),)
+
+
+LEDGERS = (Ledger(stockout_facts, rows),)
+
+
+def _short_lines(setting: Setting) -> Select[Any]:
+    """Events of order lines. came: the line is complete by now; closed: some short quantity was cancelled."""
+    line = order_line_facts_table.c
+    if "shipments.shipped_at" in setting.mapped:
+        source, is_short, arrived = FIRST_PASS, line.first_pass_full.is_(False), line.first_pass_qty
+    else:
+        source, is_short, arrived = RECEIPT, line.complete.is_(False), line.filled_qty
+    short = cast(line.owed_qty - arrived, QTY)
+    tables: FromClause = order_line_facts_table
+    conditions: list[Expression] = [line.state == "judged", is_short]
+    if (held := _held(setting)) is not None:
+        tables = tables.outerjoin(held, and_(held.c.order_id == line.order_id, held.c.line_no == line.line_no))
+        conditions.append(held.c.order_id.is_(None))
+    values: dict[str, Expression] = {
+        "stockout_source": literal(source, String),
+        "order_id": line.order_id,
+        "line_no": line.line_no,
+        "stockout_id": typed_null(String()),
+        "product_id": line.product_id,
+        "event_at": line.first_due_at,
+        "event_day": line.due_day,
+        "short_qty": short,
+        "margin_amount": _margin(short, line),
+    }
+    return (
+        select(
+            *[value.label(name) for name, value in values.items()],
+            func.coalesce(line.complete, false()).label("came"),
+            (line.cancelled_short_qty > 0).label("closed"),
+            typed_null(String()).label("own_outcome"),
+            typed_null(Boolean()).label("ordered_later"),
+            *[line[name] for name in DIMENSION_COLUMNS],
+        )
+        .select_from(tables)
+        .where(*conditions)
+    )
+
+
+def _margin(quantity: Expression, line: Any) -> Expression:
+    """Margin of a quantity at the line's price and the product's cost, reporting currency; a unit cost has no other."""
+    price = cast(times(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate), AMOUNT)
+    return cast(price - cast(times(quantity, line.unit_cost_amount), AMOUNT), AMOUNT)
+
+
+def _held(setting: Setting) -> FromClause | None:
+    """Lines whose order was stopped for credit at the first promise (order_id, line_no); None where no source says.
+
+    `holds` comes first; else the time between two attempts at step 10, where credit is verified, stands in (R28).
+    """
+    line, o = order_line_facts_table.c, order_facts_table.c
+    lines = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
+    if "holds.placed_at" in setting.mapped:
+        hold = holds.c
+        tables, began = moment_span(lines.join(holds, hold.order_id == line.order_id), dict(hold.items()), "placed_at", o.ship_to_time_zone)
+        tables, ended = moment_span(tables, dict(hold.items()), "released_at", o.ship_to_time_zone)
+        conditions = [hold.kind == "credit", ~hold.deleted]
+        not_over: Expression = func.coalesce(ended.lo > line.first_due_at, true())
+    elif "order_events.finished_at" in setting.mapped:
+        first, again = order_events.alias("attempt"), order_events.alias("next_attempt")
+        both = and_(again.c.order_id == first.c.order_id, again.c.step == first.c.step, again.c.event_no == first.c.event_no + 1)
+        attempts = lines.join(first, first.c.order_id == line.order_id).join(again, both)
+        tables, began = moment_span(attempts, dict(first.c.items()), "finished_at", o.ship_to_time_zone)
+        tables, ended = moment_span(tables, dict(again.c.items()), "started_at", o.ship_to_time_zone)
+        conditions = [first.c.step == 10, ~first.c.deleted, ~again.c.deleted, ended.hi <= literal(setting.as_of, DateTime)]
+        not_over = ended.lo > line.first_due_at
+    else:
+        return None
+    covers = and_(began.hi <= line.first_due_at, not_over)
+    return select(line.order_id, line.line_no).select_from(tables).where(*conditions, covers).distinct().subquery("held_lines")
+
+
+_FOR_EVER = date(9999, 12, 31)
+
+
+def _unordered(setting: Setting) -> Select[Any]:
+    """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until then: there is no other."""
+    s, line, c = stockouts.c, order_line_facts_table.c, customers.c
+    wanted_day = cast(s.wanted_at, Date)
+    wanted_end = case((s.wanted_at_is_date, plus_microseconds(s.wanted_at, literal(MICROSECONDS_A_DAY - 1, BigInteger))), else_=s.wanted_at)
+    instants = and_(~line.ordered_at_is_date, ~s.wanted_at_is_date)
+    later = case((instants, line.ordered_at > s.wanted_at), else_=line.ordered_day > wanted_day)
+    same = and_(line.customer_id == s.customer_id, line.product_id == s.product_id, line.state != "excluded")
+    place = func.row_number().over(partition_by=s.stockout_id, order_by=(line.ordered_day.desc(), line.order_id, line.line_no)).label("place")
+    ordered = stockouts.join(order_line_facts_table, same)
+    bought_later = select(s.stockout_id).select_from(ordered).where(later).distinct().subquery("bought_later")
+    ranked = (
+        select(s.stockout_id, line.unit_price_amount, line.unit_cost_amount, line.rate, line.currency, line.product_category, place)
+        .select_from(ordered)
+        .where(~later)
+        .subquery("bought_before")
+    )
+    until = func.coalesce(func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from), cast(literal(_FOR_EVER), Date))
+    version = (
+        select(c.customer_id, c.service_segment, c.region, c.valid_from, until.label("valid_until")).where(~c.deleted).subquery("customer_versions")
+    )
+    v, last = version.c, ranked.c
+    known = {"customer_id": s.customer_id, "segment": v.service_segment, "region": v.region, "currency": last.currency}
+    known["product_category"] = last.product_category
+    values: dict[str, Expression] = {
+        "stockout_source": literal(UNORDERED, String),
+        "order_id": typed_null(String()),
+        "line_no": typed_null(String()),
+        "stockout_id": s.stockout_id,
+        "product_id": s.product_id,
+        "event_at": wanted_end,
+        "event_day": wanted_day,
+        "short_qty": s.wanted_qty,
+        "margin_amount": _margin(s.wanted_qty, last),
+    }
+    return (
+        select(
+            *[value.label(name) for name, value in values.items()],
+            false().label("came"),
+            false().label("closed"),
+            case((s.outcome.in_(OUTCOMES), s.outcome), else_=None).label("own_outcome"),
+            bought_later.c.stockout_id.is_not(None).label("ordered_later"),
+            *[func.coalesce(known.get(name, literal(NONE, String)), literal(NONE, String)).label(name) for name in DIMENSION_COLUMNS],
+        )
+        .select_from(
+            stockouts.outerjoin(version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day))
+            .outerjoin(ranked, and_(last.stockout_id == s.stockout_id, last.place == 1))
+            .outerjoin(bought_later, bought_later.c.stockout_id == s.stockout_id)
+        )
+        .where(~s.deleted, wanted_end <= literal(setting.as_of, DateTime))
+    )
+
+
+def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> Select[Any]:
+    """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two orders of one day are one."""
+    o, e = order_facts_table.c, events.c
+    order_days = (
+        select(o.customer_id, o.ordered_day, func.max(o.segment).label("segment"))
+        .where(o.order_type == "sale", o.ordered_day.is_not(None))
+        .group_by(o.customer_id, o.ordered_day)
+        .subquery("order_days")
+    )
+    d = order_days.c
+    before = func.lag(d.ordered_day).over(partition_by=d.customer_id, order_by=d.ordered_day)
+    gaps = select(d.customer_id, d.segment, d.ordered_day, days_between(before, d.ordered_day).label("gap")).cte("order_gaps")
+    half = literal(Decimal("0.5"), literal_execute=True)
+    of_segment = select(gaps.c.segment, percentile(half, gaps.c.gap).label("gap")).group_by(gaps.c.segment).subquery("segment_gaps")
+    moments = select(e.customer_id, e.event_day).distinct().subquery("event_days")
+    earlier = gaps.c.ordered_day <= moments.c.event_day
+    buyers = (
+        select(
+            moments.c.customer_id,
+            moments.c.event_day,
+            count_if(earlier).label("earlier"),
+            percentile(half, case((earlier, gaps.c.gap), else_=None)).label("gap"),
+            func.min(case((earlier, None), else_=gaps.c.ordered_day)).label("next_day"),
+        )
+        .join(gaps, gaps.c.customer_id == moments.c.customer_id)
+        .group_by(moments.c.customer_id, moments.c.event_day)
+        .subquery("buyers")
+    )
+    gap = case((buyers.c.earlier >= EARLIER_DAYS, buyers.c.gap), else_=of_segment.c.gap)
+    k = assumed_column(connection, "lost_k", customer_id=e.customer_id, segment=e.segment, on=on)
+    joined = events.outerjoin(buyers, and_(buyers.c.customer_id == e.customer_id, buyers.c.event_day == e.event_day)).outerjoin(
+        of_segment, of_segment.c.segment == e.segment
+    )
+    reach = select(
+        *e, cast(gap, Integer).label("gap_days"), cast(func.floor(k * gap), Integer).label("horizon"), buyers.c.next_day
+    ).select_from(joined).subquery("reaching")  # fmt: skip
+    r = reach.c
+    ends = plus_microseconds(r.event_at, cast(r.horizon, BigInteger) * MICROSECONDS_A_DAY)
+    # Nobody's gap known: any later order shows that the buyer is not lost.
+    within = func.coalesce(days_between(r.event_day, r.next_day) <= r.horizon, true())
+    return select(
+        *[column for column in r if column.name not in ("horizon", "next_day")],
+        cast(plus_days(r.event_day, r.horizon), Date).label("horizon_day"),
+        and_(r.next_day.is_not(None), within).label("came_back"),
+        func.coalesce(ends <= literal(setting.as_of, DateTime), false()).label("horizon_over"),
+    )
+
+
+def _decided(timed: CTE, left: CTE | None) -> Select[Any]:
+    """Events with their outcome: the first that fits. left: what had left; None where no source says when."""
+    t = timed.c
+    lost = and_(t.horizon_over, ~t.came_back)
+    tables: FromClause = timed
+    further: Expression = false()
+    if left is not None:
+        of_order = select(left.c.order_id, func.min(left.c.left_at).label("first_at")).group_by(left.c.order_id).subquery("first_left")
+        of_line = (
+            select(left.c.order_id, left.c.line_no, func.max(left.c.left_at).label("last_at"))
+            .group_by(left.c.order_id, left.c.line_no)
+            .subquery("last_left")
+        )
+        tables = timed.outerjoin(of_order, of_order.c.order_id == t.order_id).outerjoin(
+            of_line, and_(of_line.c.order_id == t.order_id, of_line.c.line_no == t.line_no)
+        )
+        further = func.coalesce(of_line.c.last_at > of_order.c.first_at, false())
+    of_line_event = case((lost, "buyer_lost"), (t.closed, "sale_lost"), (and_(t.came, further), "back_ordered"), (t.came, "waited"), else_=OPEN)
+    of_demand = case((t.own_outcome.is_not(None), t.own_outcome), (t.ordered_later, "waited"), else_="sale_lost")
+    unordered = t.stockout_source == UNORDERED
+    undecided = and_(~t.horizon_over, ~t.came_back)
+    settled_demand = or_(t.own_outcome.is_not(None), t.ordered_later)
+    return select(
+        *t,
+        case((unordered, of_demand), else_=of_line_event).label("outcome"),
+        case((unordered, and_(undecided, ~settled_demand)), else_=undecided).label("provisional"),
+    ).select_from(tables)
+
+
+def _left(events: CTE, setting: Setting) -> CTE:
+    """What had left by `as_of` for orders with an event: order, line, consignment and when."""
+    o, body, header = order_facts_table.c, shipment_lines.c, shipments.c
+    wanted = select(events.c.order_id).where(events.c.order_id.is_not(None)).distinct().subquery("short_orders")
+    tables: FromClause = (
+        shipment_lines.join(wanted, wanted.c.order_id == body.order_id)
+        .join(order_facts_table, o.order_id == body.order_id)
+        .join(shipments, and_(header.shipment_id == body.shipment_id, ~header.deleted))
+    )
+    tables, shipped = moment_span(tables, dict(header.items()), "shipped_at", o.ship_to_time_zone)
+    return (
+        select(body.order_id, body.line_no, body.shipment_id, shipped.hi.label("left_at"))
+        .select_from(tables)
+        .where(~body.deleted, body.shipped_qty > 0, shipped.hi <= literal(setting.as_of, DateTime))
+        .cte("left_by_now")
+    )
+
+
+def _costed(connection: Connection, decided: CTE, left: CTE | None, setting: Setting, on: date) -> Select[Any]:
+    """Events with what they cost: columns of `stockout_facts`."""
+    d = decided.c
+    tables: FromClause = decided
+    extra: Expression = typed_null(AMOUNT)
+    if left is not None and {"shipments.freight_amount", "service_costs.amount"} & setting.mapped:
+        of_order = _extra(decided, left, setting)
+        tables = tables.outerjoin(of_order, and_(of_order.c.order_id == d.order_id, of_order.c.line_no == d.line_no))
+        extra = of_order.c.amount
+    buyer_margin: Expression = typed_null(AMOUNT)
+    if "invoice_lines.line_amount" in setting.mapped:
+        of_buyer = _buyer_margin(decided)
+        tables = tables.outerjoin(of_buyer, and_(of_buyer.c.customer_id == d.customer_id, of_buyer.c.event_day == d.event_day))
+        years = assumed_column(connection, "customer_years", customer_id=d.customer_id, segment=d.segment, on=on)
+        buyer_margin = case((d.outcome == "buyer_lost", cast(times(of_buyer.c.amount, years), AMOUNT)), else_=None)
+    wait = cast(assumed_column(connection, "wait_cost", customer_id=d.customer_id, segment=d.segment, on=on), AMOUNT)
+    costs = {
+        "waited": wait,
+        "back_ordered": extra,
+        "sale_lost": d.margin_amount,
+        "buyer_lost": d.margin_amount + buyer_margin,
+    }
+    made = {
+        "extra_amount": extra,
+        "buyer_margin_amount": buyer_margin,
+        "cost_amount": case(*[(d.outcome == outcome, cost) for outcome, cost in costs.items()], else_=None),
+    }
+    return select(
+        *[cast(made.get(column.name, d.get(column.name)), column.type).label(column.name) for column in stockout_facts.columns]
+    ).select_from(tables)
+
+
+def _extra(decided: CTE, left: CTE, setting: Setting) -> FromClause:
+    """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the others have 0, so that a mean
+    over events counts it once. Null for all of them where a part of it is not known.
+
+    Freight of a further consignment that carries several orders is the order's share of it in the money ledger.
+    """
+    d, m = decided.c, money_facts.c
+    back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
+    b = back.c
+    parts: list[Select[Any]] = []
+    if "shipments.freight_amount" in setting.mapped:
+        parts.append(_extra_freight(back, left, setting))
+    if "service_costs.amount" in setting.mapped:
+        orders_back = select(b.order_id).distinct().subquery("back_ordered_orders")
+        parts.append(
+            select(m.order_id, m.amount)
+            .join(orders_back, orders_back.c.order_id == m.order_id)
+            .where(m.source == "service_cost", m.activity.in_(EXTRA_WORK))
+        )
+    spent = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("extra_parts")
+    s = spent.c
+    of_order = (
+        select(
+            s.order_id,
+            count_if(s.amount.is_(None)).label("unknown_n"),
+            sum_if(s.amount.is_not(None), cast(s.amount, AMOUNT)).label("amount"),
+        )
+        .group_by(s.order_id)
+        .subquery("extra_of_orders")
+    )
+    place = func.row_number().over(partition_by=b.order_id, order_by=b.line_no)
+    zero = cast(literal(0, Integer), AMOUNT)
+    amount = case((of_order.c.unknown_n > 0, None), (place == 1, func.coalesce(of_order.c.amount, zero)), else_=zero)
+    return (
+        select(b.order_id, b.line_no, amount.label("amount"))
+        .select_from(back.outerjoin(of_order, of_order.c.order_id == b.order_id))
+        .subquery("extra_costs")
+    )
+
+
+def _extra_freight(back: FromClause, consignments: CTE, setting: Setting) -> Select[Any]:
+    """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first with a back-ordered line."""
+    o, header, m = order_facts_table.c, shipments.c, money_facts.c
+    left = consignments.c
+    first = select(left.order_id, func.min(left.left_at).label("first_at")).group_by(left.order_id).subquery("first_consignments")
+    back_line = and_(back.c.order_id == left.order_id, back.c.line_no == left.line_no)
+    further = (
+        select(left.order_id, left.shipment_id, func.max(cast(left.left_at, Date)).label("left_day"))
+        .join(back, back_line)
+        .join(first, first.c.order_id == left.order_id)
+        .where(left.left_at > first.c.first_at)
+        .group_by(left.order_id, left.shipment_id)
+        .subquery("further_consignments")
+    )
+    body = shipment_lines.alias("carried").c
+    alone = (
+        select(body.shipment_id)
+        .join(further, further.c.shipment_id == body.shipment_id)
+        .where(~body.deleted)
+        .group_by(body.shipment_id)
+        .having(func.min(body.order_id) == func.max(body.order_id))
+        .subquery("carrying_one_order")
+    )
+    shared = and_(m.document_id == further.c.shipment_id, m.order_id == further.c.order_id, m.source == "freight")
+    tables: FromClause = (
+        further.join(shipments, header.shipment_id == further.c.shipment_id)
+        .join(order_facts_table, o.order_id == further.c.order_id)
+        .outerjoin(alone, alone.c.shipment_id == further.c.shipment_id)
+        .outerjoin(money_facts, shared)
+    )
+    tables, rate = with_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, setting.mapped)
+    whole = cast(times(header.freight_amount, rate), AMOUNT)
+    return select(further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")).select_from(tables)
+
+
+def _buyer_margin(decided: CTE) -> FromClause:
+    """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is known; 0 without any."""
+    d, m = decided.c, money_facts.c
+    lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")
+    since = cast(plus_days(lost.c.event_day, literal(-DAYS_OF_MARGIN, Integer)), Date)
+    in_time = and_(m.day > since, m.day <= lost.c.event_day)
+    sales = and_(in_time, m.kind == "net_sales", m.cost_known.is_(True), m.amount.is_not(None))
+    cost = and_(in_time, m.kind == "product_cost", m.amount.is_not(None))
+    return (
+        select(lost.c.customer_id, lost.c.event_day, cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"))
+        .select_from(lost.outerjoin(money_facts, m.customer_id == lost.c.customer_id))
+        .group_by(lost.c.customer_id, lost.c.event_day)
+        .subquery("buyer_margins")
+    )

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, create_engine, insert
+from sqlalchemy import Connection, create_engine, insert, literal, select
 
-from metrics.assumptions import ASSUMPTIONS, assumed, assumed_by_scope
+from metrics.assumptions import ASSUMPTIONS, assumed, assumed_by_scope, assumed_column
 from metrics.errors import UnknownName
 from metrics.facts import facts_metadata, facts_state
 from metrics.schema import assumptions, customers, metadata
@@ -62,6 +62,14 @@ def test_a_customer_comes_before_their_segment_and_that_before_everyone(connecti
     assert assumed(connection, "carrying_rate", scope="customer:C") == Decimal("0.05")
     assert assumed(connection, "carrying_rate", scope="segment:A") == Decimal("0.15")
     assert assumed_by_scope(connection, "carrying_rate") == {"all": Decimal("0.25"), "segment:A": Decimal("0.15"), "customer:C": Decimal("0.05")}
+
+
+def test_as_a_column_every_row_gets_the_number_of_its_own_customer_or_segment(connection: Connection) -> None:
+    give(connection, assumed_value="0.15", scope="segment:A")
+    give(connection, assumed_value="0.05", scope="customer:C")
+    for customer_id, segment, expected in (("C", "A", "0.05"), ("D", "A", "0.15"), ("D", "B", "0.20")):
+        column = assumed_column(connection, "carrying_rate", customer_id=literal(customer_id), segment=literal(segment))
+        assert connection.execute(select(column)).scalar_one() == Decimal(expected)
 
 
 def test_an_unknown_assumption_suggests_the_nearest(connection: Connection) -> None:
