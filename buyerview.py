@@ -1,4 +1,4 @@
-"""The command: demo, sample, ingest, serve, export, measures, targets, ladder, diff, explain.
+"""The command: demo, sample, ingest, serve, export, measures, targets, ladder, diff, explain, fill-rate.
 
 The only place that wires ingest, metrics, dashboard and sample data together.
 Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
@@ -444,6 +444,41 @@ def explain(
         screen.print(f"{measure}: {found.before.value} → {found.after.value}, change {_number(found.change)}; {words}")
 
 
+@app.command("fill-rate")
+def fill_rate(
+    orders: Annotated[float, typer.Option(help="Orders a year.")],
+    low: Annotated[float, typer.Option("--from-fill", help="Order fill now, 0 to 1.")],
+    high: Annotated[float, typer.Option("--to-fill", help="Order fill to be reached, 0 to 1.")],
+    back_ordered: Annotated[float, typer.Option(help="Share of incomplete orders that is back-ordered, 0 to 1; the rest is lost.")],
+    back_order_cost: Annotated[float, typer.Option(help="Cost of a back-order.")],
+    profit: Annotated[float, typer.Option(help="Profit of an order.")],
+    deduction: Annotated[float, typer.Option(help="Deducted from the invoice of a back-ordered order.")] = 0,
+    investment: Annotated[float, typer.Option(help="What reaching the higher fill costs.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Work out what a better fill rate is worth."""
+    from decimal import Decimal
+
+    from metrics.fill_rate import Scenario, compare
+
+    def scenario(fill: float) -> Scenario:
+        return Scenario(*(Decimal(str(one)) for one in (orders, fill, back_ordered, back_order_cost, profit, deduction)))
+
+    found = compare(scenario(low), scenario(high), investment=Decimal(str(investment)))
+    rows = [
+        {"": name, "now": float(getattr(found.low, key)), "then": float(getattr(found.high, key))}
+        for name, key in (
+            ("incomplete orders", "incomplete"),
+            ("lost, back-ordered", "back_ordered"),
+            ("lost, lost", "lost"),
+            ("cash flow lost", "cash"),
+        )
+    ]
+    _show(rows, ("", "now", "then"), as_json=as_json)
+    payback = "never" if found.payback_years is None else f"{found.payback_years:.4f} years"
+    screen.print(f"gain {found.gain:,f}; less the investment {found.net:,f}; payback {payback}; pays for {found.break_even:,f} at most in one year")
+
+
 def _policy(changes: list[str]) -> Any:
     """The strict policy with some keys changed. Raises ValueError for a key or value that is none."""
     from dataclasses import fields, replace
@@ -497,7 +532,9 @@ def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool
         return
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*["–" if row.get(name) is None else f"{row[name]:.6g}" if isinstance(row[name], float) else str(row[name]) for name in columns])
+        table.add_row(
+            *["–" if row.get(name) is None else f"{row[name]:.10g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
+        )
     out.print(table)
 
 

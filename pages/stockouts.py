@@ -1,5 +1,7 @@
 """What happened to the buyer each time we had none, what it cost, and what a better fill rate is worth."""
 
-from dashboard import family
+from dashboard import calculator, family, look
 
 family.show("stockouts")
+with look.card("calculator"):
+    calculator.show()

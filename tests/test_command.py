@@ -182,6 +182,22 @@ def test_an_explanation_adds_up_to_the_change(run: Run) -> None:
     assert "add up" in err
 
 
+def test_the_fill_rate_calculator_gives_the_known_answer(run: Run) -> None:
+    words = "--orders 5000 --from-fill 0.8 --to-fill 0.92 --back-ordered 0.7 --back-order-cost 150 --profit 12500 --investment 2000000"
+    status, out, err = run("fill-rate", *words.split())
+    assert status == 0
+    assert "3855000" in out
+    assert "gain 2,313,000" in err
+    assert "payback 0.8647 years" in err
+
+
+def test_a_fill_that_cannot_be_is_refused(run: Run) -> None:
+    words = "--orders 1 --from-fill 80 --to-fill 92 --back-ordered 0.7 --back-order-cost 150 --profit 12500"
+    status, _, err = run("fill-rate", *words.split())
+    assert status
+    assert "give a number from 0 to 1" in err
+
+
 def export_value(run: Run, start: str, end: str) -> float:
     _, out, _ = run("export", "--measures", "otif", "--format", "csv", "--out", "-", "--from", start, "--to", end)
     (row,) = csv.DictReader(io.StringIO(out))
