@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 import pyarrow  # type: ignore[import-untyped]  # ships no types
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, MetaData, Table, insert
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, MetaData, Numeric, Table, insert
 
 PIECE = 50_000
 
@@ -56,4 +56,6 @@ def _arrow_type(column: Column[Any]) -> Any:
     ):
         if isinstance(column.type, kind):
             return arrow
+    if isinstance(column.type, Numeric):
+        return pyarrow.decimal128(column.type.precision, column.type.scale)
     return pyarrow.string()

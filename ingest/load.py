@@ -1,7 +1,9 @@
-"""Clean rows into the canonical tables: merge by key, keep what changed, let orphans wait and go, and prove the ledger.
+"""Clean rows into the canonical tables: merge by key, keep what changed, let rows that do not fit to others wait and go, and prove the ledger.
 
 Portable SQLAlchemy Core, in the caller's transaction. The winner of a key is the newest `source_updated_at` (none counts as oldest), then
-the later run, then the later row, whatever the order of arrival. Source: faults, section 1; rules R33, R34.
+the later run, then the later row, whatever the order of arrival. A row that breaks a rule across rows is tried again in every later run, and
+a loaded row whose parent (or whose product's unit) changes is judged again: which of two rows that contradict each other came first decides
+nothing. Source: faults, section 1; rules R12, R14, R33, R34.
 """
 
 import json
@@ -36,11 +38,11 @@ from sqlalchemy import (
     update,
 )
 
-from ingest import rules
+from ingest import rules, units
 from ingest.bulk import insert_rows, temporary
 from ingest.errors import RunAborted
-from ingest.quarantine import BrokenRule, set_status
-from ingest.tables import waiting
+from ingest.quarantine import Held, put_back, rejudge, set_status
+from ingest.tables import as_sent, waiting
 from metrics.failpoint import failpoint
 from metrics.schema import (
     FEEDS,
@@ -77,14 +79,6 @@ class Counts:
 
 
 @dataclass
-class Held:
-    """A row a rule across rows keeps out."""
-
-    rules: list[BrokenRule]
-    waits_for: str | None
-
-
-@dataclass
 class Check:
     """One rule across rows in one run, for `checks`."""
 
@@ -105,8 +99,21 @@ class Loaded:
     checks: list[Check] = field(default_factory=list)
     changed: dict[str, FromClause] = field(default_factory=dict)
     """The rows of each feed that are new or another version than before."""
+    stirred: dict[str, list[Table]] = field(default_factory=dict)
+    """Keys of loaded rows on which children stand and that are another version now, or gone to quarantine, by feed."""
+    quantities: list[dict[str, Any]] = field(default_factory=list)
+    """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (rules R14)."""
     released: int = 0
     restated: int = 0
+
+    def check(self, one: Check) -> None:
+        """Note a rule's outcome: rows that come in and rows judged again are one check."""
+        for other in self.checks:
+            if (other.feed, other.rule) == (one.feed, one.rule):
+                other.rows_checked += one.rows_checked
+                other.rows_failed += one.rows_failed
+                return
+        self.checks.append(one)
 
 
 def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool) -> Loaded:
@@ -116,36 +123,45 @@ def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[in
     """
     result = Loaded()
     result.counts.loaded.update(arrived)
-    first_file_id = min(arrived, default=0)
     for feed in FEEDS:
-        _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, first_file_id=first_file_id, touched=touched)
+        _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, touched=touched)
         failpoint("ingest.merge")
     if not first_load:
         _touch(connection, result.changed, touched)
     return result
 
 
-def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: Loaded, *, run_id: int, first_file_id: int, touched: Table) -> None:
+def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: Loaded, *, run_id: int, touched: Table) -> None:
     parked = waiting.get(feed)
     old = _row_ids(connection, parked) if parked is not None else set()
-    if clean is None and not old:
-        return
-    arrivals = _arrivals(clean, parked if old else None)
-    held = _hold(connection, feed, arrivals, result)
-    kept_out = _kept_out(connection, feed, held)
-    leaving = _park(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
-    passing = select(arrivals)
-    if held:
-        passing = passing.where(not_(_matches(kept_out, arrivals).exists()))
-    target = FEEDS[feed].table
-    if connection.execute(select(target.c.file_id).limit(1)).first() is None:
-        _fill(connection, feed, passing, result)
-    else:
-        _merge(connection, feed, passing, result, run_id=run_id, touched=touched)
-    if parked is not None and leaving:
-        _leave(connection, parked, leaving)
-    kept_out.drop(connection)
-    result.held[feed] = {row: one for row, one in held.items() if row[0] >= first_file_id and row not in old}
+    if clean is not None or old:
+        arrivals = _arrivals(clean, parked if old else None)
+        found = units.find(connection, feed, arrivals)
+        held = _hold(connection, feed, arrivals, found, result)
+        kept_out = _kept_out(connection, f"held_{feed}", held)
+        new = {row: one for row, one in held.items() if row not in old}
+        for file_id, _ in new:
+            result.counts.loaded[file_id] -= 1
+            result.counts.quarantined[file_id] += 1
+        leaving = _park(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
+        passing = units.converted(feed, arrivals, found)
+        if held:
+            passing = passing.where(not_(_matches(kept_out, arrivals).exists()))
+        if found is not None:
+            _keep_as_sent(connection, feed, arrivals, found.rows, kept_out)
+        target = FEEDS[feed].table
+        if connection.execute(select(target.c.file_id).limit(1)).first() is None:
+            _fill(connection, feed, passing, result)
+        else:
+            _merge(connection, feed, passing, result, run_id=run_id, touched=touched)
+        if parked is not None and leaving:
+            _leave(connection, parked, leaving)
+        if found is not None:
+            found.drop(connection)
+        kept_out.drop(connection)
+        result.held[feed] = new
+    _judge_again(connection, feed, result, run_id=run_id, touched=touched)
+    _forget_as_sent(connection, feed)
 
 
 def _arrivals(clean: Table | None, parked: Table | None) -> FromClause:
@@ -168,31 +184,25 @@ def _matches(rows: FromClause, other: FromClause) -> Select[Any]:
 # --- rules across rows ------------------------------------------------------------------------------------------------------------------
 
 
-def _hold(connection: Connection, feed: str, arrivals: FromClause, result: Loaded) -> dict[RowId, Held]:
-    """The arrivals that break a rule across rows, each with all of them. One that only lacks its parent waits."""
+def _hold(connection: Connection, feed: str, rows: FromClause, found: units.Units | None, result: Loaded) -> dict[RowId, Held]:
+    """The rows that break a rule across rows, each with all of them. One that only lacks other rows waits for them."""
     held: dict[RowId, Held] = {}
-    waits: dict[RowId, list[str | None]] = {}
-    suite = rules.rules(feed, arrivals)
+    suite = [*rules.rules(feed, rows), *(units.rules(feed, rows, found) if found is not None else ())]
     if not suite:
         return held
-    total = connection.scalar(select(func.count()).select_from(arrivals)) or 0
+    total = connection.scalar(select(func.count()).select_from(rows)) or 0
     for rule in suite:
-        found = connection.execute(rule.broken).all()
-        for file_id, row_no, value in found:
-            row = (file_id, row_no)
-            one = held.setdefault(row, Held([], None))
-            one.rules.append(BrokenRule(rule.name, rule.column, value, rule.do))
-            waits.setdefault(row, []).append(f"{rule.waits_for} {value}" if rule.waits_for else None)
-        result.checks.append(Check(feed, rule.name, rule.column, total, len(found)))
-    for row, reasons in waits.items():
-        if None not in reasons:
-            held[row].waits_for = "; ".join(str(one) for one in reasons)
+        broken = connection.execute(rule.broken).all()
+        for file_id, row_no, value in broken:
+            one = held.setdefault((file_id, row_no), Held())
+            one.add(rule.name, rule.column, value, rule.do, rule.waits_for)
+        result.check(Check(feed, rule.name, rule.column, total, len(broken)))
     return held
 
 
-def _kept_out(connection: Connection, feed: str, held: Mapping[RowId, Held]) -> Table:
-    table = temporary(connection, f"held_{feed}", Column("file_id", BigInteger), Column("row_no", BigInteger), Column("waits_for", String))
-    insert_rows(connection, table, ({"file_id": row[0], "row_no": row[1], "waits_for": one.waits_for} for row, one in held.items()))
+def _kept_out(connection: Connection, name: str, held: Iterable[RowId]) -> Table:
+    table = temporary(connection, name, Column("file_id", BigInteger), Column("row_no", BigInteger))
+    insert_rows(connection, table, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in held))
     return table
 
 
@@ -205,23 +215,17 @@ def _park(
     kept_out: Table,
     result: Loaded,
 ) -> set[RowId]:
-    """Put rows aside whose parent is missing. Returns those put aside before that can leave now."""
-    leaving = {row for row in old if row not in held or held[row].waits_for is None}
+    """Put new rows aside that break a rule across rows. Returns those put aside before that can leave now."""
+    leaving = old - set(held)
     if leaving:
-        released = [row for row in leaving if row not in held]
-        result.released += set_status(connection, released, "released")
-        set_status(connection, (row for row in leaving if row in held), "rejected")
-        for file_id, n in Counter(file_id for file_id, _ in released).items():
+        result.released += set_status(connection, leaving, "released")
+        for file_id, n in Counter(file_id for file_id, _ in leaving).items():
             result.counts.quarantined[file_id] -= n
             result.counts.loaded[file_id] += n
-    if clean is not None and any(one.waits_for is not None for row, one in held.items() if row not in old):
-        new = _matches(kept_out, clean).where(kept_out.c.waits_for.is_not(None))
+    rejudge(connection, {row: one for row, one in held.items() if row in old})
+    if clean is not None and len(held) > len(held.keys() & old):
         names = [column.name for column in clean.columns]
-        connection.execute(insert(parked).from_select(names, select(clean).where(new.exists())))
-    for row in held:
-        if row not in old:
-            result.counts.loaded[row[0]] -= 1
-            result.counts.quarantined[row[0]] += 1
+        connection.execute(insert(parked).from_select(names, select(clean).where(_matches(kept_out, clean).exists())))
     return leaving
 
 
@@ -277,7 +281,7 @@ def _fill(connection: Connection, feed: str, passing: Select[Any], result: Loade
         _refuse_doubles(connection, feed, again.group_by(*_keys(feed, target)).having(func.count() > 1))
     repeated.drop(connection)
     total = connection.scalar(select(func.count()).select_from(target)) or 0
-    result.checks.append(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total + failed, failed))
+    result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total + failed, failed))
     result.changed[feed] = target
 
 
@@ -303,7 +307,7 @@ def _merge(connection: Connection, feed: str, passing: Select[Any], result: Load
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
     repeated = _per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)
-    result.checks.append(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
+    result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
     connection.execute(delete(incoming).where(incoming.c.place > 1))
     met = _meet(connection, feed, incoming)
     outdated = met.c.outcome != "newer"
@@ -356,7 +360,14 @@ def _replace(connection: Connection, feed: str, incoming: Table, met: Table, res
         .select_from(met.join(target, old).join(incoming, new))
         .where(replaced)
     )
-    result.restated += insert_rows(connection, restatements, _restated(feed, run_id, connection.execute(pairs).mappings().all()))
+    found = connection.execute(pairs).mappings().all()
+    result.restated += insert_rows(connection, restatements, _restated(feed, run_id, found))
+    if feed == "order_lines":
+        result.quantities.extend(_requantified(found))
+    _stir(connection, feed, result, (pair for pair in found if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in STIRRING.get(feed, ()))))
+    if feed == "payments":
+        paid = select(invoice_lines.c.order_id).join(target, target.c.invoice_id == invoice_lines.c.invoice_id).join(met, old)
+        _add(connection, touched, paid.where(replaced))
     if "order_id" in target.c:
         # The order it belonged to until now; the one it belongs to from now on is touched by the new version.
         moved = select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))
@@ -383,6 +394,18 @@ def _restated(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) -> Ite
             }
 
 
+def _requantified(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
+    """Changes of a line's ordered_qty; a withdrawal and its undoing are none. Source: rules R14."""
+    for pair in pairs:
+        if not pair["old_deleted"] and not pair["new_deleted"] and pair["old_ordered_qty"] != pair["new_ordered_qty"]:
+            yield {
+                "order_id": pair["new_order_id"],
+                "line_no": pair["new_line_no"],
+                "before_qty": pair["old_ordered_qty"],
+                "after_qty": pair["new_ordered_qty"],
+            }
+
+
 def as_json(values: Mapping[str, Any]) -> str:
     """Canonical values as JSON, decimals and moments as text."""
     return json.dumps({one: _plain(value) for one, value in values.items()}, ensure_ascii=False)
@@ -394,6 +417,146 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime | date) else value
 
 
+# --- rows whose parents, or whose units, are others now ---------------------------------------------------------------------------------
+
+STIRRING: dict[str, tuple[str, ...]] = {
+    "orders": ("ordered_at", "ordered_at_is_date", "ship_to_time_zone"),
+    "order_lines": ("product_id",),
+    "shipments": ("shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date"),
+    "invoices": ("invoiced_at", "invoiced_at_is_date"),
+}
+"""Columns a child's rules or units are judged by."""
+PARENTS: dict[str, tuple[str, ...]] = {
+    "order_lines": ("orders",),
+    "shipment_lines": ("orders", "order_lines", "shipments"),
+    "invoice_lines": ("orders", "order_lines", "invoices"),
+    "promises": ("order_lines",),
+    "holds": ("orders",),
+    "order_events": ("orders",),
+    "returns": ("orders", "order_lines"),
+}
+"""Feeds whose change may make a loaded row impossible, or turn it into other base units."""
+
+
+def _stir(connection: Connection, feed: str, result: Loaded, pairs: Iterable[Mapping[Any, Any]]) -> None:
+    """Note the keys of loaded rows that children have to be judged by anew."""
+    key = FEEDS[feed].key
+    rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
+    if rows:
+        noted = result.stirred.setdefault(feed, [])
+        table = temporary(connection, f"stirred_{feed}_{len(noted)}", *(Column(one, FEEDS[feed].table.c[one].type) for one in key))
+        insert_rows(connection, table, rows)
+        noted.append(table)
+
+
+def _judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: int, touched: Table) -> None:
+    """Loaded rows whose parent, or whose product's unit, this run changed: as if they came in now.
+
+    One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew from what came.
+    """
+    target, affected = FEEDS[feed].table, _affected(feed, result)
+    if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
+        return
+    names = [column.name for column in target.columns]
+    again = temporary(connection, f"again_{feed}", *(Column(column.name, column.type) for column in target.columns))
+    sent = as_sent.get(feed)
+    present = select(target).where(affected)
+    if sent is not None:
+        original = select(*(sent.c[one] for one in names)).join(target, _same_row(sent, target)).where(affected)
+        connection.execute(insert(again).from_select(names, original))
+        present = present.where(not_(_matches(sent, target).exists()))
+    connection.execute(insert(again).from_select(names, present))
+    found = units.find(connection, feed, again)
+    held = _hold(connection, feed, again, found, result)
+    if held:
+        _take_out(connection, feed, again, held, result, run_id=run_id)
+    if sent is not None:
+        _convert_again(connection, feed, again, found, result, run_id=run_id)
+    _add(connection, touched, select(again.c.order_id))
+    if found is not None:
+        found.drop(connection)
+    again.drop(connection)
+
+
+def _affected(feed: str, result: Loaded) -> ColumnElement[bool] | None:
+    """Which loaded rows of the feed to look at again; None: none."""
+    target = FEEDS[feed].table
+    conditions: list[ColumnElement[bool]] = []
+    for parent in PARENTS.get(feed, ()):
+        for keys in result.stirred.get(parent, ()):
+            stirred = select(literal(1)).where(*(keys.c[one] == target.c[one] for one in FEEDS[parent].key)).exists()
+            conditions.append(and_(stirred, target.c.unit.is_not(None)) if feed == "order_lines" else stirred)
+    if feed in as_sent:
+        for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
+            measured = select(rows.c.product_id)
+            conditions.append(and_(target.c.unit.is_not(None), _counts_one_of(feed, target, measured)))
+    return or_(*conditions) if conditions else None
+
+
+def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
+    """Whether a row counts one of these products: its own, or its order line's."""
+    if feed == "order_lines":
+        return target.c.product_id.in_(measured)
+    line = and_(order_lines.c.order_id == target.c.order_id, order_lines.c.line_no == target.c.line_no)
+    of_line = select(literal(1)).where(line, order_lines.c.product_id.in_(measured)).exists()
+    return or_(of_line, target.c.product_id.in_(measured)) if feed == "shipment_lines" else of_line
+
+
+def _same_row(left: FromClause, right: FromClause) -> ColumnElement[bool]:
+    return and_(left.c.file_id == right.c.file_id, left.c.row_no == right.c.row_no)
+
+
+def _take_out(connection: Connection, feed: str, again: Table, held: Mapping[RowId, Held], result: Loaded, *, run_id: int) -> None:
+    """Loaded rows that have become impossible leave for quarantine, where they wait as they came."""
+    target = FEEDS[feed].table
+    out = _kept_out(connection, f"out_{feed}", held)
+    rows = connection.execute(select(again).where(_matches(out, again).exists())).mappings().all()
+    connection.execute(insert(waiting[feed]).from_select([one.name for one in again.columns], select(again).where(_matches(out, again).exists())))
+    put_back(connection, feed, rows, held, run_id=run_id)
+    for table in (target, again):
+        connection.execute(delete(table).where(_matches(out, table).exists()))
+    for file_id, _ in held:
+        result.counts.loaded[file_id] -= 1
+        result.counts.quarantined[file_id] += 1
+    _stir(connection, feed, result, ({f"new_{one}": value for one, value in row.items()} for row in rows))
+    out.drop(connection)
+
+
+def _convert_again(connection: Connection, feed: str, again: Table, found: units.Units | None, result: Loaded, *, run_id: int) -> None:
+    """Replace what converts to other quantities or prices than before, and write down what changes."""
+    target, sent, names = FEEDS[feed].table, as_sent[feed], [column.name for column in again.columns]
+    now = temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
+    connection.execute(insert(now).from_select(names, units.converted(feed, again, found)))
+    content = [*FEEDS[feed].key, *_content(feed)]
+    differs = or_(*(now.c[one].is_distinct_from(target.c[one]) for one in _content(feed)))
+    pairs = (
+        select(*(target.c[one].label(f"old_{one}") for one in content), *(now.c[one].label(f"new_{one}") for one in content))
+        .select_from(now.join(target, _same_row(now, target)))
+        .where(differs)
+    )
+    result.restated += insert_rows(connection, restatements, _restated(feed, run_id, connection.execute(pairs).mappings().all()))
+    for table in (target, sent):
+        connection.execute(delete(table).where(_matches(now, table).exists()))
+    connection.execute(insert(target).from_select(names, select(now)))
+    if found is not None:
+        connection.execute(insert(sent).from_select(names, select(again).where(_matches(found.rows, again).exists())))
+    now.drop(connection)
+
+
+def _keep_as_sent(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
+    """Keep rows that are converted as they came, too."""
+    names = [column.name for column in as_sent[feed].columns]
+    rows = select(*(arrivals.c[one] for one in names)).where(_matches(converted, arrivals).exists(), not_(_matches(kept_out, arrivals).exists()))
+    connection.execute(insert(as_sent[feed]).from_select(names, rows))
+
+
+def _forget_as_sent(connection: Connection, feed: str) -> None:
+    """What came of rows that are no longer the present version of their key is of no more use."""
+    if feed in as_sent and connection.execute(select(as_sent[feed].c.row_no).limit(1)).first() is not None:
+        target = FEEDS[feed].table
+        connection.execute(delete(as_sent[feed]).where(not_(_matches(target, as_sent[feed]).exists())))
+
+
 # --- which orders -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -401,20 +564,33 @@ def _touch(connection: Connection, changed: Mapping[str, FromClause], touched: T
     """The orders whose verdicts the changed rows of any feed may change."""
     lines, bills = shipment_lines, invoice_lines
     for feed, rows in changed.items():
-        if feed in ("orders", "order_lines", "shipment_lines", "invoice_lines"):
+        if "order_id" in FEEDS[feed].table.c:
             _add(connection, touched, select(rows.c.order_id))
         elif feed == "shipments":
             _add(connection, touched, select(lines.c.order_id).where(lines.c.shipment_id.in_(select(rows.c.shipment_id))))
         elif feed == "invoices":
             named = select(rows.c.invoice_id).union(select(rows.c.reverses_invoice_id).where(rows.c.reverses_invoice_id.is_not(None)))
             _add(connection, touched, select(bills.c.order_id).where(bills.c.invoice_id.in_(named)))
+        elif feed == "payments":
+            _add(connection, touched, select(bills.c.order_id).where(bills.c.invoice_id.in_(select(rows.c.invoice_id))))
         elif feed == "customers":
             _add(connection, touched, select(orders.c.order_id).where(orders.c.customer_id.in_(select(rows.c.customer_id))))
-        elif feed == "products":
+        elif feed in ("products", "unit_factors"):
             _add(connection, touched, select(order_lines.c.order_id).where(order_lines.c.product_id.in_(select(rows.c.product_id))))
         elif feed == "policies":
             theirs = select(customers.c.customer_id).where(customers.c.policy_id.in_(select(rows.c.policy_id)))
             _add(connection, touched, select(orders.c.order_id).where(orders.c.customer_id.in_(theirs)))
+
+
+REBUILD_ALL = ("calendars", "fx_rates", "service_packages")
+"""Feeds of which one row may change any order."""
+
+
+def changes_everything(connection: Connection, result: Loaded) -> bool:
+    """Whether what came in may change every order, so that no list of orders is worth keeping."""
+    return any(
+        connection.execute(select(literal(1)).select_from(result.changed[one]).limit(1)).first() for one in REBUILD_ALL if one in result.changed
+    )
 
 
 def _add(connection: Connection, touched: Table, order_ids: Select[tuple[str]]) -> None:

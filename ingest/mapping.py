@@ -22,6 +22,8 @@ TRUE = ("true", "1", "yes", "y", "t")
 FALSE = ("false", "0", "no", "n", "f")
 IDENTIFIER_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 TEXT_CONTROLS = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+IDENTIFIERS = ("measure", "assumption", "scope", "service_segment", "unit", "currency", "reporting_currency", "ship_to_time_zone")
+"""Texts that are identifiers, beside those whose name says so."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Staged:
 
 def is_identifier(column: str) -> bool:
     """Whether a text column holds an identifier: no line break or tab belongs there."""
-    return column.endswith(("_id", "_no")) or column in ("measure", "scope", "service_segment", "currency", "ship_to_time_zone")
+    return column.endswith(("_id", "_no")) or column in IDENTIFIERS
 
 
 def staging(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -> list[Staged]:

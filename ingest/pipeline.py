@@ -21,8 +21,9 @@ from sqlalchemy import Column, Connection, String, Table, delete, func, insert, 
 from ingest import history, quarantine, tables
 from ingest.bulk import insert_rows, temporary
 from ingest.errors import MappingRefused
+from ingest.expectations import EVENTS
 from ingest.handover import clean_rows
-from ingest.load import Loaded, load, prove, write_counts
+from ingest.load import Loaded, changes_everything, load, prove, write_counts
 from ingest.quarantine import Rejected
 from ingest.read import Reading, SourceObject, read_all, table_of
 from ingest.report import FileReport, RuleReport, RunReport
@@ -31,7 +32,7 @@ from ingest.source import FeedMap, Mapping, load_mapping
 from metrics.errors import BuyerviewError, NothingPublished
 from metrics.failpoint import failpoint
 from metrics.rebuild import rebuild
-from metrics.schema import FEEDS, checks, mapped_columns, run_files, runs
+from metrics.schema import FEEDS, checks, mapped_columns, restated_quantities, run_files, runs
 from metrics.schema import quarantine as quarantine_table
 from metrics.warehouse import Build, Location, create_tables, locate, reading, writing
 
@@ -209,6 +210,7 @@ def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
     feeds = {feed: broken.get(feed, 0) for feed in one.mapping.feeds}
     with clean_rows(connection, staging, feeds, source=one.mapping.name, first_file_id=first) as clean:
         one.loaded = load(connection, clean, arrived, run_id=one.known.next_run_id, touched=touched, first_load=empty)
+        everything = empty or changes_everything(connection, one.loaded)
         failpoint("ingest.load")
         _note_held(one, clean, connection)
     build.save()
@@ -219,7 +221,7 @@ def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
         for feed in (*FEEDS, "touched_orders"):
             connection.exec_driver_sql(f"ANALYZE {feed}")
     one.reading.connection = staging.connect()
-    return None if empty else touched
+    return None if everything else touched
 
 
 def _note_held(one: Run, clean: dict[str, Table], connection: Connection) -> None:
@@ -405,6 +407,8 @@ def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
     """Bring facts and rollups to the data's watermark: the orders touched, or all of them."""
     connection = build.connection
     one.as_of = one.mapping.data_as_of or latest_event(connection, one.mapping.time_zone) or one.started_at
+    as_of = {"run_id": one.known.next_run_id, "data_as_of": one.as_of}
+    insert_rows(connection, restated_quantities, ({**as_of, **row} for row in one.loaded.quantities))
     if touched is not None:
         freed = select(quarantine_table.c.order_id).where(
             quarantine_table.c.status.in_(["released", "dropped"]), quarantine_table.c.order_id.is_not(None)
@@ -413,17 +417,14 @@ def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
     rebuild(connection, as_of=one.as_of, touched=touched.name if touched is not None else None)
 
 
+NOT_OURS = ("buyer_scorecards", "service_costs")
+"""Feeds whose days do not move the watermark: the buyer's own book, and the days costs are booked on."""
+
+
 def latest_event(connection: Connection, time_zone: str) -> datetime | None:
     """The latest accepted event of all data, naive UTC: a bare date is the end of that day where the source is."""
     found: list[datetime] = []
-    for feed, column in (
-        ("orders", "ordered_at"),
-        ("orders", "cancelled_at"),
-        ("order_lines", "cancelled_at"),
-        ("shipments", "shipped_at"),
-        ("shipments", "received_at"),
-        ("invoices", "invoiced_at"),
-    ):
+    for feed, column in ((feed, column) for feed, columns in EVENTS.items() if feed not in NOT_OURS for column in columns):
         table = FEEDS[feed].table
         value, is_date = table.c[column], table.c[f"{column}_is_date"]
         for bare, moment in connection.execute(select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)):

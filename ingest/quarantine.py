@@ -1,7 +1,7 @@
 """Rejected records: as they came, with every rule each one broke and what to do about it. Also how one leaves quarantine again.
 
-`rejected` rows stay until a later record of the same key is loaded (`dropped`); `waiting` rows leave when
-their parent arrives (`released`).
+`waiting` rows leave when their parent arrives, `rejected` ones that only contradicted another row when that one is corrected (`released`);
+every rejected row leaves when a later record of its key is loaded (`dropped`).
 """
 
 import json
@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, String, and_, cast, exists, literal, or_, select, update
+from sqlalchemy import BigInteger, Column, Connection, String, and_, cast, delete, exists, literal, or_, select, update
 
 from ingest import csv_file
 from ingest.bulk import insert_rows, temporary
-from ingest.expectations import Outcome
+from ingest.expectations import Outcome, Rule
 from ingest.read import SourceObject, table_of
 from ingest.scratch import Connection as Staging
 from ingest.scratch import name
 from ingest.source import Mapping as SourceMapping
+from ingest.source import nearest
+from ingest.tables import waiting
 from metrics.schema import FEEDS, quarantine, run_files
 
 PIECE = 20_000
@@ -35,6 +37,24 @@ class BrokenRule:
     column: str | None
     value: str | None
     message: str
+
+
+@dataclass
+class Held:
+    """A record that rules across rows keep out: every rule it broke, and for each the rows it waits for (None: it waits for none)."""
+
+    rules: list[BrokenRule] = field(default_factory=list)
+    reasons: list[str | None] = field(default_factory=list)
+
+    def add(self, rule: str, column: str, value: str | None, message: str, parent: str | None) -> None:
+        """One more broken rule. parent: the feed a missing row of which broke it."""
+        self.rules.append(BrokenRule(rule, column, value, message))
+        self.reasons.append(f"{parent} {value}" if parent else None)
+
+    @property
+    def waits_for(self) -> str | None:
+        """What it waits for; None: other rows alone will not do, one that is there contradicts it."""
+        return "; ".join(str(one) for one in self.reasons) if None not in self.reasons else None
 
 
 @dataclass
@@ -79,11 +99,18 @@ def from_outcomes(staging: Staging, feed: str, outcomes: Iterable[Outcome], mapp
         )
         for row, number, row_no, *values in staging.execute(query, [feed, piece[0], piece[-1]]).fetchall():
             named = dict(zip(columns, values, strict=True))
-            rules = [BrokenRule(one.rule.name, _source_column(mapping, feed, one.rule.column), None, one.rule.do) for one in by_row[row]]
+            rules = [
+                BrokenRule(one.rule.name, _source_column(mapping, feed, one.rule.column), None, _do(one.rule, named.get(one.rule.column)))
+                for one in by_row[row]
+            ]
             result[number, row_no] = Rejected(
                 number, row_no, rules, {one: named[one] for one in FEEDS[feed].key}, named.get("order_id"), named.get("line_no")
             )
     return result
+
+
+def _do(rule: Rule, value: str | None) -> str:
+    return rule.do + nearest(value or "", rule.known) if rule.known else rule.do
 
 
 def _names(feed: str) -> list[str]:
@@ -122,15 +149,6 @@ def keep(
 
 
 def _row(one: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int) -> dict[str, Any]:
-    rules = [
-        {
-            "rule": rule.rule,
-            "column": rule.column,
-            "value": rule.value if rule.value is not None else _value(rule, record),
-            "message": rule.message,
-        }
-        for rule in one.rules
-    ]
     key = one.key if any(value is not None for value in one.key.values()) else None
     return {
         "file_id": first_file_id + one.object_no,
@@ -142,10 +160,18 @@ def _row(one: Rejected, record: dict[str, str | None], source: SourceObject, run
         "order_id": _storable(one.order_id),
         "line_no": _storable(one.line_no),
         "record": _storable(one.raw) if one.raw is not None else json.dumps(record, ensure_ascii=False),
-        "rules": json.dumps(rules, ensure_ascii=False),
+        "rules": _as_json(one.rules, record),
         "status": "waiting" if one.waits_for else "rejected",
         "waits_for": one.waits_for,
     }
+
+
+def _as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None]) -> str:
+    listed = [
+        {"rule": one.rule, "column": one.column, "value": one.value if one.value is not None else _value(one, record), "message": one.message}
+        for one in rules
+    ]
+    return json.dumps(listed, ensure_ascii=False)
 
 
 def _value(rule: BrokenRule, record: Mapping[str, str | None]) -> str | None:
@@ -208,7 +234,18 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         dropped.update((row.q_file_id, row.q_row_no) for row in found)
         held.drop(connection)
     set_status(connection, dropped, "dropped")
+    _forget(connection, dropped)
     return dict(Counter(file_id for file_id, _ in dropped))
+
+
+def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
+    """Records that were dropped are not tried again."""
+    marked = temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    if insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in dropped)):
+        for parked in waiting.values():
+            match = select(literal(1)).where(marked.c.file_id == parked.c.file_id, marked.c.row_no == parked.c.row_no)
+            connection.execute(delete(parked).where(match.exists()))
+    marked.drop(connection)
 
 
 def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iterator[tuple[int, int]]:
@@ -227,6 +264,58 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
         or_(exists(select(literal(1)).where(same)), exists(anew)),
     )
     yield from ((row.file_id, row.row_no) for row in connection.execute(found))
+
+
+def rejudge(connection: Connection, held: Mapping[tuple[int, int], Held]) -> None:
+    """Say of records that are in quarantine still what they break and wait for by now."""
+    for row in _open(connection, held):
+        one = held[row.file_id, row.row_no]
+        if row.waits_for != one.waits_for:
+            mine = and_(quarantine.c.file_id == row.file_id, quarantine.c.row_no == row.row_no)
+            connection.execute(update(quarantine).where(mine).values(_judgement(one)))
+
+
+def put_back(connection: Connection, feed: str, rows: Iterable[Mapping[Any, Any]], held: Mapping[tuple[int, int], Held], *, run_id: int) -> None:
+    """Loaded rows that have become impossible into quarantine: the record as it came if it is there from before, else its columns as text."""
+    again = {(row.file_id, row.row_no) for row in _open(connection, held)}
+    for file_id, row_no in again:
+        mine = and_(quarantine.c.file_id == file_id, quarantine.c.row_no == row_no)
+        connection.execute(update(quarantine).where(mine).values(run_id=run_id, **_judgement(held[file_id, row_no])))
+    names = {row.file_id: row.name for row in connection.execute(select(run_files.c.file_id, run_files.c.name))}
+    insert_rows(
+        connection,
+        quarantine,
+        (
+            {
+                "file_id": row["file_id"],
+                "run_id": run_id,
+                "feed": feed,
+                "object_name": names[row["file_id"]],
+                "row_no": row["row_no"],
+                "key": json.dumps({one: str(row[one]) for one in FEEDS[feed].key}, ensure_ascii=False),
+                "order_id": row.get("order_id"),
+                "line_no": row.get("line_no"),
+                "record": json.dumps({one: None if value is None else str(value) for one, value in row.items()}, ensure_ascii=False),
+                **_judgement(held[row["file_id"], row["row_no"]]),
+            }
+            for row in rows
+            if (row["file_id"], row["row_no"]) not in again
+        ),
+    )
+
+
+def _open(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
+    """file_id, row_no and waits_for of those of the rows that quarantine has a record of."""
+    marked = temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
+    same = and_(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)
+    found = list(connection.execute(select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.waits_for).join(marked, same))) if count else []
+    marked.drop(connection)
+    return found
+
+
+def _judgement(one: Held) -> dict[str, str | None]:
+    return {"rules": _as_json(one.rules, {}), "status": "waiting" if one.waits_for else "rejected", "waits_for": one.waits_for}
 
 
 def set_status(connection: Connection, rows: Iterable[tuple[int, int]], status: str) -> int:

@@ -27,7 +27,7 @@ DEFAULTS = {
     "orders": {"order_type": "sale"},
     "order_lines": {"line_kind": "goods"},
     "invoices": {"invoice_kind": "invoice"},
-    **{name: {"valid_from": "1900-01-01"} for name in ("customers", "products", "service_packages", "policies", "targets")},
+    **{name: {"valid_from": "1900-01-01"} for name, feed in FEEDS.items() if "valid_from" in feed.key},
 }
 """What a column that is not mapped means: these, and nothing else."""
 DERIVED = ("ship_to_time_zone", "time_zone_assumed", "deleted", "source", "file_id", "row_no")

@@ -1,6 +1,6 @@
 """Tables only ingest keeps, in the same warehouse and transaction as the feeds.
 
-What waits for its parent, what was taken before, how far incremental pulls went.
+What waits for other rows, what came in another unit, what was taken before, how far incremental pulls went.
 """
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text
@@ -9,8 +9,25 @@ from metrics.schema import FEEDS
 
 metadata = MetaData()
 
-WAITING_FEEDS = ("order_lines", "shipment_lines", "invoices", "invoice_lines")
-"""Feeds whose rows may wait for a row of another one."""
+WAITING_FEEDS = (
+    "order_lines",
+    "shipment_lines",
+    "invoices",
+    "invoice_lines",
+    "promises",
+    "holds",
+    "order_events",
+    "payments",
+    "quotes",
+    "quote_options",
+    "messages",
+    "service_cases",
+    "returns",
+    "service_costs",
+)
+"""Feeds whose rows stand or fall with rows of others: one that breaks a rule across rows is tried again in every later run."""
+CONVERTED_FEEDS = ("order_lines", "shipment_lines", "invoice_lines")
+"""Feeds whose rows may count in a unit of their own."""
 
 
 def _like(feed: str, prefix: str, comment: str) -> Table:
@@ -19,7 +36,13 @@ def _like(feed: str, prefix: str, comment: str) -> Table:
 
 
 waiting: dict[str, Table] = {
-    feed: _like(feed, "waiting", f"one row: one typed row of {feed} that waits for its parent; its record is in quarantine") for feed in WAITING_FEEDS
+    feed: _like(feed, "waiting", f"one row: one typed row of {feed}, in its own unit, kept out by a rule across rows; its record is in quarantine")
+    for feed in WAITING_FEEDS
+}
+
+as_sent: dict[str, Table] = {
+    feed: _like(feed, "as_sent", f"one row: one row of {feed} as it came, in its own unit; the feed's table has it converted (R12)")
+    for feed in CONVERTED_FEEDS
 }
 
 taken = Table(

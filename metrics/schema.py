@@ -422,6 +422,7 @@ class Feed:
 
 
 FEEDS: dict[str, Feed] = {
+    "products": Feed(products, ("product_id", "valid_from")),
     "unit_factors": Feed(unit_factors, ("product_id", "unit", "valid_from")),
     "orders": Feed(orders, ("order_id",), core=True),
     "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders", parent_key=("order_id",)),
@@ -430,7 +431,6 @@ FEEDS: dict[str, Feed] = {
     "invoices": Feed(invoices, ("invoice_id",), core=True),
     "invoice_lines": Feed(invoice_lines, ("invoice_id", "invoice_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")),
     "customers": Feed(customers, ("customer_id", "valid_from")),
-    "products": Feed(products, ("product_id", "valid_from")),
     "service_packages": Feed(service_packages, ("service_segment", "valid_from")),
     "policies": Feed(policies, ("policy_id", "valid_from")),
     "targets": Feed(targets, ("measure", "scope", "valid_from")),

@@ -93,3 +93,10 @@ def ledger(connection: Connection) -> dict[str, tuple[int, int, int, int]]:
     for row in connection.execute(select(run_files).order_by(run_files.c.file_id)):
         result.setdefault(row.name, (row.rows_in, row.rows_loaded, row.rows_quarantined, row.rows_superseded))
     return result
+
+
+def add(source: Source, feed: str, content: str, *, mapped: tuple[str, ...] | None = None) -> None:
+    """Give the source another feed: a CSV whose columns have the canonical names. mapped: those the mapping names (default: all of the feed's)."""
+    source.write(f"{feed}.csv", content)
+    header = content.partition("\n")[0].split(",")
+    source.columns[feed] = {one: f'"{one}"' for one in (mapped or header) if one in FEEDS[feed].table.c}
