@@ -24,14 +24,23 @@ from tests.builders import (
     columns,
     customer,
     everything,
+    fx_rate,
+    hold,
     invoice,
     invoice_line,
     order,
+    order_event,
     order_line,
+    policy_version,
     product,
+    promise,
     records,
+    restated_quantity,
+    returned,
+    service_case,
     shipment,
     shipment_line,
+    unit_factor,
 )
 
 T = TypeVar("T")
@@ -69,8 +78,19 @@ OPTIONAL = (
     "invoices.currency",
     "invoice_lines.billed_qty",
     "invoice_lines.unit_price_amount",
+    "orders.delivery_term",
+    "order_lines.tax_rate",
+    "invoice_lines.tax_amount",
+    "shipments.attempted_at",
+    "shipments.failure_caused_by",
+    "returns.reason",
+    "promises.changed_by",
+    "unit_factors.rounding_step",
+    "customers.policy_id",
 )
 """Columns a source may leave unmapped."""
+MORE_FEEDS = ("promises", "returns", "unit_factors", "policies", "fx_rates", "holds", "order_events", "service_cases")
+"""Feeds that only some worlds have."""
 SHORT = 6
 """Examples of one Hypothesis run."""
 WHOLE_FEEDS = (("invoices", "invoice_lines"), ("products",), ("customers",))
@@ -163,6 +183,7 @@ def an_order(draft: OrderDraft) -> Row:
         currency=pick(draw, "EUR", "EUR", "EUR", "JPY", "KWD", None),
         bill_to=pick(draw, "B1", "B1", "B1", "B1", None),
         payment_terms=pick(draw, "net 30", "net 30", "net 30", "net 30", None),
+        delivery_term=pick(draw, *[None] * 8, "DAP", "EXW", "FCA"),
         ship_to=pick(draw, "P1", "P1", "P1", "P1", "P1", None),
         ship_to_time_zone=draft.zone,
         deleted=draft.deleted(),
@@ -182,6 +203,7 @@ def a_line(draft: OrderDraft, number: int) -> Row:
         product_id=pick(draw, "P", "P", "P", "K", "K", "E", "X", None),
         ordered_qty=quantity,
         unit_price_amount=pick(draw, "5.00", "5.00", "1.3333", "0", None),
+        tax_rate=pick(draw, *["0.2"] * 6, "0.07", "0", None),
         line_kind=pick(draw, *["goods"] * 12, "service", "fee"),
         requested_by=draft.maybe(8, 0, 1),
         promised_by=draft.maybe(6, 0, -1, 1, 2),
@@ -200,6 +222,8 @@ def a_shipment(draft: OrderDraft, number: int, ordered: str) -> Row:
         shipped_at=left,
         received_at=came,
         received_place=pick(draw, *["P1"] * 12, "P2", None),
+        attempted_at=not_before(draft.maybe(4, -1, 0, 0, 1), left or ordered),
+        failure_caused_by=pick(draw, None, None, "buyer", "seller", "carrier"),
         deleted=draft.deleted(),
     )
 
@@ -257,7 +281,11 @@ def an_invoice_line(draft: OrderDraft, bill: Row, line: Row, number: int, sent: 
     draw = draft.draw
     keys = {"invoice_id": bill["invoice_id"], "invoice_line_no": str(number), "line_no": line["line_no"]}
     if chance(draw, 2):
-        return invoice_line(**keys, order_id=draft.order_id, billed_qty=sent, unit_price_amount=line["unit_price_amount"])
+        right = (sent * (line["unit_price_amount"] or Decimal(0))).quantize(Decimal("0.0001"))
+        tax = right * (line["tax_rate"] or Decimal(0))
+        return invoice_line(
+            **keys, order_id=draft.order_id, billed_qty=sent, unit_price_amount=line["unit_price_amount"], line_amount=right, tax_amount=tax
+        )
     quantity = pick(draw, sent, sent, sent, line["ordered_qty"], sent / 2, sent + 1, sent - Decimal("0.5"), sent - 1, Decimal(0), None)
     quantity = None if quantity is None else max(Decimal(0), quantity)
     price = pick(draw, *[line["unit_price_amount"]] * 6, Decimal("5.10"), None)
@@ -269,6 +297,7 @@ def an_invoice_line(draft: OrderDraft, bill: Row, line: Row, number: int, sent: 
         billed_qty=quantity,
         unit_price_amount=price,
         line_amount=amount + Decimal(off),
+        tax_amount=pick(draw, *[(amount + Decimal(off)) * (line["tax_rate"] or Decimal(0)) + Decimal(off)] * 6, Decimal(1), None),
         deleted=draft.deleted(),
     )
 
@@ -279,7 +308,7 @@ def a_quarantined_row(draft: OrderDraft) -> Row:
     return {
         "file_id": 1,
         "run_id": 1,
-        "feed": pick(draw, "shipment_lines", "invoice_lines", "shipments", "invoices", "order_lines"),
+        "feed": pick(draw, "shipment_lines", "invoice_lines", "shipments", "invoices", "order_lines", "returns", "promises"),
         "object_name": "drawn",
         "row_no": 1,
         "key": None,
@@ -292,8 +321,102 @@ def a_quarantined_row(draft: OrderDraft) -> Row:
     }
 
 
+def some_promises(draft: OrderDraft, line: Row) -> list[Row]:
+    """Changes of a line's promise by anybody, before and after its deadlines; their numbers need not follow their times."""
+    draw = draft.draw
+    return [
+        promise(
+            order_id=draft.order_id,
+            line_no=line["line_no"],
+            revision_no=number,
+            promised_by=draft.moment(0, 1, 1, 2, 3),
+            changed_at=draft.moment(-2, -1, 0, 0, 1, 1, 2, 4),
+            changed_by=pick(draw, "buyer", "buyer", "buyer", "seller", None),
+            deleted=draft.deleted(),
+        )
+        for number in range(1, pick(draw, 0, 0, 1, 2, 3) + 1)
+    ]
+
+
+def some_restatements(draft: OrderDraft, line: Row) -> list[Row]:
+    """How the line's ordered quantity came to be what it is, in one or two steps."""
+    draw = draft.draw
+    steps = pick(draw, 0, 0, 0, 0, 1, 2)
+    quantities = [Decimal(pick(draw, "5", "9.5", "10", "11", "120", "2")) for _ in range(steps)] + [line["ordered_qty"]]
+    days = sorted(draft.middle + timedelta(days=pick(draw, -1, 0, 0, 1, 2)) for _ in range(steps))
+    known_at = [datetime.combine(day, datetime.min.time()) + timedelta(hours=pick(draw, 0, 4, 12, 23)) for day in days]
+    return [
+        restated_quantity(
+            order_id=draft.order_id,
+            line_no=line["line_no"],
+            run_id=number + 2,
+            data_as_of=at,
+            before_qty=quantities[number],
+            after_qty=quantities[number + 1],
+        )
+        for number, at in enumerate(sorted(known_at))
+    ]
+
+
+def some_returns(draft: OrderDraft, line: Row) -> list[Row]:
+    """Goods of the line coming back for any reason, before or after `as_of`."""
+    draw = draft.draw
+    reasons = ("not_wanted", "not_wanted", "damage", "defect", "wrong_item", "wrong_place", "wrong_quantity", "other", None)
+    return [
+        returned(
+            return_id=f"{draft.order_id}-R{number}",
+            return_line_no=line["line_no"],
+            order_id=draft.order_id,
+            line_no=line["line_no"],
+            returned_qty=pick(draw, line["ordered_qty"], line["ordered_qty"] / 2, Decimal(1), Decimal("0.5")),
+            reason=pick(draw, *reasons),
+            announced_at=draft.moment(0, 1, 2, 3, 5, 9),
+            deleted=draft.deleted(),
+        )
+        for number in range(1, pick(draw, 0, 0, 0, 1, 2) + 1)
+    ]
+
+
+def what_happened(draft: OrderDraft) -> dict[str, list[Row]]:
+    """Holds, steps and the buyer's sudden changes of the order."""
+    draw = draft.draw
+    holds = [
+        hold(
+            hold_id=f"{draft.order_id}-H{number}",
+            order_id=draft.order_id,
+            kind=pick(draw, "credit", "data", "stock", "other"),
+            placed_at=draft.moment(-2, -1, 0),
+            released_at=draft.maybe(2, 0, 1, 2),
+            caused_by=pick(draw, "buyer", "seller", None),
+        )
+        for number in range(1, pick(draw, 0, 0, 1, 2) + 1)
+    ]
+    events = [
+        order_event(
+            order_id=draft.order_id,
+            step=step,
+            event_no=number,
+            started_at=draft.maybe(2, -2, -1, 0, 1),
+            finished_at=draft.maybe(2, -1, 0, 1, 2),
+        )
+        for step in (2, 10, 11)
+        for number in range(1, pick(draw, 0, 1, 2) + 1)
+    ]
+    cases = [
+        service_case(
+            case_id=f"{draft.order_id}-Z{number}",
+            order_id=draft.order_id,
+            customer_id=None,
+            kind=pick(draw, "sudden_change", "sudden_change", "complaint"),
+            opened_at=draft.moment(-1, 0, 1, 2),
+        )
+        for number in range(1, pick(draw, 0, 0, 1) + 1)
+    ]
+    return {"holds": holds, "order_events": events, "service_cases": cases}
+
+
 def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
-    """One order with its lines, consignments and bills."""
+    """One order with its lines, consignments, bills and all that was said and done about it."""
     draw = draft.draw
     the_order = an_order(draft)
     lines = [a_line(draft, number) for number in range(1, pick(draw, 1, 1, 1, 2, 2, 3, 4, 0) + 1)]
@@ -321,14 +444,18 @@ def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
         "invoices": bills,
         "invoice_lines": billed,
         "quarantine": [a_quarantined_row(draft)] if chance(draw, 12) else [],
+        "promises": [one for line in lines for one in some_promises(draft, line)],
+        "restated_quantities": [one for line in lines for one in some_restatements(draft, line)],
+        "returns": [one for line in lines for one in some_returns(draft, line)],
+        **what_happened(draft),
     }
 
 
 def some_customers(draw: Draw, middle: date) -> list[Row]:
     """Customers with versions that start around the orders, one deleted; `nobody` has none."""
     rows = [
-        customer(customer_id="C1", service_segment="A", region="North"),
-        customer(customer_id="C2", service_segment=pick(draw, "B", None), region=None),
+        customer(customer_id="C1", service_segment="A", region="North", policy_id=pick(draw, "K1", "K1", None)),
+        customer(customer_id="C2", service_segment=pick(draw, "B", None), region=None, policy_id=pick(draw, "K2", "K1", "K9", None)),
         customer(customer_id="C3", valid_from=middle - timedelta(days=pick(draw, 2, 1, 3)), service_segment="C"),
     ]
     if chance(draw, 2):
@@ -339,13 +466,57 @@ def some_customers(draw: Draw, middle: date) -> list[Row]:
 def some_products(draw: Draw, middle: date) -> list[Row]:
     """P counted in pieces, K in kilograms, E in an unnamed unit; X is in no list; one changes its unit on the way."""
     rows = [
-        product(product_id="P", category="tools", base_unit=pick(draw, "piece", "EA")),
+        product(product_id="P", category="tools", base_unit=pick(draw, "piece", "EA"), unit_cost_amount=pick(draw, "3.5", None)),
         product(product_id="K", category=pick(draw, "food", None), base_unit="kg"),
         product(product_id="E", category="tools", base_unit=None),
     ]
     if chance(draw, 3):
         rows.append(product(product_id="K", valid_from=middle - timedelta(days=2), category="food", base_unit="piece", deleted=chance(draw, 4)))
     return rows
+
+
+def some_factors(draw: Draw, middle: date) -> list[Row]:
+    """Rounding steps of the products' own base units, and a box that says nothing of them."""
+    rows = [
+        unit_factor(product_id="P"),
+        unit_factor(product_id="P", unit=pick(draw, "piece", "EA"), factor=1, rounding_step=pick(draw, "1", "0.1", None)),
+    ]
+    if chance(draw, 2):
+        rows.append(unit_factor(product_id="K", unit="kg", valid_from=middle - timedelta(days=pick(draw, 2, 30)), factor=1, rounding_step="0.01"))
+    return rows
+
+
+def some_contracts(draw: Draw, middle: date) -> list[Row]:
+    """K1 with two versions, K2 with none before the orders; K9 is in no list."""
+    return [
+        policy_version(policy_id="K1", **terms(draw)),
+        policy_version(policy_id="K1", valid_from=middle - timedelta(days=pick(draw, 2, 1)), deleted=chance(draw, 4), **terms(draw)),
+        policy_version(policy_id="K2", valid_from=middle - timedelta(days=pick(draw, 3, 2, 1)), **terms(draw)),
+    ]
+
+
+def terms(draw: Draw) -> dict[str, Any]:
+    """A contract's own keys, the rest left empty."""
+    candidates: dict[str, Sequence[Any]] = {
+        "timing": ("WINDOW", "DEADLINE"),
+        "early_tolerance_days": (1,),
+        "late_tolerance_days": (1, 2),
+        "late_tolerance_hours": (Decimal("0.5"),),
+        "under_tolerance_share": (Decimal("0.1"), Decimal("0.5")),
+        "over_tolerance_share": (Decimal("0.1"),),
+        "claims_days": (2,),
+        "invoice_days": (2,),
+        "anchor": ("requested", "current_promise"),
+    }
+    return {key: pick(draw, *values) for key, values in candidates.items() if chance(draw, 3)}
+
+
+def some_rates(draw: Draw, middle: date) -> list[Row]:
+    """Rates to the dollar (or the euro itself) of days up to ten before the orders; none of the dinar."""
+    to = pick(draw, "USD", "EUR")
+    days = sorted({middle - timedelta(days=number) for number in (pick(draw, 1, 2, 3), pick(draw, 5, 9, 10), pick(draw, 9, 12))})
+    rates = [fx_rate(currency="EUR", on_date=day, rate=f"1.1{number}", reporting_currency=to) for number, day in enumerate(days) if to != "EUR"]
+    return rates + [fx_rate(currency="JPY", on_date=day, rate=f"0.006{number}", reporting_currency=to) for number, day in enumerate(days)]
 
 
 def a_policy(draw: Draw) -> dict[str, Any]:
@@ -362,7 +533,8 @@ def a_policy(draw: Draw) -> dict[str, Any]:
         "over_tolerance_share": (Decimal("0.1"),),
         "claims_days": (0, 2),
         "invoice_days": (0, 2),
-        "anchor": ("requested",),
+        "anchor": ("requested", "current_promise"),
+        "rebase": ("none",),
         "allow_substitution": (False,),
         "receipt_event": ("shipped_at",),
         "open_balance": ("late",),
@@ -373,7 +545,8 @@ def a_policy(draw: Draw) -> dict[str, Any]:
 
 def a_mapping(draw: Draw) -> frozenset[str]:
     """All columns in half of the worlds, else less a few columns or a whole feed."""
-    mapped = set(everything())
+    more = MORE_FEEDS if chance(draw, 2) else [feed for feed in MORE_FEEDS if chance(draw, 2)]
+    mapped = set(everything()) | set(everything(*more) if more else ())
     if chance(draw, 2):
         return frozenset(mapped)
     for _ in range(pick(draw, 1, 2, 3)):
@@ -409,7 +582,14 @@ def worlds(draw: Draw) -> World:
     as_of_day = middle + timedelta(days=pick(draw, 12, 12, 12, 40, 40, 3, 2, 1, 0))
     at = a_moment(draw, as_of_day, pick(draw, *ZONES))
     as_of = datetime.fromisoformat(f"{at}T23:59:59.999999" if len(at) == len("2026-03-10") else at).replace(tzinfo=None)
-    known: Records = records(customers=some_customers(draw, middle), products=some_products(draw, middle)) | {"quarantine": []}
+    known: Records = records(
+        customers=some_customers(draw, middle),
+        products=some_products(draw, middle),
+        unit_factors=some_factors(draw, middle),
+        policies=some_contracts(draw, middle),
+        fx_rates=some_rates(draw, middle),
+    )
+    known |= {"quarantine": [], "restated_quantities": []}
     return World(middle, known, a_policy(draw), as_of, mapped)
 
 
@@ -455,5 +635,5 @@ def populated(world: World, number: int, *, start: int) -> World:
 
 def prefixed(one: Records, prefix: str) -> Records:
     """The same records with their orders, shipments and invoices renamed, so that several histories can be judged together."""
-    keys = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id")
+    keys = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id", "return_id", "hold_id", "case_id")
     return {feed: [row | {key: f"{prefix}-{row[key]}" for key in keys if row.get(key)} for row in rows] for feed, rows in one.items()}

@@ -210,7 +210,7 @@ class LineJudgement:
     settled_at: datetime | None
     request_at: datetime | None
     promise_at: datetime | None
-    """The first promise, re-based by the buyer where R1 allows, without tolerance."""
+    """The first promise, re-based by the buyer where R1 and the policy allow, without tolerance."""
     first_due_at: datetime | None
     """The first promise, else the request."""
     back_ordered: Verdict
@@ -220,6 +220,7 @@ class LineJudgement:
     overdue_open: Verdict
     product_category: str | None
     unit_price_amount: Decimal | None
+    unit_cost_amount: Decimal | None
     carriers: frozenset[str | None]
     half_step: Decimal
     under_tolerance: Decimal
@@ -443,7 +444,7 @@ class LineCourt:
         self.keys = (line["order_id"], line["line_no"])
         self.consignments = [one for row in judge.rows("shipment_lines", *self.keys) if (one := self.consignment(row))]
         self.returns = [row for row in judge.rows("returns", *self.keys) if self.happened(row, "announced_at")]
-        self.rebased = self.first_promise_after(STRICT)
+        self.rebased = self.first_promise_after(self.policy)
         self.deadline, self.window_from = self.deadline_and_window()
         self.owed = self.owed_quantity()
         self.found = self.facts(product)
@@ -595,13 +596,19 @@ class LineCourt:
 
     @property
     def first_promise(self) -> datetime | None:
-        """The first promise without tolerance, as the last moment it allows; no policy moves it."""
+        """The first promise without tolerance, as the last moment it allows, re-based as the policy has it."""
         return self.rebased.ends(self.zone) if self.rebased else None
 
     @property
     def request(self) -> datetime | None:
         request = self.written("requested_by")
         return request.ends(self.zone) if request else None
+
+    def due_day(self) -> date:
+        """The day the line stands under: no tolerance and no what-if moves it, so the promise is re-based as the strict policy does."""
+        promise = self.first_promise_after(STRICT)
+        due = promise.ends(self.zone) if promise else self.request
+        return local_day(due, self.zone) if due else self.ordered_day
 
     @property
     def promise_or_request(self) -> datetime | None:
@@ -705,7 +712,7 @@ class LineCourt:
             line_kind=self.line["line_kind"],
             state=self.state(),
             deadline_at=self.deadline,
-            due_day=local_day(due, self.zone) if due else self.ordered_day,
+            due_day=self.due_day(),
             ordered_qty=self.line["ordered_qty"],
             owed_qty=self.owed,
             counted_qty=self.counted,
@@ -723,6 +730,7 @@ class LineCourt:
             overdue_open=self.overdue_open() if self.state() == "judged" else False,
             product_category=product["category"] if product else None,
             unit_price_amount=self.line["unit_price_amount"],
+            unit_cost_amount=product["unit_cost_amount"] if product else None,
             carriers=frozenset(one.carrier for one in self.consignments),
             half_step=self.half_step,
             under_tolerance=Decimal(str(self.policy["under_tolerance_share"])),

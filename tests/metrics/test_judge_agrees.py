@@ -36,15 +36,15 @@ from metrics.facts import order_facts_from_lines, order_line_facts
 from metrics.policy import Policy
 from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
-from tests.builders import Records
+from tests.builders import MAKERS, Records, everything
 from tests.histories import World, drawn, populated, prefixed, worlds
 from tests.judge import VERDICTS, LineJudgement, OrderJudgement, judge
 from tests.rule_cases import CASES
+from tests.sql_facts import TABLES
 
 WORLDS = 20
 HISTORIES = int(os.environ.get("HISTORIES", "500"))
 SEED = int(os.environ.get("SEED", "1"))
-LOADED = ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines", "customers", "products", "quarantine")
 
 LINE_COLUMNS = (
     "line_kind",
@@ -57,8 +57,19 @@ LINE_COLUMNS = (
     "filled_qty",
     "first_pass_qty",
     "settled_at",
+    "request_at",
+    "promise_at",
+    "first_due_at",
+    "back_ordered",
+    "substituted",
+    "damaged_qty",
+    "cancelled_short_qty",
+    "unit_cost_amount",
 )
 ORDER_COLUMNS = ("order_type", "state", "deadline_at", "due_day", "ordered_day", "settled_at", "arrived_day", "cycle_days", "owed_qty")
+PARTS = ("item_ok", "place_ok", "overage_ok")
+KNOWN_TO_ALL = ("customers", "products", "unit_factors", "policies", "fx_rates")
+"""Feeds that are about no one order."""
 DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "product_category", "carrier")
 
 
@@ -84,8 +95,7 @@ def server(postgres_database: str) -> Iterator[Connection]:
 
 def load(connection: Connection, records: Records) -> None:
     """Replace what the database holds by these records."""
-    for feed in LOADED:
-        table = metadata.tables[feed]
+    for feed, table in TABLES.items():
         connection.execute(delete(table))
         rows = records.get(feed, [])
         if rows and connection.dialect.name == "duckdb":
@@ -121,6 +131,7 @@ def as_arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
 def judged_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
     """What the judge says, by the names of the facts' columns."""
     said = {name: getattr(found, name) for name in (LINE_COLUMNS if isinstance(found, LineJudgement) else ORDER_COLUMNS)}
+    said |= {name: found.parts[name] for name in PARTS}
     for name in VERDICTS:
         said[name], said[f"{name}_reason"] = found.findings[name].verdict, found.findings[name].reason
     if isinstance(found, OrderJudgement):
@@ -130,9 +141,9 @@ def judged_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
 
 
 def sql_policy(policy: dict[str, Any]) -> Policy:
-    """The metrics' policy of the same keys; the current promise is the first while nothing carries revisions."""
+    """The metrics' policy of the same keys."""
     known = {one.name for one in fields(Policy)}
-    return Policy(**{key: value for key, value in policy.items() if key in known and value != "current_promise"})
+    return Policy(**{key: value for key, value in policy.items() if key in known})
 
 
 def stored_lines(connection: Connection, rows: Select[Any]) -> Table:
@@ -176,12 +187,12 @@ def explain(world: World, found: list[str]) -> str:
     """The first difference, with the rows that it comes from: enough to write the case down."""
     order_id = found[0].split(":")[0].strip("('").split("'")[0]
     shown = [f"{len(found)} differences; the first: {found[0]}", f"policy {dict(world.policy)} as_of {world.as_of}"]
-    absent = sorted(name for name in CASES[0].mapped - world.mapped)
+    absent = sorted(everything(*MAKERS) - world.mapped)
     shown.append(f"not mapped: {absent}")
-    for feed in LOADED:
+    for feed in TABLES:
         for row in world.records.get(feed, []):
             own = row.get("order_id") == order_id or str(row.get("shipment_id", row.get("invoice_id"))).startswith(f"{order_id}-")
-            if own or feed in ("customers", "products"):
+            if own or feed in KNOWN_TO_ALL:
                 told = {name: str(value) for name, value in row.items() if value is not None and name not in ("source", "file_id", "row_no")}
                 shown.append(f"{feed}: {told}")
     return "\n".join(shown)

@@ -1,4 +1,4 @@
-"""The independent judge against every worked example of the rule book that the core feeds carry.
+"""The independent judge against the worked examples of the rule book.
 
 The judge is the reference the SQL is compared with, so it must itself be held against the book's own numbers.
 """
@@ -20,6 +20,8 @@ def column(found: LineJudgement | OrderJudgement, name: str) -> Any:
         return found.findings[name].verdict
     if name.removesuffix("_reason") in found.findings and name.endswith("_reason"):
         return found.findings[name.removesuffix("_reason")].reason
+    if name in found.parts:
+        return found.parts[name]
     if isinstance(found, OrderJudgement) and name in found.dimensions:
         return found.dimensions[name]
     return getattr(found, name)
@@ -43,9 +45,9 @@ def test_the_judge_says_what_the_book_says(case: Case) -> None:
     assert differences(case, judge(case.records, case.policy, case.as_of, case.mapped)) == []
 
 
-def test_every_example_of_the_core_feeds_is_there() -> None:
+def test_every_rule_of_a_verdict_has_its_examples() -> None:
     rules = {name.split()[0] for name in SEEN if name.startswith("R")}
-    assert {f"R{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 19, 20, 21, 23, 33, 35, 39, 40)} <= rules
+    assert {f"R{number}" for number in (*range(1, 12), *range(13, 18), *range(19, 24), 33, 34, 35, 39, 40)} <= rules
 
 
 def test_names_are_unique() -> None:
