@@ -6,7 +6,7 @@ Source: the brief; SCOR; rules, section 4 (a).
 from sqlalchemy import and_, func, or_
 
 from metrics.facts import order_facts_table, order_line_facts_table
-from metrics.measure import Direction, Measure, Need, Part, Ratio, Unit
+from metrics.measure import Direction, Measure, Need, Part, Ratio, Total, Unit
 from metrics.sqltools import Expression
 
 o = order_facts_table.c
@@ -34,24 +34,32 @@ def _nothing_received(name: str) -> Expression:
     return func.coalesce(o[f"{name}_reason"] == "nothing_received", False)
 
 
-def _order_share(name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object) -> Measure:
+def order_share(name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object) -> Measure:
+    """A share of orders by `due_day`; `more` replaces what is usual: facts, numerator, denominator, exclusions, short, needs."""
     return Measure(
         name=name,
         title=title,
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=order_facts_table,
         date="due_day",
         formula=formula,
         definition=definition,
         source=source,
         feeds=feeds,
         product_rows=(1,),
-        **({"numerator": "orders whose verdict is true", "denominator": "judged orders whose verdict is known", "exclusions": PENDING} | more),  # type: ignore[arg-type]  # texts and needs only
+        **(_USUAL | more),  # type: ignore[arg-type]  # texts, needs and the facts only
     )
 
 
-ON_TIME = _order_share(
+_USUAL = {
+    "facts": order_facts_table,
+    "numerator": "orders whose verdict is true",
+    "denominator": "judged orders whose verdict is known",
+    "exclusions": PENDING,
+}
+
+
+ON_TIME = order_share(
     "on_time",
     "Orders received on time",
     judged(o.on_time, o.state),
@@ -61,7 +69,7 @@ ON_TIME = _order_share(
     short="On time",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
-COMPLETE = _order_share(
+COMPLETE = order_share(
     "complete",
     "Orders received complete",
     judged(o.complete, o.state),
@@ -71,7 +79,7 @@ COMPLETE = _order_share(
     short="Complete",
     needs=(NEEDS_RECEIPT,),
 )
-DAMAGE_FREE = _order_share(
+DAMAGE_FREE = order_share(
     "damage_free",
     "Orders received damage free",
     judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
@@ -82,7 +90,7 @@ DAMAGE_FREE = _order_share(
     exclusions=f"{PENDING} Orders of which nothing was received.",
     needs=(NEEDS_DAMAGE,),
 )
-FILLED_ACCURATELY = _order_share(
+FILLED_ACCURATELY = order_share(
     "filled_accurately",
     "Orders filled accurately",
     judged(o.filled_accurately, o.state, but=_nothing_received("filled_accurately")),
@@ -93,7 +101,7 @@ FILLED_ACCURATELY = _order_share(
     exclusions=f"{PENDING} Orders of which nothing was received.",
     needs=(NEEDS_RECEIPT,),
 )
-BILLED_ACCURATELY = _order_share(
+BILLED_ACCURATELY = order_share(
     "billed_accurately",
     "Orders billed accurately",
     judged(o.billed_accurately, o.state),
@@ -105,7 +113,7 @@ BILLED_ACCURATELY = _order_share(
     exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown verdicts lower the coverage.",
     needs=(NEEDS_BILLS,),
 )
-PERFECT_ORDER = _order_share(
+PERFECT_ORDER = order_share(
     "perfect_order",
     "Perfect orders",
     Ratio(
@@ -122,7 +130,7 @@ PERFECT_ORDER = _order_share(
     denominator="judged orders with all five verdicts known (nothing received counts as known)",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DAMAGE, NEEDS_BILLS),
 )
-OTIF = _order_share(
+OTIF = order_share(
     "otif",
     "On time in full",
     judged(o.otif, o.state),
@@ -179,6 +187,68 @@ OTIF_UNIT = Measure(
     short="OTIF units",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
+_SCOR = (o.complete, o.item_ok, o.overage_ok, o.on_time, o.place_ok, o.billed_accurately, o.damage_free)
+"""RL.2.1 = complete, item, overage; RL.2.2 = on_time, place; RL.2.3 = billed; RL.2.4 = damage free."""
+SCOR_TRUE = and_(*[part.is_(True) for part in _SCOR])
+SCOR_FALSE = or_(o.otif.is_(False), *[part.is_(False) for part in _SCOR])
+"""otif stands for the first two: it can be known to fail where neither of them is known."""
+PERFECT_ORDER_SCOR4 = order_share(
+    "perfect_order_scor4",
+    "Perfect orders, SCOR roll-up",
+    Ratio(
+        Part(and_(o.state == "judged", SCOR_TRUE)),
+        Part(and_(o.state == "judged", o.perfect_order_known)),
+        Part(and_(o.state == "judged", ~SCOR_TRUE, ~SCOR_FALSE)),
+        Part(o.state == "judged"),
+    ),
+    "Orders that pass SCOR's four: complete with the right items and no overage, on time at the right place, billed accurately, damage free. "
+    "The same orders as perfect_order, by another road.",
+    "SCOR RL.1.1",
+    (*G, *B),
+    short="Perfect (SCOR)",
+    numerator="orders with all four SCOR parts true",
+    denominator="judged orders with every part known (nothing received counts as known)",
+    needs=PERFECT_ORDER.needs,
+)
+OVERDUE_OPEN = Measure(
+    name="overdue_open",
+    title="Overdue and still open",
+    unit=Unit.COUNT,
+    direction=Direction.LOWER,
+    facts=order_line_facts_table,
+    date="due_day",
+    formula=Total(
+        Part(
+            and_(
+                line.state == "judged",
+                line.deadline_at.is_not(None),
+                line.complete.is_(False),
+                line.owed_qty - line.counted_qty - line.cancelled_short_qty > 0,
+            )
+        )
+    ),
+    definition="Goods lines past their deadline that are short and whose remainder nobody has cancelled: what we still owe late, as of the data.",
+    numerator="judged goods lines that are short with a remainder still open",
+    denominator="none: a count",
+    exclusions="Pending lines, lines whose remainder is cancelled, lines with a consignment that may make them complete, orders that are not sales.",
+    source="own; rules R15",
+    feeds=G,
+    product_rows=(1,),
+    short="Overdue, open",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
 FAILED = or_(*[o[name].is_(False) for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")])
 
-MEASURES = (PERFECT_ORDER, OTIF, ON_TIME, COMPLETE, DAMAGE_FREE, FILLED_ACCURATELY, BILLED_ACCURATELY, OTIF_LINE, OTIF_UNIT)
+MEASURES = (
+    PERFECT_ORDER,
+    OTIF,
+    ON_TIME,
+    COMPLETE,
+    DAMAGE_FREE,
+    FILLED_ACCURATELY,
+    BILLED_ACCURATELY,
+    OTIF_LINE,
+    OTIF_UNIT,
+    PERFECT_ORDER_SCOR4,
+    OVERDUE_OPEN,
+)

@@ -19,6 +19,7 @@ from metrics import (
     recovery,
     responsiveness,
     safety_stock,
+    standards,
     stockouts,
     support,
     volumes,
@@ -51,9 +52,13 @@ OWN_DIMENSIONS: dict[str, str] = {
     "cause": "cause",
     "recovery": "recovery",
     "policy": "policy_id",
+    "basis": "basis",
+    "ordered_ahead": "ordered_ahead",
+    "standing": "standing",
     "stockout_source": "stockout_source",
     "zone": "zone",
     "bin": "bin",
+    "package_row": "package_row",
 }
 """Dimensions that only some fact tables (or studies) have, by the column that holds them."""
 
@@ -63,6 +68,7 @@ GRAINS = ("day", "week", "month", "quarter")
 
 MODULES = (
     buyer_view,
+    standards,
     availability,
     stockouts,
     fill_rate,
