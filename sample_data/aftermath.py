@@ -168,7 +168,7 @@ order by k
 SERVICE_COSTS_FILE = f"""
 with costs as (
     select 1 as series, k, customer_id, 'order_taking' as activity,
-        case channel when 'E' then 1.8 when 'W' then 4.5 when 'P' then 24 else 58 end * (0.8 + 0.4 * draw(k, 391)) as amount, d as on_d from plan
+        case channel when 'E' then 1.8 when 'W' then 4.5 when 'P' then 28 else 85 end * (0.8 + 0.4 * draw(k, 391)) as amount, d as on_d from plan
     union all
     select 2, k, customer_id, 'picking', (3 + 2.2 * goods_lines + case model when 'MTO' then 9 else 0 end) * (0.8 + 0.4 * draw(k, 392)),
         first_out_s // 86400
@@ -176,12 +176,13 @@ with costs as (
     union all
     select 3, k, customer_id, 'handling', 22 + 30 * draw(k, 393), back_order_s // 86400 from plan where back_order_s is not null
     union all
-    select 4, k, customer_id, 'expedite', 45 + 120 * draw(k, 394), coalesce(back_order_s, first_out_s) // 86400
+    select 4, k, customer_id, 'expedite', 60 + 160 * draw(k, 394), coalesce(back_order_s, first_out_s) // 86400
     from plan where cancelled is null and coalesce(back_order_s, first_out_s) <= {AS_OF}
-        and draw(k, 395) < case when back_order_s is not null then 0.5 else [0.01, 0.03, 0.16][1 + habit] end
+        and draw(k, 395) < case when back_order_s is not null then 0.5 else [0.01, 0.04, 0.26][1 + habit] end
     union all
     -- by the customer, not by the order
-    select 5, k, customer_id, 'visit', 160 + 240 * draw(k, 396), d - d % 7 + 7 from plan where draw(k, 397) < [0.012, 0.03, 0.11][1 + habit]
+    select 5, k, customer_id, 'visit', 220 + 380 * draw(k, 396), d - d % 7 + 7
+    from plan where draw(k, 397) < [0.012, 0.03, 0.20][1 + habit]
     union all
     select 6, k, customer_id, 'freight', c.freight, c.left_d
     from plan join (select k, sum((8 + goods_value * 0.02 + draw(k * 4 + cn, 133) * 20)::decimal(18, 2)) as freight, min(shipped_d) as left_d

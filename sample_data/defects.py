@@ -32,7 +32,7 @@ FRESH_KEYS = {
     "unit_factors": ("material", "9{:06d}"),
     "assumptions": ("scope", "customer:C9{:06d}"),
     "calendars": ("calendar", "SITE-9{:06d}"),
-    "fx_rates": ("on_date", "19{:02d}-01-01"),
+    "fx_rates": ("on_date", "{:d}"),
     "promises": ("rev", "9{:05d}"),
     "holds": ("hold_no", "HD9{:08d}"),
     "order_events": ("try", "9{:05d}"),
@@ -49,7 +49,7 @@ FRESH_KEYS = {
 """By feed: the column that makes an extra record's key its own, and keys no clean record has."""
 
 WAITS_FOR = {
-    **dict.fromkeys(("order_lines", "holds", "order_events", "messages", "service_cases"), "waits for its order"),
+    **dict.fromkeys(("order_lines", "holds", "order_events", "quotes", "messages", "service_cases", "service_costs"), "waits for its order"),
     **dict.fromkeys(("shipment_lines", "invoice_lines", "promises", "returns"), "waits for its order line"),
 }
 """Feeds whose records cannot be without their order, and what the rule says they wait for."""
@@ -229,6 +229,7 @@ def plant_missing_order(kind: Kind, parts: Parts, start: float, serial: int) -> 
     order_no = part.row(position)["order_no"]
     part.dropped.add(position)
     part.taken.add(position)
+    inquiries: set[str] = set()
     for feed, rule in WAITS_FOR.items():
         child = parts.get(feed)
         if child is None:
@@ -237,6 +238,21 @@ def plant_missing_order(kind: Kind, parts: Parts, start: float, serial: int) -> 
             if order_no in line:
                 child.marks[at] = Mark(kind.name, WAITING, rule)
                 child.taken.add(at)
+                if feed == "quotes":
+                    inquiries.add(line.partition(",")[0])
+    options = parts.get("quote_options")
+    for at, line in enumerate(options.lines if options and inquiries else ()):
+        if options and line.partition(",")[0] in inquiries:
+            options.marks[at] = Mark(kind.name, WAITING, "waits for its inquiry")
+            options.taken.add(at)
+
+
+def plant_contradiction(kind: Kind, parts: Parts, start: float, serial: int) -> None:
+    """The same key twice with nothing that says which holds: both are spoilt."""
+    part = parts[kind.feed]
+    row = changed(fresh(part, part.row(position := int(start * len(part.lines))), serial), kind.change)
+    for factor in ("480", "500"):
+        part.add(position, part.text(row | {"factor": factor}), kind.mark)
 
 
 def plant_early_shipment(kind: Kind, parts: Parts, start: float, serial: int) -> None:
@@ -408,6 +424,86 @@ KINDS: tuple[Kind, ...] = (
     Kind("share_in_percent", "service_packages", "order_fill_min: 0 to 1", "order_fill_min `98`", {"order_fill_min": "98"}),
     Kind("unknown_timing", "policies", "timing: DEADLINE or WINDOW", "timing `SOMETIME`", {"timing": "SOMETIME"}),
     Kind("target_in_words", "targets", "target_value: a number", "target `high`", {"target": "high"}),
+    Kind("target_of_no_measure", "targets", "measure: in the catalogue", "measure `happiness`", {"measure": "happiness"}),
+    Kind("unknown_assumption", "assumptions", "assumption: one there is", "name `luck`", {"name": "luck"}),
+    Kind("negative_assumption", "assumptions", "assumed_value: 0 or more", "value `-3`", {"value": "-3"}),
+    Kind("negative_factor", "unit_factors", "factor: above 0", "factor `-12`", {"factor": "-12"}),
+    Kind("zero_factor", "unit_factors", "factor: above 0", "factor `0`", {"factor": "0"}),
+    Kind("contradicting_factors", "unit_factors", "one factor from one day on", "480 and 500 to a pallet from the same day on",
+         {"unit": "pallet", "step": ""}, plant=plant_contradiction),
+    Kind("closes_before_it_opens", "calendars", "closes_at not before opens_at", "opens `16:00`, closes `08:00`",
+         {"day": "2026-03-03", "opens": "2026-03-03T16:00:00Z", "closes": "2026-03-03T08:00:00Z"}),
+    Kind("never_closes", "calendars", "both hours or neither", "closes empty", {"day": "2026-03-04", "opens": "2026-03-04T08:00:00Z", "closes": ""}),
+    Kind("rate_of_zero", "fx_rates", "rate: above 0", "rate `0`", {"on_date": "2024-05-06", "rate": "0"}),
+    Kind("rate_of_no_currency", "fx_rates", "currency: ISO 4217", "curr `EURO`", {"on_date": "2024-05-07", "curr": "EURO"}),
+    Kind("other_reporting_currency", "fx_rates", "one reporting currency", "to_curr `CHF`", {"on_date": "2024-05-08", "to_curr": "CHF"}),
+    # what happened on the way
+    Kind("unknown_unit", "order_lines", "unit has a factor", "unit `crate` without a factor", {"unit": "crate"}, outcome=WAITING,
+         needs=has(item_kind="G")),
+    Kind("promise_in_year_9999", "promises", "promised_by: 1990 to 2100", "conf_date `9999-12-31`", {"conf_date": "9999-12-31"}),
+    Kind("promise_changed_in_the_future", "promises", "changed_at not after data_as_of", "changed_at `2026-08-01T08:00:00Z`",
+         {"changed_at": "2026-08-01T08:00:00Z"}),
+    Kind("revision_zero", "promises", "revision_no: 1 or more", "rev `0`", {"rev": "0"}),
+    Kind("unknown_promiser", "promises", "changed_by: code list", "changed_by `X`", {"changed_by": "X"}),
+    Kind("unknown_basis", "promises", "basis: ATP or ATD", "basis `HOPE`", {"basis": "HOPE"}),
+    Kind("promise_of_no_order_line", "promises", "waits for its order line", "pos `990` with no such line", {"pos": "990"}, outcome=WAITING),
+    Kind("unknown_hold", "holds", "kind: code list", "kind `Z`", {"kind": "Z"}),
+    Kind("lifted_before_set", "holds", "released_at not before placed_at", "lifted_at two days before set_at",
+         {"lifted_at": days_before("set_at", 2)}),
+    Kind("held_before_ordered", "holds", "placed_at not before ordered_at", "set_at `2024-05-01` for an order of 2025",
+         {"set_at": "2024-05-01T09:00:00Z"}),
+    Kind("hold_of_no_order", "holds", "waits for its order", "order_no `SO99…` with no such order",
+         {"order_no": lambda row: "SO99" + row["order_no"][2:]}, outcome=WAITING),
+    Kind("fourteenth_step", "order_events", "step: 1 to 13", "step `14`", {"step": "14"}),
+    Kind("step_in_words", "order_events", "step: a whole number", "step `picking`", {"step": "picking"}),
+    Kind("attempt_zero", "order_events", "event_no: 1 or more", "try `0`", {"try": "0"}),
+    Kind("done_before_begun", "order_events", "finished_at not before started_at", "done_at three days before begun_at",
+         {"done_at": days_before("begun_at", 3)}, needs=has(step="1")),
+    Kind("picked_before_ordered", "order_events", "started_at not before ordered_at", "begun_at `2024-05-01` for an order of 2025",
+         {"begun_at": "2024-05-01T09:00:00Z"}, needs=has("done_at", step="9")),
+    Kind("step_of_no_order", "order_events", "waits for its order", "order_no `SO99…` with no such order",
+         {"order_no": lambda row: "SO99" + row["order_no"][2:]}, outcome=WAITING),
+    Kind("answered_before_asked", "quotes", "answered_at not before asked_at", "answered_at a week before asked_at",
+         {"answered_at": days_before("asked_at", 7), "order_no": ""}),
+    Kind("inquiry_of_unknown_order", "quotes", "waits for its order", "order_no `SO99…` with no such order",
+         {"order_no": lambda row: "SO99" + row["order_no"][2:]}, outcome=WAITING, needs=has("order_no")),
+    Kind("option_of_no_inquiry", "quote_options", "waits for its inquiry", "inquiry_no `Q77…` with no such inquiry",
+         {"inquiry_no": lambda row: "Q77" + row["inquiry_no"][1:]}, outcome=WAITING),
+    Kind("lead_time_in_words", "quote_options", "lead_time_days: a whole number", "lead_days `soon`", {"lead_days": "soon"}),
+    Kind("negative_offer", "quote_options", "price_amount: 0 or more", "price `-10.00`", {"price": "-10.00"}),
+    Kind("unknown_phase", "messages", "phase: pre, during or post", "phase `later`", {"phase": "later"}),
+    Kind("unknown_message", "messages", "kind: code list", "kind `gossip`", {"kind": "gossip"}),
+    Kind("message_to_nobody", "messages", "an order or a customer", "order_no and customer_no empty", {"order_no": "", "customer_no": ""}),
+    Kind("sent_in_the_future", "messages", "sent_at not after data_as_of", "sent_at `2026-07-20T08:00:00Z`", {"sent_at": "2026-07-20T08:00:00Z"}),
+    Kind("exact_repeat_message", "messages", "newest version wins", "the same message twice", outcome=SUPERSEDED, plant=plant_repeat),
+    # what followed
+    Kind("payment_of_unknown_invoice", "payments", "waits for its invoice", "doc_no `IN77…` with no such document",
+         {"doc_no": lambda row: "IN77" + row["doc_no"][2:]}, outcome=WAITING),
+    Kind("negative_payment", "payments", "amount: 0 or more", "amount `-50.00`", {"amount": "-50.00"}),
+    Kind("paid_in_the_future", "payments", "paid_at not after data_as_of", "paid_on `2026-09-30`", {"paid_on": "2026-09-30"}),
+    Kind("unknown_case", "service_cases", "kind: code list", "kind `praise`", {"kind": "praise"}),
+    Kind("settled_before_opened", "service_cases", "resolved_at not before opened_at", "settled_at two days before opened_at",
+         {"answered_at": "", "settled_at": days_before("opened_at", 2)}),
+    Kind("case_of_nobody", "service_cases", "an order or a customer", "order_no and customer_no empty", {"order_no": "", "customer_no": ""}),
+    Kind("negative_case_cost", "service_cases", "cost_amount: 0 or more", "cost `-15.00`", {"cost": "-15.00", "cost_curr": "EUR"}),
+    Kind("case_of_no_order", "service_cases", "waits for its order", "order_no `SO99…` with no such order",
+         {"order_no": lambda row: "SO99" + row["order_no"][2:]}, outcome=WAITING, needs=has("order_no")),
+    Kind("unknown_return_reason", "returns", "reason: code list", "reason `ugly`", {"reason": "ugly"}),
+    Kind("negative_return", "returns", "returned_qty: 0 or more", "qty `-2.000`", {"qty": "-2.000"}),
+    Kind("back_before_announced", "returns", "received_at not before announced_at", "back_at a week before announced_at",
+         {"back_at": days_before("announced_at", 7), "credited_at": ""}),
+    Kind("return_of_no_order_line", "returns", "waits for its order line", "pos `990` with no such line", {"pos": "990"}, outcome=WAITING),
+    Kind("unknown_outcome", "stockouts", "outcome: code list", "outcome `angry`", {"outcome": "angry"}),
+    Kind("wanted_in_the_future", "stockouts", "wanted_at not after data_as_of", "wanted_at `2026-12-24T09:00:00Z`",
+         {"wanted_at": "2026-12-24T09:00:00Z"}),
+    Kind("wanted_by_nobody", "stockouts", "customer_id: present", "customer_no empty", {"customer_no": ""}),
+    Kind("cost_in_words", "service_costs", "amount: a number", "amount `free`", {"amount": "free"}),
+    Kind("cost_without_day", "service_costs", "incurred_on: present", "booked_on empty", {"booked_on": ""}),
+    Kind("cost_of_no_order", "service_costs", "waits for its order", "order_no `SO99…` with no such order",
+         {"order_no": lambda row: "SO99" + row["order_no"][2:]}, outcome=WAITING, needs=has("order_no")),
+    Kind("booked_in_in_the_future", "buyer_scorecards", "received_at not after data_as_of", "booked_in `2026-08-15T09:00:00Z`",
+         {"booked_in": "2026-08-15T09:00:00Z"}),
+    Kind("unknown_verdict", "buyer_scorecards", "passed: code list", "passed `perhaps`", {"passed": "perhaps"}),
 )  # fmt: skip
 """Every kind, in the order of the README."""
 

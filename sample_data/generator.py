@@ -83,7 +83,7 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
         likely_a, likely_b = (0.75, 0.20) if size_rank < 0.08 else (0.35, 0.45) if size_rank < 0.35 else (0.10, 0.38)
         segment = 0 if chosen < likely_a else 1 if chosen < likely_a + likely_b else 2
         moves = draw(seed, "moves", index) < 0.033
-        region = int(draw(seed, "region", index) * len(world.REGIONS))
+        region = world.NORTH if index == world.BUYS_IN_KRONOR else int(draw(seed, "region", index) * len(world.REGIONS))
         _, zone, hours_east, american, _ = world.REGIONS[region]
         first, second = world.PREFERRED_CARRIERS[region]
         turn = index * 7 % 10
@@ -103,7 +103,7 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
                 later_segment=abs(segment - 1) if moves else segment,
                 segment_changes=day_no(date(2025, 7, 1)),
                 habit=habit,
-                size_factor=(1.8, 1.0, 0.45)[habit],
+                size_factor=(1.8, 1.0, 0.35)[habit],
                 own_category=int(draw(seed, "own category", index) * len(world.CATEGORIES)),
                 leaves_d=day_no(world.LEAVING_FROM) + int(draw(seed, "leaves", index) * world.LEAVING_DAYS) if leaves else world.NEVER,
                 contract=world.contract_of(index, draw(seed, "contract", index)),
@@ -326,7 +326,8 @@ class Writer:
 
 def core_part(feed: str, path: Path, header: Sequence[str]) -> defects.Part:
     """The records of a chunk's file."""
-    return defects.Part(feed, header, path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
+    text = path.read_text(encoding="utf-8").removesuffix("\n")
+    return defects.Part(feed, header, text.split("\n") if text else [])
 
 
 def plant_in_books(out: Path, seed: int, writer: Writer) -> None:

@@ -30,12 +30,12 @@ select *, least(first_out_s, second_out_s) as leaves_s, greatest(first_out_s, se
 from timed
 """
 
-HELD = """
+HELD = f"""
 create or replace temp table held as
 with chosen as (
     select *,
         case when shipped_bd - ordered_bd < 2 or leaves_s is null then null
-             when draw(k, 211) < [0.008, 0.012, 0.03][1 + habit] + case when late then 0.10 else 0 end then 'C'
+             when draw(k, 211) < [0.008, 0.012, 0.03][1 + habit] + case when late then 0.10 when leaves_s > {AS_OF} then 0.08 else 0 end then 'C'
              when draw(k, 212) < [0.008, 0.015, 0.05][1 + habit] + case when late then 0.08 else 0 end then 'D' end as stopped
     from plan
 ), every as (
@@ -235,7 +235,7 @@ select 'A' || k as number, k, null as customer_id, 'pre' as phase, 'acknowledgem
     case when draw(k, 294) < 0.1 then null else draw(k, 295) < 0.985 - 0.01 * segment end as correct
 from orders_told
 union all
-select 'S' || (k * 4 + cn), k, null, 'during', 'ship_notice', shipped_s + 3600, case when draw(k * 4 + cn, 134) < 0.9 then
+select 'S' || (k * 4 + cn), k, null, 'during', 'ship_notice', shipped_s + 3000, case when draw(k * 4 + cn, 134) < 0.9 then
     least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135, 3000)) end, case when draw(k * 4 + cn, 296) < 0.05 then null
     else draw(k * 4 + cn, 297) < 0.98 end
 from c
