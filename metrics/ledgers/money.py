@@ -10,7 +10,6 @@ the quantity shipped for each, in base units; the parts add up to the whole to t
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import groupby
@@ -40,6 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
+from metrics.dating import applies, versions
 from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.moments import day_bounds, moment_span
@@ -424,24 +424,12 @@ def _freight(carried: FromClause, incurred: CTE, setting: Setting) -> Select[Any
     )
 
 
-_FOR_EVER = date(9999, 12, 31)
-
-
-def _customer_versions() -> FromClause:
-    """Versions of customers with the day each applies from and the day the next takes over."""
-    c = customers.c
-    following = func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from)
-    until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
-    return select(c.customer_id, c.service_segment, c.region, c.valid_from, until).where(~c.deleted).subquery("customer_versions")
-
-
 def _cost_rows(
     tables: FromClause, values_: dict[str, Expression], *, customer: Expression, currency: Expression, day: Expression, setting: Setting
 ) -> Select[Any]:
     """Costs to serve with the dimensions of their order; without one, segment and region of the customer's version of that day."""
-    o, version = order_facts_table.c, _customer_versions()
-    of_day = and_(version.c.customer_id == customer, version.c.valid_from <= day, version.c.valid_until > day)
-    tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(version, of_day)
+    o, version = order_facts_table.c, versions(customers, ("customer_id",), ("service_segment", "region"))
+    tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(version, applies(version, day, customer_id=customer))
     of_order = func.coalesce(currency, func.nullif(o.currency, NONE))
     tables, rate = with_rate(tables, of_order, day, setting.mapped)
     known: dict[str, Expression] = {

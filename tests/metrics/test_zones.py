@@ -93,10 +93,9 @@ def test_another_channel() -> None:
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[Connection]:
-    """The rule book's four customers as records: one order each, sales billed on 10 March, cost by activity; P and B order by edi, E in the field, D by
-    phone.
+    """The rule book's four customers as records, billed on 10 March, cost by activity; P and B order by edi, E in the field, D twice by phone.
 
-    D's second order, by phone too, has no cost of its own. Sales are 100, 20, 90, 10; goods cost nothing but D's, which cost 4.
+    D's second order has no cost of its own. Sales are 100, 20, 90, 10; goods cost nothing but D's, which cost 4.
     """
     costs = {
         "P": {"order_taking": 2, "picking": 8},

@@ -1,0 +1,384 @@
+"""What service packages promise, and what customers got: the sums that tell whether each row of Table 8-1 was kept, per customer and package.
+
+An order stands under the package of its customer's segment as of the day it was placed (R35). Source: the brief's Table 8-1; rules, section 4 (f).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
+
+from metrics.dating import applies, versions
+from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.ledgers.cases import case_facts_table
+from metrics.ledgers.money import money_facts
+from metrics.schema import customers, invoices, order_lines, orders, service_packages, shipment_lines, shipments
+from metrics.sqltools import Expression, count_if, period_start, seconds_between, sum_if
+from metrics.zones import within
+
+QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT = (
+    "Product quality", "Order fill", "Lead time", "Delivery time", "Payment terms", "Customer service support",
+)  # fmt: skip
+ROWS = (QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT)
+"""The rows of Table 8-1."""
+SEGMENTS = ("A", "B", "C")
+TABLE_8_1 = {
+    QUALITY: ("Less than 1%", "5%–10%", "10%–15%"),
+    FILL: ("98%", "92%", "88%"),
+    LEAD_TIME: ("3 days", "7 days", "14 days"),
+    DELIVERY: ("Within 1 hour of request", "On day requested", "During week requested"),
+    TERMS: ("4/10 net 30", "3/10 net 30", "2/10 net 30"),
+    SUPPORT: ("Dedicated rep", "Next available rep", "Through Web site"),
+}
+"""The table as the brief prints it, by row for segments A, B and C: hypothetical service offerings."""
+WINDOWS = ("hour", "day", "week")
+"""Delivery windows, the tightest first."""
+AN_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a segment is promised from a day on (None: always). `defect_below`: the share must stay below its limit, not only reach it."""
+
+    segment: str
+    valid_from: date | None
+    defect_share_max: Decimal | None
+    order_fill_min: Decimal | None
+    lead_time_days_max: int | None
+    delivery_window: str | None
+    payment_terms: str | None
+    support_level: str | None
+    defect_below: bool = False
+
+
+DEFAULT_PACKAGES = (
+    Package("A", None, Decimal("0.01"), Decimal("0.98"), 3, "hour", "4/10 net 30", "dedicated_rep", defect_below=True),
+    Package("B", None, Decimal("0.10"), Decimal("0.92"), 7, "day", "3/10 net 30", "next_available_rep"),
+    Package("C", None, Decimal("0.15"), Decimal("0.88"), 14, "week", "2/10 net 30", "web"),
+)
+"""Table 8-1, in force wherever no row of `service_packages` applies. Better than the band passes: B's 5 to 10 % defects is at most 10 %."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one customer got under one package in a period; counts of orders unless said, and of what is not known."""
+
+    received_qty: Decimal = Decimal(0)
+    defect_qty: Decimal = Decimal(0)
+    defect_unknown_qty: Decimal = Decimal(0)
+    filled: int = 0
+    fill_unknown: int = 0
+    fill_orders: int = 0
+    cycle_days: Counter[int] = field(default_factory=Counter)
+    in_window: Counter[str] = field(default_factory=Counter)
+    hour_unknown: int = 0
+    requested: int = 0
+    terms: Counter[str | None] = field(default_factory=Counter)
+    cases: int = 0
+    acknowledged: int = 0
+    acknowledged_with_rep: int = 0
+
+    def __add__(self, other: "Evidence") -> "Evidence":
+        """Both together."""
+        return Evidence(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+Cell = tuple[str, Package]
+"""A customer and the package they were promised."""
+
+
+def packages(connection: Connection) -> list[Package]:
+    """Every package there is or was, the defaults first, then those of `service_packages` by the day they begin."""
+    p = service_packages.c
+    names = ("valid_from", "defect_share_max", "order_fill_min", "lead_time_days_max", "delivery_window", "payment_terms", "support_level")
+    rows = select(p.service_segment.label("segment"), *[p[name] for name in names]).where(~p.deleted).order_by(p.valid_from, p.service_segment)
+    return [*DEFAULT_PACKAGES, *[Package(**dict(row)) for row in connection.execute(rows).mappings()]]
+
+
+def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
+    """The package of a segment on a day (None: the newest); None for a segment without one."""
+    able = [one for one in listed if one.segment == segment and (one.valid_from is None or day is None or one.valid_from <= day)]
+    return able[-1] if able else None
+
+
+def package_number(listed: Sequence[Package], segment: Expression, day: Expression) -> Expression:
+    """The place in `listed` of the package of each row's segment and day; null without one."""
+    newest_first = [(place, one) for place, one in enumerate(listed)][::-1]
+    applies_ = [
+        (segment == one.segment if one.valid_from is None else and_(segment == one.segment, day >= one.valid_from), literal(place, Integer))
+        for place, one in newest_first
+    ]
+    return case(*applies_, else_=cast(null(), Integer))
+
+
+def evidence(connection: Connection, start: date | None = None, end: date | None = None) -> dict[Cell, Evidence]:
+    """What every customer got in the period, each sum by the day its measure goes by."""
+    listed = packages(connection)
+    found: dict[Cell, Evidence] = defaultdict(Evidence)
+    for query in (_quality, _fill, _lead_time, _delivery, _terms, _support):
+        for customer_id, number, what in query(connection, listed, start, end):
+            found[customer_id, listed[number]] += what
+    return dict(found)
+
+
+_Found = Iterable[tuple[str, int, Evidence]]
+
+
+def _quality(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+    """Goods received and of them damaged, or returned for damage or defect; unknown where there is no evidence, or damage without a quantity."""
+    line = order_line_facts_table.c
+    among = and_(line.line_kind == "goods", line.state != "excluded", func.coalesce(line.received_qty > 0, false()))
+    defects = func.coalesce(line.damaged_qty > 0, false())
+    unknown = and_(~defects, or_(line.damage_free.is_(None), line.damage_free.is_(False)))
+    number = package_number(listed, line.segment, line.ordered_day)
+    inner = select(line.customer_id, number.label("number"), line.received_qty, line.damaged_qty, defects.label("defects"), unknown.label("unknown"))
+    rows = inner.where(among, *within(line.due_day, start, end)).subquery()
+    r = rows.c
+    sums = (sum_if(r.received_qty > 0, r.received_qty), sum_if(r.defects, r.damaged_qty), sum_if(r.unknown, r.received_qty))
+    for customer_id, place, received, damaged, not_known in _grouped(connection, rows, sums):
+        yield customer_id, place, Evidence(received_qty=Decimal(received), defect_qty=Decimal(damaged), defect_unknown_qty=Decimal(not_known))
+
+
+def _grouped(connection: Connection, rows: Any, sums: Sequence[Expression], *keys: Expression) -> Iterator[Any]:
+    """Sums per customer and package of rows that have a package."""
+    r = rows.c
+    asked = select(r.customer_id, r.number, *keys, *sums).where(r.number.is_not(None)).group_by(r.customer_id, r.number, *keys)
+    yield from connection.execute(asked)
+
+
+def _fill(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+    """Judged orders, and of them those filled at first pass."""
+    o = order_facts_table.c
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    rows = select(o.customer_id, number, o.first_pass_full).where(o.state == "judged", *within(o.due_day, start, end)).subquery()
+    full = rows.c.first_pass_full
+    sums = (count_if(full.is_(True)), count_if(full.is_(None)), func.count())
+    for customer_id, place, filled, unknown, n in _grouped(connection, rows, sums):
+        yield customer_id, place, Evidence(filled=filled, fill_unknown=unknown, fill_orders=n)
+
+
+def _lead_time(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+    """Orders by their cycle time in days."""
+    o = order_facts_table.c
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    rows = select(o.customer_id, number, o.cycle_days).where(o.cycle_days.is_not(None), *within(o.arrived_day, start, end)).subquery()
+    for customer_id, place, days, n in _grouped(connection, rows, (func.count(),), rows.c.cycle_days):
+        yield customer_id, place, Evidence(cycle_days=Counter({int(days): n}))
+
+
+def _delivery(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+    """Orders arrived whose buyer asked for a time: settled within the hour of it, on its day, in its week. An order passes if all its lines do."""
+    o, line, body = order_facts_table.c, order_line_facts_table.c, order_lines.c
+    by_date = _received_by_date()
+    asked_by_date = case((body.requested_by.is_not(None), body.requested_by_is_date), else_=orders.c.requested_by_is_date)
+    hour_unknown = or_(func.coalesce(asked_by_date, false()), by_date.c.order_id.is_not(None))
+    apart = seconds_between(line.request_at, line.settled_at)
+    week: Expression = literal_column("'week'")
+    asked = and_(line.line_kind == "goods", line.state != "excluded", line.request_at.is_not(None))
+    tables = (
+        order_line_facts_table.join(order_lines, and_(body.order_id == line.order_id, body.line_no == line.line_no))
+        .join(orders, orders.c.order_id == line.order_id)
+        .outerjoin(by_date, and_(by_date.c.order_id == line.order_id, by_date.c.line_no == line.line_no))
+    )
+    lines = (
+        select(
+            line.order_id,
+            func.count().label("lines"),
+            count_if(hour_unknown).label("hour_unknown"),
+            count_if(and_(~hour_unknown, apart <= AN_HOUR, apart >= -AN_HOUR)).label("hour"),
+            count_if(line.settled_day == line.requested_day).label("day"),
+            count_if(period_start(week, line.settled_day) == period_start(week, line.requested_day)).label("week"),
+        )
+        .select_from(tables)
+        .where(asked)
+        .group_by(line.order_id)
+        .subquery("asked_lines")
+    )
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    rows = (
+        select(o.customer_id, number, *[c for c in lines.c if c.name != "order_id"])
+        .join(lines, lines.c.order_id == o.order_id)
+        .where(o.order_type == "sale", *within(o.arrived_day, start, end))
+        .subquery()
+    )
+    r = rows.c
+    # A line certainly outside the hour fails its order; else one that is not known leaves it unknown.
+    not_known = and_(r.hour < r.lines, r.hour + r.hour_unknown == r.lines)
+    sums = (func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS])
+    for customer_id, place, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
+        yield customer_id, place, Evidence(requested=n, hour_unknown=unknown, in_window=Counter({"hour": hour, "day": day, "week": week_}))
+
+
+def _received_by_date() -> Any:
+    """Order lines with a receipt that came as a bare date: its hour is not known."""
+    s, body = shipments.c, shipment_lines.c
+    return (
+        select(body.order_id, body.line_no)
+        .join(shipments, and_(s.shipment_id == body.shipment_id, ~s.deleted))
+        .where(~body.deleted, s.received_at_is_date)
+        .distinct()
+        .subquery("received_by_date")
+    )
+
+
+def _terms(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+    """Invoices by their terms of payment; one that bills several orders counts once for each package."""
+    m, o = money_facts.c, order_facts_table.c
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    terms = func.lower(func.trim(invoices.c.payment_terms)).label("terms")
+    tables = money_facts.join(invoices, and_(invoices.c.invoice_id == m.document_id, ~invoices.c.deleted)).join(
+        order_facts_table, o.order_id == m.order_id
+    )
+    rows = (
+        select(o.customer_id, number, m.document_id, terms)
+        .select_from(tables)
+        .where(m.kind == "net_sales", m.source == "invoice", *within(m.day, start, end))
+        .distinct()
+        .subquery()
+    )
+    for customer_id, place, written, n in _grouped(connection, rows, (func.count(),), rows.c.terms):
+        yield customer_id, place, Evidence(terms=Counter({written: n}))
+
+
+def _support(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+    """Cases opened, those acknowledged, and of these those opened while the customer had a representative of their own."""
+    c = case_facts_table.c
+    version = versions(customers, ("customer_id",), ("account_manager",))
+    number = package_number(listed, c.segment, c.opened_day).label("number")
+    rows = (
+        select(c.customer_id, number, c.acknowledged_at, version.c.account_manager)
+        .select_from(case_facts_table.outerjoin(version, applies(version, c.opened_day, customer_id=c.customer_id)))
+        .where(*within(c.opened_day, start, end))
+        .subquery()
+    )
+    r = rows.c
+    answered = r.acknowledged_at.is_not(None)
+    sums = (func.count(), count_if(answered), count_if(and_(answered, r.account_manager.is_not(None))))
+    for customer_id, place, n, acknowledged, with_rep in _grouped(connection, rows, sums):
+        yield customer_id, place, Evidence(cases=n, acknowledged=acknowledged, acknowledged_with_rep=with_rep)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One row of a package for one customer: kept, missed, or not known (None); `value` what was reached (a share), of `n`; `needed` in words."""
+
+    row: str
+    kept: bool | None
+    value: Decimal | None
+    n: int | Decimal
+    needed: str
+
+
+def rows_kept(package: Package, got: Evidence, share: Decimal) -> list[Kept]:
+    """Each row that the package has and that can be tested. share: the part of orders that must keep lead time and delivery time.
+
+    With unknowns a row is kept (or missed) only if it would be so whatever they are (P3).
+    """
+    kept = [
+        _quality_kept(package, got),
+        _share_kept(FILL, package.order_fill_min, got.filled, got.fill_unknown, got.fill_orders, "{:.0%} of orders at first pass"),
+        _lead_time_kept(package, got, share),
+        _delivery_kept(package, got, share),
+        _terms_kept(package, got),
+        _support_kept(package, got),
+    ]
+    return [one for one in kept if one is not None]
+
+
+def _part(part: int | Decimal, whole: int | Decimal) -> Decimal | None:
+    return Decimal(part) / Decimal(whole) if whole else None
+
+
+def _at_least(true_n: int, unknown_n: int, n: int, needed: Decimal) -> bool | None:
+    if not n:
+        return None
+    if true_n >= needed * n:
+        return True
+    return False if true_n + unknown_n < needed * n else None
+
+
+def _share_kept(row: str, needed: Decimal | None, true_n: int, unknown_n: int, n: int, words: str) -> Kept | None:
+    if needed is None:
+        return None
+    return Kept(row, _at_least(true_n, unknown_n, n, needed), _part(true_n, n - unknown_n), n, words.format(needed))
+
+
+def _quality_kept(package: Package, got: Evidence) -> Kept | None:
+    limit = package.defect_share_max
+    if limit is None:
+        return None
+    most, least = (limit * got.received_qty, got.defect_qty)
+
+    def passes(defects: Decimal) -> bool:
+        return defects < most if package.defect_below else defects <= most
+
+    kept = None
+    if got.received_qty and passes(least + got.defect_unknown_qty):
+        kept = True
+    elif got.received_qty and not passes(least):
+        kept = False
+    words = f"{'less than' if package.defect_below else 'at most'} {limit:.0%} of units"
+    return Kept(QUALITY, kept, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
+
+
+def _lead_time_kept(package: Package, got: Evidence, share: Decimal) -> Kept | None:
+    limit = package.lead_time_days_max
+    if limit is None:
+        return None
+    within_limit = sum(n for days, n in got.cycle_days.items() if days <= limit)
+    n = got.cycle_days.total()
+    return Kept(LEAD_TIME, _at_least(within_limit, 0, n, share), _part(within_limit, n), n, f"{share:.0%} of orders within {limit} days")
+
+
+def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> Kept | None:
+    window = package.delivery_window
+    if window is None:
+        return None
+    unknown = got.hour_unknown if window == "hour" else 0
+    words = {"hour": "within 1 hour of the request", "day": "on the day requested", "week": "in the week requested"}[window]
+    kept = _at_least(got.in_window[window], unknown, got.requested, share)
+    return Kept(DELIVERY, kept, _part(got.in_window[window], got.requested - unknown), got.requested, f"{share:.0%} of orders {words}")
+
+
+def _terms_kept(package: Package, got: Evidence) -> Kept | None:
+    if package.payment_terms is None:
+        return None
+    n, unknown = got.terms.total(), got.terms[None]
+    right = got.terms[package.payment_terms.strip().lower()]
+    return Kept(TERMS, _at_least(right, unknown, n, Decimal(1)), _part(right, n - unknown), n, f"every invoice {package.payment_terms}")
+
+
+def _support_kept(package: Package, got: Evidence) -> Kept | None:
+    """Support through the web site is not tested."""
+    if package.support_level not in ("dedicated_rep", "next_available_rep"):
+        return None
+    own_rep = package.support_level == "dedicated_rep"
+    right = got.acknowledged_with_rep if own_rep else got.acknowledged
+    words = "a representative of their own and every case acknowledged" if own_rep else "every case acknowledged"
+    return Kept(SUPPORT, _at_least(right, 0, got.cases, Decimal(1)), _part(right, got.cases), got.cases, words)
+
+
+def is_better(one: Package, other: Package) -> bool:
+    """Whether a package promises no less than another in fill, lead time and delivery, and more in one of them."""
+    ours, theirs = _promised(one), _promised(other)
+    if ours is None or theirs is None:
+        return False
+    return ours != theirs and all(one_s >= other_s for one_s, other_s in zip(ours, theirs, strict=True))
+
+
+def _promised(one: Package) -> tuple[Decimal, Decimal, Decimal] | None:
+    """Fill, lead time and delivery as numbers of which more is better; None where one is not promised."""
+    if one.order_fill_min is None or one.lead_time_days_max is None or one.delivery_window is None:
+        return None
+    return one.order_fill_min, -Decimal(one.lead_time_days_max), -Decimal(WINDOWS.index(one.delivery_window))
+
+
+def reaches(package: Package, got: Evidence, share: Decimal) -> bool:
+    """Whether fill, lead time and delivery were all certainly as good as a package promises."""
+    asked = replace(package, defect_share_max=None, payment_terms=None, support_level=None)
+    kept = rows_kept(asked, got, share)
+    return len(kept) == 3 and all(one.kept for one in kept)
