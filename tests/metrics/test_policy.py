@@ -1,0 +1,67 @@
+"""The strict policy is the rule book's table of defaults, value by value, and what cannot be a policy is refused (rules, section 5)."""
+
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from metrics.policy import CODES, FALSE_CODES, FIRST_UNKNOWN, MIN_COVERAGE, MIN_N, STRICT, UNKNOWN_CODES, Policy
+
+
+def test_the_strict_policy_is_the_rule_books_table() -> None:
+    assert asdict(STRICT) == {
+        "timing": "DEADLINE",
+        "early_tolerance_days": 0,
+        "early_tolerance_hours": 0,
+        "late_tolerance_days": 0,
+        "late_tolerance_hours": 0,
+        "under_tolerance_share": 0,
+        "over_tolerance_share": 0,
+        "claims_days": 30,
+        "invoice_days": 7,
+        "anchor": "first_promise",
+        "rebase": "buyer",
+        "allow_substitution": True,
+        "receipt_event": "received_at",
+        "open_balance": "by_receipt",
+        "fault_reasons": ("late", "out_of_stock"),
+    }
+    assert (MIN_N, MIN_COVERAGE) == (20, 0.90)
+
+
+def test_reasons_are_told_in_the_order_of_their_codes_and_unknown_ones_last() -> None:
+    assert max(FALSE_CODES) < FIRST_UNKNOWN <= min(UNKNOWN_CODES)
+    assert len(set(CODES.values())) == len(CODES) == len(FALSE_CODES) + len(UNKNOWN_CODES)
+    assert list(CODES) == sorted(CODES)
+    assert list(UNKNOWN_CODES.values()) == ["no_feed", "quarantined", "no_anchor", "no_evidence", "not_yet_due", "nothing_received"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"timing": "WINDOW", "anchor": "current_promise", "rebase": "none", "receipt_event": "shipped_at", "open_balance": "late"},
+        {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90},
+        {"claims_days": 0, "invoice_days": 0},
+        {"late_tolerance_hours": Decimal("0.5")},
+    ],
+)
+def test_the_words_of_a_settings_file_are_taken(policy: dict[str, Any]) -> None:
+    taken = asdict(Policy(**policy))
+    assert {key: taken[key] for key in policy} == policy
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ({"timing": "SOON"}, "policy key timing: 'SOON'; write one of DEADLINE, WINDOW"),
+        ({"rebase": "seller"}, "policy key rebase: 'seller'; write one of buyer, none"),
+        ({"late_tolerance_days": 31}, "policy key late_tolerance_days: 31; write a number of days from 0 to 30"),
+        ({"early_tolerance_days": -1}, "policy key early_tolerance_days: -1"),
+        ({"claims_days": 3651}, "write a number of days from 0 to 3650"),
+        ({"invoice_days": 91}, "write a number of days from 0 to 90"),
+    ],
+)
+def test_what_cannot_be_a_policy_is_refused(policy: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said.replace("(", r"\(")):
+        Policy(**policy)
