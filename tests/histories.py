@@ -633,7 +633,10 @@ def populated(world: World, number: int, *, start: int) -> World:
     return replace(world, records=without_unmapped(everyone, world.mapped))
 
 
-def prefixed(one: Records, prefix: str) -> Records:
+DOCUMENTS = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id", "return_id", "hold_id", "case_id")
+"""Keys that belong to one history."""
+
+
+def prefixed(one: Records, prefix: str, keys: Sequence[str] = DOCUMENTS) -> Records:
     """The same records with their orders, shipments and invoices renamed, so that several histories can be judged together."""
-    keys = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id", "return_id", "hold_id", "case_id")
     return {feed: [row | {key: f"{prefix}-{row[key]}" for key in keys if row.get(key)} for row in rows] for feed, rows in one.items()}

@@ -37,9 +37,9 @@ from metrics.policy import Policy
 from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
 from tests.builders import MAKERS, Records, everything
-from tests.histories import World, drawn, populated, prefixed, worlds
+from tests.histories import World, drawn, populated, worlds
 from tests.judge import VERDICTS, LineJudgement, OrderJudgement, judge
-from tests.rule_cases import CASES
+from tests.rule_cases import judged_alike
 from tests.sql_facts import TABLES
 
 WORLDS = 20
@@ -200,14 +200,7 @@ def explain(world: World, found: list[str]) -> str:
 
 def worlds_of_the_cases() -> list[World]:
     """The rule book's examples, those judged alike put together."""
-    together: dict[Any, World] = {}
-    for number, case in enumerate(CASES):
-        alike = (repr(sorted(case.policy.items())), case.as_of, case.mapped)
-        world = together.setdefault(alike, World(case.as_of.date(), {}, case.policy, case.as_of, case.mapped))
-        for feed, rows in prefixed(case.records, f"N{number:03d}").items():
-            held = world.records.setdefault(feed, [])
-            held += [row for row in rows if row not in held]
-    return list(together.values())
+    return [World(whole.as_of.date(), whole.records, whole.policy, whole.as_of, whole.mapped) for whole, _ in judged_alike()]
 
 
 def compare(connection: Connection, among: list[World]) -> None:
