@@ -1,7 +1,7 @@
 """What follows an order: payments, failures and the cases they lead to, returns, lost demand, what serving costs, the buyer's own books.
 
-SQL over the tables of `records` and `under_way`, under the same conventions. It builds: f (orders something went wrong with), sc (service
-cases), rt (returns).
+SQL over the tables of `records` and `under_way`, under the same conventions. It builds: rt (returns), f (orders something went wrong with), sc (service
+cases).
 """
 
 from sample_data import world
@@ -11,19 +11,31 @@ FAILURES = f"""
 create or replace temp table f as
 with parts as (
     select k, min(received_s) filter (damaged_qty > 0) as damaged_s,
-        min(received_s) filter (substituted = 'not agreed' or place_draw < 0.0015 or lost_one) as wrong_s
+        min(received_s) filter (substituted = 'not agreed' or place_draw < 0.0015 or lost_one or may_be_over and arrived_qty > qty - cut_qty)
+            as wrong_s
     from q group by k
+), sent_back as (
+    select k, min(announced_s) as returned_s from rt where reason <> 'not_wanted' and reason <> 'other' group by k
 ), billing as (
-    select k, min(invoice_d * 86400 + 75600) filter (billed_price > price or billed_qty > right_qty) as misbilled_s from bl group by k
+    select k, min(invoice_d * 86400 + 75600) as misbilled_s from bl where billed_price > price or billed_qty > right_qty group by k
+), documents_wrong as (
+    select k, min(greatest(invoice_d, from_d + 8) * 86400 + 75600) as misposted_s from b
+    where reversed or invoice_d > from_d + 7 or billed_terms <> terms or billed_to <> bill_to or billed_currency <> currency group by k
+), given_up as (
+    select k, bool_or(line_cancelled = 'S' or line_cancelled = 'B' and draw(lk, 122) < 0.15) as line_given_up from l group by k
 ), moments as (
-    select plan.*, damaged_s, wrong_s, misbilled_s,
+    select plan.*, damaged_s, wrong_s, returned_s, misbilled_s, misposted_s,
+        case when (cancelled in ('S', 'L') or line_given_up or cancelled = 'B' and draw(k, 113) < 0.2) and deadline_s <= {AS_OF}
+            then deadline_s end as dropped_s,
         case when (late or turned_away) and leaves_s is not null and cancelled is null and deadline_s <= {AS_OF}
             and coalesce(received_s > deadline_s, not proof_missing) then deadline_s end as late_s,
         case when is_short and cancelled is null and deadline_s <= {AS_OF} then deadline_s end as short_s
-    from plan left join parts using (k) left join billing using (k)
+    from plan left join parts using (k) left join sent_back using (k) left join billing using (k) left join documents_wrong using (k)
+    left join given_up using (k)
+), first_failed as (
+    select *, least(damaged_s, wrong_s, returned_s, misbilled_s, misposted_s, late_s, short_s, dropped_s) as failed_s from moments
 )
-select *, least(damaged_s, wrong_s, misbilled_s, late_s, short_s) as failed_s from moments
-where least(damaged_s, wrong_s, misbilled_s, late_s, short_s) is not null and order_type = 'OR'
+select * from first_failed where failed_s is not null and order_type = 'OR'
 """
 
 CASES = f"""
@@ -31,7 +43,7 @@ create or replace temp table sc as
 with complained as (
     select k, null as customer_id, 'complaint' as kind, segment, in_trouble, failed_s + 7200 + pick(k, 311, 2 * 86400) as opened_s,
         draw(k, 312) < case when in_trouble then 0.1 else [0.90, 0.72, 0.48][1 + segment] end as looked_after, order_value
-    from f where draw(k, 313) < case when in_trouble then 0.8 else [0.62, 0.50, 0.42][1 + segment] + 0.1 * habit end
+    from f where draw(k, 313) < [0.97, 0.95, 0.93][1 + segment] + 0.01 * habit
 ), asked as (
     select k, null as customer_id, 'question' as kind, segment, false as in_trouble, ordered_s + 10800 + pick(k, 321, 3 * 86400) as opened_s,
         draw(k, 322) < 0.94 as looked_after, null as order_value
@@ -103,7 +115,7 @@ with reasons as (
 select * from back where announced_s <= {AS_OF} and returned_qty > 0
 """
 
-TABLES = (FAILURES, CASES, RETURNED)
+TABLES = (RETURNED, FAILURES, CASES)
 """What to run for each chunk after the tables of `under_way`."""
 
 PAYMENTS_FILE = f"""

@@ -519,6 +519,8 @@ class Correction:
     change: Mapping[str, Change]
     loses: bool = False
     """True: the version in the second file is the older one and loses."""
+    puts_right: bool = False
+    """True: the change is the mistake in the first file, and the second brings the record as it should be."""
 
 
 def four_days_later(row: Row) -> str:
@@ -533,8 +535,8 @@ CORRECTIONS: tuple[Correction, ...] = (
                {"pod_at": four_days_later, "attempt_at": four_days_later, "changed_at": CORRECTED_AT}),
     Correction("corrected_order", "orders", "remarks change with orders_2.csv", lambda row: row["changed_at"] < "2026-06-20",
                {"remarks": "gate code corrected", "changed_at": CORRECTED_AT}),
-    Correction("corrected_price", "order_lines", "price rises 10 % with order_lines_2.csv", lambda row: row["changed_at"] < "2026-06-20",
-               {"price": lambda row: f"{float(row['price']) * 1.1:.2f}", "changed_at": CORRECTED_AT}),
+    Correction("corrected_price", "order_lines", "price a tenth too high until order_lines_2.csv", lambda row: row["changed_at"] < "2026-06-20",
+               {"price": lambda row: f"{float(row['price']) * 1.1:.2f}"}, puts_right=True),
     Correction("older_version_last", "orders", "orders_2.csv brings a version older than the one in orders.csv",
                lambda row: row["changed_at"] < "2026-06-20" and not row["cancel_ts"] and len(row["entered_at"]) > 10,
                {"remarks": "superseded before it came", "changed_at": days_before("changed_at", 1)}, loses=True),
@@ -574,6 +576,8 @@ def correct(parts: Parts, seed: int, mine: Sequence[int]) -> dict[str, list[tupl
                 mark = Mark(correction.name, SUPERSEDED, "newest version wins")
                 if not correction.loses:
                     part.marks[position] = mark
-                row = changed(part.row(position), correction.change)
+                row = changed(part.row(position), {"changed_at": CORRECTED_AT} if correction.puts_right else correction.change)
+                if correction.puts_right:
+                    part.spoilt[position] = part.text(changed(part.row(position), correction.change))
                 second.setdefault(correction.feed, []).append(([part.text(row)], mark if correction.loses else None))
     return second

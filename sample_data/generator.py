@@ -239,7 +239,8 @@ def write_books(out: Path, seed: int, customers: Sequence[Customer], products: p
     write_table(out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in world.targets()))
     write_table(out / "unit_factors.csv", ("material", "unit", "valid_from", "factor", "step"), unit_rows(products))
     header = ("name", "scope", "valid_from", "value")
-    write_table(out / "assumptions.csv", header, ((name, scope, since, value) for name, scope, value in world.ASSUMPTIONS))
+    fined = (("fine_rate", f"customer:{one.customer_id}", world.FINE_RATE) for one in customers if one.contract == "RETAIL-WINDOW")
+    write_table(out / "assumptions.csv", header, ((name, scope, since, value) for name, scope, value in (*world.ASSUMPTIONS, *fined)))
     write_table(out / "calendars.csv", ("calendar", "day", "opens", "closes"), world.working_days())
     write_table(out / "fx_rates.csv", ("curr", "on_date", "rate", "to_curr"), rate_rows(seed))
 

@@ -469,11 +469,11 @@ with billed as (
         from b where freight
 ), in_parts as (
     -- thousandths, cents and tenths of a percent: whole numbers, so that half a cent rounds the same way everywhere
-    select *, (qty * 1000)::bigint as thousandths, (price * 100)::bigint as cents, (tax_rate * 1000)::bigint as per_mille from billed
+    select *, ((qty * 1000)::bigint * (price * 100)::bigint + 500) // 1000 as cents, (tax_rate * 1000)::bigint as per_mille from billed
 )
-select series || number as doc_no, * exclude (series, thousandths, cents, per_mille),
-    ((thousandths * cents + 500) // 1000)::decimal(12, 0) * 0.01::decimal(3, 2) as amount,
-    ((thousandths * cents * per_mille + 500000) // 1000000)::decimal(12, 0) * 0.01::decimal(3, 2) as tax
+select series || number as doc_no, * exclude (series, cents, per_mille),
+    cents::decimal(12, 0) * 0.01::decimal(3, 2) as amount,
+    ((cents * per_mille + 500) // 1000)::decimal(12, 0) * 0.01::decimal(3, 2) as tax
 from in_parts
 """
 

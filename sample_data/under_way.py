@@ -145,7 +145,7 @@ with asked as (
     select k, 10000000 + k, null, * exclude (k), ordered_s - pick(k, 262, 14400) from plan where draw(k, 263) < 0.10
 ), answered as (
     select *,
-        case when order_k is null and draw(k, 264) < 0.22 then null
+        case when order_k is null and draw(k, 264) < 0.12 then null
              when order_k is null then asked_s + 7200 + floor(draw(k, 265) * 5 * 86400)::bigint
              else asked_s + 1800 + floor(draw(k, 265) * draw(k, 265) * 72000)::bigint end as answer_s,
         case when draw(k, 266) < case when order_k is null then 0.55 else 0.2 end then 1 else 2 + pick(k, 267, 2) end as options

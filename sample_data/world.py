@@ -175,6 +175,8 @@ ASSUMPTIONS = (
     ("fill_investment", "all", "250000"),
     ("carrying_rate", "all", "0.18"),
 )
+FINE_RATE = "0.03"
+"""What customers under the contract RETAIL-WINDOW may deduct of the value of goods that come late or short."""
 
 # calendar, opening and closing hour in UTC
 HOURS = (("default", 7, 17), ("ship_from", 5, 18), ("ship_to", 7, 16))
