@@ -7,6 +7,7 @@ from metrics.ledgers import (
     books,
     cases,
     contracts,
+    cycles,
     groups,
     messages,
     money,
@@ -26,6 +27,7 @@ LEDGERS: tuple[Ledger, ...] = tuple(
         for module in (
             anchors,
             groups,
+            cycles,
             contracts,
             shipments,
             messages,
