@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics.ledgers.money import money_facts, parts
 from metrics.query import Answer, Question, answer
 from tests import builders as b
+from tests.engines import ENGINES, empty
 from tests.sql_facts import build
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -18,13 +19,11 @@ EVERYTHING = b.everything(*b.MAKERS)
 WITHOUT_RATES = EVERYTHING - b.everything("fx_rates")
 
 
-@pytest.fixture(params=["duckdb:///:memory:", pytest.param("postgres_database", marks=pytest.mark.postgres)], ids=["duckdb", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """An empty warehouse; every test runs once on each engine."""
-    engine = create_engine(request.param if "://" in request.param else request.getfixturevalue(request.param))
-    with engine.connect() as connection:
+    with empty(request) as connection:
         yield connection
-    engine.dispose()
 
 
 def sold(**feeds: Any) -> b.Records:

@@ -26,6 +26,7 @@ from metrics.package_evidence import (
 )
 from metrics.query import Answer, Question, answer
 from tests import builders as b
+from tests.engines import ENGINES, empty
 from tests.sql_facts import build
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -108,8 +109,8 @@ def test_which_package_is_better() -> None:
     assert [reaches(one, got, SHARE) for one in DEFAULT_PACKAGES] == [False, True, True]
 
 
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[Connection]:
+@pytest.fixture(scope="module", params=ENGINES)
+def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Five customers, one order each, ordered on 2 March, wanted by 5 March 12:00, received as `received` says.
 
     P (Protect, A): received 5 March 12:30, terms and case right, but 2 of 100 damaged: quality missed, else kept.
@@ -138,11 +139,9 @@ def warehouse() -> Iterator[Connection]:
         service_cases=[b.service_case(order_id="P", customer_id="P", opened_at="2026-03-20T09:00Z", acknowledged_at="2026-03-20T10:00Z")],
         service_costs=[b.service_cost(cost_id=name, customer_id=name, order_id=name, amount=cost) for name, (_, cost) in money.items()],
     )
-    engine = create_engine("duckdb:///:memory:")
-    with engine.connect() as connection:
+    with empty(request) as connection:
         build(connection, records, APRIL_END, MAPPED)
         yield connection
-    engine.dispose()
 
 
 def one(connection: Connection, measure: str, by: tuple[str, ...] = (), **period: Any) -> Answer:

@@ -12,6 +12,7 @@ from metrics import danger, zones
 from metrics.query import Answer, Question, answer
 from metrics.zones import Customer, Cuts
 from tests import builders as b
+from tests.engines import ENGINES, empty
 from tests.sql_facts import build
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -91,8 +92,8 @@ def test_another_channel() -> None:
     assert (row.cost, row.channel_profit, row.gain) == (Decimal(3), Decimal(5), Decimal(25))
 
 
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[Connection]:
+@pytest.fixture(scope="module", params=ENGINES)
+def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """The rule book's four customers as records, billed on 10 March, cost by activity; P and B order by edi, E in the field, D twice by phone.
 
     D's second order has no cost of its own. Sales are 100, 20, 90, 10; goods cost nothing but D's, which cost 4.
@@ -118,11 +119,9 @@ def warehouse() -> Iterator[Connection]:
             for activity, amount in listed.items()
         ],
     )
-    engine = create_engine("duckdb:///:memory:")
-    with engine.connect() as connection:
+    with empty(request) as connection:
         build(connection, records, APRIL_END, MAPPED)
         yield connection
-    engine.dispose()
 
 
 def by(connection: Connection, measure: str, dimension: str, **period: Any) -> dict[str | None, Any]:
