@@ -98,7 +98,9 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
         "currency": func.coalesce(s.currency, NONE),
         "carrier": one_or_several(s.carrier_first, s.carrier_last),
         "first_pass_full": first_pass_full,
-        "back_ordered": cast(case((first_pass_full.is_(None), None), else_=and_(~first_pass_full, s.sent_qty > s.enough_above)), Boolean),
+        "back_ordered": cast(
+            case((first_pass_full.is_(None), None), else_=and_(~first_pass_full, s.sent_later_n > 0, s.sent_qty > s.enough_above)), Boolean
+        ),
         "substituted": s.substitute_n > 0,
         "damaged_qty": cast(greater(s.damaged_qty, s.returned_damaged_qty), QTY),
         "ordered_amount": money(s.ordered_qty),

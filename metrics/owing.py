@@ -49,6 +49,7 @@ _RECEIPT_COUNTS = [
     "wrong_place_n",
     "place_unknown_n",
     "substitute_n",
+    "sent_later_n",
 ]
 _RECEIPT_MOMENTS = ["carrier_first", "carrier_last", "last_counted_at", "last_unproven_day", "claims_close_first", "claims_close_last"]
 

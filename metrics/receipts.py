@@ -131,6 +131,7 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         count_if(damage_open).label("damage_unknown_n"),
         count_if(counted & ~c.same_product).label("substitute_n"),
         sum_if(and_(c.shipped_qty > 0, c.right_product, c.right_place), c.shipped_qty).label("sent_qty"),
+        count_if(and_(c.shipped_qty > 0, c.right_product, c.right_place, c.shipped_hi > c.first_due_at)).label("sent_later_n"),
         func.min(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_first"),
         func.max(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_last"),
         count_if(here & ~c.right_product).label("wrong_item_n"),
@@ -256,18 +257,24 @@ def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
     """
     c = lines.c
     sent_back, unknown = literal(CODE["returned_wrong"]), literal(CODE["no_evidence"])
-    kept = c.counted_qty - c.returned_qty
+    kept, untold = c.counted_qty - c.returned_qty, c.returned_unknown_n > 0
     return {
         "item_ok": case(
-            (c.wrong_item_n > 0, literal(CODE["wrong_item"])), (c.returned_item_n > 0, sent_back), (c.item_unknown_n > 0, unknown), else_=None
+            (c.wrong_item_n > 0, literal(CODE["wrong_item"])),
+            (c.returned_item_n > 0, sent_back),
+            (or_(c.item_unknown_n > 0, untold), unknown),
+            else_=None,
         ),
         "place_ok": case(
-            (c.wrong_place_n > 0, literal(CODE["wrong_place"])), (c.returned_place_n > 0, sent_back), (c.place_unknown_n > 0, unknown), else_=None
+            (c.wrong_place_n > 0, literal(CODE["wrong_place"])),
+            (c.returned_place_n > 0, sent_back),
+            (or_(c.place_unknown_n > 0, untold), unknown),
+            else_=None,
         ),
         "overage_ok": case(
             (kept >= c.too_much, literal(CODE["over_shipped"])),
             (c.returned_quantity_n > 0, sent_back),
-            (kept + c.unproven_qty >= c.too_much, unknown),
+            (or_(kept + c.unproven_qty >= c.too_much, untold), unknown),
             else_=None,
         ),
     }
@@ -280,7 +287,7 @@ def damage_code(lines: FromClause, damage_credits: Expression) -> Expression:
         (c.damaged_qty > 0, literal(CODE["damaged"])),
         (damage_credits > 0, literal(CODE["damage_credit"])),
         (c.returned_damaged_n > 0, literal(CODE["returned_damaged"])),
-        (c.damage_unknown_n > 0, literal(CODE["no_evidence"])),
+        (or_(c.damage_unknown_n > 0, c.returned_unknown_n > 0), literal(CODE["no_evidence"])),
         else_=None,
     )
 

@@ -1,4 +1,5 @@
-"""What came back: returns summed to the order line. A return does not un-deliver; its reason tells against a verdict. Source: rules R22.
+"""What came back: returns summed to the order line. A return does not un-deliver; its reason tells against a verdict, and one that
+gives no reason may tell against any of them. Source: rules R22, P3.
 
 Grain of `returned`: one row per order line with a return announced by the instant; `n` counts returns, `q` is exact quantity.
 """
@@ -13,7 +14,7 @@ from metrics.schema import returns
 from metrics.sqltools import count_if, sum_if
 
 RETURNED_AMOUNTS = ("returned_qty", "returned_damaged_qty")
-RETURNED_COUNTS = ("returned_damaged_n", "returned_item_n", "returned_place_n", "returned_quantity_n")
+RETURNED_COUNTS = ("returned_damaged_n", "returned_item_n", "returned_place_n", "returned_quantity_n", "returned_unknown_n")
 """Columns of `returned` beside its key."""
 
 
@@ -38,6 +39,7 @@ def returned(lines: FromClause, *, as_of: datetime) -> Select[tuple[object, ...]
             count_if(r.reason.in_(WRONG_ITEM_REASONS)).label("returned_item_n"),
             count_if(r.reason.in_(WRONG_PLACE_REASONS)).label("returned_place_n"),
             count_if(r.reason.in_(WRONG_QUANTITY_REASONS)).label("returned_quantity_n"),
+            count_if(r.reason.is_(None)).label("returned_unknown_n"),
         )
         .select_from(tables)
         .where(~r.deleted, announced.hi <= literal(as_of, DateTime))
