@@ -187,7 +187,9 @@ _FOR_EVER = date(9999, 12, 31)
 
 
 def _unordered(setting: Setting) -> Select[Any]:
-    """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until then: there is no other."""
+    """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until then; a buyer who never
+    ordered it but always orders in one currency has that.
+    """
     s, line, c = stockouts.c, order_line_facts_table.c, customers.c
     wanted_day = cast(s.wanted_at, Date)
     wanted_end = case((s.wanted_at_is_date, plus_microseconds(s.wanted_at, literal(MICROSECONDS_A_DAY - 1, BigInteger))), else_=s.wanted_at)
@@ -207,8 +209,16 @@ def _unordered(setting: Setting) -> Select[Any]:
     version = (
         select(c.customer_id, c.service_segment, c.region, c.valid_from, until.label("valid_until")).where(~c.deleted).subquery("customer_versions")
     )
+    o = order_facts_table.c
+    only_currency = (
+        select(o.customer_id, func.min(o.currency).label("currency"))
+        .group_by(o.customer_id)
+        .having(func.min(o.currency) == func.max(o.currency))
+        .subquery("only_currencies")
+    )
     v, last = version.c, ranked.c
-    known = {"customer_id": s.customer_id, "segment": v.service_segment, "region": v.region, "currency": last.currency}
+    currency = func.coalesce(last.currency, only_currency.c.currency)
+    known = {"customer_id": s.customer_id, "segment": v.service_segment, "region": v.region, "currency": currency}
     known["product_category"] = last.product_category
     values: dict[str, Expression] = {
         "stockout_source": literal(UNORDERED, String),
@@ -234,6 +244,7 @@ def _unordered(setting: Setting) -> Select[Any]:
             stockouts.outerjoin(version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day))
             .outerjoin(ranked, and_(last.stockout_id == s.stockout_id, last.place == 1))
             .outerjoin(bought_later, bought_later.c.stockout_id == s.stockout_id)
+            .outerjoin(only_currency, only_currency.c.customer_id == s.customer_id)
         )
         .where(~s.deleted, wanted_end <= literal(setting.as_of, DateTime))
     )
