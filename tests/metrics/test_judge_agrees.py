@@ -6,7 +6,7 @@ shows its rows, so nothing needs to be shrunk.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any
@@ -32,13 +32,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import StaticPool
 
-from metrics.facts import order_facts_from_lines, order_line_facts
+from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
+from metrics.ledgers import anchors, contracts, groups
+from metrics.ledgers.ledger import Setting
+from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
 from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
 from tests.builders import MAKERS, Records, everything
 from tests.histories import World, drawn, populated, worlds
-from tests.judge import VERDICTS, LineJudgement, OrderJudgement, judge
+from tests.judge import VERDICTS, Finding, Judgement, LineJudgement, OrderJudgement, judge
+from tests.judge import contracts as judged_by_contract
+from tests.judge_money import rate
 from tests.rule_cases import judged_alike
 from tests.sql_facts import TABLES
 
@@ -129,7 +134,7 @@ def as_arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def judged_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
-    """What the judge says, by the names of the facts' columns."""
+    """What the judge says, by the names of the facts' columns (the rate apart)."""
     said = {name: getattr(found, name) for name in (LINE_COLUMNS if isinstance(found, LineJudgement) else ORDER_COLUMNS)}
     said |= {name: found.parts[name] for name in PARTS}
     for name in VERDICTS:
@@ -138,6 +143,14 @@ def judged_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
         said["perfect_order"] = found.findings["perfect_order"].verdict
         said |= {name: found.dimensions[name] for name in DIMENSIONS}
     return said
+
+
+def rate_of(world: World, order_id: str, judgement: Judgement) -> Decimal | None:
+    """The rate of the order's currency on its day (R25); an order without lines has no amount to convert."""
+    if judgement.orders[order_id].lines == 0:
+        return None
+    currency = next(row["currency"] for row in world.records["orders"] if row["order_id"] == order_id)
+    return rate(currency, judgement.orders[order_id].ordered_day, world.records["fx_rates"])
 
 
 def sql_policy(policy: dict[str, Any]) -> Policy:
@@ -169,10 +182,85 @@ def disagreements(connection: Connection, world: World) -> list[str]:
     if len(got) != len(lines) + len(orders):
         found.append("a row of the facts comes more than once")
     for key in expected.keys() & got.keys():
-        said = judged_columns(expected[key])
+        said = judged_columns(expected[key]) | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)}
         wrong = [f"{name}: judge {value!r}, SQL {got[key][name]!r}" for name, value in said.items() if not equal(value, got[key][name])]
         if wrong:
             found.append(f"{key}: " + "; ".join(wrong))
+    return found
+
+
+def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]:
+    """Rows of the ledgers of other judgements, filled as a rebuild fills them on strict facts: ledger to rows."""
+    load(connection, world.records)
+    facts_metadata.create_all(connection)
+    rows: list[tuple[Table, Select[Any]]] = [(order_line_facts_table, order_line_facts(STRICT_POLICY, world.as_of, world.mapped))]
+    rows.append((order_facts_table, order_facts_from_lines(order_line_facts_table, world.as_of)))
+    for table, filling in rows:
+        fill(connection, table, [filling])
+    found: dict[str, list[Any]] = {}
+    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS):
+        fill(connection, ledger.table, ledger.rows(connection, Setting(world.as_of, world.mapped)))
+        found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
+    return found
+
+
+def fill(connection: Connection, table: Table, rows: Iterable[Select[Any]]) -> None:
+    connection.execute(delete(table))
+    for filling in rows:
+        connection.execute(insert(table).from_select([column.name for column in table.columns], filling))
+
+
+def said_of(findings: dict[str, Finding], *, whole: str) -> dict[str, Any]:
+    """The verdicts of an order or a group by the names of a ledger's columns."""
+    said: dict[str, Any] = {whole: findings["perfect_order"].verdict}
+    for name in VERDICTS:
+        said[name], said[f"{name}_reason"] = findings[name].verdict, findings[name].reason
+    return said
+
+
+def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
+    """What the judge says that the ledgers hold: ledger to key to columns."""
+    strict = judge(world.records, {}, world.as_of, world.mapped).orders
+    sales = {order_id: order for order_id, order in strict.items() if order.order_type == "sale"}
+    by_anchor = {anchor: judge(world.records, {"anchor": anchor}, world.as_of, world.mapped).orders for anchor in ("requested", "current_promise")}
+    dates: dict[Any, dict[str, Any]] = {}
+    for order_id, order in sales.items():
+        said: dict[str, Any] = {"state": order.state, "due_day": order.due_day, "on_time": order.findings["on_time"].verdict}
+        for anchor, name in (("requested", "requested"), ("current_promise", "current")):
+            other = by_anchor[anchor][order_id]
+            said |= {f"state_{name}": other.state, f"on_time_{name}": other.findings["on_time"].verdict}
+            said[f"on_time_{name}_reason"] = other.findings["on_time"].reason
+        dates[order_id] = said
+    grouped = {
+        (order_id, deadline): {"state": group.state} | said_of(group.findings, whole="perfect_group")
+        for order_id, order in sales.items()
+        for deadline, group in order.groups.items()
+    }
+    by_contract = {
+        order_id: {"policy_id": policy_id, "state": order.state, "deadline_at": order.deadline_at, "due_day": sales[order_id].due_day}
+        | said_of(order.findings, whole="perfect_order")
+        for order_id, (policy_id, order) in judged_by_contract(world.records, world.as_of, world.mapped).items()
+        if order_id in sales
+    }
+    return {"anchors": dates, "delivery_groups": grouped, "contracts": by_contract}
+
+
+LEDGER_KEYS = {"anchors": ("order_id",), "delivery_groups": ("order_id", "deadline_at"), "contracts": ("order_id",)}
+
+
+def ledger_disagreements(connection: Connection, world: World) -> list[str]:
+    """Where the ledgers and the judge differ, one text per row."""
+    got, found = filled_ledgers(connection, world), []
+    for ledger, expected in said_in_ledgers(world).items():
+        keyed = {tuple(row[key] for key in LEDGER_KEYS[ledger]): row for row in got[ledger]}
+        rows = {key[0] if len(key) == 1 else key: row for key, row in keyed.items()}
+        found += [f"{key}: {ledger} in one only: {'judge' if key in expected else 'SQL'}" for key in expected.keys() ^ rows.keys()]
+        if len(rows) != len(got[ledger]):
+            found.append(f"{ledger}: a row comes more than once")
+        for key in expected.keys() & rows.keys():
+            wrong = [f"{name}: judge {value!r}, SQL {rows[key][name]!r}" for name, value in expected[key].items() if rows[key][name] != value]
+            if wrong:
+                found.append(f"{key}: {ledger}: " + "; ".join(wrong))
     return found
 
 
@@ -185,7 +273,7 @@ def equal(left: Any, right: Any) -> bool:
 
 def explain(world: World, found: list[str]) -> str:
     """The first difference, with the rows that it comes from: enough to write the case down."""
-    order_id = found[0].split(":")[0].strip("('").split("'")[0]
+    order_id = found[0].split(":")[0].strip("(' ").split("'")[0]
     shown = [f"{len(found)} differences; the first: {found[0]}", f"policy {dict(world.policy)} as_of {world.as_of}"]
     absent = sorted(everything(*MAKERS) - world.mapped)
     shown.append(f"not mapped: {absent}")
@@ -203,9 +291,9 @@ def worlds_of_the_cases() -> list[World]:
     return [World(whole.as_of.date(), whole.records, whole.policy, whole.as_of, whole.mapped) for whole, _ in judged_alike()]
 
 
-def compare(connection: Connection, among: list[World]) -> None:
+def compare(connection: Connection, among: list[World], differ: Callable[[Connection, World], list[str]] = disagreements) -> None:
     for world in among:
-        found = disagreements(connection, world)
+        found = differ(connection, world)
         assert not found, explain(world, found)
 
 
@@ -224,6 +312,17 @@ def test_sql_and_judge_agree_on_drawn_histories(embedded: Connection) -> None:
     compare(embedded, drawn_worlds(number, -(-HISTORIES // number)))
 
 
+def test_ledgers_and_judge_agree_on_the_books_examples(embedded: Connection) -> None:
+    compare(embedded, worlds_of_the_cases(), ledger_disagreements)
+
+
+def test_ledgers_and_judge_agree_on_drawn_histories(embedded: Connection) -> None:
+    number = WORLDS // 2 * max(1, HISTORIES // 5000)
+    compare(embedded, drawn_worlds(number, -(-HISTORIES // number)), ledger_disagreements)
+
+
 @pytest.mark.postgres
 def test_postgresql_and_judge_agree_on_drawn_histories(server: Connection) -> None:
-    compare(server, drawn_worlds(5, max(1, HISTORIES // 25)))
+    worlds_drawn = drawn_worlds(5, max(1, HISTORIES // 25))
+    compare(server, worlds_drawn)
+    compare(server, worlds_drawn[:2], ledger_disagreements)
