@@ -169,7 +169,7 @@ def test_filters_fold_on_a_phone_so_that_numbers_come_first(phone: Screen) -> No
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
-def test_days_on_charts_and_lists_are_the_same_in_every_time_zone(zone: str, chromium: Browser, address: str) -> None:
+def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(zone: str, chromium: Browser, address: str) -> None:
     context = chromium.new_context(timezone_id=zone, viewport={"width": 1440, "height": 900})
     screen = Screen(context.new_page(), address).go()
     labels = screen.page.locator(".vega-embed svg text, .vega-embed canvas")
