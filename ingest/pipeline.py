@@ -20,7 +20,7 @@ from sqlalchemy import Column, Connection, String, Table, delete, func, insert, 
 
 from ingest import history, quarantine, tables
 from ingest.bulk import insert_rows, temporary
-from ingest.errors import MappingRefused
+from ingest.errors import MappingRefused, RunAborted
 from ingest.expectations import EVENTS
 from ingest.handover import clean_rows
 from ingest.load import Loaded, changes_everything, load, prove, write_counts
@@ -29,6 +29,7 @@ from ingest.read import Reading, SourceObject, read_all, table_of
 from ingest.report import FileReport, RuleReport, RunReport
 from ingest.scratch import Scratch, scratch
 from ingest.source import FeedMap, Mapping, load_mapping
+from metrics.consistency import consistency
 from metrics.errors import BuyerviewError, NothingPublished
 from metrics.failpoint import failpoint
 from metrics.rebuild import rebuild
@@ -415,6 +416,26 @@ def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
         )
         connection.execute(insert(touched).from_select(["order_id"], freed.distinct()))
     rebuild(connection, as_of=one.as_of, touched=touched.name if touched is not None else None)
+    refuse_impossible_numbers(one, connection)
+
+
+def refuse_impossible_numbers(one: Run, connection: Connection) -> None:
+    """Write what must hold of all facts and rollups to the checks; a run whose numbers cannot be is not published (rules P13).
+
+    Raises RunAborted.
+    """
+    claims = consistency(connection)
+    for claim in claims:
+        if claim.rows_failed:
+            raise RunAborted(
+                f"{claim.rows_failed:,} of {claim.rows_checked:,} rows of {claim.table} break {claim.name}: a defect of ours, report it."
+            )
+    held = [
+        {"feed": claim.table, "expectation": claim.name, "column_name": None, "rows_checked": claim.rows_checked, "rows_failed": 0}
+        for claim in claims
+    ]
+    one.checks.extend(held)
+    insert_rows(connection, checks, ({"run_id": one.known.next_run_id, **check} for check in held))
 
 
 NOT_OURS = ("buyer_scorecards", "service_costs")

@@ -1,15 +1,23 @@
 """Numbers that cannot be are found before they are published (rules P13)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, update
+from sqlalchemy import Connection, create_engine, select, update
 
-from metrics.consistency import consistency
+from ingest import pipeline
+from ingest.errors import RunAborted
+from metrics import warehouse
+from metrics.consistency import Consistency, consistency
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.rollup import ROLLUPS
+from metrics.schema import checks
+from metrics.warehouse import Location
 from tests.metrics.test_query import history, publish, together
+
+SMALL = Path(__file__).parents[2] / "sample_data" / "small" / "mapping.toml"
 
 
 @pytest.fixture
@@ -50,3 +58,21 @@ def test_a_rollup_that_lost_a_row_is_found(connection: Connection) -> None:
     table = ROLLUPS[0].table
     connection.execute(update(table).values(rows_summed=table.c.rows_summed + 1))
     assert broken(connection)["sums_every_row"] >= 1
+
+
+def test_a_run_whose_numbers_cannot_be_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Location(folder=tmp_path)
+    monkeypatch.setattr(pipeline, "consistency", lambda _connection: [Consistency("otif_is_on_time_and_complete", "order_facts", 10, 1)])
+    with pytest.raises(RunAborted, match="1 of 10 rows of order_facts break otif_is_on_time_and_complete"):
+        pipeline.run(SMALL, location=place)
+    assert warehouse.current(place) is None
+
+
+def test_a_published_run_says_what_was_checked(tmp_path: Path) -> None:
+    place = Location(folder=tmp_path)
+    pipeline.run(SMALL, location=place)
+    with warehouse.reading(place) as connection:
+        found = connection.execute(select(checks.c.rows_checked, checks.c.rows_failed).where(checks.c.feed == "order_facts")).all()
+    warehouse.close(place)
+    assert len(found) == 3
+    assert all(checked > 0 and failed == 0 for checked, failed in found)
