@@ -4,6 +4,7 @@ from itertools import chain
 
 from metrics.ledgers import (
     anchors,
+    availability,
     books,
     cases,
     contracts,
@@ -26,6 +27,7 @@ LEDGERS: tuple[Ledger, ...] = tuple(
         module.LEDGERS
         for module in (
             anchors,
+            availability,
             groups,
             cycles,
             contracts,
