@@ -7,7 +7,7 @@ d and spread s_d.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +18,7 @@ from metrics.buyer_view import NEEDS_RECEIPT, G
 from metrics.facts import order_line_facts_table
 from metrics.measure import Direction, Measure, Need, Study, Unit
 from metrics.question import Answer, Ask, Question
-from metrics.schema import AMOUNT, QTY
+from metrics.schema import AMOUNT, QTY, mapped_columns
 from metrics.sqltools import Expression, days_between, sum_if, times
 
 MIN_N = 20
@@ -26,6 +26,8 @@ MIN_N = 20
 
 COLUMNS = {"segment": "segment", "region": "region", "customer": "customer_id", "product_category": "product_category", "currency": "currency"}
 """The dimensions pairs can be broken down and filtered by, and the column of each."""
+
+MIXED = "no data: more than one currency and no fx_rates feed; filter by currency"
 
 line = order_line_facts_table.c
 
@@ -39,7 +41,8 @@ def safety_stock(*, z: float, lead_days: float, lead_spread: float, demand: floa
 class Pair:
     """One customer and product: how long we took (days), what they need a day, the stock this asks for (units) and the price of a unit.
 
-    units: safety stock; steady_units: what it would be if every order took equally long; unit_price: None where no line has one.
+    units: safety stock; steady_units: what it would be if every order took equally long; unit_price: in the reporting currency, None where no line
+    has one; currencies: what prices stand in while no rates are fed.
     """
 
     dimensions: dict[str, str | None]
@@ -54,6 +57,7 @@ class Pair:
     steady_units: float
     unit_price: float | None
     carrying_rate: float
+    currencies: frozenset[str]
 
 
 def pairs(connection: Connection, question: Question) -> list[Pair]:
@@ -63,6 +67,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
     if today is None:
         return []
     arrived = _arrivals(question, by).having(func.count() >= MIN_N).subquery("arrived")
+    rates_fed = connection.execute(select(func.count()).where(mapped_columns.c.feed == "fx_rates")).scalar_one() > 0
     z, rates = (assumed_by_scope(connection, name, on=today) for name in ("z", "carrying_rate"))
     found = []
     for row in connection.execute(_with_demand(question, arrived, by)).mappings():
@@ -87,6 +92,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
                 safety_stock(z=factor, lead_days=lead_days, lead_spread=0, demand=demand, demand_spread=demand_spread),
                 float(row["priced_amount"] / row["priced_quantity"]) if row["priced_quantity"] else None,
                 float(narrowest(rates, *scopes)),
+                frozenset() if rates_fed else frozenset({row["currency_first"], row["currency_last"]}),
             )
         )
     return found
@@ -127,14 +133,16 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
     """Arrivals with what the pair ordered: the quantity of each day is summed before it is squared. Ordered, so that sums of doubles repeat."""
     keys = _keys(by)
     names = [key.name for key in keys]
-    priced = and_(line.ordered_amount.is_not(None), line.ordered_qty > 0)
+    priced = and_(line.ordered_amount.is_not(None), line.rate.is_not(None), line.ordered_qty > 0)
     daily = (
         select(
             *keys,
             line.ordered_day,
             sum_if(line.ordered_qty.is_not(None), line.ordered_qty).label("quantity"),
-            sum_if(priced, line.ordered_amount).label("priced_amount"),
+            sum_if(priced, cast(times(line.ordered_amount, line.rate), AMOUNT)).label("priced_amount"),
             sum_if(priced, line.ordered_qty).label("priced_quantity"),
+            func.min(line.currency).label("currency_first"),
+            func.max(line.currency).label("currency_last"),
         )
         .join(arrived, and_(*[arrived.c[name] == line[name] for name in names]))
         .where(*_filters(question, line.ordered_day))
@@ -150,12 +158,14 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
             func.sum(times(day.quantity, day.quantity)).label("quantity_squared"),
             cast(func.sum(day.priced_amount), AMOUNT).label("priced_amount"),
             cast(func.sum(day.priced_quantity), QTY).label("priced_quantity"),
+            func.min(day.currency_first).label("currency_first"),
+            func.max(day.currency_last).label("currency_last"),
         )
         .group_by(*[day[name] for name in names])
         .subquery("demand")
     )
     together = arrived.join(demand, and_(*[demand.c[name] == arrived.c[name] for name in names]))
-    wanted = ("first_day", "quantity", "quantity_squared", "priced_amount", "priced_quantity")
+    wanted = ("first_day", "quantity", "quantity_squared", "priced_amount", "priced_quantity", "currency_first", "currency_last")
     order = [arrived.c[name] for name in names]
     return select(*arrived.c, *[demand.c[name] for name in wanted]).select_from(together).order_by(*order)
 
@@ -170,7 +180,7 @@ def _mean_and_spread(count: int, total: Any, squares: Any) -> tuple[float, float
 Amount = Callable[[Pair], float | None]
 
 
-def _study(amount: Amount) -> Study:
+def _study(amount: Amount, unit: Unit) -> Study:
     """Σ of an amount over the pairs of each group; the remark counts pairs left out for too few arrivals, or for want of a price."""
 
     def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
@@ -180,10 +190,15 @@ def _study(amount: Amount) -> Study:
         counted = select(*[below.c[name] for name in by], func.count().label("pairs")).select_from(below).group_by(*[below.c[name] for name in by])
         for row in connection.execute(counted):
             few[tuple(row[:-1])] = row[-1]
-        groups: dict[tuple[Any, ...], list[float | None]] = {key: [] for key, count in few.items() if count}
+        groups: dict[tuple[Any, ...], list[Pair]] = {key: [] for key, count in few.items() if count}
         for pair in pairs(connection, question):
-            groups.setdefault(tuple(pair.dimensions.values()), []).append(amount(pair))
-        return [_answer(question, key, amounts, few.get(key, 0)) for key, amounts in groups.items()]
+            groups.setdefault(tuple(pair.dimensions.values()), []).append(pair)
+        answers = []
+        for key, members in groups.items():
+            one = _answer(question, key, [amount(pair) for pair in members], few.get(key, 0))
+            mixed = unit is Unit.MONEY and len(frozenset().union(*[pair.currencies for pair in members])) > 1
+            answers.append(replace(one, value=None, numerator=None, no_data=MIXED) if mixed else one)
+        return answers
 
     return Study(work, tuple(COLUMNS))
 
@@ -214,7 +229,7 @@ def _measure(name: str, title: str, short: str, unit: Unit, amount: Amount, defi
         direction=Direction.LOWER,
         facts=order_line_facts_table,
         date="settled_day",
-        formula=_study(amount),
+        formula=_study(amount, unit),
         definition=definition,
         numerator=numerator,
         denominator="customer and product pairs counted",

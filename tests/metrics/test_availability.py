@@ -51,9 +51,9 @@ def wanted(order_id: str, *lines: str, **head: Any) -> dict[str, list[Row]]:
 def world() -> dict[str, list[Row]]:
     """Eight orders and what came of each (what, when, quantity):
 
-    ALL came whole on the 8th (T, T, T); LATE on the 9th, in the promise but after the request (T, F, T); SHORT 60 on the 8th (T, T, F); WRONG got Q
-    unasked (F, F, F); NONE got nothing (F, F, F); WAY left on the 7th without proof of receipt (?, ?, ?); HALF got one line of two (F, F, F); SUB got an
-    agreed substitute (T, T, T).
+    ALL came whole on the 8th (T, T, T); LATE on the 9th, in the promise but after the request (T, F, T); SHORT 60 on the 8th (T, T, F);
+    WRONG got Q unasked (F, F, F); NONE got nothing (F, F, F); WAY left on the 7th without proof of receipt (?, ?, ?);
+    HALF got one line of two (F, F, F); SUB got an agreed substitute (T, T, T).
     """
     parts = [
         wanted("ALL"), came("ALL", "2026-03-07", "2026-03-08"),
