@@ -23,7 +23,7 @@ from metrics.ledgers.stockouts import OUTCOMES, stockout_facts
 from metrics.query import Answer, answer
 from metrics.question import Question
 from metrics.rollup import rollup_metadata
-from metrics.schema import holds, orders, shipment_lines, shipments, stockouts
+from metrics.schema import assumptions, holds, orders, shipment_lines, shipments, stockouts
 from metrics.stockouts import _BROKEN_DOWN, assumed_unit_cost, drawn, expected_cost
 from metrics.warehouse import Location, close, reading
 from sample_data import generate
@@ -479,6 +479,7 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
         header = {one["shipment_id"]: one for one in rows_of(connection, shipments) if not one["deleted"]}
         bodies = [one for one in rows_of(connection, shipment_lines) if not one["deleted"] and one["shipment_id"] in header]
         demand = [one for one in rows_of(connection, stockouts) if not one["deleted"]]
+        given = [one for one in rows_of(connection, assumptions) if one["assumption"] == "lost_k" and one["valid_from"] <= as_of.date()]
 
     def ends(row_: dict[str, Any], name: str, where: str) -> datetime | None:
         """The last instant of a moment, UTC."""
@@ -501,14 +502,19 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
     def lower_median(values: list[int]) -> int | None:
         return sorted(values)[(len(values) + 1) // 2 - 1] if values else None
 
+    def lost_k(who: str, segment: str) -> Decimal:
+        newest = {one["scope"]: one["assumed_value"] for one in sorted(given, key=lambda one: one["valid_from"]) if not one["deleted"]}
+        return next((newest[scope] for scope in (f"customer:{who}", f"segment:{segment}", "all") if scope in newest), Decimal(3))  # type: ignore[no-any-return]
+
     def buyer(who: str, segment: str, day: date, at: datetime) -> tuple[bool, bool]:
         """Whether the buyer is lost, and whether that is undecided."""
         known = sorted(one for one in order_days.get(who, ()) if one <= day)
         gaps = [(after - before).days for before, after in pairwise(known)]
         gap = lower_median(gaps) if len(known) >= 3 else lower_median(of_segment.get(segment, []))
+        reach = None if gap is None else int(lost_k(who, segment) * gap)
         later = [one for one in order_days.get(who, ()) if one > day]
-        back = bool(later) and (gap is None or (min(later) - day).days <= 3 * gap)
-        over = gap is not None and at + timedelta(3 * gap) <= as_of
+        back = bool(later) and (reach is None or (min(later) - day).days <= reach)
+        over = reach is not None and at + timedelta(reach) <= as_of
         return over and not back, not over and not back
 
     def after_(line: dict[str, Any], wanted: dict[str, Any]) -> bool:
