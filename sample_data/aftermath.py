@@ -1,7 +1,7 @@
 """What follows an order: payments, failures and the cases they lead to, returns, lost demand, what serving costs, the buyer's own books.
 
-SQL over the tables of `records` and `under_way`, under the same conventions. It builds: rt (returns), f (orders something went wrong with), sc (service
-cases).
+SQL over the tables of `records` and `under_way`, under the same conventions. It builds: rt (returns), f (orders something went wrong with),
+sc (service cases).
 """
 
 from sample_data import world
@@ -27,8 +27,7 @@ with parts as (
     select plan.*, damaged_s, wrong_s, returned_s, misbilled_s, misposted_s,
         case when (cancelled in ('S', 'L') or line_given_up or cancelled = 'B' and draw(k, 113) < 0.2) and deadline_s <= {AS_OF}
             then deadline_s end as dropped_s,
-        case when (late or turned_away) and leaves_s is not null and cancelled is null and deadline_s <= {AS_OF}
-            and coalesce(received_s > deadline_s, not proof_missing) then deadline_s end as late_s,
+        case when late_in_fact then deadline_s end as late_s,
         case when is_short and cancelled is null and deadline_s <= {AS_OF} then deadline_s end as short_s
     from plan left join parts using (k) left join sent_back using (k) left join billing using (k) left join documents_wrong using (k)
     left join given_up using (k)
@@ -42,7 +41,7 @@ CASES = f"""
 create or replace temp table sc as
 with complained as (
     select k, null as customer_id, 'complaint' as kind, segment, in_trouble, failed_s + 7200 + pick(k, 311, 2 * 86400) as opened_s,
-        draw(k, 312) < case when in_trouble then 0.1 else [0.90, 0.72, 0.48][1 + segment] end as looked_after, order_value
+        draw(k, 312) < case when in_trouble then 0.1 else [0.92, 0.84, 0.68][1 + segment] end as looked_after, order_value
     from f where draw(k, 313) < [0.97, 0.95, 0.93][1 + segment] + 0.01 * habit
 ), asked as (
     select k, null as customer_id, 'question' as kind, segment, false as in_trouble, ordered_s + 10800 + pick(k, 321, 3 * 86400) as opened_s,
@@ -76,7 +75,7 @@ with complained as (
     select *,
         case when looked_after then coalesce(answer_s, opened_s + 3600) + 3600
                 + floor(draw(ck, 343) * case kind when 'complaint' then 7 * 86400 when 'parts_request' then 6 * 86400 else 80000 end)::bigint
-             when draw(ck, 344) < case when kind = 'complaint' then 0.45 else 0.8 end
+             when draw(ck, 344) < case when in_trouble then 0.45 else 0.75 end
                 then coalesce(answer_s, opened_s + 3600) + 86400 * (13 + pick(ck, 345, 20)) end as end_s
     from answered
 )
@@ -109,7 +108,7 @@ with reasons as (
     from reasons where reason is not null
 ), back as (
     select *, announced_s + 86400 * (4 + pick(pk, 357, 8)) as back_s,
-        announced_s + 86400 * (5 + pick(pk, 358, case segment when 0 then 9 else 20 end)) + 7200 as credit_s, draw(pk, 359) < 0.88 as credits
+        announced_s + 86400 * (5 + pick(pk, 358, case segment when 0 then 9 else 20 end)) + 7200 as credit_s, draw(pk, 359) < 0.94 as credits
     from sent_back
 )
 select * from back where announced_s <= {AS_OF} and returned_qty > 0

@@ -59,6 +59,7 @@ class Customer(NamedTuple):
     size_factor: float
     own_category: int
     leaves_d: int
+    pampered: bool
     contract: str
     terms: str
     bill_to: str
@@ -73,7 +74,8 @@ class Customer(NamedTuple):
 def customer_book(orders: int, seed: int) -> list[Customer]:
     """The customers, the largest first. Large ones are more often in segment A; one in thirty moves to another segment in July 2025.
 
-    Habits (0 lean, 1 ordinary, 2 needy), contracts and who leaves take turns, so that even thirty customers have some of each.
+    Habits (0 lean, 1 ordinary, 2 needy), contracts and who leaves take turns, so that even thirty customers have some of each. Many needy
+    customers of segment C are pampered: served far better than they are promised.
     """
     book = []
     count = world.customer_count(orders)
@@ -106,6 +108,7 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
                 size_factor=(1.8, 1.0, 0.35)[habit],
                 own_category=int(draw(seed, "own category", index) * len(world.CATEGORIES)),
                 leaves_d=day_no(world.LEAVING_FROM) + int(draw(seed, "leaves", index) * world.LEAVING_DAYS) if leaves else world.NEVER,
+                pampered=segment == 2 and habit == 2 and not leaves and index % 3 < 2,
                 contract=world.contract_of(index, draw(seed, "contract", index)),
                 terms=("4/10 net 30", "3/10 net 30", "2/10 net 30")[segment],
                 bill_to=identity,
@@ -346,7 +349,7 @@ def plant_in_books(out: Path, seed: int, writer: Writer) -> None:
 def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = None, feeds: Feeds = "all") -> Path:
     """Write `orders` sample orders and everything around them into the folder `out`; return the mapping file.
 
-    feeds="core" writes the six core feeds and the books only, the same bytes but for what is planted among the others.
+    feeds="core" writes the six core feeds and the books only, the same bytes of each.
 
     The same (orders, seed) give the same bytes on every run, whatever the number of threads. `out` is then complete in itself:
     `buyerview ingest out/mapping.toml` needs nothing else. defects.csv lists every planted record; no feed reads it.

@@ -59,7 +59,7 @@ with drawn as (
     from drawn join customer_book cu using (customer_no)
 ), terms as (
     select *,
-        case when draw(k, 3) < 0.18 then 'MTO' else 'MTS' end as model,
+        case when draw(k, 3) < 0.18 and not pampered then 'MTO' else 'MTS' end as model,
         case when draw(k, 4) < 0.010 then 'RE' when draw(k, 4) < 0.018 then 'SA' when draw(k, 4) < 0.024 then 'IN'
         else 'OR' end as order_type,
         case when draw(k, 5) < [0.75, 0.48, 0.18][1 + habit] - 0.06 * segment then 'E'
@@ -76,13 +76,14 @@ with drawn as (
 ), promise as (
     select *,
         utc(d, ordered_second, hours_east, american) as ordered_s,
-        ordered_bd + case segment when 0 then 2 + pick(k, 12, 2) when 1 then 4 + pick(k, 12, 3) else 6 + pick(k, 12, 4) end
+        ordered_bd + case case when pampered then 0 else segment end when 0 then 2 + pick(k, 12, 2)
+            when 1 then 4 + pick(k, 12, 3) else 6 + pick(k, 12, 4) end
             + case when model = 'MTO' then 6 else 0 end as promised_bd,
         -- d: a day; i: an instant; w: a window of two hours
         case when draw(k, 13) < case when contract = 'RETAIL-WINDOW' then 0.45 when segment = 0 then 0.12 else 0.03 end then 'w'
              when draw(k, 13) < case segment when 0 then 0.30 else 0.08 end then 'i' else 'd' end as promise_kind,
         36000 + 7200 * pick(k, 14, 4) as promised_second,
-        case when draw(k, 15) < [0.66, 0.60, 0.44][1 + habit] then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2 + habit // 2)
+        case when pampered or draw(k, 15) < [0.66, 0.60, 0.44][1 + habit] then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2 + habit // 2)
              else 1 + pick(k, 16, 2) end as requested_shift
     from terms
 ), service as (
@@ -93,15 +94,15 @@ with drawn as (
     from promise
 ), outcome as (
     select *,
-        draw(k, 17) < case segment when 0 then 0.002 when 1 then 0.036 else 0.095 end
+        draw(k, 17) < case case when pampered then 0 else segment end when 0 then 0.002 when 1 then 0.036 else 0.095 end
             + case when month(date '{world.EPOCH}' + promised_d::integer) = 12 then 0.02 else 0 end
             + case when carrier_failing then 0.42 else 0 end
             + case when in_trouble then 0.55 else 0 end as late,
         case when carrier_failing then 2 + pick(k, 18, 6) else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
-        case when draw(k, 19) < 0.62 then 0 when draw(k, 19) < 0.88 then 1 else 2 end as early_bd,
+        case when pampered or draw(k, 19) < 0.62 then 0 when draw(k, 19) < 0.88 then 1 else 2 end as early_bd,
         -- it left in time and travelled too long
         carrier_failing or draw(k, 203) < 0.3 as slow_transit,
-        draw(k, 204) < 0.012 as turned_away
+        draw(k, 204) < 0.012 and not pampered as turned_away
     from service
 ), planned_arrival as (
     select * replace (turned_away and not late as turned_away),
@@ -125,7 +126,7 @@ select *,
          then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53, 3) end as second_delay,
     utc(promised_d, case promise_kind when 'd' then 86399 else promised_second end, hours_east, american) as deadline_s,
     case when draw(k, 22) < 0.010 then 'B' when draw(k, 22) < 0.014 then 'S' when draw(k, 22) < 0.016 then 'L' end as cancelled,
-    goods_lines > 1 and draw(k, 23) < 0.09 as split,
+    goods_lines > 1 and draw(k, 23) < 0.09 and not pampered as split,
     draw(k, 24) < case when carrier_no = 4 then 0.035 else 0.007 end as proof_missing,
     -- the morning of the next business day, before anything leaves
     calendar_day(ordered_bd + 1) * 86400 + 28800 + pick(k, 25, 10800) as cancel_s
@@ -161,7 +162,7 @@ with numbered as (
     select *,
         case when cancelled is null then
             case when draw(lk, 35) < 0.007 then 'B' when draw(lk, 35) < 0.010 then 'S' end end as line_cancelled,
-        draw(lk, 36) < case segment when 0 then 0.003 when 1 then 0.011 else 0.021 end
+        draw(lk, 36) < case case when pampered then 0 else segment end when 0 then 0.003 when 1 then 0.011 else 0.021 end
             + case when category = {world.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)} then 0.30
             else 0 end + case when in_trouble then 0.25 else 0 end as short,
         draw(lk, 37) as short_fate,
@@ -183,7 +184,7 @@ with numbered as (
 )
 select *,
     -- one line in fifty has a day of its own, a week after the order's
-    case when draw(lk, 123) < 0.02 and promise_kind = 'd' then promised_d + 7 end as own_d,
+    case when draw(lk, 123) < 0.02 and promise_kind = 'd' and not pampered then promised_d + 7 end as own_d,
     case when cancelled is null and short and short_fate < case when category = {world.SEALS} then 0.7 else 0.45 end
          then greatest(0, qty - cut_qty - first_qty) else 0 end::decimal(18, 3) as back_qty,
     -- the seller gives up the rest of some short lines

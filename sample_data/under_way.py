@@ -25,6 +25,9 @@ with lines as (
     from o join lines using (k) left join gone using (k)
 )
 select *, least(first_out_s, second_out_s) as leaves_s, greatest(first_out_s, second_out_s) as last_leaves_s,
+    -- the last of it came too late or has not come, as far as anybody saw
+    cancelled is null and leaves_s is not null and order_type = 'OR' and deadline_s <= {AS_OF} and not proof_missing
+        and (received_s is null or received_s > deadline_s or has_back_order) as late_in_fact,
     -- everything that was to come has come, and somebody saw it
     consignments = has_first::int + has_second::int + has_back_order::int and proven = consignments as arrived
 from timed
@@ -245,12 +248,11 @@ select 'D' || k, k, null, 'during', 'delay_notice', deadline_s - 14400,
     case when draw(k, 298) < [0.85, 0.62, 0.38][1 + segment] - case when in_trouble then 0.3 else 0 end
          then greatest(ordered_s + 7200, deadline_s - 7200 - pick(k, 299, 115200))
          when draw(k, 298) < 0.9 then deadline_s + 3600 + pick(k, 300, 100000) end, draw(k, 301) < 0.9
-from plan where (late or turned_away) and leaves_s is not null and cancelled is null and (received_s is null or received_s > deadline_s)
-    and draw(k, 302) < 0.92
+from plan where (late_in_fact or late and deadline_s > {AS_OF} and cancelled is null) and draw(k, 302) < 0.92
 union all
 -- a few warnings that proved wrong
 select 'E' || k, k, null, 'during', 'delay_notice', deadline_s - 14400, greatest(ordered_s + 7200, deadline_s - 20000), false
-from plan where not late and not turned_away and draw(k, 303) < 0.006 and cancelled is null
+from plan where not late and not late_in_fact and draw(k, 303) < 0.006 and cancelled is null
 union all
 select 'B' || bk, b.k, null, 'post', 'invoice', (from_d + 7) * 86400 + 64800, invoice_d * 86400 + 64800,
     billed_terms = b.terms and billed_to = b.bill_to and billed_currency = b.currency and not coalesce(wrong, false)

@@ -133,7 +133,7 @@ def customer_name(index: int, region: int) -> str:
 
 
 def targets() -> Iterator[tuple[str, str, str, str]]:
-    """Rows of the targets feed: measure, scope, target, tolerance. Shares are 0 to 1, cycle_days are days."""
+    """Rows of the targets feed: measure, scope, target, tolerance, in the measure's unit (a share as 0 to 1)."""
     wanted = {
         "on_time": (("0.94", "0.98", "0.94", "0.90"), "0.02"),
         "complete": (("0.97", "0.99", "0.97", "0.95"), "0.01"),
@@ -149,6 +149,28 @@ def targets() -> Iterator[tuple[str, str, str, str]]:
     for measure, (values, tolerance) in wanted.items():
         for scope, value in zip(("all", *(f"segment:{segment}" for segment in SEGMENTS)), values, strict=True):
             yield measure, scope, value, tolerance
+    yield from (
+        ("order_fill_first_pass", "all", "0.92", "0.02"),
+        ("stockout_rate", "all", "0.03", "0.01"),
+        ("stockout_rate", "segment:A", "0.02", "0.01"),
+        ("cycle_p95", "all", "15", "2"),
+        ("cost_to_serve_order", "all", "150", "20"),
+        ("ack_on_time", "all", "0.95", "0.05"),
+        ("late_warned", "all", "0.60", "0.15"),
+        ("info_timely", "all", "0.90", "0.05"),
+        ("info_accurate", "all", "0.97", "0.01"),
+        ("special_granted", "all", "0.85", "0.05"),
+        ("responsiveness", "all", "0.85", "0.05"),
+        ("post_sale_support", "all", "0.90", "0.05"),
+        ("return_share", "all", "0.01", "0.002"),
+        ("recovered_share", "all", "0.80", "0.10"),
+        ("recovered_share", "segment:A", "0.95", "0.05"),
+        ("quotes_answered", "all", "0.95", "0.02"),
+        ("quote_conversion", "all", "0.50", "0.05"),
+        ("books_agree", "all", "0.95", "0.05"),
+        ("on_time", "customer:C00001", "0.97", "0.01"),
+        ("otif", "customer:C00003", "0.97", "0.01"),
+    )
 
 
 # service_segment, defect_share_max, order_fill_min, lead_time_days_max, delivery_window, payment_terms, support_level
@@ -166,7 +188,7 @@ POLICIES = (
 
 # assumption, scope, value; the others keep the product's defaults
 ASSUMPTIONS = (
-    ("lost_k", "all", "3"),
+    ("lost_k", "all", "6"),
     ("customer_years", "all", "2"),
     ("customer_years", "segment:A", "4"),
     ("wait_cost", "all", "15"),
