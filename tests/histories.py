@@ -21,6 +21,7 @@ from tests.builders import (
     MAKERS,
     Records,
     Row,
+    calendar_day,
     columns,
     customer,
     everything,
@@ -38,6 +39,7 @@ from tests.builders import (
     restated_quantity,
     returned,
     service_case,
+    service_package,
     shipment,
     shipment_line,
     unit_factor,
@@ -89,7 +91,18 @@ OPTIONAL = (
     "customers.policy_id",
 )
 """Columns a source may leave unmapped."""
-MORE_FEEDS = ("promises", "returns", "unit_factors", "policies", "fx_rates", "holds", "order_events", "service_cases")
+MORE_FEEDS = (
+    "promises",
+    "returns",
+    "unit_factors",
+    "policies",
+    "fx_rates",
+    "holds",
+    "order_events",
+    "service_cases",
+    "service_packages",
+    "calendars",
+)
 """Feeds that only some worlds have."""
 SHORT = 6
 """Examples of one Hypothesis run."""
@@ -519,6 +532,30 @@ def some_rates(draw: Draw, middle: date) -> list[Row]:
     return rates + [fx_rate(currency="JPY", on_date=day, rate=f"0.006{number}", reporting_currency=to) for number, day in enumerate(days)]
 
 
+def some_packages(draw: Draw, middle: date) -> list[Row]:
+    """Lead times of a day or three; none of segment C, and one that changes around the orders."""
+    return [
+        service_package(lead_time_days_max=pick(draw, 1, 2, 3)),
+        service_package(service_segment="B", lead_time_days_max=pick(draw, 0, 1, None)),
+        service_package(valid_from=middle - timedelta(days=pick(draw, 2, 1)), lead_time_days_max=pick(draw, 1, 2)),
+    ]
+
+
+def some_calendars(draw: Draw, middle: date) -> list[Row]:
+    """Working days of one or two calendars around the orders, some shut, one perhaps forgotten."""
+    rows = []
+    for name in {pick(draw, "P1", "ship_to"), pick(draw, "default", "ship_from")}:
+        forgotten = pick(draw, None, None, -1, 2)
+        for number in range(-5, 7):
+            day = middle + timedelta(days=number)
+            hours = {"opens_at": f"{day}T08:00Z", "closes_at": f"{day}T{pick(draw, '10', '12', '13')}:00Z"}
+            if chance(draw, 4):
+                hours = {"opens_at": None, "closes_at": None}
+            if number != forgotten:
+                rows.append(calendar_day(calendar_id=name, day=day, **hours))
+    return rows
+
+
 def a_policy(draw: Draw) -> dict[str, Any]:
     """The strict policy half of the time, else a what-if."""
     if chance(draw, 2):
@@ -588,6 +625,8 @@ def worlds(draw: Draw) -> World:
         unit_factors=some_factors(draw, middle),
         policies=some_contracts(draw, middle),
         fx_rates=some_rates(draw, middle),
+        service_packages=some_packages(draw, middle),
+        calendars=some_calendars(draw, middle),
     )
     known |= {"quarantine": [], "restated_quantities": []}
     return World(middle, known, a_policy(draw), as_of, mapped)

@@ -190,6 +190,19 @@ def shifted(moment: datetime, days: int, zone: str) -> datetime:
 # ---------------------------------------------------------------- what comes out
 
 
+@dataclass(frozen=True)
+class Promise:
+    """A date that an order line is held to."""
+
+    value: datetime
+    is_date: bool
+    order_own: bool
+    """It is the order's own, so that the order's `_from` opens its window."""
+
+    def ends(self, zone: str) -> datetime:
+        return day_ends(self.value.date(), zone) if self.is_date else self.value
+
+
 @dataclass
 class LineJudgement:
     """All that is decided about one order line."""
@@ -258,6 +271,10 @@ class OrderJudgement:
     settled_at: datetime | None
     arrived_day: date | None
     cycle_days: int | None
+    clock: tuple[datetime, datetime] | None
+    """From order to arrival, where both are known to the instant."""
+    request: Promise | None
+    """The latest of its lines."""
     lines: int
     ordered_qty: Decimal
     owed_qty: Decimal
@@ -285,19 +302,6 @@ class Judgement:
 
     lines: dict[tuple[str, str], LineJudgement]
     orders: dict[str, OrderJudgement]
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A date that an order line is held to."""
-
-    value: datetime
-    is_date: bool
-    order_own: bool
-    """It is the order's own, so that the order's `_from` opens its window."""
-
-    def ends(self, zone: str) -> datetime:
-        return day_ends(self.value.date(), zone) if self.is_date else self.value
 
 
 # ---------------------------------------------------------------- one consignment of one line
@@ -676,11 +680,11 @@ class LineCourt:
         return least if least == most else None
 
     def back_ordered(self) -> Verdict:
-        """Short at the first promise, and the rest of the product ordered left later."""
+        """Short at the first promise, and the rest (an agreed substitute too) left later for the right place."""
         first, by = self.first_pass(), self.promise_or_request
         if first is None or by is None:
             return None
-        later = [one for one in self.consignments if one.ordered_product and one.has_left and one.left and one.left.last > by and one.shipped_qty > 0]
+        later = [one for one in self.consignments if one.counts and one.has_left and one.left and one.left.last > by]
         return not self.enough(first) and self.enough(first + sum((one.shipped_qty for one in later), Decimal(0)))
 
     def damaged_quantity(self) -> Decimal:
@@ -1068,6 +1072,8 @@ class OrderCourt:
             settled_at=self.settled,
             arrived_day=arrived_day,
             cycle_days=(arrived_day - ordered_day).days if arrived_day else None,
+            clock=self.clock(ordered),
+            request=max(self.requests(), key=lambda promise: promise.ends(self.zone), default=None),
             lines=len(self.lines),
             ordered_qty=sum((line.ordered_qty for line in self.owed), Decimal(0)),
             owed_qty=sum((line.owed_qty for line in self.owed), Decimal(0)),
@@ -1087,6 +1093,16 @@ class OrderCourt:
             return dict.fromkeys(names)
         telling = [line for line in self.owed if line.findings["filled_accurately"].reason != "nothing_received"] or self.owed
         return {name: all_of(line.parts[name] for line in telling) for name in names}
+
+    def requests(self) -> list[Promise]:
+        """What was asked for each goods line owed."""
+        return [asked for court in self.courts if court.found.owed_goods and (asked := court.written("requested_by")) is not None]
+
+    def clock(self, ordered: Span) -> tuple[datetime, datetime] | None:
+        """From order to arrival, where neither is a bare date; an arrival at a day's last microsecond is taken for one."""
+        if self.settled is None or ordered.first != ordered.last or self.settled == day_ends(local_day(self.settled, self.zone), self.zone):
+            return None
+        return ordered.first, self.settled
 
     def got_what_wanted(self) -> Verdict:
         """Every goods line has something that counts, the right item at the right place; what may be on its way may yet (section 4 (b))."""
@@ -1123,30 +1139,35 @@ class OrderCourt:
     def attributable(self, on_time: Verdict) -> Verdict:
         """`on_time`, or late by the buyer's doing (R29).
 
-        The columns made for it speak first: each of the order's consignments that came late was offered by the deadline and failed by the
+        The columns made for it speak first: each consignment of a late line that came after its deadline was offered by then and failed by the
         buyer. Without them: step 11 was begun by the deadline and the buyer raised a sudden change before the last receipt.
         """
         if on_time is not False:
             return on_time
-        failing = [line.deadline_at for line in self.owed if line.findings["on_time"].verdict is False and line.deadline_at]
-        if self.settled is None or not failing:
-            return False
-        deadline = min(failing)
+        failing = [court for court in self.courts if court.found.owed_goods and court.found.findings["on_time"].verdict is False]
         if self.judge.tested("shipments.attempted_at", "shipments.failure_caused_by"):
-            late = [row for row in self.consignments() if (came := event(row, "received_at", self.zone)) is None or came > deadline]
-            return all(self.by(row, "attempted_at", deadline) and row["failure_caused_by"] == "buyer" for row in late)
+            return all(self.buyers_doing(court) for court in failing)
+        if self.settled is None:
+            return False
+        deadline = min(court.deadline for court in failing if court.deadline)
         events = self.judge.rows("order_events", self.order["order_id"])
         offered = any(row["step"] == 11 and row["event_no"] == 1 and self.by(row, "started_at", deadline) for row in events)
         cases = [row for row in self.judge.rows("service_cases", self.order["order_id"]) if row["kind"] == "sudden_change"]
         return offered and any((opened := event(row, "opened_at", self.zone)) is not None and opened < self.settled for row in cases)
 
+    def buyers_doing(self, court: LineCourt) -> bool:
+        """Whether each consignment of a late line that had not come by its deadline was offered by then and failed by the buyer."""
+        assert court.deadline is not None
+        late = [row for row in self.consignments(court) if not self.by(row, "received_at", court.deadline)]
+        return bool(late) and all(self.by(row, "attempted_at", court.deadline) and row["failure_caused_by"] == "buyer" for row in late)
+
     def by(self, row: Row, name: str, deadline: datetime) -> bool:
         at = event(row, name, self.zone)
         return at is not None and at <= deadline
 
-    def consignments(self) -> list[Row]:
-        """The order's consignments that had left or come by `as_of`."""
-        carried = {row["shipment_id"] for row in self.judge.rows("shipment_lines", self.order["order_id"])}
+    def consignments(self, court: LineCourt) -> list[Row]:
+        """The consignments of a line that had left or come by `as_of`."""
+        carried = {row["shipment_id"] for row in self.judge.rows("shipment_lines", *court.keys)}
         rows = [self.judge.shipments[one] for one in sorted(carried) if one in self.judge.shipments]
         return [row for row in rows if any(self.by(row, name, self.judge.as_of) for name in ("shipped_at", "received_at"))]
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
-from tests.judge import Row, event, local_day
+from tests.judge import Judge, OrderJudgement, Promise, Row, day_starts, event, local_day, shifted
 
 Interval = tuple[datetime, datetime]
 
@@ -29,10 +29,6 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
         elif ends > begins:
             whole.append((begins, ends))
     return whole
-
-
-def minutes(length: timedelta) -> Fraction:
-    return Fraction(length // timedelta(microseconds=1), 60_000_000)
 
 
 def business_time(clock: Interval, calendars: Sequence[Row], names: Sequence[str], zone: str) -> timedelta | None:
@@ -74,6 +70,13 @@ def net_day(ordered: date, requested: date | None, lead_days: int | None) -> dat
     return ordered if requested is None or lead_days is None else max(ordered, requested - timedelta(days=lead_days))
 
 
+def net_start(request: Promise, lead_days: int, zone: str) -> datetime:
+    """The instant of that: a bare date gives the start of its day."""
+    if request.is_date:
+        return day_starts(request.value.date() - timedelta(days=lead_days), zone)
+    return shifted(request.value, -lead_days, zone)
+
+
 def net_time(clock: Interval, dwell: timedelta, stopped: Sequence[Interval]) -> timedelta:
     """The clock's time less what the order waited for its day, less the holds after that (R27, R28)."""
     begins = min(clock[1], clock[0] + dwell)
@@ -84,6 +87,40 @@ def clean_order_at(order_id: str, events: Sequence[Row], zone: str) -> datetime 
     """When the order was first without a fault: the last end of step 2 (R28)."""
     ends = [event(row, "finished_at", zone) for row in events if row["order_id"] == order_id and row["step"] == 2]
     return max((end for end in ends if end is not None), default=None)
+
+
+def clocks(judge: Judge, found: OrderJudgement, order: Row) -> dict[str, int | None]:
+    """Every clock of one sale, in days and seconds (R26 to R28); an order that has not arrived has none."""
+    zone = order["ship_to_time_zone"]
+    names = ("cycle_days_net", "cycle_seconds", "cycle_seconds_net", "held_seconds", "business_seconds")
+    said: dict[str, int | None] = dict.fromkeys(names)
+    customer = judge.version("customers", "customer_id", order["customer_id"], found.ordered_day) or {}
+    package = judge.version("service_packages", "service_segment", customer.get("service_segment"), found.ordered_day)
+    lead_days = package["lead_time_days_max"] if package else None
+    if found.arrived_day is not None:
+        wanted = local_day(found.request.ends(zone), zone) if found.request else None
+        said["cycle_days_net"] = max(0, (found.arrived_day - net_day(found.ordered_day, wanted, lead_days)).days)
+    if found.clock is None:
+        return said
+    dwell = timedelta(0)
+    if found.request is not None and lead_days is not None:
+        dwell = max(dwell, net_start(found.request, lead_days, zone) - found.clock[0])
+    holds = judge.rows("holds", found.order_id) if judge.fed("holds") else None
+    begun = [row for row in judge.rows("order_events", found.order_id) if (at := event(row, "started_at", zone)) is None or at <= judge.as_of]
+    stopped = buyers_holds(found.order_id, holds, begun, zone, found.clock[1])
+    net = net_time(found.clock, dwell, stopped)
+    begins = min(found.clock[1], found.clock[0] + dwell)
+    calendars = judge.feeds.get("calendars", [])
+    worked = business_time(found.clock, calendars, [name for name in (order["ship_to"], "ship_to", "default") if name], zone)
+    said["cycle_seconds"] = seconds(found.clock[1] - found.clock[0])
+    said["cycle_seconds_net"] = seconds(net)
+    said["held_seconds"] = seconds(found.clock[1] - begins - net)
+    said["business_seconds"] = None if worked is None else seconds(worked)
+    return said
+
+
+def seconds(length: timedelta) -> int:
+    return length // timedelta(seconds=1)
 
 
 # ---------------------------------------------------------------- spread and the open tail (R30)

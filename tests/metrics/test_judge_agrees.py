@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.ledgers import anchors, contracts, groups
+from metrics.ledgers import anchors, contracts, cycles, groups
 from metrics.ledgers.ledger import Setting
 from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
@@ -41,8 +41,9 @@ from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
 from tests.builders import MAKERS, Records, everything
 from tests.histories import World, drawn, populated, worlds
-from tests.judge import VERDICTS, Finding, Judgement, LineJudgement, OrderJudgement, judge
+from tests.judge import STRICT, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
 from tests.judge import contracts as judged_by_contract
+from tests.judge_clocks import clocks
 from tests.judge_money import rate
 from tests.rule_cases import judged_alike
 from tests.sql_facts import TABLES
@@ -73,7 +74,7 @@ LINE_COLUMNS = (
 )
 ORDER_COLUMNS = ("order_type", "state", "deadline_at", "due_day", "ordered_day", "settled_at", "arrived_day", "cycle_days", "owed_qty")
 PARTS = ("item_ok", "place_ok", "overage_ok")
-KNOWN_TO_ALL = ("customers", "products", "unit_factors", "policies", "fx_rates")
+KNOWN_TO_ALL = ("customers", "products", "unit_factors", "policies", "fx_rates", "service_packages", "calendars")
 """Feeds that are about no one order."""
 DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "product_category", "carrier")
 
@@ -198,7 +199,7 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
     for table, filling in rows:
         fill(connection, table, [filling])
     found: dict[str, list[Any]] = {}
-    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS):
+    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS):
         fill(connection, ledger.table, ledger.rows(connection, Setting(world.as_of, world.mapped)))
         found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
     return found
@@ -242,10 +243,16 @@ def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
         for order_id, (policy_id, order) in judged_by_contract(world.records, world.as_of, world.mapped).items()
         if order_id in sales
     }
-    return {"anchors": dates, "delivery_groups": grouped, "contracts": by_contract}
+    sitting = Judge(world.records, STRICT, world.as_of, world.mapped)
+    rows = {row["order_id"]: row for row in sitting.feeds["orders"]}
+    timed: dict[Any, dict[str, Any]] = {}
+    for order_id, order in sales.items():
+        said = {name: getattr(order, name) for name in ("state", "due_day", "arrived_day", "cycle_days", "on_time_attributable")}
+        timed[order_id] = said | clocks(sitting, order, rows[order_id])
+    return {"cycle_facts": timed, "anchors": dates, "delivery_groups": grouped, "contracts": by_contract}
 
 
-LEDGER_KEYS = {"anchors": ("order_id",), "delivery_groups": ("order_id", "deadline_at"), "contracts": ("order_id",)}
+LEDGER_KEYS = {"cycle_facts": ("order_id",), "anchors": ("order_id",), "delivery_groups": ("order_id", "deadline_at"), "contracts": ("order_id",)}
 
 
 def ledger_disagreements(connection: Connection, world: World) -> list[str]:
