@@ -103,10 +103,11 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
         .mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
         .encode(x=alt.value(alt.expr("width")), y=alt.Y("at:Q", scale=scale), text="text:N", color=alt.Color("colour:N", scale=None))
     )
-    return _finish(alt.layer(*layers).add_params(low, high, ticks), colour)
+    return finish(alt.layer(*layers).add_params(low, high, ticks), colour)
 
 
-def _finish(chart: alt.LayerChart, colour: dict[str, str]) -> str:
+def finish(chart: alt.LayerChart, colour: dict[str, str], *, legend: bool = False) -> str:
+    """A chart in the product's look, as JSON; `legend`: above it, and no room for labels on the right."""
     axis = {
         "labelColor": colour["muted"],
         "gridColor": colour["line"],
@@ -115,13 +116,17 @@ def _finish(chart: alt.LayerChart, colour: dict[str, str]) -> str:
         "labelPadding": 8,
         "labelFont": FONT,
         "labelFontSize": 11.5,
+        "titleColor": colour["muted"],
+        "titleFont": FONT,
+        "titleFontWeight": "normal",
     }
     configured = chart.properties(height=HEIGHT, width="container", usermeta={"embedOptions": {"actions": False}}).configure(
         background="transparent",
-        padding={"left": 2, "right": LABEL_WIDTH, "top": 6, "bottom": 2},
+        padding={"left": 2, "right": 12 if legend else LABEL_WIDTH, "top": 6, "bottom": 2},
         font=FONT,
         axis=axis,
         view={"stroke": None},
+        legend={"orient": "top", "labelColor": colour["ink"], "labelFont": FONT, "labelFontSize": 12, "symbolSize": 90},
     )
     return json.dumps(configured.to_dict())
 

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Connection
 
-from metrics import listing, query, warehouse
+from metrics import danger, listing, packages, query, recovery, warehouse, zones
 from metrics.catalog import DIMENSIONS
 from metrics.diff import Diff, diff
 from metrics.explain import Explanation, explain
@@ -89,6 +89,27 @@ def explanation(generation: int, measure: str, by: str, before: tuple[date, date
     """Why a measure differs between two periods, by one dimension."""
     with _reading(generation) as connection:
         return explain(connection, measure, by=by, before=before, after=after, where=_filters(where))
+
+
+STUDIES: dict[str, Callable[[Connection, date, date], Any]] = {
+    "zones": zones.zones,
+    "interactions": danger.interactions,
+    "charges": danger.charges,
+    "channels": danger.channels,
+    "fit_matrix": packages.fit_matrix,
+    "attainments": packages.attainments,
+    "under_served": packages.under_served,
+    "over_served": packages.over_served,
+    "reorder_curves": lambda connection, start, end: recovery.reorder_curves(connection, start=start, end=end),
+}
+"""Lists behind the studies of customers: a function of connection, first and last day each. They look at all customers, whatever is filtered."""
+
+
+@_cached(entries=LISTS_KEPT)
+def study(generation: int, name: str, start: date, end: date) -> Any:
+    """One of STUDIES."""
+    with _reading(generation) as connection:
+        return STUDIES[name](connection, start, end)
 
 
 @_cached(entries=40)

@@ -68,17 +68,25 @@ def show(name: str) -> None:
         _break_down(measures, filters)
 
 
-def _ask(names: Sequence[str], filters: Filters, *by: str) -> list[Answer]:
-    question = Question(tuple(names), by=by, start=filters.start, end=filters.end, where=filters.where)
-    found: list[Answer] = data.answers(page.generation(), question)
+SNAPSHOT = "on_day"
+"""The date of measures that say how things stand at the data's watermark: no period is asked of them."""
+
+
+def ask(measures: Sequence[Measure], filters: Filters, *by: str) -> list[Answer]:
+    """Answers of the measures in view, those of how things stand now whatever the period."""
+    found: list[Answer] = []
+    for snapshot in (False, True):
+        names = tuple(measure.name for measure in measures if (measure.date == SNAPSHOT) is snapshot)
+        if names:
+            start, end = (None, None) if snapshot else (filters.start, filters.end)
+            found += data.answers(page.generation(), Question(names, by=by, start=start, end=end, where=filters.where))
     return found
 
 
 def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
-    names = [measure.name for measure in measures]
-    whole: Answers = {one.measure: one for one in _ask(names, filters)}
+    whole: Answers = {one.measure: one for one in ask(measures, filters)}
     parts: dict[str, Answers] = {}
-    for one in _ask([measure.name for measure in measures if _has(measure, "segment")], filters, "segment"):
+    for one in ask([measure for measure in measures if _has(measure, "segment")], filters, "segment"):
         parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
     segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
     targets = data.targets(page.generation(), filters.period.elapsed)
@@ -138,17 +146,17 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
         dimensions = able[name]
         by = page.pick("By", dimensions, {one: fmt.words(one) for one in dimensions}, key="by", width=220)
     measure = next(one for one in measures if one.name == name)
-    answers = [one for one in _ask([name], filters, by) if one.value is not None or one.judged or one.denominator]
+    answers = [one for one in ask([measure], filters, by) if one.value is not None or one.judged or one.denominator]
     st.caption(fmt.markdown(measure.definition))
     if not answers:
-        (whole,) = _ask([name], filters)
+        (whole,) = ask([measure], filters)
         look.html(cards.empty("No data", fmt.html(whole.no_data or "Nothing in this period and selection.")))
         return
     answers.sort(key=lambda one: (-float(one.denominator or one.value or 0), str(one.dimensions[by])))
     targets = data.targets(page.generation(), filters.period.elapsed)
     rows = [
         [
-            Cell(str(one.dimensions[by])),
+            Cell(one.dimensions[by] or "(none)"),
             cell(one, measure, target_for(targets, name, ((by, (str(one.dimensions[by]),)),))),
             Cell(fmt.number(one.numerator, Unit.MONEY) if one.numerator is not None else ""),
             Cell(_out_of(one, measure)),

@@ -46,6 +46,8 @@ def number(value: Number, unit: Unit = Unit.COUNT) -> str:
     text = {
         Unit.SHARE: _share,
         Unit.DAYS: lambda v: f"{v:,.1f} days",
+        Unit.HOURS: lambda v: f"{v:,.1f} h",
+        Unit.YEARS: lambda v: f"{v:,.2f} years",
         Unit.RATIO: lambda v: f"{v:,.2f}",
         Unit.MONEY: compact,
     }.get(unit, compact)(float(value))

@@ -1,5 +1,10 @@
 """What did we promise each segment (Table 8-1), and what did it get?"""
 
-from dashboard import family
+from dashboard import family, look, package_fit, page
 
+filters = page.chosen()
+with look.card("promised"):
+    package_fit.promised(filters)
+with look.card("fit"):
+    package_fit.fit(filters)
 family.show("packages")

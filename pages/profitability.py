@@ -1,5 +1,10 @@
 """Which customers protect, build, need cost engineering or are a danger, and what ordering behaviour costs."""
 
-from dashboard import family
+from dashboard import family, look, page, zoning
 
+filters = page.chosen()
+with look.card("zones"):
+    zoning.show(filters)
+with look.card("options"):
+    zoning.options(filters)
 family.show("profitability")
