@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.query import Question, answer
+from tests import engines
 from tests.builders import calendar_day, everything, order, order_line, records, shipment, shipment_line
 from tests.sql_facts import build
 
@@ -17,12 +18,10 @@ AS_OF = datetime(2026, 12, 31)
 DAY = timedelta(1)
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
-    with engine.connect() as connection:
+@pytest.fixture(scope="module", params=engines.ENGINES)
+def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with engines.empty(request) as connection:
         yield connection
-    engine.dispose()
 
 
 def week(first: date, days: int = 14, *, opens: int = 8, closes: int = 16, calendar_id: str = "default") -> list[dict[str, Any]]:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics.ledgers.cycles import cycle_facts_table, wait_facts_table
 from metrics.query import Question, answer
 from metrics.question import Answer
+from tests import engines
 from tests.builders import (
     customer,
     everything,
@@ -29,12 +30,10 @@ from tests.sql_facts import build
 PACKAGED = everything() | everything("service_packages")
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
-    with engine.connect() as connection:
+@pytest.fixture(scope="module", params=engines.ENGINES)
+def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with engines.empty(request) as connection:
         yield connection
-    engine.dispose()
 
 
 def ask(

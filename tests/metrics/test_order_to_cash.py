@@ -8,12 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics.ledgers.payments import cash_facts_table, payment_facts_table
 from metrics.ledgers.steps import late_order_facts_table, step_budgets_table, step_facts_table
 from metrics.order_to_cash import STEPS, SlackPoint, slack_ledger
 from metrics.query import Question, answer
+from tests import engines
 from tests.builders import (
     Row,
     customer,
@@ -37,12 +38,10 @@ START = datetime(2026, 3, 1)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
-    with engine.connect() as connection:
+@pytest.fixture(scope="module", params=engines.ENGINES)
+def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with engines.empty(request) as connection:
         yield connection
-    engine.dispose()
 
 
 def at(hours: float) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.query import Question, answer
 from metrics.question import Answer
+from tests import engines
 from tests.builders import Row, everything, order, order_line, promise, records, shipment, shipment_line
 from tests.rule_cases import END_OF_APRIL
 from tests.sql_facts import build
@@ -15,12 +16,10 @@ from tests.sql_facts import build
 MAPPED = everything() | everything("promises")
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
-    with engine.connect() as connection:
+@pytest.fixture(scope="module", params=engines.ENGINES)
+def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    with engines.empty(request) as connection:
         yield connection
-    engine.dispose()
 
 
 def load(connection: Connection, *orders: Row, promises: tuple[Row, ...] = (), received: str = "2026-03-09", mapped: frozenset[str] = MAPPED) -> None:
