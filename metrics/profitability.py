@@ -66,13 +66,20 @@ def _per_order(inputs: Mapping[str, Answer]) -> Result:
     return Result(divide(cost.value, orders.value), cost.value, orders.value)
 
 
+PROFIT_PARTS = (
+    "net_sales_value", "sales_without_unit_cost", "lines_without_unit_cost", "product_cost", "cost_to_serve", "documents_without_rate",
+)  # fmt: skip
+"""What customer profit is made of, and what it leaves out."""
+
+
 def _profit(inputs: Mapping[str, Answer]) -> Result:
     if why := _unanswered(inputs):
         return Result(None, no_data=why)
     sales, unknown, made, serving = (_exact(inputs[name]) for name in ("net_sales_value", "sales_without_unit_cost", "product_cost", "cost_to_serve"))
-    lines = inputs["lines_without_unit_cost"].value
-    told = f"left out: net sales of {unknown:,.2f} on {lines} billed lines without a unit cost" if lines else None
-    return Result(sales - unknown - made - serving, remark=told)
+    lines, documents = (int(_exact(inputs[name])) for name in ("lines_without_unit_cost", "documents_without_rate"))
+    told = [f"net sales of {unknown:,.2f} on {_counted(lines, 'billed line')} without a unit cost"] if lines else []
+    told += [f"{_counted(documents, 'document')} without a rate"] if documents else []
+    return Result(sales - unknown - made - serving, remark=f"left out: {' and '.join(told)}" if told else None)
 
 
 def amounts_without_rate(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
@@ -201,11 +208,11 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.HIGHER,
         facts=money_facts,
         date="day",
-        formula=Derived(("net_sales_value", "sales_without_unit_cost", "lines_without_unit_cost", "product_cost", "cost_to_serve"), _profit),
+        formula=Derived(PROFIT_PARTS, _profit),
         definition="Net sales value less product cost less cost to serve. Below 0 the customer loses money.",
         numerator="net sales value of lines with a known product cost, less that cost, less cost to serve",
         denominator="–",
-        exclusions=f"Net sales of lines without a unit cost (said beside the value). {NO_RATE}",
+        exclusions="Net sales of lines without a unit cost and documents without a rate (said beside the value).",
         source="own",
         feeds=(*B, "products", *COSTS, "fx_rates"),
         product_rows=(8, 9),

@@ -173,6 +173,9 @@ def test_r25_currencies_meet_at_the_rate_of_the_document_day_or_not_at_all(wareh
     left_out = one(warehouse, "amount_without_rate")
     assert left_out.value == Decimal(10000)
     assert left_out.remark == "10,000.00 AED in 1 document"
+    profit = one(warehouse, "customer_profit")
+    assert profit.value == Decimal(10500 - 2 * 300), "100 pieces at 3.00 of each of the two documents that have a rate"
+    assert profit.remark == "left out: 1 document without a rate"
 
 
 def test_r25_a_rate_serves_seven_days(warehouse: Connection) -> None:
@@ -301,7 +304,7 @@ def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connecti
     )
     profit = one(warehouse, "customer_profit")
     assert profit.value == Decimal(180)
-    assert profit.remark == "left out: net sales of 500.00 on 1 billed lines without a unit cost"
+    assert profit.remark == "left out: net sales of 500.00 on 1 billed line without a unit cost"
     assert value(warehouse, "sales_without_unit_cost") == Decimal(500)
     losing = one(warehouse, "loss_making_customers")
     assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost or rate is missing")
