@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from metrics.buyer_view import NEEDS_RECEIPT, PENDING, B, G
 from metrics.communication import HOUR
-from metrics.ledgers.recoveries import GROUPS, RECOVERY_DAYS, RETAINED_DAYS, recovery_cost_facts_table, recovery_facts_table
+from metrics.ledgers.recoveries import CHAIN, GROUPS, RECOVERY_DAYS, RETAINED_DAYS, recovery_cost_facts_table, recovery_facts_table
 from metrics.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
 from metrics.numbers import survival_curve
 from metrics.sqltools import Expression, count_if
@@ -21,9 +21,9 @@ from metrics.sqltools import Expression, count_if
 order = recovery_facts_table.c
 cost = recovery_cost_facts_table.c
 
-NEEDS_CHAIN = Need(("messages.message_id", "service_cases.case_id"), "no feed: messages or service_cases")
+NEEDS_CHAIN = Need(tuple(sorted(CHAIN)), "no feed: messages or service_cases")
 NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amount (map products.unit_cost_amount)")
-NEEDS_COSTS = Need(("service_cases.cost_amount", "service_costs.amount", "invoices.credit_reason"), "no feed: service_cases")
+NEEDS_COSTS = Need(("service_cases.cost_amount",), "no feed: service_cases")
 CHAIN_FEEDS = (*G, *B, "messages", "service_cases")
 _detected = and_(order.failed, order.detected_at.is_not(None))
 
@@ -73,7 +73,6 @@ def _reorder(days: int) -> Measure:
         f"1 - S({days}) (Kaplan-Meier)",
         "judged orders that arrived or had a deadline",
         source="brief",
-        needs=(NEEDS_RECEIPT,),
         short=f"Again in {days} days",
     )
 

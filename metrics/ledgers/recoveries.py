@@ -44,13 +44,15 @@ from metrics.rates import with_rate
 from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
 from metrics.sqltools import MICROSECONDS_A_DAY, Expression, count_if, days_between, greater, plus_days, plus_microseconds, sum_if, times, typed_null
 
+CHAIN = frozenset(("messages.message_id", "service_cases.case_id"))
+"""Feeds that tell of a recovery; either will do."""
 RECOVERY_DAYS = 10
 """Days from detection within which a failure must be settled to count as recovered (rules, section 5)."""
 RETAINED_DAYS = 90
 """Days after a failure whose margin is what was retained."""
 GROUPS = ("no failure", "recovered", "unrecovered")
 """Groups of orders whose next orders are compared. Orders not yet settled, whose limit has not passed, stand under "open"; orders without a failed
-verdict but with an unknown one, and failures where no feed could tell of a recovery, under "not proven"."""
+verdict but with an unknown one under "not proven"."""
 
 _NOTHING = literal(datetime(9999, 1, 1), DateTime)
 
@@ -92,7 +94,9 @@ recovery_cost_facts_table = ledger_table(
 
 
 def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
-    """Every judged order."""
+    """Every judged order; nothing where no feed could tell of a recovery."""
+    if not CHAIN & setting.mapped:
+        return ()
     failed = _failed(setting).cte("failing")
     chained = _chained(failed, setting).cte("chained")
     grouped = _grouped(chained, setting).cte("grouped")
@@ -251,7 +255,6 @@ def _grouped(chained: CTE, setting: Setting) -> Select[Any]:
     group = case(
         (and_(~c.failed, c.unproven), "not proven"),
         (~c.failed, "no failure"),
-        (literal(not {"messages.message_id", "service_cases.case_id"} & setting.mapped), "not proven"),
         (c.in_limit, "recovered"),
         (c.limit_passed, "unrecovered"),
         else_="open",
@@ -345,10 +348,10 @@ def _margins(grouped: CTE) -> Select[Any]:
 
 
 def cost_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
-    """Every cost of recovery by as_of, from each feed that some source maps."""
-    found: list[Select[Any]] = [_replaced_goods()]
-    if "service_cases.cost_amount" in setting.mapped:
-        found.append(_case_costs(setting))
+    """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases cost."""
+    if "service_cases.cost_amount" not in setting.mapped:
+        return ()
+    found = [_case_costs(setting), _replaced_goods()]
     if "service_costs.amount" in setting.mapped:
         found.append(_replacement_service(setting))
     if "invoices.credit_reason" in setting.mapped:

@@ -224,12 +224,13 @@ def test_without_bills_the_other_four_tests_decide() -> None:
         assert ledger(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "no failure"
 
 
-def test_without_messages_and_cases_no_failure_is_called_unrecovered() -> None:
+def test_without_messages_and_cases_no_failure_is_called_unrecovered_and_nothing_is_kept() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("messages.", "service_cases.")))
     with built(mapped=core, **CHAINS) as connection:
-        groups = {row["recovery"] for row in ledger(connection, recovery_facts_table, "order_id").values()}
-        assert groups == {"no failure", "not proven"}
-        assert one(connection, "recovered_share").no_data == "no feed: messages or service_cases"
+        assert ledger(connection, recovery_facts_table, "order_id") == {}
+        for measure in ("recovered_share", "reorder_30", "detect_hours_p50", "retained_margin"):
+            assert one(connection, measure).no_data == "no feed: messages or service_cases"
+        assert one(connection, "recovery_cost").no_data == "no feed: service_cases"
 
 
 def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
