@@ -4,7 +4,7 @@ The contract is the policy the customer had on the order's day, in the version v
 equal settings are judged together, those that come to the strict policy not again at all. Customers without a contract are not here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -16,7 +16,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     MetaData,
-    RowMapping,
     Select,
     String,
     Table,
@@ -73,7 +72,7 @@ _SETTINGS = (
 )
 
 
-def policy_of(row: RowMapping) -> Policy:
+def policy_of(row: Mapping[Any, Any]) -> Policy:
     """The policy a row of `policies` stands for; what it leaves empty is strict.
 
     Raises ValueError naming the row and its setting that cannot be.

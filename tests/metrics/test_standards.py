@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -19,15 +19,19 @@ from metrics.query import answer, mapped
 from metrics.question import Question
 from metrics.schema import customers, policies
 from metrics.warehouse import Location, reading
+from sample_data import generate
 
-SMALL = Path(__file__).parents[2] / "sample_data" / "small"
+ORDERS = 1000
+"""Enough that sellers and buyers have both moved promises."""
+NOW = datetime(2026, 7, 1, 6)
 VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
 
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    place = Location(folder=tmp_path_factory.mktemp("standards"))
-    run(SMALL / "mapping.toml", location=place)
+    folder = tmp_path_factory.mktemp("standards")
+    place = Location(folder=folder / "home")
+    run(generate(ORDERS, folder / "sample"), location=place, now=NOW)
     with reading(place) as opened:
         yield opened
 
