@@ -26,6 +26,10 @@ CHUNK = 1 << 23
 CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {0x0A, 0x0D}))
 SUSPICIOUS = (b"\xe2\x80", b"\xe2\x81", b"\xc2\x80", b"\xef\xbb\xbf", b"\xed\xa0", b"\xed\xb0")
 """First bytes of zero-width and direction marks; C1 controls and surrogates are met by the staging rule too."""
+GZIP_RATIO = 200
+"""Records unpack to 5 to 50 times a gzip's size; a bomb to 1,000 times."""
+GZIP_FLOOR = 1 << 26
+"""Up to this many bytes no ratio is asked after: a small file of one repeated record is no danger."""
 MANY_BROKEN = 200
 """More broken records than this and the referee reads the object: shifting row numbers range by range no longer pays."""
 
@@ -56,10 +60,16 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def chunks(path: Path, shown: str) -> Iterator[bytes]:
-    """The object's bytes in pieces. Raises SourceRefused for a damaged gzip."""
+    """The object's bytes in pieces. Raises SourceRefused for a damaged gzip, and for one that swells beyond what records do."""
+    most = max(GZIP_FLOOR, path.stat().st_size * GZIP_RATIO) if path.name.endswith(".gz") else None
+    size = 0
     try:
         with open_bytes(path) as stream:
             while piece := stream.read(CHUNK):
+                size += len(piece)
+                if most is not None and size > most:
+                    reason = f"it unpacks to more than {GZIP_RATIO} times its size"
+                    raise SourceRefused(shown, "", reason, "No records are written so; if it is right, send it unpacked.")
                 yield piece
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceRefused(shown, "", f"the gzip is cut or damaged ({error})", "Send the file again, whole.") from None

@@ -123,8 +123,10 @@ def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[in
     """
     result = Loaded()
     result.counts.loaded.update(arrived)
+    first_file_id = min(arrived, default=0)
     for feed in FEEDS:
         _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, touched=touched)
+        _judge_again(connection, feed, result, run_id=run_id, first_file_id=first_file_id, touched=touched)
         failpoint("ingest.merge")
     if not first_load:
         _touch(connection, result.changed, touched)
@@ -160,7 +162,6 @@ def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: 
             found.drop(connection)
         kept_out.drop(connection)
         result.held[feed] = new
-    _judge_again(connection, feed, result, run_id=run_id, touched=touched)
     _forget_as_sent(connection, feed)
 
 
@@ -449,12 +450,12 @@ def _stir(connection: Connection, feed: str, result: Loaded, pairs: Iterable[Map
         noted.append(table)
 
 
-def _judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: int, touched: Table) -> None:
-    """Loaded rows whose parent, or whose product's unit, this run changed: as if they came in now.
+def _judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: int, first_file_id: int, touched: Table) -> None:
+    """Rows of earlier runs whose parent, or whose product's unit, this run changed: as if they came in now.
 
     One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew from what came.
     """
-    target, affected = FEEDS[feed].table, _affected(feed, result)
+    target, affected = FEEDS[feed].table, _affected(feed, result, first_file_id)
     if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
         return
     names = [column.name for column in target.columns]
@@ -478,7 +479,7 @@ def _judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: i
     again.drop(connection)
 
 
-def _affected(feed: str, result: Loaded) -> ColumnElement[bool] | None:
+def _affected(feed: str, result: Loaded, first_file_id: int) -> ColumnElement[bool] | None:
     """Which loaded rows of the feed to look at again; None: none."""
     target = FEEDS[feed].table
     conditions: list[ColumnElement[bool]] = []
@@ -490,7 +491,8 @@ def _affected(feed: str, result: Loaded) -> ColumnElement[bool] | None:
         for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
             measured = select(rows.c.product_id)
             conditions.append(and_(target.c.unit.is_not(None), _counts_one_of(feed, target, measured)))
-    return or_(*conditions) if conditions else None
+    # What came in this run has met its parents as they are now.
+    return and_(target.c.file_id < first_file_id, or_(*conditions)) if conditions else None
 
 
 def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
@@ -513,7 +515,7 @@ def _take_out(connection: Connection, feed: str, again: Table, held: Mapping[Row
     rows = connection.execute(select(again).where(_matches(out, again).exists())).mappings().all()
     connection.execute(insert(waiting[feed]).from_select([one.name for one in again.columns], select(again).where(_matches(out, again).exists())))
     put_back(connection, feed, rows, held, run_id=run_id)
-    for table in (target, again):
+    for table in (target, again, *((as_sent[feed],) if feed in as_sent else ())):
         connection.execute(delete(table).where(_matches(out, table).exists()))
     for file_id, _ in held:
         result.counts.loaded[file_id] -= 1

@@ -64,6 +64,8 @@ class Reading:
     repeated: list[SourceObject] = field(default_factory=list)
     selected: dict[str, FeedMap] = field(default_factory=dict)
     """Mappings completed by the columns a SELECT returned."""
+    states: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """Size and time of change of each file before any of it was read."""
     tables: int = 0
 
     def next_table(self) -> str:
@@ -88,6 +90,7 @@ def read_all(reading: Reading, progress: Progress) -> None:
             for path, shown, look in files[feed]:
                 _take_file(reading, feed, feed_map, path, shown, look)
         failpoint("ingest.read")
+    _refuse_changed(reading, files)
     progress("read", 1.0)
 
 
@@ -109,6 +112,7 @@ def _looked_at(reading: Reading) -> Files:
         result[key] = []
         for path in find_files(reading.folder, origin, key):
             shown = str(path.relative_to(reading.folder.resolve()))
+            reading.states.setdefault(path, _state(path))
             look = None
             if path.name.endswith((".csv", ".csv.gz")):
                 about = (path, f"{origin.encoding} {origin.final_newline}")
@@ -131,6 +135,20 @@ def find_files(folder: Path, origin: Origin, key: str) -> list[Path]:
             raise SourceRefused(pattern, "", f"[{key}] finds no such file in {folder}", "Give the folder with --data, or put `read` right.")
         result.extend(found)
     return list(dict.fromkeys(result))
+
+
+def _state(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns
+
+
+def _refuse_changed(reading: Reading, files: Files) -> None:
+    """Raises SourceRefused for a file that is another one than when the run began to read: whoever writes it had not finished."""
+    for found in files.values():
+        for path, shown, _ in found:
+            if not path.exists() or _state(path) != reading.states[path]:
+                do = "Have it written under another name and renamed when it is whole; the next run reads it."
+                raise SourceRefused(shown, "", "it was changed while it was being read", do)
 
 
 # --- straight to typed staging ----------------------------------------------------------------------------------------------------------

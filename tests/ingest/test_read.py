@@ -44,6 +44,36 @@ def test_an_object_that_cannot_be_trusted_is_refused_and_nothing_is_published(so
     assert [row["outcome"] for row in history_runs(source.location)] == ["failed"]
 
 
+def test_a_gzip_that_swells_beyond_what_records_do_is_refused(source: Source) -> None:
+    source.origin["orders"] = 'read = "orders.csv.gz"'
+    with gzip.open(source.folder / "orders.csv.gz", "wb") as bomb:
+        bomb.write(HEADER.encode())
+        for _ in range(72):
+            bomb.write(b"0" * (1 << 20))
+    with pytest.raises(SourceRefused, match="unpacks to more than 200 times its size"):
+        source.take_in()
+    assert current(source.location) is None
+
+
+@pytest.mark.parametrize("later", ["append", "remove"])
+def test_a_file_that_changes_while_it_is_read_is_refused_and_the_next_run_takes_it(source: Source, later: str) -> None:
+    def writer(doing: str, _: float) -> None:
+        # The orders have been read by the time shipments are.
+        if doing == "read shipments":
+            if later == "append":
+                source.write("orders.csv", ORDERS + "O3,C1,2026-03-02,2026-03-10\n")
+            else:
+                (source.folder / "orders.csv").unlink()
+
+    with pytest.raises(SourceRefused, match=r"orders\.csv.*changed while it was being read"):
+        source.take_in(progress=writer)
+    assert current(source.location) is None
+    source.write("orders.csv", ORDERS + "O3,C1,2026-03-02,2026-03-10\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        assert len(rows(connection, "orders")) == 3
+
+
 def test_a_gzip_cut_anywhere_is_refused(source: Source) -> None:
     whole = gzip.compress(ORDERS.encode())
     source.origin["orders"] = 'read = "orders.csv.gz"'

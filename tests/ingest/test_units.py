@@ -113,6 +113,26 @@ def test_r12_a_corrected_factor_converts_what_came_and_not_its_result(any_source
         assert rows(connection, "order_lines")[0]["unit_price_amount"] == Decimal("8.33333333")
 
 
+def test_r12_a_withdrawn_factor_takes_rows_out_and_its_return_brings_them_back(any_source: Source) -> None:
+    in_boxes(any_source)
+    head = "product_id,unit,valid_from,factor,deleted\n"
+    for january, withdrawn in (("12", "false"), ("12", "true"), ("12", "false"), ("24", "false")):
+        add(any_source, "unit_factors", head + f"P1,box,2026-01-01,{january},{withdrawn}\nP1,box,2026-04-01,16,false\n")
+        any_source.take_in()
+        with reading(any_source.location) as connection:
+            found = quantities(connection)
+            assert len(rows(connection, "order_lines")) == len(found)
+            assert {order: found.get(order) for order in ("O1", "O2", "O3")} == {
+                "O1": None if withdrawn == "true" else int(january),
+                "O2": None if withdrawn == "true" else int(january),
+                "O3": 16,
+            }
+            waits = {row.waits_for for row in kept(connection) if row.status == "waiting"}
+            missing = {f"unit_factors P1 / box / 2026-03-3{day}" for day in (0, 1)} | {"order_lines O1 / 1"}
+            assert waits == (missing if withdrawn == "true" else set())
+            assert ledger(connection)["order_lines.csv"] == ((5, 2, 3, 0) if withdrawn == "true" else (5, 5, 0, 0))
+
+
 def test_r12_a_later_factor_and_a_corrected_order_day_convert_anew(any_source: Source) -> None:
     in_boxes(any_source).write("unit_factors.csv", "product_id,unit,valid_from,factor\nP1,box,2026-01-01,12\n")
     any_source.take_in()
