@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from tests.rule_cases import CASES, Case, judged_alike
-from tests.sql_facts import Facts, ask, load
+from dashboard.cards import few
+from metrics.catalog import find
+from metrics.query import Question, answer
+from tests.builders import everything
+from tests.rule_cases import CASES, END_OF_APRIL, Case, both, history, judged_alike, renamed, sent
+from tests.sql_facts import Facts, ask, build, load
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +38,18 @@ def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(case: Case, j
         assert values(orders[f"{prefix}-{order_id}"], expected) == dict(expected)
     for (order_id, line_no), expected in case.lines.items():
         assert values(lines[f"{prefix}-{order_id}", line_no], expected) == dict(expected)
+
+
+def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
+    """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (P8)."""
+    orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [renamed(history(sent(11, 12)), "LATE")]
+    engine = create_engine("duckdb:///:memory:")
+    with engine.connect() as connection:
+        build(connection, both(*orders), END_OF_APRIL, everything())
+        (found,) = answer(connection, Question(("on_time",)))
+    engine.dispose()
+    assert (found.numerator, found.denominator, found.value) == (3, 4, 0.75)
+    assert found.low is not None
+    assert found.high is not None
+    assert (round(100 * found.low, 2), round(100 * found.high, 2)) == (30.06, 95.44)
+    assert few(found, find("on_time")) == "only 4 orders: 30 to 95% likely"
