@@ -136,13 +136,12 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
     given = {name: assumed(connection, f"fill_{name}", scope=scope) for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")}
     share = Decimal(1) if kept is None else min(kept, Decimal(1))  # nothing incomplete: no order to share out
     costs = (share, given["back_order_cost"], given["order_profit"], given["invoice_deduction"])
-    return Observed(
-        fill.dimensions,
-        fill.period,
-        low=Scenario(Decimal(fill.denominator), present, *costs),
-        high=Scenario(Decimal(fill.denominator), max(given["target"], present), *costs),
-        investment=assumed(connection, "fill_investment", scope=scope),
-    )
+    try:
+        low = Scenario(Decimal(fill.denominator), present, *costs)
+        high = Scenario(Decimal(fill.denominator), max(given["target"], present), *costs)
+    except SettingRefused as refused:  # a page shows its other numbers beside the words
+        return Observed(fill.dimensions, fill.period, why=f"no data: assumed {refused}")
+    return Observed(fill.dimensions, fill.period, low=low, high=high, investment=assumed(connection, "fill_investment", scope=scope))
 
 
 def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:

@@ -191,7 +191,8 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
         costs[outcome] = float(cost or 0)
     value = float(expected_cost(shares, costs))
     provisional = group["stockouts_provisional"].value
-    told = [f"assumed instead: {assumed_unit_cost(connection, scope=scope_of(blank.dimensions, question.where)):,.2f}"]
+    instead, refused = _assumed_or_why(connection, scope_of(blank.dimensions, question.where))
+    told = [refused or f"assumed instead: {instead:,.2f}"]
     told += [f"{provisional} of {events} provisional"] if provisional else []
     told += [f"{events} stockouts are few: shares drawn towards those of all"] if small else []
     return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(told))
@@ -210,9 +211,18 @@ def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> 
     answers = []
     for group in _groups(question, ask, "stockout_events"):
         events = group["stockout_events"]
-        cost = assumed_unit_cost(connection, scope=scope_of(events.dimensions, question.where))
-        answers.append(Answer(events.dimensions, events.period, question.measures[0], cost, numerator=cost, remark="assumed"))
+        cost, refused = _assumed_or_why(connection, scope_of(events.dimensions, question.where))
+        no_data = refused and f"no data: {refused}"
+        answers.append(Answer(events.dimensions, events.period, question.measures[0], cost, numerator=cost, no_data=no_data, remark="assumed"))
     return answers
+
+
+def _assumed_or_why(connection: Connection, scope: str) -> tuple[Decimal | None, str | None]:
+    """The assumed cost of a stockout, or in words why what is assumed is refused: a page shows its other numbers beside them."""
+    try:
+        return assumed_unit_cost(connection, scope=scope), None
+    except SettingRefused as refused:
+        return None, str(refused)
 
 
 def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[Answer]]:

@@ -431,6 +431,9 @@ def test_the_preset_of_the_book_and_shares_that_are_no_whole(connection: Connect
     build(connection, records(assumptions=[row("assumptions", wrong)]), END_OF_APRIL, EVERYTHING)
     with pytest.raises(SettingRefused, match="not 1"):
         assumed_unit_cost(connection)
+    asked_for = asked(connection, "stockout_unit_cost_assumed")["stockout_unit_cost_assumed"]
+    assert asked_for.value is None
+    assert "add up to 1.1" in str(asked_for.no_data)
 
 
 def test_studies_can_be_broken_down_by_every_dimension() -> None:
@@ -438,6 +441,14 @@ def test_studies_can_be_broken_down_by_every_dimension() -> None:
 
 
 # ---------------------------------------------------------------- investing in fill, from the orders in view
+
+
+def test_an_impossible_fill_target_is_told_instead_of_a_number(connection: Connection) -> None:
+    wrong = {"assumption": "fill_target", "scope": "all", "valid_from": "2026-01-01", "assumed_value": 98}
+    events(connection, assumptions=[row("assumptions", wrong)], **together(the_order(), sent(("2026-03-08", 100))))
+    one = asked(connection, "fill_gain")["fill_gain"]
+    assert one.value is None
+    assert "98.000000 is no share" in str(one.no_data)
 
 
 def test_the_calculator_is_filled_from_the_orders_in_view(connection: Connection) -> None:
