@@ -15,6 +15,8 @@ from metrics import (
     buyer_view,
     communication,
     cycle_time,
+    danger,
+    fill_rate,
     influence,
     order_to_cash,
     packages,
@@ -23,8 +25,10 @@ from metrics import (
     recovery,
     responsiveness,
     safety_stock,
+    standards,
     stockouts,
     support,
+    zones,
 )
 from metrics.catalog import DIMENSIONS, OWN_DIMENSIONS
 from metrics.measure import Measure, Study, Unit
@@ -36,12 +40,12 @@ SEGMENTS_SHOWN = 6
 VALUES_SHOWN = 30
 
 FAMILIES = {
-    "buyers_view": (buyer_view,),
+    "buyers_view": (buyer_view, standards),
     "availability": (availability,),
     "cycle_time": (cycle_time, promises, safety_stock),
     "order_to_cash": (order_to_cash,),
-    "stockouts": (stockouts,),
-    "profitability": (profitability, behaviour),
+    "stockouts": (stockouts, fill_rate),
+    "profitability": (profitability, zones, danger, behaviour),
     "packages": (packages,),
     "communications": (communication, responsiveness),
     "recovery": (recovery, support),
