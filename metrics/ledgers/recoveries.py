@@ -101,7 +101,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     chained = _chained(failed, setting).cte("chained")
     grouped = _grouped(chained, setting).cte("grouped")
     following = _following_orders(grouped).subquery("following_orders")
-    margins = _margins(grouped).subquery("margins")
+    margins = _margins(grouped, setting).subquery("margins")
     g = grouped.c
     late_and_told = and_(g.late, g.notice_at.is_not(None))
     now = literal(setting.as_of, DateTime)
@@ -287,11 +287,13 @@ def _following_orders(grouped: CTE) -> Select[Any]:
     return select(found.c.order_id, found.c.next_day).where(found.c.waits == 1)
 
 
-def _margins(grouped: CTE) -> Select[Any]:
+def _margins(grouped: CTE, setting: Setting) -> Select[Any]:
     """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin is not known in them.
 
     Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is what lies between.
+    While no rates are fed only orders in the failed order's own currency are added: two currencies never meet.
     """
+    by_currency = "fx_rates.rate" not in setting.mapped
     g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
     billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
     cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
@@ -309,6 +311,7 @@ def _margins(grouped: CTE) -> Select[Any]:
     earned = (
         select(
             o.customer_id,
+            (o.currency if by_currency else literal(NONE, String)).label("money"),
             o.ordered_day.label("day"),
             literal(0, Integer).label("looks"),
             none.label("order_id"),
@@ -321,6 +324,7 @@ def _margins(grouped: CTE) -> Select[Any]:
     ends = [
         select(
             g.customer_id,
+            g.currency if by_currency else literal(NONE, String),
             cast(plus_days(g.start_day, literal(days, Integer)), Date),
             literal(look, Integer),
             g.order_id,
@@ -331,7 +335,7 @@ def _margins(grouped: CTE) -> Select[Any]:
     ]
     events = union_all(earned, *ends).cte("margins_and_looks")
     e = events.c
-    window: dict[str, Any] = {"partition_by": e.customer_id, "order_by": [e.day, e.looks], "rows": (None, 0)}
+    window: dict[str, Any] = {"partition_by": [e.customer_id, e.money], "order_by": [e.day, e.looks], "rows": (None, 0)}
     so_far = select(
         e.order_id, e.looks, func.sum(e.amount).over(**window).label("amount"), func.sum(e.unknown_n).over(**window).label("unknown_n")
     ).subquery("so_far")

@@ -278,6 +278,10 @@ def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
         assert by(connection, "retained_margin", "recovery") == {"unrecovered": (Decimal(400), 1)}
     with built(datetime(2026, 6, 1), **records) as connection:
         assert one(connection, "retained_margin").denominator == 0  # the ninety days have not passed
+    dollars = records | {"orders": [*records["orders"][:2], *[one | {"currency": "USD"} for one in records["orders"][2:]]]}
+    no_rates = frozenset(name for name in ALL if not name.startswith("fx_rates."))
+    with built(datetime(2026, 6, 30), mapped=no_rates, **dollars) as connection:
+        assert one(connection, "retained_margin").value == 0  # the others are in another currency
     unknown = records | {"products": [product(unit_cost_amount=3), product(valid_from="2026-06-01", unit_cost_amount=None)]}
     with built(datetime(2026, 6, 30), **unknown) as connection:
         assert one(connection, "retained_margin").denominator == 0  # one order after it has no unit cost
