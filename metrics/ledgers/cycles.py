@@ -36,11 +36,14 @@ from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensio
 from metrics.moments import day_bounds, moment_span, span_of
 from metrics.schema import holds, order_events, orders, promises, service_cases, service_packages, shipment_lines, shipments
 from metrics.sqltools import (
+    MICROSECONDS_A_DAY,
     Expression,
     count_if,
     days_between,
     greater,
+    instant_of,
     lesser,
+    local_time,
     plus_days,
     plus_microseconds,
     seconds_between,
@@ -175,11 +178,11 @@ def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
         lead = package.c.lead_time_days_max
     net_day = cast(plus_days(o.requested_day, -lead), Date)
     tables, _, arrival_day_ends = day_bounds(tables, o.arrived_day, zone)
-    tables, request_day_starts, request_day_ends = day_bounds(tables, o.requested_day, zone)
+    tables, _, request_day_ends = day_bounds(tables, o.requested_day, zone)
     tables, net_day_starts, _ = day_bounds(tables, net_day, zone)
     # A bare date is asked for from the start of its day on; an hour keeps its place on the clock of the earlier day.
-    hour = case((asked.c.request_at == request_day_ends, 0), else_=seconds_between(request_day_starts, asked.c.request_at))
-    starts_at = plus_microseconds(net_day_starts, hour * literal(1_000_000, BigInteger))
+    wall = plus_microseconds(local_time(asked.c.request_at, zone), -lead * literal(MICROSECONDS_A_DAY, BigInteger))
+    starts_at = case((asked.c.request_at == request_day_ends, net_day_starts), else_=instant_of(wall, zone))
     ahead = func.coalesce(net_day > o.ordered_day, false())
     net_start = case((starts_at > ordered.hi, starts_at), else_=ordered.hi)
     exact = and_(~o.ordered_at_is_date, o.settled_at.is_not(None), o.settled_at != arrival_day_ends)

@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
+from ingest.pipeline import run
+from metrics import warehouse
+from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.cycles import cycle_facts_table, wait_facts_table
 from metrics.query import Question, answer
 from metrics.question import Answer
+from metrics.schema import FEEDS
+from metrics.warehouse import Location, reading
+from sample_data import generate
 from tests import engines
 from tests.builders import (
     customer,
@@ -24,6 +31,8 @@ from tests.builders import (
     shipment,
     shipment_line,
 )
+from tests.judge import day_starts, shifted
+from tests.judge_clocks import business_time, buyers_holds, net_day, net_time
 from tests.rule_cases import END_OF_APRIL
 from tests.sql_facts import build
 
@@ -54,6 +63,17 @@ def delivered(ordered: str, received: str | None, *, name: str = "O", qty: int =
         customers=[customer()],
         service_packages=[service_package(lead_time_days_max=7)],
     )
+
+
+def test_over_a_clock_change_the_hour_wanted_keeps_its_place_on_the_clock(database: Connection) -> None:
+    """Wanted 30 October 2024 10:00 in Helsinki, lead 3 days: from the 27th 10:00 (08:00 UTC), on a day of 25 hours."""
+    made = delivered(
+        "2024-10-25T12:00Z", "2024-10-30T08:00Z", requested_by="2024-10-30T08:00Z", promised_by="2024-10-30", ship_to_time_zone="Europe/Helsinki"
+    ) | {
+        "service_packages": [service_package(valid_from="2024-01-01", lead_time_days_max=3)],
+        "customers": [customer(valid_from="2024-01-01")],
+    }
+    assert ask(database, "cycle_hours_net", made).value == 72.0
 
 
 def together(*several: dict[str, Any]) -> dict[str, Any]:
@@ -254,3 +274,58 @@ def test_dependability_is_what_the_slow_tail_adds(database: Connection) -> None:
     assert one.value == 4 - 3
     nothing = ask(database, "dependability_gap", delivered("2026-03-01", None))
     assert (nothing.value, nothing.no_data) == (None, "no data: nothing in this period and selection")
+
+
+def test_the_clocks_of_the_sample_are_what_plain_python_reads(tmp_path: Path) -> None:
+    """Every sale of the sample by the judge's own clocks: ordered ahead, held, and working time."""
+    place = Location(folder=tmp_path / "home")
+    run(generate(400, tmp_path / "sample"), location=place, now=datetime(2026, 7, 1, 6))
+    with reading(place) as connection:
+        kinds = recounted(connection)
+    warehouse.close(place)
+    assert all(number > 3 for number in kinds.values()), kinds
+
+
+def recounted(connection: Connection) -> dict[str, int]:
+    """How many clocks were compared, of each kind."""
+
+    def table(source: Table) -> list[dict[str, Any]]:
+        return [dict(row) for row in connection.execute(select(*source.c)).mappings()]
+
+    live = {name: [row for row in table(FEEDS[name].table) if not row["deleted"]] for name in ("orders", "holds", "calendars", "service_packages")}
+    headers = {row["order_id"]: row for row in live["orders"]}
+    facts = [row for row in table(order_facts_table) if row["order_type"] == "sale"]
+    wanted: dict[str, datetime] = {}
+    for line in table(order_line_facts_table):
+        if line["request_at"] is not None:
+            wanted[line["order_id"]] = max(line["request_at"], wanted.get(line["order_id"], datetime.min))
+    clocks = {row["order_id"]: row for row in table(cycle_facts_table)}
+    assert clocks.keys() == {row["order_id"] for row in facts}
+    kinds = {"timed": 0, "ahead": 0, "held": 0, "worked": 0}
+    for fact in facts:
+        order_id, zone, clock = fact["order_id"], fact["ship_to_time_zone"], clocks[fact["order_id"]]
+        valid = [row for row in live["service_packages"] if row["service_segment"] == fact["segment"] and row["valid_from"] <= fact["ordered_day"]]
+        lead = max(valid, key=lambda row: row["valid_from"])["lead_time_days_max"] if valid else None
+        starts = net_day(fact["ordered_day"], fact["requested_day"], lead)
+        arrived, settled = fact["arrived_day"], fact["settled_at"]
+        assert clock["cycle_days_net"] == (None if arrived is None else max(0, (arrived - starts).days))
+        if fact["ordered_at_is_date"] or settled is None or settled.microsecond == 999999:
+            assert clock["cycle_seconds"] is clock["cycle_seconds_net"] is clock["business_seconds"] is None
+            continue
+        gross = (fact["ordered_at"], settled)
+        dwell = timedelta(0)
+        if order_id in wanted and lead is not None:
+            at = wanted[order_id]
+            if at.microsecond == 999999:  # a bare date, wanted from the start of its day on
+                at = day_starts(fact["requested_day"], zone)
+            dwell = max(dwell, shifted(at, -lead, zone) - fact["ordered_at"])
+        held = buyers_holds(order_id, [row for row in live["holds"] if row["order_id"] == order_id], [], zone, settled)
+        worked = business_time(gross, live["calendars"], (headers[order_id]["ship_to"], "ship_to", "default"), zone)
+        assert clock["cycle_seconds"] == (gross[1] - gross[0]).total_seconds(), order_id
+        assert clock["cycle_seconds_net"] == net_time(gross, dwell, held).total_seconds(), order_id
+        assert clock["business_seconds"] == (None if worked is None else worked.total_seconds()), order_id
+        kinds["timed"] += 1
+        kinds["ahead"] += dwell > timedelta(0)
+        kinds["held"] += clock["held_seconds"] > 0
+        kinds["worked"] += worked is not None
+    return kinds
