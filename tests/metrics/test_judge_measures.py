@@ -117,7 +117,8 @@ def database() -> Connection:
 
 def test_answers_are_what_the_judge_counts(database: Connection) -> None:
     for number, world in enumerate(drawn_worlds(4, 40)):
-        strict = replace(world, policy={}, records=world.records | {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]]})
+        euros = {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]], "fx_rates": []}
+        strict = replace(world, policy={}, records=world.records | euros, mapped=world.mapped - everything("fx_rates"))
         rebuilt(database, strict)
         for by, grain in (((), None), ((DIMENSIONS[number],), None), ((DIMENSIONS[-1 - number],), GRAINS[number])):
             found = differences(database, strict, by, grain)
