@@ -44,7 +44,7 @@ CATEGORIES: tuple[tuple[str, str, int, int, int, tuple[str, ...]], ...] = (
     ("Valves", "piece", 8, 18, 240, ("ball valve", "check valve", "needle valve", "relief valve", "gate valve")),
     ("Welding", "kg", 25, 4, 42, ("solid wire", "flux-cored wire", "stick electrode", "filler rod", "brazing paste")),
 )
-FASTENERS, SEALS = 1, 5
+BEARINGS, FASTENERS, SEALS = 0, 1, 5
 SERVICES = (
     ("SV-INSTALL", "Installation on site", "service"),
     ("SV-CALIBR", "Calibration", "service"),
@@ -86,7 +86,7 @@ LAST_SEK_RATE = date(2025, 12, 29)
 BUYS_IN_KRONOR = 9
 """This customer does, however few there are."""
 
-BOXES: dict[int, tuple[int, int]] = {1: (100, 100), 5: (12, 16), 0: (10, 10)}
+BOXES = {BEARINGS: (10, 10), FASTENERS: (100, 100), SEALS: (12, 16)}
 """By category: pieces in a box, and from BOXES_CHANGE on. Every second product of these is sold by the box too."""
 BOXES_CHANGE = date(2025, 10, 1)
 
