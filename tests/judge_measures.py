@@ -177,6 +177,18 @@ def counted_orders(state: str) -> Callable[[Judgement, Cell], None]:
     return count
 
 
+def got_what(judgement: Judgement, cell: Cell) -> None:
+    """Something that counts for every line, the right item at the right place (section 4 (b))."""
+    for order in judged_orders(judgement):
+        cell(order, order.due_day).add(order.got_what_wanted)
+
+
+def overdue_lines(judgement: Judgement, cell: Cell) -> None:
+    """Lines past their deadline, short, the remainder not cancelled."""
+    for order, line in judged_lines(judgement):
+        cell(order, line.due_day, line).numerator += line.overdue_open is True
+
+
 def placed_orders(judgement: Judgement, cell: Cell) -> None:
     for order in sales(judgement):
         cell(order, order.ordered_day).numerator += 1
@@ -190,6 +202,12 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "filled_accurately": of_verdict("filled_accurately", neutral=True),
     "billed_accurately": of_verdict("billed_accurately"),
     "perfect_order": perfect_orders,
+    "perfect_order_scor4": perfect_orders,
+    "got_what_wanted": got_what,
+    "got_quantity_wanted": of_verdict("complete"),
+    "overdue_open": overdue_lines,
+    "substitution_share": of_lines(lambda line: line.substituted),
+    "back_order_share": of_lines(lambda line: line.back_ordered),
     "otif_line": of_lines(lambda line: line.findings["otif"].verdict),
     "order_fill_first_pass": all_orders_passed_first,
     "order_fill_final": of_verdict("complete"),
