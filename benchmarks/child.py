@@ -20,6 +20,7 @@ from sqlalchemy import select
 from benchmarks import bare_load, by_hand, with_pandas
 from ingest import pipeline
 from metrics import embedded
+from metrics import rebuild as rebuilding
 from metrics.facts import facts_metadata
 from metrics.query import Question, answer
 from metrics.rebuild import facts_state, rebuild
@@ -67,7 +68,17 @@ def bare(mapping: str, database: str) -> dict[str, Any]:
 
 
 def facts(home: str) -> dict[str, Any]:
-    """Facts and rollups built in full, into empty tables, not published."""
+    """Facts and rollups built in full, into empty tables, not published; the ledgers, which the yardstick has none of, are timed apart."""
+    spent = {"seconds": 0.0, "cpu": 0.0}
+    filling = rebuilding.fill_ledger
+
+    def timed(*words: Any) -> None:
+        with clock() as own:
+            filling(*words)
+        spent["seconds"] += own["seconds"]
+        spent["cpu"] += own["cpu_seconds"]
+
+    rebuilding.fill_ledger = timed
     with writing(Location(folder=Path(home))) as build:
         as_of = build.connection.scalar(select(facts_state.c.as_of))
         for metadata in (facts_metadata, rollup_metadata):
@@ -76,7 +87,10 @@ def facts(home: str) -> dict[str, Any]:
         with clock() as result:
             rebuild(build.connection, as_of=as_of, touched=None)
             build.save()
-        return result
+    rebuilding.fill_ledger = filling
+    result["seconds"] -= spent["seconds"]
+    result["cpu_seconds"] -= spent["cpu"]
+    return result | {"ledger_seconds": spent["seconds"]}
 
 
 def hand(home: str, database: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The records of a small next run, made from those of a large one: 1 % new orders with all that belongs to them, 0.1 % corrected ones.
 
 Every hundredth order comes again under a new number, with its lines, consignments and invoices; every thousandth comes again as it is, changed later
-and with another remark. The small books (customers, products ...) are the same files as before.
+and with another remark. All other feeds are the same files as before.
 """
 
 import shutil
@@ -11,17 +11,18 @@ import duckdb
 
 ONE_IN_NEW = 100
 ONE_IN_CORRECTED = 1000
+CORE = ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines")
 CHANGED_AT = "2026-06-30T17:45:00Z"
 
 
 def write(source: Path, target: Path) -> Path:
     """Write the delta of the sample in the folder `source` into `target`; returns the mapping file there."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in ("customers", "products", "service_packages", "policies", "targets"):
-        shutil.copyfile(source / f"{name}.csv", target / f"{name}.csv")
-    shutil.copyfile(source / "mapping.toml", target / "mapping.toml")
+    for path in sorted(source.iterdir()):
+        if path.stem.removesuffix("_2") not in CORE:
+            shutil.copyfile(path, target / path.name)
     with duckdb.connect(":memory:") as connection:
-        for feed in ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines"):
+        for feed in CORE:
             connection.execute(
                 f"CREATE VIEW {feed} AS SELECT * FROM read_csv('{source}/{feed}.csv', header = true, all_varchar = true, ignore_errors = true)"
             )

@@ -85,12 +85,12 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     _fill(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
     failpoint("rebuild.ledgers")
     for ledger in LEDGERS:
-        _fill_ledger(connection, ledger, Setting(as_of, known))
+        fill_ledger(connection, ledger, Setting(as_of, known))
     failpoint("rebuild.rollups")
     rebuild_rollups(connection)
 
 
-def _fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> None:
+def fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> None:
     """Fill a ledger anew, or where it goes by order only the rows of `setting.only`."""
     if setting.only is None or not ledger.by_order:
         setting = replace(setting, only=None)
@@ -122,7 +122,7 @@ def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[s
         _fill(connection, facts, select(*after[facts.name].c))
     failpoint("rebuild.ledgers")
     for ledger in LEDGERS:
-        _fill_ledger(connection, ledger, Setting(as_of, known, only=redo))
+        fill_ledger(connection, ledger, Setting(as_of, known, only=redo))
     failpoint("rebuild.rollups")
     shift_rollups(connection, before, after)
     for copied in (redo, *before.values(), *after.values()):
