@@ -242,7 +242,7 @@ def _stops(base: CTE, setting: Setting) -> FromClause | None:
         .where(~e.deleted, e.step.in_(WAITING_STEPS))
         .subquery("tried")
     )
-    return select(*tried.c).where(tried.c.until_at <= now).subquery("stops")
+    return select(*tried.c).where(tried.c.from_at.is_not(None), tried.c.until_at <= now).subquery("stops")
 
 
 def _merged(base: CTE, stops: FromClause) -> Select[tuple[object, ...]]:
