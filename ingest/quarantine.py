@@ -1,7 +1,7 @@
 """Rejected records: as they came, with every rule each one broke and what to do about it. Also how one leaves quarantine again.
 
 `waiting` rows leave when their parent arrives, `rejected` ones that only contradicted another row when that one is corrected (`released`);
-every rejected row leaves when a later record of its key is loaded (`dropped`).
+either leaves when a later record of its key is loaded (`dropped`).
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, String, and_, cast, delete, exists, literal, or_, select, update
+from sqlalchemy import BigInteger, Column, Connection, Select, String, Table, and_, cast, delete, exists, literal, not_, or_, select, update
 
 from ingest import csv_file
 from ingest.bulk import insert_rows, temporary
@@ -202,7 +202,7 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
 
 
 def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> dict[int, int]:
-    """Mark as dropped what earlier runs rejected and this run has replaced: the key was loaded, or rejected again, or the object read anew.
+    """Mark as dropped what earlier runs kept out and a later record has replaced: the key was loaded, or rejected again, or the object read anew.
 
     Returns how many per file_id.
     """
@@ -233,9 +233,21 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         )
         dropped.update((row.q_file_id, row.q_row_no) for row in found)
         held.drop(connection)
+    for feed, parked in waiting.items():
+        for file_id, row_no, outdated in connection.execute(_met(feed, parked)):
+            (dropped.add if outdated else dropped.discard)((file_id, row_no))
     set_status(connection, dropped, "dropped")
     _forget(connection, dropped)
     return dict(Counter(file_id for file_id, _ in dropped))
+
+
+def _met(feed: str, parked: Table) -> Select[Any]:
+    """file_id and row_no of parked rows whose key a later file has loaded, and whether that is the newer version."""
+    target = FEEDS[feed].table
+    mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
+    newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
+    same_key = and_(*(parked.c[one] == target.c[one] for one in FEEDS[feed].key))
+    return select(parked.c.file_id, parked.c.row_no, not_(newer)).join_from(parked, target, same_key).where(target.c.file_id > parked.c.file_id)
 
 
 def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
@@ -249,7 +261,7 @@ def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
 
 
 def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iterator[tuple[int, int]]:
-    """Rejected records of earlier runs whose key was rejected again, or whose object was read again under another mapping."""
+    """Records of earlier runs that were rejected and whose key was again, or that were kept out and whose object was read under another mapping."""
     again = quarantine.alias("again")
     same = and_(again.c.feed == quarantine.c.feed, again.c.key == quarantine.c.key, again.c.run_id == run_id)
     newer, older = run_files.alias("newer"), run_files.alias("older")
@@ -260,8 +272,10 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
     )
     found = select(quarantine.c.file_id, quarantine.c.row_no).where(
         quarantine.c.run_id < run_id,
-        quarantine.c.status == "rejected",
-        or_(exists(select(literal(1)).where(same)), exists(anew)),
+        or_(
+            and_(quarantine.c.status == "rejected", exists(select(literal(1)).where(same))),
+            and_(quarantine.c.status.in_(["rejected", "waiting"]), exists(anew)),
+        ),
     )
     yield from ((row.file_id, row.row_no) for row in connection.execute(found))
 

@@ -68,6 +68,29 @@ def test_r22_a_return_of_nothing_we_know_is_quarantined(any_source: Source) -> N
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "dropped"),
+    [("", "", True), ("2026-03-20T00:00:00Z", "2026-03-21T00:00:00Z", True), ("2026-03-21T00:00:00Z", "2026-03-20T00:00:00Z", False)],
+)
+def test_r22_a_return_that_is_linked_right_later_waits_no_longer(source: Source, first: str, second: str, dropped: bool) -> None:
+    head = "return_id,return_line_no,order_id,line_no,returned_qty,announced_at,source_updated_at\n"
+    add(source, "returns", head + f"R1,1,O1,9,2,2026-03-12,{first}\n")
+    source.origin["returns"] = 'read = "returns*.csv"'
+    source.take_in()
+    source.write("returns_2.csv", head + f"R1,1,O1,2,2,2026-03-12,{second}\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        assert [row["line_no"] for row in rows(connection, "returns")] == ["2"]
+        # A version older than the one that waits is loaded meanwhile, and the newer one goes on waiting.
+        assert [row.status for row in kept(connection)] == ["dropped" if dropped else "waiting"]
+        assert counts_add_up(connection)
+    source.write("order_lines.csv", LINES + "O1,9,P1,4\n")
+    assert source.take_in().released == (0 if dropped else 1)
+    with reading(source.location) as connection:
+        assert [row["line_no"] for row in rows(connection, "returns")] == ["2" if dropped else "9"]
+        assert counts_add_up(connection)
+
+
+@pytest.mark.parametrize(
     ("feed", "content", "rule"),
     [
         ("holds", "hold_id,order_id,placed_at\nH1,O1,2026-03-01\nH2,O1,2026-03-02\n", "placed_at_not_before_ordered_at"),
