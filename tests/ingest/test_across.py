@@ -90,6 +90,16 @@ def test_r22_a_return_that_is_linked_right_later_waits_no_longer(source: Source,
         assert counts_add_up(connection)
 
 
+def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_mapping(any_source: Source) -> None:
+    any_source.write("order_lines.csv", LINES + "O9,1,P1,1\n")
+    any_source.take_in()
+    del any_source.columns["order_lines"]["product_id"]
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert [(row.row_no, row.status) for row in kept(connection)] == [(4, "dropped"), (4, "waiting")]
+        assert counts_add_up(connection)
+
+
 @pytest.mark.parametrize(
     ("feed", "content", "rule"),
     [
