@@ -680,12 +680,13 @@ class LineCourt:
         return least if least == most else None
 
     def back_ordered(self) -> Verdict:
-        """Short at the first promise, and the rest (an agreed substitute too) left later for the right place."""
+        """Short at the first promise, all sent in the end (an agreed substitute too, for the right place), and some of it only later."""
         first, by = self.first_pass(), self.promise_or_request
         if first is None or by is None:
             return None
-        later = [one for one in self.consignments if one.counts and one.has_left and one.left and one.left.last > by]
-        return not self.enough(first) and self.enough(first + sum((one.shipped_qty for one in later), Decimal(0)))
+        sent = [one for one in self.consignments if one.counts]
+        later = any(one.left is not None and one.left.last > by and one.shipped_qty > 0 for one in sent)
+        return not self.enough(first) and later and self.enough(sum((one.shipped_qty for one in sent), Decimal(0)))
 
     def damaged_quantity(self) -> Decimal:
         """Units that came damaged or went back for damage, each unit once as far as can be told: the larger of the two counts."""
@@ -1095,8 +1096,8 @@ class OrderCourt:
         return {name: all_of(line.parts[name] for line in telling) for name in names}
 
     def requests(self) -> list[Promise]:
-        """What was asked for each goods line owed."""
-        return [asked for court in self.courts if court.found.owed_goods and (asked := court.written("requested_by")) is not None]
+        """What was asked for each line, services and fees too."""
+        return [asked for court in self.courts if (asked := court.written("requested_by")) is not None]
 
     def clock(self, ordered: Span) -> tuple[datetime, datetime] | None:
         """From order to arrival, where neither is a bare date; an arrival at a day's last microsecond is taken for one."""

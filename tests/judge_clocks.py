@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
-from tests.judge import Judge, OrderJudgement, Promise, Row, day_starts, event, local_day, shifted
+from tests.judge import Judge, OrderJudgement, Promise, Row, day_ends, day_starts, event, local_day, shifted
 
 Interval = tuple[datetime, datetime]
 
@@ -71,9 +71,10 @@ def net_day(ordered: date, requested: date | None, lead_days: int | None) -> dat
 
 
 def net_start(request: Promise, lead_days: int, zone: str) -> datetime:
-    """The instant of that: a bare date gives the start of its day."""
-    if request.is_date:
-        return day_starts(request.value.date() - timedelta(days=lead_days), zone)
+    """The instant of that: a bare date (and a day's last microsecond, which is taken for one) gives the start of its day."""
+    asked = local_day(request.ends(zone), zone)
+    if request.ends(zone) == day_ends(asked, zone):
+        return day_starts(asked - timedelta(days=lead_days), zone)
     return shifted(request.value, -lead_days, zone)
 
 

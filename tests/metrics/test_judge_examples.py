@@ -191,6 +191,11 @@ def test_r28_holds_come_first_and_overlapping_ones_stop_the_clock_once() -> None
     assert merged([(clock[0], clock[0])]) == []
 
 
+def test_r28_an_attempt_whose_end_nobody_told_stops_nothing() -> None:
+    events = [order_event(finished_at=None), order_event(event_no=2, started_at="2026-03-03T10:00Z", finished_at="2026-03-03T12:00Z")]
+    assert buyers_holds("O", None, events, "UTC", datetime(2026, 3, 6)) == []
+
+
 def test_r28_a_hold_before_the_net_clock_starts_is_not_taken_off_twice() -> None:
     clock = (datetime(2026, 3, 1), datetime(2026, 3, 6))
     assert net_time(clock, 48 * HOUR, buyers_holds("O", [hold()], [], "UTC", clock[1])) == (120 - 48 - 10) * HOUR
