@@ -548,7 +548,7 @@ def some_calendars(draw: Draw, middle: date) -> list[Row]:
         forgotten = pick(draw, None, None, -1, 2)
         for number in range(-5, 7):
             day = middle + timedelta(days=number)
-            hours = {"opens_at": f"{day}T08:00Z", "closes_at": f"{day}T{pick(draw, '10', '12', '13')}:00Z"}
+            hours: dict[str, str | None] = {"opens_at": f"{day}T08:00Z", "closes_at": f"{day}T{pick(draw, '10', '12', '13')}:00Z"}
             if chance(draw, 4):
                 hours = {"opens_at": None, "closes_at": None}
             if number != forgotten:

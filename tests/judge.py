@@ -625,7 +625,7 @@ class LineCourt:
         if not changes:
             return Decimal(self.line["ordered_qty"])
         until = self.as_of if self.deadline is None else min(self.deadline, self.as_of)
-        return max([Decimal(changes[0]["before_qty"]), *(row["after_qty"] for row in changes if row["data_as_of"] <= until)])
+        return max(Decimal(quantity) for quantity in (changes[0]["before_qty"], *(row["after_qty"] for row in changes if row["data_as_of"] <= until)))
 
     def cancelled(self, row: Row) -> datetime | None:
         """When the line or its order was cancelled, by whomever, if it has happened."""

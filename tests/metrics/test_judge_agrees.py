@@ -278,7 +278,7 @@ def ledger_disagreements(connection: Connection, world: World) -> list[str]:
 def alike(name: str, left: Any, right: Any) -> bool:
     """Equality; a clock may differ by the part of a second that each of its intervals loses, two at most here."""
     if "seconds" in name and left is not None and right is not None:
-        return abs(left - right) <= 2
+        return bool(abs(left - right) <= 2)
     return bool(left == right)
 
 

@@ -224,13 +224,16 @@ BOOK = {2: Fraction(8), 9: Fraction(20), 10: Fraction(14), 11: Fraction(24)}
 def test_the_slack_ledger_finds_where_the_promise_died() -> None:
     """Due at hour 72, finishes 10, 45, 55, 76: slack +6 at order, then +4, -11, -7, -4: step 9."""
     found = slack(Fraction(72), {2: Fraction(10), 9: Fraction(45), 10: Fraction(55), 11: Fraction(76)}, BOOK)
-    assert (found.at_order, [*found.after.values()], found.died_at) == (6, [4, -11, -7, -4], 9)
+    assert found.at_order == 6
+    assert found.died_at == 9
+    assert [*map(int, found.after.values())] == [4, -11, -7, -4]
 
 
 def test_a_promise_may_die_when_it_is_made_or_come_back_to_life() -> None:
     assert slack(Fraction(60), {2: Fraction(10)}, BOOK).died_at == 0
     recovered = slack(Fraction(72), {2: Fraction(20), 9: Fraction(30), 10: Fraction(40), 11: Fraction(60)}, BOOK)
-    assert ([*recovered.after.values()], recovered.died_at) == ([-6, 4, 8, 12], None)
+    assert [*map(int, recovered.after.values())] == [-6, 4, 8, 12]
+    assert recovered.died_at is None
 
 
 def test_budgets_are_medians_and_a_missing_steps_time_falls_to_the_next() -> None:
@@ -274,7 +277,8 @@ def test_r25_currencies_meet_at_the_rate_of_the_document_day() -> None:
     amounts = {"USD": 5000, "EUR": 5000, "AED": 10000}
     lines = [invoice_line(invoice_id=currency, line_amount=amount) for currency, amount in amounts.items()]
     found = net_sales(posted(headers, lines, until=date(2026, 4, 30)), [fx_rate()])
-    assert (found.amount, found.left_out) == (10500, {"AED": (10000, 1)})
+    assert found.amount == 10500
+    assert found.left_out == {"AED": (Decimal(10000), 1)}
 
 
 def test_r25_a_rate_serves_seven_days() -> None:
@@ -344,13 +348,15 @@ def test_r38_a_further_consignment_is_a_back_order() -> None:
     """Due 10: 70 on 8, 30 on 14: one event, short 30."""
     found = met(history(sent(8, 9, 70), sent(14, 15, 30)))
     assert found is not None
-    assert (found.short_qty, found.outcome) == (30, "back_ordered")
+    assert found.short_qty == 30
+    assert found.outcome == "back_ordered"
 
 
 def test_r38_all_of_it_later_is_waited() -> None:
     found = met(history(sent(14, 15)))
     assert found is not None
-    assert (found.short_qty, found.outcome) == (100, "waited")
+    assert found.short_qty == 100
+    assert found.outcome == "waited"
 
 
 def test_r38_closed_by_the_seller_is_a_lost_sale_or_a_lost_buyer() -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import create_engine
 
 from dashboard.cards import few
 from metrics.catalog import find
-from metrics.query import Question, answer
+from metrics.query import answer
+from metrics.question import Question
 from tests.builders import everything
 from tests.rule_cases import CASES, END_OF_APRIL, Case, both, history, judged_alike, renamed, sent
 from tests.sql_facts import Facts, ask, build, load
