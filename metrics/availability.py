@@ -2,14 +2,14 @@
 in the end. Source: the brief; rules, section 4 (b), R8.
 """
 
-from sqlalchemy import and_, cast, func
+from sqlalchemy import and_, func
 
 from metrics.buyer_view import NEEDS_RECEIPT, PENDING, G, judged
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.availability import availability_facts
 from metrics.measure import Direction, Measure, Need, Part, Ratio, Unit
-from metrics.schema import AMOUNT
-from metrics.sqltools import Expression, times
+from metrics.rates import at_rate
+from metrics.sqltools import Expression
 
 o = order_facts_table.c
 line = order_line_facts_table.c
@@ -31,7 +31,7 @@ _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None
 
 def _reporting(amount: Expression) -> Expression:
     """An amount of an order line in the reporting currency, at the rate of the order's day (R25); itself while no rates are fed."""
-    return cast(times(amount, line.rate), AMOUNT)
+    return at_rate(amount, line.rate)
 
 
 def _fill(name: str, title: str, short: str, formula: Ratio, what: str, how: str, *, orders: bool, needs: tuple[Need, ...], source: str) -> Measure:

@@ -3,8 +3,8 @@
 from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, values
 from sqlalchemy import column as sql_column
 
-from metrics.schema import FACTOR, fx_rates
-from metrics.sqltools import Expression, plus_days
+from metrics.schema import AMOUNT, FACTOR, fx_rates
+from metrics.sqltools import Expression, plus_days, times
 
 RATE_DAYS = 7
 """A rate serves its own day and so many days after it, or until the next one (R25)."""
@@ -23,6 +23,14 @@ def with_rate(tables: FromClause, currency: Expression, day: Expression, mapped:
     reporting = select(func.max(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted).scalar_subquery()
     widened = tables.outerjoin(daily, and_(daily.c.currency == currency, daily.c.day == day))
     return widened, cast(case((reporting.is_(None), one), (currency == reporting, one), else_=daily.c.rate), FACTOR)
+
+
+def at_rate(amount: Expression, rate: Expression) -> Expression:
+    """An amount in the reporting currency, exact to four decimals; null without a rate.
+
+    At rate 1 it is the amount itself: a product of wide decimals costs thirty times as much as a sum, and most books have one currency.
+    """
+    return case((rate == 1, amount), else_=cast(times(amount, rate), AMOUNT))
 
 
 def _daily_rates() -> FromClause:

@@ -1,13 +1,13 @@
 """Volumes and values: how much was ordered, received and billed, and how many orders are judged, pending or failed."""
 
-from sqlalchemy import Table, and_, cast
+from sqlalchemy import Table, and_
 
 from metrics.availability import NEEDS_PRICE
 from metrics.buyer_view import FAILED, NEEDS_BILLS, NEEDS_RECEIPT, B, G
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.measure import Direction, Measure, Need, Part, Total, Unit
-from metrics.schema import AMOUNT
-from metrics.sqltools import Expression, times
+from metrics.rates import at_rate
+from metrics.sqltools import Expression
 
 o = order_facts_table.c
 line = order_line_facts_table.c
@@ -17,7 +17,7 @@ _goods_sale = and_(line.line_kind == "goods", line.owed_qty.is_not(None))
 
 def _reporting(amount: Expression) -> Expression:
     """An amount of an order line in the reporting currency, at the rate of the order's day; itself while no rates are fed."""
-    return cast(times(amount, line.rate), AMOUNT)
+    return at_rate(amount, line.rate)
 
 
 def _volume(
