@@ -62,6 +62,11 @@ def test_every_measure_compiles_for_postgresql_by_every_dimension(measure: Measu
     assert "SELECT" in str(_select(batch, question).compile(dialect=postgresql.dialect()))
 
 
+@pytest.mark.parametrize("row", range(1, 17))
+def test_every_part_of_the_brief_has_a_measure(row: int) -> None:
+    assert [name for name, measure in MEASURES.items() if row in measure.product_rows]
+
+
 def test_every_dimension_is_a_column_of_every_fact_table() -> None:
     for table in (order_facts_table, order_line_facts_table, *[ledger.table for ledger in LEDGERS]):
         assert set(DIMENSIONS.values()) <= set(table.columns.keys())
