@@ -23,6 +23,7 @@ from ingest.scratch import Connection, literal, name
 from ingest.source import FeedMap, mappable
 from metrics.assumptions import ASSUMPTIONS
 from metrics.catalog import MEASURES
+from metrics.policy import MOST_DAYS
 from metrics.schema import FEEDS
 
 log = logging.getLogger(__name__)
@@ -222,6 +223,9 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
     for column in mapped:
         if column in SHARES:
             yield Rule(f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1)
+        elif feed == "policies" and column in MOST_DAYS:
+            most_days = MOST_DAYS[column]
+            yield Rule(f"{column}_in_range", column, "between", f"Write a number of days from 0 to {most_days}.", low=0, high=most_days)
         elif column.endswith(("_qty", "_amount", "tolerance", "_days", "_hours", "_days_max")):
             yield Rule(
                 f"{column}_in_range",
