@@ -43,7 +43,7 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     dated = dated_lines(header, policy, as_of, mapped).cte("dated_lines")
     consigned = consignments(dated, policy=policy, as_of=as_of, mapped=mapped).cte("consignments")
     received = receipts(consigned, as_of=as_of, mapped=mapped).cte("receipts")
-    back = returned(dated, as_of=as_of).cte("returned") if has_returns(mapped) else None
+    back = returned(dated, as_of=as_of, mapped=mapped).cte("returned") if has_returns(mapped) else None
     owed = owed_lines(dated, received, back, policy, as_of).cte("owed_lines")
     several = (
         select(owed.c.order_id, owed.c.line_no, owed.c.enough_above)

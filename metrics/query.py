@@ -15,6 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, FromClause, Select, Table, and_, cast, func, literal_column, select
 
 from metrics.catalog import GRAINS, dimension_column, find
+from metrics.compiled import share_compiled
 from metrics.errors import UnknownName
 from metrics.facts import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.measure import Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
@@ -52,6 +53,7 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
     dimension or grain.
     """
     _check(question)
+    share_compiled(connection)
     found: dict[tuple[Any, ...], dict[str, Answer]] = {}
     for one in _found(connection, question, policy):
         key = (*[one.dimensions[name] for name in question.by], one.period)

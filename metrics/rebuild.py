@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
+from metrics.compiled import share_compiled
 from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.failpoint import failpoint
 from metrics.ledgers import LEDGERS
@@ -44,7 +45,7 @@ from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
 from metrics.schema import FEEDS, local_days, orders, quarantine
-from metrics.sqltools import Expression, plus_days, plus_microseconds
+from metrics.sqltools import Expression, analyze, plus_days, plus_microseconds
 
 ROWS_AN_INSERT = 2000
 
@@ -59,11 +60,13 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     there are no facts yet, when other columns are mapped than before, or when `as_of` went back. No stored event may lie after the former
     `as_of` (ingest sees to that): it would come due unseen.
     """
+    share_compiled(connection)
     for metadata in (facts_metadata, rollup_metadata):
         metadata.create_all(connection)
     known = mapped(connection)
     before = connection.execute(select(facts_state)).one_or_none()
     refresh_local_days(connection)
+    analyze(connection, local_days)
     failpoint("rebuild.facts")
     if touched is None or before is None or before.as_of > as_of or set(json.loads(before.mapped)) != known:
         _rebuild_all(connection, as_of, known)
@@ -77,6 +80,7 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
 def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str]) -> None:
     connection.execute(delete(order_line_facts_table))
     connection.execute(delete(order_facts_table))
+    analyze(connection, *[feed.table for feed in FEEDS.values()])
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     part = select(orders.c.order_id).where(orders.c.order_id.between(first, last)).subquery("part")
     lines = order_line_facts(STRICT, as_of, known, only=part)
@@ -108,6 +112,7 @@ def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[s
     due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
     held = select(quarantine.c.order_id).where(quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run())
     connection.execute(insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, held)))
+    analyze(connection, redo)
     before: dict[str, Table] = {}
     after: dict[str, Table] = {}
     tables = (order_line_facts_table, order_facts_table)
@@ -146,6 +151,7 @@ def _copy(connection: Connection, name: str, like: Table, rows: Select[tuple[obj
 
 def _fill(connection: Connection, target: Table, rows: Select[tuple[object, ...]], parameters: dict[str, str] | None = None) -> None:
     connection.execute(insert(target).from_select([c.name for c in target.columns], rows), parameters or {})
+    analyze(connection, target)
 
 
 def refresh_local_days(connection: Connection) -> None:

@@ -6,7 +6,7 @@ Grain of `returned`: one row per order line with a return announced by the insta
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, FromClause, Select, and_, literal, select
+from sqlalchemy import DateTime, FromClause, Select, and_, false, literal, select
 
 from metrics.moments import moment_span
 from metrics.policy import DAMAGE_REASONS, WRONG_ITEM_REASONS, WRONG_PLACE_REASONS, WRONG_QUANTITY_REASONS
@@ -20,11 +20,11 @@ RETURNED_COUNTS = ("returned_damaged_n", "returned_item_n", "returned_place_n", 
 
 def has_returns(mapped: frozenset[str]) -> bool:
     """Whether any source brings returns."""
-    return "returns.reason" in mapped
+    return "returns.returned_qty" in mapped
 
 
-def returned(lines: FromClause, *, as_of: datetime) -> Select[tuple[object, ...]]:
-    """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone."""
+def returned(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone. Without a mapped reason they are netted alone."""
     r, line = returns.c, lines.c
     tables: FromClause = returns.join(lines, and_(line.order_id == r.order_id, line.line_no == r.line_no))
     tables, announced = moment_span(tables, dict(r.items()), "announced_at", line.zone)
@@ -39,7 +39,7 @@ def returned(lines: FromClause, *, as_of: datetime) -> Select[tuple[object, ...]
             count_if(r.reason.in_(WRONG_ITEM_REASONS)).label("returned_item_n"),
             count_if(r.reason.in_(WRONG_PLACE_REASONS)).label("returned_place_n"),
             count_if(r.reason.in_(WRONG_QUANTITY_REASONS)).label("returned_quantity_n"),
-            count_if(r.reason.is_(None)).label("returned_unknown_n"),
+            count_if(r.reason.is_(None) if "returns.reason" in mapped else false()).label("returned_unknown_n"),
         )
         .select_from(tables)
         .where(~r.deleted, announced.hi <= literal(as_of, DateTime))

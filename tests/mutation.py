@@ -1,0 +1,143 @@
+"""Mutation testing of how orders are judged: `python -m tests.mutation [--sample 300] [--seed 1] [module.py ...]`, with `pip install cosmic-ray`.
+
+Cosmic Ray's operators change one thing in a module; a fork of this process then puts the rule book's examples and some drawn histories to the
+changed SQL and compares with the independent judge, whose answers are worked out once. A change that nothing notices survived. Killed means
+a test failed, an error included, as in Cosmic Ray's own runs. Not part of CI: a mutant takes seconds.
+"""
+
+import argparse
+import importlib.abc
+import importlib.util
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-not-found]  # installed for this alone
+from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found]
+from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found]
+
+from tests.histories import World, drawn, populated, worlds
+from tests.judge import judge
+from tests.rule_cases import judged_alike
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = tuple(f"metrics/{name}.py" for name in ("policy", "facts", "dating", "owing", "judging", "order_judging", "revisions", "returned"))
+"""What is changed unless other modules are named: the policy, and the facts without the sums of receipts and bills."""
+SECONDS_A_MUTANT = 180
+DRAWN, HISTORIES = 4, 25
+"""Drawn worlds, and histories in each."""
+
+Mutant = tuple[str, str, int, int]
+"""Module, operator, occurrence, line."""
+
+
+def mutants(modules: list[str]) -> list[Mutant]:
+    """Every change that Cosmic Ray's operators can make, in a fixed order."""
+    found = []
+    for module in modules:
+        tree = get_ast_from_path(ROOT / module)
+        for name in sorted(operator_names()):
+            operator = get_operator(name)()
+            places = [start for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node)]
+            found += [(module, name, occurrence, start[0]) for occurrence, start in enumerate(places)]
+    return found
+
+
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Gives one module with other source than is on the disk."""
+
+    def __init__(self, name: str, path: Path, source: str) -> None:
+        self.name, self.path, self.source = name, path, source
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002 - the protocol's parameters
+        """The module's spec if it is the one."""
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002
+        """Where it stands."""
+        return str(self.path)
+
+    def get_data(self, path: Any) -> bytes:  # noqa: ARG002
+        """The changed source."""
+        return self.source.encode()
+
+
+def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) -> bool:
+    """Whether the tests notice, found out in a fork."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
+    signal.alarm(SECONDS_A_MUTANT)
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        module = mutant[0].removesuffix(".py").replace("/", ".")
+        for name in [name for name in sys.modules if name.split(".")[0] == "metrics" or name in ("tests.sql_facts",)]:
+            del sys.modules[name]
+        sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
+        sys.dont_write_bytecode = True
+        from sqlalchemy import create_engine
+        from sqlalchemy.pool import StaticPool
+
+        from tests.metrics import test_judge_agrees as agreement
+
+        answers = {id(world.records): one for world, one in zip(among, judged, strict=True)}
+        agreement.judge = lambda records, *_: answers[id(records)]  # type: ignore[assignment]
+        if module == "metrics.policy" and pytest.main(["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "tests/metrics/test_policy.py"]):
+            os._exit(1)
+        engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
+        with engine.connect() as connection:
+            agreement.metadata.create_all(connection)
+            agreement.compare(connection, among)
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
+        os._exit(1)
+
+
+def main() -> None:
+    """Change, ask, count."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("modules", nargs="*", default=list(MODULES), help="modules to change (default: policy and judging)")
+    parser.add_argument("--sample", type=int, default=300, help="how many mutants, drawn at random (default: 300; 0: all)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=600, help="stop after so long")
+    options = parser.parse_args()
+    among = [World(one.as_of.date(), one.records, one.policy, one.as_of, one.mapped) for one, _ in judged_alike()]
+    among += [populated(drawn(worlds(), 1, start=start)[0], HISTORIES, start=start) for start in range(DRAWN)]
+    judged = [judge(world.records, world.policy, world.as_of, world.mapped) for world in among]
+    unchanged = (options.modules[0], "none", 0, 0)
+    if noticed(unchanged, (ROOT / options.modules[0]).read_text(encoding="utf-8"), among, judged):
+        sys.exit("the tests fail without any change: mend that first")
+    able = mutants(options.modules)
+    chosen = random.Random(options.seed).sample(able, min(options.sample, len(able))) if options.sample else able
+    counts: Counter[tuple[str, str]] = Counter()
+    begun = time.monotonic()
+    for mutant in chosen:
+        if time.monotonic() - begun > options.minutes * 60:
+            break
+        module, operator, occurrence, line = mutant
+        source = mutate_code((ROOT / module).read_text(encoding="utf-8"), get_operator(operator)(), occurrence)
+        if source is None:
+            continue
+        outcome = "killed" if noticed(mutant, source, among, judged) else "survived"
+        counts[module, outcome] += 1
+        print(json.dumps({"outcome": outcome, "module": module, "line": line, "operator": operator, "occurrence": occurrence}), flush=True)
+    for module in options.modules:
+        killed, survived = counts[module, "killed"], counts[module, "survived"]
+        print(f"{module}: {killed} of {killed + survived} killed")
+    killed = sum(number for (_, outcome), number in counts.items() if outcome == "killed")
+    print(f"score {killed / max(sum(counts.values()), 1):.1%} of {sum(counts.values())} mutants, of {len(able)} there are")
+
+
+if __name__ == "__main__":
+    main()
