@@ -1,5 +1,6 @@
 """Fixtures for every test: a folder of its own for the embedded warehouse, a database of its own on a real PostgreSQL, and both as one."""
 
+import gc
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,19 @@ from metrics.warehouse import Location
 from tests import postgres
 
 _numbers = itertools.count(1)
+
+gc.set_threshold(50_000, 20, 20)  # judging builds large trees of SQL: looking for garbage every 700 objects takes a fifth of the time
+
+ON_BOTH_ENGINES = ("test_engines_agree.py", "test_judge_agrees.py", "test_load.py", "test_warehouse.py")
+"""Files whose cases on the server are in every run; in others they are in the long one, since these prove the engines equal on all measures."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the server's turn of a test that runs on both kinds of warehouse to the long run (`-m ""`)."""
+    for item in items:
+        of_both = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
+        if of_both and item.path.name not in ON_BOTH_ENGINES:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def nursery() -> Iterator[Nursery]:
 def mappings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """What was taken in before, and what the killed run brings: other orders, other versions of the same, and some that were waited for."""
     folder = tmp_path_factory.mktemp("records")
-    return generate(ORDERS, folder / "before", seed=7), generate(ORDERS + 10, folder / "after", seed=8)
+    return generate(ORDERS, folder / "before", seed=7, feeds="core"), generate(ORDERS + 10, folder / "after", seed=8, feeds="core")
 
 
 @pytest.fixture(scope="module")
