@@ -177,6 +177,7 @@ def server_uninterrupted(postgres_url: str, nursery: Nursery, mappings: tuple[Pa
 
 
 @pytest.mark.postgres
+@pytest.mark.long
 @pytest.mark.parametrize("steps", groups(ON_SERVER, at_most=8), ids=" ".join)
 def test_runs_on_a_server_killed_one_after_another_change_nothing_and_the_next_one_completes(
     steps: list[str], nursery: Nursery, mappings: tuple[Path, Path], postgres_url: str, server_before: str,

@@ -334,6 +334,7 @@ def test_ledgers_and_judge_agree_on_the_books_examples(embedded: Connection) -> 
     compare(embedded, worlds_of_the_cases(), ledger_disagreements)
 
 
+@pytest.mark.long
 def test_ledgers_and_judge_agree_on_drawn_histories(embedded: Connection) -> None:
     number = WORLDS // 2 * max(1, HISTORIES // 5000)
     compare(embedded, drawn_worlds(number, -(-HISTORIES // number)), ledger_disagreements)
