@@ -72,18 +72,10 @@ def show(name: str) -> None:
         _break_down(measures, filters)
 
 
-SNAPSHOT = "on_day"
-"""The date of measures that say how things stand at the data's watermark: no period is asked of them."""
-
-
 def ask(measures: Sequence[Measure], filters: Filters, *by: str) -> list[Answer]:
-    """Answers of the measures in view, those of how things stand now whatever the period."""
-    found: list[Answer] = []
-    for snapshot in (False, True):
-        names = tuple(measure.name for measure in measures if (measure.date == SNAPSHOT) is snapshot)
-        if names:
-            start, end = (None, None) if snapshot else (filters.start, filters.end)
-            found += data.answers(page.generation(), Question(names, by=by, start=start, end=end, where=filters.where))
+    """Answers of the measures in view."""
+    question = Question(tuple(measure.name for measure in measures), by=by, start=filters.start, end=filters.end, where=filters.where)
+    found: list[Answer] = data.answers(page.generation(), question)
     return found
 
 

@@ -172,6 +172,10 @@ Additive = Total | Ratio | Spread
 """Formulas made of parts that add up."""
 
 
+SNAPSHOT = "on_day"
+"""The date of measures that say how things stand at `as_of`: a question's period is not asked of them, or page and export would differ."""
+
+
 @dataclass(frozen=True)
 class Need:
     """What a measure cannot do without: any one of these "feed.column"s being mapped; else `words` stand in place of the value."""

@@ -18,7 +18,7 @@ from metrics.catalog import GRAINS, dimension_column, find
 from metrics.compiled import share_compiled
 from metrics.errors import UnknownName
 from metrics.facts import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.measure import Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
+from metrics.measure import SNAPSHOT, Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
 from metrics.numbers import Number, divide, spread, survival_at, survival_curve, survival_quantile, wilson
 from metrics.policy import STRICT, Policy
 from metrics.question import NO_ROWS, Answer, Ask, Question
@@ -62,7 +62,7 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
         found.setdefault((None,), {})
     known = mapped(connection)
     return [
-        found[key].get(name) or _missing(find(name), dict(zip(question.by, key, strict=False)), key[-1], known)
+        found[key].get(name) or _missing(find(name), dict(zip(question.by, key, strict=False)), key[-1], _unable(find(name), question, known, policy))
         for key in sorted(found, key=lambda key: tuple((part is None, str(part)) for part in key))
         for name in question.measures
     ]
@@ -76,9 +76,7 @@ def _found(connection: Connection, question: Question, policy: Policy) -> Iterat
     for batch in _batches(question):
         instead = what_if.get(batch.facts.name)
         if what_if and instead is None:
-            for measure in batch.measures:
-                yield from _none(measure, question, "no data: judged under the strict policy only")
-            continue
+            continue  # answer() says why
         for row in connection.execute(_select(batch, question, instead)).mappings():
             dimensions, period = _key(row, question)
             for measure in batch.measures:
@@ -89,18 +87,12 @@ def _found(connection: Connection, question: Question, policy: Policy) -> Iterat
 
     for measure in map(find, asked):
         formula = measure.formula
-        lacking = _lacking(measure, known)
-        if not isinstance(formula, Survival | Derived | Study):
+        if isinstance(formula, Additive | Percentile) or _unable(measure, question, known, policy):
             continue
-        if lacking or (what_if and not isinstance(formula, Derived)):
-            yield from _none(measure, question, lacking or "no data: judged under the strict policy only")
-        elif isinstance(formula, Survival):
+        if isinstance(formula, Survival):
             yield from _survival(connection, measure, formula, question)
         elif isinstance(formula, Derived):
             yield from _derived(measure, formula, question, ask)
-        elif not {*question.by, *[name for name, _ in question.where]} <= set(formula.dimensions) or (question.grain and not formula.periods):
-            able = ", ".join((*formula.dimensions, *(["a grain"] if formula.periods else []))) or "anything"
-            yield from _none(measure, question, f"no data: {measure.name} cannot be broken down by this, only by {able}")
         else:
             yield from formula.work(connection, replace(question, measures=(measure.name,)), ask)
 
@@ -109,10 +101,20 @@ def _key(row: Any, question: Question) -> tuple[dict[str, str | None], date | No
     return {name: row[name] for name in question.by}, row["period"] if question.grain else None
 
 
-def _none(measure: Measure, question: Question, why: str) -> Iterator[Answer]:
-    """The one answer of a measure that has none (nothing where the question is broken down: other measures give the keys)."""
-    if not question.by and question.grain is None:
-        yield Answer({}, None, measure.name, None, no_data=why)
+def _unable(measure: Measure, question: Question, known: frozenset[str], policy: Policy) -> str | None:
+    """Why a measure has no answer to a question at all, whatever the records: no feed, no such break-down, or another policy than it stands on."""
+    if lacking := _lacking(measure, known):
+        return lacking
+    formula = measure.formula
+    judged = measure.facts in (order_facts_table, order_line_facts_table) and not isinstance(formula, Survival | Study)
+    if policy != STRICT and not judged and not isinstance(formula, Derived):
+        return "no data: judged under the strict policy only"
+    if isinstance(formula, Study):
+        asked = {*question.by, *[name for name, _ in question.where]}
+        if not asked <= set(formula.dimensions) or (question.grain and not formula.periods):
+            able = ", ".join((*formula.dimensions, *(["a grain"] if formula.periods else []))) or "anything"
+            return f"no data: {measure.name} cannot be broken down by this, only by {able}"
+    return None
 
 
 def _lacking(measure: Measure, known: frozenset[str]) -> str | None:
@@ -178,13 +180,11 @@ def _what_if(connection: Connection, policy: Policy) -> dict[str, FromClause]:
     }
 
 
-def _missing(measure: Measure, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]) -> Answer:
-    """A key that only other measures of the question know: a total of nothing is 0, everything else has no data."""
-    if lacking := _lacking(measure, known):
-        return Answer(dimensions, period, measure.name, None, no_data=lacking)
-    if isinstance(measure.formula, Total):
+def _missing(measure: Measure, dimensions: dict[str, str | None], period: date | None, unable: str | None) -> Answer:
+    """A key that the measure has no row for: a total of nothing is 0, everything else has no data, and what cannot be asked says why."""
+    if unable is None and isinstance(measure.formula, Total):
         return Answer(dimensions, period, measure.name, 0, numerator=0)
-    return Answer(dimensions, period, measure.name, None, no_data=NO_ROWS)
+    return Answer(dimensions, period, measure.name, None, no_data=unable or NO_ROWS)
 
 
 def frame(connection: Connection, question: Question) -> pd.DataFrame:
@@ -262,10 +262,9 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
 def _keys(source: FromClause, day: Expression, question: Question, *, stored: bool = False) -> tuple[list[Expression], list[Expression]]:
     """The WHERE of a question, and its dimensions and period as labelled columns. stored: the source has the period as a column."""
     conditions: list[Expression] = [day.is_not(None)]
-    if question.start is not None:
-        conditions.append(day >= question.start)
-    if question.end is not None:
-        conditions.append(day <= question.end)
+    if day.name != SNAPSHOT:
+        conditions += [day >= question.start] if question.start is not None else []
+        conditions += [day <= question.end] if question.end is not None else []
     conditions += [source.c[dimension_column(name)].in_(values) for name, values in question.where]
     keys: list[Expression] = [source.c[dimension_column(name)].label(name) for name in question.by]
     if question.grain is not None:

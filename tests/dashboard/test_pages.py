@@ -187,7 +187,7 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: 
 def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
     for measure in (measure for module in family.FAMILIES[page] for measure in module.MEASURES):
-        one = asked(measure.name, start=None, end=None) if measure.date == family.SNAPSHOT else asked(measure.name)
+        one = asked(measure.name)
         cell = html.split(f'data-measure="{measure.name}">')[1].split("</td>")[0]
         if (value := cards.value(one, measure)) == fmt.DASH:
             assert fmt.html(one.no_data) in cell

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Connection, create_engine, delete, insert
 
 from metrics.errors import UnknownName
+from metrics.policy import Policy
 from metrics.query import Answer, Question, answer, frame
 from metrics.rebuild import rebuild
 from metrics.schema import mapped_columns
-from tests.builders import Records, everything, invoice, invoice_line, order, order_line, records, shipment, shipment_line
+from tests.builders import Records, everything, invoice, invoice_line, order, order_event, order_line, records, shipment, shipment_line
 from tests.sql_facts import load
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -133,3 +134,29 @@ def test_a_table_has_a_note_only_where_there_is_something_to_say(connection: Con
 def test_an_unknown_name_is_refused(connection: Connection, question: Question) -> None:
     with pytest.raises(UnknownName):
         answer(connection, question)
+
+
+def test_a_ledgers_total_under_another_policy_is_no_data_and_not_nothing(connection: Connection) -> None:
+    """Orders give the segments; a count of the strict ledger must not read 0 beside them."""
+    publish(connection, together(history(0), history(1, came="2026-03-12")))
+    question = Question(("orders", "stockout_events"), by=("segment",))
+    orders, stockouts = answer(connection, question, policy=Policy(late_tolerance_days=1))
+    assert (orders.value, stockouts.value) == (2, None)
+    assert stockouts.no_data == "no data: judged under the strict policy only"
+
+
+def test_what_cannot_be_broken_down_says_so_in_every_part(connection: Connection) -> None:
+    publish(connection, history(0))
+    orders, fit = answer(connection, Question(("orders", "package_attainment"), by=("carrier",)))
+    assert orders.value == 1
+    assert (fit.value, (fit.no_data or "").startswith("no ")) == (None, True)
+
+
+def test_how_things_stand_now_is_the_same_whatever_the_period(connection: Connection) -> None:
+    """One order under way since 2 March: a period that ended in January, as a page may show, does not make it none."""
+    loaded = history(0, came=None, left=None)
+    loaded["order_events"] = [order_event(order_id="O0", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)]
+    events = frozenset(f"order_events.{name}" for name in ("order_id", "step", "event_no", "started_at", "finished_at"))
+    publish(connection, loaded, mapped=everything() | events)
+    (whole,), (january,) = ask(connection, "work_in_progress"), ask(connection, "work_in_progress", start=date(2026, 1, 1), end=date(2026, 1, 31))
+    assert whole.value == january.value == 1
