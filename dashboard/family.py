@@ -8,29 +8,7 @@ from dashboard import cards, data, look, page, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.tables import Cell
-from metrics import (
-    availability,
-    behaviour,
-    books,
-    buyer_view,
-    communication,
-    cycle_time,
-    danger,
-    fill_rate,
-    influence,
-    order_to_cash,
-    packages,
-    profitability,
-    promises,
-    recovery,
-    responsiveness,
-    safety_stock,
-    standards,
-    stockouts,
-    support,
-    zones,
-)
-from metrics.catalog import DIMENSIONS, OWN_DIMENSIONS
+from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS
 from metrics.measure import Measure, Study, Unit
 from metrics.question import Answer, Question
 from metrics.targets import Target, target_for
@@ -40,26 +18,31 @@ SEGMENTS_SHOWN = 6
 VALUES_SHOWN = 30
 
 FAMILIES = {
-    "buyers_view": (buyer_view, standards),
-    "availability": (availability,),
-    "cycle_time": (cycle_time, promises, safety_stock),
-    "order_to_cash": (order_to_cash,),
-    "stockouts": (stockouts, fill_rate),
-    "profitability": (profitability, zones, danger, behaviour),
-    "packages": (packages,),
-    "communications": (communication, responsiveness),
-    "recovery": (recovery, support),
-    "influence": (influence,),
-    "books": (books,),
+    "buyers_view": ("buyer_view", "standards"),
+    "availability": ("availability",),
+    "cycle_time": ("cycle_time", "promises", "safety_stock"),
+    "order_to_cash": ("order_to_cash",),
+    "stockouts": ("stockouts", "fill_rate"),
+    "profitability": ("profitability", "zones", "danger", "behaviour"),
+    "packages": ("packages",),
+    "communications": ("communication", "responsiveness"),
+    "recovery": ("recovery", "support"),
+    "influence": ("influence",),
+    "books": ("books",),
 }
 """The measure modules of each page, by the page's file name."""
 
 Answers = dict[str, Answer]
 
 
+def measures_of(name: str) -> list[Measure]:
+    """The measures of a page."""
+    return [measure for module in FAMILIES[name] for measure in BY_MODULE[module]]
+
+
 def show(name: str) -> None:
     """Draw a page's table of measures and the break-down of one of them."""
-    measures = [measure for module in FAMILIES[name] for measure in module.MEASURES]
+    measures = measures_of(name)
     filters = page.chosen()
     page.subtitle(f"{fmt.span(filters.start, filters.end)} · {filters.label} · {fmt.count(len(measures), 'measure')}")
     with look.card("measures"):

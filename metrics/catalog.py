@@ -91,6 +91,9 @@ MODULES = (
 )
 """One module per question of the business, in the order people read them."""
 
+BY_MODULE: dict[str, tuple[Measure, ...]] = {module.__name__.rpartition(".")[2]: module.MEASURES for module in MODULES}
+"""The measures of each by the module's name."""
+
 
 PRODUCT_ROWS: dict[int, str] = {
     1: "the buyer's five tests and the perfect order",
@@ -117,7 +120,7 @@ PRODUCT_ROWS: dict[int, str] = {
 
 def _by_name() -> dict[str, Measure]:
     found: dict[str, Measure] = {}
-    for measure in chain.from_iterable(module.MEASURES for module in MODULES):
+    for measure in chain.from_iterable(BY_MODULE.values()):
         if measure.name in found:
             raise ValueError(f"two measures are called {measure.name}; rename one")
         found[measure.name] = measure

@@ -30,9 +30,9 @@ from sqlalchemy import (
 from metrics.facts import NONE, order_facts_table
 from metrics.ledgers.contacts import by_then, contact, day_at, happened_at, minutes_between
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
-from metrics.rates import with_rate
+from metrics.rates import at_rate, with_rate
 from metrics.schema import AMOUNT, orders, quote_options, quotes
-from metrics.sqltools import Expression, count_if, days_between, greater, times, typed_null
+from metrics.sqltools import Expression, count_if, days_between, greater, typed_null
 
 YOUNG_DAYS = 30
 """Inquiries younger than this are not yet asked whether they became an order."""
@@ -164,7 +164,7 @@ def _priced(asked: CTE, setting: Setting) -> Select[Any]:
     a, option = asked.c, quote_options.c
     tables: FromClause = quote_options.join(asked, a.quote_id == option.quote_id)
     tables, rate = with_rate(tables, option.currency, a.asked_day, setting.mapped)
-    amount = cast(times(option.price_amount, rate), AMOUNT)
+    amount = at_rate(option.price_amount, rate)
     converted = (
         select(
             *[column for column in a if column.name not in ("currency", "answered", "answer_seconds")],

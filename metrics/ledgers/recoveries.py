@@ -40,7 +40,7 @@ from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensio
 from metrics.ledgers.messages import message_facts_table
 from metrics.moments import moment_span, span_of
 from metrics.policy import STRICT
-from metrics.rates import with_rate
+from metrics.rates import at_rate, with_rate
 from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
 from metrics.sqltools import MICROSECONDS_A_DAY, Expression, count_if, days_between, greater, plus_days, plus_microseconds, sum_if, times, typed_null
 
@@ -297,7 +297,7 @@ def _margins(grouped: CTE, setting: Setting) -> Select[Any]:
     g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
     billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
     cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
-    margin = cast(cast(times(line.billed_amount, line.rate), AMOUNT) - cost, AMOUNT)
+    margin = cast(at_rate(line.billed_amount, line.rate) - cost, AMOUNT)
     by_order = (
         select(
             line.order_id,

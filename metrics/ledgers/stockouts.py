@@ -44,7 +44,7 @@ from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.ledgers.money import money_facts
 from metrics.moments import moment_span
-from metrics.rates import with_rate
+from metrics.rates import at_rate, with_rate
 from metrics.schema import AMOUNT, QTY, customers, holds, order_events, shipment_lines, shipments, stockouts
 from metrics.sqltools import (
     MICROSECONDS_A_DAY,
@@ -152,7 +152,7 @@ def _short_lines(setting: Setting) -> Select[Any]:
 
 def _margin(quantity: Expression, line: Any) -> Expression:
     """Margin of a quantity at the line's price and the product's cost, reporting currency; a unit cost has no other."""
-    price = cast(times(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate), AMOUNT)
+    price = at_rate(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate)
     return cast(price - cast(times(quantity, line.unit_cost_amount), AMOUNT), AMOUNT)
 
 
@@ -448,7 +448,7 @@ def _extra_freight(back: FromClause, consignments: CTE, setting: Setting) -> Sel
         .outerjoin(money_facts, shared)
     )
     tables, rate = with_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, setting.mapped)
-    whole = cast(times(header.freight_amount, rate), AMOUNT)
+    whole = at_rate(header.freight_amount, rate)
     return select(further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")).select_from(tables)
 
 

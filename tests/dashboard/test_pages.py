@@ -186,7 +186,7 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: 
 @pytest.mark.parametrize("page", list(family.FAMILIES))
 def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
-    for measure in (measure for module in family.FAMILIES[page] for measure in module.MEASURES):
+    for measure in family.measures_of(page):
         one = asked(measure.name)
         cell = html.split(f'data-measure="{measure.name}">')[1].split("</td>")[0]
         if (value := cards.value(one, measure)) == fmt.DASH:
@@ -197,7 +197,7 @@ def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_smal
 
 def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
     """Volumes are the scorecard's and the breakdown's denominators."""
-    shown = {measure.name for modules in family.FAMILIES.values() for module in modules for measure in module.MEASURES}
+    shown = {measure.name for page in family.FAMILIES for measure in family.measures_of(page)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 
 
