@@ -264,4 +264,7 @@ def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Eng
         with _guard:  # threads of a page server share the instance; a cursor each is what DuckDB asks for
             return ConnectionWrapper(root.cursor())
 
-    return create_engine("duckdb://", creator=cursor, poolclass=poolclass)
+    engine = create_engine("duckdb://", creator=cursor, poolclass=poolclass)
+    # With its steps before INSERT, the dialect reads every statement letter by letter to find out what it is.
+    engine.dialect.cte_follows_insert = True
+    return engine

@@ -6,17 +6,16 @@ The cost of a run follows its delta: an order's verdicts change only when its re
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
-    Column,
     Connection,
     Date,
     DateTime,
     FromClause,
     Integer,
-    MetaData,
     Select,
     String,
     Table,
@@ -34,6 +33,7 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy import column as sql_column
+from sqlalchemy.types import TypeEngine
 
 from metrics.compiled import share_compiled
 from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
@@ -46,8 +46,10 @@ from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
 from metrics.schema import FEEDS, local_days, orders, quarantine
 from metrics.sqltools import Expression, analyze, plus_days, plus_microseconds
+from metrics.temporary import temporary
 
 ROWS_AN_INSERT = 2000
+_OFFSETS: dict[str, TypeEngine[Any]] = {"zone": String(), "from_day": Date(), "to_day": Date(), "offset_us": BigInteger()}
 
 ORDERS_A_PART = 50_000
 """Orders whose lines are judged in one statement: DuckDB holds all its steps at once, 25 kB an order, and would spill a million to disk."""
@@ -106,7 +108,7 @@ def fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> Non
 
 
 def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], touched: FromClause) -> None:
-    redo = _temporary("orders_to_judge", [Column("order_id", String)])
+    redo = temporary("orders_to_judge", {"order_id": orders.c.order_id.type})
     redo.create(connection)
     waiting = (order_facts_table, *[ledger.table for ledger in LEDGERS if ledger.by_order and "next_change_at" in ledger.table.c])
     due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
@@ -138,12 +140,8 @@ def _latest_run() -> Select[tuple[int]]:
     return select(func.max(quarantine.c.run_id)).scalar_subquery()  # type: ignore[return-value]  # a scalar subquery compares like a value
 
 
-def _temporary(name: str, columns: list[Column[object]]) -> Table:
-    return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"])
-
-
 def _copy(connection: Connection, name: str, like: Table, rows: Select[tuple[object, ...]]) -> Table:
-    copied = _temporary(name, [Column(c.name, c.type) for c in like.columns])
+    copied = temporary(name, {column.name: column.type for column in like.columns})
     copied.create(connection)
     _fill(connection, copied, rows)
     return copied
@@ -169,7 +167,7 @@ def refresh_local_days(connection: Connection) -> None:
     if zones <= covered and all(low <= first and last <= high for low, high in connection.execute(have)):
         return
     connection.execute(delete(local_days))
-    offsets = _temporary("zone_offsets", [Column("zone", String), Column("from_day", Date), Column("to_day", Date), Column("offset_us", BigInteger)])
+    offsets = temporary("zone_offsets", _OFFSETS)
     offsets.create(connection)
     rows = [row for zone in sorted(zones) for row in _midnight_offsets(zone, first, last + timedelta(1))]
     for start in range(0, len(rows), ROWS_AN_INSERT):

@@ -11,6 +11,7 @@ from sqlalchemy.pool import StaticPool
 from metrics.query import answer
 from metrics.question import Answer, Question
 from tests.builders import MAKERS, Row, everything, order, order_line, records, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import build
 
 AS_OF = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -19,9 +20,9 @@ ALL = everything(*MAKERS)
 
 
 @contextmanager
-def built(as_of: datetime = AS_OF, *, mapped: frozenset[str] = ALL, url: str = "duckdb:///:memory:", **feeds: Iterable[Row]) -> Iterator[Connection]:
+def built(as_of: datetime = AS_OF, *, mapped: frozenset[str] = ALL, url: str | None = None, **feeds: Iterable[Row]) -> Iterator[Connection]:
     """A connection to the facts, ledgers and rollups of these records, judged at as_of; every column of every feed is mapped unless said."""
-    engine = create_engine(url, poolclass=StaticPool)
+    engine = create_engine(url, poolclass=StaticPool) if url else memory()
     with engine.connect() as connection:
         build(connection, records(**feeds), as_of, mapped)
         yield connection

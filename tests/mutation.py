@@ -23,6 +23,7 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-n
 from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found]
 from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found]
 
+from tests.engines import memory
 from tests.histories import World, drawn, populated, worlds
 from tests.judge import judge
 from tests.rule_cases import judged_alike
@@ -86,8 +87,6 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
             del sys.modules[name]
         sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
         sys.dont_write_bytecode = True
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import StaticPool
 
         from tests.metrics import test_judge_agrees as agreement
 
@@ -95,7 +94,7 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         agreement.judge = lambda records, *_: answers[id(records)]  # type: ignore[assignment]
         if module == "metrics.policy" and pytest.main(["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "tests/metrics/test_policy.py"]):
             os._exit(1)
-        engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
+        engine = memory()
         with engine.connect() as connection:
             agreement.metadata.create_all(connection)
             agreement.compare(connection, among)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    MetaData,
     Select,
     String,
     Table,
@@ -31,6 +30,7 @@ from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.policy import STRICT, Policy
 from metrics.schema import customers, policies
 from metrics.sqltools import Expression
+from metrics.temporary import temporary
 
 contracts = ledger_table(
     "contracts",
@@ -70,6 +70,7 @@ _SETTINGS = (
     "invoice_days",
     "anchor",
 )
+_TEXT, _DAY, _NUMBER = String(), Date(), Integer()
 
 
 def policy_of(row: Mapping[Any, Any]) -> Policy:
@@ -92,8 +93,8 @@ def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
     if not judged_by:
         return
     distinct = list(dict.fromkeys(judged_by.values()))
-    numbered = _temporary("contract_versions", Column("policy_id", String), Column("valid_from", Date), Column("settings_no", Integer))
-    held = _temporary("orders_under_contract", Column("order_id", String), Column("policy_id", String), Column("settings_no", Integer))
+    numbered = temporary("contract_versions", {"policy_id": _TEXT, "valid_from": _DAY, "settings_no": _NUMBER})
+    held = temporary("orders_under_contract", {"order_id": _TEXT, "policy_id": _TEXT, "settings_no": _NUMBER})
     numbered.create(connection)
     held.create(connection)
     connection.execute(
@@ -110,10 +111,6 @@ def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
             yield _rows(chosen, anew)
     held.drop(connection)
     numbered.drop(connection)
-
-
-def _temporary(name: str, *columns: Column[Any]) -> Table:
-    return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"])
 
 
 def _under_contract(numbered: Table, setting: Setting) -> Select[tuple[str, str, int]]:

@@ -6,12 +6,13 @@ A statement holds one judgement (its steps are named), and as many orders as mem
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Column, Connection, FromClause, MetaData, Select, String, Table, bindparam, func, insert, select
+from sqlalchemy import Connection, FromClause, Insert, Select, String, Table, bindparam, func, insert, select
 
 from metrics.fact_tables import order_facts_table
 from metrics.facts import order_facts
 from metrics.ledgers.ledger import Setting
 from metrics.policy import Policy
+from metrics.temporary import temporary
 
 ORDERS_A_PART = 50_000
 """Orders judged in one statement; see rebuild.py."""
@@ -22,20 +23,26 @@ def judged_again(
     connection: Connection, name: str, policy: Policy, setting: Setting, order_ids: Select[tuple[str]], columns: Sequence[str]
 ) -> Iterator[Table]:
     """A temporary table called `name` with order_id and these columns of order_facts, of the orders named, judged under the policy; dropped after."""
-    wanted = Table(f"{name}_orders", MetaData(), Column("order_id", String), prefixes=["TEMPORARY"])
-    judged = Table(name, MetaData(), Column("order_id", String), *[Column(c, order_facts_table.c[c].type) for c in columns], prefixes=["TEMPORARY"])
+    wanted = temporary(f"{name}_orders", {"order_id": order_facts_table.c.order_id.type})
+    judged = temporary(name, {column: order_facts_table.c[column].type for column in ("order_id", *columns)})
     wanted.create(connection)
     judged.create(connection)
     connection.execute(insert(wanted).from_select(["order_id"], order_ids))
-    first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
-    part = select(wanted.c.order_id).where(wanted.c.order_id.between(first, last)).subquery("part")
-    anew = order_facts(policy, setting.as_of, setting.mapped, only=part).subquery("judged")
-    fill = insert(judged).from_select([c.name for c in judged.columns], select(*[anew.c[c.name] for c in judged.columns]))
-    for first_order, last_order in bounds(connection, wanted, ORDERS_A_PART):
-        connection.execute(fill, {"first_order": first_order, "last_order": last_order})
+    if parts := bounds(connection, wanted, ORDERS_A_PART):
+        fill = _judgement(judged, wanted, policy, setting)
+        for first_order, last_order in parts:
+            connection.execute(fill, {"first_order": first_order, "last_order": last_order})
     yield judged
     judged.drop(connection)
     wanted.drop(connection)
+
+
+def _judgement(judged: Table, wanted: Table, policy: Policy, setting: Setting) -> Insert:
+    """The statement that judges one part of the orders wanted."""
+    first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
+    part = select(wanted.c.order_id).where(wanted.c.order_id.between(first, last)).subquery("part")
+    anew = order_facts(policy, setting.as_of, setting.mapped, only=part).subquery("judged")
+    return insert(judged).from_select([c.name for c in judged.columns], select(*[anew.c[c.name] for c in judged.columns]))
 
 
 def bounds(connection: Connection, ids: FromClause, size: int) -> list[tuple[str, str]]:

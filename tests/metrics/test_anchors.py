@@ -5,13 +5,14 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics.ledgers.anchors import anchors
 from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS
 from tests.builders import Records, everything, order, order_line, promise, records, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import ask, build, load
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -50,7 +51,7 @@ HISTORIES = together(
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

@@ -5,18 +5,19 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, create_engine, insert, literal, select
+from sqlalchemy import Connection, insert, literal, select
 
 from metrics.assumptions import ASSUMPTIONS, assumed, assumed_by_scope, assumed_column
 from metrics.errors import UnknownName
 from metrics.facts import facts_metadata, facts_state
 from metrics.schema import assumptions, customers, metadata
 from tests.builders import customer, row
+from tests.engines import memory
 
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         metadata.create_all(connection)
         facts_metadata.create_all(connection)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics import query, rebuild
 from metrics.ledgers import anchors
@@ -15,6 +15,7 @@ from metrics.query import answer
 from metrics.question import Answer, Question
 from metrics.rollup import rollup_metadata
 from tests.builders import Row, everything, fx_rate, order, order_line, records, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import build
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999_999)
@@ -27,7 +28,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     monkeypatch.setattr(rebuild, "LEDGERS", (*anchors.LEDGERS, *ledger.LEDGERS))
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
     monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         yield connection
     engine.dispose()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from sqlalchemy import Connection, Double, Float, create_engine
+from sqlalchemy import Connection, Double, Float
 from sqlalchemy.dialects import postgresql
 
 from metrics.catalog import DIMENSIONS, MEASURES, find
@@ -17,6 +17,7 @@ from metrics.numbers import wilson
 from metrics.query import Question, _batches, _select, answer
 from metrics.rollup import ROLLED, ROLLUPS, rollup_metadata
 from metrics.schema import FEEDS, metadata
+from tests.engines import memory
 
 EVERY = pytest.mark.parametrize("measure", MEASURES.values(), ids=list(MEASURES))
 
@@ -24,7 +25,7 @@ EVERY = pytest.mark.parametrize("measure", MEASURES.values(), ids=list(MEASURES)
 @pytest.fixture(scope="module")
 def nothing() -> Iterator[Connection]:
     """A warehouse with every table and no rows."""
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         for tables in (metadata, facts_metadata, rollup_metadata):
             tables.create_all(connection)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select, update
+from sqlalchemy import Connection, select, update
 
 from ingest import pipeline
 from ingest.errors import RunAborted
@@ -15,6 +15,7 @@ from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.rollup import ROLLUPS
 from metrics.schema import checks
 from metrics.warehouse import Location
+from tests.engines import memory
 from tests.metrics.test_query import history, publish, together
 
 SMALL = Path(__file__).parents[2] / "sample_data" / "small" / "mapping.toml"
@@ -22,7 +23,7 @@ SMALL = Path(__file__).parents[2] / "sample_data" / "small" / "mapping.toml"
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         publish(opened, together(history(0), history(1, came="2026-03-12"), history(2, came=None, left=None)))
         yield opened

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics.ledgers.contracts import contracts, policy_of
 from metrics.policy import STRICT, Policy
@@ -14,6 +14,7 @@ from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS, policies
 from tests.builders import Records, customer, everything, order, order_line, policy_version, records, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import build
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -21,7 +22,7 @@ END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.diff import TOGETHER, changed_keys, diff
 from metrics.policy import STRICT, Policy
 from metrics.what_if import View
+from tests.engines import memory
 from tests.metrics.test_query import history, publish, together
 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
     """Six orders of 100 promised on 10 March: a good one, one a day late, one early, one short by 1, one a day late and short by 1, one unproven."""
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         short, both = history(3, came="2026-03-09"), history(4, came="2026-03-11")
         for one in (short, both):

@@ -8,12 +8,13 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.errors import UnknownName
 from metrics.explain import Explanation, _of_ratio, explain
 from metrics.question import Answer
 from tests.builders import customer
+from tests.engines import memory
 from tests.metrics.test_query import history, publish, together
 
 MARCH, APRIL = (date(2026, 3, 1), date(2026, 3, 31)), (date(2026, 4, 1), date(2026, 4, 30))
@@ -32,7 +33,7 @@ def connection() -> Iterator[Connection]:
             made[-1]["orders"][0]["promised_by"] = made[-1]["orders"][0]["promised_by"].replace(month=int(month))
     loaded = together(*made)
     loaded["customers"] = [customer(customer_id=region, region=region) for region in ("North", "South", "East")]
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         publish(opened, loaded)
         yield opened

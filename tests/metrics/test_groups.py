@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from metrics.ledgers.groups import groups
 from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS
 from tests.builders import Records, everything, invoice, invoice_line, order, order_line, records, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import build
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -18,7 +19,7 @@ END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

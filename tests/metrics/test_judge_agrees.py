@@ -40,6 +40,7 @@ from metrics.policy import Policy
 from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
 from tests.builders import MAKERS, Records, everything
+from tests.engines import memory
 from tests.histories import World, drawn, populated, worlds
 from tests.judge import STRICT, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
 from tests.judge import contracts as judged_by_contract
@@ -82,7 +83,7 @@ DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "product_categ
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[Connection]:
     """A connection to an empty DuckDB database in memory."""
-    engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
+    engine = memory()
     with engine.connect() as connection:
         metadata.create_all(connection)
         yield connection

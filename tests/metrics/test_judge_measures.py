@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, create_engine, delete, insert
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, delete, insert
 
 from metrics.query import Question, answer
 from metrics.rebuild import rebuild
 from metrics.schema import mapped_columns, metadata, runs
 from tests.builders import Records, everything
+from tests.engines import memory
 from tests.histories import World
 from tests.judge import judge
 from tests.judge_measures import MEASURES, Counted, measure
@@ -109,7 +109,7 @@ def differences(connection: Connection, world: World, by: tuple[str, ...], grain
 
 @pytest.fixture
 def database() -> Connection:
-    engine = create_engine("duckdb:///:memory:", poolclass=StaticPool)
+    engine = memory()
     connection = engine.connect()
     metadata.create_all(connection)
     return connection

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.ladder import RUNGS, Findings, ladder, rungs_of
 from tests.builders import everything
+from tests.engines import memory
 from tests.metrics.test_query import history, publish, together
 
 NAMES = [rung.name for rung in RUNGS]
@@ -40,7 +41,7 @@ def histories() -> list[Any]:
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

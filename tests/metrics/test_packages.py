@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics import packages as fits
 from metrics.package_evidence import (
@@ -26,7 +26,7 @@ from metrics.package_evidence import (
 )
 from metrics.query import Answer, Question, answer
 from tests import builders as b
-from tests.engines import ENGINES, empty
+from tests.engines import ENGINES, empty, memory
 from tests.sql_facts import build
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -219,7 +219,7 @@ def test_a_row_of_the_feed_replaces_the_default_from_its_day_on() -> None:
         ],
         shipment_lines=[b.shipment_line(order_id="O1"), b.shipment_line(shipment_id="S2", order_id="O2")],
     )
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         build(connection, records, APRIL_END, MAPPED)
         listed = packages(connection)

@@ -5,16 +5,17 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.catalog import MEASURES
 from metrics.query import Question, answer
+from tests.engines import memory
 from tests.metrics.test_query import ask, history, publish, together
 
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, delete, insert
+from sqlalchemy import Connection, delete, insert
 
 from metrics.errors import UnknownName
 from metrics.policy import Policy
@@ -14,6 +14,7 @@ from metrics.query import Answer, Question, answer, frame
 from metrics.rebuild import rebuild
 from metrics.schema import mapped_columns
 from tests.builders import Records, everything, invoice, invoice_line, order, order_event, order_line, records, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import load
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -21,7 +22,7 @@ END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics.schema import FEEDS
 from tests.builders import everything, fx_rate, order, order_line, records
+from tests.engines import memory
 from tests.sql_facts import ask, load
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -19,7 +20,7 @@ NOT_FED = frozenset(name for name in FED if not name.startswith("fx_rates."))
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as opened:
         yield opened
     engine.dispose()

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
 from dashboard.cards import few
 from metrics.catalog import find
 from metrics.query import answer
 from metrics.question import Question
 from tests.builders import everything
+from tests.engines import memory
 from tests.rule_cases import CASES, END_OF_APRIL, Case, both, history, judged_alike, renamed, sent
 from tests.sql_facts import Facts, ask, build, load
 
@@ -17,7 +17,7 @@ from tests.sql_facts import Facts, ask, build, load
 @pytest.fixture(scope="module")
 def judged() -> dict[str, tuple[str, Facts]]:
     """What the SQL says of each case, those judged alike in one query: case name to (prefix of its names, line facts and order facts)."""
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     said: dict[str, tuple[str, Facts]] = {}
     with engine.connect() as connection:
         for whole, prefixes in judged_alike():
@@ -44,7 +44,7 @@ def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(case: Case, j
 def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
     """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (P8)."""
     orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [renamed(history(sent(11, 12)), "LATE")]
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         build(connection, both(*orders), END_OF_APRIL, everything())
         (found,) = answer(connection, Question(("on_time",)))

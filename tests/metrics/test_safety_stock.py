@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from statistics import fmean, stdev
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics import query, rebuild
 from metrics.query import answer
@@ -14,6 +14,7 @@ from metrics.question import Answer, Question
 from metrics.rollup import rollup_metadata
 from metrics.safety_stock import pairs, safety_stock
 from tests.builders import Row, everything, fx_rate, order, order_line, records, row, shipment, shipment_line
+from tests.engines import memory
 from tests.sql_facts import build
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999_999)
@@ -38,7 +39,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     monkeypatch.setattr(rebuild, "LEDGERS", ())
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
     monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         yield connection
     engine.dispose()

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from ingest.pipeline import run
 from metrics import query, rebuild
@@ -44,6 +44,7 @@ from tests.builders import (
     shipment_line,
     stockout,
 )
+from tests.engines import memory
 from tests.sql_facts import build
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999_999)
@@ -54,7 +55,7 @@ Row = dict[str, Any]
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         yield connection
     engine.dispose()

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from metrics import danger, zones
 from metrics.query import Answer, Question, answer
 from metrics.zones import Customer, Cuts
 from tests import builders as b
-from tests.engines import ENGINES, empty
+from tests.engines import ENGINES, empty, memory
 from tests.sql_facts import build
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
@@ -200,7 +200,7 @@ def test_the_assumptions_stand_beside_the_result(warehouse: Connection) -> None:
 
 def test_assumed_cuts_replace_the_medians() -> None:
     """Sales cut 15, cost cut 35: P (100, 10) and B (20, 5) are Protect, E (90, 40) is Cost engineer, D (10, 30) is Build."""
-    engine = create_engine("duckdb:///:memory:")
+    engine = memory()
     with engine.connect() as connection:
         build(
             connection,
