@@ -1,8 +1,9 @@
 """A process that has imported everything a run needs and forks a child for each run or reader asked for: `python -m tests.fault.nursery`.
 
-Importing the validation takes seconds, a fork a hundredth of one. It opens no database itself, so a child inherits no handle. Standard input
-takes one JSON list a line, standard output answers each with one line:
+Importing the validation and compiling the statements of a run take seconds, a fork a hundredth of one. No database is open when it forks, so a
+child inherits no handle. Standard input takes one JSON list a line, standard output answers each with one line:
 
+    ["warm", MAPPING ...]                    run the mappings one after another into a folder thrown away -> 0
     ["ingest", HOME, MAPPING, FAILPOINT]     run the mapping; FAILPOINT may be empty     -> the child's pid
     ["read", HOME, STOP]                     read and check until the file STOP exists   -> the child's pid
     ["wait", PID]                                                                        -> its return code, below 0 for a signal
@@ -37,6 +38,7 @@ from metrics.schema import run_files
 from metrics.warehouse import Location, reading
 
 NOW = datetime(2026, 7, 1, 6)
+LIBRARY = expectations.validate
 PAUSE = 0.05
 """Between two reads: the readers are here to meet every state, not to take the writer's processor."""
 
@@ -50,15 +52,22 @@ def ingest(home: str, mapping: str, failpoint: str) -> None:
     """One whole run, killed at the failpoint."""
     os.environ["FAILPOINT"] = failpoint
     found = Path(tempfile.gettempdir()) / mapping.replace("/", "_")
-    library = expectations.validate
 
     def validate(*staged: Any) -> Any:
         if not found.exists():
-            found.write_bytes(pickle.dumps(library(*staged)))
+            found.write_bytes(pickle.dumps(LIBRARY(*staged)))
         return pickle.loads(found.read_bytes())
 
     expectations.validate = validate
     run(mapping, location=location(home), now=NOW)
+
+
+def warm(*mappings: str) -> None:
+    """Take in the mappings here, so that children have the statements compiled and know what the validation found."""
+    with tempfile.TemporaryDirectory() as folder:
+        for mapping in mappings:
+            ingest(folder, mapping, "")
+        warehouse.close(Location(folder=Path(folder)))
 
 
 def read(home: str, stop: str) -> None:
@@ -115,7 +124,10 @@ def main() -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = remembered
         for line in sys.stdin:
             role, *arguments = json.loads(line)
-            if role == "wait":
+            if role == "warm":
+                warm(*arguments)
+                print(0, flush=True)
+            elif role == "wait":
                 print(os.waitstatus_to_exitcode(os.waitpid(int(arguments[0]), 0)[1]), flush=True)
             else:
                 print(born(roles[role], arguments), flush=True)

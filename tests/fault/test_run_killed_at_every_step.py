@@ -69,8 +69,9 @@ class Nursery:
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
+def nursery(mappings: tuple[Path, Path]) -> Iterator[Nursery]:
     one = Nursery()
+    assert one.ask("warm", *mappings) == 0
     yield one
     one.process.communicate()  # the end of its input is its end
 
