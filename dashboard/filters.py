@@ -30,6 +30,9 @@ MORE = {
 }
 """Dimensions behind "More filters": label and what stands while nothing is chosen."""
 
+KEPT = ("period", "dates", "segment", *MORE, "v")
+"""Parts of the address that belong to the frame."""
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -123,6 +126,11 @@ def _more(options: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
                 chosen = [typed.strip()] if typed and typed.strip() else []
             found.append((name, chosen))
     return found
+
+
+def address() -> dict[str, list[str]]:
+    """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown."""
+    return {name: st.query_params.get_all(name) for name in KEPT if name in st.query_params}
 
 
 def remember(filters: Filters) -> None:
