@@ -10,6 +10,7 @@
         ├── GenerationDamaged       a published file is not what was published, or does not open
         ├── BuildFailed             a run could not be published; what was published before stays
         ├── NoSpace                 the disk has no room for another generation
+        ├── StoreUnusable           what people write cannot be read or kept
         └── WarehouseUnreachable    the server does not answer, or refuses us
 
 Exit statuses follow sysexits.h where it has one. ingest adds its own branch below `BuyerviewError`.
@@ -127,6 +128,16 @@ class NoSpace(WarehouseError):
         self.needed = needed
         self.free = free
         super().__init__(where, f"a run may need {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free. Make room, then start again.")
+
+
+class StoreUnusable(WarehouseError):
+    """The store of what people write cannot be opened, read or written; `why` is what the database said."""
+
+    exit_code = 74
+
+    def __init__(self, where: str, why: str) -> None:
+        self.why = why
+        super().__init__(where, f"what people wrote (store.sqlite, or the schema desk) cannot be read or kept: {why}. Nothing was changed.")
 
 
 class WarehouseUnreachable(WarehouseError):

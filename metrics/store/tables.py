@@ -1,0 +1,66 @@
+"""Every table of the store. Its state in a database is made by the migrations; a test holds the two together.
+
+Moments are naive UTC, as in the warehouse. A `version` counts a row's changes: who saves names the version they read, and is told if another
+came first.
+"""
+
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+run_history = Table(
+    "run_history",
+    metadata,
+    Column("source", String, nullable=False, comment="name of the mapping, or its file where it could not be read"),
+    Column("started_at", DateTime, nullable=False, comment="UTC"),
+    Column("finished_at", DateTime, nullable=False, comment="UTC"),
+    Column("outcome", String, nullable=False, comment="published, unchanged, failed"),
+    Column("generation", Integer, comment="the generation it published"),
+    Column("report", Text, nullable=False, comment="JSON of the run's report, or of what went wrong"),
+    comment="one row: one run, however it ended",
+)
+
+audit_trail = Table(
+    "audit_trail",
+    metadata,
+    Column("entry", Integer, primary_key=True, comment="1, 2, 3 ..."),
+    Column("at", DateTime, nullable=False, comment="UTC"),
+    Column("who", String, nullable=False, comment="the name the person gave"),
+    Column("what", String, nullable=False, comment="what was done to which kind of thing: work item assigned, target changed ..."),
+    Column("key", String, nullable=False, comment="which one"),
+    Column("before", Text, comment="JSON of what changed, as it was; empty: new"),
+    Column("after", Text, comment="JSON of what changed, as it is; empty: deleted"),
+    Index("audit_trail_of_a_key", "key"),
+    comment="one row: one change somebody made; never changed or deleted",
+)
+
+work_items = Table(
+    "work_items",
+    metadata,
+    Column("order_id", String, primary_key=True, comment="orders.order_id; the item stays when the order goes"),
+    Column("customer", String, comment="who ordered, as known when the item was begun: all there is of an order that is gone"),
+    Column("status", String, nullable=False, comment="open or resolved"),
+    Column("owner", String, comment="who works on it; empty: unassigned"),
+    Column("detected_at", DateTime, comment="when we noticed, UTC"),
+    Column("acknowledged_at", DateTime, comment="when the buyer was first told or answered, UTC; empty: not yet"),
+    Column("resolved_at", DateTime, comment="when it was put right, UTC; empty: open"),
+    Column("remedy", String, comment="what was done: apology, replaced, credited, reshipped, other"),
+    Column("remedy_note", Text, comment="what was done, in words"),
+    Column("resolved_by", String, comment="who resolved it"),
+    Column("changed_at", DateTime, nullable=False, comment="UTC"),
+    Column("version", Integer, nullable=False, comment="1, 2, 3 ... by every change"),
+    Index("work_items_by_status", "status", "owner"),
+    comment="one row: what people do about one order",
+)
+
+work_comments = Table(
+    "work_comments",
+    metadata,
+    Column("comment_id", Integer, primary_key=True, comment="1, 2, 3 ..."),
+    Column("order_id", String, nullable=False, comment="work_items.order_id"),
+    Column("at", DateTime, nullable=False, comment="UTC"),
+    Column("who", String, nullable=False, comment="the name the person gave"),
+    Column("text", Text, nullable=False, comment="as typed"),
+    Index("work_comments_of_an_order", "order_id"),
+    comment="one row: one thing somebody said about an order; never changed",
+)
