@@ -5,7 +5,9 @@ from itertools import islice
 from typing import Any
 
 import pyarrow  # type: ignore[import-untyped]  # ships no types
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, MetaData, Numeric, Table, insert
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, Numeric, Table, insert
+
+from metrics.temporary import temporary_table
 
 PIECE = 50_000
 
@@ -28,7 +30,7 @@ def temporary(connection: Connection, name: str, *columns: Column[Any]) -> Table
     """A new temporary table, gone with the connection (embedded) or the transaction (server)."""
     # The DuckDB dialect reads options named postgresql_… too, and DuckDB does not know this one.
     options: dict[str, Any] = {"postgresql_on_commit": "DROP"} if connection.dialect.name == "postgresql" else {}
-    table: Table = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], **options)
+    table = temporary_table(name, {column.name: column.type for column in columns}, **options)
     table.create(connection)
     return table
 

@@ -2,9 +2,8 @@
 takes longer than running it on a day's records.
 """
 
+from collections.abc import MutableMapping
 from typing import Any
-
-from sqlalchemy import Connection
 
 MOST = 2_000
 """Statements kept; all are dropped together when there are more."""
@@ -32,6 +31,6 @@ def _shared(key: Key) -> Key:
 _CACHES: dict[str, _Compiled] = {}
 
 
-def share_compiled(connection: Connection) -> None:
-    """Let a connection take statements that another one of the same kind of engine has compiled, and leave its own."""
-    connection.execution_options(compiled_cache=_CACHES.setdefault(connection.dialect.name, _Compiled()))
+def compiled_cache(dialect: str) -> MutableMapping[Key, Any]:
+    """The cache to give every engine of a dialect: `create_engine(..., execution_options={"compiled_cache": ...})`."""
+    return _CACHES.setdefault(dialect, _Compiled())

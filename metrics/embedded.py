@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, Pool
 
+from metrics.compiled import compiled_cache
 from metrics.errors import GenerationDamaged, GenerationGone, NothingPublished, WarehouseBusy
 from metrics.generation import Generation
 from metrics.pointer import Published, as_generation, read_pointer, sha256, wal
@@ -264,7 +265,8 @@ def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Eng
         with _guard:  # threads of a page server share the instance; a cursor each is what DuckDB asks for
             return ConnectionWrapper(root.cursor())
 
-    engine = create_engine("duckdb://", creator=cursor, poolclass=poolclass)
+    options = {"compiled_cache": compiled_cache("duckdb")}
+    engine = create_engine("duckdb://", creator=cursor, poolclass=poolclass, execution_options=options)
     # With its steps before INSERT, the dialect reads every statement letter by letter to find out what it is.
     engine.dialect.cte_follows_insert = True
     return engine

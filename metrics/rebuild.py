@@ -35,7 +35,6 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 from sqlalchemy.types import TypeEngine
 
-from metrics.compiled import share_compiled
 from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.failpoint import failpoint
 from metrics.ledgers import LEDGERS
@@ -46,7 +45,7 @@ from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
 from metrics.schema import FEEDS, local_days, orders, quarantine
 from metrics.sqltools import Expression, analyze, plus_days, plus_microseconds
-from metrics.temporary import temporary
+from metrics.temporary import temporary_table
 
 ROWS_AN_INSERT = 2000
 _OFFSETS: dict[str, TypeEngine[Any]] = {"zone": String(), "from_day": Date(), "to_day": Date(), "offset_us": BigInteger()}
@@ -62,7 +61,6 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     there are no facts yet, when other columns are mapped than before, or when `as_of` went back. No stored event may lie after the former
     `as_of` (ingest sees to that): it would come due unseen.
     """
-    share_compiled(connection)
     for metadata in (facts_metadata, rollup_metadata):
         metadata.create_all(connection)
     known = mapped(connection)
@@ -108,7 +106,7 @@ def fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> Non
 
 
 def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], touched: FromClause) -> None:
-    redo = temporary("orders_to_judge", {"order_id": orders.c.order_id.type})
+    redo = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
     redo.create(connection)
     waiting = (order_facts_table, *[ledger.table for ledger in LEDGERS if ledger.by_order and "next_change_at" in ledger.table.c])
     due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
@@ -141,7 +139,7 @@ def _latest_run() -> Select[tuple[int]]:
 
 
 def _copy(connection: Connection, name: str, like: Table, rows: Select[tuple[object, ...]]) -> Table:
-    copied = temporary(name, {column.name: column.type for column in like.columns})
+    copied = temporary_table(name, {column.name: column.type for column in like.columns})
     copied.create(connection)
     _fill(connection, copied, rows)
     return copied
@@ -167,7 +165,7 @@ def refresh_local_days(connection: Connection) -> None:
     if zones <= covered and all(low <= first and last <= high for low, high in connection.execute(have)):
         return
     connection.execute(delete(local_days))
-    offsets = temporary("zone_offsets", _OFFSETS)
+    offsets = temporary_table("zone_offsets", _OFFSETS)
     offsets.create(connection)
     rows = [row for zone in sorted(zones) for row in _midnight_offsets(zone, first, last + timedelta(1))]
     for start in range(0, len(rows), ROWS_AN_INSERT):

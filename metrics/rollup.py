@@ -34,7 +34,7 @@ from metrics.catalog import MEASURES, dimension_column
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.measure import Additive, Measure, Part
 from metrics.sqltools import Expression, period_start
-from metrics.temporary import temporary
+from metrics.temporary import temporary_table
 
 BY_DAY = ("segment", "region", "channel", "fulfilment_model", "currency")
 BY_MONTH = ("customer_id", "currency")
@@ -142,7 +142,7 @@ def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[
         changed = union_all(select(*rollup.table.c), summed(rollup, before[name], sign=-1), summed(rollup, after[name])).subquery()
         keys = [changed.c[key] for key in (*rollup.periods, *rollup.dimensions)]
         sums = [cast(func.sum(changed.c[key]), rollup.table.c[key].type).label(key) for key in ("rows_summed", *rollup.parts)]
-        fresh = temporary(f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns})
+        fresh = temporary_table(f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns})
         fresh.create(connection)
         chosen = select(*keys, *sums).group_by(*keys).having(func.sum(changed.c.rows_summed) != literal(0, Integer))
         connection.execute(insert(fresh).from_select([c.name for c in fresh.columns], chosen))

@@ -32,6 +32,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 from sqlalchemy.schema import CreateColumn, CreateSchema
 
+from metrics.compiled import compiled_cache
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
 from metrics.failpoint import failpoint
 from metrics.generation import Build, Generation
@@ -175,7 +176,9 @@ def _engine(url: URL) -> Engine:
 
 def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
     options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
-    return create_engine(url, poolclass=poolclass, pool_pre_ping=poolclass is QueuePool, connect_args={"options": options})
+    shared = {"compiled_cache": compiled_cache("postgresql")}
+    ping = poolclass is QueuePool
+    return create_engine(url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared)
 
 
 def _name(url: URL) -> str:

@@ -30,7 +30,7 @@ from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.policy import STRICT, Policy
 from metrics.schema import customers, policies
 from metrics.sqltools import Expression
-from metrics.temporary import temporary
+from metrics.temporary import temporary_table
 
 contracts = ledger_table(
     "contracts",
@@ -93,8 +93,8 @@ def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
     if not judged_by:
         return
     distinct = list(dict.fromkeys(judged_by.values()))
-    numbered = temporary("contract_versions", {"policy_id": _TEXT, "valid_from": _DAY, "settings_no": _NUMBER})
-    held = temporary("orders_under_contract", {"order_id": _TEXT, "policy_id": _TEXT, "settings_no": _NUMBER})
+    numbered = temporary_table("contract_versions", {"policy_id": _TEXT, "valid_from": _DAY, "settings_no": _NUMBER})
+    held = temporary_table("orders_under_contract", {"order_id": _TEXT, "policy_id": _TEXT, "settings_no": _NUMBER})
     numbered.create(connection)
     held.create(connection)
     connection.execute(

@@ -12,7 +12,7 @@ from metrics.fact_tables import order_facts_table
 from metrics.facts import order_facts
 from metrics.ledgers.ledger import Setting
 from metrics.policy import Policy
-from metrics.temporary import temporary
+from metrics.temporary import temporary_table
 
 ORDERS_A_PART = 50_000
 """Orders judged in one statement; see rebuild.py."""
@@ -23,8 +23,8 @@ def judged_again(
     connection: Connection, name: str, policy: Policy, setting: Setting, order_ids: Select[tuple[str]], columns: Sequence[str]
 ) -> Iterator[Table]:
     """A temporary table called `name` with order_id and these columns of order_facts, of the orders named, judged under the policy; dropped after."""
-    wanted = temporary(f"{name}_orders", {"order_id": order_facts_table.c.order_id.type})
-    judged = temporary(name, {column: order_facts_table.c[column].type for column in ("order_id", *columns)})
+    wanted = temporary_table(f"{name}_orders", {"order_id": order_facts_table.c.order_id.type})
+    judged = temporary_table(name, {column: order_facts_table.c[column].type for column in ("order_id", *columns)})
     wanted.create(connection)
     judged.create(connection)
     connection.execute(insert(wanted).from_select(["order_id"], order_ids))
