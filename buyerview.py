@@ -1,4 +1,4 @@
-"""The command: demo, sample, ingest, serve, export, measures, targets, ladder, diff, explain, fill-rate.
+"""The command: demo, sample, ingest, apply, serve, export, measures, targets, ladder, diff, explain, fill-rate.
 
 The only place that wires ingest, metrics, dashboard and sample data together.
 Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
@@ -169,6 +169,21 @@ def ingest(
         time.sleep(pause)
 
 
+@app.command("apply")
+def apply_written(as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False) -> None:
+    """Bring what people wrote on the pages (resolved orders and the like) into the numbers."""
+    from ingest.written import apply
+
+    with _bars(shown=not as_json) as tell:
+        report = apply(progress=tell)
+    if as_json:
+        print(json.dumps(report.to_json() if report else None, default=str), flush=True)
+    elif report:
+        _summary(report)
+    else:
+        screen.print("Nothing was written on the pages yet.")
+
+
 def _seconds(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
     if not found or float(found[1]) <= 0:
@@ -242,11 +257,14 @@ def export(
     end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
     where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
 ) -> None:
-    """Write any measures by any dimensions and period; rates as fractions in full precision."""
-    from dashboard.export import export_bytes, provenance
-    from metrics.catalog import MEASURES
-    from metrics.listing import freshness
-    from metrics.query import Question, frame, stand_ins
+    """Write any measures by any dimensions and period; rates as fractions in full precision.
+
+    What the numbers are (definitions, filters, policy, generation, checks that failed, hash of the rows) is on Excel's second sheet, in Parquet's
+    metadata, and for CSV and JSON beside them in FILE.provenance.json; a FILE that ends in .zip is an archive of both.
+    """
+    from dashboard import export as files
+    from metrics.provenance import provenance
+    from metrics.query import Question, frame
     from metrics.warehouse import locate, reading
 
     question = Question(
@@ -254,20 +272,14 @@ def export(
     )
     with reading(locate()) as connection:
         answers = frame(connection, question)
-        known = provenance(
-            question,
-            MEASURES,
-            generation=connection.info["generation"],
-            data_as_of=freshness(connection).get("data_as_of"),
-            stand_ins=stand_ins(connection),
-        )
+        known = provenance(connection, question)
     for declared in known["stand_ins"]:
         screen.print(f"note: {declared}", markup=False, soft_wrap=True)
     if str(target) == "-":
-        export_bytes(answers, fmt.value, sys.stdout.buffer, known)
+        sys.stdout.buffer.write(files.as_bytes(answers, fmt.value, known))
         sys.stdout.buffer.flush()
     else:
-        export_bytes(answers, fmt.value, target, known)
+        files.write(answers, fmt.value, target, known)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -14,13 +14,15 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Connection
 
-from metrics import danger, listing, packages, query, recovery, warehouse, zones
+from metrics import danger, drill, listing, packages, query, recovery, warehouse, zones
 from metrics.catalog import DIMENSIONS
 from metrics.diff import Diff, diff
+from metrics.drill import Behind
 from metrics.explain import Explanation, explain
 from metrics.ladder import Ladder, ladder
 from metrics.listing import Listing, OrderRecords, Row, Where
 from metrics.policy import Policy
+from metrics.provenance import provenance as said_by
 from metrics.question import Answer, Question
 from metrics.what_if import View
 
@@ -78,10 +80,30 @@ def answers(generation: int, question: Question) -> list[Answer]:
         return query.answer(connection, question)
 
 
+@_cached(entries=LISTS_KEPT)
+def behind(generation: int, question: Question, part: str, at: drill.At, page: int, size: int) -> Behind:
+    """One page of the rows behind a part of a number, with the proof that they come to it."""
+    with _reading(generation) as connection:
+        return drill.behind(connection, question, part, at=at, page=page, size=size)
+
+
+def behind_rows(generation: int, question: Question, part: str, at: drill.At) -> list[tuple[Any, ...]]:
+    """All rows behind a part of a number, for a file; the columns' names first."""
+    with _reading(generation) as connection:
+        return list(drill.every_row(connection, question, part, at=at))
+
+
 def frame(generation: int, question: Question) -> Any:
     """The same answers as a table, for an export: not cached, since it may be large."""
     with _reading(generation) as connection:
         return query.frame(connection, question)
+
+
+@_cached(entries=LISTS_KEPT)
+def provenance(generation: int, question: Question) -> dict[str, Any]:
+    """What an export of the answers to a question says of itself."""
+    with _reading(generation) as connection:
+        return said_by(connection, question)
 
 
 @_cached(entries=LISTS_KEPT)

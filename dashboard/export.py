@@ -1,21 +1,26 @@
 """The bytes of an export, the same from the page and from the command line: CSV, Excel, Parquet or JSON of one table of answers.
 
 Rates are fractions in full precision. Text that a spreadsheet would run as a formula is made harmless in CSV (a quote before it) and is
-never a formula in Excel; numbers stay numbers. Nothing of Streamlit here: the command line uses this module too.
+never a formula in Excel; numbers stay numbers. What the numbers are stands on Excel's second sheet, in Parquet's metadata, and beside CSV and
+JSON, which any program reads as they are, in `<name>.provenance.json`. Nothing of Streamlit here: the command line uses this module too.
+`exported.py` reads all of it back.
 """
 
 import csv
 import io
 import json
 import math
-import re
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
+
+from metrics.errors import BuyerviewError
+from metrics.provenance import NUMBERS, formula, rows_hash
 
 FORMATS: dict[str, tuple[str, str]] = {
     "csv": (".csv", "text/csv"),
@@ -28,35 +33,69 @@ FORMATS: dict[str, tuple[str, str]] = {
 TITLES = {"csv": "CSV", "xlsx": "Excel", "parquet": "Parquet", "json": "JSON"}
 SHEET_ROWS = 1_048_575
 """Rows an Excel sheet holds below its header."""
-NUMBERS = ("value", "numerator", "denominator", "coverage", "worst", "best", "low", "high", "judged", "unknown")
-"""Columns that are numbers whatever is in them."""
+BESIDE = ".provenance.json"
+"""What is added to the name of a CSV or JSON file for the file that says what its numbers are."""
+ZIP = ".zip"
+ANSWERS, ABOUT = "Answers", "About"
+METADATA = b"buyerview"
+
+Row = Sequence[Any]
 
 
-class TooManyRows(ValueError):  # noqa: N818 - named by what happened
+class TooManyRows(BuyerviewError):  # noqa: N818 - named by what happened
     """More rows than an Excel sheet holds."""
 
+    exit_code = 64
 
-def export_bytes(frame: pd.DataFrame, fmt: str, target: Path | BinaryIO, provenance: Mapping[str, Any]) -> None:
-    """Write a table of answers to a path or a binary stream.
 
-    `provenance` says what the numbers are (generation, data as of, question, definitions). Parquet carries it in its metadata, Excel on a
-    second sheet; CSV and JSON are the rows alone, so that any program reads them.
+def as_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> dict[str, bytes]:
+    """The export as files by name: one, or for CSV and JSON two. The hash of the rows joins the provenance here.
+
     Raises ValueError for an unknown format, TooManyRows for Excel.
     """
     if fmt not in FORMATS:
         raise ValueError(f"no format {fmt!r}: use one of {', '.join(FORMATS)}")
-    written = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet, "json": _json}[fmt](frame, provenance)
-    if isinstance(target, Path):
-        target.write_bytes(written)
-    else:
-        target.write(written)
+    if fmt == "xlsx" and len(frame) > SHEET_ROWS:
+        raise TooManyRows(f"{len(frame):,} rows, and an Excel sheet holds {SHEET_ROWS:,}: use CSV or Parquet, or fewer dimensions")
+    columns, listed = [str(column) for column in frame.columns], list(rows(frame))
+    sealed = {**provenance, "rows": len(listed), "rows_sha256": rows_hash(columns, listed)}
+    writer = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet, "json": _json}[fmt]
+    written = {name: writer(columns, listed, sealed)}
+    return written | ({f"{name}{BESIDE}": _indented(sealed)} if fmt in ("csv", "json") else {})
 
 
 def as_bytes(frame: pd.DataFrame, fmt: str, provenance: Mapping[str, Any]) -> bytes:
-    """The same as bytes, for a download."""
-    buffer = io.BytesIO()
-    export_bytes(frame, fmt, buffer, provenance)
-    return buffer.getvalue()
+    """The table alone, as bytes."""
+    return as_files(frame, fmt, "table", provenance)["table"]
+
+
+def write(frame: pd.DataFrame, fmt: str, target: Path, provenance: Mapping[str, Any]) -> None:
+    """Write an export to a path: its files, or one archive of them where the path ends in .zip."""
+    if target.suffix == ZIP:
+        target.write_bytes(zipped(as_files(frame, fmt, target.stem, provenance)))
+        return
+    for name, content in as_files(frame, fmt, target.name, provenance).items():
+        target.with_name(name).write_bytes(content)
+
+
+def download(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> bytes:
+    """What a browser is given under `download_name`: the very bytes that `write` gives a path of that name."""
+    files = as_files(frame, fmt, name, provenance)
+    return files[name] if len(files) == 1 else zipped(files)
+
+
+def download_name(name: str, fmt: str) -> str:
+    """The file's name in a browser, which takes one file at a time: an archive where there are two."""
+    return name + FORMATS[fmt][0] + (ZIP if fmt in ("csv", "json") else "")
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Files as one archive, without the time: the same files give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
 def number(value: Any) -> int | float | None:
@@ -83,63 +122,60 @@ def rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
     return zip(*columns, strict=True)
 
 
-_FORMULA = re.compile(r"^[\s\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
-
-
 def harmless(text: str) -> str:
     """Text a spreadsheet takes as text: a quote before what it would run as a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if formula(text) else text
 
 
-def _csv(frame: pd.DataFrame, provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001 - one shape for every writer
+def _indented(provenance: Mapping[str, Any]) -> bytes:
+    return (json.dumps(provenance, indent=2, ensure_ascii=False, default=str) + "\n").encode()
+
+
+def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001 - one shape for every writer
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(frame.columns)
-    writer.writerows(tuple(harmless(cell) if isinstance(cell, str) else cell for cell in row) for row in rows(frame))
+    writer.writerow(columns)
+    writer.writerows(tuple(harmless(cell) if isinstance(cell, str) else cell for cell in row) for row in listed)
     return out.getvalue().encode()
 
 
-def _json(frame: pd.DataFrame, provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001
-    names = list(frame.columns)
-    written = ",\n".join(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in rows(frame))
+def _json(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001
+    written = ",\n".join(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in listed)
     return f"[\n{written}\n]\n".encode()
 
 
-def _parquet(frame: pd.DataFrame, provenance: Mapping[str, Any]) -> bytes:
+def _parquet(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:
     import pyarrow as pa  # slow to import, and only this format needs it
     import pyarrow.parquet as pq
 
-    columns = list(zip(*rows(frame), strict=True)) or [()] * len(frame.columns)
     arrays = []
-    for name, values in zip(frame.columns, columns, strict=True):
+    for name, values in zip(columns, list(zip(*listed, strict=True)) or [()] * len(columns), strict=True):
         if name in NUMBERS:
             arrays.append(pa.array([None if value is None else float(value) for value in values], type=pa.float64()))
         elif name == "period":
             arrays.append(pa.array([None if value is None else date.fromisoformat(value) for value in values], type=pa.date32()))
         else:
             arrays.append(pa.array(values, type=pa.string()))
-    table = pa.table(dict(zip(frame.columns, arrays, strict=True)))
-    table = table.replace_schema_metadata({"buyerview": json.dumps(provenance, default=str, ensure_ascii=False)})
+    table = pa.table(dict(zip(columns, arrays, strict=True)))
+    table = table.replace_schema_metadata({METADATA: json.dumps(provenance, default=str, ensure_ascii=False)})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def _xlsx(frame: pd.DataFrame, provenance: Mapping[str, Any]) -> bytes:
+def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:
     import xlsxwriter  # only this format needs it
 
-    if len(frame) > SHEET_ROWS:
-        raise TooManyRows(f"{len(frame):,} rows, and an Excel sheet holds {SHEET_ROWS:,}: use CSV or Parquet, or fewer dimensions")
     buffer = io.BytesIO()
     # strings_to_*: a customer called =1+1 or http://… stays text. The fixed date makes the same question give the same bytes.
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     with xlsxwriter.Workbook(buffer, options) as book:
         book.set_properties({"created": datetime(2000, 1, 1)})
         bold, day = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "yyyy-mm-dd"})
-        sheet = book.add_worksheet("Answers")
-        sheet.write_row(0, 0, [str(name) for name in frame.columns], bold)
-        period = list(frame.columns).index("period") if "period" in frame.columns else -1
-        for at, row in enumerate(rows(frame), start=1):
+        sheet = book.add_worksheet(ANSWERS)
+        sheet.write_row(0, 0, columns, bold)
+        period = columns.index("period") if "period" in columns else -1
+        for at, row in enumerate(listed, start=1):
             for place, cell in enumerate(row):
                 if cell is None:
                     continue
@@ -150,37 +186,30 @@ def _xlsx(frame: pd.DataFrame, provenance: Mapping[str, Any]) -> bytes:
                 else:
                     sheet.write_number(at, place, cell)
         sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(frame.columns) - 1, 16)
-        about = book.add_worksheet("About")
-        for at, (name, value) in enumerate(_flat(provenance)):
+        sheet.set_column(0, len(columns) - 1, 16)
+        about = book.add_worksheet(ABOUT)
+        for at, (name, value) in enumerate(flat(provenance)):
             about.write_string(at, 0, name, bold)
             about.write_string(at, 1, value)
-        about.set_column(0, 0, 28)
+        about.set_column(0, 0, 34)
         about.set_column(1, 1, 110)
     return buffer.getvalue()
 
 
-def _flat(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+def flat(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+    """Names and values, one a line: what is nested has its path as name; a value is JSON unless it is a text that could not be taken for JSON."""
     for name, value in provenance.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{before}{name}.")
+        elif isinstance(value, str) and plain(value) == value:
+            yield f"{before}{name}", value
         else:
-            yield f"{before}{name}", ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            yield f"{before}{name}", json.dumps(value, ensure_ascii=False, default=str)
 
 
-def provenance(
-    question: Any, measures: Mapping[str, Any], *, generation: int, data_as_of: datetime | None, stand_ins: Iterable[str] = ()
-) -> dict[str, Any]:
-    """What an export says of itself: the question, the version of the data, each measure's definition, declared stand-ins."""
-    return {
-        "generation": generation,
-        "data_as_of": data_as_of.isoformat() if data_as_of else None,
-        "measures": list(question.measures),
-        "by": list(question.by),
-        "grain": question.grain,
-        "from": question.start.isoformat() if question.start else None,
-        "to": question.end.isoformat() if question.end else None,
-        "where": {name: list(values) for name, values in question.where},
-        "definitions": {name: f"{measures[name].definition} Excluded: {measures[name].exclusions}" for name in question.measures},
-        "stand_ins": list(stand_ins),
-    }
+def plain(text: str) -> Any:
+    """What a line of `flat` stands for."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

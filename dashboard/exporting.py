@@ -66,15 +66,14 @@ def table(choice: Choice) -> pd.DataFrame:
 
 def download(choice: Choice, answers: pd.DataFrame) -> None:
     """The button, what it gives, and the command that gives the same."""
-    number, name = page.generation(), _name(choice)
-    said = _provenance(choice)  # here: the bytes are made on a click, by a thread that knows no session
+    number, name = page.generation(), export.download_name(_name(choice), choice.format)
+    said = data.provenance(number, choice.question)  # here: the bytes are made on a click, by a thread that knows no session
     too_many = choice.format == "xlsx" and len(answers) > export.SHEET_ROWS
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.download_button(
             f"Download {export.TITLES[choice.format]}",
-            data=lambda: export.as_bytes(answers, choice.format, said),
+            data=lambda: export.download(answers, choice.format, _name(choice) + export.FORMATS[choice.format][0], said),
             file_name=name,
-            mime=export.FORMATS[choice.format][1],
             type="primary",
             icon=":material/download:",
             on_click="ignore",
@@ -90,16 +89,11 @@ def download(choice: Choice, answers: pd.DataFrame) -> None:
         st.code(command(choice), language="bash", wrap_lines=True)
 
 
-def _provenance(choice: Choice) -> dict[str, object]:
-    declared = page.facts()["declared"]
-    return export.provenance(choice.question, MEASURES, generation=page.generation(), data_as_of=page.as_of(), stand_ins=declared)
-
-
 def _name(choice: Choice) -> str:
     question = choice.question
     parts = ["buyerview", question.measures[0] if len(question.measures) == 1 else f"{len(question.measures)}-measures"]
     parts += [f"by-{'-'.join(question.by)}"] if question.by else []
-    return "_".join([*parts, f"{question.start}_{question.end}"]) + export.FORMATS[choice.format][0]
+    return "_".join([*parts, f"{question.start}_{question.end}"])
 
 
 def command(choice: Choice) -> str:
@@ -110,7 +104,7 @@ def command(choice: Choice) -> str:
     parts += [f"--grain {question.grain}"] if question.grain else []
     parts += [f"--from {question.start}", f"--to {question.end}"]
     parts += [f"--where {_quoted(f'{name}={value}')}" for name, values in question.where for value in values]
-    return " ".join([*parts, f"--format {choice.format}", f"--out {_name(choice)}"])
+    return " ".join([*parts, f"--format {choice.format}", f"--out {export.download_name(_name(choice), choice.format)}"])
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,112 @@
+"""An export read back, whatever its format: its rows, and what it says of itself."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.export import ABOUT, ANSWERS, BESIDE, FORMATS, METADATA, ZIP, plain
+from metrics.errors import BuyerviewError
+from metrics.provenance import NUMBERS
+
+
+class NotAnExport(BuyerviewError):  # noqa: N818 - named by what happened
+    """The file is none that Buyerview wrote, or what says so is lost."""
+
+    exit_code = 65
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The rows of a file as they stand in it, and its provenance."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    provenance: dict[str, Any]
+
+
+def read(path: Path) -> Exported:
+    """Read an export. Raises NotAnExport, saying what is missing."""
+    try:
+        return _read(path.name, _files(path))
+    except NotAnExport:
+        raise
+    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        raise NotAnExport(f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written.") from error
+
+
+def _files(path: Path) -> dict[str, bytes]:
+    """The contents by name, of an archive as of files that stand beside each other."""
+    if path.suffix == ZIP:
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    beside = path.with_name(path.name + BESIDE)
+    return {path.name: path.read_bytes()} | ({beside.name: beside.read_bytes()} if beside.exists() else {})
+
+
+def _read(name: str, files: Mapping[str, bytes]) -> Exported:
+    main = next((one for one in files if not one.endswith(BESIDE)), name)
+    ending = Path(main).suffix
+    readers = {".csv": _csv, ".json": _json, ".parquet": _parquet, ".xlsx": _xlsx}
+    if ending not in readers:
+        raise NotAnExport(f"{name}: not one of {', '.join(ending for ending, _ in FORMATS.values())} and {ZIP}.")
+    columns, rows, told = readers[ending](files[main])
+    if told is None:
+        beside = files.get(main + BESIDE)
+        if beside is None:
+            raise NotAnExport(f"{name}: {main}{BESIDE}, which was written with it, is not beside it. Put it there, or give the .zip.")
+        told = json.loads(beside)
+    if "rows_sha256" not in told:
+        raise NotAnExport(f"{name}: it does not say which hash its rows had. Was it written by Buyerview?")
+    return Exported(tuple(columns), [tuple(row) for row in rows], told)
+
+
+Parts = tuple[Iterable[str], Iterable[Iterable[Any]], dict[str, Any] | None]
+
+
+def _csv(content: bytes) -> Parts:
+    columns, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    return columns, (row for row in rows if row), None
+
+
+def _json(content: bytes) -> Parts:
+    rows = json.loads(content)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return columns, ([row.get(name) for name in columns] for row in rows), None
+
+
+def _parquet(content: bytes) -> Parts:
+    import pyarrow.parquet as pq  # slow to import, and only this format needs it
+
+    table = pq.read_table(io.BytesIO(content))
+    columns = [[value if name in NUMBERS or value is None else str(value) for value in table[name].to_pylist()] for name in table.column_names]
+    told = (table.schema.metadata or {}).get(METADATA)
+    return table.column_names, zip(*columns, strict=True), json.loads(told) if told else {}
+
+
+def _xlsx(content: bytes) -> Parts:
+    import python_calamine  # only this format needs it
+
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    if ABOUT not in book.sheet_names or ANSWERS not in book.sheet_names:
+        return [], [], {}
+    columns, *rows = book.get_sheet_by_name(ANSWERS).to_python()
+    names = [str(name) for name in columns]
+    cells = ([value if name in NUMBERS else str(value) for name, value in zip(names, row, strict=True)] for row in rows)
+    return names, cells, _nested(book.get_sheet_by_name(ABOUT).to_python())
+
+
+def _nested(rows: Iterable[Iterable[Any]]) -> dict[str, Any]:
+    """The second sheet as it was before it was laid flat: paths taken apart, JSON read."""
+    told: dict[str, Any] = {}
+    for path, value, *_ in (list(row) for row in rows):
+        *outer, name = str(path).split(".")
+        place = told
+        for one in outer:
+            place = place.setdefault(one, {})
+        place[name] = plain(str(value))
+    return told
