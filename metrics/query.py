@@ -15,7 +15,6 @@ import pandas as pd
 from sqlalchemy import Connection, FromClause, Select, Table, and_, cast, func, literal_column, select
 
 from metrics.catalog import GRAINS, dimension_column, find
-from metrics.compiled import share_compiled
 from metrics.errors import UnknownName
 from metrics.facts import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.measure import SNAPSHOT, Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
@@ -53,7 +52,6 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
     dimension or grain.
     """
     _check(question)
-    share_compiled(connection)
     found: dict[tuple[Any, ...], dict[str, Answer]] = {}
     for one in _found(connection, question, policy):
         key = (*[one.dimensions[name] for name in question.by], one.period)
@@ -261,16 +259,20 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
 
 def _keys(source: FromClause, day: Expression, question: Question, *, stored: bool = False) -> tuple[list[Expression], list[Expression]]:
     """The WHERE of a question, and its dimensions and period as labelled columns. stored: the source has the period as a column."""
-    conditions: list[Expression] = [day.is_not(None)]
-    if day.name != SNAPSHOT:
-        conditions += [day >= question.start] if question.start is not None else []
-        conditions += [day <= question.end] if question.end is not None else []
-    conditions += [source.c[dimension_column(name)].in_(values) for name, values in question.where]
     keys: list[Expression] = [source.c[dimension_column(name)].label(name) for name in question.by]
     if question.grain is not None:
         period = source.c[question.grain] if stored else period_start(literal_column(f"'{question.grain}'"), day)
         keys.append(period.label("period"))
-    return conditions, keys
+    return in_view(source, day, question), keys
+
+
+def in_view(source: FromClause, day: Expression, question: Question) -> list[Expression]:
+    """The WHERE of a question: which rows of a fact table, dated by `day`, it asks of."""
+    conditions: list[Expression] = [day.is_not(None)]
+    if day.name != SNAPSHOT:
+        conditions += [day >= question.start] if question.start is not None else []
+        conditions += [day <= question.end] if question.end is not None else []
+    return conditions + [source.c[dimension_column(name)].in_(values) for name, values in question.where]
 
 
 def _inside(key: Expression) -> Expression:

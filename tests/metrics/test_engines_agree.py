@@ -117,7 +117,7 @@ def test_the_parts_of_every_total_add_up_to_the_whole(by: tuple[str, ...], grain
     assert added == whole
 
 
-@pytest.mark.parametrize("size", [7, 100])
+@pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.long), 100])
 def test_facts_made_in_parts_are_those_made_at_once(size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     with writing(embedded) as build:  # never published
         connection = build.connection
