@@ -96,22 +96,39 @@ def run(
     tell = progress or (lambda *_: None)
     if dry_run:
         return _dry_run(path, data_dir, place, started_at, tell)
-    source = path.name
     try:
         mapping = load_mapping(path)
-        source = mapping.name
-        with writing(place) as build:
-            report = _run(build, mapping, Path(data_dir) if data_dir else mapping.path.parent, place, started_at, tell)
     except BuyerviewError as error:
-        _remember(place, source, started_at, "failed", None, {"error": type(error).__name__, "message": str(error)})
+        _remember_failure(place, path.name, started_at, error)
         raise
-    _remember(place, source, started_at, report.outcome, report.generation, report.to_json())
+    return run_mapping(mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=tell, now=started_at)
+
+
+def run_mapping(
+    source: str,
+    mapping_of: Callable[[Connection], Mapping],
+    *,
+    data_dir: str | Path | None = None,
+    location: Location,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> RunReport:
+    """Take in what a mapping names that may depend on the generation the run starts from; otherwise as `run`."""
+    started_at = now or datetime.now(UTC).replace(tzinfo=None)
+    try:
+        with writing(location) as build:
+            create_tables(build.connection)
+            tables.create_tables(build.connection)
+            mapping = mapping_of(build.connection)
+            report = _run(build, mapping, Path(data_dir) if data_dir else mapping.path.parent, location, started_at, progress or (lambda *_: None))
+    except BuyerviewError as error:
+        _remember_failure(location, source, started_at, error)
+        raise
+    _remember(location, source, started_at, report.outcome, report.generation, report.to_json())
     return report
 
 
 def _run(build: Build, mapping: Mapping, folder: Path, place: Location, started_at: datetime, tell: Progress) -> RunReport:
-    create_tables(build.connection)
-    tables.create_tables(build.connection)
     build.save()
     with _begun(build.connection, mapping, folder, place, started_at) as (one, staging):
         read_all(one.reading, tell)
@@ -381,7 +398,8 @@ def _read_back(kind: str, value: str) -> Any:
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
     """What of a mapping decides how an object's records are read: the same content under another fingerprint is read again."""
-    text = json.dumps([feed_map.model_dump(mode="json"), mapping.time_zone, str(mapping.data_as_of)], sort_keys=True)
+    as_of = None if mapping.store else mapping.data_as_of  # the store's rows are cut at it, and show it themselves
+    text = json.dumps([feed_map.model_dump(mode="json"), mapping.time_zone, str(as_of)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -552,6 +570,10 @@ def _dry_run(path: Path, data_dir: str | Path | None, place: Location, started_a
     for source in one.objects:
         one.loaded.counts.loaded[known.next_file_id + source.number] += source.rows_in
     return _report(one, "checked", None)
+
+
+def _remember_failure(place: Location, source: str, started_at: datetime, error: BuyerviewError) -> None:
+    _remember(place, source, started_at, "failed", None, {"error": type(error).__name__, "message": str(error)})
 
 
 def _remember(place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]) -> None:

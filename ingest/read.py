@@ -344,11 +344,12 @@ def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin,
 
 
 def _pull(reading: Reading, feed: str, origin: Origin) -> _Text:
-    url = connection_url(origin.connection or "", key=f"{feed}.connection", file=reading.mapping.path.name)
+    mapping = reading.mapping
+    url = mapping.store or connection_url(origin.connection or "", key=f"{feed}.connection", file=mapping.path.name)
     shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
     table = reading.next_table()
     since = reading.cursors.get(feed, origin.cursor_start)
-    read = text_tables.from_database(reading.connection, table, url, origin, shown, since)
+    read = text_tables.from_database(reading.connection, table, url, origin, shown, since, as_of=mapping.data_as_of if mapping.store else None)
     return _Text(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
 
 

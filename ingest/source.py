@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
+from sqlalchemy import URL
 
 from ingest.errors import MappingRefused
 from metrics.schema import FEEDS, Feed
@@ -105,6 +106,8 @@ class Mapping(_Table):
     """The declared watermark, naive UTC."""
     feeds: dict[str, FeedMap]
     staged: dict[str, Origin]
+    store: InstanceOf[URL] | None = Field(default=None, repr=False)
+    """Of the built-in mapping: the database its feeds are read from, whose watermark follows the data's (ingest/written.py)."""
 
 
 def load_mapping(path: Path) -> Mapping:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow  # type: ignore[import-untyped]  # ships no types
 from python_calamine import CalamineError, CalamineWorkbook
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, DateTime, bindparam, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.csv_file import CHUNK, Broken
@@ -129,15 +129,23 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
     return TextTable(names, len(numbered), hashlib.sha256(data).hexdigest(), tuple(broken))
 
 
-def from_database(connection: Connection, table: str, url: str, origin: Origin, shown: str, since: Any) -> TextTable:
-    """The rows of a query, pulled in pieces. `since` is bound as :cursor. Raises SourceRefused if the database refuses or breaks off."""
+def from_database(
+    connection: Connection, table: str, url: str | URL, origin: Origin, shown: str, since: Any, *, as_of: datetime | None = None
+) -> TextTable:
+    """The rows of a query, pulled in pieces. `since` is bound as :cursor, `as_of` as :as_of where the query names it.
+
+    Raises SourceRefused if the database refuses or breaks off.
+    """
     digest = hashlib.sha256()
     highest = since
     try:
         engine = create_engine(url)
         try:
             with engine.connect().execution_options(stream_results=True, yield_per=BATCH) as database:
-                result = database.execute(text(origin.query or ""), {"cursor": since} if origin.cursor else {})
+                query = text(origin.query or "")
+                if as_of is not None and ":as_of" in query.text:
+                    query = query.bindparams(bindparam("as_of", as_of, DateTime()))
+                result = database.execute(query, {"cursor": since} if origin.cursor else {})
                 columns = list(result.keys())
                 _refuse_repeated(columns, shown)
                 if origin.cursor and origin.cursor not in columns:

@@ -2,6 +2,7 @@
 
     BuyerviewError                  the root: `exit_code` is the status the command ends with
     ├── UnknownName                 no measure, dimension, feed ... of that name; the nearest known one is suggested
+    ├── ChangedMeanwhile            somebody else saved the same thing first
     ├── SettingRefused              an environment variable or a place that cannot be used as it is
     └── WarehouseError
         ├── WarehouseBusy           another run is writing; try again later
@@ -20,6 +21,7 @@ Exit statuses follow sysexits.h where it has one. ingest adds its own branch bel
 
 import difflib
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 
@@ -47,6 +49,18 @@ class UnknownName(BuyerviewError):
         else:
             hint = "None is known here."
         super().__init__(f"There is no {kind} named {name!r}. {hint}")
+
+
+class ChangedMeanwhile(BuyerviewError):
+    """`who` changed `thing` at `at` (naive UTC), after it was read by whoever wanted to change it now; nothing was written."""
+
+    exit_code = 75
+
+    def __init__(self, thing: str, who: str, at: datetime) -> None:
+        self.thing = thing
+        self.who = who
+        self.at = at
+        super().__init__(f"{who} changed {thing} at {at:%H:%M} UTC, after you opened it. Nothing of yours was saved over it: look again, then save.")
 
 
 class SettingRefused(BuyerviewError):

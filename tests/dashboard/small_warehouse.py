@@ -28,8 +28,8 @@ BILLING = ("invoices", "invoice_lines")
 Rows = dict[str, list[dict[str, Any]]]
 
 
-def _stamp(row: dict[str, Any], at: int) -> dict[str, Any]:
-    return {**row, "source": "small", "file_id": 1, "row_no": at, "source_updated_at": None, "deleted": False}
+def _stamp(row: dict[str, Any], file_id: int, at: int) -> dict[str, Any]:
+    return {**row, "source": "small", "file_id": file_id, "row_no": at, "source_updated_at": None, "deleted": False}
 
 
 def _moment(name: str, value: datetime | date | None) -> dict[str, Any]:
@@ -192,8 +192,8 @@ def publish(home: Path | Location, *, count: int = 400, seed: int = 1, billing: 
         warehouse.create_tables(connection)
         for table in schema.metadata.sorted_tables:
             connection.execute(delete(table))
-        for feed in feeds:
-            _insert(connection, schema.FEEDS[feed].table, [_stamp(row, at) for at, row in enumerate(rows[feed], start=1)])
+        for file_id, feed in enumerate(feeds, start=1):
+            _insert(connection, schema.FEEDS[feed].table, [_stamp(row, file_id, at) for at, row in enumerate(rows[feed], start=1)])
         _ledger(connection, rows, feeds, build.number, stand_in, rejected)
         rebuild(connection, as_of=AS_OF, touched=None)
         return build.publish().number

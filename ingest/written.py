@@ -1,0 +1,90 @@
+"""What people wrote in Buyerview, taken in like any source: a built-in mapping reads the store; the same rules, quarantine and ledger apply.
+
+Every entry of WRITTEN is one feed and the SELECT over the store that gives its rows, columns by their canonical names. `:as_of` in it is the
+data's watermark, which such a run leaves where it is: what lies after it (a resolution of today, while the data end yesterday) waits in the store.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, DateTime, Select, bindparam, case, func, literal, select
+
+from ingest.pipeline import Progress, run_mapping
+from ingest.report import RunReport
+from ingest.source import ColumnMap, FeedMap, Mapping, in_feed_order
+from metrics.errors import NothingPublished
+from metrics.schema import runs
+from metrics.sqltools import Expression
+from metrics.store.opening import opened, store_url
+from metrics.store.tables import work_items
+from metrics.warehouse import Location, locate
+
+NAME = "written in Buyerview"
+AS_OF = bindparam("as_of", None, DateTime)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One feed people write."""
+
+    feed: str
+    rows: Callable[[], Select[tuple[object, ...]]]
+
+
+def cases() -> Select[tuple[object, ...]]:
+    """Work items as cases: raised when we noticed. They have no kind, since the buyer asked for nothing."""
+    w = work_items.c
+
+    def by_then(moment: Expression) -> Expression:
+        return case((moment <= AS_OF, moment))
+
+    return select(
+        literal("buyerview:", literal_execute=True).concat(w.order_id).label("case_id"),
+        w.order_id,
+        w.detected_at.label("opened_at"),
+        by_then(w.acknowledged_at).label("acknowledged_at"),
+        by_then(w.resolved_at).label("resolved_at"),
+        w.changed_at.label("source_updated_at"),
+    ).where(w.detected_at <= AS_OF)
+
+
+WRITTEN = (Written("service_cases", cases),)
+
+
+def apply(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:
+    """Bring what was written into the next generation; None: nothing was written yet, so there is nothing to bring.
+
+    Raises NothingPublished where there is no data it could be about, and what any run raises.
+    """
+    place = location or locate()
+    with opened(place, write=False) as store:
+        feeds = [one for one in WRITTEN if store.scalar(select(func.count()).select_from(one.rows().subquery()), {"as_of": datetime.max})]
+    if not feeds:
+        return None
+    return run_mapping(NAME, lambda connection: mapping(connection, place, feeds), location=place, progress=progress)
+
+
+def mapping(connection: Connection, place: Location, feeds: list[Written]) -> Mapping:
+    """The built-in mapping of these feeds, at the watermark of the generation the run starts from."""
+    as_of = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
+    if as_of is None:
+        raise NothingPublished(str(place))
+    return Mapping(
+        path=Path(NAME),
+        name=NAME,
+        time_zone="UTC",
+        data_as_of=as_of,
+        feeds=in_feed_order({one.feed: _feed_map(one) for one in feeds}),
+        staged={},
+        store=store_url(place),
+    )
+
+
+def _feed_map(one: Written) -> FeedMap:
+    rows = one.rows()
+    query = str(rows.compile(compile_kwargs={"render_postcompile": True}))
+    return FeedMap(
+        connection="store", query=query, columns={column.name: ColumnMap.model_validate({"from": column.name}) for column in rows.selected_columns}
+    )

@@ -1,0 +1,80 @@
+"""Work items: what people write about orders, two of them at once, and that nothing is lost."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from metrics.errors import ChangedMeanwhile
+from metrics.store import work
+from metrics.store.opening import opened
+from metrics.store.work import Item
+from metrics.warehouse import Location
+
+MAY = datetime(2026, 5, 1, 9)
+PUT_RIGHT: dict[str, Any] = {
+    "remedy": "replaced",
+    "note": "a new pump",
+    "detected_at": MAY,
+    "acknowledged_at": datetime(2026, 5, 1, 10),
+    "resolved_at": datetime(2026, 5, 2),
+}
+
+
+def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_is_told(location: Location) -> None:
+    with opened(location) as store:
+        assert work.assign(store, "Ada", [Item("O1", customer="Acme"), Item("O2")], "Bo", at=MAY) == []
+    with opened(location) as store:
+        one = work.item(store, "O1")
+        assert (one.customer, one.owner, one.status, one.detected_at, one.version) == ("Acme", "Bo", "open", MAY, 1)
+        work.comment(store, "Bo", one, " called them \n", at=MAY)
+        done = work.resolve(store, "Bo", one, **PUT_RIGHT)
+        assert (work.order_ids(store, status="resolved"), work.order_ids(store, owner="Bo"), work.owners(store)) == (["O1"], ["O1", "O2"], ["Bo"])
+        back = work.reopen(store, "Ada", done)
+        assert (back.status, back.resolved_at, back.remedy, back.acknowledged_at) == ("open", None, None, PUT_RIGHT["acknowledged_at"])
+        assert [(said["who"], said["text"]) for said in work.comments(store, "O1")] == [("Bo", "called them")]
+        told = work.history(store, "O1")
+    assert [(one["who"], one["what"]) for one in told] == [
+        ("Ada", "work item reopened"),
+        ("Bo", "work item resolved"),
+        ("Ada", "work item assigned"),
+    ]
+    assert told[0]["before"]["remedy_note"] == "a new pump"
+
+
+def test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(location: Location) -> None:
+    with opened(location) as store:
+        work.assign(store, "Ada", [Item("O1")], "Ada", at=MAY)
+        read_by_both = work.item(store, "O1")
+    with opened(location) as store:
+        work.resolve(store, "Ada", read_by_both, **PUT_RIGHT)
+    with opened(location) as store:
+        with pytest.raises(ChangedMeanwhile, match="Ada changed order O1"):
+            work.resolve(store, "Bo", read_by_both, **{**PUT_RIGHT, "remedy": "credited"})
+        work.comment(store, "Bo", read_by_both, "I was about to credit them", at=MAY)
+    with opened(location) as store:
+        assert work.item(store, "O1").remedy == "replaced"
+        assert len(work.comments(store, "O1")) == 1
+
+
+def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Location) -> None:
+    with opened(location) as store:
+        assert work.assign(store, "Ada", [Item("O1")], "Ada", at=MAY) == []
+        (refused,) = work.assign(store, "Bo", [Item("O1"), Item("O2")], "Bo", at=MAY)
+        assert (refused.who, refused.thing) == ("Ada", "order O1")
+        assert (work.item(store, "O1").owner, work.item(store, "O2").owner) == ("Ada", "Bo")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"resolved_at": datetime(2026, 4, 1)}, {"acknowledged_at": datetime(2026, 6, 1)}, {"remedy": "shrugged"}],
+    ids=["settled before it was noticed", "answered after it was settled", "no remedy"],
+)
+def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, Any]) -> None:
+    with opened(location) as store, pytest.raises(ValueError, match=r"must follow|none of"):
+        work.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
+
+
+@pytest.mark.postgres
+def test_a_server_keeps_work_just_so(server_location: Location) -> None:
+    test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(server_location)
