@@ -28,6 +28,10 @@ class Tile:
     series: Sequence[float | None]
     """Whole periods only, the oldest first."""
     main: bool = False
+    behind: str = ""
+    """Address of what is behind the number."""
+    explained: str = ""
+    """Address of why it moved."""
 
     @property
     def standing(self) -> Standing:
@@ -76,16 +80,23 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     shown = fmt.DASH if tile.now is None else value(tile.now, measure)
     if tile.now is None or shown == fmt.DASH:
         why = (tile.now.no_data if tile.now else None) or "no data"
-        parts.append(f'<div class="bv-value" data-measure="{measure.name}">{fmt.DASH}</div><div class="bv-note">{fmt.html(_told(why))}</div>')
+        parts.append(f'<div class="bv-value">{_number(tile, fmt.DASH)}</div><div class="bv-note">{fmt.html(_told(why))}</div>')
         return f'<li class="{classes}">{"".join(parts)}</li>'
-    parts.append(f'<div class="bv-value" data-measure="{measure.name}">{shown}</div>')
+    parts.append(f'<div class="bv-value">{_number(tile, shown)}</div>')
     against = f'<span class="bv-muted">target {fmt.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
     if stands is not Standing.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
-    parts.append(f'<div class="bv-row">{change(tile.now, tile.before, measure)}</div>')
+    moved = tile.before is not None and tile.before.value is not None and tile.now.value is not None
+    why = f'<a class="bv-why" href="{fmt.html(tile.explained)}" target="_self">why?</a>' if tile.explained and moved else ""
+    parts.append(f'<div class="bv-row">{change(tile.now, tile.before, measure)}{why}</div>')
     parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), few(tile.now, measure)) if note]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(stands, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
+
+
+def _number(tile: Tile, shown: str) -> str:
+    """The number, which leads to what is behind it."""
+    return f'<a href="{fmt.html(tile.behind)}" target="_self" data-measure="{tile.measure.name}">{shown}</a>'
 
 
 def _told(no_data: str) -> str:

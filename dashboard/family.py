@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import cards, data, look, page, tables
+from dashboard import cards, data, drill, look, page, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.tables import Cell
 from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS
+from metrics.listing import Row
 from metrics.measure import Measure, Study, Unit
 from metrics.question import Answer, Question
 from metrics.targets import Target, target_for
@@ -65,7 +66,7 @@ def ask(measures: Sequence[Measure], filters: Filters, *by: str) -> list[Answer]
 def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
     whole: Answers = {one.measure: one for one in ask(measures, filters)}
     parts: dict[str, Answers] = {}
-    for one in ask([measure for measure in measures if _has(measure, "segment")], filters, "segment"):
+    for one in ask([measure for measure in measures if has(measure, "segment")], filters, "segment"):
         parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
     segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
     targets = data.targets(page.generation(), filters.period.elapsed)
@@ -73,8 +74,8 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
         [
             Cell(measure.title, markup=f'<span title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</span>', small=measure.name),
             _marked(measure, cell(whole.get(measure.name), measure, target_for(targets, measure.name, filters.where))),
-            Cell(_out_of(whole.get(measure.name), measure)),
-            *(cell(parts[name].get(measure.name), measure, target_for(targets, measure.name, (("segment", (name,)),))) for name in segments),
+            linked(_out_of(whole.get(measure.name), measure), drill.href(measure.name, part="out_of")),
+            *(_of_segment(measure, name, parts[name].get(measure.name), targets) for name in segments),
         ]
         for measure in measures
     ]
@@ -94,7 +95,18 @@ def cell(answer: Answer | None, measure: Measure, target: Target | None = None) 
 
 def _marked(measure: Measure, one: Cell) -> Cell:
     """The cell of a measure's value in view, which drills and tests look for."""
-    return Cell(markup=f'<span data-measure="{measure.name}">{one.markup}</span>')
+    return Cell(markup=f'<a href="{fmt.html(drill.href(measure.name))}" target="_self" data-measure="{measure.name}">{one.markup}</a>')
+
+
+def linked(text: str, href: str) -> Cell:
+    """A cell of text that leads to what is behind it."""
+    return Cell(text, markup=f'<a href="{fmt.html(href)}" target="_self">{fmt.html(text)}</a>' if text else "")
+
+
+def _of_segment(measure: Measure, segment: str, answer: Answer | None, targets: list[Row]) -> Cell:
+    one = cell(answer, measure, target_for(targets, measure.name, (("segment", (segment,)),)))
+    href = drill.href(measure.name, by="segment", value=segment)
+    return Cell(markup=f'<a href="{fmt.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one
 
 
 def _out_of(answer: Answer | None, measure: Measure) -> str:
@@ -104,7 +116,7 @@ def _out_of(answer: Answer | None, measure: Measure) -> str:
     return fmt.number(number)
 
 
-def _has(measure: Measure, dimension: str) -> bool:
+def has(measure: Measure, dimension: str) -> bool:
     """Whether a measure can be broken down by a dimension."""
     if isinstance(measure.formula, Study):
         return dimension in measure.formula.dimensions
@@ -113,7 +125,7 @@ def _has(measure: Measure, dimension: str) -> bool:
 
 def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     """One measure by one dimension, the choices kept in the address."""
-    able = {measure.name: [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if _has(measure, name)] for measure in measures}
+    able = {measure.name: [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if has(measure, name)] for measure in measures}
     offered = [name for name, dimensions in able.items() if dimensions]
     st.header("Broken down", anchor=False)
     if not offered:
@@ -135,10 +147,10 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     targets = data.targets(page.generation(), filters.period.elapsed)
     rows = [
         [
-            Cell(one.dimensions[by] or "(none)"),
+            linked(one.dimensions[by] or "(none)", drill.href(name, by=by, value=one.dimensions[by])),
             cell(one, measure, target_for(targets, name, ((by, (str(one.dimensions[by]),)),))),
-            Cell(fmt.number(one.numerator, Unit.MONEY) if one.numerator is not None else ""),
-            Cell(_out_of(one, measure)),
+            linked("" if one.numerator is None else fmt.number(one.numerator, Unit.MONEY), drill.href(name, by=by, value=one.dimensions[by])),
+            linked(_out_of(one, measure), drill.href(name, part="out_of", by=by, value=one.dimensions[by])),
             Cell(f"{one.low:.1%} – {one.high:.1%}" if one.low is not None and one.high is not None else ""),
         ]
         for one in answers[:VALUES_SHOWN]

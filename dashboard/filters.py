@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import format as fmt
 from dashboard import period as periods
@@ -129,13 +130,17 @@ def _more(options: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
 
 
 def address() -> dict[str, list[str]]:
-    """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown."""
-    return {name: st.query_params.get_all(name) for name in KEPT if name in st.query_params}
+    """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown. {} while nobody looks."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return {}
+    found: dict[str, list[str]] = st.session_state.get("_address", {})
+    return found
 
 
 def remember(filters: Filters) -> None:
     """Keep the filters for the page of this run."""
     st.session_state["_filters"] = filters
+    st.session_state["_address"] = {name: st.query_params.get_all(name) for name in KEPT if name in st.query_params}
 
 
 def chosen() -> Filters:

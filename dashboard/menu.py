@@ -11,7 +11,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "pages"
 
 @dataclass(frozen=True)
 class Entry:
-    """One page of the menu; `filtered`: the filter bar stands above it."""
+    """One page of the menu; `filtered`: the filter bar stands above it; `listed`: people go there from the menu, not only by links."""
 
     file: str
     title: str
@@ -19,6 +19,7 @@ class Entry:
     path: str
     says: str
     filtered: bool = True
+    listed: bool = True
 
 
 ENTRIES = (
@@ -40,6 +41,7 @@ ENTRIES = (
     Entry("what_changed.py", "What changed", ":material/compare_arrows:", "what-changed", "Why a number moved between two periods."),
     Entry("ladder.py", "Definition ladder", ":material/stairs:", "ladder", "The same orders under ever stricter definitions; orders that flip."),
     Entry("definitions.py", "Definitions", ":material/menu_book:", "definitions", "What every number means.", filtered=False),
+    Entry("behind.py", "Behind the number", ":material/search:", "behind", "The rows a number is made of.", listed=False),
 )
 
 
@@ -47,7 +49,13 @@ def pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page is a c
     """The pages by path, for the menu and for links. (The menu is flat: a sectioned one breaks list markup in Streamlit 1.67.)"""
     return {
         entry.path: st.Page(
-            FOLDER / entry.file, title=entry.title, icon=entry.icon, default=not entry.path, url_path=entry.path or None, help=entry.says
+            FOLDER / entry.file,
+            title=entry.title,
+            icon=entry.icon,
+            default=not entry.path,
+            url_path=entry.path or None,
+            help=entry.says,
+            visibility="visible" if entry.listed else "hidden",
         )
         for entry in ENTRIES
     }

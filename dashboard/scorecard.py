@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from dashboard import cards, charts, data, story, tables
+from dashboard import cards, charts, data, drill, explained, story, tables
 from dashboard import format as fmt
 from dashboard.cards import Tile
 from dashboard.charts import Point
@@ -71,7 +71,16 @@ class Numbers:
         whole = [day for day in periods(self.period.start, self.period.elapsed, self.period.grain) if not self.period.partial(day, self.period.grain)]
         answers = [self.course.get((name, day)) for day in whole]
         series = [None if answer is None or answer.value is None else float(answer.value) for answer in answers]
-        return Tile(MEASURES[name], self.now.get(name), self.before.get(name), self.target(name), series, main=name == TILES[0])
+        return Tile(
+            MEASURES[name],
+            self.now.get(name),
+            self.before.get(name),
+            self.target(name),
+            series,
+            main=name == TILES[0],
+            behind=drill.href(name),
+            explained=explained.href(name),
+        )
 
     def tiles(self, *, is_dark: bool) -> str:
         """All tiles."""
