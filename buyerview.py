@@ -1,4 +1,4 @@
-"""The command: demo, sample, ingest, apply, serve, export, measures, targets, ladder, diff, explain, fill-rate.
+"""The command: demo, sample, ingest, apply, serve, export, verify, measures, targets, ladder, diff, explain, fill-rate.
 
 The only place that wires ingest, metrics, dashboard and sample data together.
 Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
@@ -280,6 +280,84 @@ def export(
         sys.stdout.buffer.flush()
     else:
         files.write(answers, fmt.value, target, known)
+
+
+@app.command(
+    help="""Say whether an export's numbers are what was written and still come out; if not, which records changed.
+
+    Exit status: 0 not altered, and the newest generation gives the same numbers; 1 altered (the rows do not have the hash written with them, or
+    their own generation gives others); 3 not altered, but the newest generation gives other numbers; 65 not an export of Buyerview, or what says so
+    is lost; 66 nothing is published here.
+    """
+)
+def verify(
+    file: Annotated[Path, typer.Argument(help="A file of `buyerview export` or of the dashboard: CSV, Excel, Parquet, JSON or .zip.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything found, as JSON.")] = False,
+) -> None:
+    """Whether an export's numbers were altered and still come out."""
+    from dataclasses import asdict
+
+    from dashboard.exported import read
+    from metrics.verify import verify as check
+    from metrics.warehouse import locate
+
+    written = read(file)
+    found = check(locate(), written.columns, written.rows, written.provenance)
+    if as_json:
+        print(json.dumps(asdict(found), ensure_ascii=False, indent=2))
+    else:
+        _verified(file, found)
+    sys.exit(1 if not found.is_genuine else 3 if found.now else 0)
+
+
+SHOWN_ROWS, SHOWN_ORDERS = 20, 10
+"""Differences printed, and orders of each; --json has all."""
+
+
+def _verified(file: Path, found: Any) -> None:
+    def say(text: str) -> None:
+        out.print(text, markup=False, soft_wrap=True)
+
+    say(f"{file}: {found.rows:,} rows, generation {found.generation}")
+    say("✗ ALTERED: the rows do not have the hash written with them" if found.altered else "✓ the rows have the hash written with them")
+    if found.own is None:
+        say(f"– its own generation cannot be asked: {found.why_not_own}")
+    else:
+        say(f"✗ generation {found.generation} gives other numbers:" if found.own else f"✓ generation {found.generation} gives the same numbers")
+        _differences(found.own, say)
+    for rule in found.rules:
+        say(f"– judged otherwise now: {rule}")
+    if not found.now:
+        say(f"✓ the newest generation, {found.newest}, gives the same numbers")
+        return
+    compared = "the file" if found.own is None else f"generation {found.generation}"
+    say(f"✗ the newest generation, {found.newest}, gives other numbers than {compared}:")
+    if found.own is None:
+        say("  (the orders named are all those behind the number of which a record changed)")
+    _differences(found.now, say)
+    for feed, changes in found.elsewhere.items():
+        say(f"  changed besides, of no order: {len(changes):,} of {feed}, for example {changes[0].key} {_what_changed(changes[0])}")
+
+
+def _differences(differences: Any, say: Any) -> None:
+    for one in differences[:SHOWN_ROWS]:
+        row = ", ".join(value if name == "measure" else f"{name} {'(empty)' if value is None else value}" for name, value in one.row.items())
+        moved = ", ".join(f"{name} {before or '–'} → {after or '–'}" for name, (before, after) in one.columns.items())
+        say(f"  {row}: {moved}")
+        for order, changes in list(one.orders.items())[:SHOWN_ORDERS]:
+            told = "; ".join(f"{change.feed} {change.key} {_what_changed(change)}" for change in changes)
+            say(f"    order {order}: {told or 'no record changed: it came due, or a window closed, as time went on'}")
+        if len(one.orders) > SHOWN_ORDERS:
+            say(f"    … {SHOWN_ORDERS} of {len(one.orders):,} orders; --json has all")
+    if len(differences) > SHOWN_ROWS:
+        say(f"  … {SHOWN_ROWS} of {len(differences):,} rows; --json has all")
+
+
+def _what_changed(change: Any) -> str:
+    if change.before is None:
+        return change.how + (f" ({change.after})" if change.after else "")
+    before, after = json.loads(change.before), json.loads(change.after)
+    return f"{change.how}: " + ", ".join(f"{name} {before.get(name)} → {after.get(name)}" for name in dict.fromkeys((*before, *after)))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,0 +1,169 @@
+"""Which records changed since a run: arrived, corrected, deleted, released from quarantine or put into it; and the orders they belong to.
+
+Records are found by the file that brought their present version, so the work follows what came since, not what there is.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, and_, select
+
+from metrics.schema import FEEDS, invoice_lines, order_lines, orders, quarantine, restatements, run_files, shipment_lines
+
+T = TypeVar("T")
+
+LED_BY = {
+    "shipments": (shipment_lines, "shipment_id"),
+    "invoices": (invoice_lines, "invoice_id"),
+    "payments": (invoice_lines, "invoice_id"),
+    "customers": (orders, "customer_id"),
+    "products": (order_lines, "product_id"),
+}
+"""Feeds without an order of their own: the table that leads from their rows to orders, and the column it does by."""
+FOR_ALL = ("calendars", "fx_rates", "unit_factors", "service_packages", "policies", "assumptions")
+"""Feeds of which one record may change how any order is judged or counted."""
+AT_ONCE = 1_000
+OPEN = ("rejected", "waiting")
+
+ARRIVED, RELEASED, HELD = "arrived", "released from quarantine", "put into quarantine"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One record that changed. how: arrived, correction, deletion, undeletion, released from or put into quarantine; before, after: the columns."""
+
+    feed: str
+    key: str
+    order_id: str | None
+    how: str
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Since:
+    """Records changed after a run, as the newest generation knows them. released: those (file_id, row_no) that were in quarantine then."""
+
+    connection: Connection
+    run_id: int
+    released: frozenset[tuple[int, int]]
+
+
+def since(connection: Connection, run_id: int, then: Connection | None) -> Since:
+    """What changed after a run. Without the generation of `then`, what was released from quarantine since cannot be told."""
+    q = quarantine.c
+    held = select(q.file_id, q.row_no).where(q.status.in_(OPEN))
+    before = set(map(tuple, then.execute(held))) if then is not None else set()
+    out = set(map(tuple, connection.execute(select(q.file_id, q.row_no).where(q.status == "released"))))
+    return Since(connection, run_id, frozenset(before & out))
+
+
+def orders_changed(found: Since) -> set[str]:
+    """The orders of every changed record."""
+    ids: set[str] = set()
+    for feed in FEEDS:
+        rows = _rows(feed).subquery("of_feed")
+        if "order_id" in rows.c:
+            ids.update(found.connection.scalars(select(rows.c.order_id).where(rows.c.file_id.in_(_later(found)))))
+    q = quarantine.c
+    ids.update(found.connection.scalars(select(q.order_id).where(q.run_id > found.run_id)))
+    ids.update(row.order_id for row in _let_out(found))
+    return {one for one in ids if one is not None}
+
+
+def all_may_change(found: Since) -> bool:
+    """Whether a record changed that any order may be judged or counted by."""
+    changed = (select(FEEDS[feed].table.c.file_id).where(FEEDS[feed].table.c.file_id.in_(_later(found))).limit(1) for feed in FOR_ALL)
+    return any(found.connection.execute(one).first() is not None for one in changed)
+
+
+def of_orders(found: Since, order_ids: Collection[str]) -> dict[str, list[Change]]:
+    """The changed records of these orders, by order."""
+    by_order: dict[str, list[Change]] = {}
+    for some in batched(sorted(order_ids)):
+        for one in _of(found, some):
+            by_order.setdefault(one.order_id or "", []).append(one)
+    return by_order
+
+
+def without_order(found: Since) -> dict[str, list[Change]]:
+    """The changed records that belong to no order, by feed."""
+    listed = {feed: [*_changes(found, feed, _rows(feed))] for feed in FEEDS if "order_id" not in _rows(feed).selected_columns}
+    return {feed: changes for feed, changes in listed.items() if changes}
+
+
+def _of(found: Since, order_ids: Sequence[str]) -> Iterator[Change]:
+    for feed in FEEDS:
+        rows = _rows(feed)
+        if "order_id" in rows.selected_columns:
+            yield from _changes(found, feed, rows.where(rows.selected_columns.order_id.in_(order_ids)))
+    q = quarantine.c
+    held = select(q.feed, q.key, q.order_id, q.rules).where(q.run_id > found.run_id, q.status.in_(OPEN), q.order_id.in_(order_ids))
+    for row in found.connection.execute(held):
+        yield Change(row.feed, row.key or "", row.order_id, HELD, after="; ".join(one["message"] for one in json.loads(row.rules)))
+    wanted = set(order_ids)
+    yield from (Change(row.feed, row.key or "", row.order_id, RELEASED) for row in _let_out(found) if row.order_id in wanted)
+
+
+def _rows(feed: str) -> Select[Any]:
+    """A feed's records: key, file_id, and where there is a way to them, the orders they belong to."""
+    about = FEEDS[feed]
+    columns = [about.table.c[name] for name in dict.fromkeys((*about.key, "file_id"))]
+    if feed in LED_BY:
+        leading, by = LED_BY[feed]
+        return select(*columns, leading.c.order_id).distinct().join_from(about.table, leading, leading.c[by] == about.table.c[by])
+    if "order_id" in about.table.c and "order_id" not in about.key:
+        columns.append(about.table.c.order_id)
+    return select(*columns)
+
+
+def _changes(found: Since, feed: str, rows: Select[Any]) -> Iterator[Change]:
+    """The changed ones of a feed's records, those corrected with what they were before."""
+    key = FEEDS[feed].key
+    later = rows.where(FEEDS[feed].table.c.file_id.in_(_later(found)))
+    listed = list(found.connection.execute(later.order_by(*(FEEDS[feed].table.c[name] for name in key))).mappings())
+    corrected = _corrected(found, feed) if listed else {}
+    for row in listed:
+        named = {name: str(row[name]) for name in key}
+        how, before, after = corrected.get(tuple(named.values()), (ARRIVED, None, None))
+        yield Change(feed, json.dumps(named, ensure_ascii=False), row.get("order_id"), how, before, after)
+
+
+def _corrected(found: Since, feed: str) -> dict[tuple[str, ...], tuple[str, str, str]]:
+    """Restatements of a feed since, by key: why, and the changed columns before (of the first) and after (of the last)."""
+    r = restatements.c
+    told = select(r.key, r.why, r.before, r.after).where(r.run_id > found.run_id, r.feed == feed).order_by(r.run_id)
+    by_key: dict[tuple[str, ...], tuple[str, str, str]] = {}
+    for row in found.connection.execute(told):
+        values = json.loads(row.key)
+        key = tuple(str(values[name]) for name in FEEDS[feed].key)
+        if earlier := by_key.get(key):
+            by_key[key] = (row.why, _merged(row.before, earlier[1]), _merged(earlier[2], row.after))
+        else:
+            by_key[key] = (row.why, row.before, row.after)
+    return by_key
+
+
+def _merged(one: str, other: str) -> str:
+    """Columns of two corrections of a record as of one; where both have a column, the second counts."""
+    return json.dumps({**json.loads(one), **json.loads(other)}, ensure_ascii=False)
+
+
+def _later(found: Since) -> Select[tuple[int]]:
+    return select(run_files.c.file_id).where(run_files.c.run_id > found.run_id)
+
+
+def _let_out(found: Since) -> Iterator[Any]:
+    """Quarantined records released since."""
+    q = quarantine.c
+    for some in batched(sorted(found.released)):
+        files = {file_id for file_id, _ in some}
+        listed = select(q.feed, q.key, q.order_id, q.file_id, q.row_no).where(and_(q.status == "released", q.file_id.in_(files)))
+        yield from (row for row in found.connection.execute(listed) if (row.file_id, row.row_no) in some)
+
+
+def batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Some values at a time, no more than one statement should name."""
+    return (values[at : at + AT_ONCE] for at in range(0, len(values), AT_ONCE))
