@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindparam, case, false, func, or_, select
 
 from metrics.buyer_view import FAILED
 from metrics.catalog import dimension_column
@@ -59,7 +59,8 @@ class Listing:
     sums: list[Row] = field(default_factory=list)
 
 
-def _rows(connection: Connection, statement: Executable) -> list[Row]:
+def rows_of(connection: Connection, statement: Executable) -> list[Row]:
+    """What a statement finds, as plain dictionaries."""
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -73,7 +74,7 @@ def failed() -> ColumnElement[bool]:
     return and_(order_facts_table.c.state == "judged", FAILED)
 
 
-def _in_view(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
+def within(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
     """Conditions for the orders due in a period, as chosen in the filters (rules R6: service stands in the period it was due)."""
     due = order_facts_table.c.due_day
     view: list[ColumnElement[bool]] = []
@@ -83,6 +84,19 @@ def _in_view(start: date | None, end: date | None, where: Where) -> list[ColumnE
         view.append(due <= end)
     view.extend(_dimension(name).in_(list(values)) for name, values in where if values)
     return view
+
+
+def named(order_id: ColumnElement[str], among: Sequence[str] | None, but: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Conditions that keep to some orders (None: to none in particular) and leave others out.
+
+    The numbers stand in the statement itself: there may be more of them than an engine takes parameters.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    if among is not None:
+        conditions.append(order_id.in_(bindparam("among", list(among), expanding=True, literal_execute=True)))
+    if but:
+        conditions.append(order_id.not_in(bindparam("but", list(but), expanding=True, literal_execute=True)))
+    return conditions
 
 
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
@@ -108,17 +122,19 @@ def failed_orders(
     end: date | None = None,
     where: Where = (),
     reasons: Sequence[str] = (),
+    among: Sequence[str] | None = None,
+    but: Sequence[str] = (),
     sort: str = "due",
     page: int = 1,
     size: int = 50,
 ) -> Listing:
     """Orders that failed at least one test, one page of them, with how many there are and what they were worth.
 
-    Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency:
-    amounts of different currencies never meet.
+    among, but: keep to these orders, or leave these out. Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and
+    `short_amount` of the whole list by currency: amounts of different currencies never meet.
     """
     facts = order_facts_table.c
-    view = [failed(), *_in_view(start, end, where)]
+    view = [failed(), *within(start, end, where), *named(facts.order_id, among, but)]
     if reasons:
         view.append(_broke(reasons))
     column, descending = SORTS[sort]
@@ -130,8 +146,8 @@ def failed_orders(
         func.sum(facts.ordered_amount).label("ordered_amount"),
         func.sum(facts.short_amount).label("short_amount"),
     )
-    sums = _rows(connection, whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()))
-    return Listing(rows=_rows(connection, listing), total=sum(int(one["orders"]) for one in sums), sums=sums)
+    sums = rows_of(connection, whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()))
+    return Listing(rows=rows_of(connection, listing), total=sum(int(one["orders"]) for one in sums), sums=sums)
 
 
 def failure_reasons(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> list[Row]:
@@ -142,10 +158,10 @@ def failure_reasons(connection: Connection, *, start: date | None = None, end: d
     facts = order_facts_table.c
     # One pass over the facts: count per combination of reasons, then unfold the few combinations here.
     told = [case((facts[verdict].is_(False), facts[f"{verdict}_reason"])).label(verdict) for verdict in VERDICTS]
-    inner = select(*told).where(failed(), *_in_view(start, end, where)).subquery()
+    inner = select(*told).where(failed(), *within(start, end, where)).subquery()
     columns = [inner.c[verdict] for verdict in VERDICTS]
     found: Counter[tuple[str, str]] = Counter()
-    for combination in _rows(connection, select(*columns, func.count().label("orders")).group_by(*columns)):
+    for combination in rows_of(connection, select(*columns, func.count().label("orders")).group_by(*columns)):
         for verdict in VERDICTS:
             if combination[verdict] is not None:
                 found[(verdict, combination[verdict])] += int(combination["orders"])
@@ -157,20 +173,20 @@ def options(connection: Connection, dimension: str, *, limit: int = 500) -> list
     """Values of a dimension that orders have, in alphabetical order; empty if there are more than `limit`."""
     value = _dimension(dimension)
     inner = select(value.label("value")).distinct().subquery()
-    found = [row["value"] for row in _rows(connection, select(inner.c.value).order_by(inner.c.value).limit(limit + 1))]
+    found = [row["value"] for row in rows_of(connection, select(inner.c.value).order_by(inner.c.value).limit(limit + 1))]
     return found if len(found) <= limit else []
 
 
 def extent(connection: Connection) -> Row:
     """First and last `due_day`, and how many `orders` there are, as of the generation read."""
     due = order_facts_table.c.due_day
-    return _rows(connection, select(func.min(due).label("first_day"), func.max(due).label("last_day"), func.count().label("orders")))[0]
+    return rows_of(connection, select(func.min(due).label("first_day"), func.max(due).label("last_day"), func.count().label("orders")))[0]
 
 
 def nearest_day(connection: Connection, day: date, *, where: Where = ()) -> date | None:
     """The last due day with a judged order on or before a day, else the first after it; None if there is none at all."""
     facts = order_facts_table.c
-    view = [facts.state == "judged", *_in_view(None, None, where)]
+    view = [facts.state == "judged", *within(None, None, where)]
     before = connection.execute(select(func.max(facts.due_day)).where(*view, facts.due_day <= day)).scalar()
     return before if before is not None else connection.execute(select(func.min(facts.due_day)).where(*view)).scalar()
 
@@ -178,8 +194,8 @@ def nearest_day(connection: Connection, day: date, *, where: Where = ()) -> date
 def standing(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> dict[str, int]:
     """How many orders due in the period are judged, pending and excluded (rules P4: the other two are always shown)."""
     facts = order_facts_table.c
-    counted = select(facts.state.label("state"), func.count().label("orders")).where(*_in_view(start, end, where)).group_by(facts.state)
-    found = {row["state"]: int(row["orders"]) for row in _rows(connection, counted)}
+    counted = select(facts.state.label("state"), func.count().label("orders")).where(*within(start, end, where)).group_by(facts.state)
+    found = {row["state"]: int(row["orders"]) for row in rows_of(connection, counted)}
     return {state: found.get(state, 0) for state in ("judged", "pending", "excluded")}
 
 
@@ -206,17 +222,17 @@ def _alive(table: Table) -> ColumnElement[bool]:
 
 def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
     """One order's facts and records; None if no order has that number."""
-    facts = _rows(connection, select(order_facts_table).where(order_facts_table.c.order_id == order_id))
+    facts = rows_of(connection, select(order_facts_table).where(order_facts_table.c.order_id == order_id))
     if not facts:
         return None
-    order = _rows(connection, select(orders).where(orders.c.order_id == order_id, _alive(orders)))
-    wanted = _rows(connection, select(order_lines).where(order_lines.c.order_id == order_id, _alive(order_lines)))
-    judged = _rows(connection, select(order_line_facts_table).where(order_line_facts_table.c.order_id == order_id))
-    sent = _rows(
+    order = rows_of(connection, select(orders).where(orders.c.order_id == order_id, _alive(orders)))
+    wanted = rows_of(connection, select(order_lines).where(order_lines.c.order_id == order_id, _alive(order_lines)))
+    judged = rows_of(connection, select(order_line_facts_table).where(order_line_facts_table.c.order_id == order_id))
+    sent = rows_of(
         connection,
         select(shipment_lines).where(shipment_lines.c.order_id == order_id, _alive(shipment_lines)).order_by(shipment_lines.c.shipment_id),
     )
-    billed = _rows(
+    billed = rows_of(
         connection,
         select(invoice_lines).where(invoice_lines.c.order_id == order_id, _alive(invoice_lines)).order_by(invoice_lines.c.invoice_id),
     )
@@ -240,12 +256,12 @@ def _natural(number: str) -> tuple[int, str]:
 
 def _by_ids(connection: Connection, table: Table, key: str, children: list[Row]) -> list[Row]:
     ids = sorted({child[key] for child in children})
-    return _rows(connection, select(table).where(table.c[key].in_(ids), _alive(table)).order_by(table.c[key])) if ids else []
+    return rows_of(connection, select(table).where(table.c[key].in_(ids), _alive(table)).order_by(table.c[key])) if ids else []
 
 
 def _as_of(connection: Connection, table: Table, key: str, value: str, day: date | None) -> Row:
     """The version of a customer that applied on a day; the first one if none did yet."""
-    versions = _rows(connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from))
+    versions = rows_of(connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from))
     applied = [version for version in versions if day is None or version["valid_from"] <= day]
     return (applied or versions or [{}])[-1 if applied else 0]
 
@@ -253,7 +269,7 @@ def _as_of(connection: Connection, table: Table, key: str, value: str, day: date
 def _product_names(connection: Connection, ids: set[str]) -> dict[str, str]:
     if not ids:
         return {}
-    found = _rows(
+    found = rows_of(
         connection,
         select(products.c.product_id, products.c.name)
         .where(products.c.product_id.in_(sorted(ids)), _alive(products))
@@ -267,7 +283,7 @@ def targets_on(connection: Connection, day: date) -> list[Row]:
     """Targets that apply on a day: `measure`, `scope`, `target_value`, `tolerance`; of several versions the latest."""
     table = targets.c
     applying = select(targets).where(_alive(targets), table.valid_from <= day).order_by(table.measure, table.scope, table.valid_from)
-    latest = {(row["measure"], row["scope"]): row for row in _rows(connection, applying)}
+    latest = {(row["measure"], row["scope"]): row for row in rows_of(connection, applying)}
     return [{name: row[name] for name in ("measure", "scope", "target_value", "tolerance")} for row in latest.values()]
 
 
@@ -290,26 +306,28 @@ def run_history(connection: Connection, *, page: int = 1, size: int = 20) -> Lis
         .limit(size)
         .offset((page - 1) * size)
     )
-    return Listing(rows=_rows(connection, listing), total=int(connection.execute(select(func.count()).select_from(runs)).scalar_one()))
+    return Listing(rows=rows_of(connection, listing), total=int(connection.execute(select(func.count()).select_from(runs)).scalar_one()))
 
 
 def files_of_run(connection: Connection, run_id: int) -> list[Row]:
     """Source objects of one run, one per feed it went to, with its row counts."""
-    return _rows(connection, select(run_files).where(run_files.c.run_id == run_id).order_by(run_files.c.file_id))
+    return rows_of(connection, select(run_files).where(run_files.c.run_id == run_id).order_by(run_files.c.file_id))
 
 
 def checks_of_run(connection: Connection, run_id: int) -> list[Row]:
     """Expectations of one run: those that failed first, then by feed."""
     table = checks.c
     failing = case((table.rows_failed > 0, 0), else_=1)
-    return _rows(connection, select(checks).where(table.run_id == run_id).order_by(failing, table.rows_failed.desc(), table.feed, table.expectation))
+    return rows_of(
+        connection, select(checks).where(table.run_id == run_id).order_by(failing, table.rows_failed.desc(), table.feed, table.expectation)
+    )
 
 
 def quarantine_counts(connection: Connection) -> list[Row]:
     """Records in quarantine by `feed` and `status`: `records`."""
     table = quarantine.c
     counted = select(table.feed.label("feed"), table.status.label("status"), func.count().label("records")).group_by(table.feed, table.status)
-    return sorted(_rows(connection, counted), key=lambda row: (-row["records"], row["feed"], row["status"]))
+    return sorted(rows_of(connection, counted), key=lambda row: (-row["records"], row["feed"], row["status"]))
 
 
 def broken_rules(connection: Connection) -> list[Row]:
@@ -320,7 +338,7 @@ def broken_rules(connection: Connection) -> list[Row]:
     table = quarantine.c
     held = select(table.feed, table.rules, func.count().label("records")).where(table.status.in_(("rejected", "waiting")))
     found: Counter[tuple[str, str, str]] = Counter()
-    for row in _rows(connection, held.group_by(table.feed, table.rules).limit(RULES_READ)):
+    for row in rows_of(connection, held.group_by(table.feed, table.rules).limit(RULES_READ)):
         for rule in {(one.get("rule") or "", one.get("column") or "") for one in json.loads(row["rules"])}:
             found[(row["feed"], *rule)] += int(row["records"])
     return [
@@ -348,7 +366,7 @@ def quarantined(
     if rule:
         view.append(table.rules.contains(json.dumps(rule, ensure_ascii=False), autoescape=True))
     order = (table.run_id.desc(), table.file_id, table.row_no)
-    rows = _rows(connection, select(quarantine).where(*view).order_by(*order).limit(size).offset((page - 1) * size))
+    rows = rows_of(connection, select(quarantine).where(*view).order_by(*order).limit(size).offset((page - 1) * size))
     for row in rows:
         row["rules"] = json.loads(row["rules"])
     total = connection.execute(select(func.count()).select_from(quarantine).where(*view)).scalar_one()
@@ -359,25 +377,25 @@ def restated(connection: Connection, *, page: int = 1, size: int = 25) -> Listin
     """Records whose values a later record changed, the latest run first."""
     table = restatements.c
     listing = select(restatements).order_by(table.run_id.desc(), table.feed, table.key).limit(size).offset((page - 1) * size)
-    return Listing(rows=_rows(connection, listing), total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one()))
+    return Listing(rows=rows_of(connection, listing), total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one()))
 
 
 def stand_ins(connection: Connection) -> list[Row]:
     """Columns a source fills with something else, as it declared: `source`, `feed`, `column_name`, `stands_in_for`."""
     table = mapped_columns.c
     declared = table.stands_in_for.is_not(None)
-    return _rows(connection, select(mapped_columns).where(declared).order_by(table.source, table.feed, table.column_name))
+    return rows_of(connection, select(mapped_columns).where(declared).order_by(table.source, table.feed, table.column_name))
 
 
 def mapped_feeds(connection: Connection) -> set[str]:
     """Feeds that at least one source maps; measures of the others say "no feed"."""
-    return {row["feed"] for row in _rows(connection, select(mapped_columns.c.feed).distinct())}
+    return {row["feed"] for row in rows_of(connection, select(mapped_columns.c.feed).distinct())}
 
 
 def freshness(connection: Connection) -> Row:
     """The last run and the data's watermark: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, ...; {} with no run."""
     latest = select(runs).order_by(runs.c.run_id.desc()).limit(1)
-    return next(iter(_rows(connection, latest)), {})
+    return next(iter(rows_of(connection, latest)), {})
 
 
 def feed_rows(connection: Connection) -> list[Row]:
@@ -391,4 +409,4 @@ def feed_rows(connection: Connection) -> list[Row]:
         func.sum(table.rows_superseded).label("rows_superseded"),
         func.max(table.run_id).label("last_run"),
     ).group_by(table.feed)
-    return sorted(_rows(connection, counted), key=lambda row: row["feed"])
+    return sorted(rows_of(connection, counted), key=lambda row: row["feed"])

@@ -1,0 +1,147 @@
+"""Orders under way whose promise can no longer, or hardly, be kept, as things stand at the data's watermark.
+
+The slack of an order is what is left until its deadline, less what the steps still to be done take an order of its segment (half of those that came
+on time take as long: the budgets of the slack ledger), less again what has already gone of the step it waits for. One list of orders, not a
+measure: the number of its rows is not compared over time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, Connection, DateTime, Integer, Select, String, and_, case, cast, func, literal, or_, select
+
+from metrics.business_time import elapsed_seconds
+from metrics.facts import facts_state, order_facts_table, order_line_facts_table
+from metrics.ledgers.steps import step_budgets_table, step_facts_table, work_facts_table
+from metrics.listing import Listing, Where, named, rows_of, within
+from metrics.moments import moment_span
+from metrics.sqltools import Expression, greater, lesser, typed_null
+
+TIGHT_SECONDS = 24 * 3600
+"""Less slack than this is hardly enough."""
+
+BEHIND, TIGHT, LOST, NEAR = "behind", "tight", "lost", "near"
+STANDINGS = {
+    BEHIND: "late at the usual pace",
+    TIGHT: "less than a day to spare",
+    NEAR: "due within a day",
+    LOST: "part of it is late already",
+}
+"""How an order at risk stands. `near`: nothing tells which step it is at, or how long the rest takes."""
+
+SORTS = ("saving", "deadline", "value")
+"""How the list can stand; "saving": what can still be saved, those nearest to it first."""
+
+o = order_facts_table.c
+s = step_facts_table.c
+b = step_budgets_table.c
+
+
+def at_risk(
+    connection: Connection,
+    *,
+    where: Where = (),
+    among: Sequence[str] | None = None,
+    but: Sequence[str] = (),
+    sort: str = "saving",
+    page: int = 1,
+    size: int = 50,
+) -> Listing:
+    """Orders at risk, one page of them; `sums` has how many `orders` and what `ordered_amount` by `standing` and `currency`.
+
+    among, but: keep to these orders, or leave these out. Grain: one order, with `standing`, `deadline_at`, `slack_seconds` (null: not known), and
+    where it stands: `step`, `step_standing`, `age_seconds`.
+    """
+    as_of = connection.execute(select(facts_state.c.as_of)).scalar()
+    if as_of is None:
+        return Listing([], 0)
+    found = _at_risk(literal(as_of, DateTime), [*within(None, None, where), *named(o.order_id, among, but)]).cte("at_risk")
+    r = found.c
+    rank = case({BEHIND: 1, TIGHT: 2, NEAR: 3, LOST: 4}, value=r.standing)
+    by: dict[str, list[Any]] = {
+        "saving": [rank, case((r.standing == BEHIND, -r.slack_seconds), else_=r.slack_seconds).asc().nulls_last(), r.deadline_at],
+        "deadline": [r.deadline_at],
+        "value": [r.ordered_amount.desc().nulls_last()],
+    }
+    listed = select(found).order_by(*by[sort], r.order_id).limit(size).offset((page - 1) * size)
+    whole = select(r.standing, r.currency, func.count().label("orders"), func.sum(r.ordered_amount).label("ordered_amount"))
+    sums = rows_of(connection, whole.group_by(r.standing, r.currency).order_by(func.count().desc(), r.standing, r.currency))
+    return Listing(rows_of(connection, listed), sum(int(one["orders"]) for one in sums), sums)
+
+
+def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:
+    placed = _placed(now, view).cte("placed")
+    p, w, line = placed.c, work_facts_table.c, order_line_facts_table.c
+    missed = (
+        select(line.order_id)
+        .where(line.state == "judged", or_(line.on_time.is_(False), line.complete.is_(False)))
+        .distinct()
+        .subquery("missed_lines")
+    )
+    left = elapsed_seconds(now, p.deadline_at)
+    slack = left - greater(p.still_seconds - lesser(greater(p.gone_seconds, _none()), p.next_seconds), _none())
+    standing = case(
+        (missed.c.order_id.is_not(None), LOST),
+        (slack < 0, BEHIND),
+        (slack < TIGHT_SECONDS, TIGHT),
+        (and_(slack.is_(None), left < TIGHT_SECONDS), NEAR),
+        else_=typed_null(String()),
+    )
+    told = (
+        select(
+            *[p[name] for name in ABOUT],
+            cast(slack, BigInteger).label("slack_seconds"),
+            standing.label("standing"),
+            w.step,
+            w.standing.label("step_standing"),
+            w.age_seconds,
+        )
+        .select_from(placed.outerjoin(missed, missed.c.order_id == p.order_id).outerjoin(work_facts_table, w.order_id == p.order_id))
+        .subquery("told")
+    )
+    return select(told).where(told.c.standing.is_not(None))
+
+
+ABOUT = ("order_id", "customer_id", "customer_name", "segment", "currency", "ordered_amount", "ordered_day", "due_day", "deadline_at")
+
+
+def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
+    """Open orders with a deadline: seconds the steps still to be done take, those gone since the last one done, and those the next one takes."""
+    tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
+    still_open = [o.state == "pending", o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
+    under_way = select(*[o[name] for name in ABOUT], ordered.hi.label("ordered_at")).select_from(tables).where(*still_open).cte("under_way")
+    u = under_way.c
+    finished = and_(s.leg_seconds.is_not(None), s.finished_at.is_not(None))
+    from_last = func.row_number().over(partition_by=s.order_id, order_by=s.step_no.desc()).label("from_last")
+    steps = select(s.order_id, s.step_no, s.finished_at, from_last).join(under_way, u.order_id == s.order_id).where(finished).subquery("steps_done")
+    last = select(steps).where(steps.c.from_last == 1).subquery("last_done")
+    done: CTE = (
+        select(*u, func.coalesce(last.c.step_no, 0).label("step_no"), func.coalesce(last.c.finished_at, u.ordered_at).label("since"))
+        .select_from(under_way.outerjoin(last, last.c.order_id == u.order_id))
+        .cte("done_so_far")
+    )
+    d = done.c
+    later = (
+        select(d.order_id, cast(func.sum(b.budget_seconds), BigInteger).label("seconds"), cast(func.min(b.step_no), Integer).label("next_no"))
+        .join(step_budgets_table, and_(b.segment == d.segment, b.step_no > d.step_no))
+        .group_by(d.order_id)
+        .subquery("later_steps")
+    )
+    following = step_budgets_table.alias("next_step")
+    # An order past the last step with a budget has nothing left to wait for; one whose segment has no budgets is not known.
+    known = select(b.segment).distinct().subquery("budgeted")
+    nothing = case((known.c.segment.is_not(None), _none()), else_=typed_null(BigInteger()))
+    return select(
+        *[d[name] for name in ABOUT],
+        func.coalesce(later.c.seconds, nothing).label("still_seconds"),
+        elapsed_seconds(d.since, now).label("gone_seconds"),
+        func.coalesce(following.c.budget_seconds, nothing).label("next_seconds"),
+    ).select_from(
+        done.outerjoin(later, later.c.order_id == d.order_id)
+        .outerjoin(following, and_(following.c.segment == d.segment, following.c.step_no == later.c.next_no))
+        .outerjoin(known, known.c.segment == d.segment)
+    )
+
+
+def _none() -> Expression:
+    return literal(0, BigInteger)

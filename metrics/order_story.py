@@ -1,0 +1,89 @@
+"""What surrounds one order beside its own records: the inquiry it came from, its 13 steps, holds, promises, messages, cases, returns and payments.
+
+Records as they stand, an order's at a time; what the ledgers have worked out of them (time in a step, the failure and its recovery) comes from there.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Table, select
+
+from metrics.facts import order_facts_table
+from metrics.ledgers.recoveries import RECOVERY_DAYS, recovery_facts_table
+from metrics.ledgers.steps import late_order_facts_table, step_facts_table
+from metrics.listing import Row, rows_of
+from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The records about one order, each list in the order of time; `recovery` and `died_at` are empty where the ledgers tell nothing of it."""
+
+    quotes: list[Row] = field(default_factory=list)
+    quote_options: list[Row] = field(default_factory=list)
+    steps: list[Row] = field(default_factory=list)
+    """Of `step_facts`: one row per step begun."""
+    holds: list[Row] = field(default_factory=list)
+    promises: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
+    cases: list[Row] = field(default_factory=list)
+    returns: list[Row] = field(default_factory=list)
+    payments: list[Row] = field(default_factory=list)
+    recovery: Row = field(default_factory=dict)
+    died_at: str | None = None
+    """The step at which its promise died, in two digits; "00": when promised."""
+
+
+def surroundings(connection: Connection, order_id: str) -> Surroundings:
+    """Everything that surrounds an order; empty lists for an order nothing is recorded of."""
+    asked = _of(connection, quotes, order_id, "asked_at")
+    offered = select(quote_options).where(quote_options.c.quote_id.in_([row["quote_id"] for row in asked]), quote_options.c.deleted.is_(False))
+    billed = select(invoice_lines.c.invoice_id).where(invoice_lines.c.order_id == order_id, invoice_lines.c.deleted.is_(False))
+    paid = (
+        select(payments).where(payments.c.invoice_id.in_(billed), payments.c.deleted.is_(False)).order_by(payments.c.paid_at, payments.c.payment_id)
+    )
+    recovery = rows_of(connection, select(recovery_facts_table).where(recovery_facts_table.c.order_id == order_id))
+    return Surroundings(
+        quotes=asked,
+        quote_options=rows_of(connection, offered.order_by(quote_options.c.quote_id, quote_options.c.option_no)) if asked else [],
+        steps=rows_of(connection, select(step_facts_table).where(step_facts_table.c.order_id == order_id).order_by(step_facts_table.c.step_no)),
+        holds=_of(connection, holds, order_id, "placed_at"),
+        promises=_of(connection, promises, order_id, "changed_at"),
+        messages=_of(connection, messages, order_id, "sent_at"),
+        cases=_of(connection, service_cases, order_id, "opened_at"),
+        returns=_of(connection, returns, order_id, "announced_at"),
+        payments=rows_of(connection, paid),
+        recovery=recovery[0] if recovery else {},
+        died_at=connection.execute(
+            select(late_order_facts_table.c.step).where(late_order_facts_table.c.order_id == order_id, late_order_facts_table.c.died)
+        ).scalar(),
+    )
+
+
+def _of(connection: Connection, table: Table, order_id: str, moment: str) -> list[Row]:
+    alive = select(table).where(table.c.order_id == order_id, table.c.deleted.is_(False))
+    keys = [column for column in table.c if column.name.endswith(("_id", "_no"))]
+    return rows_of(connection, alive.order_by(table.c[moment].asc().nulls_last(), *keys))
+
+
+def numbered_like(connection: Connection, text: str, *, limit: int = 8) -> list[str]:
+    """Order numbers that hold a text, whatever its case, in their order: for who knows only a part of one."""
+    order_id = order_facts_table.c.order_id
+    return list(connection.scalars(select(order_id).where(order_id.icontains(text, autoescape=True)).order_by(order_id).limit(limit)))
+
+
+def put_right_by(connection: Connection, order_ids: list[str]) -> dict[str, datetime]:
+    """By when each of these failed orders is to be settled to count as recovered: days after it was detected, or else after it failed.
+
+    Where no feed tells of recoveries, after its deadline.
+    """
+    r, o = recovery_facts_table.c, order_facts_table.c
+    told = select(o.order_id, r.detected_at, r.failed_at, o.deadline_at).select_from(
+        order_facts_table.outerjoin(recovery_facts_table, r.order_id == o.order_id)
+    )
+    found = {}
+    for row in rows_of(connection, told.where(o.order_id.in_(order_ids))):
+        since = row["detected_at"] or row["failed_at"] or row["deadline_at"]
+        if since is not None:
+            found[row["order_id"]] = since + timedelta(days=RECOVERY_DAYS)
+    return found
