@@ -3,12 +3,15 @@
 import gc
 import itertools
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from ingest.pipeline import run
 from metrics import warehouse
 from metrics.warehouse import Location
+from sample_data import generate
 from tests import postgres
 
 _numbers = itertools.count(1)
@@ -28,6 +31,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         of_both = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
         if item.path.name in WHOLE_RUNS or (of_both and item.path.name not in ON_BOTH_ENGINES):
             item.add_marker(pytest.mark.long)
+
+
+SAMPLE_ORDERS = 500
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
+    """Sample orders of every feed, taken in by the real pipeline, for tests that only read; its mapping lies in `sample` beside the folder."""
+    folder = tmp_path_factory.mktemp("sample")
+    place = Location(folder=folder / "home")
+    run(generate(SAMPLE_ORDERS, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
+    yield place
+    warehouse.close(place)
 
 
 @pytest.fixture

@@ -2,21 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Table, select
 
-from ingest.pipeline import run
-from metrics import warehouse
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.cycles import cycle_facts_table, wait_facts_table
 from metrics.query import Question, answer
 from metrics.question import Answer
 from metrics.schema import FEEDS
 from metrics.warehouse import Location, reading
-from sample_data import generate
 from tests import engines
 from tests.builders import (
     customer,
@@ -276,13 +272,10 @@ def test_dependability_is_what_the_slow_tail_adds(database: Connection) -> None:
     assert (nothing.value, nothing.no_data) == (None, "no data: nothing in this period and selection")
 
 
-def test_the_clocks_of_the_sample_are_what_plain_python_reads(tmp_path: Path) -> None:
+def test_the_clocks_of_the_sample_are_what_plain_python_reads(sample: Location) -> None:
     """Every sale of the sample by the judge's own clocks: ordered ahead, held, and working time."""
-    place = Location(folder=tmp_path / "home")
-    run(generate(400, tmp_path / "sample"), location=place, now=datetime(2026, 7, 1, 6))
-    with reading(place) as connection:
+    with reading(sample) as connection:
         kinds = recounted(connection)
-    warehouse.close(place)
     assert all(number > 3 for number in kinds.values()), kinds
 
 

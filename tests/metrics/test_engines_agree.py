@@ -22,10 +22,9 @@ from metrics.measure import Total
 from metrics.query import Answer, Question, answer
 from metrics.rollup import ROLLED
 from metrics.warehouse import Location, reading, writing
-from sample_data import generate
 from tests import postgres
+from tests.conftest import SAMPLE_ORDERS
 
-ORDERS = 300
 NOW = datetime(2026, 7, 1, 6)
 BYS: tuple[tuple[str, ...], ...] = ((), *((name,) for name in DIMENSIONS))
 GRAINS = (None, "week", "month")
@@ -41,23 +40,19 @@ PAIRS = [
 TOTALS = tuple(name for name, measure in MEASURES.items() if isinstance(measure.formula, Total))
 
 
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
+@pytest.fixture
+def embedded(sample: Location) -> Location:
     """The sample orders in DuckDB."""
-    folder = tmp_path_factory.mktemp("engines")
-    place = Location(folder=folder / "home")
-    run(generate(ORDERS, folder / "sample"), location=place, now=NOW)
-    yield place
-    warehouse.close(place)
+    return sample
 
 
 @pytest.fixture(scope="module")
-def server(postgres_url: str, embedded: Location) -> Iterator[Location]:
+def server(postgres_url: str, sample: Location) -> Iterator[Location]:
     """The same orders in PostgreSQL."""
-    assert embedded.folder is not None
+    assert sample.folder is not None
     with postgres.database(postgres_url, "engines_agree") as url:
         place = Location(url=make_url(url))
-        run(embedded.folder.parent / "sample" / "mapping.toml", location=place, now=NOW)
+        run(sample.folder.parent / "sample" / "mapping.toml", location=place, now=NOW)
         yield place
         warehouse.close(place)
 
@@ -96,7 +91,7 @@ def test_both_engines_judge_every_row_alike(facts: Any, embedded: Location, serv
         with reading(place) as connection:
             found = connection.execute(select(*facts.c)).all()
         rows.append(sorted((tuple(row) for row in found), key=lambda row: (row[0], str(row[1]))))
-    assert len(rows[0]) > ORDERS / 2
+    assert len(rows[0]) > SAMPLE_ORDERS / 2
     assert rows[0] == rows[1]
 
 

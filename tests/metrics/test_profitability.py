@@ -10,8 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, select
 
-from ingest.pipeline import run
-from metrics import warehouse, zones
+from metrics import zones
 from metrics.catalog import DIMENSIONS
 from metrics.facts import facts_state
 from metrics.ledgers.money import money_facts
@@ -19,21 +18,16 @@ from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS
 from metrics.warehouse import Location, reading
-from sample_data import generate
+from tests.conftest import SAMPLE_ORDERS
 
-ORDERS = 300
 Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    """The sample, taken in by the real pipeline."""
-    folder = tmp_path_factory.mktemp("profitability")
-    place = Location(folder=folder / "home")
-    run(generate(ORDERS, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
-    with reading(place) as connection:
-        yield connection
-    warehouse.close(place)
+def connection(sample: Location) -> Iterator[Connection]:
+    """The sample's warehouse."""
+    with reading(sample) as opened:
+        yield opened
 
 
 class Books:
@@ -174,31 +168,31 @@ class Books:
                 yield ("cost_to_serve", "freight", "freight", row["shipment_id"], order_id, None, day, amount)
 
 
-def test_the_ledger_counted_again_from_the_records(sample: Connection) -> None:
+def test_the_ledger_counted_again_from_the_records(connection: Connection) -> None:
     m = money_facts.c
     columns = (m.kind, m.activity, m.source, m.document_id, m.order_id, m.line_no, m.day, m.amount)
-    ledger = Counter(tuple(row) for row in sample.execute(select(*columns)))
-    books = Books(sample)
+    ledger = Counter(tuple(row) for row in connection.execute(select(*columns)))
+    books = Books(connection)
     again = Counter((*books.billed(), *books.served()))
     assert sorted(map(repr, (ledger - again).elements())) == sorted(map(repr, (again - ledger).elements())) == []
     kinds = Counter(key[:3] for key in again.elements())
     assert {source for _, _, source in kinds} >= {"invoice", "credit", "reversal", "service_cost"}
-    assert sum(kinds.values()) > 5 * ORDERS
+    assert sum(kinds.values()) > 5 * SAMPLE_ORDERS
 
 
 @pytest.mark.parametrize("dimension", sorted(DIMENSIONS))
-def test_profit_is_its_parts_and_they_add_up(dimension: str, sample: Connection) -> None:
+def test_profit_is_its_parts_and_they_add_up(dimension: str, connection: Connection) -> None:
     """Profit is a difference of totals: by every dimension the parts give the whole, exactly."""
-    (whole,) = answer(sample, Question(("customer_profit",)))
-    listed = answer(sample, Question(("customer_profit",), by=(dimension,)))
+    (whole,) = answer(connection, Question(("customer_profit",)))
+    listed = answer(connection, Question(("customer_profit",), by=(dimension,)))
     assert whole.value is not None
     assert sum(Decimal(one.value) for one in listed if one.value is not None) == whole.value
 
 
-def test_zones_hold_every_customer_and_all_money(sample: Connection) -> None:
-    customers, cuts = zones.zones(sample)
+def test_zones_hold_every_customer_and_all_money(connection: Connection) -> None:
+    customers, cuts = zones.zones(connection)
     assert {one.zone for one in customers} == set(zones.ZONES)
     assert cuts == zones.median_cuts(customers)
     for measure, amount in (("net_sales_value", "sales"), ("product_cost", "product_cost"), ("cost_to_serve", "cost_to_serve")):
-        (whole,) = answer(sample, Question((measure,)))
+        (whole,) = answer(connection, Question((measure,)))
         assert sum(getattr(one, amount) for one in customers) == whole.value

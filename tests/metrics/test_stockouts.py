@@ -5,14 +5,12 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, select
 
-from ingest.pipeline import run
 from metrics import query, rebuild
 from metrics.catalog import DIMENSIONS
 from metrics.errors import SettingRefused
@@ -25,8 +23,7 @@ from metrics.question import Question
 from metrics.rollup import rollup_metadata
 from metrics.schema import assumptions, holds, orders, shipment_lines, shipments, stockouts
 from metrics.stockouts import _BROKEN_DOWN, assumed_unit_cost, drawn, expected_cost
-from metrics.warehouse import Location, close, reading
-from sample_data import generate
+from metrics.warehouse import Location, reading
 from tests.builders import (
     customer,
     everything,
@@ -465,15 +462,6 @@ def test_the_calculator_is_filled_from_the_orders_in_view(connection: Connection
 
 
 # ---------------------------------------------------------------- the sample, recounted in plain Python
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
-    folder: Path = tmp_path_factory.mktemp("stockouts")
-    place = Location(folder=folder / "home")
-    run(generate(400, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
-    yield place
-    close(place)
 
 
 def rows_of(connection: Connection, table: Any) -> list[dict[str, Any]]:
