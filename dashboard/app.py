@@ -79,11 +79,12 @@ def run(generation: Generation, newest: int) -> None:
     if generation.number != newest:
         look.html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
         st.button("Show the newest", on_click=unpin)
-    chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered)
+    link = live.link_to(generation.number)
+    chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered, link=link)
     filters.remember(chosen)
     page.run()
     with st.sidebar:
-        live.badge(newest, frame["freshness"], live.link_to(generation.number))
+        live.badge(newest, frame["freshness"])
 
 
 published: Generation | None = None

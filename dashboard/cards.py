@@ -28,6 +28,8 @@ class Tile:
     series: Sequence[float | None]
     """Whole periods only, the oldest first."""
     main: bool = False
+    year: Answer | None = None
+    """The same part of last year."""
     behind: str = ""
     """Address of what is behind the number."""
     explained: str = ""
@@ -86,9 +88,14 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     against = f'<span class="bv-muted">target {fmt.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
     if stands is not Standing.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
+    compared = [(one, than) for one, than in ((tile.before, "than before"), (tile.year, "than last year")) if one is not None]
     moved = tile.before is not None and tile.before.value is not None and tile.now.value is not None
     why = f'<a class="bv-why" href="{fmt.html(tile.explained)}" target="_self">why?</a>' if tile.explained and moved else ""
-    parts.append(f'<div class="bv-row">{change(tile.now, tile.before, measure)}{why}</div>')
+    if compared and all(one.value is None for one, _ in compared):
+        compared = []
+        parts.append('<div class="bv-row bv-muted">nothing earlier to compare</div>')
+    for at, (one, than) in enumerate(compared):
+        parts.append(f'<div class="bv-row">{change(tile.now, one, measure, than)}{why if not at else ""}</div>')
     parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), few(tile.now, measure)) if note]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(stands, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
@@ -107,18 +114,18 @@ def _told(no_data: str) -> str:
     return no_data[:1].upper() + no_data[1:]
 
 
-def change(now: Answer, before: Answer | None, measure: Measure) -> str:
-    """Change since the period before: arrow, size and whether it is better."""
+def change(now: Answer, before: Answer | None, measure: Measure, than: str = "than before") -> str:
+    """Change since the period before (or another): arrow, size and whether it is better."""
     if before is None or now.value is None or before.value is None:
-        return '<span class="bv-muted">nothing earlier to compare</span>'
+        return f'<span class="bv-muted">nothing to compare {than.removeprefix("than ")}</span>'
     moved = float(now.value) - float(before.value)
     size = fmt.difference(moved, measure.unit)
     if size == fmt.difference(0, measure.unit):
-        return '<span class="bv-muted">→ unchanged</span>'
+        return f'<span class="bv-muted">→ as {than.removeprefix("than ")}</span>'
     judged = better(moved, measure.direction)
     word = f" {judged}" if judged else ""
     arrow = "↑" if moved > 0 else "↓"
-    return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted bv-wide">than before</span>'
+    return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted bv-wide">{than}</span>'
 
 
 def coverage(answer: Answer) -> str:

@@ -39,6 +39,8 @@ class Point:
     partial: bool
     before: float | None = None
     """The same measure in the matching period before."""
+    year: float | None = None
+    """The same measure in the matching period of last year."""
     of: float | None = None
     """How many it was judged on."""
     between: tuple[float, float] | None = None
@@ -58,7 +60,7 @@ _MONTH = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b %Y')"
 
 
 @lru_cache(maxsize=64)
-def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: bool, monthly: bool) -> str:
+def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: bool, has_year: bool, monthly: bool) -> str:
     colour = palette(is_dark)
     low, high, ticks = alt.param(name="low", value=0), alt.param(name="high", value=1), alt.param(name="ticks", value=[])
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
@@ -76,12 +78,15 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
         layers.append(whole.mark_line(color=colour["ink"], strokeDash=[5, 4], strokeWidth=1.3, opacity=0.75).encode(y=alt.Y("target:Q", scale=scale)))
     if has_before:
         layers.append(whole.mark_line(color=colour["muted"], strokeWidth=1.4, strokeDash=[2, 3]).encode(y=alt.Y("before:Q", title=None, scale=scale)))
+    if has_year:
+        layers.append(whole.mark_line(color=colour["muted"], strokeWidth=1.2, strokeDash=[9, 4]).encode(y=alt.Y("year:Q", title=None, scale=scale)))
     layers.append(whole.mark_line(color=colour["accent"], strokeWidth=2.4).encode(y=y))
     layers.append(
         alt.Chart(_data("partial")).mark_line(color=colour["accent"], strokeWidth=1.8, strokeDash=[3, 3]).encode(x=x, y=y, detail="piece:N")
     )
     tips = [alt.Tooltip("name:N", title="Period"), alt.Tooltip("said:N", title="Value"), alt.Tooltip("state:N", title="State")]
     tips += [alt.Tooltip("before_said:N", title="Period before")] if has_before else []
+    tips += [alt.Tooltip("year_said:N", title="Last year")] if has_year else []
     tips += [alt.Tooltip("of:Q", title="Judged", format=",.0f")]
     layers.append(
         alt.Chart(_data("points"))
@@ -136,12 +141,13 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
     colour = palette(is_dark)
     known = [point.value for point in points if point.value is not None]
     before = [point.before for point in points if point.before is not None]
+    year = [point.year for point in points if point.year is not None]
     ranges = [bound for point in points if point.between for bound in point.between]
-    reach = [*known, *before, *ranges, *([target.value] if target else [])] or [0.0, 1.0]
+    reach = [*known, *before, *year, *ranges, *([target.value] if target else [])] or [0.0, 1.0]
     pad = (max(reach) - min(reach)) * 0.18 or abs(reach[0]) * 0.1 or 0.1
     low, high = min(reach) - pad, max(reach) + pad
     rows = [_row(point, measure, target, grain, colour) for point in points]
-    spec = json.loads(_trend_template(measure.unit, is_dark, target is not None, bool(before), grain in ("month", "quarter")))
+    spec = json.loads(_trend_template(measure.unit, is_dark, target is not None, bool(before), bool(year), grain in ("month", "quarter")))
     spec["datasets"] = {
         "main": [{**row, "value": None if row["partial"] else row["value"]} for row in rows],
         "partial": _partial_pieces(rows),
@@ -167,6 +173,8 @@ def _row(point: Point, measure: Measure, target: Target | None, grain: str, colo
         "partial": point.partial,
         "before": point.before,
         "before_said": fmt.number(point.before, measure.unit),
+        "year": point.year,
+        "year_said": fmt.number(point.year, measure.unit),
         "of": point.of,
         "shape": shape,
         "colour": colour[state],
@@ -208,6 +216,9 @@ def _labels(points: Sequence[Point], measure: Measure, target: Target | None, ga
     before = next((point.before for point in reversed(points) if point.before is not None), None)
     if before is not None:
         found.append((before, "Period before", colour["muted"]))
+    year = next((point.year for point in reversed(points) if point.year is not None), None)
+    if year is not None:
+        found.append((year, "Last year", colour["muted"]))
     found.sort()
     places = [at for at, _, _ in found]
     for _ in range(50):

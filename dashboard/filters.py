@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import format as fmt
+from dashboard import live
 from dashboard import period as periods
 from dashboard.period import Period
 
@@ -31,7 +32,7 @@ MORE = {
 }
 """Dimensions behind "More filters": label and what stands while nothing is chosen."""
 
-KEPT = ("period", "dates", "segment", *MORE, "v")
+KEPT = ("period", "dates", "segment", *MORE, "compare", "grain", live.PIN)
 """Parts of the address that belong to the frame."""
 
 
@@ -41,6 +42,13 @@ class Filters:
 
     period: Period
     where: tuple[tuple[str, tuple[str, ...]], ...]
+    compare: tuple[str, ...] = periods.COMPARISONS
+    """Which of COMPARISONS stand beside a number."""
+
+    @property
+    def comparisons(self) -> dict[str, tuple[date, date]]:
+        """The days to compare with, by their name, of those chosen that there are."""
+        return {name: days for name in self.compare if (days := self.period.compared(name)) is not None}
 
     @property
     def start(self) -> date:
@@ -59,10 +67,13 @@ class Filters:
         return " · ".join(chosen) or "all orders"
 
 
-def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool) -> Filters:
-    """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters hides it."""
+def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool, link: str) -> Filters:
+    """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters hides it.
+
+    link: what shows these very numbers again.
+    """
     with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
-        active = sum(_is_set(name) for name in ("period", "segment", *MORE))
+        active = sum(_is_set(name) for name in ("period", "segment", *MORE, "compare", "grain"))
         st.toggle(f"Filters ({active} set)" if active else "Filters", key="show_filters", help="Show the period, the segment and more filters")
         with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
             choice = st.segmented_control(
@@ -88,14 +99,23 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                     width=230,
                 )
             where = [("segment", _segment(options["segment"]))]
-            where += _more(options)
+            more, compare, grain = _more(options)
+            where += more
+            with st.popover("Copy link", icon=":material/link:", key="copy_link", help="A link that shows these very numbers again"):
+                st.caption("Shows these very numbers again, also after newer data is published.")
+                st.code(link, language=None, wrap_lines=True)
+        days = days if isinstance(days, tuple) else (days,)
+        period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days), grain=grain)
+        _chips(period, where, compare, grain)
     chosen = tuple((name, tuple(values)) for name, values in where if values)
-    days = days if isinstance(days, tuple) else (days,)
-    return Filters(periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days)), chosen)
+    return Filters(period, chosen, compare)
 
 
 def _is_set(name: str) -> bool:
     """Whether a filter is chosen: by its control, or on a first run by the address, which its control has not read yet."""
+    if name == "compare":
+        asked = st.query_params.get_all(name) if name in st.query_params else periods.COMPARISONS
+        return set(st.session_state.get(name, asked)) != set(periods.COMPARISONS)
     value = st.session_state[name] if name in st.session_state else st.query_params.get(name)
     return bool(value) and value != periods.DEFAULT
 
@@ -113,7 +133,52 @@ def _pill(segment: str) -> str:
     return segment if segment.replace(" ", "").isalnum() else fmt.markdown(segment)
 
 
-def _more(options: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[str, ...], grain: str | None) -> None:
+    """What is set, each to be cleared by a click, and all of it."""
+    chips: list[tuple[str, str, str | None]] = []
+    if period.choice != periods.DEFAULT:
+        chips.append(
+            (fmt.span(period.start, period.end) if period.choice == periods.DATES else period.name[:1].upper() + period.name[1:], "period", None)
+        )
+    chips += [(f"{fmt.words(name)}: {value}", name, value) for name, values in where for value in values]
+    if compare != periods.COMPARISONS:
+        chips.append((f"Compared with {' and '.join(compare) or 'nothing'}", "compare", None))
+    if grain:
+        chips.append((f"Trends by {grain}", "grain", None))
+    if not chips:
+        return
+    with st.container(horizontal=True, key="chips", gap="small"):
+        for label, name, value in chips:
+            key = f"chip_{name}" if value is None else f"chip_{name}_{value}"
+            st.button(f"{fmt.markdown(label)} ✕", key=key, help="Take it off", on_click=clear, args=(name, value))
+        if len(chips) > 1:
+            st.button("Clear all", key="chip_all", type="tertiary", on_click=clear_all)
+
+
+def clear(name: str, value: str | None = None) -> None:
+    """Take one filter off, or one value of it."""
+    held = st.session_state.get(name)
+    if name == "period":
+        st.session_state[name] = periods.DEFAULT
+    elif name == "compare":
+        st.session_state[name] = list(periods.COMPARISONS)
+    elif value is not None and isinstance(held, list):
+        st.session_state[name] = [one for one in held if one != value]
+    else:
+        st.session_state[name] = None if name == "grain" else ""
+
+
+def clear_all() -> None:
+    """Take all filters off."""
+    for name in ("period", "compare", "grain"):
+        clear(name)
+    for name in ("segment", *MORE):
+        if name in st.session_state:
+            st.session_state[name] = [] if isinstance(st.session_state[name], list) else ""
+
+
+def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], tuple[str, ...], str | None]:
+    """Filters that stand behind a button, what to compare with, and the grain of trends."""
     offered = {name: texts for name, texts in MORE.items() if name == "customer" or len(options[name]) > 1}
     count = sum(_is_set(name) for name in offered)
     found = []
@@ -126,7 +191,12 @@ def _more(options: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
                 typed = st.text_input(label, key=name, placeholder=placeholder, bind="query-params", help="Exactly as in your system")
                 chosen = [typed.strip()] if typed and typed.strip() else []
             found.append((name, chosen))
-    return found
+        compared = st.pills(
+            "Compare with", periods.COMPARISONS, selection_mode="multi", default=periods.COMPARISONS, key="compare", bind="query-params",
+            help="As many days before, and the same part of last year",
+        )  # fmt: skip
+        grain = st.selectbox("Trends by", periods.GRAINS, index=None, key="grain", placeholder="what suits the period", bind="query-params")
+    return found, tuple(name for name in periods.COMPARISONS if name in compared), grain
 
 
 def address() -> dict[str, list[str]]:

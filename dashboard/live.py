@@ -17,7 +17,7 @@ SECONDS = 5
 
 
 @st.fragment(run_every=SECONDS)
-def badge(newest: int | None, freshness: dict[str, Any], link: str = "") -> None:
+def badge(newest: int | None, freshness: dict[str, Any]) -> None:
     """Which data the page shows; runs the whole page again when another generation is published than the `newest` it knew of."""
     try:
         now = data.current()
@@ -26,16 +26,16 @@ def badge(newest: int | None, freshness: dict[str, Any], link: str = "") -> None
         return
     if (now.number if now else None) != newest:
         st.rerun(scope="app")
-    look.html(_side(now, freshness, link))
+    look.html(_side(now, freshness))
 
 
 def link_to(generation: int) -> str:
     """An address that shows these very numbers later: what is chosen, and the generation."""
     chosen = {name: st.query_params.get_all(name) for name in st.query_params if name != PIN}
-    return "?" + urlencode({**chosen, PIN: generation}, doseq=True)
+    return f"{st.context.url or ''}?{urlencode({**chosen, PIN: generation}, doseq=True)}"
 
 
-def _side(now: Any, freshness: dict[str, Any], link: str) -> str:
+def _side(now: Any, freshness: dict[str, Any]) -> str:
     if now is None:
         return '<div class="bv-side" role="status"><p>Waiting for the first data …</p></div>'
     as_of = freshness.get("data_as_of")
@@ -43,6 +43,5 @@ def _side(now: Any, freshness: dict[str, Any], link: str) -> str:
         f"<p><b>Data as of {fmt.html(fmt.moment(as_of))}</b></p>" if as_of else "",
         f"<p>Published {fmt.age(now.published_at, datetime.now(UTC))} · generation {now.number}</p>",
         "<p>Updates by itself</p>",
-        f'<p><a href="{fmt.html(link)}">Link to these very numbers</a></p>' if link else "",
     ]
     return f'<div class="bv-side" role="status" data-generation="{now.number}">{"".join(lines)}</div>'

@@ -9,8 +9,21 @@ from datetime import date, timedelta
 WEEKS = {"4W": 4, "13W": 13, "26W": 26, "52W": 52}
 """Whole weeks, Monday to Sunday, the last one wholly before or at the watermark."""
 DEFAULT = "13W"
+QUARTER, YEAR = "Quarter", "Year"
+"""The calendar quarter or year the watermark lies in, up to the watermark."""
 ALL, DATES = "All", "Dates"
-CHOICES = (*WEEKS, ALL, DATES)
+CHOICES = (*WEEKS, QUARTER, YEAR, ALL, DATES)
+
+BEFORE, LAST_YEAR = "before", "last year"
+COMPARISONS = (BEFORE, LAST_YEAR)
+"""What a period can be compared with, both at once: as many days just before, and the same part of last year."""
+
+Days = tuple[date, date]
+"""First and last day, both included."""
+
+GRAINS = ("day", "week", "month", "quarter")
+POINTS_MOST = 400
+"""A trend of more points than this says nothing: the grain asked for gives way to the usual one."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,7 @@ class Period:
     start: date
     end: date
     as_of: date
+    asked_grain: str | None = None
 
     @property
     def elapsed(self) -> date:
@@ -38,15 +52,38 @@ class Period:
         return max((self.elapsed - self.start).days + 1, 0)
 
     @property
-    def previous(self) -> tuple[date, date] | None:
-        """As many days just before: like with like, even while the period is running. None for all days and for days to come."""
+    def previous(self) -> Days | None:
+        """As many days before: like with like, even while the period is running. None for all days and for days to come.
+
+        Of a quarter or year to date, the equally long part of the one before; of other days, those just before.
+        """
         if self.choice == ALL or self.days <= 0:
             return None
+        if self.choice in (QUARTER, YEAR):
+            first = begins(self.start - timedelta(days=1), self.choice.lower())
+            return first, min(first + timedelta(days=self.days - 1), self.start - timedelta(days=1))
         return self.start - timedelta(days=self.days), self.start - timedelta(days=1)
 
     @property
+    def year_before(self) -> Days | None:
+        """The same part of last year: the same weekdays 52 weeks ago for whole weeks, else the same dates. None where `previous` is that already."""
+        if self.choice in (ALL, YEAR) or self.days <= 0:
+            return None
+        if self.choice in WEEKS:
+            found = self.start - timedelta(weeks=52), self.elapsed - timedelta(weeks=52)
+        else:
+            found = _last_year(self.start), _last_year(self.elapsed)
+        return None if found == self.previous else found
+
+    def compared(self, name: str) -> Days | None:
+        """The days of one of COMPARISONS."""
+        return self.previous if name == BEFORE else self.year_before
+
+    @property
     def grain(self) -> str:
-        """The grain a trend of it is drawn in."""
+        """The grain a trend of it is drawn in: the one asked for, else one that gives a readable number of points."""
+        if self.asked_grain in GRAINS and len(periods(self.start, self.end, self.asked_grain)) <= POINTS_MOST:
+            return self.asked_grain
         length = (self.end - self.start).days + 1
         return "day" if length <= 21 else "week" if length <= 7 * 60 else "month"
 
@@ -57,7 +94,8 @@ class Period:
     @property
     def name(self) -> str:
         """What it is called in a sentence."""
-        return {ALL: "all data"}.get(self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen")
+        named = {ALL: "all data", QUARTER: "the quarter to date", YEAR: "the year to date"}
+        return named.get(self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen")
 
 
 def after(begins: date, grain: str) -> date:
@@ -71,12 +109,30 @@ def after(begins: date, grain: str) -> date:
 
 
 def begins(day: date, grain: str) -> date:
-    """The first day of the day, week, month or quarter a day lies in; weeks begin on Monday."""
+    """The first day of the day, week, month, quarter or year a day lies in; weeks begin on Monday."""
     if grain == "day":
         return day
     if grain == "week":
         return day - timedelta(days=day.weekday())
+    if grain == "year":
+        return date(day.year, 1, 1)
     return date(day.year, day.month if grain == "month" else (day.month - 1) // 3 * 3 + 1, 1)
+
+
+def _last_year(day: date) -> date:
+    """The same date a year before; 28 February for the 29th."""
+    return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
+
+
+def alike(grain: str, one: date, within: Days, other: date, beside: Days) -> bool:
+    """Whether two days, weeks ..., each as far as it lies within its own days, may be compared: both whole, or equally long."""
+    lengths = [_overlap(begun, grain, days) for begun, days in ((one, within), (other, beside))]
+    return lengths[0] == lengths[1] or lengths == [(after(begun, grain) - begun).days for begun in (one, other)]
+
+
+def _overlap(begun: date, grain: str, days: Days) -> int:
+    """How many days of the day, week, month or quarter that begins there lie between two days, both included."""
+    return max((min(after(begun, grain) - timedelta(days=1), days[1]) - max(begun, days[0])).days + 1, 0)
 
 
 def periods(start: date, end: date, grain: str) -> list[date]:
@@ -88,13 +144,15 @@ def periods(start: date, end: date, grain: str) -> list[date]:
     return found
 
 
-def choose(choice: str, *, as_of: date, first: date, days: tuple[date, ...] = ()) -> Period:
-    """The days a choice means. `days`: what the date field holds, which is one day while a range is half chosen."""
+def choose(choice: str, *, as_of: date, first: date, days: tuple[date, ...] = (), grain: str | None = None) -> Period:
+    """The days a choice means. `days`: what the date field holds, which is one day while a range is half chosen. `grain`: asked for."""
     if choice in WEEKS:
         end = as_of - timedelta(days=(as_of.weekday() + 1) % 7)  # the last Sunday not after the watermark
-        return Period(choice, end - timedelta(days=7 * WEEKS[choice] - 1), end, as_of)
+        return Period(choice, end - timedelta(days=7 * WEEKS[choice] - 1), end, as_of, grain)
     if choice == DATES and days:
-        return Period(choice, min(days), max(days) if len(days) > 1 else max(as_of, days[0]), as_of)
+        return Period(choice, min(days), max(days) if len(days) > 1 else max(as_of, days[0]), as_of, grain)
+    if choice in (QUARTER, YEAR):
+        return Period(choice, begins(as_of, choice.lower()), as_of, as_of, grain)
     if choice == ALL:
-        return Period(ALL, min(first, as_of), as_of, as_of)
-    return choose(DEFAULT, as_of=as_of, first=first)
+        return Period(ALL, min(first, as_of), as_of, as_of, grain)
+    return choose(DEFAULT, as_of=as_of, first=first, grain=grain)

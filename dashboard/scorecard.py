@@ -9,7 +9,7 @@ from dashboard import format as fmt
 from dashboard.cards import Tile
 from dashboard.charts import Point
 from dashboard.filters import Filters
-from dashboard.period import Period, periods
+from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Period, alike, periods
 from dashboard.standing import Standing, standing
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
@@ -41,20 +41,21 @@ def _course(answers: Sequence[Answer]) -> dict[tuple[str, date | None], Answer]:
 
 
 class Numbers:
-    """Everything the scorecard asks, in four questions, for one choice of filters."""
+    """Everything the scorecard asks, in seven questions, for one choice of filters."""
 
-    def __init__(self, generation: int, period: Period, where: Where) -> None:
+    def __init__(self, generation: int, period: Period, where: Where, compare: Sequence[str] = COMPARISONS) -> None:
         self.period, self.where = period, where
         self.targets = data.targets(generation, period.elapsed)
         view = {"start": period.start, "end": period.end, "where": where}
         self.now = _one(data.answers(generation, Question((*TILES, "judged_orders", "failed_orders"), **view)))
         self.course = _course(data.answers(generation, Question(TILES, grain=period.grain, **view)))
-        self.before: dict[str, Answer] = {}
-        self.course_before: dict[tuple[str, date | None], Answer] = {}
-        if period.previous is not None:
-            start, end = period.previous
-            self.before = _one(data.answers(generation, Question(TILES, start=start, end=end, where=where)))
-            self.course_before = _course(data.answers(generation, Question(TILES, grain=period.grain, start=start, end=end, where=where)))
+        self.comparisons = {name: days for name in compare if (days := period.compared(name)) is not None}
+        self.then: dict[str, dict[str, Answer]] = {}
+        self.course_then: dict[str, dict[tuple[str, date | None], Answer]] = {}
+        for name, (start, end) in self.comparisons.items():
+            self.then[name] = _one(data.answers(generation, Question(TILES, start=start, end=end, where=where)))
+            course = data.answers(generation, Question(TILES, grain=period.grain, start=start, end=end, where=where))
+            self.course_then[name] = _course(course)
         self.segments = data.answers(generation, Question((*TILES, "judged_orders"), by=("segment",), **view))
 
     @property
@@ -74,10 +75,11 @@ class Numbers:
         return Tile(
             MEASURES[name],
             self.now.get(name),
-            self.before.get(name),
+            self.then.get(BEFORE, {}).get(name),
             self.target(name),
             series,
             main=name == TILES[0],
+            year=self.then.get(LAST_YEAR, {}).get(name),
             behind=drill.href(name),
             explained=explained.href(name),
         )
@@ -111,14 +113,13 @@ class Numbers:
         return cards.headline(self.tile(name), ours, when=self.period.name)
 
     def points(self, name: str) -> list[Point]:
-        """The trend of one measure, an empty period too; the period before beside it, first against first."""
+        """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where equally long."""
         measure, target, grain = MEASURES[name], self.target(name), self.period.grain
         days = periods(self.period.start, self.period.elapsed, grain)
-        earlier = periods(*self.period.previous, grain) if self.period.previous else []
         found = []
         for at, day in enumerate(days):
             answer = self.course.get((name, day))
-            before = self.course_before.get((name, earlier[at])) if len(earlier) == len(days) else None
+            then = {one: self._then(one, name, at, day) for one in self.comparisons}
             value = None if answer is None or answer.value is None else float(answer.value)
             partial = self.period.partial(day, grain)
             stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
@@ -128,12 +129,22 @@ class Numbers:
                     value=value,
                     standing=stands,
                     partial=partial,
-                    before=None if before is None or before.value is None else float(before.value),
+                    before=then.get(BEFORE),
+                    year=then.get(LAST_YEAR),
                     of=None if answer is None or answer.denominator is None else float(answer.denominator),
                     between=withheld(answer) if answer is not None else None,
                 )
             )
         return found
+
+    def _then(self, compared: str, name: str, at: int, day: date) -> float | None:
+        """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes with like only."""
+        (start, end), grain = self.comparisons[compared], self.period.grain
+        days = periods(start, end, grain)
+        if at >= len(days) or not alike(grain, day, (self.period.start, self.period.elapsed), days[at], (start, end)):
+            return None
+        answer = self.course_then[compared].get((name, days[at]))
+        return None if answer is None or answer.value is None else float(answer.value)
 
     def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
         """The chart of one measure, and the same in a sentence."""
@@ -146,6 +157,8 @@ class Numbers:
         notes = [f"By {self.period.grain}."]
         if any(point.before is not None for point in points):
             notes.append("The dotted line is the period before.")
+        if any(point.year is not None for point in points):
+            notes.append("The long-dashed line is last year.")
         if any(point.partial and point.value is not None for point in points):
             notes.append("Hollow points are periods that are not whole.")
         if any(point.between for point in points):

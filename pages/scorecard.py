@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, look, menu, page, scorecard
+from dashboard import cards, charts, data, explained, look, menu, page, scorecard
 from dashboard import format as fmt
 
 filters = page.chosen()
-numbers = scorecard.Numbers(page.generation(), filters.period, filters.where)
+numbers = scorecard.Numbers(page.generation(), filters.period, filters.where, filters.compare)
 counts = data.standing(page.generation(), filters.start, filters.end, filters.where)
 page.subtitle(
     f"Due {fmt.span(filters.start, filters.end)}{' (running)' if filters.period.provisional else ''} · "
@@ -28,6 +28,7 @@ else:
         spec, told = numbers.trend(measure, is_dark=look.dark())
         charts.draw(spec, key="trend", alternative=told)
         st.caption(numbers.trend_note(measure))
+        look.html(explained.link(measure))
     with right, look.card("reasons", height="stretch"):
         st.header("Why orders fail", anchor=False)
         failed = int(numbers.now["failed_orders"].value or 0)
