@@ -1,13 +1,18 @@
 """Records put through the real SQL in an empty DuckDB, and measures asked of them: what a hand-worked case needs, in one line."""
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
+from metrics import rebuild
+from metrics.ledgers import LEDGERS
 from metrics.query import answer
 from metrics.question import Answer, Question
 from tests.builders import MAKERS, Row, everything, order, order_line, records, shipment, shipment_line
@@ -69,3 +74,23 @@ def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Records of several parts as one."""
     names = {name for part in parts for name in part}
     return {name: [row for part in parts for row in part.get(name, [])] for name in names}
+
+
+def only(*modules: ModuleType) -> Callable[..., Any]:
+    """A fixture for a test module that asks of these ledgers alone: builds fill them and what they read, and leave the others empty.
+
+    Filling all of them is most of what a hand-worked case costs.
+    """
+    wanted = [ledger for module in modules for ledger in module.LEDGERS]
+    for ledger in wanted:  # grows: what a ledger's module reads of others
+        named = vars(sys.modules[ledger.rows.__module__]).values()
+        read = [table for table in named if isinstance(table, Table)]
+        wanted += [other for other in LEDGERS if other not in wanted and any(other.table is table for table in read)]
+
+    @pytest.fixture(scope="module", autouse=True)
+    def filled() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rebuild, "LEDGERS", tuple(ledger for ledger in LEDGERS if ledger in wanted))
+            yield
+
+    return filled

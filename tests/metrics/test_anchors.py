@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from metrics import ledgers
 from metrics.ledgers.anchors import anchors
 from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS
+from tests.asking import only
 from tests.builders import Records, everything, order, order_line, promise, records, shipment, shipment_line
 from tests.engines import memory
 from tests.sql_facts import ask, build, load
+
+filled = only(ledgers.anchors)
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 MAPPED = everything(*FEEDS)

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from metrics import query, rebuild
+from metrics import ledgers, query, rebuild
 from metrics.ledgers import anchors
 from metrics.ledgers import availability as ledger
 from metrics.ledgers.availability import availability_facts
 from metrics.query import answer
 from metrics.question import Answer, Question
 from metrics.rollup import rollup_metadata
+from tests.asking import only
 from tests.builders import Row, everything, fx_rate, order, order_line, records, shipment, shipment_line
 from tests.engines import memory
 from tests.sql_facts import build
+
+filled = only(ledgers.availability)
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999_999)
 CORE = everything("orders", "order_lines", "shipments", "shipment_lines")

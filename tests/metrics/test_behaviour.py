@@ -8,12 +8,15 @@ from fractions import Fraction
 import pytest
 from sqlalchemy import Connection
 
-from metrics import behaviour
+from metrics import behaviour, ledgers
 from metrics.behaviour import HOW, HOW_MUCH, WHAT, WHEN, bins, spearman
 from metrics.query import Question, answer
 from tests import builders as b
+from tests.asking import only
 from tests.engines import ENGINES, empty
 from tests.sql_facts import build
+
+filled = only(ledgers.money)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
 MAPPED = b.everything(*b.MAKERS) - b.everything("fx_rates")

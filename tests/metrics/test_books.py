@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert
 
+from metrics import ledgers
 from metrics.books import FINE_RATE
 from metrics.errors import GenerationGone
 from metrics.ledgers.books import book_facts_table
@@ -13,9 +14,11 @@ from metrics.question import Question
 from metrics.restated import RestatedKey, restated_since
 from metrics.schema import metadata, restatements, runs
 from metrics.warehouse import Location, writing
-from tests.asking import ALL, AS_OF, built, by, halves, ledger, one, sale, together
+from tests.asking import ALL, AS_OF, built, by, halves, ledger, one, only, sale, together
 from tests.builders import Row, assumption, customer, records, scorecard
 from tests.sql_facts import build
+
+filled = only(ledgers.books)
 
 
 def theirs(order_id: str, **values: object) -> dict[str, list[Row]]:

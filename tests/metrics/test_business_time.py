@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from metrics import ledgers
 from metrics.query import Question, answer
 from tests import engines
+from tests.asking import only
 from tests.builders import calendar_day, everything, order, order_line, records, shipment, shipment_line
 from tests.sql_facts import build
+
+filled = only(ledgers.cycles)
 
 MAPPED = everything() | everything("calendars")
 AS_OF = datetime(2026, 12, 31)

@@ -2,9 +2,12 @@
 
 from datetime import datetime
 
+from metrics import ledgers
 from metrics.ledgers.messages import message_facts_table
-from tests.asking import ALL, built, by, halves, ledger, one, sale, together
+from tests.asking import ALL, built, by, halves, ledger, one, only, sale, together
 from tests.builders import Row, customer, message, service_case, shipment_line
+
+filled = only(ledgers.cases, ledgers.messages, ledgers.recoveries, ledgers.shipments)
 
 
 def told(message_id: str, due: str | None, sent: str | None, phase: str = "pre", **values: object) -> Row:

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from metrics import ledgers
 from metrics.ledgers.contracts import contracts, policy_of
 from metrics.policy import STRICT, Policy
 from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS, policies
+from tests.asking import only
 from tests.builders import Records, customer, everything, order, order_line, policy_version, records, shipment, shipment_line
 from tests.engines import memory
 from tests.sql_facts import build
+
+filled = only(ledgers.contracts)
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 

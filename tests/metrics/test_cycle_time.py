@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, select
 
+from metrics import ledgers
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.cycles import cycle_facts_table, wait_facts_table
 from metrics.query import Question, answer
@@ -14,6 +15,7 @@ from metrics.question import Answer
 from metrics.schema import FEEDS
 from metrics.warehouse import Location, reading
 from tests import engines
+from tests.asking import only
 from tests.builders import (
     customer,
     everything,
@@ -31,6 +33,8 @@ from tests.judge import day_starts, shifted
 from tests.judge_clocks import business_time, buyers_holds, net_day, net_time
 from tests.rule_cases import END_OF_APRIL
 from tests.sql_facts import build
+
+filled = only(ledgers.cycles)
 
 PACKAGED = everything() | everything("service_packages")
 

@@ -6,13 +6,17 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Connection, select
 
+from metrics import ledgers
 from metrics.ledgers.groups import groups
 from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS
+from tests.asking import only
 from tests.builders import Records, everything, invoice, invoice_line, order, order_line, records, shipment, shipment_line
 from tests.engines import memory
 from tests.sql_facts import build
+
+filled = only(ledgers.groups)
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 

@@ -3,10 +3,13 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+from metrics import ledgers
 from metrics.query import answer
 from metrics.question import Question
-from tests.asking import ALL, built, by, halves, one, sale, together
+from tests.asking import ALL, built, by, halves, one, only, sale, together
 from tests.builders import Row, customer, fx_rate, quote, quote_option
+
+filled = only(ledgers.quotes)
 
 
 def option(quote_id: str, option_no: str, price: object, days: int | None, accepted: bool | None = None, **values: object) -> Row:

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from metrics import ledgers
 from metrics.ledgers.money import money_facts, parts
 from metrics.query import Answer, Question, answer
 from tests import builders as b
+from tests.asking import only
 from tests.engines import ENGINES, empty
 from tests.sql_facts import build
+
+filled = only(ledgers.money)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
 EVERYTHING = b.everything(*b.MAKERS)

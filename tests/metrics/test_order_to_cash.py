@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
+from metrics import ledgers
 from metrics.ledgers.payments import cash_facts_table, payment_facts_table
 from metrics.ledgers.steps import late_order_facts_table, step_budgets_table, step_facts_table
 from metrics.order_to_cash import STEPS, SlackPoint, slack_ledger
 from metrics.query import Question, answer
 from tests import engines
+from tests.asking import only
 from tests.builders import (
     Row,
     customer,
@@ -32,6 +34,8 @@ from tests.builders import (
 from tests.judge_clocks import budgets_of_segment, slack
 from tests.rule_cases import END_OF_APRIL
 from tests.sql_facts import build
+
+filled = only(ledgers.payments, ledgers.steps)
 
 MAPPED = everything() | everything("order_events", "payments")
 START = datetime(2026, 3, 1)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from metrics import ledgers
 from metrics import packages as fits
 from metrics.package_evidence import (
     DEFAULT_PACKAGES,
@@ -26,8 +27,11 @@ from metrics.package_evidence import (
 )
 from metrics.query import Answer, Question, answer
 from tests import builders as b
+from tests.asking import only
 from tests.engines import ENGINES, empty, memory
 from tests.sql_facts import build
+
+filled = only(ledgers.cases, ledgers.money)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
 MAPPED = b.everything(*b.MAKERS) - b.everything("fx_rates")

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from metrics import ledgers
 from metrics.query import Question, answer
 from metrics.question import Answer
 from tests import engines
+from tests.asking import only
 from tests.builders import Row, everything, order, order_line, promise, records, shipment, shipment_line
 from tests.rule_cases import END_OF_APRIL
 from tests.sql_facts import build
+
+filled = only(ledgers.cycles)
 
 MAPPED = everything() | everything("promises")
 

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from metrics import ledgers
 from metrics.ledgers.recoveries import recovery_facts_table
 from metrics.query import answer
 from metrics.question import Question
 from metrics.recovery import reorder_curves
-from tests.asking import ALL, built, by, halves, ledger, one, sale, together
+from tests.asking import ALL, built, by, halves, ledger, one, only, sale, together
 from tests.builders import (
     Row,
     invoice,
@@ -23,6 +24,8 @@ from tests.builders import (
     shipment,
     shipment_line,
 )  # fmt: skip
+
+filled = only(ledgers.recoveries)
 
 END_OF_10TH = datetime(2026, 3, 10, 23, 59, 59, 999999)
 """The deadline of every order here."""

@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
-from tests.asking import ALL, built, by, halves, one, sale
+from metrics import ledgers
+from tests.asking import ALL, built, by, halves, one, only, sale
 from tests.builders import Row, message, service_case
+
+filled = only(ledgers.cases, ledgers.messages)
 
 
 def wish(case_id: str, opened: str, resolved: str | None = None, **values: object) -> Row:

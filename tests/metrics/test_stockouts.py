@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, select
 
-from metrics import query, rebuild
+from metrics import ledgers, query, rebuild
 from metrics.catalog import DIMENSIONS
 from metrics.errors import SettingRefused
 from metrics.facts import facts_state, order_facts_table, order_line_facts_table
@@ -24,6 +24,7 @@ from metrics.rollup import rollup_metadata
 from metrics.schema import assumptions, holds, orders, shipment_lines, shipments, stockouts
 from metrics.stockouts import _BROKEN_DOWN, assumed_unit_cost, drawn, expected_cost
 from metrics.warehouse import Location, reading
+from tests.asking import only
 from tests.builders import (
     customer,
     everything,
@@ -43,6 +44,8 @@ from tests.builders import (
 )
 from tests.engines import memory
 from tests.sql_facts import build
+
+filled = only(ledgers.stockouts)
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999_999)
 EVERYTHING = everything("orders", "order_lines", "shipments", "shipment_lines", "customers", "products", "stockouts")

@@ -3,10 +3,13 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+from metrics import ledgers
 from metrics.query import answer
 from metrics.question import Question
-from tests.asking import ALL, built, by, halves, one, sale, together
+from tests.asking import ALL, built, by, halves, one, only, sale, together
 from tests.builders import Row, order_line, returned, service_case, shipment_line
+
+filled = only(ledgers.cases, ledgers.returns)
 
 
 def raised(case_id: str, kind: str, resolved: str | None) -> Row:

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from metrics import danger, zones
+from metrics import danger, ledgers, zones
 from metrics.query import Answer, Question, answer
 from metrics.zones import Customer, Cuts
 from tests import builders as b
+from tests.asking import only
 from tests.engines import ENGINES, empty, memory
 from tests.sql_facts import build
+
+filled = only(ledgers.money)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
 MAPPED = b.everything(*b.MAKERS) - b.everything("fx_rates")
