@@ -1,125 +1,187 @@
-"""The parts of the export page: choose measures, dimensions, grain and format; look at the first rows; take the file."""
+"""The choices of the page Explore and export, all of them in the address, and the file with the command that gives the same."""
 
-from dataclasses import dataclass
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import data, export, page
+from dashboard import cards, charts, data, explore, export, look, page, pictures
 from dashboard import format as fmt
 from dashboard.filters import Filters
-from metrics.catalog import DIMENSIONS, GRAINS, MEASURES
-from metrics.query import Question
+from metrics.catalog import BY_MODULE, DIMENSIONS, GRAINS, MEASURES, OWN_DIMENSIONS
+from metrics.measure import Study
+from metrics.question import Answer, Question
 
 DEFAULT_MEASURES = ("otif", "on_time", "complete")
 WHOLE = "whole"
 GRAIN_NAMES = {WHOLE: "Whole period", **{grain: f"By {grain}" for grain in GRAINS}}
-PREVIEW_ROWS = 100
+SHOWN = {"both": "Chart and table", "table": "Table"}
+SHEET_ROWS_HERE = 50_000
+"""Rows of an Excel file made while others look at pages: a sheet of more holds the interpreter for seconds."""
+QUESTIONS = {measure.name: fmt.words(module) for module, measures in BY_MODULE.items() for measure in measures}
+"""The question of the business each measure answers, by which the list is grouped and found."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to export."""
+    """What to look at and to export."""
 
     question: Question
-    format: str
+    shown: str
 
 
 def choose(filters: Filters) -> Choice | None:
     """Draw the choices; None while no measure is chosen."""
-    titles = {name: measure.title for name, measure in MEASURES.items()}
-    asked = [name for name in st.query_params.get_all("m") if name in MEASURES]
-    measures = st.multiselect(
+    measures = _many(
         "Measures",
         list(MEASURES),
-        default=asked or list(DEFAULT_MEASURES),
-        format_func=titles.__getitem__,
-        key="export_measures",
-        placeholder="Choose at least one",
+        {name: f"{measure.title} · {QUESTIONS[name]}" for name, measure in MEASURES.items()},
+        key="m",
+        default=DEFAULT_MEASURES,
+        placeholder="Type a word of a measure or of its question",
     )
-    if tuple(measures) != DEFAULT_MEASURES and measures != st.query_params.get_all("m"):
-        st.query_params["m"] = measures
+    able = [*DIMENSIONS, *(own for own, column in OWN_DIMENSIONS.items() if all(_has(name, own, column) for name in measures))]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        by = st.multiselect("By", list(DIMENSIONS), format_func=fmt.words, key="by", placeholder="No dimension", width=380)
-        grain = page.pick("Periods", tuple(GRAIN_NAMES), GRAIN_NAMES, key="grain", width=170)
-        chosen = st.segmented_control(
-            "Format", list(export.FORMATS), default="csv", format_func=export.TITLES.__getitem__, required=True, key="format"
-        )
+        by = _many("By", able, {name: fmt.words(name) for name in able}, key="by", placeholder="No dimension", width=380)
+        first = filters.period.asked_grain or WHOLE
+        offered = (first, *(one for one in GRAIN_NAMES if one != first))
+        grain = page.pick("Periods", offered, GRAIN_NAMES, key="per", width=170)
+        shown = page.pick("Show", tuple(SHOWN), SHOWN, key="show", width=170)
     if not measures:
         return None
-    question = Question(
-        measures=tuple(measures),
-        by=tuple(by),
-        grain=None if grain == WHOLE else grain,
-        start=filters.start,
-        end=filters.end,
-        where=filters.where,
-    )
-    return Choice(question, chosen or "csv")
+    question = Question(measures=measures, by=by, grain=None if grain == WHOLE else grain, start=filters.start, end=filters.end, where=filters.where)
+    return Choice(question, shown)
 
 
-def table(choice: Choice) -> pd.DataFrame:
-    """The answers to be exported."""
-    found: pd.DataFrame = data.frame(page.generation(), choice.question)
-    return found
+def _many(
+    label: str,
+    options: Sequence[str],
+    named: dict[str, str],
+    *,
+    key: str,
+    placeholder: str,
+    default: tuple[str, ...] = (),
+    width: int | str = "stretch",
+) -> tuple[str, ...]:
+    """A choice of several by name, whose slugs stand in the address while they are not the default."""
+    asked = [name for name in st.query_params.get_all(key) if name in options]
+    held = f"explore_{key}"
+    if held in st.session_state:  # what is not offered any more (a dimension that a measure just added lacks) is taken off
+        st.session_state[held] = [name for name in st.session_state[held] if name in options]
+    else:
+        st.session_state[held] = asked or list(default)
+    chosen: list[str] = st.multiselect(label, options, format_func=named.__getitem__, key=held, placeholder=placeholder, width=width)  # type: ignore[call-overload]
+    if tuple(chosen) == default:
+        st.query_params.pop(key, None)
+    elif chosen != st.query_params.get_all(key):
+        st.query_params[key] = chosen
+    return tuple(chosen)
 
 
-def download(choice: Choice, answers: pd.DataFrame) -> None:
-    """The button, what it gives, and the command that gives the same."""
-    number, name = page.generation(), export.download_name(_name(choice), choice.format)
-    said = data.provenance(number, choice.question)  # here: the bytes are made on a click, by a thread that knows no session
-    too_many = choice.format == "xlsx" and len(answers) > export.SHEET_ROWS
+def _has(name: str, own: str, column: str) -> bool:
+    formula = MEASURES[name].formula
+    return column in MEASURES[name].facts.columns or (isinstance(formula, Study) and own in formula.dimensions)
+
+
+def download(choice: Choice, count: int) -> None:
+    """The format, the button, what it gives, and the command that gives the same. count: rows of the file."""
+    number, question = page.generation(), choice.question
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        form = st.segmented_control(
+            "Format",
+            list(export.FORMATS),
+            default="csv",
+            format_func=export.TITLES.__getitem__,
+            required=True,
+            key="format",
+            label_visibility="collapsed",
+        )
+        form = form or "csv"
+        name = export.download_name(_name(question), form)
+        said = data.provenance(number, question)  # here: the file is made on a click, by a thread that knows no session
+        too_many = form == "xlsx" and count > SHEET_ROWS_HERE
         st.download_button(
-            f"Download {export.TITLES[choice.format]}",
-            data=lambda: export.download(answers, choice.format, _name(choice) + export.FORMATS[choice.format][0], said),
+            f"Download {export.TITLES[form]}",
+            data=lambda: export.download(data.frame(number, question), form, _name(question) + export.FORMATS[form][0], said),
             file_name=name,
             type="primary",
             icon=":material/download:",
             on_click="ignore",
             key="download",
-            disabled=too_many or answers.empty,
+            disabled=too_many or not count,
         )
+        st.caption(f"{fmt.count(count, 'row')} · {fmt.markdown(name)} · generation {number}")
+    if too_many:
         st.caption(
-            "More rows than an Excel sheet holds: take CSV or Parquet, or fewer dimensions."
-            if too_many
-            else f"{fmt.count(len(answers), 'row')} · {fmt.markdown(name)} · generation {number}"
+            f"Excel files of more than {SHEET_ROWS_HERE:,} rows are not made here, since everybody would wait for them: take CSV or Parquet, or the "
+            f"command below{f' (a sheet holds {export.SHEET_ROWS:,} rows at most)' if count > export.SHEET_ROWS else ''}."
         )
     with st.expander("The same from the command line"):
-        st.code(command(choice), language="bash", wrap_lines=True)
+        st.code(command(question, form), language="bash", wrap_lines=True)
+        st.caption(
+            "The file says what its numbers are: definitions, filters, policy, generation, checks that failed, and a hash of its rows. "
+            "`buyerview verify FILE` says whether they still come out, and if not which records changed."
+        )
 
 
-def _name(choice: Choice) -> str:
-    question = choice.question
+def _name(question: Question) -> str:
     parts = ["buyerview", question.measures[0] if len(question.measures) == 1 else f"{len(question.measures)}-measures"]
     parts += [f"by-{'-'.join(question.by)}"] if question.by else []
     return "_".join([*parts, f"{question.start}_{question.end}"])
 
 
-def command(choice: Choice) -> str:
+def command(question: Question, form: str) -> str:
     """The command that writes the same file."""
-    question = choice.question
     parts = ["buyerview export", f"--measures {','.join(question.measures)}"]
     parts += [f"--by {','.join(question.by)}"] if question.by else []
     parts += [f"--grain {question.grain}"] if question.grain else []
     parts += [f"--from {question.start}", f"--to {question.end}"]
-    parts += [f"--where {_quoted(f'{name}={value}')}" for name, values in question.where for value in values]
-    return " ".join([*parts, f"--format {choice.format}", f"--out {export.download_name(_name(choice), choice.format)}"])
+    parts += [f"--where {shlex.quote(f'{name}={value}')}" for name, values in question.where for value in values]
+    return " ".join([*parts, f"--format {form}", f"--out {export.download_name(_name(question), form)}"])
 
 
-def _quoted(text: str) -> str:
-    import shlex
+def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
+    """The charts of the answers, where their shape has one; each pair beside each other, all as one picture."""
+    able = [name for name in question.measures if any(one.value is not None for one in answers if one.measure == name)]
+    if not able or not (question.by or question.grain) or len(question.by) > explore.DIMENSIONS_DRAWN:
+        return
+    with look.card("chart"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            measure = able[0]
+            if len(question.by) == explore.DIMENSIONS_DRAWN and len(able) > 1:
+                measure = page.pick(
+                    "Measure of the charts", able, {name: MEASURES[name].title for name in able}, key="measure", hidden=True, width=320
+                )
+            else:
+                st.header("Chart", anchor=False, width="content")
+            drawn = explore.draw(replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=look.dark())
+            title = MEASURES[able[0]].title if len(able) == 1 or len(question.by) > 1 else f"{len(able)} measures"
+            pictures.buttons(explore.together(drawn.panels), "explore", title=_titled(title, question))
+        for at in range(0, len(drawn.panels), 2):
+            pair = drawn.panels[at : at + 2]
+            for place, panel in zip(st.columns(len(pair), gap="medium"), pair, strict=True):
+                with place:
+                    if len(drawn.panels) > 1:
+                        look.html(f'<h3 class="bv bv-panel">{fmt.html(panel.title)}</h3>')
+                    charts.draw(panel.spec, key=f"panel_{at}_{panel.title}", alternative=panel.alternative)
+        if drawn.left_out:
+            st.caption(drawn.left_out)
 
-    return shlex.quote(text)
+
+def _titled(title: str, question: Question) -> str:
+    by = f" by {' and '.join(fmt.words(name).lower() for name in question.by)}" if question.by else ""
+    return title + by + (f", by {question.grain}" if question.grain else "")
 
 
-def preview(answers: pd.DataFrame) -> None:
-    """The first rows, exactly as the file holds them."""
-    shown = answers.head(PREVIEW_ROWS)
-    cells = pd.DataFrame(list(export.rows(shown)), columns=shown.columns)
-    numbers = {name: st.column_config.NumberColumn(name, format="%.6g") for name in export.NUMBERS if name in cells}
-    st.dataframe(cells, hide_index=True, placeholder="", key="preview", alt="First rows of the export", column_config=numbers)
-    st.caption(
-        f"{'The first ' + format(PREVIEW_ROWS, ',') + ' of ' + format(len(answers), ',') if len(answers) > PREVIEW_ROWS else 'All'} rows. "
-        "Rates are fractions: 0.25 is 25 %. Files hold every digit."
-    )
+def table(question: Question, answers: list[Answer], filters: Filters) -> None:
+    """The answers as a table, page by page."""
+    targets = data.targets(page.generation(), filters.period.elapsed)
+    st.header("Table", anchor=False)
+    found = explore.keys(question, answers)
+    if not found:
+        look.html(cards.empty("No data", "Nothing in this period and selection."))
+        return
+    at = page.pager(len(found), explore.ROWS_A_PAGE, key="answers_page")
+    look.html(explore.table(question, found, filters, targets, page=at))
+    st.caption("A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: 0.25 is 25 %.")
