@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from dashboard import cards, data, filters, live, look, menu
+from dashboard import cards, data, filters, live, look, marks, menu
 from dashboard import format as fmt
 from metrics.errors import BuyerviewError, GenerationGone
 from metrics.generation import Generation
@@ -82,6 +82,7 @@ def run(generation: Generation, newest: int) -> None:
     link = live.link_to(generation.number)
     chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered, link=link)
     filters.remember(chosen)
+    marks.remember(generation.number)
     page.run()
     with st.sidebar:
         live.badge(newest, frame["freshness"])

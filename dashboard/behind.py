@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cards, data, drill, explained, export, family, menu, page, story, tables
+from dashboard import cards, data, drill, explained, export, family, marks, menu, page, story, tables
 from dashboard import format as fmt
 from dashboard.drill import At, Days
 from dashboard.filters import Filters
@@ -119,7 +119,7 @@ def number(found: Behind, one: Asked) -> str:
     further = [("Explain its change", explained.href(measure.name)), ("Definition", drill.address("definitions", {"q": measure.name}))]
     links = " · ".join(f'<a href="{fmt.html(address)}" target="_self">{name}</a>' for name, address in further)
     return (
-        f'<div class="bv bv-behind"><div class="bv-value" data-measure="{measure.name}">{shown}</div>{why}'
+        f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{marks.mark(measure.name)}</div>{why}'
         f"<p>{fmt.html(measure.definition)}</p>{notes}"
         f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul><p>{links}</p></div>'
     )

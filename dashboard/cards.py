@@ -34,6 +34,8 @@ class Tile:
     """Address of what is behind the number."""
     explained: str = ""
     """Address of why it moved."""
+    mark: str = ""
+    """Markup of what to know of the data it rests on."""
 
     @property
     def standing(self) -> Standing:
@@ -82,9 +84,9 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     shown = fmt.DASH if tile.now is None else value(tile.now, measure)
     if tile.now is None or shown == fmt.DASH:
         why = (tile.now.no_data if tile.now else None) or "no data"
-        parts.append(f'<div class="bv-value">{_number(tile, fmt.DASH)}</div><div class="bv-note">{fmt.html(_told(why))}</div>')
+        parts.append(f'<div class="bv-value">{_number(tile, fmt.DASH)}{tile.mark}</div><div class="bv-note">{fmt.html(_told(why))}</div>')
         return f'<li class="{classes}">{"".join(parts)}</li>'
-    parts.append(f'<div class="bv-value">{_number(tile, shown)}</div>')
+    parts.append(f'<div class="bv-value">{_number(tile, shown)}{tile.mark}</div>')
     against = f'<span class="bv-muted">target {fmt.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
     if stands is not Standing.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')

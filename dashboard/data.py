@@ -8,19 +8,23 @@ There are no roles yet; once there are, every function here takes one more argum
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import streamlit as st
 from sqlalchemy import Connection
 
-from metrics import danger, drill, listing, packages, query, recovery, warehouse, zones
+from metrics import at_risk as risk
+from metrics import danger, drill, listing, order_story, packages, query, recovery, warehouse, zones
 from metrics.catalog import DIMENSIONS
 from metrics.diff import Diff, diff
 from metrics.drill import Behind
 from metrics.explain import Explanation, explain
 from metrics.ladder import Ladder, ladder
 from metrics.listing import Listing, OrderRecords, Row, Where
+from metrics.order_story import Surroundings
+from metrics.marks import Mark
+from metrics.marks import marks as found_marks
 from metrics.policy import Policy
 from metrics.provenance import provenance as said_by
 from metrics.question import Answer, Question
@@ -93,6 +97,13 @@ def behind_rows(generation: int, question: Question, part: str, at: drill.At) ->
         return list(drill.every_row(connection, question, part, at=at))
 
 
+@_cached(entries=40)
+def marks(generation: int, now: datetime) -> dict[str, Mark]:
+    """What stands beside each measure: failed checks and late feeds. `now`: to the hour, which is as long as it is kept."""
+    with _reading(generation) as connection:
+        return found_marks(connection, now)
+
+
 def frame(generation: int, question: Question) -> Any:
     """The same answers as a table, for an export: not cached, since it may be large."""
     with _reading(generation) as connection:
@@ -153,10 +164,38 @@ def _filters(where: Where) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 @_cached(entries=LISTS_KEPT)
-def failed_orders(generation: int, start: date, end: date, where: Where, reasons: tuple[str, ...], sort: str, page: int, size: int) -> Listing:
+def failed_orders(
+    generation: int,
+    start: date,
+    end: date,
+    where: Where,
+    reasons: tuple[str, ...],
+    sort: str,
+    page: int,
+    size: int,
+    among: tuple[str, ...] | None = None,
+    but: tuple[str, ...] = (),
+) -> Listing:
     """One page of the orders that failed."""
     with _reading(generation) as connection:
-        return listing.failed_orders(connection, start=start, end=end, where=where, reasons=reasons, sort=sort, page=page, size=size)
+        view = {"start": start, "end": end, "where": where, "reasons": reasons, "among": among, "but": but}
+        return listing.failed_orders(connection, **view, sort=sort, page=page, size=size)
+
+
+@_cached(entries=LISTS_KEPT)
+def at_risk(
+    generation: int, where: Where, sort: str, page: int, size: int, among: tuple[str, ...] | None = None, but: tuple[str, ...] = ()
+) -> Listing:
+    """One page of the orders at risk."""
+    with _reading(generation) as connection:
+        return risk.at_risk(connection, where=where, among=among, but=but, sort=sort, page=page, size=size)
+
+
+@_cached(entries=LISTS_KEPT)
+def put_right_by(generation: int, order_ids: tuple[str, ...]) -> dict[str, tuple[datetime, datetime | None]]:
+    """By when each of these orders is to be settled to count as recovered, and when the feeds say it was."""
+    with _reading(generation) as connection:
+        return order_story.put_right_by(connection, list(order_ids))
 
 
 @_cached(entries=LISTS_KEPT)
@@ -178,6 +217,20 @@ def order_records(generation: int, order_id: str) -> OrderRecords | None:
     """One order with everything known of it."""
     with _reading(generation) as connection:
         return listing.order_records(connection, order_id)
+
+
+@_cached(entries=LISTS_KEPT)
+def surroundings(generation: int, order_id: str) -> Surroundings:
+    """What surrounds one order."""
+    with _reading(generation) as connection:
+        return order_story.surroundings(connection, order_id)
+
+
+@_cached(entries=LISTS_KEPT)
+def numbered_like(generation: int, text: str) -> list[str]:
+    """Order numbers that hold a text."""
+    with _reading(generation) as connection:
+        return order_story.numbered_like(connection, text)
 
 
 @_cached(entries=LISTS_KEPT)

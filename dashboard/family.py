@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import cards, data, drill, look, page, tables
+from dashboard import cards, data, drill, look, marks, page, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.tables import Cell
@@ -12,7 +12,7 @@ from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS
 from metrics.listing import Row
 from metrics.measure import Measure, Study, Unit
 from metrics.question import Answer, Question
-from metrics.targets import Target, target_for
+from metrics.targets import Target
 
 SEGMENTS_SHOWN = 6
 """More segments than this do not fit beside each other: the break-down below has them all."""
@@ -73,7 +73,7 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
     rows = [
         [
             Cell(measure.title, markup=f'<span title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</span>', small=measure.name),
-            _marked(measure, cell(whole.get(measure.name), measure, target_for(targets, measure.name, filters.where))),
+            _marked(measure, cell(whole.get(measure.name), measure, marks.target(targets, measure.name, filters.where))),
             linked(_out_of(whole.get(measure.name), measure), drill.href(measure.name, part="out_of")),
             *(_of_segment(measure, name, parts[name].get(measure.name), targets) for name in segments),
         ]
@@ -95,7 +95,8 @@ def cell(answer: Answer | None, measure: Measure, target: Target | None = None) 
 
 def _marked(measure: Measure, one: Cell) -> Cell:
     """The cell of a measure's value in view, which drills and tests look for."""
-    return Cell(markup=f'<a href="{fmt.html(drill.href(measure.name))}" target="_self" data-measure="{measure.name}">{one.markup}</a>')
+    link = f'<a href="{fmt.html(drill.href(measure.name))}" target="_self" data-measure="{measure.name}">{one.markup}</a>'
+    return Cell(markup=link + marks.mark(measure.name))
 
 
 def linked(text: str, href: str) -> Cell:
@@ -104,7 +105,7 @@ def linked(text: str, href: str) -> Cell:
 
 
 def _of_segment(measure: Measure, segment: str, answer: Answer | None, targets: list[Row]) -> Cell:
-    one = cell(answer, measure, target_for(targets, measure.name, (("segment", (segment,)),)))
+    one = cell(answer, measure, marks.target(targets, measure.name, (("segment", (segment,)),)))
     href = drill.href(measure.name, by="segment", value=segment)
     return Cell(markup=f'<a href="{fmt.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one
 
@@ -148,7 +149,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     rows = [
         [
             linked(one.dimensions[by] or "(none)", drill.href(name, by=by, value=one.dimensions[by])),
-            cell(one, measure, target_for(targets, name, ((by, (str(one.dimensions[by]),)),))),
+            cell(one, measure, marks.target(targets, name, ((by, (str(one.dimensions[by]),)),))),
             linked("" if one.numerator is None else fmt.number(one.numerator, Unit.MONEY), drill.href(name, by=by, value=one.dimensions[by])),
             linked(_out_of(one, measure), drill.href(name, part="out_of", by=by, value=one.dimensions[by])),
             Cell(f"{one.low:.1%} – {one.high:.1%}" if one.low is not None and one.high is not None else ""),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from dashboard import cards, charts, data, drill, explained, story, tables
+from dashboard import cards, charts, data, drill, explained, marks, story, tables
 from dashboard import format as fmt
 from dashboard.cards import Tile
 from dashboard.charts import Point
@@ -15,7 +15,7 @@ from dashboard.tables import Cell
 from metrics.catalog import MEASURES
 from metrics.measure import Measure
 from metrics.question import Answer, Question
-from metrics.targets import Target, target_for, withheld
+from metrics.targets import Target, withheld
 
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately", "cycle_days")
 """Measures of the tiles, the first being what the page is about."""
@@ -65,7 +65,7 @@ class Numbers:
 
     def target(self, measure: str) -> Target | None:
         """The target in view."""
-        return target_for(self.targets, measure, self.where)
+        return marks.target(self.targets, measure, self.where)
 
     def tile(self, name: str) -> Tile:
         """One measure's tile."""
@@ -82,6 +82,7 @@ class Numbers:
             year=self.then.get(LAST_YEAR, {}).get(name),
             behind=drill.href(name),
             explained=explained.href(name),
+            mark=marks.mark(name),
         )
 
     def tiles(self, *, is_dark: bool) -> str:
@@ -105,7 +106,7 @@ class Numbers:
             (
                 answer.dimensions["segment"] or "",
                 answer,
-                target_for(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)),
+                marks.target(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)),
             )
             for answer in self.segments
             if answer.measure == name
@@ -172,7 +173,7 @@ class Numbers:
             by_segment.setdefault(answer.dimensions["segment"] or "", {})[answer.measure] = answer
         rows: list[list[Cell | str]] = []
         for segment, answers in sorted(by_segment.items()):
-            rows.append([Cell(segment), *self._row(answers, lambda name, s=segment: target_for(self.targets, name, (("segment", (s,)),)))])
+            rows.append([Cell(segment), *self._row(answers, lambda name, s=segment: marks.target(self.targets, name, (("segment", (s,)),)))])
         if len(rows) > 1:
             rows.append([Cell("All in view"), *self._row(self.now, self.target)])
         heads = ("Segment", "Orders judged", *map(short, TILES))

@@ -246,7 +246,7 @@ def _of_percentile(connection: Connection, measure: Measure, formula: Percentile
 def _columns(measure: Measure, cut: Cut) -> list[Expression]:
     """What a list shows of a row: its own number, who and when, what it brings, and the columns the formula rests on with their reasons."""
     facts = measure.facts.c
-    used = {column.name for expression in _expressions(measure) for column in visitors.iterate(expression) if isinstance(column, Column)}
+    used = columns_used(measure)
     own = [name for name in facts.keys() if name in OWN or (name.endswith("_id") and name not in ABOUT)]  # noqa: SIM118 - columns, not a dict
     about = [name for name in ABOUT if name in facts and not (name == "customer_id" and "customer_name" in facts)]
     used -= {"state"}  # every row listed is in the state its formula asks for
@@ -257,6 +257,11 @@ def _columns(measure: Measure, cut: Cut) -> list[Expression]:
         return shown
     at = len(own) + 1
     return [*shown[:at], cut.amount.label(ADDED), *([facts.currency] if measure.in_money and "currency" not in about else []), *shown[at:]]
+
+
+def columns_used(measure: Measure) -> set[str]:
+    """Columns of the facts that a measure's formula reads; none of one made of other measures."""
+    return {column.name for expression in _expressions(measure) for column in visitors.iterate(expression) if isinstance(column, Column)}
 
 
 def _expressions(measure: Measure) -> list[Expression]:

@@ -1,0 +1,54 @@
+"""The mark beside a number: records that failed checks keep out of it, a number that is held, data that is late. "" where there is none."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from dashboard import data, drill
+from dashboard import format as fmt
+from metrics.marks import Mark
+from metrics.targets import Target, target_for
+
+TOLD = 5
+"""Checks named in the words on hover; the data quality page has all of them."""
+
+
+def remember(generation: int) -> None:
+    """Look the marks up once for the page of this run."""
+    hour = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
+    st.session_state["_marks"] = data.marks(generation, hour)
+
+
+def of(measure: str) -> Mark:
+    """What stands beside a measure in the generation shown; nothing while nobody looks."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return Mark()
+    found: dict[str, Mark] = st.session_state["_marks"]
+    return found.get(measure, Mark())
+
+
+def mark(measure: str) -> str:
+    """The mark of a measure, which leads to the data quality page; the words on hover say which checks."""
+    one = of(measure)
+    if not one.failed and not one.late:
+        return ""
+    css, sign, word = ("bv-mark-held", "▲", "held") if one.held else ("bv-mark-late", "◆", "late data") if one.late else ("", "⚑", f"{one.records:,}")
+    said = "; ".join([*_told(one), *[f"{late.feed} last came {fmt.moment(late.last)}" for late in one.late]])
+    meant = "not judged: too many records are kept out" if one.held else f"{fmt.count(one.records, 'record')} kept out by failed checks"
+    href = fmt.html(drill.address("data-quality", {}))
+    return (
+        f'<a class="bv-mark {css}" href="{href}" target="_self" title="{fmt.html(f"{meant}. {said}")}"><i aria-hidden="true">{sign}</i> {word}'
+        f'<span class="bv-said">, {fmt.html(meant)}</span></a>'
+    )
+
+
+def _told(one: Mark) -> list[str]:
+    told = [f"{failed.records:,} of {failed.feed}: {fmt.words(failed.rule).lower()}" for failed in one.failed[:TOLD]]
+    return told + ([f"and {len(one.failed) - TOLD} more checks"] if len(one.failed) > TOLD else [])
+
+
+def target(targets: list[dict[str, Any]], measure: str, where: Any) -> Target | None:
+    """The target a number is judged against; none while it is held."""
+    return None if of(measure).held else target_for(targets, measure, where)
