@@ -1,0 +1,45 @@
+"""No page has a serious or critical finding of axe-core, in light and in dark, with all there is to show."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from dashboard import menu
+from metrics.warehouse import Location
+from tests.browser.conftest import Screen, Served
+
+pytestmark = pytest.mark.browser
+GRAVE = ("serious", "critical")
+PATHS = [entry.path for entry in menu.ENTRIES]
+look = partial(Axe().run, options={"resultTypes": ["violations"]})
+
+
+@pytest.fixture(scope="module")
+def full(serve: Served, sample: Location, chromium: Browser) -> str:  # noqa: ARG001 - without a browser, no server
+    """A server on sample orders of every feed."""
+    assert sample.folder is not None
+    return serve(sample.folder)
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def reader(request: pytest.FixtureRequest, chromium: Browser, full: str) -> Iterator[Screen]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=request.param)
+    yield Screen(context.new_page(), full)
+    context.close()
+
+
+def told(finding: dict[str, Any]) -> str:
+    """A finding as one reads it: rule, what it is, where."""
+    where = [node["html"][:160] for node in finding["nodes"][:3]]
+    return f"{finding['id']} ({finding['impact']}): {finding['help']}; {len(finding['nodes'])} places: {where}"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path or "scorecard")
+def test_axe_finds_nothing_serious(path: str, reader: Screen) -> None:
+    reader.go(f"/{path}")
+    found = look(reader.page).response["violations"]
+    assert [told(one) for one in found if one["impact"] in GRAVE] == []
