@@ -101,7 +101,7 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
             size=alt.Size("size:Q", scale=None),
         )
     )
-    bounds = alt.Chart(_data("ranges")).mark_rule(color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55)
+    bounds = alt.Chart(_data("ranges")).mark_rule(aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55)
     layers.append(bounds.encode(x=x, y=alt.Y("lowest:Q", scale=scale), y2="highest:Q", tooltip=["name:N", "said:N"]))
     layers.append(
         alt.Chart(_data("labels"))
