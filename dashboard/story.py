@@ -1,4 +1,4 @@
-"""One order's story in words: what each of the five tests found and the evidence it rests on, and what happened when. Pure, plain text.
+"""One order's story in words: what each of the five tests found and the evidence it rests on. Pure, plain text.
 
 A sentence is written per failed line from the code the facts give (`on_time_reason` ...) and the records that code speaks of. The verdict
 itself is never worked out here: facts decide, the story shows why.
@@ -6,7 +6,7 @@ itself is never worked out here: facts decide, the story shows why.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from dashboard import format as fmt
@@ -74,17 +74,6 @@ class Test:
     def title(self) -> str:
         """Its name."""
         return TITLES[self.verdict]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to the order, or was to happen (`plan`); `wrong`: after it should have."""
-
-    at: datetime
-    when: str
-    what: str
-    plan: bool = False
-    wrong: bool = False
 
 
 def tests(records: OrderRecords, as_of: datetime | None) -> list[Test]:
@@ -348,38 +337,6 @@ _TELLERS: dict[str, Callable[[OrderRecords, Row, datetime | None], str]] = {
 
 def _at(row: Row, column: str) -> str:
     return fmt.moment(row.get(column), row.get(f"{column}_is_date"))
-
-
-def events(records: OrderRecords) -> list[Event]:
-    """What happened to the order and what was agreed, in the order of time."""
-    order, facts = records.order, records.facts
-    due = facts["deadline_at"]
-    found = [_event(order, "ordered_at", f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""))]
-    found += [_event(order, "requested_by", "Asked for by", plan=True), _event(order, "promised_by", "Promised by", plan=True)]
-    found += [_event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)]
-    for header in records.shipments:
-        name = f"Consignment {header['shipment_id']}{_carrier(header)}"
-        found += [_event(header, "shipped_at", f"{name} left")]
-        received = header.get("received_at")
-        late = bool(received and due and _end(header, "received_at") > due)
-        found += [_event(header, "received_at", f"{name} received" + (", late" if late else ""), wrong=late)]
-    for header in records.invoices:
-        kind = fmt.words(header.get("invoice_kind") or "invoice")
-        found += [_event(header, "invoiced_at", f"{kind} {header['invoice_id']}", wrong=kind != "Invoice")]
-    return sorted((event for event in found if event), key=lambda event: (event.at, event.plan))
-
-
-def _end(row: Row, column: str) -> datetime:
-    at: datetime = row[column]
-    return at
-
-
-def _event(row: Row, column: str, what: str, *, plan: bool = False, wrong: bool = False) -> Event | None:
-    at = row.get(column)
-    if at is None:
-        return None
-    by = plan and row.get(f"{column}_is_date")
-    return Event(at + timedelta(hours=23) if by else at, _at(row, column), what, plan, wrong)
 
 
 def why(row: Row) -> str:

@@ -1,13 +1,8 @@
-"""Small tables as real HTML: they print, they are read aloud, and every cell is escaped here. Pure.
-
-Long lists are data grids (`st.dataframe`), whose cells are plain text; their column settings are here too.
-"""
+"""Small tables as real HTML: they print, they are read aloud, and every cell is escaped here. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import streamlit as st
 
 from dashboard import format as fmt
 
@@ -80,21 +75,3 @@ def record(values: Mapping[str, Any] | str, *, broken: Collection[str] = ()) -> 
         for name, value in values.items()
     )
     return f'<dl class="bv bv-facts bv-record">{columns}</dl>'
-
-
-def failed_columns() -> dict[str, Any]:
-    """Settings of the grid of failed orders."""
-    column = st.column_config
-    return {
-        "order": column.TextColumn("Order", width=104, pinned=True),
-        "why": column.TextColumn("Why it failed", width=200),
-        "customer": column.TextColumn("Customer", width=190),
-        "segment": column.TextColumn("Segment", width=72),
-        "due": column.DateColumn("Was due", format="D MMM YYYY", width=96),
-        "late": column.NumberColumn("Days late", format="%d", width=76),
-        "age": column.NumberColumn("Age, days", format="%d", width=76, help="Days since it was due"),
-        "value": column.NumberColumn("Ordered value", format="%,.2f", width=108),
-        "missing": column.NumberColumn("Not received", format="%,.2f", width=100),
-        "carrier": column.TextColumn("Carrier", width=110),
-        "region": column.TextColumn("Region", width=90),
-    }

@@ -72,18 +72,18 @@ def numbered_like(connection: Connection, text: str, *, limit: int = 8) -> list[
     return list(connection.scalars(select(order_id).where(order_id.icontains(text, autoescape=True)).order_by(order_id).limit(limit)))
 
 
-def put_right_by(connection: Connection, order_ids: list[str]) -> dict[str, datetime]:
-    """By when each of these failed orders is to be settled to count as recovered: days after it was detected, or else after it failed.
+def put_right_by(connection: Connection, order_ids: list[str]) -> dict[str, tuple[datetime, datetime | None]]:
+    """By when each of these failed orders is to be settled to count as recovered, and when the feeds say it was (None: not yet).
 
-    Where no feed tells of recoveries, after its deadline.
+    Days are counted from its detection, or else from the failure; where no feed tells of recoveries, from its deadline.
     """
     r, o = recovery_facts_table.c, order_facts_table.c
-    told = select(o.order_id, r.detected_at, r.failed_at, o.deadline_at).select_from(
+    told = select(o.order_id, r.detected_at, r.failed_at, r.resolved_at, o.deadline_at).select_from(
         order_facts_table.outerjoin(recovery_facts_table, r.order_id == o.order_id)
     )
     found = {}
     for row in rows_of(connection, told.where(o.order_id.in_(order_ids))):
         since = row["detected_at"] or row["failed_at"] or row["deadline_at"]
         if since is not None:
-            found[row["order_id"]] = since + timedelta(days=RECOVERY_DAYS)
+            found[row["order_id"]] = since + timedelta(days=RECOVERY_DAYS), row["resolved_at"]
     return found

@@ -1,16 +1,16 @@
-"""Orders that failed the buyer: the list to work, and one order's story."""
+"""Orders that failed the buyer: the list to work. An address with an order's number opens its story, as links always did."""
 
-from dashboard import failed, look, page
+from dashboard import failed, look, order_page, page
 from dashboard import format as fmt
 
 filters = page.chosen()
-order_id = failed.opened()
 
-if order_id:
-    page.subtitle("One order, from the order to the bill: what each test found, and the evidence.")
-    failed.show_story(order_id)
+if order_page.asked():
+    page.subtitle("One order, from the inquiry to the bill: what each test found, and the evidence.")
+    order_page.back()
+    order_page.show(order_page.asked())
 else:
-    page.subtitle(f"Due {fmt.span(filters.start, filters.end)} · {filters.label} · choose an order to read its story")
+    page.subtitle(f"Due {fmt.span(filters.start, filters.end)} · {filters.label} · open an order to read its story")
     choice = failed.choose()
     listing = failed.found(filters, choice)
     if not listing.total:
@@ -18,4 +18,4 @@ else:
     else:
         with look.card("failed"):
             look.html(failed.sums(listing))
-            failed.grid(listing)
+            failed.show(listing)

@@ -1,0 +1,115 @@
+"""The parts of the page of orders at risk: how many and what they are worth by how they stand, and the list with the step each one is at."""
+
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from dashboard import cards, data, look, page, work
+from dashboard import format as fmt
+from dashboard.filters import Filters
+from dashboard.work import Column
+from metrics.at_risk import BEHIND, LOST, NEAR, SORTS, STANDINGS, TIGHT
+from metrics.listing import Listing, Row
+from metrics.order_to_cash import STEPS
+from metrics.store.work import Item
+
+SIZE = 25
+ORDERS = dict(zip(SORTS, ("What can still be saved", "Next deadline first", "Highest value first"), strict=True))
+LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
+"""How a standing is drawn: colour and shape, never colour alone."""
+
+
+def show(filters: Filters) -> None:
+    """Draw the page."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="risk_filters", gap="small"):
+        chosen = work.choose(("all", "mine", "unassigned"))
+        sort = page.pick("Order of the list", SORTS, ORDERS, key="sort", width=230)
+    narrow = work.narrowed(chosen)
+    view = (page.generation(), filters.where, sort)
+    number = int(st.session_state.get("risk_page", 1))
+    listing: Listing = data.at_risk(*view, number, SIZE, narrow.among, narrow.but)
+    if number > 1 and not listing.rows and listing.total:
+        st.session_state["risk_page"] = 1
+        listing = data.at_risk(*view, 1, SIZE, narrow.among, narrow.but)
+    if not listing.total:
+        with look.card("none"):
+            where = " with these filters" if filters.where or chosen != "all" else ""
+            look.html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))
+        return
+    with look.card("risk"):
+        look.html(_sums(listing))
+        if unfed := _unfed():
+            st.caption(fmt.markdown(unfed))
+        items = work.read([row["order_id"] for row in listing.rows])
+        work.assigning(listing.rows, items)
+        work.rows(listing.rows, items, _columns(page.as_of()))
+        page.pager(listing.total, SIZE, key="risk_page")
+
+
+def _unfed() -> str:
+    if "order_events" in page.facts()["feeds"]:
+        return ""
+    return " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, or late in part, is listed."
+
+
+def _sums(listing: Listing) -> str:
+    pairs = []
+    for standing, words in STANDINGS.items():
+        rows = [one for one in listing.sums if one["standing"] == standing]
+        if rows:
+            worth = [one for one in rows if one["ordered_amount"] is not None]
+            told = " · ".join(f"{fmt.compact(float(one['ordered_amount']))} {_currency(one)}" for one in worth[:2]) + (" …" if len(worth) > 2 else "")
+            pairs.append((f"{sum(one['orders'] for one in rows):,}", f"{words}<br>{told}"))
+    return cards.figures(pairs)
+
+
+def _currency(row: Row) -> str:
+    return fmt.html(row["currency"]) if row["currency"] not in (None, "(none)") else ""
+
+
+def _columns(as_of: datetime | None) -> list[Column]:
+    def stands(row: Row, _: Item) -> str:
+        css, shape = LOOKS[row["standing"]]
+        said = STANDINGS[row["standing"]]
+        return f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{said}</span><small>{fmt.html(work.customer(row))}</small>'
+
+    def slack(row: Row, _: Item) -> str:
+        seconds = row["slack_seconds"]
+        if seconds is None:
+            return f"{fmt.DASH}<small>not known</small>"
+        css = "bv-worse" if seconds < 0 else ""
+        return f'<b class="{css}">{length(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
+
+    def deadline(row: Row, _: Item) -> str:
+        left = f"in {length(int((row['deadline_at'] - as_of) / timedelta(seconds=1)))}" if as_of else ""
+        return f"{fmt.html(fmt.moment(row['deadline_at']))}<small>{left}</small>"
+
+    def step(row: Row, _: Item) -> str:
+        if row["step"] is None:
+            return fmt.DASH
+        words = STEPS.get(int(row["step"]), row["step"]) if row["step"].isdigit() else row["step"]
+        since = f"{row['step_standing']}, for {length(row['age_seconds'])}" if row["age_seconds"] is not None else row["step_standing"]
+        return f"{int(row['step'])}  {fmt.html(words)}<small>{fmt.html(since)}</small>"
+
+    return [
+        Column("How it stands", "minmax(0, 1.6fr)", stands),
+        Column("Segment", "minmax(0, .6fr)", lambda row, _: fmt.html(row["segment"])),
+        Column("Slack", "minmax(0, .8fr)", slack),
+        Column("Next deadline", "minmax(0, 1.2fr)", deadline),
+        Column("Step", "minmax(0, 1.8fr)", step),
+        Column("Ordered value", "minmax(0, 1fr)", lambda row, _: work.value(row)),
+        Column("Who", "minmax(0, .9fr)", lambda _, item: work.owner(item)),
+    ]
+
+
+def length(seconds: int) -> str:
+    """A duration in the two units that matter: 35 min, 4 h 10 min, 3 days 2 h."""
+    minutes = max(seconds, 0) // 60
+    hours, days = minutes // 60, minutes // 1440
+    if days >= 2:
+        rest = hours - days * 24
+        return f"{days} days" + (f" {rest} h" if rest else "")
+    if hours:
+        rest = minutes - hours * 60
+        return f"{hours} h" + (f" {rest} min" if rest and hours < 10 else "")
+    return f"{minutes} min"

@@ -1,0 +1,200 @@
+"""The work list: orders with what people do about them, narrowed by it, and many given to somebody at once.
+
+Rows are a checkbox, a link and our own markup: real elements, so that keyboards and screen readers can choose them. What people wrote is read
+anew on every run, for the orders of the page alone, or as the set of orders a filter names.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from dashboard import cards, look, page, who
+from dashboard import format as fmt
+from metrics.errors import StoreUnusable
+from metrics.listing import Row
+from metrics.store import work
+from metrics.store.opening import opened
+from metrics.store.work import Item
+from metrics.warehouse import locate
+
+SHOWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Nobody's", "resolved": "Put right"}
+"""How a list can be narrowed by what people do about its orders; "mine" and "unassigned" are of those still to do."""
+
+STORY = "order-story"
+STALE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """Orders to keep to (None: none in particular) and orders to leave out."""
+
+    among: tuple[str, ...] | None = None
+    but: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list: its head, its width as CSS grid track, and what stands in it (markup) for a row and its item."""
+
+    head: str
+    track: str
+    cell: Callable[[Row, Item], str]
+
+
+def now() -> datetime:
+    """The moment a person means by now, naive UTC: the clock's, or the data's watermark where the data end more than a day ago."""
+    clock = datetime.now(UTC).replace(tzinfo=None, second=0, microsecond=0)
+    as_of = page.as_of()
+    return as_of.replace(second=0, microsecond=0) if as_of is not None and clock - as_of > STALE else clock
+
+
+def choose(slugs: Sequence[str] = tuple(SHOWS)) -> str:
+    """Draw the choice of which orders to show; it stands in the address."""
+    asked = st.query_params.get("show")
+    shown: str = st.segmented_control(
+        "Show", slugs, default=asked if asked in slugs else "all", format_func=lambda slug: SHOWS[slug], key="work_show", required=True
+    )
+    if shown != "all":
+        st.query_params["show"] = shown
+    else:
+        st.query_params.pop("show", None)
+    return shown
+
+
+def narrowed(show: str) -> Narrowed:
+    """What a choice means for the list."""
+    if show == "all":
+        return Narrowed()
+    with opened(locate(), write=False) as store:
+        settled = tuple(work.order_ids(store, status=work.RESOLVED))
+        if show == "resolved":
+            return Narrowed(among=settled)
+        if show == "mine":
+            return Narrowed(among=tuple(work.order_ids(store, status=work.OPEN, owner=who.me())))
+        owned = tuple(work.order_ids(store, owned=True)) if show == "unassigned" else ()
+        return Narrowed(but=tuple(sorted({*settled, *owned})))
+
+
+def read(order_ids: Sequence[str]) -> dict[str, Item]:
+    """What people do about these orders; where it cannot be read the page says so and shows the orders without."""
+    try:
+        with opened(locate(), write=False) as store:
+            return work.items(store, order_ids)
+    except StoreUnusable as error:
+        look.html(cards.banner(fmt.html(error)))
+        return {}
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------------------------
+
+
+def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column]) -> None:
+    """Draw a page of a list."""
+    tracks = " ".join(column.track for column in columns)
+    heads = "".join(f"<span>{fmt.html(column.head)}</span>" for column in columns)
+    with st.container(gap=None, key="work_rows"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work_head"):
+            st.checkbox("All on this page", key="work_all", on_change=_choose_all, args=([row["order_id"] for row in listed],), width=158)
+            look.html(f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>')
+        for at, row in enumerate(listed):
+            order_id = row["order_id"]
+            item = items.get(order_id, Item(order_id))
+            cells = "".join(f'<span><i class="bv-label">{fmt.html(column.head)} </i>{column.cell(row, item)}</span>' for column in columns)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
+                st.checkbox(f"Choose order {fmt.markdown(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22)
+                st.page_link(st.session_state["_pages"][STORY], label=fmt.markdown(order_id), query_params={"order": order_id}, width=120)
+                look.html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
+
+
+def _box(order_id: str) -> str:
+    return f"work_pick_{order_id}"
+
+
+def _choose_all(order_ids: list[str]) -> None:
+    for order_id in order_ids:
+        st.session_state[_box(order_id)] = st.session_state["work_all"]
+
+
+def owner(item: Item) -> str:
+    """Whose it is and how it stands, as markup."""
+    if item.status == work.RESOLVED:
+        return f'<span class="bv-state bv-on"><i aria-hidden="true">●</i>{fmt.html(work.REMEDIES.get(item.remedy or "", "put right"))}</span>'
+    if item.owner is None:
+        return '<span class="bv-muted">nobody</span>'
+    return f"<b>{fmt.html(item.owner)}</b>"
+
+
+def value(row: Row) -> str:
+    """What an order is worth, as markup."""
+    currency = None if row["currency"] in (None, "(none)") else row["currency"]
+    return fmt.html(fmt.money(row["ordered_amount"], currency))
+
+
+def customer(row: Row) -> str:
+    """Who ordered, as text."""
+    return str(row["customer_name"] or row["customer_id"] or "")
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------------------------
+
+
+def assigning(listed: Sequence[Row], items: dict[str, Item]) -> None:
+    """Draw the bar that gives the orders chosen below to somebody."""
+    chosen = [row for row in listed if st.session_state.get(_box(row["order_id"]))]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="work_assign"):
+        who.ask()
+        st.selectbox(
+            "Give to",
+            _people(),
+            index=None,
+            key="work_to",
+            accept_new_options=True,
+            placeholder="A name, or choose",
+            width=190,
+        )
+        label = f"Assign {fmt.count(len(chosen), 'order')}" if chosen else "Assign"
+        st.button(label, type="primary", disabled=not chosen, on_click=_assign, args=(chosen, items), key="work_assign_go")
+        st.button("Take back", disabled=not chosen, on_click=_assign, args=(chosen, items, True), key="work_assign_none", help="Give them to nobody")
+    told()
+
+
+def _people() -> list[str]:
+    """Names to choose from: the reader's own first."""
+    try:
+        with opened(locate(), write=False) as store:
+            known = work.owners(store)
+    except StoreUnusable:
+        known = []
+    return list(dict.fromkeys([*([who.me()] if who.known() else []), *known]))
+
+
+def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False) -> None:
+    to = None if nobody else (st.session_state.get("work_to") or "").strip()[: who.LONGEST] or who.me()
+    wanted = [items.get(row["order_id"], Item(row["order_id"], customer=customer(row))) for row in chosen]
+    try:
+        with opened(locate()) as store:
+            refused = work.assign(store, who.me(), wanted, to, at=now())
+    except StoreUnusable as error:
+        tell(str(error), wrong=True)
+        return
+    for row in chosen:
+        st.session_state[_box(row["order_id"])] = False
+    st.session_state["work_all"] = False
+    given = f"{fmt.count(len(wanted) - len(refused), 'order')} {'given to ' + to if to else 'given to nobody'}."
+    tell(" ".join([given, *map(str, refused)]), wrong=bool(refused))
+
+
+def tell(text: str, *, wrong: bool = False) -> None:
+    """Keep what is to be said of the click just made until the page is drawn."""
+    st.session_state["_work_told"] = (text, wrong)
+
+
+def told() -> None:
+    """Draw what is to be said of the click just made, once."""
+    text, wrong = st.session_state.pop("_work_told", ("", False))
+    if wrong:
+        look.html(f'<div role="alert">{cards.banner(fmt.html(text))}</div>')
+    elif text:
+        st.toast(fmt.markdown(text), icon=":material/check:")

@@ -1,0 +1,177 @@
+"""What people do about one order: whose it is, what was said, what was done and when; the forms to say it, and everything that was changed."""
+
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from dashboard import format as fmt
+from dashboard import look, who
+from dashboard.work import now, tell, told
+from metrics.errors import ChangedMeanwhile, StoreUnusable
+from metrics.store import work
+from metrics.store.opening import opened
+from metrics.store.work import Item
+from metrics.warehouse import locate
+
+LONGEST = 2_000
+WORDS = {
+    "owner": "given to",
+    "detected_at": "noticed",
+    "acknowledged_at": "buyer told",
+    "resolved_at": "put right",
+    "remedy": "what was done",
+    "remedy_note": "in words",
+    "resolved_by": "by",
+    "status": "now",
+    "customer": "customer",
+}
+"""Columns of a work item in a reader's words."""
+
+
+def show(order_id: str, *, customer: str | None, detected_at: datetime | None, acknowledged_at: datetime | None, failed: bool) -> None:
+    """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before them."""
+    try:
+        with opened(locate(), write=False) as store:
+            item, said, changes = work.item(store, order_id), work.comments(store, order_id), work.history(store, order_id)
+    except StoreUnusable as error:
+        told_wrong(error)
+        return
+    item = item if item.version else Item(order_id, customer=customer)
+    told()
+    look.html(_standing(item))
+    if item.status == work.RESOLVED:
+        st.button("Not put right after all: reopen", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        who.ask()
+        if item.owner != who.me():
+            st.button("Take it", on_click=_assign, args=(item, True), key="work_take")
+        if item.owner is not None:
+            st.button("Hand it back", on_click=_assign, args=(item, False), key="work_drop")
+    if said:
+        look.html(_comments(said))
+    with st.form("work_comment", border=False, clear_on_submit=True):
+        st.text_area("Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="What should the next person know?")
+        st.form_submit_button("Add comment", on_click=_comment, args=(item,))
+    if item.status == work.OPEN and failed:
+        with st.expander("Put right: say what was done", expanded=False, key="work_resolve"):
+            _resolving(item, detected_at, acknowledged_at)
+    if changes:
+        with st.expander(f"Who changed what ({len(changes)})", key="work_changes"):
+            look.html(_changes(changes))
+
+
+def told_wrong(error: Exception) -> None:
+    """Say that something cannot be read, where it would stand."""
+    look.html(f'<p class="bv bv-muted" role="alert">{fmt.html(error)}</p>')
+
+
+def _standing(item: Item) -> str:
+    if item.status == work.RESOLVED:
+        note = f"<p>{fmt.html(item.remedy_note)}</p>" if item.remedy_note else ""
+        return (
+            f'<div class="bv"><span class="bv-state bv-on"><i aria-hidden="true">●</i>{work.REMEDIES[item.remedy or "other"]}</span> '
+            f'<span class="bv-muted">by {fmt.html(item.resolved_by)}, {fmt.html(fmt.moment(item.resolved_at))}</span>{note}</div>'
+        )
+    whose = f"<b>{fmt.html(item.owner)}</b> works on it." if item.owner else "Nobody works on it."
+    since = f' <span class="bv-muted">Noticed {fmt.html(fmt.moment(item.detected_at))}.</span>' if item.detected_at else ""
+    return f'<p class="bv">{whose}{since}</p>'
+
+
+def _comments(said: list[dict[str, Any]]) -> str:
+    items = "".join(
+        f'<li><span class="bv-muted"><b>{fmt.html(one["who"])}</b> · {fmt.html(fmt.moment(one["at"]))}</span><p>{fmt.html(one["text"])}</p></li>'
+        for one in said
+    )
+    return f'<ul class="bv bv-said-list">{items}</ul>'
+
+
+def _changes(changes: list[dict[str, Any]]) -> str:
+    items = []
+    for one in changes:
+        before, after = one["before"] or {}, one["after"] or {}
+        told = "; ".join(
+            f"{WORDS.get(name, name)} {_plain(after.get(name))}" + (f" (was {_plain(before[name])})" if before.get(name) is not None else "")
+            for name in {**before, **after}
+        )
+        head = f"{one['who']} · {fmt.moment(one['at'])} · {one['what'].removeprefix('work item ')}"
+        items.append(f'<li><span class="bv-muted">{fmt.html(head)}</span><p>{fmt.html(told)}</p></li>')
+    return f'<ul class="bv bv-said-list">{"".join(items)}</ul>'
+
+
+def _plain(value: object) -> str:
+    return "nobody" if value is None else work.REMEDIES.get(str(value), str(value))
+
+
+def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:
+    at = now()
+    moments = {
+        "detected": item.detected_at or detected_at or at,
+        "acknowledged": item.acknowledged_at or acknowledged_at or at,
+        "resolved": at,
+    }
+    with st.form("work_resolving", border=False):
+        st.radio("What was done", list(work.REMEDIES), format_func=lambda code: work.REMEDIES[code], key="work_remedy", horizontal=True)
+        st.text_input("In words", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …")
+        with st.container(horizontal=True, gap="small"):
+            for name, label in (("detected", "Noticed (UTC)"), ("acknowledged", "Buyer told (UTC)"), ("resolved", "Put right (UTC)")):
+                st.datetime_input(label, moments[name], key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY")
+        st.form_submit_button("Put right", type="primary", on_click=_resolve, args=(item,))
+    st.caption("Counts in Recovery and support once it is applied, by the moments you give.")
+
+
+# --- saving -----------------------------------------------------------------------------------------------------------------------------
+
+
+def _assign(item: Item, mine: bool) -> None:
+    try:
+        with opened(locate()) as store:
+            refused = work.assign(store, who.me(), [item], who.me() if mine else None, at=now())
+    except StoreUnusable as error:
+        tell(str(error), wrong=True)
+        return
+    tell(str(refused[0]) if refused else "Saved.", wrong=bool(refused))
+
+
+def _comment(item: Item) -> None:
+    text = (st.session_state.get("work_text") or "").strip()
+    if not text:
+        tell("Write something first.", wrong=True)
+        return
+    try:
+        with opened(locate()) as store:
+            work.comment(store, who.me(), item, text, at=now())
+    except StoreUnusable as error:
+        tell(f"{error} Your comment was: {text}", wrong=True)
+        return
+    tell("Comment added.")
+
+
+def _resolve(item: Item) -> None:
+    chosen = st.session_state
+    try:
+        with opened(locate()) as store:
+            work.resolve(
+                store,
+                who.me(),
+                item,
+                remedy=chosen["work_remedy"],
+                note=chosen["work_note"],
+                detected_at=chosen["work_detected_at"],
+                acknowledged_at=chosen["work_acknowledged_at"],
+                resolved_at=chosen["work_resolved_at"],
+            )
+    except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
+        tell(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)
+        return
+    tell("Put right.")
+
+
+def _reopen(item: Item) -> None:
+    try:
+        with opened(locate()) as store:
+            work.reopen(store, who.me(), item)
+    except (ChangedMeanwhile, StoreUnusable) as error:
+        tell(str(error), wrong=True)
+        return
+    tell("Reopened.")

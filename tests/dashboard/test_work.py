@@ -1,0 +1,111 @@
+"""The work pages: what a person assigns, says and puts right is kept, shown on the lists, and told to the next person."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from metrics.listing import failed_orders
+from metrics.store import work
+from metrics.store.opening import opened
+from metrics.store.work import Item
+from metrics.warehouse import Location, reading
+from tests.dashboard.conftest import Open, markup
+
+DUE = {"period": "All"}
+AT = datetime(2026, 6, 20, 9)
+
+
+@pytest.fixture
+def desk(small_home: Path, tmp_path: Path, at_home: Callable[[Path], None]) -> Location:
+    """A copy of the small warehouse that a test may write beside."""
+    home = tmp_path / "desk"
+    shutil.copytree(small_home, home)
+    at_home(home)
+    return Location(folder=home)
+
+
+def write(at: AppTest, name: str = "Ada") -> AppTest:
+    return at.text_input(key="who").set_value(name).run()
+
+
+def item(place: Location, order_id: str) -> Item:
+    with opened(place) as store:
+        return work.item(store, order_id)
+
+
+def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they_are(desk: Location, open_page: Open) -> None:
+    at = write(open_page("failed_orders", **DUE))
+    at.checkbox(key="work_all").check().run()
+    at.button(key="work_assign_go").click().run()
+    assert not at.exception
+    with reading(desk) as connection:
+        first = [row["order_id"] for row in failed_orders(connection, size=25).rows]
+    with opened(desk) as store:
+        assert work.order_ids(store, owner="Ada") == sorted(first)
+    assert markup(at).count("<b>Ada</b>") == 25
+    at = open_page("failed_orders", show="unassigned", **DUE)
+    assert "<b>Ada</b>" not in markup(at)
+    assert not at.exception
+
+
+def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(desk: Location, open_page: Open) -> None:
+    at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    at.text_area(key="work_text").set_value("called <b>them</b>")
+    at.button(key="FormSubmitter:work_comment-Add comment").click().run()
+    assert "called &lt;b&gt;them&lt;/b&gt;" in markup(at)
+    at.radio(key="work_remedy").set_value("credited")
+    at.text_input(key="work_note").set_value("freight credited")
+    at.button(key="FormSubmitter:work_resolving-Put right").click().run()
+    assert not at.exception
+    done = item(desk, "HAND-LATE")
+    assert (done.status, done.remedy, done.remedy_note, done.resolved_by) == ("resolved", "credited", "freight credited", "Bo")
+    assert "Put right by Bo, credited: freight credited" in markup(at)
+    shown = {show: markup(open_page("failed_orders", show=show, sort="late", reason="late", **DUE)) for show in ("open", "resolved")}
+    assert "Credited</span>" in shown["resolved"]
+    assert "Credited</span>" not in shown["open"]
+    at = open_page("order_story", order="HAND-LATE")
+    at.button(key="work_reopen").click().run()
+    assert item(desk, "HAND-LATE").status == "open"
+
+
+def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_page: Open) -> None:
+    at = write(open_page("order_story", order="HAND-SHORT"), "Bo")
+    with opened(desk) as store:
+        work.assign(store, "Ada", [Item("HAND-SHORT")], "Ada", at=AT)
+    at.button(key="work_take").click().run()
+    assert "Ada changed order HAND-SHORT" in markup(at)
+    assert item(desk, "HAND-SHORT").owner == "Ada"
+
+
+def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Location, open_page: Open) -> None:
+    with opened(desk) as store:
+        work.assign(store, "Ada", [Item("GONE-1", customer="Acme & Sons")], "Ada", at=AT)
+    at = open_page("order_story", order="GONE-1")
+    assert not at.exception
+    assert "no longer in the data" in markup(at)
+    assert "Acme &amp; Sons" in markup(at)
+
+
+def test_a_part_of_a_number_finds_orders(desk: Location, open_page: Open) -> None:  # noqa: ARG001
+    assert "HAND-DAMAGED" in markup(open_page("order_story", order="damag"))
+    assert "Which order?" in markup(open_page("order_story"))
+
+
+def test_a_store_that_cannot_be_read_leaves_the_orders_readable(desk: Location, open_page: Open) -> None:
+    assert desk.folder is not None
+    (desk.folder / "store.sqlite").write_text("no database at all, though long enough to be looked at " * 20)
+    at = open_page("failed_orders", **DUE)
+    assert not at.exception
+    assert "cannot be read or kept" in markup(at)
+    assert 'class="bv bv-item"' in markup(at)
+
+
+def test_orders_at_risk_and_pages_without_feeds_say_what_is_missing(desk: Location, open_page: Open) -> None:  # noqa: ARG001
+    at = open_page("at_risk")
+    assert not at.exception
+    assert "No feed: order_events" in markup(at) + " ".join(caption.value for caption in at.caption).replace("\\", "")
+    assert "No feed: order_events" in markup(open_page("order_story", order="HAND-LATE"))
