@@ -124,7 +124,8 @@ def _lines_template(unit: Unit, is_dark: bool, many: bool, monthly: bool) -> str
     tips = [alt.Tooltip("series:N", title="Of"), alt.Tooltip("name:N", title="Period"), alt.Tooltip("said:N", title="Value")]
     base = alt.Chart(alt.NamedData("rows")).encode(x=x, y=y, color=colour)
     hollow = alt.condition("datum.partial", alt.value(0), alt.value(1))
-    points = base.mark_point(filled=True, size=46, strokeWidth=1.6).encode(shape=shape, fillOpacity=hollow, tooltip=tips)
+    fill = alt.Fill("series:N", sort=None, scale=alt.Scale(range=list(SERIES[is_dark])), legend=None)
+    points = base.mark_point(size=46, strokeWidth=1.6).encode(shape=shape, fill=fill, fillOpacity=hollow, tooltip=tips)
     return charts.finish(alt.layer(base.mark_line(strokeWidth=2), points), palette(is_dark), legend=True)
 
 

@@ -160,7 +160,7 @@ def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
             pictures.buttons(explore.together(drawn.panels), "explore", title=_titled(title, question))
         for at in range(0, len(drawn.panels), 2):
             pair = drawn.panels[at : at + 2]
-            for place, panel in zip(st.columns(len(pair), gap="medium"), pair, strict=True):
+            for place, panel in zip(st.columns(min(len(drawn.panels), 2), gap="medium"), pair, strict=False):
                 with place:
                     if len(drawn.panels) > 1:
                         look.html(f'<h3 class="bv bv-panel">{fmt.html(panel.title)}</h3>')
