@@ -207,7 +207,9 @@ def _download(found: Behind, one: Asked) -> None:
     generation = page.generation()
     too_many = found.total > FILE_ROWS
     st.download_button(
-        f"Too many rows for a file (more than {FILE_ROWS:,}): narrow it down" if too_many else f"Download all {found.total:,} as CSV",
+        f"Too many rows for a file (more than {fmt.written(FILE_ROWS)}): narrow it down"
+        if too_many
+        else f"Download all {fmt.written(found.total)} as CSV",
         data=lambda: _file(generation, one),
         file_name=f"buyerview_{one.measure.name}_{one.part}_{one.start}_{one.end}.csv",
         mime="text/csv",
@@ -251,7 +253,7 @@ def break_down(one: Asked) -> None:
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
     st.html(tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used))))
     if len(answers) > VALUES_SHOWN:
-        st.caption(f"The {VALUES_SHOWN} largest of {len(answers):,}.")
+        st.caption(f"The {VALUES_SHOWN} largest of {fmt.written(len(answers))}.")
 
 
 def made_of(found: Behind, one: Asked) -> str:

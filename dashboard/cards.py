@@ -51,7 +51,7 @@ def stands(answer: Answer | None, measure: Measure, target: Target | None) -> St
 def value(answer: Answer, measure: Measure) -> str:
     """An answer's value; where the point is withheld, what it lies between (rules P7); else a dash."""
     if bounds := withheld(answer):
-        return f"{bounds[0] * 100:.1f}–{bounds[1] * 100:.1f}%"
+        return f"{fmt.percent(bounds[0]).removesuffix('%')}–{fmt.percent(bounds[1])}"
     return fmt.number(answer.value, measure.unit)
 
 
@@ -139,7 +139,7 @@ def coverage(answer: Answer) -> str:
     known = f"{_floor(float(answer.coverage))} known"
     if answer.worst is None or answer.best is None:
         return known
-    return f"{known}, {float(answer.worst) * 100:.1f} to {float(answer.best) * 100:.1f}% possible"
+    return f"{known}, {fmt.percent(float(answer.worst)).removesuffix('%')} to {fmt.percent(float(answer.best))} possible"
 
 
 def few(answer: Answer, measure: Measure) -> str:
@@ -151,7 +151,7 @@ def few(answer: Answer, measure: Measure) -> str:
 
 
 def _floor(share: float) -> str:
-    return ">99.9%" if share >= 0.9995 else f"{share * 100:.1f}%"
+    return f">{fmt.percent(0.999)}" if share >= 0.9995 else fmt.percent(share)
 
 
 def sparkline(series: Sequence[float | None], target: Target | None, measure: Measure, line: str, rule: str) -> str:

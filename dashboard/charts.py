@@ -17,6 +17,7 @@ import streamlit as st
 
 from dashboard import format as fmt
 from dashboard.look import palette
+from dashboard.reader import reader
 from dashboard.standing import Standing
 from metrics.measure import Direction, Measure, Unit
 from metrics.targets import Target
@@ -55,7 +56,7 @@ def _axis_format(unit: Unit) -> str:
     return {Unit.SHARE: ".1~%", Unit.DAYS: ".1~f", Unit.RATIO: ".2f"}.get(unit, "~s")
 
 
-_DAY = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%-d %b')"
+_DAY = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), day)"
 _MONTH = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b %Y')"
 
 
@@ -63,6 +64,7 @@ _MONTH = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b %Y')"
 def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: bool, has_year: bool, monthly: bool) -> str:
     colour = palette(is_dark)
     low, high, ticks = alt.param(name="low", value=0), alt.param(name="high", value=1), alt.param(name="ticks", value=[])
+    day = alt.param(name="day", value="%-d %b")
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=_axis_format(unit), tickCount=5))
     x = alt.X(
@@ -108,7 +110,7 @@ def _trend_template(unit: Unit, is_dark: bool, has_target: bool, has_before: boo
         .mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
         .encode(x=alt.value(alt.expr("width")), y=alt.Y("at:Q", scale=scale), text="text:N", color=alt.Color("colour:N", scale=None))
     )
-    return finish(alt.layer(*layers).add_params(low, high, ticks), colour)
+    return finish(alt.layer(*layers).add_params(low, high, ticks, day), colour)
 
 
 def finish(chart: alt.LayerChart, colour: dict[str, str], *, legend: bool = False) -> str:
@@ -156,7 +158,8 @@ def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, g
         "labels": _labels(points, measure, target, (high - low) * 16 / HEIGHT, colour),
     }
     every = max(1, round(len(points) / 7))
-    values = {"low": low, "high": high, "ticks": [point.begins.isoformat() for point in reversed(points)][::every]}
+    day = "%-d %b" if reader().order == "dmy" else "%b %-d"
+    values = {"low": low, "high": high, "day": day, "ticks": [point.begins.isoformat() for point in reversed(points)][::every]}
     for parameter in spec["params"]:
         parameter["value"] = values.get(parameter["name"], parameter.get("value"))
     return spec
@@ -243,5 +246,6 @@ def describe(points: Sequence[Point], measure: Measure, target: Target | None) -
 
 
 def draw(spec: dict[str, Any], *, key: str, alternative: str) -> None:
-    """Draw a finished specification: no Altair, no theme of Streamlit's."""
+    """Draw a finished specification: no Altair, no theme of Streamlit's, numbers as the reader writes them."""
+    spec["config"]["locale"] = {"number": reader().chart}
     st.vega_lite_chart(None, spec, theme=None, key=key, alt=alternative)

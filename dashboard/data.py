@@ -22,9 +22,9 @@ from metrics.drill import Behind
 from metrics.explain import Explanation, explain
 from metrics.ladder import Ladder, ladder
 from metrics.listing import Listing, OrderRecords, Row, Where
-from metrics.order_story import Surroundings
 from metrics.marks import Mark
 from metrics.marks import marks as found_marks
+from metrics.order_story import Surroundings
 from metrics.policy import Policy
 from metrics.provenance import provenance as said_by
 from metrics.question import Answer, Question
@@ -175,10 +175,12 @@ def failed_orders(
     size: int,
     among: tuple[str, ...] | None = None,
     but: tuple[str, ...] = (),
+    put_right: bool | None = None,
+    done: tuple[str, ...] = (),
 ) -> Listing:
     """One page of the orders that failed."""
     with _reading(generation) as connection:
-        view = {"start": start, "end": end, "where": where, "reasons": reasons, "among": among, "but": but}
+        view = {"start": start, "end": end, "where": where, "reasons": reasons, "among": among, "but": but, "put_right": put_right, "done": done}
         return listing.failed_orders(connection, **view, sort=sort, page=page, size=size)
 
 

@@ -152,7 +152,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
             cell(one, measure, marks.target(targets, name, ((by, (str(one.dimensions[by]),)),))),
             linked("" if one.numerator is None else fmt.number(one.numerator, Unit.MONEY), drill.href(name, by=by, value=one.dimensions[by])),
             linked(_out_of(one, measure), drill.href(name, part="out_of", by=by, value=one.dimensions[by])),
-            Cell(f"{one.low:.1%} – {one.high:.1%}" if one.low is not None and one.high is not None else ""),
+            Cell(f"{fmt.percent(one.low)} – {fmt.percent(one.high)}" if one.low is not None and one.high is not None else ""),
         ]
         for one in answers[:VALUES_SHOWN]
     ]
@@ -162,4 +162,4 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
         tables.table([heads[at] for at in used], [[row[at] for at in used] for row in rows], caption=measure.title, numeric=range(1, len(used)))
     )
     if len(answers) > VALUES_SHOWN:
-        st.caption(f"The {VALUES_SHOWN} largest of {len(answers):,}; the export has all of them.")
+        st.caption(f"The {VALUES_SHOWN} largest of {fmt.written(len(answers))}; the export has all of them.")

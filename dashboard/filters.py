@@ -14,6 +14,7 @@ from dashboard import format as fmt
 from dashboard import live
 from dashboard import period as periods
 from dashboard.period import Period
+from dashboard.reader import reader
 
 PILLS_MOST = 8
 """More segments than this stand in a list instead."""
@@ -93,7 +94,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                     (before.start, before.end),
                     min_value=EARLIEST,
                     max_value=max(last, as_of) + timedelta(days=730),
-                    format="YYYY-MM-DD",
+                    format={"dmy": "DD/MM/YYYY", "mdy": "MM/DD/YYYY", "ymd": "YYYY-MM-DD"}[reader().order],
                     key="dates",
                     bind="query-params",
                     width=230,

@@ -1,16 +1,18 @@
 """How a number, a day and a piece of data text are written: one place for all of them.
 
 Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown`, or as a cell of a grid.
-No Streamlit, no arithmetic on measures.
+Numbers and dates are written as the reader writes them (`reader.py`), moments in the business time zone; exports use none of this.
+No arithmetic on measures.
 """
 
 import html as _html
 import math
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from dashboard.reader import reader, zone
 from metrics.measure import Unit
 
 DASH = "–"
@@ -45,21 +47,31 @@ def number(value: Number, unit: Unit = Unit.COUNT) -> str:
         return DASH
     text = {
         Unit.SHARE: _share,
-        Unit.DAYS: lambda v: f"{v:,.1f} days",
-        Unit.HOURS: lambda v: f"{v:,.1f} h",
-        Unit.YEARS: lambda v: f"{v:,.2f} years",
-        Unit.RATIO: lambda v: f"{v:,.2f}",
+        Unit.DAYS: lambda v: f"{written(v, 1)} days",
+        Unit.HOURS: lambda v: f"{written(v, 1)} h",
+        Unit.YEARS: lambda v: f"{written(v, 2)} years",
+        Unit.RATIO: lambda v: written(v, 2),
         Unit.MONEY: compact,
     }.get(unit, compact)(float(value))
     return text.replace("-", MINUS)
 
 
+def written(value: float | int | Decimal, places: int = 0) -> str:
+    """A number with so many decimals, grouped, as the reader writes it: 1,234.5 or 1.234,5."""
+    return reader().write(f"{value:,.{places}f}")
+
+
 def _share(value: float) -> str:
     if 0.9995 <= value < 1:
-        return ">99.9%"  # 100 % is said of all, not of nearly all
+        return f">{percent(0.999)}"  # 100 % is said of all, not of nearly all
     if 0 < value < 0.0005:
-        return "<0.1%"
-    return f"{value * 100:.1f}%"
+        return f"<{percent(0.001)}"
+    return percent(value)
+
+
+def percent(value: float, places: int = 1) -> str:
+    """A share as a percentage: 93.8%."""
+    return f"{written(value * 100, places)}%"
 
 
 def compact(value: float) -> str:
@@ -68,8 +80,8 @@ def compact(value: float) -> str:
     for limit, divisor, suffix in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if size >= limit:
             scaled = value / divisor
-            return f"{scaled:,.1f}{suffix}" if abs(scaled) < 100 else f"{scaled:,.0f}{suffix}"
-    return f"{value:,.0f}"
+            return f"{written(scaled, 1 if abs(scaled) < 100 else 0)}{suffix}"
+    return written(value)
 
 
 def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
@@ -78,7 +90,7 @@ def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
         return DASH
     size = abs(float(value))
     if unit is Unit.SHARE:
-        return f"{size * 100:.1f} pp"
+        return f"{written(size * 100, 1)} pp"
     return number(size, unit)
 
 
@@ -88,7 +100,7 @@ def quantity(value: Number) -> str:
         return DASH
     text = f"{Decimal(str(value)):,f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace("-", MINUS)
+    return reader().write(text).replace("-", MINUS)
 
 
 def cents(value: Number) -> Decimal:
@@ -100,7 +112,7 @@ def money(value: Number, currency: str | None = None) -> str:
     """An amount with its cents and its currency: 1,234.50 EUR."""
     if value is None or missing(value):
         return DASH
-    text = f"{cents(value):,.2f}".replace("-", MINUS)
+    text = written(cents(value), 2).replace("-", MINUS)
     return f"{text} {currency}" if currency else text
 
 
@@ -110,31 +122,41 @@ def price(value: Number) -> str:
         return DASH
     exact = Decimal(str(value)).quantize(Decimal("0.0001"))
     text = f"{exact:,f}"
-    return text[:-2] if text.endswith("00") else text.rstrip("0")
+    return reader().write(text[:-2] if text.endswith("00") else text.rstrip("0"))
 
 
 def count(value: int, one: str, many: str | None = None) -> str:
     """A count with its noun: 1 order, 2,310 orders."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
+    return f"{written(value)} {one if value == 1 else many or one + 's'}"
 
 
 def day(value: date | None, *, year: bool = True) -> str:
-    """A calendar day: 3 Mar 2026."""
+    """A calendar day: 3 Mar 2026, or Mar 3, 2026, or 2026 Mar 3, as the reader orders them."""
     if value is None:
         return DASH
-    return f"{value.day} {value:%b %Y}" if year else f"{value.day} {value:%b}"
+    order = reader().order
+    short = f"{value.day} {value:%b}" if order == "dmy" else f"{value:%b} {value.day}"
+    if not year:
+        return short
+    return {"dmy": f"{short} {value:%Y}", "mdy": f"{short}, {value:%Y}", "ymd": f"{value:%Y} {short}"}[order]
 
 
 def moment(value: datetime | None, is_date: bool | None = False) -> str:
-    """An instant in UTC, or the day alone where it came as a bare date."""
+    """An instant, kept in UTC, in the business time zone; or the day alone where it came as a bare date."""
     if value is None:
         return DASH
-    return day(value.date()) if is_date else f"{day(value.date())} {value:%H:%M} UTC"
+    if is_date:
+        return day(value.date())
+    told = value.replace(tzinfo=UTC).astimezone(zone())
+    return f"{day(told.date())} {told:%H:%M %Z}"
 
 
 def span(start: date, end: date) -> str:
     """A period: 6 Apr – 5 Jul 2026."""
-    return f"{day(start, year=start.year != end.year)} – {day(end)}"
+    same = start.year == end.year
+    if reader().order == "ymd":
+        return f"{day(start)} – {day(end, year=not same)}"
+    return f"{day(start, year=not same)} – {day(end)}"
 
 
 def period(start: date, grain: str) -> str:

@@ -34,7 +34,9 @@ def mark(measure: str) -> str:
     one = of(measure)
     if not one.failed and not one.late:
         return ""
-    css, sign, word = ("bv-mark-held", "▲", "held") if one.held else ("bv-mark-late", "◆", "late data") if one.late else ("", "⚑", f"{one.records:,}")
+    css, sign, word = (
+        ("bv-mark-held", "▲", "held") if one.held else ("bv-mark-late", "◆", "late data") if one.late else ("", "⚑", fmt.written(one.records))
+    )
     said = "; ".join([*_told(one), *[f"{late.feed} last came {fmt.moment(late.last)}" for late in one.late]])
     meant = "not judged: too many records are kept out" if one.held else f"{fmt.count(one.records, 'record')} kept out by failed checks"
     href = fmt.html(drill.address("data-quality", {}))
@@ -45,7 +47,7 @@ def mark(measure: str) -> str:
 
 
 def _told(one: Mark) -> list[str]:
-    told = [f"{failed.records:,} of {failed.feed}: {fmt.words(failed.rule).lower()}" for failed in one.failed[:TOLD]]
+    told = [f"{fmt.written(failed.records)} of {failed.feed}: {fmt.words(failed.rule).lower()}" for failed in one.failed[:TOLD]]
     return told + ([f"and {len(one.failed) - TOLD} more checks"] if len(one.failed) > TOLD else [])
 
 

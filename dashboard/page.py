@@ -66,7 +66,7 @@ def pager(total: int, size: int, *, key: str) -> int:
         st.session_state[key] = pages
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         number = int(st.number_input("Page", 1, pages, key=key, width=130, label_visibility="collapsed"))
-        st.caption(f"page {number:,} of {pages:,} · {total:,} in all", width="content")
+        st.caption(f"page {fmt.written(number)} of {fmt.written(pages)} · {fmt.written(total)} in all", width="content")
     return number
 
 

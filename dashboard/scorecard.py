@@ -182,7 +182,7 @@ class Numbers:
     def _row(self, answers: dict[str, Answer], target: Any) -> list[Cell | str]:
         judged = answers.get("judged_orders")
         return [
-            Cell(f"{int(judged.value or 0):,}" if judged else fmt.DASH),
+            Cell(fmt.written(int(judged.value or 0)) if judged else fmt.DASH),
             *(self._cell(answers.get(name), MEASURES[name], target(name)) for name in TILES),
         ]
 
@@ -201,7 +201,7 @@ def why(generation: int, filters: Filters, failed: int) -> str:
         return cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
     most = found[0]["orders"]
     shown = [
-        (story.reason(row["reason"]), f"{row['orders']:,} · {row['orders'] / max(failed, 1):.0%}", row["orders"] / most)
+        (story.reason(row["reason"]), f"{fmt.written(row['orders'])} · {fmt.percent(row['orders'] / max(failed, 1), 0)}", row["orders"] / most)
         for row in found[:REASONS_SHOWN]
     ]
     return tables.bars(shown, label="Reasons that orders failed, with how many orders and their share of the failed ones")

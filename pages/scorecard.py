@@ -10,7 +10,8 @@ numbers = scorecard.Numbers(page.generation(), filters.period, filters.where, fi
 counts = data.standing(page.generation(), filters.start, filters.end, filters.where)
 page.subtitle(
     f"Due {fmt.span(filters.start, filters.end)}{' (running)' if filters.period.provisional else ''} · "
-    f"{fmt.count(counts['judged'], 'order')} judged, {counts['pending']:,} pending, {counts['excluded']:,} excluded · {filters.label}"
+    f"{fmt.count(counts['judged'], 'order')} judged, {fmt.written(counts['pending'])} pending, "
+    f"{fmt.written(counts['excluded'])} excluded · {filters.label}"
 )
 
 if not numbers.judged:
