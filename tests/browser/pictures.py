@@ -1,0 +1,89 @@
+"""`python -m tests.browser.pictures [--out DIR] [--home DIR] [--only PATH]`: pictures of every page, wide and on a phone, light and dark.
+
+Without --home they show 3,000 sample orders of every feed. Pages that need something named (an order, a measure) are shown with one.
+"""
+
+import argparse
+import io
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+from sqlalchemy import select
+
+from benchmarks.screen import FLAGS, served
+from dashboard import menu
+from ingest.pipeline import run
+from metrics import warehouse
+from metrics.facts import order_facts_table
+from metrics.warehouse import Location, reading
+from sample_data import generate
+from tests.programs import require
+
+OUT = Path(__file__).resolve().parents[2] / "docs" / "pictures"
+KINDS = ((1440, "light"), (1440, "dark"), (390, "light"))
+COLOURS = 96
+"""Enough for flat pages, and a quarter of the bytes."""
+
+
+def addresses(home: Path) -> Iterator[tuple[str, str]]:
+    """Name and address of every page's picture."""
+    facts = order_facts_table.c
+    with reading(Location(folder=home)) as connection:
+        failed = connection.scalars(
+            select(facts.order_id).where(facts.otif.is_(False), facts.damage_free.is_(False)).order_by(facts.order_id)
+        ).first()
+    named = {"order-story": f"?order={failed}", "behind": "?measure=otif&part=counted"}
+    for entry in menu.ENTRIES:
+        yield entry.path or "scorecard", f"/{entry.path}{named.get(entry.path, '')}"
+
+
+def take(home: Path, out: Path, only: str | None) -> None:
+    """Write the pictures."""
+    out.mkdir(parents=True, exist_ok=True)
+    with served(home) as (address, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(require("chromium", "apt-get install chromium")), args=list(FLAGS))
+        for width, scheme in KINDS:
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            for name, path in addresses(home):
+                if only not in (None, name):
+                    continue
+                page.goto(f"http://{address}{path}", wait_until="commit")
+                page.get_by_role("heading", level=1).first.wait_for(timeout=60_000)
+                page.wait_for_timeout(400)
+                page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=60_000)
+                page.wait_for_timeout(900)  # charts are drawn after the script has ended
+                # The page scrolls inside a frame of its own: a window as high as what it holds shows all of it.
+                height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+                page.set_viewport_size({"width": width, "height": min(max(int(height), 900), 6000)})
+                page.wait_for_timeout(500)
+                picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS)
+                picture.save(out / f"{name}-{width}-{scheme}.png", optimize=True)
+                page.set_viewport_size({"width": width, "height": 900})
+            context.close()
+        browser.close()
+
+
+def main() -> None:
+    """The command line."""
+    words = argparse.ArgumentParser(prog="python -m tests.browser.pictures", description=__doc__.partition("\n")[0])
+    words.add_argument("--out", type=Path, default=OUT)
+    words.add_argument("--home", type=Path, help="folder of a loaded warehouse")
+    words.add_argument("--only", help="one page by its path, e.g. stockouts")
+    asked = words.parse_args()
+    if asked.home:
+        take(asked.home, asked.out, asked.only)
+        return
+    with tempfile.TemporaryDirectory(prefix="buyerview-pictures-") as folder:
+        place = Location(folder=Path(folder) / "home")
+        run(generate(3000, Path(folder) / "sample"), location=place, now=datetime(2026, 7, 1, 6))
+        warehouse.close(place)
+        take(Path(folder) / "home", asked.out, asked.only)
+
+
+if __name__ == "__main__":
+    main()
