@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from dashboard import filters
 
 PATH = "behind"
-STORY = "failed-orders"
+STORY = "order-story"
 
 At = tuple[tuple[str, str | None], ...]
 """Dimension values a number is narrowed to beside the filters, in the order they were chosen; None: empty in the data."""

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import cards, data, look, page, story, work
 from dashboard import format as fmt
 from dashboard.filters import Filters
-from dashboard.work import Column, Narrowed
+from dashboard.work import Column
 from metrics.listing import Listing, Row
 from metrics.store.work import RESOLVED, Item
 
@@ -48,12 +48,13 @@ def choose() -> Choice:
 
 def found(filters: Filters, choice: Choice) -> Listing:
     """The failed orders in view."""
-    narrow: Narrowed = work.narrowed(choice.show)
+    narrow = work.narrowed(choice.show)
+    narrowed = (narrow.among, narrow.but, narrow.put_right, narrow.done)
     view = (page.generation(), filters.start, filters.end, filters.where, choice.reasons, choice.sort)
-    listing: Listing = data.failed_orders(*view, choice.page, SIZE, narrow.among, narrow.but)
+    listing: Listing = data.failed_orders(*view, choice.page, SIZE, *narrowed)
     if choice.page > 1 and not listing.rows and listing.total:  # the filters left fewer pages than the one looked at
         st.session_state["failed_page"] = 1
-        listing = data.failed_orders(*view, 1, SIZE, narrow.among, narrow.but)
+        listing = data.failed_orders(*view, 1, SIZE, *narrowed)
     return listing
 
 

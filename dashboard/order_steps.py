@@ -45,12 +45,19 @@ def _step(number: int, row: Row | None, share: object, line: str, as_of: datetim
         told.append(f"after waiting {length(row['wait_seconds'])}")
     if row["attempts"] > 1:
         told.append(f"{row['attempts']} attempts")
-    when = fmt.moment(begun) + (f" – {fmt.moment(ended)}" if ended and ended != begun else "")
+    when = _span(begun, ended)
     wrong = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>the promise died here</span>' if died else ""
     return (
         f'<li title="{fmt.html(when)}">{name}<span class="bv-lane">{line}{bar}</span>'
         f"<span>{fmt.html(', '.join(told))} {wrong}<small>{fmt.html(when)}</small></span></li>"
     )
+
+
+def _span(begun: datetime, ended: datetime | None) -> str:
+    if ended is None or ended == begun:
+        return fmt.moment(begun)
+    last = f"{ended:%H:%M} UTC" if ended.date() == begun.date() else fmt.moment(ended)
+    return f"{fmt.moment(begun).removesuffix(' UTC')} – {last}"
 
 
 def _took(row: Row, as_of: datetime) -> str:

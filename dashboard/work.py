@@ -4,6 +4,7 @@ Rows are a checkbox, a link and our own markup: real elements, so that keyboards
 anew on every run, for the orders of the page alone, or as the set of orders a filter names.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,10 +29,12 @@ STALE = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Narrowed:
-    """Orders to keep to (None: none in particular) and orders to leave out."""
+    """Orders to keep to (None: none in particular), orders to leave out, and whether they are to be put right already, which `done` are."""
 
     among: tuple[str, ...] | None = None
     but: tuple[str, ...] = ()
+    put_right: bool | None = None
+    done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,10 @@ def narrowed(show: str) -> Narrowed:
     if show == "all":
         return Narrowed()
     with opened(locate(), write=False) as store:
-        settled = tuple(work.order_ids(store, status=work.RESOLVED))
-        if show == "resolved":
-            return Narrowed(among=settled)
-        if show == "mine":
-            return Narrowed(among=tuple(work.order_ids(store, status=work.OPEN, owner=who.me())))
+        done = tuple(work.order_ids(store, status=work.RESOLVED))
+        mine = tuple(work.order_ids(store, owner=who.me())) if show == "mine" else None
         owned = tuple(work.order_ids(store, owned=True)) if show == "unassigned" else ()
-        return Narrowed(but=tuple(sorted({*settled, *owned})))
+    return Narrowed(among=mine, but=owned, put_right=show == "resolved", done=done)
 
 
 def read(order_ids: Sequence[str]) -> dict[str, Item]:
@@ -96,16 +96,21 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
     heads = "".join(f"<span>{fmt.html(column.head)}</span>" for column in columns)
     with st.container(gap=None, key="work_rows"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work_head"):
-            st.checkbox("All on this page", key="work_all", on_change=_choose_all, args=([row["order_id"] for row in listed],), width=158)
+            st.checkbox("All on this page", key="work_all", on_change=_choose_all, args=([row["order_id"] for row in listed],), width=156)
             look.html(f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>')
         for at, row in enumerate(listed):
             order_id = row["order_id"]
             item = items.get(order_id, Item(order_id))
             cells = "".join(f'<span><i class="bv-label">{fmt.html(column.head)} </i>{column.cell(row, item)}</span>' for column in columns)
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
-                st.checkbox(f"Choose order {fmt.markdown(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22)
+                st.checkbox(f"Choose order {_said(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22)
                 st.page_link(st.session_state["_pages"][STORY], label=fmt.markdown(order_id), query_params={"order": order_id}, width=120)
                 look.html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
+
+
+def _said(order_id: str) -> str:
+    """An order's number as a label: read aloud as it stands, backslashes and all, so that only what could be Markdown is escaped."""
+    return order_id if re.fullmatch(r"[A-Za-z0-9 -]+", order_id) else fmt.markdown(order_id)
 
 
 def _box(order_id: str) -> str:

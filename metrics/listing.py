@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Table, and_, bindp
 from metrics.buyer_view import FAILED
 from metrics.catalog import dimension_column
 from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.ledgers.recoveries import recovery_facts_table
 from metrics.schema import (
     checks,
     customers,
@@ -124,19 +125,26 @@ def failed_orders(
     reasons: Sequence[str] = (),
     among: Sequence[str] | None = None,
     but: Sequence[str] = (),
+    put_right: bool | None = None,
+    done: Sequence[str] = (),
     sort: str = "due",
     page: int = 1,
     size: int = 50,
 ) -> Listing:
     """Orders that failed at least one test, one page of them, with how many there are and what they were worth.
 
-    among, but: keep to these orders, or leave these out. Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and
+    among, but: keep to these orders, or leave these out. put_right: keep to those that are (False: are not) put right, by the feeds or by being
+    among `done`. Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and
     `short_amount` of the whole list by currency: amounts of different currencies never meet.
     """
     facts = order_facts_table.c
     view = [failed(), *within(start, end, where), *named(facts.order_id, among, but)]
     if reasons:
         view.append(_broke(reasons))
+    if put_right is not None:
+        settled = facts.order_id.in_(select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None)))
+        is_put_right = or_(settled, *named(facts.order_id, list(done), ()))
+        view.append(is_put_right if put_right else ~is_put_right)
     column, descending = SORTS[sort]
     first = facts[column].desc().nulls_last() if descending else facts[column].asc().nulls_last()
     listing = select(order_facts_table).where(*view).order_by(first, facts.order_id).limit(size).offset((page - 1) * size)
