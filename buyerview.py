@@ -378,6 +378,27 @@ def _filters(words: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((name, tuple(values)) for name, values in found.items())
 
 
+@app.command()
+def report(
+    target: Annotated[Path, typer.Option("--out", help="PDF file to write.")],
+    period: Annotated[str, typer.Option("--period", help="As in the dashboard: 4W, 13W, 26W, 52W, Quarter, Year or All.")] = "13W",
+    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive, instead of a period.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
+) -> None:
+    """Write one page of the scorecard as a PDF: tiles, trend, segments, and what they rest on."""
+    logging.getLogger("streamlit").setLevel(logging.ERROR)  # which says that nobody is looking
+    from dashboard.period import CHOICES, DATES
+    from dashboard.report import write
+
+    offered = [choice for choice in CHOICES if choice != DATES]
+    if period not in offered:
+        raise typer.BadParameter(f"{period!r}: write one of {', '.join(offered)}", param_hint="--period")
+    if end is not None and start is None:
+        raise typer.BadParameter("give --from too", param_hint="--to")
+    write(target, choice=period, start=_day(start), end=_day(end), where=_filters(where or []))
+
+
 @app.command("measures")
 def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False) -> None:
     """List every measure with its definition and the part of the brief it serves."""

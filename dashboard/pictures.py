@@ -72,11 +72,14 @@ def framed(spec: dict[str, Any], *, title: str, under: str, is_dark: bool) -> di
 
 def picture(spec: dict[str, Any], kind: str) -> bytes:
     """A specification as the bytes of a picture."""
-    convert = _converter()
-    said = json.dumps(spec)
     if kind == "png":
-        return bytes(convert.vegalite_to_png(said, scale=SCALE, allowed_base_urls=[]))
-    return with_font(convert.vegalite_to_svg(said, allowed_base_urls=[])).encode()
+        return bytes(_converter().vegalite_to_png(json.dumps(spec), scale=SCALE, allowed_base_urls=[]))
+    return with_font(bare_svg(spec)).encode()
+
+
+def bare_svg(spec: dict[str, Any]) -> str:
+    """A specification as SVG, for a page that brings the font itself."""
+    return str(_converter().vegalite_to_svg(json.dumps(spec), allowed_base_urls=[]))
 
 
 def with_font(svg: str) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, explained, look, menu, page, scorecard
+from dashboard import cards, charts, data, explained, look, menu, page, pictures, report, scorecard
 from dashboard import format as fmt
 
 filters = page.chosen()
@@ -30,6 +30,9 @@ else:
         charts.draw(spec, key="trend", alternative=told)
         st.caption(numbers.trend_note(measure))
         look.html(explained.link(measure))
+        with st.container(horizontal=True, gap="small"):
+            pictures.buttons(spec, measure, title=f"{scorecard.NAMES[measure]} over time")
+            report.button(numbers, filters, measure)
     with right, look.card("reasons", height="stretch"):
         st.header("Why orders fail", anchor=False)
         failed = int(numbers.now["failed_orders"].value or 0)
