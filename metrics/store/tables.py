@@ -4,7 +4,9 @@ Moments are naive UTC, as in the warehouse. A `version` counts a row's changes: 
 came first.
 """
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, Text
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Date, DateTime, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -63,4 +65,48 @@ work_comments = Table(
     Column("text", Text, nullable=False, comment="as typed"),
     Index("work_comments_of_an_order", "order_id"),
     comment="one row: one thing somebody said about an order; never changed",
+)
+
+
+def _written(name: str, comment: str, *own: Column[Any]) -> Table:
+    """A table of what people write of one feed, by the feed's key and columns; values as text, which is exact on both engines."""
+    return Table(
+        name,
+        metadata,
+        *own,
+        Column("valid_from", Date, primary_key=True, comment="first day"),
+        Column("deleted", Boolean, nullable=False, comment="true: taken back, as if it had never been written"),
+        Column("changed_at", DateTime, nullable=False, comment="UTC"),
+        Column("version", Integer, nullable=False, comment="1, 2, 3 ... by every change"),
+        comment=comment,
+    )
+
+
+written_assumptions = _written(
+    "written_assumptions",
+    "one row: one assumed number a person wrote, as in the feed assumptions",
+    Column("assumption", String, primary_key=True, comment="name"),
+    Column("scope", String, primary_key=True, comment="all, segment:A or customer:ID"),
+    Column("assumed_value", String, nullable=False, comment="the number"),
+)
+
+written_targets = _written(
+    "written_targets",
+    "one row: one target a person wrote, as in the feed targets",
+    Column("measure", String, primary_key=True, comment="name of a measure"),
+    Column("scope", String, primary_key=True, comment="all, segment:A or customer:ID"),
+    Column("target_value", String, nullable=False, comment="the target"),
+    Column("tolerance", String, comment="how far off target is still 'watch'"),
+)
+
+written_packages = _written(
+    "written_packages",
+    "one row: one service package a person wrote, as in the feed service_packages",
+    Column("service_segment", String, primary_key=True, comment="whose package"),
+    Column("defect_share_max", String, comment="units damaged or returned defective / units received, at most"),
+    Column("order_fill_min", String, comment="first-pass order fill, at least"),
+    Column("lead_time_days_max", String, comment="days from order to arrival, at most"),
+    Column("delivery_window", String, comment="hour, day or week"),
+    Column("payment_terms", String, comment="as written"),
+    Column("support_level", String, comment="dedicated_rep, next_available_rep or web"),
 )
