@@ -79,7 +79,8 @@ def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:
         .subquery("missed_lines")
     )
     left = elapsed_seconds(now, p.deadline_at)
-    slack = left - greater(p.still_seconds - lesser(greater(p.gone_seconds, _none()), p.next_seconds), _none())
+    to_go = p.still_seconds - lesser(greater(p.gone_seconds, _none()), p.next_seconds)
+    slack = case((p.still_seconds.is_not(None), left - greater(to_go, _none())), else_=typed_null(BigInteger()))
     standing = case(
         (missed.c.order_id.is_not(None), LOST),
         (slack < 0, BEHIND),
