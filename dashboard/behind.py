@@ -210,7 +210,7 @@ def _download(found: Behind, one: Asked) -> None:
         f"Too many rows for a file (more than {fmt.written(FILE_ROWS)}): narrow it down"
         if too_many
         else f"Download all {fmt.written(found.total)} as CSV",
-        data=lambda: _file(generation, one),
+        data=lambda: file_of(generation, one),
         file_name=f"buyerview_{one.measure.name}_{one.part}_{one.start}_{one.end}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -220,7 +220,7 @@ def _download(found: Behind, one: Asked) -> None:
     )
 
 
-def _file(generation: int, one: Asked) -> bytes:
+def file_of(generation: int, one: Asked) -> bytes:
     """The whole list as CSV: ISO dates, every digit, formulas of a spreadsheet disarmed."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(

@@ -93,7 +93,7 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     compared = [(one, than) for one, than in ((tile.before, "than before"), (tile.year, "than last year")) if one is not None]
     moved = tile.before is not None and tile.before.value is not None and tile.now.value is not None
     why = f'<a class="bv-why" href="{fmt.html(tile.explained)}" target="_self">why?</a>' if tile.explained and moved else ""
-    if compared and all(one.value is None for one, _ in compared):
+    if compared and (tile.now.value is None or all(one.value is None for one, _ in compared)):
         compared = []
         parts.append('<div class="bv-row bv-muted">nothing earlier to compare</div>')
     for at, (one, than) in enumerate(compared):

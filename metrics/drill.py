@@ -68,7 +68,7 @@ class Behind:
     to show them; `adds` among them is what each row brings. made_of: for a measure without rows of its own, the measures it is made of.
     """
 
-    measure: Measure
+    measure: str
     part: str
     answer: Answer
     number: Number | None = None
@@ -102,7 +102,7 @@ def behind(connection: Connection, question: Question, part: str = COUNTED, *, a
     Raises UnknownName for a measure, a dimension or a part that there is not.
     """
     measure, narrowed, inside = _narrowed(question, at)
-    found = Behind(measure, part, _answer(connection, narrowed, at))
+    found = Behind(measure.name, part, _answer(connection, narrowed, at))
     if not parts(measure):
         return replace(found, made_of=made_of(connection, narrowed))
     cut = _cut(connection, measure, part, inside)
