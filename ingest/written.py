@@ -34,7 +34,10 @@ class Written:
 
 
 def cases() -> Select[tuple[object, ...]]:
-    """Work items as cases: raised when we noticed. They have no kind, since the buyer asked for nothing."""
+    """Resolutions as cases, raised when the failure was noticed; one that was reopened is open. They have no kind, since the buyer asked for nothing.
+
+    What was only assigned or commented on is none: to look at an order that was settled must not unsettle it.
+    """
     w = work_items.c
 
     def by_then(moment: Expression) -> Expression:
@@ -47,7 +50,7 @@ def cases() -> Select[tuple[object, ...]]:
         by_then(w.acknowledged_at).label("acknowledged_at"),
         by_then(w.resolved_at).label("resolved_at"),
         w.changed_at.label("source_updated_at"),
-    ).where(w.detected_at <= AS_OF)
+    ).where(w.detected_at <= AS_OF, w.acknowledged_at.is_not(None))
 
 
 WRITTEN = (Written("service_cases", cases),)
