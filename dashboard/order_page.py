@@ -58,10 +58,10 @@ def show(order_id: str) -> None:
         look.html(_head(records))
         look.html(tables.facts(_facts(records)))
     left, right = st.columns([5, 3], gap="small")
-    with left, look.card("tests", height="stretch"):
+    with left, look.card("tests"):
         st.header("The five tests", anchor=False)
         look.html(_tests(story.tests(records, page.as_of())))
-    with right, look.card("work", height="stretch"):
+    with right, look.card("work"):
         st.header("What we do about it", anchor=False)
         recovery = around.recovery
         work_panel.show(
@@ -124,7 +124,7 @@ def _steps(records: OrderRecords, around: Surroundings) -> str:
     if not around.steps:
         return cards.empty("No steps recorded", _none_of("order_events"))
     as_of = page.as_of() or datetime.max
-    return order_steps.steps(around.steps, deadline=records.facts["deadline_at"], as_of=as_of, died_at=around.died_at)
+    return order_steps.steps(around.steps, deadline=records.facts["deadline_at"], as_of=as_of, died_at=around.died_at, slack=around.slack)
 
 
 def _none_of(feed: str) -> str:

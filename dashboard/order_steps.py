@@ -1,6 +1,6 @@
 """The 13 steps of one order, drawn to one scale of time, with the deadline as a line through them. Pure: rows in, markup out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboard import format as fmt
@@ -12,8 +12,8 @@ LEAST = 0.6
 """Per cent of the scale a bar has at least, or it could not be seen."""
 
 
-def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, died_at: str | None) -> str:
-    """Every step: when it was worked on, how long, and what was waited before it."""
+def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, died_at: str | None, slack: Mapping[int, int]) -> str:
+    """Every step: when it was worked on, how long, what was waited before it, and the slack left after it."""
     first = min(row["started_at"] or row["finished_at"] for row in rows)
     last = max([row["finished_at"] or as_of for row in rows] + ([deadline] if deadline else []))
     whole = max((last - first) / timedelta(seconds=1), 1.0)
@@ -23,14 +23,13 @@ def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, di
 
     line = f'<i class="bv-due" style="left:{share(deadline):.2f}%"></i>' if deadline and first <= deadline else ""
     by_step = {int(row["step_no"]): row for row in rows}
-    items = "".join(_step(number, by_step.get(number), share, line, as_of, died=died_at == f"{number:02d}") for number in STEPS)
+    items = "".join(_step(number, by_step.get(number), share, line, as_of, slack.get(number), died=died_at == f"{number:02d}") for number in STEPS)
     due = f'<span class="bv-muted">The line is the deadline, {fmt.html(fmt.moment(deadline))}.</span>' if line else ""
     never = '<p class="bv-worse">The promise could not be kept from the start: the usual time of the steps was longer.</p>' if died_at == "00" else ""
     return f'<div class="bv">{never}<ol class="bv bv-steps">{items}</ol>{due}</div>'
 
 
-def _step(number: int, row: Row | None, share: object, line: str, as_of: datetime, *, died: bool) -> str:
-    assert callable(share)
+def _step(number: int, row: Row | None, share: Callable[[datetime], float], line: str, as_of: datetime, slack: int | None, *, died: bool) -> str:
     words = STEPS[number]
     name = f'<span class="bv-step"><b>{number}</b> {fmt.html(words[:1].upper() + words[1:])}</span>'
     if row is None:
@@ -45,6 +44,8 @@ def _step(number: int, row: Row | None, share: object, line: str, as_of: datetim
         told.append(f"after waiting {length(row['wait_seconds'])}")
     if row["attempts"] > 1:
         told.append(f"{row['attempts']} attempts")
+    if slack is not None:
+        told.append(f"then {length(abs(slack))} {'too little' if slack < 0 else 'to spare'}")
     when = _span(begun, ended)
     wrong = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>the promise died here</span>' if died else ""
     return (

@@ -91,7 +91,8 @@ def _changes(changes: list[dict[str, Any]]) -> str:
     for one in changes:
         before, after = one["before"] or {}, one["after"] or {}
         told = "; ".join(
-            f"{WORDS.get(name, name)} {_plain(after.get(name))}" + (f" (was {_plain(before[name])})" if before.get(name) is not None else "")
+            f"{WORDS.get(name, name)} {_plain(name, after.get(name))}"
+            + (f" (was {_plain(name, before[name])})" if before.get(name) is not None else "")
             for name in {**before, **after}
         )
         head = f"{one['who']} · {fmt.moment(one['at'])} · {one['what'].removeprefix('work item ')}"
@@ -99,8 +100,10 @@ def _changes(changes: list[dict[str, Any]]) -> str:
     return f'<ul class="bv bv-said-list">{"".join(items)}</ul>'
 
 
-def _plain(value: object) -> str:
-    return "nobody" if value is None else work.REMEDIES.get(str(value), str(value))
+def _plain(name: str, value: str | None) -> str:
+    if value is None:
+        return "nobody" if name == "owner" else "nothing"
+    return fmt.moment(datetime.fromisoformat(value)) if name.endswith("_at") else work.REMEDIES.get(value, value)
 
 
 def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:

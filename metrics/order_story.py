@@ -12,6 +12,7 @@ from metrics.facts import order_facts_table
 from metrics.ledgers.recoveries import RECOVERY_DAYS, recovery_facts_table
 from metrics.ledgers.steps import late_order_facts_table, step_facts_table
 from metrics.listing import Row, rows_of
+from metrics.order_to_cash import slack_ledger
 from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
 
 
@@ -30,6 +31,8 @@ class Surroundings:
     returns: list[Row] = field(default_factory=list)
     payments: list[Row] = field(default_factory=list)
     recovery: Row = field(default_factory=dict)
+    slack: dict[int, int] = field(default_factory=dict)
+    """Seconds left to its deadline, by the usual pace of its segment, after each step (0: when it was ordered)."""
     died_at: str | None = None
     """The step at which its promise died, in two digits; "00": when promised."""
 
@@ -42,6 +45,7 @@ def surroundings(connection: Connection, order_id: str) -> Surroundings:
     paid = (
         select(payments).where(payments.c.invoice_id.in_(billed), payments.c.deleted.is_(False)).order_by(payments.c.paid_at, payments.c.payment_id)
     )
+    ledger = slack_ledger(connection, order_id)
     recovery = rows_of(connection, select(recovery_facts_table).where(recovery_facts_table.c.order_id == order_id))
     return Surroundings(
         quotes=asked,
@@ -54,6 +58,7 @@ def surroundings(connection: Connection, order_id: str) -> Surroundings:
         returns=_of(connection, returns, order_id, "announced_at"),
         payments=rows_of(connection, paid),
         recovery=recovery[0] if recovery else {},
+        slack={point.step: point.slack_seconds for point in ledger.points} if ledger else {},
         died_at=connection.execute(
             select(late_order_facts_table.c.step).where(late_order_facts_table.c.order_id == order_id, late_order_facts_table.c.died)
         ).scalar(),

@@ -46,7 +46,9 @@ def numbers(location: Location) -> dict[str, tuple[Decimal | None, Decimal | Non
 
 
 def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(filled: Location) -> None:
-    assert written.apply(location=filled) is None, "nothing was written"
+    with opened(filled) as store:
+        work.assign(store, "Ada", [Item("HAND-LATE")], "Ada", at=LATE_CAME)
+    assert written.apply(location=filled) is None, "nothing was put right"
     assert current(filled).number == 1  # type: ignore[union-attr]
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
     first = written.apply(location=filled)
@@ -76,6 +78,7 @@ def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(fille
 
 def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> None:
     with opened(location) as store:
-        work.assign(store, "Ada", [Item("O1")], "Ada", at=LATE_CAME)
+        moments: dict[str, Any] = {"detected_at": LATE_CAME, "acknowledged_at": None, "resolved_at": LATE_CAME}
+        work.resolve(store, "Ada", Item("O1"), remedy="apology", note=None, **moments)
     with pytest.raises(NothingPublished):
         written.apply(location=location)
