@@ -34,16 +34,17 @@ SERIES = {
     True: ("#86A8FF", "#F0A53A", "#3CC48D", "#C79BF2", "#5CC7E0", "#F58BC0"),
 }
 """Colours of lines, light and dark; each line has a shape of its own too."""
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "cross": "✚", "triangle-down": "▼"}
 BAR_HEIGHT = 25
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart, and the same in a sentence."""
+    """One chart, the same for a picture (with its legend in it), and in a sentence."""
 
     title: str
     spec: dict[str, Any]
+    pictured: dict[str, Any]
     alternative: str
 
 
@@ -53,6 +54,8 @@ class Drawn:
 
     panels: list[Panel]
     left_out: str = ""
+    lines: tuple[str, ...] = ()
+    """What the lines stand for, where there are several: one legend above all panels."""
 
 
 def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, measure: str, is_dark: bool) -> Drawn:
@@ -73,7 +76,8 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
     parts = [(len(values), most, first), (len(titled), PANELS_MOST, second or "measure")]
     told = [f"{cut} of {count:,} {fmt.words(str(name)).lower()} values" if name != "measure" else f"{cut} of {count} measures"
             for count, cut, name in parts if count > cut]  # fmt: skip
-    return Drawn(panels, f"The charts show the largest: {' and '.join(told)}. The table and the file have all." if told else "")
+    left_out = f"The charts show the largest: {' and '.join(told)}. The table and the file have all." if told else ""
+    return Drawn(panels, left_out, tuple(map(_value, values[:most])) if question.grain and len(values) > 1 else ())
 
 
 def _largest(answers: Sequence[Answer], names: Sequence[str], dimension: str | None) -> list[str | None]:
@@ -109,7 +113,7 @@ def _axis(unit: Unit) -> alt.Axis:
 
 
 @lru_cache(maxsize=64)
-def _lines_template(unit: Unit, is_dark: bool, many: bool, monthly: bool) -> str:
+def _lines_template(unit: Unit, is_dark: bool, with_legend: bool, monthly: bool) -> str:
     named = "%b %Y" if monthly else "%-d %b"
     x = alt.X(
         "period:O",
@@ -118,34 +122,41 @@ def _lines_template(unit: Unit, is_dark: bool, many: bool, monthly: bool) -> str
         axis=alt.Axis(grid=False, labelAngle=0, labelOverlap=True, labelExpr=f"utcFormat(utcParse(datum.value, '%Y-%m-%d'), '{named}')"),
     )
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=_axis(unit))
-    legend = alt.Legend(title=None, symbolType="circle") if many else None
+    legend = alt.Legend(title=None) if with_legend else None
     colour = alt.Color("series:N", sort=None, scale=alt.Scale(range=list(SERIES[is_dark])), legend=legend)
     shape = alt.Shape("series:N", sort=None, scale=alt.Scale(range=list(SHAPES)), legend=legend)
     tips = [alt.Tooltip("series:N", title="Of"), alt.Tooltip("name:N", title="Period"), alt.Tooltip("said:N", title="Value")]
-    base = alt.Chart(alt.NamedData("rows")).encode(x=x, y=y, color=colour)
-    hollow = alt.condition("datum.partial", alt.value(0), alt.value(1))
-    fill = alt.Fill("series:N", sort=None, scale=alt.Scale(range=list(SERIES[is_dark])), legend=None)
-    points = base.mark_point(size=46, strokeWidth=1.6).encode(shape=shape, fill=fill, fillOpacity=hollow, tooltip=tips)
-    return charts.finish(alt.layer(base.mark_line(strokeWidth=2), points), palette(is_dark), legend=True)
+    base = alt.Chart(alt.NamedData("rows")).encode(x=x, y=y)
+    # Colours and shapes of the other layers come with the rows: of three layers with scales a picture would have three legends.
+    lines = base.mark_line(strokeWidth=2).encode(detail="series:N", stroke=alt.Stroke("colour:N", scale=None))
+    points = base.mark_point(filled=True, size=62, opacity=1).encode(color=colour, shape=shape, tooltip=tips)
+    hollow = base.transform_filter("datum.partial").mark_point(filled=True, size=18, opacity=1, color=palette(is_dark)["card"])
+    hollow = hollow.encode(shape=alt.Shape("shape:N", scale=None))
+    return charts.finish(alt.layer(lines, points, hollow), palette(is_dark), legend=True)
 
 
 def _lines(measure: Measure, title: str, found: dict[str | None, list[Answer]], filters: Filters, grain: str, is_dark: bool) -> Panel:
     rows = [
         {
             "series": _value(value),
+            "colour": SERIES[is_dark][at],
+            "shape": list(SHAPES)[at],
             "period": one.period.isoformat(),
             "name": fmt.period(one.period, grain) + (" (partial)" if filters.period.partial(one.period, grain) else ""),
             "partial": filters.period.partial(one.period, grain),
             "value": None if one.value is None else float(one.value),
             "said": fmt.number(one.value, measure.unit),
         }
-        for value, answers in found.items()
+        for at, (value, answers) in enumerate(found.items())
         for one in answers
         if one.period is not None
     ]
-    spec = json.loads(_lines_template(measure.unit, is_dark, len(found) > 1, grain in ("month", "quarter")))
+    plain, pictured = (
+        json.loads(_lines_template(measure.unit, is_dark, with_legend, grain in ("month", "quarter"))) for with_legend in (False, True)
+    )
     last = [f"{_value(value)} {fmt.number(answers[-1].value, measure.unit)}" for value, answers in found.items() if answers]
-    return Panel(title, _filled(spec, rows), f"{measure.title} by {grain}; at the end {', '.join(last)}")
+    pictured = pictured if len(found) > 1 else plain
+    return Panel(title, _filled(plain, rows), _filled(pictured, rows), f"{measure.title} by {grain}; at the end {', '.join(last)}")
 
 
 @lru_cache(maxsize=64)
@@ -172,25 +183,42 @@ def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], i
     spec = json.loads(_bars_template(measure.unit, is_dark))
     spec["height"] = max(BAR_HEIGHT * len(rows), 2 * BAR_HEIGHT)
     said = ", ".join(f"{row['label']} {row['said']}" for row in rows[:5])
-    return Panel(title, _filled(spec, rows), f"{measure.title}: {said}{' …' if len(rows) > 5 else ''}")
+    filled = _filled(spec, rows)
+    return Panel(title, filled, filled, f"{measure.title}: {said}{' …' if len(rows) > 5 else ''}")
 
 
 def _filled(spec: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {**spec, "datasets": {"rows": rows}}
 
 
+def legend(lines: Sequence[str], *, is_dark: bool) -> str:
+    """What the lines of all panels stand for, by colour and shape."""
+    signs = zip(lines, SERIES[is_dark], SHAPES.values(), strict=False)
+    said = "".join(
+        f'<span><i aria-hidden="true" style="color:{colour};font-style:normal">{sign}</i> {fmt.html(name)}</span> ' for name, colour, sign in signs
+    )
+    return f'<p class="bv bv-legend">{said}</p>'
+
+
 def together(panels: Sequence[Panel]) -> dict[str, Any]:
     """All panels as one specification, for a picture: two beside each other, each with its title."""
     if len(panels) == 1:
-        return panels[0].spec
-    parts, datasets = [], {}
+        return panels[0].pictured
+    parts, datasets, ink = [], {}, panels[0].pictured["config"]["legend"]["labelColor"]
     for at, panel in enumerate(panels):
-        text = json.dumps({name: part for name, part in panel.spec.items() if name not in ("config", "datasets", "$schema", "usermeta")})
+        text = json.dumps({name: part for name, part in panel.pictured.items() if name not in ("config", "datasets", "$schema", "usermeta")})
         part = json.loads(text.replace('"name": "rows"', f'"name": "rows{at}"'))
-        parts.append({**part, "width": 360, "title": {"text": panel.title, "anchor": "start", "font": charts.FONT, "fontSize": 13}})
-        datasets[f"rows{at}"] = panel.spec["datasets"]["rows"]
-    whole = {name: panels[0].spec[name] for name in ("$schema", "config")}
-    return {**whole, "concat": parts, "columns": 2, "resolve": {"scale": {"color": "shared", "shape": "shared"}}, "datasets": datasets}
+        title = {"text": panel.title, "anchor": "start", "font": charts.FONT, "fontSize": 13, "color": ink}
+        parts.append({**part, "width": 360, "title": title})
+        datasets[f"rows{at}"] = panel.pictured["datasets"]["rows"]
+    whole = {name: panels[0].pictured[name] for name in ("$schema", "config")}
+    return {
+        **whole,
+        "concat": parts,
+        "columns": 2,
+        "resolve": {"scale": dict.fromkeys(("color", "shape"), "independent")},
+        "datasets": datasets,
+    }
 
 
 def halves(one: Answer, measure: Measure) -> str:

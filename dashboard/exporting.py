@@ -158,6 +158,8 @@ def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
             drawn = explore.draw(replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=look.dark())
             title = MEASURES[able[0]].title if len(able) == 1 or len(question.by) > 1 else f"{len(able)} measures"
             pictures.buttons(explore.together(drawn.panels), "explore", title=_titled(title, question))
+        if drawn.lines:
+            look.html(explore.legend(drawn.lines, is_dark=look.dark()))
         for at in range(0, len(drawn.panels), 2):
             pair = drawn.panels[at : at + 2]
             for place, panel in zip(st.columns(min(len(drawn.panels), 2), gap="medium"), pair, strict=False):
