@@ -1,0 +1,176 @@
+"""Three people's work from end to end, in a real browser on sample orders of every feed; each number asserted against `buyerview export`."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+from sqlalchemy import select
+
+from dashboard import format as fmt
+from dashboard.period import choose
+from metrics.catalog import MEASURES
+from metrics.facts import order_facts_table
+from metrics.listing import freshness
+from metrics.schema import service_cases
+from metrics.warehouse import Location, reading
+from tests.browser.conftest import ROOT, Screen, Served
+
+pytestmark = pytest.mark.browser
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def home(sample: Location, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample's warehouse: people write into it."""
+    assert sample.folder is not None
+    folder = tmp_path_factory.mktemp("walks") / "home"
+    shutil.copytree(sample.folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def command(home: Path) -> Command:
+    """The command line, on that warehouse."""
+
+    def go(*words: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        environment.pop("BUYERVIEW_WAREHOUSE", None)
+        asked = [sys.executable, "-c", "import buyerview; buyerview.main()", *[str(word) for word in words]]
+        return subprocess.run(asked, env=environment, cwd=home.parent, check=check, capture_output=True, text=True, timeout=120)
+
+    return go
+
+
+@pytest.fixture(scope="module")
+def desk(chromium: Browser, serve: Served, home: Path) -> Iterator[Screen]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    yield Screen(context.new_page(), serve(home))
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def weeks(home: Path) -> dict[str, Any]:
+    """The period a page shows first."""
+    with reading(Location(folder=home)) as connection:
+        as_of = freshness(connection)["data_as_of"].date()
+    chosen = choose("13W", as_of=as_of, first=as_of)
+    return {"--from": chosen.start, "--to": chosen.end}
+
+
+def exported(command: Command, weeks: dict[str, Any], *names: str, by: str = "", where: str = "") -> list[dict[str, Any]]:
+    words = ["export", "--measures", ",".join(names), "--format", "json", "--out", "-", *[str(word) for pair in weeks.items() for word in pair]]
+    words += ["--by", by] if by else []
+    words += ["--where", where] if where else []
+    found: list[dict[str, Any]] = json.loads(command(*words).stdout)
+    return found
+
+
+def text(row: dict[str, Any]) -> str:
+    return fmt.number(row["value"], MEASURES[row["measure"]].unit)
+
+
+def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(desk: Screen, command: Command, weeks: dict[str, Any]) -> None:
+    desk.go()
+    for row in exported(command, weeks, "otif", "on_time", "complete", "damage_free", "cycle_days"):
+        expect(desk.value(row["measure"])).to_contain_text(text(row))
+    segments = {row["segment"]: row for row in exported(command, weeks, "otif", by="segment")}
+    table = desk.page.get_by_role("table", name=re.compile("by customer segment"))
+    for name, row in segments.items():
+        expect(table.get_by_role("row").filter(has=desk.page.get_by_role("rowheader", name=name, exact=True))).to_contain_text(text(row))
+
+    desk.page.get_by_role("toolbar", name="Segment").get_by_role("button", name="C", exact=True).click()
+    expect(desk.value("otif")).to_contain_text(text(segments["C"]))
+    desk.idle()
+
+    desk.page.get_by_role("link", name=text(segments["C"]), exact=True).first.click()
+    expect(desk.page.get_by_role("heading", level=1)).to_have_text("Behind the number")
+    desk.idle()
+    expect(desk.page.locator("[data-proven]")).to_have_attribute("data-proven", "true")
+    expect(desk.page.locator("[data-proven]")).to_contain_text(f"{int(segments['C']['numerator']):,} orders")
+    desk.page.get_by_role("link", name=re.compile(r"^The rest")).click()
+    missed = int(segments["C"]["denominator"] - segments["C"]["numerator"])
+    expect(desk.page.locator("[data-proven]")).to_contain_text(f"{missed:,} orders")
+    desk.idle()
+    order = desk.page.locator("table").last.get_by_role("link").first
+    number = order.inner_text()
+    order.click()
+    expect(desk.page.get_by_role("heading", name=re.compile(f"Order {number}"))).to_be_visible()
+
+    desk.go()
+    desk.page.get_by_role("link", name="Explain this change").first.click()
+    expect(desk.page.get_by_role("heading", level=1)).to_have_text("What changed")
+    desk.idle()
+    expect(desk.page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(desk: Screen, command: Command, home: Path, weeks: dict[str, Any]) -> None:
+    facts = order_facts_table.c
+    failed = command("export", "--measures", "failed_orders", "--format", "json", "--out", "-", *[str(one) for pair in weeks.items() for one in pair])
+    desk.go("/failed-orders")
+    expect(desk.page.locator(".bv-ledger").first).to_contain_text(text(json.loads(failed.stdout)[0]))
+
+    with reading(Location(folder=home)) as connection:
+        late = connection.scalars(
+            select(facts.order_id).where(facts.on_time.is_(False), facts.due_day.between(weeks["--from"], weeks["--to"])).order_by(facts.order_id)
+        ).first()
+    desk.go(f"/order-story?order={late}")
+    desk.page.get_by_role("textbox", name="Your name").fill("Ada")
+    desk.page.get_by_role("textbox", name="Your name").press("Enter")
+    desk.idle()
+    desk.page.get_by_role("button", name="Take it").click()
+    expect(desk.page.get_by_text("Ada works on it.")).to_be_visible()
+    desk.page.get_by_role("textbox", name="Comment").fill("Carrier lost a pallet <b>twice</b>")
+    desk.page.get_by_role("button", name="Add comment").click()
+    expect(desk.page.get_by_text("Carrier lost a pallet <b>twice</b>", exact=True)).to_be_visible()
+    desk.idle()
+    desk.page.get_by_text("Put right: say what was done").click()
+    desk.page.get_by_role("textbox", name="In words").fill("Sent the rest by courier")
+    desk.page.get_by_role("button", name="Put right", exact=True).click()
+    expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
+    desk.idle()
+
+    applied = command("apply")
+    assert "generation 2" in applied.stdout + applied.stderr
+    c = service_cases.c
+    with reading(Location(folder=home)) as connection:
+        assert connection.info["generation"] == 2
+        told = connection.execute(select(c.order_id, c.resolved_at).where(c.source == "written in Buyerview")).all()
+    assert [(row.order_id, row.resolved_at is not None) for row in told] == [(late, True)]
+    expect(desk.page.get_by_text("generation 2")).to_be_visible(timeout=30_000)
+    expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
+
+
+def test_an_analyst_takes_a_table_away_and_proves_it_later(desk: Screen, command: Command, tmp_path: Path) -> None:
+    desk.go("/export?m=otif&m=cycle_days&m=ordered_value&by=segment&by=channel&period=26W")
+    desk.page.get_by_role("radio", name="Excel", exact=True).click()
+    desk.idle()
+    button = desk.page.get_by_role("button", name="Download Excel")
+    with desk.page.expect_download() as got:
+        button.click()
+    file = tmp_path / got.value.suggested_filename
+    got.value.save_as(file)
+    assert command("verify", file).returncode == 0
+
+    desk.page.get_by_role("radio", name="CSV", exact=True).click()
+    desk.idle()
+    with desk.page.expect_download() as got:
+        desk.page.get_by_role("button", name="Download CSV").click()
+    archive = tmp_path / got.value.suggested_filename
+    got.value.save_as(archive)
+    shutil.unpack_archive(archive, tmp_path / "out")
+    (table,) = (tmp_path / "out").glob("*.csv")
+    assert command("verify", table).returncode == 0
+    written = table.read_text()
+    table.write_text(re.sub(r",0\.(\d)", lambda found: f",0.{(int(found[1]) + 1) % 10}", written, count=1))
+    assert table.read_text() != written
+    altered = command("verify", table, check=False)
+    assert altered.returncode == 1
+    assert "altered" in (altered.stdout + altered.stderr).lower()
