@@ -116,7 +116,9 @@ def number(found: Behind, one: Asked) -> str:
         f"{NAMES[part]} <b>{_size(answer, part, measure)}</b></a></li>"
         for part in parts(measure)
     )
-    further = [("Explain its change", explained.href(measure.name)), ("Definition", drill.address("definitions", {"q": measure.name}))]
+    further = [("Definition", drill.address("definitions", {"q": measure.name}))]
+    if explained.able(measure.name):
+        further.insert(0, ("Explain its change", explained.href(measure.name)))
     links = " · ".join(f'<a href="{fmt.html(address)}" target="_self">{name}</a>' for name, address in further)
     return (
         f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{marks.mark(measure.name)}</div>{why}'
@@ -190,7 +192,7 @@ def _head(name: str, measure: Measure) -> str:
 def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
-        return Cell(markup=f'<a href="{fmt.html(drill.story(value))}" target="_self">{fmt.html(value)}</a>')
+        return Cell(markup=f'<a class="bv-nowrap" href="{fmt.html(drill.story(value))}" target="_self">{fmt.html(value)}</a>')
     if name == ADDED:
         ticks = getattr(measure.formula, "ticks", 1)
         return fmt.quantity(value) if ticks == 1 else fmt.number(divide(value, ticks), Unit.RATIO)
@@ -200,7 +202,9 @@ def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
         return story.reason(value)
     if name.endswith("_seconds") and value is not None:
         return fmt.number(divide(value, 3600), Unit.HOURS)
-    return fmt.day(value) if isinstance(value, date) and not isinstance(value, datetime) else fmt.plain(value)
+    if isinstance(value, date):
+        return Cell(markup=f'<span class="bv-nowrap">{fmt.html(fmt.moment(value) if isinstance(value, datetime) else fmt.day(value))}</span>')
+    return fmt.plain(value)
 
 
 def _download(found: Behind, one: Asked) -> None:
@@ -232,7 +236,7 @@ def file_of(generation: int, one: Asked) -> bytes:
 
 def break_down(one: Asked) -> None:
     """The number by one dimension, each value a link that narrows to it."""
-    taken = {name for name, _ in one.at}
+    taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
     able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and family.has(one.measure, name)]
     if not able:
         return

@@ -127,7 +127,7 @@ def change(now: Answer, before: Answer | None, measure: Measure, than: str = "th
     judged = better(moved, measure.direction)
     word = f" {judged}" if judged else ""
     arrow = "↑" if moved > 0 else "↓"
-    return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted bv-wide">{than}</span>'
+    return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted">{than}</span>'
 
 
 def coverage(answer: Answer) -> str:

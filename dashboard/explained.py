@@ -2,8 +2,15 @@
 
 from dashboard import drill
 from dashboard import format as fmt
+from metrics.catalog import MEASURES
+from metrics.measure import Percentile, Ratio, Total
 
 PATH = "what-changed"
+
+
+def able(measure: str) -> bool:
+    """Whether a change of the measure can be explained part by part."""
+    return isinstance(MEASURES[measure].formula, Ratio | Total | Percentile)
 
 
 def href(measure: str) -> str:
@@ -12,5 +19,7 @@ def href(measure: str) -> str:
 
 
 def link(measure: str) -> str:
-    """The same as a link of its own, for below a trend."""
+    """The same as a link of its own, for below a trend or a break-down; "" where a change has no parts."""
+    if not able(measure):
+        return ""
     return f'<p class="bv"><a href="{fmt.html(href(measure))}" target="_self">Explain this change</a></p>'

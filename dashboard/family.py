@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import cards, data, drill, look, marks, page, tables
+from dashboard import cards, data, drill, explained, look, marks, page, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.tables import Cell
@@ -161,5 +161,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     look.html(
         tables.table([heads[at] for at in used], [[row[at] for at in used] for row in rows], caption=measure.title, numeric=range(1, len(used)))
     )
+    if explains := explained.link(name):
+        look.html(explains)
     if len(answers) > VALUES_SHOWN:
         st.caption(f"The {VALUES_SHOWN} largest of {fmt.written(len(answers))}; the export has all of them.")

@@ -117,10 +117,11 @@ class Numbers:
         """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where equally long."""
         measure, target, grain = MEASURES[name], self.target(name), self.period.grain
         days = periods(self.period.start, self.period.elapsed, grain)
+        earlier = {one: periods(*between, grain) for one, between in self.comparisons.items()}
         found = []
         for at, day in enumerate(days):
             answer = self.course.get((name, day))
-            then = {one: self._then(one, name, at, day) for one in self.comparisons}
+            then = {one: self._then(one, name, day, others[at] if at < len(others) else None) for one, others in earlier.items()}
             value = None if answer is None or answer.value is None else float(answer.value)
             partial = self.period.partial(day, grain)
             stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
@@ -138,13 +139,12 @@ class Numbers:
             )
         return found
 
-    def _then(self, compared: str, name: str, at: int, day: date) -> float | None:
+    def _then(self, compared: str, name: str, day: date, other: date | None) -> float | None:
         """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes with like only."""
-        (start, end), grain = self.comparisons[compared], self.period.grain
-        days = periods(start, end, grain)
-        if at >= len(days) or not alike(grain, day, (self.period.start, self.period.elapsed), days[at], (start, end)):
+        within = (self.period.start, self.period.elapsed)
+        if other is None or not alike(self.period.grain, day, within, other, self.comparisons[compared]):
             return None
-        answer = self.course_then[compared].get((name, days[at]))
+        answer = self.course_then[compared].get((name, other))
         return None if answer is None or answer.value is None else float(answer.value)
 
     def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:

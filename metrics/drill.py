@@ -246,7 +246,7 @@ def _of_percentile(connection: Connection, measure: Measure, formula: Percentile
 def _columns(measure: Measure, cut: Cut) -> list[Expression]:
     """What a list shows of a row: its own number, who and when, what it brings, and the columns the formula rests on with their reasons."""
     facts = measure.facts.c
-    used = columns_used(measure)
+    used = columns_used(measure) - ({cut.amount.name} if isinstance(cut.amount, Column) else set())
     own = [name for name in facts.keys() if name in OWN or (name.endswith("_id") and name not in ABOUT)]  # noqa: SIM118 - columns, not a dict
     about = [name for name in ABOUT if name in facts and not (name == "customer_id" and "customer_name" in facts)]
     used -= {"state"}  # every row listed is in the state its formula asks for

@@ -12,6 +12,7 @@ from dashboard import format as fmt
 from metrics import query, warehouse
 from metrics.catalog import MEASURES
 from metrics.drill import parts
+from metrics.marks import Failed, Mark
 from metrics.question import Question
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.test_pages import WEEKS, asked
@@ -102,3 +103,16 @@ def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: O
     assert columns[:2] == ["order_id", "due_day"]
     assert re.fullmatch(r"2026-\d\d-\d\d", rows[0][1])
     assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "@")]
+
+
+def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(data, "marks", lambda *_: {"on_time": kept_out})
+    html = markup(page_of_small())
+    tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
+    assert tile.startswith(f">{fmt.number(asked('on_time').value, MEASURES['on_time'].unit)}<")
+    assert "held" in tile
+    assert "300 of shipments: received at fits type" in tile
+    assert "bv-state" not in tile
+    assert "bv-state" in html.split('data-measure="otif"')[1].split("</li>")[0]
+    assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
