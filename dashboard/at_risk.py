@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboard import cards, data, look, page, work
+from dashboard import cards, data, look, page, who, work
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.work import Column
@@ -17,6 +17,10 @@ SIZE = 25
 ORDERS = dict(zip(SORTS, ("What can still be saved", "Next deadline first", "Highest value first"), strict=True))
 LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
 """How a standing is drawn: colour and shape, never colour alone."""
+WHY_NONE = {
+    "mine": "No order at risk is yours. Take some under All; if you have, give the name you took them under.",
+    "unassigned": "Somebody works on every order at risk, or none is.",
+}
 
 
 def show(filters: Filters) -> None:
@@ -33,7 +37,12 @@ def show(filters: Filters) -> None:
         listing = data.at_risk(*view, 1, SIZE, narrow.among, narrow.but)
     if not listing.total:
         with look.card("none"):
-            where = " with these filters" if filters.where or chosen != "all" else ""
+            if chosen != "all":
+                look.html(cards.empty(f"Nothing under “{work.SHOWS[chosen]}”", WHY_NONE[chosen]))
+                if chosen == "mine":
+                    who.ask()
+                return
+            where = " with these filters" if filters.where else ""
             look.html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))
         return
     with look.card("risk"):

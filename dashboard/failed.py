@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cards, data, look, page, story, work
+from dashboard import cards, data, look, page, story, who, work
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.work import Column
@@ -67,6 +67,8 @@ def none(filters: Filters, choice: Choice) -> None:
     with look.card("none"):
         if choice.show != "all":
             look.html(cards.empty(f"Nothing under “{work.SHOWS[choice.show]}”", WHY_NONE[choice.show]))
+            if choice.show == "mine":
+                who.ask()
             return
         why = " for these reasons" if choice.reasons else ""
         look.html(cards.empty("No failed orders", f"{fmt.count(counts['judged'], 'order')} judged in this period, none failed{why}."))
@@ -74,7 +76,7 @@ def none(filters: Filters, choice: Choice) -> None:
 
 WHY_NONE = {
     "open": "Every failed order in view has been put right.",
-    "mine": "No failed order in view is yours. Choose some under All and assign them, or give your name there first.",
+    "mine": "No failed order in view is yours. Take some under All; if you have, give the name you took them under.",
     "unassigned": "Somebody works on every failed order in view that is not put right.",
     "resolved": "Nothing in view has been put right yet. Open an order to say what was done.",
 }

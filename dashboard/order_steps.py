@@ -21,7 +21,7 @@ def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, di
     def share(at: datetime) -> float:
         return (at - first) / timedelta(seconds=1) / whole * 100
 
-    line = f'<i class="bv-due" style="left:{share(deadline):.2f}%"></i>' if deadline and first <= deadline else ""
+    line = f'<i class="bv-due" style="left:{min(share(deadline), 100 - LEAST):.2f}%"></i>' if deadline and first <= deadline else ""
     by_step = {int(row["step_no"]): row for row in rows}
     items = "".join(_step(number, by_step.get(number), share, line, as_of, slack.get(number), died=died_at == f"{number:02d}") for number in STEPS)
     due = f'<span class="bv-muted">The line is the deadline, {fmt.html(fmt.moment(deadline))}.</span>' if line else ""

@@ -17,7 +17,7 @@ def lines(records: OrderRecords) -> str:
     for line in records.lines:
         product = records.product_names.get(line["product_id"] or "") or line["product_id"]
         small = (line["product_id"] or "") if product != line["product_id"] else ""
-        short = (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
+        short = line.get("state") == "judged" and (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
         goods = line.get("line_kind", "goods") == "goods"
         verdicts = [_verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or fmt.DASH) for name in story.TITLES]
         rows.append(
