@@ -40,7 +40,8 @@ def show(filters: Filters) -> None:
             if chosen != "all":
                 look.html(cards.empty(f"Nothing under “{work.SHOWS[chosen]}”", WHY_NONE[chosen]))
                 if chosen == "mine":
-                    who.ask()
+                    with st.container(horizontal=True, horizontal_alignment="center"):
+                        who.ask()
                 return
             where = " with these filters" if filters.where else ""
             look.html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))

@@ -15,8 +15,23 @@ import streamlit as st
 from sqlalchemy import Connection
 
 from metrics import at_risk as risk
-from metrics import danger, drill, listing, order_story, packages, query, recovery, warehouse, zones
-from metrics.catalog import DIMENSIONS
+from metrics import (
+    danger,
+    disputes,
+    drill,
+    listing,
+    nearest,
+    notices,
+    order_story,
+    packages,
+    query,
+    recovery,
+    recovery_chain,
+    step_orders,
+    warehouse,
+    zones,
+)
+from metrics.catalog import DIMENSIONS, dimension_column
 from metrics.diff import Diff, diff
 from metrics.drill import Behind
 from metrics.explain import Explanation, explain
@@ -133,7 +148,6 @@ STUDIES: dict[str, Callable[[Connection, date, date], Any]] = {
     "attainments": packages.attainments,
     "under_served": packages.under_served,
     "over_served": packages.over_served,
-    "reorder_curves": lambda connection, start, end: recovery.reorder_curves(connection, start=start, end=end),
 }
 """Lists behind the studies of customers: a function of connection, first and last day each. They look at all customers, whatever is filtered."""
 
@@ -157,6 +171,34 @@ def flips(generation: int, policy: Policy, verdict: str, start: date, end: date,
     """The orders in view whose verdict another policy flips."""
     with _reading(generation) as connection:
         return diff(connection, policy, verdict=verdict, view=View(start, end, _filters(where)))
+
+
+READS: dict[str, Callable[..., Any]] = {
+    "bands": notices.bands,
+    "chain": recovery_chain.chain,
+    "curves": lambda connection, asked: recovery.reorder_curves(
+        connection, start=asked.start, end=asked.end, where=tuple((dimension_column(name), values) for name, values in asked.where)
+    ),
+    "died": step_orders.died,
+    "disputed": disputes.disputed,
+    "longest_standing": step_orders.longest_standing,
+    "verdicts": disputes.verdicts,
+}
+"""What pages of measures show beside their measures: functions of a connection and a question's days and filters, some with a page."""
+
+
+@_cached(entries=LISTS_KEPT)
+def read(generation: int, name: str, question: Question, **paged: int) -> Any:
+    """One of READS."""
+    with _reading(generation) as connection:
+        return READS[name](connection, question, **paged)
+
+
+@_cached(entries=LISTS_KEPT)
+def day_near(generation: int, measure: str, day: date, where: Where) -> date | None:
+    """The day nearest to a day on which a measure has rows."""
+    with _reading(generation) as connection:
+        return nearest.nearest_day(connection, measure, day, where=_filters(where))
 
 
 def _filters(where: Where) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -226,6 +268,13 @@ def surroundings(generation: int, order_id: str) -> Surroundings:
     """What surrounds one order."""
     with _reading(generation) as connection:
         return order_story.surroundings(connection, order_id)
+
+
+@_cached(entries=LISTS_KEPT)
+def not_there(generation: int, order_ids: tuple[str, ...]) -> list[str]:
+    """Those of these numbers that no order of the generation has."""
+    with _reading(generation) as connection:
+        return order_story.not_there(connection, list(order_ids))
 
 
 @_cached(entries=LISTS_KEPT)

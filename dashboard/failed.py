@@ -68,7 +68,8 @@ def none(filters: Filters, choice: Choice) -> None:
         if choice.show != "all":
             look.html(cards.empty(f"Nothing under “{work.SHOWS[choice.show]}”", WHY_NONE[choice.show]))
             if choice.show == "mine":
-                who.ask()
+                with st.container(horizontal=True, horizontal_alignment="center"):
+                    who.ask()
             return
         why = " for these reasons" if choice.reasons else ""
         look.html(cards.empty("No failed orders", f"{fmt.count(counts['judged'], 'order')} judged in this period, none failed{why}."))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from dashboard import cards, look, page, who
+from dashboard import cards, data, drill, look, page, who
 from dashboard import format as fmt
 from metrics.errors import StoreUnusable
 from metrics.listing import Row
@@ -24,6 +24,7 @@ SHOWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Nobody's"
 """How a list can be narrowed by what people do about its orders; "mine" and "unassigned" are of those still to do."""
 
 STORY = "order-story"
+GONE_MOST = 20
 STALE = timedelta(hours=24)
 
 
@@ -140,6 +141,25 @@ def value(row: Row) -> str:
 def customer(row: Row) -> str:
     """Who ordered, as text."""
     return str(row["customer_name"] or row["customer_id"] or "")
+
+
+def gone(show: str) -> None:
+    """Draw what is still to do about orders that have left the data: no list of orders can show them."""
+    if show in ("all", "resolved"):
+        return
+    try:
+        with opened(locate(), write=False) as store:
+            ours = work.order_ids(store, status=work.OPEN, owner=who.me() if show == "mine" else None)
+            missing = data.not_there(page.generation(), tuple(ours))
+            items = work.items(store, missing[:GONE_MOST])
+    except StoreUnusable:  # the list says so
+        return
+    if missing:
+        listed = " · ".join(
+            f'<a href="{fmt.html(drill.story(one))}" target="_self">{fmt.html(one)}</a> {fmt.html(items[one].customer or "")}' for one in items
+        )
+        more = f" … {fmt.count(len(missing), 'order')} in all" if len(missing) > len(items) else ""
+        look.html(cards.banner(f"<b>Still to do, but no longer in the data:</b> {listed}{more}"))
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------------------------

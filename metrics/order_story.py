@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, select
 from metrics.facts import order_facts_table
 from metrics.ledgers.recoveries import RECOVERY_DAYS, recovery_facts_table
 from metrics.ledgers.steps import late_order_facts_table, step_facts_table
-from metrics.listing import Row, rows_of
+from metrics.listing import Row, named, rows_of
 from metrics.order_to_cash import slack_ledger
 from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
 
@@ -75,6 +75,13 @@ def numbered_like(connection: Connection, text: str, *, limit: int = 8) -> list[
     """Order numbers that hold a text, whatever its case, in their order: for who knows only a part of one."""
     order_id = order_facts_table.c.order_id
     return list(connection.scalars(select(order_id).where(order_id.icontains(text, autoescape=True)).order_by(order_id).limit(limit)))
+
+
+def not_there(connection: Connection, order_ids: list[str]) -> list[str]:
+    """Those of these numbers that no order of the data has."""
+    order_id = order_facts_table.c.order_id
+    there = set(connection.scalars(select(order_id).where(*named(order_id, order_ids, ()))))
+    return [one for one in order_ids if one not in there]
 
 
 def put_right_by(connection: Connection, order_ids: list[str]) -> dict[str, tuple[datetime, datetime | None]]:

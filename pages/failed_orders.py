@@ -1,6 +1,6 @@
 """Orders that failed the buyer: the list to work. An address with an order's number opens its story, as links always did."""
 
-from dashboard import failed, look, order_page, page
+from dashboard import failed, look, order_page, page, work
 from dashboard import format as fmt
 
 filters = page.chosen()
@@ -13,6 +13,7 @@ else:
     page.subtitle(f"Due {fmt.span(filters.start, filters.end)} · {filters.label} · open an order to read its story")
     choice = failed.choose()
     listing = failed.found(filters, choice)
+    work.gone(choice.show)
     if not listing.total:
         failed.none(filters, choice)
     else:

@@ -88,6 +88,7 @@ def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Loc
     assert not at.exception
     assert "no longer in the data" in markup(at)
     assert "Acme &amp; Sons" in markup(at)
+    assert "no longer in the data:</b> <a" in markup(open_page("failed_orders", show="open", **DUE))
 
 
 def test_a_part_of_a_number_finds_orders(desk: Location, open_page: Open) -> None:  # noqa: ARG001
