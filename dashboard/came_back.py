@@ -1,55 +1,131 @@
-"""The part of the recovery page that shows whether buyers order again: three curves, as data and never summarised as an effect."""
+"""The parts of the recovery page: how far failures came on their way to be put right, whether buyers order again, cases and returns."""
 
-import json
-from typing import Any
-
-import altair as alt
 import streamlit as st
 
-from dashboard import cards, charts, data, look, page
+from dashboard import cards, charts, data, drill, family, glance, look, page, shapes, tables
+from dashboard import format as fmt
 from dashboard.filters import Filters
-from dashboard.look import palette
-from metrics.ledgers.recoveries import GROUPS
+from dashboard.shapes import Bar
+from dashboard.tables import Cell
+from metrics.catalog import MEASURES
+from metrics.ledgers.recoveries import GROUPS, RECOVERY_DAYS
+from metrics.question import Answer
 from metrics.recovery import Step
+from metrics.recovery_chain import Chain
 
+NAME = "recovery"
+MAIN = "recovered_share"
+TILES = (MAIN, "failure_detected_by_us", "resolve_hours_p50", "reorder_30")
 TONES = {"no failure": "accent", "recovered": "good-strong", "unrecovered": "bad-strong"}
-DASHES = {"no failure": [1, 0], "recovered": [6, 3], "unrecovered": [2, 3]}
+DASHES = {"no failure": (1, 0), "recovered": (6, 3), "unrecovered": (2, 3)}
+WATCHED_LEAST = 5
+"""Fewer orders than this still watched make no point of a curve."""
+
+
+def headline(filters: Filters) -> None:
+    """Draw the page in a few sentences, and its tiles."""
+    answers = glance.now(NAME, filters)
+    if glance.lacking(answers, MAIN, filters, "failures"):
+        return
+    undetected = answers["failures_undetected"].value
+    found = f"{glance.number(answers, 'failures_undetected')} failed orders nobody has detected yet." if undetected else ""
+    by_us = f"We found {glance.number(answers, 'failure_detected_by_us')} of the failures before the buyer told us."
+    main = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} failures were put right within {RECOVERY_DAYS} days."
+    with look.card("said"):
+        glance.said(MAIN, answers, filters, main, glance.furthest(NAME, MAIN, filters), by_us, found)
+    glance.tiles(filters, TILES, answers)
+
+
+def way(filters: Filters) -> None:
+    """Draw how many failures came how far."""
+    st.header("Failed, and then?", anchor=False)
+    found: Chain = data.read(page.generation(), "chain", glance.view(filters))
+    if not found.failed:
+        look.html(cards.empty("No failure", "No order due in this period failed, or nothing tells of recoveries: add messages or service cases."))
+        return
+    steps = {
+        "Failed": found.failed,
+        "Detected": found.detected,
+        "Acknowledged to the buyer": found.acknowledged,
+        "Put right": found.resolved,
+        "The buyer ordered again": found.again,
+    }
+    bars = [
+        Bar(name, count, f"{fmt.written(count)} · {fmt.percent(count / found.failed, 0)}", tone="good-strong" if at > 2 else "accent")
+        for at, (name, count) in enumerate(steps.items())
+    ]
+    told = "Failures on their way: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
+    charts.draw(shapes.rows(bars, is_dark=look.dark(), high=found.failed), key="chain_chart", alternative=told)
+    st.caption("Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of putting them right.")
 
 
 def show(filters: Filters) -> None:
     """Draw the share of orders after which the buyer has ordered again, by days since."""
-    steps: list[Step] = data.study(page.generation(), "reorder_curves", filters.start, filters.end)
+    steps: list[Step] = data.read(page.generation(), "curves", glance.view(filters))
     st.header("Do buyers order again?", anchor=False)
     if not steps:
         look.html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
         return
     first = {group: next((one.watched for one in steps if one.group == group), 0) for group in GROUPS}
+    drawn = [
+        {"group": one.group, "days": one.days, "share": one.ordered_again, "watched": one.watched}
+        for one in steps
+        if one.watched >= min(WATCHED_LEAST, first[one.group])
+    ]
+    groups = tuple((group, TONES[group], DASHES[group]) for group in GROUPS if first[group])
+    spec = shapes.curves(drawn, groups, title="Days since the order was settled", is_dark=look.dark())
+    charts.draw(spec, key="came_back", alternative=_told(steps))
     st.caption(
-        "Share of orders after which the buyer has ordered again, by days since (Kaplan-Meier: orders still watched count for as long as they were). "
-        + "; ".join(f"{group}: {count:,} orders" for group, count in first.items() if count)
-        + ". Three groups of orders side by side: the difference between them is not the effect of a recovery."
+        "Share of orders after which the buyer has ordered again (Kaplan-Meier: orders still watched count for as long as they were): "
+        + "; ".join(f"{group} {fmt.count(count, 'order')}" for group, count in first.items() if count)
+        + f". A curve ends where fewer than {WATCHED_LEAST} are still watched. The difference between groups is not the effect of a recovery."
     )
-    charts.draw(_curves(steps, is_dark=look.dark()), key="came_back", alternative=_told(steps))
 
 
 def _told(steps: list[Step]) -> str:
     last = {one.group: one.ordered_again for one in steps if one.days <= 90}
-    return "Ordered again within 90 days: " + ", ".join(f"{group} {share:.0%}" for group, share in last.items())
+    return "Ordered again within 90 days: " + ", ".join(f"{group} {fmt.percent(share, 0)}" for group, share in last.items())
 
 
-def _curves(steps: list[Step], *, is_dark: bool) -> dict[str, Any]:
-    colour = palette(is_dark)
-    rows = [{"days": one.days, "share": one.ordered_again, "group": one.group, "watched": one.watched} for one in steps]
-    chart = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_line(interpolate="step-after", strokeWidth=2.2)
-        .encode(
-            x=alt.X("days:Q", title="Days since the order was settled", axis=alt.Axis(tickCount=6, grid=False)),
-            y=alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5)),
-            color=alt.Color("group:N", title=None, scale=alt.Scale(domain=list(GROUPS), range=[colour[TONES[group]] for group in GROUPS])),
-            strokeDash=alt.StrokeDash("group:N", title=None, scale=alt.Scale(domain=list(GROUPS), range=[DASHES[group] for group in GROUPS])),
-            tooltip=["group:N", "days:Q", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("watched:Q", format=",")],
-        )
-    )
-    drawn: dict[str, Any] = json.loads(charts.finish(alt.layer(chart), colour, legend=True))
-    return drawn
+def cases(filters: Filters) -> None:
+    """Draw questions, parts requests and complaints by kind."""
+    st.header("Cases after the sale", anchor=False)
+    _by(filters, "case_kind", ("post_sale_support", "post_sale_hours_p50", "post_sale_hours_p90"), "case", "Add the feed <code>service_cases</code>.")
+
+
+def returns(filters: Filters) -> None:
+    """Draw goods returned by reason."""
+    st.header("Goods returned", anchor=False)
+    _by(filters, "return_reason", ("returned_units", "return_share", "return_handling_p50"), "return", "Add the feed <code>returns</code>.")
+
+
+def _by(filters: Filters, dimension: str, names: tuple[str, ...], what: str, add: str) -> None:
+    """Measures by a dimension, the value with most first."""
+    found: dict[str, family.Answers] = {}
+    for one in family.ask([MEASURES[name] for name in names], filters, dimension):
+        found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
+    of = {value: _weight(answers[names[0]]) for value, answers in found.items()}
+    if not any(of.values()):
+        (whole,) = family.ask([MEASURES[names[0]]], filters)
+        hint = add if (whole.no_data or "").startswith("no feed") else "None in this period and selection."
+        look.html(cards.empty(f"No {what}s", hint))
+        return
+    rows = [
+        [Cell(fmt.words(value)), *(_cell(answers.get(name), name, dimension, value) for name in names)]
+        for value, answers in sorted(found.items(), key=lambda one: (-of[one[0]], one[0]))
+        if of[value]
+    ]
+    heads = (fmt.words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in names])
+    look.html(tables.table(heads, rows, caption=f"{what.capitalize()}s by {fmt.words(dimension).lower()}", numeric=range(1, len(heads))))
+
+
+def _weight(answer: Answer) -> float:
+    return float(answer.denominator or answer.value or 0)
+
+
+def _cell(answer: Answer | None, name: str, dimension: str, value: str) -> Cell:
+    one = family.cell(answer, MEASURES[name])
+    if answer is None or answer.value is None:
+        return one
+    small = f"of {fmt.written(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""
+    return Cell(markup=f'<a href="{fmt.html(drill.href(name, by=dimension, value=value))}" target="_self">{one.markup}</a>', small=small)

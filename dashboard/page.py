@@ -82,9 +82,10 @@ def no_orders(chosen: Filters) -> None:
             return
         look.html(cards.empty("No orders in this period", f"{when} The nearest day with data is {fmt.day(near)}."))
         with st.container(horizontal=True, horizontal_alignment="center"):
-            st.button("Show the days around it", type="primary", on_click=_show_around, args=(near,))
+            st.button("Show the days around it", type="primary", on_click=show_around, args=(near,))
 
 
-def _show_around(day: date) -> None:
+def show_around(day: date) -> None:
+    """Choose the four weeks that end on a day."""
     st.session_state["period"] = "Dates"
     st.session_state["dates"] = (day - timedelta(days=27), day)

@@ -1,0 +1,124 @@
+"""What a page of measures shows first: the sentence that answers its question, and a few tiles. The numbers are those of its table."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboard import cards, data, drill, explained, family, look, marks, page
+from dashboard import format as fmt
+from dashboard.cards import Tile
+from dashboard.family import Answers
+from dashboard.filters import Filters
+from dashboard.period import BEFORE, LAST_YEAR, periods
+from metrics.catalog import MEASURES
+from metrics.measure import SNAPSHOT, Direction
+from metrics.policy import MIN_N
+from metrics.question import NO_ROWS, Answer, Question
+
+
+def now(name: str, filters: Filters) -> Answers:
+    """The answers of a page's measures in view: the very question its table asks, so that it is asked once."""
+    return {one.measure: one for one in family.ask(family.measures_of(name), filters)}
+
+
+def view(filters: Filters) -> Question:
+    """The days and filters in view, for what is read beside the measures."""
+    return Question((), start=filters.start, end=filters.end, where=filters.where)
+
+
+def by(name: str, filters: Filters, dimension: str) -> dict[str, Answers]:
+    """The same by a dimension's values, of the measures that have it."""
+    found: dict[str, Answers] = {}
+    for one in family.ask([measure for measure in family.measures_of(name) if family.has(measure, dimension)], filters, dimension):
+        found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
+    return found
+
+
+def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[str, str] | None = None) -> str:
+    """A measure's value, or its denominator (`out_of`), as a link to what is behind it; a dash where there is none. `at`: dimension and value."""
+    answer = answers.get(measure)
+    shown = fmt.DASH if answer is None else cards.value(answer, MEASURES[measure]) if part == "counted" else fmt.number(answer.denominator)
+    if shown == fmt.DASH:
+        return shown
+    href = drill.href(measure, part=part, by=at[0], value=at[1]) if at else drill.href(measure, part=part)
+    return f'<a href="{fmt.html(href)}" target="_self"><strong>{shown}</strong></a>'
+
+
+def furthest(name: str, measure: str, filters: Filters) -> str:
+    """The segment that fares worst in a measure, where it fares worse than the whole on enough cases to say so; "" where none does."""
+    whole, direction = now(name, filters).get(measure), MEASURES[measure].direction
+    sign = -1 if direction is Direction.LOWER else 1
+    known = [
+        (sign * float(answers[measure].value or 0), segment, answers)
+        for segment, answers in by(name, filters, "segment").items()
+        if measure in answers and answers[measure].value is not None and float(answers[measure].denominator or 0) >= MIN_N
+    ]
+    if len(known) < 2 or whole is None or whole.value is None:
+        return ""
+    worst, segment, answers = min(known, key=lambda one: one[:2])
+    if worst >= sign * float(whole.value):
+        return ""
+    return f"Furthest off: segment <strong>{fmt.html(segment)}</strong> at {number(answers, measure, at=('segment', segment))}."
+
+
+def said(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:
+    """Draw the sentences that answer a page's question, the main measure's state against its target before them."""
+    target = marks.target(data.targets(page.generation(), filters.period.elapsed), main, filters.where)
+    state = cards.state(cards.stands(answers[main], MEASURES[main], target))
+    look.html(f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>')
+
+
+def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
+    """Draw a few measures as tiles, with what they were before and their course."""
+    generation, period = page.generation(), filters.period
+    series = replace(view(filters), measures=shown, grain=period.grain)
+    course = {(one.measure, one.period): one for one in data.answers(generation, series)}
+    whole = [day for day in periods(period.start, period.elapsed, period.grain) if not period.partial(day, period.grain)]
+    then: dict[str, Answers] = {}
+    for compared, (start, end) in filters.comparisons.items():
+        then[compared] = {one.measure: one for one in data.answers(generation, Question(shown, start=start, end=end, where=filters.where))}
+    targets = data.targets(generation, period.elapsed)
+    drawn = [
+        Tile(
+            MEASURES[name],
+            answers.get(name),
+            None if MEASURES[name].date == SNAPSHOT else then.get(BEFORE, {}).get(name),
+            marks.target(targets, name, filters.where),
+            [] if MEASURES[name].date == SNAPSHOT else [_value(course.get((name, day))) for day in whole],
+            main=not at,
+            year=None if MEASURES[name].date == SNAPSHOT else then.get(LAST_YEAR, {}).get(name),
+            behind=drill.href(name),
+            explained=explained.href(name),
+            mark=marks.mark(name),
+        )
+        for at, name in enumerate(shown)
+    ]
+    look.html(cards.tiles(drawn, is_dark=look.dark()))
+
+
+def _value(answer: Answer | None) -> float | None:
+    return None if answer is None or answer.value is None else float(answer.value)
+
+
+def lacking(answers: Answers, main: str, filters: Filters, what: str) -> bool:
+    """Whether the page's main measure has nothing to show; says so then, and names the feed to add or the nearest days that have something.
+
+    what: what there is none of, in the plural: "late orders".
+    """
+    answer = answers[main]
+    if answer.value is not None or answer.judged or answer.denominator:
+        return False
+    with look.card("lacking"):
+        why = answer.no_data or NO_ROWS
+        if why != NO_ROWS:
+            feed = why.removeprefix("no feed: ").removeprefix("no data: ")
+            add = f"Add the feed <code>{fmt.html(feed)}</code> to see this page." if why.startswith("no feed: ") else fmt.html(why)
+            look.html(cards.empty(f"No {what} recorded", f"{add} What the other feeds tell stands below."))
+            return True
+        near = data.day_near(page.generation(), main, filters.period.elapsed, filters.where)
+        hint = "There are none at all with these filters." if near is None else f"The nearest day that has some is {fmt.day(near)}."
+        look.html(cards.empty(f"No {what} in this period", f"None {fmt.span(filters.start, filters.end)}. {hint}"))
+        if near is not None:
+            with st.container(horizontal=True, horizontal_alignment="center"):
+                st.button("Show the days around it", on_click=page.show_around, args=(near,), key="around")
+    return True
