@@ -5,11 +5,13 @@ under another; comments are only ever added. The item stays when its order leave
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from metrics.errors import ChangedMeanwhile
 from metrics.store import audit
@@ -109,7 +111,8 @@ def assign(connection: Connection, who: str, chosen: Sequence[Item], owner: str 
 def comment(connection: Connection, who: str, one: Item, text: str, *, at: datetime) -> None:
     """Say something about an order. Two who do so at once are both heard."""
     if not item(connection, one.order_id).version:
-        _change(connection, who, "begun", replace(one, version=0), detected_at=at)
+        with suppress(ChangedMeanwhile):  # somebody else has just begun it
+            _change(connection, who, "begun", replace(one, version=0), detected_at=at)
     now = datetime.now(UTC).replace(tzinfo=None)
     connection.execute(insert(work_comments).values(order_id=one.order_id, at=now, who=who, text=text.strip()))
 
@@ -159,7 +162,7 @@ def _change(connection: Connection, who: str, what: str, one: Item, **values: An
         held = (work_items.c.order_id == one.order_id) & (work_items.c.version == one.version)
         written = connection.execute(update(work_items).where(held).values(row)).rowcount
     else:
-        written = 0 if item(connection, one.order_id).version else connection.execute(insert(work_items).values(row)).rowcount
+        written = _inserted(connection, row)
     if not written:
         latest = history(connection, one.order_id)[0]
         raise ChangedMeanwhile(f"order {one.order_id}", latest["who"], latest["at"])
@@ -174,6 +177,14 @@ def _change(connection: Connection, who: str, what: str, one: Item, **values: An
         {name: row[name] for name in changed},
     )
     return new
+
+
+def _inserted(connection: Connection, row: dict[str, Any]) -> int:
+    try:
+        with connection.begin_nested():
+            return connection.execute(insert(work_items).values(row)).rowcount
+    except IntegrityError:  # there is one by now
+        return 0
 
 
 def _key(order_id: str) -> str:

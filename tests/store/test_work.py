@@ -1,5 +1,6 @@
 """Work items: what people write about orders, two of them at once, and that nothing is lost."""
 
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +76,33 @@ def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, A
         work.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
 
 
+def many_at_once(place: Location) -> None:
+    """Eight people take up the same untouched order and say something about it at once: one gets it, and all are heard."""
+    refused: list[ChangedMeanwhile] = []
+
+    def act(number: int) -> None:
+        with opened(place) as store:
+            refused.extend(work.assign(store, f"person {number}", [Item("O1")], f"person {number}", at=MAY))
+        with opened(place) as store:
+            work.comment(store, f"person {number}", Item("O2"), "I saw it", at=MAY)
+
+    people = [threading.Thread(target=act, args=(number,)) for number in range(8)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    with opened(place) as store:
+        assert len(refused) == 7
+        assert {one.who for one in refused} == {work.item(store, "O1").owner}
+        assert len(work.history(store, "O1")) == 1
+        assert sorted(said["who"] for said in work.comments(store, "O2")) == [f"person {number}" for number in range(8)]
+
+
+def test_of_many_at_once_one_gets_the_order_and_all_are_heard(location: Location) -> None:
+    many_at_once(location)
+
+
 @pytest.mark.postgres
 def test_a_server_keeps_work_just_so(server_location: Location) -> None:
+    many_at_once(server_location)
     test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(server_location)
