@@ -1,11 +1,13 @@
 """Mutation testing of how orders are judged: `python -m tests.mutation [--sample 300] [--seed 1] [module.py ...]`, with `pip install cosmic-ray`.
 
-Cosmic Ray's operators change one thing in a module; a fork of this process then puts the rule book's examples and some drawn histories to the
+Cosmic Ray's operators change one thing in a module; a fork of this process then puts some drawn histories and the rule book's examples to the
 changed SQL and compares with the independent judge, whose answers are worked out once. A change that nothing notices survived. Killed means
-a test failed, an error included, as in Cosmic Ray's own runs. Not part of CI: a mutant takes seconds.
+a test failed, an error included, as in Cosmic Ray's own runs. Annotations are let alone: a change there says nothing of the tests. Not part of CI:
+a mutant takes seconds.
 """
 
 import argparse
+import ast
 import importlib.abc
 import importlib.util
 import json
@@ -29,11 +31,17 @@ from tests.judge import judge
 from tests.rule_cases import judged_alike
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = tuple(f"metrics/{name}.py" for name in ("policy", "facts", "dating", "owing", "judging", "order_judging", "revisions", "returned"))
-"""What is changed unless other modules are named: the policy, and the facts without the sums of receipts and bills."""
+JUDGING = ("policy", "facts", "fact_tables", "dating", "revisions", "owing", "returned", "judging", "order_judging", "receipts", "billing")
+MODULES = tuple(f"metrics/{name}.py" for name in JUDGING)
+"""What is changed unless other modules are named: the policy and the facts."""
 SECONDS_A_MUTANT = 180
-DRAWN, HISTORIES = 4, 25
-"""Drawn worlds, and histories in each."""
+STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
+"""Drawn worlds whose policies and feeds differ, the most telling first, and histories in each."""
+EXAMPLES = 3
+"""So many examples of the rule book must be judged alike to be asked in one query more."""
+QUIETLY = ("-q", "-x", "-n0", "--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider", "-o", "filterwarnings=")
+VARIABLES = "core/Variable"
+"""Operators that want to be told which variables to change: left out."""
 
 Mutant = tuple[str, str, int, int]
 """Module, operator, occurrence, line."""
@@ -44,11 +52,35 @@ def mutants(modules: list[str]) -> list[Mutant]:
     found = []
     for module in modules:
         tree = get_ast_from_path(ROOT / module)
+        noted = annotations((ROOT / module).read_text(encoding="utf-8"))
         for name in sorted(operator_names()):
+            if name.startswith(VARIABLES):
+                continue
             operator = get_operator(name)()
             places = [start for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node)]
-            found += [(module, name, occurrence, start[0]) for occurrence, start in enumerate(places)]
+            found += [
+                (module, name, occurrence, start[0])
+                for occurrence, start in enumerate(places)
+                if not any(first <= start < last for first, last in noted)
+            ]
     return found
+
+
+def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where the types of parameters, results and variables stand: from (line, column), up to (line, column)."""
+    nodes = list(ast.walk(ast.parse(source)))
+    types = [node.annotation for node in nodes if isinstance(node, (ast.arg, ast.AnnAssign))]
+    types += [node.returns for node in nodes if isinstance(node, ast.FunctionDef)]
+    return [((one.lineno, one.col_offset), (one.end_lineno or 0, one.end_col_offset or 0)) for one in types if one]
+
+
+def is_python(source: str) -> bool:
+    """Whether a changed module can be read at all."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
@@ -83,8 +115,8 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         os.dup2(null, 1)
         os.dup2(null, 2)
         module = mutant[0].removesuffix(".py").replace("/", ".")
-        for name in [name for name in sys.modules if name.split(".")[0] == "metrics" or name in ("tests.sql_facts",)]:
-            del sys.modules[name]
+        for name in (*(f"metrics.{one}" for one in JUDGING), "tests.sql_facts", "tests.metrics.test_judge_agrees"):
+            sys.modules.pop(name, None)
         sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
         sys.dont_write_bytecode = True
 
@@ -92,7 +124,7 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
 
         answers = {id(world.records): one for world, one in zip(among, judged, strict=True)}
         agreement.judge = lambda records, *_: answers[id(records)]  # type: ignore[assignment]
-        if module == "metrics.policy" and pytest.main(["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "tests/metrics/test_policy.py"]):
+        if module == "metrics.policy" and pytest.main([*QUIETLY, "tests/metrics/test_policy.py"]):
             os._exit(1)
         engine = memory()
         with engine.connect() as connection:
@@ -111,22 +143,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600, help="stop after so long")
     options = parser.parse_args()
-    among = [World(one.as_of.date(), one.records, one.policy, one.as_of, one.mapped) for one, _ in judged_alike()]
-    among += [populated(drawn(worlds(), 1, start=start)[0], HISTORIES, start=start) for start in range(DRAWN)]
+    among = [populated(drawn(worlds(), 1, start=start)[0], HISTORIES, start=start) for start in STARTS]
+    together = [one for one, names in judged_alike() if len(names) >= EXAMPLES]
+    among += [World(one.as_of.date(), one.records, one.policy, one.as_of, one.mapped) for one in together]
     judged = [judge(world.records, world.policy, world.as_of, world.mapped) for world in among]
     unchanged = (options.modules[0], "none", 0, 0)
     if noticed(unchanged, (ROOT / options.modules[0]).read_text(encoding="utf-8"), among, judged):
         sys.exit("the tests fail without any change: mend that first")
     able = mutants(options.modules)
-    chosen = random.Random(options.seed).sample(able, min(options.sample, len(able))) if options.sample else able
+    chosen = random.Random(options.seed).sample(able, len(able))
     counts: Counter[tuple[str, str]] = Counter()
     begun = time.monotonic()
     for mutant in chosen:
-        if time.monotonic() - begun > options.minutes * 60:
+        if time.monotonic() - begun > options.minutes * 60 or (options.sample and counts.total() >= options.sample):
             break
         module, operator, occurrence, line = mutant
         source = mutate_code((ROOT / module).read_text(encoding="utf-8"), get_operator(operator)(), occurrence)
-        if source is None:
+        if source is None or not is_python(source):
             continue
         outcome = "killed" if noticed(mutant, source, among, judged) else "survived"
         counts[module, outcome] += 1
@@ -135,7 +168,7 @@ def main() -> None:
         killed, survived = counts[module, "killed"], counts[module, "survived"]
         print(f"{module}: {killed} of {killed + survived} killed")
     killed = sum(number for (_, outcome), number in counts.items() if outcome == "killed")
-    print(f"score {killed / max(sum(counts.values()), 1):.1%} of {sum(counts.values())} mutants, of {len(able)} there are")
+    print(f"score {killed / max(counts.total(), 1):.1%} of {counts.total()} mutants, of {len(able)} there are")
 
 
 if __name__ == "__main__":
