@@ -680,11 +680,14 @@ class LineCourt:
         return least if least == most else None
 
     def back_ordered(self) -> Verdict:
-        """Short at the first promise, all sent in the end (an agreed substitute too, for the right place), and some of it only later."""
+        """Short at the first promise, all sent in the end (an agreed substitute too, for the right place), and some of it only later.
+
+        The clock is that of shipping: what was sent was sent, whatever came of it.
+        """
         first, by = self.first_pass(), self.promise_or_request
         if first is None or by is None:
             return None
-        sent = [one for one in self.consignments if one.counts]
+        sent = [one for one in self.consignments if one.item is not False and one.place is not False]
         later = any(one.left is not None and one.left.last > by and one.shipped_qty > 0 for one in sent)
         return not self.enough(first) and later and self.enough(sum((one.shipped_qty for one in sent), Decimal(0)))
 
@@ -1140,14 +1143,15 @@ class OrderCourt:
     def attributable(self, on_time: Verdict) -> Verdict:
         """`on_time`, or late by the buyer's doing (R29).
 
-        The columns made for it speak first: each consignment of a late line that came after its deadline was offered by then and failed by the
-        buyer. Without them: step 11 was begun by the deadline and the buyer raised a sudden change before the last receipt.
+        The columns made for it speak first: each consignment of a line not on time that did not come by its deadline was offered by then and failed
+        by the buyer; a line that nobody can tell of passes only if it would whether it came in time or not. Without them: step 11 was begun by the
+        deadline and the buyer raised a sudden change before the last receipt.
         """
         if on_time is not False:
             return on_time
-        failing = [court for court in self.courts if court.found.owed_goods and court.found.findings["on_time"].verdict is False]
         if self.judge.tested("shipments.attempted_at", "shipments.failure_caused_by"):
-            return all(self.buyers_doing(court) for court in failing)
+            return all(self.buyers_doing(court) for court in self.courts if court.found.owed_goods)
+        failing = [court for court in self.courts if court.found.owed_goods and court.found.findings["on_time"].verdict is False]
         if self.settled is None:
             return False
         deadline = min(court.deadline for court in failing if court.deadline)
@@ -1157,8 +1161,12 @@ class OrderCourt:
         return offered and any((opened := event(row, "opened_at", self.zone)) is not None and opened < self.settled for row in cases)
 
     def buyers_doing(self, court: LineCourt) -> bool:
-        """Whether each consignment of a late line that had not come by its deadline was offered by then and failed by the buyer."""
-        assert court.deadline is not None
+        """Whether a line was on time, or each consignment that had not come by its deadline was offered by then and failed by the buyer."""
+        on_time = court.found.findings["on_time"]
+        if on_time.verdict is True:
+            return True
+        if court.deadline is None or on_time.reason in ("quarantined", "no_feed"):
+            return False  # when it was due, or what else was sent, nobody can tell
         late = [row for row in self.consignments(court) if not self.by(row, "received_at", court.deadline)]
         return bool(late) and all(self.by(row, "attempted_at", court.deadline) and row["failure_caused_by"] == "buyer" for row in late)
 

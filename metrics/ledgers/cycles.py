@@ -25,6 +25,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    or_,
     select,
     true,
 )
@@ -329,14 +330,14 @@ def _excused(tables: FromClause, base: CTE, setting: Setting) -> tuple[FromClaus
 
 
 def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
-    """One row an order with late lines: how many, and how many of them (ours_n) have a consignment not received by the deadline that was not tried
-    by then and turned away by the buyer, or no such consignment at all.
+    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not received by the deadline that was
+    not tried by then and turned away by the buyer, or no such consignment at all. A line without proof either way is excused like a late one.
     """
     b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
     tables: FromClause = (
         shipment_lines.join(shipments, and_(s.shipment_id == part.shipment_id, ~s.deleted))
         .join(base, b.order_id == part.order_id)
-        .join(order_line_facts_table, and_(line.order_id == part.order_id, line.line_no == part.line_no, line.on_time.is_(False)))
+        .join(order_line_facts_table, and_(line.order_id == part.order_id, line.line_no == part.line_no))
     )
     tables, left = moment_span(tables, dict(s.items()), "shipped_at", b.zone)
     tables, tried = moment_span(tables, dict(s.items()), "attempted_at", b.zone)
@@ -353,7 +354,7 @@ def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]
             count_if(and_(~in_time, ~turned_away)).label("ours_n"),
         )
         .select_from(tables)
-        .where(~part.deleted, there)
+        .where(~part.deleted, there, or_(line.on_time.is_(False), line.on_time_reason == "no_evidence"))
         .group_by(line.order_id, line.line_no)
         .subquery("consigned")
     )
@@ -361,7 +362,7 @@ def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]
     late = order_line_facts_table.alias("late_line")
     whole = late.outerjoin(consigned, and_(c.order_id == late.c.order_id, c.line_no == late.c.line_no))
     ours = ~and_(func.coalesce(c.excused_n, 0) > 0, func.coalesce(c.ours_n, 0) == 0)
-    not_on_time = late.c.on_time.is_not(True)  # an unknown sister line is not shown to be the buyer's doing
+    not_on_time = late.c.on_time.is_not(True)  # of an unknown sister line it must be shown as well
     return (
         select(late.c.order_id, count_if(late.c.on_time.is_(False)).label("late_n"), count_if(ours).label("ours_n"))
         .select_from(whole.join(base, b.order_id == late.c.order_id))
