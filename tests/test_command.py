@@ -106,6 +106,11 @@ def test_the_same_files_again_change_nothing(run: Run) -> None:
     assert json.loads(out)["outcome"] == "unchanged"
 
 
+def test_with_nothing_written_there_is_nothing_to_apply(run: Run) -> None:
+    assert run("apply", "--json")[:2] == (0, "null\n")
+    assert "Nothing was written" in run("apply")[2]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
