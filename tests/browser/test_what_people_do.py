@@ -123,16 +123,23 @@ def test_a_download_is_byte_for_byte_what_the_command_line_gives(name: str, scre
     assert Path(got.value.path()).read_bytes() == (tmp_path / words[-1]).read_bytes()
 
 
-def test_a_new_generation_appears_by_itself(chromium: Browser, serve: Served, tmp_path: Path) -> None:
+def test_a_new_generation_appears_by_itself_and_leaves_what_was_begun(chromium: Browser, serve: Served, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     screen = Screen(chromium.new_page(), serve(home)).go()
     expect(screen.page.get_by_text("No data yet")).to_be_visible()
     publish(home, count=60, seed=2)
     expect(screen.value("otif")).to_have_text(written(home, "otif"), timeout=30_000)
+    main = screen.page.get_by_test_id("stMain")
+    screen.page.get_by_role("button", name="More filters").click()
+    half_typed = screen.page.get_by_role("combobox", name="Channel")
+    half_typed.press_sequentially("ed")
+    main.evaluate("element => element.scrollTo(0, 300)")
     publish(home, count=60, seed=5)
     expect(screen.page.get_by_text("generation 2")).to_be_visible(timeout=30_000)
     expect(screen.value("otif")).to_have_text(written(home, "otif"))
+    expect(half_typed).to_have_value("ed")
+    assert main.evaluate("element => element.scrollTop") == 300
     screen.page.close()
 
 
