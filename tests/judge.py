@@ -234,6 +234,10 @@ class LineJudgement:
     product_category: str | None
     unit_price_amount: Decimal | None
     unit_cost_amount: Decimal | None
+    received_qty: Decimal
+    """All that came, counted or not."""
+    shipped_qty: Decimal
+    unproven_qty: Decimal
     carriers: frozenset[str | None]
     half_step: Decimal
     under_tolerance: Decimal
@@ -739,6 +743,9 @@ class LineCourt:
             product_category=product["category"] if product else None,
             unit_price_amount=self.line["unit_price_amount"],
             unit_cost_amount=product["unit_cost_amount"] if product else None,
+            received_qty=sum((one.quantity for one in self.received), Decimal(0)),
+            shipped_qty=sum((one.shipped_qty for one in self.consignments if one.has_left), Decimal(0)),
+            unproven_qty=self.coming,
             carriers=frozenset(one.carrier for one in self.consignments),
             half_step=self.half_step,
             under_tolerance=Decimal(str(self.policy["under_tolerance_share"])),

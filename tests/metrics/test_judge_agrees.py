@@ -45,6 +45,7 @@ from tests.histories import World, drawn, populated, worlds
 from tests.judge import STRICT, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
 from tests.judge import contracts as judged_by_contract
 from tests.judge_clocks import clocks
+from tests.judge_facts import line_columns, order_columns
 from tests.judge_money import rate
 from tests.rule_cases import judged_alike
 from tests.sql_facts import TABLES
@@ -61,7 +62,11 @@ LINE_COLUMNS = (
     "ordered_qty",
     "owed_qty",
     "counted_qty",
+    "received_qty",
+    "shipped_qty",
+    "unproven_qty",
     "filled_qty",
+    "filled_most_qty",
     "first_pass_qty",
     "settled_at",
     "request_at",
@@ -147,6 +152,16 @@ def judged_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
     return said
 
 
+def columns_that_follow(world: World, judgement: Judgement) -> dict[Any, dict[str, Any]]:
+    """Days, amounts and counts of every line and every order."""
+    zones = {row["order_id"]: row["ship_to_time_zone"] for row in world.records["orders"] if not row["deleted"]}
+    of_order: dict[str, list[LineJudgement]] = {order_id: [] for order_id in judgement.orders}
+    for line in judgement.lines.values():
+        of_order[line.order_id].append(line)
+    lines: dict[Any, dict[str, Any]] = {key: line_columns(line, zones[line.order_id]) for key, line in judgement.lines.items()}
+    return lines | {key: order_columns(order, of_order[key], zones[key]) for key, order in judgement.orders.items()}
+
+
 def rate_of(world: World, order_id: str, judgement: Judgement) -> Decimal | None:
     """The rate of the order's currency on its day (R25); an order without lines has no amount to convert."""
     if judgement.orders[order_id].lines == 0:
@@ -183,8 +198,9 @@ def disagreements(connection: Connection, world: World) -> list[str]:
     found = [f"{key}: in one only" for key in expected.keys() ^ got.keys()]
     if len(got) != len(lines) + len(orders):
         found.append("a row of the facts comes more than once")
+    following = columns_that_follow(world, judgement)
     for key in expected.keys() & got.keys():
-        said = judged_columns(expected[key]) | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)}
+        said = judged_columns(expected[key]) | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)} | following[key]
         wrong = [f"{name}: judge {value!r}, SQL {got[key][name]!r}" for name, value in said.items() if not equal(value, got[key][name])]
         if wrong:
             found.append(f"{key}: " + "; ".join(wrong))
