@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import sys
 import time
 import webbrowser
@@ -184,6 +185,12 @@ def apply_written(as_json: Annotated[bool, typer.Option("--json", help="Print th
         screen.print("Nothing was written on the pages yet.")
 
 
+def _apply_beside() -> tuple[int, str]:
+    """`buyerview apply` as a process of its own: a run would hold the server's interpreter for seconds."""
+    done = subprocess.run([sys.executable, __file__, "apply", "--json"], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.strip()
+
+
 def _seconds(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", text.strip())
     if not found or float(found[1]) <= 0:
@@ -230,8 +237,11 @@ def serve(
 
 
 def _serve(port: int, *, browser: bool) -> None:
+    from dashboard import applying
     from dashboard.start import ServerRefused, serve
     from metrics.errors import SettingRefused
+
+    applying.use(_apply_beside)
 
     def ready(address: str) -> None:
         out.print(f"Buyerview is at {address} (stop with Ctrl+C)", markup=False, soft_wrap=True)
@@ -248,9 +258,10 @@ def _serve(port: int, *, browser: bool) -> None:
 
 @app.command()
 def export(
-    measures: Annotated[str, typer.Option("--measures", help="Names, with commas: otif,on_time (see `buyerview measures`).")],
     fmt: Annotated[Format, typer.Option("--format", help="What to write.")],
     target: Annotated[Path, typer.Option("--out", help="File to write; - is standard output.")],
+    measures: Annotated[str, typer.Option("--measures", help="Names, with commas: otif,on_time (see `buyerview measures`).")] = "",
+    table: Annotated[str, typer.Option("--table", help="Instead: a whole table the numbers are made of, order_facts or order_line_facts.")] = "",
     by: Annotated[str, typer.Option("--by", help="Dimensions, with commas: region,segment.")] = "",
     grain: Annotated[Grain | None, typer.Option("--grain", help="Period to break down by.")] = None,
     start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive.")] = None,
@@ -263,10 +274,17 @@ def export(
     metadata, and for CSV and JSON beside them in FILE.provenance.json; a FILE that ends in .zip is an archive of both.
     """
     from dashboard import export as files
+    from dashboard.table_file import write as write_table
     from metrics.provenance import provenance
     from metrics.query import Question, frame
     from metrics.warehouse import locate, reading
 
+    if bool(measures) == bool(table) or (table and (by or grain or start or end or where or str(target) == "-")):
+        raise typer.BadParameter("give --measures with what they are broken down and filtered by, or --table and a file alone", param_hint="--table")
+    if table:
+        with reading(locate()) as connection:
+            screen.print(f"{write_table(connection, table, fmt.value, target):,} rows")
+        return
     question = Question(
         measures=_words(measures), by=_words(by), grain=grain.value if grain else None, start=_day(start), end=_day(end), where=_filters(where or [])
     )
@@ -297,10 +315,18 @@ def verify(
     """Whether an export's numbers were altered and still come out."""
     from dataclasses import asdict
 
-    from dashboard.exported import read
+    from dashboard.exported import read, table_said
+    from dashboard.table_file import sha256
     from metrics.verify import verify as check
     from metrics.warehouse import locate
 
+    if (said := table_said(file)) is not None:
+        altered = sha256(file) != said["file_sha256"]
+        words = "✗ ALTERED: the file does not have" if altered else "✓ the file has"
+        out.print(
+            f"{file}: table {said['table']}, {said['rows']:,} rows, generation {said['generation']}\n{words} the hash written with it", markup=False
+        )
+        sys.exit(int(altered))
     written = read(file)
     found = check(locate(), written.columns, written.rows, written.provenance)
     if as_json:

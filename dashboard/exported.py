@@ -39,6 +39,13 @@ def read(path: Path) -> Exported:
         raise NotAnExport(f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written.") from error
 
 
+def table_said(path: Path) -> dict[str, Any] | None:
+    """What the file of a whole table says of itself, from beside it; None where it is no such file."""
+    beside = path.with_name(path.name + BESIDE)
+    told = json.loads(beside.read_bytes()) if beside.exists() else {}
+    return told if "file_sha256" in told else None
+
+
 def _files(path: Path) -> dict[str, bytes]:
     """The contents by name, of an archive as of files that stand beside each other."""
     if path.suffix == ZIP:

@@ -14,7 +14,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from metrics.catalog import find
 from metrics.fingerprint import RULE_BOOK, canonical, fingerprint
@@ -23,26 +23,21 @@ from metrics.measure import Derived, Measure
 from metrics.policy import STRICT
 from metrics.query import stand_ins
 from metrics.question import Question
-from metrics.schema import checks, quarantine
+from metrics.schema import FEEDS, checks, quarantine
 
 NUMBERS = ("value", "numerator", "denominator", "coverage", "worst", "best", "low", "high", "judged", "unknown")
 """Columns of an export that are numbers whatever is in them; the others are text (a day as YYYY-MM-DD)."""
-_FORMULA = re.compile(r"^[\s\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
+FORMULA = "^[\\s\u00a0\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n]"
+"""A text that a spreadsheet would run, as a regular expression that Python and Arrow read alike."""
 
 
 def provenance(connection: Connection, question: Question) -> dict[str, Any]:
     """All of it but the hash, as plain data in the order to be read."""
     measures = [find(name) for name in question.measures]
     feeds = sorted({feed for measure in measures for feed in _feeds(measure)})
-    run = freshness(connection)
-    number = int(connection.info["generation"])
-    as_of = run.get("data_as_of")
+    as_of, number = freshness(connection).get("data_as_of"), int(connection.info["generation"])
     return {
-        "buyerview": software(),
-        "rule_book": RULE_BOOK,
-        "generation": number,
-        "data_as_of": as_of.isoformat() if as_of else None,
-        "run": {name: json.loads(canonical(run.get(name))) for name in ("run_id", "source", "started_at", "finished_at")},
+        **_generation(connection),
         "measures": list(question.measures),
         "by": list(question.by),
         "grain": question.grain,
@@ -60,6 +55,33 @@ def provenance(connection: Connection, question: Question) -> dict[str, Any]:
         "checks_failed": _failed_checks(connection, feeds),
         "in_quarantine": _held(connection, feeds),
         "stand_ins": list(stand_ins(connection)),
+    }
+
+
+def provenance_of_table(connection: Connection, table: Table) -> dict[str, Any]:
+    """The same of a whole fact table: what one row is, and what its columns are as far as they say."""
+    return {
+        **_generation(connection),
+        "table": table.name,
+        "grain": table.comment,
+        "columns": {column.name: column.comment or str(column.type) for column in table.columns},
+        "policy": json.loads(canonical(asdict(STRICT))),
+        "checks_failed": _failed_checks(connection, list(FEEDS)),
+        "in_quarantine": _held(connection, list(FEEDS)),
+        "stand_ins": list(stand_ins(connection)),
+    }
+
+
+def _generation(connection: Connection) -> dict[str, Any]:
+    """What wrote it, of which data."""
+    run = freshness(connection)
+    as_of = run.get("data_as_of")
+    return {
+        "buyerview": software(),
+        "rule_book": RULE_BOOK,
+        "generation": int(connection.info["generation"]),
+        "data_as_of": as_of.isoformat() if as_of else None,
+        "run": {name: json.loads(canonical(run.get(name))) for name in ("run_id", "source", "started_at", "finished_at")},
     }
 
 
@@ -115,7 +137,7 @@ def same(value: Any, *, is_number: bool) -> str | None:
 
 def formula(text: str) -> bool:
     """Whether a spreadsheet would run a text instead of showing it."""
-    return _FORMULA.match(text) is not None
+    return re.match(FORMULA, text) is not None
 
 
 def _definition(measure: Measure) -> dict[str, Any]:

@@ -25,7 +25,7 @@ LATE = ("HAND-PRICE", date(2026, 6, 12))
 
 
 def correct(build: warehouse.Build) -> None:
-    """A run of its own that says one shipment came later, and one order is new."""
+    """A run of its own that says one shipment came later."""
     came = datetime(2026, 6, 17)
     shipment = {"shipment_id": f"S-{LATE[0]}"}
     c = schema.shipments.c
@@ -45,7 +45,7 @@ def correct(build: warehouse.Build) -> None:
     connection.execute(update(schema.shipments).where(c.shipment_id == shipment["shipment_id"]).values(received_at=came, file_id=90))
     connection.execute(insert(schema.runs).values(**run, data_as_of_declared=True, generation=build.number))
     connection.execute(insert(schema.run_files).values(**file, **counts))
-    connection.execute(insert(schema.restatements).values(**told, why="correction"))
+    connection.execute(insert(schema.restatements).values(**told))
     rebuild(connection, as_of=run["data_as_of"], touched=None)
     build.publish()
 
