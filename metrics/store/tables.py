@@ -110,3 +110,63 @@ written_packages = _written(
     Column("payment_terms", String, comment="as written"),
     Column("support_level", String, comment="dedicated_rep, next_available_rep or web"),
 )
+
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("view_id", Integer, primary_key=True, comment="1, 2, 3 ..."),
+    Column("name", String, nullable=False, comment="what its owner calls it"),
+    Column("owner", String, nullable=False, comment="the name of whoever saved it"),
+    Column("shared", Boolean, nullable=False, comment="whether others see it in their list"),
+    Column("page", String, nullable=False, comment="path of the page; empty: the scorecard"),
+    Column("query", Text, nullable=False, comment="what was chosen, as it stands in the address; a relative period stays relative"),
+    Column("changed_at", DateTime, nullable=False, comment="UTC"),
+    Column("version", Integer, nullable=False, comment="1, 2, 3 ... by every change"),
+    comment="one row: one view of a page somebody keeps",
+)
+
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    Column("rule_id", Integer, primary_key=True, comment="1, 2, 3 ..."),
+    Column("name", String, nullable=False, comment="what its owner calls it"),
+    Column("owner", String, nullable=False, comment="the name of whoever wrote it"),
+    Column("measure", String, nullable=False, comment="name of a measure"),
+    Column("rule", Text, nullable=False, comment="JSON of the rest: condition, limit, period, filters, quiet hours, channels (metrics/alerts.py)"),
+    Column("status", String, nullable=False, comment="clear or firing"),
+    Column("streak", Integer, nullable=False, comment="times in a row its condition has held while clear"),
+    Column("generation", Integer, comment="the generation it was looked at for last"),
+    Column("changed_at", DateTime, nullable=False, comment="UTC"),
+    Column("version", Integer, nullable=False, comment="1, 2, 3 ... by every change of the rule itself"),
+    comment="one row: one alert rule and how it stands",
+)
+
+alert_readings = Table(
+    "alert_readings",
+    metadata,
+    Column("rule_id", Integer, primary_key=True, comment="alert_rules.rule_id"),
+    Column("generation", Integer, primary_key=True, comment="the generation read"),
+    Column("at", DateTime, nullable=False, comment="UTC"),
+    Column("starts_on", Date, nullable=False, comment="first day of the period read"),
+    Column("ends_on", Date, nullable=False, comment="its last day"),
+    Column("number", String, comment="the value, exact; empty: none"),
+    Column("decided", String, nullable=False, comment="clear, firing or why nothing was proven"),
+    Column("event", String, comment="fired or over; empty: nothing changed"),
+    comment="one row: what one rule saw in one generation",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column(
+        "message_id", String, primary_key=True, comment="rule, generation, event and channel: the same news is one message, however often it is tried"
+    ),
+    Column("channel", String, nullable=False, comment="mailto:ADDRESS or webhook:NAME"),
+    Column("subject", String, nullable=False),
+    Column("body", Text, nullable=False, comment="JSON of what is told"),
+    Column("due_at", DateTime, nullable=False, comment="not before, UTC: quiet hours, a mute, or the pause before another try"),
+    Column("attempts", Integer, nullable=False, comment="how often it was tried"),
+    Column("sent_at", DateTime, comment="UTC; empty: not yet"),
+    Column("error", Text, comment="why the last try failed"),
+    comment="one row: one message to leave, or that left",
+)
