@@ -107,7 +107,12 @@ def linked(text: str, href: str) -> Cell:
 def _of_segment(measure: Measure, segment: str, answer: Answer | None, targets: list[Row]) -> Cell:
     one = cell(answer, measure, marks.target(targets, measure.name, (("segment", (segment,)),)))
     href = drill.href(measure.name, by="segment", value=segment)
-    return Cell(markup=f'<a href="{fmt.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one
+    return leading(one, href) if answer is not None else one
+
+
+def leading(one: Cell, href: str) -> Cell:
+    """A cell of our markup that leads to what is behind it."""
+    return Cell(markup=f'<a href="{fmt.html(href)}" target="_self">{one.markup}</a>')
 
 
 def _out_of(answer: Answer | None, measure: Measure) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from dashboard import cards, charts, data, drill, explained, marks, story, tables
+from dashboard import cards, charts, data, drill, explained, family, marks, story, tables
 from dashboard import format as fmt
 from dashboard.cards import Tile
 from dashboard.charts import Point
@@ -13,7 +13,6 @@ from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Period, alike, peri
 from dashboard.standing import Standing, standing
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.measure import Measure
 from metrics.question import Answer, Question
 from metrics.targets import Target, withheld
 
@@ -173,25 +172,23 @@ class Numbers:
             by_segment.setdefault(answer.dimensions["segment"] or "", {})[answer.measure] = answer
         rows: list[list[Cell | str]] = []
         for segment, answers in sorted(by_segment.items()):
-            rows.append([Cell(segment), *self._row(answers, lambda name, s=segment: marks.target(self.targets, name, (("segment", (s,)),)))])
+            rows.append([Cell(segment), *self._row(answers, segment)])
         if len(rows) > 1:
-            rows.append([Cell("All in view"), *self._row(self.now, self.target)])
+            rows.append([Cell("All in view"), *self._row(self.now)])
         heads = ("Segment", "Orders judged", *map(short, TILES))
         return tables.table(heads, rows, caption="Service by customer segment, each against its target", numeric=(1,), total=len(rows) > 1)
 
-    def _row(self, answers: dict[str, Answer], target: Any) -> list[Cell | str]:
+    def _row(self, answers: dict[str, Answer], segment: str | None = None) -> list[Cell | str]:
+        """A segment's numbers, or those of all in view, each leading to what is behind it."""
+        by = "segment" if segment is not None else None
         judged = answers.get("judged_orders")
-        return [
-            Cell(fmt.written(int(judged.value or 0)) if judged else fmt.DASH),
-            *(self._cell(answers.get(name), MEASURES[name], target(name)) for name in TILES),
+        row: list[Cell | str] = [
+            family.linked(fmt.written(int(judged.value or 0)), drill.href("judged_orders", by=by, value=segment)) if judged else ""
         ]
-
-    @staticmethod
-    def _cell(answer: Answer | None, measure: Measure, target: Target | None) -> Cell:
-        shown = fmt.DASH if answer is None else cards.value(answer, measure)
-        if answer is None or shown == fmt.DASH:
-            return Cell(markup=f'<span class="bv-muted" title="{fmt.html((answer.no_data if answer else None) or "no data")}">{fmt.DASH}</span>')
-        return Cell(markup=cards.state(cards.stands(answer, measure, target), shown))
+        for name in TILES:
+            target = self.target(name) if segment is None else marks.target(self.targets, name, (("segment", (segment,)),))
+            row.append(family.leading(family.cell(answers.get(name), MEASURES[name], target), drill.href(name, by=by, value=segment)))
+        return row
 
 
 def why(generation: int, filters: Filters, failed: int) -> str:
@@ -200,11 +197,12 @@ def why(generation: int, filters: Filters, failed: int) -> str:
     if not found:
         return cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
     most = found[0]["orders"]
+    links = [drill.address("failed-orders", {"reason": row["reason"]}) for row in found[:REASONS_SHOWN]]
     shown = [
         (story.reason(row["reason"]), f"{fmt.written(row['orders'])} · {fmt.percent(row['orders'] / max(failed, 1), 0)}", row["orders"] / most)
         for row in found[:REASONS_SHOWN]
     ]
-    return tables.bars(shown, label="Reasons that orders failed, with how many orders and their share of the failed ones")
+    return tables.bars(shown, label="Reasons that orders failed, with how many orders and their share of the failed ones", links=links)
 
 
 def warm(generation: int, period: Period, *, is_dark: bool) -> None:

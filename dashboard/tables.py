@@ -51,12 +51,15 @@ def _cell(cell: Cell | str, place: int, numeric: bool) -> str:
     return f"<{tag}{' scope=row' if place == 0 else ''}{f' class={chr(34)}{classes}{chr(34)}' if classes else ''}>{inside}</{tag}>"
 
 
-def bars(rows: Sequence[tuple[str, str, float]], *, label: str) -> str:
-    """A ranked list with bars: name, figure, and length from 0 to 1."""
+def bars(rows: Sequence[tuple[str, str, float]], *, label: str, links: Sequence[str] = ()) -> str:
+    """A ranked list with bars: name, figure, and length from 0 to 1; `links`: where each name leads."""
+    names = [fmt.html(name) for name, _, _ in rows]
+    if links:
+        names = [f'<a href="{fmt.html(link)}" target="_self">{name}</a>' for name, link in zip(names, links, strict=True)]
     items = "".join(
-        f'<li><span>{fmt.html(name)}</span><span class="bv-muted">{fmt.html(figure)}</span>'
+        f'<li><span>{name}</span><span class="bv-muted">{fmt.html(figure)}</span>'
         f'<span class="bv-track" aria-hidden="true"><span style="width:{max(length, 0.01) * 100:.1f}%"></span></span></li>'
-        for name, figure, length in rows
+        for name, (_, figure, length) in zip(names, rows, strict=True)
     )
     return f'<ol class="bv bv-bars" aria-label="{fmt.html(label)}">{items}</ol>'
 
