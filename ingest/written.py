@@ -7,6 +7,7 @@ data's watermark, which such a run leaves where it is: what lies after it (a res
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, DateTime, Select, bindparam, case, func, literal, select
@@ -14,14 +15,15 @@ from sqlalchemy import Connection, DateTime, Select, bindparam, case, func, lite
 from ingest.pipeline import Progress, run_mapping
 from ingest.report import RunReport
 from ingest.source import ColumnMap, FeedMap, Mapping, in_feed_order
+from metrics.edits import SOURCE, TABLES, value_columns
 from metrics.errors import NothingPublished
-from metrics.schema import runs
+from metrics.schema import FEEDS, runs
 from metrics.sqltools import Expression
 from metrics.store.opening import opened, store_url
 from metrics.store.tables import work_items
 from metrics.warehouse import Location, locate
 
-NAME = "written in Buyerview"
+NAME = SOURCE
 AS_OF = bindparam("as_of", None, DateTime)
 
 
@@ -53,7 +55,14 @@ def cases() -> Select[tuple[object, ...]]:
     ).where(w.detected_at <= AS_OF, w.acknowledged_at.is_not(None))
 
 
-WRITTEN = (Written("service_cases", cases),)
+def edited(feed: str) -> Select[tuple[object, ...]]:
+    """What people wrote of a feed whose rows hold from a day on, as it stands."""
+    table = TABLES[feed].c
+    names = (*FEEDS[feed].key, *value_columns(feed), "deleted")
+    return select(*[table[name] for name in names], table.changed_at.label("source_updated_at"))
+
+
+WRITTEN = (Written("service_cases", cases), *(Written(feed, partial(edited, feed)) for feed in TABLES))
 
 
 def apply(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:

@@ -71,14 +71,25 @@ def current(url: URL) -> Generation | None:
 def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
     """A read-only connection to the newest generation; see warehouse.reading."""
     with _snapshot(url) as connection:
-        newest = _newest(connection)
-        if newest is None:
-            raise NothingPublished(_name(url))
-        if number not in (None, newest.number):
-            raise GenerationGone(_name(url), number, [newest.number])
-        connection.info["generation"] = newest.number
-        connection.info["fallback"] = None
-        yield connection
+        yield _of_generation(connection, url, number)
+
+
+@contextmanager
+def trying(url: URL, number: int | None = None) -> Iterator[Connection]:
+    """As `reading`, but temporary tables may be made; a session of its own, so that no other has planned its statements without them."""
+    with _connected(_new_engine(url, poolclass=NullPool), url) as connection:
+        yield _of_generation(connection.execution_options(isolation_level="REPEATABLE READ"), url, number)
+
+
+def _of_generation(connection: Connection, url: URL, number: int | None) -> Connection:
+    newest = _newest(connection)
+    if newest is None:
+        raise NothingPublished(_name(url))
+    if number not in (None, newest.number):
+        raise GenerationGone(_name(url), number or 0, [newest.number])
+    connection.info["generation"] = newest.number
+    connection.info["fallback"] = None
+    return connection
 
 
 @contextmanager

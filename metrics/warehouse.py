@@ -24,7 +24,7 @@ from metrics import build, embedded, schema, server
 from metrics.errors import SettingRefused
 from metrics.generation import Build, Generation
 
-__all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "writing"]
+__all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "trying", "writing"]
 
 DEFAULT_HOME = Path("~/.local/share/buyerview")
 
@@ -77,6 +77,13 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
     if location.folder is not None:
         return embedded.reading(location.folder, generation)
     return server.reading(_url(location), generation)
+
+
+def trying(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
+    """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the end."""
+    if location.folder is not None:
+        return embedded.reading(location.folder, generation)
+    return server.trying(_url(location), generation)
 
 
 def writing(location: Location) -> AbstractContextManager[Build]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, definitions, look, page
+from dashboard import cards, definitions, editing, look, page
 from dashboard import format as fmt
 
 page.subtitle("Every measure: what is counted, out of what, what is left out, and where the definition comes from.")
@@ -13,3 +13,4 @@ with look.card("definitions"):
         look.html(definitions.listing(found, page.facts()["feeds"]))
     else:
         look.html(cards.empty("No measure matches", "Try another word, such as fill, late or cycle."))
+editing.show("targets")

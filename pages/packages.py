@@ -1,6 +1,6 @@
 """What did we promise each segment (Table 8-1), and what did it get?"""
 
-from dashboard import family, look, package_fit, page
+from dashboard import editing, family, look, package_fit, page
 
 filters = page.chosen()
 with look.card("promised"):
@@ -8,3 +8,4 @@ with look.card("promised"):
 with look.card("fit"):
     package_fit.fit(filters)
 family.show("packages")
+editing.show("packages")

@@ -1,6 +1,6 @@
 """Which customers protect, build, need cost engineering or are a danger, and what ordering behaviour costs."""
 
-from dashboard import family, look, page, zoning
+from dashboard import editing, family, look, page, zoning
 
 filters = page.chosen()
 with look.card("zones"):
@@ -8,3 +8,4 @@ with look.card("zones"):
 with look.card("options"):
     zoning.options(filters)
 family.show("profitability")
+editing.show("zones")

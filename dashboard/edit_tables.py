@@ -1,0 +1,117 @@
+"""The tables around an edit: what it would change, what is in force, who changed what. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from dashboard import cards, tables
+from dashboard import format as fmt
+from dashboard.standing import Standing, better
+from dashboard.tables import Cell
+from metrics.assumptions import ASSUMPTIONS, EVERYONE
+from metrics.catalog import MEASURES
+from metrics.edits import Row, key_columns, text_of, value_columns
+from metrics.edits_preview import Moved, Preview
+from metrics.measure import Measure
+from metrics.targets import Target
+
+TITLES = {
+    "assumed_value": "number",
+    "target_value": "target",
+    "tolerance": "tolerance",
+    "defect_share_max": "Product quality: defects at most (share)",
+    "order_fill_min": "Order fill at least (share)",
+    "lead_time_days_max": "Lead time at most (days)",
+    "delivery_window": "Delivery time: within the",
+    "payment_terms": "Payment terms",
+    "support_level": "Customer service support",
+}
+"""What people may write, in their words."""
+
+
+def scope(text: str) -> str:
+    """Whom an edit is for, in words."""
+    kind, _, name = text.partition(":")
+    return "everyone" if text == EVERYONE else f"{kind} {name}"
+
+
+def named(feed: str, key: Sequence[str]) -> tuple[str, str]:
+    """What an edit is of, and for whom."""
+    if feed == "service_packages":
+        return f"Package {key[0]}", f"segment {key[0]}"
+    titles = {name: one.title for name, one in (ASSUMPTIONS if feed == "assumptions" else MEASURES).items()}  # type: ignore[attr-defined]
+    return titles.get(key[0], key[0]), scope(key[1])
+
+
+def preview(found: Preview) -> str:
+    """Now and then of every number that would be another."""
+    rows = [_moved(one) for one in found.moved]
+    return tables.table(("Number", "Now", "Then", "Difference"), rows, caption="What the edit would change", numeric=(1, 2, 3))
+
+
+def _moved(one: Moved) -> list[Cell]:
+    measure = MEASURES[one.measure]
+    of = ", ".join(f"{fmt.words(by)} {value}" for by, value in one.of.items()) or "all in view"
+    now, then = (_side(answer, measure, target) for answer, target in ((one.now, one.target_now), (one.then, one.target_then)))
+    before, after = (answer.value if answer else None for answer in (one.now, one.then))
+    change, word = fmt.DASH, ""
+    if before is not None and after is not None:
+        size = float(after) - float(before)
+        change = "the same" if size == 0 else f"{'+' if size > 0 else fmt.MINUS}{fmt.difference(size, measure.unit)}"
+        word = better(size, measure.direction) or ""
+    return [Cell(measure.title, small=of), now, then, Cell(change, small=word)]
+
+
+def _side(answer: Any, measure: Measure, target: Target | None) -> Cell:
+    shown = cards.value(answer, measure) if answer else fmt.DASH
+    stands = cards.stands(answer, measure, target)
+    said = "" if target is None else f"target {fmt.number(target.value, measure.unit)}"
+    if target is not None and target.tolerance:
+        said += f" ± {fmt.difference(target.tolerance, measure.unit)}"
+    mark = f" {cards.state(stands)}" if stands not in (Standing.NO_TARGET, Standing.NO_DATA) else ""
+    why = "" if answer is None or answer.value is not None else (answer.no_data or "")
+    return Cell(markup=f"{fmt.html(shown)}{mark}", small=said or why)
+
+
+def in_force(feed: str, rows: Iterable[Row], on: date) -> str:
+    """What a feed says now, by what it is of; of several from different days the last to have begun."""
+    latest: dict[tuple[str, ...], Row] = {}
+    for row in sorted(rows, key=lambda row: row["valid_from"]):
+        if not row["deleted"] and row["valid_from"] <= on:
+            latest[tuple(row[name] for name in key_columns(feed))] = row
+    shown = []
+    for key, row in sorted(latest.items()):
+        what, whom = named(feed, key)
+        says = "; ".join(_says(name, row[name]) for name in value_columns(feed) if row[name] is not None)
+        since = fmt.day(row["valid_from"]) if row["valid_from"].year > 1900 else "always"
+        shown.append([Cell(what, small=whom), says, since, row["source"]])
+    return tables.table(("What", "Says", "Since", "From"), shown, caption="What is in force")
+
+
+def _says(name: str, value: Any) -> str:
+    text = text_of(value) or fmt.DASH
+    return text if name in ("assumed_value", "target_value") else f"{TITLES[name]} {text}"
+
+
+def history(feed: str, changes: Iterable[Mapping[str, Any]]) -> str:
+    """Who changed what from what to what and when, newest first."""
+    rows = []
+    for one in changes:
+        what, whom = named(feed, [one["after"][name] for name in key_columns(feed)])
+        before, after = one["before"] or one["after"].get("was") or {}, one["after"]
+        moved = [name for name in value_columns(feed) if before.get(name) != after.get(name)]
+        told = [f"{'' if len(value_columns(feed)) < 3 and name != 'tolerance' else TITLES[name] + ' '}{_step(before, after, name)}" for name in moved]
+        rows.append(
+            [
+                Cell(fmt.moment(one["at"]), small=f"no. {one['entry']}"),
+                one["who"],
+                Cell(what, small=f"{whom}, from {fmt.day(date.fromisoformat(after['valid_from']))}"),
+                "; ".join(told) or "the same",
+                after.get("note") or fmt.DASH,
+            ]
+        )
+    return tables.table(("When (UTC)", "Who", "What", "From → to", "Why"), rows, caption="Who changed what")
+
+
+def _step(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
+    return f"{before.get(name) or 'default'} → {after.get(name) or 'as before'}"

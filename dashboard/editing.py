@@ -1,0 +1,293 @@
+"""Editing in place: a number is chosen and changed, what that does is shown by the very same code, and only then can it be saved.
+
+What is saved stands in the store; a run of its own brings it into the numbers (dashboard/applying.py), which the page shows by itself. Until
+then, and where the run fails, the page says so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from dashboard import applying, edit_tables, look, page, who
+from dashboard import format as fmt
+from metrics import edits, warehouse
+from metrics.assumptions import ASSUMPTIONS, EVERYONE
+from metrics.catalog import MEASURES
+from metrics.edit_rules import FIRST, LAST, SUPPORT, WINDOWS, checked
+from metrics.edits import Edit, Row
+from metrics.edits_preview import preview
+from metrics.errors import ChangedMeanwhile, StoreUnusable
+from metrics.measure import Direction
+from metrics.package_evidence import DEFAULT_PACKAGES
+from metrics.store.opening import opened
+from metrics.warehouse import locate
+
+OF_ZONES = ("zone_", "danger_")
+SECONDS = 3
+"""How often a page with something pending looks whether it was brought in, or refused."""
+SHOWN = 30
+"""Changes shown, the newest."""
+CUSTOMER = "one customer"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be edited in one place: rows of a feed whose first key is one of `names` (with their titles)."""
+
+    feed: str
+    title: str
+    hint: str
+    names: dict[str, str]
+
+
+def _assumptions(*, zones: bool) -> dict[str, str]:
+    return {name: one.title for name, one in ASSUMPTIONS.items() if name.startswith(OF_ZONES) == zones}
+
+
+KINDS = {
+    "assumptions": Kind("assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)),
+    "zones": Kind("assumptions", "Where zones part, and what the options assume", "A cut of 0 is the median.", _assumptions(zones=True)),
+    "packages": Kind("service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}),
+    "targets": Kind(
+        "targets",
+        "Targets",
+        "Shares as 0 to 1. Within the tolerance of its target a number is on watch, beyond it off target.",
+        {name: one.title for name, one in MEASURES.items() if one.direction is not Direction.NEITHER},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What there is of a kind: the feed's rows of the generation, those with what was written, what is pending and why, and the changes."""
+
+    rows: list[Row]
+    merged: list[Row]
+    pending: list[Row]
+    refused: str | None
+    changes: list[Row]
+
+
+def show(kind: str) -> None:
+    """Draw the card of a kind: choose, preview, save; what is in force; who changed what."""
+    one = KINDS[kind]
+    with look.card(f"edit_{kind}"):
+        st.header(one.title, anchor=False)
+        try:
+            desk = _desk(one)
+        except StoreUnusable as error:
+            look.html(f'<p class="bv bv-muted" role="alert">{fmt.html(error)}</p>')
+            return
+        _told(kind)
+        if desk.pending:
+            _waiting(kind)
+        with st.expander(
+            "Change", icon=":material/edit:", expanded=f"edit_{kind}" in st.session_state or "target" in st.query_params, key=f"open_{kind}"
+        ):
+            _form(kind, one, desk)
+            _previewed(kind)
+        today = _today()
+        mine = [row for row in desk.merged if one.feed != "assumptions" or row["assumption"] in one.names]
+        with st.expander(f"In force on {fmt.day(today)}", key=f"force_{kind}"):
+            st.caption("Where nothing stands here the product's own default applies.")
+            look.html(edit_tables.in_force(one.feed, mine, today))
+        if desk.changes:
+            _history(kind, one, desk)
+
+
+def target_address(measure: str) -> str:
+    """Where a measure's target is edited."""
+    return f"definitions?target={measure}"
+
+
+def _desk(one: Kind) -> Desk:
+    with warehouse.reading(locate(), page.generation()) as connection:
+        rows = edits.rows_of(connection, one.feed)
+    with opened(locate(), write=False) as store:
+        wrote, changes = edits.written(store, one.feed), edits.changes(store, one.feed)
+        pending = edits.pending(one.feed, rows, wrote)
+        refused = edits.failure(store, max(row["changed_at"] for row in pending)) if pending else None
+    if one.feed == "assumptions":
+        pending, changes = ([row for row in found if _name(row) in one.names] for found in (pending, changes))
+    return Desk(rows, edits.merged(one.feed, rows, wrote), pending, refused, changes)
+
+
+def _name(row: Row) -> str:
+    return str(row["assumption"] if "assumption" in row else row["after"]["assumption"])
+
+
+def _today() -> date:
+    """The day numbers are as of: an edit from it on is in force in them."""
+    at = page.as_of()
+    return at.date() if at is not None else date.today()
+
+
+# --- choose and change --------------------------------------------------------------------------------------------------------------------
+
+
+def _form(kind: str, one: Kind, desk: Desk) -> None:
+    st.caption(one.hint)
+    segments = page.facts()["options"].get("segment", [])
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        if one.feed == "service_packages":
+            key: tuple[str, ...] = (str(st.selectbox("Package of segment", segments, key=f"{kind}_segment", width=190)),)
+        else:
+            key = (_what(kind, one.names), _scope(kind, segments))
+    held = _held(one.feed, key, desk.merged)
+    with st.form(f"{kind}_form", border=False):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            values = {name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, held.get(name)) for name in edits.value_columns(one.feed)}
+            since = st.date_input("Holds from", _today(), min_value=FIRST, max_value=LAST, key=f"{kind}_since", width=150)
+            note = st.text_input("Why (optional)", key=f"{kind}_note", width=340)
+        asked = st.form_submit_button("Show what it changes", icon=":material/visibility:")
+    if asked:
+        _keep(kind, lambda _: Edit(one.feed, key, since, values, note))
+
+
+def _what(kind: str, names: dict[str, str]) -> str:
+    if kind == "targets":
+        return page.pick("Measure", list(names), names, key="target", width=340)
+    chosen: str = st.selectbox("Number", list(names), format_func=names.__getitem__, key=f"{kind}_what", width=460)
+    return chosen
+
+
+def _scope(kind: str, segments: list[str]) -> str:
+    scopes = [EVERYONE, *(f"segment:{one}" for one in segments), CUSTOMER]
+    chosen: str = st.selectbox("For", scopes, format_func=edit_tables.scope, key=f"{kind}_scope", width=160)
+    if chosen != CUSTOMER:
+        return chosen
+    return f"customer:{st.text_input('Customer number', key=f'{kind}_customer', max_chars=200, width=170).strip()}"
+
+
+def _held(feed: str, key: tuple[str, ...], rows: list[Row]) -> dict[str, str | None]:
+    """What is in force for a key, or the default: what the fields begin with."""
+    held = edits.values_of(feed, edits.in_force(feed, rows, key, _today()))
+    if held is not None:
+        return held
+    if feed == "assumptions":
+        return {"assumed_value": edits.text_of(ASSUMPTIONS[key[0]].default)}
+    package = next((one for one in DEFAULT_PACKAGES if feed == "service_packages" and one.segment == key[0]), None)
+    return edits.values_of(feed, vars(package)) or {} if package else {}
+
+
+def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | None:
+    words = {"delivery_window": WINDOWS, "support_level": SUPPORT}.get(name)
+    label = edit_tables.TITLES[name].capitalize() if name in ("assumed_value", "target_value", "tolerance") else edit_tables.TITLES[name]
+    if name == "assumed_value":
+        label = f"Number ({ASSUMPTIONS[of[0]].unit})"
+    if name == "target_value":
+        label = f"Target ({MEASURES[of[0]].unit}{', 0 to 1' if MEASURES[of[0]].unit == 'share' else ''})"
+    if words:
+        options = ("", *words)
+        at = options.index(held) if held in options else 0
+        return str(
+            st.selectbox(label, options, index=at, format_func=lambda word: fmt.words(word) if word else "nothing promised", key=key, width=220)
+        )
+    return st.text_input(label, held or "", key=key, width=260)
+
+
+# --- preview and save ---------------------------------------------------------------------------------------------------------------------
+
+
+def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
+    """Keep an edit to be previewed, or say what is wrong with it."""
+    try:
+        with opened(locate(), write=False) as store:
+            edit = edits.made_from(store, make(store))
+        if not edit.deleted:
+            with warehouse.reading(locate(), page.generation()) as connection:
+                edit = checked(connection, edit)
+    except (ValueError, StoreUnusable) as error:
+        st.session_state.pop(f"edit_{kind}", None)
+        look.html(f'<p class="bv bv-bad" role="alert">{fmt.html(error)}.</p>')
+        return
+    st.session_state[f"edit_{kind}"] = edit
+
+
+def _previewed(kind: str) -> None:
+    edit: Edit | None = st.session_state.get(f"edit_{kind}")
+    if edit is None:
+        return
+    filters = page.chosen()
+    what, whom = edit_tables.named(edit.feed, edit.key)
+    wanted = "taken back" if edit.deleted else ", ".join(filter(None, edit.values.values()))
+    try:
+        with st.spinner("Working it out …"):
+            found = preview(locate(), edit, start=filters.start, end=filters.end, where=filters.where, generation=page.generation())
+    except StoreUnusable as error:
+        look.html(f'<p class="bv bv-bad" role="alert">{fmt.html(error)}</p>')
+        return
+    st.subheader(fmt.markdown(f"{what}, {whom}: {wanted} from {fmt.day(edit.valid_from)}"), anchor=False)
+    when = fmt.span(filters.start, filters.end)
+    if found.moved:
+        st.caption(fmt.markdown(f"{len(found.moved)} of the {fmt.count(found.asked, 'number')} that can depend on it would change in {when}."))
+        look.html(edit_tables.preview(found))
+    else:
+        st.caption(fmt.markdown(f"Nothing would change in {when}: none of the {fmt.count(found.asked, 'number')} that can depend on it moves."))
+    if found.others:
+        st.caption(f"With {fmt.count(found.others, 'edit')} saved before and not yet in the numbers.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        who.ask()
+        st.button("Save", type="primary", key=f"{kind}_save", on_click=_save, args=(kind, edit))
+        st.button("Discard", key=f"{kind}_discard", on_click=_discard, args=(kind,))
+
+
+def _discard(kind: str) -> None:
+    st.session_state.pop(f"edit_{kind}", None)
+
+
+def _save(kind: str, edit: Edit) -> None:
+    try:
+        with warehouse.reading(locate()) as connection, opened(locate()) as store:
+            rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))
+            was = edits.values_of(edit.feed, edits.in_force(edit.feed, rows, edit.key, edit.valid_from))
+            edits.save(store, who.me(), edit, edits.value_at(edit.feed, rows, edit), was)
+    except (ChangedMeanwhile, StoreUnusable) as error:
+        st.session_state[f"told_{kind}"] = (str(error), True)
+        return
+    _discard(kind)
+    goes = applying.soon()
+    said = "Saved; the numbers follow in a moment." if goes else "Saved. `buyerview apply` brings it into the numbers."
+    st.session_state[f"told_{kind}"] = (said, False)
+
+
+def _told(kind: str) -> None:
+    text, wrong = st.session_state.pop(f"told_{kind}", ("", False))
+    if wrong:
+        look.html(f'<p class="bv bv-bad" role="alert">{fmt.html(text)}</p>')
+    elif text:
+        st.toast(text, icon=":material/check:")
+
+
+@st.fragment(run_every=SECONDS)
+def _waiting(kind: str) -> None:
+    """What is saved and not yet in the numbers, and why not; looks again by itself."""
+    desk = _desk(KINDS[kind])
+    if not desk.pending:
+        return
+    waits = f"{fmt.count(len(desk.pending), 'edit')} saved and not yet in the numbers"
+    if applying.running():
+        look.html(f'<p class="bv" role="status"><b>{waits}:</b> they follow in a moment …</p>')
+    elif desk.refused:
+        look.html(f'<p class="bv bv-bad" role="alert"><b>{waits}.</b> The last try failed: {fmt.html(desk.refused)}</p>')
+    else:
+        look.html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
+    if applying.able() and not applying.running():
+        st.button("Bring in now", key=f"{kind}_apply", on_click=applying.soon)
+    elif not applying.able():
+        st.caption("`buyerview apply` brings it in.")
+
+
+def _history(kind: str, one: Kind, desk: Desk) -> None:
+    with st.expander(f"Who changed what ({len(desk.changes)})", key=f"history_{kind}"):
+        look.html(edit_tables.history(one.feed, desk.changes[:SHOWN]))
+        numbers: dict[int, Any] = {change["entry"]: change for change in desk.changes[:SHOWN]}
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            entry = st.selectbox("Take back change", list(numbers), format_func=lambda number: f"no. {number}", key=f"{kind}_back", width=170)
+            if st.button("Show what taking it back changes", key=f"{kind}_revert"):
+                _keep(kind, lambda store: edits.reverting(store, numbers[entry]))
+                st.rerun()
