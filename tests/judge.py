@@ -238,6 +238,10 @@ class LineJudgement:
     """All that came, counted or not."""
     shipped_qty: Decimal
     unproven_qty: Decimal
+    billed_qty: Decimal | None
+    """None: no source brings invoices."""
+    billed_amount: Decimal | None
+    """Invoiced less taken back, by documents that name the line."""
     carriers: frozenset[str | None]
     half_step: Decimal
     under_tolerance: Decimal
@@ -746,6 +750,8 @@ class LineCourt:
             received_qty=sum((one.quantity for one in self.received), Decimal(0)),
             shipped_qty=sum((one.shipped_qty for one in self.consignments if one.has_left), Decimal(0)),
             unproven_qty=self.coming,
+            billed_qty=self.billed("billed_qty", invoice=1),
+            billed_amount=self.billed("line_amount", invoice=1, credit=-1, reversal=-1),
             carriers=frozenset(one.carrier for one in self.consignments),
             half_step=self.half_step,
             under_tolerance=Decimal(str(self.policy["under_tolerance_share"])),
@@ -923,6 +929,13 @@ class LineCourt:
             if document is not None and document["invoice_kind"] == kind and self.dated(document) <= self.as_of:
                 found.append((document, row))
         return found
+
+    def billed(self, column: str, **signs: int) -> Decimal | None:
+        """The sum of a column over the documents of these kinds, each with its sign."""
+        if not (self.judge.fed("invoices") and self.judge.fed("invoice_lines")):
+            return None
+        bills = [(sign, bill[column]) for kind, sign in signs.items() for _, bill in self.documents(kind)]
+        return sum((sign * value for sign, value in bills if value is not None), Decimal(0))
 
     def dated(self, document: Row) -> datetime:
         at = event(document, "invoiced_at", self.zone)

@@ -37,6 +37,8 @@ MODULES = tuple(f"metrics/{name}.py" for name in JUDGING)
 SECONDS_A_MUTANT = 180
 STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
 """Drawn worlds whose policies and feeds differ, the most telling first, and histories in each."""
+PENDING = 10
+"""The drawn world of which much is not due yet."""
 EXAMPLES = 3
 """So many examples of the rule book must be judged alike to be asked in one query more."""
 QUIETLY = ("-q", "-x", "-n0", "--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider", "-o", "filterwarnings=")
@@ -123,6 +125,7 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         from tests.metrics import test_judge_agrees as agreement
 
         answers = {id(world.records): one for world, one in zip(among, judged, strict=True)}
+        judge_anew = agreement.judge
         agreement.judge = lambda records, *_: answers[id(records)]  # type: ignore[assignment]
         if module == "metrics.policy" and pytest.main([*QUIETLY, "tests/metrics/test_policy.py"]):
             os._exit(1)
@@ -130,6 +133,8 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         with engine.connect() as connection:
             agreement.metadata.create_all(connection)
             agreement.compare(connection, among)
+            agreement.judge = judge_anew
+            agreement.test_no_verdict_changes_before_the_facts_say_it_may(connection, PENDING)
         os._exit(0)
     except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
         os._exit(1)

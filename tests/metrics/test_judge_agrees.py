@@ -7,7 +7,8 @@ shows its rows, so nothing needs to be shrunk.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,7 +43,7 @@ from metrics.schema import metadata
 from tests.builders import MAKERS, Records, everything
 from tests.engines import memory
 from tests.histories import World, drawn, populated, worlds
-from tests.judge import STRICT, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
+from tests.judge import STRICT, TICK, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
 from tests.judge import contracts as judged_by_contract
 from tests.judge_clocks import clocks
 from tests.judge_facts import line_columns, order_columns
@@ -65,6 +66,8 @@ LINE_COLUMNS = (
     "received_qty",
     "shipped_qty",
     "unproven_qty",
+    "billed_qty",
+    "billed_amount",
     "filled_qty",
     "filled_most_qty",
     "first_pass_qty",
@@ -199,6 +202,9 @@ def disagreements(connection: Connection, world: World) -> list[str]:
     if len(got) != len(lines) + len(orders):
         found.append("a row of the facts comes more than once")
     following = columns_that_follow(world, judgement)
+    for order_id in judgement.orders:
+        changes = [row["next_change_at"] for row in lines if row["order_id"] == order_id and row["next_change_at"] is not None]
+        following[order_id]["next_change_at"] = min(changes, default=None)
     for key in expected.keys() & got.keys():
         said = judged_columns(expected[key]) | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)} | following[key]
         wrong = [f"{name}: judge {value!r}, SQL {got[key][name]!r}" for name, value in said.items() if not equal(value, got[key][name])]
@@ -349,6 +355,37 @@ def test_sql_and_judge_agree_on_drawn_histories(embedded: Connection) -> None:
 
 def test_ledgers_and_judge_agree_on_the_books_examples(embedded: Connection) -> None:
     compare(embedded, worlds_of_the_cases(), ledger_disagreements)
+
+
+@pytest.mark.parametrize("start", [10, 2])
+def test_no_verdict_changes_before_the_facts_say_it_may(embedded: Connection, start: int) -> None:
+    """Until just before a line's `next_change_at` the judge finds of it what it finds now; of one without it, for ever."""
+    world = populated(drawn(worlds(), 1, start=start)[0], 40, start=start)
+    happened = replace(world, records=told_by_now(world))
+    load(embedded, happened.records)
+    rows = embedded.execute(order_line_facts(sql_policy(dict(world.policy)), world.as_of, world.mapped)).mappings().all()
+    until = {(row["order_id"], row["line_no"]): (row["next_change_at"] or world.as_of + timedelta(days=400)) - TICK for row in rows}
+    now = judge(happened.records, world.policy, world.as_of, world.mapped).lines
+    assert len(set(until.values())) > 10
+    for moment in set(until.values()):
+        then = judge(happened.records, world.policy, moment, world.mapped).lines
+        assert {key: then[key].findings for key in until if until[key] == moment} == {key: now[key].findings for key in until if until[key] == moment}
+        assert all(then[key].state == now[key].state for key in until if until[key] == moment)
+
+
+def told_by_now(world: World) -> Records:
+    """The records without what is told after `as_of`, a bare date taken for the end of its day."""
+    latest = world.as_of - timedelta(days=1)
+
+    def later(row: dict[str, Any], *names: str) -> list[str]:
+        return [name for name in names if row.get(name) is not None and row[name] > latest]
+
+    def known(row: dict[str, Any]) -> dict[str, Any]:
+        open_yet = later(row, "shipped_at", "received_at", "cancelled_at")
+        return row | dict.fromkeys(open_yet) | {f"{name}_is_date": False for name in open_yet}
+
+    made = ("ordered_at", "invoiced_at", "announced_at", "changed_at", "data_as_of")
+    return {feed: [known(row) for row in rows if not later(row, *made)] for feed, rows in world.records.items()}
 
 
 @pytest.mark.long
