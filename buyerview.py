@@ -165,6 +165,8 @@ def ingest(
                 print(json.dumps(report.to_json(), default=str), flush=True)
             else:
                 _summary(report)
+            if not dry_run:
+                _news()
         if pause is None:
             return
         time.sleep(pause)
@@ -183,6 +185,46 @@ def apply_written(as_json: Annotated[bool, typer.Option("--json", help="Print th
         _summary(report)
     else:
         screen.print("Nothing was written on the pages yet.")
+    _news()
+
+
+def _news() -> None:
+    """A round of the alert rules; whatever goes wrong in it is said, and spoils no run."""
+    from dashboard import news
+    from metrics.errors import BuyerviewError
+    from metrics.warehouse import locate
+
+    try:
+        told = news.round_(locate())
+    except BuyerviewError as error:
+        told = f"Alerts were not looked at: {error}"
+    if told:
+        screen.print(f"{told}.", markup=False, soft_wrap=True)
+
+
+@app.command()
+def alerts(as_json: Annotated[bool, typer.Option("--json", help="Print every rule with its last reading, as JSON.")] = False) -> None:
+    """List the alert rules with how they stand, and look at those that have not seen the newest generation.
+
+    Rules are written on the page Views and alerts. They are looked at after every run by itself; this sends what could not leave then.
+    """
+    from metrics.store import rules as kept
+    from metrics.store.opening import opened
+    from metrics.warehouse import locate
+
+    _news()
+    with opened(locate(), write=False) as store:
+        rules, states, last = kept.rules(store), kept.states(store), kept.last_readings(store)
+    rows = [{"rule": one.name, "measure": one.measure, "stands": states[one.rule_id][0].status, "last": last.get(one.rule_id)} for one in rules]
+    if as_json:
+        print(json.dumps(rows, default=str))
+        return
+    listed = Table("rule", "measure", "stands", "last reading", "decided", box=None, pad_edge=False)
+    for row in rows:
+        seen = row["last"] or {}
+        period = f"{seen.get('number') or '–'} ({seen['starts_on']} to {seen['ends_on']})" if seen else "not yet"
+        listed.add_row(row["rule"], row["measure"], row["stands"], period, seen.get("decided", ""))
+    out.print(listed if rows else "No alert rule is written yet: the page Views and alerts has the form.")
 
 
 def _apply_beside() -> tuple[int, str]:
@@ -362,7 +404,7 @@ def _verified(file: Path, found: Any) -> None:
         say("  (the orders named are all those behind the number of which a record changed)")
     _differences(found.now, say)
     for feed, changes in found.elsewhere.items():
-        say(f"  changed besides, of no order: {len(changes):,} of {feed}, for example {changes[0].key} {_what_changed(changes[0])}")
+        say(f"  changed besides, of no order: {len(changes):,} of {feed}, for example {_key(changes[0])} {_what_changed(changes[0])}")
 
 
 def _differences(differences: Any, say: Any) -> None:
@@ -371,12 +413,16 @@ def _differences(differences: Any, say: Any) -> None:
         moved = ", ".join(f"{name} {before or '–'} → {after or '–'}" for name, (before, after) in one.columns.items())
         say(f"  {row}: {moved}")
         for order, changes in list(one.orders.items())[:SHOWN_ORDERS]:
-            told = "; ".join(f"{change.feed} {change.key} {_what_changed(change)}" for change in changes)
+            told = "; ".join(f"{change.feed} {_key(change)} {_what_changed(change)}" for change in changes)
             say(f"    order {order}: {told or 'no record changed: it came due, or a window closed, as time went on'}")
         if len(one.orders) > SHOWN_ORDERS:
             say(f"    … {SHOWN_ORDERS} of {len(one.orders):,} orders; --json has all")
     if len(differences) > SHOWN_ROWS:
         say(f"  … {SHOWN_ROWS} of {len(differences):,} rows; --json has all")
+
+
+def _key(change: Any) -> str:
+    return " / ".join(str(value) for value in json.loads(change.key or "{}").values())
 
 
 def _what_changed(change: Any) -> str:
