@@ -16,7 +16,7 @@ ADDRESS_LIMIT = 2_048
 
 st.set_page_config(page_title="Buyerview", page_icon=str(look.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
 st.logo(str(look.ASSETS / "logo.svg"), size="medium", icon_image=str(look.ASSETS / "icon.svg"))
-look.style()
+look.style(menu.headings())
 for name in list(st.query_params):
     if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
         with suppress(StreamlitAPIException):  # bound to a filter, which takes only values it knows

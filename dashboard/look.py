@@ -65,14 +65,14 @@ def palette(is_dark: bool) -> dict[str, str]:
 
 
 @lru_cache(maxsize=2)
-def _sheet(is_dark: bool) -> str:
+def _sheet(is_dark: bool, more: str) -> str:
     colours = ";".join(f"--bv-{name}:{value}" for name, value in palette(is_dark).items())
-    return f"<style>:root{{{colours}}}\n{(ASSETS / 'app.css').read_text()}</style>"
+    return f"<style>:root{{{colours}}}\n{(ASSETS / 'app.css').read_text()}\n{more}</style>"
 
 
-def style() -> None:
-    """Put the style element on the page."""
-    st.html(_sheet(dark()))
+def style(more: str = "") -> None:
+    """Put the style element on the page, with `more` at its end."""
+    st.html(_sheet(dark(), more))
 
 
 def card(name: str, **layout: Any) -> Any:
