@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import applying, look, who
 from dashboard import format as fmt
-from dashboard import look, who
 from dashboard.work import now, tell, told
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.store import work
@@ -120,7 +120,8 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
             for name, label in (("detected", "Noticed (UTC)"), ("acknowledged", "Buyer told (UTC)"), ("resolved", "Put right (UTC)")):
                 st.datetime_input(label, moments[name], key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY")
         st.form_submit_button("Put right", type="primary", on_click=_resolve, args=(item,))
-    st.caption("Counts in Recovery and support once it is applied, by the moments you give.")
+    when = "" if applying.able() else " once `buyerview apply` has run"
+    st.caption(f"Counts in Recovery and support{when}, by the moments you give.")
 
 
 # --- saving -----------------------------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def _resolve(item: Item) -> None:
     except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
         tell(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)
         return
-    tell("Put right.")
+    tell("Put right. The numbers follow in a moment." if applying.soon() else "Put right.")
 
 
 def _reopen(item: Item) -> None:
@@ -177,4 +178,4 @@ def _reopen(item: Item) -> None:
     except (ChangedMeanwhile, StoreUnusable) as error:
         tell(str(error), wrong=True)
         return
-    tell("Reopened.")
+    tell("Reopened. The numbers follow in a moment." if applying.soon() else "Reopened.")
