@@ -1,12 +1,14 @@
-"""The parts of the page that says why a number moved: what is compared, the change in words, its parts."""
+"""The parts of the page that says why a number moved: what is compared, the change in words, its parts as steps and as a table."""
 
 from fractions import Fraction
+from typing import Any
 
-import streamlit as st
-
-from dashboard import cards, data, family, page, tables
+from dashboard import cards, charts, data, drill, family, look, page, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
+from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Days
+from dashboard.shapes import Bar
+from dashboard.standing import better
 from dashboard.tables import Cell
 from metrics.catalog import DIMENSIONS, MEASURES
 from metrics.explain import Explanation, PartOfChange
@@ -14,50 +16,82 @@ from metrics.measure import Measure, Percentile, Ratio, Total, Unit
 
 EXPLAINED = [name for name, measure in MEASURES.items() if isinstance(measure.formula, Ratio | Total | Percentile)]
 PARTS_SHOWN = 12
+STEPS_SHOWN = 7
+"""Parts that have a step of their own in the chart; the others share one."""
+AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year"}
 
 
-def choose() -> tuple[Measure, str]:
-    """Draw the choice of a measure and a dimension."""
+def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
+    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None where there are none."""
     titles = {name: MEASURES[name].title for name in EXPLAINED}
     first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        name = page.pick("Measure", first, titles, key="measure", width=340)
-        by = page.pick("Explained by", list(DIMENSIONS), {one: fmt.words(one) for one in DIMENSIONS}, key="by", width=220)
-    return MEASURES[name], by
+    offered = [name for name in COMPARISONS if filters.period.compared(name) is not None]
+    name = page.pick("Measure", first, titles, key="measure", width=320)
+    by = page.pick("Explained by", list(DIMENSIONS), {one: fmt.words(one) for one in DIMENSIONS}, key="by", width=190)
+    against = page.pick("Against", offered, AGAINST, key="against", width=180) if offered else ""
+    return MEASURES[name], by, filters.period.compared(against) if against else None
 
 
-def explained(measure: Measure, by: str, filters: Filters) -> Explanation | None:
-    """The change since the period before; None where there is no period before."""
-    if filters.period.previous is None:
-        return None
+def explained(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
+    """The change since other days."""
     after = (filters.start, filters.period.elapsed)
-    found: Explanation = data.explanation(page.generation(), measure.name, by, filters.period.previous, after, filters.where)
+    found: Explanation = data.explanation(page.generation(), measure.name, by, before, after, filters.where)
     return found
 
 
-def sentence(found: Explanation, measure: Measure) -> str:
+def sentence(found: Explanation, measure: Measure, before: Days, after: Days) -> str:
     """The change in one sentence, as markup."""
     if found.change is None or found.why_not:
         return cards.empty("No change to explain", fmt.html(found.why_not or "One of the periods has no value."))
     direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not move"
-    size = "" if not found.change else f" by <b>{fmt.difference(float(found.change), measure.unit)}</b>"
-    before, after = (fmt.number(one.value, measure.unit) for one in (found.before, found.after))
-    text = f"<b>{fmt.html(measure.title)}</b> {direction}{size}: from {before} to {after}."
-    if found.adds_up and found.parts:
+    judged = better(float(found.change), measure.direction) or "muted"
+    size = "" if not found.change else f' by <strong class="bv-{judged}">{fmt.difference(float(found.change), measure.unit)}</strong>'
+    then, now = (_linked(one.value, measure, days) for one, days in ((found.before, before), (found.after, after)))
+    text = f"<strong>{fmt.html(measure.title)}</strong> {direction}{size}: from {then} to {now}."
+    if found.adds_up and found.parts and found.parts[0].effect:
         strongest = found.parts[0]
-        text += f" Most of it: <b>{fmt.html(strongest.value or '(none)')}</b> ({_signed(strongest, measure)})."
-    return f'<p class="bv bv-lead">{text}</p>'
+        text += (
+            f" The strongest part: <strong>{fmt.html(strongest.value or '(none)')}</strong> ({_sign(float(strongest.effect or 0), measure.unit)})."
+        )
+    return f'<div class="bv bv-headline"><span>{text}</span></div>'
 
 
-def _signed(part: PartOfChange, measure: Measure) -> str:
-    return _sign(float(part.effect or 0), measure.unit)
+def _linked(value: Any, measure: Measure, days: Days) -> str:
+    href = drill.href(measure.name, period=days)
+    return f'<a href="{fmt.html(href)}" target="_self">{fmt.number(value, measure.unit)}</a>'
 
 
 def _sign(value: float, unit: Unit) -> str:
     return f"{fmt.MINUS if value < 0 else '+'}{fmt.difference(value, unit)}" if value else fmt.difference(0, unit)
 
 
-def parts(found: Explanation, measure: Measure, by: str) -> str:
+def steps(found: Explanation, measure: Measure) -> None:
+    """Draw the parts as steps from the value before to the value now; nothing where they do not add up."""
+    if not found.adds_up or found.change is None or found.before.value is None or found.after.value is None:
+        return
+    bars = _steps(found, measure)
+    reach = [one.start for one in bars if not one.total] + [one.end for one in bars]
+    room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
+    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    spec = shapes.rows(bars, is_dark=look.dark(), low=min(reach) - room, high=max(reach) + room)
+    charts.draw(spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}")
+
+
+def _steps(found: Explanation, measure: Measure) -> list[Bar]:
+    then, now = found.before.value, found.after.value
+    at = float(then or 0)
+    bars = [Bar("Before", at, fmt.number(then, measure.unit), start=at, total=True)]
+    rest = found.parts[STEPS_SHOWN:]
+    effects = [(part.value or "(none)", float(part.effect or 0)) for part in found.parts[:STEPS_SHOWN]]
+    effects += [(f"{len(rest)} more", float(sum(part.effect or 0 for part in rest)))] if rest else []
+    for name, effect in effects:
+        tone = {"better": "good-strong", "worse": "bad-strong"}.get(better(effect, measure.direction) or "", "accent")
+        bars.append(Bar(name, max(at, at + effect), _sign(effect, measure.unit), start=min(at, at + effect), tone=tone))
+        at += effect
+    return [*bars, Bar("Now", float(now or 0), fmt.number(now, measure.unit), start=float(now or 0), total=True)]
+
+
+def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Days) -> str:
     """The parts of the change, the strongest first, and their sum."""
     shown = found.parts[:PARTS_SHOWN]
     ratio = any(part.mix is not None for part in shown)
@@ -66,8 +100,7 @@ def parts(found: Explanation, measure: Measure, by: str) -> str:
     rows: list[list[Cell | str]] = [
         [
             Cell(part.value or "(none)"),
-            family.cell(part.before, measure),
-            family.cell(part.after, measure),
+            *_both_values(part, measure, by, (before, after)),
             *([Cell(_sign(float(one or 0), measure.unit)) for one in (part.rate, part.mix)] if ratio else []),
             Cell(_sign(float(part.effect or 0) if found.adds_up else part.shift or 0.0, measure.unit)),
         ]
@@ -76,15 +109,8 @@ def parts(found: Explanation, measure: Measure, by: str) -> str:
     if found.adds_up:
         rest = found.parts[PARTS_SHOWN:]
         if rest:
-            rows.append(
-                [
-                    Cell(f"{len(rest)} more"),
-                    "",
-                    "",
-                    *([""] * 2 if ratio else []),
-                    Cell(_sign(float(sum(one.effect or 0 for one in rest)), measure.unit)),
-                ]
-            )
+            blank = [""] * (4 if ratio else 2)
+            rows.append([Cell(f"{len(rest)} more"), *blank, Cell(_sign(float(sum(one.effect or 0 for one in rest)), measure.unit))])
         rows.append(
             [
                 Cell("The whole change"),
@@ -95,6 +121,16 @@ def parts(found: Explanation, measure: Measure, by: str) -> str:
             ]
         )
     return tables.table(heads, rows, caption=f"What moved {measure.title}", numeric=range(1, len(heads)), total=found.adds_up)
+
+
+def _both_values(part: PartOfChange, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
+    """A part's value before and now, each leading to what is behind it."""
+    cells = []
+    for answer, period in zip((part.before, part.after), days, strict=True):
+        one = family.cell(answer, measure)
+        href = drill.href(measure.name, by=by, value=part.value, period=period)
+        cells.append(Cell(markup=f'<a href="{fmt.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one)
+    return cells
 
 
 def _both(found: Explanation) -> tuple[list[Fraction | None], list[Fraction | None]]:

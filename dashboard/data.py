@@ -43,6 +43,7 @@ from metrics.order_story import Surroundings
 from metrics.policy import Policy
 from metrics.provenance import provenance as said_by
 from metrics.question import Answer, Question
+from metrics.restated import Brought, Restated, RestatedKey, kept, restated_since
 from metrics.what_if import View
 
 ANSWERS_KEPT = 1_000
@@ -137,6 +138,17 @@ def explanation(generation: int, measure: str, by: str, before: tuple[date, date
     """Why a measure differs between two periods, by one dimension."""
     with _reading(generation) as connection:
         return explain(connection, measure, by=by, before=before, after=after, where=_filters(where))
+
+
+@_cached(entries=20)
+def since(generation: int, question: Question, then: int) -> tuple[list[Restated], list[RestatedKey], list[Brought]]:
+    """What an older generation answered beside this one, and which records came and changed between."""
+    return restated_since(warehouse.locate(), question, then, generation)
+
+
+def generations() -> list[int]:
+    """The generations that can be read now, the newest first."""
+    return kept(warehouse.locate())
 
 
 STUDIES: dict[str, Callable[[Connection, date, date], Any]] = {

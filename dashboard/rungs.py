@@ -2,23 +2,26 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import streamlit as st
 
-from dashboard import cards, data, look, menu, page, tables
+from dashboard import cards, charts, data, drill, look, menu, page, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
+from dashboard.shapes import Bar
 from dashboard.tables import Cell
 from metrics.diff import VERDICTS, Diff
-from metrics.ladder import Ladder
+from metrics.ladder import Ladder, Step
 from metrics.measure import Unit
 from metrics.policy import STRICT, Policy, Timing
 
-FLIPS_SHOWN = 200
+SIZE = 25
 TITLES = {
     "otif": "On time in full", "on_time": "On time", "complete": "Complete", "damage_free": "Damage free",
     "filled_accurately": "Filled accurately", "billed_accurately": "Billed accurately", "perfect_order": "Perfect order",
 }  # fmt: skip
+SAYS = {True: "good", False: "failed", None: "unknown"}
 
 
 def climb(filters: Filters) -> Ladder:
@@ -26,6 +29,41 @@ def climb(filters: Filters) -> Ladder:
     with st.spinner("Judging the same orders by ten definitions …"):
         found: Ladder = data.rungs(page.generation(), filters.start, filters.end, filters.where)
     return found
+
+
+def _known(found: Ladder) -> list[Step]:
+    return [step for step in found.steps if not step.skipped and step.value is not None]
+
+
+def headline(found: Ladder) -> str:
+    """What the definition alone makes of the same orders, in one sentence."""
+    known = _known(found)
+    if len(known) < 2:
+        return cards.empty("No ladder to climb", "Too few definitions can be tested on the orders in view.")
+    first, last = known[0], known[-1]
+    steepest = max(pairwise(known), key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
+    lost = (steepest[0].value or 0) - (steepest[1].value or 0)
+    text = (
+        f"The same {fmt.written(found.orders)} orders are <strong>{fmt.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
+        f"and <strong>{fmt.number(last.value, Unit.SHARE)}</strong> by the strictest."
+    )
+    if lost > 0:
+        text += f" The steepest step, {fmt.difference(lost, Unit.SHARE)}: {steepest[1].rung.name}, {fmt.html(steepest[1].rung.adds)}."
+    return f'<div class="bv bv-headline"><span>{text}</span></div>'
+
+
+def descent(found: Ladder) -> None:
+    """Draw the rungs as ever shorter bars."""
+    known = _known(found)
+    if not known:
+        return
+    bars = []
+    for at, step in enumerate(known):
+        lost = (known[at - 1].value or 0) - (step.value or 0) if at else 0
+        less = f" · {fmt.MINUS}{fmt.difference(lost, Unit.SHARE)}" if lost >= 5e-4 else ""
+        bars.append(Bar(f"{step.rung.name}  {step.rung.adds}", step.value or 0, f"{fmt.number(step.value, Unit.SHARE)}{less}"))
+    told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
+    charts.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="ladder_chart", alternative=told)
 
 
 def table(found: Ladder) -> str:
@@ -37,10 +75,9 @@ def table(found: Ladder) -> str:
             rows.append([name, Cell(step.rung.base), Cell(fmt.DASH, small=step.skipped), "", ""])
             continue
         low, high = step.interval or (None, None)
-        within = f"{low:.1%} – {high:.1%}" if low is not None and high is not None else ""
-        rows.append(
-            [name, Cell(step.rung.base), Cell(fmt.number(step.value, Unit.SHARE)), Cell(f"{step.numerator:,} of {step.denominator:,}"), Cell(within)]
-        )
+        within = f"{fmt.percent(low)} – {fmt.percent(high)}" if low is not None and high is not None else ""
+        of = f"{fmt.written(step.numerator)} of {fmt.written(step.denominator)}"
+        rows.append([name, Cell(step.rung.base), Cell(fmt.number(step.value, Unit.SHARE)), Cell(of), Cell(within)])
     heads = ("Rung adds", "Out of", "Good", "Orders", "95 % interval")
     return tables.table(heads, rows, caption="The same orders under ever stricter definitions", numeric=(2, 3, 4))
 
@@ -69,30 +106,30 @@ def compared(filters: Filters, other: Policy, verdict: str) -> Diff:
 
 
 def flips(found: Diff) -> None:
-    """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip."""
+    """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip, each leading to its story."""
     (before, after), (of_before, of_after) = found.numerators, found.denominators
     said = [
-        ("Strict", f"{before:,} of {of_before:,}"),
-        ("Under the other policy", f"{after:,} of {of_after:,}"),
-        ("Orders that flip", f"{len(found.flips):,} of {found.judged:,}"),
+        ("Strict", f"{fmt.written(before)} of {fmt.written(of_before)}"),
+        ("Under the other policy", f"{fmt.written(after)} of {fmt.written(of_after)}"),
+        ("Orders that flip", f"{fmt.written(len(found.flips))} of {fmt.written(found.judged)}"),
     ]
     if found.only_first or found.only_other:
-        said.append(("Judged under one alone", f"{found.only_first + found.only_other:,}"))
+        said.append(("Judged under one alone", fmt.written(found.only_first + found.only_other)))
     look.html(tables.facts(said))
     if not found.flips:
         look.html(cards.empty("No order flips", "Both policies judge every order in view alike."))
         return
-    words = {True: "good", False: "failed", None: "unknown"}
+    at = int(st.session_state.get("flips_page", 1))
+    at = min(at, -(-len(found.flips) // SIZE))
     rows = [
         [
-            Cell(one.order_id),
-            Cell(f"{words[one.before]} → {words[one.after]}"),
+            Cell(markup=f'<a href="{fmt.html(drill.story(one.order_id))}" target="_self">{fmt.html(one.order_id)}</a>'),
+            Cell(f"{SAYS[one.before]} → {SAYS[one.after]}"),
             Cell(one.rule.replace("_", " ")),
             Cell((one.reason_before or one.reason_after or "").replace("_", " ")),
         ]
-        for one in found.flips[:FLIPS_SHOWN]
+        for one in found.flips[(at - 1) * SIZE : at * SIZE]
     ]
     look.html(tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip"))
-    if len(found.flips) > FLIPS_SHOWN:
-        st.caption(f"The first {FLIPS_SHOWN} of {len(found.flips):,}; `buyerview diff` lists all of them.")
+    page.pager(len(found.flips), SIZE, key="flips_page")
     menu.link("failed-orders", "Open the failed orders")

@@ -1,17 +1,18 @@
-"""As known then, now: what a measure said in an older generation, what it says in the newest, and which records were restated between.
+"""As known then, now: what a measure said in an older generation, what it says in a later one, and which records came and changed between.
 
 Source: the brief; rules, section 4 (k), restated_since.
 """
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Select, func, select
 
 from metrics.numbers import Number
+from metrics.pointer import read_pointer
 from metrics.query import answer
 from metrics.question import Answer, Question
-from metrics.schema import restatements, runs
-from metrics.warehouse import Location, reading
+from metrics.schema import restatements, run_files, runs
+from metrics.warehouse import Location, current, reading
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,56 @@ class RestatedKey:
     why: str
 
 
-def restated_since(location: Location, question: Question, generation: int) -> tuple[list[Restated], list[RestatedKey]]:
-    """Every answer to a question in that generation beside the newest one's, and the keys restated since, oldest first.
+@dataclass(frozen=True)
+class Brought:
+    """What the runs since brought of one feed: rows given, and of them present versions, in quarantine, and replaced or repeated."""
+
+    feed: str
+    rows_in: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_superseded: int
+
+
+def kept(location: Location) -> list[int]:
+    """The generations that can be read, the newest first; a server keeps the newest only."""
+    if location.folder is not None:
+        return [one.number for one in read_pointer(location.folder)]
+    newest = current(location)
+    return [newest.number] if newest is not None else []
+
+
+def brought_since(connection: Connection, generation: int) -> list[Brought]:
+    """What the runs after a generation brought, by feed, as the generation that is read knows it."""
+    f = run_files.c
+    names = ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
+    sums = [func.sum(f[name]).label(name) for name in names]
+    summed = select(f.feed, *sums).where(f.run_id.in_(_runs_since(generation))).group_by(f.feed).order_by(f.feed)
+    return [Brought(row.feed, *[int(getattr(row, name)) for name in names]) for row in connection.execute(summed)]
+
+
+def restated_since(
+    location: Location, question: Question, generation: int, now: int | None = None
+) -> tuple[list[Restated], list[RestatedKey], list[Brought]]:
+    """Every answer to a question in that generation beside that of `now` (the newest, if not given), the keys restated between, oldest first, and
+    what the runs between brought.
 
     Raises GenerationGone where the generation is not kept any more (a server keeps the newest only) and NothingPublished where there is none.
     """
     with reading(location, generation) as connection:
         then = {_key(one): one for one in answer(connection, question)}
-    with reading(location) as connection:
-        now = {_key(one): one for one in answer(connection, question)}
+    with reading(location, now) as connection:
+        later = {_key(one): one for one in answer(connection, question)}
         r = restatements.c
-        later = select(runs.c.run_id).where(runs.c.generation > generation)
-        changed = select(r.run_id, r.feed, r.key, r.before, r.after, r.why).where(r.run_id.in_(later)).order_by(r.run_id, r.feed, r.key)
-        keys = [RestatedKey(*row) for row in connection.execute(changed)]
-    pairs = [(then.get(key), now.get(key)) for key in dict.fromkeys((*now, *then))]
-    return [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None], keys
+        changed = select(r.run_id, r.feed, r.key, r.before, r.after, r.why).where(r.run_id.in_(_runs_since(generation)))
+        keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(r.run_id, r.feed, r.key))]
+        brought = brought_since(connection, generation)
+    pairs = [(then.get(key), later.get(key)) for key in dict.fromkeys((*later, *then))]
+    return [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None], keys, brought
+
+
+def _runs_since(generation: int) -> Select[tuple[int]]:
+    return select(runs.c.run_id).where(runs.c.generation > generation)
 
 
 def _key(one: Answer) -> tuple[object, ...]:

@@ -2,16 +2,24 @@
 
 import streamlit as st
 
+from dashboard import data, look, page, rungs
 from dashboard import format as fmt
-from dashboard import look, page, rungs
 
 filters = page.chosen()
 page.subtitle(f"Due {fmt.span(filters.start, filters.end)} · {filters.label}")
-with look.card("ladder"):
+if not data.standing(page.generation(), filters.start, filters.end, filters.where)["judged"]:
+    page.no_orders(filters)
+else:
     found = rungs.climb(filters)
-    look.html(rungs.table(found))
-    st.caption(f"{found.orders:,} orders known on every rung shown; {found.dropped:,} left out because some rung cannot tell.")
-with look.card("flips"):
-    st.header("Orders that flip", anchor=False)
-    other, verdict = rungs.policy()
-    rungs.flips(rungs.compared(filters, other, verdict))
+    with look.card("ladder"):
+        look.html(rungs.headline(found))
+        rungs.descent(found)
+        st.caption(
+            f"{fmt.written(found.orders)} orders known on every rung shown; {fmt.written(found.dropped)} left out because some rung cannot tell."
+        )
+        with st.expander("Every rung with its orders and interval, and those that cannot be tested"):
+            look.html(rungs.table(found))
+    with look.card("flips"):
+        st.header("Orders that flip", anchor=False)
+        other, verdict = rungs.policy()
+        rungs.flips(rungs.compared(filters, other, verdict))

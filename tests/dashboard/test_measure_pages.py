@@ -1,19 +1,81 @@
-"""The pages of measures: the sentence and the charts say what the query answers, lists hold as many orders as their measure counts."""
+"""The pages of measures say what the query answers, and what to do where there is nothing to say."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
 import pytest
 
-from dashboard import shapes
+from dashboard import changes, data, shapes
 from dashboard.shapes import Bar
+from metrics import warehouse
+from metrics.catalog import MEASURES
+from metrics.explain import explain
+from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
+from tests.dashboard.small_warehouse import publish
 
-PAGES = ("order_to_cash", "communications", "recovery", "influence", "books")
+
+@pytest.fixture
+def page_of_sample(sample: Location, at_home: Callable[[Path], None], open_page: Open) -> Open:
+    """Open a page over the sample of every feed."""
+    assert sample.folder is not None
+    at_home(sample.folder)
+    return open_page
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["order_to_cash", "communications", "recovery", "influence", "books"])
 def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: Open) -> None:
     at = page_of_small(page)
     assert not at.exception
     assert "Add the feed" in markup(at)
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("order_to_cash", ("from order to cash", "order-story?")),
+        ("communications", ("late buyers were told before the deadline", "Convenience")),
+        ("recovery", ("put right within 10 days", "Complaint")),
+        ("influence", ("inquiries became an order", "buy, make, sell")),
+        ("books", ("verdict and ours agree on", "Ours: failed", "order-story?")),
+        ("ladder", ("by the strictest", "order-story?")),
+    ],
+)
+def test_a_page_answers_its_question_first_and_leads_to_orders(page: str, told: tuple[str, ...], page_of_sample: Open) -> None:
+    at = page_of_sample(page, period="52W")
+    assert not at.exception
+    for words in told:
+        assert words in markup(at)
+
+
+@pytest.mark.parametrize("page", ["communications", "recovery", "influence", "books", "ladder"])
+def test_days_with_nothing_name_the_nearest_that_have_something(page: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
+    assert not at.exception
+    assert "nearest day" in markup(at)
+
+
+def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Path) -> None:  # noqa: ARG001 - the warehouse that is read
+    with warehouse.reading(warehouse.locate()) as connection:
+        found = explain(connection, "otif", by="segment", before=(date(2025, 7, 1), date(2025, 12, 31)), after=(date(2026, 1, 1), date(2026, 6, 30)))
+    bars = changes._steps(found, MEASURES["otif"])
+    assert (bars[0].total, bars[-1].total) == (True, True)
+    moved = sum((one.end - one.start) * (1 if one.said.startswith("+") else -1) for one in bars if not one.total)
+    assert bars[0].end + moved == pytest.approx(bars[-1].end)
+
+
+def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
+    home = tmp_path / "home"
+    publish(home, count=30, seed=2)
+    at_home(home)
+    assert "No older publish is kept" in markup(open_page("what_changed", between="publishes"))
+    publish(home, count=30, seed=5)
+    at = open_page("what_changed", between="publishes", period="52W")
+    assert not at.exception
+    assert data.generations() == [2, 1]
+    assert "differ from generation 1" in markup(at)
+    assert "better<" in markup(at) or "worse<" in markup(at)
 
 
 def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:

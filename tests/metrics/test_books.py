@@ -127,12 +127,13 @@ def test_as_known_then_and_now_with_the_records_restated_between(location: Locat
     """One of two on time; then the second receipt is corrected from the 12th to the 9th: 50 % became 100 %, by one record."""
     publish(location, 1, sale("good", received="2026-03-09"), sale("late", received="2026-03-12"))
     publish(location, 2, sale("good", received="2026-03-09"), sale("late", received="2026-03-09", channel="web"))
-    ((found,), keys) = restated_since(location, Question(("on_time",)), 1)
+    ((found,), keys, brought) = restated_since(location, Question(("on_time",)), 1)
     assert found.then is not None
     assert found.now is not None
     assert [(one.numerator, one.denominator) for one in (found.then, found.now)] == [(1, 2), (2, 2)]
     assert found.change == 0.5
     assert keys == [RestatedKey(2, "shipments", '["late"]', '{"a": 1}', '{"a": 2}', "correction")]
+    assert brought == []
     by_channel = {one.dimensions["channel"]: one for one in restated_since(location, Question(("orders",), by=("channel",)), 1)[0]}
     assert (by_channel["web"].then, by_channel["web"].change) == (None, None)
     assert by_channel["(none)"].change == -1
