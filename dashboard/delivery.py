@@ -45,7 +45,7 @@ def send_due(place: Location, *, now: datetime, setting: Setting = os.environ) -
             send(message, setting)
         except (OSError, smtplib.SMTPException, SettingRefused) as error:
             with opened(place) as store:
-                kept.mark_failed(store, message, _why(error), at=now)
+                kept.mark_failed(store, message, why(error), at=now)
         else:
             sent += 1
             with opened(place) as store:
@@ -53,7 +53,7 @@ def send_due(place: Location, *, now: datetime, setting: Setting = os.environ) -
     return sent, len(due) - sent
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """A failure in words, without what a server may repeat of a secret."""
     if isinstance(error, urllib.error.HTTPError):
         return f"the webhook answered {error.code} {error.reason}"
