@@ -69,7 +69,7 @@ def _sums(listing: Listing) -> str:
         if rows:
             worth = [one for one in rows if one["ordered_amount"] is not None]
             told = " · ".join(f"{fmt.compact(float(one['ordered_amount']))} {_currency(one)}" for one in worth[:2]) + (" …" if len(worth) > 2 else "")
-            pairs.append((f"{sum(one['orders'] for one in rows):,}", f"{words}<br>{told}"))
+            pairs.append((fmt.written(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
     return cards.figures(pairs)
 
 

@@ -85,7 +85,7 @@ WHY_NONE = {
 
 def sums(listing: Listing) -> str:
     """How many orders failed and what they are worth, each currency by itself."""
-    pairs = [(f"{listing.total:,}", "failed orders")]
+    pairs = [(fmt.written(listing.total), "failed orders")]
     for one in listing.sums[:3]:
         if one["ordered_amount"] is not None:
             currency = fmt.html(one["currency"]) if one["currency"] not in (None, "(none)") else ""

@@ -96,4 +96,4 @@ def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
     ]
     look.html(tables.table(("Customer", amount, "Why"), rows, caption=title, numeric=(1,)))
     if len(ranked) > MISFITS_SHOWN:
-        st.caption(f"The {MISFITS_SHOWN} largest of {len(ranked):,}.")
+        st.caption(f"The {MISFITS_SHOWN} largest of {fmt.written(len(ranked))}.")

@@ -32,10 +32,10 @@ def summary() -> str:
     return cards.figures(
         [
             (fmt.moment(as_of), f"data as of, {declared}"),
-            (f"{rows:,}", "records loaded"),
-            (f"{held:,}", "rejected"),
-            (f"{waiting:,}", "waiting for a parent"),
-            (f"{data.restated(page.generation(), 1, 1).total:,}", "restated by later records"),
+            (fmt.written(rows), "records loaded"),
+            (fmt.written(held), "rejected"),
+            (fmt.written(waiting), "waiting for a parent"),
+            (fmt.written(data.restated(page.generation(), 1, 1).total), "restated by later records"),
         ]
     )
 
@@ -45,7 +45,7 @@ def feeds() -> str:
     rows = [
         [
             Cell(fmt.words(row["feed"])),
-            *(Cell(f"{int(row[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(Cell(fmt.written(int(row[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
             Cell(markup=_adds_up(row)),
         ]
         for row in _ledger("feed_rows")
@@ -82,14 +82,14 @@ def runs() -> None:
             Cell(fmt.moment(run["started_at"])),
             Cell(_took(run)),
             Cell(fmt.moment(run["data_as_of"])),
-            *(Cell(f"{int(run[name] or 0):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(Cell(fmt.written(int(run[name] or 0))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
         ]
         for run in history.rows
     ]
     heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
     look.html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
     if history.total > len(history.rows):
-        st.caption(f"The latest {len(history.rows)} of {history.total:,} runs.")
+        st.caption(f"The latest {len(history.rows)} of {fmt.written(history.total)} runs.")
     ids = [run["run_id"] for run in history.rows]
     if not ids:
         return
@@ -112,7 +112,7 @@ def _files(files: list[Row]) -> str:
     rows = [
         [
             Cell(markup=f'<span class="bv-break">{fmt.html(one["name"])}</span>', small=f"to {one['feed']}"),
-            *(Cell(f"{int(one[name]):,}") for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(Cell(fmt.written(int(one[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
         ]
         for one in files
     ]
@@ -129,7 +129,7 @@ def _checks(checks: list[Row]) -> None:
     st.caption(f"{len(checks)} checks, {len(failing)} found something{more}.")
     if failing:
         rows = [
-            [Cell(_check_name(one), small=_checked(one)), Cell(f"{one['rows_checked']:,}"), Cell(f"{one['rows_failed']:,}")]
+            [Cell(_check_name(one), small=_checked(one)), Cell(fmt.written(one["rows_checked"])), Cell(fmt.written(one["rows_failed"]))]
             for one in failing[:CHECKS_SHOWN]
         ]
         look.html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
@@ -159,7 +159,7 @@ def quarantine() -> None:
         bars = [
             (
                 f"{fmt.words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
-                f"{row['records']:,}",
+                fmt.written(row["records"]),
                 row["records"] / most,
             )
             for row in rules

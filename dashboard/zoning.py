@@ -93,11 +93,11 @@ def _zones(customers: Sequence[Customer]) -> str:
         rows.append(
             [
                 Cell(zone, small=SAID[zone]),
-                Cell(f"{len(inside):,}"),
+                Cell(fmt.written(len(inside))),
                 Cell(_money(sum((one.sales for one in inside), Decimal(0)))),
                 Cell(_money(sum((one.cost_to_serve for one in inside), Decimal(0)))),
                 Cell(_money(sum(profits, Decimal(0))) if profits else fmt.DASH),
-                Cell(f"{sum(profit < 0 for profit in profits):,}"),
+                Cell(fmt.written(sum(profit < 0 for profit in profits))),
             ]
         )
     heads = ("Zone", "Customers", "Net sales", "Cost to serve", "Profit", "Loss-making")
@@ -133,7 +133,7 @@ def options(filters: Filters) -> None:
     )
     look.html(tables.table(heads, rows, caption="Customers in Danger and their options", numeric=range(1, len(heads))))
     if len(ranked) > CUSTOMERS_SHOWN:
-        st.caption(f"The {CUSTOMERS_SHOWN} least profitable of {len(ranked):,}; the export has all of them.")
+        st.caption(f"The {CUSTOMERS_SHOWN} least profitable of {fmt.written(len(ranked))}; the export has all of them.")
 
 
 def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell | str]:
