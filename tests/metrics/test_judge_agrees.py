@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.ledgers import anchors, contracts, cycles, groups
+from metrics.ledgers import anchors, contracts, cycles, groups, stockouts
 from metrics.ledgers.ledger import Setting
 from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
@@ -48,6 +48,7 @@ from tests.judge import contracts as judged_by_contract
 from tests.judge_clocks import clocks
 from tests.judge_facts import line_columns, order_columns
 from tests.judge_money import rate
+from tests.judge_stockouts import stockouts as judged_stockouts
 from tests.rule_cases import judged_alike
 from tests.sql_facts import TABLES
 
@@ -222,7 +223,7 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
     for table, filling in rows:
         fill(connection, table, [filling])
     found: dict[str, list[Any]] = {}
-    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS):
+    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS, *stockouts.LEDGERS):
         fill(connection, ledger.table, ledger.rows(connection, Setting(world.as_of, world.mapped)))
         found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
     return found
@@ -272,10 +273,21 @@ def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
     for order_id, order in sales.items():
         said = {name: getattr(order, name) for name in ("state", "due_day", "arrived_day", "cycle_days", "on_time_attributable")}
         timed[order_id] = said | clocks(sitting, order, rows[order_id])
-    return {"cycle_facts": timed, "anchors": dates, "delivery_groups": grouped, "contracts": by_contract}
+    missed = {
+        (one.order_id, one.line_no): {name: getattr(one, name) for name in ("short_qty", "gap_days", "horizon_day", "outcome", "provisional")}
+        | {"event_at": one.at}
+        for one in judged_stockouts(sitting)
+    }
+    return {"cycle_facts": timed, "anchors": dates, "delivery_groups": grouped, "contracts": by_contract, "stockout_facts": missed}
 
 
-LEDGER_KEYS = {"cycle_facts": ("order_id",), "anchors": ("order_id",), "delivery_groups": ("order_id", "deadline_at"), "contracts": ("order_id",)}
+LEDGER_KEYS = {
+    "cycle_facts": ("order_id",),
+    "anchors": ("order_id",),
+    "delivery_groups": ("order_id", "deadline_at"),
+    "contracts": ("order_id",),
+    "stockout_facts": ("order_id", "line_no"),
+}
 
 
 def ledger_disagreements(connection: Connection, world: World) -> list[str]:
