@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from dashboard import format as fmt
+from metrics.edits import SOURCE
 from metrics.listing import OrderRecords, Row
 from metrics.order_story import Surroundings
 from metrics.store.work import REMEDIES, Item
@@ -117,13 +118,18 @@ def _told(around: Surroundings) -> Iterator[Event | None]:
 
 def _complained(around: Surroundings) -> Iterator[Event | None]:
     for one in around.cases:
-        if str(one["case_id"]).startswith("buyerview:"):
+        if is_written(one):
             continue  # told by the work item it was made from
         kind = fmt.words(one["kind"] or "case")
         yield _event(one, "opened_at", f"{kind} raised ({one['case_id']})", wrong=one["kind"] == "complaint")
         if one["acknowledged_at"] != one["resolved_at"]:
             yield _event(one, "acknowledged_at", f"{kind} answered ({one['case_id']})")
         yield _event(one, "resolved_at", f"{kind} settled ({one['case_id']})")
+
+
+def is_written(case: Row) -> bool:
+    """Whether a case was made from a work item."""
+    return case["source"] == SOURCE
 
 
 def _came_back(around: Surroundings) -> Iterator[Event | None]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import cards, data, drill, look, order_steps, order_tables, page, story, tables, work_panel
 from dashboard import format as fmt
-from dashboard.happened import Event, done, events
+from dashboard.happened import Event, done, events, is_written
 from dashboard.story import Test
 from metrics.errors import StoreUnusable
 from metrics.listing import OrderRecords
@@ -69,6 +69,7 @@ def show(order_id: str) -> None:
             customer=facts["customer_name"] or facts["customer_id"],
             detected_at=recovery.get("detected_at") or (recovery.get("failed_at") if failed else None),
             acknowledged_at=recovery.get("acknowledged_at"),
+            open_cases=[one["case_id"] for one in around.cases if one["resolved_at"] is None and not is_written(one)],
             failed=failed,
         )
     with look.card("steps"):

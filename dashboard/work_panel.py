@@ -1,5 +1,6 @@
 """What people do about one order: whose it is, what was said, what was done and when; the forms to say it, and everything that was changed."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +30,13 @@ WORDS = {
 """Columns of a work item in a reader's words."""
 
 
-def show(order_id: str, *, customer: str | None, detected_at: datetime | None, acknowledged_at: datetime | None, failed: bool) -> None:
-    """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before them."""
+def show(
+    order_id: str, *, customer: str | None, detected_at: datetime | None, acknowledged_at: datetime | None, open_cases: Sequence[str], failed: bool
+) -> None:
+    """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before them.
+
+    open_cases: cases the buyer raised that are not settled, without which the order does not count as recovered.
+    """
     try:
         with opened(locate(), write=False) as store:
             item, said, changes = work.item(store, order_id), work.comments(store, order_id), work.history(store, order_id)
@@ -40,6 +46,9 @@ def show(order_id: str, *, customer: str | None, detected_at: datetime | None, a
     item = item if item.version else Item(order_id, customer=customer)
     told()
     look.html(_standing(item))
+    if open_cases:
+        named = f"{'Case' if len(open_cases) == 1 else 'Cases'} {', '.join(open_cases)}"
+        look.html(f'<p class="bv bv-muted">{fmt.html(named)} of the buyer still open: recovery counts the order as settled when all is.</p>')
     if item.status == work.RESOLVED:
         st.button("Not put right after all: reopen", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

@@ -110,3 +110,15 @@ def test_orders_at_risk_and_pages_without_feeds_say_what_is_missing(desk: Locati
     assert not at.exception
     assert "No feed: order_events" in markup(at) + " ".join(caption.value for caption in at.caption).replace("\\", "")
     assert "No feed: order_events" in markup(open_page("order_story", order="HAND-LATE"))
+
+
+def test_what_is_put_right_and_what_is_not_come_to_all_that_failed(desk: Location) -> None:
+    with reading(desk) as connection:
+        whole = failed_orders(connection, size=500)
+        ids = [row["order_id"] for row in whole.rows]
+        done = failed_orders(connection, put_right=True, done=ids[:3], size=500)
+        to_do = failed_orders(connection, put_right=False, done=ids[:3], size=500)
+        assert [row["order_id"] for row in done.rows] == ids[:3]
+        assert [row["order_id"] for row in to_do.rows] == ids[3:]
+        assert failed_orders(connection, among=(), size=500).total == 0
+        assert failed_orders(connection, among=ids[:5], but=ids[4:], size=500).total == 4

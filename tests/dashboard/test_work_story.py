@@ -11,6 +11,7 @@ from dashboard import format as fmt
 from dashboard import order_steps
 from dashboard.happened import events
 from metrics.at_risk import STANDINGS
+from metrics.edits import SOURCE
 from metrics.listing import OrderRecords
 from metrics.order_story import Surroundings
 from metrics.store.work import Item
@@ -69,7 +70,7 @@ def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> Non
 
 def test_what_people_did_is_told_once_not_again_as_the_case_it_was_made_into() -> None:
     done = Item("O", detected_at=START, acknowledged_at=START + HOUR, resolved_at=START + 2 * HOUR, remedy="credited", resolved_by="Ada", version=2)
-    case = service_case(case_id="buyerview:O", kind=None, opened_at="2026-03-01T08:00:00Z")
+    case = service_case(case_id="buyerview:O", kind=None, opened_at="2026-03-01T08:00:00Z") | {"source": SOURCE}
     said = told(Surroundings(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
     assert said == ["Ordered by Acme (web)", "Failure noticed", f"Bo: {EVIL}", "Buyer told", "Put right by Ada, credited", "Promised by"]
 
