@@ -1,11 +1,12 @@
 """Money in plain Python: one reporting currency, and net sales by the ledger and by the order (R24, R25)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
-from tests.judge import Row
+from tests.judge import Judge, Row, event, local_day, span
 
 MOST_DAYS_OLD = 7
 
@@ -62,6 +63,48 @@ def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> lis
             amount = SIGNS[document["invoice_kind"]] * sum((row["line_amount"] for row in own), Decimal(0))
             found.append(Posted(day, document["currency"], amount, frozenset(row["order_id"] for row in own)))
     return found
+
+
+def sales_by_order(judge: Judge) -> dict[str, dict[str, Any]]:
+    """What was billed less credited less reversed of each order's goods and services by `as_of`, and how many billed lines had no rate."""
+    rates = judge.feeds.get("fx_rates", [])
+    found: dict[str, dict[str, Any]] = {}
+    for order in judge.feeds["orders"]:
+        ordered = event(order, "ordered_at", order["ship_to_time_zone"])
+        if ordered is None or ordered > judge.as_of:
+            continue
+        for document, currency, amount in movements(judge, order):
+            own = found.setdefault(order["order_id"], {"net_sales": Decimal(0), "left_out": 0})
+            dated = span(document, "invoiced_at", order["ship_to_time_zone"])
+            assert dated is not None
+            at = rate(currency, local_day(dated.first, order["ship_to_time_zone"]), rates)
+            own["left_out"] += at is None
+            own["net_sales"] += (amount * (at or 0)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    return found
+
+
+def movements(judge: Judge, order: Row) -> Iterator[tuple[Row, str | None, Decimal]]:
+    """The order's documents by `as_of`, each with its currency and a signed line of it; a reversal without lines takes back its invoice, once."""
+    kinds = {row["line_no"]: row["line_kind"] for row in judge.rows("order_lines", order["order_id"])}
+    lines = [row for row in judge.rows("invoice_lines", order["order_id"]) if kinds.get(row["line_no"]) in ("goods", "service")]
+    with_lines = {row["invoice_id"] for row in judge.feeds.get("invoice_lines", [])}
+
+    def happened(document: Row) -> bool:
+        at = event(document, "invoiced_at", order["ship_to_time_zone"])
+        return at is not None and at <= judge.as_of
+
+    for row in lines:
+        bill = judge.invoices.get(row["invoice_id"])
+        if bill is None:
+            continue
+        if happened(bill):
+            yield bill, bill["currency"] or order["currency"], SIGNS[bill["invoice_kind"]] * row["line_amount"]
+        taking_back = [
+            one for one in judge.invoices.values() if one["invoice_kind"] == "reversal" and one["reverses_invoice_id"] == bill["invoice_id"]
+        ]
+        first = min(taking_back, key=lambda one: (one["invoiced_at"], one["invoice_id"]), default=None)
+        if bill["invoice_kind"] == "invoice" and first is not None and first["invoice_id"] not in with_lines and happened(first):
+            yield first, first["currency"] or bill["currency"] or order["currency"], -row["line_amount"]
 
 
 def net_sales(documents: Iterable[Posted], rates: Sequence[Row], *, first: date = date.min, last: date = date.max) -> Money:

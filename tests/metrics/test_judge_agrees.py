@@ -34,12 +34,13 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.ledgers import anchors, contracts, cycles, groups, stockouts
+from metrics.ledgers import anchors, contracts, cycles, groups, money, stockouts
 from metrics.ledgers.ledger import Setting
 from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
 from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
+from metrics.sqltools import count_if, sum_if
 from tests.builders import MAKERS, Records, everything
 from tests.engines import memory
 from tests.histories import World, drawn, populated, worlds
@@ -47,7 +48,7 @@ from tests.judge import STRICT, TICK, VERDICTS, Finding, Judge, Judgement, LineJ
 from tests.judge import contracts as judged_by_contract
 from tests.judge_clocks import clocks
 from tests.judge_facts import line_columns, order_columns
-from tests.judge_money import rate
+from tests.judge_money import rate, sales_by_order
 from tests.judge_stockouts import stockouts as judged_stockouts
 from tests.rule_cases import judged_alike
 from tests.sql_facts import TABLES
@@ -223,10 +224,21 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
     for table, filling in rows:
         fill(connection, table, [filling])
     found: dict[str, list[Any]] = {}
-    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS, *stockouts.LEDGERS):
+    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS, *stockouts.LEDGERS, *money.LEDGERS):
         fill(connection, ledger.table, ledger.rows(connection, Setting(world.as_of, world.mapped)))
-        found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
-    return found
+        if ledger.table is not money.money_facts:
+            found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
+    return found | {"net_sales": list(connection.execute(net_sales_by_order()).mappings())}
+
+
+def net_sales_by_order() -> Select[Any]:
+    """The ledger's net sales of each order, and how many lines had no rate."""
+    m = money.money_facts.c
+    return (
+        select(m.order_id, sum_if(m.amount.is_not(None), m.amount).label("net_sales"), count_if(m.amount.is_(None)).label("left_out"))
+        .where(m.kind == "net_sales")
+        .group_by(m.order_id)
+    )
 
 
 def fill(connection: Connection, table: Table, rows: Iterable[Select[Any]]) -> None:
@@ -278,7 +290,9 @@ def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
         | {"event_at": one.at}
         for one in judged_stockouts(sitting)
     }
-    return {"cycle_facts": timed, "anchors": dates, "delivery_groups": grouped, "contracts": by_contract, "stockout_facts": missed}
+    return {"cycle_facts": timed, "anchors": dates, "delivery_groups": grouped, "contracts": by_contract, "stockout_facts": missed} | {
+        "net_sales": sales_by_order(sitting)
+    }
 
 
 LEDGER_KEYS = {
@@ -287,6 +301,7 @@ LEDGER_KEYS = {
     "delivery_groups": ("order_id", "deadline_at"),
     "contracts": ("order_id",),
     "stockout_facts": ("order_id", "line_no"),
+    "net_sales": ("order_id",),
 }
 
 
