@@ -63,7 +63,7 @@ def _work(apply: Apply) -> None:
                 time.sleep(PAUSE)
             if status:
                 log.warning("what was written is not in the numbers: %s", told)
-        except OSError:
+        except Exception:  # whatever it was, the next save is to be tried
             log.exception("what was written is not in the numbers")
         with _guard:
             if not _again:

@@ -10,9 +10,11 @@ from dashboard.standing import Standing, better
 from dashboard.tables import Cell
 from metrics.assumptions import ASSUMPTIONS, EVERYONE
 from metrics.catalog import MEASURES
-from metrics.edits import Row, key_columns, text_of, value_columns
+from metrics.edit_rules import FIRST
+from metrics.edits import Edit, Row, key_columns, text_of, value_columns
 from metrics.edits_preview import Moved, Preview
 from metrics.measure import Measure
+from metrics.package_evidence import DEFAULT_PACKAGES
 from metrics.targets import Target
 
 TITLES = {
@@ -43,6 +45,44 @@ def named(feed: str, key: Sequence[str]) -> tuple[str, str]:
     return titles.get(key[0], key[0]), scope(key[1])
 
 
+def defaults(feed: str) -> list[Row]:
+    """What the product takes where no feed says anything, as rows of the feed."""
+    blank = {"valid_from": FIRST, "deleted": False}
+    if feed == "assumptions":
+        given = ASSUMPTIONS.items()
+        return [
+            {**blank, "assumption": name, "scope": EVERYONE, "assumed_value": one.default, "source": f"default: {one.source}"} for name, one in given
+        ]
+    if feed == "service_packages":
+        return [{**vars(one), **blank, "service_segment": one.segment, "source": "default: the brief's Table 8-1"} for one in DEFAULT_PACKAGES]
+    return []
+
+
+def step(edit: Edit, held: Mapping[str, str | None]) -> str:
+    """What an edit says in place of what is in force, as markup."""
+    if edit.deleted:
+        said = "taken back, as if it had not been written"
+    else:
+        moved = [name for name in value_columns(edit.feed) if held.get(name) != edit.values.get(name)]
+        said = "; ".join(f"{_label(name)}{held.get(name) or 'nothing'} → {edit.values.get(name) or 'nothing'}" for name in moved)
+    return f'<p class="bv"><b>{fmt.html(said or "the same as now")}</b>, from {fmt.html(fmt.day(edit.valid_from))}</p>'
+
+
+def extent(found: Preview, edit: Edit, start: date, end: date) -> str:
+    """How much an edit would change in a period, in a sentence."""
+    numbers, when = fmt.count(found.asked, "number"), fmt.span(start, end)
+    said = f"{len(found.moved)} of the {numbers} that can depend on it would change in {when}."
+    if not found.moved:
+        later = edit.valid_from > start and edit.feed != "assumptions"
+        hint = f" It holds from {fmt.day(edit.valid_from)}: an earlier day, or another period, may show more." if later else ""
+        said = f"Nothing would change in {when}: none of the {numbers} that can depend on it moves.{hint}"
+    return said + (f" With {fmt.count(found.others, 'edit')} saved before and not yet in the numbers." if found.others else "")
+
+
+def _label(name: str) -> str:
+    return "" if name in ("assumed_value", "target_value") else f"{TITLES[name]} "
+
+
 def preview(found: Preview) -> str:
     """Now and then of every number that would be another."""
     rows = [_moved(one) for one in found.moved]
@@ -69,7 +109,7 @@ def _side(answer: Any, measure: Measure, target: Target | None) -> Cell:
     if target is not None and target.tolerance:
         said += f" ± {fmt.difference(target.tolerance, measure.unit)}"
     mark = f" {cards.state(stands)}" if stands not in (Standing.NO_TARGET, Standing.NO_DATA) else ""
-    why = "" if answer is None or answer.value is not None else (answer.no_data or "")
+    why = "none" if answer is None else (answer.no_data or "") if answer.value is None else ""
     return Cell(markup=f"{fmt.html(shown)}{mark}", small=said or why)
 
 
@@ -89,8 +129,7 @@ def in_force(feed: str, rows: Iterable[Row], on: date) -> str:
 
 
 def _says(name: str, value: Any) -> str:
-    text = text_of(value) or fmt.DASH
-    return text if name in ("assumed_value", "target_value") else f"{TITLES[name]} {text}"
+    return f"{_label(name)}{text_of(value) or fmt.DASH}"
 
 
 def history(feed: str, changes: Iterable[Mapping[str, Any]]) -> str:
@@ -100,7 +139,7 @@ def history(feed: str, changes: Iterable[Mapping[str, Any]]) -> str:
         what, whom = named(feed, [one["after"][name] for name in key_columns(feed)])
         before, after = one["before"] or one["after"].get("was") or {}, one["after"]
         moved = [name for name in value_columns(feed) if before.get(name) != after.get(name)]
-        told = [f"{'' if len(value_columns(feed)) < 3 and name != 'tolerance' else TITLES[name] + ' '}{_step(before, after, name)}" for name in moved]
+        told = [f"{_label(name)}{before.get(name) or 'default'} → {after.get(name) or 'as before'}" for name in moved]
         rows.append(
             [
                 Cell(fmt.moment(one["at"]), small=f"no. {one['entry']}"),
@@ -111,7 +150,3 @@ def history(feed: str, changes: Iterable[Mapping[str, Any]]) -> str:
             ]
         )
     return tables.table(("When (UTC)", "Who", "What", "From → to", "Why"), rows, caption="Who changed what")
-
-
-def _step(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
-    return f"{before.get(name) or 'default'} → {after.get(name) or 'as before'}"

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Connection
 
-from dashboard import applying, edit_tables, look, page, who
+from dashboard import applying, cards, data, edit_tables, look, page, who
 from dashboard import format as fmt
 from metrics import edits, warehouse
 from metrics.assumptions import ASSUMPTIONS, EVERYONE
@@ -22,7 +22,6 @@ from metrics.edits import Edit, Row
 from metrics.edits_preview import preview
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.measure import Direction
-from metrics.package_evidence import DEFAULT_PACKAGES
 from metrics.store.opening import opened
 from metrics.warehouse import locate
 
@@ -63,13 +62,13 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Desk:
-    """What there is of a kind: the feed's rows of the generation, those with what was written, what is pending and why, and the changes."""
+    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, the changes, the newest generation."""
 
-    rows: list[Row]
     merged: list[Row]
     pending: list[Row]
     refused: str | None
     changes: list[Row]
+    newest: int | None
 
 
 def show(kind: str) -> None:
@@ -80,21 +79,20 @@ def show(kind: str) -> None:
         try:
             desk = _desk(one)
         except StoreUnusable as error:
-            look.html(f'<p class="bv bv-muted" role="alert">{fmt.html(error)}</p>')
+            _wrong(error)
             return
         _told(kind)
         if desk.pending:
             _waiting(kind)
-        with st.expander(
-            "Change", icon=":material/edit:", expanded=f"edit_{kind}" in st.session_state or "target" in st.query_params, key=f"open_{kind}"
-        ):
-            _form(kind, one, desk)
-            _previewed(kind)
+        if page.generation() != desk.newest:
+            st.caption("Edits are made on the newest numbers: show these to change something.")
+        else:
+            with st.expander("Change", icon=":material/edit:", expanded="target" in st.query_params, key=f"open_{kind}"):
+                _form(kind, one, desk)
+            _previewed(kind, desk)
         today = _today()
-        mine = [row for row in desk.merged if one.feed != "assumptions" or row["assumption"] in one.names]
         with st.expander(f"In force on {fmt.day(today)}", key=f"force_{kind}"):
-            st.caption("Where nothing stands here the product's own default applies.")
-            look.html(edit_tables.in_force(one.feed, mine, today))
+            look.html(edit_tables.in_force(one.feed, desk.merged, today))
         if desk.changes:
             _history(kind, one, desk)
 
@@ -105,15 +103,17 @@ def target_address(measure: str) -> str:
 
 
 def _desk(one: Kind) -> Desk:
+    current = data.current()
     with warehouse.reading(locate(), page.generation()) as connection:
         rows = edits.rows_of(connection, one.feed)
     with opened(locate(), write=False) as store:
         wrote, changes = edits.written(store, one.feed), edits.changes(store, one.feed)
         pending = edits.pending(one.feed, rows, wrote)
         refused = edits.failure(store, max(row["changed_at"] for row in pending)) if pending else None
+    merged = [*edit_tables.defaults(one.feed), *edits.merged(one.feed, rows, wrote)]
     if one.feed == "assumptions":
-        pending, changes = ([row for row in found if _name(row) in one.names] for found in (pending, changes))
-    return Desk(rows, edits.merged(one.feed, rows, wrote), pending, refused, changes)
+        merged, pending, changes = ([row for row in found if _name(row) in one.names] for found in (merged, pending, changes))
+    return Desk(merged, pending, refused, changes, current.number if current else None)
 
 
 def _name(row: Row) -> str:
@@ -132,16 +132,24 @@ def _today() -> date:
 def _form(kind: str, one: Kind, desk: Desk) -> None:
     st.caption(one.hint)
     segments = page.facts()["options"].get("segment", [])
+    packed = sorted({*segments, *(row["service_segment"] for row in desk.merged)}) if one.feed == "service_packages" else []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if one.feed == "service_packages":
-            key: tuple[str, ...] = (str(st.selectbox("Package of segment", segments, key=f"{kind}_segment", width=190)),)
+            key: tuple[str, ...] = (str(st.selectbox("Package of segment", packed, key=f"{kind}_segment", width=190)),)
         else:
             key = (_what(kind, one.names), _scope(kind, segments))
-    held = _held(one.feed, key, desk.merged)
+    held = _held(one.feed, key, desk, _today())
     with st.form(f"{kind}_form", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             values = {name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, held.get(name)) for name in edits.value_columns(one.feed)}
-            since = st.date_input("Holds from", _today(), min_value=FIRST, max_value=LAST, key=f"{kind}_since", width=150)
+            since = st.date_input(
+                "Holds from",
+                min(_today(), page.chosen().period.elapsed) if kind == "targets" else _today(),
+                min_value=FIRST,
+                max_value=LAST,
+                key=f"{kind}_since",
+                width=150,
+            )
             note = st.text_input("Why (optional)", key=f"{kind}_note", width=340)
         asked = st.form_submit_button("Show what it changes", icon=":material/visibility:")
     if asked:
@@ -163,15 +171,10 @@ def _scope(kind: str, segments: list[str]) -> str:
     return f"customer:{st.text_input('Customer number', key=f'{kind}_customer', max_chars=200, width=170).strip()}"
 
 
-def _held(feed: str, key: tuple[str, ...], rows: list[Row]) -> dict[str, str | None]:
-    """What is in force for a key, or the default: what the fields begin with."""
-    held = edits.values_of(feed, edits.in_force(feed, rows, key, _today()))
-    if held is not None:
-        return held
-    if feed == "assumptions":
-        return {"assumed_value": edits.text_of(ASSUMPTIONS[key[0]].default)}
-    package = next((one for one in DEFAULT_PACKAGES if feed == "service_packages" and one.segment == key[0]), None)
-    return edits.values_of(feed, vars(package)) or {} if package else {}
+def _held(feed: str, key: tuple[str, ...], desk: Desk, on: date) -> dict[str, str | None]:
+    """What is in force for a key on a day, for a scope without anything of its own what is for everyone."""
+    found = edits.in_force(feed, desk.merged, key, on) or edits.in_force(feed, desk.merged, (*key[:-1], EVERYONE), on)
+    return edits.values_of(feed, found) or {}
 
 
 def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | None:
@@ -203,37 +206,37 @@ def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
                 edit = checked(connection, edit)
     except (ValueError, StoreUnusable) as error:
         st.session_state.pop(f"edit_{kind}", None)
-        look.html(f'<p class="bv bv-bad" role="alert">{fmt.html(error)}.</p>')
+        _wrong(error)
         return
     st.session_state[f"edit_{kind}"] = edit
 
 
-def _previewed(kind: str) -> None:
+def _previewed(kind: str, desk: Desk) -> None:
     edit: Edit | None = st.session_state.get(f"edit_{kind}")
     if edit is None:
         return
     filters = page.chosen()
+    view = {"start": filters.start, "end": filters.end, "where": filters.where, "on": filters.period.elapsed}
     what, whom = edit_tables.named(edit.feed, edit.key)
-    wanted = "taken back" if edit.deleted else ", ".join(filter(None, edit.values.values()))
+    st.subheader(fmt.markdown(f"{what}, {whom}"), anchor=False)
+    look.html(edit_tables.step(edit, _held(edit.feed, edit.key, desk, edit.valid_from)))
     try:
         with st.spinner("Working it out …"):
-            found = preview(locate(), edit, start=filters.start, end=filters.end, where=filters.where, generation=page.generation())
+            found = preview(locate(), edit, **view, generation=page.generation())
     except StoreUnusable as error:
-        look.html(f'<p class="bv bv-bad" role="alert">{fmt.html(error)}</p>')
+        _wrong(error)
         return
-    st.subheader(fmt.markdown(f"{what}, {whom}: {wanted} from {fmt.day(edit.valid_from)}"), anchor=False)
-    when = fmt.span(filters.start, filters.end)
+    st.caption(fmt.markdown(edit_tables.extent(found, edit, filters.start, filters.end)))
     if found.moved:
-        st.caption(fmt.markdown(f"{len(found.moved)} of the {fmt.count(found.asked, 'number')} that can depend on it would change in {when}."))
         look.html(edit_tables.preview(found))
-    else:
-        st.caption(fmt.markdown(f"Nothing would change in {when}: none of the {fmt.count(found.asked, 'number')} that can depend on it moves."))
-    if found.others:
-        st.caption(f"With {fmt.count(found.others, 'edit')} saved before and not yet in the numbers.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         who.ask()
         st.button("Save", type="primary", key=f"{kind}_save", on_click=_save, args=(kind, edit))
         st.button("Discard", key=f"{kind}_discard", on_click=_discard, args=(kind,))
+
+
+def _wrong(error: object) -> None:
+    look.html(f'<div role="alert">{cards.banner(fmt.html(error))}</div>')
 
 
 def _discard(kind: str) -> None:
@@ -258,7 +261,7 @@ def _save(kind: str, edit: Edit) -> None:
 def _told(kind: str) -> None:
     text, wrong = st.session_state.pop(f"told_{kind}", ("", False))
     if wrong:
-        look.html(f'<p class="bv bv-bad" role="alert">{fmt.html(text)}</p>')
+        _wrong(text)
     elif text:
         st.toast(text, icon=":material/check:")
 
@@ -273,7 +276,7 @@ def _waiting(kind: str) -> None:
     if applying.running():
         look.html(f'<p class="bv" role="status"><b>{waits}:</b> they follow in a moment …</p>')
     elif desk.refused:
-        look.html(f'<p class="bv bv-bad" role="alert"><b>{waits}.</b> The last try failed: {fmt.html(desk.refused)}</p>')
+        look.html(f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {fmt.html(desk.refused)}")}</div>')
     else:
         look.html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
     if applying.able() and not applying.running():

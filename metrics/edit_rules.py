@@ -12,6 +12,7 @@ from metrics.catalog import MEASURES, dimension_column
 from metrics.edits import Edit, Row, value_columns
 from metrics.facts import order_facts_table
 from metrics.measure import Direction, Unit
+from metrics.package_evidence import DEFAULT_PACKAGES
 from metrics.schema import customers, service_packages
 
 FIRST, LAST = date(1900, 1, 1), date(2099, 12, 31)
@@ -108,4 +109,4 @@ def _check_scope(connection: Connection, scope: str) -> None:
 
 def _segments(connection: Connection) -> set[str]:
     used = connection.scalars(select(order_facts_table.c[dimension_column("segment")]).distinct())
-    return {*used, *connection.scalars(select(service_packages.c.service_segment).distinct())}
+    return {*used, *(one.segment for one in DEFAULT_PACKAGES), *connection.scalars(select(service_packages.c.service_segment).distinct())}

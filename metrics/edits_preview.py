@@ -18,7 +18,6 @@ from metrics.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, v
 from metrics.facts import facts_state
 from metrics.ledgers import cycles, stockouts
 from metrics.ledgers.ledger import Ledger, Setting
-from metrics.measure import Study
 from metrics.query import answer, mapped
 from metrics.question import Answer, Question
 from metrics.rebuild import fill_ledger
@@ -43,6 +42,10 @@ _OF_ASSUMPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("package_share",): ("packages",),
 }
 """The modules of the measures that stand on assumptions, by name, or by the word it begins with; a test holds it against the whole catalogue."""
+
+
+BY_ZONE = ("zone", "zone_sales", "zone_cost")
+"""What a cut moves between zones, while the whole stays the same."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,13 @@ def touched(edit: Edit) -> tuple[str, ...]:
     return tuple(measure.name for module in of for measure in BY_MODULE[module])
 
 
-def preview(location: Location, edit: Edit, *, start: date, end: date, where: Where = (), generation: int | None = None) -> Preview:
-    """Every number the edit touches that would be another, in a period and selection; an edit of one scope is looked at in that scope."""
+def preview(
+    location: Location, edit: Edit, *, start: date, end: date, where: Where = (), on: date | None = None, generation: int | None = None
+) -> Preview:
+    """Every number the edit touches that would be another, in a period and selection; an edit of one scope is looked at there.
+
+    on: the day whose targets apply (default: the last).
+    """
     kind, _, name = edit.key[-1].partition(":")
     if kind in ("segment", "customer") and name:
         where = (*(one for one in where if one[0] != kind), (kind, (name,)))
@@ -98,10 +106,10 @@ def preview(location: Location, edit: Edit, *, start: date, end: date, where: Wh
     with opened(location, write=False) as store:
         wrote = {feed: written(store, feed) for feed in TABLES}
     with warehouse.reading(location, generation) as connection:
-        now, targets_now = _asked(connection, views), listing.targets_on(connection, end)
+        now, targets_now = _asked(connection, views), listing.targets_on(connection, on or end)
         waiting = sum(len(pending(feed, rows_of(connection, feed), wrote[feed])) for feed in TABLES)
     with tried(location, wrote, edit, generation) as connection:
-        then, targets_then = _asked(connection, views), listing.targets_on(connection, end)
+        then, targets_then = _asked(connection, views), listing.targets_on(connection, on or end)
     compared = []
     for key in {**now, **then}:
         measure, of = key[0], dict(key[1])
@@ -117,8 +125,7 @@ def _views(edit: Edit, whole: Question) -> list[Question]:
     if edit.feed == "targets":
         fixed = {name for name, _ in whole.where}
         return [whole] if fixed & {"segment", "customer"} else [whole, replace(whole, by=("segment",))]
-    zoned = tuple(name for name in whole.measures if isinstance(formula := MEASURES[name].formula, Study) and "zone" in formula.dimensions)
-    return [whole, replace(whole, measures=zoned, by=("zone",))] if edit.key[0].startswith("zone_") else [whole]
+    return [whole, replace(whole, measures=BY_ZONE, by=("zone",))] if edit.key[0].startswith("zone_") else [whole]
 
 
 def _asked(connection: Connection, views: Sequence[Question]) -> dict[_Number, Answer]:
@@ -167,4 +174,4 @@ def _hide(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 
 def _told(one: Answer | None) -> tuple[object, ...] | None:
-    return None if one is None else (one.value, one.numerator, one.denominator, one.no_data)
+    return None if one is None else (one.value, one.no_data)
