@@ -29,8 +29,10 @@ from metrics import (
     recovery_chain,
     step_orders,
     warehouse,
+    watching,
     zones,
 )
+from metrics.alerts import Rule
 from metrics.catalog import DIMENSIONS, dimension_column
 from metrics.diff import Diff, diff
 from metrics.drill import Behind
@@ -44,6 +46,7 @@ from metrics.policy import Policy
 from metrics.provenance import provenance as said_by
 from metrics.question import Answer, Question
 from metrics.restated import Brought, Restated, RestatedKey, kept, restated_since
+from metrics.watching import Seen
 from metrics.what_if import View
 
 ANSWERS_KEPT = 1_000
@@ -131,6 +134,13 @@ def provenance(generation: int, question: Question) -> dict[str, Any]:
     """What an export of the answers to a question says of itself."""
     with _reading(generation) as connection:
         return said_by(connection, question)
+
+
+@_cached(entries=40)
+def back_test(generation: int, rule: Rule, as_of: date, periods: int) -> list[Seen]:
+    """What an alert rule would have read and said after each of the last periods."""
+    with _reading(generation) as connection:
+        return watching.back_test(connection, rule, as_of, periods=periods)
 
 
 @_cached(entries=LISTS_KEPT)

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import format as fmt
-from dashboard import live
+from dashboard import keeping, live
 from dashboard import period as periods
 from dashboard.period import Period
 from dashboard.reader import reader
@@ -105,6 +105,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
             with st.popover("Copy link", icon=":material/link:", key="copy_link", help="A link that shows these very numbers again"):
                 st.caption("Shows these very numbers again, also after newer data is published.")
                 st.code(link, language=None, wrap_lines=True)
+                keeping.form()
         days = days if isinstance(days, tuple) else (days,)
         period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days), grain=grain)
         _chips(period, where, compare, grain)

@@ -58,6 +58,10 @@ ENTRIES = (
     ),
     Entry("what_changed.py", "What changed", ":material/compare_arrows:", "what-changed", "Why a number moved between two periods."),
     Entry("ladder.py", "Definition ladder", ":material/stairs:", "ladder", "The same orders under ever stricter definitions; orders that flip."),
+    Entry(
+        "views_and_alerts.py", "Views and alerts", ":material/notifications:", "views-and-alerts",
+        "What you look at again, and what reaches you by itself.", filtered=False,
+    ),
     Entry("definitions.py", "Definitions", ":material/menu_book:", "definitions", "What every number means.", filtered=False),
     Entry("behind.py", "Behind the number", ":material/search:", "behind", "The rows a number is made of.", listed=False),
 )

@@ -190,9 +190,7 @@ def read(answer: Answer | None, before: Answer | None, target: Any, start: date,
     reading = Reading(start, end, None, why="no data: nothing in this period and selection")
     if answer is None:
         return reading
-    judged = answer.judged if answer.judged is not None else answer.denominator
-    reading = replace(
-        reading, value=answer.value, numerator=answer.numerator, denominator=judged, coverage=answer.coverage, why=answer.no_data or reading.why
-    )
+    why = answer.no_data or reading.why
+    reading = replace(reading, value=answer.value, numerator=answer.numerator, denominator=answer.denominator, coverage=answer.coverage, why=why)
     reading = replace(reading, before=None if before is None else before.value)
     return reading if target is None else replace(reading, target=target.value, tolerance=target.tolerance)

@@ -1,0 +1,85 @@
+"""The list of saved views on the screen; keeping.py keeps them."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import streamlit as st
+
+from dashboard import cards, keeping, look, menu, page, tables, who
+from dashboard import format as fmt
+from dashboard.tables import Cell
+from metrics.catalog import MEASURES
+from metrics.errors import StoreUnusable
+from metrics.store import views as kept
+from metrics.store.opening import opened
+from metrics.warehouse import locate
+
+MEASURE_PARTS = ("measure", "m")
+"""Parts of an address that name measures."""
+
+
+def show() -> None:
+    """The list of views, each a link; one's own can be renamed and deleted."""
+    st.header("Saved views", anchor=False)
+    try:
+        with opened(locate(), write=False) as store:
+            listed = kept.views(store, who.me())
+    except StoreUnusable as error:
+        look.html(cards.empty("Views cannot be read", fmt.html(error)))
+        return
+    if not listed:
+        look.html(cards.empty("No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."))
+        return
+    rows = [
+        [
+            Cell(markup=f'<a href="{fmt.html(address(view))}" target="_self">{fmt.html(view["name"])}</a>', small=missing(view)),
+            Cell(next((entry.title for entry in menu.ENTRIES if entry.path == view["page"]), view["page"])),
+            Cell(_chosen(view)),
+            Cell(view["owner"], small="everybody sees it" if view["shared"] else "only they see it"),
+        ]
+        for view in listed
+    ]
+    look.html(tables.table(("View", "Page", "Chosen", "Whose"), rows, caption="Saved views"))
+    own = {view["view_id"]: view for view in listed if view["owner"] == who.me()}
+    if own:
+        with (
+            st.expander("Rename or delete one of yours", key="views_change"),
+            st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+        ):
+            number = st.selectbox("View", list(own), format_func=lambda one: own[one]["name"], key="view_changed", width=220)
+            name = st.text_input("New name", value=own[number]["name"], key=f"view_renamed_{number}", max_chars=keeping.LONGEST, width=220)
+            shared = st.checkbox("Others may see it", value=own[number]["shared"], key=f"view_reshared_{number}")
+            st.button("Save", on_click=_rename, args=(number, name, shared), key="view_save", disabled=not name.strip())
+            st.button("Delete", on_click=_remove, args=(number,), key="view_delete", icon=":material/delete:")
+
+
+def address(view: dict[str, Any]) -> str:
+    """Where a view is shown again."""
+    return f"/{view['page']}" + (f"?{view['query']}" if view["query"] else "")
+
+
+def missing(view: dict[str, Any]) -> str:
+    """What a view names that is not there any more: a measure, a page, or a value of a filter; "" if all is there."""
+    options = page.facts()["options"]
+    gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
+    for part, value in parse_qsl(view["query"]):
+        if part in MEASURE_PARTS and value not in MEASURES:
+            gone.append(f"the measure {value}")
+        elif options.get(part) and value not in options[part]:
+            gone.append(f"{fmt.words(part).lower()} {value}")
+    return f"no longer there: {', '.join(gone)}" if gone else ""
+
+
+def _chosen(view: dict[str, Any]) -> str:
+    parts = [f"{fmt.words(part).lower()} {value}" for part, value in parse_qsl(view["query"])]
+    return ", ".join(parts) or "as the page opens"
+
+
+def _rename(number: int, name: str, shared: bool) -> None:
+    with opened(locate()) as store:
+        kept.rename(store, who.me(), number, name.strip(), shared=shared, at=keeping.now())
+
+
+def _remove(number: int) -> None:
+    with opened(locate()) as store:
+        kept.remove(store, who.me(), number)
