@@ -82,3 +82,14 @@ def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> 
         work.resolve(store, "Ada", Item("O1"), remedy="apology", note=None, **moments)
     with pytest.raises(NothingPublished):
         written.apply(location=location)
+
+
+@pytest.mark.long
+@pytest.mark.postgres
+def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> None:
+    small_warehouse.publish(server_location, count=5)
+    put_right(server_location, "HAND-LATE", LATE_CAME + timedelta(days=1))
+    assert written.apply(location=server_location).outcome == "published"  # type: ignore[union-attr]
+    assert written.apply(location=server_location).outcome == "unchanged"  # type: ignore[union-attr]
+    with reading(server_location) as connection:
+        assert connection.scalar(select(service_cases.c.resolved_at)) == LATE_CAME + timedelta(days=1)
