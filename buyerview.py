@@ -1,4 +1,4 @@
-"""The command: demo, sample, ingest, apply, serve, export, verify, measures, targets, ladder, diff, explain, fill-rate.
+"""The command: demo, sample, ingest, apply, alerts, digest, serve, export, verify, measures, targets, ladder, diff, explain, fill-rate.
 
 The only place that wires ingest, metrics, dashboard and sample data together.
 Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
@@ -225,6 +225,34 @@ def alerts(as_json: Annotated[bool, typer.Option("--json", help="Print every rul
         period = f"{seen.get('number') or '–'} ({seen['starts_on']} to {seen['ends_on']})" if seen else "not yet"
         listed.add_row(row["rule"], row["measure"], row["stands"], period, seen.get("decided", ""))
     out.print(listed if rows else "No alert rule is written yet: the page Views and alerts has the form.")
+
+
+@app.command()
+def digest(
+    to: Annotated[str, typer.Option("--to", help="E-mail address to send it to.")] = "",
+    target: Annotated[Path | None, typer.Option("--out", help="Write the mail to this file (.eml) instead of, or beside, sending it.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
+) -> None:
+    """Send the last whole week's scorecard as an e-mail: its numbers, what got worse and for whom, the trend as a picture, links."""
+    _nobody_looks()
+    from dashboard import digest as weekly
+
+    if not to and target is None:
+        raise typer.BadParameter("give --to, --out or both", param_hint="--to")
+    if to and "@" not in to:
+        raise typer.BadParameter(f"{to!r} is no e-mail address", param_hint="--to")
+    message = weekly.made(_filters(where or []), to=to)
+    if target is not None:
+        weekly.write(target, message)
+        screen.print(f"Written to {target}.", markup=False, soft_wrap=True)
+    if to:
+        weekly.send(message)
+        screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
+
+
+def _nobody_looks() -> None:
+    """Keep Streamlit from saying, once for every cached function, that no browser is there. (It sets its loggers' levels itself.)"""
+    logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(lambda said: said.levelno > logging.WARNING)
 
 
 def _apply_beside() -> tuple[int, str]:
@@ -459,7 +487,7 @@ def report(
     where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
 ) -> None:
     """Write one page of the scorecard as a PDF: tiles, trend, segments, and what they rest on."""
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # which says that nobody is looking
+    _nobody_looks()
     from dashboard.period import CHOICES, DATES
     from dashboard.report import write
 

@@ -18,8 +18,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.utils import format_datetime
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +35,8 @@ from metrics.warehouse import Location
 TIMEOUT = 20.0
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 Setting = Mapping[str, str]
+FAILURES = (OSError, ValueError, HTTPException, smtplib.SMTPException, SettingRefused)
+"""How sending can fail: no connection, a refusal, or an address that is none (its text is not told: a path may hold a secret)."""
 
 
 def send_due(place: Location, *, now: datetime, setting: Setting = os.environ) -> tuple[int, int]:
@@ -43,7 +47,7 @@ def send_due(place: Location, *, now: datetime, setting: Setting = os.environ) -
     for message in due:
         try:
             send(message, setting)
-        except (OSError, smtplib.SMTPException, SettingRefused) as error:
+        except FAILURES as error:
             with opened(place) as store:
                 kept.mark_failed(store, message, why(error), at=now)
         else:
@@ -61,11 +65,13 @@ def why(error: Exception) -> str:
         return "the mail server refuses the user or the password (BUYERVIEW_SMTP, BUYERVIEW_SMTP_PASSWORD)"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return "the mail server refuses the recipient"
+    if isinstance(error, (ValueError, HTTPException)):
+        return f"an address in the settings cannot be used, or what answered there is no such server ({type(error).__name__})"
     return str(error) or type(error).__name__
 
 
 def send(message: Mapping[str, Any], setting: Setting = os.environ) -> None:
-    """Send one message of the outbox. Raises OSError, SMTPException or SettingRefused."""
+    """Send one message of the outbox. Raises one of FAILURES."""
     kind, _, to = message["channel"].partition(":")
     if kind == "mailto":
         send_mail(mail(to, message["subject"], in_words(message["body"]), identity=message["message_id"], setting=setting), setting)
@@ -81,6 +87,8 @@ def _post(name: str, message: Mapping[str, Any], setting: Setting) -> None:
     body = json.dumps({"subject": message["subject"], **message["body"]}, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "Buyerview", "Idempotency-Key": _digest(message["message_id"])}
     with closing(urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as answered:
+        if answered.geturl() != url:  # it was followed without what was to be told
+            raise OSError("the webhook's address leads to another: put that one into the setting")
         answered.read()
 
 
@@ -92,13 +100,14 @@ def mail(to: str, subject: str, text: str, *, identity: str, setting: Setting = 
     made = EmailMessage()
     made["From"], made["To"], made["Subject"] = sender, to, " ".join(subject.split())
     made["Message-ID"] = f"<{_digest(identity)}@{sender.rpartition('@')[2]}>"
+    made["Date"] = format_datetime(datetime.now(UTC))
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(text)
     return made
 
 
 def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
-    """Hand a message to the mail server. Raises OSError, SMTPException or SettingRefused."""
+    """Hand a message to the mail server. Raises one of FAILURES."""
     url = urlsplit(setting.get("BUYERVIEW_SMTP", ""))
     if url.scheme not in PORTS or not url.hostname:
         raise SettingRefused("BUYERVIEW_SMTP", f"it holds no mail server: {', '.join(f'{kind}://host' for kind in PORTS)}")

@@ -5,8 +5,7 @@ with words that say the same, and has a plain part that says all of it.
 """
 
 import os
-import smtplib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from email.message import EmailMessage
@@ -31,6 +30,8 @@ from metrics.warehouse import locate
 WORSE_MOST = 6
 WIDTH, HEIGHT = 600, 220
 """Of the picture of the trend, in its own units: what a mail shows without scrolling sideways."""
+NOBODY = "buyerview@localhost"
+"""Sender and recipient of a digest that is not sent."""
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -49,14 +50,15 @@ class Worse:
         return float(self.now.value or 0) - float(self.before.value or 0)
 
 
-def made(where: Where = (), *, to: str, base: str) -> EmailMessage:
-    """The digest of the newest generation. base: address of the dashboard, for the links. Raises NothingPublished or SettingRefused."""
+def made(where: Where = (), *, to: str, setting: Mapping[str, str] = os.environ) -> EmailMessage:
+    """The digest of the newest generation; `to` may be empty where it is only written to a file. Raises NothingPublished or SettingRefused."""
     published = data.current()
     if published is None:
         raise NothingPublished(str(locate()))
     with data.one_generation(published.number):
-        view = told(published.number, where, base)
-    message = delivery.mail(to, view["subject"], in_words(view), identity=f"digest {view['identity']} {to}")
+        view = told(published.number, where, setting.get("BUYERVIEW_URL", "http://localhost:8501"))
+    sender = {} if to else {"BUYERVIEW_MAIL_FROM": NOBODY}
+    message = delivery.mail(to or NOBODY, view["subject"], in_words(view), identity=f"digest {view['identity']} {to}", setting={**sender, **setting})
     message.add_alternative(markup(view), subtype="html")
     drawn = pictures.picture(view["trend"]["spec"], "png")
     html_part = message.get_payload()[1]  # type: ignore[index]  # the alternative just added
@@ -73,7 +75,9 @@ def send(message: EmailMessage) -> None:
     """Hand a digest to the mail server. Raises SettingRefused, with what the server said, where it does not take it."""
     try:
         delivery.send_mail(message)
-    except (OSError, smtplib.SMTPException) as error:
+    except SettingRefused:
+        raise
+    except delivery.FAILURES as error:
         raise SettingRefused("BUYERVIEW_SMTP", f"the digest did not leave: {delivery.why(error)}") from None
 
 
@@ -84,10 +88,11 @@ def told(generation: int, where: Where, base: str) -> dict[str, Any]:
     first = frame["extent"]["first_day"] or as_of.date()
     week = periods.choose(periods.DATES, as_of=as_of.date(), first=first, days=whole_period("week", as_of.date()))
     filters, numbers = Filters(week, where), Numbers(generation, week, where)
-    course = Numbers(generation, periods.choose(periods.DEFAULT, as_of=as_of.date(), first=first), where)
+    weeks = periods.choose(periods.DEFAULT, as_of=as_of.date(), first=first)
+    course = Numbers(generation, weeks, where, ())
     shown = report.told(numbers, filters, generation, as_of, numbers.main())
     spec, alternative = course.trend(numbers.main(), is_dark=False)
-    title = f"{MEASURES[numbers.main()].title}, the last 13 whole weeks"
+    title, under = f"{MEASURES[numbers.main()].title} over time", f"{fmt.span(weeks.start, weeks.end)} · {filters.label}"
     tiles = [{**tile, "link": _behind(base, generation, name, week, where)} for name, tile in zip(TILES, shown["tiles"], strict=True)]
     main = tiles[TILES.index(numbers.main())]
     before = week.previous or (week.start, week.end)
@@ -103,7 +108,7 @@ def told(generation: int, where: Where, base: str) -> dict[str, Any]:
         "worse": [_worse(one, base, generation, week, where) for one in fell[:WORSE_MOST]],
         "reasons": shown["reasons"],
         "trend": {
-            "spec": pictures.framed({**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=shown["under"], is_dark=False),
+            "spec": pictures.framed({**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False),
             "alternative": alternative,
         },
         "footer": shown["footer"],
@@ -223,8 +228,3 @@ def _tile(tile: dict[str, str]) -> str:
         f'<td style="{border};text-align:right;white-space:nowrap"><a href="{fmt.html(tile["link"])}" style="color:{_INK};text-decoration:none">'
         f'<b style="font-size:18px">{fmt.html(tile["value"])}</b></a><br>{word}</td></tr>'
     )
-
-
-def address() -> str:
-    """Where the dashboard is, for links in a mail."""
-    return os.environ.get("BUYERVIEW_URL", "http://localhost:8501")

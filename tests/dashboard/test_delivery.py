@@ -65,10 +65,16 @@ def hook() -> Iterator[tuple[list[Any], str]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = 503 if self.path == "/down" else 204
+            status = {"/down": 503, "/moved": 302}.get(self.path, 204)
             if status == 204:
                 taken.append((dict(self.headers), body))
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(204)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -163,6 +169,25 @@ def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
         (message,) = kept.messages(store)
     assert "refuses the user or the password" in message["error"]
     assert "s3cret" not in message["error"]
+
+
+def test_an_address_that_is_none_spoils_nothing_and_is_not_told(tmp_path: Path) -> None:
+    place = place_with(tmp_path, "webhook:OPS", "webhook:TWO", "mailto:ops@example.org")
+    setting = {
+        "BUYERVIEW_WEBHOOK_OPS": "http://127.0.0.1/s3cret hook",
+        "BUYERVIEW_WEBHOOK_TWO": "http://[::1/s3cret",
+        "BUYERVIEW_SMTP": "smtp://localhost:99999x",
+        "BUYERVIEW_MAIL_FROM": "b@example.com",
+    }
+    assert delivery.send_due(place, now=AT, setting=setting) == (0, 3)
+    with opened(place) as store:
+        assert all("cannot be used" in one["error"] and "s3cret" not in one["error"] for one in kept.messages(store))
+
+
+def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+    place = place_with(tmp_path, "webhook:OPS")
+    assert delivery.send_due(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/moved"}) == (0, 1)
+    assert hook[0] == []
 
 
 def test_mail_needs_a_sender_and_a_server() -> None:

@@ -26,7 +26,8 @@ START, END = whole_period("week", AS_OF.date())
 @pytest.fixture
 def message(small: Path, monkeypatch: pytest.MonkeyPatch) -> EmailMessage:  # noqa: ARG001 - the warehouse
     monkeypatch.setenv("BUYERVIEW_MAIL_FROM", "buyerview@example.com")
-    return digest.made(to="ada@example.org", base="https://service.example.org/")
+    monkeypatch.setenv("BUYERVIEW_URL", "https://service.example.org/")
+    return digest.made(to="ada@example.org")
 
 
 def parts(message: EmailMessage) -> dict[str, EmailMessage]:
@@ -110,6 +111,11 @@ def test_a_file_of_it_is_the_mail(message: EmailMessage, tmp_path: Path) -> None
     assert read["To"] == "ada@example.org"
     assert read["Subject"].startswith(f"Service {fmt.span(START, END)}: perfect orders")
     assert read["Message-ID"] == message["Message-ID"]
+    assert read["Date"]
+
+
+def test_a_file_needs_no_setting(small: Path) -> None:  # noqa: ARG001
+    assert "localhost:8501" in parts(digest.made(to="", setting={}))["text/plain"].get_content()
 
 
 def test_a_mail_server_takes_it_and_a_missing_one_is_named(message: EmailMessage, monkeypatch: pytest.MonkeyPatch) -> None:
