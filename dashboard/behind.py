@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import cards, data, drill, explained, export, family, marks, menu, page, story, tables
+from dashboard import cards, data, drill, explained, export, family, look, marks, menu, page, story, tables
 from dashboard import format as fmt
 from dashboard.drill import At, Days
 from dashboard.filters import Filters
@@ -168,7 +168,7 @@ def _exact(value: Any, measure: Measure, found: Behind) -> str:
 def listing(found: Behind, one: Asked) -> None:
     """The rows, a page of them, each order a link to its story; and the whole list as a file."""
     if not found.rows:
-        st.html(cards.empty("No rows", "Nothing in this period and selection is behind this part of the number."))
+        look.html(cards.empty("No rows", "Nothing in this period and selection is behind this part of the number."))
         return
     shown = [name for name in found.columns if any(row[name] is not None for row in found.rows)]
     numeric = [
@@ -176,7 +176,7 @@ def listing(found: Behind, one: Asked) -> None:
     ]
     numeric = [at for at in numeric if not isinstance(next(row[shown[at]] for row in found.rows if row[shown[at]] is not None), bool)]
     body = [[_cell(name, row, one.measure) for name in shown] for row in found.rows]
-    st.html(tables.table([_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric))
+    look.html(tables.table([_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content"):
             page.pager(found.total, SIZE, key=_key(one))
@@ -255,7 +255,7 @@ def break_down(one: Asked) -> None:
         body.append([family.linked(value or "(none)", link), family.cell(answer, one.measure), *sizes])
     heads = [fmt.words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in parts(one.measure)]]
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
-    st.html(tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used))))
+    look.html(tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used))))
     if len(answers) > VALUES_SHOWN:
         st.caption(f"The {VALUES_SHOWN} largest of {fmt.written(len(answers))}.")
 
