@@ -197,6 +197,9 @@ def _people() -> list[str]:
 
 def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False) -> None:
     to = None if nobody else (st.session_state.get("work_to") or "").strip()[: who.LONGEST] or who.me()
+    if to == who.NOBODY:
+        tell("Give your name, or say whom to give them to.", wrong=True)
+        return
     wanted = [items.get(row["order_id"], Item(row["order_id"], customer=customer(row))) for row in chosen]
     try:
         with opened(locate()) as store:

@@ -137,6 +137,9 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
 
 
 def _assign(item: Item, mine: bool) -> None:
+    if mine and not who.known():
+        tell("Give your name first.", wrong=True)
+        return
     try:
         with opened(locate()) as store:
             refused = work.assign(store, who.me(), [item], who.me() if mine else None, at=now())
