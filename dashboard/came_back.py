@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, drill, family, glance, look, page, shapes, tables
+from dashboard import cards, data, drill, family, glance, look, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -55,7 +55,7 @@ def way(filters: Filters) -> None:
         for at, (name, count) in enumerate(steps.items())
     ]
     told = "Failures on their way: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
-    charts.draw(shapes.rows(bars, is_dark=look.dark(), high=found.failed), key="chain_chart", alternative=told)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=found.failed), key="chain_chart", alternative=told, title="Failures on their way")
     st.caption("Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of putting them right.")
 
 
@@ -74,7 +74,7 @@ def show(filters: Filters) -> None:
     ]
     groups = tuple((group, TONES[group], DASHES[group]) for group in GROUPS if first[group])
     spec = shapes.curves(drawn, groups, title="Days since the order was settled", is_dark=look.dark())
-    charts.draw(spec, key="came_back", alternative=_told(steps))
+    pictures.draw(spec, key="came_back", alternative=_told(steps), title="Buyers who ordered again")
     st.caption(
         "Share of orders after which the buyer has ordered again (Kaplan-Meier: orders still watched count for as long as they were): "
         + "; ".join(f"{group} {fmt.count(count, 'order')}" for group, count in first.items() if count)

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from dashboard import cards, charts, data, drill, family, look, page, shapes, tables
+from dashboard import cards, data, drill, family, look, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Days
@@ -74,7 +74,7 @@ def steps(found: Explanation, measure: Measure) -> None:
     room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     spec = shapes.rows(bars, is_dark=look.dark(), low=min(reach) - room, high=max(reach) + room)
-    charts.draw(spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}")
+    pictures.draw(spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}", title=f"{measure.title}, step by step")
 
 
 def _steps(found: Explanation, measure: Measure) -> list[Bar]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, drill, family, glance, look, page, shapes, tables
+from dashboard import cards, data, drill, family, glance, look, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -55,7 +55,7 @@ def causes(filters: Filters) -> None:
         worth = f" · {fmt.number(amount, Unit.MONEY)} failing" if amount else ""
         bars.append(Bar(fmt.words(cause), count, f"{fmt.count(count, 'order')}{worth}", tone="watch-strong"))
     told = "Orders on which the books differ, by cause: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
-    charts.draw(shapes.rows(bars, is_dark=look.dark()), key="causes_chart", alternative=told)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark()), key="causes_chart", alternative=told, title="Orders on which the books differ, by cause")
     st.caption("An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail by the buyer's book.")
 
 

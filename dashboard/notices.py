@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, drill, family, glance, look, page, shapes, tables
+from dashboard import cards, data, drill, family, glance, look, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -62,7 +62,7 @@ def notice(filters: Filters) -> None:
         if orders or name != "not known when"
     ]
     told = "Late orders by the notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
-    charts.draw(shapes.rows(bars, is_dark=look.dark()), key="notice_chart", alternative=told)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark()), key="notice_chart", alternative=told, title="Late orders by the notice given")
     st.caption(f"{fmt.count(total, 'late order')}, by the first notice of delay.")
 
 

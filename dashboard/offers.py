@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, drill, family, glance, look, shapes, tables
+from dashboard import cards, drill, family, glance, look, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -54,7 +54,7 @@ def funnel(filters: Filters) -> None:
         for name, count in known.items()
     ]
     told = "Inquiries on their way: " + ", ".join(f"{name.lower()} {count:.0f}" for name, count in known.items())
-    charts.draw(shapes.rows(bars, is_dark=look.dark(), high=known["Asked"]), key="funnel_chart", alternative=told)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=known["Asked"]), key="funnel_chart", alternative=told, title="Inquiries on their way")
     young = answers["quotes_young"].value
     st.caption(
         f"Inquiries at least {YOUNG_DAYS} days old" + (f"; {fmt.count(int(young), 'younger one is', 'younger ones are')} left out." if young else ".")
@@ -73,7 +73,7 @@ def chosen(filters: Filters) -> None:
         for one in sorted(found, key=lambda one: SHORTEST_FIRST.get(one.dimensions["lead_time_class"] or "", len(SHORTEST_FIRST)))
     ]
     told = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.said}" for bar in bars)
-    charts.draw(shapes.rows(bars, is_dark=look.dark()), key="chosen_chart", alternative=told)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark()), key="chosen_chart", alternative=told, title="Lead times chosen")
     st.caption("Options chosen, by the lead time offered: share of all options chosen, and how many.")
 
 

@@ -24,6 +24,12 @@ PRINT_FONTS = look.ASSETS / "print"
 """Inter as TrueType, regular and semi-bold, made of the fonts beside them: what draws off the screen reads no WOFF2."""
 
 
+def draw(spec: dict[str, Any], *, key: str, alternative: str, title: str) -> None:
+    """A chart on the page, and its pictures in a menu below it."""
+    charts.draw(spec, key=key, alternative=alternative)
+    buttons(spec, key.removesuffix("_chart"), title=title)
+
+
 def buttons(spec: dict[str, Any], name: str, *, title: str = "") -> None:
     """A quiet menu beside a chart with its two pictures. `name` names the files and the controls; `title` (else the name) stands on the picture."""
     chosen = page.chosen()

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import streamlit as st
 
-from dashboard import cards, charts, data, drill, look, menu, page, shapes, tables
+from dashboard import cards, data, drill, look, menu, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -63,7 +63,7 @@ def descent(found: Ladder) -> None:
         less = f" · {fmt.MINUS}{fmt.difference(lost, Unit.SHARE)}" if lost >= 5e-4 else ""
         bars.append(Bar(f"{step.rung.name}  {step.rung.adds}", step.value or 0, f"{fmt.number(step.value, Unit.SHARE)}{less}"))
     told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
-    charts.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="ladder_chart", alternative=told)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="ladder_chart", alternative=told, title="Good orders by definition")
 
 
 def table(found: Ladder) -> str:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, drill, family, glance, look, menu, page, shapes, tables
+from dashboard import cards, data, drill, family, glance, look, menu, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.family import Answers
 from dashboard.filters import Filters
@@ -82,7 +82,7 @@ def show(steps: dict[str, Answers]) -> None:
         return
     spans = [*_spans(steps)]
     if spans:
-        charts.draw(shapes.spans(spans, unit="hours", is_dark=look.dark()), key="steps_chart", alternative=_told(spans))
+        pictures.draw(shapes.spans(spans, unit="hours", is_dark=look.dark()), key="steps_chart", alternative=_told(spans), title="The 13 steps")
         st.caption("Thick: half of the orders are done within. Thin, to the dot: nine of ten are.")
     rows = [[Cell(words(number)), *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS)] for number in STEPS]
     if _died(steps, "00") if "00" in steps else 0:

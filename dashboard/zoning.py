@@ -7,7 +7,7 @@ from decimal import Decimal
 import altair as alt
 import streamlit as st
 
-from dashboard import cards, charts, data, look, page, tables
+from dashboard import cards, charts, data, look, page, pictures, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.look import palette
@@ -38,7 +38,9 @@ def show(filters: Filters) -> None:
         f"{fmt.count(len(customers), 'customer')}; cuts at net sales {_money(cuts.sales)} and cost to serve {_cost_cut(cuts)} "
         "(medians of all customers of the period unless assumptions say otherwise; filters do not move them)."
     )
-    charts.draw(_map(customers, cuts, is_dark=look.dark()), key="zones", alternative=_told(customers))
+    pictures.draw(
+        _map(customers, cuts, is_dark=look.dark()), key="zones", alternative=_told(customers), title="Customers by net sales and cost to serve"
+    )
     look.html(_zones(customers))
 
 
