@@ -1,10 +1,11 @@
-"""The parts of the definitions page: every measure of the catalogue in words."""
+"""The parts of the definitions page: every measure of the catalogue in words, by the page that shows it, each with an address of its own."""
 
 import streamlit as st
 
+from dashboard import drill, explained, family, menu
 from dashboard import format as fmt
-from metrics.catalog import MEASURES, PRODUCT_ROWS
-from metrics.measure import Measure
+from metrics.catalog import BY_MODULE, MEASURES, PRODUCT_ROWS
+from metrics.measure import Derived, Measure
 
 DATES = {
     "due_day": "the day the order was due",
@@ -13,6 +14,15 @@ DATES = {
     "settled_day": "the day the line was settled",
 }
 """What the date of orders and lines is called; a ledger's date has its column's comment."""
+OPEN_MOST = 3
+"""So few found stand open at once."""
+VOLUMES = ("", "Volumes")
+"""Where measures stand that have no page of their own: what others are counted in."""
+
+
+def asked() -> Measure | None:
+    """The measure that the address names."""
+    return MEASURES.get(st.query_params.get("measure", ""))
 
 
 def search() -> list[Measure]:
@@ -30,32 +40,60 @@ def _words(measure: Measure) -> str:
     ).casefold()
 
 
+def _pages() -> dict[str, tuple[str, str]]:
+    """The address and title of the page that shows each measure."""
+    entries = {entry.file.removesuffix(".py"): (entry.path, entry.title) for entry in menu.ENTRIES}
+    return {measure.name: entries[name] for name, modules in family.FAMILIES.items() for module in modules for measure in BY_MODULE[module]}
+
+
 def listing(measures: list[Measure], feeds: set[str]) -> str:
-    """Measures one below the other; those whose feeds nobody maps say so."""
-    return "".join(_measure(measure, feeds) for measure in measures)
+    """Measures by their page, each folded to its first sentence; those whose feeds nobody maps say so."""
+    pages = _pages()
+    groups: dict[tuple[str, str], list[Measure]] = {}
+    for measure in measures:
+        groups.setdefault(pages.get(measure.name, VOLUMES), []).append(measure)
+    opened = len(measures) <= OPEN_MOST
+    return "".join(
+        f'<section class="bv bv-defs"><h2>{fmt.html(title)}</h2>{"".join(_measure(measure, feeds, opened=opened) for measure in group)}</section>'
+        for (_, title), group in groups.items()
+    )
 
 
 def _date(measure: Measure) -> str:
     return DATES.get(measure.date) or measure.facts.c[measure.date].comment or fmt.words(measure.date).lower()
 
 
-def _measure(measure: Measure, feeds: set[str]) -> str:
+def _measure(measure: Measure, feeds: set[str], *, opened: bool) -> str:
+    """One measure with everything that is to be known of it."""
     lacking = [feed for feed in measure.feeds if feed not in feeds]
     brought = ", ".join(measure.feeds) + (f" (no feed: {', '.join(lacking)})" if lacking else "")
     rows = [
-        ("Counted", measure.numerator),
-        ("Out of", measure.denominator),
-        ("Left out", measure.exclusions),
-        ("Dated by", _date(measure)),
-        ("Grain", f"one {'order line' if measure.grain == 'line' else measure.grain}"),
-        ("Unit", f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else str(measure.unit)),
-        ("Feeds", brought),
-        ("Serves", "; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows)),
-        ("Source", measure.source),
-        ("Version", "" if measure.version == 1 else f"{measure.version} (see the changelog)"),
+        ("Counted", fmt.html(measure.numerator)),
+        ("Out of", fmt.html(measure.denominator)),
+        ("Left out", fmt.html(measure.exclusions)),
+        ("Dated by", fmt.html(_date(measure))),
+        ("Grain", fmt.html(f"one {'order line' if measure.grain == 'line' else measure.grain}")),
+        ("Unit", fmt.html(f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else measure.unit)),
+        ("Made of", ", ".join(_link(name) for name in measure.formula.inputs) if isinstance(measure.formula, Derived) else fmt.DASH),
+        ("Feeds", fmt.html(brought)),
+        ("Serves", fmt.html("; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows))),
+        ("Source", fmt.html(measure.source)),
+        ("Version", f"{measure.version} (see the changelog)" if measure.version > 1 else "1"),
+        ("Shown", _shown(measure)),
     ]
-    described = "".join(f"<dt>{name}</dt><dd>{fmt.html(text)}</dd>" for name, text in rows if text and text != "–")
-    return (
-        f'<article class="bv bv-def" id="{measure.name}" style="padding:.9rem 0;border-bottom:1px solid var(--bv-line)">'
-        f"<h2>{fmt.html(measure.title)} <code>{measure.name}</code></h2><p>{fmt.html(measure.definition)}</p><dl>{described}</dl></article>"
-    )
+    described = "".join(f"<dt>{name}</dt><dd>{markup}</dd>" for name, markup in rows if markup != fmt.DASH)
+    title = f"<h3>{fmt.html(measure.title)} <code>{measure.name}</code></h3><p>{fmt.html(measure.definition)}</p>"
+    return f'<details class="bv-def" id="{measure.name}"{" open" if opened else ""}><summary>{title}</summary><dl>{described}</dl></details>'
+
+
+def _link(name: str) -> str:
+    return f'<a href="{fmt.html(drill.address("definitions", {"measure": name}))}" target="_self">{fmt.html(MEASURES[name].title)}</a>'
+
+
+def _shown(measure: Measure) -> str:
+    """Where it is shown, what is behind it, why it moved, and the address of its definition."""
+    path, title = _pages().get(measure.name, VOLUMES)
+    links = [(drill.address(path, {"measure": measure.name}), title)] if path else []
+    links += [(drill.href(measure.name), "the rows behind it"), (explained.href(measure.name), "why it moved")]
+    links.append((drill.address("definitions", {"measure": measure.name}), "link to this definition"))
+    return " · ".join(f'<a href="{fmt.html(href)}" target="_self">{fmt.html(text)}</a>' for href, text in links)

@@ -1,4 +1,4 @@
-"""The parts of the data quality page: freshness, runs, checks, quarantine, restatements. Ingest's ledger, shown as it is."""
+"""The parts of the data quality page that show ingest's ledger as it is: quarantine, stand-ins, runs with their checks, restatements."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import cards, data, look, page, tables
 from dashboard import format as fmt
+from dashboard.publishes import pairs, record_link
 from dashboard.tables import Cell
 from metrics.listing import Listing, Row
 
@@ -18,49 +19,6 @@ STATUSES = {"rejected": "Rejected", "waiting": "Waiting for its parent", "releas
 
 def _ledger(name: str, run_id: int | None = None) -> Any:
     return data.ledger(page.generation(), name, run_id)
-
-
-def summary() -> str:
-    """The state of the data in a row of figures."""
-    freshness = page.facts()["freshness"]
-    counts = _ledger("quarantine_counts")
-    held = sum(row["records"] for row in counts if row["status"] == "rejected")
-    waiting = sum(row["records"] for row in counts if row["status"] == "waiting")
-    rows = sum(int(row["rows_loaded"]) for row in _ledger("feed_rows"))
-    as_of = freshness.get("data_as_of")
-    declared = "declared by the source" if freshness.get("data_as_of_declared") else "the latest accepted event"
-    return cards.figures(
-        [
-            (fmt.moment(as_of), f"data as of, {declared}"),
-            (fmt.written(rows), "records loaded"),
-            (fmt.written(held), "rejected"),
-            (fmt.written(waiting), "waiting for a parent"),
-            (fmt.written(data.restated(page.generation(), 1, 1).total), "restated by later records"),
-        ]
-    )
-
-
-def feeds() -> str:
-    """Rows by feed: each is in exactly one of loaded, quarantined, superseded."""
-    rows = [
-        [
-            Cell(fmt.words(row["feed"])),
-            *(Cell(fmt.written(int(row[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
-            Cell(markup=_adds_up(row)),
-        ]
-        for row in _ledger("feed_rows")
-    ]
-    heads = ("Feed", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
-    return tables.table(heads, rows, caption="Rows by feed over all runs", numeric=(1, 2, 3, 4))
-
-
-def _adds_up(row: Row) -> str:
-    right = row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"]
-    return (
-        '<span class="bv-state bv-on"><i aria-hidden="true">●</i>yes</span>'
-        if right
-        else '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>no</span>'
-    )
 
 
 def stand_ins() -> str:
@@ -249,20 +207,12 @@ def restatements() -> None:
     rows = [
         [
             Cell(row["feed"], small=f"run {row['run_id']}"),
-            Cell(_pairs(row["key"])),
+            Cell(markup=record_link(row["key"])),
             Cell(row["why"]),
-            Cell(_pairs(row["before"])),
-            Cell(_pairs(row["after"])),
+            Cell(pairs(row["before"])),
+            Cell(pairs(row["after"])),
         ]
         for row in listing.rows
     ]
     look.html(tables.table(("Feed", "Record", "Why", "Before", "After"), rows, caption="Restated records"))
     page.pager(listing.total, SIZE, key="restated_page")
-
-
-def _pairs(text: str) -> str:
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    return ", ".join(f"{name} {value}" for name, value in values.items()) if isinstance(values, dict) else text

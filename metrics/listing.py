@@ -415,7 +415,7 @@ def freshness(connection: Connection) -> Row:
 
 
 def feed_rows(connection: Connection) -> list[Row]:
-    """Rows present per feed: `feed`, `rows_loaded`, `rows_in`, and the run that last brought any."""
+    """Rows present per feed: `feed`, `rows_loaded`, `rows_in` ..., the run that last brought any and when it was done (`last_came`, UTC)."""
     table = run_files.c
     counted = select(
         table.feed.label("feed"),
@@ -424,5 +424,6 @@ def feed_rows(connection: Connection) -> list[Row]:
         func.sum(table.rows_quarantined).label("rows_quarantined"),
         func.sum(table.rows_superseded).label("rows_superseded"),
         func.max(table.run_id).label("last_run"),
-    ).group_by(table.feed)
-    return sorted(rows_of(connection, counted), key=lambda row: row["feed"])
+        func.max(runs.c.finished_at).label("last_came"),
+    ).join(runs, runs.c.run_id == table.run_id, isouter=True)
+    return sorted(rows_of(connection, counted.group_by(table.feed)), key=lambda row: row["feed"])

@@ -78,6 +78,21 @@ def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[P
     assert "better<" in markup(at) or "worse<" in markup(at)
 
 
+def test_a_definition_has_an_address_and_says_where_the_measure_is_shown(page_of_small: Open) -> None:
+    first, rest = markup(page_of_small("definitions", measure="otif")).split("</section>", 1)
+    assert '<details class="bv-def" id="otif" open>' in first
+    assert "buyers-view?measure=otif" in first
+    assert 'id="otif"' not in rest
+
+
+def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: Open) -> None:
+    html = markup(page_of_small("data_quality"))
+    table = html.split("Failed checks and the measures they touch")[2].split("</table>")[0]
+    assert "order_lines" in table
+    assert "definitions?measure=otif" in table
+    assert "Every row given is accounted for" in html
+
+
 def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
     spec = shapes.rows([Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)], is_dark=False)
     assert [row["name"] for row in spec["datasets"]["rows"]] == ["b", "a", "c"]
