@@ -89,7 +89,7 @@ def _then(opened: ExitStack, location: Location, question: Question, told: dict[
     try:
         connection = opened.enter_context(reading(location, int(told["generation"])))
     except GenerationGone as gone:
-        return None, str(gone)
+        return None, f"generation {gone.number} is not kept any more (kept: {', '.join(map(str, gone.kept))})"
     here = said_by(connection, question)
     if (here["run"], here["data_as_of"]) != (told["run"], told["data_as_of"]):
         return None, "the generation of that number is of another run here: the file was made from another warehouse"

@@ -18,10 +18,11 @@ from sqlalchemy import func, select
 import buyerview
 from dashboard import data, export, exporting, table_file
 from dashboard.exported import read
-from metrics import query, warehouse
+from metrics import query, table_rows, warehouse
 from metrics.facts import order_facts_table
 from metrics.question import Question
 from metrics.table_rows import TABLES, batches
+from tests.dashboard.conftest import Open
 from tests.dashboard.small_warehouse import EVIL
 
 Run = Callable[..., int]
@@ -122,6 +123,25 @@ def test_every_table_is_read_with_its_own_types(small: Path) -> None:  # noqa: A
     with warehouse.reading(warehouse.locate()) as connection:
         for table in TABLES.values():
             assert next(batches(connection, table)).schema.names == [column.name for column in table.columns]
+
+
+def test_rows_of_another_engine_make_the_same_table(small: Path) -> None:  # noqa: ARG001
+    """A server's driver gives rows; DuckDB's rows stand for them here."""
+    with warehouse.reading(warehouse.locate()) as connection:
+        first, *rest = batches(connection, order_facts_table)
+        by_row = pa.Table.from_batches(table_rows._from_rows(connection, select(order_facts_table), first.schema))
+    assert by_row.sort_by("order_id").equals(pa.Table.from_batches(rest).sort_by("order_id"))
+
+
+def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "SHEET_ROWS_HERE", 2)
+    at = page_of_small("export")
+    at.session_state["format"] = "xlsx"
+    at.run()
+    assert any("take CSV or Parquet" in caption.value for caption in at.caption)
+    at.session_state["format"] = "csv"
+    at.run()
+    assert not any("take CSV or Parquet" in caption.value for caption in at.caption)
 
 
 def test_text_of_a_table_is_harmless_in_csv() -> None:
