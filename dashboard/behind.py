@@ -114,8 +114,10 @@ def number(found: Behind, one: Asked) -> str:
     tabs = "".join(
         f'<li><a href="{fmt.html(one.href(part=part))}" target="_self"{" aria-current=true" if part == one.part else ""}>'
         f"{NAMES[part]} <b>{_size(answer, part, measure)}</b></a></li>"
-        for part in parts(measure)
+        for part in _several(measure)
     )
+    if tabs:
+        tabs = f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul>'
     further = [("Definition", drill.address("definitions", {"q": measure.name}))]
     if explained.able(measure.name):
         further.insert(0, ("Explain its change", explained.href(measure.name)))
@@ -123,8 +125,14 @@ def number(found: Behind, one: Asked) -> str:
     return (
         f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{marks.mark(measure.name)}</div>{why}'
         f"<p>{fmt.html(measure.definition)}</p>{notes}"
-        f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul><p>{links}</p></div>'
+        f"{tabs}<p>{links}</p></div>"
     )
+
+
+def _several(measure: Measure) -> tuple[str, ...]:
+    """A number's parts, where it has more than the one it is itself."""
+    found = parts(measure)
+    return found if len(found) > 1 else ()
 
 
 def _size(answer: Answer, part: str, measure: Measure) -> str:
@@ -184,6 +192,8 @@ def listing(found: Behind, one: Asked) -> None:
 
 
 def _head(name: str, measure: Measure) -> str:
+    if name == "currency":
+        return "Original currency"  # amounts are converted where rates are fed
     if name == ADDED:
         return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Brings")
     return fmt.words(name.removesuffix("_id").removesuffix("_amount"))
@@ -251,9 +261,9 @@ def break_down(one: Asked) -> None:
     for answer in answers[:VALUES_SHOWN]:
         value = answer.dimensions[by]
         link = one.href(by=by, value=value)
-        sizes = [family.linked(_size(answer, part, one.measure), one.href(by=by, value=value, part=part)) for part in parts(one.measure)]
+        sizes = [family.linked(_size(answer, part, one.measure), one.href(by=by, value=value, part=part)) for part in _several(one.measure)]
         body.append([family.linked(value or "(none)", link), family.cell(answer, one.measure), *sizes])
-    heads = [fmt.words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in parts(one.measure)]]
+    heads = [fmt.words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in _several(one.measure)]]
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
     look.html(tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used))))
     if len(answers) > VALUES_SHOWN:

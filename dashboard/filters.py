@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard import cards, keeping, live, look
 from dashboard import format as fmt
-from dashboard import keeping, live
 from dashboard import period as periods
 from dashboard.period import Period
 from dashboard.reader import reader
@@ -73,6 +73,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
 
     link: what shows these very numbers again.
     """
+    _left_out(options)
     with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
         active = sum(_is_set(name) for name in ("period", "segment", *MORE, "compare", "grain"))
         st.toggle(f"Filters ({active} set)" if active else "Filters", key="show_filters", help="Show the period, the segment and more filters")
@@ -111,6 +112,18 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
         _chips(period, where, compare, grain)
     chosen = tuple((name, tuple(values)) for name, values in where if values)
     return Filters(period, chosen, compare)
+
+
+def _left_out(options: dict[str, list[str]]) -> None:
+    """Say which values of the address no order has: their controls are about to drop them, and more would be shown than was asked for."""
+    unknown = [
+        f"{fmt.words(name).lower()} {value}"
+        for name in ("segment", *MORE)
+        for value in st.query_params.get_all(name)
+        if options[name] and value not in {*options[name], *map(_pill, options[name])}
+    ]
+    if unknown:
+        look.html(cards.banner(f"<b>Left out of the filters:</b> no order has {fmt.html(', '.join(unknown))}."))
 
 
 def _is_set(name: str) -> bool:

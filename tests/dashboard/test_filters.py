@@ -109,3 +109,8 @@ def test_a_number_links_to_its_rows_with_the_filters_as_they_are(page_of_small: 
 def test_a_copied_link_names_the_generation(page_of_small: Open) -> None:
     at = page_of_small(segment="C")
     assert any(block.value.endswith("?segment=C&v=1") for block in at.code)
+
+
+def test_a_value_that_no_order_has_is_said_to_be_left_out(page_of_small: Open) -> None:
+    assert "no order has carrier Nobody" in markup(page_of_small(carrier=["Nobody", "Blitz"]))
+    assert "Left out of the filters" not in markup(page_of_small(carrier="Blitz", segment="A"))
