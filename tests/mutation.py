@@ -39,8 +39,6 @@ STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
 """Drawn worlds whose policies and feeds differ, the most telling first, and histories in each."""
 PENDING = 10
 """The drawn world of which much is not due yet."""
-EXAMPLES = 3
-"""So many examples of the rule book must be judged alike to be asked in one query more."""
 QUIETLY = ("-q", "-x", "-n0", "--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider", "-o", "filterwarnings=")
 VARIABLES = "core/Variable"
 """Operators that want to be told which variables to change: left out."""
@@ -83,6 +81,12 @@ def is_python(source: str) -> bool:
     except SyntaxError:
         return False
     return True
+
+
+def survivors(log: Path) -> list[Mutant]:
+    """What the output of an earlier run says survived."""
+    told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    return [(one["module"], one["operator"], one["occurrence"], one["line"]) for one in told if one["outcome"] == "survived"]
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
@@ -147,16 +151,17 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300, help="how many mutants, drawn at random (default: 300; 0: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600, help="stop after so long")
+    parser.add_argument("--again", type=Path, help="only what survived by this log of an earlier run")
     options = parser.parse_args()
     among = [populated(drawn(worlds(), 1, start=start)[0], HISTORIES, start=start) for start in STARTS]
-    together = [one for one, names in judged_alike() if len(names) >= EXAMPLES]
+    together = sorted((one for one, _ in judged_alike()), key=lambda one: -len(one.records["orders"]))
     among += [World(one.as_of.date(), one.records, one.policy, one.as_of, one.mapped) for one in together]
     judged = [judge(world.records, world.policy, world.as_of, world.mapped) for world in among]
     unchanged = (options.modules[0], "none", 0, 0)
     if noticed(unchanged, (ROOT / options.modules[0]).read_text(encoding="utf-8"), among, judged):
         sys.exit("the tests fail without any change: mend that first")
     able = mutants(options.modules)
-    chosen = random.Random(options.seed).sample(able, len(able))
+    chosen = survivors(options.again) if options.again else random.Random(options.seed).sample(able, len(able))
     counts: Counter[tuple[str, str]] = Counter()
     begun = time.monotonic()
     for mutant in chosen:

@@ -510,6 +510,17 @@ CASES: list[Case] = [
         {("O", "1"): {"first_pass_qty": 0, "counted_qty": 100, "substituted": T, "back_ordered": F, "item_ok": T}},
     ),
     Case(
+        "R19 an empty consignment after an agreed substitute is no back order",
+        history(sent(8, 9, product_id="Q", substitution_agreed=True), sent(14, 15, 0)),
+        lines={("O", "1"): {"first_pass_qty": 0, "back_ordered": F}},
+    ),
+    Case(
+        "R8 what was sent later is a back order whatever came of it",
+        history(sent(8, 9, 70), sent(14, 15, 30, received_qty=0)),
+        verdicts(complete=F),
+        {("O", "1"): {"first_pass_qty": 70, "back_ordered": T}},
+    ),
+    Case(
         "R19 a substitute nobody agreed to",
         history(sent(8, 9, product_id="Q", substitution_agreed=False)),
         verdicts(complete=F, filled_accurately=F, filled_accurately_reason="wrong_item"),

@@ -41,7 +41,7 @@ from metrics.policy import Policy
 from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
 from metrics.sqltools import count_if, sum_if
-from tests.builders import MAKERS, Records, everything
+from tests.builders import MAKERS, Records, everything, order_line, shipment
 from tests.engines import memory
 from tests.histories import World, drawn, populated, worlds
 from tests.judge import STRICT, TICK, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
@@ -50,7 +50,7 @@ from tests.judge_clocks import clocks
 from tests.judge_facts import line_columns, order_columns
 from tests.judge_money import rate, sales_by_order
 from tests.judge_stockouts import stockouts as judged_stockouts
-from tests.rule_cases import judged_alike
+from tests.rule_cases import END_OF_APRIL, history, judged_alike, sent
 from tests.sql_facts import TABLES
 
 WORLDS = 20
@@ -413,6 +413,24 @@ def told_by_now(world: World) -> Records:
 
     made = ("ordered_at", "invoiced_at", "announced_at", "changed_at", "data_as_of")
     return {feed: [known(row) for row in rows if not later(row, *made)] for feed, rows in world.records.items()}
+
+
+@pytest.mark.parametrize(("tried", "attributable"), [("2026-03-10", True), ("2026-03-11", False), (None, False)])
+def test_r29_a_sister_line_without_proof_must_be_shown_to_be_the_buyers_doing_too(
+    embedded: Connection, tried: str | None, attributable: bool
+) -> None:
+    """Due 10: line 1 was tried on the 10th, turned away by the buyer and came on the 12th; line 2 left on the 9th and never was signed for."""
+    records = history(sent(9, 12), sent(9, None, line_no="2"), lines=[order_line(), order_line(line_no="2")])
+    for row, on in zip(records["shipments"], ("2026-03-10", tried), strict=True):
+        row |= shipment(attempted_at=on, failure_caused_by="buyer" if on else None) | {name: row[name] for name in CARRIED}
+    world = World(END_OF_APRIL.date(), records, {}, END_OF_APRIL, everything())
+    assert ledger_disagreements(embedded, world) == []
+    found = judge(records, {}, END_OF_APRIL, world.mapped)
+    assert found.lines["O", "2"].findings["on_time"] == Finding(None, "no_evidence")
+    assert found.orders["O"].on_time_attributable is attributable
+
+
+CARRIED = ("shipment_id", "shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date")
 
 
 @pytest.mark.long
