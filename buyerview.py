@@ -203,15 +203,23 @@ def _news() -> None:
 
 
 @app.command()
-def alerts(as_json: Annotated[bool, typer.Option("--json", help="Print every rule with its last reading, as JSON.")] = False) -> None:
+def alerts(
+    as_json: Annotated[bool, typer.Option("--json", help="Print every rule with its last reading, as JSON.")] = False,
+    test: Annotated[str, typer.Option("--test", help="Only send a word to this channel, mailto:ADDRESS or webhook:NAME.")] = "",
+) -> None:
     """List the alert rules with how they stand, and look at those that have not seen the newest generation.
 
     Rules are written on the page Views and alerts. They are looked at after every run by itself; this sends what could not leave then.
     """
+    from dashboard.delivery import try_out
     from metrics.store import rules as kept
     from metrics.store.opening import opened
     from metrics.warehouse import locate
 
+    if test:
+        try_out(test)
+        screen.print(f"Sent to {test}.", markup=False, soft_wrap=True)
+        return
     _news()
     with opened(locate(), write=False) as store:
         rules, states, last = kept.rules(store), kept.states(store), kept.last_readings(store)

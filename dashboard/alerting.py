@@ -124,7 +124,17 @@ def _form() -> None:
                     placeholder="the limit", help="It stays firing until the value is back here, so that a value that wavers is told once",
                 )  # fmt: skip
         period = st.selectbox("In the last whole", list(PERIODS), list(PERIODS).index(held.period), key=f"rule_period_{key}", width=150)
-        in_a_row = int(st.number_input("Times in a row", 1, 20, held.in_a_row, key=f"rule_row_{key}", width=130))
+        in_a_row = int(
+            st.number_input(
+                "Times in a row",
+                1,
+                20,
+                held.in_a_row,
+                key=f"rule_row_{key}",
+                width=150,
+                help="Counted once for every generation, also of the same period; below, once for every period",
+            )
+        )
         min_n = int(st.number_input("Judged at least", 1, 100_000, held.min_n, key=f"rule_min_{key}", width=140))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         segments = page.facts()["options"].get("segment") or []

@@ -79,6 +79,23 @@ def send(message: Mapping[str, Any], setting: Setting = os.environ) -> None:
         _post(to, message, setting)
 
 
+def try_out(channel: str, setting: Setting = os.environ) -> None:
+    """Send a word to a channel, to see whether it arrives. Raises SettingRefused, with why it did not."""
+    kind, _, to = channel.partition(":")
+    said = {"subject": "A test from Buyerview", "body": {"event": "test"}, "message_id": f"test {datetime.now(UTC)}"}
+    try:
+        if kind == "mailto":
+            send_mail(mail(to, said["subject"], "Alerts for this address arrive here.\n", identity=said["message_id"], setting=setting), setting)
+        elif kind == "webhook":
+            _post(to, said, setting)
+        else:
+            raise SettingRefused(channel, "it begins with neither mailto: nor webhook:")
+    except SettingRefused:
+        raise
+    except FAILURES as error:
+        raise SettingRefused(channel, why(error)) from None
+
+
 def _post(name: str, message: Mapping[str, Any], setting: Setting) -> None:
     variable = f"BUYERVIEW_WEBHOOK_{name}"
     url = setting.get(variable, "")

@@ -190,6 +190,17 @@ def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, h
     assert hook[0] == []
 
 
+def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
+    setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
+    delivery.try_out("mailto:ops@example.org", setting)
+    delivery.try_out("webhook:OPS", setting)
+    assert mailbox[0].mails[0][0] == ["ops@example.org"]
+    assert hook[0][0][1] == {"subject": "A test from Buyerview", "event": "test"}
+    for channel, told in (("webhook:OPS", "503"), ("webhook:NONE", "BUYERVIEW_WEBHOOK_NONE"), ("pigeon:x", "neither")):
+        with pytest.raises(SettingRefused, match=told):
+            delivery.try_out(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})
+
+
 def test_mail_needs_a_sender_and_a_server() -> None:
     with pytest.raises(SettingRefused, match="BUYERVIEW_MAIL_FROM"):
         delivery.mail("a@example.org", "s", "t", identity="1", setting={})
