@@ -97,11 +97,6 @@ def show(kind: str) -> None:
             _history(kind, one, desk)
 
 
-def target_address(measure: str) -> str:
-    """Where a measure's target is edited."""
-    return f"definitions?target={measure}"
-
-
 def _desk(one: Kind) -> Desk:
     current = data.current()
     with warehouse.reading(locate(), page.generation()) as connection:
@@ -244,6 +239,9 @@ def _discard(kind: str) -> None:
 
 
 def _save(kind: str, edit: Edit) -> None:
+    if not who.known():
+        st.session_state[f"told_{kind}"] = ("Give your name first: it stands beside what you change.", True)
+        return
     try:
         with warehouse.reading(locate()) as connection, opened(locate()) as store:
             rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))

@@ -30,6 +30,7 @@ else:
         charts.draw(spec, key="trend", alternative=told)
         st.caption(numbers.trend_note(measure))
         look.html(explained.link(measure))
+        menu.link("definitions", "Change its target", query={"target": measure})
         with st.container(horizontal=True, gap="small"):
             pictures.buttons(spec, measure, title=f"{scorecard.NAMES[measure]} over time")
             report.button(numbers, filters, measure)

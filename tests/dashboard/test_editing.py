@@ -58,10 +58,14 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
         assert edits.written(store, "targets") == [], "a preview writes nothing"
 
     at.button(key="targets_save").click().run()
+    assert "Give your name first" in markup(at)
+    at.text_input(key="who").set_value("Ada")
+    at.button(key="targets_save").click().run()
     assert not at.exception
     assert "1 edit saved and not yet in the numbers" in markup(at)
     with opened(locate(), write=False) as store:
         (change,) = edits.changes(store, "targets")
+    assert change["who"] == "Ada"
     assert change["after"]["was"]["target_value"] == "0.9"
     assert "0.9 → 0.99" in markup(at)
 

@@ -124,6 +124,7 @@ def test_on_a_server_too(server_location: Location) -> None:
     close(server_location)
 
 
+@pytest.mark.long
 def test_an_edit_touches_only_the_measures_it_is_previewed_on(filled: Location) -> None:
     nothing: dict[str, list[Any]] = {feed: [] for feed in edits.TABLES}
     with reading(filled) as connection:
