@@ -1,0 +1,125 @@
+"""The parts of the stockouts page: how often we had none, what the buyer did then, and what it cost as observed and as assumed."""
+
+from decimal import Decimal
+
+import streamlit as st
+
+from dashboard import drill, family, glance, look, pictures, shapes, tables
+from dashboard import format as fmt
+from dashboard.family import Answers
+from dashboard.filters import Filters
+from dashboard.shapes import Bar
+from dashboard.tables import Cell
+from metrics.catalog import MEASURES
+from metrics.ledgers.stockouts import OPEN, OUTCOMES
+from metrics.measure import Unit
+
+NAME = "stockouts"
+MAIN = "stockout_rate"
+TILES = (MAIN, "stockout_events", "stockout_unit_cost", "stockout_total_cost")
+SAID = {
+    "waited": "The buyer waited",
+    "back_ordered": "It came as a back-order",
+    "sale_lost": "The sale was lost",
+    "buyer_lost": "The buyer was lost",
+    OPEN: "Still open",
+}
+TONES = {"waited": "accent", "back_ordered": "watch-strong", "sale_lost": "bad-strong", "buyer_lost": "bad-strong", OPEN: "muted"}
+COUNTS = ("stockout_events", "stockouts_provisional")
+
+Counts = dict[str, Answers]
+"""Stockouts, and the provisional ones of them, by outcome."""
+
+
+def show(filters: Filters) -> None:
+    """Draw the page's answer: the sentence, the tiles, what buyers did and what it cost."""
+    answers = glance.now(NAME, filters)
+    if answers["stockout_events"].value is None:
+        glance.lacking(answers, "stockout_events", filters, "stockouts")
+        return
+    with look.card("said"):
+        _said(answers, filters)
+    if not answers["stockout_events"].value:
+        return
+    glance.tiles(filters, TILES, answers)
+    counts: Counts = {}
+    for one in family.ask([MEASURES[name] for name in COUNTS], filters, "outcome"):
+        counts.setdefault(one.dimensions["outcome"] or "", {})[one.measure] = one
+    left, right = st.columns(2, gap="small")
+    with left, look.card("outcomes", height="stretch"):
+        _outcomes(counts)
+    with right, look.card("costs", height="stretch"):
+        _costs(answers, counts)
+
+
+def _said(answers: Answers, filters: Filters) -> None:
+    """The page in a few sentences."""
+    events = answers["stockout_events"].value
+    if not events:
+        glance.said(MAIN, answers, filters, "Every line due in this period left whole by its first promise, of those where that is known.")
+        return
+    noun = "stockout" if events == 1 else "stockouts"
+    sentences = [f"{glance.number(answers, 'stockout_events')} {noun}"]
+    sentences[0] += f", {glance.number(answers, MAIN)} of the lines due." if answers[MAIN].value is not None else "."
+    if answers["stockout_unit_cost"].value is not None:
+        each, assumed, whole = (glance.number(answers, f"stockout_{name}") for name in ("unit_cost", "unit_cost_assumed", "total_cost"))
+        sentences.append(f"Each costs {each} as observed ({assumed} as assumed), all of them {whole}.")
+    glance.said(MAIN, answers, filters, *sentences, glance.furthest(NAME, MAIN, filters))
+
+
+def _outcomes(counts: Counts) -> None:
+    """What buyers did."""
+    st.header("What happened to the buyer", anchor=False)
+    events = {outcome: int(counts[outcome]["stockout_events"].value or 0) if outcome in counts else 0 for outcome in SAID}
+    whole = sum(events.values())
+    bars = [
+        Bar(words, events[outcome], f"{fmt.written(events[outcome])} · {fmt.percent(events[outcome] / whole, 0)}", tone=TONES[outcome])
+        for outcome, words in SAID.items()
+    ]
+    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark()), key="outcomes_chart", alternative=told, title="What happened to the buyer each time")
+    provisional = sum(int(counts[outcome]["stockouts_provisional"].value or 0) for outcome in OUTCOMES if outcome in counts)
+    if provisional:
+        st.caption(f"{fmt.written(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost.")
+
+
+def _costs(answers: Answers, counts: Counts) -> None:
+    """What each outcome cost, and what a stockout costs as observed beside as assumed."""
+    st.header("What it cost", anchor=False)
+    rows: list[list[Cell | str]] = []
+    for outcome in OUTCOMES:
+        cost = answers[f"stockout_cost_{outcome}"]
+        rows.append(
+            [
+                Cell(SAID[outcome]),
+                _linked(counts.get(outcome, {}), "stockout_events", outcome),
+                _linked(counts.get(outcome, {}), "stockouts_provisional", outcome),
+                _figure(answers, cost.measure),
+                Cell(fmt.number(cost.numerator, Unit.MONEY) if cost.denominator else fmt.DASH),
+            ]
+        )
+    heads = ("Outcome", "Stockouts", "Provisional", "Cost each", "Cost of all known")
+    look.html(tables.table(heads, rows, caption="Stockouts and their cost by outcome", numeric=range(1, len(heads))))
+    expected: list[list[Cell | str]] = [
+        [Cell("One stockout"), _figure(answers, "stockout_unit_cost"), _figure(answers, "stockout_unit_cost_assumed")],
+        [Cell("All stockouts"), _figure(answers, "stockout_total_cost"), _figure(answers, "stockout_total_cost_assumed")],
+    ]
+    look.html(tables.table(("Expected cost", "As observed", "As assumed"), expected, caption="Expected cost, observed and assumed", numeric=(1, 2)))
+    st.caption("Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not your business.")
+
+
+def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
+    """A count of one outcome as a link to its stockouts; none is 0, since each outcome is looked for."""
+    value = answers[measure].value if measure in answers else 0
+    if not value:
+        return Cell("0")
+    return Cell(markup=f'<a href="{fmt.html(drill.href(measure, by="outcome", value=outcome))}" target="_self">{fmt.number(value)}</a>')
+
+
+def _figure(answers: Answers, measure: str) -> Cell:
+    """A sum of money exactly, as a link to what it is made of; a dash says on hover why there is none."""
+    answer = answers[measure]
+    if answer.value is None:
+        return family.cell(answer, MEASURES[measure])
+    href = fmt.html(drill.href(measure))
+    return Cell(markup=f'<a href="{href}" target="_self">{fmt.money(Decimal(str(answer.value)))}</a>')
