@@ -3,12 +3,14 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import streamlit as st
 
 from dashboard import cards, charts, data, explore, export, look, page, pictures
 from dashboard import format as fmt
 from dashboard.filters import Filters
+from dashboard.period import periods
 from metrics.catalog import BY_MODULE, DIMENSIONS, GRAINS, MEASURES, OWN_DIMENSIONS
 from metrics.measure import Study
 from metrics.question import Answer, Question
@@ -17,8 +19,12 @@ DEFAULT_MEASURES = ("otif", "on_time", "complete")
 WHOLE = "whole"
 GRAIN_NAMES = {WHOLE: "Whole period", **{grain: f"By {grain}" for grain in GRAINS}}
 SHOWN = {"both": "Chart and table", "table": "Table"}
-SHEET_ROWS_HERE = 20_000
-"""Rows of an Excel file made while others look at pages: 20,000 take a second and a quarter of the one interpreter."""
+LOOKED_AT_MOST = 30_000
+"""More answers than this take seconds to make at every change of a choice, and nobody reads them on a page."""
+ROWS_HERE, SHEET_ROWS_HERE = 100_000, 20_000
+"""Rows of a file, and of an Excel file, made while others look at pages: 20,000 in Excel take a second and a quarter of the one interpreter."""
+OWN_VALUES = 15
+"""Values a ledger's own dimension (step, outcome, cause) may well have."""
 QUESTIONS = {measure.name: fmt.words(module) for module, measures in BY_MODULE.items() for measure in measures}
 """The question of the business each measure answers, by which the list is grouped and found."""
 
@@ -84,9 +90,26 @@ def _has(name: str, own: str, column: str) -> bool:
     return column in MEASURES[name].facts.columns or (isinstance(formula, Study) and own in formula.dimensions)
 
 
-def download(choice: Choice, count: int) -> None:
-    """The format, the button, what it gives, and the command that gives the same. count: rows of the file."""
-    number, question = page.generation(), choice.question
+def most(question: Question, filters: Filters) -> int:
+    """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations than orders."""
+    facts = page.facts()
+    orders = max(facts["extent"]["orders"] or 0, 1)
+    values = [len(facts["options"][name]) or orders if name in DIMENSIONS else OWN_VALUES for name in question.by]
+    times = len(periods(filters.start, filters.period.elapsed, question.grain)) if question.grain else 1
+    return min(prod(values) * times, orders) * len(question.measures)
+
+
+def answers(question: Question, filters: Filters) -> list[Answer] | None:
+    """The answers to look at; None where there may be more than anybody looks at, and asking would hold up everybody."""
+    if most(question, filters) > LOOKED_AT_MOST:
+        return None
+    found: list[Answer] = data.answers(page.generation(), question)
+    return found
+
+
+def download(question: Question, *, count: int, exact: bool) -> None:
+    """The format, the button, what it gives, and the command that gives the same. count: rows of the file, at most so many unless `exact`."""
+    number = page.generation()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         form = st.segmented_control(
             "Format",
@@ -100,7 +123,7 @@ def download(choice: Choice, count: int) -> None:
         form = form or "csv"
         name = export.download_name(_name(question), form)
         said = data.provenance(number, question)  # here: the file is made on a click, by a thread that knows no session
-        too_many = form == "xlsx" and count > SHEET_ROWS_HERE
+        limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
         st.download_button(
             f"Download {export.TITLES[form]}",
             data=lambda: export.download(data.frame(number, question), form, _name(question) + export.FORMATS[form][0], said),
@@ -109,14 +132,13 @@ def download(choice: Choice, count: int) -> None:
             icon=":material/download:",
             on_click="ignore",
             key="download",
-            disabled=too_many or not count,
+            disabled=count > limit or not count,
         )
-        st.caption(f"{fmt.count(count, 'row')} · {fmt.markdown(name)} · generation {number}")
-    if too_many:
-        st.caption(
-            f"Excel files of more than {SHEET_ROWS_HERE:,} rows are not made here, since everybody would wait for them: take CSV or Parquet, or the "
-            f"command below{f' (a sheet holds {export.SHEET_ROWS:,} rows at most)' if count > export.SHEET_ROWS else ''}."
-        )
+        st.caption(f"{'' if exact else 'up to '}{fmt.count(count, 'row')} · {fmt.markdown(name)} · generation {number}")
+    if count > limit:
+        other = "take CSV or Parquet, or the command below" if form == "xlsx" and count <= ROWS_HERE else "take the command below"
+        sheet = f" (a sheet holds {export.SHEET_ROWS:,} rows at most)" if form == "xlsx" and count > export.SHEET_ROWS else ""
+        st.caption(f"{export.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for them: {other}{sheet}.")
     with st.expander("The same from the command line"):
         st.code(command(question, form), language="bash", wrap_lines=True)
         st.caption(
@@ -174,6 +196,14 @@ def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
 def _titled(title: str, question: Question) -> str:
     by = f" by {' and '.join(fmt.words(name).lower() for name in question.by)}" if question.by else ""
     return title + by + (f", by {question.grain}" if question.grain else "")
+
+
+def too_many(count: int) -> None:
+    """Say that there is more than anybody looks at, and what to do."""
+    what = (
+        f"Up to {fmt.html(fmt.count(count, 'row'))}. The file has all of them; to see them here take coarser periods, a dimension less or a filter."
+    )
+    look.html(cards.empty("Too many to look at", what))
 
 
 def table(question: Question, answers: list[Answer], filters: Filters) -> None:

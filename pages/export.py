@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, data, exporting, look, page
+from dashboard import cards, exporting, look, page
 from dashboard import format as fmt
 
 filters = page.chosen()
@@ -13,11 +13,15 @@ with look.card("choose"):
         look.html(cards.empty("No measure chosen", "Choose at least one measure."))
         st.stop()
     question = choice.question
-    answers = data.answers(page.generation(), question)
-    exporting.download(choice, len(answers))
+    answers = exporting.answers(question, filters)
+    most = exporting.most(question, filters)
+    exporting.download(question, count=most if answers is None else len(answers), exact=answers is not None)
 
-if choice.shown == "both":
+if answers is not None and choice.shown == "both":
     exporting.chart(question, answers, filters)
 
 with look.card("answers"):
-    exporting.table(question, answers, filters)
+    if answers is None:
+        exporting.too_many(most)
+    else:
+        exporting.table(question, answers, filters)

@@ -22,7 +22,7 @@ from metrics import query, table_rows, warehouse
 from metrics.facts import order_facts_table
 from metrics.question import Question
 from metrics.table_rows import TABLES, batches
-from tests.dashboard.conftest import Open
+from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import EVIL
 
 Run = Callable[..., int]
@@ -142,6 +142,15 @@ def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(page_of_small
     at.session_state["format"] = "csv"
     at.run()
     assert not any("take CSV or Parquet" in caption.value for caption in at.caption)
+
+
+def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "LOOKED_AT_MOST", 100)
+    at = page_of_small("export", by=["customer", "carrier"], per="week", m=["otif"], period="52W")
+    assert not at.exception
+    assert "Too many to look at" in markup(at)
+    assert any(caption.value.startswith("up to ") for caption in at.caption)
+    assert "Too many to look at" not in markup(page_of_small("export", by=["segment"], m=["otif"], period="52W"))
 
 
 def test_text_of_a_table_is_harmless_in_csv() -> None:
