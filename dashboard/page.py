@@ -45,6 +45,10 @@ def pick(label: str, options: list[str] | tuple[str, ...], named: dict[str, str]
     """
     asked = st.query_params.get(key)
     at = options.index(asked) if asked in options else 0
+    held = st.session_state.get(f"pick_{key}")
+    if asked is None and held is not None and held == st.session_state.get(f"_first_{key}"):
+        st.session_state[f"pick_{key}"] = options[0]  # nobody chose: what stands first now is shown, not what stood first before
+    st.session_state[f"_first_{key}"] = options[0]
     visibility = "collapsed" if hidden else "visible"
     chosen: str = st.selectbox(
         label, options, index=at, format_func=lambda slug: named[slug], key=f"pick_{key}", label_visibility=visibility, width=width

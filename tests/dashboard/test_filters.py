@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard import period
 from dashboard.period import BEFORE, LAST_YEAR, alike
@@ -114,3 +115,22 @@ def test_a_copied_link_names_the_generation(page_of_small: Open) -> None:
 def test_a_value_that_no_order_has_is_said_to_be_left_out(page_of_small: Open) -> None:
     assert "no order has carrier Nobody" in markup(page_of_small(carrier=["Nobody", "Blitz"]))
     assert "Left out of the filters" not in markup(page_of_small(carrier="Blitz", segment="A"))
+
+
+def _turned() -> None:
+    import streamlit as st
+
+    from dashboard import page
+
+    options = ["b", "a"] if st.checkbox("turn") else ["a", "b"]
+    st.caption(page.pick("Measure", options, {"a": "A", "b": "B"}, key="measure"))
+
+
+def test_the_address_stays_bare_when_what_stands_first_changes() -> None:
+    at = AppTest.from_function(_turned).run()
+    for turned in (True, False, True):
+        at.checkbox[0].set_value(turned).run()
+        assert at.caption[0].value == ("b" if turned else "a")
+        assert "measure" not in at.query_params
+    at.selectbox[0].set_value("a").run()
+    assert at.query_params["measure"] == ["a"]
