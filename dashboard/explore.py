@@ -261,5 +261,5 @@ def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], f
             shown = f'<a href="{fmt.html(link)}" target="_self">{cell.markup}</a>' if one is not None and one.value is not None else cell.markup
             cells.append(replace(cell, markup=shown, small=halves(one, measure) if one is not None else ""))
         body.append([*named, *cells] if named else [Cell(WHOLE), *cells])
-    heads = heads if question.by or question.grain else ["", *heads]
+    heads = heads if question.by or question.grain else ["Selection", *heads]
     return tables.table(heads, body, caption="Answers", numeric=range(len(heads) - len(measures), len(heads)))

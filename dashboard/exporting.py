@@ -201,7 +201,7 @@ def _titled(title: str, question: Question) -> str:
 def too_many(count: int) -> None:
     """Say that there is more than anybody looks at, and what to do."""
     what = (
-        f"Up to {fmt.html(fmt.count(count, 'row'))}. The file has all of them; to see them here take coarser periods, a dimension less or a filter."
+        f"Up to {fmt.html(fmt.count(count, 'row'))}. The file has all of them; to see them here take coarser periods, fewer dimensions or a filter."
     )
     look.html(cards.empty("Too many to look at", what))
 
