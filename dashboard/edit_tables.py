@@ -13,7 +13,7 @@ from metrics.catalog import MEASURES
 from metrics.edit_rules import FIRST
 from metrics.edits import Edit, Row, key_columns, text_of, value_columns
 from metrics.edits_preview import Moved, Preview
-from metrics.measure import Measure
+from metrics.measure import Measure, Unit
 from metrics.package_evidence import DEFAULT_PACKAGES
 from metrics.targets import Target
 
@@ -43,6 +43,15 @@ def named(feed: str, key: Sequence[str]) -> tuple[str, str]:
         return f"Package {key[0]}", f"segment {key[0]}"
     titles = {name: one.title for name, one in (ASSUMPTIONS if feed == "assumptions" else MEASURES).items()}  # type: ignore[attr-defined]
     return titles.get(key[0], key[0]), scope(key[1])
+
+
+def label(of: str, name: str) -> str:
+    """How the field for one value of an assumption, a measure's target or a package is named."""
+    if name == "assumed_value":
+        return f"Number ({ASSUMPTIONS[of].unit})"
+    if name == "target_value":
+        return f"Target ({MEASURES[of].unit}{', 0 to 1' if MEASURES[of].unit is Unit.SHARE else ''})"
+    return "Tolerance" if name == "tolerance" else TITLES[name]
 
 
 def defaults(feed: str) -> list[Row]:

@@ -62,13 +62,17 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Desk:
-    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, the changes, the newest generation."""
+    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, the changes, the newest generation.
+
+    latest: the number of the last change anybody made of anything.
+    """
 
     merged: list[Row]
     pending: list[Row]
     refused: str | None
     changes: list[Row]
     newest: int | None
+    latest: int
 
 
 def show(kind: str) -> None:
@@ -102,13 +106,13 @@ def _desk(one: Kind) -> Desk:
     with warehouse.reading(locate(), page.generation()) as connection:
         rows = edits.rows_of(connection, one.feed)
     with opened(locate(), write=False) as store:
-        wrote, changes = edits.written(store, one.feed), edits.changes(store, one.feed)
+        wrote, changes, latest = edits.written(store, one.feed), edits.changes(store, one.feed), edits.latest_entry(store)
         pending = edits.pending(one.feed, rows, wrote)
         refused = edits.failure(store, max(row["changed_at"] for row in pending)) if pending else None
     merged = [*edit_tables.defaults(one.feed), *edits.merged(one.feed, rows, wrote)]
     if one.feed == "assumptions":
         merged, pending, changes = ([row for row in found if _name(row) in one.names] for found in (merged, pending, changes))
-    return Desk(merged, pending, refused, changes, current.number if current else None)
+    return Desk(merged, pending, refused, changes, current.number if current else None, latest)
 
 
 def _name(row: Row) -> str:
@@ -174,11 +178,7 @@ def _held(feed: str, key: tuple[str, ...], desk: Desk, on: date) -> dict[str, st
 
 def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | None:
     words = {"delivery_window": WINDOWS, "support_level": SUPPORT}.get(name)
-    label = edit_tables.TITLES[name].capitalize() if name in ("assumed_value", "target_value", "tolerance") else edit_tables.TITLES[name]
-    if name == "assumed_value":
-        label = f"Number ({ASSUMPTIONS[of[0]].unit})"
-    if name == "target_value":
-        label = f"Target ({MEASURES[of[0]].unit}{', 0 to 1' if MEASURES[of[0]].unit == 'share' else ''})"
+    label = edit_tables.label(of[0], name)
     if words:
         options = ("", *words)
         at = options.index(held) if held in options else 0
@@ -215,9 +215,13 @@ def _previewed(kind: str, desk: Desk) -> None:
     what, whom = edit_tables.named(edit.feed, edit.key)
     st.subheader(fmt.markdown(f"{what}, {whom}"), anchor=False)
     look.html(edit_tables.step(edit, _held(edit.feed, edit.key, desk, edit.valid_from)))
+    asked = (edit, view, page.generation(), desk.latest)
+    held, found = st.session_state.get(f"preview_{kind}", (None, None))
     try:
-        with st.spinner("Working it out …"):
-            found = preview(locate(), edit, **view, generation=page.generation())
+        if held != asked:
+            with st.spinner("Working it out …"):
+                found = preview(locate(), edit, **view, generation=page.generation())
+            st.session_state[f"preview_{kind}"] = (asked, found)
     except StoreUnusable as error:
         _wrong(error)
         return

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Numeric, Table, and_, insert, select, update
+from sqlalchemy import Connection, Integer, Numeric, Table, and_, func, insert, select, update
 
 from metrics.errors import ChangedMeanwhile
 from metrics.schema import FEEDS, PROVENANCE
@@ -124,6 +124,11 @@ def changes(store: Connection, feed: str) -> list[Row]:
     told = select(audit_trail.c.key).where(audit_trail.c.what.in_((f"{feed} set", f"{feed} taken back"))).distinct()
     found = [change for key in store.scalars(told) for change in audit.of(store, key)]
     return sorted(found, key=lambda one: -int(one["entry"]))
+
+
+def latest_entry(store: Connection) -> int:
+    """The number of the last change anybody made of anything; 0: nobody did."""
+    return store.scalar(select(func.max(audit_trail.c.entry))) or 0
 
 
 def reverting(store: Connection, change: Mapping[str, Any]) -> Edit:

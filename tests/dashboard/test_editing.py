@@ -4,14 +4,17 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from dashboard import applying
 from metrics import edits
 from metrics.store.opening import opened
+from metrics.store.tables import run_history
 from metrics.warehouse import locate
 from tests.dashboard.conftest import Open, markup
 
@@ -68,6 +71,12 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
     assert change["who"] == "Ada"
     assert change["after"]["was"]["target_value"] == "0.9"
     assert "0.9 → 0.99" in markup(at)
+
+    with opened(locate()) as store:
+        at_that = {"started_at": change["at"], "finished_at": change["at"] + timedelta(seconds=9), "outcome": "failed"}
+        store.execute(insert(run_history).values(source=edits.SOURCE, report='{"message": "the disk is full"}', **at_that))
+    at.run()
+    assert "The last try failed: the disk is full" in markup(at)
 
     at.button(key="targets_revert").click().run()
     assert not at.exception
