@@ -133,4 +133,4 @@ def test_the_address_stays_bare_when_what_stands_first_changes() -> None:
         assert at.caption[0].value == ("b" if turned else "a")
         assert "measure" not in at.query_params
     at.selectbox[0].set_value("a").run()
-    assert at.query_params["measure"] == ["a"]
+    assert at.query_params["measure"] in ("a", ["a"])
