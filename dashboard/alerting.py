@@ -101,7 +101,7 @@ def _form() -> None:
     st.header(f"Change “{held.name}”" if held.rule_id else "A new rule", anchor=False)
     if told := st.session_state.pop("_rule_told", None):
         look.html(cards.banner(fmt.html(told)))
-    key = f"{held.rule_id}_{held.version}"
+    key = f"{held.rule_id}_{held.version}" + "_next" * st.session_state.get("_rules_written", 0)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         who.ask()
         name = st.text_input("Name", held.name, key=f"rule_name_{key}", max_chars=80, width=260, placeholder="Segment A late")
@@ -217,12 +217,17 @@ def _save(rule: Rule, wrong: list[str]) -> None:
         st.session_state["_rule_told"] = str(error)
         return
     st.session_state["_rule"] = None
+    st.session_state["_rules_written"] = st.session_state.get("_rules_written", 0) + 1  # an empty form: a second click writes no second rule
     st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is looked at with the next generation."
 
 
 def _remove(rule: Rule) -> None:
-    with opened(locate()) as store:
-        kept.remove(store, who.me(), rule)
+    try:
+        with opened(locate()) as store:
+            kept.remove(store, who.me(), rule)
+    except StoreUnusable as error:
+        st.session_state["_rule_told"] = str(error)
+        return
     st.session_state["_rule"] = None
 
 

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from metrics import targets
 from metrics.measure import Direction
 from metrics.numbers import Number
 from metrics.policy import MIN_COVERAGE
@@ -20,8 +21,8 @@ CONDITIONS = (BELOW, ABOVE, OFF_TARGET, MOVED)
 CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
 NOT_PROVEN = "not proven"
-PERIODS = {"week": 7, "4 weeks": 28, "13 weeks": 91, "month": None}
-"""Whole weeks from Monday to Sunday in days, and calendar months: the last one wholly before or at the data's watermark."""
+PERIODS = {"day": 1, "week": 7, "4 weeks": 28, "13 weeks": 91, "month": None}
+"""Whole weeks from Monday to Sunday in days, and calendar months: the last one wholly before or at the data's watermark; the day before it."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,9 @@ def _beyond(rule: Rule, reading: Reading, direction: Direction, clear_at: float 
         return value > float(limit if limit is not None else 0)
     if rule.condition == OFF_TARGET:
         assert reading.target is not None
-        off = sign * (reading.target - value)
-        # It fires beyond the tolerance and is over only at the target itself.
-        return off > (reading.tolerance if clear_at is None else 0.0)
+        stands = targets.state_of_value(value, targets.Target(reading.target, reading.tolerance), direction)
+        # It fires where every page says off target, and is over only at the target itself.
+        return stands is targets.State.OFF if clear_at is None else stands is not targets.State.ON
     assert reading.before is not None
     return sign * (float(reading.before) - value) > float(rule.limit or 0)
 
@@ -175,6 +176,9 @@ def tell_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
 def whole_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]:
     """First and last day of the last whole period on or before a day, or of one `back` periods earlier."""
     days = PERIODS[kind]
+    if days == 1:
+        day = as_of - timedelta(days=1 + back)
+        return day, day
     if days is not None:
         end = as_of - timedelta(days=(as_of.weekday() + 1) % 7) - timedelta(days=days * back)
         return end - timedelta(days=days - 1), end

@@ -67,6 +67,7 @@ def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_pag
     at.button("rule_save").click().run()
     with opened(desk) as store:
         (rule,) = rules.rules(store)
+    assert at.text_input("rule_name_0_0_next").value == ""
     assert (rule.name, rule.measure, rule.channels) == ("Late", "otif", ("mailto:ops@example.org",))
     assert "not proven" in markup(at)
     assert "Late" in markup(at)

@@ -77,6 +77,8 @@ def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
     aim = {"target": 8.0, "tolerance": 1.0}
     assert events(rule, [saw(8.9, **aim), saw(9.1, **aim), saw(8.5, **aim), saw(8.0, **aim)], LOWER) == [None, FIRED, None, OVER]
     assert unproven(rule, saw(9.5)) == "no target"
+    edge = saw(0.85, target=0.9, tolerance=0.05)  # 0.9 - 0.85 is a little more than 0.05 in doubles; every page says watch
+    assert events(replace(rule, measure="otif"), [edge], HIGHER) == [None]
 
 
 def test_worse_than_before_by_more_than_the_limit() -> None:
@@ -122,6 +124,7 @@ def test_periods_are_whole_and_follow_each_other() -> None:
     wednesday = date(2026, 4, 1)
     assert whole_period("week", wednesday) == (date(2026, 3, 23), date(2026, 3, 29))
     assert whole_period("week", date(2026, 3, 29)) == (date(2026, 3, 23), date(2026, 3, 29))
+    assert whole_period("day", wednesday, 1) == (date(2026, 3, 30), date(2026, 3, 30))
     assert whole_period("4 weeks", wednesday, 1) == (date(2026, 2, 2), date(2026, 3, 1))
     assert whole_period("month", wednesday) == (date(2026, 3, 1), date(2026, 3, 31))
     assert whole_period("month", date(2026, 3, 31), 1) == (date(2026, 2, 1), date(2026, 2, 28))
