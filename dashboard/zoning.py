@@ -3,18 +3,22 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 import altair as alt
 import streamlit as st
 
-from dashboard import cards, charts, data, look, page, pictures, tables
+from dashboard import cards, charts, data, drill, family, four_steps, glance, look, page, pictures, tables
 from dashboard import format as fmt
+from dashboard.family import Answers
 from dashboard.filters import Filters
 from dashboard.look import palette
 from dashboard.tables import Cell
+from metrics.catalog import MEASURES
 from metrics.danger import Channel, Charge, Interaction
 from metrics.measure import Unit
-from metrics.zones import DANGER, ZONES, Customer, Cuts
+from metrics.zones import DANGER, ZONES, Customer, Cuts, cost_limit
 
 SHAPES = {"Protect": "circle", "Build": "triangle-up", "Cost engineer": "square", "Danger": "diamond"}
 TONES = {"Protect": "good-strong", "Build": "accent", "Cost engineer": "watch-strong", "Danger": "bad-strong"}
@@ -25,6 +29,35 @@ SAID = {
     "Danger": "low sales, high cost: change, charge or another channel",
 }
 CUSTOMERS_SHOWN = 40
+CURVE = 40
+"""Pieces the cut of the cost is drawn in."""
+NAME = "profitability"
+TILES = ("customer_profit", "net_sales_value", "cost_to_serve", "loss_making_customers")
+OPTIONS = {"danger_interaction": "serving them like others", "danger_charge": "charging what they cost", "danger_channel": "another channel"}
+
+
+def headline(filters: Filters) -> None:
+    """Draw the page in a few sentences, and its tiles."""
+    answers = glance.now(NAME, filters)
+    if glance.lacking(answers, "zone", filters, "customers with money moved"):
+        return
+    found: dict[str, Answers] = {}
+    for one in family.ask([MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"):
+        found.setdefault(one.dimensions["zone"] or "", {})[one.measure] = one
+    whole, danger = glance.number(answers, "zone"), found.get(DANGER, {})
+    sentences = [f"None of {whole} customers is in Danger."]
+    if danger.get("zone") is not None and danger["zone"].value:
+        inside, sales, cost = (glance.number(danger, name, at=("zone", DANGER)) for name in ("zone", "zone_sales", "zone_cost"))
+        sentences = [f"{inside} of {whole} customers are in Danger: they buy for {sales} and cost {cost} to serve."]
+        brought = [f"{said} would bring {glance.number(answers, name)}" for name, said in OPTIONS.items() if answers[name].value is not None]
+        if brought:
+            sentences.append(f"{brought[0][:1].upper()}{', '.join(brought)[1:]}.")
+    if answers["loss_making_customers"].value:
+        sentences.append(f"{glance.number(answers, 'loss_making_customers')} of all customers lose money.")
+    with look.card("said"):
+        glance.said("zone", answers, filters, *sentences)
+        look.html(four_steps.walk("profitability"))
+    glance.tiles(filters, TILES, answers)
 
 
 def show(filters: Filters) -> None:
@@ -36,7 +69,8 @@ def show(filters: Filters) -> None:
     st.header("Customers by net sales and cost to serve", anchor=False)
     st.caption(
         f"{fmt.count(len(customers), 'customer')}; cuts at net sales {_money(cuts.sales)} and cost to serve {_cost_cut(cuts)} "
-        "(medians of all customers of the period unless assumptions say otherwise; filters do not move them)."
+        "(medians of all customers of the period unless assumptions say otherwise; filters do not move them). "
+        "The axes are square roots, so that small customers can be told apart."
     )
     pictures.draw(
         _map(customers, cuts, is_dark=look.dark()), key="zones", alternative=_told(customers), title="Customers by net sales and cost to serve"
@@ -57,33 +91,57 @@ def _told(customers: Sequence[Customer]) -> str:
     return f"Customers by net sales and cost to serve: {counts}"
 
 
-def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[str, object]:
+@lru_cache(maxsize=2)
+def _map_template(is_dark: bool) -> str:
     colour = palette(is_dark)
-    rows = [
-        {"customer": one.customer_id, "segment": one.segment, "sales": float(one.sales), "cost": float(one.cost_to_serve), "zone": one.zone}
-        for one in customers
-    ]
+    scale = alt.Scale(type="sqrt", nice=True)
     axis = alt.Axis(format="~s", tickCount=5, grid=True)
+    sales, cost = alt.X("sales:Q", title="Net sales", axis=axis, scale=scale), alt.Y("cost:Q", title="Cost to serve", axis=axis, scale=scale)
+    named = {zone: colour[TONES[zone]] for zone in ZONES}
     points = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_point(filled=True, size=70, opacity=0.75)
+        alt.Chart(alt.NamedData(name="customers"))
+        .mark_point(filled=True, size=75, opacity=0.8)
         .encode(
-            x=alt.X("sales:Q", title="Net sales", axis=axis),
-            y=alt.Y("cost:Q", title="Cost to serve", axis=axis),
-            color=alt.Color("zone:N", title=None, scale=alt.Scale(domain=list(ZONES), range=[colour[TONES[zone]] for zone in ZONES])),
+            x=sales,
+            y=cost,
+            color=alt.Color("zone:N", title=None, scale=alt.Scale(domain=list(named), range=list(named.values()))),
             shape=alt.Shape("zone:N", title=None, scale=alt.Scale(domain=list(ZONES), range=[SHAPES[zone] for zone in ZONES])),
-            tooltip=["customer:N", "segment:N", "zone:N", alt.Tooltip("sales:Q", format=",.0f"), alt.Tooltip("cost:Q", format=",.0f")],
+            tooltip=[
+                alt.Tooltip(f"{name}:N", title=title)
+                for name, title in (("customer", "Customer"), ("zone", "Zone"), ("sales_said", "Net sales"), ("cost_said", "Cost to serve"))
+            ],
         )
     )
-    lines: list[alt.Chart] = [
-        alt.Chart(alt.Data(values=[{"at": float(cuts.sales)}]))
-        .mark_rule(strokeDash=[5, 4], color=colour["muted"])
-        .encode(x=alt.X("at:Q", title="Net sales"))
+    dashed = {"strokeDash": [5, 4], "color": colour["muted"], "strokeWidth": 1.3}
+    layers: list[alt.Chart] = [
+        alt.Chart(alt.NamedData(name="sales_cut")).mark_rule(**dashed).encode(x=sales),
+        alt.Chart(alt.NamedData(name="cost_cut")).mark_line(**dashed).encode(x=sales, y=cost),
+        points,
     ]
-    if not cuts.as_share:
-        cost = alt.Chart(alt.Data(values=[{"at": float(cuts.cost)}]))
-        lines.append(cost.mark_rule(strokeDash=[5, 4], color=colour["muted"]).encode(y=alt.Y("at:Q", title="Cost to serve")))
-    drawn: dict[str, object] = json.loads(charts.finish(alt.layer(*lines, points), colour, legend=True))
+    return charts.finish(alt.layer(*layers), colour, legend=True)
+
+
+def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[str, Any]:
+    """Every customer as a point, with the cuts: a cost cut that is a share of sales rises with them (a curve of many points, for the axes bend)."""
+    reach = [float(one.sales) for one in customers] + [float(cuts.sales)]
+    low, high = min(0.0, *reach), max(reach)
+    steps = [low + (high - low) * at / CURVE for at in range(CURVE + 1)]
+    drawn: dict[str, Any] = json.loads(_map_template(is_dark))
+    drawn["datasets"] = {
+        "customers": [
+            {
+                "customer": f"{one.customer_id}, segment {one.segment}",
+                "zone": one.zone,
+                "sales": float(one.sales),
+                "cost": float(one.cost_to_serve),
+                "sales_said": fmt.money(one.sales),
+                "cost_said": fmt.money(one.cost_to_serve),
+            }
+            for one in customers
+        ],
+        "sales_cut": [{"sales": float(cuts.sales)}],
+        "cost_cut": [{"sales": sales, "cost": float(cost_limit(Decimal(str(sales)), cuts))} for sales in steps],
+    }
     return drawn
 
 
@@ -144,11 +202,18 @@ def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell 
     moved_out = f"to {changed.moved_zone}" if changed.moved_zone != DANGER else "stays in Danger"
     return [
         Cell(one.customer_id, small=f"segment {one.segment}"),
-        Cell(_money(one.sales)),
-        Cell(_money(one.cost_to_serve)),
+        _behind(_money(one.sales), "net_sales_value", one),
+        _behind(_money(one.cost_to_serve), "cost_to_serve", one),
         Cell(_money(one.profit)),
         Cell(f"+{_money(changed.saving)}", small=out),
         Cell(f"+{_money(changed.moved_saving)}", small=moved_out),
         Cell(f"+{_money(charged.gain)}", small="" if charged.break_even is None else f"breaks even at {_money(charged.break_even)}"),
         Cell(fmt.DASH if moved.gain is None else f"{'+' if moved.gain >= 0 else fmt.MINUS}{_money(abs(moved.gain))}"),
     ]
+
+
+def _behind(shown: str, measure: str, one: Customer) -> Cell:
+    """An amount of one customer as a link to the rows it is made of; not while filters are set, which narrow those rows but not this list."""
+    if page.chosen().where:
+        return Cell(shown)
+    return Cell(markup=f'<a href="{fmt.html(drill.href(measure, by="customer", value=one.customer_id))}" target="_self">{shown}</a>')

@@ -3,6 +3,7 @@
 from dashboard import editing, family, look, page, zoning
 
 filters = page.chosen()
+zoning.headline(filters)
 with look.card("zones"):
     zoning.show(filters)
 with look.card("options"):
