@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 from metrics import at_risk as risk
 from metrics import (
     danger,
+    day_counts,
     disputes,
     drill,
+    failing_together,
     listing,
     nearest,
     notices,
@@ -27,6 +29,7 @@ from metrics import (
     query,
     recovery,
     recovery_chain,
+    shortages,
     step_orders,
     warehouse,
     watching,
@@ -202,9 +205,12 @@ READS: dict[str, Callable[..., Any]] = {
         connection, start=asked.start, end=asked.end, where=tuple((dimension_column(name), values) for name, values in asked.where)
     ),
     "died": step_orders.died,
+    "day_counts": day_counts.cycle_day_counts,
     "disputed": disputes.disputed,
+    "failing_together": failing_together.failing_together,
     "longest_standing": step_orders.longest_standing,
     "verdicts": disputes.verdicts,
+    "worst_products": shortages.worst_products,
 }
 """What pages of measures show beside their measures: functions of a connection and a question's days and filters, some with a page."""
 

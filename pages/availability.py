@@ -1,5 +1,5 @@
-"""Did I get what I wanted, when I wanted it, in the quantity I wanted?"""
+"""Did I get what I wanted, when I wanted it, in the quantity I wanted? And what was missing?"""
 
-from dashboard import family
+from dashboard import fills, page
 
-family.show("availability")
+fills.page_of(page.chosen())

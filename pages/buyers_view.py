@@ -1,5 +1,5 @@
-"""Did the buyer get it on time, complete, undamaged, with the right goods, and was it billed right?"""
+"""The five tests an order must pass and the perfect order: which fails most, together with which, and for whom."""
 
-from dashboard import family
+from dashboard import five_tests, page
 
-family.show("buyers_view")
+five_tests.page_of(page.chosen())

@@ -1,5 +1,5 @@
-"""How long from order to arrival, how dependable, how padded the promise, and the stock it forces on buyers."""
+"""How long orders take, how dependable that is, and how promises are made and kept."""
 
-from dashboard import family
+from dashboard import clocks, page
 
-family.show("cycle_time")
+clocks.page_of(page.chosen())

@@ -1,0 +1,121 @@
+"""The parts of the cycle-time page: how long orders took, how dependable that is, and what it costs the buyer."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboard import cards, charts, data, family, glance, look, page, pictures, tables
+from dashboard import format as fmt
+from dashboard.family import Answers
+from dashboard.filters import Filters
+from dashboard.look import palette
+from dashboard.tables import Cell
+from metrics.catalog import MEASURES
+
+NAME = "cycle_time"
+MAIN = "cycle_days"
+TILES = (MAIN, "cycle_sd", "beyond_promise", "promise_kept")
+MARKS = {"cycle_p50": "half", "cycle_p90": "90 %", "cycle_p95": "95 %"}
+BY_CARRIER = (MAIN, "cycle_sd", "cycle_p95", "beyond_promise")
+CARRIERS_SHOWN = 12
+
+
+def headline(filters: Filters) -> bool:
+    """Draw the page in a sentence and its tiles; False where there is nothing to say."""
+    answers = glance.now(NAME, filters)
+    if answers[MAIN].value is None and glance.lacking(answers, MAIN, filters, "orders that arrived"):
+        return False
+    sentences = [f"Orders took {glance.number(answers, MAIN)} from order to arrival"]
+    if answers["cycle_p50"].value is not None:
+        sentences[0] += f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within {glance.number(answers, 'cycle_p95')}"
+    sentences[0] += "."
+    if answers["beyond_promise"].value is not None:
+        sentences.append(f"{glance.number(answers, 'beyond_promise')} took longer than promised.")
+    if answers["safety_stock_cost"].value is not None:
+        sentences.append(f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year.")
+    with look.card("said"):
+        glance.said(MAIN, answers, filters, *sentences)
+    glance.tiles(filters, TILES, answers)
+    return True
+
+
+@lru_cache(maxsize=2)
+def _template(is_dark: bool) -> str:
+    colour = palette(is_dark)
+    x = alt.X("days:Q", title="Days from order to arrival", axis=alt.Axis(tickMinStep=1, grid=False, format="d"))
+    bars = (
+        alt.Chart(alt.NamedData(name="days"))
+        .mark_bar(color=colour["accent"], cornerRadiusTopLeft=2, cornerRadiusTopRight=2)
+        .encode(
+            x=alt.X("from:Q", title="Days from order to arrival", axis=alt.Axis(tickMinStep=1, grid=False, format="d")),
+            x2="to:Q",
+            y=alt.Y("orders:Q", title="Orders", axis=alt.Axis(tickCount=4, format="~s")),
+            y2=alt.Y2Datum(0),
+            tooltip=[alt.Tooltip("days:Q", title="Days"), alt.Tooltip("orders:Q", title="Orders", format=",")],
+        )
+    )
+    rules = alt.Chart(alt.NamedData(name="marks")).mark_rule(aria=False, strokeDash=[5, 4], color=colour["ink"]).encode(x=x)
+    named = (
+        alt.Chart(alt.NamedData(name="marks"))
+        .mark_text(align="left", baseline="top", dx=4, fontSize=11.5, color=colour["ink"])
+        .encode(x=x, y=alt.value(2), text="name:N")
+    )
+    return charts.finish(alt.layer(bars, rules, named), colour, legend=False)
+
+
+def spread(filters: Filters) -> None:
+    """Draw how many orders took how many days, with the days within which half, 90 % and 95 % arrived."""
+    found: list[tuple[int, int]] = data.read(page.generation(), "day_counts", glance.view(filters))
+    answers = glance.now(NAME, filters)
+    st.header("How long orders took", anchor=False)
+    if not found:
+        look.html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
+        return
+    known = [(MARKS[name], float(answers[name].value)) for name in MARKS if answers[name].value is not None]  # type: ignore[arg-type]
+    spec: dict[str, Any] = json.loads(_template(look.dark()))
+    spec["height"] = 230
+    spec["datasets"] = {
+        "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders} for days, orders in found],
+        "marks": [{"days": days, "name": f"{name}: {fmt.written(days)}"} for name, days in known],
+    }
+    told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
+        f"{name} within {days:g}" for name, days in known
+    )
+    pictures.draw(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
+    st.caption("Dashed: the days within which half, 90 % and 95 % of the orders arrived.")
+
+
+def carriers(filters: Filters) -> None:
+    """Draw how dependable each carrier is, the least dependable first."""
+    found = glance.by(NAME, filters, "carrier")
+    st.header("Dependable, and less so", anchor=False)
+    rows = [(name, answers) for name, answers in found.items() if answers.get(MAIN) is not None and answers[MAIN].value is not None]
+    if len(rows) < 2:
+        look.html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
+        return
+    rows.sort(key=lambda one: -_value(one[1], "cycle_sd"))
+    shown = [
+        [Cell(name), *(family.cell(answers.get(measure), MEASURES[measure]) for measure in BY_CARRIER)] for name, answers in rows[:CARRIERS_SHOWN]
+    ]
+    heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
+    look.html(tables.table(heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))))
+    st.caption("The spread is the standard deviation: buyers plan for it more than for the mean.")
+
+
+def _value(answers: Answers, name: str) -> float:
+    answer = answers.get(name)
+    return float(answer.value) if answer is not None and answer.value is not None else -1.0
+
+
+def page_of(filters: Filters) -> None:
+    """Draw the whole page."""
+    if headline(filters):
+        with st.container(horizontal=True, gap="small"):
+            with look.card("spread"):
+                spread(filters)
+            with look.card("carriers"):
+                carriers(filters)
+    family.show(NAME)

@@ -1,0 +1,95 @@
+"""The parts of the buyer's view: the five tests beside each other with what is known of them, and which of them failed together."""
+
+import streamlit as st
+
+from dashboard import cards, data, family, glance, look, marks, menu, page, pictures, shapes, tables
+from dashboard import format as fmt
+from dashboard.filters import Filters
+from dashboard.shapes import Bar
+from dashboard.standing import Standing
+from dashboard.tables import Cell
+from metrics.catalog import MEASURES
+from metrics.failing_together import Combination
+from metrics.listing import VERDICTS
+
+NAME = "buyers_view"
+MAIN = "perfect_order"
+COMBINATIONS_SHOWN = 12
+TONES = {Standing.ON: "good-strong", Standing.WATCH: "watch-strong", Standing.OFF: "bad-strong"}
+
+
+def headline(filters: Filters) -> None:
+    """Draw the page in a sentence: how many orders passed all five, and which test failed most."""
+    answers = glance.now(NAME, filters)
+    if answers["otif"].value is None and glance.lacking(answers, "overdue_open", filters, "judged orders"):
+        return
+    main = MAIN if answers[MAIN].value is not None else "otif"
+    known = [(float(answers[name].value or 0), name) for name in VERDICTS if answers[name].value is not None]
+    sentences = [f"{glance.number(answers, main)} {fmt.html(MEASURES[main].title.lower())}."]
+    if known:
+        _, worst = min(known)
+        title = cards.title(MEASURES[worst]).lower()
+        sentences.append(f"The test that fails most is {fmt.html(title)}, passed by {glance.number(answers, worst)}.")
+    sentences.append(glance.furthest(NAME, main, filters))
+    with look.card("said"):
+        glance.said(main, answers, filters, *sentences)
+
+
+def show(filters: Filters) -> None:
+    """Draw the five tests as bars, each against its target, and what is not known of them."""
+    answers = glance.now(NAME, filters)
+    targets = data.targets(page.generation(), filters.period.elapsed)
+    st.header("The five tests, and all of them", anchor=False)
+    bars, told = [], []
+    for name in (*VERDICTS, MAIN):
+        answer, measure = answers[name], MEASURES[name]
+        if answer.value is None:
+            continue
+        stands = cards.stands(answer, measure, marks.target(targets, name, filters.where))
+        said = " · ".join(one for one in (cards.value(answer, measure), cards.coverage(answer)) if one)
+        bars.append(Bar(cards.title(measure), float(answer.value), said, tone=TONES.get(stands, "accent")))
+        told.append(f"{cards.title(measure)} {cards.value(answer, measure)}")
+    if not bars:
+        look.html(cards.empty("Nothing is judged in this period", "Choose another period, or take a filter off."))
+        return
+    low = max(0.0, min(one.end for one in bars) - 0.15)
+    low = round(low, 1) if low > 0.3 else 0.0
+    shifted = [Bar(one.name, one.end, one.said, start=low, tone=one.tone) for one in bars]
+    pictures.draw(shapes.rows(shifted, is_dark=look.dark(), low=low, high=1), key="tests_chart", alternative="; ".join(told), title="The five tests")
+    if low:
+        st.caption(f"Bars begin at {low:.0%}. Green is on target, amber watch, red off target.")
+
+
+def together(filters: Filters) -> None:
+    """Draw which tests failed together, every exact combination, so that the orders add up to those that failed."""
+    found: list[Combination] = data.read(page.generation(), "failing_together", glance.view(filters))
+    st.header("Which tests fail together", anchor=False)
+    if not found:
+        look.html(cards.empty("No order failed", "Every judged order in view passed the tests that could be made."))
+        return
+    whole = sum(orders for _, orders in found)
+    rows = [
+        [
+            Cell(" + ".join(cards.title(MEASURES[name]) for name in names), small="alone" if len(names) == 1 else "together"),
+            Cell(fmt.written(orders)),
+            Cell(f"{orders / whole:.1%}"),
+        ]
+        for names, orders in found[:COMBINATIONS_SHOWN]
+    ]
+    rest = sum(orders for _, orders in found[COMBINATIONS_SHOWN:])
+    if rest:
+        rows.append([Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"), Cell(fmt.written(rest)), Cell(f"{rest / whole:.1%}")])
+    rows.append([Cell("All failed orders"), Cell(fmt.written(whole)), Cell("100.0%")])
+    look.html(tables.table(("Tests failed", "Orders", "Of the failed"), rows, caption="Tests that failed together", numeric=(1, 2), total=True))
+    menu.link("failed-orders", "Open the failed orders")
+
+
+def page_of(filters: Filters) -> None:
+    """Draw the whole page."""
+    headline(filters)
+    with st.container(horizontal=True, gap="small"):
+        with look.card("tests"):
+            show(filters)
+        with look.card("together"):
+            together(filters)
+    family.show(NAME)

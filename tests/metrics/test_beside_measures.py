@@ -1,0 +1,66 @@
+"""What pages show beside their measures adds up to them: combinations of failed tests, missing goods, days from order to arrival."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Connection, select
+
+from metrics.day_counts import cycle_day_counts
+from metrics.facts import order_line_facts_table
+from metrics.failing_together import failing_together
+from metrics.listing import VERDICTS
+from metrics.query import answer
+from metrics.question import Question
+from metrics.shortages import worst_products
+from metrics.warehouse import Location, reading
+
+VIEWS = (Question((), start=date(2026, 1, 1), end=date(2026, 6, 30)), Question((), where=(("segment", ("A", "B")),)))
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
+def test_combinations_add_up_to_the_failed_orders_and_each_test_to_its_own(view: Question, sample: Location) -> None:
+    with reading(sample) as connection:
+        found = failing_together(connection, view)
+        known = {
+            one.measure: one for one in answer(connection, Question(("failed_orders", *VERDICTS), start=view.start, end=view.end, where=view.where))
+        }
+    assert sum(orders for _, orders in found) == known["failed_orders"].value
+    assert len({names for names, _ in found}) == len(found)
+    for name in VERDICTS:
+        missed = known[name].denominator - known[name].numerator
+        assert sum(orders for names, orders in found if name in names) == missed
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
+def test_days_rest_on_the_orders_the_mean_rests_on(view: Question, sample: Location) -> None:
+    with reading(sample) as connection:
+        found = cycle_day_counts(connection, view)
+        (mean,) = answer(connection, Question(("cycle_days",), start=view.start, end=view.end, where=view.where))
+    assert sum(orders for _, orders in found) == mean.denominator
+    assert sum(days * orders for days, orders in found) == mean.numerator  # no order of the sample took longer than is told apart
+
+
+def missing_by_product(connection: Connection) -> dict[str, Decimal]:
+    """The same in plain Python: goods lines due of which less came than was owed, where that is known."""
+    line = order_line_facts_table.c
+    found: dict[str, Decimal] = {}
+    for row in connection.execute(select(*line)).mappings():
+        if row["due_day"] is not None and row["state"] == "judged" and row["line_kind"] == "goods" and row["filled_qty"] == row["filled_most_qty"]:
+            missing = row["owed_qty"] - row["filled_qty"]
+            if missing > 0:
+                found[row["product_id"]] = found.get(row["product_id"], Decimal(0)) + missing
+    return found
+
+
+def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> None:
+    with reading(sample) as connection:
+        expected = missing_by_product(connection)
+        first = worst_products(connection, Question(()), page=1, size=3)
+        rest = [row for at in range(2, 40) for row in worst_products(connection, Question(()), page=at, size=3).rows]
+    rows = [*first.rows, *rest]
+    assert first.total == len(rows) == len(expected) > 3
+    assert {row["product_id"]: row["missing_qty"] for row in rows} == expected
+    worth = [row["missing_amount"] for row in rows if row["missing_amount"] is not None]
+    assert worth == sorted(worth, reverse=True)
