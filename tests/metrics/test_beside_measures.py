@@ -1,6 +1,5 @@
 """What pages show beside their measures adds up to them: combinations of failed tests, missing goods, days from order to arrival."""
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
