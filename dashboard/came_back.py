@@ -39,9 +39,11 @@ def headline(filters: Filters) -> None:
 def way(filters: Filters) -> None:
     """Draw how many failures came how far."""
     st.header("Failed, and then?", anchor=False)
+    if glance.without("messages", "service_cases"):
+        return
     found: Chain = data.read(page.generation(), "chain", glance.view(filters))
     if not found.failed:
-        look.html(cards.empty("No failure", "No order due in this period failed, or nothing tells of recoveries: add messages or service cases."))
+        look.html(cards.empty("No failure", "No judged order due in this period failed."))
         return
     steps = {
         "Failed": found.failed,
@@ -61,8 +63,10 @@ def way(filters: Filters) -> None:
 
 def show(filters: Filters) -> None:
     """Draw the share of orders after which the buyer has ordered again, by days since."""
-    steps: list[Step] = data.read(page.generation(), "curves", glance.view(filters))
     st.header("Do buyers order again?", anchor=False)
+    if glance.without("messages", "service_cases"):
+        return
+    steps: list[Step] = data.read(page.generation(), "curves", glance.view(filters))
     if not steps:
         look.html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
         return
@@ -90,25 +94,25 @@ def _told(steps: list[Step]) -> str:
 def cases(filters: Filters) -> None:
     """Draw questions, parts requests and complaints by kind."""
     st.header("Cases after the sale", anchor=False)
-    _by(filters, "case_kind", ("post_sale_support", "post_sale_hours_p50", "post_sale_hours_p90"), "case", "Add the feed <code>service_cases</code>.")
+    _by(filters, "case_kind", ("post_sale_support", "post_sale_hours_p50", "post_sale_hours_p90"), "service_cases", "case")
 
 
 def returns(filters: Filters) -> None:
     """Draw goods returned by reason."""
     st.header("Goods returned", anchor=False)
-    _by(filters, "return_reason", ("returned_units", "return_share", "return_handling_p50"), "return", "Add the feed <code>returns</code>.")
+    _by(filters, "return_reason", ("returned_units", "return_share", "return_handling_p50"), "returns", "return")
 
 
-def _by(filters: Filters, dimension: str, names: tuple[str, ...], what: str, add: str) -> None:
+def _by(filters: Filters, dimension: str, names: tuple[str, ...], feed: str, what: str) -> None:
     """Measures by a dimension, the value with most first."""
+    if glance.without(feed):
+        return
     found: dict[str, family.Answers] = {}
     for one in family.ask([MEASURES[name] for name in names], filters, dimension):
         found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
     of = {value: _weight(answers[names[0]]) for value, answers in found.items()}
     if not any(of.values()):
-        (whole,) = family.ask([MEASURES[names[0]]], filters)
-        hint = add if (whole.no_data or "").startswith("no feed") else "None in this period and selection."
-        look.html(cards.empty(f"No {what}s", hint))
+        look.html(cards.empty(f"No {what}s", "None in this period and selection."))
         return
     rows = [
         [Cell(fmt.words(value)), *(_cell(answers.get(name), name, dimension, value) for name in names)]

@@ -43,6 +43,8 @@ def headline(filters: Filters) -> None:
 def causes(filters: Filters) -> None:
     """Draw what the two books first differ in."""
     st.header("What the books first differ in", anchor=False)
+    if glance.without("buyer_scorecards"):
+        return
     asked = family.ask([MEASURES[name] for name in ("books_dispute", "failed_value_disputed")], filters, "cause")
     found = {(one.dimensions["cause"], one.measure): one for one in asked}
     counts = {cause: int(found[cause, "books_dispute"].value or 0) for cause in CAUSES if (cause, "books_dispute") in found}
@@ -62,9 +64,11 @@ def causes(filters: Filters) -> None:
 def verdicts(filters: Filters) -> None:
     """Draw orders in both books by both verdicts."""
     st.header("Their verdict and ours", anchor=False)
+    if glance.without("buyer_scorecards"):
+        return
     found: list[Row] = data.read(page.generation(), "verdicts", glance.view(filters))
     if not found:
-        look.html(cards.empty("No order in both books", "Add the feed <code>buyer_scorecards</code>, or choose days it covers."))
+        look.html(cards.empty("No order in both books", "None of the orders of this period is in both."))
         return
     counts = {(row["our_verdict"], row["their_verdict"]): int(row["orders"]) for row in found}
     rows = [
@@ -83,6 +87,8 @@ def _differ(ours: bool | None, theirs: bool | None, counts: dict[tuple[bool | No
 def orders(filters: Filters) -> None:
     """Draw the disputed orders, each with what either book says of what differs."""
     st.header("Disputed orders", anchor=False)
+    if glance.without("buyer_scorecards"):
+        return
     at = int(st.session_state.get("disputed_page", 1))
     found: Listing = data.read(page.generation(), "disputed", glance.view(filters), page=at, size=SIZE)
     if not found.total:

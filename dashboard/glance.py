@@ -100,6 +100,15 @@ def _value(answer: Answer | None) -> float | None:
     return None if answer is None or answer.value is None else float(answer.value)
 
 
+def without(*feeds: str) -> bool:
+    """Whether none of these feeds is there; says so then."""
+    if page.facts()["feeds"] & set(feeds):
+        return False
+    named = " or ".join(f"<code>{feed}</code>" for feed in feeds)
+    look.html(cards.empty("No records of this yet", f"Add the feed {named} to see this."))
+    return True
+
+
 def lacking(answers: Answers, main: str, filters: Filters, what: str) -> bool:
     """Whether the page's main measure has nothing to show; says so then, and names the feed to add or the nearest days that have something.
 

@@ -51,10 +51,12 @@ def headline(filters: Filters) -> None:
 def notice(filters: Filters) -> None:
     """Draw how long before the deadline buyers of late orders were told."""
     st.header("Were late buyers told in time?", anchor=False)
+    if glance.without("messages"):
+        return
     found: dict[str, int] = data.read(page.generation(), "bands", glance.view(filters))
     total = sum(found.values())
     if not total:
-        look.html(cards.empty("No late order", "No order due in this period was late, or nothing tells of messages."))
+        look.html(cards.empty("No late order", "No order due in this period was late."))
         return
     bars = [
         Bar(name[:1].upper() + name[1:], orders, f"{fmt.written(orders)} · {fmt.percent(orders / total, 0)}", tone=_tone(name))
@@ -73,13 +75,15 @@ def _tone(band: str) -> str:
 def phases(filters: Filters) -> None:
     """Draw what was told before, during and after the transaction: in time, and right."""
     st.header("Before, during, after", anchor=False)
+    if glance.without("messages"):
+        return
     shown = [MEASURES[name] for name in ("info_timely", "info_accurate")]
     found: dict[tuple[str, str], dict[str, Answer]] = {}
     for one in family.ask(shown, filters, "phase", "message_kind"):
         if one.judged or one.denominator:
             found.setdefault((one.dimensions["phase"] or "", one.dimensions["message_kind"] or ""), {})[one.measure] = one
     if not found:
-        look.html(cards.empty("No messages", "Add the feed <code>messages</code> to see what buyers were told."))
+        look.html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
         return
     order = list(PHASES)
     ranked = sorted(found.items(), key=lambda one: (order.index(one[0][0]) if one[0][0] in order else len(order), one[0][1]))

@@ -37,10 +37,12 @@ def headline(filters: Filters) -> None:
 def funnel(filters: Filters) -> None:
     """Draw how many inquiries came how far, of those old enough to have become an order."""
     st.header("From inquiry to order", anchor=False)
+    if glance.without("quotes"):
+        return
     answers = glance.now(NAME, filters)
     asked, answered = answers["quote_conversion"].denominator, answers["quotes_accepted"].denominator
     if not asked:
-        look.html(cards.empty("No inquiry to follow", f"None in view is {YOUNG_DAYS} days old yet, or the feed <code>quotes</code> is not there."))
+        look.html(cards.empty("No inquiry to follow", f"None in view is {YOUNG_DAYS} days old yet."))
         return
     steps = {
         "Asked": asked,
@@ -64,9 +66,11 @@ def funnel(filters: Filters) -> None:
 def chosen(filters: Filters) -> None:
     """Draw the lead times that buyers chose."""
     st.header("What buyers chose", anchor=False)
+    if glance.without("quote_options"):
+        return
     found = [one for one in family.ask([MEASURES["lead_option_mix"]], filters, "lead_time_class") if one.value]
     if not found:
-        look.html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period, or none was recorded."))
+        look.html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period."))
         return
     bars = [
         Bar(_lead(one), float(one.value or 0), f"{fmt.percent(float(one.value or 0), 0)} · {fmt.written(one.numerator or 0)}")

@@ -24,7 +24,7 @@ COLUMNS = {
     "work_age_hours": "Their age, half within",
     "promises_died": "Promises died here",
 }
-IN_STEP, BEFORE_STEP = "in the step", "waiting before it"
+IN_STEP, BEFORE_STEP = "in step", "waiting"
 SIZE = 8
 
 
@@ -77,13 +77,15 @@ def _died(steps: dict[str, Answers], name: str) -> int:
 def show(steps: dict[str, Answers]) -> None:
     """Draw the band of the 13 steps and, below it, the same as a table with the work standing there and the promises that died there."""
     st.header("The 13 steps", anchor=False)
+    if glance.without("order_events"):
+        return
     if not any(answer.value for answers in steps.values() for answer in answers.values()):
-        look.html(cards.empty("No steps recorded", "Add the feed <code>order_events</code> to see where orders spend their time."))
+        look.html(cards.empty("No steps recorded", "No order of this period and selection has any."))
         return
     spans = [*_spans(steps)]
     if spans:
         pictures.draw(shapes.spans(spans, unit="hours", is_dark=look.dark()), key="steps_chart", alternative=_told(spans), title="The 13 steps")
-        st.caption("Thick: half of the orders are done within. Thin, to the dot: nine of ten are.")
+        st.caption("Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine of ten are.")
     rows = [[Cell(words(number)), *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS)] for number in STEPS]
     if _died(steps, "00") if "00" in steps else 0:
         first = Cell("When promised", small="the promise could not be kept from the start")
@@ -119,6 +121,8 @@ def _cell(answers: Answers, name: str, step: str) -> Cell:
 def late(filters: Filters) -> None:
     """Draw the late orders with the step at which the promise of each died."""
     st.header("Where each late order's promise died", anchor=False)
+    if glance.without("order_events"):
+        return
     at = int(st.session_state.get("died_page", 1))
     found: Listing = data.read(page.generation(), "died", glance.view(filters), page=at, size=SIZE)
     if not found.total:

@@ -81,12 +81,13 @@ def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
             Cell(fmt.words(one.rule), small=f"{one.feed}.{one.column}" if one.column else one.feed),
             Cell(fmt.written(one.records)),
             Cell(markup=_share(one)),
+            Cell(fmt.written(len(names))),
             Cell(markup=_named(names)),
         ]
         for one, names in listed
     ]
-    heads = ("Check", "Kept out", "Of its feed", "Touches")
-    return tables.table(heads, rows, caption="Failed checks and the measures they touch", numeric=(1, 2))
+    heads = ("Check", "Kept out", "Of its feed", "Numbers", "Touches")
+    return tables.table(heads, rows, caption="Failed checks and the measures they touch", numeric=(1, 2, 3))
 
 
 def _share(one: Failed) -> str:
