@@ -85,7 +85,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                 required=True,
                 key="period",
                 bind="query-params",
-                help="Whole weeks up to the last one the data covers, all data, or days of your choice",
+                help="Whole weeks up to the last one the data covers, the quarter or year to date, all data, or days of your choice",
             )
             days: Any = ()
             if choice == periods.DATES:
