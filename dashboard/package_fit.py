@@ -4,16 +4,68 @@ from collections import defaultdict
 
 import streamlit as st
 
-from dashboard import cards, data, look, page, tables
+from dashboard import cards, data, drill, family, four_steps, glance, look, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
+from dashboard.shapes import Bar
 from dashboard.tables import Cell
+from metrics.catalog import MEASURES
 from metrics.measure import Unit
 from metrics.package_evidence import ROWS, Package
 from metrics.packages import Attainment, FitCell, Misfit
+from metrics.question import Answer
 from metrics.zones import ZONES
 
 MISFITS_SHOWN = 15
+NAME = "packages"
+MAIN = "package_attainment"
+TILES = (MAIN, "under_served_protect", "over_served_danger")
+
+
+def headline(filters: Filters) -> None:
+    """Draw the page in a few sentences, and its tiles."""
+    answers = glance.now(NAME, filters)
+    if glance.lacking(answers, MAIN, filters, "package rows"):
+        return
+    sentences = [
+        f"{glance.number(answers, MAIN)} of what the packages promise was kept, of {glance.number(answers, MAIN, part='out_of')} rows known."
+    ]
+    missed = _by_row(filters)
+    if missed and missed[0].value is not None and float(missed[0].value) < 1:
+        row = missed[0].dimensions["package_row"] or ""
+        sentences.append(
+            f"Missed most: {fmt.html(row.lower())}, kept for {glance.number({MAIN: missed[0]}, MAIN, at=('package_row', row))} of customers."
+        )
+    fits = answers["package_fit"]
+    if fits.value is not None:
+        sentences.append(f"{_behind('package_fit', _out_of(fits))} have the package their zone calls for.")
+    if answers["under_served_protect"].value:
+        sentences.append(f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a year.")
+    with look.card("said"):
+        glance.said(MAIN, answers, filters, *sentences, glance.furthest(NAME, MAIN, filters))
+        look.html(four_steps.walk(NAME))
+    glance.tiles(filters, TILES, answers)
+
+
+def _by_row(filters: Filters) -> list[Answer]:
+    """How far each row of the packages was kept, the least first; what is not known of any customer last."""
+    found = family.ask([MEASURES[MAIN]], filters, "package_row")
+    return sorted(found, key=lambda one: (one.value is None, one.value or 0, str(one.dimensions["package_row"])))
+
+
+def rows_kept(filters: Filters) -> None:
+    """Draw how far each row of the packages was kept."""
+    known = [one for one in _by_row(filters) if one.value is not None]
+    if not known:
+        return
+    st.header("Which promise is missed most", anchor=False)
+    bars = [Bar(str(one.dimensions["package_row"]), float(one.value or 0), f"{cards.value(one, MEASURES[MAIN])} · {_out_of(one)}") for one in known]
+    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="rows_kept_chart", alternative=told, title="Package rows kept, of those known")
+
+
+def _out_of(one: Answer) -> str:
+    return f"{fmt.number(one.numerator)} of {fmt.number(one.denominator)} customers"
 
 
 def promised(filters: Filters) -> None:
@@ -30,17 +82,25 @@ def promised(filters: Filters) -> None:
         for row in one.rows:
             kept[one.package.segment, row.row].append(row.kept)
     segments = sorted(packages)
-    rows = [[Cell(row), *(_cell(kept[segment, row], _words(packages[segment], row)) for segment in segments)] for row in ROWS]
+    rows = [[Cell(row), *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), filters) for segment in segments)] for row in ROWS]
     look.html(tables.table(("Row", *[f"Package {one}" for one in segments]), rows, caption="Service packages and the customers that got each row"))
     st.caption("Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a bare date, is left out.")
 
 
-def _cell(kept: list[bool | None], words: str) -> Cell:
+def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: Filters) -> Cell:
     known = [one for one in kept if one is not None]
     if not known:
         return Cell(words, small="not known for any customer")
-    unknown = f"; {len(kept) - len(known)} not known" if len(known) < len(kept) else ""
-    return Cell(words, small=f"{sum(known)} of {len(known)} customers ({sum(known) / len(known):.0%}){unknown}")
+    unknown = f"; {fmt.written(len(kept) - len(known))} not known" if len(known) < len(kept) else ""
+    told = f"{fmt.written(sum(known))} of {fmt.count(len(known), 'customer')} ({fmt.percent(sum(known) / len(known), 0)}){unknown}"
+    if filters.where:  # they narrow the number behind, but not this table
+        return Cell(words, small=told)
+    return Cell(markup=f'{fmt.html(words)}<span class="bv-small">{_behind(MAIN, told, (("segment", segment), ("package_row", row)))}</span>')
+
+
+def _behind(measure: str, words: str, at: drill.At = ()) -> str:
+    """Words as a link to what is behind the number they tell."""
+    return f'<a href="{fmt.html(drill.href(measure, at=at))}" target="_self">{fmt.html(words)}</a>'
 
 
 def _words(package: Package, row: str) -> str:

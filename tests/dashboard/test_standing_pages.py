@@ -1,0 +1,92 @@
+"""The pages of stockouts, profitability and packages answer their question first, with the numbers the query gives."""
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from dashboard import format as fmt
+from dashboard import four_steps, menu, zoning
+from metrics import query, warehouse, zones
+from metrics.catalog import MEASURES
+from metrics.question import Answer, Question
+from metrics.warehouse import Location
+from tests.dashboard.conftest import Open, markup
+
+START, END = date(2025, 7, 1), date(2026, 6, 30)
+DAYS = {"period": "Dates", "dates": [START.isoformat(), END.isoformat()]}
+
+
+@pytest.fixture
+def page_of_sample(sample: Location, at_home: Callable[..., None], open_page: Open) -> Open:
+    """Open a page over the sample of every feed."""
+    assert sample.folder is not None
+    at_home(sample.folder)
+    return open_page
+
+
+def asked(*measures: str, by: tuple[str, ...] = ()) -> list[Answer]:
+    with warehouse.reading(warehouse.locate()) as connection:
+        return query.answer(connection, Question(measures, by=by, start=START, end=END))
+
+
+def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: Open) -> None:
+    at = page_of_sample("stockouts", **DAYS)
+    assert not at.exception
+    shown, (events, unit) = markup(at), asked("stockout_events", "stockout_unit_cost")
+    assert f"<strong>{fmt.number(events.value)}</strong></a> stockouts" in shown
+    assert fmt.money(unit.value) in shown
+    outcomes = asked("stockout_events", by=("outcome",))
+    assert sum(int(one.value or 0) for one in outcomes) == events.value
+    for one in outcomes:
+        if one.dimensions["outcome"] != "open":
+            assert f"outcome%3A{one.dimensions['outcome']}" in shown
+
+
+def test_profitability_tells_who_is_in_danger(page_of_sample: Open) -> None:
+    at = page_of_sample("profitability", **DAYS)
+    assert not at.exception
+    with warehouse.reading(warehouse.locate()) as connection:
+        customers, _ = zones.zones(connection, START, END)
+    danger = sum(one.zone == zones.DANGER for one in customers)
+    assert f"<strong>{danger}</strong></a> of <a" in markup(at)
+    assert "customers are in Danger" in markup(at)
+
+
+def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of_sample: Open) -> None:
+    page_of_sample("profitability", **DAYS)
+    with warehouse.reading(warehouse.locate()) as connection:
+        customers, cuts = zones.zones(connection, START, END)
+    drawn = zoning._map(customers, cuts, is_dark=False)["datasets"]
+    assert len(drawn["customers"]) == len(customers)
+    assert {point["cost"] for point in drawn["cost_cut"]} == {float(cuts.cost)}
+    share = zoning._map(customers, zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False)["datasets"]
+    assert share["cost_cut"][-1]["cost"] == pytest.approx(share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6)
+
+
+def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> None:
+    at = page_of_sample("packages", **DAYS)
+    assert not at.exception
+    (whole,), rows = asked("package_attainment"), asked("package_attainment", by=("package_row",))
+    known = [one for one in rows if one.value is not None]
+    worst = min(known, key=lambda one: (float(one.value or 0), str(one.dimensions["package_row"])))
+    shown = markup(at)
+    assert f"<strong>{fmt.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the packages promise" in shown
+    assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
+
+
+@pytest.mark.parametrize("page", ["stockouts", "profitability", "packages"])
+def test_days_with_nothing_and_missing_feeds_are_told_and_never_an_error(page: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
+    assert not at.exception
+    assert any(words in markup(at) for words in ("bv-empty", "Every line due in this period left whole"))
+
+
+@pytest.mark.parametrize("page", ["stockouts", "profitability", "packages"])
+def test_a_warehouse_without_the_feeds_shows_the_page(page: str, page_of_small: Open) -> None:
+    assert not page_of_small(page).exception
+
+
+@pytest.mark.usefixtures("page_of_small")
+def test_the_four_steps_lead_to_pages_that_there_are() -> None:
+    assert {path for path, _ in four_steps.STEPS} <= {entry.path for entry in menu.ENTRIES}
