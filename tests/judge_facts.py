@@ -55,6 +55,7 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "received_qty": sum((line.received_qty for line in goods), Decimal(0)),
         "ordered_amount": sum((own["ordered_amount"] or Decimal(0) for _, own in columns), Decimal(0)),
         "received_amount": sum((own["received_amount"] or Decimal(0) for line, own in columns if line in goods), Decimal(0)),
+        "billed_amount": sum((line.billed_amount or Decimal(0) for line in lines), Decimal(0)),
         "short_amount": sum(
             (own["owed_amount"] - own["filled_amount"] for line, own in columns if line in owed and own["owed_amount"] is not None), Decimal(0)
         ),
