@@ -17,6 +17,7 @@ from ingest.report import RunReport
 from ingest.source import ColumnMap, FeedMap, Mapping, in_feed_order
 from metrics.edits import SOURCE, TABLES, value_columns
 from metrics.errors import NothingPublished
+from metrics.ledgers.cases import WRITTEN_HERE
 from metrics.schema import FEEDS, runs
 from metrics.sqltools import Expression
 from metrics.store.opening import opened, store_url
@@ -46,7 +47,7 @@ def cases() -> Select[tuple[object, ...]]:
         return case((moment <= AS_OF, moment))
 
     return select(
-        literal("buyerview:", literal_execute=True).concat(w.order_id).label("case_id"),
+        literal(WRITTEN_HERE, literal_execute=True).concat(w.order_id).label("case_id"),
         w.order_id,
         w.detected_at.label("opened_at"),
         by_then(w.acknowledged_at).label("acknowledged_at"),

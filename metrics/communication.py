@@ -18,7 +18,7 @@ order = recovery_facts_table.c
 shipment = shipment_facts_table.c
 
 NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
-NEEDS_CASES = Need(("service_cases.case_id",), "no feed: service_cases")
+NEEDS_CASES = Need(("service_cases.kind",), "no feed: service_cases")  # what people write here of orders put right has no kind
 NEEDS_NOTICE = Need(("shipments.notice_sent_at",), "no data: notice_sent_at (map shipments.notice_sent_at)")
 HOUR = 3600
 """Ticks of a duration kept in seconds that make one hour."""

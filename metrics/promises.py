@@ -20,7 +20,7 @@ NEEDS_WINDOW = Need(("orders.requested_from",), "no data: requested_from (map or
 NEEDS_HISTORY = Need(("promises.promised_by",), "no feed: promises")
 NEEDS_BASIS = Need(("promises.basis",), "no feed: promises (map promises.basis)")
 NEEDS_ATTEMPT = Need(("shipments.attempted_at", "order_events.started_at"), "no feed: order_events (or map shipments.attempted_at)")
-NEEDS_CAUSE = Need(("shipments.failure_caused_by", "service_cases.opened_at"), "no feed: service_cases (or map shipments.failure_caused_by)")
+NEEDS_CAUSE = Need(("shipments.failure_caused_by", "service_cases.kind"), "no feed: service_cases (or map shipments.failure_caused_by)")
 
 _sale = o.order_type == "sale"
 _promised = and_(_sale, o.promised_day.is_not(None))

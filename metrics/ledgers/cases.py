@@ -34,6 +34,10 @@ case_facts_table = ledger_table(
 )
 
 
+WRITTEN_HERE = "buyerview:"
+"""What the numbers of cases begin with that people wrote in Buyerview of orders they put right: no buyer raised them."""
+
+
 def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     """Every case opened by as_of; nothing where no feed brings any."""
     if "service_cases.case_id" not in setting.mapped:

@@ -330,8 +330,8 @@ def _excused(tables: FromClause, base: CTE, setting: Setting) -> tuple[FromClaus
 
 
 def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
-    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not received by the deadline that was
-    not tried by then and turned away by the buyer, or no such consignment at all. A line without proof either way is excused like a late one.
+    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not received by the deadline that
+    was not tried by then and turned away by the buyer, or no such consignment at all. A line without proof either way is excused like a late one.
     """
     b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
     tables: FromClause = (

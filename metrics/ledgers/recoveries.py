@@ -34,7 +34,7 @@ from sqlalchemy import (
 from metrics.buyer_view import NEEDS_DAMAGE
 from metrics.fact_tables import GOODS_VERDICTS
 from metrics.facts import NONE, order_facts_table, order_line_facts_table
-from metrics.ledgers.cases import WISHES, case_facts_table
+from metrics.ledgers.cases import WISHES, WRITTEN_HERE, case_facts_table
 from metrics.ledgers.contacts import contact, day_at, minutes_between
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensions
 from metrics.ledgers.messages import message_facts_table
@@ -69,7 +69,11 @@ recovery_facts_table = ledger_table(
     Column("notice_seconds", BigInteger, comment="of late orders told: from the first notice to the deadline, below 0 after it; by the minute"),
     Column("failed_at", DateTime, comment="first failed moment"),
     Column("detected_at", DateTime, comment="first of: notice of delay, case opened; null: not detected by as_of"),
-    Column("by_us", Boolean, comment="detected by us, before the buyer told us; null: not detected, or a bare date leaves it open"),
+    Column(
+        "by_us",
+        Boolean,
+        comment="detected by us, before the buyer told us; null: not detected, a bare date or our own word alone leaves it open",
+    ),
     Column("acknowledged_at", DateTime, comment="when the buyer was first told or answered; null: not by as_of"),
     Column("resolved_at", DateTime, comment="when all was settled; null: open at as_of"),
     Column("detect_seconds", BigInteger, comment="failed to detected, or to as_of; by the minute; null: not failed"),
@@ -114,8 +118,8 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
         "warned": case((~g.late, None), (g.notice_at.is_(None), false()), (g.notice_at < g.deadline_at, literal(True)),
                        (g.notice_from >= g.deadline_at, false()), else_=None),
         "notice_seconds": gap(g.notice_at, g.deadline_at, and_(late_and_told, g.deadline_at.is_not(None))),
-        "by_us": case((g.notice_at.is_(None), case((g.opened_at.is_not(None), false()), else_=None)), (g.opened_at.is_(None), literal(True)),
-                      (g.notice_at < g.opened_from, literal(True)), (g.notice_from >= g.opened_at, false()), else_=None),
+        "by_us": case((g.notice_at.is_(None), case((g.buyer_at.is_not(None), false()), else_=None)), (g.buyer_at.is_(None), literal(True)),
+                      (g.notice_at < g.buyer_from, literal(True)), (g.notice_from >= g.buyer_at, false()), else_=None),
         "detect_seconds": gap(g.failed_at, g.detected_at, and_(g.failed, g.failed_at.is_not(None))),
         "acknowledge_seconds": gap(g.detected_at, g.acknowledged_at, g.detected_at.is_not(None)),
         "resolve_seconds": gap(g.acknowledged_at, g.resolved_at, g.acknowledged_at.is_not(None)),
@@ -210,13 +214,15 @@ def _chained(failing: CTE, setting: Setting) -> Select[Any]:
         .group_by(m.order_id)
         .subquery("notices")
     )
+    by_buyer = ~c.case_id.startswith(WRITTEN_HERE, autoescape=True)
     raised = (
         select(
             c.order_id,
-            func.min(c.opened_from).label("opened_from"),
             func.min(c.opened_at).label("opened_at"),
             func.min(c.acknowledged_at).label("acknowledged_at"),
             case((count_if(c.resolved_at.is_(None)) == 0, func.max(c.resolved_at)), else_=None).label("resolved_at"),
+            func.min(case((by_buyer, c.opened_from))).label("buyer_from"),
+            func.min(case((by_buyer, c.opened_at))).label("buyer_at"),
         )
         .join(failing, f.order_id == c.order_id)
         # A case settled before the order failed was about something else.
@@ -239,8 +245,9 @@ def _chained(failing: CTE, setting: Setting) -> Select[Any]:
         *f,
         told.c.notice_from,
         told.c.notice_at,
-        of_failures(raised.c.opened_from, "opened_from"),
         of_failures(raised.c.opened_at, "opened_at"),
+        of_failures(raised.c.buyer_from, "buyer_from"),
+        of_failures(raised.c.buyer_at, "buyer_at"),
         of_failures(detected, "detected_at"),
         of_failures(acknowledged, "acknowledged_at"),
         of_failures(resolved, "resolved_at"),

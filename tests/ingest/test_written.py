@@ -93,3 +93,15 @@ def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> Non
     assert written.apply(location=server_location).outcome == "unchanged"  # type: ignore[union-attr]
     with reading(server_location) as connection:
         assert connection.scalar(select(service_cases.c.resolved_at)) == LATE_CAME + timedelta(days=1)
+
+
+def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
+    """Measures of buyers' cases still name the feed they lack, and who noticed first stays unknown."""
+    put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
+    assert written.apply(location=filled) is not None
+    buyers = ("special_granted", "special_met", "responsiveness", "post_sale_support", "post_sale_hours_p50")
+    with reading(filled) as connection:
+        found = {one.measure: one for one in answer(connection, Question((*buyers, "failure_detected_by_us", "recovered_share")))}
+    assert found["recovered_share"].denominator
+    assert found["failure_detected_by_us"].denominator in (None, 0)
+    assert {found[name].no_data for name in buyers} == {"no feed: service_cases"}
