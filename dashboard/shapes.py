@@ -48,7 +48,7 @@ def _rows_template(is_dark: bool) -> str:
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("said:N", title="  ")]
     track = alt.Chart(_named("rows")).mark_bar(aria=False, height=9, yOffset=9, cornerRadius=4, color=colour["grey-soft"])
     bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=9, cornerRadius=3)
-    tick = alt.Chart(_named("totals")).mark_tick(orient="vertical", size=17, thickness=5, yOffset=9, color=colour["ink"])
+    tick = alt.Chart(_named("totals")).mark_tick(aria=False, orient="vertical", size=17, thickness=5, yOffset=9, color=colour["ink"])
     room = alt.ExprRef("width - 125")  # what the figure on the right leaves of the line
     left = alt.Chart(_named("rows")).mark_text(align="left", baseline="middle", yOffset=-9, fontSize=12.5, color=colour["ink"], limit=room)
     right = alt.Chart(_named("rows")).mark_text(align="right", baseline="middle", yOffset=-9, fontSize=12.5, fontWeight=600, color=colour["ink"])
