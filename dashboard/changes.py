@@ -58,7 +58,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
 
 def _linked(value: Any, measure: Measure, days: Days) -> str:
     href = drill.href(measure.name, period=days)
-    return f'<a href="{fmt.html(href)}" target="_self">{fmt.number(value, measure.unit)}</a>'
+    return f'<a href="{fmt.html(href)}" target="_self"><strong>{fmt.number(value, measure.unit)}</strong></a>'
 
 
 def _sign(value: float, unit: Unit) -> str:
