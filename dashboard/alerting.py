@@ -132,7 +132,7 @@ def _form() -> None:
                 held.in_a_row,
                 key=f"rule_row_{key}",
                 width=150,
-                help="Counted once for every generation, also of the same period; below, once for every period",
+                help="Periods in a row, however often data of one are published",
             )
         )
         min_n = int(st.number_input("Judged at least", 1, 100_000, held.min_n, key=f"rule_min_{key}", width=140))

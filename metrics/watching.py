@@ -5,7 +5,7 @@ that remembers the reading, so that it is told once whatever breaks in between.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from metrics.alerts import FIRED, MOVED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
+from metrics.alerts import CLEAR, FIRED, MOVED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
 from metrics.catalog import find
 from metrics.errors import BuyerviewError
 from metrics.listing import targets_on
@@ -70,13 +70,14 @@ def watch(warehouse: Connection, store: Connection, *, generation: int, as_of: d
     base: address of the dashboard, for the link in a message. A rule that cannot be asked any more is noted as such and stops nobody.
     """
     found = []
-    states = kept.states(store)
+    states, earlier = kept.states(store), kept.last_readings(store)
     for rule in kept.rules(store):
         state, last = states[rule.rule_id]
         if last is not None and last >= generation:
             continue
         try:
-            one = look(rule, state, reading(warehouse, rule, as_of.date()))
+            seen = reading(warehouse, rule, as_of.date())
+            one = look(rule, _counted_before(state, seen, earlier.get(rule.rule_id)), seen)
         except BuyerviewError as error:  # its measure or a filter of it is gone: the page shows why
             start, end = whole_period(rule.period if rule.period in PERIODS else "week", as_of.date())
             one = Seen(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
@@ -84,6 +85,12 @@ def watch(warehouse: Connection, store: Connection, *, generation: int, as_of: d
             _write(store, rule, one, generation, now, zone, base)
         found.append(one)
     return found
+
+
+def _counted_before(state: State, seen: Reading, last: dict[str, Any] | None) -> State:
+    """The state as it was before the period was looked at first: "in a row" counts periods, however often data of one are published."""
+    again = last is not None and last["ends_on"] == seen.end and last["decided"] == state.status == CLEAR
+    return replace(state, streak=max(state.streak - 1, 0)) if again else state
 
 
 def _write(store: Connection, rule: Rule, one: Seen, generation: int, now: datetime, zone: ZoneInfo, base: str) -> None:

@@ -236,3 +236,17 @@ def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_pa
             pauses.append(kept_one["due_at"] - at)
         assert pauses == [*kept.PAUSES, kept.PAUSES[-1]]
         assert kept.due_messages(store, datetime(2027, 1, 1)) == []
+
+
+def test_in_a_row_counts_periods_however_often_data_of_one_are_published(warehouse: Connection, tmp_path: object) -> None:
+    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)  # type: ignore[arg-type]
+    never_below = replace(SMALL, limit=1.5, clear_at=None, in_a_row=2)
+    with opened(place) as store:
+        kept.save(store, "Ada", never_below, at=at)
+
+    def event(generation: int, as_of: datetime) -> str | None:
+        with opened(place) as store:
+            (one,) = watching.watch(warehouse, store, generation=generation, as_of=as_of, now=at, zone=BERLIN)
+        return one.event
+
+    assert [event(1, at), event(2, at), event(3, at), event(4, datetime(2026, 3, 30))] == [None, None, None, FIRED]
