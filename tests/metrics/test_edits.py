@@ -117,6 +117,7 @@ def test_the_preview_is_what_comes_and_taken_back_all_is_as_before(filled: Locat
     what_is_previewed_is_what_comes(filled, list(EVERY_KIND))
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 def test_on_a_server_too(server_location: Location) -> None:
     small_warehouse.publish(server_location, count=30)
