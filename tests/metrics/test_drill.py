@@ -1,7 +1,6 @@
 """The rows behind a number come to that number: every part of every measure, in all and by segment, over the sample warehouse."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -17,7 +16,6 @@ from metrics.measure import Derived, Ratio, Spread, Study, Total
 from metrics.query import answer
 from metrics.question import Question
 from metrics.warehouse import Location, reading
-from sample_data import generate
 from tests import postgres
 
 HALF = {"start": date(2026, 1, 1), "end": date(2026, 6, 30)}
@@ -26,16 +24,19 @@ MADE = [name for name, measure in MEASURES.items() if isinstance(measure.formula
 
 
 @pytest.fixture(scope="module", params=["embedded", "server"])
-def connection(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+def connection(request: pytest.FixtureRequest, sample: Location) -> Iterator[Connection]:
     """The sample's orders, judged; on the server in the long run."""
-    folder = tmp_path_factory.mktemp("drill")
-    with ExitStack() as stack:
-        place = Location(folder=folder / "home")
-        if request.param == "server":
-            place = Location(url=make_url(stack.enter_context(postgres.database(request.getfixturevalue("postgres_url"), "drill"))))
-        run(generate(220, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
-        stack.callback(warehouse.close, place)
-        yield stack.enter_context(reading(place))
+    if request.param == "embedded":
+        with reading(sample) as opened:
+            yield opened
+        return
+    assert sample.folder is not None
+    with postgres.database(request.getfixturevalue("postgres_url"), "drill") as url:
+        place = Location(url=make_url(url))
+        run(sample.folder.parent / "sample" / "mapping.toml", location=place, now=datetime(2026, 7, 1, 6))
+        with reading(place) as opened:
+            yield opened
+        warehouse.close(place)
 
 
 def test_every_measure_has_rows_or_is_made_of_measures_that_do() -> None:
