@@ -7,13 +7,14 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboard import cards, charts, data, family, glance, look, page, pictures, tables
+from dashboard import cards, charts, data, drill, family, glance, look, page, pictures, tables
 from dashboard import format as fmt
 from dashboard.family import Answers
 from dashboard.filters import Filters
 from dashboard.look import palette
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
+from metrics.question import Answer
 
 NAME = "cycle_time"
 MAIN = "cycle_days"
@@ -35,7 +36,8 @@ def headline(filters: Filters) -> bool:
     if answers["beyond_promise"].value is not None:
         sentences.append(f"{glance.number(answers, 'beyond_promise')} took longer than promised.")
     if answers["safety_stock_cost"].value is not None:
-        sentences.append(f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year.")
+        known = f" ({fmt.html(answers['safety_stock_cost'].remark)})" if answers["safety_stock_cost"].remark else ""
+        sentences.append(f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year{known}.")
     with look.card("said"):
         glance.said(MAIN, answers, filters, *sentences)
     glance.tiles(filters, TILES, answers)
@@ -97,12 +99,16 @@ def carriers(filters: Filters) -> None:
         look.html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
         return
     rows.sort(key=lambda one: -_value(one[1], "cycle_sd"))
-    shown = [
-        [Cell(name), *(family.cell(answers.get(measure), MEASURES[measure]) for measure in BY_CARRIER)] for name, answers in rows[:CARRIERS_SHOWN]
-    ]
+    shown = [[Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)] for name, answers in rows[:CARRIERS_SHOWN]]
     heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
     look.html(tables.table(heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))))
     st.caption("The spread is the standard deviation: buyers plan for it more than for the mean.")
+
+
+def _figure(answer: Answer | None, measure: str, carrier: str) -> Cell:
+    """A carrier's number, leading to the orders behind it."""
+    one = family.cell(answer, MEASURES[measure])
+    return family.leading(one, drill.href(measure, by="carrier", value=carrier)) if answer else one
 
 
 def _value(answers: Answers, name: str) -> float:
@@ -113,9 +119,9 @@ def _value(answers: Answers, name: str) -> float:
 def page_of(filters: Filters) -> None:
     """Draw the whole page."""
     if headline(filters):
-        with st.container(horizontal=True, gap="small"):
-            with look.card("spread"):
-                spread(filters)
-            with look.card("carriers"):
-                carriers(filters)
+        left, right = st.columns(2, gap="small")
+        with left, look.card("spread", height="stretch"):
+            spread(filters)
+        with right, look.card("carriers", height="stretch"):
+            carriers(filters)
     family.show(NAME)

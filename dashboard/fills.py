@@ -100,11 +100,11 @@ def products(filters: Filters) -> None:
 def page_of(filters: Filters) -> None:
     """Draw the whole page."""
     if headline(filters):
-        with st.container(horizontal=True, gap="small"):
-            with look.card("questions"):
-                questions(filters)
-            with look.card("fills"):
-                fills(filters)
+        left, right = st.columns(2, gap="small")
+        with left, look.card("questions", height="stretch"):
+            questions(filters)
+        with right, look.card("fills", height="stretch"):
+            fills(filters)
         with look.card("short"):
             products(filters)
     family.show(NAME)

@@ -41,23 +41,27 @@ def show(filters: Filters) -> None:
     targets = data.targets(page.generation(), filters.period.elapsed)
     st.header("The five tests, and all of them", anchor=False)
     bars, told = [], []
+    partly: list[tuple[float, str]] = []
     for name in (*VERDICTS, MAIN):
         answer, measure = answers[name], MEASURES[name]
         if answer.value is None:
             continue
         stands = cards.stands(answer, measure, marks.target(targets, name, filters.where))
-        said = " · ".join(one for one in (cards.value(answer, measure), cards.coverage(answer)) if one)
+        said = f"{stands.shape} {cards.value(answer, measure)}".strip()
+        if answer.coverage is not None and float(answer.coverage) < 1 and answer.worst is not None and answer.best is not None:
+            said += f" ({fmt.written(float(answer.worst) * 100, 1)}–{fmt.percent(float(answer.best))})"
+            partly.append((float(answer.coverage), cards.title(measure).lower()))
         bars.append(Bar(cards.title(measure), float(answer.value), said, tone=TONES.get(stands, "accent")))
-        told.append(f"{cards.title(measure)} {cards.value(answer, measure)}")
+        told.append(f"{cards.title(measure)} {said}, {stands.word}")
     if not bars:
         look.html(cards.empty("Nothing is judged in this period", "Choose another period, or take a filter off."))
         return
-    low = max(0.0, min(one.end for one in bars) - 0.15)
-    low = round(low, 1) if low > 0.3 else 0.0
-    shifted = [Bar(one.name, one.end, one.said, start=low, tone=one.tone) for one in bars]
-    pictures.draw(shapes.rows(shifted, is_dark=look.dark(), low=low, high=1), key="tests_chart", alternative="; ".join(told), title="The five tests")
-    if low:
-        st.caption(f"Bars begin at {low:.0%}. Green is on target, amber watch, red off target.")
+    pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="tests_chart", alternative="; ".join(told), title="The five tests")
+    note = "● on target, ◆ watch, ▲ off target."
+    if partly:
+        coverage, title = min(partly)
+        note += f" In brackets what the share may be, since not all is known; least of {title}, {fmt.percent(coverage)}."
+    st.caption(note)
 
 
 def together(filters: Filters) -> None:
@@ -87,9 +91,9 @@ def together(filters: Filters) -> None:
 def page_of(filters: Filters) -> None:
     """Draw the whole page."""
     headline(filters)
-    with st.container(horizontal=True, gap="small"):
-        with look.card("tests"):
-            show(filters)
-        with look.card("together"):
-            together(filters)
+    left, right = st.columns(2, gap="small")
+    with left, look.card("tests", height="stretch"):
+        show(filters)
+    with right, look.card("together", height="stretch"):
+        together(filters)
     family.show(NAME)

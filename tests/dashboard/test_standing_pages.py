@@ -1,4 +1,4 @@
-"""The pages of stockouts, profitability and packages answer their question first, with the numbers the query gives."""
+"""The pages of the buyer's standing and its first measures answer their question first, with the numbers the query gives."""
 
 from collections.abc import Callable
 from datetime import date
@@ -14,6 +14,7 @@ from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
 
 START, END = date(2025, 7, 1), date(2026, 6, 30)
+PAGES = ("stockouts", "profitability", "packages", "buyers_view", "availability", "cycle_time")
 DAYS = {"period": "Dates", "dates": [START.isoformat(), END.isoformat()]}
 
 
@@ -64,6 +65,22 @@ def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of
     assert share["cost_cut"][-1]["cost"] == pytest.approx(share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6)
 
 
+@pytest.mark.parametrize(("page", "main"), [("buyers_view", "perfect_order"), ("availability", "available_as_wanted"), ("cycle_time", "cycle_days")])
+def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, **DAYS)
+    assert not at.exception
+    (answer,) = asked(main)
+    assert f"<strong>{fmt.number(answer.value, MEASURES[main].unit)}</strong>" in next(
+        part for part in markup(at).split("\n") if "bv-headline" in part
+    )
+
+
+def test_combinations_of_failed_tests_add_up_to_the_failed_orders(page_of_sample: Open) -> None:
+    at = page_of_sample("buyers_view", **DAYS)
+    (failed,) = asked("failed_orders")
+    assert f'All failed orders</th><td class="bv-num">{fmt.number(failed.value)}</td>' in markup(at)
+
+
 def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> None:
     at = page_of_sample("packages", **DAYS)
     assert not at.exception
@@ -75,14 +92,14 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
 
 
-@pytest.mark.parametrize("page", ["stockouts", "profitability", "packages"])
+@pytest.mark.parametrize("page", PAGES)
 def test_days_with_nothing_and_missing_feeds_are_told_and_never_an_error(page: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
     assert not at.exception
     assert any(words in markup(at) for words in ("bv-empty", "Every line due in this period left whole"))
 
 
-@pytest.mark.parametrize("page", ["stockouts", "profitability", "packages"])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_warehouse_without_the_feeds_shows_the_page(page: str, page_of_small: Open) -> None:
     assert not page_of_small(page).exception
 
