@@ -8,6 +8,7 @@ a mutant takes seconds.
 
 import argparse
 import ast
+import importlib
 import importlib.abc
 import importlib.util
 import json
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-not-found]  # installed for this alone
-from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found]
-from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found]
+from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-not-found, import-untyped, unused-ignore]  # installed for this alone
+from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found, import-untyped, unused-ignore]
+from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from tests.engines import memory
 from tests.histories import World, drawn, populated, worlds
@@ -89,7 +90,7 @@ def survivors(log: Path) -> list[Mutant]:
     return [(one["module"], one["operator"], one["occurrence"], one["line"]) for one in told if one["outcome"] == "survived"]
 
 
-class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # type: ignore[misc]  # as the standard library has it
     """Gives one module with other source than is on the disk."""
 
     def __init__(self, name: str, path: Path, source: str) -> None:
@@ -126,11 +127,10 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
         sys.dont_write_bytecode = True
 
-        from tests.metrics import test_judge_agrees as agreement
-
+        agreement: Any = importlib.import_module("tests.metrics.test_judge_agrees")
         answers = {id(world.records): one for world, one in zip(among, judged, strict=True)}
         judge_anew = agreement.judge
-        agreement.judge = lambda records, *_: answers[id(records)]  # type: ignore[assignment]
+        agreement.judge = lambda records, *_: answers[id(records)]
         if module == "metrics.policy" and pytest.main([*QUIETLY, "tests/metrics/test_policy.py"]):
             os._exit(1)
         engine = memory()
