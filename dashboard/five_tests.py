@@ -18,12 +18,14 @@ COMBINATIONS_SHOWN = 12
 TONES = {Standing.ON: "good-strong", Standing.WATCH: "watch-strong", Standing.OFF: "bad-strong"}
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a sentence: how many orders passed all five, and which test failed most."""
+def headline(filters: Filters) -> bool:
+    """Draw the page in a sentence: how many orders passed all five, and which test failed most; False where there is nothing to say."""
     answers = glance.now(NAME, filters)
-    if answers["otif"].value is None and glance.lacking(answers, "overdue_open", filters, "judged orders"):
-        return
-    main = MAIN if answers[MAIN].value is not None else "otif"
+    if all(answers[name].value is None and not answers[name].judged for name in VERDICTS) and glance.lacking(
+        answers, "otif", filters, "judged orders"
+    ):
+        return False
+    main = next((name for name in (MAIN, "otif", *VERDICTS) if answers[name].value is not None), MAIN)
     known = [(float(answers[name].value or 0), name) for name in VERDICTS if answers[name].value is not None]
     sentences = [f"{glance.number(answers, main)} {fmt.html(MEASURES[main].title.lower())}."]
     if known:
@@ -33,6 +35,7 @@ def headline(filters: Filters) -> None:
     sentences.append(glance.furthest(NAME, main, filters))
     with look.card("said"):
         glance.said(main, answers, filters, *sentences)
+    return True
 
 
 def show(filters: Filters) -> None:
@@ -90,10 +93,10 @@ def together(filters: Filters) -> None:
 
 def page_of(filters: Filters) -> None:
     """Draw the whole page."""
-    headline(filters)
-    left, right = st.columns(2, gap="small")
-    with left, look.card("tests", height="stretch"):
-        show(filters)
-    with right, look.card("together", height="stretch"):
-        together(filters)
+    if headline(filters):
+        left, right = st.columns(2, gap="small")
+        with left, look.card("tests", height="stretch"):
+            show(filters)
+        with right, look.card("together", height="stretch"):
+            together(filters)
     family.show(NAME)

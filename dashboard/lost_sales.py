@@ -34,8 +34,7 @@ Counts = dict[str, Answers]
 def show(filters: Filters) -> None:
     """Draw the page's answer: the sentence, the tiles, what buyers did and what it cost."""
     answers = glance.now(NAME, filters)
-    if answers["stockout_events"].value is None:
-        glance.lacking(answers, "stockout_events", filters, "stockouts")
+    if not answers["stockout_events"].value and glance.lacking(answers, MAIN, filters, "stockouts"):
         return
     with look.card("said"):
         _said(answers, filters)

@@ -22,11 +22,11 @@ MAIN = "package_attainment"
 TILES = (MAIN, "under_served_protect", "over_served_danger")
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a few sentences, and its tiles."""
+def headline(filters: Filters) -> bool:
+    """Draw the page in a few sentences, and its tiles; False where there is nothing to say."""
     answers = glance.now(NAME, filters)
     if glance.lacking(answers, MAIN, filters, "package rows"):
-        return
+        return False
     sentences = [
         f"{glance.number(answers, MAIN)} of what the packages promise was kept, of {glance.number(answers, MAIN, part='out_of')} rows known."
     ]
@@ -45,6 +45,7 @@ def headline(filters: Filters) -> None:
         glance.said(MAIN, answers, filters, *sentences, glance.furthest(NAME, MAIN, filters))
         look.html(four_steps.walk(NAME))
     glance.tiles(filters, TILES, answers)
+    return True
 
 
 def _by_row(filters: Filters) -> list[Answer]:

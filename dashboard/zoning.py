@@ -36,11 +36,11 @@ TILES = ("customer_profit", "net_sales_value", "cost_to_serve", "loss_making_cus
 OPTIONS = {"danger_interaction": "serving them like others", "danger_charge": "charging what they cost", "danger_channel": "another channel"}
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a few sentences, and its tiles."""
+def headline(filters: Filters) -> bool:
+    """Draw the page in a few sentences, and its tiles; False where there is nothing to say."""
     answers = glance.now(NAME, filters)
     if glance.lacking(answers, "zone", filters, "customers with money moved"):
-        return
+        return False
     found: dict[str, Answers] = {}
     for one in family.ask([MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"):
         found.setdefault(one.dimensions["zone"] or "", {})[one.measure] = one
@@ -58,6 +58,7 @@ def headline(filters: Filters) -> None:
         glance.said("zone", answers, filters, *sentences)
         look.html(four_steps.walk("profitability"))
     glance.tiles(filters, TILES, answers)
+    return True
 
 
 def show(filters: Filters) -> None:

@@ -3,12 +3,12 @@
 from dashboard import editing, family, look, package_fit, page
 
 filters = page.chosen()
-package_fit.headline(filters)
-with look.card("promised"):
-    package_fit.promised(filters)
-with look.card("rows_kept"):
-    package_fit.rows_kept(filters)
-with look.card("fit"):
-    package_fit.fit(filters)
+if package_fit.headline(filters):
+    with look.card("promised"):
+        package_fit.promised(filters)
+    with look.card("rows_kept"):
+        package_fit.rows_kept(filters)
+    with look.card("fit"):
+        package_fit.fit(filters)
 family.show("packages")
 editing.show("packages")

@@ -3,10 +3,10 @@
 from dashboard import editing, family, look, page, zoning
 
 filters = page.chosen()
-zoning.headline(filters)
-with look.card("zones"):
-    zoning.show(filters)
-with look.card("options"):
-    zoning.options(filters)
+if zoning.headline(filters):
+    with look.card("zones"):
+        zoning.show(filters)
+    with look.card("options"):
+        zoning.options(filters)
 family.show("profitability")
 editing.show("zones")
