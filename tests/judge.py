@@ -238,6 +238,9 @@ class LineJudgement:
     """All that came, counted or not."""
     shipped_qty: Decimal
     unproven_qty: Decimal
+    in_window_qty: Decimal
+    """Counted certainly by the deadline, and not before a window opened, at most what is owed (Walmart's unit rule)."""
+    in_window_most_qty: Decimal
     billed_qty: Decimal | None
     """None: no source brings invoices."""
     billed_amount: Decimal | None
@@ -699,6 +702,20 @@ class LineCourt:
         later = any(one.left is not None and one.left.last > by and one.shipped_qty > 0 for one in sent)
         return not self.enough(first) and later and self.enough(sum((one.shipped_qty for one in sent), Decimal(0)))
 
+    def in_window(self, *, certainly: bool) -> Decimal:
+        """Units that came inside the window, or by the deadline; if not certainly, also what may have, and what may have left by then."""
+        deadline, opens = self.deadline, self.window_from
+        if deadline is None:
+            return Decimal(0)
+        came = Decimal(0)
+        for one in self.receipts:
+            late, early = (one.last, one.first) if certainly else (one.first, one.last)
+            if late <= deadline and (opens is None or early >= opens):
+                came += one.quantity
+        if not certainly:
+            came += sum((one.quantity for one in self.unproven if one.counts and one.left and one.left.first <= deadline), Decimal(0))
+        return came
+
     def damaged_quantity(self) -> Decimal:
         """Units that came damaged or went back for damage, each unit once as far as can be told: the larger of the two counts."""
         on_arrival = sum((one.damaged_qty or Decimal(0) for one in self.received), Decimal(0))
@@ -750,6 +767,8 @@ class LineCourt:
             received_qty=sum((one.quantity for one in self.received), Decimal(0)),
             shipped_qty=sum((one.shipped_qty for one in self.consignments if one.has_left), Decimal(0)),
             unproven_qty=self.coming,
+            in_window_qty=min(self.owed, self.in_window(certainly=True)),
+            in_window_most_qty=min(self.owed, self.in_window(certainly=False)),
             billed_qty=self.billed("billed_qty", invoice=1),
             billed_amount=self.billed("line_amount", invoice=1, credit=-1, reversal=-1),
             carriers=frozenset(one.carrier for one in self.consignments),

@@ -307,6 +307,8 @@ CASES: list[Case] = [
         policy=WINDOW,
     ),
     Case("R4 without a window the anchor's day opens it", history(sent(8, 9)), verdicts(on_time=F), policy=WINDOW),
+    Case("R4 a day early within tolerance", history(sent(8, 9)), verdicts(on_time=T), policy=WINDOW | {"early_tolerance_days": 1}),
+    Case("R4 a day earlier than that", history(sent(7, 8)), verdicts(on_time=F), policy=WINDOW | {"early_tolerance_days": 1}),
     # R5: A due 28 April nothing shipped; B due 2 May, received 29 April
     Case(
         "R5 open orders fail when due and wait until then",
@@ -651,6 +653,11 @@ CASES: list[Case] = [
             bills=[{}, {"invoice_kind": "reversal", "reverses_invoice_id": "I1"}, {"invoiced_at": day(12)}],
         ),
         verdicts(billed_accurately=F),
+    ),
+    Case(
+        "R23 a reversal after as_of has not happened",
+        history(sent(8, 9), bills=[{}, {"invoice_kind": "reversal", "reverses_invoice_id": "I1", "invoiced_at": "2026-05-05T10:00Z"}]),
+        verdicts(billed_accurately=T),
     ),
     Case("R23 not billed yet", history(sent(8, 9), bills=[]), verdicts(billed_accurately=U), as_of=end_of(12)),
     Case(

@@ -68,6 +68,8 @@ LINE_COLUMNS = (
     "received_qty",
     "shipped_qty",
     "unproven_qty",
+    "in_window_qty",
+    "in_window_most_qty",
     "billed_qty",
     "billed_amount",
     "filled_qty",
