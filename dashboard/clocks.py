@@ -14,6 +14,7 @@ from dashboard.filters import Filters
 from dashboard.look import palette
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
+from metrics.day_counts import LONGEST
 from metrics.question import Answer
 
 NAME = "cycle_time"
@@ -87,7 +88,8 @@ def spread(filters: Filters) -> None:
         f"{name} within {days:g}" for name, days in known
     )
     pictures.draw(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
-    st.caption("Dashed: the days within which half, 90 % and 95 % of the orders arrived.")
+    longer = f" Orders of {LONGEST} days and more stand at {LONGEST}." if found[-1][0] == LONGEST else ""
+    st.caption(f"Dashed: the days within which half, 90 % and 95 % of the orders arrived.{longer}")
 
 
 def carriers(filters: Filters) -> None:

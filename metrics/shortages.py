@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, and_, cast, func, select
 
+from metrics.availability import final_known
 from metrics.facts import order_line_facts_table
 from metrics.listing import Listing, rows_of
 from metrics.query import in_view
@@ -20,7 +21,7 @@ def worst_products(connection: Connection, question: Question, *, page: int = 1,
     line = order_line_facts_table.c
     view = [*in_view(order_line_facts_table, line.due_day, question), line.state == "judged", line.line_kind == "goods"]
     missing = line.owed_qty - line.filled_qty
-    short = and_(line.filled_qty == line.filled_most_qty, missing > 0)
+    short = and_(final_known, missing > 0)  # what the fill rates in the end count as missing
     worth = cast(at_rate(line.owed_amount - line.filled_amount, line.rate), AMOUNT)
     summed = (
         select(

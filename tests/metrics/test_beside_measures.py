@@ -46,7 +46,13 @@ def missing_by_product(connection: Connection) -> dict[str, Decimal]:
     line = order_line_facts_table.c
     found: dict[str, Decimal] = {}
     for row in connection.execute(select(*line)).mappings():
-        if row["due_day"] is not None and row["state"] == "judged" and row["line_kind"] == "goods" and row["filled_qty"] == row["filled_most_qty"]:
+        if (
+            row["due_day"] is not None
+            and row["state"] == "judged"
+            and row["line_kind"] == "goods"
+            and row["filled_qty"] == row["filled_most_qty"]
+            and row["complete_reason"] != "quarantined"
+        ):
             missing = row["owed_qty"] - row["filled_qty"]
             if missing > 0:
                 found[row["product_id"]] = found.get(row["product_id"], Decimal(0)) + missing
