@@ -667,6 +667,13 @@ CASES: list[Case] = [
         as_of=end_of(17),
     ),
     Case(
+        "R23 not billed in time where no source says how much is billed",
+        history(sent(8, 9), bills=[]),
+        verdicts(billed_accurately=F, billed_accurately_reason="not_billed"),
+        as_of=end_of(17),
+        mapped=everything() - {"invoice_lines.billed_qty"},
+    ),
+    Case(
         "R23 billed after the window",
         history(sent(8, 9), bills=[{"invoiced_at": day(17)}]),
         verdicts(billed_accurately=F, billed_accurately_reason="billed_late"),
