@@ -69,7 +69,7 @@ def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
     screen.page.get_by_role("link", name="Failed orders").first.click()
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
     expect(screen.page).to_have_url(re.compile("failed-orders.*segment=B"))
-    expect(screen.page.get_by_text("segment B")).to_be_visible()
+    expect(screen.page.get_by_text("· segment B ·")).to_be_visible()
 
 
 def test_a_row_of_the_list_opens_the_order_and_the_way_back_closes_it(screen: Screen) -> None:
