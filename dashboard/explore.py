@@ -13,7 +13,7 @@ from typing import Any
 
 import altair as alt
 
-from dashboard import charts, drill, family, tables
+from dashboard import charts, drill, family, marks, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.look import palette
@@ -23,7 +23,6 @@ from metrics.catalog import MEASURES
 from metrics.listing import Row
 from metrics.measure import Measure, Unit
 from metrics.question import Answer, Question
-from metrics.targets import target_for
 
 LINES_MOST, BARS_MOST, PANELS_MOST = 6, 15, 6
 DIMENSIONS_DRAWN = 2
@@ -256,7 +255,7 @@ def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], f
         cells = []
         for measure in measures:
             one = found[key].get(measure.name)
-            cell = family.cell(one, measure, target_for(targets, measure.name, (*filters.where, *scope)))
+            cell = family.cell(one, measure, marks.target(targets, measure.name, (*filters.where, *scope)))
             link = drill.href(measure.name, at=at, period=days)
             shown = f'<a href="{fmt.html(link)}" target="_self">{cell.markup}</a>' if one is not None and one.value is not None else cell.markup
             cells.append(replace(cell, markup=shown, small=halves(one, measure) if one is not None else ""))

@@ -11,12 +11,15 @@ from dashboard.tables import Cell
 from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS
 from metrics.listing import Row
 from metrics.measure import Measure, Study, Unit
+from metrics.order_to_cash import STEPS
 from metrics.question import Answer, Question
 from metrics.targets import Target
 
 SEGMENTS_SHOWN = 6
 """More segments than this do not fit beside each other: the break-down below has them all."""
 VALUES_SHOWN = 30
+CODED = tuple(name for name in OWN_DIMENSIONS if name not in ("policy", "step", "package_row"))
+"""Dimensions whose values are codes of ours, not names of the data."""
 
 FAMILIES = {
     "buyers_view": ("buyer_view", "standards"),
@@ -129,6 +132,15 @@ def has(measure: Measure, dimension: str) -> bool:
     return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns
 
 
+def _value(by: str, value: str | None) -> str:
+    """A dimension's value as people say it: our own codes in words, what the data name as it is."""
+    if not value or value.startswith("("):
+        return value or "(none)"
+    if by == "step" and value.isdecimal():
+        return f"{int(value)}  {STEPS[int(value)].capitalize()}" if int(value) in STEPS else "When promised"
+    return fmt.words(value) if by in CODED and value.islower() else value
+
+
 def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     """One measure by one dimension, the choices kept in the address."""
     able = {measure.name: [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if has(measure, name)] for measure in measures}
@@ -153,7 +165,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     targets = data.targets(page.generation(), filters.period.elapsed)
     rows = [
         [
-            linked(one.dimensions[by] or "(none)", drill.href(name, by=by, value=one.dimensions[by])),
+            linked(_value(by, one.dimensions[by]), drill.href(name, by=by, value=one.dimensions[by])),
             cell(one, measure, marks.target(targets, name, ((by, (str(one.dimensions[by]),)),))),
             linked("" if one.numerator is None else fmt.number(one.numerator, Unit.MONEY), drill.href(name, by=by, value=one.dimensions[by])),
             linked(_out_of(one, measure), drill.href(name, part="out_of", by=by, value=one.dimensions[by])),

@@ -182,7 +182,8 @@ def age(then: datetime, now: datetime) -> str:
 
 def words(name: str) -> str:
     """A code as words: never_received becomes Never received."""
-    return name.replace("_", " ").strip().capitalize()
+    said = name.replace("_", " ").strip().capitalize()
+    return re.sub(r"\b(otif|edi|fca|exw)\b", lambda found: found[0].upper(), said, flags=re.IGNORECASE)
 
 
 def plain(value: Any) -> str:

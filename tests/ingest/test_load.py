@@ -71,8 +71,8 @@ def test_an_orphan_waits_and_is_released_when_its_parent_arrives(any_source: Sou
         assert ledger(connection)["order_lines.csv"] == (4, 4, 0, 0)
 
 
-OFTEN = ((0, 1, 2), (2, 1, 0), (1, 2, 0))
-"""Arrival orders of three versions tried in every run: the newest last, first and between; the others are in the long run."""
+OFTEN = ((2, 1, 0), (1, 2, 0))
+"""Arrival orders of three versions tried in every run: the newest first and between; the others are in the long run."""
 
 
 @pytest.mark.parametrize(

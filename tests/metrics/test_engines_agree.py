@@ -30,8 +30,8 @@ BYS: tuple[tuple[str, ...], ...] = ((), *((name,) for name in DIMENSIONS))
 GRAINS = (None, "week", "month")
 EVERYTHING = tuple(MEASURES)
 ROLLED_UP = tuple(name for name, measure in MEASURES.items() if measure.facts in ROLLED)
-OFTEN = [(by, grain) for by in BYS for grain in GRAINS if grain is None or by in ((), ("segment",))]
-"""Every dimension, and every grain in all and by segment; the other pairs are in the long run."""
+OFTEN = [(by, grain) for by in BYS for grain in GRAINS if grain is None or not by]
+"""Every dimension, and every grain in all; the other pairs are in the long run."""
 PAIRS = [
     pytest.param(by, grain, marks=[] if (by, grain) in OFTEN else pytest.mark.long, id=f"{'-'.join(by) or 'all'}-{grain}")
     for by in BYS
