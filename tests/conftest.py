@@ -26,21 +26,8 @@ WHOLE_RUNS = ("test_across.py", "test_units.py")
 """Files whose every case is a whole ingest run with the library that validates, ten seconds each: in the long run, test_load.py standing for them."""
 
 
-LONG_FILES = (
-    "test_run_killed_at_every_step.py",
-    "test_engines_agree.py",
-    "test_what_people_do.py",
-    "test_access.py",
-    "test_load.py",
-    "test_judge_agrees.py",
-)
-"""Files that take a minute or so: begun first, or one process would end with them while the other waits."""
-
-
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the server's turn of a test that runs on both kinds of warehouse to the long run (`-m ""`), and begin with what takes long."""
-    items.sort(key=lambda item: LONG_FILES.index(item.path.name) if item.path.name in LONG_FILES else len(LONG_FILES))
+    """Leave the server's turn of a test that runs on both kinds of warehouse to the long run (`-m ""`)."""
     for item in items:
         of_both = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
         if item.path.name in WHOLE_RUNS or (of_both and item.path.name not in ON_BOTH_ENGINES):

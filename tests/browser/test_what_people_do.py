@@ -66,6 +66,8 @@ def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someo
 
 def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
     screen.go("/?segment=B")
+    expect(screen.page.get_by_role("button", name="Segment: B ✕")).to_be_visible()  # the filter has taken what the address says
+    screen.idle()
     screen.page.get_by_role("link", name="Failed orders").first.click()
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
     expect(screen.page).to_have_url(re.compile("failed-orders.*segment=B"))
