@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from dashboard import drill, family, glance, look, pictures, shapes, tables
+from dashboard import cards, drill, family, glance, look, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.family import Answers
 from dashboard.filters import Filters
@@ -46,7 +46,7 @@ def show(filters: Filters) -> None:
         counts.setdefault(one.dimensions["outcome"] or "", {})[one.measure] = one
     left, right = st.columns(2, gap="small")
     with left, look.card("outcomes", height="stretch"):
-        _outcomes(counts)
+        _outcomes(answers, counts)
     with right, look.card("costs", height="stretch"):
         _costs(answers, counts)
 
@@ -66,20 +66,25 @@ def _said(answers: Answers, filters: Filters) -> None:
     glance.said(MAIN, answers, filters, *sentences, glance.furthest(NAME, MAIN, filters))
 
 
-def _outcomes(counts: Counts) -> None:
-    """What buyers did."""
+def _outcomes(answers: Answers, counts: Counts) -> None:
+    """What buyers did: how often, and the measure's own share, which is of the stockouts that are settled."""
     st.header("What happened to the buyer", anchor=False)
     events = {outcome: int(counts[outcome]["stockout_events"].value or 0) if outcome in counts else 0 for outcome in SAID}
-    whole = sum(events.values())
-    bars = [
-        Bar(words, events[outcome], f"{fmt.written(events[outcome])} · {fmt.percent(events[outcome] / whole, 0)}", tone=TONES[outcome])
-        for outcome, words in SAID.items()
-    ]
+    bars, settled = [], None
+    for outcome, words in SAID.items():
+        share = answers.get(f"outcome_share_{outcome}")
+        of_settled = ""
+        if share is not None and share.value is not None:
+            settled, of_settled = share.denominator, f" · {cards.value(share, MEASURES[share.measure])}"
+        bars.append(Bar(words, events[outcome], f"{fmt.written(events[outcome])}{of_settled}", tone=TONES[outcome]))
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     pictures.draw(shapes.rows(bars, is_dark=look.dark()), key="outcomes_chart", alternative=told, title="What happened to the buyer each time")
+    told_of = f"Shares are of the {fmt.number(settled)} that are settled." if settled is not None and events[OPEN] else ""
     provisional = sum(int(counts[outcome]["stockouts_provisional"].value or 0) for outcome in OUTCOMES if outcome in counts)
     if provisional:
-        st.caption(f"{fmt.written(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost.")
+        told_of += f" {fmt.written(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost."
+    if told_of:
+        st.caption(told_of.strip())
 
 
 def _costs(answers: Answers, counts: Counts) -> None:

@@ -18,7 +18,7 @@ from dashboard.tables import Cell
 from metrics.catalog import MEASURES
 from metrics.danger import Channel, Charge, Interaction
 from metrics.measure import Unit
-from metrics.zones import DANGER, ZONES, Customer, Cuts, cost_limit
+from metrics.zones import DANGER, ZONES, Customer, Cuts, cost_limit, totals
 
 SHAPES = {"Protect": "circle", "Build": "triangle-up", "Cost engineer": "square", "Danger": "diamond"}
 TONES = {"Protect": "good-strong", "Build": "accent", "Cost engineer": "watch-strong", "Danger": "bad-strong"}
@@ -147,20 +147,17 @@ def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[st
 
 
 def _zones(customers: Sequence[Customer]) -> str:
-    rows = []
-    for zone in ZONES:
-        inside = [one for one in customers if one.zone == zone]
-        profits = [one.profit for one in inside if one.profit is not None]
-        rows.append(
-            [
-                Cell(zone, small=SAID[zone]),
-                Cell(fmt.written(len(inside))),
-                Cell(_money(sum((one.sales for one in inside), Decimal(0)))),
-                Cell(_money(sum((one.cost_to_serve for one in inside), Decimal(0)))),
-                Cell(_money(sum(profits, Decimal(0))) if profits else fmt.DASH),
-                Cell(fmt.written(sum(profit < 0 for profit in profits))),
-            ]
-        )
+    rows = [
+        [
+            Cell(one.zone, small=SAID[one.zone]),
+            Cell(fmt.written(one.customers)),
+            Cell(_money(one.sales)),
+            Cell(_money(one.cost_to_serve)),
+            Cell(_money(one.profit), small=f"{fmt.count(one.unknown, 'customer')} left out" if one.unknown else ""),
+            Cell(fmt.written(one.loss_making)),
+        ]
+        for one in totals(customers)
+    ]
     heads = ("Zone", "Customers", "Net sales", "Cost to serve", "Profit", "Loss-making")
     return tables.table(heads, rows, caption="The four zones", numeric=range(1, 6))
 

@@ -24,7 +24,7 @@ FINAL = "received by now, right product or agreed substitute"
 
 _held = func.coalesce(line.complete_reason == "quarantined", False)
 _goods = line.state == "judged"
-final_known = and_(_goods, line.filled_qty == line.filled_most_qty, ~_held)
+_final_known = and_(_goods, line.filled_qty == line.filled_most_qty, ~_held)
 _first_known = and_(_goods, line.first_pass_qty.is_not(None))
 _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None))
 
@@ -148,7 +148,7 @@ MEASURES = (
     ),
     _fill(
         "unit_fill_final", "Unit fill, final", "Unit fill",
-        Ratio(Part(final_known, line.filled_qty), Part(final_known, line.owed_qty), Part(and_(_goods, ~final_known), line.owed_qty)),
+        Ratio(Part(_final_known, line.filled_qty), Part(_final_known, line.owed_qty), Part(and_(_goods, ~_final_known), line.owed_qty)),
         "Units", "units owed on judged goods lines", orders=False, needs=(NEEDS_RECEIPT,), source="glossaria; AtliQ (VOFR)",
     ),
     _fill(
@@ -163,9 +163,9 @@ MEASURES = (
     _fill(
         "value_fill_final", "Value fill, final", "Value fill",
         Ratio(
-            Part(and_(final_known, _priced), _reporting(line.filled_amount)),
-            Part(and_(final_known, _priced), _reporting(line.owed_amount)),
-            Part(and_(_goods, ~final_known, _priced), _reporting(line.owed_amount)),
+            Part(and_(_final_known, _priced), _reporting(line.filled_amount)),
+            Part(and_(_final_known, _priced), _reporting(line.owed_amount)),
+            Part(and_(_goods, ~_final_known, _priced), _reporting(line.owed_amount)),
         ),
         "Value", "value owed on judged, priced goods lines", orders=False, needs=(NEEDS_PRICE, NEEDS_RECEIPT), source="RightChain",
     ),

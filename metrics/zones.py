@@ -53,6 +53,19 @@ class Customer:
 
 
 @dataclass(frozen=True)
+class ZoneTotal:
+    """What a zone's customers come to, in the reporting currency; profit and loss-making are of those whose profit is known, `unknown` are not."""
+
+    zone: str
+    customers: int
+    sales: Decimal
+    cost_to_serve: Decimal
+    profit: Decimal | None
+    loss_making: int
+    unknown: int
+
+
+@dataclass(frozen=True)
 class Move:
     """What changes when one cut is moved: `cut` sales or cost, `by` its share, the customers that change zone and their net sales."""
 
@@ -158,6 +171,27 @@ def zones(connection: Connection, start: date | None = None, end: date | None = 
     customers = customers_of(connection, start, end)
     cuts = cuts_for(connection, customers)
     return zoned(customers, cuts), cuts
+
+
+def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
+    """What each of ZONES comes to, in their order."""
+    listed = list(customers)
+    found = []
+    for name in ZONES:
+        inside = [one for one in listed if one.zone == name]
+        profits = [one.profit for one in inside if one.profit is not None]
+        found.append(
+            ZoneTotal(
+                name,
+                customers=len(inside),
+                sales=sum((one.sales for one in inside), Decimal(0)),
+                cost_to_serve=sum((one.cost_to_serve for one in inside), Decimal(0)),
+                profit=sum(profits, Decimal(0)) if profits else None,
+                loss_making=sum(profit < 0 for profit in profits),
+                unknown=len(inside) - len(profits),
+            )
+        )
+    return found
 
 
 def told(cuts: Cuts, customers: Sequence[Customer]) -> str:

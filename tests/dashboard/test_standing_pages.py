@@ -37,10 +37,13 @@ def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: 
     shown, (events, unit) = markup(at), asked("stockout_events", "stockout_unit_cost")
     assert f"<strong>{fmt.number(events.value)}</strong></a> stockouts" in shown
     assert fmt.money(unit.value) in shown
+    drawn = "\n".join(str(chart.proto) for chart in at.get("vega_lite_chart"))
     outcomes = asked("stockout_events", by=("outcome",))
     assert sum(int(one.value or 0) for one in outcomes) == events.value
     for one in outcomes:
         if one.dimensions["outcome"] != "open":
+            (share,) = asked(f"outcome_share_{one.dimensions['outcome']}")
+            assert f"{fmt.written(int(one.value or 0))} · {fmt.number(share.value, MEASURES[share.measure].unit)}" in drawn
             assert f"outcome%3A{one.dimensions['outcome']}" in shown
 
 
@@ -90,6 +93,17 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     shown = markup(at)
     assert f"<strong>{fmt.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the packages promise" in shown
     assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
+
+
+def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_of_sample: Open) -> None:
+    at = page_of_sample("packages", **DAYS)
+    shown = markup(at)
+    known = [one for one in asked("package_attainment", by=("segment", "package_row")) if one.denominator]
+    assert len(known) > 5
+    for one in known:
+        assert one.numerator is not None
+        out_of = fmt.count(int(one.denominator or 0), "customer")
+        assert f"{fmt.written(int(one.numerator))} of {out_of} ({fmt.percent(one.value, 0)})" in shown, one
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,5 +1,6 @@
 """What pages show beside their measures adds up to them: combinations of failed tests, missing goods, days from order to arrival."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -69,3 +70,13 @@ def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> 
     assert {row["product_id"]: row["missing_qty"] for row in rows} == expected
     worth = [row["missing_amount"] for row in rows if row["missing_amount"] is not None]
     assert worth == sorted(worth, reverse=True)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
+def test_missing_goods_add_up_to_what_the_fill_rates_lack(view: Question, sample: Location) -> None:
+    with reading(sample) as connection:
+        rows = worst_products(connection, view, size=1000).rows
+        known = {one.measure: one for one in answer(connection, replace(view, measures=("value_fill_final", "unit_fill_final")))}
+    for name, column in (("value_fill_final", "missing_amount"), ("unit_fill_final", "missing_qty")):
+        lacking = known[name].denominator - known[name].numerator
+        assert sum(row[column] or 0 for row in rows) == lacking > 0

@@ -158,6 +158,19 @@ def test_the_cuts_are_of_all_customers_whatever_is_shown(warehouse: Connection) 
     assert (found.dimensions, found.value) == ({"zone": "Build"}, 1)
 
 
+def test_a_zone_comes_to_its_customers_and_says_whose_profit_is_not_known(warehouse: Connection) -> None:
+    """Danger with a second customer, sales 5, cost to serve 25, profit not known: 10 + 5, 30 + 25, and D's -24 alone."""
+    listed, _ = zones.zones(warehouse)
+    unknown = Customer("U", "A", 1, Decimal(5), Decimal(0), Decimal(25), None, "Danger")
+    found = {total.zone: total for total in zones.totals([*listed, unknown])}
+    assert list(found) == ["Protect", "Build", "Cost engineer", "Danger"]
+    assert found["Danger"] == zones.ZoneTotal("Danger", 2, Decimal(15), Decimal(55), Decimal(-24), 1, 1)
+    assert found["Protect"] == zones.ZoneTotal("Protect", 1, Decimal(100), Decimal(10), Decimal(90), 0, 0)
+    assert zones.totals([unknown])[3].profit is None
+    for measure, value in (("zone", "customers"), ("zone_sales", "sales"), ("zone_cost", "cost_to_serve")):
+        assert by(warehouse, measure, "zone") == {total.zone: getattr(total, value) for total in zones.totals(listed)}
+
+
 def test_zones_add_up_to_sales_and_cost(warehouse: Connection) -> None:
     for zone_measure, measure in (("zone_sales", "net_sales_value"), ("zone_cost", "cost_to_serve")):
         assert sum(by(warehouse, zone_measure, "zone").values()) == one(warehouse, measure).value
