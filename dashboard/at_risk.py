@@ -10,7 +10,6 @@ from dashboard.filters import Filters
 from dashboard.work import Column
 from metrics.at_risk import BEHIND, LOST, NEAR, SORTS, STANDINGS, TIGHT
 from metrics.listing import Listing, Row
-from metrics.order_to_cash import STEPS
 from metrics.store.work import Item
 
 SIZE = 25
@@ -97,9 +96,8 @@ def _columns(as_of: datetime | None) -> list[Column]:
     def step(row: Row, _: Item) -> str:
         if row["step"] is None:
             return fmt.DASH
-        words = STEPS.get(int(row["step"]), row["step"]) if row["step"].isdigit() else row["step"]
         since = f"{row['step_standing']}, for {length(row['age_seconds'])}" if row["age_seconds"] is not None else row["step_standing"]
-        return f"{int(row['step'])}  {fmt.html(words)}<small>{fmt.html(since)}</small>"
+        return f"{fmt.html(fmt.step(row['step']))}<small>{fmt.html(since)}</small>"
 
     return [
         Column("How it stands", "minmax(0, 1.6fr)", stands),

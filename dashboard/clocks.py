@@ -77,7 +77,7 @@ def spread(filters: Filters) -> None:
     if not found:
         look.html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
         return
-    known = [(MARKS[name], float(answers[name].value)) for name in MARKS if answers[name].value is not None]  # type: ignore[arg-type]
+    known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
     spec: dict[str, Any] = json.loads(_template(look.dark()))
     spec["height"] = 230
     spec["datasets"] = {

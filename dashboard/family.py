@@ -11,7 +11,6 @@ from dashboard.tables import Cell
 from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS
 from metrics.listing import Row
 from metrics.measure import Measure, Study, Unit
-from metrics.order_to_cash import STEPS
 from metrics.question import Answer, Question
 from metrics.targets import Target
 
@@ -136,8 +135,8 @@ def _value(by: str, value: str | None) -> str:
     """A dimension's value as people say it: our own codes in words, what the data name as it is."""
     if not value or value.startswith("("):
         return value or "(none)"
-    if by == "step" and value.isdecimal():
-        return f"{int(value)}  {STEPS[int(value)].capitalize()}" if int(value) in STEPS else "When promised"
+    if by == "step":
+        return fmt.step(value)
     return fmt.words(value) if by in CODED and value.islower() else value
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboard.reader import reader, zone
 from metrics.measure import Unit
+from metrics.order_to_cash import STEPS
 
 DASH = "–"
 """What stands where there is no number (rules P6: never 0, never 100 %)."""
@@ -184,6 +185,14 @@ def words(name: str) -> str:
     """A code as words: never_received becomes Never received."""
     said = name.replace("_", " ").strip().capitalize()
     return re.sub(r"\b(otif|edi|fca|exw)\b", lambda found: found[0].upper(), said, flags=re.IGNORECASE)
+
+
+def step(code: str | int) -> str:
+    """One of the 13 steps as people name it, by its number or the two digits it is stored as: 9  Pick."""
+    if not str(code).isdecimal() or int(code) not in STEPS:
+        return "When promised" if str(code) == "00" else str(code)
+    said = STEPS[int(code)]
+    return f"{int(code)}  {said[:1].upper()}{said[1:]}"
 
 
 def plain(value: Any) -> str:

@@ -30,8 +30,7 @@ def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, di
 
 
 def _step(number: int, row: Row | None, share: Callable[[datetime], float], line: str, as_of: datetime, slack: int | None, *, died: bool) -> str:
-    words = STEPS[number]
-    name = f'<span class="bv-step"><b>{number}</b> {fmt.html(words[:1].upper() + words[1:])}</span>'
+    name = f'<span class="bv-step"><b>{number}</b> {fmt.html(fmt.step(number).partition("  ")[2])}</span>'
     if row is None:
         return f'<li class="bv-idle">{name}<span class="bv-lane">{line}</span><span class="bv-muted">not recorded</span></li>'
     begun, ended = row["started_at"] or row["finished_at"], row["finished_at"]

@@ -28,12 +28,6 @@ IN_STEP, BEFORE_STEP = "in step", "waiting"
 SIZE = 8
 
 
-def words(number: int) -> str:
-    """A step as people name it: 9  Pick."""
-    said = STEPS[number]
-    return f"{number}  {said[:1].upper()}{said[1:]}"
-
-
 def by_step(filters: Filters) -> dict[str, Answers]:
     """The measures of the steps, by the step's two digits."""
     found: dict[str, Answers] = {}
@@ -55,7 +49,7 @@ def headline(filters: Filters, steps: dict[str, Answers]) -> None:
         half, nine = (glance.number(steps[at[1]], name, at=at) for name in ("stage_hours", "stage_hours_p90"))
         sentences.append(f"The longest step is {fmt.html(STEPS[slowest])}: half within {half}, 90 % within {nine}.")
     if died[1]:
-        where = "when they were given" if died[0] == "00" else f"at step {words(int(died[0]))}"
+        where = "when they were given" if died[0] == "00" else f"at step {fmt.step(died[0])}"
         of, all_died = glance.number(answers, "late_orders_observed"), glance.number(answers, "promises_died")
         at_step = glance.number(steps[died[0]], "promises_died", at=("step", died[0]))
         sentences.append(f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} {fmt.html(where)}.")
@@ -86,7 +80,7 @@ def show(steps: dict[str, Answers]) -> None:
     if spans:
         pictures.draw(shapes.spans(spans, unit="hours", is_dark=look.dark()), key="steps_chart", alternative=_told(spans), title="The 13 steps")
         st.caption("Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine of ten are.")
-    rows = [[Cell(words(number)), *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS)] for number in STEPS]
+    rows = [[Cell(fmt.step(number)), *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS)] for number in STEPS]
     if _died(steps, "00") if "00" in steps else 0:
         first = Cell("When promised", small="the promise could not be kept from the start")
         rows.append([first, *[Cell() for _ in range(len(COLUMNS) - 1)], _cell(steps["00"], "promises_died", "00")])
@@ -101,7 +95,7 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
             within = _value(steps, number, half), _value(steps, number, nine)
             if any(within):
                 said = f"half within {fmt.written(within[0], 1)} h, 90 % within {fmt.written(within[1], 1)} h"
-                found.append(Span(words(number), kind, *within, said))
+                found.append(Span(fmt.step(number), kind, *within, said))
     return found
 
 
@@ -141,7 +135,7 @@ def _order(row: Row) -> Cell:
 def _step(row: Row) -> str:
     if not row["died"]:
         return "not seen: there was time left at the last step observed"
-    return "when it was given" if row["step"] == "00" else words(int(row["step"]))
+    return "when it was given" if row["step"] == "00" else fmt.step(row["step"])
 
 
 def standing(filters: Filters) -> None:
@@ -151,7 +145,7 @@ def standing(filters: Filters) -> None:
         return
     with st.expander(f"Orders under way that have stood longest ({fmt.written(len(found.rows))} of {fmt.written(found.total)})"):
         rows = [
-            [_order(row), words(int(row["step"])), row["standing"], Cell(fmt.DASH if row["age_seconds"] is None else _age(row["age_seconds"]))]
+            [_order(row), fmt.step(row["step"]), row["standing"], Cell(fmt.DASH if row["age_seconds"] is None else _age(row["age_seconds"]))]
             for row in found.rows
         ]
         look.html(tables.table(("Order", "Step", "Stands", "For"), rows, caption="Orders that have stood longest", numeric=(3,)))

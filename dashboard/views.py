@@ -1,9 +1,11 @@
 """The list of saved views on the screen; keeping.py keeps them."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 import streamlit as st
+from sqlalchemy import Connection
 
 from dashboard import cards, keeping, look, menu, page, tables, who
 from dashboard import format as fmt
@@ -21,6 +23,8 @@ MEASURE_PARTS = ("measure", "m")
 def show() -> None:
     """The list of views, each a link; one's own can be renamed and deleted."""
     st.header("Saved views", anchor=False)
+    if told := st.session_state.pop("_views_told", None):
+        look.html(cards.banner(fmt.html(told)))
     try:
         with opened(locate(), write=False) as store:
             listed = kept.views(store, who.me())
@@ -76,10 +80,16 @@ def _chosen(view: dict[str, Any]) -> str:
 
 
 def _rename(number: int, name: str, shared: bool) -> None:
-    with opened(locate()) as store:
-        kept.rename(store, who.me(), number, name.strip(), shared=shared, at=keeping.now())
+    _change(lambda store: kept.rename(store, who.me(), number, name.strip(), shared=shared, at=keeping.now()))
 
 
 def _remove(number: int) -> None:
-    with opened(locate()) as store:
-        kept.remove(store, who.me(), number)
+    _change(lambda store: kept.remove(store, who.me(), number))
+
+
+def _change(change: Callable[[Connection], None]) -> None:
+    try:
+        with opened(locate()) as store:
+            change(store)
+    except StoreUnusable as error:
+        st.session_state["_views_told"] = str(error)

@@ -75,9 +75,13 @@ class State:
 
 def refuse(rule: Rule, direction: Direction) -> list[str]:
     """What is wrong with a rule, in words for whoever wrote it."""
+    nameless = [] if rule.name.strip() else ["Give the rule a name."]
+    return [*nameless, *unaskable(rule, direction), *untellable(rule)]
+
+
+def unaskable(rule: Rule, direction: Direction) -> list[str]:
+    """What is wrong with what a rule looks at: until it is put right there is no back-test."""
     wrong = []
-    if not rule.name.strip():
-        wrong.append("Give the rule a name.")
     if rule.condition not in CONDITIONS:
         wrong.append(f"No condition {rule.condition!r}: use one of {', '.join(CONDITIONS)}.")
     if rule.period not in PERIODS:
@@ -86,15 +90,22 @@ def refuse(rule: Rule, direction: Direction) -> list[str]:
         wrong.append("Give the limit.")
     if rule.condition in (OFF_TARGET, MOVED) and direction is Direction.NEITHER:
         wrong.append("More of this measure is neither better nor worse: use below or above.")
-    if (
-        rule.clear_at is not None
-        and rule.limit is not None
-        and rule.clear_at != rule.limit
-        and (rule.clear_at < rule.limit) == (rule.condition == BELOW)
-    ):
+    if _ends_on_the_wrong_side(rule):
         wrong.append("The value that ends it lies on the alarm's side of the limit.")
     if rule.in_a_row < 1 or rule.min_n < 1:
         wrong.append("How often in a row and how many judged are 1 or more.")
+    return wrong
+
+
+def _ends_on_the_wrong_side(rule: Rule) -> bool:
+    if rule.clear_at is None or rule.limit is None or rule.clear_at == rule.limit:
+        return False
+    return (rule.clear_at < rule.limit) == (rule.condition == BELOW)
+
+
+def untellable(rule: Rule) -> list[str]:
+    """What is wrong with whom a rule tells, and when."""
+    wrong = []
     if (rule.quiet_from is None) != (rule.quiet_to is None):
         wrong.append("Quiet hours have a beginning and an end.")
     for channel in rule.channels:

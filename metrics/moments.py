@@ -31,14 +31,6 @@ class Span:
     hi: Expression
     day: Expression
 
-    def not_after(self, instant: Expression) -> Expression:
-        """Certainly at or before the instant."""
-        return self.hi <= instant
-
-    def maybe_not_after(self, instant: Expression) -> Expression:
-        """Perhaps at or before the instant."""
-        return self.lo <= instant
-
 
 def span_of(tables: FromClause, value: Expression, is_date: Expression, zone: Expression) -> tuple[FromClause, Span]:
     """The FROM clause widened by the days needed, and the moment's span in the zone."""

@@ -4,7 +4,7 @@ It takes the smallest table that can answer (`rollup.py`), else the facts. Every
 the words why there is no number. Source: rules P1 to P9, P13.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -349,16 +349,3 @@ def _ratio(measure: Measure, formula: Ratio, part: dict[str, Any], blank: Answer
     if value is None and total:
         return replace(done, no_data="not proven: no order has all its evidence; it lies between the bounds")
     return done
-
-
-def days_with_data(connection: Connection) -> tuple[date | None, date | None]:
-    """First and last day on which an order was due."""
-    day = order_facts_table.c.due_day
-    first, last = connection.execute(select(func.min(day), func.max(day))).one()
-    return first, last
-
-
-def dimension_values(connection: Connection, name: str) -> Sequence[str]:
-    """Every value of a dimension in the order facts, sorted."""
-    column = order_facts_table.c[dimension_column(name)]
-    return sorted(connection.scalars(select(column).where(column.is_not(None)).distinct()))

@@ -4,7 +4,6 @@ One question for each rule, answered as every page answers it. Nothing is sent h
 that remembers the reading, so that it is told once whatever breaks in between.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from metrics.alerts import CLEAR, FIRED, MOVED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
+from metrics.alerts import CLEAR, MOVED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
 from metrics.catalog import find
 from metrics.errors import BuyerviewError
 from metrics.listing import targets_on
@@ -137,8 +136,3 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, (int, float, str)):
         return value
     return float(str(value))
-
-
-def fired(seen: Iterable[Seen]) -> list[Seen]:
-    """The looks at which a rule began to fire."""
-    return [one for one in seen if one.event == FIRED]

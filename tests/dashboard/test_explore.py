@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from dashboard import charts, explore, exporting, pictures
+from dashboard import charts, data, explore, exporting, pictures
 from dashboard.filters import Filters
 from dashboard.period import choose
 from metrics.catalog import MEASURES
+from metrics.marks import Failed, Mark
 from metrics.question import Answer, Question
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import EVIL
@@ -112,3 +113,14 @@ def test_a_picture_says_what_it_shows_and_brings_its_font() -> None:
 def test_a_picture_reads_nothing_from_elsewhere() -> None:
     with pytest.raises(ValueError, match=r"not allowed|External data"):
         pictures.picture({"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg")
+
+
+def test_a_held_number_is_not_judged_here_either(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judged() -> int:
+        at = page_of_small("export", m=["on_time", "otif"], show="table")
+        return markup(at).split('aria-label="Answers"', 1)[1].split("</table>")[0].count('class="bv-state')
+
+    assert judged() == 2
+    held = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(data, "marks", lambda *_: {"on_time": held})
+    assert judged() == 1

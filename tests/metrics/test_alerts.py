@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, time
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -187,8 +188,8 @@ def test_a_back_test_tells_what_would_have_fired_with_both_halves(warehouse: Con
     ]  # fmt: skip
 
 
-def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: Connection, tmp_path: object) -> None:
-    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)  # type: ignore[arg-type]
+def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: Connection, tmp_path: Path) -> None:
+    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
 
     def watch(generation: int, as_of: datetime) -> list[str | None]:
         with opened(place) as store:
@@ -213,8 +214,8 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
             kept.save(store, "Bob", replace(rule, limit=0.7), at=at)
 
 
-def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connection, tmp_path: object) -> None:
-    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)  # type: ignore[arg-type]
+def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connection, tmp_path: Path) -> None:
+    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     with opened(place) as store:
         kept.save(store, "Ada", replace(SMALL, measure="gone"), at=at)
         kept.save(store, "Ada", SMALL, at=at)
@@ -223,8 +224,8 @@ def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connec
     assert good.event == FIRED
 
 
-def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_path: object) -> None:
-    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)  # type: ignore[arg-type]
+def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_path: Path) -> None:
+    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     with opened(place) as store:
         kept.write_message(store, "one", "mailto:a@example.org", "s", {}, due_at=at)
         kept.write_message(store, "one", "mailto:a@example.org", "s", {}, due_at=at)
@@ -238,8 +239,8 @@ def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_pa
         assert kept.due_messages(store, datetime(2027, 1, 1)) == []
 
 
-def test_in_a_row_counts_periods_however_often_data_of_one_are_published(warehouse: Connection, tmp_path: object) -> None:
-    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)  # type: ignore[arg-type]
+def test_in_a_row_counts_periods_however_often_data_of_one_are_published(warehouse: Connection, tmp_path: Path) -> None:
+    place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     never_below = replace(SMALL, limit=1.5, clear_at=None, in_a_row=2)
     with opened(place) as store:
         kept.save(store, "Ada", never_below, at=at)
