@@ -23,6 +23,8 @@ TILES = (MAIN, "cycle_sd", "beyond_promise", "promise_kept")
 MARKS = {"cycle_p50": "half", "cycle_p90": "90 %", "cycle_p95": "95 %"}
 BY_CARRIER = (MAIN, "cycle_sd", "cycle_p95", "beyond_promise")
 CARRIERS_SHOWN = 12
+LINE = 15
+"""Height of a line of labels."""
 
 
 def headline(filters: Filters) -> bool:
@@ -64,7 +66,7 @@ def _template(is_dark: bool) -> str:
     named = (
         alt.Chart(alt.NamedData(name="marks"))
         .mark_text(align="left", baseline="top", dx=4, fontSize=11.5, color=colour["ink"])
-        .encode(x=x, y=alt.value(2), text="name:N")
+        .encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
     )
     return charts.finish(alt.layer(bars, rules, named), colour, legend=False)
 
@@ -82,7 +84,8 @@ def spread(filters: Filters) -> None:
     spec["height"] = 230
     spec["datasets"] = {
         "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders} for days, orders in found],
-        "marks": [{"days": days, "name": f"{name}: {fmt.written(days)}"} for name, days in known],
+        # Each label below the one before: on a phone they stand too close to lie side by side.
+        "marks": [{"days": days, "name": f"{name}: {fmt.written(days)}", "down": 2 + at * LINE} for at, (name, days) in enumerate(known)],
     }
     told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known

@@ -98,7 +98,7 @@ def _share(one: Failed) -> str:
 def _named(names: list[str]) -> str:
     first, rest = _links(names[:NAMED]), names[NAMED:]
     more = f"<details><summary>and {len(rest)} more</summary>{_links(rest)}</details>" if rest else ""
-    return first + more
+    return f'<div class="bv-long">{first}{more}</div>'
 
 
 def _links(names: Iterable[str]) -> str:

@@ -118,4 +118,4 @@ def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standi
     assert "<img" not in "".join(cells)
     assert cells[2] == (f"{fmt.DASH}<small>not known</small>" if standing == "near" else '<b class="bv-worse">2 h</b><small>too little</small>')
     assert "in 30 h" in cells[3]
-    assert cells[4] == (fmt.DASH if standing == "near" else "9  pick<small>in the step, for 1 h</small>")
+    assert cells[4] == (fmt.DASH if standing == "near" else "9  Pick<small>in the step, for 1 h</small>")
