@@ -1,4 +1,4 @@
-"""The parts of the cycle-time page: how long orders took, how dependable that is, and what it costs the buyer."""
+"""The parts of the cycle-time page: how long orders took beside what was promised, how dependable that is, and what it costs the buyer."""
 
 import json
 from functools import lru_cache
@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboard import cards, charts, data, drill, family, glance, look, page, pictures, tables
+from dashboard import cards, charts, data, drill, family, glance, look, padding, page, pictures, tables
 from dashboard import format as fmt
 from dashboard.family import Answers
 from dashboard.filters import Filters
@@ -23,6 +23,7 @@ TILES = (MAIN, "cycle_sd", "beyond_promise", "promise_kept")
 MARKS = {"cycle_p50": "half", "cycle_p90": "90 %", "cycle_p95": "95 %"}
 BY_CARRIER = (MAIN, "cycle_sd", "cycle_p95", "beyond_promise")
 CARRIERS_SHOWN = 12
+TOOK, PROMISED = "took", "were promised"
 LINE = 15
 """Height of a line of labels."""
 
@@ -36,6 +37,8 @@ def headline(filters: Filters) -> bool:
     if answers["cycle_p50"].value is not None:
         sentences[0] += f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within {glance.number(answers, 'cycle_p95')}"
     sentences[0] += "."
+    if answers["promise_lead"].value is not None:
+        sentences.append(f"Those placed in these days were promised in {glance.number(answers, 'promise_lead')} on average.")
     if answers["beyond_promise"].value is not None:
         sentences.append(f"{glance.number(answers, 'beyond_promise')} took longer than promised.")
     if answers["safety_stock_cost"].value is not None:
@@ -47,52 +50,71 @@ def headline(filters: Filters) -> bool:
     return True
 
 
-@lru_cache(maxsize=2)
-def _template(is_dark: bool) -> str:
+@lru_cache(maxsize=4)
+def _template(is_dark: bool, has_promise: bool) -> str:
     colour = palette(is_dark)
-    x = alt.X("days:Q", title="Days from order to arrival", axis=alt.Axis(tickMinStep=1, grid=False, format="d"))
+    axis = alt.Axis(tickMinStep=1, grid=False, format="d")
+    x = alt.X("days:Q", title="Days from order to arrival", axis=axis)
+    tone = alt.Scale(domain=[TOOK, PROMISED], range=[colour["accent"], colour["ink"]])
+    shade = {"color": alt.Color("what:N", title=None, scale=tone)} if has_promise else {}
     bars = (
         alt.Chart(alt.NamedData(name="days"))
         .mark_bar(color=colour["accent"], cornerRadiusTopLeft=2, cornerRadiusTopRight=2)
         .encode(
-            x=alt.X("from:Q", title="Days from order to arrival", axis=alt.Axis(tickMinStep=1, grid=False, format="d")),
+            x=alt.X("from:Q", title="Days from order to arrival", axis=axis),
             x2="to:Q",
             y=alt.Y("orders:Q", title="Orders", axis=alt.Axis(tickCount=4, format="~s")),
             y2=alt.Y2Datum(0),
             tooltip=[alt.Tooltip("days:Q", title="Days"), alt.Tooltip("orders:Q", title="Orders", format=",")],
+            **shade,
         )
     )
-    rules = alt.Chart(alt.NamedData(name="marks")).mark_rule(aria=False, strokeDash=[5, 4], color=colour["ink"]).encode(x=x)
-    named = (
-        alt.Chart(alt.NamedData(name="marks"))
-        .mark_text(align="left", baseline="top", dx=4, fontSize=11.5, color=colour["ink"])
-        .encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
-    )
-    return charts.finish(alt.layer(bars, rules, named), colour, legend=False)
+    outline = alt.Chart(alt.NamedData(name="promised")).mark_line(aria=False, interpolate="step-after", strokeWidth=1.8)
+    layers = [bars, outline.encode(x=x, y="orders:Q", **shade)] if has_promise else [bars]
+    rules = alt.Chart(alt.NamedData(name="marks")).mark_rule(aria=False, strokeDash=[5, 4], color=colour["muted"]).encode(x=x)
+    labels = alt.Chart(alt.NamedData(name="marks")).encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
+    beside: dict[str, Any] = {"align": "left", "baseline": "top", "dx": 4, "fontSize": 11.5}
+    ground = labels.mark_text(**beside, aria=False, color=colour["card"], stroke=colour["card"], strokeWidth=4)
+    return charts.finish(alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour, legend=True)
+
+
+def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Corners of a line around bars that are not drawn: at the left edge of each day, days without an order too, and back to nothing."""
+    orders = dict(promised)
+    first, last = min(orders), max(orders)
+    corners = [(first - 0.5, 0), *((day - 0.5, orders.get(day, 0)) for day in range(first, last + 1)), (last + 0.5, 0)]
+    return [{"days": days, "orders": n, "what": PROMISED} for days, n in corners]
 
 
 def spread(filters: Filters) -> None:
-    """Draw how many orders took how many days, with the days within which half, 90 % and 95 % arrived."""
-    found: list[tuple[int, int]] = data.read(page.generation(), "day_counts", glance.view(filters))
+    """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 % and 95 % arrived."""
+    view = glance.view(filters)
+    found: list[tuple[int, int]] = data.read(page.generation(), "day_counts", view)
     answers = glance.now(NAME, filters)
     st.header("How long orders took", anchor=False)
     if not found:
         look.html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
         return
+    promised: list[tuple[int, int]] = data.read(page.generation(), "promised_day_counts", view)
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
-    spec: dict[str, Any] = json.loads(_template(look.dark()))
+    spec: dict[str, Any] = json.loads(_template(look.dark(), bool(promised)))
     spec["height"] = 230
     spec["datasets"] = {
-        "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders} for days, orders in found],
+        "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders, "what": TOOK} for days, orders in found],
+        "promised": _outline(promised) if promised else [],
         # Each label below the one before: on a phone they stand too close to lie side by side.
         "marks": [{"days": days, "name": f"{name}: {fmt.written(days)}", "down": 2 + at * LINE} for at, (name, days) in enumerate(known)],
     }
     told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known
     )
+    note = "Dashed: the days within which half, 90 % and 95 % of the orders arrived."
+    if promised:
+        told += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
+        note = f"The line: in how many days the same orders had been promised. {note}"
     pictures.draw(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
-    longer = f" Orders of {LONGEST} days and more stand at {LONGEST}." if found[-1][0] == LONGEST else ""
-    st.caption(f"Dashed: the days within which half, 90 % and 95 % of the orders arrived.{longer}")
+    longer = f" Orders of {LONGEST} days and more stand at {LONGEST}." if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]]) else ""
+    st.caption(f"{note}{longer}")
 
 
 def carriers(filters: Filters) -> None:
@@ -129,4 +151,6 @@ def page_of(filters: Filters) -> None:
             spread(filters)
         with right, look.card("carriers", height="stretch"):
             carriers(filters)
+        with look.card("padding"):
+            padding.show(filters)
     family.show(NAME)

@@ -209,6 +209,7 @@ READS: dict[str, Callable[..., Any]] = {
     "disputed": disputes.disputed,
     "failing_together": failing_together.failing_together,
     "longest_standing": step_orders.longest_standing,
+    "promised_day_counts": day_counts.promised_day_counts,
     "verdicts": disputes.verdicts,
     "worst_products": shortages.worst_products,
 }

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
+import pyarrow as pa
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard import format as fmt
 from dashboard import four_steps, menu, zoning
 from metrics import query, warehouse, zones
 from metrics.catalog import MEASURES
+from metrics.day_counts import promised_day_counts
 from metrics.question import Answer, Question
 from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
@@ -29,6 +33,13 @@ def page_of_sample(sample: Location, at_home: Callable[..., None], open_page: Op
 def asked(*measures: str, by: tuple[str, ...] = ()) -> list[Answer]:
     with warehouse.reading(warehouse.locate()) as connection:
         return query.answer(connection, Question(measures, by=by, start=START, end=END))
+
+
+def drawn(at: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The rows that the page's charts draw, by their name in the chart; names that two charts share are the last one's."""
+    return {
+        rows.name: pa.ipc.open_stream(rows.data.data).read_all().to_pylist() for chart in at.get("vega_lite_chart") for rows in chart.proto.datasets
+    }
 
 
 def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: Open) -> None:
@@ -82,6 +93,25 @@ def test_combinations_of_failed_tests_add_up_to_the_failed_orders(page_of_sample
     at = page_of_sample("buyers_view", **DAYS)
     (failed,) = asked("failed_orders")
     assert f'All failed orders</th><td class="bv-num">{fmt.number(failed.value)}</td>' in markup(at)
+
+
+def test_promises_stand_beside_what_was_got_and_padding_beside_how_often_they_were_kept(page_of_sample: Open) -> None:
+    at = page_of_sample("cycle_time", **DAYS)
+    rows = drawn(at)
+    with warehouse.reading(warehouse.locate()) as connection:
+        promised = promised_day_counts(connection, Question((), start=START, end=END))
+    assert sum(corner["orders"] for corner in rows["promised"]) == sum(orders for _, orders in promised)
+    points, shown = {point["name"]: point for point in rows["parts"]}, markup(at)
+    for one in asked("promise_padding", "promise_kept", by=("segment",)):
+        point = points[str(one.dimensions["segment"])]
+        assert point["padding" if one.measure == "promise_padding" else "kept"] == float(one.value or 0)
+        assert fmt.number(one.value, MEASURES[one.measure].unit) in shown
+
+
+def test_parts_of_the_business_with_few_orders_are_told_but_not_drawn(page_of_sample: Open) -> None:
+    at = page_of_sample("cycle_time", period="4W", promises_by="customer", segment="C")
+    assert not at.exception
+    assert "Too few orders to compare" in markup(at)
 
 
 def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> None:

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, select
 
-from metrics.day_counts import cycle_day_counts
-from metrics.facts import order_line_facts_table
+from metrics.day_counts import cycle_day_counts, promised_day_counts
+from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.failing_together import failing_together
 from metrics.listing import VERDICTS
 from metrics.query import answer
@@ -40,6 +40,21 @@ def test_days_rest_on_the_orders_the_mean_rests_on(view: Question, sample: Locat
         (mean,) = answer(connection, Question(("cycle_days",), start=view.start, end=view.end, where=view.where))
     assert sum(orders for _, orders in found) == mean.denominator
     assert sum(days * orders for days, orders in found) == mean.numerator  # no order of the sample took longer than is told apart
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
+def test_promised_days_are_those_of_the_orders_that_arrived(view: Question, sample: Location) -> None:
+    expected: dict[int, int] = {}
+    with reading(sample) as connection:
+        for row in connection.execute(select(*order_facts_table.c)).mappings():
+            arrived = row["arrived_day"] is not None and row["cycle_days"] is not None and row["promised_day"] is not None
+            inside = arrived and (view.start or date.min) <= row["arrived_day"] <= (view.end or date.max)
+            if inside and all(row[name] in values for name, values in view.where):
+                days = (row["promised_day"] - row["ordered_day"]).days
+                expected[days] = expected.get(days, 0) + 1
+        assert promised_day_counts(connection, view) == sorted(expected.items())
+        assert sum(expected.values()) <= sum(orders for _, orders in cycle_day_counts(connection, view))
+    assert len(expected) > 5
 
 
 def missing_by_product(connection: Connection) -> dict[str, Decimal]:
