@@ -1,8 +1,8 @@
-"""The parts of the buyer's view: the five tests beside each other with what is known of them, and which of them failed together."""
+"""The parts of the buyer's view: the five tests beside each other with what is known of them, which of them failed together, and their course."""
 
 import streamlit as st
 
-from dashboard import cards, data, family, glance, look, marks, menu, page, pictures, shapes, tables
+from dashboard import cards, data, family, glance, look, marks, menu, over_time, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -91,6 +91,16 @@ def together(filters: Filters) -> None:
     menu.link("failed-orders", "Open the failed orders")
 
 
+def trend(filters: Filters) -> None:
+    """Draw the perfect order, or one of the five tests, over the periods in view."""
+    shown = (MAIN, *VERDICTS)
+    offered = over_time.tellable(shown, glance.now(NAME, filters))
+    if offered:
+        with look.card("trend"):
+            course = over_time.Course(shown, page.generation(), filters.period, filters.where, filters.compare)
+            over_time.show(course, offered, {name: cards.title(MEASURES[name]) for name in shown})
+
+
 def page_of(filters: Filters) -> None:
     """Draw the whole page."""
     if headline(filters):
@@ -99,4 +109,5 @@ def page_of(filters: Filters) -> None:
             show(filters)
         with right, look.card("together", height="stretch"):
             together(filters)
+        trend(filters)
     family.show(NAME)

@@ -1,26 +1,20 @@
-"""What the scorecard shows, put together from answers: tiles, the trend of one measure, segments, reasons. No layout."""
+"""What the scorecard shows, put together from answers: tiles, segments, reasons, beside the course of its measures. No layout."""
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any
 
-from dashboard import cards, charts, data, drill, explained, family, marks, story, tables
+from dashboard import cards, data, drill, explained, family, marks, story, tables
 from dashboard import format as fmt
 from dashboard.cards import Tile
-from dashboard.charts import Point
 from dashboard.filters import Filters
-from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Period, alike, periods
-from dashboard.standing import Standing, standing
+from dashboard.over_time import Course, Where, tellable
+from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
 from metrics.question import Answer, Question
-from metrics.targets import Target, withheld
 
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately", "cycle_days")
 """Measures of the tiles, the first being what the page is about."""
 REASONS_SHOWN = 8
-
-Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def short(name: str) -> str:
@@ -35,36 +29,22 @@ def _one(answers: Sequence[Answer]) -> dict[str, Answer]:
     return {answer.measure: answer for answer in answers}
 
 
-def _course(answers: Sequence[Answer]) -> dict[tuple[str, date | None], Answer]:
-    return {(answer.measure, answer.period): answer for answer in answers}
-
-
-class Numbers:
+class Numbers(Course):
     """Everything the scorecard asks, in seven questions, for one choice of filters."""
 
     def __init__(self, generation: int, period: Period, where: Where, compare: Sequence[str] = COMPARISONS) -> None:
-        self.period, self.where = period, where
-        self.targets = data.targets(generation, period.elapsed)
+        super().__init__(TILES, generation, period, where, compare)
         view = {"start": period.start, "end": period.end, "where": where}
         self.now = _one(data.answers(generation, Question((*TILES, "judged_orders", "failed_orders"), **view)))
-        self.course = _course(data.answers(generation, Question(TILES, grain=period.grain, **view)))
-        self.comparisons = {name: days for name in compare if (days := period.compared(name)) is not None}
         self.then: dict[str, dict[str, Answer]] = {}
-        self.course_then: dict[str, dict[tuple[str, date | None], Answer]] = {}
         for name, (start, end) in self.comparisons.items():
             self.then[name] = _one(data.answers(generation, Question(TILES, start=start, end=end, where=where)))
-            course = data.answers(generation, Question(TILES, grain=period.grain, start=start, end=end, where=where))
-            self.course_then[name] = _course(course)
         self.segments = data.answers(generation, Question((*TILES, "judged_orders"), by=("segment",), **view))
 
     @property
     def judged(self) -> int:
         """How many orders the period's rates rest on."""
         return int(self.now["judged_orders"].value or 0) if "judged_orders" in self.now else 0
-
-    def target(self, measure: str) -> Target | None:
-        """The target in view."""
-        return marks.target(self.targets, measure, self.where)
 
     def tile(self, name: str) -> Tile:
         """One measure's tile."""
@@ -95,8 +75,7 @@ class Numbers:
 
     def offered(self) -> tuple[str, ...]:
         """Measures that have a trend to show, the headline's first."""
-        known = [name for name in TILES if (answer := self.now.get(name)) is not None and (answer.value is not None or withheld(answer))]
-        return tuple(sorted(known, key=lambda name: name != self.main())) or (self.main(),)
+        return tuple(sorted(tellable(TILES, self.now), key=lambda name: name != self.main())) or (self.main(),)
 
     def headline(self) -> str:
         """The page in one sentence."""
@@ -111,59 +90,6 @@ class Numbers:
             if answer.measure == name
         ]
         return cards.headline(self.tile(name), ours, when=self.period.name)
-
-    def points(self, name: str) -> list[Point]:
-        """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where equally long."""
-        measure, target, grain = MEASURES[name], self.target(name), self.period.grain
-        days = periods(self.period.start, self.period.elapsed, grain)
-        earlier = {one: periods(*between, grain) for one, between in self.comparisons.items()}
-        found = []
-        for at, day in enumerate(days):
-            answer = self.course.get((name, day))
-            then = {one: self._then(one, name, day, others[at] if at < len(others) else None) for one, others in earlier.items()}
-            value = None if answer is None or answer.value is None else float(answer.value)
-            partial = self.period.partial(day, grain)
-            stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
-            found.append(
-                Point(
-                    begins=day,
-                    value=value,
-                    standing=stands,
-                    partial=partial,
-                    before=then.get(BEFORE),
-                    year=then.get(LAST_YEAR),
-                    of=None if answer is None or answer.denominator is None else float(answer.denominator),
-                    between=withheld(answer) if answer is not None else None,
-                )
-            )
-        return found
-
-    def _then(self, compared: str, name: str, day: date, other: date | None) -> float | None:
-        """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes with like only."""
-        within = (self.period.start, self.period.elapsed)
-        if other is None or not alike(self.period.grain, day, within, other, self.comparisons[compared]):
-            return None
-        answer = self.course_then[compared].get((name, other))
-        return None if answer is None or answer.value is None else float(answer.value)
-
-    def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
-        """The chart of one measure, and the same in a sentence."""
-        points, measure, target = self.points(name), MEASURES[name], self.target(name)
-        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(points, measure, target)
-
-    def trend_note(self, name: str) -> str:
-        """What the trend's signs mean, those that are in it."""
-        points = self.points(name)
-        notes = [f"By {self.period.grain}."]
-        if any(point.before is not None for point in points):
-            notes.append("The dotted line is the period before.")
-        if any(point.year is not None for point in points):
-            notes.append("The long-dashed line is last year.")
-        if any(point.partial and point.value is not None for point in points):
-            notes.append("Hollow points are periods that are not whole.")
-        if any(point.between for point in points):
-            notes.append("Upright bars are ranges: too little is known for one number.")
-        return " ".join(notes)
 
     def segment_table(self) -> str:
         """Measures by customer segment, each against its own target, and all orders in view last."""

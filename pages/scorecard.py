@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, data, explained, look, menu, page, pictures, report, scorecard
+from dashboard import cards, data, look, menu, over_time, page, report, scorecard
 from dashboard import format as fmt
 
 filters = page.chosen()
@@ -22,18 +22,7 @@ else:
 
     left, right = st.columns([2, 1], gap="small")
     with left, look.card("trend", height="stretch"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.header("Over time", anchor=False, width="content")
-            offered = numbers.offered()
-            measure = page.pick("Measure of the trend", offered, scorecard.NAMES, key="measure", hidden=True)
-        spec, told = numbers.trend(measure, is_dark=look.dark())
-        charts.draw(spec, key="trend", alternative=told)
-        st.caption(numbers.trend_note(measure))
-        look.html(explained.link(measure))
-        menu.link("definitions", "Change its target", query={"target": measure})
-        with st.container(horizontal=True, gap="small"):
-            pictures.buttons(spec, measure, title=f"{scorecard.NAMES[measure]} over time")
-            report.button(numbers, filters, measure)
+        over_time.show(numbers, numbers.offered(), scorecard.NAMES, key="measure", beside=lambda measure: report.button(numbers, filters, measure))
     with right, look.card("reasons", height="stretch"):
         st.header("Why orders fail", anchor=False)
         failed = int(numbers.now["failed_orders"].value or 0)

@@ -30,9 +30,9 @@ def page_of_sample(sample: Location, at_home: Callable[..., None], open_page: Op
     return open_page
 
 
-def asked(*measures: str, by: tuple[str, ...] = ()) -> list[Answer]:
+def asked(*measures: str, by: tuple[str, ...] = (), grain: str | None = None) -> list[Answer]:
     with warehouse.reading(warehouse.locate()) as connection:
-        return query.answer(connection, Question(measures, by=by, start=START, end=END))
+        return query.answer(connection, Question(measures, by=by, grain=grain, start=START, end=END))
 
 
 def drawn(at: AppTest) -> dict[str, list[dict[str, Any]]]:
@@ -87,6 +87,17 @@ def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample:
     assert f"<strong>{fmt.number(answer.value, MEASURES[main].unit)}</strong>" in next(
         part for part in markup(at).split("\n") if "bv-headline" in part
     )
+
+
+@pytest.mark.parametrize(("chosen", "grain"), [("perfect_order", "month"), ("complete", "quarter")])
+def test_the_trend_of_the_buyers_view_is_the_measure_by_the_grain(chosen: str, grain: str, page_of_sample: Open) -> None:
+    at = page_of_sample("buyers_view", **DAYS, trend=chosen, grain=grain)
+    assert not at.exception
+    told = [one for one in asked(chosen, grain=grain) if one.value is not None]
+    points = {row["period"]: row["value"] for row in drawn(at)["points"]}
+    assert len(told) > 3
+    assert points == {str(one.period): float(one.value or 0) for one in told}
+    assert "Explain this change" in markup(at)
 
 
 def test_combinations_of_failed_tests_add_up_to_the_failed_orders(page_of_sample: Open) -> None:
