@@ -110,7 +110,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
         days = days if isinstance(days, tuple) else (days,)
         period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days), grain=grain)
         _chips(period, where, compare, grain)
-    chosen = tuple((name, tuple(values)) for name, values in where if values)
+    chosen = tuple((name, tuple(sorted(values))) for name, values in where if values)  # the same view however it was clicked together
     return Filters(period, chosen, compare)
 
 

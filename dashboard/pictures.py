@@ -7,7 +7,7 @@ import base64
 import json
 import re
 from copy import deepcopy
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import streamlit as st
@@ -36,12 +36,16 @@ def buttons(spec: dict[str, Any], name: str, *, title: str = "") -> None:
     as_of = page.as_of()
     under = f"{fmt.span(chosen.start, chosen.end)} · {chosen.label} · generation {page.generation()}"
     under += f", data as of {fmt.moment(as_of)}" if as_of else ""
-    drawn = framed(spec, title=title or fmt.words(name), under=under, is_dark=look.dark())
+    is_dark = look.dark()
+
+    def made(kind: str) -> bytes:
+        return picture(framed(spec, title=title or fmt.words(name), under=under, is_dark=is_dark), kind)
+
     with st.popover("Picture", icon=":material/image:", type="tertiary", key=f"pictures_{name}", help="This chart as a file"):
         for kind, media in KINDS.items():
             st.download_button(
                 f"Download {kind.upper()}",
-                data=lambda kind=kind: picture(drawn, kind),  # type: ignore[misc]
+                data=partial(made, kind),
                 file_name=f"buyerview_{name}_{chosen.start}_{chosen.end}.{kind}",
                 mime=media,
                 icon=":material/download:",
