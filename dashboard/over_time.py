@@ -97,14 +97,25 @@ def tellable(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, 
     return tuple(name for name in names if (answer := answers.get(name)) is not None and (answer.value is not None or withheld(answer)))
 
 
-def show(course: Course, offered: tuple[str, ...], names: dict[str, str], *, key: str = "trend", beside: Callable[[str], None] | None = None) -> None:
-    """Draw the trend of one of the measures, the choice kept in the address under `key`. beside: draws what stands next to the pictures."""
+def show(
+    course: Course,
+    offered: tuple[str, ...],
+    names: dict[str, str],
+    *,
+    key: str = "trend",
+    note: str = "",
+    beside: Callable[[str], None] | None = None,
+) -> None:
+    """Draw the trend of one of the measures, the choice kept in the address under `key`.
+
+    note: what else to know of the points. beside: draws what stands next to the pictures.
+    """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Over time", anchor=False, width="content")
-        measure = page.pick("Measure of the trend", offered, names, key=key, hidden=True)
+        measure = page.pick("Measure of the trend", offered, names, key=key, hidden=True) if len(offered) > 1 else offered[0]
     spec, told = course.trend(measure, is_dark=look.dark())
     charts.draw(spec, key="trend", alternative=told)
-    st.caption(course.trend_note(measure))
+    st.caption(f"{course.trend_note(measure)} {note}")
     if explains := explained.link(measure):
         look.html(explains)
     menu.link("definitions", "Change its target", query={"target": measure})

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import streamlit as st
 
-from dashboard import cards, data, drill, family, four_steps, glance, look, page, pictures, shapes, tables
+from dashboard import cards, data, drill, family, four_steps, glance, look, over_time, page, pictures, shapes, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.shapes import Bar
@@ -63,6 +63,18 @@ def rows_kept(filters: Filters) -> None:
     bars = [Bar(str(one.dimensions["package_row"]), float(one.value or 0), f"{cards.value(one, MEASURES[MAIN])} · {_out_of(one)}") for one in known]
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="rows_kept_chart", alternative=told, title="Package rows kept, of those known")
+
+
+def trend(filters: Filters) -> None:
+    """Draw how far the packages were kept, period by period."""
+    offered = over_time.tellable((MAIN,), glance.now(NAME, filters))
+    if not offered:
+        return
+    with look.card("trend"):
+        course = over_time.Course((MAIN,), page.generation(), filters.period, filters.where, filters.compare)
+        note = f"Each {filters.period.grain} is judged alone, and in less time fewer orders can break a row: "
+        note += "compare the points with each other, not with the number above."
+        over_time.show(course, offered, {MAIN: MEASURES[MAIN].title}, note=note)
 
 
 def _out_of(one: Answer) -> str:

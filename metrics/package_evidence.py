@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
+from sqlalchemy import Connection, Date, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
 
 from metrics.dating import applies, versions
 from metrics.facts import order_facts_table, order_line_facts_table
@@ -115,62 +115,89 @@ def package_number(listed: Sequence[Package], segment: Expression, day: Expressi
     return case(*applies_, else_=cast(null(), Integer))
 
 
+@dataclass(frozen=True)
+class Span:
+    """Days from `start` to `end`, open where None. `grain`: the day, week, month or quarter to take them apart by; None: they stay together."""
+
+    start: date | None = None
+    end: date | None = None
+    grain: str | None = None
+
+    def holds(self, day: Expression) -> list[Expression]:
+        """The conditions that keep a day inside."""
+        return within(day, self.start, self.end)
+
+    def period(self, day: Expression) -> Expression:
+        """The first day of the period a day lies in, as a column; null where days stay together."""
+        one = cast(null(), Date) if self.grain is None else period_start(literal_column(f"'{self.grain}'"), day)
+        return one.label("period")
+
+
 def evidence(connection: Connection, start: date | None = None, end: date | None = None) -> dict[Cell, Evidence]:
     """What every customer got in the period, each sum by the day its measure goes by."""
+    return evidence_by_period(connection, Span(start, end)).get(None, {})
+
+
+def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, dict[Cell, Evidence]]:
+    """The same period by period, by its first day; each as if it had been asked for alone."""
     listed = packages(connection)
-    found: dict[Cell, Evidence] = defaultdict(Evidence)
+    found: dict[date | None, dict[Cell, Evidence]] = defaultdict(lambda: defaultdict(Evidence))
     for query in (_quality, _fill, _lead_time, _delivery, _terms, _support):
-        for customer_id, number, what in query(connection, listed, start, end):
-            found[customer_id, listed[number]] += what
-    return dict(found)
+        for customer_id, number, period, what in query(connection, listed, span):
+            found[period][customer_id, listed[number]] += what
+    return {period: dict(cells) for period, cells in found.items()}
 
 
-_Found = Iterable[tuple[str, int, Evidence]]
+_Found = Iterable[tuple[str, int, date | None, Evidence]]
 
 
-def _quality(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Goods received and of them damaged, or returned for damage or defect; unknown where there is no evidence, or damage without a quantity."""
     line = order_line_facts_table.c
     among = and_(line.line_kind == "goods", line.state != "excluded", func.coalesce(line.received_qty > 0, false()))
     defects = func.coalesce(line.damaged_qty > 0, false())
     unknown = and_(~defects, or_(line.damage_free.is_(None), line.damage_free.is_(False)))
     number = package_number(listed, line.segment, line.ordered_day)
-    inner = select(line.customer_id, number.label("number"), line.received_qty, line.damaged_qty, defects.label("defects"), unknown.label("unknown"))
-    rows = inner.where(among, *within(line.due_day, start, end)).subquery()
+    keys = (line.customer_id, number.label("number"), span.period(line.due_day))
+    inner = select(*keys, line.received_qty, line.damaged_qty, defects.label("defects"), unknown.label("unknown"))
+    rows = inner.where(among, *span.holds(line.due_day)).subquery()
     r = rows.c
     sums = (sum_if(r.received_qty > 0, r.received_qty), sum_if(r.defects, r.damaged_qty), sum_if(r.unknown, r.received_qty))
-    for customer_id, place, received, damaged, not_known in _grouped(connection, rows, sums):
-        yield customer_id, place, Evidence(received_qty=Decimal(received), defect_qty=Decimal(damaged), defect_unknown_qty=Decimal(not_known))
+    for customer_id, place, period, received, damaged, not_known in _grouped(connection, rows, sums):
+        yield customer_id, place, period, Evidence(received_qty=Decimal(received), defect_qty=Decimal(damaged), defect_unknown_qty=Decimal(not_known))
 
 
 def _grouped(connection: Connection, rows: Any, sums: Sequence[Expression], *keys: Expression) -> Iterator[Any]:
-    """Sums per customer and package of rows that have a package."""
+    """Sums per customer, package and period of rows that have a package."""
     r = rows.c
-    asked = select(r.customer_id, r.number, *keys, *sums).where(r.number.is_not(None)).group_by(r.customer_id, r.number, *keys)
+    by = (r.customer_id, r.number, r.period, *keys)
+    asked = select(*by, *sums).where(r.number.is_not(None)).group_by(*by)
     yield from connection.execute(asked)
 
 
-def _fill(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+def _fill(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Judged orders, and of them those filled at first pass."""
     o = order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
-    rows = select(o.customer_id, number, o.first_pass_full).where(o.state == "judged", *within(o.due_day, start, end)).subquery()
+    asked = select(o.customer_id, number, span.period(o.due_day), o.first_pass_full)
+    rows = asked.where(o.state == "judged", *span.holds(o.due_day)).subquery()
     full = rows.c.first_pass_full
     sums = (count_if(full.is_(True)), count_if(full.is_(None)), func.count())
-    for customer_id, place, filled, unknown, n in _grouped(connection, rows, sums):
-        yield customer_id, place, Evidence(filled=filled, fill_unknown=unknown, fill_orders=n)
+    for customer_id, place, period, filled, unknown, n in _grouped(connection, rows, sums):
+        yield customer_id, place, period, Evidence(filled=filled, fill_unknown=unknown, fill_orders=n)
 
 
-def _lead_time(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+def _lead_time(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Orders by their cycle time in days."""
     o = order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
-    rows = select(o.customer_id, number, o.cycle_days).where(o.cycle_days.is_not(None), *within(o.arrived_day, start, end)).subquery()
-    for customer_id, place, days, n in _grouped(connection, rows, (func.count(),), rows.c.cycle_days):
-        yield customer_id, place, Evidence(cycle_days=Counter({int(days): n}))
+    asked = select(o.customer_id, number, span.period(o.arrived_day), o.cycle_days)
+    rows = asked.where(o.cycle_days.is_not(None), *span.holds(o.arrived_day)).subquery()
+    for customer_id, place, period, days, n in _grouped(connection, rows, (func.count(),), rows.c.cycle_days):
+        yield customer_id, place, period, Evidence(cycle_days=Counter({int(days): n}))
 
 
-def _delivery(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Orders arrived whose buyer asked for a time: settled within the hour of it, on its day, in its week. An order passes if all its lines do."""
     o, line, body = order_facts_table.c, order_line_facts_table.c, order_lines.c
     by_date = _received_by_date()
@@ -200,17 +227,17 @@ def _delivery(connection: Connection, listed: Sequence[Package], start: date | N
     )
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     rows = (
-        select(o.customer_id, number, *[c for c in lines.c if c.name != "order_id"])
+        select(o.customer_id, number, span.period(o.arrived_day), *[c for c in lines.c if c.name != "order_id"])
         .join(lines, lines.c.order_id == o.order_id)
-        .where(o.order_type == "sale", *within(o.arrived_day, start, end))
+        .where(o.order_type == "sale", *span.holds(o.arrived_day))
         .subquery()
     )
     r = rows.c
     # A line certainly outside the hour fails its order; else one that is not known leaves it unknown.
     not_known = and_(r.hour < r.lines, r.hour + r.hour_unknown == r.lines)
     sums = (func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS])
-    for customer_id, place, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
-        yield customer_id, place, Evidence(requested=n, hour_unknown=unknown, in_window=Counter({"hour": hour, "day": day, "week": week_}))
+    for customer_id, place, period, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
+        yield customer_id, place, period, Evidence(requested=n, hour_unknown=unknown, in_window=Counter({"hour": hour, "day": day, "week": week_}))
 
 
 def _received_by_date() -> Any:
@@ -225,7 +252,7 @@ def _received_by_date() -> Any:
     )
 
 
-def _terms(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+def _terms(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Invoices by their terms of payment; one that bills several orders counts once for each package."""
     m, o = money_facts.c, order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
@@ -234,32 +261,32 @@ def _terms(connection: Connection, listed: Sequence[Package], start: date | None
         order_facts_table, o.order_id == m.order_id
     )
     rows = (
-        select(o.customer_id, number, m.document_id, terms)
+        select(o.customer_id, number, span.period(m.day), m.document_id, terms)
         .select_from(tables)
-        .where(m.kind == "net_sales", m.source == "invoice", *within(m.day, start, end))
+        .where(m.kind == "net_sales", m.source == "invoice", *span.holds(m.day))
         .distinct()
         .subquery()
     )
-    for customer_id, place, written, n in _grouped(connection, rows, (func.count(),), rows.c.terms):
-        yield customer_id, place, Evidence(terms=Counter({written: n}))
+    for customer_id, place, period, written, n in _grouped(connection, rows, (func.count(),), rows.c.terms):
+        yield customer_id, place, period, Evidence(terms=Counter({written: n}))
 
 
-def _support(connection: Connection, listed: Sequence[Package], start: date | None, end: date | None) -> _Found:
+def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Cases opened, those acknowledged, and of these those opened while the customer had a representative of their own."""
     c = case_facts_table.c
     version = versions(customers, ("customer_id",), ("account_manager",))
     number = package_number(listed, c.segment, c.opened_day).label("number")
     rows = (
-        select(c.customer_id, number, c.acknowledged_at, version.c.account_manager)
+        select(c.customer_id, number, span.period(c.opened_day), c.acknowledged_at, version.c.account_manager)
         .select_from(case_facts_table.outerjoin(version, applies(version, c.opened_day, customer_id=c.customer_id)))
-        .where(*within(c.opened_day, start, end))
+        .where(*span.holds(c.opened_day))
         .subquery()
     )
     r = rows.c
     answered = r.acknowledged_at.is_not(None)
     sums = (func.count(), count_if(answered), count_if(and_(answered, r.account_manager.is_not(None))))
-    for customer_id, place, n, acknowledged, with_rep in _grouped(connection, rows, sums):
-        yield customer_id, place, Evidence(cases=n, acknowledged=acknowledged, acknowledged_with_rep=with_rep)
+    for customer_id, place, period, n, acknowledged, with_rep in _grouped(connection, rows, sums):
+        yield customer_id, place, period, Evidence(cases=n, acknowledged=acknowledged, acknowledged_with_rep=with_rep)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,20 @@ from metrics.facts import order_facts_table
 from metrics.ledgers.money import STEP, money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
 from metrics.numbers import divide, wilson
-from metrics.package_evidence import Cell, Evidence, Kept, Package, evidence, is_better, package_on, packages, reaches, rows_kept
+from metrics.package_evidence import (
+    Cell,
+    Evidence,
+    Kept,
+    Package,
+    Span,
+    evidence,
+    evidence_by_period,
+    is_better,
+    package_on,
+    packages,
+    reaches,
+    rows_kept,
+)
 from metrics.profitability import COSTS
 from metrics.question import Answer, Ask, Question
 from metrics.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, by_customers, median, told, zone_measure, zones
@@ -61,9 +74,17 @@ class Misfit:
 
 def attainments(connection: Connection, start: date | None = None, end: date | None = None) -> list[Attainment]:
     """One row per customer and package they were promised in the period, by customer."""
+    return [one for _, one in _by_period(connection, Span(start, end))]
+
+
+def _by_period(connection: Connection, span: Span) -> list[tuple[date | None, Attainment]]:
+    """The same with the first day of the period it is of, in its order."""
     share = assumed(connection, "package_share")
-    found = sorted(evidence(connection, start, end).items(), key=_in_order)
-    return [Attainment(customer_id, package, tuple(rows_kept(package, got, share))) for (customer_id, package), got in found]
+    return [
+        (period, Attainment(customer_id, package, tuple(rows_kept(package, got, share))))
+        for period, cells in sorted(evidence_by_period(connection, span).items(), key=lambda one: one[0] or date.min)
+        for (customer_id, package), got in sorted(cells.items(), key=_in_order)
+    ]
 
 
 def _in_order(item: tuple[Cell, Evidence]) -> tuple[str, str, date]:
@@ -143,26 +164,26 @@ def _days(connection: Connection, start: date | None, end: date | None) -> int:
 
 
 def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-    """package_attainment: package rows kept of those known, by customer, segment (of the package) and row."""
+    """package_attainment: package rows kept of those known, by customer, segment (of the package) and row; a row is judged anew in each period."""
     keys: dict[str, Callable[[Attainment, Kept], str]] = {
         "customer": lambda one, _: one.customer_id,
         "segment": lambda one, _: one.package.segment,
         "package_row": lambda _, row: row.row,
     }
-    groups: dict[tuple[str, ...], list[Kept]] = defaultdict(list)
-    for one in attainments(connection, question.start, question.end):
+    groups: dict[tuple[date | None, tuple[str, ...]], list[Kept]] = defaultdict(list)
+    for period, one in _by_period(connection, Span(question.start, question.end, question.grain)):
         for row in one.rows:
             if all(keys[name](one, row) in values for name, values in question.where):
-                groups[tuple(keys[name](one, row) for name in question.by)].append(row)
+                groups[period, tuple(keys[name](one, row) for name in question.by)].append(row)
     answers = []
-    for values, rows in sorted(groups.items()):
+    for (period, values), rows in groups.items():
         known = sum(row.kept is not None for row in rows)
         kept = sum(row.kept is True for row in rows)
         low, high = wilson(kept, known) or (None, None)
         answers.append(
             Answer(
                 dict(zip(question.by, values, strict=True)),
-                None,
+                period,
                 question.measures[0],
                 divide(kept, known),
                 numerator=kept,
@@ -175,6 +196,7 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
                 judged=len(rows),
                 unknown=len(rows) - known,
                 no_data=None if known else "not proven: no row of the package has its evidence",
+                remark=None if question.grain is None else f"each {question.grain} is judged alone; in less time fewer orders can break a row",
             )
         )
     return answers
@@ -228,7 +250,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.HIGHER,
         facts=order_facts_table,
         date="ordered_day",
-        formula=Study(_share_kept, ("customer", "segment", "package_row")),
+        formula=Study(_share_kept, ("customer", "segment", "package_row"), periods=True),
         definition="Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were kept for a customer in the "
         "period, of the package of their segment as of the order. Lead time and delivery time need an assumed share of orders (95 %).",
         numerator="package rows kept, per customer and package",

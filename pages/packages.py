@@ -8,6 +8,7 @@ if package_fit.headline(filters):
         package_fit.promised(filters)
     with look.card("rows_kept"):
         package_fit.rows_kept(filters)
+    package_fit.trend(filters)
     with look.card("fit"):
         package_fit.fit(filters)
 family.show("packages")

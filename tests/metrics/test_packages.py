@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -176,6 +176,27 @@ def test_attainment_is_rows_kept_of_rows_known(warehouse: Connection) -> None:
     assert (whole.worst, whole.best) == (pytest.approx(18 / 22), pytest.approx(19 / 22))
     assert by(warehouse, "package_attainment", "segment") == {("A",): pytest.approx(5 / 6), ("B",): 0.6, ("C",): 1.0}
     assert by(warehouse, "package_attainment", "package_row")["Lead time",] == 0.75
+
+
+@pytest.mark.parametrize(("grain", "days", "periods"), [("day", 1, 5), ("week", 7, 3), ("month", 31, 1), ("quarter", 90, 1)])
+def test_attainment_of_a_period_is_that_of_its_days_alone(grain: str, days: int, periods: int, warehouse: Connection) -> None:
+    """Received on the 5th and 12th of March, due on the 6th, billed on the 10th, a case on the 20th: three weeks, one month."""
+    found = answer(warehouse, Question(("package_attainment",), by=("segment",), grain=grain))
+    assert len({one.period for one in found}) == periods
+    for told in found:
+        assert told.period is not None
+        last = told.period + timedelta(days=days - 1)
+        alone = answer(warehouse, Question(("package_attainment",), by=("segment",), start=told.period, end=last))
+        (same,) = [one for one in alone if one.dimensions == told.dimensions]
+        assert replace(told, period=None, remark=None) == same
+
+
+def test_an_attainment_over_time_says_that_periods_are_judged_alone(warehouse: Connection) -> None:
+    """The whole is in March, so the month is the whole: 18 of 21."""
+    march = one(warehouse, "package_attainment", grain="month")
+    assert (march.period, march.numerator, march.denominator) == (date(2026, 3, 1), 18, 21)
+    assert "judged alone" in (march.remark or "")
+    assert one(warehouse, "package_attainment").remark is None
 
 
 def test_fit_of_package_and_zone(warehouse: Connection) -> None:
