@@ -67,7 +67,7 @@ def _sums(listing: Listing) -> str:
         rows = [one for one in listing.sums if one["standing"] == standing]
         if rows:
             worth = [one for one in rows if one["ordered_amount"] is not None]
-            told = " · ".join(f"{fmt.compact(float(one['ordered_amount']))} {_currency(one)}" for one in worth[:2]) + (" …" if len(worth) > 2 else "")
+            told = " · ".join(f'<span class="bv-nowrap">{fmt.compact(float(one["ordered_amount"]))} {_currency(one)}</span>' for one in worth)
             pairs.append((fmt.written(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
     return cards.figures(pairs)
 

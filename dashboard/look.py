@@ -28,6 +28,7 @@ LIGHT = {
     "bad-strong": "#CC2F3D",
     "grey-soft": "#EDF0F5",
     "on-accent": "#FFFFFF",
+    "edge": "rgb(16 24 40 / .2)",
     "shadow": "0 1px 2px rgb(16 24 40 / .05)",
 }
 DARK = {
@@ -50,6 +51,7 @@ DARK = {
     "bad-strong": "#F26D78",
     "grey-soft": "#1E283C",
     "on-accent": "#0C121E",
+    "edge": "rgb(134 168 255 / .32)",
     "shadow": "none",
 }
 

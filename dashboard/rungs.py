@@ -61,8 +61,8 @@ def descent(found: Ladder) -> None:
     for at, step in enumerate(known):
         lost = (known[at - 1].value or 0) - (step.value or 0) if at else 0
         less = f" · {fmt.MINUS}{fmt.difference(lost, Unit.SHARE)}" if lost >= 5e-4 else ""
-        bars.append(Bar(f"{step.rung.name}  {step.rung.adds}", step.value or 0, f"{fmt.number(step.value, Unit.SHARE)}{less}"))
-    told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
+        bars.append(Bar(step.rung.name, step.value or 0, f"{fmt.number(step.value, Unit.SHARE)}{less}", note=step.rung.adds))
+    told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.note}: {bar.said}" for bar in bars)
     pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="ladder_chart", alternative=told, title="Good orders by definition")
 
 

@@ -16,6 +16,8 @@ from dashboard.look import palette
 
 ROW = 42
 """Height of a row: a line of text and its bar."""
+NOTE = 19
+"""What a second line of text adds to it."""
 STEP = 34
 
 
@@ -23,7 +25,8 @@ STEP = 34
 class Bar:
     """One row: from `start` to `end`, its name on the left above it and its figure on the right; `tone`: a colour's name in the palette.
 
-    total: drawn as a mark at `end` alone, since its length says nothing where the axis is cut.
+    total: drawn as a mark at `end` alone, since its length says nothing where the axis is cut. note: a second line, below the name, that
+    has the whole width.
     """
 
     name: str
@@ -32,32 +35,38 @@ class Bar:
     start: float = 0
     tone: str = "accent"
     total: bool = False
+    note: str = ""
 
 
 def _named(name: str) -> alt.NamedData:
     return alt.NamedData(name=name)
 
 
-@lru_cache(maxsize=2)
-def _rows_template(is_dark: bool) -> str:
+@lru_cache(maxsize=4)
+def _rows_template(is_dark: bool, noted: bool) -> str:
     colour = palette(is_dark)
+    below, above = (9 + NOTE / 2, -9 - NOTE / 2) if noted else (9, -9)
     low, high = alt.param(name="low", value=0), alt.param(name="high", value=1)
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("row:O", axis=None, sort=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     x = alt.X("start:Q", axis=None, scale=scale)
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("said:N", title="  ")]
-    track = alt.Chart(_named("rows")).mark_bar(aria=False, height=9, yOffset=9, cornerRadius=4, color=colour["grey-soft"])
-    bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=9, cornerRadius=3)
-    tick = alt.Chart(_named("totals")).mark_tick(aria=False, orient="vertical", size=17, thickness=5, yOffset=9, color=colour["ink"])
+    track = alt.Chart(_named("rows")).mark_bar(aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"])
+    bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=below, cornerRadius=3)
+    tick = alt.Chart(_named("totals")).mark_tick(aria=False, orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"])
     room = alt.ExprRef("width - 125")  # what the figure on the right leaves of the line
-    left = alt.Chart(_named("rows")).mark_text(align="left", baseline="middle", yOffset=-9, fontSize=12.5, color=colour["ink"], limit=room)
-    right = alt.Chart(_named("rows")).mark_text(align="right", baseline="middle", yOffset=-9, fontSize=12.5, fontWeight=600, color=colour["ink"])
+    left = alt.Chart(_named("rows")).mark_text(align="left", baseline="middle", yOffset=above, fontSize=12.5, color=colour["ink"], limit=room)
+    right = alt.Chart(_named("rows")).mark_text(align="right", baseline="middle", yOffset=above, fontSize=12.5, fontWeight=600, color=colour["ink"])
+    note = alt.Chart(_named("rows")).mark_text(
+        aria=False, align="left", baseline="middle", yOffset=above + NOTE, fontSize=12, color=colour["muted"], limit=alt.ExprRef("width")
+    )
     layers = [
         track.encode(x=alt.value(0), x2=alt.value(alt.expr("width")), y=y),
         bar.encode(x=x, x2="end:Q", y=y, color=alt.Color("colour:N", scale=None), tooltip=tips),
         tick.encode(x=alt.X("end:Q", scale=scale), y=y, tooltip=tips),
         left.encode(x=alt.value(0), y=y, text="name:N"),
         right.encode(x=alt.value(alt.expr("width")), y=y, text="said:N"),
+        *([note.encode(x=alt.value(0), y=y, text="note:N")] if noted else []),
     ]
     return charts.finish(alt.layer(*layers).add_params(low, high), colour, legend=True)
 
@@ -65,9 +74,10 @@ def _rows_template(is_dark: bool) -> str:
 def rows(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> dict[str, Any]:
     """Bars below each other in the order given, on one axis from `low` to `high` (the largest, if not given)."""
     colour = palette(is_dark)
-    told = [{"row": at, "name": one.name, "said": one.said, "start": one.start, "end": one.end} for at, one in enumerate(bars)]
-    spec: dict[str, Any] = json.loads(_rows_template(is_dark))
-    spec["height"] = ROW * len(bars)
+    told = [{"row": at, "name": one.name, "said": one.said, "start": one.start, "end": one.end, "note": one.note} for at, one in enumerate(bars)]
+    noted = any(one.note for one in bars)
+    spec: dict[str, Any] = json.loads(_rows_template(is_dark, noted))
+    spec["height"] = (ROW + NOTE * noted) * len(bars)
     spec["datasets"] = {
         "rows": told,
         "bars": [{**row, "colour": colour[one.tone]} for row, one in zip(told, bars, strict=True) if not one.total],

@@ -34,7 +34,7 @@ RUNGS = (
     Rung("L1", "received by the current promise and three days", "arrived orders", (_PROMISE,)),
     Rung("L2", "no tolerance", "arrived orders", (_PROMISE,)),
     Rung("L3", "the first promise instead of the current one", "arrived orders", (_PROMISE,)),
-    Rung("L4", "overdue, never arrived and blamed cancellations count as failures", "all judged", (_PROMISE,)),
+    Rung("L4", "overdue, never arrived, blamed cancellations fail too", "all judged", (_PROMISE,)),
     Rung("L5", "the requested date instead of the promised one", "all judged", (_REQUEST,)),
     Rung("L6", "complete: on time in full as the buyer asked", "all judged", (_REQUEST,)),
     Rung("L7", "filled accurately", "all judged"),

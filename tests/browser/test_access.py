@@ -43,3 +43,21 @@ def test_axe_finds_nothing_serious(path: str, reader: Screen) -> None:
     reader.go(f"/{path}")
     found = look(reader.page).response["violations"]
     assert [told(one) for one in found if one["impact"] in GRAVE] == []
+
+
+def test_what_scrolls_on_a_phone_shows_it_and_is_reached_by_keyboard(full: str, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    on = Screen(context.new_page(), full)
+    try:
+        on.go("/data-quality")
+        wide = "[...document.querySelectorAll('[role=region][aria-label]')].find(one => one.scrollWidth > one.clientWidth + 20)"
+        table = on.page.evaluate_handle(wide).as_element()
+        assert table is not None
+        table.focus()
+        on.page.keyboard.press("ArrowRight")
+        on.page.wait_for_function("at => at.scrollLeft > 0", arg=table)
+        assert "gradient" in table.evaluate("at => getComputedStyle(at).backgroundImage")
+        found = look(on.page, options={"runOnly": ["scrollable-region-focusable"]}).response["violations"]
+        assert [told(one) for one in found] == []
+    finally:
+        context.close()

@@ -99,3 +99,6 @@ def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
     assert [row["name"] for row in spec["datasets"]["bars"]] == ["b", "a"]
     assert [row["name"] for row in spec["datasets"]["totals"]] == ["c"]
     assert {one["name"]: one["value"] for one in spec["params"]} == {"low": 0, "high": 5}
+    noted = shapes.rows([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
+    assert [row["note"] for row in noted["datasets"]["rows"]] == ["what it adds", ""]
+    assert noted["height"] > 2 * shapes.ROW
