@@ -76,6 +76,9 @@ def show(filters: Filters) -> None:
         for one in steps
         if one.watched >= min(WATCHED_LEAST, first[one.group])
     ]
+    if not any(row["days"] for row in drawn):
+        look.html(cards.empty("No curve yet", "Too few orders of this period have been watched for long enough."))
+        return
     groups = tuple((group, TONES[group], DASHES[group]) for group in GROUPS if first[group])
     spec = shapes.curves(drawn, groups, title="Days since the order was settled", is_dark=look.dark())
     pictures.draw(spec, key="came_back", alternative=_told(steps), title="Buyers who ordered again")

@@ -72,17 +72,19 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
         parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
     segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
     targets = data.targets(page.generation(), filters.period.elapsed)
+    names = [measure.name for measure in measures]
+    small = marks.mostly_held(names)
     rows = [
         [
             Cell(measure.title, markup=f'<span title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</span>', small=measure.name),
-            _marked(measure, cell(whole.get(measure.name), measure, marks.target(targets, measure.name, filters.where))),
+            _marked(measure, cell(whole.get(measure.name), measure, marks.target(targets, measure.name, filters.where)), small=small),
             linked(_out_of(whole.get(measure.name), measure), drill.href(measure.name, part="out_of")),
             *(_of_segment(measure, name, parts[name].get(measure.name), targets) for name in segments),
         ]
         for measure in measures
     ]
     heads = ("Measure", "In view", "Out of", *[f"Segment {name}" if len(name) < 3 else name for name in segments])
-    return tables.table(heads, rows, caption="Measures, in view and by customer segment", numeric=range(1, len(heads)))
+    return marks.held(names) + tables.table(heads, rows, caption="Measures, in view and by customer segment", numeric=range(1, len(heads)))
 
 
 def cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:
@@ -95,10 +97,10 @@ def cell(answer: Answer | None, measure: Measure, target: Target | None = None) 
     return Cell(markup=f'<span title="{fmt.html(answer.remark)}">{state}</span>' if answer.remark else state)
 
 
-def _marked(measure: Measure, one: Cell) -> Cell:
-    """The cell of a measure's value in view, which drills and tests look for."""
+def _marked(measure: Measure, one: Cell, *, small: bool) -> Cell:
+    """The cell of a measure's value in view, which drills and tests look for. `small`: its mark."""
     link = f'<a href="{fmt.html(drill.href(measure.name))}" target="_self" data-measure="{measure.name}">{one.markup}</a>'
-    return Cell(markup=link + marks.mark(measure.name))
+    return Cell(markup=link + marks.mark(measure.name, small=small))
 
 
 def linked(text: str, href: str) -> Cell:

@@ -77,7 +77,7 @@ def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
     then: dict[str, Answers] = {}
     for compared, (start, end) in filters.comparisons.items():
         then[compared] = {one.measure: one for one in data.answers(generation, Question(shown, start=start, end=end, where=filters.where))}
-    targets = data.targets(generation, period.elapsed)
+    targets, small = data.targets(generation, period.elapsed), marks.mostly_held(shown)
     drawn = [
         Tile(
             MEASURES[name],
@@ -89,11 +89,11 @@ def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
             year=None if MEASURES[name].date == SNAPSHOT else then.get(LAST_YEAR, {}).get(name),
             behind=drill.href(name),
             explained=explained.href(name),
-            mark=marks.mark(name),
+            mark=marks.mark(name, small=small),
         )
         for at, name in enumerate(shown)
     ]
-    look.html(cards.tiles(drawn, is_dark=look.dark()))
+    look.html(marks.held(shown) + cards.tiles(drawn, is_dark=look.dark()))
 
 
 def _value(answer: Answer | None) -> float | None:

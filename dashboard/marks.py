@@ -1,5 +1,6 @@
 """The mark beside a number: records that failed checks keep out of it, a number that is held, data that is late. "" where there is none."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,9 +9,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import data, drill
 from dashboard import format as fmt
-from metrics.marks import Mark
+from metrics.marks import HELD_SHARE, Mark
 from metrics.targets import Target, target_for
 
+FEW_HELD = 3
+"""Fewer held numbers than this each say it themselves."""
 TOLD = 5
 """Checks named in the words on hover; the data quality page has all of them."""
 
@@ -29,8 +32,29 @@ def of(measure: str) -> Mark:
     return found.get(measure, Mark())
 
 
-def mark(measure: str) -> str:
-    """The mark of a measure, which leads to the data quality page; the words on hover say which checks."""
+def mostly_held(measures: Sequence[str]) -> bool:
+    """Whether most of the numbers that stand together are held: it is then said once, above them (`held`), and each has a small mark."""
+    count = sum(of(name).held for name in measures)
+    return count >= FEW_HELD and count > len(measures) / 2
+
+
+def held(measures: Sequence[str]) -> str:
+    """What stands once above numbers that are mostly held; "" where they are not."""
+    if not mostly_held(measures):
+        return ""
+    ours = [of(name) for name in measures if of(name).held]
+    feeds = sorted({failed.feed for one in ours for failed in one.failed if failed.share > HELD_SHARE})
+    named = ", ".join(feeds) if len(feeds) <= TOLD else f"{', '.join(feeds[:TOLD])} and {len(feeds) - TOLD} more feeds"
+    return (
+        '<p class="bv bv-held"><i aria-hidden="true">▲</i> '
+        f"<span><b>{len(ours)} of these {len(measures)} numbers are held:</b> shown, but not judged. "
+        f"A check keeps more than {fmt.percent(HELD_SHARE, 0)} of the records out of {fmt.html(named)}. "
+        f'<a href="{fmt.html(drill.address("data-quality", {}))}" target="_self">See which</a></span></p>'
+    )
+
+
+def mark(measure: str, *, small: bool = False) -> str:
+    """The mark of a measure, which leads to the data quality page; the words on hover say which checks. `small`: "held" is said elsewhere."""
     one = of(measure)
     if not one.failed and not one.late:
         return ""
@@ -39,6 +63,8 @@ def mark(measure: str) -> str:
     )
     said = "; ".join([*_told(one), *[f"{late.feed} last came {fmt.moment(late.last)}" for late in one.late]])
     meant = "not judged: too many records are kept out" if one.held else f"{fmt.count(one.records, 'record')} kept out by failed checks"
+    if one.held and small:
+        css, word = "bv-mark-small", ""
     href = fmt.html(drill.address("data-quality", {}))
     return (
         f'<a class="bv-mark {css}" href="{href}" target="_self" title="{fmt.html(f"{meant}. {said}")}"><i aria-hidden="true">{sign}</i> {word}'

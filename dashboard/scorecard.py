@@ -61,12 +61,12 @@ class Numbers(Course):
             year=self.then.get(LAST_YEAR, {}).get(name),
             behind=drill.href(name),
             explained=explained.href(name),
-            mark=marks.mark(name),
+            mark=marks.mark(name, small=marks.mostly_held(TILES)),
         )
 
     def tiles(self, *, is_dark: bool) -> str:
-        """All tiles."""
-        return cards.tiles([self.tile(name) for name in TILES], is_dark=is_dark)
+        """All tiles, and what is to know of most of them."""
+        return marks.held(TILES) + cards.tiles([self.tile(name) for name in TILES], is_dark=is_dark)
 
     def main(self) -> str:
         """The measure the headline speaks of: perfect orders, or on time in full where evidence for the rest is missing."""

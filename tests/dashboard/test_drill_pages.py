@@ -116,3 +116,15 @@ def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch:
     assert "bv-state" not in tile
     assert "bv-state" in html.split('data-measure="otif"')[1].split("</li>")[0]
     assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
+
+
+def test_where_most_numbers_are_held_it_is_said_once_above_them(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(data, "marks", lambda *_: dict.fromkeys(scorecard.TILES[1:], kept_out))
+    html = markup(page_of_small())
+    assert html.count(f"{len(scorecard.TILES) - 1} of these {len(scorecard.TILES)} numbers are held") == 1
+    assert "records out of shipments" in html
+    tile = html.split('data-measure="otif"')[1].split("</li>")[0]
+    assert "bv-mark-small" in tile
+    assert "▲</i> held" not in tile
+    assert "not judged: too many records are kept out" in tile
