@@ -1,15 +1,17 @@
-"""What a better fill rate is worth: the calculator with its inputs shown beside what they come to."""
+"""What a better fill rate is worth: the calculator, its inputs beside what they come to, which start from our own numbers where they are set."""
 
 from decimal import Decimal
 
 import streamlit as st
 
-from dashboard import cards, look, tables
+from dashboard import cards, data, glance, look, page, tables
 from dashboard import format as fmt
+from dashboard.filters import Filters
 from metrics.errors import SettingRefused
 from metrics.fill_rate import Investment, Scenario, compare
+from metrics.fill_start import Start
 
-PRESETS = {
+PRESETS: dict[str, dict[str, float]] = {
     "Study problem": {
         "orders": 5_000,
         "low": 80.0,
@@ -22,25 +24,38 @@ PRESETS = {
     },
     "Paper2Go": {"orders": 500_000, "low": 92.0, "high": 98.0, "share": 85.0, "cost": 15.0, "profit": 90.0, "deduction": 30.0, "invest": 1_000_000.0},
 }
-"""Two cases of Coyle's textbook, whose answers are known; the first is what the fields start with."""
+"""Two cases of Coyle's textbook, whose answers are known; the first is what the fields start with while nobody set a number of ours."""
+OURS = "Our numbers"
+TEXTBOOK = "Study problem"
+FIELDS = {
+    "fill_target": "fill to reach",
+    "fill_back_order_cost": "cost of a back-order",
+    "fill_invoice_deduction": "invoice deduction",
+    "fill_order_profit": "profit per order",
+    "fill_investment": "investment",
+}
 
 
-def show() -> None:
+def show(filters: Filters) -> None:
     """Draw the inputs and the result."""
+    start: Start = data.read(page.generation(), "fill_start", glance.view(filters))
+    cases = ({OURS: ours(start)} if start.stated else {}) | PRESETS
+    first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)
     st.caption("An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. All inputs are yours to change.")
-    chosen = st.segmented_control("Start from", list(PRESETS), default="Study problem", required=True, key="fill_case")
-    start = PRESETS[chosen or "Study problem"]
+    chosen = st.segmented_control("Start from", list(cases), default=first, required=True, key=f"fill_case_{len(cases)}") or first
+    st.caption(_whence(chosen, start))
+    case = cases[chosen]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         given = {
-            "orders": _number("Orders a year", start["orders"], chosen, step=100.0),
-            "low": _number("Fill now, %", start["low"], chosen, most=100.0),
-            "high": _number("Fill to reach, %", start["high"], chosen, most=100.0),
-            "share": _number("Back-ordered, %", start["share"], chosen, most=100.0),
-            "cost": _number("Cost of a back-order", start["cost"], chosen, step=5.0),
-            "deduction": _number("Invoice deduction", start["deduction"], chosen, step=5.0),
-            "profit": _number("Profit per order", start["profit"], chosen, step=10.0),
-            "invest": _number("Investment", start["invest"], chosen, step=10_000.0),
+            "orders": _number("Orders a year", case["orders"], chosen, step=100.0),
+            "low": _number("Fill now, %", case["low"], chosen, most=100.0),
+            "high": _number("Fill to reach, %", case["high"], chosen, most=100.0),
+            "share": _number("Back-ordered, %", case["share"], chosen, most=100.0),
+            "cost": _number("Cost of a back-order", case["cost"], chosen, step=5.0),
+            "deduction": _number("Invoice deduction", case["deduction"], chosen, step=5.0),
+            "profit": _number("Profit per order", case["profit"], chosen, step=10.0),
+            "invest": _number("Investment", case["invest"], chosen, step=10_000.0),
         }
     try:
         look.html(result(worked_out(given)))
@@ -48,8 +63,34 @@ def show() -> None:
         look.html(cards.empty("That cannot be", fmt.html(refused)))
 
 
-def _number(label: str, value: float, case: str | None, *, step: float = 1.0, most: float | None = None) -> Decimal:
-    typed = st.number_input(label, min_value=0.0, max_value=most, value=float(value), step=step, key=f"fill_{case}_{label}", width=170, format="%g")
+def ours(start: Start) -> dict[str, float]:
+    """A case of the numbers assumed, with orders and fill as observed; those are the textbook's where nothing is."""
+    textbook = PRESETS[TEXTBOOK]
+    seen = {"orders": textbook["orders"], "low": textbook["low"], "high": float(start.assumed["fill_target"] * 100), "share": textbook["share"]}
+    if start.low is not None and start.high is not None:
+        shares = {"low": start.low.fill, "high": start.high.fill, "share": start.low.back_ordered_share}
+        seen = {"orders": float(start.low.orders)} | {name: float(share * 100) for name, share in shares.items()}
+    costs = {"cost": "back_order_cost", "deduction": "invoice_deduction", "profit": "order_profit", "invest": "investment"}
+    return seen | {field: float(start.assumed[f"fill_{name}"]) for field, name in costs.items()}
+
+
+def _whence(chosen: str, start: Start) -> str:
+    """Where the numbers the fields start with come from."""
+    if chosen != OURS:
+        case = "Coyle's textbook, not your business."
+        return case if start.stated else f"{case} Nobody set a number of yours: do so under “Numbers assumed” below, and the fields start from them."
+    told = ["Orders, fill and the back-ordered share as observed in view, brought to a year."]
+    if start.low is None:
+        told = ["Orders, fill now and the back-ordered share are the textbook's: none can be observed in view."]
+    told.append(f"Set under “Numbers assumed”: {', '.join(FIELDS[name] for name in start.stated)}.")
+    if illustrative := [said for name, said in FIELDS.items() if name not in start.stated]:
+        told.append(f"Illustrative, since nobody set them: {', '.join(illustrative)}.")
+    return " ".join(told)
+
+
+def _number(label: str, value: float, case: str, *, step: float = 1.0, most: float | None = None) -> Decimal:
+    key = f"fill_{case}_{label}_{value:g}"  # other filters start anew
+    typed = st.number_input(label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format="%.9g")
     return Decimal(str(typed))
 
 

@@ -80,6 +80,17 @@ def assumed(connection: Connection, name: str, *, scope: str = EVERYONE, on: dat
 
 def assumed_by_scope(connection: Connection, name: str, *, on: date | None = None) -> dict[str, Decimal]:
     """By scope, the newest number valid on the day, from one SELECT for all of them; "all" is always there. Raises UnknownName with the nearest."""
+    given = _given_by_scope(connection, name, on)  # first: it refuses a name there is not
+    return {EVERYONE: ASSUMPTIONS[name].default} | given
+
+
+def stated(connection: Connection, name: str, *, scope: str = EVERYONE, on: date | None = None) -> Decimal | None:
+    """The same number as `assumed`, but only where the feed gives one for the scope; None where the default stands. Raises UnknownName."""
+    given = _given_by_scope(connection, name, on)
+    return next((given[one] for one in (*_wider(connection, scope, on), EVERYONE) if one in given), None)
+
+
+def _given_by_scope(connection: Connection, name: str, on: date | None) -> dict[str, Decimal]:
     if name not in ASSUMPTIONS:
         raise UnknownName("assumption", name, ASSUMPTIONS)
     row = assumptions.c
@@ -87,7 +98,7 @@ def assumed_by_scope(connection: Connection, name: str, *, on: date | None = Non
     valid = select(row.scope, row.assumed_value).where(row.assumption == name, ~row.deleted).order_by(row.valid_from)
     if day is not None:
         valid = valid.where(row.valid_from <= day)
-    return {EVERYONE: ASSUMPTIONS[name].default} | {scope: Decimal(value) for scope, value in connection.execute(valid)}
+    return {scope: Decimal(value) for scope, value in connection.execute(valid)}
 
 
 def scope_of(dimensions: Mapping[str, str | None], where: Iterable[tuple[str, tuple[str, ...]]] = ()) -> str:

@@ -183,7 +183,7 @@ def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
 
 def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
     """fill_payback of each answer: the investment / the gain carried to a year."""
-    days = _days(connection, question)
+    days = days_in_view(connection, question)
     answers = []
     for one in observed(connection, question, ask):
         if one.low is None or one.high is None or days is None:
@@ -214,7 +214,7 @@ def _without(one: Observed, question: Question) -> Answer:
     return Answer(dict(one.dimensions), one.period, question.measures[0], None, no_data=one.why or NO_ROWS)
 
 
-def _days(connection: Connection, question: Question) -> int | None:
+def days_in_view(connection: Connection, question: Question) -> int | None:
     """Days the question spans, ends included; where it leaves them open, from the first to the last due day of judged orders."""
     o = order_facts_table.c
     first, last = connection.execute(select(func.min(o.due_day), func.max(o.due_day)).where(o.state == "judged")).one()

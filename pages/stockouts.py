@@ -2,8 +2,9 @@
 
 from dashboard import calculator, editing, family, look, lost_sales, page
 
-lost_sales.show(page.chosen())
+filters = page.chosen()
+lost_sales.show(filters)
 with look.card("calculator"):
-    calculator.show()
+    calculator.show(filters)
 family.show("stockouts")
 editing.show("assumptions")

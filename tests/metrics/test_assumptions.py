@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, insert, literal, select
 
-from metrics.assumptions import ASSUMPTIONS, assumed, assumed_by_scope, assumed_column
+from metrics.assumptions import ASSUMPTIONS, assumed, assumed_by_scope, assumed_column, stated
 from metrics.errors import UnknownName
 from metrics.facts import facts_metadata, facts_state
 from metrics.schema import assumptions, customers, metadata
@@ -34,6 +34,17 @@ def give(connection: Connection, **values: object) -> None:
 def test_without_a_row_the_default_holds(connection: Connection) -> None:
     assert assumed(connection, "carrying_rate") == Decimal("0.20")
     assert assumed(connection, "z") == Decimal("1.645")
+
+
+def test_what_somebody_stated_is_told_from_the_default(connection: Connection) -> None:
+    connection.execute(insert(customers), [customer(), customer(customer_id="D", service_segment="B")])
+    assert stated(connection, "carrying_rate") is None
+    give(connection, assumed_value="0.15", scope="segment:A")
+    assert [stated(connection, "carrying_rate", scope=scope) for scope in ("customer:C", "customer:D", "all")] == [Decimal("0.15"), None, None]
+    give(connection, assumed_value="0.20")
+    assert stated(connection, "carrying_rate", scope="customer:D") == Decimal("0.20")  # said, if the same as the default
+    with pytest.raises(UnknownName):
+        stated(connection, "carying_rate")
 
 
 def test_the_preset_of_the_rule_book_comes_to_2132_50() -> None:
