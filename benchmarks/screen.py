@@ -14,9 +14,10 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,13 @@ def served(home: Path) -> Iterator[tuple[str, float]]:
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "BUYERVIEW_HOME": str(home)}, stdout=subprocess.DEVNULL)
     try:
         while process.poll() is None:
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
-                break
-            time.sleep(0.02)
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
+                    break
+            except urllib.error.HTTPError:
+                break  # it answers, though it is still warming up: so does it to a person
+            except OSError:
+                time.sleep(0.02)
         yield f"127.0.0.1:{port}", began
     finally:
         process.terminate()

@@ -1,4 +1,4 @@
-"""The web server's application: Streamlit with a warm-up before the first visitor, our font, a health route and protective headers.
+"""The web server's application: Streamlit with a warm-up while the first visitor's browser loads it, our font, a health route and protective headers.
 
 uvicorn binds the socket itself: `streamlit run` leaves TCP_NODELAY off and every run of a page then waits 40 ms (design, screens).
 """
@@ -6,6 +6,7 @@ uvicorn binds the socket itself: `streamlit run` leaves TCP_NODELAY off and ever
 import asyncio
 import gc
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,12 +30,14 @@ HEADERS = (
     (b"content-security-policy", b"frame-ancestors 'none'"),
 )
 
+_warm = threading.Event()
+"""Set once the warm-up is over, however it went."""
 
-def warm_up() -> float:
-    """Do the slow things once, before anyone waits for them: imports, the data file, the first questions. Returns the seconds it took.
 
-    Streamlit collects garbage after every run with the interpreter locked (58 ms with these libraries loaded); what is frozen here it no
-    longer looks at.
+def warm_up() -> None:
+    """Do the slow things once, before anyone waits for them: imports, the data file, the first questions.
+
+    What is loaded by then is frozen: whoever looks for garbage later need not look at it again.
     """
     began = time.perf_counter()
     import altair  # noqa: F401 - slow to import
@@ -56,18 +59,27 @@ def warm_up() -> float:
         log.warning("nothing to warm up with: %s", error)
     gc.collect()
     gc.freeze()
-    return time.perf_counter() - began
+    log.info("warmed up in %.2f s", time.perf_counter() - began)
+
+
+def _warm_first() -> None:
+    try:
+        warm_up()
+    finally:
+        _warm.set()
 
 
 @asynccontextmanager
 async def _lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG001
-    took = await asyncio.to_thread(warm_up)
-    log.info("warmed up in %.2f s", took)
+    """Begins the warm-up and serves at once: a browser takes as long to load what it needs before it asks for a page."""
+    threading.Thread(target=_warm_first, name="warm-up", daemon=True).start()
     yield {}
 
 
 async def health(request: Request) -> Response:  # noqa: ARG001
-    """200 with the generation served; 503 where the warehouse cannot be read."""
+    """200 with the generation served; 503 while warming up, or where the warehouse cannot be read."""
+    if not _warm.is_set():
+        return JSONResponse({"status": "warming up"}, status_code=503)
     from dashboard import data
     from metrics.errors import BuyerviewError
 
@@ -84,6 +96,19 @@ async def font(request: Request) -> Response:
     if name not in FONTS:
         return Response(status_code=404)
     return FileResponse(HERE / "assets" / name, media_type="font/woff2", headers={"cache-control": "public, max-age=31536000, immutable"})
+
+
+class WarmFirst:
+    """Pages are drawn once the warm-up is done: two threads importing the same things get in each other's way."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a page's stream wait."""
+        if scope["type"] == "websocket" and not _warm.is_set():
+            await asyncio.to_thread(_warm.wait)
+        await self.app(scope, receive, send)
 
 
 class ProtectiveHeaders:
@@ -103,9 +128,11 @@ class ProtectiveHeaders:
         await self.app(scope, receive, send_with if scope["type"] == "http" else send)
 
 
+WRAPPERS = [Middleware(ProtectiveHeaders), Middleware(WarmFirst)]
+
 app = st.App(
     HERE / "app.py",
     lifespan=_lifespan,
     routes=[Route("/healthz", health), Route("/assets/{name}", font)],
-    middleware=[Middleware(ProtectiveHeaders)],
+    middleware=WRAPPERS,
 )
