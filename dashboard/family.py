@@ -8,7 +8,7 @@ from dashboard import cards, data, drill, explained, look, marks, page, tables
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.tables import Cell
-from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS
+from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS, begins_with
 from metrics.listing import Row
 from metrics.measure import Measure, Study, Unit
 from metrics.question import Answer, Question
@@ -133,6 +133,12 @@ def has(measure: Measure, dimension: str) -> bool:
     return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns
 
 
+def dimensions_of(measure: Measure) -> list[str]:
+    """What a measure can be broken down by, what says most of it first."""
+    able = [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if has(measure, name)]
+    return sorted(able, key=lambda name: name != begins_with(measure))
+
+
 def _value(by: str, value: str | None) -> str:
     """A dimension's value as people say it: our own codes in words, what the data name as it is."""
     if not value or value.startswith("("):
@@ -144,7 +150,7 @@ def _value(by: str, value: str | None) -> str:
 
 def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     """One measure by one dimension, the choices kept in the address."""
-    able = {measure.name: [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if has(measure, name)] for measure in measures}
+    able = {measure.name: dimensions_of(measure) for measure in measures}
     offered = [name for name, dimensions in able.items() if dimensions]
     st.header("Broken down", anchor=False)
     if not offered:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import family, four_steps, menu, zoning
 from dashboard import format as fmt
-from dashboard import four_steps, menu, zoning
 from metrics import query, warehouse, zones
 from metrics.catalog import MEASURES
 from metrics.day_counts import promised_day_counts
@@ -153,6 +153,16 @@ def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_
         assert one.numerator is not None
         out_of = fmt.count(int(one.denominator or 0), "customer")
         assert f"{fmt.written(int(one.numerator))} of {out_of} ({fmt.percent(one.value, 0)})" in shown, one
+
+
+@pytest.mark.parametrize(
+    ("page", "measure", "first"), [("profitability", "net_sales_value", "segment"), ("packages", "package_attainment", "package_row")]
+)
+def test_a_break_down_begins_with_what_says_most_and_has_the_rest(page: str, measure: str, first: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, **DAYS, measure=measure)
+    (by,) = [box for box in at.selectbox if box.label == "By"]
+    assert by.value == first
+    assert set(by.options) == {fmt.words(one) for one in family.dimensions_of(MEASURES[measure])}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection, Double, Float
 from sqlalchemy.dialects import postgresql
 
-from metrics.catalog import DIMENSIONS, MEASURES, find
+from metrics.catalog import ABOUT, DIMENSIONS, MEASURES, begins_with, dimension_column, find
 from metrics.errors import UnknownName
 from metrics.facts import facts_metadata, order_facts_table, order_line_facts_table
 from metrics.ledgers import LEDGERS
-from metrics.measure import Additive, Measure, Percentile, Total
+from metrics.measure import Additive, Measure, Percentile, Study, Total
 from metrics.numbers import wilson
 from metrics.query import Question, _batches, _select, answer
 from metrics.rollup import ROLLED, ROLLUPS, rollup_metadata
@@ -83,6 +83,18 @@ def test_rollups_hold_every_measure_that_adds_up_and_only_narrow_exact_types() -
             kind = rollup.table.c[name].type
             assert not isinstance(kind, (Double, Float)) or (kind.precision, kind.scale) == (18, 4)
             assert str(kind) in ("BIGINT", "NUMERIC(18, 4)")
+
+
+@pytest.mark.parametrize(("dimension", "name"), [(dimension, name) for dimension, names in ABOUT.items() for name in names])
+def test_what_a_measure_is_about_is_a_dimension_it_has(dimension: str, name: str) -> None:
+    measure = find(name)
+    column = dimension_column(dimension, measure)
+    assert dimension in measure.formula.dimensions if isinstance(measure.formula, Study) else column in measure.facts.columns
+    assert begins_with(measure) == dimension  # named once
+
+
+def test_a_break_down_begins_with_the_segment_where_a_measure_is_about_nothing_else() -> None:
+    assert [begins_with(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")] == ["segment"] * 4
 
 
 def test_an_unknown_measure_suggests_the_nearest() -> None:
