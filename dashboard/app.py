@@ -25,6 +25,8 @@ for name in list(st.query_params):
 st.session_state["_pages"] = menu.pages()
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
+if whole := filters.lost(entry.path):
+    st.switch_page(page, query_params=whole)
 
 
 def nothing_published() -> None:

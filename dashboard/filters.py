@@ -172,6 +172,7 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
 
 def clear(name: str, value: str | None = None) -> None:
     """Take one filter off, or one value of it."""
+    st.session_state.pop("_address", None)  # what is taken off is not lost
     held = st.session_state.get(name)
     if name == "period":
         st.session_state[name] = periods.DEFAULT
@@ -185,6 +186,7 @@ def clear(name: str, value: str | None = None) -> None:
 
 def clear_all() -> None:
     """Take all filters off."""
+    st.session_state.pop("_address", None)
     for name in ("period", "compare", "grain"):
         clear(name)
     for name in ("segment", *MORE):
@@ -222,10 +224,30 @@ def address() -> dict[str, list[str]]:
     return found
 
 
+def lost(path: str) -> dict[str, list[str]]:
+    """The whole address as it should be, where a change to the page at `path` lost the filters of it; else {}.
+
+    A browser keeps of the address what its controls have bound: clicked before they are drawn, a menu's link has none of it. Going back
+    to an address that had no filters is no loss.
+    """
+    came_from, before = st.session_state.get("_path"), address()
+    st.session_state["_path"] = path
+    context = get_script_run_ctx(suppress_warning=True)
+    now = _of_address()
+    if came_from in (None, path) or not before or now or (context is not None and context.is_history_navigation):
+        st.session_state["_address"] = now  # also where this run does not come to its end
+        return {}
+    return {name: st.query_params.get_all(name) for name in st.query_params} | before
+
+
+def _of_address() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in KEPT if name in st.query_params}
+
+
 def remember(filters: Filters) -> None:
     """Keep the filters for the page of this run."""
     st.session_state["_filters"] = filters
-    st.session_state["_address"] = {name: st.query_params.get_all(name) for name in KEPT if name in st.query_params}
+    st.session_state["_address"] = _of_address()
 
 
 def chosen() -> Filters:

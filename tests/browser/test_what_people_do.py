@@ -74,6 +74,19 @@ def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
     expect(screen.page.get_by_text("· segment B ·")).to_be_visible()
 
 
+def test_filters_outlive_a_click_in_the_menu_before_they_are_drawn(screen: Screen) -> None:
+    page = screen.page
+    processor = page.context.new_cdp_session(page)
+    processor.send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    page.goto(f"{screen.address}/?segment=A", wait_until="commit")
+    there = "[...document.querySelectorAll('[data-testid=stSidebarNav] a')].find(one => one.textContent.includes('Availability'))"
+    page.wait_for_function(there)
+    page.evaluate(f"{there}.click()")
+    processor.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    expect(page.get_by_role("heading", level=1, name="Availability")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/availability\?segment=A$"))
+
+
 def test_a_row_of_the_list_opens_the_order_and_the_way_back_closes_it(screen: Screen) -> None:
     screen.go("/failed-orders?segment=B")
     screen.page.locator('[class*="st-key-work_row_"] a:visible').first.click()
