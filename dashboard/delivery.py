@@ -16,7 +16,7 @@ import os
 import smtplib
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -152,11 +152,19 @@ def in_words(body: Mapping[str, Any]) -> str:
         f"Rule “{body['rule']}”: {body['condition']}" + (f" {number(body['limit'])}" if body["limit"] is not None else ""),
         f"Target {number(body['target'])}" if body["target"] is not None else "",
         f"The period before: {number(body['before'])}" if body["before"] is not None else "",
+        _fired(body.get("fired"), number),
         f"Generation {body['generation']}. What it means: {body['definition']}",
         "",
         f"These very numbers: {body['link']}",
     ]
     return "\n".join(line for at, line in enumerate(lines) if line or at == len(lines) - 2) + "\n"
+
+
+def _fired(fired: Mapping[str, Any] | None, number: Callable[[Any], str]) -> str:
+    """The line on an alert that was held back until it was over."""
+    if not fired:
+        return ""
+    return f"It had fired at {number(fired['value'])}, {fired['from']} to {fired['to']}; that message was held back and did not leave."
 
 
 def _digest(identity: str) -> str:

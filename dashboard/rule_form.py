@@ -9,8 +9,8 @@ import streamlit as st
 from dashboard import cards, data, keeping, look, page, tables, who
 from dashboard import format as fmt
 from dashboard.tables import Cell
-from metrics.alerts import CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, PERIODS, Rule, refuse, unaskable
-from metrics.catalog import MEASURES
+from metrics.alerts import ABOVE, BELOW, CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, OTHER, PERIODS, Rule, refuse, unaskable
+from metrics.catalog import DIMENSIONS, MEASURES
 from metrics.errors import BuyerviewError
 from metrics.measure import Unit
 from metrics.store import rules as kept
@@ -22,7 +22,13 @@ TRIED = 26
 """Periods a back-test looks at."""
 SHARE = 100.0
 """Shares are typed in percent."""
-MEANT = {"below": "below", "above": "above", OFF_TARGET: "off target", MOVED: "worse than before by more than"}
+MEANT = {
+    BELOW: "below",
+    ABOVE: "above",
+    OFF_TARGET: "off target",
+    MOVED: "worse than before by more than",
+    OTHER: "other than before by more than",
+}
 BESIDE: dict[str, Any] = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
 
 
@@ -72,7 +78,7 @@ def _condition(rule: Rule, key: str) -> Rule:
         condition = st.selectbox("When it is", CONDITIONS, CONDITIONS.index(rule.condition), format_func=MEANT.get, key=f"rule_is_{key}", width=240)
         if condition != OFF_TARGET:
             limit = st.number_input(f"Limit ({mark})", value=_scaled(rule.limit, scale), key=f"rule_limit_{key}", width=150, placeholder="90")
-        if condition not in (OFF_TARGET, MOVED):
+        if condition in (BELOW, ABOVE):
             wavers = "It stays firing until the value is back here, so that a value that wavers is told once"
             over = st.number_input(
                 f"Over at ({mark})", value=_scaled(rule.clear_at, scale), key=f"rule_over_{key}", width=150, placeholder="the limit", help=wavers
@@ -81,9 +87,13 @@ def _condition(rule: Rule, key: str) -> Rule:
         often = "Periods in a row, however often data of one are published"
         in_a_row = st.number_input("Times in a row", 1, 20, rule.in_a_row, key=f"rule_row_{key}", width=150, help=often)
         min_n = st.number_input("Judged at least", 1, 100_000, rule.min_n, key=f"rule_min_{key}", width=140)
+        unknown = "Of all that is in view; less known than this neither fires nor clears"
+        known = st.number_input(
+            "Known at least (%)", 0.0, SHARE, _scaled(rule.min_coverage, SHARE), 1.0, "%.0f", f"rule_known_{key}", unknown, width=150
+        )
     return replace(
         rule, condition=condition, limit=_scaled(limit, 1 / scale), clear_at=_scaled(over, 1 / scale), period=period, in_a_row=int(in_a_row),
-        min_n=int(min_n),
+        min_n=int(min_n), min_coverage=round(known / SHARE, 12),
     )  # fmt: skip
 
 
@@ -93,12 +103,9 @@ def _scaled(value: float | None, by: float) -> float | None:
 
 
 def _whom(rule: Rule, key: str) -> Rule:
-    """The rule with whose orders it looks at and whom it tells as typed. Filters by other dimensions than the segment stay."""
-    where = dict(rule.where)
+    """The rule with whose orders it looks at and whom it tells as typed."""
+    where = _where(rule, key)
     with st.container(**BESIDE):
-        segments = page.facts()["options"].get("segment") or []
-        chosen = [one for one in where.get("segment", ()) if one in segments]
-        segment = st.multiselect("Segment", segments, chosen, key=f"rule_segment_{key}", placeholder="All", width=220)
         to = st.text_input("Mail to", _listed(rule, "mailto"), key=f"rule_mail_{key}", placeholder="ops@example.org, …", width=280)
         named = "NAME of the variable BUYERVIEW_WEBHOOK_NAME"
         hook = st.text_input("Webhooks", _listed(rule, "webhook"), key=f"rule_hook_{key}", placeholder="OPS", width=150, help=named)
@@ -106,12 +113,38 @@ def _whom(rule: Rule, key: str) -> Rule:
         start = st.time_input("From", rule.quiet_from or time(20), key=f"rule_from_{key}", width=110) if quiet else None
         end = st.time_input("To", rule.quiet_to or time(7), key=f"rule_to_{key}", width=110) if quiet else None
         muted = st.date_input("Muted until", rule.muted_until, key=f"rule_muted_{key}", width=150)
-    others = tuple((name, values) for name, values in rule.where if name != "segment")
     return replace(
-        rule, where=(("segment", tuple(segment)), *others) if segment else others, quiet_from=start, quiet_to=end,
+        rule, where=where, quiet_from=start, quiet_to=end,
         channels=(*_channels("mailto", to), *_channels("webhook", hook)),
         muted_until=datetime.combine(muted, time()) if isinstance(muted, date) else None,
     )  # fmt: skip
+
+
+def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays: it may come back."""
+    options, held = page.facts()["options"], dict(rule.where)
+    able = [name for name in DIMENSIONS if name == "customer" or len(options[name]) > 1 or name in held]
+    with st.container(**BESIDE):
+        names = st.multiselect(
+            "Narrowed by",
+            able,
+            list(held) or ["segment"] * ("segment" in able),
+            key=f"rule_by_{key}",
+            format_func=fmt.words,
+            placeholder="All",
+            width=280,
+        )
+        found = []
+        for name in names:
+            mine, word = list(held.get(name, ())), fmt.words(name)
+            if options[name]:
+                values = list(dict.fromkeys([*options[name], *mine]))
+                chosen = st.multiselect(word, values, mine, key=f"rule_{name}_{key}", placeholder="All", width=220)
+            else:  # too many to list
+                typed = st.text_input(word, ", ".join(mine), key=f"rule_{name}_{key}", help="Exactly as in your system, commas between", width=220)
+                chosen = [one.strip() for one in typed.split(",") if one.strip()]
+            found += [(name, tuple(chosen))] if chosen else []
+    return tuple(found)
 
 
 def _listed(rule: Rule, kind: str) -> str:

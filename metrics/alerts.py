@@ -16,8 +16,10 @@ from metrics.numbers import Number
 from metrics.policy import MIN_COVERAGE
 from metrics.question import Answer
 
-BELOW, ABOVE, OFF_TARGET, MOVED = "below", "above", "off target", "worse than before"
-CONDITIONS = (BELOW, ABOVE, OFF_TARGET, MOVED)
+BELOW, ABOVE, OFF_TARGET, MOVED, OTHER = "below", "above", "off target", "worse than before", "other than before"
+CONDITIONS = (BELOW, ABOVE, OFF_TARGET, MOVED, OTHER)
+COMPARED = (MOVED, OTHER)
+"""Conditions on how far the value is from that of the period before: for the worse, or either way."""
 CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
 NOT_PROVEN = "not proven"
@@ -38,6 +40,8 @@ class Rule:
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     in_a_row: int = 1
     min_n: int = 30
+    min_coverage: float = MIN_COVERAGE
+    """Share of the whole that must be known; without a say, as much as a page wants before it calls anything on or off target."""
     quiet_from: time | None = None
     quiet_to: time | None = None
     muted_until: datetime | None = None
@@ -86,12 +90,16 @@ def unaskable(rule: Rule, direction: Direction) -> list[str]:
         wrong.append(f"No condition {rule.condition!r}: use one of {', '.join(CONDITIONS)}.")
     if rule.period not in PERIODS:
         wrong.append(f"No period {rule.period!r}: use one of {', '.join(PERIODS)}.")
-    if rule.condition in (BELOW, ABOVE, MOVED) and rule.limit is None:
+    if rule.condition != OFF_TARGET and rule.limit is None:
         wrong.append("Give the limit.")
     if rule.condition in (OFF_TARGET, MOVED) and direction is Direction.NEITHER:
         wrong.append("More of this measure is neither better nor worse: use below or above.")
     if _ends_on_the_wrong_side(rule):
         wrong.append("The value that ends it lies on the alarm's side of the limit.")
+    if rule.condition in COMPARED and rule.limit is not None and rule.limit < 0:
+        wrong.append("How far it moved is 0 or more.")
+    if not 0 <= rule.min_coverage <= 1:
+        wrong.append("What must be known is a share of 0 to 100 %.")
     if rule.in_a_row < 1 or rule.min_n < 1:
         wrong.append("How often in a row and how many judged are 1 or more.")
     return wrong
@@ -125,11 +133,11 @@ def unproven(rule: Rule, reading: Reading) -> str | None:
         return reading.why or "no value"
     if reading.denominator is not None and reading.denominator < rule.min_n:
         return f"only {reading.denominator:,} judged, {rule.min_n:,} are wanted"
-    if reading.coverage is not None and reading.coverage < MIN_COVERAGE:
-        return f"only {reading.coverage:.1%} known"
+    if reading.coverage is not None and reading.coverage < rule.min_coverage:
+        return f"only {reading.coverage:.1%} known, {rule.min_coverage:.1%} is wanted"
     if rule.condition == OFF_TARGET and reading.target is None:
         return "no target"
-    if rule.condition == MOVED and reading.before is None:
+    if rule.condition in COMPARED and reading.before is None:
         return "nothing earlier to compare"
     return None
 
@@ -153,7 +161,8 @@ def _beyond(rule: Rule, reading: Reading, direction: Direction, clear_at: float 
         # It fires where every page says off target, and is over only at the target itself.
         return stands is targets.State.OFF if clear_at is None else stands is not targets.State.ON
     assert reading.before is not None
-    return sign * (float(reading.before) - value) > float(rule.limit or 0)
+    fell = float(reading.before) - value
+    return (abs(fell) if rule.condition == OTHER else sign * fell) > float(rule.limit or 0)
 
 
 def step(rule: Rule, state: State, reading: Reading, direction: Direction) -> tuple[State, str | None]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from metrics.alerts import CLEAR, MOVED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
+from metrics.alerts import CLEAR, COMPARED, FIRED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
 from metrics.catalog import find
 from metrics.errors import BuyerviewError
 from metrics.listing import targets_on
@@ -36,7 +36,7 @@ class Seen:
 def reading(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Reading:
     """What a rule reads of its last whole period as of a day, or of one further back. Raises UnknownName for a measure or filter that is gone."""
     start, end = whole_period(rule.period, as_of, back)
-    earlier = _one(warehouse, rule, *whole_period(rule.period, as_of, back + 1)) if rule.condition == MOVED else None
+    earlier = _one(warehouse, rule, *whole_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
     target = target_for(targets_on(warehouse, end), rule.measure, rule.where)
     return read(_one(warehouse, rule, start, end), earlier, target, start, end)
 
@@ -93,10 +93,14 @@ def _counted_before(state: State, seen: Reading, last: dict[str, Any] | None) ->
 
 
 def _write(store: Connection, rule: Rule, one: Seen, generation: int, now: datetime, zone: ZoneInfo, base: str) -> None:
+    """Put news into the outbox. What is over before the alert itself left is told once, with the alert in it."""
     for channel in rule.channels:
         identity = f"rule {rule.rule_id} generation {generation} {one.event} {channel}"
         subject = f"{'Over' if one.event == OVER else 'Alert'}: {rule.name}"
-        kept.write_message(store, identity, channel, subject, told(rule, one, generation, base), due_at=tell_at(rule, now, zone))
+        body = told(rule, one, generation, base)
+        if one.event == OVER and (fired := kept.take_back(store, rule.rule_id, channel, FIRED, at=now)) is not None:
+            body["fired"], subject = fired, f"Fired and over: {rule.name}"
+        kept.write_message(store, identity, channel, subject, body, due_at=tell_at(rule, now, zone))
 
 
 def told(rule: Rule, one: Seen, generation: int, base: str = "") -> dict[str, Any]:

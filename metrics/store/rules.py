@@ -112,6 +112,17 @@ def write_message(connection: Connection, message_id: str, channel: str, subject
     connection.execute(insert(outbox).values(message_id=message_id, channel=channel, subject=subject, body=told, due_at=due_at, attempts=0))
 
 
+def take_back(connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime) -> dict[str, Any] | None:
+    """What a message of a rule said that waits to leave (mute, quiet hours, the next try), taken out of the outbox; None where none waits."""
+    mine = o.message_id.startswith(f"rule {rule_id} generation ", autoescape=True) & o.message_id.endswith(f" {event} {channel}", autoescape=True)
+    waiting = connection.execute(select(o.message_id, o.body).where(mine, o.sent_at.is_(None), o.due_at > at)).first()
+    if waiting is None:
+        return None
+    connection.execute(delete(outbox).where(o.message_id == waiting.message_id))
+    body: dict[str, Any] = json.loads(waiting.body)
+    return body
+
+
 def due_messages(connection: Connection, at: datetime) -> list[dict[str, Any]]:
     """Messages to send now, the oldest first, `body` as an object."""
     wanted = select(outbox).where(o.sent_at.is_(None), o.due_at <= at, o.attempts <= len(PAUSES)).order_by(o.due_at, o.message_id)

@@ -73,6 +73,20 @@ def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_pag
     assert "Late" in markup(at)
 
 
+def test_a_rule_is_narrowed_by_any_dimension_and_says_how_much_must_be_known(desk: Location, open_page: Open) -> None:
+    at = open_page("views_and_alerts")
+    at.text_input("rule_name_0_0").input("A slow carrier")
+    at.multiselect("rule_by_0_0").set_value(["carrier", "customer"]).run()
+    at.multiselect("rule_carrier_0_0").set_value(["Blitz"])
+    at.number_input("rule_known_0_0").set_value(75.0).run()
+    at.button("rule_save").click().run()
+    with opened(desk, write=False) as store:
+        (rule,) = rules.rules(store)
+    assert (rule.where, rule.min_coverage) == ((("carrier", ("Blitz",)),), 0.75)
+    at.button("rule_open").click().run()
+    assert at.multiselect("rule_carrier_1_1_next").value == ["Blitz"]
+
+
 def test_a_rule_that_cannot_be_says_why_and_is_not_saved(desk: Location, open_page: Open) -> None:
     at = open_page("views_and_alerts")
     at.text_input("rule_name_0_0").input("Late")

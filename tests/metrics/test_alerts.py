@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from dashboard.delivery import in_words
 from metrics import watching
 from metrics.alerts import (
     ABOVE,
@@ -19,6 +20,7 @@ from metrics.alerts import (
     FIRING,
     MOVED,
     OFF_TARGET,
+    OTHER,
     OVER,
     Reading,
     Rule,
@@ -68,7 +70,11 @@ def test_so_often_in_a_row() -> None:
 def test_what_is_not_proven_neither_fires_nor_clears() -> None:
     few, little, none = saw(0.1, denominator=29), saw(0.1, coverage=0.5), saw(None, why="no feed: messages")
     assert events(RULE, [few, little, none]) == [None] * 3
-    assert [unproven(RULE, one) for one in (few, little, none)] == ["only 29 judged, 30 are wanted", "only 50.0% known", "no feed: messages"]
+    assert [unproven(RULE, one) for one in (few, little, none)] == [
+        "only 29 judged, 30 are wanted",
+        "only 50.0% known, 90.0% is wanted",
+        "no feed: messages",
+    ]
     assert step(RULE, State(FIRING), none, HIGHER) == (State(FIRING), None)
     assert step(replace(RULE, in_a_row=3), State(streak=2), few, HIGHER) == (State(streak=2), None)
 
@@ -80,6 +86,22 @@ def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
     assert unproven(rule, saw(9.5)) == "no target"
     edge = saw(0.85, target=0.9, tolerance=0.05)  # 0.9 - 0.85 is a little more than 0.05 in doubles; every page says watch
     assert events(replace(rule, measure="otif"), [edge], HIGHER) == [None]
+
+
+def test_a_rule_says_itself_how_much_must_be_known() -> None:
+    patient = replace(RULE, min_coverage=0.6)
+    assert unproven(RULE, saw(0.5, coverage=0.7)) == "only 70.0% known, 90.0% is wanted"
+    assert unproven(patient, saw(0.5, coverage=0.7)) is None
+    assert unproven(patient, saw(0.5, coverage=0.59)) == "only 59.0% known, 60.0% is wanted"
+
+
+def test_other_than_before_fires_either_way_whichever_is_better() -> None:
+    other = Rule("Moved", "cycle_days", OTHER, limit=2)
+    readings = [saw(value, before=before) for before, value in ((10, 12), (10, 13), (10, 12), (10, 7))]
+    for direction in Direction:
+        assert refuse(other, direction) == []
+        assert events(other, readings, direction) == [None, FIRED, OVER, FIRED]
+    assert unproven(other, saw(5.0)) == "nothing earlier to compare"
 
 
 def test_worse_than_before_by_more_than_the_limit() -> None:
@@ -141,6 +163,8 @@ def test_periods_are_whole_and_follow_each_other() -> None:
         ({"quiet_from": time(22)}, "beginning and an end"),
         ({"channels": ("mailto:nobody",)}, "no e-mail address"),
         ({"channels": ("webhook:http://x",)}, "BUYERVIEW_WEBHOOK_"),
+        ({"min_coverage": 1.5}, "share of 0 to 100 %"),
+        ({"condition": OTHER, "clear_at": None, "limit": -0.1}, "0 or more"),
         ({"period": "decade"}, "No period"),
         ({"in_a_row": 0}, "1 or more"),
     ],
@@ -212,6 +236,23 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
         kept.save(store, "Ada", replace(rule, limit=0.5), at=at)
         with pytest.raises(ChangedMeanwhile):
             kept.save(store, "Bob", replace(rule, limit=0.7), at=at)
+
+
+def test_an_alert_held_back_until_it_is_over_does_not_leave_as_an_alert(warehouse: Connection, tmp_path: Path) -> None:
+    """Muted while it fires: the alert waits. Over before the mute ends: one message, that says both, for every channel."""
+    place, at, mute = Location(folder=tmp_path), datetime(2026, 3, 23, 12), datetime(2026, 4, 2)
+    with opened(place) as store:
+        number = kept.save(store, "Ada", replace(SMALL, muted_until=mute), at=at)
+        kept.save(store, "Ada", replace(SMALL, name="Its neighbour", muted_until=mute), at=at)
+        watching.watch(warehouse, store, generation=7, as_of=at, now=at, zone=BERLIN)
+        assert len(kept.messages(store)) == 4
+        watching.watch(warehouse, store, generation=8, as_of=datetime(2026, 3, 30), now=datetime(2026, 3, 30), zone=BERLIN)
+        assert kept.due_messages(store, datetime(2026, 4, 1)) == []
+        messages = {one["message_id"]: one for one in kept.due_messages(store, mute)}
+    assert set(messages) == {f"rule {one} generation 8 {OVER} {channel}" for one in (number, number + 1) for channel in SMALL.channels}
+    message = messages[f"rule {number} generation 8 {OVER} mailto:ops@example.org"]
+    assert (message["subject"], message["body"]["value"], message["body"]["fired"]["value"]) == ("Fired and over: Late", 1.0, 0.6)
+    assert "It had fired at 60.0%, 2026-03-16 to 2026-03-22; that message was held back" in in_words(message["body"]).replace("\u202f", "")
 
 
 def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connection, tmp_path: Path) -> None:
