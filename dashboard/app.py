@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from dashboard import cards, data, filters, live, look, marks, menu
+from dashboard import cards, data, filters, live, look, marks, menu, who
 from dashboard import format as fmt
 from metrics.errors import BuyerviewError, GenerationGone
 from metrics.generation import Generation
@@ -88,6 +88,7 @@ def run(generation: Generation, newest: int) -> None:
     page.run()
     with st.sidebar:
         live.badge(newest, frame["freshness"])
+        who.keep()
 
 
 published: Generation | None = None

@@ -87,6 +87,20 @@ def test_filters_outlive_a_click_in_the_menu_before_they_are_drawn(screen: Scree
     expect(page).to_have_url(re.compile(r"/availability\?segment=A$"))
 
 
+def test_a_name_outlives_a_reload_and_is_never_in_the_address(screen: Screen) -> None:
+    name = "Zoë \"; </script> O'Hara"
+    field = screen.go("/failed-orders").page.get_by_role("textbox", name="Your name")
+    field.fill(name)
+    field.press("Enter")
+    screen.page.wait_for_function("document.cookie.includes('buyerview_name=Zo')")
+    screen.idle().page.reload()
+    expect(field).to_have_value(name)
+    assert "Zo" not in screen.page.url
+    field.fill("")
+    field.press("Enter")
+    screen.page.wait_for_function("!document.cookie.includes('buyerview_name')")
+
+
 def test_a_row_of_the_list_opens_the_order_and_the_way_back_closes_it(screen: Screen) -> None:
     screen.go("/failed-orders?segment=B")
     screen.page.locator('[class*="st-key-work_row_"] a:visible').first.click()
