@@ -393,7 +393,7 @@ def verify(
     """Whether an export's numbers were altered and still come out."""
     from dataclasses import asdict
 
-    from dashboard.exported import read, table_said
+    from dashboard.exported import table_said, verifiable
     from dashboard.table_file import sha256
     from metrics.verify import verify as check
     from metrics.warehouse import locate
@@ -405,7 +405,7 @@ def verify(
             f"{file}: table {said['table']}, {said['rows']:,} rows, generation {said['generation']}\n{words} the hash written with it", markup=False
         )
         sys.exit(int(altered))
-    written = read(file)
+    written = verifiable(file)
     found = check(locate(), written.columns, written.rows, written.provenance)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False, indent=2))

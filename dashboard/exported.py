@@ -11,7 +11,12 @@ from typing import Any
 
 from dashboard.export import ABOUT, ANSWERS, BESIDE, FORMATS, METADATA, ZIP, plain
 from metrics.errors import BuyerviewError
-from metrics.provenance import NUMBERS
+from metrics.provenance import NUMBERS, asked
+
+FAILURES = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile)
+"""How reading what is no export can fail, whatever wrote it."""
+ASKED = ("generation", "run", "data_as_of", "rule_book", "policy", "definitions", "measures", "by", "grain", "from", "to", "where")
+"""What verifying asks of a provenance."""
 
 
 class NotAnExport(BuyerviewError):  # noqa: N818 - named by what happened
@@ -35,15 +40,33 @@ def read(path: Path) -> Exported:
         return _read(path.name, _files(path))
     except NotAnExport:
         raise
-    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+    except FAILURES as error:
         raise NotAnExport(f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written.") from error
 
 
+def verifiable(path: Path) -> Exported:
+    """An export that says all of itself that verifying asks. Raises NotAnExport, saying what is missing."""
+    found = read(path)
+    missing = [name for name in ASKED if name not in found.provenance]
+    if missing:
+        raise NotAnExport(
+            f"{path.name}: what it says of itself lacks {', '.join(missing)}. Give the file, or what stands beside it, as it was written."
+        )
+    try:
+        asked(found.provenance)
+    except FAILURES as error:
+        raise NotAnExport(f"{path.name}: what it says was asked cannot be read: {error}. Give it as it was written.") from error
+    return found
+
+
 def table_said(path: Path) -> dict[str, Any] | None:
-    """What the file of a whole table says of itself, from beside it; None where it is no such file."""
+    """What the file of a whole table says of itself, from beside it; None where it is no such file. Raises NotAnExport."""
     beside = path.with_name(path.name + BESIDE)
-    told = json.loads(beside.read_bytes()) if beside.exists() else {}
-    return told if "file_sha256" in told else None
+    try:
+        told = json.loads(beside.read_bytes()) if beside.exists() else {}
+    except (OSError, ValueError) as error:
+        raise NotAnExport(f"{beside} cannot be read: {error}. Give it as it was written with {path.name}.") from error
+    return told if isinstance(told, dict) and "file_sha256" in told else None
 
 
 def _files(path: Path) -> dict[str, bytes]:
@@ -67,9 +90,15 @@ def _read(name: str, files: Mapping[str, bytes]) -> Exported:
         if beside is None:
             raise NotAnExport(f"{name}: {main}{BESIDE}, which was written with it, is not beside it. Put it there, or give the .zip.")
         told = json.loads(beside)
-    if "rows_sha256" not in told:
+    if not isinstance(told, dict) or "rows_sha256" not in told:
         raise NotAnExport(f"{name}: it does not say which hash its rows had. Was it written by Buyerview?")
-    return Exported(tuple(columns), [tuple(row) for row in rows], told)
+    found = Exported(tuple(columns), [tuple(row) for row in rows], told)
+    for at, row in enumerate(found.rows, start=1):
+        if len(row) != len(found.columns):
+            raise NotAnExport(
+                f"{name}: row {at:,} has {len(row)} cells of {len(found.columns)}: it was cut off or edited. Give it as it was written."
+            )
+    return found
 
 
 Parts = tuple[Iterable[str], Iterable[Iterable[Any]], dict[str, Any] | None]
@@ -98,7 +127,10 @@ def _parquet(content: bytes) -> Parts:
 def _xlsx(content: bytes) -> Parts:
     import python_calamine  # only this format needs it
 
-    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    try:
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    except python_calamine.CalamineError as error:
+        raise ValueError(f"no Excel file, or cut off ({error})") from error
     if ABOUT not in book.sheet_names or ANSWERS not in book.sheet_names:
         return [], [], {}
     columns, *rows = book.get_sheet_by_name(ANSWERS).to_python()

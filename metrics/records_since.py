@@ -102,9 +102,15 @@ def _of(found: Since, order_ids: Sequence[str]) -> Iterator[Change]:
     q = quarantine.c
     held = select(q.feed, q.key, q.order_id, q.rules).where(q.run_id > found.run_id, q.status.in_(OPEN), q.order_id.in_(order_ids))
     for row in found.connection.execute(held):
-        yield Change(row.feed, row.key or "", row.order_id, HELD, after="; ".join(one["message"] for one in json.loads(row.rules)))
+        yield Change(row.feed, row.key or "", row.order_id, HELD, after="; ".join(map(_refused, json.loads(row.rules))))
     wanted = set(order_ids)
     yield from (Change(row.feed, row.key or "", row.order_id, RELEASED) for row in _let_out(found) if row.order_id in wanted)
+
+
+def _refused(rule: dict[str, Any]) -> str:
+    """Why a record was put into quarantine: the column and what stood in it, where one is to blame, and what to do."""
+    named = f"{rule['column']} {rule['value']!r}: " if rule.get("column") and rule.get("value") is not None else ""
+    return f"{named}{rule['message']}"
 
 
 def _rows(feed: str) -> Select[Any]:

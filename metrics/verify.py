@@ -5,6 +5,7 @@ the newest. Where the newest gives others, the order rows behind each are compar
 named. Without the older generation it is named what changed of the orders that stand behind the number now. Source: the brief.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -196,8 +197,9 @@ def _expressions(measure: Measure) -> list[Expression]:
 def _rules(question: Question, told: dict[str, Any]) -> list[str]:
     """What is judged otherwise by this Buyerview than by the one that wrote the file."""
     found = [f"rule book {told['rule_book']}, now {RULE_BOOK}"] if str(told["rule_book"]) != RULE_BOOK else []
-    if canonical(told["policy"]) != canonical(asdict(STRICT)):
-        found.append("the strict policy has other settings")
+    then, policy = told["policy"], json.loads(canonical(asdict(STRICT)))
+    changed = [name for name in dict.fromkeys((*then, *policy)) if then.get(name) != policy.get(name)]
+    found += [f"the strict policy's {name}: {then.get(name, 'none')}, now {policy.get(name, 'none')}" for name in changed]
     for name in question.measures:
         written, now = told["definitions"][name]["version"], find(name).version
         found += [f"definition of {name}: version {written}, now {now}"] if written != now else []

@@ -1,7 +1,8 @@
 """An export is verified: a changed cell is found, and a correction that came later is named with its order."""
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from sqlalchemy import insert, update
 
 from dashboard import export
-from dashboard.exported import NotAnExport, read
+from dashboard.exported import NotAnExport, read, table_said, verifiable
 from metrics import schema, warehouse
+from metrics.catalog import find
 from metrics.provenance import formula, provenance, rows_hash, same
 from metrics.query import frame
 from metrics.question import Question
@@ -164,3 +166,52 @@ def test_what_is_not_an_export_says_so(tmp_path: Path) -> None:
         read(tmp_path / "x.txt")
     with pytest.raises(NotAnExport):
         read(tmp_path / "none.csv")
+
+
+def test_what_is_judged_otherwise_now_is_named_by_its_setting_and_its_definition(written: tuple[Location, Path]) -> None:
+    place, folder = written
+    found = read(folder / "x.parquet")
+    said = json.loads(json.dumps(found.provenance))
+    said["policy"]["late_tolerance_days"], said["definitions"]["otif"]["version"], said["rule_book"] = 3, 0, "1999"
+    told = verify(place, found.columns, found.rows, said)
+    assert told.is_genuine
+    assert told.rules[1:] == ["the strict policy's late_tolerance_days: 3, now 0", f"definition of otif: version 0, now {find('otif').version}"]
+    assert told.rules[0].startswith("rule book 1999, now ")
+
+
+def _cut(name: str, keep: float) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: int(len(whole) * keep)])
+
+    return change
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        beside = folder / f"x.csv{export.BESIDE}"
+        beside.write_text(json.dumps({one: value for one, value in json.loads(beside.read_text()).items() if one != name}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "harm", "said"),
+    [
+        ("x.csv", _cut("x.csv", 0.5), "cut off or edited"),
+        ("x.csv", _cut(f"x.csv{export.BESIDE}", 0.5), "cannot be read"),
+        ("x.json", _cut("x.json", 0.5), "as it was written"),
+        ("x.parquet", _cut("x.parquet", 0.5), "as it was written"),
+        ("x.xlsx", _cut("x.xlsx", 0.5), "as it was written"),
+        ("y.csv.zip", _cut("y.csv.zip", 0.5), "as it was written"),
+        ("x.csv", _without("policy"), "lacks policy"),
+        ("x.csv", _without("rows_sha256"), "which hash"),
+    ],
+)
+def test_a_file_that_is_cut_off_says_so_and_what_next(
+    file: str, harm: Callable[[Path], None], said: str, written: tuple[Location, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(written[1], tmp_path / "copy"))
+    harm(folder)
+    with pytest.raises(NotAnExport, match=said):
+        table_said(folder / file) or verifiable(folder / file)

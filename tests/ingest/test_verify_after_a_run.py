@@ -1,0 +1,104 @@
+"""Verifying an export after a run: a changed assumption and a rejected record are named as what moved the number, and nothing else is."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from ingest import written
+from metrics import edits
+from metrics.edit_rules import checked
+from metrics.edits import Edit
+from metrics.provenance import provenance, rows_hash
+from metrics.query import frame
+from metrics.question import Question
+from metrics.store.opening import opened
+from metrics.verify import Verified, verify
+from metrics.warehouse import Location, close, reading
+from tests.dashboard import small_warehouse
+from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source
+
+SINCE = date(2020, 1, 1)
+Export = tuple[list[str], list[tuple[Any, ...]], dict[str, Any]]
+
+
+def export(location: Location, question: Question) -> Export:
+    with reading(location) as connection:
+        answers, said = frame(connection, question), provenance(connection, question)
+    columns, rows = [str(one) for one in answers.columns], list(answers.itertuples(index=False, name=None))
+    return columns, rows, {**said, "rows_sha256": rows_hash(columns, rows)}
+
+
+def assume(location: Location, value: str) -> None:
+    edit = Edit("assumptions", ("wait_cost", "all"), SINCE, {"assumed_value": value}, note="asked the planner")
+    with reading(location) as connection, opened(location) as store:
+        one = edits.made_from(store, checked(connection, edit))
+        rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))
+        edits.save(store, "Ada", one, edits.value_at(edit.feed, rows, one))
+    report = written.apply(location=location)
+    assert report is not None
+    assert report.outcome == "published"
+
+
+def moved(told: Verified) -> dict[str | None, dict[str, tuple[str | None, str | None]]]:
+    return {one.row["measure"]: one.columns for one in told.now}
+
+
+class TestAssumption:
+    """The ledgers are made: what people assume reaches numbers through them."""
+
+    @pytest.fixture
+    def no_ledgers(self) -> None:
+        """Not for these."""
+
+    @pytest.fixture
+    def filled(self, location: Location) -> Iterator[Location]:
+        small_warehouse.publish(location, count=20)
+        yield location
+        close(location)
+
+    def test_an_assumption_written_since_is_named_with_what_it_was_and_is(self, filled: Location) -> None:
+        assume(filled, "7")
+        question = Question(("stockout_cost_waited", "otif", "failed_orders"))
+        file = export(filled, question)
+        assume(filled, "9")
+        told = verify(filled, *file)
+        assert told.is_genuine
+        assert told.own == []
+        before, after = moved(told)["stockout_cost_waited"]["value"]
+        assert float(after or 0) / float(before or 0) == pytest.approx(9 / 7)
+        assert set(moved(told)) == {"stockout_cost_waited"}, "nothing else moved"
+        assert all(not changes for one in told.now for changes in one.orders.values()), "no record of an order changed"
+        ((feed, (change,)),) = told.elsewhere.items()
+        assert (feed, change.how, json.loads(change.key)["assumption"]) == ("assumptions", "correction", "wait_cost")
+        assert [float(json.loads(one or "{}")["assumed_value"]) for one in (change.before, change.after)] == [7, 9]
+
+
+QUESTION = Question(("otif", "orders"), by=("customer",), start=date(2026, 3, 1), end=date(2026, 3, 31))
+
+
+def test_a_record_rejected_since_is_named_with_its_rule_and_its_order(source: Source) -> None:
+    source.take_in()
+    file = export(source.location, QUESTION)
+    source.write("orders.csv", ORDERS + "O3,C3,2026-03-02,2026-03-10\n")
+    source.write("order_lines.csv", LINES + "O1,3,P1,many\n")
+    source.take_in(now=datetime(2026, 6, 2))
+    told = verify(source.location, *file)
+    assert told.is_genuine
+    named = {one.row["customer"]: one.orders for one in told.now}
+    assert {order for orders in named.values() for order in orders} == {"O1", "O3"}
+    (held,) = named["C1"]["O1"]
+    assert (held.feed, held.how) == ("order_lines", "put into quarantine")
+    assert (held.after or "").startswith("qty 'many': Write a plain number")
+    assert {one.feed for one in named["C3"]["O3"]} == {"orders"}
+
+
+def test_a_version_that_is_refused_moves_nothing_and_is_not_named(source: Source) -> None:
+    source.take_in()
+    file = export(source.location, QUESTION)
+    source.write("shipments.csv", SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,2026-03-08,soon"))
+    source.take_in(now=datetime(2026, 6, 2))
+    told = verify(source.location, *file)
+    assert (told.is_genuine, told.newest, told.now, told.elsewhere) == (True, told.generation + 1, [], {})
