@@ -14,12 +14,11 @@ def able(measure: str) -> bool:
 
 
 def href(measure: str) -> str:
-    """The address of the page that says why a measure moved between the two periods in view, relative to any page."""
-    return drill.address(PATH, {"measure": measure})
+    """The address of the page that says why a measure moved between the two periods in view, relative to any page; "" where no part of it can."""
+    return drill.address(PATH, {"measure": measure}) if able(measure) else ""
 
 
 def link(measure: str) -> str:
-    """The same as a link of its own, for below a trend or a break-down; "" where a change has no parts."""
-    if not able(measure):
-        return ""
-    return f'<p class="bv"><a href="{fmt.html(href(measure))}" target="_self">Explain this change</a></p>'
+    """The same as a link of its own, for below a trend or a break-down."""
+    address = href(measure)
+    return f'<p class="bv"><a href="{fmt.html(address)}" target="_self">Explain this change</a></p>' if address else ""

@@ -136,6 +136,12 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
 
 
+def test_only_a_change_that_has_parts_leads_to_why(page_of_sample: Open) -> None:
+    shown = markup(page_of_sample("cycle_time", period="13W"))
+    assert "what-changed?measure=cycle_days" in shown
+    assert "what-changed?measure=cycle_sd" not in shown  # it would open on another measure
+
+
 def test_packages_over_time_are_the_measure_by_the_grain(page_of_sample: Open) -> None:
     at = page_of_sample("packages", **DAYS, grain="quarter")
     assert not at.exception
