@@ -5,74 +5,29 @@ then, and where the run fails, the page says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import streamlit as st
 from sqlalchemy import Connection
 
-from dashboard import applying, cards, data, edit_tables, look, page, who
+from dashboard import applying, cards, edit_tables, look, page, who
 from dashboard import format as fmt
+from dashboard.edit_desk import KINDS, Desk, Kind, desk_of
 from metrics import edits, warehouse
-from metrics.assumptions import ASSUMPTIONS, EVERYONE
-from metrics.catalog import MEASURES
+from metrics.assumptions import EVERYONE
 from metrics.edit_rules import FIRST, LAST, SUPPORT, WINDOWS, checked
-from metrics.edits import Edit, Row
+from metrics.edits import Edit
 from metrics.edits_preview import preview
 from metrics.errors import ChangedMeanwhile, StoreUnusable
-from metrics.measure import Direction
 from metrics.store.opening import opened
 from metrics.warehouse import locate
 
-OF_ZONES = ("zone_", "danger_")
 SECONDS = 3
 """How often a page with something pending looks whether it was brought in, or refused."""
 SHOWN = 30
 """Changes shown, the newest."""
 CUSTOMER = "one customer"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What can be edited in one place: rows of a feed whose first key is one of `names` (with their titles)."""
-
-    feed: str
-    title: str
-    hint: str
-    names: dict[str, str]
-
-
-def _assumptions(*, zones: bool) -> dict[str, str]:
-    return {name: one.title for name, one in ASSUMPTIONS.items() if name.startswith(OF_ZONES) == zones}
-
-
-KINDS = {
-    "assumptions": Kind("assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)),
-    "zones": Kind("assumptions", "Where zones part, and what the options assume", "A cut of 0 is the median.", _assumptions(zones=True)),
-    "packages": Kind("service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}),
-    "targets": Kind(
-        "targets",
-        "Targets",
-        "Shares as 0 to 1. Within the tolerance of its target a number is on watch, beyond it off target.",
-        {name: one.title for name, one in MEASURES.items() if one.direction is not Direction.NEITHER},
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, the changes, the newest generation.
-
-    latest: the number of the last change anybody made of anything.
-    """
-
-    merged: list[Row]
-    pending: list[Row]
-    refused: str | None
-    changes: list[Row]
-    newest: int | None
-    latest: int
 
 
 def show(kind: str) -> None:
@@ -81,7 +36,7 @@ def show(kind: str) -> None:
     with look.card(f"edit_{kind}"):
         st.header(one.title, anchor=False)
         try:
-            desk = _desk(one)
+            desk = desk_of(one)
         except StoreUnusable as error:
             _wrong(error)
             return
@@ -99,24 +54,6 @@ def show(kind: str) -> None:
             look.html(edit_tables.in_force(one.feed, desk.merged, today))
         if desk.changes:
             _history(kind, one, desk)
-
-
-def _desk(one: Kind) -> Desk:
-    current = data.current()
-    with warehouse.reading(locate(), page.generation()) as connection:
-        rows = edits.rows_of(connection, one.feed)
-    with opened(locate(), write=False) as store:
-        wrote, changes, latest = edits.written(store, one.feed), edits.changes(store, one.feed), edits.latest_entry(store)
-        pending = edits.pending(one.feed, rows, wrote)
-        refused = edits.failure(store, max(row["changed_at"] for row in pending)) if pending else None
-    merged = [*edit_tables.defaults(one.feed), *edits.merged(one.feed, rows, wrote)]
-    if one.feed == "assumptions":
-        merged, pending, changes = ([row for row in found if _name(row) in one.names] for found in (merged, pending, changes))
-    return Desk(merged, pending, refused, changes, current.number if current else None, latest)
-
-
-def _name(row: Row) -> str:
-    return str(row["assumption"] if "assumption" in row else row["after"]["assumption"])
 
 
 def _today() -> date:
@@ -271,7 +208,7 @@ def _told(kind: str) -> None:
 @st.fragment(run_every=SECONDS)
 def _waiting(kind: str) -> None:
     """What is saved and not yet in the numbers, and why not; looks again by itself."""
-    desk = _desk(KINDS[kind])
+    desk = desk_of(KINDS[kind])
     if not desk.pending:
         return
     waits = f"{fmt.count(len(desk.pending), 'edit')} saved and not yet in the numbers"
@@ -281,10 +218,23 @@ def _waiting(kind: str) -> None:
         look.html(f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {fmt.html(desk.refused)}")}</div>')
     else:
         look.html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
+    for name, why in desk.rejected.items():
+        _rejected(kind, desk, name, why)
     if applying.able() and not applying.running():
         st.button("Bring in now", key=f"{kind}_apply", on_click=applying.soon)
     elif not applying.able():
         st.caption("`buyerview apply` brings it in.")
+
+
+def _rejected(kind: str, desk: Desk, name: str, why: str) -> None:
+    """An edit that broke a rule when it was brought in: what was written, why not, and the way back."""
+    change = next(one for one in desk.changes if one["key"] == name)
+    wrote = ", ".join(f"{column} {change['after'][column]}" for column in edits.value_columns(KINDS[kind].feed) if change["after"].get(column))
+    said = f"<b>{fmt.html(name)}: {fmt.html(wrote)}</b> was refused. {fmt.html(why)} Change it under Change, or take it back."
+    look.html(f'<div role="alert">{cards.banner(said)}</div>')
+    if st.button("Show what taking it back changes", key=f"{kind}_rejected_{change['entry']}"):
+        _keep(kind, lambda store: edits.reverting(store, change))
+        st.rerun()
 
 
 def _history(kind: str, one: Kind, desk: Desk) -> None:

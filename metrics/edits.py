@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Numeric, Table, and_, func, insert, select, update
 
 from metrics.errors import ChangedMeanwhile
-from metrics.schema import FEEDS, PROVENANCE
+from metrics.schema import FEEDS, PROVENANCE, quarantine, run_files, runs
 from metrics.store import audit
 from metrics.store.tables import audit_trail, run_history, written_assumptions, written_packages, written_targets
 
@@ -51,7 +51,7 @@ class Edit:
     @property
     def name(self) -> str:
         """What is edited, in a line of the audit trail."""
-        return " ".join((self.feed, *self.key, f"from {self.valid_from}"))
+        return name_of(self.feed, {**dict(zip(key_columns(self.feed), self.key, strict=True)), "valid_from": self.valid_from})
 
 
 def key_columns(feed: str) -> tuple[str, ...]:
@@ -195,6 +195,26 @@ def pending(feed: str, rows: Sequence[Row], wrote: Sequence[Row]) -> list[Row]:
     have = {_key(feed, row): _said(feed, row) for row in rows}
     after = {_key(feed, row): row for row in merged(feed, rows, wrote)}
     return [one for one in wrote if (key := _key(feed, one)) in after and _said(feed, after[key]) != have.get(key)]
+
+
+def rejected(connection: Connection, feed: str, waiting: Iterable[Row]) -> dict[str, str]:
+    """Why rows that wait were refused by the rules of the run that brought them, by the name of the edit; one changed since may yet do."""
+    q = quarantine.c
+    tables = quarantine.join(run_files, run_files.c.file_id == q.file_id).join(runs, runs.c.run_id == q.run_id)
+    mine = (q.feed == feed, q.status == "rejected", run_files.c.source == SOURCE)
+    refused = select(q.key, q.rules, runs.c.started_at).select_from(tables).where(*mine).order_by(q.run_id)
+    found = {tuple(json.loads(row.key or "{}").get(name) for name in FEEDS[feed].key): row for row in connection.execute(refused)}
+    told = {}
+    for one in waiting:
+        row = found.get(tuple(str(value) for value in _key(feed, one)))
+        if row is not None and row.started_at >= one["changed_at"]:
+            told[name_of(feed, one)] = " ".join(rule["message"] for rule in json.loads(row.rules))
+    return told
+
+
+def name_of(feed: str, row: Mapping[str, Any]) -> str:
+    """A row people write, as its line of the audit trail names it."""
+    return " ".join((feed, *(str(row[name]) for name in key_columns(feed)), f"from {row['valid_from']}"))
 
 
 def failure(store: Connection, since: datetime) -> str | None:

@@ -4,7 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ from sqlalchemy import insert
 from streamlit.testing.v1 import AppTest
 
 from dashboard import applying
+from ingest import written
 from metrics import edits
+from metrics.edits import Edit
 from metrics.store.opening import opened
 from metrics.store.tables import run_history
 from metrics.warehouse import locate
@@ -96,6 +98,29 @@ def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Op
     at.run()
     assert not at.exception
     assert saves(at) == [f"{kind}_save"]
+
+
+@pytest.mark.usefixtures("own", "no_apply")
+def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_back(open_page: Open) -> None:
+    """Written past the form (an older form, another program): the run rejects the row and publishes the rest."""
+    bad = Edit("targets", ("otif", "all"), date(2026, 1, 1), {"target_value": "0.8", "tolerance": "-1"}, note="typed elsewhere")
+    with opened(locate()) as store:
+        edits.save(store, "Ada", bad, None)
+    report = written.apply(location=locate())
+    assert report is not None
+    assert report.outcome == "published"
+    at = open_page("definitions", target="otif")
+    assert not at.exception
+    said = markup(at)
+    assert "1 edit saved and not yet in the numbers" in said
+    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was refused." in said
+    next(one for one in at.button if (one.key or "").startswith("targets_rejected_")).click().run()
+    assert not at.exception
+    at.text_input(key="who").set_value("Ada")
+    at.button(key="targets_save").click().run()
+    assert not at.exception
+    assert "was refused" not in markup(at)
+    assert "not yet in the numbers" not in markup(at)
 
 
 def wait_until(done: Callable[[], bool]) -> None:
