@@ -94,8 +94,9 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
     moved = tile.before is not None and tile.before.value is not None and tile.now.value is not None
     why = f'<a class="bv-why" href="{fmt.html(tile.explained)}" target="_self">why?</a>' if tile.explained and moved else ""
     if compared and (tile.now.value is None or all(one.value is None for one, _ in compared)):
+        ranges = tile.now.value is None or any(withheld(one) for one, _ in compared)
+        parts.append(f'<div class="bv-row bv-muted">{"too little known to compare" if ranges else "nothing earlier to compare"}</div>')
         compared = []
-        parts.append('<div class="bv-row bv-muted">nothing earlier to compare</div>')
     for at, (one, than) in enumerate(compared):
         parts.append(f'<div class="bv-row">{change(tile.now, one, measure, than)}{why if not at else ""}</div>')
     parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), few(tile.now, measure)) if note]

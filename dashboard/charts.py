@@ -127,9 +127,11 @@ def finish(chart: alt.LayerChart, colour: dict[str, str], *, legend: bool = Fals
         "titleFont": FONT,
         "titleFontWeight": "normal",
     }
-    configured = chart.properties(height=HEIGHT, width="container", usermeta={"embedOptions": {"actions": False}}).configure(
+    # Padding of its own, not configured: Streamlit gives what has none 20 pixels below, out of the chart's height.
+    padding = {"left": 2, "right": 12 if legend else LABEL_WIDTH, "top": 6, "bottom": 4}
+    sized = chart.properties(height=HEIGHT, width="container", padding=padding, usermeta={"embedOptions": {"actions": False}})
+    configured = sized.configure(
         background="transparent",
-        padding={"left": 2, "right": 12 if legend else LABEL_WIDTH, "top": 6, "bottom": 2},
         font=FONT,
         axis=axis,
         view={"stroke": None},

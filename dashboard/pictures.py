@@ -76,7 +76,7 @@ def framed(spec: dict[str, Any], *, title: str, under: str, is_dark: bool) -> di
         "subtitleColor": colour["muted"],
     }
     config = drawn.setdefault("config", {})
-    config |= {"background": colour["card"], "padding": PADDING}  # room for labels beside the plot is made by drawing off the screen
+    config["background"], drawn["padding"] = colour["card"], PADDING  # room for labels beside the plot is made by drawing off the screen
     return drawn
 
 

@@ -19,6 +19,8 @@ ROW = 42
 NOTE = 19
 """What a second line of text adds to it."""
 STEP = 34
+IN_TWO_LINES = r"split(replace(datum.label, /^(.{14,24}?\S*) (.{4,})$/, '$1\n$2'), '\n')"
+"""Long names beside an axis, in Vega's words: cut, they would not say which step it is."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class Span:
 def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     colour = palette(is_dark)
     scale = alt.Scale(zero=True, nice=True)
-    y = alt.Y("step:O", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=190, labelFontSize=12, labelColor=colour["ink"]))
+    limit = alt.ExprRef("width > 400 ? 330 : 170")  # whole names where there is room
+    y = alt.Y("step:O", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=limit, labelFontSize=12, labelColor=colour["ink"]))
     offset = alt.YOffset("kind:N", sort=list(kinds), scale=alt.Scale(paddingInner=0.2, paddingOuter=0.35))
     shade = alt.Color("kind:N", title=None, sort=list(kinds), scale=alt.Scale(domain=list(kinds), range=[colour["accent"], colour["watch-strong"]]))
     tips = [alt.Tooltip("step:N", title="Step"), alt.Tooltip("kind:N", title="What"), alt.Tooltip("said:N", title="How long")]

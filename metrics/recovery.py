@@ -96,7 +96,7 @@ MEASURES: tuple[Measure, ...] = (
         "failures_undetected",
         "Failures nobody has detected",
         Total(Part(and_(order.failed, order.detected_at.is_(None)))),
-        "Orders that failed without a notice of delay or a case by as_of.",
+        "Orders that failed without a notice of delay or a case by the data's date.",
         "failures without a notice of delay or a case",
         "–",
         unit=Unit.COUNT,
