@@ -537,7 +537,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, in full 
 def targets(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
     """Show every measure that has a target, and how it stands."""
     from metrics.catalog import MEASURES
-    from metrics.listing import freshness, targets_on
+    from metrics.group_targets import targets_in_view
+    from metrics.listing import freshness
     from metrics.query import Question, answer
     from metrics.targets import state_of, target_for
     from metrics.warehouse import locate, reading
@@ -545,16 +546,17 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
     rows = []
     with reading(locate()) as connection:
         until = _day(end) or freshness(connection)["data_as_of"].date()
-        listed = targets_on(connection, until)
+        chosen = _filters(where or [])
+        listed = targets_in_view(connection, start=_day(start), end=until, where=chosen)
         for row in sorted(listed, key=lambda row: (list(MEASURES).index(row["measure"]) if row["measure"] in MEASURES else 999, row["scope"])):
             dimension, _, value = row["scope"].partition(":")
             scope = ((dimension, (value,)),) if value else ()
             if row["measure"] not in MEASURES:
                 rows.append({**row, "value": None, "state": "no such measure"})
                 continue
-            question = Question((row["measure"],), start=_day(start), end=_day(end), where=(*_filters(where or []), *scope))
+            question = Question((row["measure"],), start=_day(start), end=_day(end), where=(*chosen, *scope))
             (one,) = answer(connection, question)
-            target = target_for([row], row["measure"], scope)
+            target = target_for([row], row["measure"], scope or chosen)
             state = state_of(one, MEASURES[row["measure"]], target)
             rows.append({**row, "value": one.value, "state": str(state), "no_data": one.no_data})
     _show(rows, ("measure", "scope", "target_value", "tolerance", "value", "state"), as_json=as_json)

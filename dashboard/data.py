@@ -41,6 +41,7 @@ from metrics.catalog import DIMENSIONS, dimension_column
 from metrics.diff import Diff, diff
 from metrics.drill import Behind
 from metrics.explain import Explanation, explain
+from metrics.group_targets import targets_in_view
 from metrics.ladder import Ladder, ladder
 from metrics.listing import Listing, OrderRecords, Row, Where
 from metrics.marks import Mark
@@ -322,11 +323,11 @@ def nearest_day(generation: int, day: date, where: Where) -> date | None:
         return listing.nearest_day(connection, day, where=where)
 
 
-@_cached(entries=40)
-def targets(generation: int, day: date) -> list[Row]:
-    """Targets that apply on a day."""
+@_cached(entries=LISTS_KEPT)
+def targets(generation: int, start: date, end: date, where: Where) -> list[Row]:
+    """Targets of a view: those that apply on its last day, and that of several segments or customers together."""
     with _reading(generation) as connection:
-        return listing.targets_on(connection, day)
+        return targets_in_view(connection, start=start, end=end, where=where)
 
 
 @_cached(entries=20)

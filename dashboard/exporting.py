@@ -208,7 +208,7 @@ def too_many(count: int) -> None:
 
 def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     """The answers as a table, page by page."""
-    targets = data.targets(page.generation(), filters.period.elapsed)
+    targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
     st.header("Table", anchor=False)
     found = explore.keys(question, answers)
     if not found:

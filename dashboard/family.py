@@ -71,7 +71,7 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
     for one in ask([measure for measure in measures if has(measure, "segment")], filters, "segment"):
         parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
     segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
-    targets = data.targets(page.generation(), filters.period.elapsed)
+    targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
     names = [measure.name for measure in measures]
     small = marks.mostly_held(names)
     rows = [
@@ -169,7 +169,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
         look.html(cards.empty("No data", fmt.html(whole.no_data or "Nothing in this period and selection.")))
         return
     answers.sort(key=lambda one: (-float(one.denominator or one.value or 0), str(one.dimensions[by])))
-    targets = data.targets(page.generation(), filters.period.elapsed)
+    targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
     rows = [
         [
             linked(_value(by, one.dimensions[by]), drill.href(name, by=by, value=one.dimensions[by])),

@@ -41,7 +41,7 @@ def headline(filters: Filters) -> bool:
 def show(filters: Filters) -> None:
     """Draw the five tests as bars, each against its target, and what is not known of them."""
     answers = glance.now(NAME, filters)
-    targets = data.targets(page.generation(), filters.period.elapsed)
+    targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
     st.header("The five tests, and all of them", anchor=False)
     bars, told = [], []
     partly: list[tuple[float, str]] = []

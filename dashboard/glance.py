@@ -63,7 +63,7 @@ def furthest(name: str, measure: str, filters: Filters) -> str:
 
 def said(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:
     """Draw the sentences that answer a page's question, the main measure's state against its target before them."""
-    target = marks.target(data.targets(page.generation(), filters.period.elapsed), main, filters.where)
+    target = marks.target(data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where), main, filters.where)
     state = cards.state(cards.stands(answers[main], MEASURES[main], target))
     look.html(f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>')
 
@@ -77,7 +77,7 @@ def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
     then: dict[str, Answers] = {}
     for compared, (start, end) in filters.comparisons.items():
         then[compared] = {one.measure: one for one in data.answers(generation, Question(shown, start=start, end=end, where=filters.where))}
-    targets, small = data.targets(generation, period.elapsed), marks.mostly_held(shown)
+    targets, small = data.targets(generation, filters.start, period.elapsed, filters.where), marks.mostly_held(shown)
     drawn = [
         Tile(
             MEASURES[name],

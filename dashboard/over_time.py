@@ -26,7 +26,7 @@ class Course:
 
     def __init__(self, measures: tuple[str, ...], generation: int, period: Period, where: Where, compare: Sequence[str] = COMPARISONS) -> None:
         self.period, self.where = period, where
-        self.targets = data.targets(generation, period.elapsed)
+        self.targets = data.targets(generation, period.start, period.elapsed, where)
         self.course = _course(data.answers(generation, Question(measures, grain=period.grain, start=period.start, end=period.end, where=where)))
         self.comparisons = {name: days for name in compare if (days := period.compared(name)) is not None}
         self.course_then: dict[str, dict[tuple[str, date | None], Answer]] = {}

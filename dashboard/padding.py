@@ -129,7 +129,7 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
 
 
 def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None:
-    targets = data.targets(page.generation(), filters.period.elapsed)
+    targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
     rows = [
         [
             Cell(f"{at}. {name or '(none)'}"),

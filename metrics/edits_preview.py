@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, Table, insert, select
 
-from metrics import listing, warehouse
+from metrics import warehouse
 from metrics.catalog import BY_MODULE, MEASURES
 from metrics.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, value_columns, written
 from metrics.facts import facts_state
+from metrics.group_targets import targets_in_view
 from metrics.ledgers import cycles, stockouts
 from metrics.ledgers.ledger import Ledger, Setting
 from metrics.query import answer, mapped
@@ -106,10 +107,10 @@ def preview(
     with opened(location, write=False) as store:
         wrote = {feed: written(store, feed) for feed in TABLES}
     with warehouse.reading(location, generation) as connection:
-        now, targets_now = _asked(connection, views), listing.targets_on(connection, on or end)
+        now, targets_now = _asked(connection, views), targets_in_view(connection, start=start, end=on or end, where=where)
         waiting = sum(len(pending(feed, rows_of(connection, feed), wrote[feed])) for feed in TABLES)
     with tried(location, wrote, edit, generation) as connection:
-        then, targets_then = _asked(connection, views), listing.targets_on(connection, on or end)
+        then, targets_then = _asked(connection, views), targets_in_view(connection, start=start, end=on or end, where=where)
     compared = []
     for key in {**now, **then}:
         measure, of = key[0], dict(key[1])

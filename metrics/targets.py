@@ -35,21 +35,29 @@ class Target:
     scope: str = "all"
 
 
+SCOPED = ("customer", "segment")
+"""Who may have a target of their own, the narrower first."""
+
 _NOTHING = 1e-12
 """Less than this apart is at the target: values are doubles."""
 
 
 def target_for(rows: Iterable[Mapping[str, Any]], measure: str, where: Iterable[tuple[str, tuple[str, ...]]]) -> Target | None:
-    """The target of a measure for what is in view: the customer's or the segment's own if only that one is, else everyone's.
+    """The target of a measure for what is in view: the customer's or the segment's own, that of several together, else everyone's.
 
-    rows: `listing.targets_on`.
+    rows: `group_targets.targets_in_view`, or where only one of each is looked at `listing.targets_on`.
     """
     scopes = {row["scope"]: row for row in rows if row["measure"] == measure}
-    chosen = {name: values[0] for name, values in where if len(values) == 1}
-    for scope in (f"customer:{chosen.get('customer')}", f"segment:{chosen.get('segment')}", "all"):
+    chosen = dict(where)
+    for scope in (*(scope_of(name, chosen[name]) for name in SCOPED if chosen.get(name)), "all"):
         if scope in scopes:
             return _target(scopes[scope])
     return None
+
+
+def scope_of(name: str, values: tuple[str, ...]) -> str:
+    """The scope of one segment or customer as a target names it; of several the name of what they are together."""
+    return f"{name}:{values[0]}" if len(values) == 1 else f"{name}s in view"
 
 
 def group_target(rows: Iterable[Mapping[str, Any]], measure: str, judged: Mapping[str, Number]) -> Target | None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from metrics.alerts import CLEAR, COMPARED, FIRED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
 from metrics.catalog import find
 from metrics.errors import BuyerviewError
-from metrics.listing import targets_on
+from metrics.group_targets import targets_in_view
 from metrics.query import answer
 from metrics.question import Answer, Question
 from metrics.store import rules as kept
@@ -37,7 +37,7 @@ def reading(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Re
     """What a rule reads of its last whole period as of a day, or of one further back. Raises UnknownName for a measure or filter that is gone."""
     start, end = whole_period(rule.period, as_of, back)
     earlier = _one(warehouse, rule, *whole_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
-    target = target_for(targets_on(warehouse, end), rule.measure, rule.where)
+    target = target_for(targets_in_view(warehouse, start=start, end=end, where=rule.where), rule.measure, rule.where)
     return read(_one(warehouse, rule, start, end), earlier, target, start, end)
 
 
