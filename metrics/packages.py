@@ -17,20 +17,8 @@ from metrics.facts import order_facts_table
 from metrics.ledgers.money import STEP, money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
 from metrics.numbers import divide, wilson
-from metrics.package_evidence import (
-    Cell,
-    Evidence,
-    Kept,
-    Package,
-    Span,
-    evidence,
-    evidence_by_period,
-    is_better,
-    package_on,
-    packages,
-    reaches,
-    rows_kept,
-)
+from metrics.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
+from metrics.package_rows import Kept, is_better, reaches, rows_kept
 from metrics.profitability import COSTS
 from metrics.question import Answer, Ask, Question
 from metrics.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, by_customers, median, told, zone_measure, zones

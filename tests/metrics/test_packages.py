@@ -12,19 +12,8 @@ from sqlalchemy import Connection
 
 from metrics import ledgers
 from metrics import packages as fits
-from metrics.package_evidence import (
-    DEFAULT_PACKAGES,
-    ROWS,
-    TABLE_8_1,
-    Evidence,
-    Package,
-    evidence,
-    is_better,
-    package_on,
-    packages,
-    reaches,
-    rows_kept,
-)
+from metrics.package_evidence import DEFAULT_PACKAGES, ROWS, TABLE_8_1, Evidence, Package, evidence, package_on, packages
+from metrics.package_rows import is_better, reaches, rows_kept
 from metrics.query import Answer, Question, answer
 from tests import builders as b
 from tests.asking import only
