@@ -103,7 +103,7 @@ def _columns(as_of: datetime | None) -> list[Column]:
         Column("How it stands", "minmax(0, 1.6fr)", stands),
         Column("Segment", "minmax(0, .6fr)", lambda row, _: fmt.html(row["segment"])),
         Column("Slack", "minmax(0, .8fr)", slack),
-        Column("Next deadline", "minmax(0, 1.2fr)", deadline),
+        Column("Next deadline", "minmax(0, 1.6fr)", deadline),
         Column("Step", "minmax(0, 1.8fr)", step),
         Column("Ordered value", "minmax(0, 1fr)", lambda row, _: work.value(row)),
         Column("Who", "minmax(0, .9fr)", lambda _, item: work.owner(item)),

@@ -51,7 +51,7 @@ DARK = {
     "bad-strong": "#F26D78",
     "grey-soft": "#1E283C",
     "on-accent": "#0C121E",
-    "edge": "rgb(134 168 255 / .32)",
+    "edge": "rgb(134 168 255 / .2)",
     "shadow": "none",
 }
 

@@ -37,7 +37,7 @@ def runs() -> None:
         [
             Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"),
             Cell(run["source"]),
-            Cell(fmt.moment(run["started_at"])),
+            Cell(markup=f'<span class="bv-nowrap">{fmt.html(fmt.moment(run["started_at"]))}</span>'),
             Cell(_took(run)),
             Cell(fmt.moment(run["data_as_of"])),
             *(Cell(fmt.written(int(run[name] or 0))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),

@@ -18,9 +18,9 @@ ROW = 42
 """Height of a row: a line of text and its bar."""
 NOTE = 19
 """What a second line of text adds to it."""
-STEP = 34
-IN_TWO_LINES = r"split(replace(datum.label, /^(.{14,24}?\S*) (.{4,})$/, '$1\n$2'), '\n')"
-"""Long names beside an axis, in Vega's words: cut, they would not say which step it is."""
+STEP = 38
+IN_TWO_LINES = r"width > 400 || length(datum.label) < 27 ? datum.label : split(replace(datum.label, /^(.{14,24}?\S*) (.{4,})$/, '$1\n$2'), '\n')"
+"""Long names beside an axis of a phone, in Vega's words: cut, they would not say which step it is."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     colour = palette(is_dark)
     scale = alt.Scale(zero=True, nice=True)
     limit = alt.ExprRef("width > 400 ? 330 : 170")  # whole names where there is room
-    y = alt.Y("step:O", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=limit, labelFontSize=12, labelColor=colour["ink"]))
+    axis = alt.Axis(grid=False, labelExpr=IN_TWO_LINES, labelLineHeight=13, labelLimit=limit, labelFontSize=12, labelColor=colour["ink"])
+    y = alt.Y("step:O", title=None, sort=None, axis=axis)
     offset = alt.YOffset("kind:N", sort=list(kinds), scale=alt.Scale(paddingInner=0.2, paddingOuter=0.35))
     shade = alt.Color("kind:N", title=None, sort=list(kinds), scale=alt.Scale(domain=list(kinds), range=[colour["accent"], colour["watch-strong"]]))
     tips = [alt.Tooltip("step:N", title="Step"), alt.Tooltip("kind:N", title="What"), alt.Tooltip("said:N", title="How long")]
