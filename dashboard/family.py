@@ -166,7 +166,8 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     st.caption(fmt.markdown(measure.definition))
     if not answers:
         (whole,) = ask([measure], filters)
-        look.html(cards.empty("No data", fmt.html(whole.no_data or "Nothing in this period and selection.")))
+        why = (whole.no_data or "nothing in this period and selection").removeprefix("no data: ")
+        look.html(cards.empty("No data", fmt.html(f"{why[:1].upper()}{why[1:]}.")))
         return
     answers.sort(key=lambda one: (-float(one.denominator or one.value or 0), str(one.dimensions[by])))
     targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)

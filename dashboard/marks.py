@@ -43,11 +43,12 @@ def held(measures: Sequence[str]) -> str:
     if not mostly_held(measures):
         return ""
     ours = [of(name) for name in measures if of(name).held]
-    feeds = sorted({failed.feed for one in ours for failed in one.failed if failed.share > HELD_SHARE})
+    count = f"{len(ours)} of these {len(measures)}" if len(ours) < len(measures) else f"All of these {len(ours)}"
+    feeds = sorted({fmt.words(failed.feed).lower() for one in ours for failed in one.failed if failed.share > HELD_SHARE})
     named = ", ".join(feeds) if len(feeds) <= TOLD else f"{', '.join(feeds[:TOLD])} and {len(feeds) - TOLD} more feeds"
     return (
         '<p class="bv bv-held"><i aria-hidden="true">▲</i> '
-        f"<span><b>{len(ours)} of these {len(measures)} numbers are held:</b> shown, but not judged. "
+        f"<span><b>{count} numbers are held:</b> shown, but not judged. "
         f"A check keeps more than {fmt.percent(HELD_SHARE, 0)} of the records out of {fmt.html(named)}. "
         f'<a href="{fmt.html(drill.address("data-quality", {}))}" target="_self">See which</a></span></p>'
     )
