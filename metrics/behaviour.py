@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
 
 from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, func, literal, literal_column, null, or_, select
 
@@ -20,6 +21,7 @@ from metrics.facts import order_facts_table
 from metrics.ledgers.money import money_facts
 from metrics.measure import Direction, Measure, Study, Unit
 from metrics.numbers import divide
+from metrics.once import once
 from metrics.package_evidence import package_number, packages
 from metrics.profitability import COSTS, NEEDS_COSTS, NO_RATE, served
 from metrics.question import Answer, Ask, Question
@@ -34,6 +36,7 @@ MONTH_END_DAYS = 3
 """An order of the last so many days of a month is a month-end order."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUARTERS = (Decimal("0.25"), Decimal("0.5"), Decimal("0.75"))
+_NONE = Fraction(0)
 FEWEST_CUSTOMERS = 3
 """Over fewer customers there is no rank correlation."""
 Where = Sequence[tuple[str, tuple[str, ...]]]
@@ -77,21 +80,36 @@ def bins(connection: Connection, question: str, start: date | None = None, end: 
 def spearman(pairs: Iterable[tuple[Fraction, Fraction]]) -> float | None:
     """Spearman's rank correlation, equal values sharing the mean of their ranks; None over fewer than three pairs or where one side never varies."""
     listed = list(pairs)
-    n = len(listed)
+    return _correlation(_ranks([x for x, _ in listed]), _ranks([y for _, y in listed]))
+
+
+def _correlation(first: Sequence[int], second: Sequence[int]) -> float | None:
+    """The correlation of two rankings of the same things, each in twice the ranks."""
+    n = len(first)
     if n < FEWEST_CUSTOMERS:
         return None
-    first, second = _ranks([x for x, _ in listed]), _ranks([y for _, y in listed])
     product = n * sum(x * y for x, y in zip(first, second, strict=True)) - sum(first) * sum(second)
     spreads = [n * sum(x * x for x in ranks) - sum(ranks) ** 2 for ranks in (first, second)]
     return product / math.sqrt(spreads[0] * spreads[1]) if all(spreads) else None
 
 
 def _ranks(numbers: Sequence[Fraction]) -> list[int]:
-    """Twice the rank of each number, so that shared ranks stay whole."""
-    places: dict[Fraction, list[int]] = defaultdict(list)
-    for place, number in enumerate(sorted(numbers), start=1):
-        places[number].append(place)
-    return [places[number][0] + places[number][-1] for number in numbers]
+    """Twice the rank of each number, so that shared ranks stay whole.
+
+    Nearest floats never stand in another order than their fractions, and compare ten times as fast: fractions decide only where floats are equal.
+    """
+    nearest = [float(number) for number in numbers]
+    ranks, before = [0] * len(numbers), 0
+    for _, near in groupby(sorted(range(len(numbers)), key=nearest.__getitem__), key=nearest.__getitem__):
+        places = list(near)
+        if any(numbers[place] != numbers[places[0]] for place in places):
+            places.sort(key=numbers.__getitem__)
+        for _, alike in groupby(places, key=numbers.__getitem__):
+            shared = list(alike)
+            for place in shared:
+                ranks[place] = 2 * before + 1 + len(shared)
+            before += len(shared)
+    return ranks
 
 
 def _traits(connection: Connection, question: str, start: date | None, end: date | None, where: Where) -> list[Trait]:
@@ -158,6 +176,7 @@ DIMENSIONS = {"segment": "segment", "region": "region"}
 """What the behaviours can be filtered and broken down by beside their bins, and the column that holds it."""
 
 
+@once
 def _cost_per_order(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, Fraction]:
     """Each customer's whole cost to serve per order, also what names no order; customers without an order are not there."""
     costs = (
@@ -206,21 +225,24 @@ def _bins(connection: Connection, trait: Trait, per_order: Mapping[str, Fraction
     for customer_id, name, count, cost, counted, number in found:
         of_bin[name][customer_id] = (count, Decimal(cost))
         placed_orders[customer_id] += count
-        numbers[customer_id] += Fraction(number)
-        numbered_orders[customer_id] += counted
-    whole = None
-    if trait.value is not None:
-        whole = [(numbers[one] / n, per_order[one]) for one, n in numbered_orders.items() if n]
+        if counted:
+            numbers[customer_id] += Fraction(number)
+            numbered_orders[customer_id] += counted
+    among = [one for one, n in (placed_orders if trait.value is None else numbered_orders).items() if n]
+    costs = _ranks([per_order[one] for one in among])
+    whole = None if trait.value is None else _correlation(_ranks([numbers[one] / numbered_orders[one] for one in among]), costs)
     made = []
     for name in sorted(of_bin):
         here_too = of_bin[name]
-        pairs = whole if whole is not None else [
-            (Fraction(here_too[one][0] if one in here_too else 0, n), per_order[one]) for one, n in placed_orders.items() if n
-        ]  # fmt: skip
+        correlation = whole
+        if trait.value is None:
+            shares = [Fraction(here_too[one][0], placed_orders[one]) if one in here_too else _NONE for one in among]
+            correlation = _correlation(_ranks(shares), costs)
         count = sum(n for n, _ in here_too.values())
         cost = sum((amount for _, amount in here_too.values()), Decimal(0))
         title = trait.names[name] if isinstance(name, int) else name
-        made.append(Bin(trait.title, title, count, sum(n > 0 for n, _ in here_too.values()), cost, divide(cost, count), spearman(pairs), len(pairs)))
+        placing = sum(n > 0 for n, _ in here_too.values())
+        made.append(Bin(trait.title, title, count, placing, cost, divide(cost, count), correlation, len(among)))
     return made
 
 

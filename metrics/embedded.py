@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool, Pool
 from metrics.compiled import compiled_cache
 from metrics.errors import GenerationDamaged, GenerationGone, NothingPublished, WarehouseBusy
 from metrics.generation import Generation
+from metrics.once import KEPT
 from metrics.pointer import Published, as_generation, read_pointer, sha256, wal
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
         with instance.engine.connect() as connection:
             connection.info["generation"] = generation.number
             connection.info["fallback"] = generation.fallback
+            connection.info[KEPT] = {}
             yield connection
     except DBAPIError as error:
         if isinstance(error.orig, _DAMAGE) and _is_altered(folder, generation):
@@ -98,6 +100,14 @@ def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
         raise
     finally:
         _give_back(instance)
+
+
+@contextmanager
+def trying(folder: Path, number: int | None = None) -> Iterator[Connection]:
+    """As `reading`, in which temporary tables may be made: nothing is kept of what was worked out before them."""
+    with reading(folder, number) as connection:
+        del connection.info[KEPT]
+        yield connection
 
 
 def close(folder: Path) -> None:

@@ -16,6 +16,7 @@ from metrics.dating import applies, versions
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.cases import case_facts_table
 from metrics.ledgers.money import money_facts
+from metrics.once import once
 from metrics.schema import customers, invoices, order_lines, orders, service_packages, shipment_lines, shipments
 from metrics.sqltools import Expression, count_if, period_start, seconds_between, sum_if
 from metrics.zones import within
@@ -138,6 +139,7 @@ def evidence(connection: Connection, start: date | None = None, end: date | None
     return evidence_by_period(connection, Span(start, end)).get(None, {})
 
 
+@once
 def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, dict[Cell, Evidence]]:
     """The same period by period, by its first day; each as if it had been asked for alone."""
     listed = packages(connection)

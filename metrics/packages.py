@@ -17,6 +17,7 @@ from metrics.facts import order_facts_table
 from metrics.ledgers.money import STEP, money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
 from metrics.numbers import divide, wilson
+from metrics.once import once
 from metrics.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
 from metrics.package_rows import Kept, is_better, reaches, rows_kept
 from metrics.profitability import COSTS
@@ -65,6 +66,7 @@ def attainments(connection: Connection, start: date | None = None, end: date | N
     return [one for _, one in _by_period(connection, Span(start, end))]
 
 
+@once
 def _by_period(connection: Connection, span: Span) -> list[tuple[date | None, Attainment]]:
     """The same with the first day of the period it is of, in its order."""
     share = assumed(connection, "package_share")

@@ -36,6 +36,7 @@ from metrics.compiled import compiled_cache
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
 from metrics.failpoint import failpoint
 from metrics.generation import Build, Generation
+from metrics.once import KEPT
 
 SCHEMA = "buyerview"
 LOCK = 0x6275796572766965
@@ -71,7 +72,9 @@ def current(url: URL) -> Generation | None:
 def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
     """A read-only connection to the newest generation; see warehouse.reading."""
     with _snapshot(url) as connection:
-        yield _of_generation(connection, url, number)
+        found = _of_generation(connection, url, number)
+        found.info[KEPT] = {}  # begun anew: a pooled connection brings what its last reader knew
+        yield found
 
 
 @contextmanager

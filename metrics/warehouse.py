@@ -82,7 +82,7 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
 def trying(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
     """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the end."""
     if location.folder is not None:
-        return embedded.reading(location.folder, generation)
+        return embedded.trying(location.folder, generation)
     return server.trying(_url(location), generation)
 
 

@@ -18,6 +18,7 @@ from metrics.buyer_view import NEEDS_BILLS, B
 from metrics.facts import NONE, order_facts_table
 from metrics.ledgers.money import money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
+from metrics.once import once
 from metrics.profitability import COSTS, NEEDS_COSTS, made_of, net_sales, served
 from metrics.question import Answer, Ask, Question
 from metrics.sqltools import Expression, count_if, sum_if
@@ -166,6 +167,7 @@ def _orders(connection: Connection, start: date | None, end: date | None) -> dic
     return {customer_id: int(n) for customer_id, n in connection.execute(counted)}
 
 
+@once
 def zones(connection: Connection, start: date | None = None, end: date | None = None) -> tuple[list[Customer], Cuts]:
     """Every customer of the period with their zone, and the cuts."""
     customers = customers_of(connection, start, end)

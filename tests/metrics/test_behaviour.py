@@ -44,6 +44,13 @@ def test_spearman(first: tuple[int, ...], second: tuple[int, ...], expected: flo
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-12))
 
 
+def test_numbers_nearer_to_each_other_than_floats_can_tell_keep_their_ranks() -> None:
+    """Ranks 2 1 3 4 against 1 2 3 4: squared differences 1 + 1; 1 - 6 × 2 / (4 × 15) = 0.8. As floats the first two would be a tie: 0.9487."""
+    just = Fraction(1, 2**60)
+    assert float(1 + just) == 1.0
+    assert spearman(zip([1 + just, Fraction(1), Fraction(2), Fraction(3)], fractions(1, 2, 3, 4), strict=True)) == pytest.approx(0.8, rel=1e-12)
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Four orders of March and what serving them cost; a visit of 60 to Y names no order.

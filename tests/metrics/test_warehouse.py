@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from metrics import warehouse
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, SettingRefused, WarehouseBusy, WarehouseUnreachable
+from metrics.once import once
 from metrics.schema import metadata, targets
 from metrics.warehouse import Location, create_tables, current, locate, reading, writing
 
@@ -130,6 +131,27 @@ def test_readers_cannot_write(any_location: Location) -> None:
     with reading(any_location) as connection, pytest.raises(Exception, match=r"read-only"):
         connection.execute(insert(targets), [target("on_time")])
     assert read(any_location) == ["otif"]
+
+
+def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_each_time(any_location: Location) -> None:
+    publish(any_location, "otif")
+    worked: list[tuple[int, str]] = []
+
+    @once
+    def work(_: Connection, number: int, *, word: str = "") -> str:
+        worked.append((number, word))
+        return f"{number}{word}"
+
+    for opened, expected in (
+        (warehouse.reading, [(1, "a"), (1, "b"), (2, "")]),
+        (warehouse.trying, [(1, "a"), (1, "a"), (1, "b"), (2, "")]),
+        (warehouse.reading, [(1, "a"), (1, "b"), (2, "")]),
+    ):
+        worked.clear()
+        with opened(any_location) as connection:
+            said = [work(connection, 1, word="a"), work(connection, 1, word="a"), work(connection, 1, word="b"), work(connection, 2)]
+        assert said == ["1a", "1a", "1b", "2"]
+        assert worked == expected
 
 
 def test_a_generation_that_is_not_there_is_named_with_those_that_are(any_location: Location) -> None:
