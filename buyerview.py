@@ -538,7 +538,7 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
     """Show every measure that has a target, and how it stands."""
     from metrics.catalog import MEASURES
     from metrics.group_targets import targets_in_view
-    from metrics.listing import freshness
+    from metrics.lists.listing import freshness
     from metrics.query import Question, answer
     from metrics.targets import state_of, target_for
     from metrics.warehouse import locate, reading

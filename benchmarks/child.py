@@ -19,13 +19,12 @@ from sqlalchemy import select
 
 from benchmarks import bare_load, by_hand, with_pandas
 from ingest import pipeline
-from metrics import embedded
 from metrics import rebuild as rebuilding
 from metrics.facts import facts_metadata
 from metrics.query import Question, answer
 from metrics.rebuild import facts_state, rebuild
 from metrics.rollup import rollup_metadata
-from metrics.warehouse import Location, current, reading, writing
+from metrics.warehouse import Location, current, embedded, reading, writing
 
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
 ROUNDS = 60

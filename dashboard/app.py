@@ -9,7 +9,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboard import cards, data, filters, live, look, marks, menu, who
 from dashboard import format as fmt
 from metrics.errors import BuyerviewError, GenerationGone
-from metrics.generation import Generation
+from metrics.warehouse.generation import Generation
 
 ADDRESS_LIMIT = 2_048
 """A longer part of the address is not one of ours: it is ignored (faults 3.4)."""

@@ -8,8 +8,8 @@ from dashboard import cards, data, look, page, who, work
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.work import Column
-from metrics.at_risk import BEHIND, LOST, NEAR, SORTS, STANDINGS, TIGHT
-from metrics.listing import Listing, Row
+from metrics.lists.at_risk import BEHIND, LOST, NEAR, SORTS, STANDINGS, TIGHT
+from metrics.lists.listing import Listing, Row
 from metrics.store.work import Item
 
 SIZE = 25

@@ -15,7 +15,7 @@ from dashboard.drill import At, Days
 from dashboard.filters import Filters
 from dashboard.tables import Cell
 from metrics.catalog import DIMENSIONS, MEASURES, OWN_DIMENSIONS, find
-from metrics.drill import ADDED, Behind, parts
+from metrics.lists.drill import ADDED, Behind, parts
 from metrics.measure import Measure, Percentile, Spread, Unit
 from metrics.numbers import divide
 from metrics.question import Answer, Question

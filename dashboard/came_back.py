@@ -9,9 +9,9 @@ from dashboard.shapes import Bar
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
 from metrics.ledgers.recoveries import GROUPS, RECOVERY_DAYS
+from metrics.lists.recovery_chain import Chain
 from metrics.question import Answer
 from metrics.recovery import Step
-from metrics.recovery_chain import Chain
 
 NAME = "recovery"
 MAIN = "recovered_share"

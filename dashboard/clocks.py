@@ -14,7 +14,7 @@ from dashboard.filters import Filters
 from dashboard.look import palette
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.day_counts import LONGEST
+from metrics.lists.day_counts import LONGEST
 from metrics.question import Answer
 
 NAME = "cycle_time"

@@ -14,39 +14,32 @@ from typing import Any
 import streamlit as st
 from sqlalchemy import Connection
 
-from metrics import at_risk as risk
-from metrics import (
-    danger,
+from metrics import danger, fill_start, packages, query, recovery, warehouse, watching, zones
+from metrics.alerts import Rule
+from metrics.catalog import DIMENSIONS, dimension_column
+from metrics.diff import Diff, diff
+from metrics.explain import Explanation, explain
+from metrics.group_targets import targets_in_view
+from metrics.ladder import Ladder, ladder
+from metrics.lists import at_risk as risk
+from metrics.lists import (
     day_counts,
     disputes,
     drill,
     failing_together,
-    fill_start,
     listing,
     nearest,
     notices,
     order_story,
-    packages,
-    query,
-    recovery,
     recovery_chain,
     shortages,
     step_orders,
-    warehouse,
-    watching,
-    zones,
 )
-from metrics.alerts import Rule
-from metrics.catalog import DIMENSIONS, dimension_column
-from metrics.diff import Diff, diff
-from metrics.drill import Behind
-from metrics.explain import Explanation, explain
-from metrics.group_targets import targets_in_view
-from metrics.ladder import Ladder, ladder
-from metrics.listing import Listing, OrderRecords, Row, Where
+from metrics.lists.drill import Behind
+from metrics.lists.listing import Listing, OrderRecords, Row, Where
+from metrics.lists.order_story import Surroundings
 from metrics.marks import Mark
 from metrics.marks import marks as found_marks
-from metrics.order_story import Surroundings
 from metrics.policy import Policy
 from metrics.provenance import provenance as said_by
 from metrics.question import Answer, Question
@@ -346,7 +339,7 @@ def frame_facts(generation: int) -> dict[str, Any]:
 
 @_cached(entries=LISTS_KEPT)
 def ledger(generation: int, name: str, run_id: int | None = None) -> Any:
-    """A part of ingest's ledger: a function of `metrics.listing` by name, for one run where it takes one."""
+    """A part of ingest's ledger: a function of `metrics.lists.listing` by name, for one run where it takes one."""
     with _reading(generation) as connection:
         function = getattr(listing, name)
         return function(connection) if run_id is None else function(connection, run_id)

@@ -9,7 +9,7 @@ from dashboard.shapes import Bar
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
 from metrics.ledgers.books import CAUSES
-from metrics.listing import Listing, Row
+from metrics.lists.listing import Listing, Row
 from metrics.measure import Unit
 
 NAME = "books"

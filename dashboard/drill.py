@@ -19,7 +19,7 @@ def href(
 ) -> str:
     """The address of the rows behind a number (or behind its value `value` of dimension `by`), relative to any page.
 
-    part: "counted" or "out_of", or another that `metrics.drill.parts` knows. period: other days than the filter bar's, such as one week of a
+    part: "counted" or "out_of", or another that `metrics.lists.drill.parts` knows. period: other days than the filter bar's, such as one week of a
     trend. at: what the number is narrowed to already. cut: the dimension to break it down by there.
     """
     places = (*at, (by, value)) if by else at

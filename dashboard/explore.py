@@ -20,7 +20,7 @@ from dashboard.look import palette
 from dashboard.period import after
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.listing import Row
+from metrics.lists.listing import Row
 from metrics.measure import Measure, Unit
 from metrics.question import Answer, Question
 

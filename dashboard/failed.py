@@ -9,7 +9,7 @@ from dashboard import cards, data, look, page, story, who, work
 from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.work import Column
-from metrics.listing import Listing, Row
+from metrics.lists.listing import Listing, Row
 from metrics.store.work import RESOLVED, Item
 
 SIZE = 25

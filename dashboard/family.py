@@ -9,7 +9,7 @@ from dashboard import format as fmt
 from dashboard.filters import Filters
 from dashboard.tables import Cell
 from metrics.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS, begins_with
-from metrics.listing import Row
+from metrics.lists.listing import Row
 from metrics.measure import Measure, Study, Unit
 from metrics.question import Answer, Question
 from metrics.targets import Target

@@ -9,7 +9,7 @@ from dashboard.filters import Filters
 from dashboard.shapes import Bar
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.listing import Listing
+from metrics.lists.listing import Listing
 from metrics.measure import Unit
 
 NAME = "availability"

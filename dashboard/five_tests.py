@@ -9,8 +9,8 @@ from dashboard.shapes import Bar
 from dashboard.standing import Standing
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.failing_together import Combination
-from metrics.listing import VERDICTS
+from metrics.lists.failing_together import Combination
+from metrics.lists.listing import VERDICTS
 
 NAME = "buyers_view"
 MAIN = "perfect_order"

@@ -8,8 +8,8 @@ from typing import Any
 
 from dashboard import format as fmt
 from metrics.edits import SOURCE
-from metrics.listing import OrderRecords, Row
-from metrics.order_story import Surroundings
+from metrics.lists.listing import OrderRecords, Row
+from metrics.lists.order_story import Surroundings
 from metrics.store.work import REMEDIES, Item
 
 MESSAGES = {

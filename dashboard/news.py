@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from dashboard import delivery, reader
 from metrics import watching
-from metrics.listing import freshness
+from metrics.lists.listing import freshness
 from metrics.store import rules as kept
 from metrics.store.opening import opened
 from metrics.warehouse import Location, current, reading

@@ -8,7 +8,7 @@ from dashboard.filters import Filters
 from dashboard.shapes import Bar
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.notices import IN_TIME
+from metrics.lists.notices import IN_TIME
 from metrics.question import Answer
 
 NAME = "communications"

@@ -9,8 +9,8 @@ from dashboard import format as fmt
 from dashboard.happened import Event, done, events, is_written
 from dashboard.story import Test
 from metrics.errors import StoreUnusable
-from metrics.listing import OrderRecords
-from metrics.order_story import Surroundings
+from metrics.lists.listing import OrderRecords
+from metrics.lists.order_story import Surroundings
 from metrics.store import work
 from metrics.store.opening import opened
 from metrics.store.work import Item

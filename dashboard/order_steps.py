@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from dashboard import format as fmt
 from dashboard.at_risk import length
-from metrics.listing import Row
+from metrics.lists.listing import Row
 from metrics.order_to_cash import STEPS
 
 LEAST = 0.6

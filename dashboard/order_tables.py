@@ -3,7 +3,7 @@
 from dashboard import format as fmt
 from dashboard import story, tables
 from dashboard.tables import Cell
-from metrics.listing import OrderRecords
+from metrics.lists.listing import OrderRecords
 
 
 def _verdict(passed: bool | None) -> Cell:

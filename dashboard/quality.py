@@ -10,7 +10,7 @@ from dashboard import cards, data, look, page, tables
 from dashboard import format as fmt
 from dashboard.publishes import pairs, record_link
 from dashboard.tables import Cell
-from metrics.listing import Listing, Row
+from metrics.lists.listing import Listing, Row
 
 SIZE = 25
 CHECKS_SHOWN = 14

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dashboard import format as fmt
-from metrics.listing import VERDICTS, OrderRecords, Row
+from metrics.lists.listing import VERDICTS, OrderRecords, Row
 
 TITLES = {
     "on_time": "On time",

@@ -9,7 +9,7 @@ from dashboard.filters import Filters
 from dashboard.shapes import Span
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.listing import Listing, Row
+from metrics.lists.listing import Listing, Row
 from metrics.order_to_cash import STEPS
 
 NAME = "order_to_cash"

@@ -9,7 +9,7 @@ from dashboard import cards, data, drill, look, marks, page, tables
 from dashboard import format as fmt
 from dashboard.tables import Cell
 from metrics.catalog import MEASURES
-from metrics.listing import Row
+from metrics.lists.listing import Row
 from metrics.marks import HELD_SHARE, Failed, Late
 from metrics.measure import Unit
 

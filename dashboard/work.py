@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import cards, data, drill, look, page, who
 from dashboard import format as fmt
 from metrics.errors import StoreUnusable
-from metrics.listing import Row
+from metrics.lists.listing import Row
 from metrics.store import work
 from metrics.store.opening import opened
 from metrics.store.work import Item

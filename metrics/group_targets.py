@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from metrics.listing import targets_on
+from metrics.lists.listing import targets_on
 from metrics.numbers import Number
 from metrics.query import answer
 from metrics.question import Question

@@ -15,9 +15,9 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, select
 
-from metrics import listing
 from metrics.catalog import MEASURES
-from metrics.drill import columns_used
+from metrics.lists import listing
+from metrics.lists.drill import columns_used
 from metrics.measure import Derived, Measure
 from metrics.schema import FEEDS, checks, run_files, runs
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Date, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
 
-from metrics.dating import applies, versions
 from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.facts.dating import applies, versions
 from metrics.ledgers.cases import case_facts_table
 from metrics.ledgers.money import money_facts
 from metrics.once import once

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from metrics.catalog import find
 from metrics.fingerprint import RULE_BOOK, canonical, fingerprint
-from metrics.listing import freshness
+from metrics.lists.listing import freshness
 from metrics.measure import Derived, Measure
 from metrics.policy import STRICT
 from metrics.query import stand_ins

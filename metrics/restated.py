@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Select, func, select
 
 from metrics.numbers import Number
-from metrics.pointer import read_pointer
 from metrics.query import answer
 from metrics.question import Answer, Question
 from metrics.schema import restatements, run_files, runs
 from metrics.warehouse import Location, current, reading
+from metrics.warehouse.pointer import read_pointer
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """THE CONTRACT: every table Buyerview keeps, each column with its meaning and unit.
 
 `FEEDS` are the tables ingest fills, one row of each being one thing the business knows by that name. The other tables are
-ingest's ledger. Facts and rollups are not here: `facts.py` and `rollup.py` declare what they build.
+ingest's ledger. Facts and rollups are not here: `facts/` and `rollup.py` declare what they build.
 
 Moments (`ordered_at`, `promised_by`, `received_at` ...) are two columns: the value and `<name>_is_date`. A value with a time is an
 instant in UTC and the flag is false; a value that came as a bare date is that calendar day at 00:00, *not shifted*, and the flag is true:
-which instants the day covers depends on the order's `ship_to_time_zone` and is worked out in `facts.py`. Null value, null flag.
+which instants the day covers depends on the order's `ship_to_time_zone` and is worked out in `facts/`. Null value, null flag.
 
 Source: design, data-model.
 """

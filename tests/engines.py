@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from metrics.embedded import SEALED, new_engine
+from metrics.warehouse.embedded import SEALED, new_engine
 from tests import postgres
 
 ENGINES = ("duckdb", pytest.param("postgresql", marks=pytest.mark.postgres))

@@ -32,8 +32,8 @@ from tests.judge import judge
 from tests.rule_cases import judged_alike
 
 ROOT = Path(__file__).resolve().parents[1]
-JUDGING = ("policy", "facts", "fact_tables", "dating", "revisions", "owing", "returned", "judging", "order_judging", "receipts", "billing")
-MODULES = tuple(f"metrics/{name}.py" for name in JUDGING)
+JUDGING = ("dating", "revisions", "owing", "returned", "receipts", "billing", "judging", "order_judging", "fact_tables")
+MODULES = ("metrics/policy.py", *(f"metrics/facts/{name}.py" for name in JUDGING))
 """What is changed unless other modules are named: the policy and the facts."""
 SECONDS_A_MUTANT = 180
 STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
@@ -122,7 +122,13 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         os.dup2(null, 1)
         os.dup2(null, 2)
         module = mutant[0].removesuffix(".py").replace("/", ".")
-        for name in (*(f"metrics.{one}" for one in JUDGING), "tests.sql_facts", "tests.metrics.test_judge_agrees"):
+        for name in (
+            "metrics.policy",
+            "metrics.facts",
+            *(f"metrics.facts.{one}" for one in JUDGING),
+            "tests.sql_facts",
+            "tests.metrics.test_judge_agrees",
+        ):
             sys.modules.pop(name, None)
         sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
         sys.dont_write_bytecode = True

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
 
-from metrics.fact_tables import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
+from metrics.facts.fact_tables import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
+from metrics.facts.revisions import current_promises, has_revisions
 from metrics.ledgers.judged_again import judged_again
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.moments import moment_span
 from metrics.policy import Anchor, Policy
-from metrics.revisions import current_promises, has_revisions
 from metrics.sqltools import Expression
 
 FAR = datetime(9999, 1, 1)

@@ -23,8 +23,8 @@ from sqlalchemy import (
     select,
 )
 
-from metrics.dating import applies, versions
-from metrics.fact_tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order_facts_table
+from metrics.facts.dating import applies, versions
+from metrics.facts.fact_tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order_facts_table
 from metrics.ledgers.judged_again import judged_again
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.policy import STRICT, Policy

@@ -31,8 +31,8 @@ from sqlalchemy import (
 )
 
 from metrics.business_time import has_calendars, with_calendar, working_seconds
-from metrics.dating import applies, versions
 from metrics.facts import NONE, SEVERAL, order_facts_table, order_line_facts_table
+from metrics.facts.dating import applies, versions
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensions
 from metrics.moments import day_bounds, moment_span, span_of
 from metrics.schema import holds, order_events, orders, promises, service_cases, service_packages, shipment_lines, shipments

@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, case, cast, select
 
-from metrics.fact_tables import DIMENSION_COLUMNS, GOODS_VERDICTS, SEVERAL, order_facts_table, order_line_facts_table
-from metrics.judging import one_or_several
+from metrics.facts.fact_tables import DIMENSION_COLUMNS, GOODS_VERDICTS, SEVERAL, order_facts_table, order_line_facts_table
+from metrics.facts.judging import one_or_several
+from metrics.facts.order_judging import state_over, sums_of_lines, verdicts_over
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
-from metrics.order_judging import state_over, sums_of_lines, verdicts_over
 from metrics.sqltools import Expression
 
 groups = ledger_table(

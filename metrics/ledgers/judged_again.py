@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, FromClause, Insert, Select, String, Table, bindparam, func, insert, select
 
-from metrics.fact_tables import order_facts_table
 from metrics.facts import order_facts
+from metrics.facts.fact_tables import order_facts_table
 from metrics.ledgers.ledger import Setting
 from metrics.policy import Policy
 from metrics.temporary import temporary_table

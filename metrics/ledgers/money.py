@@ -39,8 +39,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
-from metrics.dating import applies, versions
 from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
+from metrics.facts.dating import applies, versions
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table
 from metrics.moments import day_bounds, moment_span
 from metrics.rates import with_rate

@@ -32,8 +32,8 @@ from sqlalchemy import (
 )
 
 from metrics.buyer_view import NEEDS_DAMAGE
-from metrics.fact_tables import GOODS_VERDICTS
 from metrics.facts import NONE, order_facts_table, order_line_facts_table
+from metrics.facts.fact_tables import GOODS_VERDICTS
 from metrics.ledgers.cases import WISHES, WRITTEN_HERE, case_facts_table
 from metrics.ledgers.contacts import contact, day_at, minutes_between
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensions

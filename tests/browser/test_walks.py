@@ -18,7 +18,7 @@ from dashboard import format as fmt
 from dashboard.period import choose
 from metrics.catalog import MEASURES
 from metrics.facts import order_facts_table
-from metrics.listing import freshness
+from metrics.lists.listing import freshness
 from metrics.schema import service_cases
 from metrics.warehouse import Location, reading
 from tests.browser.conftest import ROOT, Screen, Served

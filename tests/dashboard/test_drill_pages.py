@@ -11,7 +11,7 @@ from dashboard import behind, data, drill, family, scorecard
 from dashboard import format as fmt
 from metrics import query, warehouse
 from metrics.catalog import MEASURES
-from metrics.drill import parts
+from metrics.lists.drill import parts
 from metrics.marks import Failed, Mark
 from metrics.question import Question
 from tests.dashboard.conftest import Open, markup

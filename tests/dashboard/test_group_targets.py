@@ -14,7 +14,7 @@ from dashboard.over_time import Course
 from dashboard.period import choose
 from metrics import warehouse
 from metrics.group_targets import targets_in_view
-from metrics.listing import targets_on
+from metrics.lists.listing import targets_on
 from metrics.measure import Unit
 from metrics.query import answer
 from metrics.question import Question

@@ -6,8 +6,9 @@ from datetime import date
 import pytest
 from sqlalchemy import Connection
 
-from metrics import listing, query, warehouse
-from metrics.listing import VERDICTS
+from metrics import query, warehouse
+from metrics.lists import listing
+from metrics.lists.listing import VERDICTS
 from metrics.query import Question
 from metrics.warehouse import Location
 from tests.dashboard.small_warehouse import AS_OF, publish

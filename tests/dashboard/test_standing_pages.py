@@ -12,7 +12,7 @@ from dashboard import family, four_steps, menu, zoning
 from dashboard import format as fmt
 from metrics import query, warehouse, zones
 from metrics.catalog import MEASURES
-from metrics.day_counts import promised_day_counts
+from metrics.lists.day_counts import promised_day_counts
 from metrics.question import Answer, Question
 from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup

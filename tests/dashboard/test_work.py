@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from metrics.listing import failed_orders
+from metrics.lists.listing import failed_orders
 from metrics.store import work
 from metrics.store.opening import opened
 from metrics.store.work import Item

@@ -10,10 +10,10 @@ from dashboard import at_risk as risk_page
 from dashboard import format as fmt
 from dashboard import order_steps
 from dashboard.happened import events
-from metrics.at_risk import STANDINGS
 from metrics.edits import SOURCE
-from metrics.listing import OrderRecords
-from metrics.order_story import Surroundings
+from metrics.lists.at_risk import STANDINGS
+from metrics.lists.listing import OrderRecords
+from metrics.lists.order_story import Surroundings
 from metrics.store.work import Item
 from tests.builders import hold, message, order, payment, promise, quote, quote_option, returned, service_case
 from tests.dashboard.small_warehouse import EVIL

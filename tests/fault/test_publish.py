@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from metrics import build as builds
 from metrics.errors import BuildFailed
 from metrics.warehouse import Location, current, reading, writing
+from metrics.warehouse import build as builds
 from tests import failpoints
 from tests.fault import entries
 from tests.fault.conftest import Start

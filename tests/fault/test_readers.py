@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from metrics import build as builds
 from metrics import warehouse
 from metrics.errors import GenerationDamaged, SettingRefused, WarehouseBusy, WarehouseError
-from metrics.pointer import read_pointer
 from metrics.warehouse import Location, current, reading, writing
+from metrics.warehouse import build as builds
+from metrics.warehouse.pointer import read_pointer
 from tests.fault import entries
 from tests.fault.conftest import Start
 
@@ -221,7 +221,7 @@ def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(l
     for _ in range(builds.KEPT):
         entries.publish(location)
     answers = [stale]
-    monkeypatch.setattr("metrics.embedded.read_pointer", lambda folder: answers.pop() if answers else read_pointer(folder))
+    monkeypatch.setattr("metrics.warehouse.embedded.read_pointer", lambda folder: answers.pop() if answers else read_pointer(folder))
     with reading(location) as connection:
         assert entries.runs_seen(connection) == builds.KEPT + 1
         assert connection.info["fallback"] is None

@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import inspect, make_url, text
 
 from metrics import warehouse
-from metrics.build import KEPT
 from metrics.warehouse import Location, current, reading, writing
+from metrics.warehouse.build import KEPT
 from sample_data import generate
 from tests import failpoints, postgres
 from tests.failpoints import ROOT

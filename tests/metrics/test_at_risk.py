@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics import ledgers
-from metrics.at_risk import at_risk
+from metrics.lists.at_risk import at_risk
 from tests import engines
 from tests.asking import only
 from tests.builders import Row, customer, everything, order, order_event, order_line, records, shipment, shipment_line

@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, select
 
-from metrics.day_counts import cycle_day_counts, promised_day_counts
 from metrics.facts import order_facts_table, order_line_facts_table
-from metrics.failing_together import failing_together
-from metrics.listing import VERDICTS
+from metrics.lists.day_counts import cycle_day_counts, promised_day_counts
+from metrics.lists.failing_together import failing_together
+from metrics.lists.listing import VERDICTS
+from metrics.lists.shortages import worst_products
 from metrics.query import answer
 from metrics.question import Question
-from metrics.shortages import worst_products
 from metrics.warehouse import Location, reading
 
 VIEWS = (Question((), start=date(2026, 1, 1), end=date(2026, 6, 30)), Question((), where=(("segment", ("A", "B")),)))

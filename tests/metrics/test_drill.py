@@ -10,8 +10,8 @@ from sqlalchemy import Connection, make_url
 from ingest.pipeline import run
 from metrics import warehouse
 from metrics.catalog import MEASURES
-from metrics.drill import ADDED, behind, every_row, made_of, parts
 from metrics.errors import UnknownName
+from metrics.lists.drill import ADDED, behind, every_row, made_of, parts
 from metrics.measure import Derived, Ratio, Spread, Study, Total
 from metrics.query import answer
 from metrics.question import Question

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from ingest import written as applying
-from metrics import edits, listing
+from metrics import edits
 from metrics.assumptions import ASSUMPTIONS
 from metrics.catalog import MEASURES
 from metrics.edit_rules import checked
 from metrics.edits import Edit
 from metrics.edits_preview import Moved, preview, touched, tried
 from metrics.errors import BuildFailed, ChangedMeanwhile
+from metrics.lists import listing
 from metrics.query import answer
 from metrics.question import Answer, Question
 from metrics.store.opening import opened

@@ -6,14 +6,14 @@ from datetime import date
 import pytest
 from sqlalchemy import Connection
 
-from metrics.disputes import disputed, verdicts
-from metrics.nearest import nearest_day
-from metrics.notices import IN_TIME, bands
+from metrics.lists.disputes import disputed, verdicts
+from metrics.lists.nearest import nearest_day
+from metrics.lists.notices import IN_TIME, bands
+from metrics.lists.recovery_chain import chain
+from metrics.lists.step_orders import died, longest_standing
 from metrics.query import answer
 from metrics.question import Answer, Question
-from metrics.recovery_chain import chain
 from metrics.restated import kept
-from metrics.step_orders import died, longest_standing
 from metrics.warehouse import Location, reading
 
 HALF = Question((), start=date(2026, 1, 1), end=date(2026, 6, 30))

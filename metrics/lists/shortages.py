@@ -4,7 +4,7 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from metrics.catalog import MEASURES
 from metrics.facts import order_line_facts_table
-from metrics.listing import Listing, rows_of
+from metrics.lists.listing import Listing, rows_of
 from metrics.measure import Ratio
 from metrics.query import in_view
 from metrics.question import Question

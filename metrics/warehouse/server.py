@@ -32,11 +32,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 from sqlalchemy.schema import CreateColumn, CreateSchema
 
-from metrics.compiled import compiled_cache
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
 from metrics.failpoint import failpoint
-from metrics.generation import Build, Generation
 from metrics.once import KEPT
+from metrics.warehouse.compiled import compiled_cache
+from metrics.warehouse.generation import Build, Generation
 
 SCHEMA = "buyerview"
 LOCK = 0x6275796572766965

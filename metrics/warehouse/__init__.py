@@ -20,9 +20,10 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
-from metrics import build, embedded, schema, server
+from metrics import schema
 from metrics.errors import SettingRefused
-from metrics.generation import Build, Generation
+from metrics.warehouse import build, embedded, server
+from metrics.warehouse.generation import Build, Generation
 
 __all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "trying", "writing"]
 

@@ -13,7 +13,7 @@ from sqlalchemy import CTE, BigInteger, Connection, DateTime, Integer, Select, S
 from metrics.business_time import elapsed_seconds
 from metrics.facts import facts_state, order_facts_table, order_line_facts_table
 from metrics.ledgers.steps import step_budgets_table, step_facts_table, work_facts_table
-from metrics.listing import Listing, Where, named, rows_of, within
+from metrics.lists.listing import Listing, Where, named, rows_of, within
 from metrics.moments import moment_span
 from metrics.sqltools import Expression, greater, lesser, typed_null
 

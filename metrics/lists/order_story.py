@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, select
 from metrics.facts import order_facts_table
 from metrics.ledgers.recoveries import RECOVERY_DAYS, recovery_facts_table
 from metrics.ledgers.steps import late_order_facts_table, step_facts_table
-from metrics.listing import Row, named, rows_of
+from metrics.lists.listing import Row, named, rows_of
 from metrics.order_to_cash import slack_ledger
 from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
 

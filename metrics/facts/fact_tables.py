@@ -1,6 +1,6 @@
 """The judged facts as tables: one row per order line and one per order, with every date, quantity, amount and verdict.
 
-A verdict is true, false or unknown (null), with the reason beside it. `facts.py` has the SELECTs that fill them.
+A verdict is true, false or unknown (null), with the reason beside it. `__init__.py` has the SELECTs that fill them.
 """
 
 from typing import Any

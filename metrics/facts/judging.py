@@ -26,14 +26,14 @@ from sqlalchemy import (
     true,
 )
 
-from metrics.billing import EMPTY_BILL, billing_code, bills, has_invoices
-from metrics.dating import dated_lines
-from metrics.fact_tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
+from metrics.facts.billing import EMPTY_BILL, billing_code, bills, has_invoices
+from metrics.facts.dating import dated_lines
+from metrics.facts.fact_tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
+from metrics.facts.owing import owed_lines
+from metrics.facts.receipts import accuracy_codes, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
+from metrics.facts.returned import has_returns, returned
 from metrics.moments import day_bounds, span_of
-from metrics.owing import owed_lines
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
-from metrics.receipts import accuracy_codes, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
-from metrics.returned import has_returns, returned
 from metrics.schema import AMOUNT, QTY, quarantine
 from metrics.sqltools import Expression, count_if, greater, least_code, lesser, plus_days, times, typed_null, words
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, case, func, select
 
 from metrics.ledgers.books import book_facts_table
-from metrics.listing import Listing, Row, rows_of
+from metrics.lists.listing import Listing, Row, rows_of
 from metrics.query import in_view
 from metrics.question import Question
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import CTE, Date, DateTime, FromClause, Numeric, Select, Table, and_, case, cast, false, func, literal, or_, select
 
-from metrics.fact_tables import NONE
+from metrics.facts.fact_tables import NONE
+from metrics.facts.revisions import current_promises, has_revisions, rebased_promises
 from metrics.moments import Span, day_bounds, moment_span, moved, span_of
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
 from metrics.rates import with_rate
-from metrics.revisions import current_promises, has_revisions, rebased_promises
 from metrics.schema import customers, order_lines, orders, products, unit_factors
 from metrics.sqltools import Expression, typed_null
 

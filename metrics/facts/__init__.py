@@ -10,10 +10,10 @@ from datetime import datetime
 
 from sqlalchemy import FromClause, Select
 
-from metrics.dating import orders_placed
-from metrics.fact_tables import DIMENSION_COLUMNS, NONE, SEVERAL, facts_metadata, facts_state, order_facts_table, order_line_facts_table
-from metrics.judging import judged_lines
-from metrics.order_judging import judged_orders
+from metrics.facts.dating import orders_placed
+from metrics.facts.fact_tables import DIMENSION_COLUMNS, NONE, SEVERAL, facts_metadata, facts_state, order_facts_table, order_line_facts_table
+from metrics.facts.judging import judged_lines
+from metrics.facts.order_judging import judged_orders
 from metrics.policy import Policy
 
 __all__ = [

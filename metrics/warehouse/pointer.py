@@ -13,7 +13,7 @@ from pathlib import Path
 
 from metrics.errors import WarehouseError
 from metrics.failpoint import failpoint
-from metrics.generation import Generation
+from metrics.warehouse.generation import Generation
 
 
 @dataclass(frozen=True)

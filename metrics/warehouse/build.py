@@ -21,11 +21,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from metrics.embedded import SEALED, close, connect, new_engine
 from metrics.errors import BuildFailed, GenerationDamaged, NoSpace, SettingRefused, WarehouseBusy
 from metrics.failpoint import failpoint
-from metrics.generation import Build, Generation
-from metrics.pointer import Published, as_generation, read_pointer, replace_pointer, sha256, sync, wal
+from metrics.warehouse.embedded import SEALED, close, connect, new_engine
+from metrics.warehouse.generation import Build, Generation
+from metrics.warehouse.pointer import Published, as_generation, read_pointer, replace_pointer, sha256, sync, wal
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select
 
+from metrics.facts.returned import RETURNED_AMOUNTS, RETURNED_COUNTS
 from metrics.policy import Policy
-from metrics.returned import RETURNED_AMOUNTS, RETURNED_COUNTS
 from metrics.schema import QTY, restated_quantities
 from metrics.sqltools import Expression, greater, lesser
 

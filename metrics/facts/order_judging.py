@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import CTE, BigInteger, FromClause, Integer, Select, and_, case, cast, false, func, literal, or_, select, true
 
-from metrics.fact_tables import NONE, PARTS, SEVERAL, order_facts_table
-from metrics.judging import one_or_several, verdict_of
+from metrics.facts.fact_tables import NONE, PARTS, SEVERAL, order_facts_table
+from metrics.facts.judging import one_or_several, verdict_of
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN
 from metrics.schema import AMOUNT, QTY
 from metrics.sqltools import Expression, count_if, days_between, greater, least_code, sum_if

@@ -19,11 +19,11 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, Pool
 
-from metrics.compiled import compiled_cache
 from metrics.errors import GenerationDamaged, GenerationGone, NothingPublished, WarehouseBusy
-from metrics.generation import Generation
 from metrics.once import KEPT
-from metrics.pointer import Published, as_generation, read_pointer, sha256, wal
+from metrics.warehouse.compiled import compiled_cache
+from metrics.warehouse.generation import Generation
+from metrics.warehouse.pointer import Published, as_generation, read_pointer, sha256, wal
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, func, select
 
 from metrics.facts import order_facts_table
-from metrics.listing import VERDICTS, failed
+from metrics.lists.listing import VERDICTS, failed
 from metrics.query import in_view
 from metrics.question import Question
 

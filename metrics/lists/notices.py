@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, and_, case, func, select
 
 from metrics.ledgers.recoveries import recovery_facts_table
-from metrics.listing import rows_of
+from metrics.lists.listing import rows_of
 from metrics.query import in_view
 from metrics.question import Question
 

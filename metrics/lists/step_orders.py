@@ -4,7 +4,7 @@ from sqlalchemy import Connection, func, select
 
 from metrics.facts import order_facts_table
 from metrics.ledgers.steps import late_order_facts_table, work_facts_table
-from metrics.listing import Listing, rows_of
+from metrics.lists.listing import Listing, rows_of
 from metrics.query import in_view
 from metrics.question import Question
 
