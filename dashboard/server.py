@@ -35,10 +35,7 @@ _warm = threading.Event()
 
 
 def warm_up() -> None:
-    """Do the slow things once, before anyone waits for them: imports, the data file, the first questions.
-
-    What is loaded by then is frozen: whoever looks for garbage later need not look at it again.
-    """
+    """Do the slow things once, before anyone waits for them: imports, the data file, the first questions."""
     began = time.perf_counter()
     import altair  # noqa: F401 - slow to import
     import streamlit.elements.lib.column_types  # noqa: F401
@@ -53,12 +50,9 @@ def warm_up() -> None:
                 frame = data.frame_facts(published.number)
                 as_of = (frame["freshness"].get("data_as_of") or published.published_at).date()
                 shown = period.choose(period.DEFAULT, as_of=as_of, first=frame["extent"]["first_day"] or as_of)
-                for is_dark in (False, True):
-                    scorecard.warm(published.number, shown, is_dark=is_dark)
+                scorecard.warm(published.number, shown, is_dark=False)  # dark is drawn when somebody asks for it
     except BuyerviewError as error:  # the page will say it
         log.warning("nothing to warm up with: %s", error)
-    gc.collect()
-    gc.freeze()
     log.info("warmed up in %.2f s", time.perf_counter() - began)
 
 
@@ -67,6 +61,8 @@ def _warm_first() -> None:
         warm_up()
     finally:
         _warm.set()
+    gc.collect()
+    gc.freeze()  # what is loaded by now nobody who looks for garbage later need look at again
 
 
 @asynccontextmanager
