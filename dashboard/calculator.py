@@ -90,7 +90,8 @@ def _whence(chosen: str, start: Start) -> str:
 
 def _number(label: str, value: float, case: str, *, step: float = 1.0, most: float | None = None) -> Decimal:
     key = f"fill_{case}_{label}_{value:g}"  # other filters start anew
-    typed = st.number_input(label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format="%.9g")
+    shown = "%.9g" if value == round(value, 2) else "%.2f"  # what was observed has more decimals than anybody reads; it is reckoned with as it is
+    typed = st.number_input(label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format=shown)
     return Decimal(str(typed))
 
 

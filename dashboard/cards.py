@@ -11,7 +11,7 @@ from urllib.parse import quote
 from dashboard import format as fmt
 from dashboard.look import palette
 from dashboard.standing import Standing, better
-from metrics.measure import Measure
+from metrics.measure import Direction, Measure
 from metrics.policy import MIN_N
 from metrics.question import Answer
 from metrics.targets import Target, state_of, withheld
@@ -210,15 +210,29 @@ def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], 
             else f"{fmt.difference(gap, measure.unit)} {side} the target of {fmt.number(main.target.value, measure.unit)}"
         )
         said += f", {at}"
-    off = [
-        (float(answer.value) - (target.value if target else 0.0), name, answer)
-        for name, answer, target in segments
-        if answer.value is not None and float(answer.denominator or 0) >= MIN_N and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)
-    ]
-    if len(segments) > 1 and off:
-        gap, name, answer = min(off)
+    if found := furthest(measure, now, segments):
+        name, answer = found
         said += f". Furthest off: segment <strong>{fmt.html(name)}</strong> at {fmt.number(answer.value, measure.unit)}"
     return f'<div class="bv bv-headline">{state(main.standing)}<span>{said}.</span></div>'
+
+
+def furthest(measure: Measure, whole: Answer, segments: Sequence[tuple[str, Answer, Target | None]]) -> tuple[str, Answer] | None:
+    """The segment furthest off its own target; where none has one, the one that fares worst, if it fares worse than the whole.
+
+    None where no segment does on enough cases to say so, or where there is only one.
+    """
+    sign = -1 if measure.direction is Direction.LOWER else 1
+    known = [one for one in segments if one[1].value is not None and float(one[1].denominator or 0) >= MIN_N]
+    if any(target for _, _, target in known):
+        missing = {name: sign * (float(answer.value or 0) - target.value) for name, answer, target in known if target}
+        off = [name for name, answer, target in known if target and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)]
+    else:
+        missing = {name: sign * float(answer.value or 0) for name, answer, _ in known}
+        off = [name for name in missing if whole.value is not None and missing[name] < sign * float(whole.value)]
+    if len(segments) < 2 or not off:
+        return None
+    worst = min(off, key=lambda name: (missing[name], name))
+    return next((name, answer) for name, answer, _ in known if name == worst)
 
 
 def banner(text: str) -> str:

@@ -26,6 +26,8 @@ CARRIERS_SHOWN = 12
 TOOK, PROMISED = "took", "were promised"
 LINE = 15
 """Height of a line of labels."""
+ROOM = 1.35
+"""How high the axis goes, of the highest bar: the labels stand above the bars."""
 
 
 def headline(filters: Filters) -> bool:
@@ -99,6 +101,8 @@ def spread(filters: Filters) -> None:
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
     spec: dict[str, Any] = json.loads(_template(look.dark(), bool(promised)))
     spec["height"] = 230
+    most = max(orders for _, orders in (*found, *promised))
+    spec["layer"][0]["encoding"]["y"]["scale"] = {"domainMax": ROOM * most}
     spec["datasets"] = {
         "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders, "what": TOOK} for days, orders in found],
         "promised": _outline(promised) if promised else [],

@@ -11,8 +11,7 @@ from dashboard.family import Answers
 from dashboard.filters import Filters
 from dashboard.period import BEFORE, LAST_YEAR, periods
 from metrics.catalog import MEASURES
-from metrics.measure import SNAPSHOT, Direction
-from metrics.policy import MIN_N
+from metrics.measure import SNAPSHOT
 from metrics.question import NO_ROWS, Answer, Question
 
 
@@ -45,20 +44,16 @@ def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[s
 
 
 def furthest(name: str, measure: str, filters: Filters) -> str:
-    """The segment that fares worst in a measure, where it fares worse than the whole on enough cases to say so; "" where none does."""
-    whole, direction = now(name, filters).get(measure), MEASURES[measure].direction
-    sign = -1 if direction is Direction.LOWER else 1
-    known = [
-        (sign * float(answers[measure].value or 0), segment, answers)
-        for segment, answers in by(name, filters, "segment").items()
-        if measure in answers and answers[measure].value is not None and float(answers[measure].denominator or 0) >= MIN_N
-    ]
-    if len(known) < 2 or whole is None or whole.value is None:
+    """The segment that is furthest off in a measure; "" where none is (cards.furthest)."""
+    whole = now(name, filters).get(measure)
+    targets = data.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    segments = {segment: answers for segment, answers in by(name, filters, "segment").items() if measure in answers}
+    known = [(one, answers[measure], marks.target(targets, measure, (("segment", (one,)),))) for one, answers in segments.items()]
+    found = cards.furthest(MEASURES[measure], whole, known) if whole is not None else None
+    if found is None:
         return ""
-    worst, segment, answers = min(known, key=lambda one: one[:2])
-    if worst >= sign * float(whole.value):
-        return ""
-    return f"Furthest off: segment <strong>{fmt.html(segment)}</strong> at {number(answers, measure, at=('segment', segment))}."
+    segment, _ = found
+    return f"Furthest off: segment <strong>{fmt.html(segment)}</strong> at {number(segments[segment], measure, at=('segment', segment))}."
 
 
 def said(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -82,6 +82,6 @@ def card(name: str, **layout: Any) -> Any:
     return st.container(border=True, key=f"card_{name}", **layout)
 
 
-def html(body: str) -> None:
+def html(body: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
     """Markup made by `cards` and `tables`, where every piece of data went through `format.html`."""
-    st.html(body)
+    st.html(body, width=width)

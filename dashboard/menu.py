@@ -101,4 +101,6 @@ def entry(title: str) -> Entry:
 
 def link(path: str, label: str, *, query: dict[str, str] | None = None) -> None:
     """A link to another page, with the filters as they are."""
-    st.page_link(st.session_state["_pages"][path], label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query)
+    st.page_link(
+        st.session_state["_pages"][path], label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, width="content"
+    )

@@ -116,10 +116,10 @@ def show(
     spec, told = course.trend(measure, is_dark=look.dark())
     charts.draw(spec, key="trend", alternative=told)
     st.caption(f"{course.trend_note(measure)} {note}")
-    if explains := explained.link(measure):
-        look.html(explains)
-    menu.link("definitions", "Change its target", query={"target": measure})
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if explains := explained.link(measure):
+            look.html(explains, width="content")
+        menu.link("definitions", "Change its target", query={"target": measure})
         pictures.buttons(spec, measure, title=f"{names[measure]} over time")
         if beside is not None:
             beside(measure)

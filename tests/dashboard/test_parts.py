@@ -14,11 +14,12 @@ import pytest
 
 from dashboard import export, period
 from dashboard import format as fmt
-from dashboard.cards import sparkline
+from dashboard.cards import furthest, sparkline
 from dashboard.charts import trend
 from dashboard.standing import Standing, better, standing
 from metrics.catalog import MEASURES
 from metrics.measure import Direction, Unit
+from metrics.question import Answer
 from metrics.targets import Target
 
 TUESDAY = date(2026, 6, 30)
@@ -175,3 +176,35 @@ def test_half_a_cent_rounds_up_wherever_an_amount_is_shown() -> None:
     """3,828.425 was 3,828.43 in the list (the browser's rounding) and 3,828.42 in the story (Python's)."""
     assert fmt.money(Decimal("3828.4250"), "EUR") == "3,828.43 EUR"
     assert float(fmt.cents(Decimal("3828.4250"))) == 3828.43
+
+
+def segment(name: str, value: float, *, target: float | None = None, orders: int = 50) -> tuple[str, Answer, Target | None]:
+    return name, Answer({"segment": name}, None, "otif", value, denominator=orders, coverage=1.0), target and Target(target, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        # Each against its own: C is lowest and on target, B is higher and 3 points short.
+        ([segment("A", 0.95, target=0.95), segment("B", 0.87, target=0.90), segment("C", 0.76, target=0.75)], "B"),
+        # Nobody has a target: the lowest, which is below the whole.
+        ([segment("A", 0.95), segment("B", 0.87), segment("C", 0.76)], "C"),
+        # All on target, though unlike: nobody is off.
+        ([segment("A", 0.95, target=0.95), segment("C", 0.76, target=0.75)], None),
+        # Too few orders to say so, and a segment alone is the whole.
+        ([segment("A", 0.95), segment("C", 0.10, orders=4)], None),
+        ([segment("B", 0.87, target=0.90)], None),
+    ],
+)
+def test_furthest_off_is_said_of_the_segment_furthest_from_its_own_target(segments: list, expected: str | None) -> None:
+    whole = Answer({}, None, "otif", 0.90, denominator=150, coverage=1.0)
+    found = furthest(MEASURES["otif"], whole, segments)
+    assert (found and found[0]) == expected
+
+
+def test_where_less_is_better_the_highest_is_furthest_off() -> None:
+    whole = Answer({}, None, "stockout_rate", 0.05, denominator=150)
+    segments = [segment("A", 0.02), segment("B", 0.09), segment("C", 0.08)]
+    found = furthest(MEASURES["stockout_rate"], whole, segments)
+    assert found is not None
+    assert found[0] == "B"
