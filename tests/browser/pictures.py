@@ -7,7 +7,6 @@ import argparse
 import io
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from PIL import Image
@@ -80,7 +79,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="buyerview-pictures-") as folder:
         place = Location(folder=Path(folder) / "home")
-        run(generate(3000, Path(folder) / "sample"), location=place, now=datetime(2026, 7, 1, 6))
+        run(generate(3000, Path(folder) / "sample"), location=place)
         warehouse.close(place)
         take(Path(folder) / "home", asked.out, asked.only)
 
