@@ -28,7 +28,7 @@ LIGHT = {
     "bad-strong": "#CC2F3D",
     "grey-soft": "#EDF0F5",
     "on-accent": "#FFFFFF",
-    "edge": "rgb(16 24 40 / .2)",
+    "edge": "rgb(16 24 40 / .14)",
     "shadow": "0 1px 2px rgb(16 24 40 / .05)",
 }
 DARK = {

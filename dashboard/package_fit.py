@@ -60,9 +60,17 @@ def rows_kept(filters: Filters) -> None:
     if not known:
         return
     st.header("Which promise is missed most", anchor=False)
-    bars = [Bar(str(one.dimensions["package_row"]), float(one.value or 0), f"{cards.value(one, MEASURES[MAIN])} · {_out_of(one)}") for one in known]
+    bars = [
+        Bar(
+            str(one.dimensions["package_row"]),
+            float(one.value or 0),
+            f"{cards.value(one, MEASURES[MAIN])} · {fmt.number(one.numerator)} of {fmt.number(one.denominator)}",
+        )
+        for one in known
+    ]
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     pictures.draw(shapes.rows(bars, is_dark=look.dark(), high=1), key="rows_kept_chart", alternative=told, title="Package rows kept, of those known")
+    st.caption("Customers that got the row, of those where it is known.")
 
 
 def trend(filters: Filters) -> None:

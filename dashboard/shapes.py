@@ -18,6 +18,8 @@ ROW = 42
 """Height of a row: a line of text and its bar."""
 NOTE = 19
 """What a second line of text adds to it."""
+LETTER = 6.9
+"""Width of a letter of a figure."""
 STEP = 38
 IN_TWO_LINES = r"width > 400 || length(datum.label) < 27 ? datum.label : split(replace(datum.label, /^(.{14,24}?\S*) (.{4,})$/, '$1\n$2'), '\n')"
 """Long names beside an axis of a phone, in Vega's words: cut, they would not say which step it is."""
@@ -48,7 +50,7 @@ def _named(name: str) -> alt.NamedData:
 def _rows_template(is_dark: bool, noted: bool) -> str:
     colour = palette(is_dark)
     below, above = (9 + NOTE / 2, -9 - NOTE / 2) if noted else (9, -9)
-    low, high = alt.param(name="low", value=0), alt.param(name="high", value=1)
+    low, high, figure = alt.param(name="low", value=0), alt.param(name="high", value=1), alt.param(name="figure", value=125)
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("row:O", axis=None, sort=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     x = alt.X("start:Q", axis=None, scale=scale)
@@ -56,7 +58,7 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
     track = alt.Chart(_named("rows")).mark_bar(aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"])
     bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=below, cornerRadius=3)
     tick = alt.Chart(_named("totals")).mark_tick(aria=False, orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"])
-    room = alt.ExprRef("width - 125")  # what the figure on the right leaves of the line
+    room = alt.ExprRef("width - figure")  # what the longest figure on the right leaves of the line
     left = alt.Chart(_named("rows")).mark_text(align="left", baseline="middle", yOffset=above, fontSize=12.5, color=colour["ink"], limit=room)
     right = alt.Chart(_named("rows")).mark_text(align="right", baseline="middle", yOffset=above, fontSize=12.5, fontWeight=600, color=colour["ink"])
     note = alt.Chart(_named("rows")).mark_text(
@@ -70,7 +72,7 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         right.encode(x=alt.value(alt.expr("width")), y=y, text="said:N"),
         *([note.encode(x=alt.value(0), y=y, text="note:N")] if noted else []),
     ]
-    return charts.finish(alt.layer(*layers).add_params(low, high), colour, legend=True)
+    return charts.finish(alt.layer(*layers).add_params(low, high, figure), colour, legend=True)
 
 
 def rows(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> dict[str, Any]:
@@ -85,7 +87,11 @@ def rows(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | No
         "bars": [{**row, "colour": colour[one.tone]} for row, one in zip(told, bars, strict=True) if not one.total],
         "totals": [row for row, one in zip(told, bars, strict=True) if one.total],
     }
-    values = {"low": low, "high": high if high is not None else max([one.end for one in bars] or [1]) or 1}
+    values = {
+        "low": low,
+        "high": high if high is not None else max([one.end for one in bars] or [1]) or 1,
+        "figure": LETTER * max([len(one.said) for one in bars] or [0]) + 14,
+    }
     for parameter in spec["params"]:
         parameter["value"] = values[parameter["name"]]
     return spec

@@ -1,5 +1,6 @@
 """Small tables as real HTML: they print, they are read aloud, and every cell is escaped here. Pure."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,10 @@ from dashboard import format as fmt
 
 MANY = 4
 """A table with more columns than this keeps its width on a phone and scrolls inside its card."""
+
+
+SHORT = 8
+"""Letters of a row's name that need no room of their own."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,18 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption
         f"<tr{' class=bv-total' if at == last else ''}>{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
         for at, row in enumerate(rows)
     )
-    many = " bv-many" if len(heads) > MANY else ""
+    marks = "".join(f" {mark}" for mark, on in (("bv-many", len(heads) > MANY), ("bv-named", any(map(_is_named, rows)))) if on)
     name = fmt.html(caption)
     return (
         f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
-        f'<table class="bv-table{many}" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<table class="bv-table{marks}" aria-label="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def _is_named(row: Sequence[Cell | str]) -> bool:
+    """Whether the row has a name in words, which wants room on a phone, and not only a letter or a number."""
+    one = row[0] if isinstance(row[0], Cell) else Cell(row[0])
+    return len(re.sub(r"<[^>]*>", "", one.markup) or one.text) > SHORT or bool(one.small)
 
 
 def _right(numeric: bool) -> str:

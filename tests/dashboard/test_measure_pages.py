@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import changes, data, shapes
-from dashboard.shapes import Bar
+from dashboard.shapes import LETTER, Bar
 from metrics import warehouse
 from metrics.catalog import MEASURES
 from metrics.explain import explain
@@ -98,7 +98,7 @@ def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
     assert [row["name"] for row in spec["datasets"]["rows"]] == ["b", "a", "c"]
     assert [row["name"] for row in spec["datasets"]["bars"]] == ["b", "a"]
     assert [row["name"] for row in spec["datasets"]["totals"]] == ["c"]
-    assert {one["name"]: one["value"] for one in spec["params"]} == {"low": 0, "high": 5}
+    assert {one["name"]: one["value"] for one in spec["params"]} == {"low": 0, "high": 5, "figure": pytest.approx(5 * LETTER + 14)}
     noted = shapes.rows([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
     assert [row["note"] for row in noted["datasets"]["rows"]] == ["what it adds", ""]
     assert noted["height"] > 2 * shapes.ROW

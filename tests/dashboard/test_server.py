@@ -3,8 +3,10 @@
 import asyncio
 import json
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from starlette.applications import Starlette
@@ -12,6 +14,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from dashboard import server
+
+T = TypeVar("T")
 
 
 async def _greet(stream: WebSocket) -> None:
@@ -43,9 +47,15 @@ async def answered(path: str, kind: str = "http") -> list[Any]:
     return sent
 
 
+def run(asked: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end in a thread of its own: a browser test before may have left a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asked).result(30)
+
+
 def get(path: str) -> tuple[int, dict[bytes, bytes], bytes]:
     """Status, headers and body of an answer."""
-    begins, *parts = asyncio.run(answered(path))
+    begins, *parts = run(answered(path))
     return begins["status"], dict(begins["headers"]), b"".join(part.get("body", b"") for part in parts)
 
 
@@ -62,7 +72,7 @@ def test_a_page_waits_for_the_warm_up_and_health_says_so(small: Path, monkeypatc
         warm.set()
         assert [message.get("text") for message in await visitor] == [None, "drawn", None]
 
-    asyncio.run(visit())
+    run(visit())
     status, _, body = get("/healthz")
     assert (status, json.loads(body)) == (200, {"status": "ok", "generation": 1})
 
