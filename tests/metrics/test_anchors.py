@@ -53,8 +53,9 @@ HISTORIES = together(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def connection() -> Iterator[Connection]:
+    """An empty warehouse, for a test that fills it its own way."""
     engine = memory()
     with engine.connect() as opened:
         yield opened
@@ -62,9 +63,13 @@ def connection() -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="module")
-def built(connection: Connection) -> Connection:
-    build(connection, HISTORIES, END_OF_APRIL, MAPPED)
-    return connection
+def built() -> Iterator[Connection]:
+    """The histories, judged, for tests that only read: tests run in any order, so nobody else writes here."""
+    engine = memory()
+    with engine.connect() as opened:
+        build(opened, HISTORIES, END_OF_APRIL, MAPPED)
+        yield opened
+    engine.dispose()
 
 
 def verdicts(connection: Connection) -> dict[str, tuple[Any, ...]]:
