@@ -8,6 +8,7 @@ Columns are BIGINT or DECIMAL(18, x), never HUGEINT. Grain of `rollup_<grain>_<d
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from sqlalchemy import (
     BigInteger,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Date,
     FromClause,
+    Insert,
     Integer,
     MetaData,
     Select,
@@ -45,7 +47,7 @@ ROLLED = (order_facts_table, order_line_facts_table)
 rollup_metadata = MetaData()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is one of a kind, and what is made for it is kept under it
 class Rollup:
     """One rollup: its table, the facts and date it sums, its dimensions, and the shortest period it knows."""
 
@@ -132,7 +134,12 @@ def rebuild_rollups(connection: Connection) -> None:
     rollup_metadata.create_all(connection)
     for rollup in ROLLUPS:
         connection.execute(delete(rollup.table))
-        _insert(connection, rollup, summed(rollup, rollup.facts))
+        connection.execute(_whole(rollup))
+
+
+@cache  # putting the statement together takes longer than running it on a day's records
+def _whole(rollup: Rollup) -> Insert:
+    return _insert(rollup, summed(rollup, rollup.facts))
 
 
 def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
@@ -147,12 +154,12 @@ def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[
         chosen = select(*keys, *sums).group_by(*keys).having(func.sum(changed.c.rows_summed) != literal(0, Integer))
         connection.execute(insert(fresh).from_select([c.name for c in fresh.columns], chosen))
         connection.execute(delete(rollup.table))
-        _insert(connection, rollup, select(*fresh.columns))
+        connection.execute(_insert(rollup, select(*fresh.columns)))
         fresh.drop(connection)
 
 
-def _insert(connection: Connection, rollup: Rollup, rows: Select[tuple[object, ...]]) -> None:
-    connection.execute(insert(rollup.table).from_select([c.name for c in rollup.table.columns], rows))
+def _insert(rollup: Rollup, rows: Select[tuple[object, ...]]) -> Insert:
+    return insert(rollup.table).from_select([c.name for c in rollup.table.columns], rows)
 
 
 def smallest(facts: Table, date_column: str, *, dimensions: Iterable[str], grain: str | None, start: date | None, end: date | None) -> Rollup | None:
