@@ -4,6 +4,7 @@ The cost of a run follows its delta: an order's verdicts change only when its re
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     table,
     true,
@@ -39,15 +41,17 @@ from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, o
 from metrics.failpoint import failpoint
 from metrics.ledgers import LEDGERS
 from metrics.ledgers.judged_again import bounds
-from metrics.ledgers.ledger import Ledger, Setting
+from metrics.ledgers.ledger import Changed, Ledger, Setting
 from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
-from metrics.schema import FEEDS, local_days, orders, quarantine
+from metrics.schema import FEEDS, invoice_lines, invoices, local_days, orders, quarantine, service_costs, shipment_lines, shipments
 from metrics.sqltools import Expression, analyze, plus_days, plus_microseconds
 from metrics.temporary import temporary_table
 
 ROWS_AN_INSERT = 2000
+ENDS_WITHIN = timedelta(days=2)
+"""A bare date ends within so long after its midnight in UTC, wherever the order is."""
 _OFFSETS: dict[str, TypeEngine[Any]] = {"zone": String(), "from_day": Date(), "to_day": Date(), "offset_us": BigInteger()}
 
 ORDERS_A_PART = 50_000
@@ -58,8 +62,8 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     """Bring facts and rollups to `as_of` (naive UTC), in the caller's transaction.
 
     touched: name of a table whose `order_id`s are the orders with changed records; None for everything. The whole is rebuilt too when
-    there are no facts yet, when other columns are mapped than before, or when `as_of` went back. No stored event may lie after the former
-    `as_of` (ingest sees to that): it would come due unseen.
+    there are no facts yet, when other columns are mapped than before, or when `as_of` went back. No stored event but a bare date may lie after
+    the former `as_of` (ingest sees to that): it would come due unseen.
     """
     for metadata in (facts_metadata, rollup_metadata):
         metadata.create_all(connection)
@@ -71,7 +75,7 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     if touched is None or before is None or before.as_of > as_of or set(json.loads(before.mapped)) != known:
         _rebuild_all(connection, as_of, known)
     else:
-        _rebuild_changed(connection, as_of, known, table(touched, sql_column("order_id", String)))
+        _rebuild_changed(connection, as_of, known, before.as_of, table(touched, sql_column("order_id", String)))
     connection.execute(delete(facts_state))
     connection.execute(insert(facts_state).values(as_of=as_of, mapped=json.dumps(sorted(known))))
     failpoint("rebuild.done")
@@ -94,24 +98,45 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     rebuild_rollups(connection)
 
 
-def fill_ledger(connection: Connection, ledger: Ledger, setting: Setting) -> None:
-    """Fill a ledger anew, or where it goes by order only the rows of `setting.only`."""
-    if setting.only is None or not ledger.by_order:
-        setting = replace(setting, only=None)
+def fill_ledger(connection: Connection, ledger: Ledger, setting: Setting, changed: Changed | None = None) -> None:
+    """Fill a ledger anew, or where it has a key and the changes are known only the rows that may be others now."""
+    if changed is None or ledger.key is None:
         connection.execute(delete(ledger.table))
-    else:
-        connection.execute(delete(ledger.table).where(ledger.table.c.order_id.in_(select(setting.only.c.order_id))))
+        _fill_rows(connection, ledger, setting)
+        return
+    if ledger.again is None:
+        _fill_again(connection, ledger, replace(setting, only=changed.orders))
+        return
+    again = temporary_table(f"{ledger.table.name}_again", {ledger.key: ledger.table.c[ledger.key].type})
+    again.create(connection)
+    connection.execute(insert(again).from_select([ledger.key], ledger.again(changed, setting)))
+    analyze(connection, again)
+    _fill_again(connection, ledger, replace(setting, only=again))
+    again.drop(connection)
+
+
+def _fill_again(connection: Connection, ledger: Ledger, setting: Setting) -> None:
+    assert setting.only is not None
+    assert ledger.key is not None
+    connection.execute(delete(ledger.table).where(ledger.table.c[ledger.key].in_(select(setting.only.c[ledger.key]))))
+    _fill_rows(connection, ledger, setting)
+
+
+def _fill_rows(connection: Connection, ledger: Ledger, setting: Setting) -> None:
     for rows in ledger.rows(connection, setting):
         _fill(connection, ledger.table, rows)
 
 
-def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], touched: FromClause) -> None:
+def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], since: datetime, touched: FromClause) -> None:
     redo = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
     redo.create(connection)
-    waiting = (order_facts_table, *[ledger.table for ledger in LEDGERS if ledger.by_order and "next_change_at" in ledger.table.c])
+    waiting = (order_facts_table, *[ledger.table for ledger in LEDGERS if ledger.key == "order_id" and "next_change_at" in ledger.table.c])
     due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
+    if as_of > since:
+        due += _dated_lately(since, as_of)
+    lately = _dated_lately(since, as_of) if as_of > since else ()
     held = select(quarantine.c.order_id).where(quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run())
-    connection.execute(insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, held)))
+    connection.execute(insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, *lately, held)))
     analyze(connection, redo)
     before: dict[str, Table] = {}
     after: dict[str, Table] = {}
@@ -126,20 +151,48 @@ def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[s
     for facts in tables:
         _fill(connection, facts, select(*after[facts.name].c))
     failpoint("rebuild.ledgers")
+    customers = _copy(connection, "customers_changed", order_facts_table, _customers_of(before[order_facts_table.name], whole), "customer_id")
     for ledger in LEDGERS:
-        fill_ledger(connection, ledger, Setting(as_of, known, only=redo))
+        fill_ledger(connection, ledger, Setting(as_of, known), Changed(redo, customers, since))
     failpoint("rebuild.rollups")
     shift_rollups(connection, before, after)
-    for copied in (redo, *before.values(), *after.values()):
+    for copied in (redo, customers, *before.values(), *after.values()):
         copied.drop(connection)
+
+
+def _dated_lately(since: datetime, as_of: datetime) -> Iterator[Select[Any]]:
+    """order_id of records of the days from `since` to `as_of`: a bare date, or a day costs are booked on, may have been known before it had ended
+    where its order is.
+    """
+    first, last = literal(since - ENDS_WITHIN, DateTime), literal(as_of + ENDS_WITHIN, DateTime)
+    for feed in FEEDS.values():
+        c = feed.table.c
+        bare = [and_(c[f"{one.name}_is_date"], one.between(first, last)) for one in c if f"{one.name}_is_date" in c]
+        if feed.table is service_costs:
+            bare = [c.incurred_on.between(cast(first, Date), cast(last, Date))]
+        if not bare:
+            continue
+        if "order_id" in c:
+            yield select(c.order_id).where(or_(*bare))
+        elif feed.table is shipments:
+            yield select(shipment_lines.c.order_id).join(shipments, c.shipment_id == shipment_lines.c.shipment_id).where(or_(*bare))
+        elif feed.table is invoices:
+            for document in (c.invoice_id, c.reverses_invoice_id):
+                yield select(invoice_lines.c.order_id).join(invoices, document == invoice_lines.c.invoice_id).where(or_(*bare))
 
 
 def _latest_run() -> Select[tuple[int]]:
     return select(func.max(quarantine.c.run_id)).scalar_subquery()  # type: ignore[return-value]  # a scalar subquery compares like a value
 
 
-def _copy(connection: Connection, name: str, like: Table, rows: Select[tuple[object, ...]]) -> Table:
-    copied = temporary_table(name, {column.name: column.type for column in like.columns})
+def _customers_of(*facts: Table) -> Select[Any]:
+    found = union(*[select(one.c.customer_id) for one in facts]).subquery()
+    return select(found.c.customer_id)
+
+
+def _copy(connection: Connection, name: str, like: Table, rows: Select[Any], *columns: str) -> Table:
+    """A temporary table of these rows: the columns of a fact table, or those named."""
+    copied = temporary_table(name, {column.name: column.type for column in like.columns if not columns or column.name in columns})
     copied.create(connection)
     _fill(connection, copied, rows)
     return copied

@@ -108,4 +108,4 @@ def _instant(moment: Expression) -> Expression:
     return func.coalesce(moment, literal(FAR, DateTime))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(anchors, rows, by_order=True),)
+LEDGERS: tuple[Ledger, ...] = (Ledger(anchors, rows, key="order_id"),)

@@ -81,4 +81,4 @@ def _what(setting: Setting) -> Select[Any]:
     )
 
 
-LEDGERS = (Ledger(availability_facts, rows, by_order=True),)
+LEDGERS = (Ledger(availability_facts, rows, key="order_id"),)

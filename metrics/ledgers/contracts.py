@@ -137,4 +137,4 @@ def _rows(held: FromClause, judged: FromClause) -> Select[Any]:
     return select(*[cast(columns[column.name], column.type).label(column.name) for column in contracts.columns]).select_from(tables)
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(contracts, rows, by_order=True),)
+LEDGERS: tuple[Ledger, ...] = (Ledger(contracts, rows, key="order_id"),)

@@ -415,4 +415,4 @@ def waits(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(cycle_facts_table, rows, by_order=True), Ledger(wait_facts_table, waits))
+LEDGERS: tuple[Ledger, ...] = (Ledger(cycle_facts_table, rows, key="order_id"), Ledger(wait_facts_table, waits))

@@ -54,4 +54,4 @@ def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:  # 
     return [select(*chosen).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)]
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(groups, rows, by_order=True),)
+LEDGERS: tuple[Ledger, ...] = (Ledger(groups, rows, key="order_id"),)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, FromClause, Select, String, Table, func, literal
+from sqlalchemy import Column, CompoundSelect, Connection, FromClause, Select, String, Table, func, literal
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table
 from metrics.sqltools import Expression
@@ -18,20 +18,32 @@ class Setting:
     as_of: datetime
     mapped: frozenset[str]
     only: FromClause | None = None
-    """A table of order_id to keep to (an incremental rebuild of a ledger that goes by order); None: everything."""
+    """A table of the key that the ledger's rows are made again by, to keep to (an incremental rebuild); None: everything."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a run has changed: temporary tables of the orders judged again (order_id) and of their customers as they were and are (customer_id)."""
+
+    orders: FromClause
+    customers: FromClause
+    since: datetime
+    """The `as_of` before."""
 
 
 @dataclass(frozen=True)
 class Ledger:
     """A fact table and the SELECTs (with the table's columns, in its order) that fill it from feeds and judged facts.
 
-    by_order: each row belongs to one order (column order_id) and changes only when that order is judged again, so that a run rebuilds the rows
-    of those orders alone; else the whole ledger is rebuilt by every run. A column `next_change_at` has its order judged again at that instant.
+    key: the column that names what a row belongs to, whose rows are made again together; None: every run makes the whole ledger anew.
+    An order's rows change only when it is judged again (a column `next_change_at` has it judged again at that instant); of any other key,
+    `again` is the SELECT of those whose rows may be others now.
     """
 
     table: Table
     rows: Callable[[Connection, Setting], Iterable[Select[Any]]]
-    by_order: bool = False
+    key: str | None = None
+    again: Callable[[Changed, Setting], Select[Any] | CompoundSelect[Any]] | None = None
 
 
 def ledger_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     CTE,
     Boolean,
     Column,
+    CompoundSelect,
     Connection,
     Date,
     DateTime,
@@ -32,8 +33,10 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    or_,
     select,
     true,
+    union,
     union_all,
     values,
 )
@@ -41,7 +44,7 @@ from sqlalchemy import column as sql_column
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.facts.dating import applies, versions
-from metrics.ledgers.ledger import Ledger, Setting, ledger_table
+from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table
 from metrics.moments import day_bounds, moment_span
 from metrics.rates import with_rate
 from metrics.schema import AMOUNT, QTY, customers, invoice_lines, invoices, orders, service_cases, service_costs, shipment_lines, shipments
@@ -79,14 +82,43 @@ m = money_facts.c
 def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
     """The SELECTs of all movements by `as_of`."""
     billed = _billed(setting).cte("billed")
-    incurred = _incurred(setting).cte("incurred")
-    made = [_net_sales(billed, setting), _product_cost(billed, setting), _service_costs(incurred, setting), _cases(incurred, setting)]
+    made = [_net_sales(billed, setting), _product_cost(billed, setting), _service_costs(setting), _cases(setting)]
     if "shipments.freight_amount" in setting.mapped:
-        made += [_freight(carried, incurred, setting) for carried in (_alone(), *_shared(connection))]
+        made += [_freight(carried, setting) for carried in (_alone(setting), *_shared(connection, setting))]
     return made
 
 
-LEDGERS = (Ledger(money_facts, rows),)
+def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+    """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged to them before, as well.
+
+    What names no order that is judged may change with its customer or with other costs of it: it is made again by every run.
+    """
+    only, reversing, o = changed.orders, invoices.alias("reversing").c, order_facts_table.c
+    found = [
+        select(column).join(only, only.c.order_id == order_id)
+        for column, order_id in (
+            (invoice_lines.c.invoice_id, invoice_lines.c.order_id),
+            (shipment_lines.c.shipment_id, shipment_lines.c.order_id),
+        )
+    ]
+    billed = invoice_lines.join(only, only.c.order_id == invoice_lines.c.order_id)
+    found.append(select(reversing.invoice_id).select_from(billed).where(reversing.reverses_invoice_id == invoice_lines.c.invoice_id))
+    for document, order_id in (
+        (service_costs.c.cost_id, service_costs.c.order_id),
+        (service_cases.c.case_id, service_cases.c.order_id),
+        (m.document_id, m.order_id),
+    ):
+        tables = document.table.outerjoin(only, only.c.order_id == order_id).outerjoin(order_facts_table, o.order_id == order_id)
+        found.append(select(document).select_from(tables).where(or_(only.c.order_id.is_not(None), o.order_id.is_(None))))
+    return union(*found)
+
+
+LEDGERS = (Ledger(money_facts, rows, key="document_id", again=_again),)
+
+
+def _within(tables: FromClause, document_id: Expression, setting: Setting) -> FromClause:
+    """The FROM clause with only the documents wanted."""
+    return tables if setting.only is None else tables.join(setting.only, setting.only.c.document_id == document_id)
 
 
 def _row(values_: dict[str, Expression], facts: FromClause | None) -> list[Expression]:
@@ -123,6 +155,7 @@ def _documented(tables: FromClause, document: Any, original: Any, body: Any, set
     line = order_line_facts_table.c
     tables = tables.join(order_line_facts_table, and_(line.order_id == body.order_id, line.line_no == body.line_no))
     tables = tables.join(orders, orders.c.order_id == line.order_id)
+    tables = _within(tables, document.invoice_id, setting)
     tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", orders.c.ship_to_time_zone)
     sign = case((document.invoice_kind == "invoice", literal(1, Integer)), else_=literal(-1, Integer))
     return (
@@ -232,10 +265,11 @@ def _utc_end(day: Expression) -> Expression:
     return plus_microseconds(cast(plus_days(day, literal(1, Integer)), DateTime), literal(-1, Integer))
 
 
-def _service_costs(incurred: CTE, setting: Setting) -> Select[Any]:
+def _service_costs(setting: Setting) -> Select[Any]:
+    incurred = _incurred(setting).subquery("incurred")
     c = incurred.c
     return _cost_rows(
-        incurred,
+        _within(incurred, c.cost_id, setting),
         {
             "activity": func.coalesce(c.activity, literal(NONE, String)),
             "source": literal("service_cost", String),
@@ -251,7 +285,7 @@ def _service_costs(incurred: CTE, setting: Setting) -> Select[Any]:
     )
 
 
-def _cases(incurred: CTE, setting: Setting) -> Select[Any]:
+def _cases(setting: Setting) -> Select[Any]:
     """What settling cases cost, on the day they were settled (opened, while they are not)."""
     c, now = service_cases.c, literal(setting.as_of, DateTime)
     tables: FromClause = service_cases.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
@@ -277,12 +311,13 @@ def _cases(incurred: CTE, setting: Setting) -> Select[Any]:
             c.cost_amount,
             cast(day, Date).label("day"),
         )
-        .select_from(tables)
+        .select_from(_within(tables, c.case_id, setting))
         .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
         .subquery("dated_cases")
     )
     # A case and a service cost of the same customer that both name no order count as the same work: it is not paid for twice.
-    i, d = incurred.c, dated.c
+    incurred, d = _incurred(setting).cte("incurred"), dated.c
+    i = incurred.c
     by_order = select(i.order_id).where(i.activity == CASE, i.order_id.is_not(None)).distinct().subquery("charged_orders")
     by_customer = select(i.customer_id).where(i.activity == CASE, i.order_id.is_(None)).distinct().subquery("charged_customers")
     charged = case((d.order_id.is_(None), by_customer.c.customer_id), else_=by_order.c.order_id).is_not(None)
@@ -304,17 +339,15 @@ def _cases(incurred: CTE, setting: Setting) -> Select[Any]:
     ).where(~charged)
 
 
-def _carried() -> FromClause:
+def _carried(setting: Setting) -> FromClause:
     """One row per consignment with freight and order it carries: the quantity shipped for it."""
     s, body, o = shipments.c, shipment_lines.c, order_facts_table.c
     quantity = func.coalesce(body.shipped_qty, body.received_qty, cast(literal(0, Integer), QTY))
+    tables: FromClause = shipments.join(shipment_lines, and_(body.shipment_id == s.shipment_id, ~body.deleted))
+    tables = tables.join(order_facts_table, o.order_id == body.order_id)
     return (
         select(s.shipment_id, body.order_id, cast(func.sum(quantity), QTY).label("quantity"))
-        .select_from(
-            shipments.join(shipment_lines, and_(body.shipment_id == s.shipment_id, ~body.deleted)).join(
-                order_facts_table, o.order_id == body.order_id
-            )
-        )
+        .select_from(_within(tables, s.shipment_id, setting))
         .where(~s.deleted, s.freight_amount.is_not(None))
         .group_by(s.shipment_id, body.order_id)
         .cte("carried")
@@ -327,9 +360,9 @@ def _orders_carried(carried: FromClause) -> FromClause:
     return counted.subquery("orders_carried")
 
 
-def _alone() -> FromClause:
+def _alone(setting: Setting) -> FromClause:
     """Consignments that carry one order: the whole freight is its own."""
-    counted = _orders_carried(_carried())
+    counted = _orders_carried(_carried(setting))
     freight = shipments.alias("freighted").c
     return (
         select(counted.c.shipment_id, counted.c.order_id, freight.freight_amount.label("amount"))
@@ -338,9 +371,9 @@ def _alone() -> FromClause:
     )
 
 
-def _shared(connection: Connection) -> Iterator[FromClause]:
+def _shared(connection: Connection, setting: Setting) -> Iterator[FromClause]:
     """Freight of consignments that carry several orders, shared by quantity. Divided here: engines round a quotient differently."""
-    carried = _carried()
+    carried = _carried(setting)
     counted = _orders_carried(carried)
     c, s = carried.c, shipments.c
     found = connection.execute(
@@ -380,13 +413,14 @@ def parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     return made
 
 
-def _freight(carried: FromClause, incurred: CTE, setting: Setting) -> Select[Any]:
+def _freight(carried: FromClause, setting: Setting) -> Select[Any]:
     """Freight of consignments that have left or arrived, on the day they left (arrived, where that is not known)."""
     s, part, now = shipments.c, carried.c, literal(setting.as_of, DateTime)
     zone = orders.c.ship_to_time_zone
     tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(orders, orders.c.order_id == part.order_id)
     tables, shipped = moment_span(tables, dict(s.items()), "shipped_at", zone)
     tables, received = moment_span(tables, dict(s.items()), "received_at", zone)
+    incurred = _incurred(setting).subquery("incurred")
     charged = (
         select(incurred.c.order_id).where(incurred.c.activity == FREIGHT, incurred.c.order_id.is_not(None)).distinct().subquery("charged_freight")
     )

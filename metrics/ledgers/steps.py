@@ -326,7 +326,7 @@ def work(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
 
 
 LEDGERS: tuple[Ledger, ...] = (
-    Ledger(step_facts_table, rows, by_order=True),
+    Ledger(step_facts_table, rows, key="order_id"),
     Ledger(step_budgets_table, budgets),
     Ledger(late_order_facts_table, late_orders),
     Ledger(work_facts_table, work),

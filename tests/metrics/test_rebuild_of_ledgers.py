@@ -1,0 +1,230 @@
+"""Ledgers kept up by difference equal those made anew. Each case is one thing a row depends on beyond the records of its own order; all cases are
+judged together, and that each of them changes some row is asserted too, so that none passes for having changed nothing.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, select
+
+from metrics import ledgers
+from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.ledgers.money import money_facts
+from metrics.rebuild import rebuild
+from tests import builders as b
+from tests.asking import ALL, AS_OF, built, only, together
+from tests.metrics.test_rebuild import touched_orders
+from tests.sql_facts import load
+
+filled = only(ledgers.money)
+
+Parts = dict[str, list[b.Row]]
+LATER = datetime(2026, 5, 10, 12)
+KEPT = (order_facts_table, order_line_facts_table, money_facts)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Records before and after, the orders that ingest would call touched, and the tables in which rows of the case are others then.
+
+    Every id of a case begins with its name.
+    """
+
+    name: str
+    before: Parts
+    after: Parts
+    touched: tuple[str, ...] = ()
+    changes: tuple[Table, ...] = (money_facts,)
+    always: Parts = field(default_factory=dict)
+
+
+def sold(order_id: str, customer_id: str, **values: Any) -> Parts:
+    """An order of 100 P at 5.00, cost 3.00 each."""
+    return {"orders": [b.order(order_id=order_id, customer_id=customer_id, **values)], "order_lines": [b.order_line(order_id=order_id)]}
+
+
+def billed(invoice_id: str, *order_ids: str, **values: Any) -> Parts:
+    """An invoice with the lines of these orders."""
+    lines = [b.invoice_line(invoice_id=invoice_id, invoice_line_no=str(i), order_id=order_id) for i, order_id in enumerate(order_ids, 1)]
+    return {"invoices": [b.invoice(invoice_id=invoice_id, **values)], "invoice_lines": lines}
+
+
+def carried(shipment_id: str, freight: int, **shipped: int) -> Parts:
+    """A consignment received on 9 March, with the quantity it carried for each order."""
+    header = b.shipment(shipment_id=shipment_id, shipped_at="2026-03-02", received_at="2026-03-09", freight_amount=freight, currency="EUR")
+    lines = [
+        b.shipment_line(shipment_id=shipment_id, shipment_line_no=str(i), order_id=order_id, shipped_qty=n, received_qty=n)
+        for i, (order_id, n) in enumerate(shipped.items(), 1)
+    ]
+    return {"shipments": [header], "shipment_lines": lines}
+
+
+def costs(cost_id: str, **values: Any) -> Parts:
+    return {"service_costs": [b.service_cost(cost_id=cost_id, **values)]}
+
+
+def of_customer(name: str, **values: Any) -> Parts:
+    return {"customers": [b.customer(customer_id=name, **values)]}
+
+
+def reversal(invoice_id: str, reverses: str, **values: Any) -> Parts:
+    """A reversal without lines of its own."""
+    return {"invoices": [b.invoice(invoice_id=invoice_id, invoice_kind="reversal", reverses_invoice_id=reverses, **values)]}
+
+
+MONEY = (
+    # The row that counts the invoice is the first order's; when that order goes it is the second's.
+    Case(
+        "header",
+        sold("header1", "header"),
+        sold("header1", "header", deleted=True),
+        ("header1",),
+        always=together(sold("header2", "header"), billed("header", "header1", "header2")),
+    ),
+    # What is new has no rows yet to be found by.
+    Case(
+        "newbill",
+        {},
+        billed("newbill", "newbill1"),
+        ("newbill1",),
+        always=sold("newbill1", "newbill"),
+    ),
+    Case(
+        "newfreight",
+        {},
+        carried("newfreight", 30, newfreight1=100),
+        ("newfreight1",),
+        always=sold("newfreight1", "newfreight"),
+    ),
+    Case(
+        "newcase",
+        {},
+        {"service_cases": [b.service_case(case_id="newcase", order_id="newcase1", customer_id="newcase", cost_amount=7, currency="EUR")]},
+        ("newcase1",),
+        always=sold("newcase1", "newcase"),
+    ),
+    # A line leaves an invoice, and nothing names both any more.
+    Case(
+        "left",
+        billed("left", "left1", "left2"),
+        billed("left", "left2"),
+        ("left1",),
+        always=together(sold("left1", "left"), sold("left2", "left")),
+    ),
+    # Freight is shared by quantity: what is shipped for one order moves the other's part.
+    Case(
+        "shared",
+        carried("shared", 90, shared1=50, shared2=100),
+        carried("shared", 90, shared1=80, shared2=100),
+        ("shared1",),
+        always=together(sold("shared1", "shared"), sold("shared2", "shared")),
+    ),
+    # The second order is charged freight by a cost of its own, which must be seen although only the first order changed.
+    Case(
+        "charged",
+        carried("charged", 90, charged1=50, charged2=100),
+        carried("charged", 90, charged1=80, charged2=100),
+        ("charged1",),
+        always=together(sold("charged1", "charged"), sold("charged2", "charged"), costs("chargedT", order_id="charged2", activity="freight")),
+    ),
+    Case(
+        "costfreight",
+        {},
+        costs("costfreightT", order_id="costfreight1", activity="freight"),
+        ("costfreight1",),
+        always=together(sold("costfreight1", "costfreight"), carried("costfreight", 30, costfreight1=100)),
+    ),
+    # Of two reversals of one invoice only the first takes it back; it goes, and the other one does.
+    Case(
+        "reversed",
+        reversal("reversedR1", "reversed", invoiced_at="2026-03-12"),
+        reversal("reversedR1", "reversed", invoiced_at="2026-03-12", deleted=True),
+        ("reversed1",),
+        always=together(sold("reversed1", "reversed"), billed("reversed", "reversed1"), reversal("reversedR2", "reversed", invoiced_at="2026-03-14")),
+    ),
+    # A cost goes from one order to another.
+    Case(
+        "moved",
+        costs("movedT", order_id="moved1", customer_id="moved"),
+        costs("movedT", order_id="moved2", customer_id="moved"),
+        ("moved1", "moved2"),
+        always=together(sold("moved1", "moved"), sold("moved2", "moved", channel="web")),
+    ),
+    # Costs without an order, or with one nobody knows, stand in their customer's segment of the day.
+    Case(
+        "segment",
+        of_customer("segment"),
+        of_customer("segment", service_segment="B"),
+        always=together(costs("segmentT", order_id=None, customer_id="segment"), costs("segmentU", order_id="segment?", customer_id="segment")),
+    ),
+    # A case without an order is not counted beside a service cost of the same work.
+    Case(
+        "settled",
+        {},
+        costs("settledT", order_id=None, customer_id="settled", activity="case"),
+        always={"service_cases": [b.service_case(case_id="settled", order_id=None, customer_id="settled", cost_amount=7, currency="EUR")]},
+    ),
+)
+"""What money rows depend on."""
+
+TIME = (
+    # A cost is known before the day it is booked on has ended; with it goes the freight it charges.
+    Case(
+        "booked",
+        {},
+        {},
+        always=together(
+            sold("booked1", "booked"),
+            carried("booked", 30, booked1=100),
+            costs("bookedT", order_id="booked1", activity="freight", incurred_on="2026-05-04"),
+        ),
+    ),
+    # The 30th of April ends in Los Angeles after it has in the source's zone.
+    Case(
+        "west",
+        {},
+        {},
+        changes=(money_facts, order_facts_table, order_line_facts_table),
+        always=together(
+            sold("west1", "west", ship_to_time_zone="America/Los_Angeles", promised_by="2026-06-01"),
+            billed("west", "west1", invoiced_at="2026-04-30"),
+            {"shipments": [b.shipment(shipment_id="west", shipped_at="2026-04-29", received_at="2026-04-30")]},
+            {"shipment_lines": [b.shipment_line(shipment_id="west", order_id="west1")]},
+        ),
+    ),
+)
+"""What time alone changes, though no record does."""
+
+
+def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    return {table.name: sorted(map(tuple, connection.execute(select(table))), key=repr) for table in KEPT}
+
+
+def of_case(case: Case, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [row for row in rows if any(isinstance(value, str) and value.startswith(case.name) for value in row)]
+
+
+def world(cases: tuple[Case, ...], *, after: bool) -> Parts:
+    customers = [b.customer(customer_id=case.name) for case in cases if not case.before.get("customers")]
+    shared: Parts = {"customers": customers, "products": [b.product(unit_cost_amount=3)]}
+    return together(shared, *[part for case in cases for part in (case.always, case.after if after else case.before)])
+
+
+@pytest.mark.parametrize(("cases", "as_of"), [(MONEY, AS_OF), (TIME, LATER)], ids=["money", "time"])
+def test_what_rows_depend_on(cases: tuple[Case, ...], as_of: datetime) -> None:
+    with built(AS_OF, mapped=ALL - b.everything("fx_rates"), **world(cases, after=False)) as connection:
+        before = contents(connection)
+        load(connection, b.records(**world(cases, after=True)))
+        touched = touched_orders(connection, [order_id for case in cases for order_id in case.touched])
+        rebuild(connection, as_of=as_of, touched=touched.name)
+        by_difference = contents(connection)
+        rebuild(connection, as_of=as_of, touched=None)
+        anew = contents(connection)
+    for case in cases:
+        for table in KEPT:
+            assert of_case(case, by_difference[table.name]) == of_case(case, anew[table.name]), (case.name, table.name)
+        for table in case.changes:
+            assert of_case(case, before[table.name]) != of_case(case, anew[table.name]), (case.name, table.name)
+    assert by_difference == anew
