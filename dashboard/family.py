@@ -1,6 +1,7 @@
 """The measures of one question of the business on a plain page: each by customer segment, and any one of them by any dimension it has."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -78,7 +79,7 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
         [
             Cell(measure.title, markup=f'<span title="{fmt.html(measure.definition)}">{fmt.html(measure.title)}</span>', small=measure.name),
             _marked(measure, cell(whole.get(measure.name), measure, marks.target(targets, measure.name, filters.where)), small=small),
-            linked(_out_of(whole.get(measure.name), measure), drill.href(measure.name, part="out_of")),
+            _out_of(whole.get(measure.name), drill.href(measure.name, part="out_of")),
             *(_of_segment(measure, name, parts[name].get(measure.name), targets) for name in segments),
         ]
         for measure in measures
@@ -119,11 +120,11 @@ def leading(one: Cell, href: str) -> Cell:
     return Cell(markup=f'<a href="{fmt.html(href)}" target="_self">{one.markup}</a>')
 
 
-def _out_of(answer: Answer | None, measure: Measure) -> str:
+def _out_of(answer: Answer | None, href: str) -> Cell:
+    """What a number is out of, with the rows behind it, and how many more are not known."""
     if answer is None or answer.denominator is None or (answer.value is None and not answer.judged):
-        return ""
-    number = answer.judged if measure.unit is Unit.SHARE and answer.judged else answer.denominator
-    return fmt.number(number)
+        return Cell()
+    return replace(linked(fmt.number(answer.denominator), href), small=f"{fmt.number(answer.unknown)} not known" if answer.unknown else "")
 
 
 def has(measure: Measure, dimension: str) -> bool:
@@ -176,7 +177,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
             linked(_value(by, one.dimensions[by]), drill.href(name, by=by, value=one.dimensions[by])),
             cell(one, measure, marks.target(targets, name, ((by, (str(one.dimensions[by]),)),))),
             linked("" if one.numerator is None else fmt.number(one.numerator, Unit.MONEY), drill.href(name, by=by, value=one.dimensions[by])),
-            linked(_out_of(one, measure), drill.href(name, part="out_of", by=by, value=one.dimensions[by])),
+            _out_of(one, drill.href(name, part="out_of", by=by, value=one.dimensions[by])),
             Cell(f"{fmt.percent(one.low)} – {fmt.percent(one.high)}" if one.low is not None and one.high is not None else ""),
         ]
         for one in answers[:VALUES_SHOWN]

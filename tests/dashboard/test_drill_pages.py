@@ -57,6 +57,14 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     assert html.split('data-measure="otif">')[1].split("<")[0] == fmt.number(answer.value, MEASURES["otif"].unit)
 
 
+def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_small: Open) -> None:
+    html, answer = markup(page_of_small("buyers_view")), asked("on_time")
+    cell = re.search(r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span class="bv-small">([^<]*)</span>)?', html)
+    assert cell is not None
+    assert answer.unknown, "the case has some that are not known"
+    assert cell.groups() == (fmt.number(answer.denominator), f"{fmt.number(answer.unknown)} not known")
+
+
 def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_of_small: Open) -> None:
     html = markup(page_of_small("behind", measure="on_time", part="out_of", at=["carrier:Blitz", "segment:A"]))
     answer = asked("on_time", where=(("carrier", ("Blitz",)), ("segment", ("A",))))
