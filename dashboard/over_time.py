@@ -89,6 +89,8 @@ class Course:
             notes.append("Hollow points are periods that are not whole.")
         if any(point.between for point in points):
             notes.append("Upright bars are ranges: too little is known for one number.")
+        if any(point.standing is Standing.NOT_PROVEN and point.value is not None for point in points):
+            notes.append("Round blue points: too little is known to say on or off target.")
         return " ".join(notes)
 
 

@@ -96,7 +96,7 @@ def _told(customers: Sequence[Customer]) -> str:
 def _map_template(is_dark: bool) -> str:
     colour = palette(is_dark)
     scale = alt.Scale(type="sqrt", nice=True)
-    axis = alt.Axis(format="~s", tickCount=5, grid=True)
+    axis = alt.Axis(format="~s", labelExpr="datum.value === 0 ? '0' : datum.label", tickCount=5, grid=True)
     sales, cost = alt.X("sales:Q", title="Net sales", axis=axis, scale=scale), alt.Y("cost:Q", title="Cost to serve", axis=axis, scale=scale)
     named = {zone: colour[TONES[zone]] for zone in ZONES}
     points = (
