@@ -470,6 +470,9 @@ def _judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: i
     found = units.find(connection, feed, again)
     held = _hold(connection, feed, again, found, result)
     if held:
+        if feed in ("shipment_lines", "invoice_lines"):  # what remains of a document that loses lines is shared among fewer orders
+            document = FEEDS[feed].key[0]
+            _add(connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document]))))
         _take_out(connection, feed, again, held, result, run_id=run_id)
     if sent is not None:
         _convert_again(connection, feed, again, found, result, run_id=run_id)

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    and_,
     cast,
     delete,
     func,
@@ -35,7 +36,7 @@ from sqlalchemy import (
 from metrics.catalog import MEASURES, dimension_column
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.measure import Additive, Measure, Part
-from metrics.sqltools import Expression, period_start
+from metrics.sqltools import Expression, analyze, period_start
 from metrics.temporary import temporary_table
 
 BY_DAY = ("segment", "region", "channel", "fulfilment_model", "currency")
@@ -143,19 +144,34 @@ def _whole(rollup: Rollup) -> Insert:
 
 
 def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
-    """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing any more go."""
+    """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing any more go.
+
+    Only the rows these facts are summed in are written again.
+    """
     for rollup in ROLLUPS:
         name = rollup.facts.name
-        changed = union_all(select(*rollup.table.c), summed(rollup, before[name], sign=-1), summed(rollup, after[name])).subquery()
-        keys = [changed.c[key] for key in (*rollup.periods, *rollup.dimensions)]
-        sums = [cast(func.sum(changed.c[key]), rollup.table.c[key].type).label(key) for key in ("rows_summed", *rollup.parts)]
         fresh = temporary_table(f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns})
         fresh.create(connection)
-        chosen = select(*keys, *sums).group_by(*keys).having(func.sum(changed.c.rows_summed) != literal(0, Integer))
-        connection.execute(insert(fresh).from_select([c.name for c in fresh.columns], chosen))
-        connection.execute(delete(rollup.table))
-        connection.execute(_insert(rollup, select(*fresh.columns)))
+        connection.execute(_shifted(rollup, fresh, before[name], after[name]))
+        analyze(connection, fresh)
+        connection.execute(delete(rollup.table).where(select(fresh.c.rows_summed).where(_same_row(rollup, fresh)).exists()))
+        connection.execute(_insert(rollup, select(*fresh.columns).where(fresh.c.rows_summed != literal(0, Integer))))
         fresh.drop(connection)
+
+
+@cache
+def _shifted(rollup: Rollup, fresh: Table, before: Table, after: Table) -> Insert:
+    """Fills `fresh` with the rows that facts are taken off or put on, as they are then."""
+    shift = union_all(summed(rollup, before, sign=-1), summed(rollup, after)).cte("shift")
+    stored = select(*rollup.table.c).where(select(shift.c.rows_summed).where(_same_row(rollup, shift)).exists())
+    both = union_all(stored, select(*shift.c)).subquery()
+    keys = [both.c[key] for key in (*rollup.periods, *rollup.dimensions)]
+    sums = [cast(func.sum(both.c[key]), rollup.table.c[key].type).label(key) for key in ("rows_summed", *rollup.parts)]
+    return insert(fresh).from_select([c.name for c in fresh.columns], select(*keys, *sums).group_by(*keys))
+
+
+def _same_row(rollup: Rollup, rows: FromClause) -> Expression:
+    return and_(*[rollup.table.c[key] == rows.c[key] for key in (*rollup.periods[:1], *rollup.dimensions)])
 
 
 def _insert(rollup: Rollup, rows: Select[tuple[object, ...]]) -> Insert:

@@ -33,7 +33,6 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    or_,
     select,
     true,
     union,
@@ -91,25 +90,29 @@ def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
 def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
     """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged to them before, as well.
 
-    What names no order that is judged may change with its customer or with other costs of it: it is made again by every run.
+    A cost that names no order that is judged may change with its customer, and a case with other costs of it: these are made again by every run.
     """
     only, reversing, o = changed.orders, invoices.alias("reversing").c, order_facts_table.c
     found = [
-        select(column).join(only, only.c.order_id == order_id)
-        for column, order_id in (
+        select(document).join(only, only.c.order_id == order_id)
+        for document, order_id in (
             (invoice_lines.c.invoice_id, invoice_lines.c.order_id),
             (shipment_lines.c.shipment_id, shipment_lines.c.order_id),
+            (service_costs.c.cost_id, service_costs.c.order_id),
+            (service_cases.c.case_id, service_cases.c.order_id),
+            (m.document_id, m.order_id),
         )
     ]
     billed = invoice_lines.join(only, only.c.order_id == invoice_lines.c.order_id)
     found.append(select(reversing.invoice_id).select_from(billed).where(reversing.reverses_invoice_id == invoice_lines.c.invoice_id))
-    for document, order_id in (
-        (service_costs.c.cost_id, service_costs.c.order_id),
-        (service_cases.c.case_id, service_cases.c.order_id),
-        (m.document_id, m.order_id),
+    of_cost = m.source.in_(("service_cost", "case"))
+    for document, order_id, which in (
+        (service_costs.c.cost_id, service_costs.c.order_id, true()),
+        (service_cases.c.case_id, service_cases.c.order_id, true()),
+        (m.document_id, m.order_id, of_cost),
     ):
-        tables = document.table.outerjoin(only, only.c.order_id == order_id).outerjoin(order_facts_table, o.order_id == order_id)
-        found.append(select(document).select_from(tables).where(or_(only.c.order_id.is_not(None), o.order_id.is_(None))))
+        nobodys = document.table.outerjoin(order_facts_table, o.order_id == order_id)
+        found.append(select(document).select_from(nobodys).where(which, o.order_id.is_(None)))
     return union(*found)
 
 

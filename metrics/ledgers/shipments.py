@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Select, String, case, cast, false, func, literal, select
+from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, FromClause, Select, String, case, cast, false, func, literal, select, union
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, SEVERAL, order_facts_table
 from metrics.ledgers.contacts import by_then
-from metrics.ledgers.ledger import Ledger, Setting, ledger_table
+from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table
 from metrics.moments import moment_span
 from metrics.schema import shipment_lines, shipments
 
@@ -28,7 +28,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     """
     if not {"shipments.notice_sent_at", "shipments.received_at"} <= setting.mapped:
         return ()
-    s, carried = shipments.c, _carried().cte("carried")
+    s, carried = shipments.c, _carried(setting).cte("carried")
     tables: FromClause = shipments.join(carried, carried.c.shipment_id == s.shipment_id)
     tables, received = moment_span(tables, dict(s.items()), "received_at", carried.c.zone)
     tables, notice = moment_span(tables, dict(s.items()), "notice_sent_at", carried.c.zone)
@@ -48,21 +48,32 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def _carried() -> Select[Any]:
+def _carried(setting: Setting) -> Select[Any]:
     """One row per consignment: the zone and dimensions of the orders it carried something for."""
     line, o = shipment_lines.c, order_facts_table.c
     first, last = {name: func.min(o[name]) for name in DIMENSION_COLUMNS}, {name: func.max(o[name]) for name in DIMENSION_COLUMNS}
     several = literal(SEVERAL, String)
+    tables: FromClause = shipment_lines.join(order_facts_table, o.order_id == line.order_id)
+    if setting.only is not None:
+        tables = tables.join(setting.only, setting.only.c.shipment_id == line.shipment_id)
     return (
         select(
             line.shipment_id,
             func.min(o.ship_to_time_zone).label("zone"),
             *[case((first[name] == last[name], first[name]), else_=several).label(name) for name in DIMENSION_COLUMNS],
         )
-        .select_from(shipment_lines.join(order_facts_table, o.order_id == line.order_id))
+        .select_from(tables)
         .where(~line.deleted)
         .group_by(line.shipment_id)
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(shipment_facts_table, rows),)
+def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+    """The consignments of the orders that changed, and those that carry nothing any more."""
+    line, was = shipment_lines.c, shipment_facts_table.c
+    carrying = select(line.shipment_id).join(changed.orders, changed.orders.c.order_id == line.order_id)
+    left = shipment_facts_table.outerjoin(shipment_lines, line.shipment_id == was.shipment_id)
+    return union(carrying, select(was.shipment_id).select_from(left).where(line.shipment_id.is_(None)))
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(shipment_facts_table, rows, key="shipment_id", again=_again),)
