@@ -41,7 +41,7 @@ from metrics.facts import facts_metadata, facts_state, order_facts_from_lines, o
 from metrics.failpoint import failpoint
 from metrics.ledgers import LEDGERS
 from metrics.ledgers.judged_again import bounds
-from metrics.ledgers.ledger import Changed, Ledger, Setting
+from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting
 from metrics.policy import MOST_DAYS, STRICT
 from metrics.query import mapped
 from metrics.rollup import rebuild_rollups, rollup_metadata, shift_rollups
@@ -50,9 +50,10 @@ from metrics.sqltools import Expression, analyze, plus_days, plus_microseconds
 from metrics.temporary import temporary_table
 
 ROWS_AN_INSERT = 2000
-ENDS_WITHIN = timedelta(days=2)
-"""A bare date ends within so long after its midnight in UTC, wherever the order is."""
 _OFFSETS: dict[str, TypeEngine[Any]] = {"zone": String(), "from_day": Date(), "to_day": Date(), "offset_us": BigInteger()}
+
+_COLUMNS = table("columns", *[sql_column(name, String) for name in ("table_schema", "table_name", "column_name")], schema="information_schema")
+"""Every column there is, as both engines list them."""
 
 ORDERS_A_PART = 50_000
 """Orders whose lines are judged in one statement: DuckDB holds all its steps at once, 25 kB an order, and would spill a million to disk."""
@@ -62,23 +63,35 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     """Bring facts and rollups to `as_of` (naive UTC), in the caller's transaction.
 
     touched: name of a table whose `order_id`s are the orders with changed records; None for everything. The whole is rebuilt too when
-    there are no facts yet, when other columns are mapped than before, or when `as_of` went back. No stored event but a bare date may lie after
-    the former `as_of` (ingest sees to that): it would come due unseen.
+    there are no facts yet or an earlier version of Buyerview made them, when other columns are mapped than before, or when `as_of` went back.
+    No stored event but a bare date may lie after the former `as_of` (ingest sees to that): it would come due unseen.
     """
+    reshaped = _of_other_columns(connection)
     for metadata in (facts_metadata, rollup_metadata):
+        metadata.drop_all(connection, [one for one in metadata.tables.values() if one.name in reshaped])
         metadata.create_all(connection)
     known = mapped(connection)
     before = connection.execute(select(facts_state)).one_or_none()
     refresh_local_days(connection)
     analyze(connection, local_days)
     failpoint("rebuild.facts")
-    if touched is None or before is None or before.as_of > as_of or set(json.loads(before.mapped)) != known:
+    if touched is None or before is None or reshaped or before.as_of > as_of or set(json.loads(before.mapped)) != known:
         _rebuild_all(connection, as_of, known)
     else:
         _rebuild_changed(connection, as_of, known, before.as_of, table(touched, sql_column("order_id", String)))
     connection.execute(delete(facts_state))
     connection.execute(insert(facts_state).values(as_of=as_of, mapped=json.dumps(sorted(known))))
     failpoint("rebuild.done")
+
+
+def _of_other_columns(connection: Connection) -> set[str]:
+    """Names of the stored tables of facts and rollups that have other columns than this version gives them."""
+    c = _COLUMNS.c
+    stored: dict[str, set[str]] = {}
+    for name, column in connection.execute(select(c.table_name, c.column_name).where(c.table_schema == func.current_schema())):
+        stored.setdefault(name, set()).add(column)
+    declared = {table.name: set(table.c.keys()) for metadata in (facts_metadata, rollup_metadata) for table in metadata.tables.values()}
+    return {name for name, columns in declared.items() if stored.get(name, columns) != columns}
 
 
 def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str]) -> None:

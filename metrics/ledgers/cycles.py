@@ -1,7 +1,8 @@
 """Two ledgers of an order's time: its clocks from order to arrival with what was promised on the way, and how long it has waited.
 
-The clocks need nothing but the order's own records, so a run keeps them up for the orders it touched; how long an open order has waited changes with
-every `as_of`, so that ledger is narrow and made anew. Source: rules R1, R26 to R30, section 3 ("direct evidence"), section 4 (c), (g).
+The clocks need nothing but the order's own records, so a run keeps them up for the orders it touched; how long an open order has waited changes
+with every `as_of`, so its row is made anew, and the ledger is narrow. Source: rules R1, R26 to R30, section 3 ("direct evidence"), section 4 (c),
+(g).
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    CompoundSelect,
     Connection,
     Date,
     DateTime,
@@ -28,12 +30,13 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
 )
 
 from metrics.business_time import has_calendars, with_calendar, working_seconds
 from metrics.facts import NONE, SEVERAL, order_facts_table, order_line_facts_table
 from metrics.facts.dating import applies, versions
-from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensions
+from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table, order_dimensions
 from metrics.moments import day_bounds, moment_span, span_of
 from metrics.schema import holds, order_events, orders, promises, service_cases, service_packages, shipment_lines, shipments
 from metrics.sqltools import (
@@ -124,7 +127,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
         basis = func.coalesce(case((told.c.basis_first == told.c.basis_last, told.c.basis_first), else_=SEVERAL), NONE)
         basis = case((told.c.basis_first.is_(None), NONE), else_=basis)
     tables, excused = _excused(tables, base, setting)
-    short = _short_lines().subquery("short")
+    short = _short_lines(setting).subquery("short")
     tables = tables.outerjoin(short, short.c.order_id == o.order_id)
     came = case((o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0))
     exact = b.cycle_seconds.is_not(None)
@@ -158,7 +161,16 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
 def _sales(setting: Setting) -> FromClause:
     """Orders that are sales, joined to their facts; those of `setting.only` alone where it is given."""
     tables: FromClause = orders.join(order_facts_table, and_(o.order_id == orders.c.order_id, o.order_type == "sale"))
-    return tables if setting.only is None else tables.join(setting.only, setting.only.c.order_id == o.order_id)
+    return _wanted(tables, o.order_id, setting)
+
+
+def _lines(setting: Setting) -> FromClause:
+    """Lines of the orders wanted."""
+    return _wanted(order_line_facts_table, order_line_facts_table.c.order_id, setting)
+
+
+def _wanted(tables: FromClause, order_id: Expression, setting: Setting) -> FromClause:
+    return tables if setting.only is None else tables.join(setting.only, setting.only.c.order_id == order_id)
 
 
 def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
@@ -170,7 +182,9 @@ def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
     for name in ("requested_from", "requested_by", "promised_from", "promised_by"):
         tables, spans[name] = moment_span(tables, header, name, zone)
     line = order_line_facts_table.c
-    asked = select(line.order_id, func.max(line.request_at).label("request_at")).group_by(line.order_id).subquery("asked")
+    asked = (
+        select(line.order_id, func.max(line.request_at).label("request_at")).select_from(_lines(setting)).group_by(line.order_id).subquery("asked")
+    )
     tables = tables.outerjoin(asked, asked.c.order_id == o.order_id)
     lead: Expression = typed_null(Integer())
     if "service_packages.lead_time_days_max" in setting.mapped:
@@ -308,11 +322,11 @@ def _promises(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
     ).group_by(k.order_id)
 
 
-def _short_lines() -> Select[tuple[object, ...]]:
+def _short_lines(setting: Setting) -> Select[tuple[object, ...]]:
     """How many lines of an order have not come in full."""
     line = order_line_facts_table.c
     short = and_(line.state != "excluded", line.filled_qty < line.owed_qty)
-    return select(line.order_id, count_if(short).label("short_n")).group_by(line.order_id)
+    return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(setting)).group_by(line.order_id)
 
 
 def _excused(tables: FromClause, base: CTE, setting: Setting) -> tuple[FromClause, Expression]:
@@ -400,7 +414,7 @@ def _sudden_changes(base: CTE) -> Select[tuple[object, ...]]:
 def waits(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     """Every sale with goods owed: open ones have waited until as_of."""
     now = literal(setting.as_of, DateTime)
-    tables, today = span_of(order_facts_table, now, false(), o.ship_to_time_zone)
+    tables, today = span_of(_wanted(order_facts_table, o.order_id, setting), now, false(), o.ship_to_time_zone)
     arrived = o.cycle_days.is_not(None)
     return (
         select(
@@ -415,4 +429,13 @@ def waits(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(cycle_facts_table, rows, key="order_id"), Ledger(wait_facts_table, waits))
+def _waiting(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+    """The orders that changed, and those that were still waiting."""
+    w = wait_facts_table.c
+    return union(select(changed.orders.c.order_id), select(w.order_id).where(~w.arrived))
+
+
+LEDGERS: tuple[Ledger, ...] = (
+    Ledger(cycle_facts_table, rows, key="order_id"),
+    Ledger(wait_facts_table, waits, key="order_id", again=_waiting),
+)

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, CompoundSelect, Connection, FromClause, Select, String, Table, func, literal
+from sqlalchemy import Column, CompoundSelect, Connection, FromClause, Select, String, Table, func, literal, select
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table
+from metrics.schema import run_files
 from metrics.sqltools import Expression
+
+ENDS_WITHIN = timedelta(days=2)
+"""A bare date ends within so long after its midnight in UTC, wherever the order is."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,12 @@ class Ledger:
     rows: Callable[[Connection, Setting], Iterable[Select[Any]]]
     key: str | None = None
     again: Callable[[Changed, Setting], Select[Any] | CompoundSelect[Any]] | None = None
+
+
+def just_come(feed: Table) -> Expression:
+    """Whether a record of the feed came with the latest run."""
+    latest = select(func.max(run_files.c.run_id)).scalar_subquery()
+    return feed.c.file_id.in_(select(run_files.c.file_id).where(run_files.c.run_id == latest))
 
 
 def ledger_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    CompoundSelect,
     Connection,
     Date,
     DateTime,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Table,
     and_,
     case,
     cast,
@@ -36,16 +38,17 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     union_all,
 )
 
 from metrics.assumptions import assumed_column
-from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
-from metrics.ledgers.ledger import Ledger, Setting, ledger_table
+from metrics.facts import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table, order_line_facts_table
+from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, just_come, ledger_table
 from metrics.ledgers.money import money_facts
 from metrics.moments import moment_span
 from metrics.rates import at_rate, with_rate
-from metrics.schema import AMOUNT, QTY, customers, holds, order_events, shipment_lines, shipments, stockouts
+from metrics.schema import AMOUNT, QTY, assumptions, customers, holds, order_events, shipment_lines, shipments, stockouts
 from metrics.sqltools import (
     MICROSECONDS_A_DAY,
     Expression,
@@ -69,6 +72,7 @@ EARLIER_DAYS = 3
 """Days on which a buyer must have ordered before for their own gap to count."""
 
 DAYS_OF_MARGIN = 365
+_HALF = literal(Decimal("0.5"), literal_execute=True)
 EXTRA_WORK = ("handling", "expedite")
 """Activities of service_costs that a back-order adds."""
 
@@ -85,6 +89,7 @@ stockout_facts = ledger_table(
     Column("event_day", Date, comment="due day of the line, or local day it was wanted"),
     Column("short_qty", QTY, comment="missing, base unit; empty: not known"),
     Column("gap_days", Integer, comment="median days between orders, the buyer's or else the segment's; empty: nobody ordered twice"),
+    Column("gap_is_own", Boolean, comment="true: `gap_days` is the buyer's; false: the segment's"),
     Column("horizon_day", Date, comment="last day on which an order shows that the buyer is not lost"),
     Column("outcome", String, comment="waited, back_ordered, sale_lost, buyer_lost or open"),
     Column("provisional", Boolean, comment="true: the buyer may still turn out lost"),
@@ -93,7 +98,15 @@ stockout_facts = ledger_table(
     Column("buyer_margin_amount", AMOUNT, comment="of a lost buyer: margin of the 12 months before, times the years assumed"),
     Column("cost_amount", AMOUNT, comment="what the event cost by its outcome; empty: open, or not known"),
 )
-_EVENT = ("stockout_source", "order_id", "line_no", "stockout_id", "product_id", "event_at", "event_day", "short_qty", "margin_amount")
+
+segment_gaps = Table(
+    "segment_gaps",
+    facts_metadata,
+    Column("segment", String, comment="customers.service_segment"),
+    Column("gap_days", Integer, comment="median days between the days on which its buyers ordered; empty: nobody ordered twice"),
+    comment="one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
+    info={"grain": "segment"},
+)
 
 
 def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
@@ -109,7 +122,45 @@ def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
     return (_costed(connection, decided, left, setting, on),)
 
 
-LEDGERS = (Ledger(stockout_facts, rows),)
+def gap_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
+    """The median gap of every segment."""
+    gaps = _order_gaps().subquery("order_gaps")
+    return (select(gaps.c.segment, cast(percentile(_HALF, gaps.c.gap), Integer).label("gap_days")).group_by(gaps.c.segment),)
+
+
+def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
+    """The customers whose events may be others now: their orders changed or share a consignment with one that did, a horizon may have passed, or
+    what stands in for what is not known of them has changed. All of them, where an assumption has.
+    """
+    e, o, line, other = stockout_facts.c, order_facts_table.c, shipment_lines.c, shipment_lines.alias("beside").c
+    beside = shipment_lines.join(changed.orders, changed.orders.c.order_id == line.order_id)
+    seldom = stockout_facts.outerjoin(segment_gaps, segment_gaps.c.segment == e.segment)
+    assumed = assumptions.c
+    valid_since = assumed.valid_from.between(literal(changed.since.date(), Date), literal(setting.as_of.date(), Date))
+    reassumed = select(assumed.assumption).where(or_(just_come(assumptions), valid_since)).exists()
+    demand = stockout_facts.join(stockouts, stockouts.c.stockout_id == e.stockout_id)
+    around = literal(changed.since - ENDS_WITHIN, DateTime)
+    newly_wanted = or_(just_come(stockouts), and_(stockouts.c.wanted_at_is_date, stockouts.c.wanted_at > around))
+    return union(
+        select(changed.customers.c.customer_id),
+        select(o.customer_id)
+        .select_from(beside)
+        .where(other.shipment_id == line.shipment_id, other.order_id != line.order_id, o.order_id == other.order_id),
+        select(e.customer_id).where(e.provisional, e.horizon_day <= literal((setting.as_of + ENDS_WITHIN).date(), Date)),
+        select(e.customer_id).select_from(seldom).where(~e.gap_is_own, e.gap_days.is_distinct_from(segment_gaps.c.gap_days)),
+        select(stockouts.c.customer_id).where(newly_wanted),
+        select(e.customer_id).select_from(demand).where(just_come(stockouts)),
+        select(customers.c.customer_id).where(just_come(customers)),
+        select(e.customer_id).where(reassumed),
+    )
+
+
+LEDGERS = (Ledger(segment_gaps, gap_rows), Ledger(stockout_facts, rows, key="customer_id", again=_again))
+
+
+def _of_customers(tables: FromClause, customer_id: Expression, setting: Setting) -> FromClause:
+    """The FROM clause with only the customers wanted."""
+    return tables if setting.only is None else tables.join(setting.only, setting.only.c.customer_id == customer_id)
 
 
 def _short_lines(setting: Setting) -> Select[Any]:
@@ -120,7 +171,7 @@ def _short_lines(setting: Setting) -> Select[Any]:
     else:
         source, is_short, arrived = RECEIPT, line.complete.is_(False), line.filled_qty
     short = cast(line.owed_qty - arrived, QTY)
-    tables: FromClause = order_line_facts_table
+    tables = _of_customers(order_line_facts_table, line.customer_id, setting)
     conditions: list[Expression] = [line.state == "judged", is_short]
     if (held := _held(setting)) is not None:
         tables = tables.outerjoin(held, and_(held.c.order_id == line.order_id, held.c.line_no == line.line_no))
@@ -162,7 +213,7 @@ def _held(setting: Setting) -> FromClause | None:
     `holds` comes first; else the time between two attempts at step 10, where credit is verified, stands in (R28).
     """
     line, o = order_line_facts_table.c, order_facts_table.c
-    lines = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
+    lines = _of_customers(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, setting)
     if "holds.placed_at" in setting.mapped:
         hold = holds.c
         tables, began = moment_span(lines.join(holds, hold.order_id == line.order_id), dict(hold.items()), "placed_at", o.ship_to_time_zone)
@@ -197,7 +248,8 @@ def _unordered(setting: Setting) -> Select[Any]:
     later = case((instants, line.ordered_at > s.wanted_at), else_=line.ordered_day > wanted_day)
     same = and_(line.customer_id == s.customer_id, line.product_id == s.product_id, line.state != "excluded")
     place = func.row_number().over(partition_by=s.stockout_id, order_by=(line.ordered_day.desc(), line.order_id, line.line_no)).label("place")
-    ordered = stockouts.join(order_line_facts_table, same)
+    wanted = _of_customers(stockouts, s.customer_id, setting)
+    ordered = wanted.join(order_line_facts_table, same)
     bought_later = select(s.stockout_id).select_from(ordered).where(later).distinct().subquery("bought_later")
     ranked = (
         select(s.stockout_id, line.unit_price_amount, line.unit_cost_amount, line.rate, line.currency, line.product_category, place)
@@ -212,6 +264,7 @@ def _unordered(setting: Setting) -> Select[Any]:
     o = order_facts_table.c
     only_currency = (
         select(o.customer_id, func.min(o.currency).label("currency"))
+        .select_from(_of_customers(order_facts_table, o.customer_id, setting))
         .group_by(o.customer_id)
         .having(func.min(o.currency) == func.max(o.currency))
         .subquery("only_currencies")
@@ -241,7 +294,7 @@ def _unordered(setting: Setting) -> Select[Any]:
             *[func.coalesce(known.get(name, literal(NONE, String)), literal(NONE, String)).label(name) for name in DIMENSION_COLUMNS],
         )
         .select_from(
-            stockouts.outerjoin(version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day))
+            wanted.outerjoin(version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day))
             .outerjoin(ranked, and_(last.stockout_id == s.stockout_id, last.place == 1))
             .outerjoin(bought_later, bought_later.c.stockout_id == s.stockout_id)
             .outerjoin(only_currency, only_currency.c.customer_id == s.customer_id)
@@ -252,18 +305,8 @@ def _unordered(setting: Setting) -> Select[Any]:
 
 def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> Select[Any]:
     """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two orders of one day are one."""
-    o, e = order_facts_table.c, events.c
-    order_days = (
-        select(o.customer_id, o.ordered_day, func.max(o.segment).label("segment"))
-        .where(o.order_type == "sale", o.ordered_day.is_not(None))
-        .group_by(o.customer_id, o.ordered_day)
-        .subquery("order_days")
-    )
-    d = order_days.c
-    before = func.lag(d.ordered_day).over(partition_by=d.customer_id, order_by=d.ordered_day)
-    gaps = select(d.customer_id, d.segment, d.ordered_day, days_between(before, d.ordered_day).label("gap")).cte("order_gaps")
-    half = literal(Decimal("0.5"), literal_execute=True)
-    of_segment = select(gaps.c.segment, percentile(half, gaps.c.gap).label("gap")).group_by(gaps.c.segment).subquery("segment_gaps")
+    e, of_segment = events.c, segment_gaps
+    gaps = _order_gaps(setting).cte("order_gaps")
     moments = select(e.customer_id, e.event_day).distinct().subquery("event_days")
     earlier = gaps.c.ordered_day <= moments.c.event_day
     buyers = (
@@ -271,20 +314,21 @@ def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> S
             moments.c.customer_id,
             moments.c.event_day,
             count_if(earlier).label("earlier"),
-            percentile(half, case((earlier, gaps.c.gap), else_=None)).label("gap"),
+            percentile(_HALF, case((earlier, gaps.c.gap), else_=None)).label("gap"),
             func.min(case((earlier, None), else_=gaps.c.ordered_day)).label("next_day"),
         )
         .join(gaps, gaps.c.customer_id == moments.c.customer_id)
         .group_by(moments.c.customer_id, moments.c.event_day)
         .subquery("buyers")
     )
-    gap = case((buyers.c.earlier >= EARLIER_DAYS, buyers.c.gap), else_=of_segment.c.gap)
+    own = func.coalesce(buyers.c.earlier >= EARLIER_DAYS, false())
+    gap = case((own, buyers.c.gap), else_=of_segment.c.gap_days)
     k = assumed_column(connection, "lost_k", customer_id=e.customer_id, segment=e.segment, on=on)
     joined = events.outerjoin(buyers, and_(buyers.c.customer_id == e.customer_id, buyers.c.event_day == e.event_day)).outerjoin(
         of_segment, of_segment.c.segment == e.segment
     )
     reach = select(
-        *e, cast(gap, Integer).label("gap_days"), cast(func.floor(k * gap), Integer).label("horizon"), buyers.c.next_day
+        *e, cast(gap, Integer).label("gap_days"), own.label("gap_is_own"), cast(func.floor(k * gap), Integer).label("horizon"), buyers.c.next_day
     ).select_from(joined).subquery("reaching")  # fmt: skip
     r = reach.c
     ends = plus_microseconds(r.event_at, cast(r.horizon, BigInteger) * MICROSECONDS_A_DAY)
@@ -296,6 +340,22 @@ def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> S
         and_(r.next_day.is_not(None), within).label("came_back"),
         func.coalesce(ends <= literal(setting.as_of, DateTime), false()).label("horizon_over"),
     )
+
+
+def _order_gaps(setting: Setting | None = None) -> Select[Any]:
+    """One row for each day a customer ordered on, with their segment and the days since they last had."""
+    o = order_facts_table.c
+    tables = order_facts_table if setting is None else _of_customers(order_facts_table, o.customer_id, setting)
+    order_days = (
+        select(o.customer_id, o.ordered_day, func.max(o.segment).label("segment"))
+        .select_from(tables)
+        .where(o.order_type == "sale", o.ordered_day.is_not(None))
+        .group_by(o.customer_id, o.ordered_day)
+        .subquery("order_days")
+    )
+    d = order_days.c
+    before = func.lag(d.ordered_day).over(partition_by=d.customer_id, order_by=d.ordered_day)
+    return select(d.customer_id, d.segment, d.ordered_day, days_between(before, d.ordered_day).label("gap"))
 
 
 def _decided(timed: CTE, left: CTE | None) -> Select[Any]:

@@ -2,27 +2,34 @@
 judged together, and that each of them changes some row is asserted too, so that none passes for having changed nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, insert, select
 
 from metrics import ledgers
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.money import money_facts
+from metrics.ledgers.stockouts import segment_gaps, stockout_facts
 from metrics.rebuild import rebuild
+from metrics.rollup import ROLLUPS
+from metrics.schema import run_files
 from tests import builders as b
 from tests.asking import ALL, AS_OF, built, only, together
 from tests.metrics.test_rebuild import touched_orders
 from tests.sql_facts import load
 
-filled = only(ledgers.money)
+filled = only(ledgers.stockouts)
 
 Parts = dict[str, list[b.Row]]
+LATEST = {"file_id": 2, "run_id": 2, "source": "test", "feed": "stockouts", "name": "two", "sha256": "-"} | dict.fromkeys(
+    ("rows_staged", "rows_in", "rows_loaded", "rows_quarantined", "rows_superseded"), 0
+)
+"""A run that brought file 2."""
 LATER = datetime(2026, 5, 10, 12)
-KEPT = (order_facts_table, order_line_facts_table, money_facts)
+KEPT = (order_facts_table, order_line_facts_table, money_facts, segment_gaps, stockout_facts)
 
 
 @dataclass(frozen=True)
@@ -169,7 +176,141 @@ MONEY = (
 )
 """What money rows depend on."""
 
+
+def short(order_id: str, customer_id: str, **values: Any) -> Parts:
+    """An order of which only 60 of the 100 left by its promise."""
+    part = {
+        "shipments": [b.shipment(shipment_id=f"{order_id}S", shipped_at="2026-03-05", received_at="2026-03-09")],
+        "shipment_lines": [b.shipment_line(shipment_id=f"{order_id}S", order_id=order_id, shipped_qty=60, received_qty=60)],
+    }
+    return together(sold(order_id, customer_id, **values), part)
+
+
+def on_days(customer_id: str, *days: str, **values: Any) -> Parts:
+    """Orders of these days that came in full."""
+    placed = [sold(f"{customer_id}{i}", customer_id, ordered_at=day, promised_by="2026-06-01", **values) for i, day in enumerate(days)]
+    return together(*placed)
+
+
+def wanted(stockout_id: str, customer_id: str, **values: Any) -> Parts:
+    return {"stockouts": [b.stockout(stockout_id=stockout_id, customer_id=customer_id, **values)]}
+
+
+STOCKOUTS = (
+    # Another order of the buyer, before the event: it is the third day, from which on their own gap counts.
+    Case(
+        "earlier",
+        {},
+        sold("earlier9", "earlier", ordered_at="2026-02-01"),
+        ("earlier9",),
+        (stockout_facts,),
+        together(short("earlier1", "earlier"), on_days("earlier", "2026-02-20")),
+    ),
+    # An order that goes to another buyer is missed by the one it was of.
+    Case(
+        "gone",
+        sold("gone9", "gone", ordered_at="2026-02-01"),
+        sold("gone9", "gone2", ordered_at="2026-02-01"),
+        ("gone9",),
+        (stockout_facts,),
+        together(short("gone1", "gone"), on_days("gone", "2026-02-20"), of_customer("gone2")),
+    ),
+    # The gap of the segment changes with an order of somebody else in it.
+    Case(
+        "median",
+        {},
+        together(sold("medianb9", "medianb", ordered_at="2026-02-02")),
+        ("medianb9",),
+        (stockout_facts, segment_gaps),
+        together(
+            of_customer("median", service_segment="median"),
+            of_customer("medianb", service_segment="median"),
+            short("median1", "median"),
+            on_days("medianb", "2026-02-01", "2026-02-11"),
+        ),
+    ),
+    # What a back-order cost is a share of a consignment's freight, which another buyer's order moves.
+    Case(
+        "beside",
+        {},
+        {"shipment_lines": [b.shipment_line(shipment_id="besideT", shipment_line_no="3", order_id="besideb1", shipped_qty=60)]},
+        ("besideb1",),
+        (stockout_facts, money_facts),
+        together(
+            of_customer("besideb"),
+            short("beside1", "beside"),
+            on_days("beside", "2026-03-11"),
+            sold("besideb1", "besideb"),
+            {
+                "shipments": [
+                    b.shipment(shipment_id="besideT", shipped_at="2026-03-15", received_at="2026-03-20", freight_amount=50, currency="EUR")
+                ],
+                "shipment_lines": [
+                    b.shipment_line(shipment_id="besideT", order_id="beside1", shipped_qty=40, received_qty=40),
+                    b.shipment_line(shipment_id="besideT", shipment_line_no="2", order_id="besideb1", shipped_qty=40),
+                ],
+            },
+        ),
+    ),
+    # What an order of years ago was billed is the margin of a lost buyer.
+    Case(
+        "lost",
+        {},
+        billed("lostI", "lost0", invoiced_at="2026-02-25"),
+        ("lost0",),
+        (stockout_facts, money_facts),
+        together(short("lost9", "lost"), on_days("lost", "2026-02-20", "2026-02-23", "2026-02-26")),
+    ),
+    # Demand before any order names none: it is found by having come with the run, and so is the buyer it was said to be of before.
+    Case("newly", {}, wanted("newlyX", "newly", file_id=2), (), (stockout_facts,)),
+    Case("meant", wanted("meantX", "meant"), wanted("meantX", "meant2", file_id=2), (), (stockout_facts,), together(of_customer("meant2"))),
+    # A buyer who never ordered is in another segment.
+    Case(
+        "region",
+        of_customer("region"),
+        of_customer("region", region="South", file_id=2),
+        (),
+        (stockout_facts,),
+        wanted("regionX", "region"),
+    ),
+)
+"""What stockouts depend on: the other orders of their buyer, the segment, consignments, and records that name no order."""
+ASSUMED = (
+    Case(
+        "assumed",
+        {},
+        {"assumptions": [b.assumption(assumption="wait_cost", assumed_value=9, file_id=2)]},
+        (),
+        (stockout_facts,),
+        together(
+            sold("assumed1", "assumed"),
+            {"shipments": [b.shipment(shipment_id="assumed", shipped_at="2026-03-15", received_at="2026-03-20")]},
+            {"shipment_lines": [b.shipment_line(shipment_id="assumed", order_id="assumed1")]},
+        ),
+    ),
+)
+"""An assumption has every event made anew, so that it would hide the others."""
+ASSUMED_THEN = tuple(
+    replace(one, after=one.before | {"assumptions": [b.assumption(assumption="wait_cost", assumed_value=9, valid_from="2026-05-02")]},
+            before={"assumptions": [b.assumption(assumption="wait_cost", assumed_value=9, valid_from="2026-05-02")]})
+    for one in ASSUMED
+)  # fmt: skip
+"""It was known, and is valid from a later day on."""
+
 TIME = (
+    # The buyer did not come back by the day the horizon ended.
+    Case(
+        "horizon",
+        {},
+        {},
+        changes=(stockout_facts,),
+        always=together(
+            short("horizon9", "horizon", ordered_at="2026-04-20", promised_by="2026-04-25"),
+            on_days("horizon", "2026-04-14", "2026-04-16", "2026-04-18"),
+        ),
+    ),
+    # What was wanted on the day of the former as_of had not ended by then.
+    Case("sameday", {}, {}, changes=(stockout_facts,), always=wanted("samedayX", "sameday", wanted_at="2026-05-01")),
     # A cost is known before the day it is booked on has ended; with it goes the freight it charges.
     Case(
         "booked",
@@ -207,16 +348,18 @@ def of_case(case: Case, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def world(cases: tuple[Case, ...], *, after: bool) -> Parts:
-    customers = [b.customer(customer_id=case.name) for case in cases if not case.before.get("customers")]
+    own = {row["customer_id"] for case in cases for part in (case.always, case.before) for row in part.get("customers", ())}
+    customers = [b.customer(customer_id=case.name) for case in cases if case.name not in own]
     shared: Parts = {"customers": customers, "products": [b.product(unit_cost_amount=3)]}
     return together(shared, *[part for case in cases for part in (case.always, case.after if after else case.before)])
 
 
-@pytest.mark.parametrize(("cases", "as_of"), [(MONEY, AS_OF), (TIME, LATER)], ids=["money", "time"])
+@pytest.mark.parametrize(("cases", "as_of"), [(MONEY, AS_OF), (STOCKOUTS, AS_OF), (ASSUMED, AS_OF), (ASSUMED_THEN, LATER), (TIME, LATER)])
 def test_what_rows_depend_on(cases: tuple[Case, ...], as_of: datetime) -> None:
     with built(AS_OF, mapped=ALL - b.everything("fx_rates"), **world(cases, after=False)) as connection:
         before = contents(connection)
         load(connection, b.records(**world(cases, after=True)))
+        connection.execute(insert(run_files).values(LATEST))
         touched = touched_orders(connection, [order_id for case in cases for order_id in case.touched])
         rebuild(connection, as_of=as_of, touched=touched.name)
         by_difference = contents(connection)
@@ -228,3 +371,16 @@ def test_what_rows_depend_on(cases: tuple[Case, ...], as_of: datetime) -> None:
         for table in case.changes:
             assert of_case(case, before[table.name]) != of_case(case, anew[table.name]), (case.name, table.name)
     assert by_difference == anew
+
+
+def test_tables_of_an_earlier_version_are_made_anew() -> None:
+    """Even where no record changed: a ledger that lacks a column, and a rollup that has one that no measure needs any more."""
+    rollup = ROLLUPS[0].table
+    with built(**short("O", "C")) as connection:
+        before = contents(connection)
+        connection.exec_driver_sql("ALTER TABLE stockout_facts DROP COLUMN gap_is_own")
+        connection.exec_driver_sql(f"ALTER TABLE {rollup.name} ADD COLUMN of_old BIGINT")
+        rebuild(connection, as_of=AS_OF, touched=touched_orders(connection, []).name)
+        assert contents(connection) == before
+        assert "of_old" not in connection.exec_driver_sql(f"SELECT * FROM {rollup.name}").keys()  # noqa: SIM118 - rows have no names
+        assert connection.execute(select(rollup)).all()
