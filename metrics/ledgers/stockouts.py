@@ -28,7 +28,6 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
-    Table,
     and_,
     case,
     cast,
@@ -43,7 +42,7 @@ from sqlalchemy import (
 )
 
 from metrics.assumptions import assumed_column
-from metrics.facts import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table, order_line_facts_table
+from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, just_come, ledger_table
 from metrics.ledgers.money import money_facts
 from metrics.moments import moment_span
@@ -99,13 +98,11 @@ stockout_facts = ledger_table(
     Column("cost_amount", AMOUNT, comment="what the event cost by its outcome; empty: open, or not known"),
 )
 
-segment_gaps = Table(
+segment_gaps = ledger_table(
     "segment_gaps",
-    facts_metadata,
-    Column("segment", String, comment="customers.service_segment"),
+    "segment",
+    "one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
     Column("gap_days", Integer, comment="median days between the days on which its buyers ordered; empty: nobody ordered twice"),
-    comment="one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
-    info={"grain": "segment"},
 )
 
 
@@ -125,7 +122,8 @@ def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
 def gap_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
     """The median gap of every segment."""
     gaps = _order_gaps().subquery("order_gaps")
-    return (select(gaps.c.segment, cast(percentile(_HALF, gaps.c.gap), Integer).label("gap_days")).group_by(gaps.c.segment),)
+    others = [gaps.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS]
+    return (select(cast(percentile(_HALF, gaps.c.gap), Integer).label("gap_days"), *others).group_by(gaps.c.segment),)
 
 
 def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
