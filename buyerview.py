@@ -143,7 +143,7 @@ def sample(
 def ingest(
     mapping: Annotated[Path, typer.Argument(help="Mapping file (docs/mapping.md).", metavar="MAPPING.toml")],
     data: Annotated[Path | None, typer.Option("--data", help="Where the mapping's relative paths start (default: its own folder).")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate and report only; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do it all to a copy and report; change nothing.")] = False,
     every: Annotated[str | None, typer.Option("--every", help="Keep pulling: 30s, 5m, 1h.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:

@@ -30,12 +30,12 @@ from ingest.report import FileReport, RuleReport, RunReport
 from ingest.scratch import Scratch, scratch
 from ingest.source import FeedMap, Mapping, load_mapping
 from metrics.consistency import consistency
-from metrics.errors import BuyerviewError, NothingPublished
+from metrics.errors import BuyerviewError
 from metrics.failpoint import failpoint
 from metrics.rebuild import rebuild
 from metrics.schema import FEEDS, checks, mapped_columns, restated_quantities, run_files, runs
 from metrics.schema import quarantine as quarantine_table
-from metrics.warehouse import Build, Location, create_tables, locate, reading, writing
+from metrics.warehouse import Build, Location, create_tables, locate, rehearsing, writing
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def run(
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> RunReport:
-    """Take in everything the mapping names and publish a new generation; a dry run stops before writing anything.
+    """Take in everything the mapping names and publish a new generation; a dry run does the same to a copy, and says what would come of it.
 
     data_dir: where the mapping's relative paths start (default: its own folder). now: naive UTC, for tests.
     Raises MappingRefused, SourceRefused, RunAborted, WarehouseBusy; then nothing was published, and the history says why.
@@ -95,7 +95,9 @@ def run(
     path = Path(mapping_path)
     tell = progress or (lambda *_: None)
     if dry_run:
-        return _dry_run(path, data_dir, place, started_at, tell)
+        mapping = load_mapping(path)
+        with rehearsing(place) as build:
+            return _taken_in(build, lambda _: mapping, data_dir, None, started_at, tell)
     try:
         mapping = load_mapping(path)
     except BuyerviewError as error:
@@ -117,10 +119,7 @@ def run_mapping(
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
     try:
         with writing(location) as build:
-            create_tables(build.connection)
-            tables.create_tables(build.connection)
-            mapping = mapping_of(build.connection)
-            report = _run(build, mapping, Path(data_dir) if data_dir else mapping.path.parent, location, started_at, progress or (lambda *_: None))
+            report = _taken_in(build, mapping_of, data_dir, location, started_at, progress or (lambda *_: None))
     except BuyerviewError as error:
         _remember_failure(location, source, started_at, error)
         raise
@@ -128,7 +127,19 @@ def run_mapping(
     return report
 
 
-def _run(build: Build, mapping: Mapping, folder: Path, place: Location, started_at: datetime, tell: Progress) -> RunReport:
+def _taken_in(
+    build: Build,
+    mapping_of: Callable[[Connection], Mapping],
+    data_dir: str | Path | None,
+    place: Location | None,
+    started_at: datetime,
+    tell: Progress,
+) -> RunReport:
+    """The six steps of a run of `place`, or with None the first five, of a dry one."""
+    create_tables(build.connection)
+    tables.create_tables(build.connection)
+    mapping = mapping_of(build.connection)
+    folder = Path(data_dir) if data_dir else mapping.path.parent
     build.save()
     with _begun(build.connection, mapping, folder, place, started_at) as (one, staging):
         read_all(one.reading, tell)
@@ -144,6 +155,8 @@ def _run(build: Build, mapping: Mapping, folder: Path, place: Location, started_
     rebuild_facts(one, build, touched)
     prove(build.connection)
     failpoint("ingest.built")
+    if place is None:
+        return _report(one, "checked", None)
     tell("publish", 0.0)
     report = _report(one, "published", _finish(one, build))
     build.publish()
@@ -153,9 +166,9 @@ def _run(build: Build, mapping: Mapping, folder: Path, place: Location, started_
 
 
 @contextmanager
-def _begun(connection: Connection | None, mapping: Mapping, folder: Path, place: Location, started_at: datetime) -> Iterator[tuple[Run, Scratch]]:
-    known = what_is_known(connection, mapping.name) if connection is not None else Known()
-    with scratch(place.folder) as staging:
+def _begun(connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime) -> Iterator[tuple[Run, Scratch]]:
+    known = what_is_known(connection, mapping.name)
+    with scratch(place.folder if place else None) as staging:
         database = staging.connect()
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}
 
@@ -546,30 +559,6 @@ def _rules_broken(one: Run) -> Iterator[RuleReport]:
 def _unchanged(one: Run, build: Build) -> RunReport:
     """Nothing but repeats: no generation is published, so running twice is running once."""
     return _report(one, "unchanged", build.base.number if build.base else None)
-
-
-def _dry_run(path: Path, data_dir: str | Path | None, place: Location, started_at: datetime, tell: Progress) -> RunReport:
-    mapping = load_mapping(path)
-    folder = Path(data_dir) if data_dir else mapping.path.parent
-    try:
-        with reading(place) as connection:
-            known = what_is_known(connection, mapping.name)
-    except NothingPublished:
-        known = Known()
-    with scratch() as staging:
-        one = Run(mapping, started_at, known, Reading(mapping, folder, staging, staging.connect(), known.cursors))
-        try:
-            read_all(one.reading, tell)
-            tell("validate", 0.0)
-            validate(one)
-        finally:
-            one.reading.connection.close()
-    for feed in one.rejected.values():
-        for number, _ in feed:
-            one.loaded.counts.loaded[known.next_file_id + number] -= 1
-    for source in one.objects:
-        one.loaded.counts.loaded[known.next_file_id + source.number] += source.rows_in
-    return _report(one, "checked", None)
 
 
 def _remember_failure(place: Location, source: str, started_at: datetime, error: BuyerviewError) -> None:

@@ -91,13 +91,15 @@ def test_where_takes_several_words_and_either_of_two_values(run: Run) -> None:
     assert judged("segment=A", "segment=B") == judged("segment=A") + judged("segment=B")
 
 
-def test_a_dry_run_reports_and_publishes_nothing(run: Run) -> None:
+def test_a_dry_run_reports_and_publishes_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUYERVIEW_HOME", str(tmp_path / "home"))
     status, out, _ = run("ingest", str(SMALL), "--dry-run", "--json")
     report = json.loads(out)
     assert status == 0
     assert report["outcome"] == "checked"
     assert report["generation"] is None
     assert report["rules_broken"]
+    assert not (tmp_path / "home").exists()
 
 
 def test_the_same_files_again_change_nothing(run: Run) -> None:

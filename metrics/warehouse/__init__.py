@@ -13,8 +13,9 @@ here.
 """
 
 import os
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, make_url
@@ -25,7 +26,7 @@ from metrics.errors import SettingRefused
 from metrics.warehouse import build, embedded, server
 from metrics.warehouse.generation import Build, Generation
 
-__all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "trying", "writing"]
+__all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "rehearsing", "trying", "writing"]
 
 DEFAULT_HOME = Path("~/.local/share/buyerview")
 
@@ -95,6 +96,21 @@ def writing(location: Location) -> AbstractContextManager[Build]:
     if location.folder is not None:
         return build.writing(location.folder)
     return server.writing(_url(location))
+
+
+@contextmanager
+def rehearsing(location: Location) -> Iterator[Build]:
+    """As `writing`, of which nothing can come: what is published, and what the folder or the database holds, stays as it is.
+
+    An embedded warehouse is copied aside (to the system's folder for temporary files), and another run may be writing meanwhile; on a server
+    it is a transaction that is rolled back, and a run that is writing there raises WarehouseBusy.
+    """
+
+    def publish() -> Generation:
+        raise RuntimeError("a rehearsal publishes nothing")
+
+    with build.rehearsing(location.folder) if location.folder is not None else server.writing(_url(location)) as one:
+        yield replace(one, publish=publish)
 
 
 def create_tables(connection: Connection) -> None:

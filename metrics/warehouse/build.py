@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -87,6 +88,19 @@ def writing(folder: Path) -> Iterator[Build]:
         finally:
             if not published:
                 _drop(connection, engine, root, path)
+
+
+@contextmanager
+def rehearsing(folder: Path) -> Iterator[Build]:
+    """As `writing`, in a folder of its own that is deleted afterwards: neither `folder` nor a run that is writing there notices."""
+    with tempfile.TemporaryDirectory(prefix="buyerview-rehearsal-") as place:
+        aside = Path(place)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(folder / "CURRENT", aside / "CURRENT")
+        for entry in read_pointer(aside):
+            (aside / entry.file).symlink_to((folder / entry.file).resolve())
+        with writing(aside) as build:
+            yield build
 
 
 def _checkpoint(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, path: Path) -> None:

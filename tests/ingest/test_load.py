@@ -2,12 +2,13 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, text
 
 from metrics.schema import FEEDS, restatements, runs
-from metrics.warehouse import current, reading
+from metrics.warehouse import Location, current, reading
 from tests.ingest.files import LINES, ORDERS, SHIPMENT_LINES, SHIPMENTS, Source, everything, kept, ledger, rows
 
 VERSIONED = "no,customer,placed,promised,changed\n"
@@ -221,6 +222,32 @@ def test_a_dry_run_reports_and_writes_nothing(source: Source) -> None:
     assert report.outcome == "checked"
     assert [(one.feed, one.rule, one.rows) for one in report.rules_broken] == [("order_lines", "ordered_qty_in_range", 1)]
     assert current(source.location) is None
+    assert source.location.folder is not None
+    assert not source.location.folder.exists()
+
+
+def all_there_is(place: Location) -> object:
+    """Everything a warehouse holds."""
+    if place.folder is not None:
+        return {path.name: path.read_bytes() for path in place.folder.iterdir() if path.name != "store.sqlite"}
+    with reading(place) as connection:
+        return [(name, sorted(map(repr, connection.execute(text(f'select * from "{name}"'))))) for name in inspect(connection).get_table_names()]
+
+
+def test_a_dry_run_says_what_the_run_after_it_does(any_source: Source) -> None:
+    """A correction, a line whose order is missing, one that came, a value that is no number, a key that is there twice."""
+    any_source.write("order_lines.csv", LINES + "O7,1,P1,10\n")
+    any_source.take_in()
+    was = all_there_is(any_source.location)
+    any_source.write("orders.csv", ORDERS + "O7,C1,2026-03-02,2026-03-10\nO7,C2,2026-03-02,2026-03-10\n")
+    any_source.write("order_lines.csv", LINES.replace(",100", ",90") + "O9,1,P1,5\nO1,3,P1,many\n")
+    dry = any_source.take_in(dry_run=True)
+    assert all_there_is(any_source.location) == was
+    done = any_source.take_in()
+    assert done.released == 1
+    assert {one.rule for one in done.rules_broken} >= {"order_is_known", "ordered_qty_fits_type"}
+    assert sum(one.rows_superseded for one in done.files) > 0
+    assert replace(dry, outcome=done.outcome, run_id=done.run_id, generation=done.generation, finished_at=done.finished_at) == done
 
 
 def test_no_key_is_there_twice(source: Source) -> None:
