@@ -5,7 +5,7 @@ how each moment is read. Source: rules, section 4 (i).
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    CompoundSelect,
     Connection,
     Date,
     DateTime,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union,
     union_all,
 )
 
@@ -36,7 +38,7 @@ from metrics.facts import NONE, order_facts_table, order_line_facts_table
 from metrics.facts.fact_tables import GOODS_VERDICTS
 from metrics.ledgers.cases import WISHES, WRITTEN_HERE, case_facts_table
 from metrics.ledgers.contacts import contact, day_at, minutes_between
-from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensions
+from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, ledger_table, order_dimensions
 from metrics.ledgers.messages import message_facts_table
 from metrics.moments import moment_span, span_of
 from metrics.policy import STRICT
@@ -104,7 +106,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     failed = _failed(setting).cte("failing")
     chained = _chained(failed, setting).cte("chained")
     grouped = _grouped(chained, setting).cte("grouped")
-    following = _following_orders(grouped).subquery("following_orders")
+    following = _following_orders(grouped, setting).subquery("following_orders")
     margins = _margins(grouped, setting).subquery("margins")
     g = grouped.c
     late_and_told = and_(g.late, g.notice_at.is_not(None))
@@ -135,6 +137,25 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     return (select(*columns).select_from(tables),)
 
 
+def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
+    """The orders that changed, all others of their customers (their next order may be another), and those that time alone changes."""
+    o, r = order_facts_table.c, recovery_facts_table.c
+    found = [
+        select(changed.orders.c.order_id),
+        select(o.order_id).join(changed.customers, changed.customers.c.customer_id == o.customer_id),
+    ]
+    if setting.as_of > changed.since:
+        followed_since = literal((changed.since - ENDS_WITHIN - timedelta(RETAINED_DAYS)).date(), Date)
+        unsettled = or_(r.detected_at.is_(None), r.acknowledged_at.is_(None), r.resolved_at.is_(None), ~r.limit_passed)
+        found.append(select(r.order_id).where(or_(r.next_day.is_(None), and_(r.failed, or_(unsettled, r.start_day >= followed_since)))))
+    return union(*found)
+
+
+def _wanted(tables: FromClause, order_id: Expression, setting: Setting) -> FromClause:
+    """The FROM clause with only the orders wanted."""
+    return tables if setting.only is None else tables.join(setting.only, setting.only.c.order_id == order_id)
+
+
 def _first(*moments: Expression) -> Expression:
     """The earliest of several moments, those that are null passed over; null only if all are."""
     return cast(func.nullif(func.least(*[func.coalesce(moment, _NOTHING) for moment in moments]), _NOTHING), DateTime)
@@ -154,11 +175,12 @@ def _failed(setting: Setting) -> Select[Any]:
             func.min(case((missed, line.deadline_at), else_=None)).label("missed_at"),
             func.min(case((spoiled, func.coalesce(line.settled_at, line.deadline_at)), else_=None)).label("spoiled_at"),
         )
+        .select_from(_wanted(order_line_facts_table, line.order_id, setting))
         .where(or_(missed, spoiled))
         .group_by(line.order_id)
         .subquery("failed_lines")
     )
-    tables: FromClause = order_facts_table.outerjoin(on_lines, on_lines.c.order_id == o.order_id)
+    tables: FromClause = _wanted(order_facts_table, o.order_id, setting).outerjoin(on_lines, on_lines.c.order_id == o.order_id)
     billed_at: Expression = typed_null(DateTime())
     if "invoice_lines.line_amount" in setting.mapped:
         billed = _first_billed(setting).subquery("first_billed")
@@ -196,7 +218,7 @@ def _first_billed(setting: Setting) -> Select[Any]:
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
         order_facts_table, and_(o.order_id == line.order_id, o.billed_accurately.is_(False))
     )
-    tables, invoiced = moment_span(tables, dict(document.items()), "invoiced_at", o.ship_to_time_zone)
+    tables, invoiced = moment_span(_wanted(tables, o.order_id, setting), dict(document.items()), "invoiced_at", o.ship_to_time_zone)
     return (
         select(line.order_id, func.min(invoiced.hi).label("billed_at"))
         .select_from(tables)
@@ -278,10 +300,11 @@ def _grouped(chained: CTE, setting: Setting) -> Select[Any]:
     ).select_from(tables)
 
 
-def _following_orders(grouped: CTE) -> Select[Any]:
+def _following_orders(grouped: CTE, setting: Setting) -> Select[Any]:
     """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards through their orders."""
     g, o = grouped.c, order_facts_table.c
-    tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
+    tables = _of_their_customers(order_facts_table, grouped, setting)
+    tables, ordered = moment_span(tables, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     placed = select(
         o.customer_id, ordered.hi.label("at"), literal(0, Integer).label("waits"), typed_null(String()).label("order_id"), o.ordered_day.label("day")
     )
@@ -292,6 +315,14 @@ def _following_orders(grouped: CTE) -> Select[Any]:
     later = func.min(e.day).over(partition_by=e.customer_id, order_by=[e.at.desc(), e.waits.desc()], rows=(None, 0))
     found = select(e.order_id, e.waits, later.label("next_day")).subquery("running")
     return select(found.c.order_id, found.c.next_day).where(found.c.waits == 1)
+
+
+def _of_their_customers(tables: FromClause, grouped: CTE, setting: Setting) -> FromClause:
+    """Order facts joined in a FROM clause: where only some orders are wanted, all those of their customers."""
+    if setting.only is None:
+        return tables
+    theirs = select(grouped.c.customer_id).distinct().subquery("their_customers")
+    return tables.join(theirs, theirs.c.customer_id == order_facts_table.c.customer_id)
 
 
 def _margins(grouped: CTE, setting: Setting) -> Select[Any]:
@@ -325,7 +356,7 @@ def _margins(grouped: CTE, setting: Setting) -> Select[Any]:
             by_order.c.amount,
             by_order.c.unknown_n,
         )
-        .select_from(order_facts_table.join(by_order, by_order.c.order_id == o.order_id))
+        .select_from(_of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, setting))
         .where(o.order_type == "sale")
     )
     ends = [
@@ -427,4 +458,4 @@ def _goodwill(setting: Setting) -> Select[Any]:
     return rows.where(~line.deleted, ~document.deleted, credit, dated.hi <= literal(setting.as_of, DateTime))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_facts_table, rows), Ledger(recovery_cost_facts_table, cost_rows))
+LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_facts_table, rows, key="order_id", again=_again), Ledger(recovery_cost_facts_table, cost_rows))

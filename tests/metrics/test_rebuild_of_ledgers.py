@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, insert, select
 from metrics import ledgers
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.money import money_facts
+from metrics.ledgers.recoveries import recovery_facts_table
 from metrics.ledgers.stockouts import segment_gaps, stockout_facts
 from metrics.rebuild import rebuild
 from metrics.rollup import ROLLUPS
@@ -21,7 +22,7 @@ from tests.asking import ALL, AS_OF, built, only, together
 from tests.metrics.test_rebuild import touched_orders
 from tests.sql_facts import load
 
-filled = only(ledgers.stockouts)
+filled = only(ledgers.stockouts, ledgers.recoveries)
 
 Parts = dict[str, list[b.Row]]
 LATEST = {"file_id": 2, "run_id": 2, "source": "test", "feed": "stockouts", "name": "two", "sha256": "-"} | dict.fromkeys(
@@ -29,7 +30,7 @@ LATEST = {"file_id": 2, "run_id": 2, "source": "test", "feed": "stockouts", "nam
 )
 """A run that brought file 2."""
 LATER = datetime(2026, 5, 10, 12)
-KEPT = (order_facts_table, order_line_facts_table, money_facts, segment_gaps, stockout_facts)
+KEPT = (order_facts_table, order_line_facts_table, money_facts, segment_gaps, stockout_facts, recovery_facts_table)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def costs(cost_id: str, **values: Any) -> Parts:
 
 
 def of_customer(name: str, **values: Any) -> Parts:
-    return {"customers": [b.customer(customer_id=name, **values)]}
+    """A buyer, in a segment of their own: no gap of theirs changes with that of others."""
+    return {"customers": [b.customer(**{"customer_id": name, "service_segment": name} | values)]}
 
 
 def reversal(invoice_id: str, reverses: str, **values: Any) -> Parts:
@@ -275,6 +277,54 @@ STOCKOUTS = (
     ),
 )
 """What stockouts depend on: the other orders of their buyer, the segment, consignments, and records that name no order."""
+
+
+def late(order_id: str, customer_id: str, received: str = "2026-03-12", **values: Any) -> Parts:
+    """An order received whole, two days after it was promised where nothing else is said."""
+    part = {
+        "shipments": [b.shipment(shipment_id=order_id, shipped_at=received, received_at=received)],
+        "shipment_lines": [b.shipment_line(shipment_id=order_id, order_id=order_id)],
+    }
+    return together(sold(order_id, customer_id, **values), part)
+
+
+def raised(name: str, opened: str, resolved: str | None) -> Parts:
+    """A complaint about the case's first order."""
+    moments = {"opened_at": opened, "acknowledged_at": opened, "resolved_at": resolved}
+    return {"service_cases": [b.service_case(case_id=name, order_id=f"{name}1", customer_id=name, **moments)]}
+
+
+RECOVERIES = (
+    # The buyer's next order comes to be known.
+    Case("next", {}, sold("next9", "next", ordered_at="2026-03-20"), ("next9",), (recovery_facts_table,), late("next1", "next")),
+    # It turns out to be another buyer's.
+    Case(
+        "theirs",
+        sold("theirs9", "theirs", ordered_at="2026-03-20"),
+        sold("theirs9", "theirs2", ordered_at="2026-03-20"),
+        ("theirs9",),
+        (recovery_facts_table,),
+        together(late("theirs1", "theirs"), of_customer("theirs2")),
+    ),
+    # It is billed: within the days after the failure, that is what was retained.
+    Case(
+        "retained",
+        {},
+        billed("retained", "retained9", invoiced_at="2026-03-22"),
+        ("retained9",),
+        (recovery_facts_table,),
+        together(late("retained1", "retained", ordered_at="2026-01-03", promised_by="2026-01-05"), sold("retained9", "retained")),
+    ),
+    Case(
+        "answered",
+        {},
+        raised("answered", "2026-03-12", None),
+        ("answered1",),
+        (recovery_facts_table,),
+        late("answered1", "answered"),
+    ),
+)
+"""What recoveries depend on: the other orders of the buyer."""
 ASSUMED = (
     Case(
         "assumed",
@@ -307,6 +357,51 @@ TIME = (
         always=together(
             short("horizon9", "horizon", ordered_at="2026-04-20", promised_by="2026-04-25"),
             on_days("horizon", "2026-04-14", "2026-04-16", "2026-04-18"),
+        ),
+    ),
+    # Nothing failed, but nobody has ordered since, and time goes on.
+    Case(
+        "silent",
+        {},
+        {},
+        changes=(recovery_facts_table,),
+        always=together(late("silent1", "silent", promised_by="2026-03-13"), billed("silent", "silent1", invoiced_at="2026-03-13")),
+    ),
+    # Somebody has, and the failure, told of long after, is settled: its limit passes.
+    Case(
+        "limit",
+        {},
+        {},
+        changes=(recovery_facts_table,),
+        always=together(
+            late("limit1", "limit", "2026-01-12", ordered_at="2026-01-05", promised_by="2026-01-10"),
+            raised("limit", "2026-04-26", "2026-04-27"),
+            on_days("limit", "2026-01-20"),
+        ),
+    ),
+    # The days whose margin is counted as retained pass.
+    Case(
+        "followed",
+        {},
+        {},
+        changes=(recovery_facts_table,),
+        always=together(
+            late("followed1", "followed", "2026-02-05", ordered_at="2026-01-20", promised_by="2026-02-03"),
+            raised("followed", "2026-02-05", "2026-02-06"),
+            sold("followed9", "followed"),
+            billed("followed", "followed9", invoiced_at="2026-03-02"),
+        ),
+    ),
+    # All of that is long ago, but the case is still open.
+    Case(
+        "open",
+        {},
+        {},
+        changes=(recovery_facts_table,),
+        always=together(
+            late("open1", "open", "2026-01-12", ordered_at="2026-01-05", promised_by="2026-01-10"),
+            raised("open", "2026-01-12", None),
+            on_days("open", "2026-01-20"),
         ),
     ),
     # What was wanted on the day of the former as_of had not ended by then.
@@ -349,12 +444,15 @@ def of_case(case: Case, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def world(cases: tuple[Case, ...], *, after: bool) -> Parts:
     own = {row["customer_id"] for case in cases for part in (case.always, case.before) for row in part.get("customers", ())}
-    customers = [b.customer(customer_id=case.name) for case in cases if case.name not in own]
-    shared: Parts = {"customers": customers, "products": [b.product(unit_cost_amount=3)]}
-    return together(shared, *[part for case in cases for part in (case.always, case.after if after else case.before)])
+    buyers = [of_customer(case.name) for case in cases if case.name not in own]
+    return together(
+        {"products": [b.product(unit_cost_amount=3)]},
+        *buyers,
+        *[part for case in cases for part in (case.always, case.after if after else case.before)],
+    )
 
 
-@pytest.mark.parametrize(("cases", "as_of"), [(MONEY, AS_OF), (STOCKOUTS, AS_OF), (ASSUMED, AS_OF), (ASSUMED_THEN, LATER), (TIME, LATER)])
+@pytest.mark.parametrize(("cases", "as_of"), [(MONEY + STOCKOUTS + RECOVERIES, AS_OF), (ASSUMED, AS_OF), (ASSUMED_THEN, LATER), (TIME, LATER)])
 def test_what_rows_depend_on(cases: tuple[Case, ...], as_of: datetime) -> None:
     with built(AS_OF, mapped=ALL - b.everything("fx_rates"), **world(cases, after=False)) as connection:
         before = contents(connection)
