@@ -58,12 +58,12 @@ def test_nothing_imports_what_it_may_not() -> None:
     ("path", "source"),
     [
         ("metrics/facts/__init__.py", "import streamlit"),
-        ("metrics/facts/__init__.py", "from ingest.load import load"),
+        ("metrics/facts/__init__.py", "from ingest.loading.load import load"),
         ("dashboard/data.py", "def late():\n    from ingest import pipeline"),
         ("pages/scorecard.py", "import pandas as pd"),
         ("pages/scorecard.py", "from metrics.query import answer"),
-        ("ingest/load.py", "from great_expectations import core"),
-        ("ingest/load.py", "import buyerview"),
+        ("ingest/loading/load.py", "from great_expectations import core"),
+        ("ingest/loading/load.py", "import buyerview"),
     ],
 )
 def test_a_planted_wrong_import_is_found(path: str, source: str) -> None:

@@ -1,0 +1,56 @@
+"""What another version of a record changes, for `restatements` and for restated quantities. Source: rules R14."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from metrics.schema import FEEDS, PROVENANCE
+
+
+def content_columns(feed: str) -> list[str]:
+    """The columns whose change is a change of the record."""
+    table = FEEDS[feed].table
+    return [column.name for column in table.columns if column.name == "deleted" or (column.name not in (*PROVENANCE, *FEEDS[feed].key))]
+
+
+def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
+    """Rows of `restatements`. pairs: a record before and after, columns with `old_` and `new_`."""
+    for pair in pairs:
+        changed = [one for one in content_columns(feed) if pair[f"old_{one}"] != pair[f"new_{one}"]]
+        if changed:
+            why = "correction"
+            if pair["old_deleted"] != pair["new_deleted"]:
+                why = "deletion" if pair["new_deleted"] else "undeletion"
+            yield {
+                "run_id": run_id,
+                "feed": feed,
+                "key": as_json({one: pair[f"new_{one}"] for one in FEEDS[feed].key}),
+                "before": as_json({one: pair[f"old_{one}"] for one in changed}),
+                "after": as_json({one: pair[f"new_{one}"] for one in changed}),
+                "why": why,
+            }
+
+
+def requantified(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
+    """Changes of a line's ordered_qty; a withdrawal and its undoing are none. Source: rules R14."""
+    for pair in pairs:
+        if not pair["old_deleted"] and not pair["new_deleted"] and pair["old_ordered_qty"] != pair["new_ordered_qty"]:
+            yield {
+                "order_id": pair["new_order_id"],
+                "line_no": pair["new_line_no"],
+                "before_qty": pair["old_ordered_qty"],
+                "after_qty": pair["new_ordered_qty"],
+            }
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Canonical values as JSON, decimals and moments as text."""
+    return json.dumps({one: _plain(value) for one, value in values.items()}, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.isoformat() if isinstance(value, datetime | date) else value
