@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import Column, Connection, MetaData, Table
 
 from ingest.bulk import temporary
-from ingest.read import table_of
+from ingest.reading.staging import table_of
 from ingest.scratch import Scratch, literal, name
 from metrics.schema import FEEDS
 

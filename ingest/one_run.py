@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 from ingest import tables
 from ingest.loading.loaded import Loaded
 from ingest.quarantine import Rejected
-from ingest.read import Reading, SourceObject
+from ingest.reading.objects import Reading, SourceObject
 from ingest.source import FeedMap, Mapping
 from metrics.schema import run_files, runs
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, String, Table, insert, select
 
-from ingest import history, quarantine, tables
+from ingest import history, quarantine, row_rules, tables
 from ingest.bulk import insert_rows, temporary
 from ingest.errors import RunAborted
 from ingest.handover import clean_rows
@@ -20,7 +20,9 @@ from ingest.loading.load import load
 from ingest.loading.touched import changes_everything
 from ingest.one_run import Run, as_read, fingerprint, what_is_known
 from ingest.quarantine import Rejected
-from ingest.read import Reading, read_all, table_of
+from ingest.reading.objects import Reading
+from ingest.reading.read import read_all
+from ingest.reading.staging import table_of
 from ingest.report import RunReport, report_of
 from ingest.scratch import Scratch, scratch
 from ingest.source import Mapping, load_mapping
@@ -152,9 +154,7 @@ def validate(one: Run) -> None:
 
     database = one.reading.connection
     latest = one.mapping.data_as_of or one.started_at + LENIENCE
-    suites = {
-        feed: expectations.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone) for feed, feed_map in as_read(one).items()
-    }
+    suites = {feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone) for feed, feed_map in as_read(one).items()}
     for feed, suite in suites.items():
         expectations.create_view(database, feed, suite)
     database.execute("CREATE TABLE broken (feed VARCHAR, row BIGINT)")

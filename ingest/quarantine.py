@@ -14,10 +14,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Select, String, Table, and_, cast, delete, exists, literal, not_, or_, select, update
 
-from ingest import csv_file
 from ingest.bulk import insert_rows, temporary
-from ingest.expectations import Outcome, Rule
-from ingest.read import SourceObject, table_of
+from ingest.expectations import Outcome
+from ingest.reading import csv_file
+from ingest.reading.objects import SourceObject
+from ingest.reading.staging import table_of
+from ingest.row_rules import Rule
 from ingest.scratch import Connection as Staging
 from ingest.scratch import name
 from ingest.source import Mapping as SourceMapping

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from ingest.bulk import insert_rows, temporary
-from ingest.rules import Rule
+from ingest.cross_row_rules import Rule
 from metrics.schema import FACTOR, FEEDS, PRICE, QTY, order_lines, orders, products, unit_factors
 from metrics.sqltools import local_time, times, typed_null
 

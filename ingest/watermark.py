@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from ingest.expectations import EVENTS
+from ingest.row_rules import EVENTS
 from metrics.schema import FEEDS
 
 LENIENCE = timedelta(hours=24)

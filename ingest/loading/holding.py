@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import BigInteger, Column, Connection, FromClause, Table, delete, func, insert, select
 
-from ingest import rules, units
+from ingest import cross_row_rules, units
 from ingest.bulk import insert_rows, temporary
 from ingest.loading.loaded import Check, Loaded, RowId
 from ingest.loading.rows import matches
@@ -15,7 +15,7 @@ from ingest.quarantine import Held, rejudge, set_status
 def hold(connection: Connection, feed: str, rows: FromClause, found: units.Units | None, result: Loaded) -> dict[RowId, Held]:
     """The rows that break a rule across rows, each with all of them. One that only lacks other rows waits for them."""
     held: dict[RowId, Held] = {}
-    suite = [*rules.rules(feed, rows), *(units.rules(feed, rows, found) if found is not None else ())]
+    suite = [*cross_row_rules.rules(feed, rows), *(units.rules(feed, rows, found) if found is not None else ())]
     if not suite:
         return held
     total = connection.scalar(select(func.count()).select_from(rows)) or 0

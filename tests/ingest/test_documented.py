@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import rules
+from ingest import cross_row_rules
 from ingest.source import mappable, required
 from metrics.schema import FEEDS
 
@@ -22,7 +22,7 @@ def test_every_column_of_a_feed_is_there_and_those_needed_are_marked(feed: str) 
 
 
 def test_every_rule_across_rows_is_there() -> None:
-    found = {rule.name for feed, about in FEEDS.items() for rule in rules.rules(feed, about.table)}
+    found = {rule.name for feed, about in FEEDS.items() for rule in cross_row_rules.rules(feed, about.table)}
     found |= {"unit_has_factor", "quantity_converts_exactly", "price_converts"}
     listed = set(re.findall(r"`([\w…]+)`", PAGE))
     # Rules of one kind are written out once, the others as `moment_…`.

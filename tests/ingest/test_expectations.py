@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from ingest.errors import RunAborted
-from ingest.expectations import Rule, refuse_exceptions, validate
+from ingest.expectations import refuse_exceptions, validate
+from ingest.row_rules import Rule
 from metrics.schema import FEEDS
 from metrics.warehouse import reading
 from tests.ingest.files import Source, add, kept

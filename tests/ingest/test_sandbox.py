@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import sandbox
 from ingest.errors import MappingRefused
+from ingest.reading import sandbox
 from ingest.scratch import Connection
 
 

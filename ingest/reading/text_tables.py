@@ -19,8 +19,8 @@ from python_calamine import CalamineError, CalamineWorkbook
 from sqlalchemy import URL, DateTime, bindparam, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest.csv_file import CHUNK, Broken
 from ingest.errors import SourceRefused
+from ingest.reading.csv_file import CHUNK, Broken
 from ingest.scratch import Connection, literal, name
 from ingest.source import Origin
 
