@@ -6,7 +6,8 @@ from sqlalchemy import Table, and_
 
 from metrics.buyer_view import ARRIVED, LATE, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, G
 from metrics.facts import order_facts_table
-from metrics.ledgers.cycles import cycle_facts_table, wait_facts_table
+from metrics.ledgers.cycles import cycle_facts_table
+from metrics.ledgers.waits import wait_facts_table
 from metrics.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Spread, Survival, Unit
 from metrics.sqltools import Expression
 

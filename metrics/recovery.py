@@ -13,7 +13,9 @@ from sqlalchemy import Connection, and_, func, select
 
 from metrics.buyer_view import NEEDS_RECEIPT, PENDING, B, G
 from metrics.communication import HOUR
-from metrics.ledgers.recoveries import CHAIN, GROUPS, RECOVERY_DAYS, RETAINED_DAYS, recovery_cost_facts_table, recovery_facts_table
+from metrics.ledgers.recoveries import CHAIN, GROUPS, RECOVERY_DAYS, recovery_facts_table
+from metrics.ledgers.recovery_costs import recovery_cost_facts_table
+from metrics.ledgers.retention import RETAINED_DAYS
 from metrics.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
 from metrics.numbers import survival_curve
 from metrics.sqltools import Expression, count_if

@@ -9,16 +9,19 @@ from metrics.ledgers import (
     cases,
     contracts,
     cycles,
+    gaps,
     groups,
     messages,
     money,
     payments,
     quotes,
     recoveries,
+    recovery_costs,
     returns,
     shipments,
     steps,
     stockouts,
+    waits,
 )
 from metrics.ledgers.ledger import Ledger
 
@@ -30,6 +33,7 @@ LEDGERS: tuple[Ledger, ...] = tuple(
             availability,
             groups,
             cycles,
+            waits,
             contracts,
             shipments,
             messages,
@@ -39,8 +43,10 @@ LEDGERS: tuple[Ledger, ...] = tuple(
             steps,
             quotes,
             money,
+            gaps,
             stockouts,
             recoveries,
+            recovery_costs,
             books,
         )
     )

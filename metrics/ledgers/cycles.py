@@ -1,8 +1,6 @@
-"""Two ledgers of an order's time: its clocks from order to arrival with what was promised on the way, and how long it has waited.
+"""One row: one sale's time: its clocks from order to arrival, and what was promised on the way.
 
-The clocks need nothing but the order's own records, so a run keeps them up for the orders it touched; how long an open order has waited changes
-with every `as_of`, so its row is made anew, and the ledger is narrow. Source: rules R1, R26 to R30, section 3 ("direct evidence"), section 4 (c),
-(g).
+The clocks need nothing but the order's own records. Source: rules R1, R26 to R30, section 3 ("direct evidence"), section 4 (c), (g).
 """
 
 from collections.abc import Sequence
@@ -13,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    CompoundSelect,
     Connection,
     Date,
     DateTime,
@@ -27,18 +24,17 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    or_,
     select,
     true,
-    union,
 )
 
 from metrics.business_time import has_calendars, with_calendar, working_seconds
 from metrics.facts import NONE, SEVERAL, order_facts_table, order_line_facts_table
 from metrics.facts.dating import applies, versions
-from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table, order_dimensions
-from metrics.moments import day_bounds, moment_span, span_of
-from metrics.schema import holds, order_events, orders, promises, service_cases, service_packages, shipment_lines, shipments
+from metrics.ledgers.excuses import excused
+from metrics.ledgers.ledger import Ledger, Setting, ledger_table, order_dimensions, within
+from metrics.moments import day_bounds, moment_span
+from metrics.schema import holds, order_events, orders, promises, service_packages
 from metrics.sqltools import (
     MICROSECONDS_A_DAY,
     Expression,
@@ -58,8 +54,6 @@ WAITING_STEPS = (2, 10)
 """Steps between whose attempts an order waits for the buyer's data or credit (R28)."""
 WAITING_KINDS = ("credit", "data")
 """Holds that wait for the buyer."""
-ARRIVAL_STEP = 11
-"""Receive and verify at the customer site: the delivery attempt (R29)."""
 AHEAD, NOT_AHEAD = "ordered ahead", "not ordered ahead"
 
 cycle_facts_table = ledger_table(
@@ -88,15 +82,6 @@ cycle_facts_table = ledger_table(
     Column("ordered_ahead", String, comment="whether it was ordered longer ahead than the package's lead time (R27)"),
 )
 
-wait_facts_table = ledger_table(
-    "wait_facts",
-    "order",
-    "one row: one sale with goods owed, and how long it took or has taken so far",
-    Column("order_id", String, comment="orders.order_id"),
-    Column("ordered_day", Date, comment="local day it was ordered"),
-    Column("wait_days", Integer, comment="days from order to arrival, or to the local day of as_of while it has not arrived"),
-    Column("arrived", Boolean, comment="true: every line has arrived at least in part"),
-)
 
 o = order_facts_table.c
 
@@ -126,7 +111,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
         changes = {by: func.coalesce(told.c[by], 0) for by in changes}
         basis = func.coalesce(case((told.c.basis_first == told.c.basis_last, told.c.basis_first), else_=SEVERAL), NONE)
         basis = case((told.c.basis_first.is_(None), NONE), else_=basis)
-    tables, excused = _excused(tables, base, setting)
+    tables, buyers_doing = excused(tables, base, setting)
     short = _short_lines(setting).subquery("short")
     tables = tables.outerjoin(short, short.c.order_id == o.order_id)
     came = case((o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0))
@@ -139,7 +124,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
             o.due_day,
             o.arrived_day,
             o.on_time,
-            case((o.on_time.is_(False), excused), else_=o.on_time).label("on_time_attributable"),
+            case((o.on_time.is_(False), buyers_doing), else_=o.on_time).label("on_time_attributable"),
             cast(came, Boolean).label("complete"),
             o.cycle_days,
             b.cycle_days_net,
@@ -161,16 +146,12 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
 def _sales(setting: Setting) -> FromClause:
     """Orders that are sales, joined to their facts; those of `setting.only` alone where it is given."""
     tables: FromClause = orders.join(order_facts_table, and_(o.order_id == orders.c.order_id, o.order_type == "sale"))
-    return _wanted(tables, o.order_id, setting)
+    return within(tables, o.order_id, setting)
 
 
 def _lines(setting: Setting) -> FromClause:
     """Lines of the orders wanted."""
-    return _wanted(order_line_facts_table, order_line_facts_table.c.order_id, setting)
-
-
-def _wanted(tables: FromClause, order_id: Expression, setting: Setting) -> FromClause:
-    return tables if setting.only is None else tables.join(setting.only, setting.only.c.order_id == order_id)
+    return within(order_line_facts_table, order_line_facts_table.c.order_id, setting)
 
 
 def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
@@ -329,113 +310,4 @@ def _short_lines(setting: Setting) -> Select[tuple[object, ...]]:
     return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(setting)).group_by(line.order_id)
 
 
-def _excused(tables: FromClause, base: CTE, setting: Setting) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and whether a late order was late by the buyer's own doing (R29): never unknown, what is not shown is ours."""
-    if {"shipments.attempted_at", "shipments.failure_caused_by"} <= setting.mapped:
-        late = _lines_late_by_us(base, setting).subquery("late_by_us")
-        widened = tables.outerjoin(late, late.c.order_id == o.order_id)
-        return widened, and_(late.c.late_n.is_not(None), func.coalesce(late.c.ours_n, 0) == 0)
-    if {"order_events.started_at", "service_cases.opened_at"} <= setting.mapped:
-        tried, changed = _first_attempts(base).subquery("tried_by"), _sudden_changes(base).subquery("changed")
-        widened = tables.outerjoin(tried, tried.c.order_id == o.order_id).outerjoin(changed, changed.c.order_id == o.order_id)
-        in_time = func.coalesce(tried.c.started_at <= o.deadline_at, false())
-        return widened, and_(in_time, func.coalesce(changed.c.opened_at < o.settled_at, false()))
-    return tables, false()
-
-
-def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
-    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not received by the deadline that
-    was not tried by then and turned away by the buyer, or no such consignment at all. A line without proof either way is excused like a late one.
-    """
-    b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
-    tables: FromClause = (
-        shipment_lines.join(shipments, and_(s.shipment_id == part.shipment_id, ~s.deleted))
-        .join(base, b.order_id == part.order_id)
-        .join(order_line_facts_table, and_(line.order_id == part.order_id, line.line_no == part.line_no))
-    )
-    tables, left = moment_span(tables, dict(s.items()), "shipped_at", b.zone)
-    tables, tried = moment_span(tables, dict(s.items()), "attempted_at", b.zone)
-    tables, received = moment_span(tables, dict(s.items()), "received_at", b.zone)
-    now = literal(setting.as_of, DateTime)
-    there = func.coalesce(left.hi <= now, false()) | func.coalesce(received.hi <= now, false())
-    in_time = func.coalesce(received.hi <= line.deadline_at, false())
-    turned_away = and_(func.coalesce(s.failure_caused_by == "buyer", false()), func.coalesce(tried.hi <= line.deadline_at, false()))
-    consigned = (
-        select(
-            line.order_id,
-            line.line_no,
-            count_if(and_(~in_time, turned_away)).label("excused_n"),
-            count_if(and_(~in_time, ~turned_away)).label("ours_n"),
-        )
-        .select_from(tables)
-        .where(~part.deleted, there, or_(line.on_time.is_(False), line.on_time_reason == "no_evidence"))
-        .group_by(line.order_id, line.line_no)
-        .subquery("consigned")
-    )
-    c = consigned.c
-    late = order_line_facts_table.alias("late_line")
-    whole = late.outerjoin(consigned, and_(c.order_id == late.c.order_id, c.line_no == late.c.line_no))
-    ours = ~and_(func.coalesce(c.excused_n, 0) > 0, func.coalesce(c.ours_n, 0) == 0)
-    not_on_time = late.c.on_time.is_not(True)  # of an unknown sister line it must be shown as well
-    return (
-        select(late.c.order_id, count_if(late.c.on_time.is_(False)).label("late_n"), count_if(ours).label("ours_n"))
-        .select_from(whole.join(base, b.order_id == late.c.order_id))
-        .where(late.c.state == "judged", not_on_time)
-        .group_by(late.c.order_id)
-    )
-
-
-def _first_attempts(base: CTE) -> Select[tuple[object, ...]]:
-    """When the first attempt at delivery began."""
-    b, e = base.c, order_events.c
-    tables: FromClause = order_events.join(base, b.order_id == e.order_id)
-    tables, started = moment_span(tables, dict(e.items()), "started_at", b.zone)
-    return (
-        select(e.order_id, func.min(started.hi).label("started_at"))
-        .select_from(tables)
-        .where(~e.deleted, e.step == ARRIVAL_STEP, e.event_no == 1)
-        .group_by(e.order_id)
-    )
-
-
-def _sudden_changes(base: CTE) -> Select[tuple[object, ...]]:
-    """When the buyer first changed their mind."""
-    b, c = base.c, service_cases.c
-    tables: FromClause = service_cases.join(base, b.order_id == c.order_id)
-    tables, opened = moment_span(tables, dict(c.items()), "opened_at", b.zone)
-    return (
-        select(c.order_id, func.min(opened.hi).label("opened_at"))
-        .select_from(tables)
-        .where(~c.deleted, c.kind == "sudden_change")
-        .group_by(c.order_id)
-    )
-
-
-def waits(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
-    """Every sale with goods owed: open ones have waited until as_of."""
-    now = literal(setting.as_of, DateTime)
-    tables, today = span_of(_wanted(order_facts_table, o.order_id, setting), now, false(), o.ship_to_time_zone)
-    arrived = o.cycle_days.is_not(None)
-    return (
-        select(
-            o.order_id,
-            o.ordered_day,
-            case((arrived, o.cycle_days), else_=days_between(o.ordered_day, today.day)).label("wait_days"),
-            arrived.label("arrived"),
-            *order_dimensions(),
-        )
-        .select_from(tables)
-        .where(o.order_type == "sale", o.state != "excluded"),
-    )
-
-
-def _waiting(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
-    """The orders that changed, and those that were still waiting."""
-    w = wait_facts_table.c
-    return union(select(changed.orders.c.order_id), select(w.order_id).where(~w.arrived))
-
-
-LEDGERS: tuple[Ledger, ...] = (
-    Ledger(cycle_facts_table, rows, key="order_id"),
-    Ledger(wait_facts_table, waits, key="order_id", again=_waiting),
-)
+LEDGERS: tuple[Ledger, ...] = (Ledger(cycle_facts_table, rows, key="order_id"),)

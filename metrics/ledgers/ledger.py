@@ -50,6 +50,14 @@ class Ledger:
     again: Callable[[Changed, Setting], Select[Any] | CompoundSelect[Any]] | None = None
 
 
+def within(tables: FromClause, key: Expression, setting: Setting) -> FromClause:
+    """The FROM clause with only the rows wanted of a ledger; `key`: what it is made again by."""
+    if setting.only is None:
+        return tables
+    (wanted,) = setting.only.c
+    return tables.join(setting.only, wanted == key)
+
+
 def just_come(feed: Table) -> Expression:
     """Whether a record of the feed came with the latest run."""
     latest = select(func.max(run_files.c.run_id)).scalar_subquery()

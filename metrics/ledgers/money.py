@@ -43,7 +43,7 @@ from sqlalchemy import column as sql_column
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.facts.dating import applies, versions
-from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table
+from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table, within
 from metrics.moments import day_bounds, moment_span
 from metrics.rates import with_rate
 from metrics.schema import AMOUNT, QTY, customers, invoice_lines, invoices, orders, service_cases, service_costs, shipment_lines, shipments
@@ -119,11 +119,6 @@ def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: 
 LEDGERS = (Ledger(money_facts, rows, key="document_id", again=_again),)
 
 
-def _within(tables: FromClause, document_id: Expression, setting: Setting) -> FromClause:
-    """The FROM clause with only the documents wanted."""
-    return tables if setting.only is None else tables.join(setting.only, setting.only.c.document_id == document_id)
-
-
 def _row(values_: dict[str, Expression], facts: FromClause | None) -> list[Expression]:
     """The table's columns in order: what is given, dimensions of the joined facts, else `(none)` or empty."""
     chosen: list[Expression] = []
@@ -158,7 +153,7 @@ def _documented(tables: FromClause, document: Any, original: Any, body: Any, set
     line = order_line_facts_table.c
     tables = tables.join(order_line_facts_table, and_(line.order_id == body.order_id, line.line_no == body.line_no))
     tables = tables.join(orders, orders.c.order_id == line.order_id)
-    tables = _within(tables, document.invoice_id, setting)
+    tables = within(tables, document.invoice_id, setting)
     tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", orders.c.ship_to_time_zone)
     sign = case((document.invoice_kind == "invoice", literal(1, Integer)), else_=literal(-1, Integer))
     return (
@@ -272,7 +267,7 @@ def _service_costs(setting: Setting) -> Select[Any]:
     incurred = _incurred(setting).subquery("incurred")
     c = incurred.c
     return _cost_rows(
-        _within(incurred, c.cost_id, setting),
+        within(incurred, c.cost_id, setting),
         {
             "activity": func.coalesce(c.activity, literal(NONE, String)),
             "source": literal("service_cost", String),
@@ -314,7 +309,7 @@ def _cases(setting: Setting) -> Select[Any]:
             c.cost_amount,
             cast(day, Date).label("day"),
         )
-        .select_from(_within(tables, c.case_id, setting))
+        .select_from(within(tables, c.case_id, setting))
         .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
         .subquery("dated_cases")
     )
@@ -350,7 +345,7 @@ def _carried(setting: Setting) -> FromClause:
     tables = tables.join(order_facts_table, o.order_id == body.order_id)
     return (
         select(s.shipment_id, body.order_id, cast(func.sum(quantity), QTY).label("quantity"))
-        .select_from(_within(tables, s.shipment_id, setting))
+        .select_from(within(tables, s.shipment_id, setting))
         .where(~s.deleted, s.freight_amount.is_not(None))
         .group_by(s.shipment_id, body.order_id)
         .cte("carried")

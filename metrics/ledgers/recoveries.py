@@ -1,4 +1,4 @@
-"""Two ledgers of service recovery: one row per judged order with its chain from the failure to the customer's next order, and one row per cost.
+"""One row: one judged order with its chain from the failure to the customer's next order.
 
 Chain: failed → detected (the first notice of delay, or case opened) → acknowledged → resolved → the customer's next order. docs/judgement.md says
 how each moment is read. Source: rules, section 4 (i).
@@ -30,28 +30,25 @@ from sqlalchemy import (
     or_,
     select,
     union,
-    union_all,
 )
 
 from metrics.buyer_view import NEEDS_DAMAGE
-from metrics.facts import NONE, order_facts_table, order_line_facts_table
+from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.facts.fact_tables import GOODS_VERDICTS
 from metrics.ledgers.cases import WISHES, WRITTEN_HERE, case_facts_table
-from metrics.ledgers.contacts import contact, day_at, minutes_between
-from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, ledger_table, order_dimensions
+from metrics.ledgers.contacts import day_at, minutes_between
+from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, ledger_table, order_dimensions, within
 from metrics.ledgers.messages import message_facts_table
+from metrics.ledgers.retention import RETAINED_DAYS, following_orders, margins_after
 from metrics.moments import moment_span, span_of
 from metrics.policy import STRICT
-from metrics.rates import at_rate, with_rate
-from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
-from metrics.sqltools import MICROSECONDS_A_DAY, Expression, count_if, days_between, greater, plus_days, plus_microseconds, sum_if, times, typed_null
+from metrics.schema import AMOUNT, invoice_lines, invoices
+from metrics.sqltools import MICROSECONDS_A_DAY, Expression, count_if, days_between, greater, plus_days, plus_microseconds, typed_null
 
 CHAIN = frozenset(("messages.message_id", "service_cases.case_id"))
 """Feeds that tell of a recovery; either will do."""
 RECOVERY_DAYS = 10
 """Days from detection within which a failure must be settled to count as recovered (rules, section 5)."""
-RETAINED_DAYS = 90
-"""Days after a failure whose margin is what was retained."""
 GROUPS = ("no failure", "recovered", "unrecovered")
 """Groups of orders whose next orders are compared. Orders not yet settled, whose limit has not passed, stand under "open"; orders without a failed
 verdict but with an unknown one under "not proven"."""
@@ -88,16 +85,6 @@ recovery_facts_table = ledger_table(
     Column("retained_amount", AMOUNT, comment=f"margin of the customer's orders of the {RETAINED_DAYS} days after start_day, reporting currency"),
 )
 
-recovery_cost_facts_table = ledger_table(
-    "recovery_cost_facts",
-    "cost",
-    "one row: one cost of recovery: a case of a failure, goods or service of a replacement order, or a goodwill credit",
-    Column("order_id", String, comment="the order it was spent on; empty: none"),
-    Column("activity", String, comment="case, replacement or goodwill"),
-    Column("cost_day", Date, comment="day it was spent: case settled (open: raised), replacement ordered, cost incurred, credit dated"),
-    Column("amount", AMOUNT, comment="in the reporting currency; null: no rate or no unit cost"),
-)
-
 
 def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     """Every judged order; nothing where no feed could tell of a recovery."""
@@ -106,8 +93,8 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     failed = _failed(setting).cte("failing")
     chained = _chained(failed, setting).cte("chained")
     grouped = _grouped(chained, setting).cte("grouped")
-    following = _following_orders(grouped, setting).subquery("following_orders")
-    margins = _margins(grouped, setting).subquery("margins")
+    following = following_orders(grouped, setting).subquery("following_orders")
+    margins = margins_after(grouped, setting).subquery("margins")
     g = grouped.c
     late_and_told = and_(g.late, g.notice_at.is_not(None))
     now = literal(setting.as_of, DateTime)
@@ -151,11 +138,6 @@ def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
     return union(*found)
 
 
-def _wanted(tables: FromClause, order_id: Expression, setting: Setting) -> FromClause:
-    """The FROM clause with only the orders wanted."""
-    return tables if setting.only is None else tables.join(setting.only, setting.only.c.order_id == order_id)
-
-
 def _first(*moments: Expression) -> Expression:
     """The earliest of several moments, those that are null passed over; null only if all are."""
     return cast(func.nullif(func.least(*[func.coalesce(moment, _NOTHING) for moment in moments]), _NOTHING), DateTime)
@@ -175,12 +157,12 @@ def _failed(setting: Setting) -> Select[Any]:
             func.min(case((missed, line.deadline_at), else_=None)).label("missed_at"),
             func.min(case((spoiled, func.coalesce(line.settled_at, line.deadline_at)), else_=None)).label("spoiled_at"),
         )
-        .select_from(_wanted(order_line_facts_table, line.order_id, setting))
+        .select_from(within(order_line_facts_table, line.order_id, setting))
         .where(or_(missed, spoiled))
         .group_by(line.order_id)
         .subquery("failed_lines")
     )
-    tables: FromClause = _wanted(order_facts_table, o.order_id, setting).outerjoin(on_lines, on_lines.c.order_id == o.order_id)
+    tables: FromClause = within(order_facts_table, o.order_id, setting).outerjoin(on_lines, on_lines.c.order_id == o.order_id)
     billed_at: Expression = typed_null(DateTime())
     if "invoice_lines.line_amount" in setting.mapped:
         billed = _first_billed(setting).subquery("first_billed")
@@ -218,7 +200,7 @@ def _first_billed(setting: Setting) -> Select[Any]:
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
         order_facts_table, and_(o.order_id == line.order_id, o.billed_accurately.is_(False))
     )
-    tables, invoiced = moment_span(_wanted(tables, o.order_id, setting), dict(document.items()), "invoiced_at", o.ship_to_time_zone)
+    tables, invoiced = moment_span(within(tables, o.order_id, setting), dict(document.items()), "invoiced_at", o.ship_to_time_zone)
     return (
         select(line.order_id, func.min(invoiced.hi).label("billed_at"))
         .select_from(tables)
@@ -300,162 +282,4 @@ def _grouped(chained: CTE, setting: Setting) -> Select[Any]:
     ).select_from(tables)
 
 
-def _following_orders(grouped: CTE, setting: Setting) -> Select[Any]:
-    """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards through their orders."""
-    g, o = grouped.c, order_facts_table.c
-    tables = _of_their_customers(order_facts_table, grouped, setting)
-    tables, ordered = moment_span(tables, dict(o.items()), "ordered_at", o.ship_to_time_zone)
-    placed = select(
-        o.customer_id, ordered.hi.label("at"), literal(0, Integer).label("waits"), typed_null(String()).label("order_id"), o.ordered_day.label("day")
-    )
-    waits = select(g.customer_id, g.start_at, literal(1, Integer), g.order_id, typed_null(Date())).where(g.start_at.is_not(None))
-    events = union_all(placed.select_from(tables).where(o.order_type == "sale"), waits).cte("orders_and_waits")
-    e = events.c
-    # At one instant the waits come first, so that an order placed at that very instant is not after it.
-    later = func.min(e.day).over(partition_by=e.customer_id, order_by=[e.at.desc(), e.waits.desc()], rows=(None, 0))
-    found = select(e.order_id, e.waits, later.label("next_day")).subquery("running")
-    return select(found.c.order_id, found.c.next_day).where(found.c.waits == 1)
-
-
-def _of_their_customers(tables: FromClause, grouped: CTE, setting: Setting) -> FromClause:
-    """Order facts joined in a FROM clause: where only some orders are wanted, all those of their customers."""
-    if setting.only is None:
-        return tables
-    theirs = select(grouped.c.customer_id).distinct().subquery("their_customers")
-    return tables.join(theirs, theirs.c.customer_id == order_facts_table.c.customer_id)
-
-
-def _margins(grouped: CTE, setting: Setting) -> Select[Any]:
-    """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin is not known in them.
-
-    Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is what lies between.
-    While no rates are fed only orders in the failed order's own currency are added: two currencies never meet.
-    """
-    by_currency = "fx_rates.rate" not in setting.mapped
-    g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
-    billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
-    cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
-    margin = cast(at_rate(line.billed_amount, line.rate) - cost, AMOUNT)
-    by_order = (
-        select(
-            line.order_id,
-            sum_if(and_(billed, margin.is_not(None)), margin).label("amount"),
-            count_if(and_(billed, margin.is_(None))).label("unknown_n"),
-        )
-        .group_by(line.order_id)
-        .subquery("order_margins")
-    )
-    none, no_money = typed_null(String()), cast(literal(0), AMOUNT)
-    earned = (
-        select(
-            o.customer_id,
-            (o.currency if by_currency else literal(NONE, String)).label("money"),
-            o.ordered_day.label("day"),
-            literal(0, Integer).label("looks"),
-            none.label("order_id"),
-            by_order.c.amount,
-            by_order.c.unknown_n,
-        )
-        .select_from(_of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, setting))
-        .where(o.order_type == "sale")
-    )
-    ends = [
-        select(
-            g.customer_id,
-            g.currency if by_currency else literal(NONE, String),
-            cast(plus_days(g.start_day, literal(days, Integer)), Date),
-            literal(look, Integer),
-            g.order_id,
-            no_money,
-            literal(0, BigInteger),
-        ).where(g.failed, g.start_day.is_not(None))
-        for look, days in ((1, 0), (2, RETAINED_DAYS))
-    ]
-    events = union_all(earned, *ends).cte("margins_and_looks")
-    e = events.c
-    window: dict[str, Any] = {"partition_by": [e.customer_id, e.money], "order_by": [e.day, e.looks], "rows": (None, 0)}
-    so_far = select(
-        e.order_id, e.looks, func.sum(e.amount).over(**window).label("amount"), func.sum(e.unknown_n).over(**window).label("unknown_n")
-    ).subquery("so_far")
-    s = so_far.c
-
-    def between(name: str) -> Expression:
-        return func.max(case((s.looks == 2, s[name]), else_=None)) - func.max(case((s.looks == 1, s[name]), else_=None))
-
-    return (
-        select(s.order_id, cast(between("amount"), AMOUNT).label("amount"), cast(between("unknown_n"), BigInteger).label("unknown_n"))
-        .where(s.looks > 0)
-        .group_by(s.order_id)
-    )
-
-
-def cost_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
-    """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases cost."""
-    if "service_cases.cost_amount" not in setting.mapped:
-        return ()
-    found = [_case_costs(setting), _replaced_goods()]
-    if "service_costs.amount" in setting.mapped:
-        found.append(_replacement_service(setting))
-    if "invoices.credit_reason" in setting.mapped:
-        found.append(_goodwill(setting))
-    return found
-
-
-def _cost(activity: str, tables: FromClause, order_id: Expression, day: Expression, amount: Expression, dimensions: list[Expression]) -> Select[Any]:
-    columns = [order_id.label("order_id"), literal(activity, String).label("activity"), cast(day, Date).label("cost_day")]
-    return select(*columns, cast(amount, AMOUNT).label("amount"), *dimensions).select_from(tables)
-
-
-def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Expression]:
-    """Dimensions with the currency a cost was paid in."""
-    return [func.coalesce(currency, literal(NONE, String)).label("currency") if one.name == "currency" else one for one in dimensions]
-
-
-def _case_costs(setting: Setting) -> Select[Any]:
-    """Cases of failed orders, other than wishes."""
-    c, failure = service_cases.c, recovery_facts_table.c
-    about = contact(service_cases)
-    about, opened = about.span(service_cases, "opened_at")
-    about, resolved = about.span(service_cases, "resolved_at")
-    now = literal(setting.as_of, DateTime)
-    day = case((resolved.hi <= now, resolved.day), else_=opened.day)
-    tables, dimensions = about.dimensions(opened.day)
-    tables = tables.join(recovery_facts_table, and_(failure.order_id == c.order_id, failure.failed))
-    tables, rate = with_rate(tables, c.currency, cast(day, Date), setting.mapped)
-    rows = _cost("case", tables, c.order_id, day, times(c.cost_amount, rate), _paid_in(c.currency, dimensions))
-    kind = func.coalesce(c.kind, literal(NONE, String))
-    return rows.where(~c.deleted, c.cost_amount.is_not(None), opened.hi <= now, kind.not_in(WISHES))
-
-
-def _replaced_goods() -> Select[Any]:
-    """Goods shipped on replacement orders, at unit cost."""
-    o, line = order_facts_table.c, order_line_facts_table.c
-    tables = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
-    amount = times(line.shipped_qty, line.unit_cost_amount)
-    rows = _cost("replacement", tables, line.order_id, line.ordered_day, amount, order_dimensions(order_line_facts_table))
-    return rows.where(o.order_type == "replacement", line.line_kind == "goods", line.shipped_qty > 0)
-
-
-def _replacement_service(setting: Setting) -> Select[Any]:
-    """Costs of serving booked on replacement orders."""
-    o, cost = order_facts_table.c, service_costs.c
-    tables: FromClause = service_costs.join(order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement"))
-    tables, rate = with_rate(tables, cost.currency, cost.incurred_on, setting.mapped)
-    tables, today = day_at(tables, setting.as_of, o.ship_to_time_zone)
-    rows = _cost("replacement", tables, cost.order_id, cost.incurred_on, times(cost.amount, rate), _paid_in(cost.currency, order_dimensions()))
-    return rows.where(~cost.deleted, cost.incurred_on <= today)
-
-
-def _goodwill(setting: Setting) -> Select[Any]:
-    """Credits given out of goodwill, by the order they name."""
-    o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
-    tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(order_facts_table, o.order_id == line.order_id)
-    tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", o.ship_to_time_zone)
-    tables, rate = with_rate(tables, document.currency, cast(dated.day, Date), setting.mapped)
-    amount = times(line.line_amount, rate)
-    rows = _cost("goodwill", tables, line.order_id, dated.day, amount, _paid_in(document.currency, order_dimensions()))
-    credit = and_(document.invoice_kind == "credit", document.credit_reason == "goodwill")
-    return rows.where(~line.deleted, ~document.deleted, credit, dated.hi <= literal(setting.as_of, DateTime))
-
-
-LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_facts_table, rows, key="order_id", again=_again), Ledger(recovery_cost_facts_table, cost_rows))
+LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_facts_table, rows, key="order_id", again=_again),)

@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, FromCl
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, SEVERAL, order_facts_table
 from metrics.ledgers.contacts import by_then
-from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table
+from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table, within
 from metrics.moments import moment_span
 from metrics.schema import shipment_lines, shipments
 
@@ -53,9 +53,7 @@ def _carried(setting: Setting) -> Select[Any]:
     line, o = shipment_lines.c, order_facts_table.c
     first, last = {name: func.min(o[name]) for name in DIMENSION_COLUMNS}, {name: func.max(o[name]) for name in DIMENSION_COLUMNS}
     several = literal(SEVERAL, String)
-    tables: FromClause = shipment_lines.join(order_facts_table, o.order_id == line.order_id)
-    if setting.only is not None:
-        tables = tables.join(setting.only, setting.only.c.shipment_id == line.shipment_id)
+    tables = within(shipment_lines.join(order_facts_table, o.order_id == line.order_id), line.shipment_id, setting)
     return (
         select(
             line.shipment_id,

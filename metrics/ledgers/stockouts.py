@@ -12,7 +12,6 @@ Money is in the reporting currency and null where something it needs is not know
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -43,10 +42,11 @@ from sqlalchemy import (
 
 from metrics.assumptions import assumed_column
 from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
-from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, just_come, ledger_table
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.gaps import HALF, order_gaps, segment_gaps
+from metrics.ledgers.ledger import ENDS_WITHIN, Changed, Ledger, Setting, just_come, ledger_table, within
+from metrics.ledgers.stockout_costs import buyer_margins, extra_costs
 from metrics.moments import moment_span
-from metrics.rates import at_rate, with_rate
+from metrics.rates import at_rate
 from metrics.schema import AMOUNT, QTY, assumptions, customers, holds, order_events, shipment_lines, shipments, stockouts
 from metrics.sqltools import (
     MICROSECONDS_A_DAY,
@@ -56,7 +56,6 @@ from metrics.sqltools import (
     percentile,
     plus_days,
     plus_microseconds,
-    sum_if,
     times,
     typed_null,
 )
@@ -70,10 +69,6 @@ OPEN = "open"
 EARLIER_DAYS = 3
 """Days on which a buyer must have ordered before for their own gap to count."""
 
-DAYS_OF_MARGIN = 365
-_HALF = literal(Decimal("0.5"), literal_execute=True)
-EXTRA_WORK = ("handling", "expedite")
-"""Activities of service_costs that a back-order adds."""
 
 stockout_facts = ledger_table(
     "stockout_facts",
@@ -98,13 +93,6 @@ stockout_facts = ledger_table(
     Column("cost_amount", AMOUNT, comment="what the event cost by its outcome; empty: open, or not known"),
 )
 
-segment_gaps = ledger_table(
-    "segment_gaps",
-    "segment",
-    "one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
-    Column("gap_days", Integer, comment="median days between the days on which its buyers ordered; empty: nobody ordered twice"),
-)
-
 
 def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
     """One SELECT of every event by `as_of`."""
@@ -117,13 +105,6 @@ def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
     timed = _timed(connection, events, setting, on).cte("timed_stockouts")
     decided = _decided(timed, left).cte("decided_stockouts")
     return (_costed(connection, decided, left, setting, on),)
-
-
-def gap_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
-    """The median gap of every segment."""
-    gaps = _order_gaps().subquery("order_gaps")
-    others = [gaps.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS]
-    return (select(cast(percentile(_HALF, gaps.c.gap), Integer).label("gap_days"), *others).group_by(gaps.c.segment),)
 
 
 def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
@@ -153,12 +134,7 @@ def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
     )
 
 
-LEDGERS = (Ledger(segment_gaps, gap_rows), Ledger(stockout_facts, rows, key="customer_id", again=_again))
-
-
-def _of_customers(tables: FromClause, customer_id: Expression, setting: Setting) -> FromClause:
-    """The FROM clause with only the customers wanted."""
-    return tables if setting.only is None else tables.join(setting.only, setting.only.c.customer_id == customer_id)
+LEDGERS = (Ledger(stockout_facts, rows, key="customer_id", again=_again),)
 
 
 def _short_lines(setting: Setting) -> Select[Any]:
@@ -169,7 +145,7 @@ def _short_lines(setting: Setting) -> Select[Any]:
     else:
         source, is_short, arrived = RECEIPT, line.complete.is_(False), line.filled_qty
     short = cast(line.owed_qty - arrived, QTY)
-    tables = _of_customers(order_line_facts_table, line.customer_id, setting)
+    tables = within(order_line_facts_table, line.customer_id, setting)
     conditions: list[Expression] = [line.state == "judged", is_short]
     if (held := _held(setting)) is not None:
         tables = tables.outerjoin(held, and_(held.c.order_id == line.order_id, held.c.line_no == line.line_no))
@@ -211,7 +187,7 @@ def _held(setting: Setting) -> FromClause | None:
     `holds` comes first; else the time between two attempts at step 10, where credit is verified, stands in (R28).
     """
     line, o = order_line_facts_table.c, order_facts_table.c
-    lines = _of_customers(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, setting)
+    lines = within(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, setting)
     if "holds.placed_at" in setting.mapped:
         hold = holds.c
         tables, began = moment_span(lines.join(holds, hold.order_id == line.order_id), dict(hold.items()), "placed_at", o.ship_to_time_zone)
@@ -246,7 +222,7 @@ def _unordered(setting: Setting) -> Select[Any]:
     later = case((instants, line.ordered_at > s.wanted_at), else_=line.ordered_day > wanted_day)
     same = and_(line.customer_id == s.customer_id, line.product_id == s.product_id, line.state != "excluded")
     place = func.row_number().over(partition_by=s.stockout_id, order_by=(line.ordered_day.desc(), line.order_id, line.line_no)).label("place")
-    wanted = _of_customers(stockouts, s.customer_id, setting)
+    wanted = within(stockouts, s.customer_id, setting)
     ordered = wanted.join(order_line_facts_table, same)
     bought_later = select(s.stockout_id).select_from(ordered).where(later).distinct().subquery("bought_later")
     ranked = (
@@ -262,7 +238,7 @@ def _unordered(setting: Setting) -> Select[Any]:
     o = order_facts_table.c
     only_currency = (
         select(o.customer_id, func.min(o.currency).label("currency"))
-        .select_from(_of_customers(order_facts_table, o.customer_id, setting))
+        .select_from(within(order_facts_table, o.customer_id, setting))
         .group_by(o.customer_id)
         .having(func.min(o.currency) == func.max(o.currency))
         .subquery("only_currencies")
@@ -304,7 +280,7 @@ def _unordered(setting: Setting) -> Select[Any]:
 def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> Select[Any]:
     """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two orders of one day are one."""
     e, of_segment = events.c, segment_gaps
-    gaps = _order_gaps(setting).cte("order_gaps")
+    gaps = order_gaps(setting).cte("order_gaps")
     moments = select(e.customer_id, e.event_day).distinct().subquery("event_days")
     earlier = gaps.c.ordered_day <= moments.c.event_day
     buyers = (
@@ -312,7 +288,7 @@ def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> S
             moments.c.customer_id,
             moments.c.event_day,
             count_if(earlier).label("earlier"),
-            percentile(_HALF, case((earlier, gaps.c.gap), else_=None)).label("gap"),
+            percentile(HALF, case((earlier, gaps.c.gap), else_=None)).label("gap"),
             func.min(case((earlier, None), else_=gaps.c.ordered_day)).label("next_day"),
         )
         .join(gaps, gaps.c.customer_id == moments.c.customer_id)
@@ -338,22 +314,6 @@ def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> S
         and_(r.next_day.is_not(None), within).label("came_back"),
         func.coalesce(ends <= literal(setting.as_of, DateTime), false()).label("horizon_over"),
     )
-
-
-def _order_gaps(setting: Setting | None = None) -> Select[Any]:
-    """One row for each day a customer ordered on, with their segment and the days since they last had."""
-    o = order_facts_table.c
-    tables = order_facts_table if setting is None else _of_customers(order_facts_table, o.customer_id, setting)
-    order_days = (
-        select(o.customer_id, o.ordered_day, func.max(o.segment).label("segment"))
-        .select_from(tables)
-        .where(o.order_type == "sale", o.ordered_day.is_not(None))
-        .group_by(o.customer_id, o.ordered_day)
-        .subquery("order_days")
-    )
-    d = order_days.c
-    before = func.lag(d.ordered_day).over(partition_by=d.customer_id, order_by=d.ordered_day)
-    return select(d.customer_id, d.segment, d.ordered_day, days_between(before, d.ordered_day).label("gap"))
 
 
 def _decided(timed: CTE, left: CTE | None) -> Select[Any]:
@@ -409,12 +369,12 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, setting: Set
     tables: FromClause = decided
     extra: Expression = typed_null(AMOUNT)
     if left is not None and {"shipments.freight_amount", "service_costs.amount"} & setting.mapped:
-        of_order = _extra(decided, left, setting)
+        of_order = extra_costs(decided, left, setting)
         tables = tables.outerjoin(of_order, and_(of_order.c.order_id == d.order_id, of_order.c.line_no == d.line_no))
         extra = of_order.c.amount
     buyer_margin: Expression = typed_null(AMOUNT)
     if "invoice_lines.line_amount" in setting.mapped:
-        of_buyer = _buyer_margin(decided)
+        of_buyer = buyer_margins(decided)
         tables = tables.outerjoin(of_buyer, and_(of_buyer.c.customer_id == d.customer_id, of_buyer.c.event_day == d.event_day))
         years = assumed_column(connection, "customer_years", customer_id=d.customer_id, segment=d.segment, on=on)
         buyer_margin = case((d.outcome == "buyer_lost", cast(times(of_buyer.c.amount, years), AMOUNT)), else_=None)
@@ -433,94 +393,3 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, setting: Set
     return select(
         *[cast(made.get(column.name, d.get(column.name)), column.type).label(column.name) for column in stockout_facts.columns]
     ).select_from(tables)
-
-
-def _extra(decided: CTE, left: CTE, setting: Setting) -> FromClause:
-    """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the others have 0, so that a mean
-    over events counts it once. Null for all of them where a part of it is not known.
-
-    Freight of a further consignment that carries several orders is the order's share of it in the money ledger.
-    """
-    d, m = decided.c, money_facts.c
-    back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
-    b = back.c
-    parts: list[Select[Any]] = []
-    if "shipments.freight_amount" in setting.mapped:
-        parts.append(_extra_freight(back, left, setting))
-    if "service_costs.amount" in setting.mapped:
-        orders_back = select(b.order_id).distinct().subquery("back_ordered_orders")
-        parts.append(
-            select(m.order_id, m.amount)
-            .join(orders_back, orders_back.c.order_id == m.order_id)
-            .where(m.source == "service_cost", m.activity.in_(EXTRA_WORK))
-        )
-    spent = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("extra_parts")
-    s = spent.c
-    of_order = (
-        select(
-            s.order_id,
-            count_if(s.amount.is_(None)).label("unknown_n"),
-            sum_if(s.amount.is_not(None), cast(s.amount, AMOUNT)).label("amount"),
-        )
-        .group_by(s.order_id)
-        .subquery("extra_of_orders")
-    )
-    place = func.row_number().over(partition_by=b.order_id, order_by=b.line_no)
-    zero = cast(literal(0, Integer), AMOUNT)
-    amount = case((of_order.c.unknown_n > 0, None), (place == 1, func.coalesce(of_order.c.amount, zero)), else_=zero)
-    return (
-        select(b.order_id, b.line_no, amount.label("amount"))
-        .select_from(back.outerjoin(of_order, of_order.c.order_id == b.order_id))
-        .subquery("extra_costs")
-    )
-
-
-def _extra_freight(back: FromClause, consignments: CTE, setting: Setting) -> Select[Any]:
-    """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first with a back-ordered line."""
-    o, header, m = order_facts_table.c, shipments.c, money_facts.c
-    left = consignments.c
-    first = select(left.order_id, func.min(left.left_at).label("first_at")).group_by(left.order_id).subquery("first_consignments")
-    back_line = and_(back.c.order_id == left.order_id, back.c.line_no == left.line_no)
-    further = (
-        select(left.order_id, left.shipment_id, func.max(cast(left.left_at, Date)).label("left_day"))
-        .join(back, back_line)
-        .join(first, first.c.order_id == left.order_id)
-        .where(left.left_at > first.c.first_at)
-        .group_by(left.order_id, left.shipment_id)
-        .subquery("further_consignments")
-    )
-    body = shipment_lines.alias("carried").c
-    alone = (
-        select(body.shipment_id)
-        .join(further, further.c.shipment_id == body.shipment_id)
-        .where(~body.deleted)
-        .group_by(body.shipment_id)
-        .having(func.min(body.order_id) == func.max(body.order_id))
-        .subquery("carrying_one_order")
-    )
-    shared = and_(m.document_id == further.c.shipment_id, m.order_id == further.c.order_id, m.source == "freight")
-    tables: FromClause = (
-        further.join(shipments, header.shipment_id == further.c.shipment_id)
-        .join(order_facts_table, o.order_id == further.c.order_id)
-        .outerjoin(alone, alone.c.shipment_id == further.c.shipment_id)
-        .outerjoin(money_facts, shared)
-    )
-    tables, rate = with_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, setting.mapped)
-    whole = at_rate(header.freight_amount, rate)
-    return select(further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")).select_from(tables)
-
-
-def _buyer_margin(decided: CTE) -> FromClause:
-    """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is known; 0 without any."""
-    d, m = decided.c, money_facts.c
-    lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")
-    since = cast(plus_days(lost.c.event_day, literal(-DAYS_OF_MARGIN, Integer)), Date)
-    in_time = and_(m.day > since, m.day <= lost.c.event_day)
-    sales = and_(in_time, m.kind == "net_sales", m.cost_known.is_(True), m.amount.is_not(None))
-    cost = and_(in_time, m.kind == "product_cost", m.amount.is_not(None))
-    return (
-        select(lost.c.customer_id, lost.c.event_day, cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"))
-        .select_from(lost.outerjoin(money_facts, m.customer_id == lost.c.customer_id))
-        .group_by(lost.c.customer_id, lost.c.event_day)
-        .subquery("buyer_margins")
-    )

@@ -17,7 +17,8 @@ from metrics.ledgers.books import book_facts_table
 from metrics.ledgers.cases import case_facts_table
 from metrics.ledgers.messages import message_facts_table
 from metrics.ledgers.quotes import quote_facts_table, quote_option_facts_table
-from metrics.ledgers.recoveries import recovery_cost_facts_table, recovery_facts_table
+from metrics.ledgers.recoveries import recovery_facts_table
+from metrics.ledgers.recovery_costs import recovery_cost_facts_table
 from metrics.ledgers.returns import return_facts_table
 from metrics.ledgers.shipments import shipment_facts_table
 from metrics.measure import Total

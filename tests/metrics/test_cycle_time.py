@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Table, select
 
 from metrics import ledgers
 from metrics.facts import order_facts_table, order_line_facts_table
-from metrics.ledgers.cycles import cycle_facts_table, wait_facts_table
+from metrics.ledgers.cycles import cycle_facts_table
+from metrics.ledgers.waits import wait_facts_table
 from metrics.query import Question, answer
 from metrics.question import Answer
 from metrics.schema import FEEDS
@@ -34,7 +35,7 @@ from tests.judge_clocks import business_time, buyers_holds, net_day, net_time
 from tests.rule_cases import END_OF_APRIL
 from tests.sql_facts import build
 
-filled = only(ledgers.cycles)
+filled = only(ledgers.cycles, ledgers.waits)
 
 PACKAGED = everything() | everything("service_packages")
 

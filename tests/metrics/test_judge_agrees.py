@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.ledgers import anchors, contracts, cycles, groups, money, stockouts
+from metrics.ledgers import anchors, contracts, cycles, gaps, groups, money, stockouts
 from metrics.ledgers.ledger import Setting
 from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
@@ -227,7 +227,7 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
     for table, filling in rows:
         fill(connection, table, [filling])
     found: dict[str, list[Any]] = {}
-    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS, *stockouts.LEDGERS, *money.LEDGERS):
+    for ledger in (*anchors.LEDGERS, *groups.LEDGERS, *contracts.LEDGERS, *cycles.LEDGERS, *gaps.LEDGERS, *stockouts.LEDGERS, *money.LEDGERS):
         fill(connection, ledger.table, ledger.rows(connection, Setting(world.as_of, world.mapped)))
         if ledger.table is not money.money_facts:
             found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())

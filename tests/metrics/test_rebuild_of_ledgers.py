@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Table, insert, select
 
 from metrics import ledgers
 from metrics.facts import order_facts_table, order_line_facts_table
+from metrics.ledgers.gaps import segment_gaps
 from metrics.ledgers.money import money_facts
 from metrics.ledgers.recoveries import recovery_facts_table
-from metrics.ledgers.stockouts import segment_gaps, stockout_facts
+from metrics.ledgers.stockouts import stockout_facts
 from metrics.rebuild import rebuild
 from metrics.rollup import ROLLUPS
 from metrics.schema import run_files
@@ -22,7 +23,7 @@ from tests.asking import ALL, AS_OF, built, only, together
 from tests.metrics.test_rebuild import touched_orders
 from tests.sql_facts import load
 
-filled = only(ledgers.stockouts, ledgers.recoveries)
+filled = only(ledgers.money, ledgers.stockouts, ledgers.recoveries)
 
 Parts = dict[str, list[b.Row]]
 LATEST = {"file_id": 2, "run_id": 2, "source": "test", "feed": "stockouts", "name": "two", "sha256": "-"} | dict.fromkeys(

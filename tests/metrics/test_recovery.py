@@ -25,7 +25,7 @@ from tests.builders import (
     shipment_line,
 )  # fmt: skip
 
-filled = only(ledgers.recoveries)
+filled = only(ledgers.recoveries, ledgers.recovery_costs)
 
 END_OF_10TH = datetime(2026, 3, 10, 23, 59, 59, 999999)
 """The deadline of every order here."""

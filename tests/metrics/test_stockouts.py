@@ -15,7 +15,7 @@ from metrics import ledgers, query, rebuild
 from metrics.catalog import DIMENSIONS
 from metrics.errors import SettingRefused
 from metrics.facts import facts_state, order_facts_table, order_line_facts_table
-from metrics.ledgers import money
+from metrics.ledgers import gaps, money
 from metrics.ledgers import stockouts as ledger
 from metrics.ledgers.stockouts import OUTCOMES, stockout_facts
 from metrics.query import Answer, answer
@@ -45,7 +45,7 @@ from tests.builders import (
 from tests.engines import memory
 from tests.sql_facts import build
 
-filled = only(ledgers.stockouts)
+filled = only(ledgers.money, ledgers.stockouts)
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999_999)
 EVERYTHING = everything("orders", "order_lines", "shipments", "shipment_lines", "customers", "products", "stockouts")
@@ -65,7 +65,7 @@ def connection() -> Iterator[Connection]:
 def stockouts_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worked cases fill the ledgers they ask about and no others: a build takes a fifth of the time."""
     if "sample" not in request.fixturenames:
-        monkeypatch.setattr(rebuild, "LEDGERS", (*money.LEDGERS, *ledger.LEDGERS))
+        monkeypatch.setattr(rebuild, "LEDGERS", (*money.LEDGERS, *gaps.LEDGERS, *ledger.LEDGERS))
         monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
         monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
 
