@@ -17,7 +17,7 @@ from metrics.catalog import BY_MODULE, MEASURES
 from metrics.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, value_columns, written
 from metrics.facts import facts_state
 from metrics.group_targets import targets_in_view
-from metrics.ledgers import cycles, stockouts
+from metrics.ledgers import cycles, gaps, stockouts
 from metrics.ledgers.ledger import Ledger, Setting
 from metrics.query import answer, mapped
 from metrics.question import Answer, Question
@@ -31,8 +31,9 @@ from metrics.warehouse import Location
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 _Number = tuple[str, tuple[tuple[str, str | None], ...]]
 
-STAND_ON: dict[str, tuple[Ledger, ...]] = {"assumptions": stockouts.LEDGERS, "service_packages": cycles.LEDGERS, "targets": ()}
-"""The ledgers that keep what a feed says in their rows; all other numbers read the feed when they are asked for."""
+STAND_ON: dict[str, tuple[Ledger, ...]] = {"assumptions": (*gaps.LEDGERS, *stockouts.LEDGERS), "service_packages": cycles.LEDGERS, "targets": ()}
+"""The ledgers that keep what a feed says in their rows, and what these read that a generation of an earlier version may lack; all other numbers
+read the feed when they are asked for."""
 
 _OF_ASSUMPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("lost_k", "wait_cost", "customer_years", "stockout_"): ("stockouts", "fill_rate"),
