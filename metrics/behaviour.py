@@ -8,13 +8,14 @@ value, units, lines, notice) with their whole cost to serve per order. Source: t
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, func, literal, literal_column, null, or_, select
+import numpy as np
+from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, func, literal, literal_column, null, or_, select, tuple_
 
 from metrics.buyer_view import G
 from metrics.facts import order_facts_table
@@ -36,7 +37,9 @@ MONTH_END_DAYS = 3
 """An order of the last so many days of a month is a month-end order."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUARTERS = (Decimal("0.25"), Decimal("0.5"), Decimal("0.75"))
-_NONE = Fraction(0)
+EXACT, SAFE = 2**53, 2**31
+"""Whole numbers below the first are floats exactly; products of two below the second fit 64 bits."""
+Ranks = np.ndarray[Any, np.dtype[np.int64]]
 FEWEST_CUSTOMERS = 3
 """Over fewer customers there is no rank correlation."""
 Where = Sequence[tuple[str, tuple[str, ...]]]
@@ -74,7 +77,9 @@ class Bin:
 def bins(connection: Connection, question: str, start: date | None = None, end: date | None = None, where: Where = ()) -> list[Bin]:
     """The bins of one of the four questions (HOW, HOW_MUCH, WHAT, WHEN), trait by trait."""
     per_order = _cost_per_order(connection, start, end, where)
-    return [one for trait in _traits(connection, question, start, end, where) for one in _bins(connection, trait, per_order, start, end, where)]
+    traits = _traits(connection, question, start, end, where)
+    counted = _counted(connection, traits, start, end, where)
+    return [one for trait, of_trait in zip(traits, counted, strict=True) for one in _bins(trait, of_trait, per_order)]
 
 
 def spearman(pairs: Iterable[tuple[Fraction, Fraction]]) -> float | None:
@@ -83,32 +88,42 @@ def spearman(pairs: Iterable[tuple[Fraction, Fraction]]) -> float | None:
     return _correlation(_ranks([x for x, _ in listed]), _ranks([y for _, y in listed]))
 
 
-def _correlation(first: Sequence[int], second: Sequence[int]) -> float | None:
+def _correlation(first: Ranks, second: Ranks) -> float | None:
     """The correlation of two rankings of the same things, each in twice the ranks."""
     n = len(first)
     if n < FEWEST_CUSTOMERS:
         return None
-    product = n * sum(x * y for x, y in zip(first, second, strict=True)) - sum(first) * sum(second)
-    spreads = [n * sum(x * x for x in ranks) - sum(ranks) ** 2 for ranks in (first, second)]
+    product = n * int(first @ second) - int(first.sum()) * int(second.sum())
+    spreads = [n * int(ranks @ ranks) - int(ranks.sum()) ** 2 for ranks in (first, second)]
     return product / math.sqrt(spreads[0] * spreads[1]) if all(spreads) else None
 
 
-def _ranks(numbers: Sequence[Fraction]) -> list[int]:
-    """Twice the rank of each number, so that shared ranks stay whole.
+def _ranks(numbers: Sequence[Fraction]) -> Ranks:
+    """Twice the rank of each number, so that shared ranks stay whole."""
+    return _ranks_of([one.numerator for one in numbers], [one.denominator for one in numbers])
 
-    Nearest floats never stand in another order than their fractions, and compare ten times as fast: fractions decide only where floats are equal.
+
+def _ranks_of(over: Sequence[int], under: Sequence[int]) -> Ranks:
+    """The same of quotients of whole numbers, `under` above 0.
+
+    While both fit a float exactly, the nearest floats of quotients never stand in another order than the quotients: where floats are equal,
+    the products across say whether the quotients are.
     """
-    nearest = [float(number) for number in numbers]
-    ranks, before = [0] * len(numbers), 0
-    for _, near in groupby(sorted(range(len(numbers)), key=nearest.__getitem__), key=nearest.__getitem__):
-        places = list(near)
-        if any(numbers[place] != numbers[places[0]] for place in places):
-            places.sort(key=numbers.__getitem__)
-        for _, alike in groupby(places, key=numbers.__getitem__):
-            shared = list(alike)
-            for place in shared:
-                ranks[place] = 2 * before + 1 + len(shared)
-            before += len(shared)
+    largest = max((max(map(abs, over)), max(under))) if len(over) else 0
+    kind = np.int64 if largest < SAFE else object
+    tops, bottoms = np.array(over, dtype=kind), np.array(under, dtype=kind)
+    nearest = tops / bottoms if largest < EXACT else np.array([Fraction(x, y) for x, y in zip(over, under, strict=True)], dtype=object)
+    order = np.argsort(nearest, kind="stable")
+    tops, bottoms = tops[order], bottoms[order]
+    same = tops[1:] * bottoms[:-1] == tops[:-1] * bottoms[1:]
+    if (same != (nearest[order][1:] == nearest[order][:-1])).any():  # too near for floats to tell apart
+        exact = np.array([Fraction(x, y) for x, y in zip(over, under, strict=True)], dtype=object)
+        order = np.argsort(exact, kind="stable")
+        same = exact[order][1:] == exact[order][:-1]
+    starts = np.flatnonzero(np.append([True] if len(order) else [], ~same.astype(bool)))
+    sizes = np.diff(np.append(starts, len(order)))
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[order] = np.repeat(2 * starts + 1 + sizes, sizes)
     return ranks
 
 
@@ -193,7 +208,18 @@ def _cost_per_order(connection: Connection, start: date | None, end: date | None
     return {customer_id: cost.get(customer_id, Fraction(0)) / orders for customer_id, orders in connection.execute(placed)}
 
 
-def _bins(connection: Connection, trait: Trait, per_order: Mapping[str, Fraction], start: date | None, end: date | None, where: Where) -> list[Bin]:
+@dataclass
+class _Counted:
+    """What the orders of one trait come to, by customer: of each bin the orders placed and their cost, and of the value its sum and its orders."""
+
+    of_bin: dict[str | int, dict[str, tuple[int, Decimal]]] = field(default_factory=lambda: defaultdict(dict))
+    placed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    numbers: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    numbered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+def _counted(connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where) -> list[_Counted]:
+    """The orders of every trait, in one pass over them."""
     linked = (
         select(m.order_id, sum_if(served, m.amount).label("cost"))
         .where(served, m.order_id.is_not(None), *within(m.day, start, end))
@@ -201,43 +227,51 @@ def _bins(connection: Connection, trait: Trait, per_order: Mapping[str, Fraction
         .subquery("linked")
     )
     placed = and_(*within(o.ordered_day, start, end))
-    value = cast(null(), AMOUNT) if trait.value is None else trait.value
     orders = (
         select(
             o.customer_id,
-            trait.bin.label("bin"),
+            *[trait.bin.label(f"bin_{place}") for place, trait in enumerate(traits)],
+            *[(cast(null(), AMOUNT) if trait.value is None else trait.value).label(f"number_{place}") for place, trait in enumerate(traits)],
             case((placed, literal(1, Integer)), else_=literal(0, Integer)).label("placed"),
             func.coalesce(linked.c.cost, cast(literal(0, Integer), AMOUNT)).label("cost"),
-            value.label("number"),
         )
         .select_from(order_facts_table.outerjoin(linked, linked.c.order_id == o.order_id))
         .where(o.order_type == "sale", or_(placed, linked.c.order_id.is_not(None)), *_filters(order_facts_table, where))
         .subquery("binned")
     )
     b = orders.c
-    here, numbered = b.placed == 1, and_(b.placed == 1, b.number.is_not(None))
-    sums = (count_if(here), sum_if(b.cost.is_not(None), b.cost), count_if(numbered), sum_if(numbered, b.number))
-    found = connection.execute(select(b.customer_id, b.bin, *sums).group_by(b.customer_id, b.bin)).all()
-    of_bin: dict[str | int, dict[str, tuple[int, Decimal]]] = defaultdict(dict)
-    numbers: dict[str, Fraction] = defaultdict(Fraction)
-    numbered_orders: dict[str, int] = defaultdict(int)
-    placed_orders: dict[str, int] = defaultdict(int)
-    for customer_id, name, count, cost, counted, number in found:
-        of_bin[name][customer_id] = (count, Decimal(cost))
-        placed_orders[customer_id] += count
-        if counted:
-            numbers[customer_id] += Fraction(number)
-            numbered_orders[customer_id] += counted
-    among = [one for one, n in (placed_orders if trait.value is None else numbered_orders).items() if n]
+    names, values = ([b[f"{kind}_{place}"] for place in range(len(traits))] for kind in ("bin", "number"))
+    sums = [count_if(b.placed == 1), sum_if(b.cost.is_not(None), b.cost)]
+    for value in values:
+        numbered = and_(b.placed == 1, value.is_not(None))
+        sums += [count_if(numbered), sum_if(numbered, value)]
+    asked = select(b.customer_id, *names, *[func.grouping(name) for name in names], *sums)
+    rows = connection.execute(asked.group_by(func.grouping_sets(*[tuple_(b.customer_id, name) for name in names])))
+    found = [_Counted() for _ in traits]
+    many = len(traits)
+    for customer_id, *row in rows:
+        place = row.index(0, many, 2 * many) - many  # the trait whose bins this row is of
+        count, cost, *numbers = row[2 * many :]
+        one = found[place]
+        one.of_bin[row[place]][customer_id] = (count, Decimal(cost))
+        one.placed[customer_id] += count
+        if numbers[2 * place]:
+            one.numbered[customer_id] += numbers[2 * place]
+            one.numbers[customer_id] += Decimal(numbers[2 * place + 1])
+    return found
+
+
+def _bins(trait: Trait, counted: _Counted, per_order: Mapping[str, Fraction]) -> list[Bin]:
+    among = [one for one, n in (counted.placed if trait.value is None else counted.numbered).items() if n]
     costs = _ranks([per_order[one] for one in among])
-    whole = None if trait.value is None else _correlation(_ranks([numbers[one] / numbered_orders[one] for one in among]), costs)
+    whole = None if trait.value is None else _correlation(_ranks([Fraction(counted.numbers[one]) / counted.numbered[one] for one in among]), costs)
+    placed = [counted.placed[one] for one in among]
     made = []
-    for name in sorted(of_bin):
-        here_too = of_bin[name]
+    for name in sorted(counted.of_bin):
+        here_too = counted.of_bin[name]
         correlation = whole
         if trait.value is None:
-            shares = [Fraction(here_too[one][0], placed_orders[one]) if one in here_too else _NONE for one in among]
-            correlation = _correlation(_ranks(shares), costs)
+            correlation = _correlation(_ranks_of([here_too[one][0] if one in here_too else 0 for one in among], placed), costs)
         count = sum(n for n, _ in here_too.values())
         cost = sum((amount for _, amount in here_too.values()), Decimal(0))
         title = trait.names[name] if isinstance(name, int) else name

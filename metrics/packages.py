@@ -133,13 +133,18 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
         together[customer_id] += got
     listed = packages(connection)
     in_force = [package for segment in _segments(connection) if (package := package_on(listed, segment, end)) is not None]
+    costs: dict[str | None, list[Decimal]] = defaultdict(list)
+    for one in customers:
+        if one.zone != DANGER:
+            costs[one.segment].append(one.cost_to_serve)
+    medians = {segment: median(of_segment) for segment, of_segment in costs.items()}
     found = []
     for one in customers:
         own = package_on(listed, one.segment, end)
         if one.zone != DANGER or own is None:
             continue
         better = [other for other in in_force if is_better(other, own) and reaches(other, together[one.customer_id], share)]
-        usual = median(other.cost_to_serve for other in customers if other.segment == one.segment and other.zone != DANGER)
+        usual = medians.get(one.segment)
         if better and usual is not None:
             why = f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside Danger is {usual:,.2f}"
             found.append(Misfit(one, max(Decimal(0), one.cost_to_serve - usual), why))

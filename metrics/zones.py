@@ -120,11 +120,11 @@ def zoned(customers: Iterable[Customer], cuts: Cuts) -> list[Customer]:
 def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decimal] = MOVES) -> list[Move]:
     """Who changes zone when one cut is moved, the other left where it is."""
     found = []
-    before = {one.customer_id: one.zone for one in zoned(customers, cuts)}
+    before = {one.customer_id: zone(one.sales, one.cost_to_serve, cuts) for one in customers}
     for cut in ("sales", "cost"):
         for by in moves:
             moved = replace(cuts, **{cut: getattr(cuts, cut) * (1 + by)})
-            changed = [one for one in zoned(customers, moved) if one.zone != before[one.customer_id]]
+            changed = [one for one in customers if zone(one.sales, one.cost_to_serve, moved) != before[one.customer_id]]
             found.append(Move(cut, by, tuple(one.customer_id for one in changed), sum((one.sales for one in changed), Decimal(0))))
     return found
 
