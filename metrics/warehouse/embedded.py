@@ -5,6 +5,7 @@ Published files are never written to again. Every DuckDB connection of the wareh
 """
 
 import contextlib
+import hashlib
 import logging
 import os
 import tempfile
@@ -237,8 +238,9 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         config["threads"] = threads
     if read_only:
         config["enable_external_access"] = "false"
-        # DuckDB's default is a folder beside the file, which two readers of one file would share.
-        config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}" / path.stem)
+        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder when it needs it, not those above.
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+        config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}-{name}")
     root = duckdb.connect(str(path), read_only=read_only, config=dict(config))
     try:
         root.execute("SET GLOBAL TimeZone = 'UTC'")
