@@ -1,12 +1,16 @@
 """The parts of the page that says why a number moved: what is compared, the change in words, its parts as steps and as a table."""
 
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
+import streamlit as st
+
 from dashboard import cards, data, drill, family, look, page, pictures, shapes, tables
 from dashboard import format as fmt
-from dashboard.filters import Filters
+from dashboard.filters import EARLIEST, Filters
 from dashboard.period import BEFORE, COMPARISONS, LAST_YEAR, Days
+from dashboard.reader import reader
 from dashboard.shapes import Bar
 from dashboard.standing import better
 from dashboard.tables import Cell
@@ -18,18 +22,33 @@ EXPLAINED = [name for name, measure in MEASURES.items() if isinstance(measure.fo
 PARTS_SHOWN = 12
 STEPS_SHOWN = 7
 """Parts that have a step of their own in the chart; the others share one."""
-AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year"}
+OWN = "days"
+AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year", OWN: "days of your choice"}
 
 
 def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
-    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None where there are none."""
+    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None while only the first of them is chosen."""
     titles = {name: MEASURES[name].title for name in EXPLAINED}
     first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
-    offered = [name for name in COMPARISONS if filters.period.compared(name) is not None]
+    offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
     name = page.pick("Measure", first, titles, key="measure", width=320)
     by = page.pick("Explained by", list(DIMENSIONS), {one: fmt.words(one) for one in DIMENSIONS}, key="by", width=190)
-    against = page.pick("Against", offered, AGAINST, key="against", width=180) if offered else ""
-    return MEASURES[name], by, filters.period.compared(against) if against else None
+    against = page.pick("Against", offered, AGAINST, key="against", width=190)
+    if against == OWN:
+        return MEASURES[name], by, _own_days(filters)
+    st.query_params.pop("then", None)
+    return MEASURES[name], by, filters.period.compared(against)
+
+
+def _own_days(filters: Filters) -> Days | None:
+    """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks of all data."""
+    first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
+    asked = drill.read_days(st.query_params.get("then")) or first
+    chosen = st.date_input("From and to", asked, min_value=EARLIEST, format=reader().date_input, key="pick_then", width=230)
+    if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
+        return None
+    st.query_params["then"] = f"{chosen[0]}..{chosen[1]}"
+    return chosen
 
 
 def explained(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:

@@ -44,6 +44,11 @@ class Reader:
         return sign + self.group.join([digits, *groups]) + dot.replace(".", self.decimal) + fraction
 
     @property
+    def date_input(self) -> str:
+        """The same for a field in which days are chosen."""
+        return {"dmy": "DD/MM/YYYY", "mdy": "MM/DD/YYYY", "ymd": "YYYY-MM-DD"}[self.order]
+
+    @property
     def chart(self) -> dict[str, object]:
         """The same for a chart: a number locale of d3."""
         return {"decimal": self.decimal, "thousands": self.group, "grouping": [self.sizes[0], *[self.sizes[1]] * 6], "currency": ["", ""]}

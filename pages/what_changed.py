@@ -19,7 +19,7 @@ if between == "publishes":
 elif before is None:
     page.subtitle(f"{fmt.span(filters.start, filters.end)} · {filters.label}")
     with look.card("none"):
-        look.html(cards.empty("Nothing to compare with", "All data has no period before it. Choose weeks or dates."))
+        look.html(cards.empty("Nothing to compare with yet", "Choose the first and the last day."))
 else:
     after = (filters.start, filters.period.elapsed)
     page.subtitle(f"{fmt.span(*after)} against {fmt.span(*before)} · {filters.label}")

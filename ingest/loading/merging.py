@@ -135,6 +135,9 @@ def _replace(connection: Connection, feed: str, incoming: Table, met: Table, res
     if feed == "payments":
         paid = select(invoice_lines.c.order_id).join(target, target.c.invoice_id == invoice_lines.c.invoice_id).join(met, old)
         add_orders(connection, touched, paid.where(replaced))
+    if feed == "invoices":  # so are those of the invoice a reversal named until now
+        taken_back = select(invoice_lines.c.order_id).join(target, target.c.reverses_invoice_id == invoice_lines.c.invoice_id).join(met, old)
+        add_orders(connection, touched, taken_back.where(replaced))
     if "order_id" in target.c:
         # The order it belonged to until now; the one it belongs to from now on is touched by the new version.
         moved = select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))

@@ -238,7 +238,7 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         config["threads"] = threads
     if read_only:
         config["enable_external_access"] = "false"
-        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder when it needs it, not those above.
+        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder it is given, not those above.
         name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
         config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}-{name}")
     root = duckdb.connect(str(path), read_only=read_only, config=dict(config))

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from dashboard import changes, data, shapes
+from dashboard import format as fmt
 from dashboard.shapes import LETTER, Bar
 from metrics import warehouse
 from metrics.catalog import MEASURES
 from metrics.explain import explain
+from metrics.measure import Unit
 from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import publish
@@ -63,6 +65,22 @@ def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Pa
     assert (bars[0].total, bars[-1].total) == (True, True)
     moved = sum((one.end - one.start) * (1 if one.said.startswith("+") else -1) for one in bars if not one.total)
     assert bars[0].end + moved == pytest.approx(bars[-1].end)
+
+
+def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_of_sample: Open) -> None:
+    of_filters = {"period": "Dates", "dates": ["2026-05-01", "2026-05-31"]}
+    at = page_of_sample("what_changed", measure="on_time", against="days", then="2026-02-01..2026-02-28", **of_filters)
+    assert not at.exception
+    with warehouse.reading(warehouse.locate()) as connection:
+        before, after = (date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 5, 1), date(2026, 5, 31))
+        found = explain(connection, "on_time", by="segment", before=before, after=after)
+    said = markup(at).split("bv-headline")[1].split("</div>")[0]
+    assert f"<strong>{fmt.number(found.before.value, Unit.SHARE)}</strong>" in said
+    assert f"<strong>{fmt.number(found.after.value, Unit.SHARE)}</strong>" in said
+    at.date_input(key="pick_then").set_value((date(2026, 3, 1), date(2026, 3, 31))).run()
+    assert at.query_params["then"] == "2026-03-01..2026-03-31"
+    at.selectbox(key="pick_against").set_value("before").run()
+    assert "then" not in at.query_params
 
 
 def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
