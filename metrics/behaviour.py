@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, fun
 
 from metrics.buyer_view import G
 from metrics.facts import order_facts_table
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.measure import Direction, Measure, Study, Unit
 from metrics.numbers import divide
 from metrics.once import once

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from metrics.assumptions import assumed
 from metrics.buyer_view import NEEDS_BILLS, B
 from metrics.facts import order_facts_table
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.measure import Direction, Measure, Result, Unit
 from metrics.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, served
 from metrics.question import Answer, Ask, Question

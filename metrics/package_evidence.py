@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Date, Integer, and_, case, cast, false, func,
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.facts.dating import applies, versions
 from metrics.ledgers.cases import case_facts_table
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.once import once
 from metrics.schema import customers, invoices, order_lines, orders, service_packages, shipment_lines, shipments
 from metrics.sqltools import Expression, count_if, period_start, seconds_between, sum_if

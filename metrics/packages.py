@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from metrics.assumptions import assumed
 from metrics.buyer_view import B, G
 from metrics.facts import order_facts_table
-from metrics.ledgers.money import STEP, money_facts
+from metrics.ledgers.money_table import STEP, money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
 from metrics.numbers import divide, wilson
 from metrics.once import once

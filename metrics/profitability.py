@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from metrics.buyer_view import NEEDS_BILLS, B
 from metrics.facts import order_facts_table
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.measure import Derived, Direction, Measure, Need, Part, Result, Study, Total, Unit
 from metrics.numbers import divide
 from metrics.question import Answer, Ask, Question

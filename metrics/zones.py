@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from metrics.assumptions import assumed
 from metrics.buyer_view import NEEDS_BILLS, B
 from metrics.facts import NONE, order_facts_table
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
 from metrics.once import once
 from metrics.profitability import COSTS, NEEDS_COSTS, made_of, net_sales, served

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert
 
 from metrics.facts import order_facts, order_line_facts
+from metrics.local_days import refresh_local_days
 from metrics.policy import Policy
-from metrics.rebuild import rebuild, refresh_local_days
+from metrics.rebuild import rebuild
 from metrics.schema import FEEDS, mapped_columns, metadata, quarantine, restated_quantities
 
 Facts = tuple[dict[tuple[str, str], dict[str, Any]], dict[str, dict[str, Any]]]

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from metrics.facts import order_facts_table
 from metrics.ledgers.ledger import Setting
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.rates import at_rate, with_rate
 from metrics.schema import AMOUNT, shipment_lines, shipments
 from metrics.sqltools import (

@@ -36,9 +36,9 @@ from sqlalchemy.pool import StaticPool
 from metrics.facts import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.ledgers import anchors, contracts, cycles, gaps, groups, money, stockouts
 from metrics.ledgers.ledger import Setting
+from metrics.local_days import refresh_local_days
 from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
-from metrics.rebuild import refresh_local_days
 from metrics.schema import metadata
 from metrics.sqltools import analyze, count_if, sum_if
 from tests.builders import MAKERS, Records, everything, order_line, shipment

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics import ledgers
-from metrics.ledgers.money import money_facts, parts
+from metrics.ledgers.freight import parts
+from metrics.ledgers.money_table import money_facts
 from metrics.query import Answer, Question, answer
 from tests import builders as b
 from tests.asking import only

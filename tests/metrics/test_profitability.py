@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from metrics import zones
 from metrics.catalog import DIMENSIONS
 from metrics.facts import facts_state
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.query import answer
 from metrics.question import Question
 from metrics.schema import FEEDS

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, insert, select
 from metrics import ledgers
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.gaps import segment_gaps
-from metrics.ledgers.money import money_facts
+from metrics.ledgers.money_table import money_facts
 from metrics.ledgers.recoveries import recovery_facts_table
 from metrics.ledgers.stockouts import stockout_facts
 from metrics.rebuild import rebuild
