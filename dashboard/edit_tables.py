@@ -158,4 +158,4 @@ def history(feed: str, changes: Iterable[Mapping[str, Any]]) -> str:
                 after.get("note") or fmt.DASH,
             ]
         )
-    return tables.table(("When (UTC)", "Who", "What", "From → to", "Why"), rows, caption="Who changed what")
+    return tables.table(("When", "Who", "What", "From → to", "Why"), rows, caption="Who changed what")

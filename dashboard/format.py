@@ -152,6 +152,13 @@ def moment(value: datetime | None, is_date: bool | None = False) -> str:
     return f"{day(told.date())} {told:%H:%M %Z}"
 
 
+def moments(begun: datetime, ended: datetime) -> str:
+    """From one instant to another, the day and the zone said once where they are the same: 3 Mar 2026 09:00 – 11:30 CET."""
+    first, last = (one.replace(tzinfo=UTC).astimezone(zone()) for one in (begun, ended))
+    told, shared = moment(ended), f" {last:%Z}" if first.tzname() == last.tzname() else ""
+    return f"{moment(begun).removesuffix(shared)} – {f'{last:%H:%M %Z}' if first.date() == last.date() else told}"
+
+
 def span(start: date, end: date) -> str:
     """A period: 6 Apr – 5 Jul 2026."""
     same = start.year == end.year

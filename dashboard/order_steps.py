@@ -56,8 +56,7 @@ def _step(number: int, row: Row | None, share: Callable[[datetime], float], line
 def _span(begun: datetime, ended: datetime | None) -> str:
     if ended is None or ended == begun:
         return fmt.moment(begun)
-    last = f"{ended:%H:%M} UTC" if ended.date() == begun.date() else fmt.moment(ended)
-    return f"{fmt.moment(begun).removesuffix(' UTC')} – {last}"
+    return fmt.moments(begun, ended)
 
 
 def _took(row: Row, as_of: datetime) -> str:

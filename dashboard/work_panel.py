@@ -1,13 +1,14 @@
 """What people do about one order: whose it is, what was said, what was done and when; the forms to say it, and everything that was changed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from dashboard import applying, look, who
 from dashboard import format as fmt
+from dashboard.reader import here, in_utc, zone
 from dashboard.work import now, tell, told
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.store import work
@@ -126,8 +127,9 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
         st.radio("What was done", list(work.REMEDIES), format_func=lambda code: work.REMEDIES[code], key="work_remedy", horizontal=True)
         st.text_input("In words", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …")
         with st.container(horizontal=True, gap="small"):
-            for name, label in (("detected", "Noticed (UTC)"), ("acknowledged", "Buyer told (UTC)"), ("resolved", "Put right (UTC)")):
-                st.datetime_input(label, moments[name], key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY")
+            for name, label in (("detected", "Noticed"), ("acknowledged", "Buyer told"), ("resolved", "Put right")):
+                clock = f"{moments[name].replace(tzinfo=UTC).astimezone(zone()):%Z}"
+                st.datetime_input(f"{label} ({clock})", here(moments[name]), key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY")
         st.form_submit_button("Put right", type="primary", on_click=_resolve, args=(item,))
     when = "" if applying.able() else " once `buyerview apply` has run"
     st.caption(f"Counts in Recovery and support{when}, by the moments you give.")
@@ -173,9 +175,9 @@ def _resolve(item: Item) -> None:
                 item,
                 remedy=chosen["work_remedy"],
                 note=chosen["work_note"],
-                detected_at=chosen["work_detected_at"],
-                acknowledged_at=chosen["work_acknowledged_at"],
-                resolved_at=chosen["work_resolved_at"],
+                detected_at=in_utc(chosen["work_detected_at"]),
+                acknowledged_at=in_utc(chosen["work_acknowledged_at"]),
+                resolved_at=in_utc(chosen["work_resolved_at"]),
             )
     except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
         tell(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)

@@ -73,6 +73,28 @@ def test_a_moment_is_told_in_the_business_time_zone(zone: str | None, told: str,
     assert fmt.moment(datetime(2026, 3, 30), is_date=True) == "30 Mar 2026"
 
 
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        (datetime(2026, 3, 28, 10, 15), "28 Mar 2026 10:30 – 11:15 CET"),
+        (datetime(2026, 3, 28, 23, 30), "28 Mar 2026 10:30 – 29 Mar 2026 00:30 CET"),
+        (datetime(2026, 3, 30, 8), "28 Mar 2026 10:30 CET – 30 Mar 2026 10:00 CEST"),
+    ],
+)
+def test_a_span_of_time_is_told_in_one_zone(ended: datetime, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(reader.ZONE, "Europe/Berlin")
+    assert fmt.moments(datetime(2026, 3, 28, 9, 30), ended) == told
+
+
+def test_a_moment_is_chosen_by_the_clocks_of_the_business_and_kept_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(reader.ZONE, "Europe/Berlin")
+    assert reader.here(datetime(2026, 3, 30, 8)) == datetime(2026, 3, 30, 10)
+    assert reader.in_utc(datetime(2026, 3, 30, 10)) == datetime(2026, 3, 30, 8)
+    assert reader.in_utc(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30), "of two half past twos the first"
+    with pytest.raises(ValueError, match="never was in Europe/Berlin"):
+        reader.in_utc(datetime(2026, 3, 29, 2, 30))
+
+
 def test_a_zone_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(reader.ZONE, "Mars/Olympus")
     with pytest.raises(SettingRefused, match="Europe/Berlin"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import reader
 from metrics.lists.listing import failed_orders
 from metrics.store import work
 from metrics.store.opening import opened
@@ -73,6 +74,19 @@ def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
     at = open_page("order_story", order="HAND-LATE")
     at.button(key="work_reopen").click().run()
     assert item(desk, "HAND-LATE").status == "open"
+
+
+def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(desk: Location, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(reader.ZONE, "Europe/Berlin")
+    at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    for name, minute in (("detected", 10), ("acknowledged", 20), ("resolved", 30)):
+        field = at.datetime_input(key=f"work_{name}_at")
+        assert field.label.endswith("(CEST)")
+        field.set_value(datetime(2026, 6, 20, 9, minute))
+    at.button(key="FormSubmitter:work_resolving-Put right").click().run()
+    done = item(desk, "HAND-LATE")
+    assert (done.detected_at, done.resolved_at) == (datetime(2026, 6, 20, 7, 10), datetime(2026, 6, 20, 7, 30))
+    assert "09:30 CEST" in markup(at)
 
 
 def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_page: Open) -> None:
