@@ -36,18 +36,19 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
     against = page.pick("Against", offered, AGAINST, key="against", width=190)
     if against == OWN:
         return MEASURES[name], by, _own_days(filters)
-    st.query_params.pop("then", None)
+    st.query_params.pop("before", None)
     return MEASURES[name], by, filters.period.compared(against)
 
 
 def _own_days(filters: Filters) -> Days | None:
     """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks of all data."""
+    latest = filters.period.as_of + timedelta(days=730)
     first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
-    asked = drill.read_days(st.query_params.get("then")) or first
-    chosen = st.date_input("From and to", asked, min_value=EARLIEST, format=reader().date_input, key="pick_then", width=230)
+    asked = [min(max(day, EARLIEST), latest) for day in drill.read_days(st.query_params.get("before")) or first]  # others stop the field
+    chosen = st.date_input("From and to", asked, EARLIEST, latest, format=reader().date_input, key="pick_before", width=230)
     if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
         return None
-    st.query_params["then"] = f"{chosen[0]}..{chosen[1]}"
+    st.query_params["before"] = f"{chosen[0]}..{chosen[1]}"
     return chosen
 
 

@@ -37,7 +37,7 @@ LONGEST = (
     "test_read.py",
     "test_walks.py",
 )
-"""Files that take longest, which begin first: two processes share the files, and one that began late would be waited for."""
+"""Files that take longest, which begin first: processes share the files, and one that began late would be waited for alone."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

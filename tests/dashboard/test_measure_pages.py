@@ -69,7 +69,7 @@ def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Pa
 
 def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_of_sample: Open) -> None:
     of_filters = {"period": "Dates", "dates": ["2026-05-01", "2026-05-31"]}
-    at = page_of_sample("what_changed", measure="on_time", against="days", then="2026-02-01..2026-02-28", **of_filters)
+    at = page_of_sample("what_changed", measure="on_time", against="days", before="2026-02-01..2026-02-28", **of_filters)
     assert not at.exception
     with warehouse.reading(warehouse.locate()) as connection:
         before, after = (date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 5, 1), date(2026, 5, 31))
@@ -77,10 +77,22 @@ def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_o
     said = markup(at).split("bv-headline")[1].split("</div>")[0]
     assert f"<strong>{fmt.number(found.before.value, Unit.SHARE)}</strong>" in said
     assert f"<strong>{fmt.number(found.after.value, Unit.SHARE)}</strong>" in said
-    at.date_input(key="pick_then").set_value((date(2026, 3, 1), date(2026, 3, 31))).run()
-    assert at.query_params["then"] == "2026-03-01..2026-03-31"
+    at.date_input(key="pick_before").set_value((date(2026, 3, 1), date(2026, 3, 31))).run()
+    assert at.query_params["before"] == "2026-03-01..2026-03-31"
     at.selectbox(key="pick_against").set_value("before").run()
-    assert "then" not in at.query_params
+    assert "before" not in at.query_params
+
+
+@pytest.mark.parametrize("before", ["0001-01-01..0001-01-02", "1970-01-01..2026-02-01", "9999-01-01..9999-12-31"])
+def test_days_nobody_could_choose_give_way_to_the_nearest(page_of_small: Open, before: str) -> None:
+    at = page_of_small("what_changed", against="days", before=before)
+    assert not at.exception
+    assert at.query_params["before"] != before
+
+
+def test_the_first_days_of_all_have_days_to_compare_with(page_of_small: Open) -> None:
+    at = page_of_small("what_changed", against="days", period="Dates", dates=["1990-01-01", "1990-02-01"])
+    assert not at.exception
 
 
 def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
