@@ -133,7 +133,7 @@ def test_reasons_narrow_the_list(screen: Screen) -> None:
     expect(screen.page.locator(".bv-ledger b").first).to_have_text("1")
 
 
-@pytest.mark.parametrize("name", list(export.FORMATS))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) if name in ("json", "parquet") else name for name in export.FORMATS])
 def test_a_download_is_byte_for_byte_what_the_command_line_gives(name: str, screen: Screen, shared_home: Path, tmp_path: Path) -> None:
     screen.go("/export?segment=B&segment=C&period=26W&m=otif&m=cycle_days&m=ordered_value&grain=month")
     screen.page.get_by_role("radio", name=export.TITLES[name], exact=True).click()

@@ -136,22 +136,11 @@ def as_plain_csv(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any
         return rows(connection, "orders")
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "byte-order mark",
-        "gzip",
-        "carriage returns",
-        "mixed line ends",
-        "columns in another order, one more",
-        "utf-16, declared",
-        "semicolons and single quotes",
-        "no last line break, declared",
-        "JSON lines",
-        "Excel",
-        "Parquet",
-    ],
-)
+OFTEN = ("gzip", "mixed line ends", "utf-16, declared", "semicolons and single quotes", "JSON lines", "Excel", "Parquet")
+"""Forms in every run; the others are in the long one."""
+
+
+@pytest.mark.parametrize("form", [one if one in OFTEN else pytest.param(one, marks=pytest.mark.long) for one in (*variants(), "Excel", "Parquet")])
 def test_every_form_of_the_same_records_gives_the_same_rows(source: Source, form: str, as_plain_csv: list[dict[str, Any]]) -> None:
     cells = [line.split(",") for line in ORDERS.splitlines()]
     if form == "Excel":
