@@ -26,23 +26,8 @@ WHOLE_RUNS = ("test_across.py", "test_units.py")
 """Files whose every case is a whole ingest run with the library that validates, ten seconds each: in the long run, test_load.py standing for them."""
 
 
-LONGEST = (
-    "test_what_people_do.py",
-    "test_run_killed_at_every_step.py",
-    "test_access.py",
-    "test_engines_agree.py",
-    "test_judge_agrees.py",
-    "test_load.py",
-    "test_pages.py",
-    "test_read.py",
-    "test_walks.py",
-)
-"""Files that take longest, which begin first: processes share the files, and one that began late would be waited for alone."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and leave the server's turn of a test that runs on both kinds of warehouse to the long run (`-m ""`)."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    """Leave the server's turn of a test that runs on both kinds of warehouse to the long run (`-m ""`)."""
     for item in items:
         of_both = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
         if item.path.name in WHOLE_RUNS or (of_both and item.path.name not in ON_BOTH_ENGINES):
