@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.options import Format, Grain, day_of, filters_of, words_of
+from commands.options import Format, From, Grain, To, Where, day_of, filters_of, words_of
 from commands.showing import nobody_looks, out, screen
 
 
@@ -19,9 +19,9 @@ def export(
     table: Annotated[str, typer.Option("--table", help="Instead: a whole table the numbers are made of, order_facts or order_line_facts.")] = "",
     by: Annotated[str, typer.Option("--by", help="Dimensions, with commas: region,segment.")] = "",
     grain: Annotated[Grain | None, typer.Option("--grain", help="Period to break down by.")] = None,
-    start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive.")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
-    where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
+    start: From = None,
+    end: To = None,
+    where: Where = None,
 ) -> None:
     """Write any measures by any dimensions and period; rates as fractions in full precision.
 
@@ -97,8 +97,8 @@ def report(
     target: Annotated[Path, typer.Option("--out", help="PDF file to write.")],
     period: Annotated[str, typer.Option("--period", help="As in the dashboard: 4W, 13W, 26W, 52W, Quarter, Year or All.")] = "13W",
     start: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive, instead of a period.")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")] = None,
-    where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
+    end: To = None,
+    where: Where = None,
 ) -> None:
     """Write one page of the scorecard as a PDF: tiles, trend, segments, and what they rest on."""
     nobody_looks()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from commands.options import filters_of
+from commands.options import Where, filters_of
 from commands.showing import nobody_looks, out, screen
 
 
@@ -46,7 +46,7 @@ def alerts(
 def digest(
     to: Annotated[str, typer.Option("--to", help="E-mail address to send it to.")] = "",
     target: Annotated[Path | None, typer.Option("--out", help="Write the mail to this file (.eml) instead of, or beside, sending it.")] = None,
-    where: Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")] = None,
+    where: Where = None,
 ) -> None:
     """Send the last whole week's scorecard as an e-mail: its numbers, what got worse and for whom, the trend as a picture, links."""
     nobody_looks()

@@ -15,6 +15,7 @@ from ingest.errors import RunAborted
 from ingest.loading.loaded import Counts
 from ingest.loading.rows import per_file
 from ingest.one_run import Run, as_read, cursor_written, fingerprint, is_held
+from ingest.reading.objects import SourceObject
 from metrics.failpoint import failpoint
 from metrics.schema import FEEDS, checks, mapped_columns, run_files
 from metrics.schema import quarantine as quarantine_table
@@ -52,33 +53,25 @@ def _file_rows(one: Run) -> Iterator[dict[str, Any]]:
     first = one.known.next_file_id
     unreadable = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not is_held(one, row))
     for source in one.objects:
-        yield {
-            "file_id": first + source.number,
-            "run_id": one.known.next_run_id,
-            "source": one.mapping.name,
-            "feed": source.feed,
-            "name": source.name,
-            "sha256": source.sha256,
-            "rows_staged": source.rows_staged,
-            "rows_in": source.rows_in,
-            "rows_loaded": 0,
-            "rows_quarantined": unreadable[source.number],
-            "rows_superseded": 0,
-        }
-    for position, source in enumerate(one.reading.repeated):
-        yield {
-            "file_id": first + len(one.objects) + position,
-            "run_id": one.known.next_run_id,
-            "source": one.mapping.name,
-            "feed": source.feed,
-            "name": source.name,
-            "sha256": source.sha256,
-            "rows_staged": source.rows_staged,
-            "rows_in": source.rows_in,
-            "rows_loaded": 0,
-            "rows_quarantined": 0,
-            "rows_superseded": source.rows_in,
-        }
+        yield _file_row(one, source, first + source.number, rows_quarantined=unreadable[source.number])
+    for file_id, source in enumerate(one.reading.repeated, start=first + len(one.objects)):
+        yield _file_row(one, source, file_id, rows_superseded=source.rows_in)
+
+
+def _file_row(one: Run, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0) -> dict[str, Any]:
+    return {
+        "file_id": file_id,
+        "run_id": one.known.next_run_id,
+        "source": one.mapping.name,
+        "feed": source.feed,
+        "name": source.name,
+        "sha256": source.sha256,
+        "rows_staged": source.rows_staged,
+        "rows_in": source.rows_in,
+        "rows_loaded": 0,
+        "rows_quarantined": rows_quarantined,
+        "rows_superseded": rows_superseded,
+    }
 
 
 def _drop_outdated(one: Run, connection: Connection) -> None:

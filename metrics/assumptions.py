@@ -101,7 +101,7 @@ def _given_by_scope(connection: Connection, name: str, on: date | None) -> dict[
     return {scope: Decimal(value) for scope, value in connection.execute(valid)}
 
 
-def scope_of(dimensions: Mapping[str, str | None], where: Iterable[tuple[str, tuple[str, ...]]] = ()) -> str:
+def scope_assumed(dimensions: Mapping[str, str | None], where: Iterable[tuple[str, tuple[str, ...]]] = ()) -> str:
     """Whose assumptions an answer stands on: those of the one customer or segment it is for, else everyone's. where: as in a Question."""
     only = {name: values[0] for name, values in where if len(values) == 1} | dict(dimensions)
     return next((f"{kind}:{only[kind]}" for kind in ("customer", "segment") if only.get(kind) is not None), EVERYONE)

@@ -11,16 +11,15 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
 
-from metrics.assumptions import assumed, scope_of
+from metrics.assumptions import assumed, scope_assumed
 from metrics.availability import NEEDS_SHIPPED
 from metrics.buyer_view import PENDING, G
 from metrics.errors import SettingRefused
 from metrics.facts import order_facts_table
 from metrics.measure import Direction, Measure, Study, Unit
-from metrics.numbers import divide
+from metrics.numbers import DAYS_A_YEAR, divide
 from metrics.question import NO_ROWS, Answer, Ask, Question
 
-DAYS_A_YEAR = 365
 LINE_SOURCES = ("first pass", "receipt")
 """Stockouts of order lines, by how they were seen (ledgers/stockouts.py); the others never became an order."""
 
@@ -124,7 +123,9 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
         if one.numerator is not None and one.denominator:
             key = (*one.dimensions.values(), one.period)
             kept[key] = kept.get(key, Decimal(0)) + Decimal(one.numerator) / Decimal(one.denominator)
-    return [_scenarios(connection, one, kept.get((*one.dimensions.values(), one.period)), scope_of(one.dimensions, question.where)) for one in fills]
+    return [
+        _scenarios(connection, one, kept.get((*one.dimensions.values(), one.period)), scope_assumed(one.dimensions, question.where)) for one in fills
+    ]
 
 
 def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope: str) -> Observed:

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from metrics.assumptions import assumed, scope_of, stated
-from metrics.fill_rate import DAYS_A_YEAR, Scenario, days_in_view, observed
+from metrics.assumptions import assumed, scope_assumed, stated
+from metrics.fill_rate import Scenario, days_in_view, observed
+from metrics.numbers import DAYS_A_YEAR
 from metrics.query import answer
 from metrics.question import Answer, Question
 
@@ -36,7 +37,7 @@ def fill_start(connection: Connection, question: Question) -> Start:
     def ask(other: Question) -> list[Answer]:
         return answer(connection, other)
 
-    scope = scope_of({}, question.where)
+    scope = scope_assumed({}, question.where)
     given = tuple(name for name in ASSUMED if stated(connection, name, scope=scope) is not None)
     numbers = {name: assumed(connection, name, scope=scope) for name in ASSUMED}
     (seen,) = observed(connection, question, ask)

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 Number = int | Decimal | float
 Z95 = 1.959964
+DAYS_A_YEAR = 365
+"""Days a period's amount is brought to, to be told as of a year."""
 
 
 def wilson(numerator: Number, denominator: Number) -> tuple[float, float] | None:

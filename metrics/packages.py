@@ -16,7 +16,7 @@ from metrics.buyer_view import B, G
 from metrics.facts import order_facts_table
 from metrics.ledgers.money_table import STEP, money_facts
 from metrics.measure import Direction, Measure, Result, Study, Unit
-from metrics.numbers import divide, wilson
+from metrics.numbers import DAYS_A_YEAR, divide, wilson
 from metrics.once import once
 from metrics.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
 from metrics.package_rows import Kept, is_better, reaches, rows_kept
@@ -26,7 +26,6 @@ from metrics.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer
 
 PAIRING: Mapping[str, str] = {PROTECT: "A", BUILD: "B", COST_ENGINEER: "B", DANGER: "C"}
 """The package expected for each zone: the product's own default, not from the brief."""
-DAYS_A_YEAR = 365
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, and_
 
-from metrics.assumptions import assumed, scope_of
+from metrics.assumptions import assumed, scope_assumed
 from metrics.availability import NEEDS_PRICE, NEEDS_SHIPPED
 from metrics.buyer_view import G
 from metrics.errors import SettingRefused
@@ -191,7 +191,7 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
         costs[outcome] = float(cost or 0)
     value = float(expected_cost(shares, costs))
     provisional = group["stockouts_provisional"].value
-    instead, refused = _assumed_or_why(connection, scope_of(blank.dimensions, question.where))
+    instead, refused = _assumed_or_why(connection, scope_assumed(blank.dimensions, question.where))
     told = [refused or f"assumed instead: {instead:,.2f}"]
     told += [f"{provisional} of {events} provisional"] if provisional else []
     told += [f"{events} stockouts are few: shares drawn towards those of all"] if small else []
@@ -211,7 +211,7 @@ def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> 
     answers = []
     for group in _groups(question, ask, "stockout_events"):
         events = group["stockout_events"]
-        cost, refused = _assumed_or_why(connection, scope_of(events.dimensions, question.where))
+        cost, refused = _assumed_or_why(connection, scope_assumed(events.dimensions, question.where))
         no_data = refused and f"no data: {refused}"
         answers.append(Answer(events.dimensions, events.period, question.measures[0], cost, numerator=cost, no_data=no_data, remark="assumed"))
     return answers

@@ -1,26 +1,12 @@
 """Orders that were late by the buyer's own doing. Source: rules R29."""
 
-from sqlalchemy import (
-    CTE,
-    DateTime,
-    FromClause,
-    Select,
-    and_,
-    false,
-    func,
-    literal,
-    or_,
-    select,
-)
+from sqlalchemy import CTE, DateTime, FromClause, Select, and_, false, func, literal, or_, select
 
 from metrics.facts import order_facts_table, order_line_facts_table
 from metrics.ledgers.ledger import Setting
 from metrics.moments import moment_span
 from metrics.schema import order_events, service_cases, shipment_lines, shipments
-from metrics.sqltools import (
-    Expression,
-    count_if,
-)
+from metrics.sqltools import Expression, count_if
 
 ARRIVAL_STEP = 11
 """Receive and verify at the customer site: the delivery attempt (R29)."""

@@ -4,24 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Integer,
-    Select,
-    String,
-    cast,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import Column, Connection, Integer, Select, String, cast, func, literal, select
 
 from metrics.facts import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.ledgers.ledger import Ledger, Setting, ledger_table, within
-from metrics.sqltools import (
-    days_between,
-    percentile,
-)
+from metrics.sqltools import days_between, percentile
 
 HALF = literal(Decimal("0.5"), literal_execute=True)
 """The share below a median, for `percentile`."""

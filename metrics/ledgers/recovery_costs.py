@@ -3,21 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Date,
-    DateTime,
-    FromClause,
-    Select,
-    String,
-    and_,
-    case,
-    cast,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
 
 from metrics.facts import NONE, order_facts_table, order_line_facts_table
 from metrics.ledgers.cases import WISHES

@@ -2,22 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    Date,
-    FromClause,
-    Integer,
-    Select,
-    String,
-    and_,
-    case,
-    cast,
-    func,
-    literal,
-    select,
-    union_all,
-)
+from sqlalchemy import CTE, BigInteger, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select, union_all
 
 from metrics.facts import NONE, order_facts_table, order_line_facts_table
 from metrics.ledgers.ledger import Setting

@@ -2,31 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    Date,
-    FromClause,
-    Integer,
-    Select,
-    and_,
-    case,
-    cast,
-    func,
-    literal,
-    select,
-    union_all,
-)
+from sqlalchemy import CTE, Date, FromClause, Integer, Select, and_, case, cast, func, literal, select, union_all
 
 from metrics.facts import order_facts_table
 from metrics.ledgers.ledger import Setting
 from metrics.ledgers.money_table import money_facts
 from metrics.rates import at_rate, with_rate
 from metrics.schema import AMOUNT, shipment_lines, shipments
-from metrics.sqltools import (
-    count_if,
-    plus_days,
-    sum_if,
-)
+from metrics.sqltools import count_if, plus_days, sum_if
 
 DAYS_OF_MARGIN = 365
 EXTRA_WORK = ("handling", "expedite")

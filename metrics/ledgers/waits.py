@@ -6,29 +6,12 @@ How long an open order has waited changes with every `as_of`, so its row is made
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    CompoundSelect,
-    Connection,
-    Date,
-    DateTime,
-    Integer,
-    Select,
-    String,
-    case,
-    false,
-    literal,
-    select,
-    union,
-)
+from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, DateTime, Integer, Select, String, case, false, literal, select, union
 
 from metrics.facts import order_facts_table
 from metrics.ledgers.ledger import Changed, Ledger, Setting, ledger_table, order_dimensions, within
 from metrics.moments import span_of
-from metrics.sqltools import (
-    days_between,
-)
+from metrics.sqltools import days_between
 
 wait_facts_table = ledger_table(
     "wait_facts",

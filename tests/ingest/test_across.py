@@ -305,3 +305,14 @@ def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(source
         add(source, "invoices", invoices.format(named))
         source.take_in()
     assert touched_orders == [None, {"O1", "O2"}]
+
+
+def test_orders_that_share_a_document_with_rows_that_became_impossible_are_judged_again(
+    source: Source, touched_orders: list[set[str] | None]
+) -> None:
+    """S1 carries O1 and O2; O1's row goes to quarantine when O1 is said to have been ordered after it came: O2's share of the freight is another."""
+    source.write("shipment_lines.csv", "delivery,item,no,pos,qty\nS1,1,O1,1,10\nS1,2,O2,1,7\n")
+    source.take_in()
+    source.write("orders.csv", ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20"))
+    source.take_in()
+    assert touched_orders == [None, {"O1", "O2"}]

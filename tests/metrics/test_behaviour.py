@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics import behaviour, ledgers
-from metrics.behaviour import HOW, HOW_MUCH, WHAT, WHEN, bins, spearman
+from metrics.behaviour import HOW, HOW_MUCH, WHAT, WHEN, _ranks, bins, spearman
 from metrics.query import Question, answer
 from tests import builders as b
 from tests.asking import only
@@ -42,6 +42,15 @@ def fractions(*numbers: int) -> list[Fraction]:
 def test_spearman(first: tuple[int, ...], second: tuple[int, ...], expected: float | None) -> None:
     found = spearman(zip(fractions(*first), fractions(*second), strict=True))
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-12))
+
+
+@pytest.mark.parametrize("size", [10, 2**33, 2**60], ids=["fits 64 bits", "fits a float", "fits neither"])
+def test_ranks_are_those_of_exact_fractions_whatever_the_size(size: int) -> None:
+    """Fractions sorted as Python sorts them, equal ones sharing: twice the mean of their places."""
+    numbers = [Fraction(size * top, under) for top, under in ((3, 7), (0, 5), (6, 14), (-2, 3), (1, 1), (3, 8), (0, 1), (3, 7))]
+    ordered = sorted(numbers)
+    wanted = [2 * ordered.index(one) + 1 + ordered.count(one) for one in numbers]
+    assert _ranks(numbers).tolist() == wanted
 
 
 def test_numbers_nearer_to_each_other_than_floats_can_tell_keep_their_ranks() -> None:

@@ -115,7 +115,7 @@ def _told(one: Answer | None) -> tuple[Any, ...]:
 
 
 def test_the_preview_is_what_comes_and_taken_back_all_is_as_before(filled: Location) -> None:
-    what_is_previewed_is_what_comes(filled, ["a stockout cost", "a zone cut", "a target"])
+    what_is_previewed_is_what_comes(filled, ["a stockout cost", "a zone cut", "a package", "a target"])
 
 
 @pytest.mark.long
