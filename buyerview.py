@@ -9,20 +9,20 @@ import sys
 
 import typer
 
-from commands import files, news, questions, running
-from commands.showing import screen
+from commands import analysis, exports, notifications, run
+from commands.output import screen
 
 app = typer.Typer(help="Service levels as the buyer sees them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
-for command in (running.demo, running.sample, running.ingest):
+for command in (run.demo, run.sample, run.ingest):
     app.command()(command)
-app.command("apply")(running.apply_written)
-for command in (news.alerts, news.digest, running.serve, files.export, files.verify, files.report):
+app.command("apply")(run.apply_written)
+for command in (notifications.alerts, notifications.digest, run.serve, exports.export, exports.verify, exports.report):
     app.command()(command)
-app.command("measures")(questions.list_measures)
-for command in (questions.targets, questions.ladder, questions.diff, questions.explain):
+app.command("measures")(analysis.list_measures)
+for command in (analysis.targets, analysis.ladder, analysis.diff, analysis.explain):
     app.command()(command)
-app.command("fill-rate")(questions.fill_rate)
+app.command("fill-rate")(analysis.fill_rate)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import delta
+from benchmarks import delta_files
 from sample_data import generate
 from sample_data.generator import Feeds
 
@@ -25,7 +25,7 @@ TIMEOUT = 3600
 def measure(*words: object) -> dict[str, Any]:
     """The answer of one child process. Raises CalledProcessError if it fails."""
     print(f"  {words[0]} ...", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "benchmarks.child", *[str(word) for word in words]]
+    command = [sys.executable, "-m", "benchmarks.measure_in_process", *[str(word) for word in words]]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FAILPOINT": ""}, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
@@ -40,7 +40,7 @@ def run(orders: int, data: Path | None, feeds: Feeds) -> dict[str, Any]:
         if not mapping.exists():
             print(f"  {orders:,} sample orders ...", file=sys.stderr, flush=True)
             generate(orders, sample, feeds=feeds)
-        small = delta.write(sample, work / "delta")
+        small = delta_files.write(sample, work / "delta")
         home = work / "home"
         bare = measure("bare", mapping, work / "bare.duckdb")
         full = measure("ingest", mapping, home)

@@ -6,17 +6,18 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from dashboard import cards, data, filters, live, look, marks, menu, who
-from dashboard import format as fmt
+from dashboard import queries
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import filters, live_refresh, menu, quality_marks, user_name
 from metrics.errors import BuyerviewError, GenerationGone
 from metrics.warehouse.generation import Generation
 
 ADDRESS_LIMIT = 2_048
 """A longer part of the address is not one of ours: it is ignored (faults 3.4)."""
 
-st.set_page_config(page_title="Buyerview", page_icon=str(look.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
-st.logo(str(look.ASSETS / "logo.svg"), size="medium", icon_image=str(look.ASSETS / "icon.svg"))
-look.style(menu.headings())
+st.set_page_config(page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
+st.logo(str(theme.ASSETS / "logo.svg"), size="medium", icon_image=str(theme.ASSETS / "icon.svg"))
+theme.style(menu.headings())
 for name in list(st.query_params):
     if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
         with suppress(StreamlitAPIException):  # bound to a filter, which takes only values it knows
@@ -31,8 +32,8 @@ if whole := filters.lost(entry.path):
 
 def nothing_published() -> None:
     """The first thing anybody sees: what to do."""
-    with look.card("empty"):
-        look.html(
+    with theme.card("empty"):
+        theme.html(
             cards.empty(
                 "No data yet",
                 "Run <code>buyerview demo</code> to see the product on sample data, or "
@@ -45,31 +46,31 @@ def nothing_published() -> None:
 def banners(frame: dict[str, object], fallback: str | None) -> None:
     """What a reader must know on every page: an older generation is served, and stand-ins a source declared."""
     if fallback:
-        look.html(cards.banner(f"<b>Not the newest data.</b> {fmt.html(fallback)}"))
+        theme.html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
     declared = [f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]]  # type: ignore[attr-defined]
     if declared:
-        look.html(cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {fmt.html('; '.join(declared))}."))
+        theme.html(cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {formatting.html('; '.join(declared))}."))
 
 
 def pinned(newest: Generation) -> Generation:
     """The generation to show: the newest, or the one a link names, for as long as the session lasts or until the newest is asked for."""
-    asked = st.query_params.get(live.PIN) or st.session_state.get("_pin") or ""
+    asked = st.query_params.get(live_refresh.PIN) or st.session_state.get("_pin") or ""
     if not asked.isdecimal() or int(asked) == newest.number:
         st.session_state.pop("_pin", None)
         return newest
-    st.session_state["_pin"] = st.query_params[live.PIN] = asked
+    st.session_state["_pin"] = st.query_params[live_refresh.PIN] = asked
     return replace(newest, number=int(asked), fallback=None)
 
 
 def unpin() -> None:
     """Show the newest generation again."""
     st.session_state.pop("_pin", None)
-    st.query_params.pop(live.PIN, None)
+    st.query_params.pop(live_refresh.PIN, None)
 
 
 def run(generation: Generation, newest: int) -> None:
     """The frame with its page, all of one generation."""
-    frame = data.frame_facts(generation.number)
+    frame = queries.frame_facts(generation.number)
     as_of = frame["freshness"].get("data_as_of") or generation.published_at
     extent = frame["extent"]
     first = extent["first_day"] or as_of.date()
@@ -79,38 +80,38 @@ def run(generation: Generation, newest: int) -> None:
         st.session_state["_subtitle"] = st.empty()
     banners(frame, generation.fallback)
     if generation.number != newest:
-        look.html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
+        theme.html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
         st.button("Show the newest", on_click=unpin)
-    link = live.link_to(generation.number)
+    link = live_refresh.link_to(generation.number)
     chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered, link=link)
     filters.remember(chosen)
-    marks.remember(generation.number)
+    quality_marks.remember(generation.number)
     page.run()
     with st.sidebar:
-        live.badge(newest, frame["freshness"])
-        who.keep()
+        live_refresh.badge(newest, frame["freshness"])
+        user_name.keep()
 
 
 published: Generation | None = None
 try:
-    published = data.current()
+    published = queries.current()
     if published is None:
         st.title(entry.title, anchor=False)
         nothing_published()
         with st.sidebar:
-            live.badge(None, {})
+            live_refresh.badge(None, {})
     else:
         shown = pinned(published)
-        with data.one_generation(shown.number):
+        with queries.one_generation(shown.number):
             run(shown, published.number)
 except GenerationGone as gone:
     if "_pin" not in st.session_state:  # collected between two looks: the newest is there
         st.rerun()
-    with look.card("gone"):
-        look.html(cards.empty("That generation is no longer kept", fmt.html(gone)))
+    with theme.card("gone"):
+        theme.html(cards.empty("That generation is no longer kept", formatting.html(gone)))
         st.button("Show the newest", on_click=unpin, type="primary")
 except BuyerviewError as error:
-    with look.card("error"):
-        look.html(cards.empty("This page cannot be shown", fmt.html(error)))
+    with theme.card("error"):
+        theme.html(cards.empty("This page cannot be shown", formatting.html(error)))
     with st.sidebar:  # shows the page again by itself once there is something newer to read
-        live.badge(published.number if published else None, {})
+        live_refresh.badge(published.number if published else None, {})

@@ -1,9 +1,9 @@
 """From a number that moved to why it moved."""
 
-from dashboard import drill
-from dashboard import format as fmt
-from metrics.catalog import MEASURES
-from metrics.measure import Percentile, Ratio, Total
+from dashboard.components import formatting
+from dashboard.frame import links
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Percentile, Ratio, Total
 
 PATH = "what-changed"
 
@@ -15,10 +15,10 @@ def able(measure: str) -> bool:
 
 def href(measure: str) -> str:
     """The address of the page that says why a measure moved between the two periods in view, relative to any page; "" where no part of it can."""
-    return drill.address(PATH, {"measure": measure}) if able(measure) else ""
+    return links.address(PATH, {"measure": measure}) if able(measure) else ""
 
 
 def link(measure: str) -> str:
     """The same as a link of its own, for below a trend or a break-down."""
     address = href(measure)
-    return f'<p class="bv"><a href="{fmt.html(address)}" target="_self">Explain this change</a></p>' if address else ""
+    return f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>' if address else ""

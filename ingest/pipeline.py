@@ -11,29 +11,32 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, String, Table, insert, select
 
-from ingest import history, quarantine, row_rules, tables
-from ingest.bulk import insert_rows, temporary
 from ingest.errors import RunAborted
-from ingest.handover import clean_rows
-from ingest.ledger import prove, write_ledger
-from ingest.loading.load import load
-from ingest.loading.touched import changes_everything
-from ingest.one_run import Run, as_read, fingerprint, what_is_known
-from ingest.quarantine import Rejected
-from ingest.reading.objects import Reading
-from ingest.reading.read import read_all
-from ingest.reading.staging import table_of
-from ingest.report import RunReport, report_of
-from ingest.scratch import Scratch, scratch
-from ingest.source import Mapping, load_mapping
-from ingest.watermark import LENIENCE, latest_event
-from metrics.consistency import consistency
+from ingest.load.clean_rows import clean_rows
+from ingest.load.load import load
+from ingest.load.touched_orders import changes_everything
+from ingest.mapping.mapping_file import Mapping, load_mapping
+from ingest.quarantine import quarantine
+from ingest.quarantine.quarantine import Rejected
+from ingest.read.read import read_all
+from ingest.read.source_objects import Reading
+from ingest.read.staging import table_of
+from ingest.runs import history
+from ingest.runs.ledger import prove, write_ledger
+from ingest.runs.report import RunReport, report_of
+from ingest.runs.run_state import Run, as_read, fingerprint, what_is_known
+from ingest.runs.watermark import LENIENCE, latest_event
+from ingest.storage import tables
+from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.scratch_database import Scratch, scratch
+from ingest.validate import row_rules
 from metrics.errors import BuyerviewError
-from metrics.failpoint import failpoint
-from metrics.rebuild import rebuild
+from metrics.rebuild.consistency import consistency
+from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, checks, restated_quantities, runs
 from metrics.schema import quarantine as quarantine_table
 from metrics.warehouse import Build, Location, create_tables, locate, rehearsing, writing
+from metrics.warehouse.failpoint import failpoint
 
 Progress = Callable[[str, float], None]
 
@@ -150,7 +153,7 @@ def _begun(connection: Connection, mapping: Mapping, folder: Path, place: Locati
 
 def validate(one: Run) -> None:
     """Run every feed's suite; broken rows are noted with all their rules, and left out from here on."""
-    from ingest import expectations  # the library behind it takes seconds to import
+    from ingest.validate import expectations  # the library behind it takes seconds to import
 
     database = one.reading.connection
     latest = one.mapping.data_as_of or one.started_at + LENIENCE

@@ -1,5 +1,6 @@
 """Did I get what I wanted, when I wanted it, in the quantity I wanted? And what was missing?"""
 
-from dashboard import fills, page
+from dashboard.frame import page
+from dashboard.sections import availability
 
-fills.page_of(page.chosen())
+availability.page_of(page.chosen())

@@ -1,5 +1,6 @@
 """The five tests an order must pass and the perfect order: which fails most, together with which, and for whom."""
 
-from dashboard import five_tests, page
+from dashboard.frame import page
+from dashboard.sections import buyers_view
 
-five_tests.page_of(page.chosen())
+buyers_view.page_of(page.chosen())

@@ -2,15 +2,18 @@
 
 import streamlit as st
 
-from dashboard import family, look, notices, page
+from dashboard.components import theme
+from dashboard.frame import page
+from dashboard.measure_page import measure_table
+from dashboard.sections import communications
 
 filters = page.chosen()
-notices.headline(filters)
+communications.headline(filters)
 left, right = st.columns([3, 2], gap="small")
-with left, look.card("notice", height="stretch"):
-    notices.notice(filters)
-with right, look.card("phases", height="stretch"):
-    notices.phases(filters)
-with look.card("dimensions"):
-    notices.dimensions(filters)
-family.show("communications")
+with left, theme.card("notice", height="stretch"):
+    communications.notice(filters)
+with right, theme.card("phases", height="stretch"):
+    communications.phases(filters)
+with theme.card("dimensions"):
+    communications.dimensions(filters)
+measure_table.show("communications")

@@ -1,5 +1,6 @@
 """How long orders take, how dependable that is, and how promises are made and kept."""
 
-from dashboard import clocks, page
+from dashboard.frame import page
+from dashboard.sections import cycle_time
 
-clocks.page_of(page.chosen())
+cycle_time.page_of(page.chosen())

@@ -2,22 +2,24 @@
 
 import streamlit as st
 
-from dashboard import look, page, quality, trust
+from dashboard.components import theme
+from dashboard.frame import page
+from dashboard.sections import data_quality, data_quality_records
 
 page.subtitle("How fresh the data is, what was checked, what was rejected and why, and what later records changed.")
-with look.card("summary"):
-    look.html(trust.headline())
-with look.card("checks"):
-    trust.checks()
-with look.card("quarantine"):
+with theme.card("summary"):
+    theme.html(data_quality.headline())
+with theme.card("checks"):
+    data_quality.checks()
+with theme.card("quarantine"):
     st.header("Rejected records", anchor=False)
-    quality.quarantine()
-with look.card("feeds"):
-    trust.feeds()
-    look.html(quality.stand_ins())
-with look.card("restatements"):
+    data_quality_records.quarantine()
+with theme.card("feeds"):
+    data_quality.feeds()
+    theme.html(data_quality_records.stand_ins())
+with theme.card("restatements"):
     st.header("Restatements", anchor=False)
-    quality.restatements()
-with look.card("runs"):
+    data_quality_records.restatements()
+with theme.card("runs"):
     st.header("Runs", anchor=False)
-    quality.runs()
+    data_quality_records.runs()

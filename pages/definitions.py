@@ -2,20 +2,22 @@
 
 import streamlit as st
 
-from dashboard import cards, definitions, editing, look, page
-from dashboard import format as fmt
+from dashboard.components import cards, formatting, theme
+from dashboard.editing import form
+from dashboard.frame import page
+from dashboard.sections import definitions
 
 page.subtitle("Every measure: what is counted, out of what, what is left out, and where the definition comes from.")
-editing.show("targets")
+form.show("targets")
 feeds = page.facts()["feeds"]
 found, asked = definitions.search(), definitions.asked()
 if asked is not None:
     found = [measure for measure in found if measure is not asked]
-    with look.card("asked"):
-        look.html(definitions.listing([asked], feeds))
-with look.card("definitions"):
-    st.caption(fmt.count(len(found), "measure") if asked is None else fmt.count(len(found), "other measure"))
+    with theme.card("asked"):
+        theme.html(definitions.listing([asked], feeds))
+with theme.card("definitions"):
+    st.caption(formatting.count(len(found), "measure") if asked is None else formatting.count(len(found), "other measure"))
     if found:
-        look.html(definitions.listing(found, feeds))
+        theme.html(definitions.listing(found, feeds))
     else:
-        look.html(cards.empty("No measure matches", "Try another word, such as fill, late or cycle."))
+        theme.html(cards.empty("No measure matches", "Try another word, such as fill, late or cycle."))

@@ -2,26 +2,27 @@
 
 import streamlit as st
 
-from dashboard import cards, exporting, look, page
-from dashboard import format as fmt
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import page
+from dashboard.sections import export
 
 filters = page.chosen()
-page.subtitle(f"{fmt.span(filters.start, filters.end)} · {filters.label}")
-with look.card("choose"):
-    choice = exporting.choose(filters)
+page.subtitle(f"{formatting.span(filters.start, filters.end)} · {filters.label}")
+with theme.card("choose"):
+    choice = export.choose(filters)
     if choice is None:
-        look.html(cards.empty("No measure chosen", "Choose at least one measure."))
+        theme.html(cards.empty("No measure chosen", "Choose at least one measure."))
         st.stop()
     question = choice.question
-    answers = exporting.answers(question, filters)
-    most = exporting.most(question, filters)
-    exporting.download(question, count=most if answers is None else len(answers), exact=answers is not None)
+    answers = export.answers(question, filters)
+    most = export.most(question, filters)
+    export.download(question, count=most if answers is None else len(answers), exact=answers is not None)
 
 if answers is not None and choice.shown == "both":
-    exporting.chart(question, answers, filters)
+    export.chart(question, answers, filters)
 
-with look.card("answers"):
+with theme.card("answers"):
     if answers is None:
-        exporting.too_many(most)
+        export.too_many(most)
     else:
-        exporting.table(question, answers, filters)
+        export.table(question, answers, filters)

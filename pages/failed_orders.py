@@ -1,22 +1,24 @@
 """Orders that failed the buyer: the list to work. An address with an order's number opens its story, as links always did."""
 
-from dashboard import failed, look, order_page, page, work
-from dashboard import format as fmt
+from dashboard.components import formatting, theme
+from dashboard.frame import page
+from dashboard.orders import work_list
+from dashboard.sections import failed_orders, order_story
 
 filters = page.chosen()
 
-if order_page.asked():
+if order_story.asked():
     page.subtitle("One order, from the inquiry to the bill: what each test found, and the evidence.")
-    order_page.back()
-    order_page.show(order_page.asked())
+    order_story.back()
+    order_story.show(order_story.asked())
 else:
-    page.subtitle(f"Due {fmt.span(filters.start, filters.end)} · {filters.label} · open an order to read its story")
-    choice = failed.choose()
-    listing = failed.found(filters, choice)
-    work.gone(choice.show)
+    page.subtitle(f"Due {formatting.span(filters.start, filters.end)} · {filters.label} · open an order to read its story")
+    choice = failed_orders.choose()
+    listing = failed_orders.found(filters, choice)
+    work_list.gone(choice.show)
     if not listing.total:
-        failed.none(filters, choice)
+        failed_orders.none(filters, choice)
     else:
-        with look.card("failed"):
-            look.html(failed.sums(listing))
-            failed.show(listing)
+        with theme.card("failed"):
+            theme.html(failed_orders.sums(listing))
+            failed_orders.show(listing)

@@ -2,15 +2,18 @@
 
 import streamlit as st
 
-from dashboard import family, look, offers, page
+from dashboard.components import theme
+from dashboard.frame import page
+from dashboard.measure_page import measure_table
+from dashboard.sections import influence
 
 filters = page.chosen()
-offers.headline(filters)
+influence.headline(filters)
 left, right = st.columns(2, gap="small")
-with left, look.card("funnel", height="stretch"):
-    offers.funnel(filters)
-with right, look.card("chosen", height="stretch"):
-    offers.chosen(filters)
-with look.card("models"):
-    offers.models(filters)
-family.show("influence")
+with left, theme.card("funnel", height="stretch"):
+    influence.funnel(filters)
+with right, theme.card("chosen", height="stretch"):
+    influence.chosen(filters)
+with theme.card("models"):
+    influence.models(filters)
+measure_table.show("influence")

@@ -1,8 +1,9 @@
 """One order from inquiry to invoice, every verdict with its evidence."""
 
-from dashboard import order_page, page
+from dashboard.frame import page
+from dashboard.sections import order_story
 
 page.subtitle("One order, from the inquiry to the bill: what each test found, and the evidence.")
-order_page.find()
-if order_page.asked():
-    order_page.show(order_page.asked())
+order_story.find()
+if order_story.asked():
+    order_story.show(order_story.asked())

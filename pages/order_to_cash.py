@@ -1,13 +1,16 @@
 """Order to cash in 13 steps: time in each, what waits where, and the step at which the promise died."""
 
-from dashboard import family, look, page, thirteen_steps
+from dashboard.components import theme
+from dashboard.frame import page
+from dashboard.measure_page import measure_table
+from dashboard.sections import order_to_cash
 
 filters = page.chosen()
-steps = thirteen_steps.by_step(filters)
-thirteen_steps.headline(filters, steps)
-with look.card("steps"):
-    thirteen_steps.show(steps)
-with look.card("died"):
-    thirteen_steps.late(filters)
-    thirteen_steps.standing(filters)
-family.show("order_to_cash")
+steps = order_to_cash.by_step(filters)
+order_to_cash.headline(filters, steps)
+with theme.card("steps"):
+    order_to_cash.show(steps)
+with theme.card("died"):
+    order_to_cash.late(filters)
+    order_to_cash.standing(filters)
+measure_table.show("order_to_cash")

@@ -1,15 +1,19 @@
 """What did we promise each segment (Table 8-1), and what did it get?"""
 
-from dashboard import editing, family, look, package_fit, page
+from dashboard.components import theme
+from dashboard.editing import form
+from dashboard.frame import page
+from dashboard.measure_page import measure_table
+from dashboard.sections import packages
 
 filters = page.chosen()
-if package_fit.headline(filters):
-    with look.card("promised"):
-        package_fit.promised(filters)
-    with look.card("rows_kept"):
-        package_fit.rows_kept(filters)
-    package_fit.trend(filters)
-    with look.card("fit"):
-        package_fit.fit(filters)
-family.show("packages")
-editing.show("packages")
+if packages.headline(filters):
+    with theme.card("promised"):
+        packages.promised(filters)
+    with theme.card("rows_kept"):
+        packages.rows_kept(filters)
+    packages.trend(filters)
+    with theme.card("fit"):
+        packages.fit(filters)
+measure_table.show("packages")
+form.show("packages")

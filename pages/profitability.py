@@ -1,12 +1,16 @@
 """Which customers protect, build, need cost engineering or are a danger, and what ordering behaviour costs."""
 
-from dashboard import editing, family, look, page, zoning
+from dashboard.components import theme
+from dashboard.editing import form
+from dashboard.frame import page
+from dashboard.measure_page import measure_table
+from dashboard.sections import profitability
 
 filters = page.chosen()
-if zoning.headline(filters):
-    with look.card("zones"):
-        zoning.show(filters)
-    with look.card("options"):
-        zoning.options(filters)
-family.show("profitability")
-editing.show("zones")
+if profitability.headline(filters):
+    with theme.card("zones"):
+        profitability.show(filters)
+    with theme.card("options"):
+        profitability.options(filters)
+measure_table.show("profitability")
+form.show("zones")

@@ -2,18 +2,21 @@
 
 import streamlit as st
 
-from dashboard import came_back, family, look, page
+from dashboard.components import theme
+from dashboard.frame import page
+from dashboard.measure_page import measure_table
+from dashboard.sections import recovery
 
 filters = page.chosen()
-came_back.headline(filters)
+recovery.headline(filters)
 left, right = st.columns(2, gap="small")
-with left, look.card("way", height="stretch"):
-    came_back.way(filters)
-with right, look.card("came_back", height="stretch"):
-    came_back.show(filters)
+with left, theme.card("way", height="stretch"):
+    recovery.way(filters)
+with right, theme.card("came_back", height="stretch"):
+    recovery.show(filters)
 left, right = st.columns(2, gap="small")
-with left, look.card("cases", height="stretch"):
-    came_back.cases(filters)
-with right, look.card("returns", height="stretch"):
-    came_back.returns(filters)
-family.show("recovery")
+with left, theme.card("cases", height="stretch"):
+    recovery.cases(filters)
+with right, theme.card("returns", height="stretch"):
+    recovery.returns(filters)
+measure_table.show("recovery")

@@ -1,8 +1,10 @@
 """Views somebody keeps, and rules that speak up when a measure is worse than somebody wants to know of at once."""
 
-from dashboard import alerting, look, page, views
+from dashboard.components import theme
+from dashboard.frame import page
+from dashboard.sections import alerts, saved_views
 
 page.subtitle("What you look at again, and what should reach you by itself")
-with look.card("views"):
-    views.show()
-alerting.show()
+with theme.card("views"):
+    saved_views.show()
+alerts.show()

@@ -2,32 +2,33 @@
 
 import streamlit as st
 
-from dashboard import cards, changes, look, page, publishes
-from dashboard import format as fmt
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import page
+from dashboard.sections import what_changed, what_changed_versions
 
 filters = page.chosen()
 BETWEEN = {"periods": "Two periods", "publishes": "Two publishes of the data"}
-with look.card("change"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+with theme.card("change"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     between = page.pick("Between", tuple(BETWEEN), BETWEEN, key="between", width=230)
     if between == "publishes":
-        then = publishes.choose()
+        then = what_changed_versions.choose()
     else:
-        measure, by, before = changes.choose(filters)
+        measure, by, before = what_changed.choose(filters)
 if between == "publishes":
-    page.subtitle(f"{fmt.span(filters.start, filters.end)}, as known then and now · {filters.label}")
-    publishes.show(then, filters)
+    page.subtitle(f"{formatting.span(filters.start, filters.end)}, as known then and now · {filters.label}")
+    what_changed_versions.show(then, filters)
 elif before is None:
-    page.subtitle(f"{fmt.span(filters.start, filters.end)} · {filters.label}")
-    with look.card("none"):
-        look.html(cards.empty("Nothing to compare with yet", "Choose the first and the last day."))
+    page.subtitle(f"{formatting.span(filters.start, filters.end)} · {filters.label}")
+    with theme.card("none"):
+        theme.html(cards.empty("Nothing to compare with yet", "Choose the first and the last day."))
 else:
     after = (filters.start, filters.period.elapsed)
-    page.subtitle(f"{fmt.span(*after)} against {fmt.span(*before)} · {filters.label}")
-    found = changes.explained(measure, by, before, filters)
-    with look.card("why"):
-        look.html(changes.sentence(found, measure, before, after))
-        changes.steps(found, measure)
+    page.subtitle(f"{formatting.span(*after)} against {formatting.span(*before)} · {filters.label}")
+    found = what_changed.explained(measure, by, before, filters)
+    with theme.card("why"):
+        theme.html(what_changed.sentence(found, measure, before, after))
+        what_changed.steps(found, measure)
     if found.parts:
-        with look.card("parts"):
-            look.html(changes.parts(found, measure, by, before, after))
-            st.caption(changes.note(found))
+        with theme.card("parts"):
+            theme.html(what_changed.parts(found, measure, by, before, after))
+            st.caption(what_changed.note(found))

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import duckdb
 import pandas
 
-from sample_data import aftermath, defects, records, under_way, world
+from sample_data import after_delivery, company, core_records, defects, fulfilment
 from sample_data.defects import draw
 
 CHUNK = 25_000
@@ -22,10 +22,10 @@ DEFECTS = "defects.csv"
 Feeds = Literal["all", "core"]
 """Which feeds to write: all, or the six core ones and the books."""
 CHUNK_TABLES = {
-    "all": (*records.CHUNK_TABLES, *under_way.TABLES, *aftermath.TABLES, *under_way.LAST_TABLES),
-    "core": records.CHUNK_TABLES,
+    "all": (*core_records.CHUNK_TABLES, *fulfilment.TABLES, *after_delivery.TABLES, *fulfilment.LAST_TABLES),
+    "core": core_records.CHUNK_TABLES,
 }
-CHUNK_FILES = {"all": {**records.FILES, **under_way.FILES, **aftermath.FILES}, "core": records.FILES}
+CHUNK_FILES = {"all": {**core_records.FILES, **fulfilment.FILES, **after_delivery.FILES}, "core": core_records.FILES}
 BOOKS = (
     "customers",
     "products",
@@ -78,20 +78,20 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
     customers of segment C are pampered: served far better than they are promised.
     """
     book = []
-    count = world.customer_count(orders)
+    count = company.customer_count(orders)
     for index in range(count):
         size_rank = index / count
         chosen = draw(seed, "segment", index)
         likely_a, likely_b = (0.75, 0.20) if size_rank < 0.08 else (0.35, 0.45) if size_rank < 0.35 else (0.10, 0.38)
         segment = 0 if chosen < likely_a else 1 if chosen < likely_a + likely_b else 2
         moves = draw(seed, "moves", index) < 0.033
-        region = world.NORTH if index == world.BUYS_IN_KRONOR else int(draw(seed, "region", index) * len(world.REGIONS))
-        _, zone, hours_east, american, _ = world.REGIONS[region]
-        first, second = world.PREFERRED_CARRIERS[region]
+        region = company.NORTH if index == company.BUYS_IN_KRONOR else int(draw(seed, "region", index) * len(company.REGIONS))
+        _, zone, hours_east, american, _ = company.REGIONS[region]
+        first, second = company.PREFERRED_CARRIERS[region]
         turn = index * 7 % 10
         habit = 0 if turn < 4 else 1 if turn < 7 else 2
         leaves = index >= 3 and segment > 0 and (index * 5 + seed) % 11 < 2
-        currency = world.currency_of(region, index, draw(seed, "currency", index))
+        currency = company.currency_of(region, index, draw(seed, "currency", index))
         identity = f"C{index + 1:05d}"
         book.append(
             Customer(
@@ -106,15 +106,15 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
                 segment_changes=day_no(date(2025, 7, 1)),
                 habit=habit,
                 size_factor=(1.8, 1.0, 0.35)[habit],
-                own_category=int(draw(seed, "own category", index) * len(world.CATEGORIES)),
-                leaves_d=day_no(world.LEAVING_FROM) + int(draw(seed, "leaves", index) * world.LEAVING_DAYS) if leaves else world.NEVER,
+                own_category=int(draw(seed, "own category", index) * len(company.CATEGORIES)),
+                leaves_d=day_no(company.LEAVING_FROM) + int(draw(seed, "leaves", index) * company.LEAVING_DAYS) if leaves else company.NEVER,
                 pampered=segment == 2 and habit == 2 and not leaves and index % 3 < 2,
-                contract=world.contract_of(index, draw(seed, "contract", index)),
+                contract=company.contract_of(index, draw(seed, "contract", index)),
                 terms=("4/10 net 30", "3/10 net 30", "2/10 net 30")[segment],
                 bill_to=identity,
                 ship_to=f"{identity}-DOCK{1 + int(draw(seed, 'dock', index) * 3)}",
                 currency=currency,
-                price_factor=world.PRICE_FACTORS[currency],
+                price_factor=company.PRICE_FACTORS[currency],
                 tax_rate=(0.19, 0.20, 0.255, 0.21, 0.20, 0.0)[region],
                 first_carrier=first,
                 second_carrier=second,
@@ -126,11 +126,11 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
 def customer_rows(book: Sequence[Customer], seed: int) -> Iterable[tuple[str, ...]]:
     """Rows of customers.csv: a second version where the segment changed."""
     for customer in book:
-        region, *_, cities = world.REGIONS[customer.region]
-        name = world.customer_name(customer.customer_no, customer.region)
+        region, *_, cities = company.REGIONS[customer.region]
+        name = company.customer_name(customer.customer_no, customer.region)
         city = cities[int(draw(seed, "city", customer.customer_no) * len(cities))]
-        manager = world.MANAGERS[int(draw(seed, "manager", customer.customer_no) * len(world.MANAGERS))]
-        versions = [(world.HISTORY_FROM, customer.segment)]
+        manager = company.MANAGERS[int(draw(seed, "manager", customer.customer_no) * len(company.MANAGERS))]
+        versions = [(company.HISTORY_FROM, customer.segment)]
         if customer.later_segment != customer.segment:
             versions.append((date(2025, 7, 1), customer.later_segment))
         for valid_from, segment in versions:
@@ -138,7 +138,7 @@ def customer_rows(book: Sequence[Customer], seed: int) -> Iterable[tuple[str, ..
                 customer.customer_id,
                 valid_from.isoformat(),
                 name,
-                world.SEGMENTS[segment],
+                company.SEGMENTS[segment],
                 region,
                 city,
                 manager if segment == 0 else "",
@@ -148,18 +148,18 @@ def customer_rows(book: Sequence[Customer], seed: int) -> Iterable[tuple[str, ..
 
 def day_no(on: date) -> int:
     """Day number of a calendar day."""
-    return (on - world.EPOCH).days
+    return (on - company.EPOCH).days
 
 
 def product_book(orders: int, seed: int) -> pandas.DataFrame:
     """The goods the records draw from, `place` counting within the category."""
-    per_category = world.product_count(orders) // len(world.CATEGORIES)
+    per_category = company.product_count(orders) // len(company.CATEGORIES)
     rows = []
-    for category, (_, unit, typical, low, high, _) in enumerate(world.CATEGORIES):
+    for category, (_, unit, typical, low, high, _) in enumerate(company.CATEGORIES):
         for place in range(per_category):
             number = category * per_category + place
             price = round(low + (high - low) * draw(seed, "price", number) ** 2, 2)
-            rows.append((number, f"{1000 + number:07d}", category, place, unit, typical, price, *world.boxes(category, place)))
+            rows.append((number, f"{1000 + number:07d}", category, place, unit, typical, price, *company.boxes(category, place)))
     columns = ["product_no", "product_id", "category_no", "place", "unit", "typical_qty", "list_price", "per_box", "later_per_box"]
     return pandas.DataFrame(rows, columns=columns).astype({"per_box": "Int64", "later_per_box": "Int64"})
 
@@ -167,48 +167,48 @@ def product_book(orders: int, seed: int) -> pandas.DataFrame:
 def product_rows(book: pandas.DataFrame, seed: int) -> Iterable[tuple[str, ...]]:
     """Rows of products.csv; the unit cost with a decimal comma, as that file's mapping declares."""
     for product in book.itertuples():
-        category, *_, nouns = world.CATEGORIES[product.category_no]
+        category, *_, nouns = company.CATEGORIES[product.category_no]
         noun = nouns[product.place % len(nouns)]
         size = 4 + product.place // len(nouns) * 2
         cost = product.list_price * (0.55 + 0.2 * draw(seed, "cost", product.product_no))
         available = "2025-01-06" if draw(seed, "new", product.product_no) < 0.05 else ""
         name = f"{noun[0].upper()}{noun[1:]} {size}"
-        yield product.product_id, world.HISTORY_FROM.isoformat(), name, category, product.unit, f"{cost:.2f}".replace(".", ","), available
-    for identity, name, _ in world.SERVICES:
-        yield identity, world.HISTORY_FROM.isoformat(), name, "Services", "piece", "", ""
+        yield product.product_id, company.HISTORY_FROM.isoformat(), name, category, product.unit, f"{cost:.2f}".replace(".", ","), available
+    for identity, name, _ in company.SERVICES:
+        yield identity, company.HISTORY_FROM.isoformat(), name, "Services", "piece", "", ""
 
 
 def unit_rows(book: pandas.DataFrame) -> Iterable[tuple[str, ...]]:
     """Rows of unit_factors.csv: boxes, a second version where a box changed, and the rounding step of goods sold by length or weight."""
     for product in book.itertuples():
-        since = world.HISTORY_FROM.isoformat()
+        since = company.HISTORY_FROM.isoformat()
         if product.unit != "piece":
             yield product.product_id, product.unit, since, "1", "0.001"
         elif not pandas.isna(product.per_box):
             yield product.product_id, "box", since, str(product.per_box), "1"
             if product.later_per_box != product.per_box:
-                yield product.product_id, "box", world.BOXES_CHANGE.isoformat(), str(product.later_per_box), "1"
+                yield product.product_id, "box", company.BOXES_CHANGE.isoformat(), str(product.later_per_box), "1"
 
 
 def rate_rows(seed: int) -> Iterable[tuple[str, ...]]:
     """Rows of fx_rates.csv: one rate a week, of Mondays, within two percent of the usual; that of the krona ends with 2025."""
-    for currency, usual in world.USUAL_RATES.items():
-        for number in range(-7, records.LAST_DAY_NO + 1, 7):
-            on = date.fromordinal(world.EPOCH.toordinal() + number)
-            if currency != "SEK" or on <= world.LAST_SEK_RATE:
+    for currency, usual in company.USUAL_RATES.items():
+        for number in range(-7, core_records.LAST_DAY_NO + 1, 7):
+            on = date.fromordinal(company.EPOCH.toordinal() + number)
+            if currency != "SEK" or on <= company.LAST_SEK_RATE:
                 rate = usual * (98_000 + int(4_000 * draw(seed, "rate", currency, number))) // 100_000
-                yield currency, on.isoformat(), f"{rate // 10_000}.{rate % 10_000:04d}", world.REPORTING_CURRENCY
+                yield currency, on.isoformat(), f"{rate // 10_000}.{rate % 10_000:04d}", company.REPORTING_CURRENCY
 
 
 def order_days(orders: int) -> list[int]:
     """How many orders fall on each day: few at weekends, a spring and an autumn peak, a quiet August and turn of the year, growth."""
     weights = []
     season = (0.92, 0.96, 1.08, 1.10, 1.06, 1.0, 0.94, 0.78, 1.04, 1.12, 1.12, 0.88)
-    for number in range(records.LAST_DAY_NO + 1):
-        on = date.fromordinal(world.EPOCH.toordinal() + number)
+    for number in range(core_records.LAST_DAY_NO + 1):
+        on = date.fromordinal(company.EPOCH.toordinal() + number)
         weekday = (1.12, 1.08, 1.02, 1.0, 0.9, 0.16, 0.10)[on.weekday()]
         quiet = 0.35 if (on.month, on.day) >= (12, 23) or (on.month, on.day) <= (1, 2) else 1.0
-        weights.append(weekday * season[on.month - 1] * quiet * (1 + 0.25 * number / records.LAST_DAY_NO))
+        weights.append(weekday * season[on.month - 1] * quiet * (1 + 0.25 * number / core_records.LAST_DAY_NO))
     total, seen, given, counts = sum(weights), 0.0, 0, []
     for weight in weights:
         seen += weight
@@ -232,19 +232,19 @@ def write_books(out: Path, seed: int, customers: Sequence[Customer], products: p
     write_table(out / "customers.csv", header, customer_rows(customers, seed))
     header = ("material", "valid_from", "description", "family", "unit", "unit_cost", "available_from")
     write_table(out / "products.csv", header, product_rows(products, seed), delimiter=";")
-    since = world.HISTORY_FROM.isoformat()
+    since = company.HISTORY_FROM.isoformat()
     header = ("segment", "valid_from", "defects_max", "order_fill_min", "lead_time_days", "window", "terms", "support")
-    write_table(out / "service_packages.csv", header, ((row[0], since, *row[1:]) for row in world.SERVICE_PACKAGES))
+    write_table(out / "service_packages.csv", header, ((row[0], since, *row[1:]) for row in company.SERVICE_PACKAGES))
     header = ("contract", "valid_from", "timing", "early_days", "early_hours", "late_days", "late_hours", "under", "over", "claims_days")
     header += ("invoice_days", "anchor")
-    write_table(out / "policies.csv", header, ((row[0], since, *row[1:]) for row in world.POLICIES))
+    write_table(out / "policies.csv", header, ((row[0], since, *row[1:]) for row in company.POLICIES))
     header = ("measure", "scope", "valid_from", "target", "tolerance")
-    write_table(out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in world.targets()))
+    write_table(out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in company.targets()))
     write_table(out / "unit_factors.csv", ("material", "unit", "valid_from", "factor", "step"), unit_rows(products))
     header = ("name", "scope", "valid_from", "value")
-    fined = (("fine_rate", f"customer:{one.customer_id}", world.FINE_RATE) for one in customers if one.contract == "RETAIL-WINDOW")
-    write_table(out / "assumptions.csv", header, ((name, scope, since, value) for name, scope, value in (*world.ASSUMPTIONS, *fined)))
-    write_table(out / "calendars.csv", ("calendar", "day", "opens", "closes"), world.working_days())
+    fined = (("fine_rate", f"customer:{one.customer_id}", company.FINE_RATE) for one in customers if one.contract == "RETAIL-WINDOW")
+    write_table(out / "assumptions.csv", header, ((name, scope, since, value) for name, scope, value in (*company.ASSUMPTIONS, *fined)))
+    write_table(out / "calendars.csv", ("calendar", "day", "opens", "closes"), company.working_days())
     write_table(out / "fx_rates.csv", ("curr", "on_date", "rate", "to_curr"), rate_rows(seed))
 
 
@@ -253,25 +253,25 @@ def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], pr
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set memory_limit = '1GB'")
-    connection.execute(records.macros(seed))
+    connection.execute(core_records.macros(seed))
     customer_frame = pandas.DataFrame(customers)
     connection.register("customer_frame", customer_frame)
     connection.register("product_frame", products)
     connection.execute("create table customer_book as select * from customer_frame")
-    boxes_change = day_no(world.BOXES_CHANGE)
+    boxes_change = day_no(company.BOXES_CHANGE)
     connection.execute(f"""create table product_book as select * replace (list_price::decimal(18, 2) as list_price),
         {boxes_change} as boxes_change from product_frame""")
     connection.execute("alter table customer_book alter tax_rate type decimal(9, 6)")
     connection.execute("alter table customer_book alter price_factor type decimal(9, 4)")
     connection.execute(
         f"""create table stayer_book as
-        select customer_no, row_number() over (order by customer_no) - 1 as stayer_place from customer_book where leaves_d = {world.NEVER}"""
+        select customer_no, row_number() over (order by customer_no) - 1 as stayer_place from customer_book where leaves_d = {company.NEVER}"""
     )
     connection.execute(
         """create table sizes as
         select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers,
             (select count(*) from stayer_book) as stayers""",
-        [len(customers), len(products), len(products) // len(world.CATEGORIES), list(world.CARRIERS)],
+        [len(customers), len(products), len(products) // len(company.CATEGORIES), list(company.CARRIERS)],
     )
     days, first = [], 1
     for number, count in enumerate(order_days(orders)):

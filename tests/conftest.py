@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from ingest.pipeline import run
-from metrics import rebuild, warehouse
-from metrics.ledgers import LEDGERS
+from metrics import warehouse
+from metrics.facts.registry import LEDGERS
+from metrics.rebuild import rebuild
 from metrics.warehouse import Location
 from sample_data import generate
-from tests import postgres
+from tests.support import postgres
 
 _numbers = itertools.count(1)
 
@@ -43,7 +44,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
     folder = tmp_path_factory.mktemp("sample")
     place = Location(folder=folder / "home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuild, "LEDGERS", LEDGERS)  # all of them, though the test that asks first may fill few (tests/asking.py, only)
+        patch.setattr(rebuild, "LEDGERS", LEDGERS)  # all of them, though the test that asks first may fill few (tests/support/ask_measures.py, only)
         run(generate(SAMPLE_ORDERS, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
     yield place
     warehouse.close(place)

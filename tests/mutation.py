@@ -26,14 +26,14 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-n
 from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-from tests.engines import memory
-from tests.histories import World, drawn, populated, worlds
-from tests.judge import judge
-from tests.rule_cases import judged_alike
+from tests.reference.random_orders import World, drawn, populated, worlds
+from tests.reference.verdicts import judge
+from tests.support.engines import memory
+from tests.support.rule_cases import judged_alike
 
 ROOT = Path(__file__).resolve().parents[1]
-JUDGING = ("dating", "revisions", "owing", "returned", "receipts", "billing", "judging", "order_judging", "fact_tables")
-MODULES = ("metrics/policy.py", *(f"metrics/facts/{name}.py" for name in JUDGING))
+JUDGING = ("due_dates", "promise_revisions", "owed", "returns", "receipts", "billing", "line_verdicts", "order_verdicts", "tables")
+MODULES = ("metrics/policy.py", *(f"metrics/facts/orders/{name}.py" for name in JUDGING))
 """What is changed unless other modules are named: the policy and the facts."""
 SECONDS_A_MUTANT = 180
 STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
@@ -124,16 +124,16 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
         module = mutant[0].removesuffix(".py").replace("/", ".")
         for name in (
             "metrics.policy",
-            "metrics.facts",
-            *(f"metrics.facts.{one}" for one in JUDGING),
-            "tests.sql_facts",
-            "tests.metrics.test_judge_agrees",
+            "metrics.facts.orders",
+            *(f"metrics.facts.orders.{one}" for one in JUDGING),
+            "tests.support.sql_facts",
+            "tests.metrics.facts.orders.test_reference_agrees",
         ):
             sys.modules.pop(name, None)
         sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
         sys.dont_write_bytecode = True
 
-        agreement: Any = importlib.import_module("tests.metrics.test_judge_agrees")
+        agreement: Any = importlib.import_module("tests.metrics.facts.orders.test_reference_agrees")
         answers = {id(world.records): one for world, one in zip(among, judged, strict=True)}
         judge_anew = agreement.judge
         agreement.judge = lambda records, *_: answers[id(records)]

@@ -12,7 +12,7 @@ OURS = {"metrics", "ingest", "dashboard", "pages", "sample_data", "commands", "b
 MAY_IMPORT = {"metrics": set(), "ingest": {"metrics"}, "dashboard": {"metrics"}, "pages": {"dashboard"}, "sample_data": set()}
 """What each package may import of ours, beside itself."""
 ONLY_IN = {
-    "great_expectations": {"ingest/expectations.py"},
+    "great_expectations": {"ingest/validate/expectations.py"},
     "streamlit": {"dashboard", "pages"},
     "altair": {"dashboard"},
     "typer": {"buyerview.py", "commands"},
@@ -57,13 +57,13 @@ def test_nothing_imports_what_it_may_not() -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("metrics/facts/__init__.py", "import streamlit"),
-        ("metrics/facts/__init__.py", "from ingest.loading.load import load"),
-        ("dashboard/data.py", "def late():\n    from ingest import pipeline"),
+        ("metrics/facts/orders/__init__.py", "import streamlit"),
+        ("metrics/facts/orders/__init__.py", "from ingest.load.load import load"),
+        ("dashboard/queries.py", "def late():\n    from ingest import pipeline"),
         ("pages/scorecard.py", "import pandas as pd"),
-        ("pages/scorecard.py", "from metrics.query import answer"),
-        ("ingest/loading/load.py", "from great_expectations import core"),
-        ("ingest/loading/load.py", "import buyerview"),
+        ("pages/scorecard.py", "from metrics.queries.answer import answer"),
+        ("ingest/load/load.py", "from great_expectations import core"),
+        ("ingest/load/load.py", "import buyerview"),
     ],
 )
 def test_a_planted_wrong_import_is_found(path: str, source: str) -> None:
@@ -97,5 +97,5 @@ def _modules(source: str, known: dict[str, Path]) -> set[str]:
 def test_the_dashboard_starts_without_the_slow_validation_library() -> None:
     import subprocess
 
-    code = "import dashboard.start, metrics.query, buyerview, sys; sys.exit('great_expectations' in sys.modules or 'streamlit' in sys.modules)"
+    code = "import dashboard.server.start, metrics.queries.answer, buyerview, sys; sys.exit('great_expectations' in sys.modules or 'streamlit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import buyerview
-from metrics.catalog import MEASURES
+from metrics.measures.catalog import MEASURES
 
 SMALL = Path(__file__).parents[1] / "sample_data" / "small" / "mapping.toml"
 Run = Callable[..., tuple[int, str, str]]

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import CTE, BigInteger, Connection, DateTime, Integer, Select, String, and_, case, cast, func, literal, or_, select
 
-from metrics.business_time import elapsed_seconds
-from metrics.facts import facts_state, order_facts_table, order_line_facts_table
-from metrics.ledgers.steps import step_budgets_table, step_facts_table, work_facts_table
-from metrics.lists.listing import Listing, Where, named, rows_of, within
-from metrics.moments import moment_span
-from metrics.sqltools import Expression, greater, lesser, typed_null
+from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
+from metrics.facts.process_steps import step_budgets_table, step_facts_table, work_facts_table
+from metrics.lists.options import Listing, Where, named, rows_of, within
+from metrics.sql.business_hours import elapsed_seconds
+from metrics.sql.dialects import Expression, greater, lesser, typed_null
+from metrics.sql.moments import moment_span
 
 TIGHT_SECONDS = 24 * 3600
 """Less slack than this is hardly enough."""

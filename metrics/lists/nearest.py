@@ -4,9 +4,9 @@ from datetime import date
 
 from sqlalchemy import Connection, func, select
 
-from metrics.catalog import find
-from metrics.query import in_view
-from metrics.question import Question
+from metrics.measures.catalog import find
+from metrics.model.question import Question
+from metrics.queries.answer import in_view
 
 
 def nearest_day(connection: Connection, measure: str, day: date, *, where: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> date | None:

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Table, select
 
-from metrics.facts import order_facts_table
-from metrics.ledgers.recoveries import RECOVERY_DAYS, recovery_facts_table
-from metrics.ledgers.steps import late_order_facts_table, step_facts_table
-from metrics.lists.listing import Row, named, rows_of
-from metrics.order_to_cash import slack_ledger
+from metrics.facts.orders import order_facts_table
+from metrics.facts.process_steps import late_order_facts_table, step_facts_table
+from metrics.facts.recoveries import RECOVERY_DAYS, recovery_facts_table
+from metrics.lists.options import Row, named, rows_of
+from metrics.measures.order_to_cash import slack_ledger
 from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
 
 

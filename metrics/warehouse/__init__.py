@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from metrics import schema
 from metrics.errors import SettingRefused
-from metrics.warehouse import build, embedded, server
+from metrics.warehouse import duckdb_reader, duckdb_writer, postgres
 from metrics.warehouse.generation import Build, Generation
 
 __all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "rehearsing", "trying", "writing"]
@@ -65,8 +65,8 @@ def current(location: Location) -> Generation | None:
     Raises GenerationDamaged if none opens, WarehouseUnreachable if the server does not answer.
     """
     if location.folder is not None:
-        return embedded.current(location.folder)
-    return server.current(_url(location))
+        return duckdb_reader.current(location.folder)
+    return postgres.current(_url(location))
 
 
 def reading(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
@@ -77,15 +77,15 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
     middle of the block: a second `reading` is then served the generation before it.
     """
     if location.folder is not None:
-        return embedded.reading(location.folder, generation)
-    return server.reading(_url(location), generation)
+        return duckdb_reader.reading(location.folder, generation)
+    return postgres.reading(_url(location), generation)
 
 
 def trying(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
     """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the end."""
     if location.folder is not None:
-        return embedded.trying(location.folder, generation)
-    return server.trying(_url(location), generation)
+        return duckdb_reader.trying(location.folder, generation)
+    return postgres.trying(_url(location), generation)
 
 
 def writing(location: Location) -> AbstractContextManager[Build]:
@@ -94,8 +94,8 @@ def writing(location: Location) -> AbstractContextManager[Build]:
     Leaving the block without `publish()` drops the build and changes nothing.
     """
     if location.folder is not None:
-        return build.writing(location.folder)
-    return server.writing(_url(location))
+        return duckdb_writer.writing(location.folder)
+    return postgres.writing(_url(location))
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def rehearsing(location: Location) -> Iterator[Build]:
     def publish() -> Generation:
         raise RuntimeError("a rehearsal publishes nothing")
 
-    with build.rehearsing(location.folder) if location.folder is not None else server.writing(_url(location)) as one:
+    with duckdb_writer.rehearsing(location.folder) if location.folder is not None else postgres.writing(_url(location)) as one:
         yield replace(one, publish=publish)
 
 
@@ -121,9 +121,9 @@ def create_tables(connection: Connection) -> None:
 def close(location: Location) -> None:
     """Close what this process keeps open of a warehouse for its next reader. It is opened again when next asked for."""
     if location.folder is not None:
-        embedded.close(location.folder)
+        duckdb_reader.close(location.folder)
     else:
-        server.close(_url(location))
+        postgres.close(_url(location))
 
 
 def _url(location: Location) -> URL:

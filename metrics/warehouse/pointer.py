@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from metrics.errors import WarehouseError
-from metrics.failpoint import failpoint
+from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.generation import Generation
 
 

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.dashboard.small_warehouse import publish
-from tests.programs import require
+from tests.support.programs import require
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
@@ -27,7 +27,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-START = "import sys; from dashboard.start import serve; serve(port=int(sys.argv[1]))"
+START = "import sys; from dashboard.server.start import serve; serve(port=int(sys.argv[1]))"
 Served = Callable[[Path], str]
 
 expect.set_options(timeout=20_000)

@@ -13,14 +13,14 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from sqlalchemy import select
 
-from benchmarks.screen import FLAGS, served
-from dashboard import menu
+from benchmarks.page_latency import FLAGS, served
+from dashboard.frame import menu
 from ingest.pipeline import run
 from metrics import warehouse
-from metrics.facts import order_facts_table
+from metrics.facts.orders import order_facts_table
 from metrics.warehouse import Location, reading
 from sample_data import generate
-from tests.programs import require
+from tests.support.programs import require
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 KINDS = ((1440, "light"), (1440, "dark"), (390, "light"))

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from dashboard import menu
+from dashboard.frame import menu
 from metrics.warehouse import Location
 from tests.browser.conftest import Screen, Served
 

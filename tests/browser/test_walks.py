@@ -14,11 +14,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from dashboard import format as fmt
-from dashboard.period import choose
-from metrics.catalog import MEASURES
-from metrics.facts import order_facts_table
-from metrics.lists.listing import freshness
+from dashboard.components import formatting
+from dashboard.frame.period import choose
+from metrics.facts.orders import order_facts_table
+from metrics.lists.options import freshness
+from metrics.measures.catalog import MEASURES
 from metrics.schema import service_cases
 from metrics.warehouse import Location, reading
 from tests.browser.conftest import ROOT, Screen, Served
@@ -74,7 +74,7 @@ def exported(command: Command, weeks: dict[str, Any], *names: str, by: str = "",
 
 
 def text(row: dict[str, Any]) -> str:
-    return fmt.number(row["value"], MEASURES[row["measure"]].unit)
+    return formatting.number(row["value"], MEASURES[row["measure"]].unit)
 
 
 def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(desk: Screen, command: Command, weeks: dict[str, Any]) -> None:

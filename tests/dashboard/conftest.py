@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import who
+from dashboard.frame import user_name
 from metrics import warehouse
 from tests.dashboard.small_warehouse import publish
 
@@ -47,7 +47,7 @@ def small(small_home: Path, at_home: Callable[[Path], None]) -> Path:
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
     """Run a page as a browser that opens its address would."""
-    monkeypatch.setattr(who, "_remembered", lambda: "")  # AppTest makes a cookie of any name up
+    monkeypatch.setattr(user_name, "_remembered", lambda: "")  # AppTest makes a cookie of any name up
 
     def go(page: str | None = None, **address: str | list[str]) -> AppTest:
         at = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)

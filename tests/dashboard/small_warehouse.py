@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Table, delete, insert
 
 from metrics import schema, warehouse
-from metrics.rebuild import rebuild
+from metrics.rebuild.rebuild import rebuild
 from metrics.warehouse import Location
 
 AS_OF = datetime(2026, 6, 30, 23, 59, 59)

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cards, family, menu
-from dashboard import format as fmt
-from dashboard.period import choose
-from metrics import query, volumes, warehouse
-from metrics.catalog import MEASURES
-from metrics.query import Question
+from dashboard.components import cards, formatting
+from dashboard.frame import menu
+from dashboard.frame.period import choose
+from dashboard.measure_page import measure_table
+from metrics import warehouse
+from metrics.measures import volumes
+from metrics.measures.catalog import MEASURES
+from metrics.queries import answer
+from metrics.queries.answer import Question
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import AS_OF, EVIL, publish
 
@@ -19,9 +22,9 @@ PAGES = tuple(entry.file.removesuffix(".py") for entry in menu.ENTRIES)
 WEEKS = choose("13W", as_of=AS_OF.date(), first=AS_OF.date())
 
 
-def asked(measure: str, **more: object) -> query.Answer:
+def asked(measure: str, **more: object) -> answer.Answer:
     with warehouse.reading(warehouse.locate()) as connection:
-        return query.answer(connection, Question((measure,), **{"start": WEEKS.start, "end": WEEKS.end, **more}))[0]  # type: ignore[arg-type]
+        return answer.answer(connection, Question((measure,), **{"start": WEEKS.start, "end": WEEKS.end, **more}))[0]  # type: ignore[arg-type]
 
 
 def shown(at: AppTest, measure: str) -> str:
@@ -42,12 +45,12 @@ def test_menu_has_every_page_file() -> None:
 def test_scorecard_shows_the_number_the_query_answers(page_of_small: Open) -> None:
     at = page_of_small()
     for name in ("perfect_order", "otif", "billed_accurately", "cycle_days"):
-        assert shown(at, name) == fmt.number(asked(name).value, MEASURES[name].unit)
+        assert shown(at, name) == formatting.number(asked(name).value, MEASURES[name].unit)
 
 
 def test_a_segment_in_the_address_changes_the_number(page_of_small: Open) -> None:
     at = page_of_small(segment="C")
-    assert shown(at, "otif") == fmt.number(asked("otif", where=(("segment", ("C",)),)).value, MEASURES["otif"].unit)
+    assert shown(at, "otif") == formatting.number(asked("otif", where=(("segment", ("C",)),)).value, MEASURES["otif"].unit)
     assert shown(at, "otif") != shown(page_of_small(), "otif")
 
 
@@ -109,7 +112,7 @@ def test_data_text_is_never_markup(page_of_small: Open) -> None:
 def test_export_shows_the_answers(page_of_small: Open) -> None:
     told = markup(page_of_small("export"))
     for name in ("otif", "on_time", "complete"):
-        assert f">{fmt.number(asked(name).value, MEASURES[name].unit)}" in told
+        assert f">{formatting.number(asked(name).value, MEASURES[name].unit)}" in told
 
 
 def test_quality_shows_the_record_as_it_came_and_its_rule(page_of_small: Open) -> None:
@@ -152,17 +155,17 @@ def test_without_invoices_the_tile_says_no_feed_and_a_stand_in_is_declared_on_ev
     at_home(tmp_path / "home")
     at = open_page()
     assert "No feed: invoices" in markup(at)
-    assert shown(at, "billed_accurately") == fmt.DASH
+    assert shown(at, "billed_accurately") == formatting.DASH
     for page in PAGES:
         assert "shipments.received_at is ship date (small)" in markup(open_page(None if page == "scorecard" else page))
 
 
 def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dashboard import data
+    from dashboard import queries
 
     read: list[int | None] = []
     real = warehouse.reading
-    monkeypatch.setattr(data.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation))
+    monkeypatch.setattr(queries.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation))
     page_of_small()
     assert len(read) == 1, "one connection serves the whole page"
 
@@ -182,21 +185,21 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: 
     assert "no longer kept" in markup(gone)
 
 
-@pytest.mark.parametrize("page", list(family.FAMILIES))
+@pytest.mark.parametrize("page", list(measure_table.FAMILIES))
 def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
-    for measure in family.measures_of(page):
+    for measure in measure_table.measures_of(page):
         one = asked(measure.name)
         cell = html.split(f'data-measure="{measure.name}">')[-1].split("</td>")[0]
-        if (value := cards.value(one, measure)) == fmt.DASH:
-            assert fmt.html(one.no_data) in cell
+        if (value := cards.value(one, measure)) == formatting.DASH:
+            assert formatting.html(one.no_data) in cell
         else:
             assert value in cell
 
 
 def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
     """Volumes are the scorecard's and the breakdown's denominators."""
-    shown = {measure.name for page in family.FAMILIES for measure in family.measures_of(page)}
+    shown = {measure.name for page in measure_table.FAMILIES for measure in measure_table.measures_of(page)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 
 

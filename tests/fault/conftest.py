@@ -9,11 +9,11 @@ from typing import Protocol
 
 import pytest
 
-from tests.failpoints import ROOT
+from tests.support.failpoints import ROOT
 
 
 class Start(Protocol):
-    """Starts `python -m tests.fault.child` with these arguments and these additions to the environment."""
+    """Starts `python -m tests.fault.process` with these arguments and these additions to the environment."""
 
     def __call__(self, *arguments: str, **variables: str) -> subprocess.Popen[str]: ...
 
@@ -30,7 +30,7 @@ def start() -> Iterator[Start]:
     children: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-W", "error", "-m", "tests.fault.child", *arguments]
+        command = [sys.executable, "-W", "error", "-m", "tests.fault.process", *arguments]
         environment = {**os.environ, **variables}
         child = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=PIPE, stdout=PIPE, stderr=PIPE)
         children.append(child)

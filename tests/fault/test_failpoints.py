@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import failpoints
+from tests.support import failpoints
 
 
 def test_every_step_of_the_publish_is_collected() -> None:

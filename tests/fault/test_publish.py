@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from metrics.errors import BuildFailed
-from metrics.warehouse import Location, current, reading, writing
-from metrics.warehouse import build as builds
-from tests import failpoints
-from tests.fault import entries
+from metrics.warehouse import Location, current, duckdb_writer, reading, writing
+from tests.fault import paired_tables
 from tests.fault.conftest import Start
+from tests.support import failpoints
 
 STEPS = failpoints.names(["metrics"])
 ON_FILES = [step for step in STEPS if step.startswith("warehouse.") and not step.startswith("warehouse.server")]
@@ -30,9 +29,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
     location = Location(folder=folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builds, "COMPACT_FROM_BYTES", 1 << 40)
-        for _ in range(builds.KEPT):
-            entries.publish(location)
+        patch.setattr(duckdb_writer, "COMPACT_FROM_BYTES", 1 << 40)
+        for _ in range(duckdb_writer.KEPT):
+            paired_tables.publish(location)
         with writing(location) as build:
             # What comes after the ballast keeps DuckDB from cutting the file where the ballast was.
             for table, rows in (("ballast", 300_000), ("keel", 30_000)):
@@ -40,7 +39,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 build.save()
                 build.connection.exec_driver_sql("checkpoint")
                 build.save()
-            entries.add(build)
+            paired_tables.add(build)
             build.save()
             build.connection.exec_driver_sql("drop table ballast")
             build.publish()
@@ -63,12 +62,12 @@ def assert_sound(location: Location) -> None:
         assert not list(location.folder.glob("gen-*.wal"))
     with reading(location) as connection:
         assert connection.info["fallback"] is None
-        entries.runs_seen(connection)
+        paired_tables.runs_seen(connection)
 
 
 def runs(location: Location) -> int:
     with reading(location) as connection:
-        return entries.runs_seen(connection)
+        return paired_tables.runs_seen(connection)
 
 
 def killed_at(step: str, start: Start) -> None:
@@ -95,7 +94,7 @@ def test_a_run_killed_at_any_step_leaves_what_was_published(step: str, location:
     assert (after.number > before.number) == (step in AFTER_THE_COMMIT)
     used = {int(path.stem[4:]) for path in folder.glob("gen-*.duckdb")}
 
-    number = entries.publish(location)
+    number = paired_tables.publish(location)
 
     assert number > max(used)
     assert_sound(location)
@@ -109,7 +108,7 @@ def test_a_run_killed_at_any_step_leaves_what_was_published(step: str, location:
 def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location: Location, start: Start) -> None:
     killed_at(step, start)
     assert (current(location) is not None) == (step in AFTER_THE_COMMIT)
-    entries.publish(location)
+    paired_tables.publish(location)
     assert_sound(location)
     assert runs(location) == 1 + (step in AFTER_THE_COMMIT)
 
@@ -118,16 +117,16 @@ def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location:
 @pytest.mark.parametrize(("step", "published"), [*((step, 1) for step in ON_SERVER), ("warehouse.server_commit", 0)])
 def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(step: str, published: int, server_location: Location, start: Start) -> None:
     for _ in range(published):
-        entries.publish(server_location)
+        paired_tables.publish(server_location)
     killed_at(step, start)
     expected = published + (step in AFTER_THE_COMMIT)
     assert (runs(server_location) if current(server_location) else 0) == expected
-    entries.publish(server_location)
+    paired_tables.publish(server_location)
     assert runs(server_location) == expected + 1
 
 
 def test_an_interrupted_run_deletes_its_build(location: Location, start: Start) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     child = start("hold")
     assert child.stdout is not None
     assert child.stdout.readline() == "held\n"
@@ -140,7 +139,7 @@ def test_an_interrupted_run_deletes_its_build(location: Location, start: Start) 
 
 
 def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location: Location, start: Start) -> None:
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     before = current(any_location)
     child = start("hold")
     assert child.stdout is not None
@@ -149,13 +148,13 @@ def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location
     child.communicate(timeout=5)
     assert child.returncode != 0
     assert current(any_location) == before
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     assert runs(any_location) == 2
 
 
 def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call that writes in turn fails once with 'no space left'; what CURRENT then says is what the run did."""
-    entries.publish(location)
+    paired_tables.publish(location)
     outcomes = []
     for name in ("fsync", "rename", "replace"):
         for failing in range(1, 10):
@@ -175,7 +174,7 @@ def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location
                 patch.setattr(os, name, fail)
                 told = ""
                 try:
-                    entries.publish(location)
+                    paired_tables.publish(location)
                 except BuildFailed as error:
                     told = str(error)
             expected = before if "No space left" in told else before + 1
@@ -192,7 +191,7 @@ def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location
 def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = location.folder
     assert folder is not None
-    entries.publish(location)
+    paired_tables.publish(location)
     done: list[tuple[str, str]] = []
 
     def record(name: str) -> None:
@@ -207,7 +206,7 @@ def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(locat
 
     for name in ("fsync", "rename", "replace"):
         record(name)
-    entries.publish(location)
+    paired_tables.publish(location)
     assert done == [
         ("fsync", "build-00000002.duckdb"),
         ("rename", "build-00000002.duckdb"),
@@ -219,12 +218,12 @@ def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(locat
 
 
 def test_a_build_the_disk_cannot_hold_is_reported_and_dropped(location: Location, start: Start) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     child = start("outgrow", "900000")
     _, told = child.communicate(timeout=60)
     assert child.returncode == BuildFailed.exit_code, told
     assert "was not published" in told
     assert runs(location) == 1
-    entries.publish(location)
+    paired_tables.publish(location)
     assert_sound(location)
     assert runs(location) == 2

@@ -12,10 +12,9 @@ import pytest
 
 from metrics import warehouse
 from metrics.errors import GenerationDamaged, SettingRefused, WarehouseBusy, WarehouseError
-from metrics.warehouse import Location, current, reading, writing
-from metrics.warehouse import build as builds
+from metrics.warehouse import Location, current, duckdb_writer, reading, writing
 from metrics.warehouse.pointer import read_pointer
-from tests.fault import entries
+from tests.fault import paired_tables
 from tests.fault.conftest import Start
 
 READS = 500
@@ -26,7 +25,7 @@ GENERATIONS = 10
 
 def runs(location: Location) -> int:
     with reading(location) as connection:
-        return entries.runs_seen(connection)
+        return paired_tables.runs_seen(connection)
 
 
 def newest_file(location: Location) -> Path:
@@ -38,7 +37,7 @@ def newest_file(location: Location) -> Path:
 
 def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_location: Location, start: Start) -> None:
     """Two readers, and a writer that is killed at a random time and starts again; the readers' own checks are in `entries.runs_seen`."""
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     dice = random.Random()
     reads, generations = (READS, GENERATIONS) if any_location.folder else (READS // 3, GENERATIONS // 2)
     readers = [start("read", str(reads), str(generations)) for _ in range(2)]
@@ -61,7 +60,7 @@ def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_l
         summary = json.loads(out)
         assert summary["reads"] >= reads
         assert summary["generations"] >= generations
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     assert not any_location.folder or not list(any_location.folder.glob("build-*"))
 
 
@@ -78,7 +77,7 @@ def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_at_once(
         assert holder.poll() is None
     holder.communicate("go on\n", timeout=30)
     assert holder.returncode == 0
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     assert runs(any_location) == 2
 
 
@@ -90,7 +89,7 @@ def test_the_next_writer_starts_at_once_when_the_one_before_was_killed(any_locat
         pass
     holder.kill()
     holder.wait()
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     assert runs(any_location) == 1
 
 
@@ -105,16 +104,16 @@ def test_nobody_else_opens_a_build_while_its_writer_lives(location: Location, st
 
 
 def test_a_slow_reader_reads_on_through_ten_publishes(any_location: Location) -> None:
-    entries.publish(any_location)
+    paired_tables.publish(any_location)
     with reading(any_location) as connection:
         for _ in range(10):
-            entries.publish(any_location)
-        assert entries.runs_seen(connection) == 1
+            paired_tables.publish(any_location)
+        assert paired_tables.runs_seen(connection) == 1
     assert runs(any_location) == 11
 
 
 def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(location: Location) -> None:
-    before, number = entries.publish(location), entries.publish(location)
+    before, number = paired_tables.publish(location), paired_tables.publish(location)
     file = newest_file(location)
     warehouse.close(location)
     file.with_name(file.name + ".wal").write_bytes(b"a stranger's log")
@@ -126,11 +125,11 @@ def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(locat
     with reading(location) as connection:
         assert connection.info["generation"] == before
         assert connection.info["fallback"] == generation.fallback
-        assert entries.runs_seen(connection) == 1
+        assert paired_tables.runs_seen(connection) == 1
     with pytest.raises(GenerationDamaged, match=r"\.wal"), reading(location, number):
         pass
 
-    entries.publish(location)
+    paired_tables.publish(location)
     assert runs(location) == 3, "the file itself is whole: nothing is lost"
     generation = current(location)
     assert generation is not None
@@ -140,7 +139,7 @@ def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(locat
 @pytest.mark.parametrize("damage", ["cut", "emptied", "deleted", "overwritten"])
 def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one_before(damage: str, location: Location) -> None:
     for _ in range(2):
-        entries.publish(location)
+        paired_tables.publish(location)
     file = newest_file(location)
     warehouse.close(location)
     content = file.read_bytes()
@@ -151,22 +150,22 @@ def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one
 
     with reading(location) as connection:
         assert file.name in connection.info["fallback"]
-        assert entries.runs_seen(connection) == 1
+        assert paired_tables.runs_seen(connection) == 1
     with writing(location) as build:
         assert build.base is not None
         assert build.base.fallback is not None
         assert file.name in build.base.fallback
-        entries.add(build)
+        paired_tables.add(build)
         build.publish()
     with reading(location) as connection:
         assert connection.info["fallback"] is None
-        assert entries.runs_seen(connection) == 2
+        assert paired_tables.runs_seen(connection) == 2
 
 
 def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(location: Location, tmp_path: Path) -> None:
     """Random bits, each in a copy of its own. A bit that only a query meets ends that block; the next one gets the older generation."""
     for _ in range(2):
-        entries.publish(location)
+        paired_tables.publish(location)
     newest = newest_file(location).name
     assert location.folder is not None
     dice = random.Random()
@@ -181,7 +180,7 @@ def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(loca
         for _ in range(2):
             try:
                 with reading(copy) as connection:
-                    seen = entries.runs_seen(connection)
+                    seen = paired_tables.runs_seen(connection)
                     fallback = connection.info["fallback"]
                 assert seen == (1 if fallback else 2), f"bit {bit}"
                 fallbacks += fallback is not None
@@ -195,7 +194,7 @@ def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(loca
 
 
 def test_when_no_generation_can_be_read_the_message_says_what_to_do(location: Location) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     newest_file(location).write_bytes(b"")
     warehouse.close(location)
     with pytest.raises(GenerationDamaged, match="Restore the file from a backup"), reading(location):
@@ -205,7 +204,7 @@ def test_when_no_generation_can_be_read_the_message_says_what_to_do(location: Lo
 
 
 def test_a_pointer_that_cannot_be_understood_stops_everyone(location: Location) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     assert location.folder is not None
     (location.folder / "CURRENT").write_text("{}")
     with pytest.raises(WarehouseError, match="CURRENT"):
@@ -215,15 +214,15 @@ def test_a_pointer_that_cannot_be_understood_stops_everyone(location: Location) 
 
 
 def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     assert location.folder is not None
     stale = read_pointer(location.folder)
-    for _ in range(builds.KEPT):
-        entries.publish(location)
+    for _ in range(duckdb_writer.KEPT):
+        paired_tables.publish(location)
     answers = [stale]
-    monkeypatch.setattr("metrics.warehouse.embedded.read_pointer", lambda folder: answers.pop() if answers else read_pointer(folder))
+    monkeypatch.setattr("metrics.warehouse.duckdb_reader.read_pointer", lambda folder: answers.pop() if answers else read_pointer(folder))
     with reading(location) as connection:
-        assert entries.runs_seen(connection) == builds.KEPT + 1
+        assert paired_tables.runs_seen(connection) == duckdb_writer.KEPT + 1
         assert connection.info["fallback"] is None
 
 
@@ -244,25 +243,25 @@ def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(l
     ],
 )
 def test_a_reader_reaches_nothing_but_its_generation(statement: str, location: Location) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     with reading(location) as connection, pytest.raises(Exception, match=r"Permission|Cannot|locked|does not exist|disabled"):
         connection.exec_driver_sql(statement)
 
 
 def test_threads_of_one_process_read_at_once_while_generations_come_and_go(location: Location) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
 
     def read_some(_: int) -> int:
         for _ in range(20):
             with reading(location) as connection:
-                seen = entries.runs_seen(connection)
+                seen = paired_tables.runs_seen(connection)
         return seen
 
     with ThreadPoolExecutor(6) as pool:
         futures = pool.map(read_some, range(6))
         for _ in range(4):
             with writing(location) as build:  # (a process that reads should not write; here it keeps the readers on their toes)
-                entries.add(build)
+                paired_tables.add(build)
                 build.publish()
         assert all(1 <= seen <= 5 for seen in futures)
 
@@ -272,13 +271,13 @@ def test_a_network_folder_is_refused_for_writing(kind: str, location: Location, 
     assert location.folder is not None
     point = str(location.folder.parent).replace(" ", "\\040")
     mounts = f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 0:42 / {point} rw,relatime shared:7 - {kind} server:/share rw\n"
-    monkeypatch.setattr(builds, "_mounts", lambda: mounts)
+    monkeypatch.setattr(duckdb_writer, "_mounts", lambda: mounts)
     with pytest.raises(SettingRefused, match=kind), writing(location):
         pass
 
 
 def test_a_full_disk_is_noticed_before_the_copy(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
-    entries.publish(location)
+    paired_tables.publish(location)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10, 10))
     with pytest.raises(WarehouseError, match="Make room"), writing(location):
         pass

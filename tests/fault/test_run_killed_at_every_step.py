@@ -21,10 +21,10 @@ from sqlalchemy import inspect, make_url, text
 
 from metrics import warehouse
 from metrics.warehouse import Location, current, reading, writing
-from metrics.warehouse.build import KEPT
+from metrics.warehouse.duckdb_writer import KEPT
 from sample_data import generate
-from tests import failpoints, postgres
-from tests.failpoints import ROOT
+from tests.support import failpoints, postgres
+from tests.support.failpoints import ROOT
 
 ORDERS = 60
 STEPS = failpoints.names(["metrics", "ingest"])
@@ -49,7 +49,7 @@ class Nursery:
     """The forking process of nursery.py."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.fault.nursery"]
+        command = [sys.executable, "-m", "tests.fault.fork_server"]
         environment = {**os.environ, "BUYERVIEW_THREADS": "1"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdin=PIPE, stdout=PIPE)
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from metrics import rebuild
+from metrics.rebuild import rebuild
 from metrics.warehouse import Location
 from tests.ingest.files import Source
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ingest.pipeline import run
-from ingest.report import RunReport
+from ingest.runs.report import RunReport
 from metrics.schema import FEEDS, quarantine, run_files
 from metrics.warehouse import Location
 

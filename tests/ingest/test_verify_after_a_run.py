@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from ingest import written
-from metrics import edits
-from metrics.edit_rules import checked
-from metrics.edits import Edit
-from metrics.provenance import provenance, rows_hash
-from metrics.query import frame
-from metrics.question import Question
-from metrics.store.opening import opened
-from metrics.verify import Verified, verify
+from ingest import saved_edits
+from metrics.edits import edits
+from metrics.edits.edits import Edit
+from metrics.edits.validation import checked
+from metrics.model.question import Question
+from metrics.provenance.provenance import provenance, rows_hash
+from metrics.provenance.verify import Verified, verify
+from metrics.queries.answer import frame
+from metrics.store.connection import opened
 from metrics.warehouse import Location, close, reading
 from tests.dashboard import small_warehouse
 from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source
@@ -37,7 +37,7 @@ def assume(location: Location, value: str) -> None:
         one = edits.made_from(store, checked(connection, edit))
         rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))
         edits.save(store, "Ada", one, edits.value_at(edit.feed, rows, one))
-    report = written.apply(location=location)
+    report = saved_edits.apply(location=location)
     assert report is not None
     assert report.outcome == "published"
 

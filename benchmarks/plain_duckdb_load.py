@@ -1,0 +1,49 @@
+"""The yardstick of ingest: the same CSV files into typed DuckDB tables and nothing else. No rule, no quarantine, no merge, no facts.
+
+One pass per feed: text columns as they are, the others TRY_CAST to the type the feed's column has; what does not fit becomes null, a record the
+reader cannot parse is dropped without a word. Moments are TIMESTAMPs. The tables are in a file and checkpointed, as ingest's are.
+"""
+
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
+
+from ingest.mapping.mapping_file import FeedMap, load_mapping
+from metrics.schema import FEEDS
+
+
+def load(mapping_file: Path, database: Path) -> int:
+    """Load every feed; returns the number of rows."""
+    mapping = load_mapping(mapping_file)
+    rows = 0
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for feed, feed_map in mapping.feeds.items():
+            connection.execute(f"CREATE TABLE {feed} AS {_select(feed, feed_map, mapping_file.parent)}")
+            rows += (connection.execute(f"SELECT count(*) FROM {feed}").fetchone() or (0,))[0]
+        connection.execute("CHECKPOINT")
+    return rows
+
+
+def _select(feed: str, feed_map: FeedMap, folder: Path) -> str:
+    files = ", ".join(f"'{path}'" for pattern in feed_map.read for path in sorted(folder.glob(pattern)))
+    listed = [f"{_typed(feed, column, one.column, one.decimal)} AS {column}" for column, one in feed_map.columns.items() if one.column]
+    return (
+        f"SELECT {', '.join(listed)} FROM read_csv([{files}], header = true, all_varchar = true, delim = '{feed_map.delimiter}', "
+        "ignore_errors = true)"
+    )
+
+
+def _typed(feed: str, column: str, source: str, decimal: str) -> str:
+    kind, text = FEEDS[feed].table.c[column].type, f'"{source}"'
+    if decimal == ",":
+        text = f"replace({text}, ',', '.')"
+    if isinstance(kind, DateTime):
+        return f"TRY_CAST({text} AS TIMESTAMP)"
+    if isinstance(kind, Numeric):
+        return f"TRY_CAST({text} AS DECIMAL({kind.precision}, {kind.scale}))"
+    for sort, word in ((Boolean, "BOOLEAN"), (Date, "DATE"), (Integer, "BIGINT")):
+        if isinstance(kind, sort):
+            return f"TRY_CAST({text} AS {word})"
+    return text

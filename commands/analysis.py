@@ -1,0 +1,191 @@
+"""A question of the numbers each: measures, targets, ladder, diff, explain, fill-rate."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from commands.options import AsJson, From, To, Where, day_of, filters_of, period_of, policy_of
+from commands.output import number, out, screen, show, verdict_word
+
+
+def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False) -> None:
+    """List every measure with its definition and the part of the brief it serves."""
+    from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
+
+    if as_json:
+        texts = ("name", "title", "unit", "direction", "grain", "date", "definition", "numerator", "denominator", "exclusions", "source")
+        rows = [
+            {name: str(getattr(measure, name)) for name in texts} | {"feeds": list(measure.feeds), "product_rows": list(measure.product_rows)}
+            for measure in MEASURES.values()
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    table = Table("measure", "unit", "serves", "definition", box=None, pad_edge=False)
+    for measure in MEASURES.values():
+        serves = "; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows)
+        table.add_row(measure.name, measure.unit, serves, measure.definition)
+    out.print(table)
+
+
+def targets(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
+    """Show every measure that has a target, and how it stands."""
+    from metrics.lists.options import freshness
+    from metrics.measures.catalog import MEASURES
+    from metrics.queries.answer import Question, answer
+    from metrics.targets.in_view import targets_in_view
+    from metrics.targets.targets import state_of, target_for
+    from metrics.warehouse import locate, reading
+
+    rows = []
+    with reading(locate()) as connection:
+        until = day_of(end) or freshness(connection)["data_as_of"].date()
+        chosen = filters_of(where or [])
+        listed = targets_in_view(connection, start=day_of(start), end=until, where=chosen)
+        for row in sorted(listed, key=lambda row: (list(MEASURES).index(row["measure"]) if row["measure"] in MEASURES else 999, row["scope"])):
+            dimension, _, value = row["scope"].partition(":")
+            scope = ((dimension, (value,)),) if value else ()
+            if row["measure"] not in MEASURES:
+                rows.append({**row, "value": None, "state": "no such measure"})
+                continue
+            question = Question((row["measure"],), start=day_of(start), end=day_of(end), where=(*chosen, *scope))
+            (one,) = answer(connection, question)
+            target = target_for([row], row["measure"], scope or chosen)
+            state = state_of(one, MEASURES[row["measure"]], target)
+            rows.append({**row, "value": one.value, "state": str(state), "no_data": one.no_data})
+    show(rows, ("measure", "scope", "target_value", "tolerance", "value", "state"), as_json=as_json)
+
+
+def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
+    """Judge the same orders by ever stricter definitions of good."""
+    from metrics.queries.definition_ladder import ladder as climb
+    from metrics.queries.what_if import View
+    from metrics.warehouse import locate, reading
+
+    with reading(locate()) as connection:
+        found = climb(connection, view=View(day_of(start), day_of(end), filters_of(where or [])))
+    rows = [
+        {
+            "rung": step.rung.name,
+            "adds": step.rung.adds,
+            "out of": step.rung.base,
+            "numerator": step.numerator,
+            "denominator": step.denominator,
+            "value": step.value,
+            "skipped": step.skipped,
+        }
+        for step in found.steps
+    ]
+    show(rows, ("rung", "adds", "out of", "numerator", "denominator", "value", "skipped"), as_json=as_json)
+    screen.print(f"{found.orders:,} orders known on every rung; {found.dropped:,} left out because some rung cannot tell")
+
+
+def diff(
+    changes: Annotated[list[str], typer.Argument(help="Policy keys to change: late_tolerance_days=1 timing=WINDOW")],
+    verdict: Annotated[
+        str, typer.Option(help="on_time, complete, otif, damage_free, filled_accurately, billed_accurately or perfect_order.")
+    ] = "otif",
+    start: From = None,
+    end: To = None,
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the orders whose verdict flips when the strict policy is changed, and the rule that flips each."""
+    from metrics.queries.policy_diff import diff as compare
+    from metrics.queries.what_if import View
+    from metrics.warehouse import locate, reading
+
+    try:
+        policy = policy_of(changes)
+        with reading(locate()) as connection:
+            found = compare(connection, policy, verdict=verdict, view=View(day_of(start), day_of(end), filters_of(where or [])))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    rows = [
+        {
+            "order": one.order_id,
+            "before": verdict_word(one.before),
+            "after": verdict_word(one.after),
+            "rule": one.rule,
+            "reason before": one.reason_before,
+            "reason after": one.reason_after,
+        }
+        for one in found.flips
+    ]
+    show(rows, ("order", "before", "after", "rule", "reason before", "reason after"), as_json=as_json)
+    (before, after), (of_before, of_after) = found.numerators, found.denominators
+    screen.print(
+        f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; {len(rows):,} of {found.judged:,} orders judged under both flip"
+    )
+    if found.only_first or found.only_other:
+        screen.print(f"judged under one policy alone and not compared: {found.only_first:,} and {found.only_other:,}")
+
+
+def explain(
+    measure: Annotated[str, typer.Argument(help="Name of a measure (see `buyerview measures`).")],
+    by: Annotated[str, typer.Option("--by", help="Dimension whose parts explain the change.")],
+    before: Annotated[str, typer.Option(help="Period before, FIRST..LAST: 2026-01-01..2026-03-31")],
+    after: Annotated[str, typer.Option(help="Period after, FIRST..LAST")],
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a measure moved between two periods: parts that add up to the change."""
+    from metrics.queries.explain import explain as take_apart
+    from metrics.warehouse import locate, reading
+
+    with reading(locate()) as connection:
+        found = take_apart(connection, measure, by=by, before=period_of(before), after=period_of(after), where=filters_of(where or []))
+    rows = [
+        {
+            by: part.value,
+            "before": part.before.value if part.before else None,
+            "after": part.after.value if part.after else None,
+            "mix": number(part.mix),
+            "rate": number(part.rate),
+            "effect": number(part.effect),
+            "shift": part.shift,
+        }
+        for part in found.parts
+    ]
+    used = [name for name in ("mix", "rate", "effect", "shift") if any(row[name] is not None for row in rows)]
+    show(rows, (by, "before", "after", *used), as_json=as_json)
+    if found.why_not:
+        screen.print(f"{measure}: {found.why_not}")
+    else:
+        words = "the effects add up to the change" if found.adds_up else "its parts do not add up"
+        screen.print(f"{measure}: {found.before.value} → {found.after.value}, change {number(found.change)}; {words}")
+
+
+def fill_rate(
+    orders: Annotated[float, typer.Option(help="Orders a year.")],
+    low: Annotated[float, typer.Option("--from-fill", help="Order fill now, 0 to 1.")],
+    high: Annotated[float, typer.Option("--to-fill", help="Order fill to be reached, 0 to 1.")],
+    back_ordered: Annotated[float, typer.Option(help="Share of incomplete orders that is back-ordered, 0 to 1; the rest is lost.")],
+    back_order_cost: Annotated[float, typer.Option(help="Cost of a back-order.")],
+    profit: Annotated[float, typer.Option(help="Profit of an order.")],
+    deduction: Annotated[float, typer.Option(help="Deducted from the invoice of a back-ordered order.")] = 0,
+    investment: Annotated[float, typer.Option(help="What reaching the higher fill costs.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Work out what a better fill rate is worth."""
+    from decimal import Decimal
+
+    from metrics.measures.fill_rate import Scenario, compare
+
+    def scenario(fill: float) -> Scenario:
+        return Scenario(*(Decimal(str(one)) for one in (orders, fill, back_ordered, back_order_cost, profit, deduction)))
+
+    found = compare(scenario(low), scenario(high), investment=Decimal(str(investment)))
+    rows = [
+        {"": name, "now": float(getattr(found.low, key)), "then": float(getattr(found.high, key))}
+        for name, key in (
+            ("incomplete orders", "incomplete"),
+            ("lost, back-ordered", "back_ordered"),
+            ("lost, lost", "lost"),
+            ("cash flow lost", "cash"),
+        )
+    ]
+    show(rows, ("", "now", "then"), as_json=as_json)
+    payback = "never" if found.payback_years is None else f"{found.payback_years:.4f} years"
+    screen.print(f"gain {found.gain:,f}; less the investment {found.net:,f}; payback {payback}; pays for {found.break_even:,f} at most in one year")

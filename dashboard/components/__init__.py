@@ -1,0 +1,1 @@
+"""Markup and charts made from values. No queries and no session state."""

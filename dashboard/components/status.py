@@ -1,0 +1,37 @@
+"""How a measure's state against its target is shown: shape, word and colour. The state itself is decided in metrics/targets.py."""
+
+from decimal import Decimal
+from enum import Enum
+
+from metrics.model.measure import Direction
+from metrics.targets.targets import State, Target, state_of_value
+
+
+class Standing(Enum):
+    """State against target. Each has a shape and a word, since colour alone tells some people nothing."""
+
+    ON = ("on", "●", State.ON)
+    WATCH = ("watch", "◆", State.WATCH)
+    OFF = ("off", "▲", State.OFF)
+    NOT_PROVEN = ("unproven", "◌", State.NOT_PROVEN)
+    NO_TARGET = ("none", "", State.NO_TARGET)
+    NO_DATA = ("none", "", State.NO_DATA)
+
+    def __init__(self, css: str, shape: str, state: State) -> None:
+        self.css = css
+        self.shape = shape
+        self.word = str(state)
+
+
+def standing(
+    value: float | Decimal | int | None, target: Target | None, direction: Direction, *, coverage: float | Decimal | None = None
+) -> Standing:
+    """State of a value against its target."""
+    return Standing[state_of_value(value, target, direction, coverage=coverage).name]
+
+
+def better(change: float, direction: Direction) -> str | None:
+    """Whether a change is 'better' or 'worse'; None where it is neither."""
+    if change == 0 or direction is Direction.NEITHER:
+        return None
+    return "better" if (change > 0) == (direction is Direction.HIGHER) else "worse"

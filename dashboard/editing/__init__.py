@@ -1,0 +1,1 @@
+"""Edit assumptions, packages and targets: form, preview, background apply."""

@@ -1,0 +1,1 @@
+"""What surrounds every page: menu, filter bar, period, links, live refresh."""

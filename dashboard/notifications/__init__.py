@@ -1,0 +1,1 @@
+"""Send alerts and digests. No Streamlit; ingest runs and the command line send too."""

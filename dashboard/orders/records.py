@@ -1,0 +1,81 @@
+"""One order's records as tables: its lines with their verdicts, its consignments, what was billed for it. Pure: records in, markup out."""
+
+from dashboard.components import formatting, tables
+from dashboard.components.tables import Cell
+from dashboard.orders import evidence
+from metrics.lists.options import OrderRecords
+
+
+def _verdict(passed: bool | None) -> Cell:
+    css, shape, word = {True: ("on", "●", "yes"), False: ("off", "▲", "no"), None: ("unproven", "◌", "unknown")}[passed]
+    return Cell(markup=f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{word}</span>')
+
+
+def lines(records: OrderRecords) -> str:
+    """Every line with its quantities and its five verdicts."""
+    rows = []
+    for line in records.lines:
+        product = records.product_names.get(line["product_id"] or "") or line["product_id"]
+        small = (line["product_id"] or "") if product != line["product_id"] else ""
+        short = line.get("state") == "judged" and (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
+        goods = line.get("line_kind", "goods") == "goods"
+        verdicts = [
+            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or formatting.DASH) for name in evidence.TITLES
+        ]
+        rows.append(
+            [
+                Cell(line["line_no"]),
+                Cell(product or formatting.words(line["line_kind"]), small=small),
+                Cell(formatting.quantity(line["ordered_qty"])),
+                Cell(formatting.quantity(line.get("owed_qty"))),
+                Cell(formatting.quantity(line.get("counted_qty")) if goods else formatting.DASH, flagged=goods and short),
+                Cell(formatting.price(line["unit_price_amount"])),
+                *verdicts,
+            ]
+        )
+    heads = ("Line", "Product", "Ordered", "Owed", "Received", "Unit price", *evidence.TITLES.values())
+    return tables.table(heads, rows, caption="Lines of the order", numeric=(2, 3, 4, 5))
+
+
+def shipments(records: OrderRecords) -> str:
+    """Every consignment line."""
+    headers = {one["shipment_id"]: one for one in records.shipments}
+    rows = []
+    for one in records.shipment_lines:
+        header = headers.get(one["shipment_id"], {})
+        damaged = (one["damaged_qty"] or 0) > 0
+        rows.append(
+            [
+                Cell(one["shipment_id"], small=header.get("carrier") or ""),
+                Cell(one["line_no"]),
+                Cell(formatting.moment(header.get("shipped_at"), header.get("shipped_at_is_date"))),
+                Cell(formatting.moment(header.get("received_at"), header.get("received_at_is_date"))),
+                Cell(formatting.quantity(one["shipped_qty"])),
+                Cell(formatting.quantity(one["received_qty"])),
+                Cell(formatting.quantity(one["damaged_qty"]), flagged=damaged),
+            ]
+        )
+    return tables.table(("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6))
+
+
+def invoices(records: OrderRecords, currency: str | None) -> str:
+    """Every line billed or credited."""
+    headers = {one["invoice_id"]: one for one in records.invoices}
+    agreed = {line["line_no"]: line["unit_price_amount"] for line in records.lines}
+    rows = []
+    for one in records.invoice_lines:
+        header = headers.get(one["invoice_id"], {})
+        price, wanted = one["unit_price_amount"], agreed.get(one["line_no"])
+        off = price is not None and wanted is not None and price != wanted and header.get("invoice_kind") == "invoice"
+        kind = formatting.words(header.get("invoice_kind") or "invoice")
+        rows.append(
+            [
+                Cell(one["invoice_id"], small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}"),
+                Cell(one["line_no"] or "charge"),
+                Cell(formatting.moment(header.get("invoiced_at"), header.get("invoiced_at_is_date"))),
+                Cell(formatting.quantity(one["billed_qty"])),
+                Cell(formatting.price(price), flagged=off),
+                Cell(formatting.money(one["line_amount"], header.get("currency") or currency)),
+            ]
+        )
+    return tables.table(("Document", "Line", "Date", "Billed", "Unit price", "Amount"), rows, caption="Invoices", numeric=(3, 4, 5))

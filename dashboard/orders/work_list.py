@@ -1,0 +1,230 @@
+"""The work list: orders with what people do about them, narrowed by it, and many given to somebody at once.
+
+Rows are a checkbox, a link and our own markup: real elements, so that keyboards and screen readers can choose them. What people wrote is read
+anew on every run, for the orders of the page alone, or as the set of orders a filter names.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import links, page, user_name
+from metrics.errors import StoreUnusable
+from metrics.lists.options import Row
+from metrics.store import work_items
+from metrics.store.connection import opened
+from metrics.store.work_items import Item
+from metrics.warehouse import locate
+
+SHOWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Nobody's", "resolved": "Put right"}
+"""How a list can be narrowed by what people do about its orders; "mine" and "unassigned" are of those still to do."""
+
+STORY = "order-story"
+GONE_MOST = 20
+STALE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """Orders to keep to (None: none in particular), orders to leave out, and whether they are to be put right already, which `done` are."""
+
+    among: tuple[str, ...] | None = None
+    but: tuple[str, ...] = ()
+    put_right: bool | None = None
+    done: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list: its head, its width as CSS grid track, and what stands in it (markup) for a row and its item."""
+
+    head: str
+    track: str
+    cell: Callable[[Row, Item], str]
+
+
+def now() -> datetime:
+    """The moment a person means by now, naive UTC: the clock's, or the data's watermark where the data end more than a day ago."""
+    clock = datetime.now(UTC).replace(tzinfo=None, second=0, microsecond=0)
+    as_of = page.as_of()
+    return as_of.replace(second=0, microsecond=0) if as_of is not None and clock - as_of > STALE else clock
+
+
+def choose(slugs: Sequence[str] = tuple(SHOWS)) -> str:
+    """Draw the choice of which orders to show; it stands in the address."""
+    asked = st.query_params.get("show")
+    shown: str = st.segmented_control(
+        "Show", slugs, default=asked if asked in slugs else "all", format_func=lambda slug: SHOWS[slug], key="work_show", required=True
+    )
+    if shown != "all":
+        st.query_params["show"] = shown
+    else:
+        st.query_params.pop("show", None)
+    return shown
+
+
+def narrowed(show: str) -> Narrowed:
+    """What a choice means for the list."""
+    if show == "all":
+        return Narrowed()
+    with opened(locate(), write=False) as store:
+        done = tuple(work_items.order_ids(store, status=work_items.RESOLVED))
+        mine = tuple(work_items.order_ids(store, owner=user_name.me())) if show == "mine" else None
+        owned = tuple(work_items.order_ids(store, owned=True)) if show == "unassigned" else ()
+    return Narrowed(among=mine, but=owned, put_right=show == "resolved", done=done)
+
+
+def read(order_ids: Sequence[str]) -> dict[str, Item]:
+    """What people do about these orders; where it cannot be read the page says so and shows the orders without."""
+    try:
+        with opened(locate(), write=False) as store:
+            return work_items.items(store, order_ids)
+    except StoreUnusable as error:
+        theme.html(cards.banner(formatting.html(error)))
+        return {}
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------------------------
+
+
+def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column]) -> None:
+    """Draw a page of a list."""
+    tracks = " ".join(column.track for column in columns)
+    heads = "".join(f"<span>{formatting.html(column.head)}</span>" for column in columns)
+    with st.container(gap=None, key="work_rows"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work_head"):
+            st.checkbox("All on this page", key="work_all", on_change=_choose_all, args=([row["order_id"] for row in listed],), width=156)
+            theme.html(f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>')
+        for at, row in enumerate(listed):
+            order_id = row["order_id"]
+            item = items.get(order_id, Item(order_id))
+            cells = "".join(f'<span><i class="bv-label">{formatting.html(column.head)} </i>{column.cell(row, item)}</span>' for column in columns)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
+                st.checkbox(f"Choose order {_said(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22)
+                st.page_link(st.session_state["_pages"][STORY], label=formatting.markdown(order_id), query_params={"order": order_id}, width=120)
+                theme.html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
+
+
+def _said(order_id: str) -> str:
+    """An order's number as a label: read aloud as it stands, backslashes and all, so that only what could be Markdown is escaped."""
+    return order_id if re.fullmatch(r"[A-Za-z0-9 -]+", order_id) else formatting.markdown(order_id)
+
+
+def _box(order_id: str) -> str:
+    return f"work_pick_{order_id}"
+
+
+def _choose_all(order_ids: list[str]) -> None:
+    for order_id in order_ids:
+        st.session_state[_box(order_id)] = st.session_state["work_all"]
+
+
+def owner(item: Item) -> str:
+    """Whose it is and how it stands, as markup."""
+    if item.status == work_items.RESOLVED:
+        return f'<span class="bv-state bv-on"><i aria-hidden="true">●</i>{formatting.html(work_items.REMEDIES.get(item.remedy or "", "put right"))}</span>'
+    if item.owner is None:
+        return '<span class="bv-muted">nobody</span>'
+    return f"<b>{formatting.html(item.owner)}</b>"
+
+
+def value(row: Row) -> str:
+    """What an order is worth, as markup."""
+    currency = None if row["currency"] in (None, "(none)") else row["currency"]
+    return formatting.html(formatting.money(row["ordered_amount"], currency))
+
+
+def customer(row: Row) -> str:
+    """Who ordered, as text."""
+    return str(row["customer_name"] or row["customer_id"] or "")
+
+
+def gone(show: str) -> None:
+    """Draw what is still to do about orders that have left the data: no list of orders can show them."""
+    if show in ("all", "resolved"):
+        return
+    try:
+        with opened(locate(), write=False) as store:
+            ours = work_items.order_ids(store, status=work_items.OPEN, owner=user_name.me() if show == "mine" else None)
+            missing = queries.not_there(page.generation(), tuple(ours))
+            items = work_items.items(store, missing[:GONE_MOST])
+    except StoreUnusable:  # the list says so
+        return
+    if missing:
+        listed = " · ".join(
+            f'<a href="{formatting.html(links.story(one))}" target="_self">{formatting.html(one)}</a> {formatting.html(items[one].customer or "")}'
+            for one in items
+        )
+        more = f" … {formatting.count(len(missing), 'order')} in all" if len(missing) > len(items) else ""
+        theme.html(cards.banner(f"<b>Still to do, but no longer in the data:</b> {listed}{more}"))
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------------------------
+
+
+def assigning(listed: Sequence[Row], items: dict[str, Item]) -> None:
+    """Draw the bar that gives the orders chosen below to somebody."""
+    chosen = [row for row in listed if st.session_state.get(_box(row["order_id"]))]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="work_assign"):
+        user_name.ask()
+        st.selectbox(
+            "Give to",
+            _people(),
+            index=None,
+            key="work_to",
+            accept_new_options=True,
+            placeholder="A name, or choose",
+            width=190,
+        )
+        label = f"Assign {formatting.count(len(chosen), 'order')}" if chosen else "Assign"
+        st.button(label, type="primary", disabled=not chosen, on_click=_assign, args=(chosen, items), key="work_assign_go")
+        st.button("Take back", disabled=not chosen, on_click=_assign, args=(chosen, items, True), key="work_assign_none", help="Give them to nobody")
+    told()
+
+
+def _people() -> list[str]:
+    """Names to choose from: the reader's own first."""
+    try:
+        with opened(locate(), write=False) as store:
+            known = work_items.owners(store)
+    except StoreUnusable:
+        known = []
+    return list(dict.fromkeys([*([user_name.me()] if user_name.known() else []), *known]))
+
+
+def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False) -> None:
+    to = None if nobody else (st.session_state.get("work_to") or "").strip()[: user_name.LONGEST] or user_name.me()
+    if to == user_name.NOBODY:
+        tell("Give your name, or say whom to give them to.", wrong=True)
+        return
+    wanted = [items.get(row["order_id"], Item(row["order_id"], customer=customer(row))) for row in chosen]
+    try:
+        with opened(locate()) as store:
+            refused = work_items.assign(store, user_name.me(), wanted, to, at=now())
+    except StoreUnusable as error:
+        tell(str(error), wrong=True)
+        return
+    for row in chosen:
+        st.session_state[_box(row["order_id"])] = False
+    st.session_state["work_all"] = False
+    given = f"{formatting.count(len(wanted) - len(refused), 'order')} {'given to ' + to if to else 'given to nobody'}."
+    tell(" ".join([given, *map(str, refused)]), wrong=bool(refused))
+
+
+def tell(text: str, *, wrong: bool = False) -> None:
+    """Keep what is to be said of the click just made until the page is drawn."""
+    st.session_state["_work_told"] = (text, wrong)
+
+
+def told() -> None:
+    """Draw what is to be said of the click just made, once."""
+    text, wrong = st.session_state.pop("_work_told", ("", False))
+    if wrong:
+        theme.html(f'<div role="alert">{cards.banner(formatting.html(text))}</div>')
+    elif text:
+        st.toast(formatting.markdown(text), icon=":material/check:")

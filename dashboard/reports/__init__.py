@@ -1,0 +1,1 @@
+"""The scorecard as PDF, and the weekly e-mail."""

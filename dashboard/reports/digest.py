@@ -1,0 +1,232 @@
+"""The weekly digest: last whole week's scorecard as one e-mail, with its trend as a picture, what got worse and for whom, and links.
+
+The numbers are those of the scorecard and of the report for the same days. A mail takes every text as data (escaped), brings its picture along
+with words that say the same, and has a plain part that says all of it.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from dashboard import queries
+from dashboard.components import cards, formatting, theme
+from dashboard.components.status import better
+from dashboard.frame import chart_download, period
+from dashboard.frame.filters import Filters
+from dashboard.notifications import delivery
+from dashboard.reports import pdf
+from dashboard.sections.scorecard import TILES, Numbers
+from metrics.alerts.rules import whole_period
+from metrics.errors import NothingPublished, SettingRefused
+from metrics.measures.catalog import MEASURES
+from metrics.model.question import Answer, Question
+from metrics.policy import MIN_N
+from metrics.warehouse import locate
+
+WORSE_MOST = 6
+WIDTH, HEIGHT = 600, 220
+"""Of the picture of the trend, in its own units: what a mail shows without scrolling sideways."""
+NOBODY = "buyerview@localhost"
+"""Sender and recipient of a digest that is not sent."""
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Worse:
+    """A measure that fell behind the week before, for one segment or, with None, for all in view."""
+
+    measure: str
+    segment: str | None
+    now: Answer
+    before: Answer
+
+    @property
+    def moved(self) -> float:
+        """By how much, in the measure's unit."""
+        return float(self.now.value or 0) - float(self.before.value or 0)
+
+
+def made(where: Where = (), *, to: str, setting: Mapping[str, str] = os.environ) -> EmailMessage:
+    """The digest of the newest generation; `to` may be empty where it is only written to a file. Raises NothingPublished or SettingRefused."""
+    published = queries.current()
+    if published is None:
+        raise NothingPublished(str(locate()))
+    with queries.one_generation(published.number):
+        view = told(published.number, where, setting.get("BUYERVIEW_URL", "http://localhost:8501"))
+    sender = {} if to else {"BUYERVIEW_MAIL_FROM": NOBODY}
+    message = delivery.mail(to or NOBODY, view["subject"], in_words(view), identity=f"digest {view['identity']} {to}", setting={**sender, **setting})
+    message.add_alternative(markup(view), subtype="html")
+    drawn = chart_download.picture(view["trend"]["spec"], "png")
+    html_part = message.get_payload()[1]  # type: ignore[index]  # the alternative just added
+    html_part.add_related(drawn, "image", "png", cid="<trend>", filename="trend.png", disposition="inline")  # type: ignore[union-attr]
+    return message
+
+
+def write(target: Path, message: EmailMessage) -> None:
+    """Write a digest as a file that mail programs open."""
+    target.write_bytes(message.as_bytes(policy=SMTP))
+
+
+def send(message: EmailMessage) -> None:
+    """Hand a digest to the mail server. Raises SettingRefused, with what the server said, where it does not take it."""
+    try:
+        delivery.send_mail(message)
+    except SettingRefused:
+        raise
+    except delivery.FAILURES as error:
+        raise SettingRefused("BUYERVIEW_SMTP", f"the digest did not leave: {delivery.why(error)}") from None
+
+
+def told(generation: int, where: Where, base: str) -> dict[str, Any]:
+    """Everything the digest says, as plain data."""
+    frame = queries.frame_facts(generation)
+    as_of = frame["freshness"]["data_as_of"]
+    first = frame["extent"]["first_day"] or as_of.date()
+    week = period.choose(period.DATES, as_of=as_of.date(), first=first, days=whole_period("week", as_of.date()))
+    filters, numbers = Filters(week, where), Numbers(generation, week, where)
+    weeks = period.choose(period.DEFAULT, as_of=as_of.date(), first=first)
+    course = Numbers(generation, weeks, where, ())
+    shown = pdf.told(numbers, filters, generation, as_of, numbers.main())
+    spec, alternative = course.trend(numbers.main(), is_dark=False)
+    title, under = f"{MEASURES[numbers.main()].title} over time", f"{formatting.span(weeks.start, weeks.end)} · {filters.label}"
+    tiles = [{**tile, "link": _behind(base, generation, name, week, where)} for name, tile in zip(TILES, shown["tiles"], strict=True)]
+    main = tiles[TILES.index(numbers.main())]
+    before = week.previous or (week.start, week.end)
+    segments = queries.answers(generation, Question(TILES, by=("segment",), start=before[0], end=before[1], where=where))
+    fell = worse([*numbers.now.values(), *numbers.segments], [*numbers.then.get(period.BEFORE, {}).values(), *segments])
+    return {
+        "subject": f"Service {formatting.span(week.start, week.end)}: {main['title'].lower()} {main['value']}"
+        + (f", {main['word']}" if main["word"] else ""),
+        "identity": f"{generation} {week.start} {filters.label}",
+        "under": shown["under"],
+        "judged": numbers.judged,
+        "tiles": tiles,
+        "worse": [_worse(one, base, generation, week, where) for one in fell[:WORSE_MOST]],
+        "reasons": shown["reasons"],
+        "trend": {
+            "spec": chart_download.framed({**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False),
+            "alternative": alternative,
+        },
+        "footer": shown["footer"],
+        "link": _address(base, "", generation, week, where),
+    }
+
+
+def worse(now: Iterable[Answer], before: Iterable[Answer]) -> list[Worse]:
+    """The scorecard's measures that are worse than in the week before by as much as can be read, those that moved the most first.
+
+    Shares before days and the like, which are on no common scale. Too few judged in either week, and a value that is not known, prove nothing.
+    """
+    then = {_key(one): one for one in before}
+    found = [Worse(one.measure, _key(one)[1], one, then[_key(one)]) for one in now if one.measure in TILES and _key(one) in then]
+    return sorted((one for one in found if _proven(one)), key=lambda one: (str(MEASURES[one.measure].unit) != "share", -abs(one.moved)))
+
+
+def _key(one: Answer) -> tuple[str, str | None]:
+    return one.measure, one.dimensions.get("segment")
+
+
+def _proven(one: Worse) -> bool:
+    if any(answer.value is None or float(answer.denominator or 0) < MIN_N for answer in (one.now, one.before)):
+        return False
+    measure = MEASURES[one.measure]
+    readable = formatting.difference(one.moved, measure.unit) != formatting.difference(0, measure.unit)
+    return readable and better(one.moved, measure.direction) == "worse"
+
+
+def _worse(one: Worse, base: str, generation: int, week: period.Period, where: Where) -> dict[str, str]:
+    measure = MEASURES[one.measure]
+    narrowed = where if one.segment is None else (*(held for held in where if held[0] != "segment"), ("segment", (one.segment,)))
+    of = f" ({formatting.number(one.now.numerator)} of {formatting.number(one.now.denominator)})" if str(measure.unit) == "share" else ""
+    return {
+        "title": cards.title(measure),
+        "whose": "all in view" if one.segment is None else f"segment {one.segment}",
+        "said": f"{cards.value(one.now, measure)}{of}, {formatting.difference(one.moved, measure.unit)} worse than the week before",
+        "link": _behind(base, generation, one.measure, week, narrowed),
+    }
+
+
+def _behind(base: str, generation: int, measure: str, week: period.Period, where: Where) -> str:
+    return _address(base, "behind", generation, week, where, (("measure", measure), ("part", "counted")))
+
+
+def _address(base: str, path: str, generation: int, week: period.Period, where: Where, asked: Sequence[tuple[str, str]] = ()) -> str:
+    """An address that shows these very numbers later, whatever was published since."""
+    days: list[date] = [week.start, week.end]
+    chosen = [*asked, ("period", period.DATES), *(("dates", str(day)) for day in days)]
+    chosen += [(name, value) for name, values in where for value in values]
+    return f"{base.rstrip('/')}/{path}?{urlencode([*chosen, ('v', str(generation))])}"
+
+
+NO_ORDERS = "No order that was due in this week is judged."
+NONE_WORSE = f"Nothing is provably worse than in the week before (at least {MIN_N} judged in both)."
+
+
+def in_words(view: dict[str, Any]) -> str:
+    """The digest as plain text."""
+    lines = [view["under"], ""]
+    lines += [NO_ORDERS] if not view["judged"] else []
+    lines += [f"{tile['title']}: {', '.join(_told(tile))}" for tile in view["tiles"]]
+    lines += ["", "What got worse", *([f"- {one['title']}, {one['whose']}: {one['said']}\n  {one['link']}" for one in view["worse"]] or [NONE_WORSE])]
+    if view["reasons"]["rows"]:
+        lines += ["", view["reasons"]["title"], *[f"- {name}: {orders}" for name, orders in view["reasons"]["rows"]]]
+    lines += ["", view["trend"]["alternative"], "", f"The scorecard with these numbers: {view['link']}", "", *view["footer"]]
+    return "\n".join(lines) + "\n"
+
+
+def _told(tile: dict[str, str]) -> list[str]:
+    return [part for part in (tile["value"], tile["word"], tile["against"], tile["note"]) if part]
+
+
+_INK, _MUTED, _LINE = (theme.LIGHT[name] for name in ("ink", "muted", "line"))
+_COLOURS = {"on": theme.LIGHT["good"], "watch": theme.LIGHT["watch"], "off": theme.LIGHT["bad"], "unproven": _MUTED, "none": _MUTED}
+_SHAPES = {"on": "●", "watch": "◆", "off": "▲", "unproven": "◌", "none": ""}
+
+
+def markup(view: dict[str, Any]) -> str:
+    """The digest as HTML that mail programs understand: tables and styles of their own, no sheet, no script, nothing loaded from elsewhere."""
+    quiet = f"color:{_MUTED};font-size:13px"
+    empty = f'<p style="{quiet}">{NO_ORDERS}</p>' if not view["judged"] else ""
+    tiles = "".join(_tile(tile) for tile in view["tiles"])
+    fell = "".join(
+        f'<li style="margin:0 0 8px"><a href="{formatting.html(one["link"])}" style="color:{_INK}"><b>{formatting.html(one["title"])}</b></a>, '
+        f"{formatting.html(one['whose'])}: {formatting.html(one['said'])}</li>"
+        for one in view["worse"]
+    )
+    reasons = "".join(f"<li>{formatting.html(name)}: {formatting.html(orders)}</li>" for name, orders in view["reasons"]["rows"])
+    none = f'<p style="{quiet}">{NONE_WORSE}</p>'
+    parts = [
+        f'<h1 style="font-size:20px;margin:0">Service in the week</h1><p style="{quiet}">{formatting.html(view["under"])}</p>{empty}',
+        f'<table role="presentation" cellpadding="0" cellspacing="0" style="width:100%;border-collapse:collapse">{tiles}</table>',
+        f'<h2 style="{_HEAD}">What got worse</h2>' + (f'<ul style="padding-left:18px">{fell}</ul>' if fell else none),
+        f'<img src="cid:trend" width="{WIDTH}" style="max-width:100%;height:auto" alt="{formatting.html(view["trend"]["alternative"])}">',
+        f'<h2 style="{_HEAD}">{formatting.html(view["reasons"]["title"])}</h2><ul style="padding-left:18px">{reasons}</ul>' if reasons else "",
+        f'<p><a href="{formatting.html(view["link"])}" style="color:{theme.LIGHT["accent"]}">Open the scorecard with these numbers</a></p>',
+        f'<p style="{quiet}">{"<br>".join(formatting.html(line) for line in view["footer"])}</p>',
+    ]
+    ground = f"margin:0;padding:24px;background:{theme.LIGHT['card']};color:{_INK};font:15px/1.5 Inter,Helvetica,Arial,sans-serif"
+    title = formatting.html(view["subject"])
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
+        f'<body style="{ground}"><div style="max-width:640px;margin:0 auto">{"".join(parts)}</div></body></html>'
+    )
+
+
+_HEAD = "font-size:16px;margin:24px 0 8px"
+
+
+def _tile(tile: dict[str, str]) -> str:
+    border = f"padding:8px 12px 8px 0;border-bottom:1px solid {_LINE}"
+    word = f'<span style="color:{_COLOURS[tile["css"]]}">{_SHAPES[tile["css"]]} {formatting.html(tile["word"])}</span>' if tile["word"] else ""
+    notes = "; ".join(formatting.html(part) for part in (tile["against"], tile["note"]) if part)
+    return (
+        f'<tr><td style="{border}">{formatting.html(tile["title"])}<br><span style="color:{_MUTED};font-size:13px">{notes}</span></td>'
+        f'<td style="{border};text-align:right;white-space:nowrap"><a href="{formatting.html(tile["link"])}" style="color:{_INK};text-decoration:none">'
+        f'<b style="font-size:18px">{formatting.html(tile["value"])}</b></a><br>{word}</td></tr>'
+    )

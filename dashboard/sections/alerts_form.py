@@ -1,0 +1,221 @@
+"""The form that writes an alert rule, with what the rule would have said over the past."""
+
+from dataclasses import replace
+from datetime import date, datetime, time
+from typing import Any
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.frame import page, save_view, user_name
+from metrics.alerts import storage
+from metrics.alerts.evaluate import Seen
+from metrics.alerts.rules import ABOVE, BELOW, CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, OTHER, PERIODS, Rule, refuse, unaskable
+from metrics.errors import BuyerviewError
+from metrics.measures.catalog import DIMENSIONS, MEASURES
+from metrics.model.measure import Unit
+from metrics.store.connection import opened
+from metrics.warehouse import locate
+
+TRIED = 26
+"""Periods a back-test looks at."""
+SHARE = 100.0
+"""Shares are typed in percent."""
+MEANT = {
+    BELOW: "below",
+    ABOVE: "above",
+    OFF_TARGET: "off target",
+    MOVED: "worse than before by more than",
+    OTHER: "other than before by more than",
+}
+BESIDE: dict[str, Any] = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
+
+
+def number(measure: str, value: Any) -> str:
+    """A value of a measure; a dash where there is none, or the measure is gone."""
+    return formatting.number(value, MEASURES[measure].unit) if measure in MEASURES and value is not None else formatting.DASH
+
+
+def show() -> None:
+    """Draw the form: what to look at, when it speaks, whom it tells; then its back-test and the button that saves it."""
+    held: Rule = st.session_state.get("_rule") or Rule("", "otif", OFF_TARGET)
+    st.header(f"Change “{held.name}”" if held.rule_id else "A new rule", anchor=False)
+    if told := st.session_state.pop("_rule_told", None):
+        theme.html(cards.banner(formatting.html(told)))
+    # Controls of a saved rule are others than those of the next, so that the form is empty again.
+    key = f"{held.rule_id}_{held.version}" + "_next" * st.session_state.get("_rules_written", 0)
+    rule = _whom(_condition(_subject(held, key), key), key)
+    direction = MEASURES[rule.measure].direction
+    wrong = refuse(rule, direction)
+    if not unaskable(rule, direction):
+        _tried(rule)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button("Save rule", type="primary", on_click=_save, args=(rule, wrong), key="rule_save")
+        if held.rule_id:
+            st.button("A new one instead", on_click=open_rule, args=(None,), key="rule_new")
+    for one in wrong if rule.name else []:
+        st.caption(formatting.markdown(one))
+
+
+def _subject(held: Rule, key: str) -> Rule:
+    """The rule with its name and measure as typed."""
+    with st.container(**BESIDE):
+        user_name.ask()
+        name = st.text_input("Name", held.name, key=f"rule_name_{key}", max_chars=80, width=260, placeholder="Segment A late")
+        names = sorted(MEASURES, key=lambda one: MEASURES[one].title)
+        at = names.index(held.measure) if held.measure in names else names.index("otif")
+        measure = st.selectbox("Measure", names, at, format_func=lambda one: MEASURES[one].title, key=f"rule_measure_{key}", width=320)
+    return replace(held, name=name.strip(), measure=measure)
+
+
+def _condition(rule: Rule, key: str) -> Rule:
+    """The rule with what it speaks of as typed. A limit left out is none."""
+    unit = MEASURES[rule.measure].unit
+    scale, mark = (SHARE, "%") if unit is Unit.SHARE else (1.0, str(unit))
+    limit = over = None
+    with st.container(**BESIDE):
+        condition = st.selectbox("When it is", CONDITIONS, CONDITIONS.index(rule.condition), format_func=MEANT.get, key=f"rule_is_{key}", width=240)
+        if condition != OFF_TARGET:
+            limit = st.number_input(f"Limit ({mark})", value=_scaled(rule.limit, scale), key=f"rule_limit_{key}", width=150, placeholder="90")
+        if condition in (BELOW, ABOVE):
+            wavers = "It stays firing until the value is back here, so that a value that wavers is told once"
+            over = st.number_input(
+                f"Over at ({mark})", value=_scaled(rule.clear_at, scale), key=f"rule_over_{key}", width=150, placeholder="the limit", help=wavers
+            )
+        period = st.selectbox("In the last whole", list(PERIODS), list(PERIODS).index(rule.period), key=f"rule_period_{key}", width=150)
+        often = "Periods in a row, however often data of one are published"
+        in_a_row = st.number_input("Times in a row", 1, 20, rule.in_a_row, key=f"rule_row_{key}", width=150, help=often)
+        min_n = st.number_input("Judged at least", 1, 100_000, rule.min_n, key=f"rule_min_{key}", width=140)
+        unknown = "Of all that is in view; less known than this neither fires nor clears"
+        known = st.number_input(
+            "Known at least (%)", 0.0, SHARE, _scaled(rule.min_coverage, SHARE), 1.0, "%.0f", f"rule_known_{key}", unknown, width=150
+        )
+    return replace(
+        rule, condition=condition, limit=_scaled(limit, 1 / scale), clear_at=_scaled(over, 1 / scale), period=period, in_a_row=int(in_a_row),
+        min_n=int(min_n), min_coverage=round(known / SHARE, 12),
+    )  # fmt: skip
+
+
+def _scaled(value: float | None, by: float) -> float | None:
+    """Typed and stored numbers differ by a factor; what was typed as 90 is stored as 0.9, not as a double beside it."""
+    return None if value is None else round(value * by, 12)
+
+
+def _whom(rule: Rule, key: str) -> Rule:
+    """The rule with whose orders it looks at and whom it tells as typed."""
+    where = _where(rule, key)
+    with st.container(**BESIDE):
+        to = st.text_input("Mail to", _listed(rule, "mailto"), key=f"rule_mail_{key}", placeholder="ops@example.org, …", width=280)
+        named = "NAME of the variable BUYERVIEW_WEBHOOK_NAME"
+        hook = st.text_input("Webhooks", _listed(rule, "webhook"), key=f"rule_hook_{key}", placeholder="OPS", width=150, help=named)
+        quiet = st.toggle("Quiet hours", rule.quiet_from is not None, key=f"rule_quiet_{key}")
+        start = st.time_input("From", rule.quiet_from or time(20), key=f"rule_from_{key}", width=110) if quiet else None
+        end = st.time_input("To", rule.quiet_to or time(7), key=f"rule_to_{key}", width=110) if quiet else None
+        muted = st.date_input("Muted until", rule.muted_until, key=f"rule_muted_{key}", width=150)
+    return replace(
+        rule, where=where, quiet_from=start, quiet_to=end,
+        channels=(*_channels("mailto", to), *_channels("webhook", hook)),
+        muted_until=datetime.combine(muted, time()) if isinstance(muted, date) else None,
+    )  # fmt: skip
+
+
+def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays: it may come back."""
+    options, held = page.facts()["options"], dict(rule.where)
+    able = [name for name in DIMENSIONS if name == "customer" or len(options[name]) > 1 or name in held]
+    with st.container(**BESIDE):
+        names = st.multiselect(
+            "Narrowed by",
+            able,
+            list(held) or ["segment"] * ("segment" in able),
+            key=f"rule_by_{key}",
+            format_func=formatting.words,
+            placeholder="All",
+            width=280,
+        )
+        found = []
+        for name in names:
+            mine, word = list(held.get(name, ())), formatting.words(name)
+            if options[name]:
+                values = list(dict.fromkeys([*options[name], *mine]))
+                chosen = st.multiselect(word, values, mine, key=f"rule_{name}_{key}", placeholder="All", width=220)
+            else:  # too many to list
+                typed = st.text_input(word, ", ".join(mine), key=f"rule_{name}_{key}", help="Exactly as in your system, commas between", width=220)
+                chosen = [one.strip() for one in typed.split(",") if one.strip()]
+            found += [(name, tuple(chosen))] if chosen else []
+    return tuple(found)
+
+
+def _listed(rule: Rule, kind: str) -> str:
+    return ", ".join(one.removeprefix(f"{kind}:") for one in rule.channels if one.startswith(f"{kind}:"))
+
+
+def _channels(kind: str, typed: str) -> list[str]:
+    return [f"{kind}:{one.strip()}" for one in typed.split(",") if one.strip()]
+
+
+def _tried(rule: Rule) -> None:
+    """Draw what the rule would have said over the past."""
+    as_of = page.as_of()
+    if as_of is None:
+        return
+    try:
+        seen: list[Seen] = queries.back_test(page.generation(), rule, as_of.date(), TRIED)
+    except BuyerviewError as error:
+        st.caption(formatting.markdown(str(error)))
+        return
+    events = [one for one in seen if one.event]
+    known = [one for one in seen if not one.decided.startswith(NOT_PROVEN)]
+    times = formatting.count(sum(one.event == "fired" for one in events), "time")
+    periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
+    said = f"<b>Over the last {TRIED} {periods} it would have fired {times}</b>"
+    theme.html(f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {TRIED} had enough to say anything).</span></p>')
+    st.caption("Of those periods as they stand in the numbers shown, not as each generation knew them then.")
+    if events:
+        rows = [
+            [
+                Cell(formatting.span(one.reading.start, one.reading.end)),
+                Cell("would have fired" if one.event == "fired" else "over"),
+                Cell(number(rule.measure, one.reading.value)),
+                Cell(
+                    ""
+                    if one.reading.denominator is None
+                    else f"{formatting.number(one.reading.numerator)} of {formatting.number(one.reading.denominator)}"
+                ),
+            ]
+            for one in reversed(events)
+        ]
+        theme.html(tables.table(("Period", "What", "Value", "Counted"), rows, caption="What the rule would have said", numeric=(2, 3)))
+
+
+def open_rule(rule: Rule | None) -> None:
+    """Put a rule into the form, or with None a new one."""
+    st.session_state["_rule"] = rule
+
+
+def _save(rule: Rule, wrong: list[str]) -> None:
+    if wrong:
+        st.session_state["_rule_told"] = " ".join(wrong)
+        return
+    try:
+        with opened(locate()) as store:
+            storage.save(store, user_name.me(), rule, at=save_view.now())
+    except BuyerviewError as error:
+        st.session_state["_rule_told"] = str(error)
+        return
+    st.session_state["_rule"] = None
+    st.session_state["_rules_written"] = st.session_state.get("_rules_written", 0) + 1  # an empty form: a second click writes no second rule
+    st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is looked at with the next generation."
+
+
+def remove(rule: Rule) -> None:
+    """Delete a rule."""
+    try:
+        with opened(locate()) as store:
+            storage.remove(store, user_name.me(), rule)
+    except BuyerviewError as error:
+        st.session_state["_rule_told"] = str(error)
+        return
+    st.session_state["_rule"] = None

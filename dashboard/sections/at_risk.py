@@ -1,0 +1,127 @@
+"""The parts of the page of orders at risk: how many and what they are worth by how they stand, and the list with the step each one is at."""
+
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import page, user_name
+from dashboard.frame.filters import Filters
+from dashboard.orders import work_list
+from dashboard.orders.work_list import Column
+from metrics.lists.at_risk import BEHIND, LOST, NEAR, SORTS, STANDINGS, TIGHT
+from metrics.lists.options import Listing, Row
+from metrics.store.work_items import Item
+
+SIZE = 25
+ORDERS = dict(zip(SORTS, ("What can still be saved", "Next deadline first", "Highest value first"), strict=True))
+LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
+"""How a standing is drawn: colour and shape, never colour alone."""
+WHY_NONE = {
+    "mine": "No order at risk is yours. Take some under All; if you have, give the name you took them under.",
+    "unassigned": "Somebody works on every order at risk, or none is.",
+}
+
+
+def show(filters: Filters) -> None:
+    """Draw the page."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="risk_filters", gap="small"):
+        chosen = work_list.choose(("all", "mine", "unassigned"))
+        sort = page.pick("Order of the list", SORTS, ORDERS, key="sort", width=230)
+    narrow = work_list.narrowed(chosen)
+    view = (page.generation(), filters.where, sort)
+    number = int(st.session_state.get("risk_page", 1))
+    listing: Listing = queries.at_risk(*view, number, SIZE, narrow.among, narrow.but)
+    if number > 1 and not listing.rows and listing.total:
+        st.session_state["risk_page"] = 1
+        listing = queries.at_risk(*view, 1, SIZE, narrow.among, narrow.but)
+    if not listing.total:
+        with theme.card("none"):
+            if chosen != "all":
+                theme.html(cards.empty(f"Nothing under “{work_list.SHOWS[chosen]}”", WHY_NONE[chosen]))
+                if chosen == "mine":
+                    with st.container(horizontal=True, horizontal_alignment="center"):
+                        user_name.ask()
+                return
+            where = " with these filters" if filters.where else ""
+            theme.html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))
+        return
+    with theme.card("risk"):
+        theme.html(_sums(listing))
+        if unfed := _unfed():
+            st.caption(formatting.markdown(unfed))
+        items = work_list.read([row["order_id"] for row in listing.rows])
+        work_list.assigning(listing.rows, items)
+        work_list.rows(listing.rows, items, _columns(page.as_of()))
+        page.pager(listing.total, SIZE, key="risk_page")
+
+
+def _unfed() -> str:
+    if "order_events" in page.facts()["feeds"]:
+        return ""
+    return " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, or late in part, is listed."
+
+
+def _sums(listing: Listing) -> str:
+    pairs = []
+    for standing, words in STANDINGS.items():
+        rows = [one for one in listing.sums if one["standing"] == standing]
+        if rows:
+            worth = [one for one in rows if one["ordered_amount"] is not None]
+            told = " · ".join(f'<span class="bv-nowrap">{formatting.compact(float(one["ordered_amount"]))} {_currency(one)}</span>' for one in worth)
+            pairs.append((formatting.written(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
+    return cards.figures(pairs)
+
+
+def _currency(row: Row) -> str:
+    return formatting.html(row["currency"]) if row["currency"] not in (None, "(none)") else ""
+
+
+def _columns(as_of: datetime | None) -> list[Column]:
+    def stands(row: Row, _: Item) -> str:
+        css, shape = LOOKS[row["standing"]]
+        said = STANDINGS[row["standing"]]
+        return (
+            f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
+        )
+
+    def slack(row: Row, _: Item) -> str:
+        seconds = row["slack_seconds"]
+        if seconds is None:
+            return f"{formatting.DASH}<small>not known</small>"
+        css = "bv-worse" if seconds < 0 else ""
+        return f'<b class="{css}">{length(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
+
+    def deadline(row: Row, _: Item) -> str:
+        left = f"in {length(int((row['deadline_at'] - as_of) / timedelta(seconds=1)))}" if as_of else ""
+        return f"{formatting.html(formatting.moment(row['deadline_at']))}<small>{left}</small>"
+
+    def step(row: Row, _: Item) -> str:
+        if row["step"] is None:
+            return formatting.DASH
+        since = f"{row['step_standing']}, for {length(row['age_seconds'])}" if row["age_seconds"] is not None else row["step_standing"]
+        return f"{formatting.html(formatting.step(row['step']))}<small>{formatting.html(since)}</small>"
+
+    return [
+        Column("How it stands", "minmax(0, 1.6fr)", stands),
+        Column("Segment", "minmax(0, .6fr)", lambda row, _: formatting.html(row["segment"])),
+        Column("Slack", "minmax(0, .8fr)", slack),
+        Column("Next deadline", "minmax(0, 1.6fr)", deadline),
+        Column("Step", "minmax(0, 1.8fr)", step),
+        Column("Ordered value", "minmax(0, 1fr)", lambda row, _: work_list.value(row)),
+        Column("Who", "minmax(0, .9fr)", lambda _, item: work_list.owner(item)),
+    ]
+
+
+def length(seconds: int) -> str:
+    """A duration in the two units that matter: 35 min, 4 h 10 min, 3 days 2 h."""
+    minutes = max(seconds, 0) // 60
+    hours, days = minutes // 60, minutes // 1440
+    if days >= 2:
+        rest = hours - days * 24
+        return f"{days} days" + (f" {rest} h" if rest else "")
+    if hours:
+        rest = minutes - hours * 60
+        return f"{hours} h" + (f" {rest} min" if rest and hours < 10 else "")
+    return f"{minutes} min"

@@ -1,0 +1,164 @@
+"""The parts of the cycle-time page: how long orders took beside what was promised, how dependable that is, and what it costs the buyer."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, charts, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.components.theme import palette
+from dashboard.frame import chart_download, links, page
+from dashboard.frame.filters import Filters
+from dashboard.measure_page import headline as glance
+from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import Answers
+from dashboard.sections import cycle_time_padding
+from metrics.lists.cycle_time import LONGEST
+from metrics.measures.catalog import MEASURES
+from metrics.model.question import Answer
+
+NAME = "cycle_time"
+MAIN = "cycle_days"
+TILES = (MAIN, "cycle_sd", "beyond_promise", "promise_kept")
+MARKS = {"cycle_p50": "half", "cycle_p90": "90 %", "cycle_p95": "95 %"}
+BY_CARRIER = (MAIN, "cycle_sd", "cycle_p95", "beyond_promise")
+CARRIERS_SHOWN = 12
+TOOK, PROMISED = "took", "were promised"
+LINE = 15
+"""Height of a line of labels."""
+ROOM = 1.35
+"""How high the axis goes, of the highest bar: the labels stand above the bars."""
+
+
+def headline(filters: Filters) -> bool:
+    """Draw the page in a sentence and its tiles; False where there is nothing to say."""
+    answers = glance.now(NAME, filters)
+    if answers[MAIN].value is None and glance.lacking(answers, MAIN, filters, "orders that arrived"):
+        return False
+    sentences = [f"Orders took {glance.number(answers, MAIN)} from order to arrival"]
+    if answers["cycle_p50"].value is not None:
+        sentences[0] += f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within {glance.number(answers, 'cycle_p95')}"
+    sentences[0] += "."
+    if answers["promise_lead"].value is not None:
+        sentences.append(f"Those placed in these days were promised in {glance.number(answers, 'promise_lead')} on average.")
+    if answers["beyond_promise"].value is not None:
+        sentences.append(f"{glance.number(answers, 'beyond_promise')} took longer than promised.")
+    if answers["safety_stock_cost"].value is not None:
+        known = f" ({formatting.html(answers['safety_stock_cost'].remark)})" if answers["safety_stock_cost"].remark else ""
+        sentences.append(f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year{known}.")
+    with theme.card("said"):
+        glance.said(MAIN, answers, filters, *sentences)
+    glance.tiles(filters, TILES, answers)
+    return True
+
+
+@lru_cache(maxsize=4)
+def _template(is_dark: bool, has_promise: bool) -> str:
+    colour = palette(is_dark)
+    axis = alt.Axis(tickMinStep=1, grid=False, format="d")
+    x = alt.X("days:Q", title="Days from order to arrival", axis=axis)
+    tone = alt.Scale(domain=[TOOK, PROMISED], range=[colour["accent"], colour["ink"]])
+    shade = {"color": alt.Color("what:N", title=None, scale=tone)} if has_promise else {}
+    bars = (
+        alt.Chart(alt.NamedData(name="days"))
+        .mark_bar(color=colour["accent"], cornerRadiusTopLeft=2, cornerRadiusTopRight=2)
+        .encode(
+            x=alt.X("from:Q", title="Days from order to arrival", axis=axis),
+            x2="to:Q",
+            y=alt.Y("orders:Q", title="Orders", axis=alt.Axis(tickCount=4, format="~s")),
+            y2=alt.Y2Datum(0),
+            tooltip=[alt.Tooltip("days:Q", title="Days"), alt.Tooltip("orders:Q", title="Orders", format=",")],
+            **shade,
+        )
+    )
+    outline = alt.Chart(alt.NamedData(name="promised")).mark_line(aria=False, interpolate="step-after", strokeWidth=1.8)
+    layers = [bars, outline.encode(x=x, y="orders:Q", **shade)] if has_promise else [bars]
+    rules = alt.Chart(alt.NamedData(name="marks")).mark_rule(aria=False, strokeDash=[5, 4], color=colour["muted"]).encode(x=x)
+    labels = alt.Chart(alt.NamedData(name="marks")).encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
+    beside: dict[str, Any] = {"align": "left", "baseline": "top", "dx": 4, "fontSize": 11.5}
+    ground = labels.mark_text(**beside, aria=False, color=colour["card"], stroke=colour["card"], strokeWidth=4)
+    return charts.finish(alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour, legend=True)
+
+
+def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Corners of a line around bars that are not drawn: at the left edge of each day, days without an order too, and back to nothing."""
+    orders = dict(promised)
+    first, last = min(orders), max(orders)
+    corners = [(first - 0.5, 0), *((day - 0.5, orders.get(day, 0)) for day in range(first, last + 1)), (last + 0.5, 0)]
+    return [{"days": days, "orders": n, "what": PROMISED} for days, n in corners]
+
+
+def spread(filters: Filters) -> None:
+    """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 % and 95 % arrived."""
+    view = glance.view(filters)
+    found: list[tuple[int, int]] = queries.read(page.generation(), "day_counts", view)
+    answers = glance.now(NAME, filters)
+    st.header("How long orders took", anchor=False)
+    if not found:
+        theme.html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
+        return
+    promised: list[tuple[int, int]] = queries.read(page.generation(), "promised_day_counts", view)
+    known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
+    spec: dict[str, Any] = json.loads(_template(theme.dark(), bool(promised)))
+    spec["height"] = 230
+    most = max(orders for _, orders in (*found, *promised))
+    spec["layer"][0]["encoding"]["y"]["scale"] = {"domainMax": ROOM * most}
+    spec["datasets"] = {
+        "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders, "what": TOOK} for days, orders in found],
+        "promised": _outline(promised) if promised else [],
+        # Each label below the one before: on a phone they stand too close to lie side by side.
+        "marks": [{"days": days, "name": f"{name}: {formatting.written(days)}", "down": 2 + at * LINE} for at, (name, days) in enumerate(known)],
+    }
+    told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
+        f"{name} within {days:g}" for name, days in known
+    )
+    note = "Dashed: the days within which half, 90 % and 95 % of the orders arrived."
+    if promised:
+        told += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
+        note = f"The line: in how many days the same orders had been promised. {note}"
+    chart_download.draw(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
+    longer = f" Orders of {LONGEST} days and more stand at {LONGEST}." if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]]) else ""
+    st.caption(f"{note}{longer}")
+
+
+def carriers(filters: Filters) -> None:
+    """Draw how dependable each carrier is, the least dependable first."""
+    found = glance.by(NAME, filters, "carrier")
+    st.header("Dependable, and less so", anchor=False)
+    rows = [(name, answers) for name, answers in found.items() if answers.get(MAIN) is not None and answers[MAIN].value is not None]
+    if len(rows) < 2:
+        theme.html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
+        return
+    rows.sort(key=lambda one: -_value(one[1], "cycle_sd"))
+    shown = [[Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)] for name, answers in rows[:CARRIERS_SHOWN]]
+    heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
+    theme.html(tables.table(heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))))
+    st.caption("The spread is the standard deviation: buyers plan for it more than for the mean.")
+
+
+def _figure(answer: Answer | None, measure: str, carrier: str) -> Cell:
+    """A carrier's number, leading to the orders behind it."""
+    one = measure_table.cell(answer, MEASURES[measure])
+    return measure_table.leading(one, links.href(measure, by="carrier", value=carrier)) if answer else one
+
+
+def _value(answers: Answers, name: str) -> float:
+    answer = answers.get(name)
+    return float(answer.value) if answer is not None and answer.value is not None else -1.0
+
+
+def page_of(filters: Filters) -> None:
+    """Draw the whole page."""
+    if headline(filters):
+        left, right = st.columns(2, gap="small")
+        with left, theme.card("spread", height="stretch"):
+            spread(filters)
+        with right, theme.card("carriers", height="stretch"):
+            carriers(filters)
+        with theme.card("padding"):
+            cycle_time_padding.show(filters)
+    measure_table.show(NAME)

@@ -1,0 +1,151 @@
+"""How much slack promises held against how often they were kept, for the parts of the business: padding is dear, a broken promise dearer."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, charts, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.components.theme import palette
+from dashboard.frame import chart_download, links, page, quality_marks
+from dashboard.frame.filters import MORE, Filters
+from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import Answers
+from metrics.measures.catalog import MEASURES
+from metrics.policy import MIN_N
+from metrics.targets.targets import withheld
+
+SLACK, KEPT = "promise_padding", "promise_kept"
+HEADS = {SLACK: "Padding", "promise_lead": "Promised in", KEPT: "Kept"}
+DIMENSIONS = {"segment": "Segment", **{name: label for name, (label, _) in MORE.items() if name != "currency"}}
+ROWS_SHOWN = 12
+HEIGHT = 270
+
+
+def show(filters: Filters) -> None:
+    """Draw each part's padding against the promises kept, and the same as a table."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.header("Padding against promises kept", anchor=False, width="content")
+        by = page.pick("Promises by", tuple(DIMENSIONS), DIMENSIONS, key="promises_by", hidden=True)
+    measures = [MEASURES[name] for name in HEADS]
+    whole: Answers = {one.measure: one for one in measure_table.ask(measures, filters)}
+    for name in (SLACK, KEPT):
+        if whole[name].value is None and not withheld(whole[name]):
+            theme.html(cards.empty(f"No {(MEASURES[name].short or name).lower()}", formatting.html(whole[name].no_data or "Nothing in this period.")))
+            return
+    parts: dict[str, Answers] = {}
+    for one in measure_table.ask(measures, filters, by):
+        parts.setdefault(one.dimensions[by] or "", {})[one.measure] = one
+    known = [(name, answers) for name, answers in parts.items() if _number(answers, SLACK) is not None and answers[KEPT].judged]
+    ranked = sorted(known, key=lambda one: (_few(one[1]), _number(one[1], KEPT) or 0, one[0]))
+    left, right = st.columns(2, gap="small")
+    with left:
+        _chart(ranked, whole, by)
+    with right:
+        _table(ranked, by, filters)
+
+
+def _number(answers: Answers, name: str) -> float | None:
+    answer = answers.get(name)
+    return None if answer is None or answer.value is None else float(answer.value)
+
+
+def _few(answers: Answers) -> bool:
+    return float(answers[KEPT].denominator or 0) < MIN_N
+
+
+@lru_cache(maxsize=2)
+def _template(is_dark: bool) -> str:
+    colour = palette(is_dark)
+    low, high = alt.param(name="low", value=0), alt.param(name="high", value=1)
+    scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False, clamp=True)
+    x = alt.X("padding:Q", title="Days promised beyond the day asked for", scale=alt.Scale(zero=True, padding=18), axis=alt.Axis(tickCount=6))
+    y = alt.Y("kept:Q", title="Promises kept", scale=scale, axis=alt.Axis(format=".1~%", tickCount=5))
+    tips = [
+        alt.Tooltip("name:N", title=" "),
+        alt.Tooltip("said_padding:N", title="Padding"),
+        alt.Tooltip("said_kept:N", title="Kept"),
+        alt.Tooltip("of:Q", title="Judged", format=",.0f"),
+    ]
+    whole, parts, ranges = (alt.Chart(alt.NamedData(name=name)) for name in ("whole", "parts", "ranges"))
+    dashed: dict[str, Any] = {"aria": False, "strokeDash": [5, 4], "color": colour["muted"]}
+    bounds = ranges.mark_rule(aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55)
+    layers = [
+        whole.mark_rule(**dashed).encode(x=x),
+        whole.mark_rule(**dashed).encode(y=y),
+        bounds.encode(x=x, y=alt.Y("lowest:Q", scale=scale), y2="highest:Q", tooltip=tips),
+        parts.mark_point(filled=True, size=340, opacity=1, color=colour["accent"], stroke=colour["card"]).encode(x=x, y=y, tooltip=tips),
+        parts.mark_text(aria=False, fontSize=11, fontWeight=600, color=colour["on-accent"]).encode(x=x, y=y, text="number:N"),
+    ]
+    return charts.finish(alt.layer(*layers).add_params(low, high), colour, legend=True)
+
+
+def _point(at: int, name: str, answers: Answers) -> dict[str, Any]:
+    kept = answers[KEPT]
+    lowest, highest = withheld(kept) or (None, None)
+    return {
+        "number": at,
+        "name": name or "(none)",
+        "padding": _number(answers, SLACK),
+        "kept": _number(answers, KEPT),
+        "lowest": lowest,
+        "highest": highest,
+        "of": float(kept.judged or 0),
+        "said_padding": formatting.number(answers[SLACK].value, MEASURES[SLACK].unit),
+        "said_kept": cards.value(kept, MEASURES[KEPT]),
+    }
+
+
+def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
+    """Parts that rest on enough orders as numbered points, the numbers being those of the table."""
+    points = [_point(at, name, answers) for at, (name, answers) in enumerate(ranked, start=1) if not _few(answers)]
+    if not points:
+        theme.html(cards.empty("Too few orders to compare", f"None has {MIN_N} judged orders whose promise is known to be kept or not."))
+        return
+    known = [point for point in points if point["kept"] is not None]
+    ranges = [point for point in points if point["lowest"] is not None]
+    centre = {"padding": _number(whole, SLACK), "kept": _number(whole, KEPT)}
+    reach = [point["kept"] for point in [*known, centre] if point["kept"] is not None]
+    reach += [point[end] for point in ranges for end in ("lowest", "highest")]
+    pad = (max(reach) - min(reach)) * 0.2 or 0.05
+    spec: dict[str, Any] = json.loads(_template(theme.dark()))
+    spec["height"] = HEIGHT
+    spec["datasets"] = {"parts": known, "ranges": ranges, "whole": [centre] if centre["kept"] is not None else []}
+    values = {"low": max(min(reach) - pad, -0.05), "high": min(max(reach) + pad, 1.05)}
+    for parameter in spec["params"]:
+        parameter["value"] = values.get(parameter["name"], parameter.get("value"))
+    told = f"Padding against promises kept by {DIMENSIONS[by].lower()}: " + "; ".join(
+        f"{point['name']} {point['said_padding']}, {point['said_kept']} kept" for point in points[:ROWS_SHOWN]
+    )
+    chart_download.draw(spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}")
+    notes = ["Dashed: all in view. Right and low is worst: asked to wait longer, and still let down."]
+    if few := len(ranked) - len(points):
+        notes.append(f"Not drawn: {formatting.written(few)} with fewer than {MIN_N} orders to judge by.")
+    if ranges:
+        notes.append("Upright bars are ranges: too little is known for one number.")
+    st.caption(" ".join(notes))
+
+
+def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None:
+    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    rows = [
+        [
+            Cell(f"{at}. {name or '(none)'}"),
+            *(
+                measure_table.leading(
+                    measure_table.cell(answers.get(measure), MEASURES[measure], quality_marks.target(targets, measure, ((by, (name,)),))),
+                    links.href(measure, by=by, value=name),
+                )
+                for measure in HEADS
+            ),
+        ]
+        for at, (name, answers) in enumerate(ranked[:ROWS_SHOWN], start=1)
+    ]
+    heads = (DIMENSIONS[by], *HEADS.values())
+    theme.html(tables.table(heads, rows, caption="Promises by padding, lead time and how often kept, the least kept first", numeric=(1, 2, 3)))
+    rest = f" The {ROWS_SHOWN} kept least of {formatting.written(len(ranked))}." if len(ranked) > ROWS_SHOWN else ""
+    st.caption(f"Padding goes by the day ordered, promises kept by the day due.{rest}")

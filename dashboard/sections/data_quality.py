@@ -1,0 +1,149 @@
+"""The parts of the data quality page that say how far the numbers can be trusted: in a sentence, check by check, and feed by feed."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.frame import links, page, quality_marks
+from metrics.lists.options import Row
+from metrics.lists.quality_marks import HELD_SHARE, Failed, Late
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Unit
+
+CHECKS_SHOWN = 8
+"""Checks in view; the others are behind a fold."""
+NAMED = 4
+"""Measures named beside a check; the others are behind a fold."""
+
+
+def _feeds() -> list[Row]:
+    found: list[Row] = queries.ledger(page.generation(), "feed_rows")
+    return found
+
+
+def _touched() -> dict[Failed, list[str]]:
+    """The checks that keep records out of numbers now, the most records first, with the measures they concern; those that hold numbers come first."""
+    found: dict[Failed, list[str]] = {}
+    for name in MEASURES:
+        for one in quality_marks.of(name).failed:
+            found.setdefault(one, []).append(name)
+    return dict(sorted(found.items(), key=lambda one: (one[0].share <= HELD_SHARE, -one[0].records, one[0].feed, one[0].rule)))
+
+
+def _late() -> dict[str, Late]:
+    return {one.feed: one for name in MEASURES for one in quality_marks.of(name).late}
+
+
+def headline() -> str:
+    """Whether the numbers can be trusted, in a few sentences."""
+    freshness, touched, late = page.facts()["freshness"], _touched(), _late()
+    rows = _feeds()
+    came, kept_out = (sum(int(row[name]) for row in rows) for name in ("rows_in", "rows_quarantined"))
+    concerned = {name for names in touched.values() for name in names}
+    held = [name for name in concerned if quality_marks.of(name).held]
+    wrong = [row for row in rows if not adds_up(row)]
+    declared = "as the source declared" if freshness.get("data_as_of_declared") else "the latest accepted event"
+    said = [f"Data as of <strong>{formatting.html(formatting.moment(freshness.get('data_as_of')))}</strong>, {declared}."]
+    share = kept_out / came if came else 0.0
+    said.append(
+        f"<strong>{formatting.written(came - kept_out)}</strong> of {formatting.written(came)} records were accepted; {formatting.written(kept_out)} "
+        f"({formatting.percent(share, 2)}) are kept out and concern {formatting.count(len(concerned), 'measure')}."
+        if kept_out
+        else f"All <strong>{formatting.written(came)}</strong> records were accepted."
+    )
+    said.append(
+        f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept out of them." if held else ""
+    )
+    said.append(f"Late: {formatting.html(', '.join(formatting.words(feed).lower() for feed in late))}." if late else "")
+    said.append("Every row given is accounted for." if not wrong else f"<strong>{len(wrong)} feeds do not add up.</strong>")
+    return f'<div class="bv bv-headline"><span>{" ".join(one for one in said if one)}</span></div>'
+
+
+def checks() -> None:
+    """Draw the checks that keep records out, each with the measures it touches."""
+    st.header("Checks that failed, and the numbers they touch", anchor=False)
+    touched = _touched()
+    if not touched:
+        theme.html(cards.empty("No check concerns a number", "Nothing is kept out of any measure."))
+        return
+    listed = [*touched.items()]
+    theme.html(_checks(listed[:CHECKS_SHOWN]))
+    if len(listed) > CHECKS_SHOWN:
+        with st.expander(f"{formatting.count(len(listed) - CHECKS_SHOWN, 'more check')}"):
+            theme.html(_checks(listed[CHECKS_SHOWN:]))
+    st.caption(f"Above {formatting.percent(HELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged against their targets.")
+
+
+def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
+    rows = [
+        [
+            Cell(formatting.words(one.rule), small=f"{one.feed}.{one.column}" if one.column else one.feed),
+            Cell(formatting.written(one.records)),
+            Cell(markup=_share(one)),
+            Cell(formatting.written(len(names))),
+            Cell(markup=_named(names)),
+        ]
+        for one, names in listed
+    ]
+    heads = ("Check", "Kept out", "Of its feed", "Numbers", "Touches")
+    return tables.table(heads, rows, caption="Failed checks and the measures they touch", numeric=(1, 2, 3))
+
+
+def _share(one: Failed) -> str:
+    shown = formatting.html(formatting.number(one.share, Unit.SHARE))
+    return _state(False, "", f'{shown}<span class="bv-said">, held</span>') if one.share > HELD_SHARE else shown
+
+
+def _named(names: list[str]) -> str:
+    first, rest = _links(names[:NAMED]), names[NAMED:]
+    more = f"<details><summary>and {len(rest)} more</summary>{_links(rest)}</details>" if rest else ""
+    return f'<div class="bv-long">{first}{more}</div>'
+
+
+def _links(names: Iterable[str]) -> str:
+    return ", ".join(
+        f'<a href="{formatting.html(links.address("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
+        for name in names
+    )
+
+
+def adds_up(row: Row) -> bool:
+    """Whether each of a feed's rows is in exactly one of loaded, quarantined, superseded."""
+    return bool(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"])
+
+
+def feeds() -> None:
+    """Draw how each feed stands: when it last came, what became of its rows, and those nobody maps."""
+    st.header("How each feed stands", anchor=False)
+    late, now = _late(), datetime.now(UTC).replace(tzinfo=None)
+    rows = [
+        [
+            Cell(formatting.words(row["feed"])),
+            Cell(markup=_came(row, late.get(row["feed"]), now)),
+            *(Cell(formatting.written(int(row[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            Cell(markup=_state(adds_up(row), "yes", "no")),
+        ]
+        for row in _feeds()
+    ]
+    heads = ("Feed", "Last came", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
+    theme.html(tables.table(heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)))
+    lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.facts()["feeds"])
+    if lacking:
+        st.caption(f"No source brings {formatting.markdown(', '.join(lacking))}: measures that need them say so.")
+
+
+def _came(row: Row, late: Late | None, now: datetime) -> str:
+    last = row["last_came"]
+    if last is None:
+        return formatting.DASH
+    said = f'<span title="{formatting.html(formatting.moment(last))}">{formatting.age(last, now)}</span>'
+    return f"{said} {_state(False, '', 'late')}" if late else said
+
+
+def _state(right: bool, good: str, bad: str) -> str:
+    css, shape, word = ("bv-on", "●", good) if right else ("bv-off", "▲", bad)
+    return f'<span class="bv-state {css}"><i aria-hidden="true">{shape}</i>{word}</span>'

@@ -1,0 +1,222 @@
+"""The parts of the data quality page that show ingest's ledger as it is: quarantine, stand-ins, runs with their checks, restatements."""
+
+import json
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.frame import page
+from dashboard.sections.what_changed_versions import pairs, record_link
+from metrics.lists.options import Listing, Row
+
+SIZE = 25
+CHECKS_SHOWN = 14
+STATUSES = {"rejected": "Rejected", "waiting": "Waiting for its parent", "released": "Released since", "dropped": "Dropped"}
+
+
+def _ledger(name: str, run_id: int | None = None) -> Any:
+    return queries.ledger(page.generation(), name, run_id)
+
+
+def stand_ins() -> str:
+    """Columns filled with something else, as their sources declared."""
+    declared = page.facts()["stand_ins"]
+    if not declared:
+        return '<p class="bv bv-muted">No stand-ins: every mapped column is what it says.</p>'
+    rows = [[Cell(f"{row['feed']}.{row['column_name']}"), Cell(row["stands_in_for"]), Cell(row["source"])] for row in declared]
+    return tables.table(("Column", "Is really", "Source"), rows, caption="Stand-ins declared by sources")
+
+
+def runs() -> None:
+    """The runs, and one run's files and checks."""
+    history: Listing = _ledger("run_history")
+    rows = [
+        [
+            Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"),
+            Cell(run["source"]),
+            Cell(markup=f'<span class="bv-nowrap">{formatting.html(formatting.moment(run["started_at"]))}</span>'),
+            Cell(_took(run)),
+            Cell(formatting.moment(run["data_as_of"])),
+            *(Cell(formatting.written(int(run[name] or 0))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+        ]
+        for run in history.rows
+    ]
+    heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
+    theme.html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
+    if history.total > len(history.rows):
+        st.caption(f"The latest {len(history.rows)} of {formatting.written(history.total)} runs.")
+    ids = [run["run_id"] for run in history.rows]
+    if not ids:
+        return
+    shown = st.selectbox("Files and checks of", ids, format_func=lambda number: f"Run {number}", key="run", width=160)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        theme.html(_files(_ledger("files_of_run", shown)))
+    with right:
+        _checks(_ledger("checks_of_run", shown))
+
+
+def _took(run: Row) -> str:
+    if run["finished_at"] is None:
+        return formatting.DASH
+    seconds = (run["finished_at"] - run["started_at"]).total_seconds()
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _files(files: list[Row]) -> str:
+    rows = [
+        [
+            Cell(markup=f'<span class="bv-break">{formatting.html(one["name"])}</span>', small=f"to {one['feed']}"),
+            *(Cell(formatting.written(int(one[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+        ]
+        for one in files
+    ]
+    return tables.table(("File", "Rows in", "Loaded", "Quarantined", "Superseded"), rows, caption="Files of the run", numeric=(1, 2, 3, 4))
+
+
+def _checks(checks: list[Row]) -> None:
+    """Checks that found something; all of them folded away."""
+    if not checks:
+        theme.html(cards.empty("No checks", "This run recorded none."))
+        return
+    failing = [one for one in checks if one["rows_failed"] > 0]
+    more = f", the first {CHECKS_SHOWN} here" if len(failing) > CHECKS_SHOWN else ""
+    st.caption(f"{len(checks)} checks, {len(failing)} found something{more}.")
+    if failing:
+        rows = [
+            [Cell(_check_name(one), small=_checked(one)), Cell(formatting.written(one["rows_checked"])), Cell(formatting.written(one["rows_failed"]))]
+            for one in failing[:CHECKS_SHOWN]
+        ]
+        theme.html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
+    with st.expander(f"All {len(checks)} checks"):
+        every = [{"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]} for one in checks]
+        st.dataframe(pd.DataFrame(every), hide_index=True, alt="All checks of the run")
+
+
+def _check_name(check: Row) -> str:
+    return formatting.words(check["expectation"].removeprefix("expect_"))
+
+
+def _checked(check: Row) -> str:
+    return f"{check['feed']}.{check['column_name']}" if check["column_name"] else str(check["feed"])
+
+
+def quarantine() -> None:
+    """Rejected records: which rules they broke, and each as it came."""
+    rules = _ledger("broken_rules")
+    if not rules:
+        theme.html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
+        return
+    most = rules[0]["records"]
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.caption("Rules that records broke; a record that broke two counts under both.")
+        bars = [
+            (
+                f"{formatting.words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
+                formatting.written(row["records"]),
+                row["records"] / most,
+            )
+            for row in rules
+        ]
+        theme.html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
+    with right:
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+            feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
+            feeds_wanted = st.multiselect(
+                "Feed", feeds_held, format_func=formatting.words, key="quarantine_feeds", placeholder="All feeds", width=220
+            )
+            statuses = st.multiselect(
+                "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220
+            )
+            rule = st.selectbox(
+                "Rule",
+                sorted({row["rule"] for row in rules}),
+                index=None,
+                format_func=formatting.words,
+                key="quarantine_rule",
+                placeholder="Any rule",
+                width=220,
+            )
+        at = int(st.session_state.get("quarantine_page", 1))
+        held: Listing = queries.quarantined(page.generation(), tuple(feeds_wanted), tuple(statuses), rule, at, SIZE)
+        _records(held)
+
+
+def _records(held: Listing) -> None:
+    if not held.total:
+        theme.html(cards.empty("No such records", "Nothing in quarantine matches these choices."))
+        return
+    table = pd.DataFrame([_listed(row) for row in held.rows])
+    event: Any = st.dataframe(
+        table,
+        key="quarantine_grid",
+        on_select="rerun",
+        selection_mode="single-row",
+        hide_index=True,
+        placeholder="",
+        alt="Records in quarantine, one row each",
+        column_config={
+            "feed": "Feed",
+            "object": "File",
+            "row": "Row",
+            "status": "Status",
+            "why": st.column_config.TextColumn("What is wrong", width="large"),
+        },
+    )
+    page.pager(held.total, SIZE, key="quarantine_page")
+    names = [f"{row['object_name']}, row {row['row_no']}" for row in held.rows]
+    chosen = event.selection.rows[0] if event.selection.rows else 0
+    at = st.selectbox("Record", range(len(names)), index=min(chosen, len(names) - 1), format_func=names.__getitem__, width=380)
+    theme.html(_record(held.rows[at]))
+
+
+def _listed(row: Row) -> dict[str, Any]:
+    why = "; ".join(rule.get("message") or rule.get("rule") or "" for rule in row["rules"])
+    return {
+        "feed": row["feed"],
+        "object": row["object_name"],
+        "row": row["row_no"],
+        "status": STATUSES.get(row["status"], row["status"]),
+        "why": why,
+    }
+
+
+def _record(row: Row) -> str:
+    rules = "".join(
+        f"<li><b>{formatting.html(rule.get('column') or row['feed'])}</b>: {formatting.html(rule.get('message') or rule.get('rule'))}</li>"
+        for rule in row["rules"]
+    )
+    waits = f"<p class='bv-muted'>Waits for {formatting.html(row['waits_for'])}</p>" if row["waits_for"] else ""
+    try:
+        came = json.loads(row["record"])
+    except json.JSONDecodeError:
+        came = row["record"]
+    broken = {rule.get("column") for rule in row["rules"]}
+    shown = tables.record(came if isinstance(came, dict) else str(row["record"]), broken=broken)
+    return f'<div class="bv"><ul class="bv-rules">{rules}</ul>{waits}{shown}</div>'
+
+
+def restatements() -> None:
+    """What later records changed."""
+    at = int(st.session_state.get("restated_page", 1))
+    listing: Listing = queries.restated(page.generation(), at, SIZE)
+    if not listing.total:
+        theme.html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
+        return
+    rows = [
+        [
+            Cell(row["feed"], small=f"run {row['run_id']}"),
+            Cell(markup=record_link(row["key"])),
+            Cell(row["why"]),
+            Cell(pairs(row["before"])),
+            Cell(pairs(row["after"])),
+        ]
+        for row in listing.rows
+    ]
+    theme.html(tables.table(("Feed", "Record", "Why", "Before", "After"), rows, caption="Restated records"))
+    page.pager(listing.total, SIZE, key="restated_page")

@@ -1,0 +1,136 @@
+"""The parts of the ladder page: the same orders under ever stricter definitions, and the orders another policy flips."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, chart_types, formatting, tables, theme
+from dashboard.components.chart_types import Bar
+from dashboard.components.tables import Cell
+from dashboard.frame import chart_download, links, menu, page
+from dashboard.frame.filters import Filters
+from metrics.model.measure import Unit
+from metrics.policy import STRICT, Policy, Timing
+from metrics.queries.definition_ladder import Ladder, Step
+from metrics.queries.policy_diff import VERDICTS, Diff
+
+SIZE = 25
+TITLES = {
+    "otif": "On time in full", "on_time": "On time", "complete": "Complete", "damage_free": "Damage free",
+    "filled_accurately": "Filled accurately", "billed_accurately": "Billed accurately", "perfect_order": "Perfect order",
+}  # fmt: skip
+SAYS = {True: "good", False: "failed", None: "unknown"}
+
+
+def climb(filters: Filters) -> Ladder:
+    """The ladder of the orders in view."""
+    with st.spinner("Judging the same orders by ten definitions …"):
+        found: Ladder = queries.rungs(page.generation(), filters.start, filters.end, filters.where)
+    return found
+
+
+def _known(found: Ladder) -> list[Step]:
+    return [step for step in found.steps if not step.skipped and step.value is not None]
+
+
+def headline(found: Ladder) -> str:
+    """What the definition alone makes of the same orders, in one sentence."""
+    known = _known(found)
+    if len(known) < 2:
+        return cards.empty("No ladder to climb", "Too few definitions can be tested on the orders in view.")
+    first, last = known[0], known[-1]
+    steepest = max(pairwise(known), key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
+    lost = (steepest[0].value or 0) - (steepest[1].value or 0)
+    text = (
+        f"The same {formatting.written(found.orders)} orders are <strong>{formatting.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
+        f"and <strong>{formatting.number(last.value, Unit.SHARE)}</strong> by the strictest."
+    )
+    if lost > 0:
+        text += f" The steepest step, {formatting.difference(lost, Unit.SHARE)}: {steepest[1].rung.name}, {formatting.html(steepest[1].rung.adds)}."
+    return f'<div class="bv bv-headline"><span>{text}</span></div>'
+
+
+def descent(found: Ladder) -> None:
+    """Draw the rungs as ever shorter bars."""
+    known = _known(found)
+    if not known:
+        return
+    bars = []
+    for at, step in enumerate(known):
+        lost = (known[at - 1].value or 0) - (step.value or 0) if at else 0
+        less = f" · {formatting.MINUS}{formatting.difference(lost, Unit.SHARE)}" if lost >= 5e-4 else ""
+        bars.append(Bar(step.rung.name, step.value or 0, f"{formatting.number(step.value, Unit.SHARE)}{less}", note=step.rung.adds))
+    told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.note}: {bar.said}" for bar in bars)
+    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark(), high=1), key="ladder_chart", alternative=told, title="Good orders by definition")
+
+
+def table(found: Ladder) -> str:
+    """One row per rung."""
+    rows: list[list[Cell | str]] = []
+    for step in found.steps:
+        name = Cell(step.rung.name, small=step.rung.adds)
+        if step.skipped:
+            rows.append([name, Cell(step.rung.base), Cell(formatting.DASH, small=step.skipped), "", ""])
+            continue
+        low, high = step.interval or (None, None)
+        within = f"{formatting.percent(low)} – {formatting.percent(high)}" if low is not None and high is not None else ""
+        of = f"{formatting.written(step.numerator)} of {formatting.written(step.denominator)}"
+        rows.append([name, Cell(step.rung.base), Cell(formatting.number(step.value, Unit.SHARE)), Cell(of), Cell(within)])
+    heads = ("Rung adds", "Out of", "Good", "Orders", "95 % interval")
+    return tables.table(heads, rows, caption="The same orders under ever stricter definitions", numeric=(2, 3, 4))
+
+
+def policy() -> tuple[Policy, str]:
+    """Draw the choice of another policy and a verdict."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        verdict = page.pick("Verdict", ("otif", *[name for name in VERDICTS if name != "otif"]), TITLES, key="verdict", width=190)
+        late = int(st.number_input("Days of tolerance", 0, 30, 1, key="late_days", width=150))
+        under = float(st.number_input("Short by at most, %", 0.0, 50.0, 0.0, step=0.5, key="under", width=170))
+        early = st.toggle("Too early fails too", key="window")
+    chosen = replace(
+        STRICT,
+        late_tolerance_days=late,
+        under_tolerance_share=Decimal(str(round(under / 100, 6))),
+        timing=Timing.WINDOW if early else Timing.DEADLINE,
+    )
+    return chosen, verdict
+
+
+def compared(filters: Filters, other: Policy, verdict: str) -> Diff:
+    """The orders in view under the strict and the other policy."""
+    with st.spinner("Judging the orders anew …"):
+        found: Diff = queries.flips(page.generation(), other, verdict, filters.start, filters.end, filters.where)
+    return found
+
+
+def flips(found: Diff) -> None:
+    """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip, each leading to its story."""
+    (before, after), (of_before, of_after) = found.numerators, found.denominators
+    said = [
+        ("Strict", f"{formatting.written(before)} of {formatting.written(of_before)}"),
+        ("Under the other policy", f"{formatting.written(after)} of {formatting.written(of_after)}"),
+        ("Orders that flip", f"{formatting.written(len(found.flips))} of {formatting.written(found.judged)}"),
+    ]
+    if found.only_first or found.only_other:
+        said.append(("Judged under one alone", formatting.written(found.only_first + found.only_other)))
+    theme.html(tables.facts(said))
+    if not found.flips:
+        theme.html(cards.empty("No order flips", "Both policies judge every order in view alike."))
+        return
+    at = int(st.session_state.get("flips_page", 1))
+    at = min(at, -(-len(found.flips) // SIZE))
+    rows = [
+        [
+            Cell(markup=f'<a href="{formatting.html(links.story(one.order_id))}" target="_self">{formatting.html(one.order_id)}</a>'),
+            Cell(f"{SAYS[one.before]} → {SAYS[one.after]}"),
+            Cell(one.rule.replace("_", " ")),
+            Cell((one.reason_before or one.reason_after or "").replace("_", " ")),
+        ]
+        for one in found.flips[(at - 1) * SIZE : at * SIZE]
+    ]
+    theme.html(tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip"))
+    page.pager(len(found.flips), SIZE, key="flips_page")
+    menu.link("failed-orders", "Open the failed orders")

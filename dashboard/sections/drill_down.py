@@ -1,0 +1,293 @@
+"""The parts of the page behind a number: the number and its proof, its break-down, its rows; each narrows, and each order has its story."""
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from dashboard import explained, queries
+from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.exports import write
+from dashboard.frame import links as drill
+from dashboard.frame import menu, page, quality_marks
+from dashboard.frame.filters import Filters
+from dashboard.frame.links import At, Days
+from dashboard.measure_page import measure_table
+from dashboard.orders import evidence
+from metrics.lists.drill_down import ADDED, Behind, parts
+from metrics.measures.catalog import DIMENSIONS, MEASURES, OWN_DIMENSIONS, find
+from metrics.model.measure import Measure, Percentile, Spread, Unit
+from metrics.model.question import Answer, Question
+from metrics.model.statistics import divide
+
+SIZE = 25
+FILE_ROWS = 500_000
+"""A file of more rows is not made: the page says so, and that filters make it smaller."""
+VALUES_SHOWN = 10
+FIRST = "otif"
+"""What the page shows when nobody says which number."""
+
+NAMES = {"counted": "Counted", "out_of": "Out of", "rest": "The rest", "unknown": "Not known"}
+WORDS = {
+    "counted": "counted in this number",
+    "out_of": "this number is out of",
+    "rest": "it is out of and does not count",
+    "unknown": "of which too little is known",
+}
+NOUNS = {
+    "line": "order line",
+    "group": "delivery group",
+    "movement": "movement of money",
+    "return": "return line",
+    "option": "quote option",
+    "step": "step of an order",
+}
+MANY = {"movement": "movements of money", "step": "steps of orders"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which number the address means: a measure, a part of it, what it is narrowed to, and its own days where they are not the filter bar's."""
+
+    measure: Measure
+    part: str
+    at: At
+    days: Days | None
+    start: date
+    end: date
+    where: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def question(self) -> Question:
+        """The number, not narrowed yet."""
+        return Question((self.measure.name,), start=self.start, end=self.end, where=self.where)
+
+    def href(self, **more: Any) -> str:
+        """The address of another part or value of the same number."""
+        measure = more.pop("measure", self.measure.name)
+        return drill.href(measure, **{"part": self.part, "at": self.at, "period": self.days, **more})
+
+
+def asked(filters: Filters) -> Asked:
+    """What the address asks for. Raises UnknownName for a measure there is not."""
+    measure = find(st.query_params.get("measure", FIRST))
+    able = parts(measure)
+    part = st.query_params.get("part", "counted")
+    days = drill.read_days(st.query_params.get("days"))
+    start, end = days or (filters.start, filters.end)
+    at = drill.read_at(st.query_params.get_all("at"))
+    return Asked(measure, part if part in able or not able else able[0], at, days, start, end, filters.where)
+
+
+def rows(one: Asked) -> Behind:
+    """The page of the list that is looked at, with its proof."""
+    found: Behind = queries.behind(page.generation(), one.question, one.part, one.at, int(st.session_state.get(_key(one), 1)), SIZE)
+    return found
+
+
+def _key(one: Asked) -> str:
+    return f"page_of_{one.measure.name}_{one.part}_{one.at}_{one.start}_{one.end}"
+
+
+def trail(one: Asked) -> str:
+    """From the page the number stands on to here, each step a link."""
+    home = next((name for name in measure_table.FAMILIES if one.measure in measure_table.measures_of(name)), "scorecard")
+    entry = next(entry for entry in menu.ENTRIES if entry.file == f"{home}.py")
+    steps = [(entry.title, drill.address(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
+    if one.days:
+        steps.append((formatting.span(*one.days), one.href(at=())))
+    steps += [(_told(*place), one.href(at=one.at[: at + 1])) for at, place in enumerate(one.at)]
+    links = [f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>' for name, address in steps[:-1]]
+    return f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(links)}<li aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
+
+
+def _told(name: str, value: str | None) -> str:
+    return f"{formatting.words(name)} {value or '(none)'}"
+
+
+def number(found: Behind, one: Asked) -> str:
+    """The number, its definition, its parts as links, and what can be asked next."""
+    answer, measure = found.answer, one.measure
+    shown = cards.value(answer, measure)
+    why = f'<span class="bv-muted">{formatting.html(answer.no_data)}</span>' if shown == formatting.DASH else ""
+    notes = "".join(
+        f'<p class="bv-muted">{note}</p>' for note in (cards.coverage(answer), formatting.html(answer.remark) if answer.remark else "") if note
+    )
+    tabs = "".join(
+        f'<li><a href="{formatting.html(one.href(part=part))}" target="_self"{" aria-current=true" if part == one.part else ""}>'
+        f"{NAMES[part]} <b>{_size(answer, part, measure)}</b></a></li>"
+        for part in _several(measure)
+    )
+    if tabs:
+        tabs = f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul>'
+    further = [("Definition", drill.address("definitions", {"q": measure.name}))]
+    if explained.able(measure.name):
+        further.insert(0, ("Explain its change", explained.href(measure.name)))
+    links = " · ".join(f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further)
+    return (
+        f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{quality_marks.mark(measure.name)}</div>{why}'
+        f"<p>{formatting.html(measure.definition)}</p>{notes}"
+        f"{tabs}<p>{links}</p></div>"
+    )
+
+
+def _several(measure: Measure) -> tuple[str, ...]:
+    """A number's parts, where it has more than the one it is itself."""
+    found = parts(measure)
+    return found if len(found) > 1 else ()
+
+
+def _size(answer: Answer, part: str, measure: Measure) -> str:
+    """How large a part is, as far as the answer says."""
+    if part == "rest":
+        size = None if answer.numerator is None or answer.denominator is None else float(answer.denominator) - float(answer.numerator)
+    else:
+        size = {"counted": answer.numerator, "out_of": answer.denominator, "unknown": answer.unknown}[part]
+    return "" if size is None else formatting.number(size, Unit.MONEY if measure.in_money else Unit.COUNT)
+
+
+def proof(found: Behind, one: Asked) -> str:
+    """That the rows below come to the number, in a sentence."""
+    formula, measure = one.measure.formula, one.measure
+    listed = formatting.count(found.total, _noun(measure), MANY.get(measure.grain))
+    if found.number is None:
+        return f'<p class="bv">{listed}</p>'
+    number = _exact(found.number, measure, found)
+    if isinstance(formula, Percentile) and one.part == "counted":
+        said = f"{listed} at or below it, the largest being <b>{number}</b> = the number"
+    elif isinstance(formula, Spread) and one.part == "counted":
+        said = f"worked out again from these {listed}: <b>{number}</b> = the number"
+    elif ADDED in found.columns:
+        said = f"{listed} that add up to <b>{number}</b> = the {number} {WORDS[one.part]}"
+    else:
+        said = f"<b>{listed}</b> = the {number} {WORDS[one.part]}"
+    sign = "✓" if found.proven else "✗ does not come to the number:"
+    return f'<p class="bv bv-proof" data-proven="{str(found.proven).lower()}"><i aria-hidden="true">{sign}</i> {said}</p>'
+
+
+def _noun(measure: Measure) -> str:
+    return NOUNS.get(measure.grain, measure.grain)
+
+
+def _exact(value: Any, measure: Measure, found: Behind) -> str:
+    if measure.in_money and ADDED in found.columns:
+        return formatting.money(value)
+    return formatting.number(value, Unit.RATIO) if isinstance(value, float) else formatting.quantity(value)
+
+
+def listing(found: Behind, one: Asked) -> None:
+    """The rows, a page of them, each order a link to its story; and the whole list as a file."""
+    if not found.rows:
+        theme.html(cards.empty("No rows", "Nothing in this period and selection is behind this part of the number."))
+        return
+    shown = [name for name in found.columns if any(row[name] is not None for row in found.rows)]
+    numeric = [
+        at for at, name in enumerate(shown) if isinstance(next(row[name] for row in found.rows if row[name] is not None), int | float | Decimal)
+    ]
+    numeric = [at for at in numeric if not isinstance(next(row[shown[at]] for row in found.rows if row[shown[at]] is not None), bool)]
+    body = [[_cell(name, row, one.measure) for name in shown] for row in found.rows]
+    theme.html(tables.table([_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric))
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        with st.container(width="content"):
+            page.pager(found.total, SIZE, key=_key(one))
+        _download(found, one)
+
+
+def _head(name: str, measure: Measure) -> str:
+    if name == "currency":
+        return "Original currency"  # amounts are converted where rates are fed
+    if name == ADDED:
+        return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Brings")
+    return formatting.words(name.removesuffix("_id").removesuffix("_amount"))
+
+
+def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
+    value = row[name]
+    if name == "order_id" and value is not None:
+        return Cell(markup=f'<a class="bv-nowrap" href="{formatting.html(drill.story(value))}" target="_self">{formatting.html(value)}</a>')
+    if name == ADDED:
+        ticks = getattr(measure.formula, "ticks", 1)
+        return formatting.quantity(value) if ticks == 1 else formatting.number(divide(value, ticks), Unit.RATIO)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith("_reason") and value is not None:
+        return evidence.reason(value)
+    if name.endswith("_seconds") and value is not None:
+        return formatting.number(divide(value, 3600), Unit.HOURS)
+    if isinstance(value, date):
+        return Cell(
+            markup=f'<span class="bv-nowrap">{formatting.html(formatting.moment(value) if isinstance(value, datetime) else formatting.day(value))}</span>'
+        )
+    return formatting.plain(value)
+
+
+def _download(found: Behind, one: Asked) -> None:
+    generation = page.generation()
+    too_many = found.total > FILE_ROWS
+    st.download_button(
+        f"Too many rows for a file (more than {formatting.written(FILE_ROWS)}): narrow it down"
+        if too_many
+        else f"Download all {formatting.written(found.total)} as CSV",
+        data=lambda: file_of(generation, one),
+        file_name=f"buyerview_{one.measure.name}_{one.part}_{one.start}_{one.end}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="download_list",
+        disabled=too_many,
+    )
+
+
+def file_of(generation: int, one: Asked) -> bytes:
+    """The whole list as CSV: ISO dates, every digit, formulas of a spreadsheet disarmed."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(
+        [write.harmless(cell) if isinstance(cell, str) else cell for cell in row]
+        for row in queries.behind_rows(generation, one.question, one.part, one.at)
+    )
+    return text.getvalue().encode()
+
+
+def break_down(one: Asked) -> None:
+    """The number by one dimension, each value a link that narrows to it."""
+    taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
+    able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and measure_table.has(one.measure, name)]
+    if not able:
+        return
+    by = page.pick("Broken down by", able, {name: formatting.words(name) for name in able}, key="by", width=230)
+    narrowed = replace(one.question, by=(by,), where=(*one.where, *[(name, (value,)) for name, value in one.at if value is not None]))
+    answers = [
+        answer for answer in queries.answers(page.generation(), narrowed) if answer.value is not None or answer.denominator or answer.numerator
+    ]
+    if not answers:
+        st.caption("Nothing to break down in this period and selection.")
+        return
+    answers.sort(key=lambda answer: (-float(answer.denominator or answer.numerator or answer.value or 0), str(answer.dimensions[by])))
+    body: list[list[Cell]] = []
+    for answer in answers[:VALUES_SHOWN]:
+        value = answer.dimensions[by]
+        link = one.href(by=by, value=value)
+        sizes = [measure_table.linked(_size(answer, part, one.measure), one.href(by=by, value=value, part=part)) for part in _several(one.measure)]
+        body.append([measure_table.linked(value or "(none)", link), measure_table.cell(answer, one.measure), *sizes])
+    heads = [formatting.words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in _several(one.measure)]]
+    used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
+    theme.html(tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used))))
+    if len(answers) > VALUES_SHOWN:
+        st.caption(f"The {VALUES_SHOWN} largest of {formatting.written(len(answers))}.")
+
+
+def made_of(found: Behind, one: Asked) -> str:
+    """The measures a number without rows is made of, each with its value in view and a link to what is behind it."""
+    question = replace(one.question, measures=found.made_of)
+    body: list[list[Cell | str]] = []
+    for answer in queries.answers(page.generation(), question):
+        measure = MEASURES[answer.measure]
+        link = one.href(measure=measure.name, part="counted")
+        name = f'<a href="{formatting.html(link)}" target="_self">{formatting.html(measure.title)}</a>'
+        body.append([Cell(markup=name), measure_table.cell(answer, measure), Cell(measure.definition)])
+    return tables.table(("Made of", "In view", "What it is"), body, caption="Measures this number is made of", numeric=(1,))

@@ -1,0 +1,220 @@
+"""The choices of the page Explore and export, all of them in the address, and the file with the command that gives the same."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, charts, formatting, theme
+from dashboard.exports import write
+from dashboard.frame import chart_download, page
+from dashboard.frame.filters import Filters
+from dashboard.frame.period import periods
+from dashboard.sections import export_charts
+from metrics.measures.catalog import BY_MODULE, DIMENSIONS, GRAINS, MEASURES, OWN_DIMENSIONS
+from metrics.model.measure import Study
+from metrics.model.question import Answer, Question
+
+DEFAULT_MEASURES = ("otif", "on_time", "complete")
+WHOLE = "whole"
+GRAIN_NAMES = {WHOLE: "Whole period", **{grain: f"By {grain}" for grain in GRAINS}}
+SHOWN = {"both": "Chart and table", "table": "Table"}
+LOOKED_AT_MOST = 30_000
+"""More answers than this take seconds to make at every change of a choice, and nobody reads them on a page."""
+ROWS_HERE, SHEET_ROWS_HERE = 100_000, 20_000
+"""Rows of a file, and of an Excel file, made while others look at pages: 20,000 in Excel take a second and a quarter of the one interpreter."""
+OWN_VALUES = 15
+"""Values a ledger's own dimension (step, outcome, cause) may well have."""
+QUESTIONS = {measure.name: formatting.words(module) for module, measures in BY_MODULE.items() for measure in measures}
+"""The question of the business each measure answers, by which the list is grouped and found."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to look at and to export."""
+
+    question: Question
+    shown: str
+
+
+def choose(filters: Filters) -> Choice | None:
+    """Draw the choices; None while no measure is chosen."""
+    measures = _many(
+        "Measures",
+        list(MEASURES),
+        {name: f"{measure.title} · {QUESTIONS[name]}" for name, measure in MEASURES.items()},
+        key="m",
+        default=DEFAULT_MEASURES,
+        placeholder="Type a word of a measure or of its question",
+    )
+    able = [*DIMENSIONS, *(own for own, column in OWN_DIMENSIONS.items() if all(_has(name, own, column) for name in measures))]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        by = _many("By", able, {name: formatting.words(name) for name in able}, key="by", placeholder="No dimension", width=380)
+        first = filters.period.asked_grain or WHOLE
+        offered = (first, *(one for one in GRAIN_NAMES if one != first))
+        grain = page.pick("Periods", offered, GRAIN_NAMES, key="per", width=170)
+        shown = page.pick("Show", tuple(SHOWN), SHOWN, key="show", width=170)
+    if not measures:
+        return None
+    question = Question(measures=measures, by=by, grain=None if grain == WHOLE else grain, start=filters.start, end=filters.end, where=filters.where)
+    return Choice(question, shown)
+
+
+def _many(
+    label: str,
+    options: Sequence[str],
+    named: dict[str, str],
+    *,
+    key: str,
+    placeholder: str,
+    default: tuple[str, ...] = (),
+    width: int | str = "stretch",
+) -> tuple[str, ...]:
+    """A choice of several by name, whose slugs stand in the address while they are not the default."""
+    asked = [name for name in st.query_params.get_all(key) if name in options]
+    held = f"explore_{key}"
+    if held in st.session_state:  # what is not offered any more (a dimension that a measure just added lacks) is taken off
+        st.session_state[held] = [name for name in st.session_state[held] if name in options]
+    else:
+        st.session_state[held] = asked or list(default)
+    chosen: list[str] = st.multiselect(label, options, format_func=named.__getitem__, key=held, placeholder=placeholder, width=width)  # type: ignore[call-overload]
+    if tuple(chosen) == default:
+        st.query_params.pop(key, None)
+    elif chosen != st.query_params.get_all(key):
+        st.query_params[key] = chosen
+    return tuple(chosen)
+
+
+def _has(name: str, own: str, column: str) -> bool:
+    formula = MEASURES[name].formula
+    return column in MEASURES[name].facts.columns or (isinstance(formula, Study) and own in formula.dimensions)
+
+
+def most(question: Question, filters: Filters) -> int:
+    """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations than orders."""
+    facts = page.facts()
+    orders = max(facts["extent"]["orders"] or 0, 1)
+    values = [len(facts["options"][name]) or orders if name in DIMENSIONS else OWN_VALUES for name in question.by]
+    times = len(periods(filters.start, filters.period.elapsed, question.grain)) if question.grain else 1
+    return min(prod(values) * times, orders) * len(question.measures)
+
+
+def answers(question: Question, filters: Filters) -> list[Answer] | None:
+    """The answers to look at; None where there may be more than anybody looks at, and asking would hold up everybody."""
+    if most(question, filters) > LOOKED_AT_MOST:
+        return None
+    found: list[Answer] = queries.answers(page.generation(), question)
+    return found
+
+
+def download(question: Question, *, count: int, exact: bool) -> None:
+    """The format, the button, what it gives, and the command that gives the same. count: rows of the file, at most so many unless `exact`."""
+    number = page.generation()
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        form = st.segmented_control(
+            "Format",
+            list(write.FORMATS),
+            default="csv",
+            format_func=write.TITLES.__getitem__,
+            required=True,
+            key="format",
+            label_visibility="collapsed",
+        )
+        form = form or "csv"
+        name = write.download_name(_name(question), form)
+        said = queries.provenance(number, question)  # here: the file is made on a click, by a thread that knows no session
+        limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
+        st.download_button(
+            f"Download {write.TITLES[form]}",
+            data=lambda: write.download(queries.frame(number, question), form, _name(question) + write.FORMATS[form][0], said),
+            file_name=name,
+            type="primary",
+            icon=":material/download:",
+            on_click="ignore",
+            key="download",
+            disabled=count > limit or not count,
+        )
+        st.caption(f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · generation {number}")
+    if count > limit:
+        other = "take CSV or Parquet, or the command below" if form == "xlsx" and count <= ROWS_HERE else "take the command below"
+        sheet = f" (a sheet holds {write.SHEET_ROWS:,} rows at most)" if form == "xlsx" and count > write.SHEET_ROWS else ""
+        st.caption(f"{write.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for them: {other}{sheet}.")
+    with st.expander("The same from the command line"):
+        st.code(command(question, form), language="bash", wrap_lines=True)
+        st.caption(
+            "The file says what its numbers are: definitions, filters, policy, generation, checks that failed, and a hash of its rows. "
+            "`buyerview verify FILE` says whether they still come out, and if not which records changed."
+        )
+
+
+def _name(question: Question) -> str:
+    parts = ["buyerview", question.measures[0] if len(question.measures) == 1 else f"{len(question.measures)}-measures"]
+    parts += [f"by-{'-'.join(question.by)}"] if question.by else []
+    return "_".join([*parts, f"{question.start}_{question.end}"])
+
+
+def command(question: Question, form: str) -> str:
+    """The command that writes the same file."""
+    parts = ["buyerview export", f"--measures {','.join(question.measures)}"]
+    parts += [f"--by {','.join(question.by)}"] if question.by else []
+    parts += [f"--grain {question.grain}"] if question.grain else []
+    parts += [f"--from {question.start}", f"--to {question.end}"]
+    parts += [f"--where {shlex.quote(f'{name}={value}')}" for name, values in question.where for value in values]
+    return " ".join([*parts, f"--format {form}", f"--out {write.download_name(_name(question), form)}"])
+
+
+def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
+    """The charts of the answers, where their shape has one; each pair beside each other, all as one picture."""
+    able = [name for name in question.measures if any(one.value is not None for one in answers if one.measure == name)]
+    if not able or not (question.by or question.grain) or len(question.by) > export_charts.DIMENSIONS_DRAWN:
+        return
+    with theme.card("chart"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            measure = able[0]
+            if len(question.by) == export_charts.DIMENSIONS_DRAWN and len(able) > 1:
+                measure = page.pick(
+                    "Measure of the charts", able, {name: MEASURES[name].title for name in able}, key="measure", hidden=True, width=320
+                )
+            else:
+                st.header("Chart", anchor=False, width="content")
+            drawn = export_charts.draw(replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=theme.dark())
+            title = MEASURES[able[0]].title if len(able) == 1 or len(question.by) > 1 else f"{len(able)} measures"
+            chart_download.buttons(export_charts.together(drawn.panels), "explore", title=_titled(title, question))
+        if drawn.lines:
+            theme.html(export_charts.legend(drawn.lines, is_dark=theme.dark()))
+        for at in range(0, len(drawn.panels), 2):
+            pair = drawn.panels[at : at + 2]
+            for place, panel in zip(st.columns(min(len(drawn.panels), 2), gap="medium"), pair, strict=False):
+                with place:
+                    if len(drawn.panels) > 1:
+                        theme.html(f'<h3 class="bv bv-panel">{formatting.html(panel.title)}</h3>')
+                    charts.draw(panel.spec, key=f"panel_{at}_{panel.title}", alternative=panel.alternative)
+        if drawn.left_out:
+            st.caption(drawn.left_out)
+
+
+def _titled(title: str, question: Question) -> str:
+    by = f" by {' and '.join(formatting.words(name).lower() for name in question.by)}" if question.by else ""
+    return title + by + (f", by {question.grain}" if question.grain else "")
+
+
+def too_many(count: int) -> None:
+    """Say that there is more than anybody looks at, and what to do."""
+    what = f"Up to {formatting.html(formatting.count(count, 'row'))}. The file has all of them; to see them here take coarser periods, fewer dimensions or a filter."
+    theme.html(cards.empty("Too many to look at", what))
+
+
+def table(question: Question, answers: list[Answer], filters: Filters) -> None:
+    """The answers as a table, page by page."""
+    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    st.header("Table", anchor=False)
+    found = export_charts.keys(question, answers)
+    if not found:
+        theme.html(cards.empty("No data", "Nothing in this period and selection."))
+        return
+    at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
+    theme.html(export_charts.table(question, found, filters, targets, page=at))
+    st.caption("A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: 0.25 is 25 %.")

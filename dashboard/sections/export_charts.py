@@ -1,0 +1,272 @@
+"""Answers to any question as panels of charts, chosen by the question's shape, and as a table: over time lines, else bars; many at once side by side.
+
+A chart shows the largest values only and says so; the table has every row, page by page. Nothing is computed here, and no layout is made.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+
+from dashboard.components import charts, formatting, tables
+from dashboard.components.tables import Cell
+from dashboard.components.theme import palette
+from dashboard.frame import links, quality_marks
+from dashboard.frame.filters import Filters
+from dashboard.frame.period import after
+from dashboard.measure_page import measure_table
+from metrics.lists.options import Row
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Measure, Unit
+from metrics.model.question import Answer, Question
+
+LINES_MOST, BARS_MOST, PANELS_MOST = 6, 15, 6
+DIMENSIONS_DRAWN = 2
+ROWS_A_PAGE = 50
+WHOLE = "All in view"
+SERIES = {
+    False: ("#2450D6", "#B86A00", "#12855B", "#8A3FC0", "#0E7C9B", "#B3246B"),
+    True: ("#86A8FF", "#F0A53A", "#3CC48D", "#C79BF2", "#5CC7E0", "#F58BC0"),
+}
+"""Colours of lines, light and dark; each line has a shape of its own too."""
+SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "cross": "✚", "triangle-down": "▼"}
+BAR_HEIGHT = 25
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart, the same for a picture (with its legend in it), and in a sentence."""
+
+    title: str
+    spec: dict[str, Any]
+    pictured: dict[str, Any]
+    alternative: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The panels of a question and, where they do not show all, what they leave out."""
+
+    panels: list[Panel]
+    left_out: str = ""
+    lines: tuple[str, ...] = ()
+    """What the lines stand for, where there are several: one legend above all panels."""
+
+
+def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, measure: str, is_dark: bool) -> Drawn:
+    """A panel per measure; with two dimensions, of `measure` alone, a panel per value of the second. None where there is nothing to compare."""
+    if not (question.grain or question.by) or len(question.by) > DIMENSIONS_DRAWN:
+        return Drawn([])
+    first, second = (*question.by, None, None)[:2]
+    names = question.measures if second is None else (measure,)
+    most = LINES_MOST if question.grain else BARS_MOST
+    values, panes = _largest(answers, names, first), _largest(answers, names, second)
+    cells = _cells(question, [one for one in answers if one.measure in names])
+    titled = [(MEASURES[name], name, None) for name in names] if second is None else [(MEASURES[measure], measure, pane) for pane in panes]
+    panels = []
+    for shown, name, pane in titled[:PANELS_MOST]:
+        found = {value: cells[name, value, pane] for value in values[:most]}
+        title = shown.short or shown.title if second is None else _value(pane)
+        panels.append(_lines(shown, title, found, filters, question.grain, is_dark) if question.grain else _bars(shown, title, found, is_dark))
+    parts = [(len(values), most, first), (len(titled), PANELS_MOST, second or "measure")]
+    told = [f"{cut} of {count:,} {formatting.words(str(name)).lower()} values" if name != "measure" else f"{cut} of {count} measures"
+            for count, cut, name in parts if count > cut]  # fmt: skip
+    left_out = f"The charts show the largest: {' and '.join(told)}. The table and the file have all." if told else ""
+    return Drawn(panels, left_out, tuple(map(_value, values[:most])) if question.grain and len(values) > 1 else ())
+
+
+def _largest(answers: Sequence[Answer], names: Sequence[str], dimension: str | None) -> list[str | None]:
+    """Values of a dimension by what their rates are out of, the largest first; one nameless value without a dimension."""
+    if dimension is None:
+        return [WHOLE]
+    sizes: dict[str | None, float] = defaultdict(float)
+    for one in answers:
+        if one.measure == names[0]:
+            sizes[one.dimensions[dimension]] += abs(float(one.denominator or one.value or 0))
+    return sorted(sizes, key=lambda value: (-sizes[value], str(value)))
+
+
+Cells = dict[tuple[str, str | None, str | None], list[Answer]]
+
+
+def _cells(question: Question, answers: Sequence[Answer]) -> Cells:
+    """Answers by measure, value of the first dimension and of the second."""
+    found: Cells = defaultdict(list)
+    for one in answers:
+        first = one.dimensions[question.by[0]] if question.by else WHOLE
+        second = one.dimensions[question.by[1]] if len(question.by) > 1 else None
+        found[one.measure, first, second].append(one)
+    return found
+
+
+def _value(value: str | None) -> str:
+    return "(none)" if value is None else value
+
+
+def _axis(unit: Unit) -> alt.Axis:
+    return alt.Axis(format={Unit.SHARE: ".1~%", Unit.RATIO: ".2~f"}.get(unit, "~s"), tickCount=5)
+
+
+@lru_cache(maxsize=64)
+def _lines_template(unit: Unit, is_dark: bool, with_legend: bool, monthly: bool) -> str:
+    named = "%b %Y" if monthly else "%-d %b"
+    x = alt.X(
+        "period:O",
+        title=None,
+        scale=alt.Scale(type="point", padding=0.3),
+        axis=alt.Axis(grid=False, labelAngle=0, labelOverlap=True, labelExpr=f"utcFormat(utcParse(datum.value, '%Y-%m-%d'), '{named}')"),
+    )
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=_axis(unit))
+    legend = alt.Legend(title=None) if with_legend else None
+    colour = alt.Color("series:N", sort=None, scale=alt.Scale(range=list(SERIES[is_dark])), legend=legend)
+    shape = alt.Shape("series:N", sort=None, scale=alt.Scale(range=list(SHAPES)), legend=legend)
+    tips = [alt.Tooltip("series:N", title="Of"), alt.Tooltip("name:N", title="Period"), alt.Tooltip("said:N", title="Value")]
+    base = alt.Chart(alt.NamedData("rows")).encode(x=x, y=y)
+    # Colours and shapes of the other layers come with the rows: of three layers with scales a picture would have three legends.
+    lines = base.mark_line(strokeWidth=2).encode(detail="series:N", stroke=alt.Stroke("colour:N", scale=None))
+    points = base.mark_point(filled=True, size=62, opacity=1).encode(color=colour, shape=shape, tooltip=tips)
+    hollow = base.transform_filter("datum.partial").mark_point(filled=True, size=18, opacity=1, color=palette(is_dark)["card"])
+    hollow = hollow.encode(shape=alt.Shape("shape:N", scale=None))
+    return charts.finish(alt.layer(lines, points, hollow), palette(is_dark), legend=True)
+
+
+def _lines(measure: Measure, title: str, found: dict[str | None, list[Answer]], filters: Filters, grain: str, is_dark: bool) -> Panel:
+    rows = [
+        {
+            "series": _value(value),
+            "colour": SERIES[is_dark][at],
+            "shape": list(SHAPES)[at],
+            "period": one.period.isoformat(),
+            "name": formatting.period(one.period, grain) + (" (partial)" if filters.period.partial(one.period, grain) else ""),
+            "partial": filters.period.partial(one.period, grain),
+            "value": None if one.value is None else float(one.value),
+            "said": formatting.number(one.value, measure.unit),
+        }
+        for at, (value, answers) in enumerate(found.items())
+        for one in answers
+        if one.period is not None
+    ]
+    plain, pictured = (
+        json.loads(_lines_template(measure.unit, is_dark, with_legend, grain in ("month", "quarter"))) for with_legend in (False, True)
+    )
+    last = [f"{_value(value)} {formatting.number(answers[-1].value, measure.unit)}" for value, answers in found.items() if answers]
+    pictured = pictured if len(found) > 1 else plain
+    return Panel(title, _filled(plain, rows), _filled(pictured, rows), f"{measure.title} by {grain}; at the end {', '.join(last)}")
+
+
+@lru_cache(maxsize=64)
+def _bars_template(unit: Unit, is_dark: bool) -> str:
+    colour = palette(is_dark)
+    y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, grid=False))
+    base = alt.Chart(alt.NamedData("rows")).encode(y=y, x=alt.X("value:Q", title=None, axis=_axis(unit)))
+    bar = base.mark_bar(color=colour["accent"], cornerRadiusEnd=3, height={"band": 0.66}).encode(tooltip=["label:N", "said:N", "of:N"])
+    text = base.mark_text(align="left", dx=6, color=colour["ink"], fontSize=11.5, font=charts.FONT).encode(text="said:N")
+    return charts.finish(alt.layer(bar, text), colour)
+
+
+def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], is_dark: bool) -> Panel:
+    rows = [
+        {
+            "label": _value(value),
+            "value": None if one.value is None else float(one.value),
+            "said": formatting.number(one.value, measure.unit),
+            "of": halves(one, measure),
+        }
+        for value, answers in found.items()
+        for one in answers
+    ]
+    spec = json.loads(_bars_template(measure.unit, is_dark))
+    spec["height"] = max(BAR_HEIGHT * len(rows), 2 * BAR_HEIGHT)
+    said = ", ".join(f"{row['label']} {row['said']}" for row in rows[:5])
+    filled = _filled(spec, rows)
+    return Panel(title, filled, filled, f"{measure.title}: {said}{' …' if len(rows) > 5 else ''}")
+
+
+def _filled(spec: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {**spec, "datasets": {"rows": rows}}
+
+
+def legend(lines: Sequence[str], *, is_dark: bool) -> str:
+    """What the lines of all panels stand for, by colour and shape."""
+    signs = zip(lines, SERIES[is_dark], SHAPES.values(), strict=False)
+    said = "".join(
+        f'<span><i aria-hidden="true" style="color:{colour};font-style:normal">{sign}</i> {formatting.html(name)}</span> '
+        for name, colour, sign in signs
+    )
+    return f'<p class="bv bv-legend">{said}</p>'
+
+
+def together(panels: Sequence[Panel]) -> dict[str, Any]:
+    """All panels as one specification, for a picture: two beside each other, each with its title."""
+    if len(panels) == 1:
+        return panels[0].pictured
+    parts, datasets, ink = [], {}, panels[0].pictured["config"]["legend"]["labelColor"]
+    for at, panel in enumerate(panels):
+        text = json.dumps({name: part for name, part in panel.pictured.items() if name not in ("config", "datasets", "$schema", "usermeta")})
+        part = json.loads(text.replace('"name": "rows"', f'"name": "rows{at}"'))
+        title = {"text": panel.title, "anchor": "start", "font": charts.FONT, "fontSize": 13, "color": ink}
+        parts.append({**part, "width": 360, "title": title})
+        datasets[f"rows{at}"] = panel.pictured["datasets"]["rows"]
+    whole = {name: panels[0].pictured[name] for name in ("$schema", "config")}
+    return {
+        **whole,
+        "concat": parts,
+        "columns": 2,
+        "resolve": {"scale": dict.fromkeys(("color", "shape"), "independent")},
+        "datasets": datasets,
+    }
+
+
+def halves(one: Answer, measure: Measure) -> str:
+    """What a share is made of: 15 of 16; empty where there are no halves."""
+    if measure.unit is not Unit.SHARE or one.numerator is None or one.denominator is None:
+        return ""
+    return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)}"
+
+
+def keys(question: Question, answers: Sequence[Answer]) -> dict[tuple[Any, ...], dict[str, Answer]]:
+    """Answers by row of the table: dimension values and period; without periods the largest first."""
+    found: dict[tuple[Any, ...], dict[str, Answer]] = {}
+    for one in answers:
+        found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
+    if question.grain or not question.by:
+        return found
+    name = question.measures[0]
+    sizes = {key: float(row[name].denominator or row[name].value or 0) for key, row in found.items()}
+    return {key: found[key] for key in sorted(found, key=lambda key: -sizes[key])}
+
+
+def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], filters: Filters, targets: list[Row], *, page: int) -> str:
+    """One page of the rows: every number with its state, what it is made of, and a link to what is behind it."""
+    measures = [MEASURES[name] for name in question.measures]
+    heads = [
+        *map(formatting.words, question.by),
+        *([formatting.words(question.grain)] if question.grain else []),
+        *(one.short or one.title for one in measures),
+    ]
+    body = []
+    for key in list(found)[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE]:
+        at = tuple(zip(question.by, key, strict=False))
+        days = None
+        named = [Cell(_value(value)) for value in key[:-1]]
+        if question.grain and key[-1]:
+            days = max(key[-1], filters.start), min(after(key[-1], question.grain) - timedelta(days=1), filters.end)
+            named.append(Cell(formatting.period(key[-1], question.grain) + (" (partial)" if filters.period.partial(key[-1], question.grain) else "")))
+        scope = tuple((name, (str(value),)) for name, value in at)
+        cells = []
+        for measure in measures:
+            one = found[key].get(measure.name)
+            cell = measure_table.cell(one, measure, quality_marks.target(targets, measure.name, (*filters.where, *scope)))
+            link = links.href(measure.name, at=at, period=days)
+            shown = (
+                f'<a href="{formatting.html(link)}" target="_self">{cell.markup}</a>' if one is not None and one.value is not None else cell.markup
+            )
+            cells.append(replace(cell, markup=shown, small=halves(one, measure) if one is not None else ""))
+        body.append([*named, *cells] if named else [Cell(WHOLE), *cells])
+    heads = heads if question.by or question.grain else ["Selection", *heads]
+    return tables.table(heads, body, caption="Answers", numeric=range(len(heads) - len(measures), len(heads)))

@@ -1,0 +1,142 @@
+"""The parts of the page of failed orders: its own filters, what the list adds up to, and the list itself."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, theme
+from dashboard.frame import page, user_name
+from dashboard.frame.filters import Filters
+from dashboard.orders import evidence, work_list
+from dashboard.orders.work_list import Column
+from metrics.lists.options import Listing, Row
+from metrics.store.work_items import RESOLVED, Item
+
+SIZE = 25
+SORTS = {"due": "Latest due first", "value": "Highest value first", "late": "Most days late first", "short": "Most value missing first"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of the failed orders to list, and how."""
+
+    reasons: tuple[str, ...]
+    sort: str
+    show: str
+    page: int
+
+
+def choose() -> Choice:
+    """Draw the list's own filters: whose orders, reasons, and the order of the list."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
+        show = work_list.choose()
+        asked = [code for code in st.query_params.get_all("reason") if code in evidence.REASONS]
+        reasons = st.multiselect(
+            "Why it failed",
+            list(evidence.REASONS),
+            default=asked,
+            format_func=evidence.reason,
+            key="reasons",
+            placeholder="Any reason",
+            width=260,
+        )
+        if reasons != st.query_params.get_all("reason"):
+            st.query_params["reason"] = reasons
+        sort = page.pick("Order of the list", tuple(SORTS), SORTS, key="sort", width=210)
+    return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)))
+
+
+def found(filters: Filters, choice: Choice) -> Listing:
+    """The failed orders in view."""
+    narrow = work_list.narrowed(choice.show)
+    narrowed = (narrow.among, narrow.but, narrow.put_right, narrow.done)
+    view = (page.generation(), filters.start, filters.end, filters.where, choice.reasons, choice.sort)
+    listing: Listing = queries.failed_orders(*view, choice.page, SIZE, *narrowed)
+    if choice.page > 1 and not listing.rows and listing.total:  # the filters left fewer pages than the one looked at
+        st.session_state["failed_page"] = 1
+        listing = queries.failed_orders(*view, 1, SIZE, *narrowed)
+    return listing
+
+
+def none(filters: Filters, choice: Choice) -> None:
+    """No failed order in view: good news, or no orders at all."""
+    counts = queries.standing(page.generation(), filters.start, filters.end, filters.where)
+    if not counts["judged"]:
+        page.no_orders(filters)
+        return
+    with theme.card("none"):
+        if choice.show != "all":
+            theme.html(cards.empty(f"Nothing under “{work_list.SHOWS[choice.show]}”", WHY_NONE[choice.show]))
+            if choice.show == "mine":
+                with st.container(horizontal=True, horizontal_alignment="center"):
+                    user_name.ask()
+            return
+        why = " for these reasons" if choice.reasons else ""
+        theme.html(cards.empty("No failed orders", f"{formatting.count(counts['judged'], 'order')} judged in this period, none failed{why}."))
+
+
+WHY_NONE = {
+    "open": "Every failed order in view has been put right.",
+    "mine": "No failed order in view is yours. Take some under All; if you have, give the name you took them under.",
+    "unassigned": "Somebody works on every failed order in view that is not put right.",
+    "resolved": "Nothing in view has been put right yet. Open an order to say what was done.",
+}
+
+
+def sums(listing: Listing) -> str:
+    """How many orders failed and what they are worth, each currency by itself."""
+    pairs = [(formatting.written(listing.total), "failed orders")]
+    for one in listing.sums[:3]:
+        if one["ordered_amount"] is not None:
+            currency = formatting.html(one["currency"]) if one["currency"] not in (None, "(none)") else ""
+            pairs.append((f"{formatting.compact(float(one['ordered_amount']))} {currency}", "ordered value"))
+            if one["short_amount"]:
+                pairs.append((f"{formatting.compact(float(one['short_amount']))} {currency}", "of it not received"))
+    return cards.figures(pairs)
+
+
+def show(listing: Listing) -> None:
+    """The list, with what people do about its orders."""
+    items = work_list.read([row["order_id"] for row in listing.rows])
+    work_list.assigning(listing.rows, items)
+    work_list.rows(listing.rows, items, _columns(listing))
+    page.pager(listing.total, SIZE, key="failed_page")
+
+
+def _columns(listing: Listing) -> list[Column]:
+    until = queries.put_right_by(page.generation(), tuple(row["order_id"] for row in listing.rows))
+    as_of = page.as_of()
+
+    def why(row: Row, _: Item) -> str:
+        return f"<b>{formatting.html(evidence.why(row))}</b><small>{formatting.html(work_list.customer(row))}</small>"
+
+    def due(row: Row, _: Item) -> str:
+        old = formatting.count((as_of.date() - row["due_day"]).days, "day") + " ago" if as_of and row["due_day"] else ""
+        return f"{formatting.html(formatting.day(row['due_day']))}<small>{old}</small>"
+
+    def deadline(row: Row, item: Item) -> str:
+        at, settled_at = until.get(row["order_id"], (None, None))
+        settled_at = item.resolved_at if item.status == RESOLVED else settled_at
+        if settled_at is not None:
+            return f"{formatting.html(formatting.day(settled_at.date()))}<small>done</small>"
+        if at is None:
+            return formatting.DASH
+        if as_of and at < as_of:
+            return f'<span class="bv-worse">{formatting.html(formatting.day(at.date()))}</span><small>missed</small>'
+        left = f"{formatting.count((at - as_of).days, 'day')} left" if as_of else ""
+        return f"{formatting.html(formatting.day(at.date()))}<small>{left}</small>"
+
+    def worth(row: Row, _: Item) -> str:
+        missing: Any = row["short_amount"]
+        return f"{work_list.value(row)}<small>{formatting.html(formatting.money(missing)) + ' missing' if missing else ''}</small>"
+
+    return [
+        Column("Why it failed", "minmax(0, 2.2fr)", why),
+        Column("Segment", "minmax(0, .6fr)", lambda row, _: formatting.html(row["segment"])),
+        Column("Was due", "minmax(0, 1fr)", due),
+        Column("Ordered value", "minmax(0, 1.1fr)", worth),
+        Column("Put right by", "minmax(0, 1fr)", deadline),
+        Column("Who", "minmax(0, 1fr)", lambda _, item: work_list.owner(item)),
+    ]

@@ -1,0 +1,195 @@
+"""The page of one order: what it is, how each test went and why, its 13 steps, what happened, what people do about it, and its records."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, formatting, tables, theme
+from dashboard.frame import links, page
+from dashboard.orders import evidence, steps, work_panel
+from dashboard.orders import records as order_tables
+from dashboard.orders.evidence import Test
+from dashboard.orders.timeline import Event, done, events, is_written
+from metrics.errors import StoreUnusable
+from metrics.lists.options import OrderRecords
+from metrics.lists.order_story import Surroundings
+from metrics.store import work_items
+from metrics.store.connection import opened
+from metrics.store.work_items import Item
+from metrics.warehouse import locate
+
+
+def asked() -> str:
+    """The order the address names; empty: none."""
+    return st.query_params.get("order") or ""
+
+
+def find() -> None:
+    """Draw the field that opens an order by its number."""
+    if "find" not in st.session_state and asked():
+        st.session_state["find"] = asked()
+    st.text_input("Order number", key="find", placeholder="Order number, or a part of it", on_change=_find, width=280, type="search")
+    if not asked():
+        with theme.card("which"):
+            theme.html(cards.empty("Which order?", "Type its number above, or open one from Failed orders or At risk now."))
+
+
+def _find() -> None:
+    typed = (st.session_state.get("find") or "").strip()
+    if typed:
+        st.query_params["order"] = typed
+    else:
+        st.query_params.pop("order", None)
+
+
+def back() -> None:
+    """Draw the way back from a story to the list it was opened over."""
+    st.button("Back to the list", icon=":material/arrow_back:", type="tertiary", on_click=lambda: st.query_params.pop("order", None), key="back")
+
+
+def show(order_id: str) -> None:
+    """One order's story."""
+    records: OrderRecords | None = queries.order_records(page.generation(), order_id)
+    if records is None:
+        _unknown(order_id)
+        return
+    around: Surroundings = queries.surroundings(page.generation(), order_id)
+    facts = records.facts
+    failed = any(facts[name] is False for name in evidence.TITLES)
+    with theme.card("order"):
+        theme.html(_head(records))
+        theme.html(tables.facts(_facts(records)))
+    left, right = st.columns([5, 3], gap="small")
+    with left, theme.card("tests"):
+        st.header("The five tests", anchor=False)
+        theme.html(_tests(evidence.tests(records, page.as_of())))
+    with right, theme.card("work"):
+        st.header("What we do about it", anchor=False)
+        recovery = around.recovery
+        work_panel.show(
+            order_id,
+            customer=facts["customer_name"] or facts["customer_id"],
+            detected_at=recovery.get("detected_at") or (recovery.get("failed_at") if failed else None),
+            acknowledged_at=recovery.get("acknowledged_at"),
+            open_cases=[one["case_id"] for one in around.cases if one["resolved_at"] is None and not is_written(one)],
+            failed=failed,
+        )
+    with theme.card("steps"):
+        st.header("The 13 steps", anchor=False)
+        theme.html(_steps(records, around))
+    with theme.card("events"):
+        st.header("What happened", anchor=False)
+        item, comments = _written(order_id)
+        theme.html(_events(events(records, around, item, comments)))
+    with theme.card("lines"):
+        st.header("Lines", anchor=False)
+        theme.html(order_tables.lines(records))
+    with theme.card("shipments"):
+        st.header("Shipments", anchor=False)
+        theme.html(order_tables.shipments(records) if records.shipment_lines else cards.empty("No shipments", _none_of("shipments")))
+    with theme.card("invoices"):
+        st.header("Invoices", anchor=False)
+        theme.html(order_tables.invoices(records, facts["currency"]) if records.invoice_lines else cards.empty("No invoices", _none_of("invoices")))
+
+
+def _unknown(order_id: str) -> None:
+    """No such order: those numbered like it, and what people wrote about it while it was there."""
+    item, comments = _written(order_id)
+    with theme.card("unknown"):
+        if item.version:
+            theme.html(
+                cards.empty(
+                    "This order is no longer in the data", f"Order <b>{formatting.html(order_id)}</b> is kept here by what was written of it."
+                )
+            )
+            theme.html(tables.facts([("Customer", item.customer or formatting.DASH), ("Whose", item.owner or "nobody"), ("Stands", item.status)]))
+            theme.html(_events(done(item, comments)))
+            return
+        theme.html(
+            cards.empty(
+                "No such order",
+                f"No order is numbered <b>{formatting.html(order_id)}</b> in this data. Check the number as your system writes it.",
+            )
+        )
+        near = queries.numbered_like(page.generation(), order_id)
+        if near:
+            listed = " · ".join(f'<a href="{formatting.html(links.story(one))}" target="_self">{formatting.html(one)}</a>' for one in near)
+            theme.html(f'<p class="bv" style="text-align:center">Numbers like it: {listed}</p>')
+
+
+def _written(order_id: str) -> tuple[Item, list[dict[str, object]]]:
+    try:
+        with opened(locate(), write=False) as store:
+            return work_items.item(store, order_id), work_items.comments(store, order_id)
+    except StoreUnusable:
+        return Item(order_id), []
+
+
+def _steps(records: OrderRecords, around: Surroundings) -> str:
+    if not around.steps:
+        return cards.empty("No steps recorded", _none_of("order_events"))
+    as_of = page.as_of() or datetime.max
+    return steps.steps(around.steps, deadline=records.facts["deadline_at"], as_of=as_of, died_at=around.died_at, slack=around.slack)
+
+
+def _none_of(feed: str) -> str:
+    if feed in page.facts()["feeds"]:
+        return "None is recorded for this order."
+    return f"No feed: {feed}. Map the {feed} feed to see this."
+
+
+def _head(records: OrderRecords) -> str:
+    facts = records.facts
+    failed = [evidence.TITLES[name] for name in evidence.TITLES if facts[name] is False]
+    if facts["state"] != "judged":
+        state = f'<span class="bv-state">{formatting.html(facts["state"])}</span>'
+    elif failed:
+        state = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>failed</span>'
+    else:
+        state = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>nothing failed</span>'
+    return (
+        f'<div class="bv bv-headline"><h2 style="margin:0;padding:0;font-size:1.25rem" data-order="{formatting.html(facts["order_id"])}">'
+        f"Order {formatting.html(facts['order_id'])}</h2>{state}"
+        f'<span class="bv-muted">{formatting.html(evidence.why(facts)) if failed else ""}</span></div>'
+    )
+
+
+def _facts(records: OrderRecords) -> list[tuple[str, str]]:
+    facts, order = records.facts, records.order
+    pairs = [
+        ("Customer", f"{facts['customer_name']} ({facts['customer_id']})"),
+        ("Segment", facts["segment"]),
+        ("Ordered", formatting.moment(order.get("ordered_at"), order.get("ordered_at_is_date"))),
+        ("Promised", formatting.moment(order.get("promised_by"), order.get("promised_by_is_date"))),
+        ("Arrived", formatting.day(facts["arrived_day"])),
+        ("Order to arrival", formatting.DASH if facts["cycle_days"] is None else formatting.count(facts["cycle_days"], "day")),
+        ("Ordered value", formatting.money(facts["ordered_amount"], None if facts["currency"] == "(none)" else facts["currency"])),
+        ("Ship to", order.get("ship_to") or formatting.DASH),
+        ("Special request", order.get("special_request") or ""),
+    ]
+    if facts["time_zone_assumed"]:
+        pairs.append(("Time zone", f"{order.get('ship_to_time_zone')} (assumed)"))
+    return [(name, value) for name, value in pairs if value]
+
+
+def _tests(found: list[Test]) -> str:
+    return f'<ul class="bv bv-tests">{"".join(_test(one) for one in found)}</ul>'
+
+
+def _test(one: Test) -> str:
+    css, shape, word = {True: ("on", "●", "passed"), False: ("off", "▲", "failed"), None: ("unproven", "◌", "unknown")}[one.passed]
+    told = "".join(f"<li>{formatting.html(sentence)}</li>" for sentence in one.evidence)
+    return (
+        f'<li data-verdict="{one.verdict}"><span class="bv-name">{one.title}</span>'
+        f'<span><span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{word}</span></span><ul>{told}</ul></li>'
+    )
+
+
+def _events(found: list[Event]) -> str:
+    items = "".join(
+        f'<li class="{"bv-plan" if event.plan else "bv-wrong" if event.wrong else "bv-ours" if event.by_us else ""}"><b>{formatting.html(event.what)}</b>'
+        f'<span class="bv-muted" style="display:block">{formatting.html(event.when)}</span></li>'
+        for event in found
+    )
+    return f'<ol class="bv bv-events">{items}</ol>'

@@ -1,0 +1,95 @@
+"""The list of saved views on the screen; keeping.py keeps them."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import streamlit as st
+from sqlalchemy import Connection
+
+from dashboard.components import cards, formatting, tables, theme
+from dashboard.components.tables import Cell
+from dashboard.frame import menu, page, save_view, user_name
+from metrics.errors import StoreUnusable
+from metrics.measures.catalog import MEASURES
+from metrics.store import saved_views
+from metrics.store.connection import opened
+from metrics.warehouse import locate
+
+MEASURE_PARTS = ("measure", "m")
+"""Parts of an address that name measures."""
+
+
+def show() -> None:
+    """The list of views, each a link; one's own can be renamed and deleted."""
+    st.header("Saved views", anchor=False)
+    if told := st.session_state.pop("_views_told", None):
+        theme.html(cards.banner(formatting.html(told)))
+    try:
+        with opened(locate(), write=False) as store:
+            listed = saved_views.views(store, user_name.me())
+    except StoreUnusable as error:
+        theme.html(cards.empty("Views cannot be read", formatting.html(error)))
+        return
+    if not listed:
+        theme.html(cards.empty("No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."))
+        return
+    rows = [
+        [
+            Cell(markup=f'<a href="{formatting.html(address(view))}" target="_self">{formatting.html(view["name"])}</a>', small=missing(view)),
+            Cell(next((entry.title for entry in menu.ENTRIES if entry.path == view["page"]), view["page"])),
+            Cell(_chosen(view)),
+            Cell(view["owner"], small="everybody sees it" if view["shared"] else "only they see it"),
+        ]
+        for view in listed
+    ]
+    theme.html(tables.table(("View", "Page", "Chosen", "Whose"), rows, caption="Saved views"))
+    own = {view["view_id"]: view for view in listed if view["owner"] == user_name.me()}
+    if own:
+        with (
+            st.expander("Rename or delete one of yours", key="views_change"),
+            st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+        ):
+            number = st.selectbox("View", list(own), format_func=lambda one: own[one]["name"], key="view_changed", width=220)
+            name = st.text_input("New name", value=own[number]["name"], key=f"view_renamed_{number}", max_chars=save_view.LONGEST, width=220)
+            shared = st.checkbox("Others may see it", value=own[number]["shared"], key=f"view_reshared_{number}")
+            st.button("Save", on_click=_rename, args=(number, name, shared), key="view_save", disabled=not name.strip())
+            st.button("Delete", on_click=_remove, args=(number,), key="view_delete", icon=":material/delete:")
+
+
+def address(view: dict[str, Any]) -> str:
+    """Where a view is shown again."""
+    return f"/{view['page']}" + (f"?{view['query']}" if view["query"] else "")
+
+
+def missing(view: dict[str, Any]) -> str:
+    """What a view names that is not there any more: a measure, a page, or a value of a filter; "" if all is there."""
+    options = page.facts()["options"]
+    gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
+    for part, value in parse_qsl(view["query"]):
+        if part in MEASURE_PARTS and value not in MEASURES:
+            gone.append(f"the measure {value}")
+        elif options.get(part) and value not in options[part]:
+            gone.append(f"{formatting.words(part).lower()} {value}")
+    return f"no longer there: {', '.join(gone)}" if gone else ""
+
+
+def _chosen(view: dict[str, Any]) -> str:
+    parts = [f"{formatting.words(part).lower()} {value}" for part, value in parse_qsl(view["query"])]
+    return ", ".join(parts) or "as the page opens"
+
+
+def _rename(number: int, name: str, shared: bool) -> None:
+    _change(lambda store: saved_views.rename(store, user_name.me(), number, name.strip(), shared=shared, at=save_view.now()))
+
+
+def _remove(number: int) -> None:
+    _change(lambda store: saved_views.remove(store, user_name.me(), number))
+
+
+def _change(change: Callable[[Connection], None]) -> None:
+    try:
+        with opened(locate()) as store:
+            change(store)
+    except StoreUnusable as error:
+        st.session_state["_views_told"] = str(error)

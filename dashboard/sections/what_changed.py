@@ -1,0 +1,165 @@
+"""The parts of the page that says why a number moved: what is compared, the change in words, its parts as steps and as a table."""
+
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.components import cards, chart_types, formatting, tables, theme
+from dashboard.components.chart_types import Bar
+from dashboard.components.locale import reader
+from dashboard.components.status import better
+from dashboard.components.tables import Cell
+from dashboard.frame import chart_download, links, page
+from dashboard.frame.filters import EARLIEST, Filters
+from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
+from dashboard.measure_page import measure_table
+from metrics.measures.catalog import DIMENSIONS, MEASURES
+from metrics.model.measure import Measure, Percentile, Ratio, Total, Unit
+from metrics.queries.explain import Explanation, PartOfChange
+
+EXPLAINED = [name for name, measure in MEASURES.items() if isinstance(measure.formula, Ratio | Total | Percentile)]
+PARTS_SHOWN = 12
+STEPS_SHOWN = 7
+"""Parts that have a step of their own in the chart; the others share one."""
+OWN = "days"
+AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year", OWN: "days of your choice"}
+
+
+def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
+    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None while only the first of them is chosen."""
+    titles = {name: MEASURES[name].title for name in EXPLAINED}
+    first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
+    offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
+    name = page.pick("Measure", first, titles, key="measure", width=320)
+    by = page.pick("Explained by", list(DIMENSIONS), {one: formatting.words(one) for one in DIMENSIONS}, key="by", width=190)
+    against = page.pick("Against", offered, AGAINST, key="against", width=190)
+    if against == OWN:
+        return MEASURES[name], by, _own_days(filters)
+    st.query_params.pop("before", None)
+    return MEASURES[name], by, filters.period.compared(against)
+
+
+def _own_days(filters: Filters) -> Days | None:
+    """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks of all data."""
+    latest = filters.period.as_of + timedelta(days=730)
+    first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
+    asked = [min(max(day, EARLIEST), latest) for day in links.read_days(st.query_params.get("before")) or first]  # others stop the field
+    chosen = st.date_input("From and to", asked, EARLIEST, latest, format=reader().date_input, key="pick_before", width=230)
+    if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
+        return None
+    st.query_params["before"] = f"{chosen[0]}..{chosen[1]}"
+    return chosen
+
+
+def explained(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
+    """The change since other days."""
+    after = (filters.start, filters.period.elapsed)
+    found: Explanation = queries.explanation(page.generation(), measure.name, by, before, after, filters.where)
+    return found
+
+
+def sentence(found: Explanation, measure: Measure, before: Days, after: Days) -> str:
+    """The change in one sentence, as markup."""
+    if found.change is None or found.why_not:
+        return cards.empty("No change to explain", formatting.html(found.why_not or "One of the periods has no value."))
+    direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not move"
+    judged = better(float(found.change), measure.direction) or "muted"
+    size = "" if not found.change else f' by <strong class="bv-{judged}">{formatting.difference(float(found.change), measure.unit)}</strong>'
+    then, now = (_linked(one.value, measure, days) for one, days in ((found.before, before), (found.after, after)))
+    text = f"<strong>{formatting.html(measure.title)}</strong> {direction}{size}: from {then} to {now}."
+    if found.adds_up and found.parts and found.parts[0].effect:
+        strongest = found.parts[0]
+        text += f" The strongest part: <strong>{formatting.html(strongest.value or '(none)')}</strong> ({_sign(float(strongest.effect or 0), measure.unit)})."
+    return f'<div class="bv bv-headline"><span>{text}</span></div>'
+
+
+def _linked(value: Any, measure: Measure, days: Days) -> str:
+    href = links.href(measure.name, period=days)
+    return f'<a href="{formatting.html(href)}" target="_self"><strong>{formatting.number(value, measure.unit)}</strong></a>'
+
+
+def _sign(value: float, unit: Unit) -> str:
+    return f"{formatting.MINUS if value < 0 else '+'}{formatting.difference(value, unit)}" if value else formatting.difference(0, unit)
+
+
+def steps(found: Explanation, measure: Measure) -> None:
+    """Draw the parts as steps from the value before to the value now; nothing where they do not add up."""
+    if not found.adds_up or found.change is None or found.before.value is None or found.after.value is None:
+        return
+    bars = _steps(found, measure)
+    reach = [one.start for one in bars if not one.total] + [one.end for one in bars]
+    room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
+    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    spec = chart_types.rows(bars, is_dark=theme.dark(), low=min(reach) - room, high=max(reach) + room)
+    chart_download.draw(spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}", title=f"{measure.title}, step by step")
+
+
+def _steps(found: Explanation, measure: Measure) -> list[Bar]:
+    then, now = found.before.value, found.after.value
+    at = float(then or 0)
+    bars = [Bar("Before", at, formatting.number(then, measure.unit), start=at, total=True)]
+    rest = found.parts[STEPS_SHOWN:]
+    effects = [(part.value or "(none)", float(part.effect or 0)) for part in found.parts[:STEPS_SHOWN]]
+    effects += [(f"{len(rest)} more", float(sum(part.effect or 0 for part in rest)))] if rest else []
+    for name, effect in effects:
+        tone = {"better": "good-strong", "worse": "bad-strong"}.get(better(effect, measure.direction) or "", "accent")
+        bars.append(Bar(name, max(at, at + effect), _sign(effect, measure.unit), start=min(at, at + effect), tone=tone))
+        at += effect
+    return [*bars, Bar("Now", float(now or 0), formatting.number(now, measure.unit), start=float(now or 0), total=True)]
+
+
+def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Days) -> str:
+    """The parts of the change, the strongest first, and their sum."""
+    shown = found.parts[:PARTS_SHOWN]
+    ratio = any(part.mix is not None for part in shown)
+    heads = [formatting.words(by), "Before", "Now"] + (["Better or worse", "More or less of it"] if ratio else [])
+    heads.append("Adds to the change" if found.adds_up else "Shifted it by")
+    rows: list[list[Cell | str]] = [
+        [
+            Cell(part.value or "(none)"),
+            *_both_values(part, measure, by, (before, after)),
+            *([Cell(_sign(float(one or 0), measure.unit)) for one in (part.rate, part.mix)] if ratio else []),
+            Cell(_sign(float(part.effect or 0) if found.adds_up else part.shift or 0.0, measure.unit)),
+        ]
+        for part in shown
+    ]
+    if found.adds_up:
+        rest = found.parts[PARTS_SHOWN:]
+        if rest:
+            blank = [""] * (4 if ratio else 2)
+            rows.append([Cell(f"{len(rest)} more"), *blank, Cell(_sign(float(sum(one.effect or 0 for one in rest)), measure.unit))])
+        rows.append(
+            [
+                Cell("The whole change"),
+                measure_table.cell(found.before, measure),
+                measure_table.cell(found.after, measure),
+                *([Cell(_sign(float(sum(one or 0 for one in sums)), measure.unit)) for sums in _both(found)] if ratio else []),
+                Cell(_sign(float(found.change or 0), measure.unit)),
+            ]
+        )
+    return tables.table(heads, rows, caption=f"What moved {measure.title}", numeric=range(1, len(heads)), total=found.adds_up)
+
+
+def _both_values(part: PartOfChange, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
+    """A part's value before and now, each leading to what is behind it."""
+    cells = []
+    for answer, period in zip((part.before, part.after), days, strict=True):
+        one = measure_table.cell(answer, measure)
+        href = links.href(measure.name, by=by, value=part.value, period=period)
+        cells.append(Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one)
+    return cells
+
+
+def _both(found: Explanation) -> tuple[list[Fraction | None], list[Fraction | None]]:
+    """Every part's rate and mix."""
+    return [one.rate for one in found.parts], [one.mix for one in found.parts]
+
+
+def note(found: Explanation) -> str:
+    """How to read the parts."""
+    if found.adds_up:
+        return "The parts add up to the change exactly. Better or worse: their own rate moved. More or less of it: their weight in the whole did."
+    return "A percentile has no parts that add up: each line says how far it moved because that part's orders are now other ones."

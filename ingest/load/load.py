@@ -1,0 +1,74 @@
+"""Every feed in its turn, parents first: what breaks a rule across rows is kept out, the rest merged, and children of what changed judged again."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, FromClause, Table, not_, select, union_all
+
+from ingest.load import unit_conversion
+from ingest.load.merge import fill, merge
+from ingest.load.recheck import forget_as_sent, judge_again, keep_as_sent
+from ingest.load.result import Loaded
+from ingest.load.row_ids import matches, noted, row_ids
+from ingest.load.touched_orders import touch
+from ingest.load.waiting_rows import hold, leave, park
+from ingest.storage.tables import waiting
+from metrics.schema import FEEDS
+from metrics.warehouse.failpoint import failpoint
+
+
+def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool) -> Loaded:
+    """Merge the clean rows of every feed, parents first, and what waited for them.
+
+    arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all are new).
+    """
+    result = Loaded()
+    result.counts.loaded.update(arrived)
+    first_file_id = min(arrived, default=0)
+    for feed in FEEDS:
+        _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, touched=touched)
+        judge_again(connection, feed, result, run_id=run_id, first_file_id=first_file_id, touched=touched)
+        failpoint("ingest.merge")
+    if not first_load:
+        touch(connection, result.changed, touched)
+    return result
+
+
+def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: Loaded, *, run_id: int, touched: Table) -> None:
+    parked = waiting.get(feed)
+    old = row_ids(connection, parked) if parked is not None else set()
+    if clean is not None or old:
+        arrivals = _arrivals(clean, parked if old else None)
+        found = unit_conversion.find(connection, feed, arrivals)
+        held = hold(connection, feed, arrivals, found, result)
+        kept_out = noted(connection, f"held_{feed}", held)
+        new = {row: one for row, one in held.items() if row not in old}
+        for file_id, _ in new:
+            result.counts.loaded[file_id] -= 1
+            result.counts.quarantined[file_id] += 1
+        leaving = park(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
+        passing = unit_conversion.converted(feed, arrivals, found)
+        if held:
+            passing = passing.where(not_(matches(kept_out, arrivals).exists()))
+        if found is not None:
+            keep_as_sent(connection, feed, arrivals, found.rows, kept_out)
+        target = FEEDS[feed].table
+        if connection.execute(select(target.c.file_id).limit(1)).first() is None:
+            fill(connection, feed, passing, result)
+        else:
+            merge(connection, feed, passing, result, run_id=run_id, touched=touched)
+        if parked is not None and leaving:
+            leave(connection, parked, leaving)
+        if found is not None:
+            found.drop(connection)
+        kept_out.drop(connection)
+        result.held[feed] = new
+    forget_as_sent(connection, feed)
+
+
+def _arrivals(clean: Table | None, parked: Table | None) -> FromClause:
+    if parked is None:
+        assert clean is not None
+        return clean
+    if clean is None:
+        return parked
+    return union_all(select(clean), select(*(parked.c[column.name] for column in clean.columns))).subquery("arrivals")

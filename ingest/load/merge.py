@@ -1,0 +1,164 @@
+"""Rows into a canonical table: the newest version of a key stays, whatever the order of arrival.
+
+The winner is the newest `source_updated_at` (none counts as oldest), then the later run, then the later row. Source: faults, section 1.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+
+from ingest.errors import RunAborted
+from ingest.load.recheck import STIRRING, stir
+from ingest.load.restatements import content_columns, requantified, restated_rows
+from ingest.load.result import Check, Loaded
+from ingest.load.row_ids import matches, per_file
+from ingest.load.touched_orders import add_orders
+from ingest.storage.bulk_insert import insert_rows, temporary
+from metrics.schema import FEEDS, invoice_lines, restatements
+
+
+def fill(connection: Connection, feed: str, passing: Select[Any], result: Loaded) -> None:
+    """Into an empty table: insert, then look once for keys that are there twice, which is the proof that there are none as well."""
+    target = FEEDS[feed].table
+    connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
+    twice = select(*_keys(feed, target)).group_by(*_keys(feed, target)).having(func.count() > 1)
+    repeated = temporary(connection, f"repeated_{feed}", *(Column(one, target.c[one].type) for one in FEEDS[feed].key))
+    connection.execute(insert(repeated).from_select(list(FEEDS[feed].key), twice))
+    failed = 0
+    if connection.execute(select(repeated).limit(1)).first() is not None:
+        ranked = (
+            select(
+                target.c.file_id,
+                target.c.row_no,
+                func.row_number().over(partition_by=_keys(feed, target), order_by=_newest_first(target)).label("place"),
+            )
+            .join_from(target, repeated, _same_key(feed, target, repeated))
+            .subquery()
+        )
+        losers = temporary(connection, f"losers_{feed}", Column("file_id", BigInteger), Column("row_no", BigInteger))
+        connection.execute(insert(losers).from_select(["file_id", "row_no"], select(ranked.c.file_id, ranked.c.row_no).where(ranked.c.place > 1)))
+        counted = per_file(connection, losers)
+        failed = sum(n for _, n in counted)
+        result.counts.supersede(counted)
+        connection.execute(delete(target).where(matches(losers, target).exists()))
+        losers.drop(connection)
+        again = select(literal(1)).select_from(target.join(repeated, _same_key(feed, target, repeated)))
+        _refuse_doubles(connection, feed, again.group_by(*_keys(feed, target)).having(func.count() > 1))
+    repeated.drop(connection)
+    total = connection.scalar(select(func.count()).select_from(target)) or 0
+    result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total + failed, failed))
+    result.changed[feed] = target
+
+
+def merge(connection: Connection, feed: str, passing: Select[Any], result: Loaded, *, run_id: int, touched: Table) -> None:
+    """Into a table that has rows: the newest version of each key arriving, against the version there is."""
+    target = FEEDS[feed].table
+    names = [column.name for column in target.columns]
+    columns = [Column(column.name, column.type) for column in target.columns]
+    incoming = temporary(connection, f"incoming_{feed}", *columns, Column("place", BigInteger))
+    rows = passing.subquery()
+    place = func.row_number().over(partition_by=_keys(feed, rows), order_by=_newest_first(rows))
+    connection.execute(insert(incoming).from_select([*names, "place"], select(*(rows.c[one] for one in names), place)))
+    total = connection.scalar(select(func.count()).select_from(incoming)) or 0
+    repeated = per_file(connection, incoming, incoming.c.place > 1)
+    result.counts.supersede(repeated)
+    result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
+    connection.execute(delete(incoming).where(incoming.c.place > 1))
+    met = _meet(connection, feed, incoming)
+    outdated = met.c.outcome != "newer"
+    result.counts.supersede(per_file(connection, met, outdated))
+    _replace(connection, feed, incoming, met, result, run_id=run_id, touched=touched)
+    connection.execute(delete(incoming).where(matches(met, incoming).where(outdated).exists()))
+    connection.execute(insert(target).from_select(names, select(*(incoming.c[one] for one in names))))
+    doubles = select(literal(1)).select_from(target.join(incoming, _same_key(feed, target, incoming)))
+    _refuse_doubles(connection, feed, doubles.group_by(*_keys(feed, target)).having(func.count() > 1))
+    met.drop(connection)
+    result.changed[feed] = incoming
+
+
+def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
+    """Every incoming row whose key is there already: which row that is, and whether the incoming one is a repeat, older or newer."""
+    target = FEEDS[feed].table
+    mine, theirs = incoming.c.source_updated_at, target.c.source_updated_at
+    later = or_(incoming.c.file_id > target.c.file_id, and_(incoming.c.file_id == target.c.file_id, incoming.c.row_no > target.c.row_no))
+    as_new = or_(mine == theirs, and_(mine.is_(None), theirs.is_(None)))
+    newer = or_(mine > theirs, and_(mine.is_not(None), theirs.is_(None)), and_(as_new, later))
+    same = and_(*(incoming.c[one].is_not_distinct_from(target.c[one]) for one in content_columns(feed)))
+    outcome = case((and_(same, as_new), "repeat"), (newer, "newer"), else_="older")
+    met = temporary(
+        connection,
+        f"met_{feed}",
+        *(Column(one, BigInteger) for one in ("file_id", "row_no", "old_file_id", "old_row_no")),
+        Column("outcome", String),
+    )
+    found = select(incoming.c.file_id, incoming.c.row_no, target.c.file_id, target.c.row_no, outcome)
+    joined = found.join_from(incoming, target, _same_key(feed, incoming, target))
+    connection.execute(insert(met).from_select([column.name for column in met.columns], joined))
+    return met
+
+
+def _replace(connection: Connection, feed: str, incoming: Table, met: Table, result: Loaded, *, run_id: int, touched: Table) -> None:
+    """Take out the versions that newer ones replace, and write down what changes."""
+    target = FEEDS[feed].table
+    replaced = met.c.outcome == "newer"
+    old = and_(met.c.old_file_id == target.c.file_id, met.c.old_row_no == target.c.row_no)
+    new = and_(met.c.file_id == incoming.c.file_id, met.c.row_no == incoming.c.row_no)
+    content = [*FEEDS[feed].key, *content_columns(feed)]
+    pairs = (
+        select(*(target.c[one].label(f"old_{one}") for one in content), *(incoming.c[one].label(f"new_{one}") for one in content))
+        .select_from(met.join(target, old).join(incoming, new))
+        .where(replaced)
+    )
+    found = connection.execute(pairs).mappings().all()
+    result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, found))
+    if feed == "order_lines":
+        result.quantities.extend(requantified(found))
+    stir(connection, feed, result, (pair for pair in found if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in STIRRING.get(feed, ()))))
+    if feed == "payments":
+        paid = select(invoice_lines.c.order_id).join(target, target.c.invoice_id == invoice_lines.c.invoice_id).join(met, old)
+        add_orders(connection, touched, paid.where(replaced))
+    if feed == "invoices":  # so are those of the invoice a reversal named until now
+        taken_back = select(invoice_lines.c.order_id).join(target, target.c.reverses_invoice_id == invoice_lines.c.invoice_id).join(met, old)
+        add_orders(connection, touched, taken_back.where(replaced))
+    if "order_id" in target.c:
+        # The order it belonged to until now; the one it belongs to from now on is touched by the new version.
+        moved = select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))
+        connection.execute(insert(touched).from_select(["order_id"], moved))
+    counted = connection.execute(select(met.c.old_file_id, func.count()).where(replaced).group_by(met.c.old_file_id)).all()
+    result.counts.supersede((file_id, n) for file_id, n in counted)
+    connection.execute(delete(target).where(exists().where(old, replaced)))
+
+
+def _refuse_doubles(connection: Connection, feed: str, doubles: Select[Any]) -> None:
+    if connection.execute(doubles.limit(1)).first() is not None:
+        raise RunAborted(f"After the merge {feed} held a key twice: a fault of Buyerview, please report it.")
+
+
+def _keys(feed: str, table: FromClause) -> list[ColumnElement[Any]]:
+    return [table.c[one] for one in FEEDS[feed].key]
+
+
+def _same_key(feed: str, left: FromClause, right: FromClause) -> ColumnElement[bool]:
+    return and_(*(left.c[one] == right.c[one] for one in FEEDS[feed].key))
+
+
+def _newest_first(table: FromClause) -> list[ColumnElement[Any]]:
+    return [table.c.source_updated_at.desc().nulls_last(), table.c.file_id.desc(), table.c.row_no.desc()]

@@ -1,0 +1,155 @@
+"""Loaded rows whose parents, or whose units, are others now: judged and converted again, as if they came in now. Source: rules R12, R34."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, and_, delete, insert, literal, not_, or_, select
+
+from ingest.load import unit_conversion
+from ingest.load.restatements import content_columns, restated_rows
+from ingest.load.result import Loaded, RowId
+from ingest.load.row_ids import matches, noted, same_row
+from ingest.load.touched_orders import add_orders
+from ingest.load.waiting_rows import hold
+from ingest.quarantine.quarantine import Held, put_back
+from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.tables import as_sent, waiting
+from metrics.schema import FEEDS, order_lines, restatements
+
+STIRRING: dict[str, tuple[str, ...]] = {
+    "orders": ("ordered_at", "ordered_at_is_date", "ship_to_time_zone"),
+    "order_lines": ("product_id",),
+    "shipments": ("shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date"),
+    "invoices": ("invoiced_at", "invoiced_at_is_date"),
+}
+"""Columns a child's rules or units are judged by."""
+
+PARENTS: dict[str, tuple[str, ...]] = {
+    "order_lines": ("orders",),
+    "shipment_lines": ("orders", "order_lines", "shipments"),
+    "invoice_lines": ("orders", "order_lines", "invoices"),
+    "promises": ("order_lines",),
+    "holds": ("orders",),
+    "order_events": ("orders",),
+    "returns": ("orders", "order_lines"),
+}
+"""Feeds whose change may make a loaded row impossible, or turn it into other base units."""
+
+
+def stir(connection: Connection, feed: str, result: Loaded, pairs: Iterable[Mapping[Any, Any]]) -> None:
+    """Note the keys of loaded rows that children have to be judged by anew."""
+    key = FEEDS[feed].key
+    rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
+    if rows:
+        noted = result.stirred.setdefault(feed, [])
+        table = temporary(connection, f"stirred_{feed}_{len(noted)}", *(Column(one, FEEDS[feed].table.c[one].type) for one in key))
+        insert_rows(connection, table, rows)
+        noted.append(table)
+
+
+def judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: int, first_file_id: int, touched: Table) -> None:
+    """Rows of earlier runs whose parent, or whose product's unit, this run changed: as if they came in now.
+
+    One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew from what came.
+    """
+    target, affected = FEEDS[feed].table, _affected(feed, result, first_file_id)
+    if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
+        return
+    names = [column.name for column in target.columns]
+    again = temporary(connection, f"again_{feed}", *(Column(column.name, column.type) for column in target.columns))
+    sent = as_sent.get(feed)
+    present = select(target).where(affected)
+    if sent is not None:
+        original = select(*(sent.c[one] for one in names)).join(target, same_row(sent, target)).where(affected)
+        connection.execute(insert(again).from_select(names, original))
+        present = present.where(not_(matches(sent, target).exists()))
+    connection.execute(insert(again).from_select(names, present))
+    found = unit_conversion.find(connection, feed, again)
+    held = hold(connection, feed, again, found, result)
+    if held:
+        if feed in ("shipment_lines", "invoice_lines"):  # what remains of a document that loses lines is shared among fewer orders
+            document = FEEDS[feed].key[0]
+            add_orders(connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document]))))
+        _take_out(connection, feed, again, held, result, run_id=run_id)
+    if sent is not None:
+        _convert_again(connection, feed, again, found, result, run_id=run_id)
+    add_orders(connection, touched, select(again.c.order_id))
+    if found is not None:
+        found.drop(connection)
+    again.drop(connection)
+
+
+def _affected(feed: str, result: Loaded, first_file_id: int) -> ColumnElement[bool] | None:
+    """Which loaded rows of the feed to look at again; None: none."""
+    target = FEEDS[feed].table
+    conditions: list[ColumnElement[bool]] = []
+    for parent in PARENTS.get(feed, ()):
+        for keys in result.stirred.get(parent, ()):
+            stirred = select(literal(1)).where(*(keys.c[one] == target.c[one] for one in FEEDS[parent].key)).exists()
+            conditions.append(and_(stirred, target.c.unit.is_not(None)) if feed == "order_lines" else stirred)
+    if feed in as_sent:
+        for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
+            measured = select(rows.c.product_id)
+            conditions.append(and_(target.c.unit.is_not(None), _counts_one_of(feed, target, measured)))
+    # What came in this run has met its parents as they are now.
+    return and_(target.c.file_id < first_file_id, or_(*conditions)) if conditions else None
+
+
+def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
+    """Whether a row counts one of these products: its own, or its order line's."""
+    if feed == "order_lines":
+        return target.c.product_id.in_(measured)
+    line = and_(order_lines.c.order_id == target.c.order_id, order_lines.c.line_no == target.c.line_no)
+    of_line = select(literal(1)).where(line, order_lines.c.product_id.in_(measured)).exists()
+    return or_(of_line, target.c.product_id.in_(measured)) if feed == "shipment_lines" else of_line
+
+
+def _take_out(connection: Connection, feed: str, again: Table, held: Mapping[RowId, Held], result: Loaded, *, run_id: int) -> None:
+    """Loaded rows that have become impossible leave for quarantine, where they wait as they came."""
+    target = FEEDS[feed].table
+    out = noted(connection, f"out_{feed}", held)
+    rows = connection.execute(select(again).where(matches(out, again).exists())).mappings().all()
+    connection.execute(insert(waiting[feed]).from_select([one.name for one in again.columns], select(again).where(matches(out, again).exists())))
+    put_back(connection, feed, rows, held, run_id=run_id)
+    for table in (target, again, *((as_sent[feed],) if feed in as_sent else ())):
+        connection.execute(delete(table).where(matches(out, table).exists()))
+    for file_id, _ in held:
+        result.counts.loaded[file_id] -= 1
+        result.counts.quarantined[file_id] += 1
+    stir(connection, feed, result, ({f"new_{one}": value for one, value in row.items()} for row in rows))
+    out.drop(connection)
+
+
+def _convert_again(connection: Connection, feed: str, again: Table, found: unit_conversion.Units | None, result: Loaded, *, run_id: int) -> None:
+    """Replace what converts to other quantities or prices than before, and write down what changes."""
+    target, sent, names = FEEDS[feed].table, as_sent[feed], [column.name for column in again.columns]
+    now = temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
+    connection.execute(insert(now).from_select(names, unit_conversion.converted(feed, again, found)))
+    content = [*FEEDS[feed].key, *content_columns(feed)]
+    differs = or_(*(now.c[one].is_distinct_from(target.c[one]) for one in content_columns(feed)))
+    pairs = (
+        select(*(target.c[one].label(f"old_{one}") for one in content), *(now.c[one].label(f"new_{one}") for one in content))
+        .select_from(now.join(target, same_row(now, target)))
+        .where(differs)
+    )
+    result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, connection.execute(pairs).mappings().all()))
+    for table in (target, sent):
+        connection.execute(delete(table).where(matches(now, table).exists()))
+    connection.execute(insert(target).from_select(names, select(now)))
+    if found is not None:
+        connection.execute(insert(sent).from_select(names, select(again).where(matches(found.rows, again).exists())))
+    now.drop(connection)
+
+
+def keep_as_sent(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
+    """Keep rows that are converted as they came, too."""
+    names = [column.name for column in as_sent[feed].columns]
+    rows = select(*(arrivals.c[one] for one in names)).where(matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists()))
+    connection.execute(insert(as_sent[feed]).from_select(names, rows))
+
+
+def forget_as_sent(connection: Connection, feed: str) -> None:
+    """What came of rows that are no longer the present version of their key is of no more use."""
+    if feed in as_sent and connection.execute(select(as_sent[feed].c.row_no).limit(1)).first() is not None:
+        target = FEEDS[feed].table
+        connection.execute(delete(as_sent[feed]).where(not_(matches(target, as_sent[feed]).exists())))

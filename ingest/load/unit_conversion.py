@@ -1,0 +1,192 @@
+"""Quantities and prices into base units while records are merged: × factor, ÷ factor, exactly or not at all.
+
+A row is converted when it names a unit that is not its product's base unit, with the factor valid on the local day its order was placed. No
+factor, or a quantity that does not fit four decimals: the row waits in quarantine, nothing is guessed. `unit` stays in the row as it came, and
+what came is kept in `as_sent_<feed>`, so that a corrected factor converts the original and not its result. Source: rules R12.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    FromClause,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+)
+
+from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.validate.cross_row_rules import Rule
+from metrics.schema import FACTOR, FEEDS, PRICE, QTY, order_lines, orders, products, unit_factors
+from metrics.sql.dialects import local_time, times, typed_null
+
+QUANTITIES = {
+    "order_lines": ("ordered_qty", "cancelled_qty"),
+    "shipment_lines": ("shipped_qty", "received_qty", "damaged_qty"),
+    "invoice_lines": ("billed_qty",),
+}
+"""Columns counted in the row's unit, by feed."""
+PRICED = ("order_lines", "invoice_lines")
+"""Feeds whose `unit_price_amount` is the price of one of the row's unit."""
+LIMIT = 1_000_000_000
+"""Below which quantities and prices stay, converted or not."""
+STEP = Decimal("0.00000001")
+
+
+@dataclass(frozen=True)
+class Units:
+    """What some rows of a feed need: `rows` (file_id, row_no, product_id, unit, day, factor), and the converted price of each price and factor."""
+
+    rows: Table
+    prices: Table | None
+
+    def drop(self, connection: Connection) -> None:
+        """Take the temporary tables away."""
+        for table in (self.rows, self.prices):
+            if table is not None:
+                table.drop(connection)
+
+
+def find(connection: Connection, feed: str, rows: FromClause) -> Units | None:
+    """The rows to be converted, each with its factor (null: there is none); None where no row names a unit.
+
+    Rows whose order (line) is not known yet are left out: they wait for that. So are charges that belong to no order line: they have no product.
+    """
+    if feed not in QUANTITIES or connection.execute(select(rows.c.row_no).where(rows.c.unit.is_not(None)).limit(1)).first() is None:
+        return None
+    named = temporary(
+        connection,
+        f"named_units_{feed}",
+        *(Column(one, BigInteger) for one in ("file_id", "row_no")),
+        *(Column(one, String) for one in ("product_id", "unit")),
+        Column("day", Date),
+    )
+    connection.execute(insert(named).from_select([column.name for column in named.columns], _named(feed, rows)))
+    found = temporary(connection, f"units_{feed}", *(Column(column.name, column.type) for column in named.columns), Column("factor", FACTOR))
+    base = _as_of(named, products, products.c.base_unit, [], "base")
+    factor = _as_of(named, unit_factors, unit_factors.c.factor, ["unit"], "factors")
+    beside = named.outerjoin(base, _same_need(named, base)).outerjoin(factor, _same_need(named, factor))
+    wanted = select(*named.columns, factor.c.value).select_from(beside).where(or_(base.c.value.is_(None), base.c.value != named.c.unit))
+    connection.execute(insert(found).from_select([column.name for column in found.columns], wanted))
+    named.drop(connection)
+    return Units(found, _prices(connection, feed, rows, found) if feed in PRICED else None)
+
+
+def _named(feed: str, rows: FromClause) -> Select[Any]:
+    """Rows that name a unit, with the product counted and the local day of the order."""
+    product: ColumnElement[str]
+    if feed == "order_lines":
+        joined, product = rows.join(orders, orders.c.order_id == rows.c.order_id), rows.c.product_id
+    else:
+        line = and_(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
+        joined = rows.join(order_lines, line).join(orders, orders.c.order_id == rows.c.order_id)
+        packed = feed == "shipment_lines"
+        product = func.coalesce(rows.c.product_id, order_lines.c.product_id) if packed else order_lines.c.product_id
+    instant = cast(local_time(orders.c.ordered_at, orders.c.ship_to_time_zone), Date)
+    day = case((orders.c.ordered_at_is_date, cast(orders.c.ordered_at, Date)), else_=instant)
+    return select(rows.c.file_id, rows.c.row_no, product, rows.c.unit, day).select_from(joined).where(rows.c.unit.is_not(None))
+
+
+def _as_of(named: Table, versions: Table, value: ColumnElement[Any], more: list[str], alias: str) -> FromClause:
+    """product_id, unit, day, value: of each wanted, the newest version valid on the day."""
+    wanted = select(named.c.product_id, named.c.unit, named.c.day).distinct().subquery()
+    place = func.row_number().over(partition_by=[wanted.c.product_id, wanted.c.unit, wanted.c.day], order_by=versions.c.valid_from.desc())
+    same = and_(*(versions.c[one] == wanted.c[one] for one in ("product_id", *more)), versions.c.valid_from <= wanted.c.day, ~versions.c.deleted)
+    ranked = select(wanted, value.label("value"), place.label("place")).join_from(wanted, versions, same).subquery()
+    return select(ranked.c.product_id, ranked.c.unit, ranked.c.day, ranked.c.value).where(ranked.c.place == 1).subquery(alias)
+
+
+def _same_need(named: Table, found: FromClause) -> ColumnElement[bool]:
+    return and_(*(found.c[one] == named.c[one] for one in ("product_id", "unit", "day")))
+
+
+def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -> Table:
+    """Each price and factor there is, and their quotient: worked out here, since engines divide decimals differently. Null: it does not fit."""
+    prices = temporary(connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE))
+    pairs = (
+        select(rows.c.unit_price_amount, found.c.factor)
+        .join_from(rows, found, _same_row(rows, found))
+        .where(rows.c.unit_price_amount.is_not(None), found.c.factor.is_not(None))
+        .distinct()
+    )
+    quotients = ((price, factor, (price / factor).quantize(STEP, ROUND_HALF_EVEN)) for price, factor in connection.execute(pairs))
+    insert_rows(
+        connection,
+        prices,
+        ({"price": price, "factor": factor, "base_price": one if one < LIMIT else None} for price, factor, one in quotients),
+    )
+    return prices
+
+
+def _same_row(rows: FromClause, found: FromClause) -> ColumnElement[bool]:
+    return and_(found.c.file_id == rows.c.file_id, found.c.row_no == rows.c.row_no)
+
+
+def rules(feed: str, rows: FromClause, units: Units) -> Iterator[Rule]:
+    """The rules of conversion over the rows `units` was found for."""
+    found = units.rows
+    described = func.coalesce(found.c.product_id, "") + " / " + found.c.unit + " / " + cast(found.c.day, String)
+    yield Rule(
+        "unit_has_factor",
+        "unit",
+        "Send the row of unit_factors for this product and unit valid on that day (or the product's base_unit, if this is it).",
+        select(found.c.file_id, found.c.row_no, described.label("value")).where(found.c.factor.is_(None)),
+        "unit_factors",
+    )
+    joined = rows.join(found, _same_row(rows, found))
+    inexact = or_(*(_spoilt(rows.c[one], found.c.factor) for one in QUANTITIES[feed]))
+    yield Rule(
+        "quantity_converts_exactly",
+        "unit",
+        "Quantity × factor has more than four decimals or is too large: put the quantity or the factor right.",
+        select(rows.c.file_id, rows.c.row_no, described.label("value")).select_from(joined).where(found.c.factor.is_not(None), inexact),
+    )
+    if units.prices is not None:
+        price = units.prices
+        same = and_(price.c.price == rows.c.unit_price_amount, price.c.factor == found.c.factor)
+        yield Rule(
+            "price_converts",
+            "unit_price_amount",
+            "Price ÷ factor is too large for a price: put the price or the factor right.",
+            select(rows.c.file_id, rows.c.row_no, described.label("value")).select_from(joined.join(price, same)).where(price.c.base_price.is_(None)),
+        )
+
+
+def _in_base_units(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> ColumnElement[Any]:
+    product = times(quantity, factor)
+    return case((product < LIMIT, cast(product, QTY)), else_=typed_null(QTY))
+
+
+def _spoilt(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> ColumnElement[bool]:
+    base = _in_base_units(quantity, factor)
+    return and_(quantity.is_not(None), or_(base.is_(None), base != times(quantity, factor)))
+
+
+def converted(feed: str, rows: FromClause, units: Units | None) -> Select[Any]:
+    """All columns of the rows, in base units where a factor says so."""
+    names = [column.name for column in FEEDS[feed].table.columns]
+    if units is None:
+        return select(*(rows.c[one] for one in names))
+    factor = units.rows.c.factor
+    new: dict[str, ColumnElement[Any]] = {one: _in_base_units(rows.c[one], factor) for one in QUANTITIES[feed]}
+    joined = rows.outerjoin(units.rows, _same_row(rows, units.rows))
+    if units.prices is not None:
+        price = units.prices
+        joined = joined.outerjoin(price, and_(price.c.price == rows.c.unit_price_amount, price.c.factor == factor))
+        new["unit_price_amount"] = price.c.base_price
+    columns = (case((factor.is_not(None), new[one]), else_=rows.c[one]).label(one) if one in new else rows.c[one] for one in names)
+    return select(*columns).select_from(joined)

@@ -1,0 +1,1 @@
+"""Mapping files, and the SQL that turns source text into typed columns."""

@@ -1,0 +1,222 @@
+"""Text staging to typed staging: the SELECT list that turns a source's text into a feed's columns, in the same pass that reads it.
+
+Every typed column `x` has `ok_x` beside it: false where text is there and does not fit its type, format or code list. Such a row is
+quarantined later; nothing is turned into a null silently. Staging is always DuckDB, so this is DuckDB's SQL. Source: faults 3.3, speed S1.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
+from sqlalchemy.types import TypeEngine
+
+from ingest.mapping.mapping_file import DEFAULTS, ColumnMap, FeedMap, mappable
+from ingest.storage.scratch_database import literal, name
+from metrics.schema import FEEDS
+
+ISO_MOMENT = r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)?)?"
+OFFSET = r"[+-]\d\d(:?\d\d)?$"
+ISO_DATE = r"\d{4}-\d\d-\d\d([T ]00:00(:00(\.0+)?)?)?"
+WHOLE = r"-?\d{1,9}"
+TRUE = ("true", "1", "yes", "y", "t")
+FALSE = ("false", "0", "no", "n", "f")
+IDENTIFIER_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+TEXT_CONTROLS = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
+IDENTIFIERS = ("measure", "assumption", "scope", "service_segment", "unit", "currency", "reporting_currency", "ship_to_time_zone")
+"""Texts that are identifiers, beside those whose name says so."""
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One column of a feed's staging table: its name, SQL type, and the SQL that fills it."""
+
+    name: str
+    kind: str
+    sql: str
+
+
+def is_identifier(column: str) -> bool:
+    """Whether a text column holds an identifier: no line break or tab belongs there."""
+    return column.endswith(("_id", "_no")) or column in IDENTIFIERS
+
+
+def staging(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -> list[Staged]:
+    """The columns of a feed's staging table in their order, filled from the source's columns by name.
+
+    suspicious: the object holds characters that need looking at text by text; false saves the look.
+    """
+    result: list[Staged] = []
+    texts: list[tuple[str, str]] = []
+    for column in mappable(FEEDS[feed]):
+        kind = FEEDS[feed].table.c[column].type
+        mapped = feed_map.columns.get(column) or _default(feed, column)
+        source = _source(mapped, column)
+        moment = isinstance(kind, DateTime) and f"{column}_is_date" in FEEDS[feed].table.c
+        if moment:
+            result.extend(_moment(column, source, mapped, time_zone))
+        elif isinstance(kind, DateTime):
+            value, _, fits = _instant(source, mapped, time_zone)
+            result.extend([Staged(column, "TIMESTAMP", value), Staged(f"ok_{column}", "BOOLEAN", fits)])
+        else:
+            result.extend(_plain(column, kind, source, mapped, time_zone))
+        if mapped is not None and mapped.column is not None:
+            texts.append((column, name(mapped.column)))
+    result.append(Staged("ok_text", "BOOLEAN", _clean_text(texts) if suspicious else "true"))
+    return result
+
+
+def sql_column(column: str) -> str:
+    """The name, in text staging, of the result of a column's `sql` expression."""
+    return f"sql:{column}"
+
+
+def _default(feed: str, column: str) -> ColumnMap | None:
+    value = DEFAULTS.get(feed, {}).get(column)
+    return None if value is None else ColumnMap(value=value)
+
+
+def _source(mapped: ColumnMap | None, column: str) -> str:
+    if mapped is None:
+        return "NULL::VARCHAR"
+    if mapped.value is not None:
+        return literal(mapped.value)
+    text = name(mapped.column if mapped.column is not None else sql_column(column))
+    if mapped.codes is None:
+        return text
+    cases = " ".join(f"WHEN {literal(code)} THEN {literal(meaning)}" for code, meaning in mapped.codes.items())
+    return f"(CASE {text} {cases} END)"
+
+
+def _unlisted(mapped: ColumnMap | None, column: str) -> str | None:
+    """Whether a code is on the code list, in SQL; None: there is no list."""
+    if mapped is None or mapped.codes is None:
+        return None
+    text = name(mapped.column if mapped.column is not None else sql_column(column))
+    return f"({text} IS NULL OR {_among(text, mapped.codes)})"
+
+
+def _among(text: str, words: Iterable[str]) -> str:
+    """Whether a text is one of some words.
+
+    Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the file's records, and then every
+    row number after it is wrong.
+    """
+    return f"list_contains([{', '.join(literal(word) for word in words)}], {text})"
+
+
+def _plain(column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap | None, time_zone: str) -> list[Staged]:
+    listed = _unlisted(mapped, column)
+    if isinstance(kind, Numeric):
+        precision, scale = kind.precision or 18, kind.scale or 0
+        value, fits = _number(source, mapped, precision, scale)
+        typed = f"DECIMAL({precision},{scale})"
+    elif isinstance(kind, Integer):
+        value, fits = f"TRY_CAST({source} AS INTEGER)", f"regexp_full_match({source}, {literal(WHOLE)})"
+        typed = "INTEGER"
+    elif isinstance(kind, Boolean):
+        low = f"lower({source})"
+        value = f"CASE WHEN {_among(low, TRUE)} THEN true WHEN {_among(low, FALSE)} THEN false END"
+        fits, typed = _among(low, TRUE + FALSE), "BOOLEAN"
+        if column == "deleted":
+            value = f"coalesce({value}, false)"
+    elif isinstance(kind, Date):
+        value, fits = _date(source, mapped)
+        typed = "DATE"
+    elif column == "ship_to_time_zone":
+        return [
+            Staged(column, "VARCHAR", f"coalesce({source}, {literal(time_zone)})"),
+            Staged("time_zone_assumed", "BOOLEAN", f"{source} IS NULL"),
+            *([Staged(f"ok_{column}", "BOOLEAN", listed)] if listed else []),
+        ]
+    else:
+        return [Staged(column, "VARCHAR", source), *([Staged(f"ok_{column}", "BOOLEAN", listed)] if listed else [])]
+    fits = "true" if source == "NULL::VARCHAR" else f"({source} IS NULL OR ({fits} AND ({value}) IS NOT NULL))"
+    return [Staged(column, typed, value), Staged(f"ok_{column}", "BOOLEAN", f"{listed} AND {fits}" if listed else fits)]
+
+
+def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -> tuple[str, str]:
+    """A decimal: an optional minus, digits, at most `scale` decimals (more only if zeros); nothing else is a number here."""
+    whole = precision - scale
+    point, group = (mapped.decimal, mapped.thousands) if mapped else (".", "")
+    digits = rf"\d{{1,{whole}}}" if not group else rf"(\d{{1,{whole}}}|\d{{1,3}}(\Q{group}\E\d{{3}})+)"
+    pattern = rf"-?{digits}(\Q{point}\E\d{{1,{scale}}}0*)?"
+    text = f"replace({source}, {literal(group)}, '')" if group else source
+    text = f"replace({text}, ',', '.')" if point == "," else text
+    return f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"regexp_full_match({source}, {literal(pattern)})"
+
+
+def _date(source: str, mapped: ColumnMap | None) -> tuple[str, str]:
+    if mapped is not None and mapped.format:
+        value = f"CAST(try_strptime({source}, {literal(mapped.format)}) AS DATE)"
+        return value, "true"
+    return f"CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)", f"regexp_full_match({source}, {literal(ISO_DATE)})"
+
+
+def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) -> list[Staged]:
+    value, is_date, fits = _instant(source, mapped, time_zone)
+    return [
+        Staged(column, "TIMESTAMP", value),
+        Staged(f"{column}_is_date", "BOOLEAN", is_date),
+        Staged(f"ok_{column}", "BOOLEAN", fits),
+    ]
+
+
+def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str, str, str]:
+    """(value, is it a bare date, does the text fit) of a moment."""
+    if source == "NULL::VARCHAR":
+        return "NULL::TIMESTAMP", "NULL::BOOLEAN", "true"
+    if mapped is not None and mapped.format:
+        return _formatted(source, mapped.format, time_zone)
+    parsed = f"TRY_CAST({source} AS TIMESTAMP)"
+    has_offset = f"regexp_matches({source}, {literal(OFFSET)})"
+    with_offset = f"TRY_CAST({source} AS TIMESTAMPTZ)"
+    fits = (
+        f"({source} IS NULL OR (regexp_full_match({source}, {literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL "
+        f"AND (NOT {has_offset} OR {with_offset} IS NOT NULL)))"
+    )
+    value = (
+        f"CASE WHEN length({source}) = 10 OR ends_with({source}, 'Z') THEN {parsed} "
+        # A cast to TIMESTAMP leaves an offset out without a word; to TIMESTAMPTZ it counts (the connection's zone is UTC).
+        f"WHEN {has_offset} THEN CAST({with_offset} AS TIMESTAMP) "
+        f"ELSE {to_utc(parsed, time_zone)} END"
+    )
+    return value, f"CASE WHEN {parsed} IS NOT NULL THEN length({source}) = 10 END", fits
+
+
+def _formatted(source: str, form: str, time_zone: str) -> tuple[str, str, str]:
+    timed = any(code in form for code in ("%H", "%I", "%c", "%X", "%s"))
+    parsed = f"try_strptime({source}, {literal(form)})"
+    fits = f"({source} IS NULL OR {parsed} IS NOT NULL)"
+    if not timed:
+        return f"CAST({parsed} AS TIMESTAMP)", f"CASE WHEN {parsed} IS NOT NULL THEN true END", fits
+    if "%z" in form or "%Z" in form:
+        return f"CAST({parsed} AS TIMESTAMP)", f"CASE WHEN {parsed} IS NOT NULL THEN false END", fits
+    return to_utc(f"CAST({parsed} AS TIMESTAMP)", time_zone), f"CASE WHEN {parsed} IS NOT NULL THEN false END", fits
+
+
+def to_utc(local: str, time_zone: str) -> str:
+    """A local time as a UTC instant: a skipped time moves on by the gap, a repeated one is the earlier instant.
+
+    DuckDB 1.5 (ICU) takes the later of two: the offset in force a day before tells the earlier one.
+    """
+    if time_zone in ("UTC", "Etc/UTC"):
+        return local
+    zone = literal(time_zone)
+    now = f"timezone({zone}, {local})"
+    before = f"(timezone({zone}, {local} - INTERVAL 1 DAY) + INTERVAL 24 HOUR)"
+    return (
+        f"CAST(CASE WHEN {now} = {before} THEN {now} "
+        f"WHEN timezone({zone}, {now}) <> {local} OR timezone({zone}, {before}) = {local} THEN {before} ELSE {now} END AS TIMESTAMP)"
+    )
+
+
+def _clean_text(texts: list[tuple[str, str]]) -> str:
+    """No text holds a control, direction or zero-width character; identifiers no tab or line break either."""
+    identifiers = [text for column, text in texts if is_identifier(column)]
+    others = [text for column, text in texts if not is_identifier(column)]
+    parts = [
+        f"NOT regexp_matches(concat_ws(' ', {', '.join(group)}), {literal(pattern)})"
+        for group, pattern in ((identifiers, IDENTIFIER_CONTROLS), (others, TEXT_CONTROLS))
+        if group
+    ]
+    return " AND ".join(parts) or "true"

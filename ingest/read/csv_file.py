@@ -1,0 +1,316 @@
+"""CSV files: one look at every byte, the header read by us, the engine's reader with every option declared, and a referee.
+
+The engine reads the good path. Where it meets anything odd it cannot number exactly (a quoted line break beside a broken record, mixed line
+ends, an encoding other than UTF-8), Python's strict `csv` reads the object instead and decides. Source: faults 3.3.
+"""
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from ingest.errors import SourceRefused
+from ingest.mapping.mapping_file import Origin, nearest
+from ingest.storage.scratch_database import Connection, literal
+
+CHUNK = 1 << 23
+CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {0x0A, 0x0D}))
+SUSPICIOUS = (b"\xe2\x80", b"\xe2\x81", b"\xc2\x80", b"\xef\xbb\xbf", b"\xed\xa0", b"\xed\xb0")
+"""First bytes of zero-width and direction marks; C1 controls and surrogates are met by the staging rule too."""
+GZIP_RATIO = 200
+"""Records unpack to 5 to 50 times a gzip's size; a bomb to 1,000 times."""
+GZIP_FLOOR = 1 << 26
+"""Up to this many bytes no ratio is asked after: a small file of one repeated record is no danger."""
+MANY_BROKEN = 200
+"""More broken records than this and the referee reads the object: shifting row numbers range by range no longer pays."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one pass over an object's bytes tells."""
+
+    sha256: str
+    size: int
+    newlines: int
+    suspicious: bool
+    """True: it may hold characters no identifier or name should hold, so every text is checked."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record that cannot be read: its number, its text and what is wrong with it."""
+
+    row_no: int
+    raw: str
+    problem: str
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The object's bytes, decompressed."""
+    return cast(IO[bytes], gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb"))
+
+
+def chunks(path: Path, shown: str) -> Iterator[bytes]:
+    """The object's bytes in pieces. Raises SourceRefused for a damaged gzip, and for one that swells beyond what records do."""
+    most = max(GZIP_FLOOR, path.stat().st_size * GZIP_RATIO) if path.name.endswith(".gz") else None
+    size = 0
+    try:
+        with open_bytes(path) as stream:
+            while piece := stream.read(CHUNK):
+                size += len(piece)
+                if most is not None and size > most:
+                    reason = f"it unpacks to more than {GZIP_RATIO} times its size"
+                    raise SourceRefused(shown, "", reason, "No records are written so; if it is right, send it unpacked.")
+                yield piece
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SourceRefused(shown, "", f"the gzip is cut or damaged ({error})", "Send the file again, whole.") from None
+
+
+def look(path: Path, origin: Origin, shown: str) -> Look:
+    """One pass: hash, line ends, encoding, odd characters. Raises SourceRefused for an empty, undecodable or cut object."""
+    digest = hashlib.sha256()
+    size = newlines = 0
+    suspicious = False
+    last = b""
+    decoder = _decoder(origin, shown)
+    utf8 = codecs.lookup(origin.encoding).name == "utf-8"
+    for piece in chunks(path, shown):
+        digest.update(piece)
+        newlines += piece.count(b"\n")
+        if not (utf8 and piece.isascii() and not decoder.getstate()[0]):
+            _decode(decoder, piece, size, origin, shown)
+            start = piece[3:] if size == 0 and piece.startswith(codecs.BOM_UTF8) else piece
+            suspicious = suspicious or any(mark in start for mark in SUSPICIOUS) or b"\xc2" in start
+        suspicious = suspicious or len(piece.translate(None, CONTROLS)) != len(piece)
+        size += len(piece)
+        last = piece[-4:]
+    if size == 0:
+        raise SourceRefused(shown, "", "the file is empty", "Send the file again, at least with its header line.")
+    _decode(decoder, b"", size, origin, shown, final=True)
+    if origin.final_newline == "required" and b"\n" not in last and b"\r" not in last:
+        raise SourceRefused(
+            shown,
+            f"line {newlines + 1}",
+            "the last record does not end with a line break, so the file may be cut",
+            'Send it again, whole; if this source never ends its last line, write final_newline = "optional" in the mapping.',
+        )
+    return Look(digest.hexdigest(), size, newlines, suspicious)
+
+
+def _decoder(origin: Origin, shown: str) -> codecs.IncrementalDecoder:
+    try:
+        return codecs.getincrementaldecoder(origin.encoding)("strict")
+    except LookupError:
+        raise SourceRefused(shown, "", f"there is no encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.') from None
+
+
+def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, shown: str, *, final: bool = False) -> None:
+    held = len(decoder.getstate()[0])
+    try:
+        decoder.decode(piece, final)
+    except UnicodeDecodeError as error:
+        raise SourceRefused(
+            shown,
+            f"byte {at - held + error.start}",
+            f"not valid {origin.encoding}",
+            'Declare the encoding the file is written in, e.g. encoding = "cp1252" or "utf-16", or have it written as UTF-8.',
+        ) from None
+
+
+def header(path: Path, origin: Origin, shown: str) -> list[str]:
+    """The column names, read by us. Raises SourceRefused for names that repeat (case, spaces and Unicode form apart)."""
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
+        try:
+            names = next(_reader(text, origin), [])
+        except csv.Error as error:
+            raise SourceRefused(shown, "line 1", f"the header cannot be read ({error})", "Put the header line right.") from None
+    seen: dict[str, str] = {}
+    for one in names:
+        folded = unicodedata.normalize("NFC", one).strip().casefold()
+        if folded in seen:
+            raise SourceRefused(shown, "line 1", f"the header names {one!r} twice (also as {seen[folded]!r})", "Give every column its own name.")
+        seen[folded] = one
+    return names
+
+
+def check_columns(found: list[str], wanted: list[str], shown: str) -> None:
+    """Raises SourceRefused naming every column the mapping reads and the object lacks."""
+    missing = [f"{one!r}{nearest(one, found)}" for one in wanted if one not in found]
+    if missing:
+        raise SourceRefused(shown, "header", f"no column {'; no column '.join(missing)}", "Put the header or the mapping's `from` right.")
+
+
+def _text_encoding(origin: Origin) -> str:
+    return "utf-8-sig" if codecs.lookup(origin.encoding).name == "utf-8" else origin.encoding
+
+
+def _reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[str]]:
+    csv.field_size_limit(1 << 16)
+    return csv.reader(
+        text,
+        delimiter=origin.delimiter,
+        quotechar=origin.quote or None,
+        quoting=csv.QUOTE_MINIMAL if origin.quote else csv.QUOTE_NONE,
+        escapechar=None if origin.escape in ("", origin.quote) else origin.escape,
+        doublequote=origin.escape in ("", origin.quote),
+        strict=True,
+    )
+
+
+def relation(path: Path, columns: list[str], origin: Origin) -> str:
+    """The engine's reader over a UTF-8 file, nothing left to guess; broken records go to the rejects of the connection."""
+    types = ", ".join(f"{literal(one)}: 'VARCHAR'" for one in columns)
+    return (
+        f"read_csv({literal(str(path))}, delim={literal(origin.delimiter)}, quote={literal(origin.quote)}, "
+        f"escape={literal(origin.escape or origin.quote)}, header=true, auto_detect=false, strict_mode=true, columns={{{types}}}, "
+        f"nullstr='', encoding='utf-8', compression={literal('gzip' if path.name.endswith('.gz') else 'none')}, "
+        "store_rejects=true, rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0)"
+    )
+
+
+def take_rejects(connection: Connection) -> list[tuple[int, str, str]]:
+    """(line, text, problem) of the records the last read could not take, one entry per line; forgets them."""
+    if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchone():
+        return []
+    found = connection.execute(
+        "SELECT line, any_value(csv_line), min(CAST(error_type AS VARCHAR)) FROM rejects GROUP BY line ORDER BY line"
+    ).fetchall()
+    connection.execute("DELETE FROM rejects; DELETE FROM reject_scans")
+    return [(int(line), str(text), str(kind).lower()) for line, text, kind in found]
+
+
+def referee(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[Broken]]:
+    """Read with Python's strict `csv`; write the good records to `target`, each with `_row_no - its position` first.
+
+    Returns the number of good records and the broken ones. Raises SourceRefused for a quote that is never closed and a cell over 64 KB.
+    """
+    broken: list[Broken] = []
+    good = row_no = 0
+    with (
+        open_bytes(path) as stream,
+        io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="", errors="strict") as text,
+        target.open("w", encoding="utf-8", newline="") as out,
+    ):
+        lines = _Remembered(text)
+        reader = _reader(lines, origin)
+        writer = csv.writer(out, lineterminator="\n")
+        width = len(next(reader))
+        writer.writerow(["_shift", *(str(position) for position in range(width))])
+        while True:
+            lines.forget()
+            try:
+                record = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                row_no += 1
+                if "unexpected end of data" in str(error):
+                    raise SourceRefused(
+                        shown, f"line {lines.first}", "a quote opened here is never closed", "Close it, or send the file again, whole."
+                    ) from None
+                if "field larger" in str(error):
+                    raise SourceRefused(
+                        shown, f"line {lines.first}", "a cell is larger than 64 KB", "Check the quotes; no field of a record is that long."
+                    ) from None
+                broken.append(Broken(row_no, lines.text(), f"cannot be read: {error}"))
+                continue
+            if not record:
+                continue
+            row_no += 1
+            if len(record) != width:
+                broken.append(Broken(row_no, lines.text(), f"has {len(record)} fields where the header has {width}"))
+                continue
+            writer.writerow([row_no - good, *record])
+            good += 1
+    return good, broken
+
+
+class _Remembered:
+    """Lines of a text, remembering those of the record being read."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._lines = iter(text)
+        self._held: list[str] = []
+        self._number = 0
+
+    def __iter__(self) -> "_Remembered":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._number += 1
+        self._held.append(line)
+        return line
+
+    def forget(self) -> None:
+        self._held.clear()
+
+    def text(self) -> str:
+        return "".join(self._held).rstrip("\r\n")
+
+    @property
+    def first(self) -> int:
+        return self._number - len(self._held) + 1
+
+
+def records(path: Path, origin: Origin, wanted: set[int], *, by_line: bool) -> dict[int, dict[str, str | None]]:
+    """The records of these numbers as they came: column to text. by_line: record n is line n + 1, so the others need not be parsed."""
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
+        names = next(_reader(text, origin))
+    if by_line:
+        texts = _lines(path, {row_no + 1 for row_no in wanted})
+        rows = ((line - 1, next(_reader(iter([text]), origin), [])) for line, text in texts)
+        return {row_no: dict(zip(names, row, strict=False)) for row_no, row in rows}
+    return _numbered(path, origin, names, wanted)
+
+
+def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, str]]:
+    """The lines of these numbers (from 1) of a UTF-8 file."""
+    queue = sorted(wanted)
+    number, rest, position = 1, b"", 0
+    with open_bytes(path) as stream:
+        while position < len(queue) and (piece := rest + stream.read(CHUNK)):
+            ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 0x0A)
+            while position < len(queue) and queue[position] - number < len(ends):
+                at = queue[position] - number
+                start = int(ends[at - 1]) + 1 if at else 0
+                yield queue[position], piece[start : int(ends[at])].rstrip(b"\r").decode("utf-8")
+                position += 1
+            if not len(ends):
+                if len(piece) == len(rest):
+                    break
+                rest = piece
+                continue
+            number += len(ends)
+            rest = piece[int(ends[-1]) + 1 :]
+
+
+def _numbered(path: Path, origin: Origin, names: list[str], wanted: set[int]) -> dict[int, dict[str, str | None]]:
+    found: dict[int, dict[str, str | None]] = {}
+    row_no, last = 0, max(wanted, default=0)
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
+        reader = _reader(text, origin)
+        next(reader)
+        while row_no < last:
+            try:
+                record = next(reader)
+            except StopIteration:
+                break
+            except csv.Error:
+                row_no += 1
+                continue
+            if not record:
+                continue
+            row_no += 1
+            if row_no in wanted:
+                found[row_no] = dict(zip(names, record, strict=False))
+    return found

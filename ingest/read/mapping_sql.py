@@ -1,0 +1,134 @@
+"""The mapping's own SQL: SELECTs and expressions over text in a locked database, their results as text tables of the scratch database."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ingest.errors import MappingRefused, SourceRefused
+from ingest.mapping.columns import sql_column
+from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, connection_url, mappable, nearest, required
+from ingest.read import sql_sandbox, text_tables
+from ingest.read.find_files import Files
+from ingest.read.source_objects import Reading
+from ingest.read.stage_text import Text, to_text
+from ingest.storage.scratch_database import MEMORY, Connection, literal, name
+from metrics.schema import FEEDS
+
+
+def _expressions(feed_map: FeedMap) -> dict[str, str]:
+    return {sql_column(column): one.sql for column, one in feed_map.columns.items() if one.sql is not None}
+
+
+def needs_sandbox(mapping: Mapping) -> bool:
+    """Whether any feed has SQL of its own."""
+    return any(feed.select or _expressions(feed) for feed in mapping.feeds.values())
+
+
+def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[Text]]:
+    """Run the mapping's SELECTs and expressions over text in a locked database; their results as text tables of the scratch database."""
+    mapping = reading.mapping
+    database = reading.scratch.folder / "sandbox.duckdb"
+    inside = sql_sandbox.open_sandbox(database, memory=MEMORY)
+    try:
+        sources, expressed = _fill_sandbox(reading, inside, files)
+        sql_sandbox.lock(inside)
+        results: dict[str, list[Text]] = {}
+        for feed, feed_map in mapping.feeds.items():
+            key, shown = f"{feed}.select", mapping.path.name
+            if feed_map.select:
+                columns, count = sql_sandbox.run_select(inside, feed_map.select, f"result_{feed}", key=key, file=shown)
+                reading.selected[feed] = _selected(feed, feed_map, columns, shown)
+                about = "; ".join(f"{one.name} {one.sha256}" for one in sources)
+                results[feed] = [
+                    Text(
+                        f"result_{feed}",
+                        f"select over {', '.join(one.name for one in sources)}",
+                        _hash(feed_map.select + about),
+                        columns,
+                        count,
+                        rows_staged=sum(one.rows for one in sources),
+                        columns_map=reading.selected[feed],
+                    )
+                ]
+            elif feed in expressed:
+                results[feed] = []
+                for text in expressed[feed]:
+                    target = f"result_{text.table}"
+                    sql_sandbox.run_expressions(inside, text.table, target, _expressions(feed_map), key=feed, file=shown)
+                    results[feed].append(replace(text, table=target))
+    finally:
+        inside.close()
+    return _bring_out(reading, database, results)
+
+
+def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[list[Text], dict[str, list[Text]]]:
+    """Stage what the mapping's SQL may read. Returns the named staged objects, and per feed with expressions its objects."""
+    sources: list[Text] = []
+    for one, origin in reading.mapping.staged.items():
+        parts = list(_texts(reading, inside, f"staged.{one}", origin, files))
+        union = " UNION ALL BY NAME ".join(f"SELECT * FROM {name(part.table)}" for part in parts)
+        inside.execute(f"CREATE VIEW {name(one)} AS {union}")
+        broken = [row for part in parts for row in part.broken]
+        if broken:
+            raise SourceRefused(
+                parts[0].name,
+                f"record {broken[0].row_no}",
+                f"it {broken[0].problem}, and a SELECT cannot leave a record out",
+                "Put the record right.",
+            )
+        sources.extend(parts)
+    expressed = {
+        feed: list(_texts(reading, inside, feed, feed_map, files)) for feed, feed_map in reading.mapping.feeds.items() if _expressions(feed_map)
+    }
+    return sources, expressed
+
+
+def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files: Files) -> Iterator[Text]:
+    if origin.connection:
+        url = connection_url(origin.connection, key=f"{key}.connection", file=reading.mapping.path.name)
+        shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
+        table = reading.next_table()
+        read = text_tables.from_database(inside, table, url, origin, shown, reading.cursors.get(key, origin.cursor_start))
+        yield Text(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+    for path, shown, _ in files[key]:
+        table = reading.next_table()
+        read = to_text(inside, table, path, origin, shown)
+        yield Text(table, shown, read.sha256, read.columns, read.rows, read.broken, origin=origin, path=path)
+
+
+def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:
+    """The feed's mapping with every result column that has a canonical name mapped to it. Raises MappingRefused for others."""
+    known = mappable(FEEDS[feed])
+    used = {one.column for one in feed_map.columns.values()}
+    problems = [f"{feed}.select: {said}" for said in sql_sandbox.unknown_columns([one for one in columns if one not in used], known)]
+    mapped = {**{one: ColumnMap.model_validate({"from": one}) for one in columns if one in known}, **feed_map.columns}
+    problems += [
+        f"{feed}.select: it returns no column {column!r}, which the feed needs{nearest(column, columns)}"
+        for column in required(feed)
+        if column not in mapped
+    ]
+    if problems:
+        raise MappingRefused(file, problems)
+    return feed_map.model_copy(update={"columns": mapped})
+
+
+def _bring_out(reading: Reading, database: Path, results: dict[str, list[Text]]) -> dict[str, list[Text]]:
+    """Make the sandbox's results readable in the scratch database, with row numbers where a SELECT made the rows."""
+    connection = reading.connection
+    connection.execute(f"ATTACH {literal(str(database))} AS sandbox (READ_ONLY)")
+    brought: dict[str, list[Text]] = {}
+    for feed, texts in results.items():
+        brought[feed] = []
+        for text in texts:
+            table = reading.next_table()
+            numbered = "" if text.columns_map is None else "rowid + 1 AS _row_no, "
+            connection.execute(f"CREATE TABLE {name(table)} AS SELECT {numbered}* FROM sandbox.main.{name(text.table)}")
+            shown = [*text.columns, *(() if text.columns_map else _expressions(reading.mapping.feeds[feed]))]
+            brought[feed].append(replace(text, table=table, columns=shown))
+    connection.execute("DETACH sandbox")
+    return brought
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

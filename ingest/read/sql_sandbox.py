@@ -1,0 +1,169 @@
+"""Where an administrator's SQL runs: a locked DuckDB database that holds staged rows and nothing else.
+
+No file, network, extension or Python object can be reached from it, no setting changed; only SELECT, and only functions that answer the
+same every time (a clock or dice would break "the same records give the same numbers"). Source: faults 3.3, C5.
+"""
+
+import difflib
+import json
+from pathlib import Path
+
+import duckdb
+
+from ingest.errors import MappingRefused
+from ingest.storage.scratch_database import Connection, literal, name
+
+CLOCKS = (
+    "current_localtime",
+    "current_localtimestamp",
+    "localtime",
+    "localtimestamp",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_setting",
+)
+"""Marked CONSISTENT by DuckDB 1.5 or not listed as functions, and read the clock (`age` with one argument does too)."""
+TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
+
+
+def open_sandbox(file: Path, *, memory: str) -> Connection:
+    """A database to stage into; call `lock` before any of the mapping's SQL runs in it."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "python_enable_replacements": "false",
+        "temp_directory": str(file.parent / "spill"),
+    }
+    connection = duckdb.connect(str(file), config=config)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
+
+
+def lock(connection: Connection) -> None:
+    """Close every way out, for good."""
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def run_select(connection: Connection, statement: str, target: str, *, key: str, file: str) -> tuple[list[str], int]:
+    """Keep the result of the mapping's SELECT as text table `target`. Returns its columns and number of rows. Raises MappingRefused."""
+    check(connection, statement, key=key, file=file)
+    try:
+        columns = [str(row[0]) for row in connection.execute(f"DESCRIBE {_bare(statement)}").fetchall() if row[0] != "_row_no"]
+        if len({one.casefold() for one in columns}) < len(columns):
+            raise MappingRefused(file, [f"{key}: two columns of the result have the same name; name each with `as`"])
+        texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
+        connection.execute(f"CREATE TABLE {name(target)} AS SELECT {texts} FROM ({_bare(statement)}\n) AS result")
+    except duckdb.Error as error:
+        raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
+    (count,) = connection.execute(f"SELECT count(*) FROM {name(target)}").fetchone() or (0,)
+    return columns, count
+
+
+def run_expressions(connection: Connection, table: str, target: str, expressions: dict[str, str], *, key: str, file: str) -> None:
+    """Keep `table` with one more text column per expression as `target`; the rows stay the same. Raises MappingRefused."""
+    problems: list[str] = []
+    for column, expression in expressions.items():
+        place = f"{key}.columns.{column.removeprefix('sql:')}.sql"
+        statement = f"SELECT ({expression}\n) FROM {name(table)}"
+        try:
+            check(connection, statement, key=place, file=file)
+        except MappingRefused as refused:
+            problems.extend(refused.problems)
+    if problems:
+        raise MappingRefused(file, problems)
+    added = "".join(f", NULLIF(CAST(({one}\n) AS VARCHAR), '') AS {name(column)}" for column, one in expressions.items())
+    try:
+        connection.execute(f"CREATE TABLE {name(target)} AS SELECT *{added} FROM {name(table)}")
+    except duckdb.Error as error:
+        raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
+    before, after = (
+        connection.execute(f"SELECT count(*), count(DISTINCT _row_no), sum(_row_no) FROM {name(one)}").fetchone() for one in (table, target)
+    )
+    if before != after:
+        raise MappingRefused(file, [f"{key}: an sql expression changes the number of rows; it may only work on one row at a time"])
+
+
+def check(connection: Connection, statement: str, *, key: str, file: str) -> None:
+    """Raises MappingRefused unless it is one SELECT that reads staged rows and calls functions without clock or dice only."""
+    try:
+        statements = connection.extract_statements(statement)
+    except duckdb.Error as error:
+        raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise MappingRefused(file, [f"{key}: write exactly one SELECT (there are {len(statements)} statements, or another kind)"])
+    row = connection.execute(f"SELECT json_serialize_sql({literal(_bare(statement))})").fetchone()
+    tree = str(row[0]) if row else ""
+    if '"error":true' in tree:
+        raise MappingRefused(file, [f"{key}: not a SELECT that can be checked; write one plain SELECT"])
+    refused = sorted(_refused_functions(connection, tree))
+    if refused:
+        known = ", ".join(refused)
+        raise MappingRefused(file, [f"{key}: {known} may not be used: only staged rows, and no clock, dice, file or setting"])
+
+
+def _refused_functions(connection: Connection, tree: str) -> set[str]:
+    names: set[str] = set()
+    tables: set[str] = set()
+    found: set[str] = set()
+
+    def walk(node: object) -> None:
+        if isinstance(node, dict):
+            if node.get("type") == "TABLE_FUNCTION":
+                function = node.get("function") or {}
+                tables.add(str(function.get("function_name", "")).lower())
+            if node.get("class") == "FUNCTION" or "function_name" in node:
+                called = str(node.get("function_name", "")).lower()
+                names.add(called)
+                if called == "age" and len(node.get("children") or []) == 1:
+                    found.add("age(…) with one argument")
+            if node.get("class") == "COLUMN_REF":
+                parts = node.get("column_names") or []
+                if len(parts) == 1 and str(parts[0]).lower() in CLOCKS:
+                    names.add(str(parts[0]).lower())
+            if node.get("sample"):
+                found.add("a sample")
+            if node.get("type") == "BASE_TABLE" and node.get("schema_name"):
+                found.add(f"{node['schema_name']}.{node.get('table_name')}")
+            if node.get("type") == "SHOW_REF":
+                found.add("describe, show or summarize")
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(json.loads(tree))
+    unsafe = {
+        str(row[0]).lower()
+        for row in connection.execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'pragma') AND stability IS DISTINCT FROM 'CONSISTENT' "
+            "AND function_type <> 'macro'"
+        ).fetchall()
+    }
+    found |= {one for one in names if one in unsafe or one in CLOCKS}
+    found |= {one for one in tables if one not in TABLE_FUNCTIONS}
+    return found
+
+
+def unknown_columns(found: list[str], allowed: tuple[str, ...]) -> list[str]:
+    """What to say of result columns that are none of the feed's."""
+    result = []
+    for one in found:
+        if one not in allowed:
+            close = difflib.get_close_matches(one, allowed, n=1)
+            hint = f'; did you mean "{close[0]}"?' if close else ""
+            result.append(f"the SELECT returns {one!r}, which is no column of the feed{hint}")
+    return result
+
+
+def _bare(statement: str) -> str:
+    return statement.strip().rstrip(";")
+
+
+def _explain(error: duckdb.Error) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,101 @@
+"""Through a text table: Excel, Parquet, JSON lines and databases, and whatever a mapping's SQL works on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import SourceRefused
+from ingest.mapping.columns import staging
+from ingest.mapping.mapping_file import FeedMap, Origin, connection_url
+from ingest.read import csv_file, text_tables
+from ingest.read.csv_file import Broken
+from ingest.read.source_objects import Reading, SourceObject
+from ingest.read.staging import count, fill, table_of
+from ingest.storage.scratch_database import Connection, name
+
+
+@dataclass(frozen=True)
+class Text:
+    """One object as a text table of the scratch database."""
+
+    table: str
+    name: str
+    sha256: str
+    columns: list[str]
+    rows: int
+    broken: tuple[Broken, ...] = ()
+    rows_staged: int | None = None
+    path: Path | None = None
+    origin: Origin | None = None
+    cursor: Any = None
+    columns_map: FeedMap | None = None
+
+
+def to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
+    """A file as a text table."""
+    if path.name.endswith(".xlsx"):
+        return text_tables.from_excel(connection, table, path, origin, shown)
+    if path.name.endswith(".parquet"):
+        return text_tables.from_parquet(connection, table, path, shown)
+    if path.name.endswith(".jsonl"):
+        return text_tables.from_json_lines(connection, table, path, shown)
+    return _csv_to_text(connection, table, path, origin, shown)
+
+
+def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
+    look = csv_file.look(path, origin, shown)
+    head = csv_file.header(path, origin, shown)
+    database = Path(str((connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone() or [""])[0]))
+    clean = database.parent / f"clean-{table}.csv"
+    good, broken = csv_file.referee(path, origin, shown, clean)
+    texts = ", ".join(name(one) for one in head)
+    relation = csv_file.relation(clean, ["_shift", *head], Origin(read=("clean.csv",)))
+    connection.execute(f"CREATE TABLE {name(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}")
+    connection.execute(f"UPDATE {name(table)} SET _row_no = _row_no + rowid")
+    rejects = csv_file.take_rejects(connection)
+    if rejects:
+        raise SourceRefused(shown, f"record {rejects[0][0]}", "two readers disagree on it", "Have the file written anew.")
+    clean.unlink()
+    return text_tables.TextTable(head, good, look.sha256, tuple(broken))
+
+
+def pull(reading: Reading, feed: str, origin: Origin) -> Text:
+    """What a connection's query gives, as a text table."""
+    mapping = reading.mapping
+    url = mapping.store or connection_url(origin.connection or "", key=f"{feed}.connection", file=mapping.path.name)
+    shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
+    table = reading.next_table()
+    since = reading.cursors.get(feed, origin.cursor_start)
+    read = text_tables.from_database(reading.connection, table, url, origin, shown, since, as_of=mapping.data_as_of if mapping.store else None)
+    return Text(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+
+
+def take_text(reading: Reading, feed: str, texts: list[Text]) -> None:
+    """Map text tables into the feed's staging."""
+    feed_map = reading.mapping.feeds[feed]
+    for text in texts:
+        rows = reading.seen(feed, text.name, text.sha256)
+        if rows is not None:
+            reading.repeated.append(SourceObject(-1, feed, text.name, text.sha256, rows, rows))
+            continue
+        mapped = text.columns_map or feed_map
+        csv_file.check_columns(text.columns, [one.column for one in mapped.columns.values() if one.column is not None], text.name)
+        number, first = len(reading.objects), count(reading.connection, table_of(feed))
+        columns = staging(feed, mapped, time_zone=reading.mapping.time_zone, suspicious=True)
+        fill(reading.connection, feed, columns, name(text.table), number, f"_row_no - rowid - {first}")
+        total = text.rows + len(text.broken)
+        reading.objects.append(
+            SourceObject(
+                number,
+                feed,
+                text.name,
+                text.sha256,
+                text.rows_staged if text.rows_staged is not None else total,
+                total,
+                text.broken,
+                origin=text.origin,
+                path=text.path,
+                text_table=text.table,
+                cursor=text.cursor,
+            )
+        )

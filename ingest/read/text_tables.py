@@ -1,0 +1,223 @@
+"""Excel, JSON lines, Parquet and databases to text staging: a table of text columns with `_row_no`, the record's number in its object.
+
+CSV goes straight to typed staging (csv_file.py) unless a mapping's SQL needs its text. An empty text is a null here as it is in CSV.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow  # type: ignore[import-untyped]  # ships no types
+from python_calamine import CalamineError, CalamineWorkbook
+from sqlalchemy import URL, DateTime, bindparam, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from ingest.errors import SourceRefused
+from ingest.mapping.mapping_file import Origin
+from ingest.read.csv_file import CHUNK, Broken
+from ingest.storage.scratch_database import Connection, literal, name
+
+BATCH = 50_000
+Record = Sequence[str | None]
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A text table that was filled, and what could not be."""
+
+    columns: list[str]
+    rows: int
+    sha256: str
+    broken: tuple[Broken, ...] = ()
+    cursor: Any = None
+    """The highest value of the cursor column, as the database gave it."""
+
+
+def as_text(value: object) -> str | None:
+    """A value as the text a CSV file would hold; None for nothing and for an empty text."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value.tzinfo else value.isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def from_excel(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> TextTable:
+    """One sheet, its first row being the header. Raises SourceRefused for a workbook that cannot be read or a sheet that is not there."""
+    try:
+        book = CalamineWorkbook.from_path(path)
+        if origin.sheet is None and len(book.sheet_names) > 1:
+            raise SourceRefused(
+                shown, "", f"it has the sheets {', '.join(book.sheet_names)}", f'Write sheet = "{book.sheet_names[0]}" in the mapping.'
+            )
+        sheet = origin.sheet or book.sheet_names[0]
+        if sheet not in book.sheet_names:
+            raise SourceRefused(shown, "", f"no sheet {sheet!r}; it has {', '.join(book.sheet_names)}", "Put `sheet` right.")
+        rows = book.get_sheet_by_name(sheet).iter_rows()
+        head = [as_text(cell) or "" for cell in next(rows, [])]
+    except CalamineError as error:
+        raise SourceRefused(shown, "", f"not a workbook that can be read ({error})", "Save it again as .xlsx.") from None
+    if not any(head):
+        raise SourceRefused(shown, "", "the sheet is empty", "Send it again, at least with its header row.")
+    _refuse_repeated(head, shown)
+    kept = [position for position, one in enumerate(head) if one]
+    columns = [head[position] for position in kept]
+    records = ([as_text(row[position]) for position in kept] for row in rows if any(cell not in (None, "") for cell in row))
+    count = fill(connection, table, columns, enumerate(records, start=1))
+    return TextTable(columns, count, file_hash(path))
+
+
+def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
+    """A Parquet file, every column as text. Raises SourceRefused for a damaged one."""
+    source = f"read_parquet({literal(str(path))})"
+    try:
+        columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
+        connection.execute(f"CREATE TABLE {name(table)} AS SELECT {texts} FROM {source}")
+    except duckdb.Error as error:
+        raise SourceRefused(shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole.") from None
+    connection.execute(f"ALTER TABLE {name(table)} ADD COLUMN _row_no BIGINT")
+    connection.execute(f"UPDATE {name(table)} SET _row_no = rowid + 1")
+    (count,) = connection.execute(f"SELECT count(*) FROM {name(table)}").fetchone() or (0,)
+    return TextTable(columns, count, file_hash(path))
+
+
+def from_json_lines(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
+    """One JSON object a line; a line that is none is broken. Raises SourceRefused for an empty, undecodable or cut file."""
+    broken: list[Broken] = []
+    data = path.read_bytes()
+    if not data:
+        raise SourceRefused(shown, "", "the file is empty", "Send the file again.")
+    if not data.endswith(b"\n"):
+        raise SourceRefused(shown, "last line", "it does not end with a line break, so the file may be cut", "Send the file again, whole.")
+    try:
+        lines = data.decode("utf-8-sig").split("\n")[:-1]
+    except UnicodeDecodeError as error:
+        raise SourceRefused(shown, f"byte {error.start}", "not valid UTF-8", "Have it written as UTF-8.") from None
+    numbered: list[tuple[int, dict[str, str | None]]] = []
+    columns: dict[str, None] = {}
+    for row_no, line in enumerate((line for line in lines if line.strip()), start=1):
+        try:
+            record = json.loads(line, object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_no_constant)
+            if not isinstance(record, dict):
+                raise ValueError("not an object")
+        except (ValueError, RecursionError) as error:
+            broken.append(Broken(row_no, line, f"is not a JSON object: {error}"))
+            continue
+        columns.update(dict.fromkeys(record))
+        numbered.append((row_no, {key: _json_text(value) for key, value in record.items()}))
+    names = list(columns)
+    _refuse_repeated(names, shown)
+    fill(connection, table, names, ((row_no, [record.get(one) for one in names]) for row_no, record in numbered))
+    return TextTable(names, len(numbered), hashlib.sha256(data).hexdigest(), tuple(broken))
+
+
+def from_database(
+    connection: Connection, table: str, url: str | URL, origin: Origin, shown: str, since: Any, *, as_of: datetime | None = None
+) -> TextTable:
+    """The rows of a query, pulled in pieces. `since` is bound as :cursor, `as_of` as :as_of where the query names it.
+
+    Raises SourceRefused if the database refuses or breaks off.
+    """
+    digest = hashlib.sha256()
+    highest = since
+    try:
+        engine = create_engine(url)
+        try:
+            with engine.connect().execution_options(stream_results=True, yield_per=BATCH) as database:
+                query = text(origin.query or "")
+                if as_of is not None and ":as_of" in query.text:
+                    query = query.bindparams(bindparam("as_of", as_of, DateTime()))
+                result = database.execute(query, {"cursor": since} if origin.cursor else {})
+                columns = list(result.keys())
+                _refuse_repeated(columns, shown)
+                if origin.cursor and origin.cursor not in columns:
+                    raise SourceRefused(shown, "", f"the query returns no column {origin.cursor!r}", "Select the cursor column too.")
+
+                def records() -> Iterator[tuple[int, Record]]:
+                    nonlocal highest
+                    for row_no, row in enumerate(result, start=1):
+                        texts = [as_text(value) for value in row]
+                        digest.update(repr(texts).encode("utf-8", "surrogatepass"))
+                        if origin.cursor:
+                            value = row._mapping[origin.cursor]
+                            highest = value if highest is None or (value is not None and value > highest) else highest
+                        yield row_no, texts
+
+                count = fill(connection, table, columns, records())
+        finally:
+            engine.dispose()
+    except SQLAlchemyError as error:
+        reason = _first_line(getattr(error, "orig", None) or error)
+        raise SourceRefused(shown, "", f"the database refused or broke off ({reason})", "Check the URL, the query and the server.") from None
+    return TextTable(columns, count, digest.hexdigest(), cursor=highest)
+
+
+def fill(connection: Connection, table: str, columns: list[str], records: Iterable[tuple[int, Record]]) -> int:
+    """Create the text table and fill it with (row number, texts), in pieces. Returns how many rows."""
+    listed = "".join(f", {name(one)} VARCHAR" for one in columns)
+    connection.execute(f"CREATE TABLE {name(table)} (_row_no BIGINT{listed})")
+    count = 0
+    rows = iter(records)
+    while piece := list(islice(rows, BATCH)):
+        arrays = [pyarrow.array([row_no for row_no, _ in piece], pyarrow.int64())]
+        arrays += [pyarrow.array([record[position] for _, record in piece], pyarrow.string()) for position in range(len(columns))]
+        connection.register("piece", pyarrow.Table.from_arrays(arrays, names=[str(position) for position in range(len(arrays))]))
+        connection.execute(f"INSERT INTO {name(table)} SELECT * FROM piece")
+        connection.unregister("piece")
+        count += len(piece)
+    return count
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _refuse_repeated(columns: list[str], shown: str) -> None:
+    seen: set[str] = set()
+    for one in columns:
+        folded = one.strip().casefold()
+        if folded and folded in seen:
+            raise SourceRefused(shown, "header", f"the column {one!r} is there twice", "Give every column its own name.")
+        seen.add(folded)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key is there twice")
+    return result
+
+
+def _no_constant(word: str) -> object:
+    raise ValueError(f"{word} is no JSON value")
+
+
+def _json_text(value: object) -> str | None:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else as_text(value)
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0][:200]

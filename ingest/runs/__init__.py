@@ -1,0 +1,1 @@
+"""State, ledger, report and history of ingest runs."""

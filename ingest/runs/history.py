@@ -1,0 +1,41 @@
+"""Every run and how it ended, failed ones too: a failed run leaves no generation, so it cannot be recorded in one. Kept in the store."""
+
+import json
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from metrics.store.connection import opened
+from metrics.store.tables import run_history
+from metrics.warehouse import Location
+
+
+def record(
+    location: Location,
+    *,
+    source: str,
+    started_at: datetime,
+    finished_at: datetime,
+    outcome: str,
+    generation: int | None,
+    report: dict[str, object],
+) -> None:
+    """Write one run down."""
+    with opened(location) as connection:
+        connection.execute(
+            insert(run_history).values(
+                source=source,
+                started_at=started_at,
+                finished_at=finished_at,
+                outcome=outcome,
+                generation=generation,
+                report=json.dumps(report, ensure_ascii=False),
+            )
+        )
+
+
+def runs(location: Location, *, limit: int = 100) -> list[dict[str, object]]:
+    """The latest runs, newest first."""
+    with opened(location, write=False) as connection:
+        rows = connection.execute(select(run_history).order_by(run_history.c.started_at.desc()).limit(limit))
+        return [dict(row) for row in rows.mappings()]

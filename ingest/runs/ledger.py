@@ -1,0 +1,160 @@
+"""The ledger of a run, in the same transaction as its data: quarantine, files, checks, mapped columns, cursors; and the proof that it adds up.
+
+Every row of every file is in exactly one of loaded, quarantined, superseded. Source: faults, section 1.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from ingest.errors import RunAborted
+from ingest.load.result import Counts
+from ingest.load.row_ids import per_file
+from ingest.quarantine import quarantine
+from ingest.read.source_objects import SourceObject
+from ingest.runs.run_state import Run, as_read, cursor_written, fingerprint, is_held
+from ingest.storage import tables
+from ingest.storage.bulk_insert import insert_rows
+from metrics.schema import FEEDS, checks, mapped_columns, run_files
+from metrics.schema import quarantine as quarantine_table
+from metrics.warehouse import Build
+from metrics.warehouse.failpoint import failpoint
+
+
+def write_ledger(one: Run, build: Build) -> None:
+    """Quarantine, files, checks, mapped columns, cursors: in the same transaction as the data."""
+    connection, run_id, first = build.connection, one.known.next_run_id, one.known.next_file_id
+    objects = {source.number: source for source in one.objects}
+    for rejected in one.rejected.values():
+        quarantine.keep(connection, one.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
+    failpoint("ingest.quarantine")
+    insert_rows(connection, run_files, _file_rows(one))
+    write_counts(connection, one.loaded.counts)
+    _drop_outdated(one, connection)
+    one.checks.extend(
+        {
+            "feed": check.feed,
+            "expectation": check.rule,
+            "column_name": check.column,
+            "rows_checked": check.rows_checked,
+            "rows_failed": check.rows_failed,
+        }
+        for check in one.loaded.checks
+    )
+    insert_rows(connection, checks, ({"run_id": run_id, **check} for check in one.checks))
+    _write_mapped(one, connection)
+    _write_taken(one, connection)
+    failpoint("ingest.ledger")
+
+
+def _file_rows(one: Run) -> Iterator[dict[str, Any]]:
+    """New files with nothing loaded yet: `write_counts` moves what the load decided."""
+    first = one.known.next_file_id
+    unreadable = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not is_held(one, row))
+    for source in one.objects:
+        yield _file_row(one, source, first + source.number, rows_quarantined=unreadable[source.number])
+    for file_id, source in enumerate(one.reading.repeated, start=first + len(one.objects)):
+        yield _file_row(one, source, file_id, rows_superseded=source.rows_in)
+
+
+def _file_row(one: Run, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0) -> dict[str, Any]:
+    return {
+        "file_id": file_id,
+        "run_id": one.known.next_run_id,
+        "source": one.mapping.name,
+        "feed": source.feed,
+        "name": source.name,
+        "sha256": source.sha256,
+        "rows_staged": source.rows_staged,
+        "rows_in": source.rows_in,
+        "rows_loaded": 0,
+        "rows_quarantined": rows_quarantined,
+        "rows_superseded": rows_superseded,
+    }
+
+
+def _drop_outdated(one: Run, connection: Connection) -> None:
+    """Rejected records that a later one has replaced leave the quarantine's count for the superseded one."""
+    for file_id, n in quarantine.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
+        moved = {"rows_quarantined": run_files.c.rows_quarantined - n, "rows_superseded": run_files.c.rows_superseded + n}
+        connection.execute(update(run_files).where(run_files.c.file_id == file_id).values(moved))
+
+
+def _write_mapped(one: Run, connection: Connection) -> None:
+    connection.execute(delete(mapped_columns).where(mapped_columns.c.source == one.mapping.name))
+    insert_rows(
+        connection,
+        mapped_columns,
+        (
+            {"source": one.mapping.name, "feed": feed, "column_name": column, "stands_in_for": about.stands_in_for}
+            for feed, feed_map in as_read(one).items()
+            for column, about in feed_map.columns.items()
+        ),
+    )
+
+
+def _write_taken(one: Run, connection: Connection) -> None:
+    first = one.known.next_file_id
+    insert_rows(
+        connection,
+        tables.taken,
+        (
+            {
+                "source": one.mapping.name,
+                "feed": source.feed,
+                "sha256": source.sha256,
+                "mapping": fingerprint(one.mapping.feeds[source.feed], one.mapping),
+                "file_id": first + source.number,
+            }
+            for source in one.objects
+            if source.cursor is None
+        ),
+    )
+    for source in one.objects:
+        if source.cursor is not None:
+            mine = (tables.cursors.c.source == one.mapping.name) & (tables.cursors.c.feed == source.feed)
+            connection.execute(delete(tables.cursors).where(mine))
+            kind, value = cursor_written(source.cursor)
+            connection.execute(insert(tables.cursors).values(source=one.mapping.name, feed=source.feed, kind=kind, value=value))
+
+
+def write_counts(connection: Connection, counts: Counts) -> None:
+    """Move the counts of files of earlier runs; those of this run are written with their rows."""
+    for file_id in {*counts.loaded, *counts.quarantined, *counts.superseded}:
+        moved = {
+            "rows_loaded": counts.loaded[file_id],
+            "rows_quarantined": counts.quarantined[file_id],
+            "rows_superseded": counts.superseded[file_id],
+        }
+        if any(moved.values()):
+            connection.execute(
+                update(run_files).where(run_files.c.file_id == file_id).values({one: run_files.c[one] + n for one, n in moved.items()})
+            )
+
+
+def prove(connection: Connection) -> None:
+    """Every row of every file is in exactly one of loaded, quarantined, superseded. Raises RunAborted if not.
+
+    The counts were kept while deciding; here the rows themselves are counted.
+    """
+    about = {row.file_id: row for row in connection.execute(select(run_files))}
+    present: Counter[int] = Counter()
+    for feed in FEEDS.values():
+        present.update(dict(per_file(connection, feed.table)))
+    kept: Counter[int] = Counter(dict(per_file(connection, quarantine_table, quarantine_table.c.status.in_(["rejected", "waiting"]))))
+    wrong = [
+        f"{row.name} ({row.feed}): {row.rows_in} rows in, ledger {row.rows_loaded} loaded + {row.rows_quarantined} quarantined + "
+        f"{row.rows_superseded} superseded, counted {present[file_id]} loaded, {kept[file_id]} quarantined"
+        for file_id, row in about.items()
+        if row.rows_loaded + row.rows_quarantined + row.rows_superseded != row.rows_in
+        or present[file_id] != row.rows_loaded
+        or kept[file_id] != row.rows_quarantined
+        or min(row.rows_loaded, row.rows_quarantined, row.rows_superseded) < 0
+    ]
+    unknown = (set(present) | set(kept)) - set(about)
+    if wrong or unknown:
+        raise RunAborted(
+            "The ledger does not add up: " + "; ".join([*wrong[:5], *(f"file {one} is not in run_files" for one in sorted(unknown)[:5])])
+        )

@@ -1,0 +1,113 @@
+"""What one run did, for the summary table, `--json` and the history."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from ingest.quarantine.quarantine import Rejected
+from ingest.runs.run_state import Run, is_held
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One source object given to one feed; the last three counts add up to rows_in."""
+
+    feed: str
+    name: str
+    sha256: str
+    rows_in: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_superseded: int
+    repeated: bool = False
+    """True: this content was taken before and was not read again."""
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    """One rule that rows of a feed broke, with one example."""
+
+    feed: str
+    rule: str
+    column: str | None
+    rows: int
+    message: str
+    example: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run."""
+
+    run_id: int | None
+    generation: int | None
+    source: str
+    outcome: str
+    """published; unchanged (every object was taken before, so nothing was published); checked (a dry run)."""
+    started_at: datetime
+    finished_at: datetime
+    data_as_of: datetime | None
+    data_as_of_declared: bool
+    files: tuple[FileReport, ...]
+    rules_broken: tuple[RuleReport, ...]
+    checks: int
+    checks_failed: int
+    released: int
+    restated: int
+
+    def to_json(self) -> dict[str, object]:
+        """The same as plain JSON values; moments as ISO text in UTC."""
+        values = asdict(self)
+        for name in ("started_at", "finished_at", "data_as_of"):
+            values[name] = f"{values[name].isoformat()}Z" if values[name] is not None else None
+        return values
+
+
+def report_of(one: Run, outcome: str, generation: int | None) -> RunReport:
+    """What a run did, or a dry one would have done, as far as it has come."""
+    first, counts = one.known.next_file_id, one.loaded.counts
+    early = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not is_held(one, row))
+    files = [
+        FileReport(
+            source.feed,
+            source.name,
+            source.sha256,
+            source.rows_in,
+            counts.loaded[first + source.number],
+            counts.quarantined[first + source.number] + early[source.number],
+            counts.superseded[first + source.number],
+        )
+        for source in one.objects
+    ]
+    files += [
+        FileReport(source.feed, source.name, source.sha256, source.rows_in, 0, 0, source.rows_in, repeated=True) for source in one.reading.repeated
+    ]
+    return RunReport(
+        run_id=one.known.next_run_id if outcome == "published" else None,
+        generation=generation,
+        source=one.mapping.name,
+        outcome=outcome,
+        started_at=one.started_at,
+        finished_at=datetime.now(UTC).replace(tzinfo=None),
+        data_as_of=one.as_of,
+        data_as_of_declared=one.mapping.data_as_of is not None,
+        files=tuple(files),
+        rules_broken=tuple(_rules_broken(one)),
+        checks=len(one.checks),
+        checks_failed=sum(1 for check in one.checks if check["rows_failed"]),
+        released=one.loaded.released,
+        restated=one.loaded.restated,
+    )
+
+
+def _rules_broken(one: Run) -> Iterator[RuleReport]:
+    names = {source.number: source.name for source in one.objects}
+    found: dict[tuple[str, str, str | None], list[tuple[Rejected, str]]] = {}
+    for feed, rejected in one.rejected.items():
+        for row in rejected.values():
+            for rule in row.rules:
+                found.setdefault((feed, rule.rule, rule.column), []).append((row, rule.message))
+    for (feed, rule_name, column), rows in sorted(found.items(), key=lambda item: -len(item[1])):
+        row, message = min(rows, key=lambda item: (item[0].object_no, item[0].row_no))
+        yield RuleReport(feed, rule_name, column, len(rows), message, f"{names[row.object_no]}, record {row.row_no}")

@@ -1,0 +1,31 @@
+"""The watermark: up to when the data go, which pages take for today."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+
+from ingest.validate.row_rules import EVENTS
+from metrics.schema import FEEDS
+
+LENIENCE = timedelta(hours=24)
+"""With no declared watermark, an event this long after the start of the run is taken for a mistake, not for the future."""
+
+NOT_OURS = ("buyer_scorecards", "service_costs")
+"""Feeds whose days do not move the watermark: the buyer's own book, and the days costs are booked on."""
+
+
+def latest_event(connection: Connection, time_zone: str) -> datetime | None:
+    """The latest accepted event of all data, naive UTC: a bare date is the end of that day where the source is."""
+    found: list[datetime] = []
+    for feed, column in ((feed, column) for feed, columns in EVENTS.items() if feed not in NOT_OURS for column in columns):
+        table = FEEDS[feed].table
+        value, is_date = table.c[column], table.c[f"{column}_is_date"]
+        for bare, moment in connection.execute(select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)):
+            found.append(_end_of_day(moment.date(), time_zone) if bare else moment)
+    return max(found, default=None)
+
+
+def _end_of_day(day: date, time_zone: str) -> datetime:
+    following = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone))
+    return following.astimezone(UTC).replace(tzinfo=None) - timedelta(microseconds=1)

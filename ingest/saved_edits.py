@@ -1,0 +1,103 @@
+"""What people wrote in Buyerview, taken in like any source: a built-in mapping reads the store; the same rules, quarantine and ledger apply.
+
+Every entry of WRITTEN is one feed and the SELECT over the store that gives its rows, columns by their canonical names. `:as_of` in it is the
+data's watermark, which such a run leaves where it is: what lies after it (a resolution of today, while the data end yesterday) waits in the store.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection, DateTime, Select, bindparam, case, func, literal, select
+
+from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, in_feed_order
+from ingest.pipeline import Progress, run_mapping
+from ingest.runs.report import RunReport
+from metrics.edits.edits import SOURCE, TABLES, value_columns
+from metrics.errors import NothingPublished
+from metrics.facts.service_cases import WRITTEN_HERE
+from metrics.schema import FEEDS, runs
+from metrics.sql.dialects import Expression
+from metrics.store.connection import opened, store_url
+from metrics.store.tables import work_items
+from metrics.warehouse import Location, locate
+
+NAME = SOURCE
+AS_OF = bindparam("as_of", None, DateTime)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One feed people write."""
+
+    feed: str
+    rows: Callable[[], Select[tuple[object, ...]]]
+
+
+def cases() -> Select[tuple[object, ...]]:
+    """Resolutions as cases, raised when the failure was noticed; one that was reopened is open. They have no kind, since the buyer asked for nothing.
+
+    What was only assigned or commented on is none: to look at an order that was settled must not unsettle it.
+    """
+    w = work_items.c
+
+    def by_then(moment: Expression) -> Expression:
+        return case((moment <= AS_OF, moment))
+
+    return select(
+        literal(WRITTEN_HERE, literal_execute=True).concat(w.order_id).label("case_id"),
+        w.order_id,
+        w.detected_at.label("opened_at"),
+        by_then(w.acknowledged_at).label("acknowledged_at"),
+        by_then(w.resolved_at).label("resolved_at"),
+        w.changed_at.label("source_updated_at"),
+    ).where(w.detected_at <= AS_OF, w.acknowledged_at.is_not(None))
+
+
+def edited(feed: str) -> Select[tuple[object, ...]]:
+    """What people wrote of a feed whose rows hold from a day on, as it stands."""
+    table = TABLES[feed].c
+    names = (*FEEDS[feed].key, *value_columns(feed), "deleted")
+    return select(*[table[name] for name in names], table.changed_at.label("source_updated_at"))
+
+
+WRITTEN = (Written("service_cases", cases), *(Written(feed, partial(edited, feed)) for feed in TABLES))
+
+
+def apply(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:
+    """Bring what was written into the next generation; None: nothing was written yet, so there is nothing to bring.
+
+    Raises NothingPublished where there is no data it could be about, and what any run raises.
+    """
+    place = location or locate()
+    with opened(place, write=False) as store:
+        feeds = [one for one in WRITTEN if store.scalar(select(func.count()).select_from(one.rows().subquery()), {"as_of": datetime.max})]
+    if not feeds:
+        return None
+    return run_mapping(NAME, lambda connection: mapping(connection, place, feeds), location=place, progress=progress)
+
+
+def mapping(connection: Connection, place: Location, feeds: list[Written]) -> Mapping:
+    """The built-in mapping of these feeds, at the watermark of the generation the run starts from."""
+    as_of = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
+    if as_of is None:
+        raise NothingPublished(str(place))
+    return Mapping(
+        path=Path(NAME),
+        name=NAME,
+        time_zone="UTC",
+        data_as_of=as_of,
+        feeds=in_feed_order({one.feed: _feed_map(one) for one in feeds}),
+        staged={},
+        store=store_url(place),
+    )
+
+
+def _feed_map(one: Written) -> FeedMap:
+    rows = one.rows()
+    query = str(rows.compile(compile_kwargs={"render_postcompile": True}))
+    return FeedMap(
+        connection="store", query=query, columns={column.name: ColumnMap.model_validate({"from": column.name}) for column in rows.selected_columns}
+    )

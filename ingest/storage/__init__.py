@@ -1,0 +1,1 @@
+"""The staging database of a run, and ingest's own tables."""

@@ -1,0 +1,1 @@
+"""Validation rules of one row and of several rows."""

@@ -1,0 +1,202 @@
+"""Rules that look beyond one row: does the parent exist, did anything happen before it could. Portable SQL, run in the load's transaction.
+
+Each rule is a SELECT of the (file_id, row_no) that break it, over rows that have just come in (or whose parents have changed) and what is
+already loaded. A row whose parent is missing waits; any other is rejected. Source: rules R12, R22, R33, R34; faults B34, B38.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, FromClause, Select, String, and_, case, cast, func, literal, not_, or_, select
+
+from metrics.schema import FEEDS, fx_rates, invoices, order_lines, orders, shipments
+from metrics.sql.dialects import local_time
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule across rows, for one feed."""
+
+    name: str
+    column: str
+    do: str
+    broken: Select[Any]
+    """file_id, row_no and the value found (for a missing parent: the parent's key)."""
+    waits_for: str | None = None
+    """The feed a row that breaks it waits for; None: it is rejected."""
+
+
+def rules(feed: str, arrivals: FromClause) -> tuple[Rule, ...]:
+    """The rules of a feed over `arrivals` (its columns, provenance included). Parents must be merged before their children."""
+    make = _RULES.get(feed)
+    return make(arrivals) if make else ()
+
+
+def _order_lines(rows: FromClause) -> tuple[Rule, ...]:
+    return (_orphan(rows, "order_is_known", "order_id", "orders", select(1).where(orders.c.order_id == rows.c.order_id), rows.c.order_id),)
+
+
+def _shipment_lines(rows: FromClause) -> tuple[Rule, ...]:
+    header = select(1).where(shipments.c.shipment_id == rows.c.shipment_id)
+    return (
+        _orphan(rows, "shipment_is_known", "shipment_id", "shipments", header, rows.c.shipment_id),
+        _orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),
+        _too_early(rows, "shipped_at", shipments, "shipment_id"),
+        _too_early(rows, "received_at", shipments, "shipment_id"),
+    )
+
+
+def _invoices(rows: FromClause) -> tuple[Rule, ...]:
+    other = rows.alias("reversed_in_this_run")
+    known = select(1).where(invoices.c.invoice_id == rows.c.reverses_invoice_id)
+    coming = select(1).where(other.c.invoice_id == rows.c.reverses_invoice_id)
+    names_one = rows.c.reverses_invoice_id.is_not(None)
+    missing = and_(names_one, not_(known.exists()), not_(coming.exists()))
+    do = "Send the invoice it reverses; this one is loaded as soon as that one is."
+    broken = _select(rows, rows.c.reverses_invoice_id, missing)
+    return (Rule("reversed_invoice_is_known", "reverses_invoice_id", do, broken, "invoices"),)
+
+
+def _invoice_lines(rows: FromClause) -> tuple[Rule, ...]:
+    header = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
+    names_line = or_(rows.c.order_id.is_not(None), rows.c.line_no.is_not(None))
+    return (
+        _orphan(rows, "invoice_is_known", "invoice_id", "invoices", header, rows.c.invoice_id),
+        _orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows), names_line),
+        _too_early(rows, "invoiced_at", invoices, "invoice_id"),
+    )
+
+
+def _of_order_line(rows: FromClause) -> tuple[Rule, ...]:
+    return (_orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),)
+
+
+def _of_order(rows: FromClause) -> tuple[Rule, ...]:
+    """Rows that may name an order: one named has to be there, one not named is none."""
+    known = select(1).where(orders.c.order_id == rows.c.order_id)
+    return (_orphan(rows, "order_is_known", "order_id", "orders", known, rows.c.order_id, rows.c.order_id.is_not(None)),)
+
+
+def _holds(rows: FromClause) -> tuple[Rule, ...]:
+    return (*_of_order(rows), _before_order(rows, "placed_at"))
+
+
+def _order_events(rows: FromClause) -> tuple[Rule, ...]:
+    # The inquiry comes before the order by nature, and goods may come to the warehouse before anybody orders them.
+    after = rows.c.step.not_in([INQUIRY, WAREHOUSE_RECEIPT])
+    return (*_of_order(rows), _before_order(rows, "started_at", after), _before_order(rows, "finished_at", after))
+
+
+def _returns(rows: FromClause) -> tuple[Rule, ...]:
+    return (*_of_order_line(rows), _before_order(rows, "announced_at"))
+
+
+def _payments(rows: FromClause) -> tuple[Rule, ...]:
+    # Paid before it was billed or even ordered is a payment in advance.
+    known = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
+    return (_orphan(rows, "invoice_is_known", "invoice_id", "invoices", known, rows.c.invoice_id),)
+
+
+def _quote_options(rows: FromClause) -> tuple[Rule, ...]:
+    quotes = FEEDS["quotes"].table
+    known = select(1).where(quotes.c.quote_id == rows.c.quote_id)
+    return (_orphan(rows, "quote_is_known", "quote_id", "quotes", known, rows.c.quote_id),)
+
+
+def _unit_factors(rows: FromClause) -> tuple[Rule, ...]:
+    """Two factors of one unit on one day that came together contradict each other: neither is taken (R12)."""
+    other = rows.alias("said_too")
+    key = FEEDS["unit_factors"].key
+    undecided = rows.c.source_updated_at.is_not_distinct_from(other.c.source_updated_at)
+    same = and_(*(rows.c[one] == other.c[one] for one in key), rows.c.file_id == other.c.file_id, undecided, ~rows.c.deleted, ~other.c.deleted)
+    contradicted = select(1).where(same, rows.c.factor != other.c.factor).exists()
+    do = "The file has another factor of this unit from the same day on: send the one that holds."
+    return (Rule("factor_is_single", "factor", do, _select(rows, cast(rows.c.factor, String), contradicted)),)
+
+
+def _fx_rates(rows: FromClause) -> tuple[Rule, ...]:
+    """One reporting currency for all: what is loaded decides, else the first row."""
+    earliest = rows.alias("earliest")
+    first = select(earliest.c.reporting_currency).order_by(earliest.c.file_id, earliest.c.row_no).limit(1).scalar_subquery()
+    loaded = select(func.min(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted).scalar_subquery()
+    other = and_(rows.c.reporting_currency != func.coalesce(loaded, first), ~rows.c.deleted)
+    do = "The other rates lead to another currency: send this one in theirs, or withdraw those (deleted) before you send any in a new one."
+    return (Rule("reporting_currency_is_single", "reporting_currency", do, _select(rows, rows.c.reporting_currency, other)),)
+
+
+INQUIRY, WAREHOUSE_RECEIPT = 1, 8
+"""Steps of order_events that may lie before the order."""
+
+_RULES = {
+    "unit_factors": _unit_factors,
+    "fx_rates": _fx_rates,
+    "order_lines": _order_lines,
+    "shipment_lines": _shipment_lines,
+    "invoices": _invoices,
+    "invoice_lines": _invoice_lines,
+    "promises": _of_order_line,
+    "holds": _holds,
+    "order_events": _order_events,
+    "payments": _payments,
+    "quotes": _of_order,
+    "quote_options": _quote_options,
+    "messages": _of_order,
+    "service_cases": _of_order,
+    "returns": _returns,
+    "service_costs": _of_order,
+}
+
+
+def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElement[bool]) -> Select[Any]:
+    return select(rows.c.file_id, rows.c.row_no, value.label("value")).where(condition)
+
+
+def _order_line(rows: FromClause) -> Select[Any]:
+    return select(literal(1)).where(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
+
+
+def _line_key(rows: FromClause) -> ColumnElement[str]:
+    return func.coalesce(rows.c.order_id, "") + literal(" / ") + func.coalesce(rows.c.line_no, "")
+
+
+def _orphan(
+    rows: FromClause,
+    name: str,
+    column: str,
+    parent: str,
+    exists: Select[tuple[int]],
+    value: ColumnElement[str],
+    only: ColumnElement[bool] | None = None,
+) -> Rule:
+    missing = not_(exists.exists())
+    condition = missing if only is None else and_(only, missing)
+    do = f"Send the row of {parent} it belongs to; this one is loaded as soon as that one is."
+    return Rule(name, column, do, _select(rows, value, condition), parent)
+
+
+def _too_early(rows: FromClause, moment: str, header: FromClause, key: str) -> Rule:
+    value, is_date = header.c[moment], header.c[f"{moment}_is_date"]
+    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
+    joined = rows.join(header, header.c[key] == rows.c[key]).join(orders, orders.c.order_id == rows.c.order_id)
+    broken = select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(early)
+    do = f"{moment} of its document lies before ordered_at of its order: correct one of them and send it again."
+    return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
+
+
+def _before_order(rows: FromClause, moment: str, only: ColumnElement[bool] | None = None) -> Rule:
+    value, is_date = rows.c[moment], rows.c[f"{moment}_is_date"]
+    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
+    joined = rows.join(orders, orders.c.order_id == rows.c.order_id)
+    condition = early if only is None else and_(only, early)
+    broken = select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(condition)
+    do = f"{moment} lies before ordered_at of its order: correct one of them and send it again."
+    return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
+
+
+def before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
+    """`later` lies before `earlier`: of one kind exactly, a bare date against an instant by the instant's local day in `zone`."""
+    return case(
+        (later_is_date == earlier_is_date, later < earlier),
+        (later_is_date, cast(later, Date) < cast(local_time(earlier, zone), Date)),
+        else_=cast(local_time(later, zone), Date) < cast(earlier, Date),
+    )

@@ -1,0 +1,292 @@
+"""What must hold of a row by itself: one suite of rules per feed, plain data. Source: faults 3.2.
+
+Rules that look at other rows or at what is already loaded are in cross_row_rules.py.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, String
+
+from ingest.mapping.mapping_file import FeedMap, mappable
+from ingest.storage.scratch_database import literal, name
+from metrics.facts.assumptions import ASSUMPTIONS
+from metrics.measures.catalog import MEASURES
+from metrics.policy import MOST_DAYS
+from metrics.schema import FEEDS
+
+Kind = Literal["present", "true", "between", "in_set"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold of every row of a feed by itself."""
+
+    name: str
+    column: str
+    kind: Kind
+    do: str
+    """What the sender has to do when a row breaks it."""
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
+    claim: str | None = None
+    """SQL over the staged row that must not be false; it becomes the boolean column `tested`."""
+    known: tuple[str, ...] = ()
+    """Names of which the nearest to what the row has is suggested."""
+
+    @property
+    def tested(self) -> str:
+        """The column the expectation looks at."""
+        return f"rule_{self.name}" if self.claim is not None else self.column
+
+
+SETS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("orders", "order_type"): ("sale", "replacement", "sample", "internal"),
+    ("orders", "fulfilment_model"): ("make_to_stock", "make_to_order"),
+    ("orders", "cancelled_by"): ("buyer", "seller"),
+    ("order_lines", "line_kind"): ("goods", "service", "fee"),
+    ("order_lines", "cancelled_by"): ("buyer", "seller"),
+    ("shipments", "failure_caused_by"): ("buyer", "seller", "carrier"),
+    ("invoices", "invoice_kind"): ("invoice", "credit", "reversal"),
+    ("invoices", "credit_reason"): ("billing", "damage", "defect", "short", "goodwill", "return"),
+    ("service_packages", "delivery_window"): ("hour", "day", "week"),
+    ("service_packages", "support_level"): ("dedicated_rep", "next_available_rep", "web"),
+    ("policies", "timing"): ("DEADLINE", "WINDOW"),
+    ("policies", "anchor"): ("requested", "first_promise", "current_promise"),
+    ("promises", "changed_by"): ("buyer", "seller"),
+    ("promises", "basis"): ("ATP", "ATD"),
+    ("holds", "kind"): ("credit", "data", "stock", "other"),
+    ("holds", "caused_by"): ("buyer", "seller"),
+    ("messages", "phase"): ("pre", "during", "post"),
+    ("messages", "kind"): ("quote", "acknowledgement", "delay_notice", "ship_notice", "invoice", "case_reply"),
+    ("service_cases", "kind"): ("complaint", "question", "parts_request", "special_request", "sudden_change"),
+    ("returns", "reason"): ("damage", "defect", "wrong_item", "wrong_place", "wrong_quantity", "not_wanted", "other"),
+    ("stockouts", "outcome"): ("waited", "back_ordered", "sale_lost", "buyer_lost"),
+}
+"""Columns that hold one of a few words."""
+
+SHARES = ("tax_rate", "defect_share_max", "order_fill_min", "under_tolerance_share", "over_tolerance_share")
+
+ORDERS_IN_TIME: dict[str, tuple[tuple[str, str], ...]] = {
+    "orders": (("requested_from", "requested_by"), ("promised_from", "promised_by"), ("ordered_at", "cancelled_at")),
+    "shipments": (("shipped_at", "received_at"), ("shipped_at", "attempted_at")),
+    "holds": (("placed_at", "released_at"),),
+    "order_events": (("started_at", "finished_at"),),
+    "quotes": (("asked_at", "answered_at"),),
+    # Settling a case is an answer to it too, so the first answer cannot be later.
+    "service_cases": (("opened_at", "acknowledged_at"), ("opened_at", "resolved_at"), ("acknowledged_at", "resolved_at")),
+    "returns": (("announced_at", "received_at"), ("announced_at", "credited_at")),
+    "calendars": (("opens_at", "closes_at"),),
+}
+"""Pairs of moments of which the first cannot be the later one."""
+
+EVENTS: dict[str, tuple[str, ...]] = {
+    "orders": ("ordered_at", "cancelled_at"),
+    "order_lines": ("cancelled_at",),
+    "shipments": ("shipped_at", "received_at", "notice_sent_at", "attempted_at"),
+    "invoices": ("invoiced_at",),
+    "promises": ("changed_at",),
+    "holds": ("placed_at", "released_at"),
+    "order_events": ("started_at", "finished_at"),
+    "payments": ("paid_at",),
+    "quotes": ("asked_at", "answered_at"),
+    "messages": ("sent_at",),
+    "service_cases": ("opened_at", "acknowledged_at", "resolved_at"),
+    "returns": ("announced_at", "received_at", "credited_at"),
+    "stockouts": ("wanted_at",),
+    "service_costs": ("incurred_on",),
+    "buyer_scorecards": ("received_at",),
+}
+"""Moments and days that have happened: none can lie after the data's own watermark."""
+
+AT_MOST: dict[str, tuple[tuple[str, str], ...]] = {
+    "shipment_lines": (("damaged_qty", "coalesce(received_qty, shipped_qty)"), ("received_qty", "shipped_qty")),
+    "order_lines": (("cancelled_qty", "ordered_qty"),),
+}
+"""Quantities that cannot exceed another one."""
+
+LIMIT = 1_000_000_000
+
+LEAST = 0.00000001
+"""The smallest factor or rate there is: eight decimals."""
+
+RANGES: dict[tuple[str, str], tuple[float, float, str]] = {
+    ("order_events", "step"): (1, 13, "Write the number of one of the 13 order-to-cash steps, 1 to 13."),
+    ("order_events", "event_no"): (1, LIMIT, "Number the attempts at a step 1, 2, 3 ..."),
+    ("promises", "revision_no"): (1, LIMIT, "Number the promises of a line 1, 2, 3 ..., the first promise being 1."),
+    ("unit_factors", "factor"): (LEAST, LIMIT, "Write how many base units one of the unit is: more than 0."),
+    ("unit_factors", "rounding_step"): (0.0001, LIMIT, "Write the smallest difference of base units that counts, more than 0, or leave it empty."),
+    ("fx_rates", "rate"): (LEAST, LIMIT, "Write how much of the reporting currency one unit of the currency is: more than 0."),
+    ("payments", "amount"): (0, LIMIT, "Write what came in, 0 or more; what was paid back is a credit or a reversal in invoices."),
+    # A cost booked back, or a rebate on freight, is a negative row.
+    ("service_costs", "amount"): (-LIMIT, LIMIT, "Write an amount between -1,000,000,000 and 1,000,000,000, or correct it."),
+    ("assumptions", "assumed_value"): (0, LIMIT, "Write a number from 0, in the assumption's unit (a share as 0 to 1)."),
+}
+"""What columns of no common name may hold, from least to most."""
+
+KNOWN: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    ("targets", "measure"): (tuple(MEASURES), "It is no measure of the catalogue; write a measure's name"),
+    ("assumptions", "assumption"): (tuple(ASSUMPTIONS), "It is no assumption there is; write one's name"),
+}
+"""Columns that name something of this product."""
+
+CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "messages": (
+        ("message_is_addressed", "order_id", "order_id IS NOT NULL OR customer_id IS NOT NULL", "Name the order or the customer it is for."),
+    ),
+    "service_cases": (
+        ("case_is_somebodys", "order_id", "order_id IS NOT NULL OR customer_id IS NOT NULL", "Name the order or the customer it is of."),
+    ),
+    "calendars": (
+        ("opens_at_has_time", "opens_at", "NOT opens_at_is_date", "Write when work begins with its time, or leave both hours empty."),
+        ("closes_at_has_time", "closes_at", "NOT closes_at_is_date", "Write when work ends with its time, or leave both hours empty."),
+        (
+            "hours_are_whole",
+            "closes_at",
+            "(opens_at IS NULL) = (closes_at IS NULL) OR NOT (ok_opens_at AND ok_closes_at)",
+            "Write both hours, or neither where it is closed that day.",
+        ),
+    ),
+    "fx_rates": (
+        ("reporting_currency_is_code", "reporting_currency", "regexp_full_match(reporting_currency, '[A-Z]{3}')", "Write a code such as EUR."),
+        ("own_rate_is_one", "rate", "currency <> reporting_currency OR rate = 1", "The reporting currency's rate to itself is 1."),
+    ),
+}
+"""What else must hold of a row: name, column, SQL over the staged row that must not be false, what to do."""
+
+
+def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: str) -> tuple[Rule, ...]:
+    """Every rule of a feed's rows. Columns the source does not map have none.
+
+    latest_event: naive UTC, after which nothing can have happened yet. time_zone: whose calendar a bare date is on.
+    """
+    mapped = [column for column in mappable(FEEDS[feed]) if column in feed_map.columns]
+    return (
+        *_types(feed, feed_map, mapped),
+        *_presence(feed, feed_map, mapped),
+        *_values(feed, mapped),
+        *_order_in_time(feed, mapped, latest_event, time_zone),
+        Rule("text_is_clean", "ok_text", "true", "Take control, direction and zero-width characters out of the text.", claim="ok_text"),
+    )
+
+
+def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule]:
+    for column in mapped:
+        kind = FEEDS[feed].table.c[column].type
+        one = feed_map.columns[column]
+        if isinstance(kind, Numeric):
+            do = f"Write a plain number with at most {kind.scale} decimals" + (f" and {one.decimal!r} as decimal sign." if one else ".")
+        elif isinstance(kind, DateTime | Date):
+            do = f"Write it as {one.format}." if one.format else "Write an ISO 8601 date or date-time, e.g. 2026-03-31T14:05:00+02:00."
+        elif isinstance(kind, Integer):
+            do = "Write a whole number."
+        elif isinstance(kind, Boolean):
+            do = "Write true or false."
+        elif one.codes is not None:
+            do = f"Write one of {', '.join(one.codes)}, or add the code to the mapping's code list."
+        else:
+            continue
+        if one.codes is not None and not isinstance(kind, Numeric | DateTime | Date | Integer | Boolean):
+            yield Rule(f"{column}_is_listed", column, "true", do, claim=f"ok_{column}")
+        else:
+            yield Rule(f"{column}_fits_type", column, "true", do, claim=f"ok_{column}")
+
+
+def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule]:
+    for column in mapped:
+        schema_column = FEEDS[feed].table.c[column]
+        if schema_column.nullable or column in ("deleted", "ship_to_time_zone"):
+            continue
+        do = "Fill it: the record cannot be read without it."
+        if isinstance(schema_column.type, String) and feed_map.columns[column].codes is None:
+            yield Rule(f"{column}_is_there", column, "present", do)
+        else:
+            # Text that is there and does not fit breaks that rule, not this one too.
+            yield Rule(f"{column}_is_there", column, "true", do, claim=f"({name(column)} IS NOT NULL OR NOT ok_{column})")
+
+
+def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
+    for column in mapped:
+        if column in SHARES:
+            yield Rule(f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1)
+        elif feed == "policies" and column in MOST_DAYS:
+            most_days = MOST_DAYS[column]
+            yield Rule(f"{column}_in_range", column, "between", f"Write a number of days from 0 to {most_days}.", low=0, high=most_days)
+        elif column.endswith(("_qty", "_amount", "tolerance", "_days", "_hours", "_days_max")):
+            yield Rule(
+                f"{column}_in_range",
+                column,
+                "between",
+                "Write a number from 0 to below 1,000,000,000, or correct it.",
+                low=0,
+                high=LIMIT - 0.0001,
+            )
+        if (feed, column) in RANGES:
+            least, most, do = RANGES[feed, column]
+            yield Rule(f"{column}_in_range", column, "between", do, low=least, high=most)
+        if (feed, column) in KNOWN:
+            names, do = KNOWN[feed, column]
+            claim = f"{name(column)} IN ({', '.join(literal(one) for one in names)})"
+            yield Rule(f"{column}_is_known", column, "true", do, claim=claim, known=names)
+        if (feed, column) in SETS:
+            allowed = SETS[feed, column]
+            yield Rule(f"{column}_in_set", column, "in_set", f"Write one of {', '.join(allowed)}, or map it with codes.", allowed=allowed)
+        if column == "currency":
+            claim = "regexp_full_match(currency, '[A-Z]{3}')"
+            yield Rule("currency_is_code", column, "true", "Write a three-letter ISO 4217 code such as EUR.", claim=claim)
+        if column == "ship_to_time_zone":
+            zones = ", ".join(literal(one) for one in sorted(available_timezones()))
+            yield Rule(
+                "zone_is_known",
+                column,
+                "true",
+                "Write an IANA zone such as Europe/Berlin, or leave it empty.",
+                claim=f"ship_to_time_zone IN ({zones})",
+            )
+        if column == "scope":
+            claim = "regexp_full_match(scope, 'all|segment:.+|customer:.+')"
+            yield Rule("scope_is_known", column, "true", "Write all, segment:A or customer:ID.", claim=claim)
+    for rule, column, claim, do in CLAIMS.get(feed, ()):
+        yield Rule(rule, column, "true", do, claim=claim)
+    for low, high in AT_MOST.get(feed, ()):
+        if low in mapped:
+            yield Rule(f"{low}_not_above", low, "true", f"{low} cannot exceed {high}; correct one of them.", claim=f"{name(low)} <= {high}")
+
+
+def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zone: str) -> Iterator[Rule]:
+    table = FEEDS[feed].table
+    for column in mapped:
+        if isinstance(table.c[column].type, DateTime | Date):
+            # The default of valid_from, and 'no limit' dates of versions, lie before any order.
+            early = "1900-01-01" if column == "valid_from" else "1990-01-01"
+            claim = f"{name(column)} >= TIMESTAMP '{early}' AND {name(column)} < TIMESTAMP '2100-01-01'"
+            yield Rule(f"{column}_is_plausible", column, "true", "Write a date from 1990 to 2099; leave it empty if there is none.", claim=claim)
+    for first, second in ORDERS_IN_TIME.get(feed, ()):
+        if first in mapped and second in mapped:
+            yield Rule(
+                f"{second}_not_before_{first}",
+                second,
+                "true",
+                f"{second} lies before {first}; correct one of them.",
+                claim=not_before(second, first),
+            )
+    local_day = (latest_event + (ZoneInfo(time_zone).utcoffset(latest_event) or timedelta())).date()
+    for column in EVENTS.get(feed, ()):
+        if column in mapped:
+            by_day, by_instant = (f"{name(column)} <= TIMESTAMP '{latest}'" for latest in (local_day, latest_event.isoformat(sep=" ")))
+            is_day = isinstance(table.c[column].type, Date)
+            claim = by_day if is_day else f"CASE WHEN {name(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
+            do = f"It lies after {latest_event.isoformat()}Z, up to which the data goes: correct it, or the mapping's data_as_of."
+            yield Rule(f"{column}_has_happened", column, "true", do, claim=claim)
+
+
+def not_before(later: str, earlier: str) -> str:
+    """SQL: `later` is not before `earlier`. Date against date and instant against instant exactly; mixed, by day and one day leniently."""
+    return (
+        f"CASE WHEN {name(f'{later}_is_date')} = {name(f'{earlier}_is_date')} THEN {name(later)} >= {name(earlier)} "
+        f"ELSE date_trunc('day', {name(later)}) >= date_trunc('day', {name(earlier)}) - INTERVAL 1 DAY END"
+    )

@@ -1,0 +1,1 @@
+"""Edits of assumptions, packages and targets."""

@@ -1,0 +1,140 @@
+"""One row: one order judged under its customer's contract (R35, P10).
+
+The contract is the policy the customer had on the order's day, in the version valid that day; what its row leaves empty is strict. Versions with
+equal settings are judged together, those that come to the strict policy not again at all. Customers without a contract are not here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Table,
+    cast,
+    insert,
+    select,
+)
+
+from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.orders.due_dates import applies, versions
+from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order_facts_table
+from metrics.facts.rejudge import judged_again
+from metrics.policy import STRICT, Policy
+from metrics.schema import customers, policies
+from metrics.sql.dialects import Expression
+from metrics.sql.temporary_tables import temporary_table
+
+contracts = ledger_table(
+    "contracts",
+    "order",
+    "one row: one sale order judged under the contract of its customer",
+    Column("order_id", String),
+    Column("policy_id", String),
+    Column("ordered_day", Date),
+    Column("due_day", Date, comment="of the strict judgement: no contract moves it"),
+    Column("state", String),
+    *[column for name in GOODS_VERDICTS for column in (Column(name, Boolean), Column(f"{name}_reason", String))],
+    Column("perfect_order", Boolean),
+    Column("perfect_order_known", Boolean),
+    Column("deadline_at", DateTime),
+    Column("settled_at", DateTime),
+    Column("next_change_at", DateTime),
+)
+
+_JUDGED = (
+    "state",
+    *[name for verdict in GOODS_VERDICTS for name in (verdict, f"{verdict}_reason")],
+    "perfect_order",
+    "perfect_order_known",
+    "deadline_at",
+    "settled_at",
+    "next_change_at",
+)
+_SETTINGS = (
+    "timing",
+    "early_tolerance_days",
+    "early_tolerance_hours",
+    "late_tolerance_days",
+    "late_tolerance_hours",
+    "under_tolerance_share",
+    "over_tolerance_share",
+    "claims_days",
+    "invoice_days",
+    "anchor",
+)
+_TEXT, _DAY, _NUMBER = String(), Date(), Integer()
+
+
+def policy_of(row: Mapping[Any, Any]) -> Policy:
+    """The policy a row of `policies` stands for; what it leaves empty is strict.
+
+    Raises ValueError naming the row and its setting that cannot be.
+    """
+    try:
+        return Policy(**{name: row[name] for name in _SETTINGS if row[name] is not None})
+    except ValueError as error:
+        raise ValueError(f"policies {row['policy_id']}, valid from {row['valid_from']}: {error}") from None
+
+
+def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
+    """The orders under contract, one SELECT per distinct settings."""
+    if not {"customers.policy_id", "policies.policy_id"} <= setting.mapped:
+        return
+    listed = connection.execute(select(policies).where(~policies.c.deleted)).mappings().all()
+    judged_by = {(row["policy_id"], row["valid_from"]): policy_of(row) for row in listed}
+    if not judged_by:
+        return
+    distinct = list(dict.fromkeys(judged_by.values()))
+    numbered = temporary_table("contract_versions", {"policy_id": _TEXT, "valid_from": _DAY, "settings_no": _NUMBER})
+    held = temporary_table("orders_under_contract", {"order_id": _TEXT, "policy_id": _TEXT, "settings_no": _NUMBER})
+    numbered.create(connection)
+    held.create(connection)
+    connection.execute(
+        insert(numbered),
+        [{"policy_id": name, "valid_from": day, "settings_no": distinct.index(policy)} for (name, day), policy in judged_by.items()],
+    )
+    connection.execute(insert(held).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, setting)))
+    for number, policy in enumerate(distinct):
+        chosen = select(held).where(held.c.settings_no == number).subquery("held")
+        if policy == STRICT:
+            yield _rows(chosen, order_facts_table)
+            continue
+        with judged_again(connection, "judged_by_contract", policy, setting, select(chosen.c.order_id), _JUDGED) as anew:
+            yield _rows(chosen, anew)
+    held.drop(connection)
+    numbered.drop(connection)
+
+
+def _under_contract(numbered: Table, setting: Setting) -> Select[tuple[str, str, int]]:
+    """order_id, policy_id and settings_no of every sale order whose customer had a contract that day."""
+    o = order_facts_table.c
+    customer = versions(customers, ("customer_id",), ("policy_id",))
+    contract = versions(policies, ("policy_id",), ())
+    tables: FromClause = order_facts_table.join(customer, applies(customer, o.ordered_day, customer_id=o.customer_id))
+    tables = tables.join(contract, applies(contract, o.ordered_day, policy_id=customer.c.policy_id))
+    tables = tables.join(numbered, (numbered.c.policy_id == contract.c.policy_id) & (numbered.c.valid_from == contract.c.valid_from))
+    if setting.only is not None:
+        tables = tables.join(setting.only, setting.only.c.order_id == o.order_id)
+    return select(o.order_id, contract.c.policy_id, numbered.c.settings_no).select_from(tables).where(o.order_type == "sale")
+
+
+def _rows(held: FromClause, judged: FromClause) -> Select[Any]:
+    """The ledger's rows of some orders, with what `judged` (their rows under the contract) says of them and the order's own dimensions."""
+    o = order_facts_table.c
+    tables: FromClause = held.join(order_facts_table, o.order_id == held.c.order_id)
+    if judged is not order_facts_table:
+        tables = tables.join(judged, judged.c.order_id == held.c.order_id)
+    columns: dict[str, Expression] = {name: o[name] for name in ("order_id", "ordered_day", "due_day", *DIMENSION_COLUMNS)}
+    columns |= {name: judged.c[name] for name in _JUDGED} | {"policy_id": held.c.policy_id}
+    return select(*[cast(columns[column.name], column.type).label(column.name) for column in contracts.columns]).select_from(tables)
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(contracts, rows, key="order_id"),)

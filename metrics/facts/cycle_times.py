@@ -1,0 +1,313 @@
+"""One row: one sale's time: its clocks from order to arrival, and what was promised on the way.
+
+The clocks need nothing but the order's own records. Source: rules R1, R26 to R30, section 3 ("direct evidence"), section 4 (c), (g).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    true,
+)
+
+from metrics.facts.buyer_caused_delays import excused
+from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions, within
+from metrics.facts.orders import NONE, SEVERAL, order_facts_table, order_line_facts_table
+from metrics.facts.orders.due_dates import applies, versions
+from metrics.schema import holds, order_events, orders, promises, service_packages
+from metrics.sql.business_hours import has_calendars, with_calendar, working_seconds
+from metrics.sql.dialects import (
+    MICROSECONDS_A_DAY,
+    Expression,
+    count_if,
+    days_between,
+    greater,
+    instant_of,
+    lesser,
+    local_time,
+    plus_days,
+    plus_microseconds,
+    seconds_between,
+    typed_null,
+)
+from metrics.sql.moments import day_bounds, moment_span
+
+WAITING_STEPS = (2, 10)
+"""Steps between whose attempts an order waits for the buyer's data or credit (R28)."""
+WAITING_KINDS = ("credit", "data")
+"""Holds that wait for the buyer."""
+AHEAD, NOT_AHEAD = "ordered ahead", "not ordered ahead"
+
+cycle_facts_table = ledger_table(
+    "cycle_facts",
+    "order",
+    "one row: one order that is a sale, with its clocks and promises",
+    Column("order_id", String, comment="orders.order_id"),
+    Column("state", String, comment="judged, pending or excluded"),
+    Column("ordered_day", Date, comment="local day it was ordered"),
+    Column("due_day", Date, comment="local day it was due"),
+    Column("arrived_day", Date, comment="local day its last needed goods arrived; null: a line has not arrived at all"),
+    Column("on_time", Boolean, comment="the order's verdict"),
+    Column("on_time_attributable", Boolean, comment="on time, or late by the buyer's own doing (R29); null: on_time is"),
+    Column("complete", Boolean, comment="all that was owed has come; of a pending order as far as it has come"),
+    Column("cycle_days", Integer, comment="days from order to arrival"),
+    Column("cycle_days_net", Integer, comment="days from the net clock's start (R27) to arrival, not below 0"),
+    Column("cycle_seconds", BigInteger, comment="from order to arrival; null where either is a bare date"),
+    Column("cycle_seconds_net", BigInteger, comment="from the net clock's start to arrival, less holds (R27, R28); null likewise"),
+    Column("held_seconds", BigInteger, comment="what the net clock stood still for holds; null likewise"),
+    Column("business_seconds", BigInteger, comment="working time from order to arrival (R26); null likewise, or where no calendar knows every day"),
+    Column("promise_changes_seller", Integer, comment="promises the seller changed by as_of, line by line"),
+    Column("promise_changes_buyer", Integer, comment="promises the buyer changed by as_of, line by line"),
+    Column("window_granted", Boolean, comment="promised inside the window asked for; null: no window asked for, or nothing promised"),
+    Column("window_asked", Boolean, comment="true: the buyer asked for a window"),
+    Column("basis", String, comment="what the first promise stood on: ATP, ATD, several or none"),
+    Column("ordered_ahead", String, comment="whether it was ordered longer ahead than the package's lead time (R27)"),
+)
+
+
+o = order_facts_table.c
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every sale's clocks and promises."""
+    base = _clocked(setting).cte("clocked")
+    b = base.c
+    tables: FromClause = order_facts_table.join(base, b.order_id == o.order_id)
+    held: Expression = literal(0, BigInteger)
+    stops = _stops(base, setting)
+    if stops is not None:
+        stopped = _merged(base, stops).subquery("held")
+        tables = tables.outerjoin(stopped, stopped.c.order_id == o.order_id)
+        held = func.coalesce(stopped.c.seconds, literal(0, BigInteger))
+    worked: Expression = typed_null(BigInteger())
+    if has_calendars(setting.mapped):
+        clocks = _delivery_clocks(base).cte("delivery_clocks")
+        work = working_seconds(clocks).subquery("work")
+        tables = tables.outerjoin(work, work.c.order_id == o.order_id)
+        worked = work.c.seconds
+    changes: dict[str, Expression] = dict.fromkeys(("seller", "buyer"), literal(0, Integer))
+    basis: Expression = literal(NONE, String)
+    if "promises.promised_by" in setting.mapped:
+        told = _promises(base, setting).subquery("told")
+        tables = tables.outerjoin(told, told.c.order_id == o.order_id)
+        changes = {by: func.coalesce(told.c[by], 0) for by in changes}
+        basis = func.coalesce(case((told.c.basis_first == told.c.basis_last, told.c.basis_first), else_=SEVERAL), NONE)
+        basis = case((told.c.basis_first.is_(None), NONE), else_=basis)
+    tables, buyers_doing = excused(tables, base, setting)
+    short = _short_lines(setting).subquery("short")
+    tables = tables.outerjoin(short, short.c.order_id == o.order_id)
+    came = case((o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0))
+    exact = b.cycle_seconds.is_not(None)
+    return (
+        select(
+            o.order_id,
+            o.state,
+            o.ordered_day,
+            o.due_day,
+            o.arrived_day,
+            o.on_time,
+            case((o.on_time.is_(False), buyers_doing), else_=o.on_time).label("on_time_attributable"),
+            cast(came, Boolean).label("complete"),
+            o.cycle_days,
+            b.cycle_days_net,
+            b.cycle_seconds,
+            case((exact, b.net_seconds - held), else_=None).label("cycle_seconds_net"),
+            case((exact, held), else_=None).label("held_seconds"),
+            case((exact, worked), else_=None).label("business_seconds"),
+            cast(changes["seller"], Integer).label("promise_changes_seller"),
+            cast(changes["buyer"], Integer).label("promise_changes_buyer"),
+            b.window_granted,
+            b.window_asked,
+            basis.label("basis"),
+            b.ordered_ahead,
+            *order_dimensions(),
+        ).select_from(tables),
+    )
+
+
+def _sales(setting: Setting) -> FromClause:
+    """Orders that are sales, joined to their facts; those of `setting.only` alone where it is given."""
+    tables: FromClause = orders.join(order_facts_table, and_(o.order_id == orders.c.order_id, o.order_type == "sale"))
+    return within(tables, o.order_id, setting)
+
+
+def _lines(setting: Setting) -> FromClause:
+    """Lines of the orders wanted."""
+    return within(order_line_facts_table, order_line_facts_table.c.order_id, setting)
+
+
+def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
+    """One row a sale: the gross clock, where the net clock starts (R27), and whether the window asked for was granted."""
+    zone, header = o.ship_to_time_zone, dict(orders.c.items())
+    tables = _sales(setting)
+    tables, ordered = moment_span(tables, header, "ordered_at", zone)
+    spans = {}
+    for name in ("requested_from", "requested_by", "promised_from", "promised_by"):
+        tables, spans[name] = moment_span(tables, header, name, zone)
+    line = order_line_facts_table.c
+    asked = (
+        select(line.order_id, func.max(line.request_at).label("request_at")).select_from(_lines(setting)).group_by(line.order_id).subquery("asked")
+    )
+    tables = tables.outerjoin(asked, asked.c.order_id == o.order_id)
+    lead: Expression = typed_null(Integer())
+    if "service_packages.lead_time_days_max" in setting.mapped:
+        package = versions(service_packages, ("service_segment",), ("lead_time_days_max",))
+        tables = tables.outerjoin(package, applies(package, o.ordered_day, service_segment=o.segment))
+        lead = package.c.lead_time_days_max
+    net_day = cast(plus_days(o.requested_day, -lead), Date)
+    tables, _, arrival_day_ends = day_bounds(tables, o.arrived_day, zone)
+    tables, _, request_day_ends = day_bounds(tables, o.requested_day, zone)
+    tables, net_day_starts, _ = day_bounds(tables, net_day, zone)
+    # A bare date is asked for from the start of its day on; an hour keeps its place on the clock of the earlier day.
+    wall = plus_microseconds(local_time(asked.c.request_at, zone), -lead * literal(MICROSECONDS_A_DAY, BigInteger))
+    starts_at = case((asked.c.request_at == request_day_ends, net_day_starts), else_=instant_of(wall, zone))
+    ahead = func.coalesce(net_day > o.ordered_day, false())
+    net_start = case((starts_at > ordered.hi, starts_at), else_=ordered.hi)
+    exact = and_(~o.ordered_at_is_date, o.settled_at.is_not(None), o.settled_at != arrival_day_ends)
+    net_from = lesser(net_start, o.settled_at)
+    start_day = case((ahead, net_day), else_=o.ordered_day)
+    window = and_(orders.c.requested_from.is_not(None), orders.c.requested_by.is_not(None))
+    inside = and_(
+        func.coalesce(spans["promised_from"].lo >= spans["requested_from"].lo, false()),
+        func.coalesce(spans["promised_by"].hi <= spans["requested_by"].hi, false()),
+    )
+    return select(
+        o.order_id,
+        o.ordered_day,
+        o.arrived_day,
+        zone.label("zone"),
+        orders.c.ship_to,
+        ordered.hi.label("from_at"),
+        o.settled_at.label("until_at"),
+        o.deadline_at,
+        net_from.label("net_from_at"),
+        case((exact, seconds_between(ordered.hi, o.settled_at)), else_=typed_null(BigInteger())).label("cycle_seconds"),
+        case((exact, seconds_between(net_from, o.settled_at)), else_=typed_null(BigInteger())).label("net_seconds"),
+        case((o.arrived_day.is_not(None), greater(days_between(start_day, o.arrived_day), literal(0, Integer))), else_=None).label("cycle_days_net"),
+        case((and_(window, orders.c.promised_by.is_not(None)), inside), else_=typed_null(Boolean())).label("window_granted"),
+        window.label("window_asked"),
+        case((ahead, AHEAD), else_=NOT_AHEAD).label("ordered_ahead"),
+    ).select_from(tables)
+
+
+def _stops(base: CTE, setting: Setting) -> FromClause | None:
+    """order_id, from_at, until_at (null: not over by as_of) of what stops the net clock: `holds` if mapped, else waits between attempts (R28)."""
+    b = base.c
+    now = literal(setting.as_of, DateTime)
+    if "holds.placed_at" in setting.mapped:
+        h = holds.c
+        tables: FromClause = holds.join(base, b.order_id == h.order_id)
+        tables, placed = moment_span(tables, dict(h.items()), "placed_at", b.zone)
+        tables, released = moment_span(tables, dict(h.items()), "released_at", b.zone)
+        by_buyer = h.caused_by == "buyer" if "holds.caused_by" in setting.mapped else true()
+        ended = case((released.hi <= now, released.hi), else_=typed_null(DateTime()))
+        return (
+            select(h.order_id, placed.hi.label("from_at"), ended.label("until_at"))
+            .select_from(tables)
+            .where(~h.deleted, h.kind.in_(WAITING_KINDS), by_buyer, placed.hi <= now)
+            .subquery("stops")
+        )
+    if "order_events.started_at" not in setting.mapped:
+        return None
+    e = order_events.c
+    tables = order_events.join(base, b.order_id == e.order_id)
+    tables, started = moment_span(tables, dict(e.items()), "started_at", b.zone)
+    tables, finished = moment_span(tables, dict(e.items()), "finished_at", b.zone)
+    again = func.lead(started.hi).over(partition_by=[e.order_id, e.step], order_by=e.event_no)
+    tried = (
+        select(e.order_id, finished.hi.label("from_at"), again.label("until_at"))
+        .select_from(tables)
+        .where(~e.deleted, e.step.in_(WAITING_STEPS))
+        .subquery("tried")
+    )
+    return select(*tried.c).where(tried.c.from_at.is_not(None), tried.c.until_at <= now).subquery("stops")
+
+
+def _merged(base: CTE, stops: FromClause) -> Select[tuple[object, ...]]:
+    """order_id and the seconds an order stood still inside its net clock; time that several stops share is counted once."""
+    b, s = base.c, stops.c
+    begins = greater(s.from_at, b.net_from_at)
+    ends = lesser(func.coalesce(s.until_at, b.until_at), b.until_at)
+    inside = (
+        select(b.order_id, begins.label("begins"), ends.label("ends"))
+        .select_from(stops.join(base, b.order_id == s.order_id))
+        .where(b.cycle_seconds.is_not(None), ends > begins)
+        .subquery("stops_inside")
+    )
+    i = inside.c
+    reached = func.max(i.ends).over(partition_by=i.order_id, order_by=[i.begins, i.ends], rows=(None, -1)).label("reached")
+    so_far = select(*i, reached).subquery("stops_so_far")
+    f = so_far.c
+    fresh = greater(f.begins, func.coalesce(f.reached, f.begins))
+    seconds = case((f.ends > fresh, seconds_between(fresh, f.ends)), else_=literal(0, BigInteger))
+    return select(f.order_id, cast(func.sum(seconds), BigInteger).label("seconds")).group_by(f.order_id)
+
+
+def _delivery_clocks(base: CTE) -> Select[tuple[object, ...]]:
+    """The gross clocks with the calendar each runs by."""
+    b = base.c
+    tables, calendar_id = with_calendar(base, b.ship_to)
+    return (
+        select(
+            b.order_id,
+            calendar_id.label("calendar_id"),
+            b.ordered_day.label("first_day"),
+            b.arrived_day.label("last_day"),
+            b.from_at,
+            b.until_at,
+        )
+        .select_from(tables)
+        .where(b.cycle_seconds.is_not(None))
+    )
+
+
+def _promises(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
+    """One row an order: how many promises seller and buyer changed by as_of, and the basis of its lines' first promises."""
+    b, p = base.c, promises.c
+    tables: FromClause = promises.join(base, b.order_id == p.order_id)
+    tables, changed = moment_span(tables, dict(p.items()), "changed_at", b.zone)
+    place = func.row_number().over(partition_by=[p.order_id, p.line_no], order_by=p.revision_no)
+    by = func.coalesce(p.changed_by, "seller")
+    known = (
+        select(p.order_id, p.revision_no, p.basis, by.label("changed_by"), place.label("place"))
+        .select_from(tables)
+        .where(~p.deleted, changed.hi <= literal(setting.as_of, DateTime))
+        .subquery("known_promises")
+    )
+    k = known.c
+    basis = case((k.place == 1, k.basis), else_=None)
+    return select(
+        k.order_id,
+        count_if(and_(k.revision_no > 1, k.changed_by == "seller")).label("seller"),
+        count_if(and_(k.revision_no > 1, k.changed_by == "buyer")).label("buyer"),
+        func.min(basis).label("basis_first"),
+        func.max(basis).label("basis_last"),
+    ).group_by(k.order_id)
+
+
+def _short_lines(setting: Setting) -> Select[tuple[object, ...]]:
+    """How many lines of an order have not come in full."""
+    line = order_line_facts_table.c
+    short = and_(line.state != "excluded", line.filled_qty < line.owed_qty)
+    return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(setting)).group_by(line.order_id)
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(cycle_facts_table, rows, key="order_id"),)

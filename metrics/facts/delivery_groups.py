@@ -1,0 +1,57 @@
+"""One row: one delivery group, the lines of an order with one deadline (R16)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, case, cast, select
+
+from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.orders.line_verdicts import one_or_several
+from metrics.facts.orders.order_verdicts import state_over, sums_of_lines, verdicts_over
+from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, SEVERAL, order_facts_table, order_line_facts_table
+from metrics.sql.dialects import Expression
+
+groups = ledger_table(
+    "delivery_groups",
+    "group",
+    "one row: one delivery group, the lines of one order with one deadline, judged as an order of its own",
+    Column("order_id", String),
+    Column("deadline_at", DateTime, comment="null: the lines that have no date at all"),
+    Column("due_day", Date, comment="the latest of its lines"),
+    Column("state", String),
+    Column("line_count", BigInteger, comment="goods lines owed"),
+    *[column for name in GOODS_VERDICTS for column in (Column(name, Boolean), Column(f"{name}_reason", String))],
+    Column("perfect_group", Boolean),
+    Column("perfect_group_known", Boolean),
+)
+
+
+def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
+    """Every group with goods owed, from the stored line facts.
+
+    Services and fees of the same deadline count for how the group was billed, as they do for an order (R17).
+    """
+    line, o = order_line_facts_table.c, order_facts_table.c
+    lines: FromClause = order_line_facts_table
+    if setting.only is not None:
+        lines = select(*line).join(setting.only, setting.only.c.order_id == line.order_id).subquery("lines_again")
+    sums = sums_of_lines(lines, lines.c.order_id, lines.c.deadline_at.label("group_deadline_at"))
+    x = sums.c
+    state = state_over(x)
+    columns: dict[str, Expression] = {name: o[name] for name in DIMENSION_COLUMNS} | verdicts_over(x, state)
+    columns |= {
+        "order_id": x.order_id,
+        "deadline_at": x.group_deadline_at,
+        "due_day": x.due_day,
+        "state": state,
+        "line_count": x.goods_owed_n,
+        "perfect_group": columns["perfect_order"],
+        "perfect_group_known": columns["perfect_order_known"],
+        "product_category": one_or_several(x.category_first, x.category_last),
+        "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
+    }
+    chosen = [cast(columns[column.name], column.type).label(column.name) for column in groups.columns]
+    return [select(*chosen).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)]
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(groups, rows, key="order_id"),)

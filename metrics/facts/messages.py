@@ -1,0 +1,64 @@
+"""One row: something told, or to be told, to a buyer: was it told in time, and was it right."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Connection, Date, DateTime, Select, String, and_, case, cast, func, literal, or_, select
+
+from metrics.facts.customer_contacts import by_then, contact, happened_at, kept
+from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.orders import NONE
+from metrics.schema import messages
+from metrics.sql.dialects import typed_null
+
+message_facts_table = ledger_table(
+    "message_facts",
+    "message",
+    "one row: one message to a buyer, due or sent",
+    Column("message_id", String, comment="messages.message_id"),
+    Column("order_id", String, comment="the order it is about; empty: none"),
+    Column("phase", String, comment="pre, during or post the transaction"),
+    Column("message_kind", String, comment="messages.kind"),
+    Column("told_day", Date, comment="local day it was due; without one, the day it was sent"),
+    Column("due", Boolean, comment="true: its due time has passed"),
+    Column("in_time", Boolean, comment="sent by its due time; null: nothing was due, or a bare date leaves it open"),
+    Column("told", Boolean, comment="true: sent, and its due time has passed if it has one"),
+    Column("correct", Boolean, comment="whether what was told was right; null: not known"),
+    Column("sent_from", DateTime, comment="first instant it may have been sent at; null: not sent by as_of"),
+    Column("sent_at", DateTime, comment="last instant it may have been sent at; null: not sent by as_of"),
+)
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every message of the feed; nothing where no feed brings any."""
+    if "messages.message_id" not in setting.mapped:
+        return ()
+    m = messages.c
+    about = contact(messages)
+    about, due = about.span(messages, "due_at")
+    about, sent = about.span(messages, "sent_at")
+    day = func.coalesce(due.day, sent.day)
+    tables, dimensions = about.dimensions(day)
+    was_due, was_sent = by_then(due, setting.as_of), by_then(sent, setting.as_of)
+    sent_at = happened_at(sent, setting.as_of)
+    return (
+        select(
+            m.message_id,
+            m.order_id,
+            func.coalesce(m.phase, literal(NONE, String)).label("phase"),
+            func.coalesce(m.kind, literal(NONE, String)).label("message_kind"),
+            cast(day, Date).label("told_day"),
+            was_due.label("due"),
+            kept(due, sent, setting.as_of).label("in_time"),
+            and_(was_sent, or_(was_due, m.due_at.is_(None))).label("told"),
+            m.correct,
+            case((was_sent, sent.lo), else_=typed_null(DateTime())).label("sent_from"),
+            sent_at.label("sent_at"),
+            *dimensions,
+        )
+        .select_from(tables)
+        .where(~m.deleted),
+    )
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(message_facts_table, rows),)

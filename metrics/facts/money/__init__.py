@@ -1,0 +1,1 @@
+"""Movements of money: sales, freight, service costs."""

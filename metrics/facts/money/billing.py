@@ -1,0 +1,127 @@
+"""Net sales and product cost: what invoices, credits and reversals moved, each at the rate of its document's day."""
+
+from typing import Any
+
+from sqlalchemy import CTE, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, true, union_all
+
+from metrics.facts.fact_table import Setting, within
+from metrics.facts.money.table import row_of
+from metrics.facts.orders import NONE, order_line_facts_table
+from metrics.schema import AMOUNT, QTY, invoice_lines, invoices, orders
+from metrics.sql.dialects import Expression, times, typed_null
+from metrics.sql.exchange_rates import with_rate
+from metrics.sql.moments import moment_span
+
+
+def billed_lines(setting: Setting) -> Select[Any]:
+    """One row per invoice, credit and reversal line of a goods or service line, signed; a reversal without own lines takes back the lines of the
+    invoice it names, once.
+    """
+    body, header = invoice_lines.c, invoices.c
+    own = and_(header.invoice_id == body.invoice_id, ~header.deleted)
+    direct = _documented(invoice_lines.join(invoices, own), header, header, body, setting)
+    if "invoices.reverses_invoice_id" not in setting.mapped:
+        return direct
+    reversal = _lineless_reversals()
+    reversed_ = and_(own, header.invoice_kind == "invoice")
+    tables = invoice_lines.join(invoices, reversed_).join(reversal, reversal.c.reverses_invoice_id == header.invoice_id)
+    return select(union_all(direct, _documented(tables, reversal.c, header, body, setting)).subquery("documented"))
+
+
+def _documented(tables: FromClause, document: Any, original: Any, body: Any, setting: Setting) -> Select[Any]:
+    """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines stand on."""
+    line = order_line_facts_table.c
+    tables = tables.join(order_line_facts_table, and_(line.order_id == body.order_id, line.line_no == body.line_no))
+    tables = tables.join(orders, orders.c.order_id == line.order_id)
+    tables = within(tables, document.invoice_id, setting)
+    tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", orders.c.ship_to_time_zone)
+    sign = case((document.invoice_kind == "invoice", literal(1, Integer)), else_=literal(-1, Integer))
+    return (
+        select(
+            document.invoice_id.label("document_id"),
+            document.invoice_kind.label("source"),
+            body.invoice_line_no,
+            line.order_id,
+            line.line_no,
+            dated.day.label("day"),
+            func.coalesce(document.currency, original.currency, orders.c.currency).label("currency"),
+            cast(sign * body.line_amount, AMOUNT).label("original_amount"),
+            # A credit may be for money alone; an invoice or reversal that does not say how much it bills leaves its cost unknown.
+            case(
+                (and_(document.invoice_kind == "credit", body.billed_qty.is_(None)), cast(literal(0, Integer), QTY)),
+                else_=cast(sign * body.billed_qty, QTY),
+            ).label("quantity"),
+        )
+        .select_from(tables)
+        .where(~body.deleted, line.line_kind.in_(("goods", "service")), dated.hi <= literal(setting.as_of, DateTime))
+    )
+
+
+def _lineless_reversals() -> FromClause:
+    """Reversals without lines of their own that are the first to take back the invoice they name."""
+    r = invoices.alias("reversal").c
+    place = func.row_number().over(partition_by=r.reverses_invoice_id, order_by=(r.invoiced_at, r.invoice_id)).label("place")
+    ranked = (
+        select(r.invoice_id, r.invoice_kind, r.reverses_invoice_id, r.invoiced_at, r.invoiced_at_is_date, r.currency, place)
+        .where(r.invoice_kind == "reversal", r.reverses_invoice_id.is_not(None), ~r.deleted)
+        .subquery("reversals")
+    )
+    with_lines = select(invoice_lines.c.invoice_id).where(~invoice_lines.c.deleted).distinct().subquery("with_lines")
+    return (
+        select(*[c for c in ranked.c if c.name != "place"])
+        .select_from(ranked.outerjoin(with_lines, with_lines.c.invoice_id == ranked.c.invoice_id))
+        .where(ranked.c.place == 1, with_lines.c.invoice_id.is_(None))
+        .subquery("lineless_reversals")
+    )
+
+
+def _unit_cost_known(line: Any, quantity: Expression) -> Expression:
+    """Whether a billed line's product cost is known. A service without a unit cost has none: what it costs is cost to serve."""
+    return and_(quantity.is_not(None), case((line.line_kind == "service", true()), else_=line.unit_cost_amount.is_not(None)))
+
+
+def net_sales(billed: CTE, setting: Setting) -> Select[Any]:
+    """Net sales of the lines billed (R24)."""
+    b, line = billed.c, order_line_facts_table.c
+    tables: FromClause = billed.join(order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no))
+    tables, rate = with_rate(tables, b.currency, b.day, setting.mapped)
+    place = func.row_number().over(partition_by=b.document_id, order_by=(b.order_id, b.line_no, b.invoice_line_no))
+    return select(
+        *row_of(
+            {
+                "kind": literal("net_sales", String),
+                **{name: b[name] for name in ("source", "document_id", "order_id", "line_no", "day", "original_amount", "quantity")},
+                "cohort_day": line.ordered_day,
+                "amount": times(b.original_amount, rate),
+                "cost_known": _unit_cost_known(line, b.quantity),
+                "stands_for_document": place == 1,
+                "currency": func.coalesce(b.currency, literal(NONE, String)),
+            },
+            order_line_facts_table,
+        )
+    ).select_from(tables)
+
+
+def product_cost(billed: CTE, setting: Setting) -> Select[Any]:
+    """Without a rate a line's sales are left out, so its cost is too."""
+    b, line = billed.c, order_line_facts_table.c
+    tables: FromClause = billed.join(order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no))
+    tables, rate = with_rate(tables, b.currency, b.day, setting.mapped)
+    cost = case(
+        (rate.is_(None), typed_null(AMOUNT)),
+        (and_(line.line_kind == "service", line.unit_cost_amount.is_(None)), cast(literal(0, Integer), AMOUNT)),
+        else_=cast(times(b.quantity, line.unit_cost_amount), AMOUNT),
+    )
+    return select(
+        *row_of(
+            {
+                "kind": literal("product_cost", String),
+                **{name: b[name] for name in ("source", "document_id", "order_id", "line_no", "day", "quantity")},
+                "cohort_day": line.ordered_day,
+                "amount": cost,
+                "stands_for_document": false(),
+                "currency": func.coalesce(b.currency, literal(NONE, String)),
+            },
+            order_line_facts_table,
+        )
+    ).select_from(tables)

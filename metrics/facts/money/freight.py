@@ -1,0 +1,138 @@
+"""Cost to serve: freight of consignments, shared by quantity among the orders they carry."""
+
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Date, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, values
+from sqlalchemy import column as sql_column
+
+from metrics.facts.fact_table import Setting, within
+from metrics.facts.money.service_costs import FREIGHT, incurred_costs
+from metrics.facts.money.table import STEP, cost_rows
+from metrics.facts.orders import NONE, order_facts_table
+from metrics.schema import AMOUNT, QTY, orders, shipment_lines, shipments
+from metrics.sql.moments import moment_span
+
+SHARES_A_SELECT = 2000
+
+
+def _carried(setting: Setting) -> FromClause:
+    """One row per consignment with freight and order it carries: the quantity shipped for it."""
+    s, body, o = shipments.c, shipment_lines.c, order_facts_table.c
+    quantity = func.coalesce(body.shipped_qty, body.received_qty, cast(literal(0, Integer), QTY))
+    tables: FromClause = shipments.join(shipment_lines, and_(body.shipment_id == s.shipment_id, ~body.deleted))
+    tables = tables.join(order_facts_table, o.order_id == body.order_id)
+    return (
+        select(s.shipment_id, body.order_id, cast(func.sum(quantity), QTY).label("quantity"))
+        .select_from(within(tables, s.shipment_id, setting))
+        .where(~s.deleted, s.freight_amount.is_not(None))
+        .group_by(s.shipment_id, body.order_id)
+        .cte("carried")
+    )
+
+
+def _orders_carried(carried: FromClause) -> FromClause:
+    c = carried.c
+    counted = select(c.shipment_id, func.count().label("orders"), func.min(c.order_id).label("order_id")).group_by(c.shipment_id)
+    return counted.subquery("orders_carried")
+
+
+def carried_alone(setting: Setting) -> FromClause:
+    """Consignments that carry one order: the whole freight is its own."""
+    counted = _orders_carried(_carried(setting))
+    freight = shipments.alias("freighted").c
+    return (
+        select(counted.c.shipment_id, counted.c.order_id, freight.freight_amount.label("amount"))
+        .where(counted.c.orders == 1, freight.shipment_id == counted.c.shipment_id)
+        .subquery("alone")
+    )
+
+
+def carried_together(connection: Connection, setting: Setting) -> Iterator[FromClause]:
+    """Freight of consignments that carry several orders, shared by quantity. Divided here: engines round a quotient differently."""
+    carried = _carried(setting)
+    counted = _orders_carried(carried)
+    c, s = carried.c, shipments.c
+    found = connection.execute(
+        select(c.shipment_id, c.order_id, c.quantity, s.freight_amount)
+        .select_from(carried.join(counted, counted.c.shipment_id == c.shipment_id).join(shipments, s.shipment_id == c.shipment_id))
+        .where(counted.c.orders > 1)
+        .order_by(c.shipment_id, c.order_id)
+    ).all()
+    shares = [
+        (shipment_id, order_id, amount)
+        for shipment_id, group in groupby(found, key=lambda row: str(row.shipment_id))
+        for order_id, amount in _by_quantity(list(group))
+    ]
+    columns = (sql_column("shipment_id", String), sql_column("order_id", String), sql_column("amount", AMOUNT))
+    for start in range(0, len(shares), SHARES_A_SELECT):
+        yield values(*columns, name=f"shares_{start}").data(shares[start : start + SHARES_A_SELECT])
+
+
+def _by_quantity(carried: Sequence[Any]) -> list[tuple[str, Decimal]]:
+    """Each order's part of one consignment's freight. Parts are differences of rounded running totals, so that they add up to the whole."""
+    whole = Decimal(carried[0].freight_amount)
+    return list(zip([row.order_id for row in carried], parts(whole, [Decimal(row.quantity) for row in carried]), strict=True))
+
+
+def parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """An amount parted by weights (equally where they are all 0): exact to four decimals, and together the whole."""
+    shares = [Fraction(weight) for weight in weights]
+    if not sum(shares):
+        shares = [Fraction(1)] * len(shares)
+    total, running, before, made = sum(shares), Fraction(0), Decimal(0), []
+    for share in shares:
+        running += share
+        exact = Fraction(whole) * running / total
+        upto = (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(STEP, ROUND_HALF_UP)
+        made.append(upto - before)
+        before = upto
+    return made
+
+
+def freight_rows(carried: FromClause, setting: Setting) -> Select[Any]:
+    """Freight of consignments that have left or arrived, on the day they left (arrived, where that is not known)."""
+    s, part, now = shipments.c, carried.c, literal(setting.as_of, DateTime)
+    zone = orders.c.ship_to_time_zone
+    tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(orders, orders.c.order_id == part.order_id)
+    tables, shipped = moment_span(tables, dict(s.items()), "shipped_at", zone)
+    tables, received = moment_span(tables, dict(s.items()), "received_at", zone)
+    incurred = incurred_costs(setting).subquery("incurred")
+    charged = (
+        select(incurred.c.order_id).where(incurred.c.activity == FREIGHT, incurred.c.order_id.is_not(None)).distinct().subquery("charged_freight")
+    )
+    left, arrived = func.coalesce(shipped.hi <= now, false()), func.coalesce(received.hi <= now, false())
+    dated = (
+        select(
+            s.shipment_id,
+            part.order_id,
+            orders.c.customer_id,
+            s.currency,
+            s.carrier,
+            cast(part.amount, AMOUNT).label("amount"),
+            cast(case((left, shipped.day), else_=received.day), Date).label("day"),
+        )
+        .select_from(tables.outerjoin(charged, charged.c.order_id == part.order_id))
+        .where(left | arrived, charged.c.order_id.is_(None))
+        .subquery("dated_freight")
+    )
+    d = dated.c
+    return cost_rows(
+        dated,
+        {
+            "activity": literal(FREIGHT, String),
+            "source": literal("freight", String),
+            "document_id": d.shipment_id,
+            "order_id": d.order_id,
+            "original_amount": d.amount,
+            "stands_for_document": func.row_number().over(partition_by=d.shipment_id, order_by=d.order_id) == 1,
+            "carrier": func.coalesce(d.carrier, literal(NONE, String)),
+        },
+        customer=d.customer_id,
+        currency=d.currency,
+        day=d.day,
+        setting=setting,
+    )

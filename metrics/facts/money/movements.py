@@ -1,0 +1,64 @@
+"""One row: one movement of money: a billed or credited line, its product cost, or a cost of serving.
+
+Three kinds, each positive in the ordinary case. `net_sales`: invoices less credits less reversals of goods and service lines, without tax and without
+lines that name no order line (R24). `product_cost`: the net billed quantity of that line times the unit cost of the order's day (R35).
+`cost_to_serve`: service costs, freight of consignments and costs of cases, the last two only for orders that no service cost charges with it.
+
+`amount` is in the reporting currency at the rate of the movement's day (R25), null where there is none: such rows are left out of every sum, counted
+and shown. A unit cost has no currency of its own: it is in the reporting currency. Freight of a consignment that carries several orders is shared by
+the quantity shipped for each, in base units; the parts add up to the whole to the last digit. Source: rules R24, R25, R35, section 4 (e).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Connection, Select, select, true, union
+
+from metrics.facts.fact_table import Changed, Ledger, Setting
+from metrics.facts.money.billing import billed_lines, net_sales, product_cost
+from metrics.facts.money.freight import carried_alone, carried_together, freight_rows
+from metrics.facts.money.service_costs import case_rows, service_cost_rows
+from metrics.facts.money.table import m, money_facts
+from metrics.facts.orders import order_facts_table
+from metrics.schema import invoice_lines, invoices, service_cases, service_costs, shipment_lines
+
+
+def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """The SELECTs of all movements by `as_of`."""
+    billed = billed_lines(setting).cte("billed")
+    made = [net_sales(billed, setting), product_cost(billed, setting), service_cost_rows(setting), case_rows(setting)]
+    if "shipments.freight_amount" in setting.mapped:
+        made += [freight_rows(carried, setting) for carried in (carried_alone(setting), *carried_together(connection, setting))]
+    return made
+
+
+def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+    """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged to them before, as well.
+
+    A cost that names no order that is judged may change with its customer, and a case with other costs of it: these are made again by every run.
+    """
+    only, reversing, o = changed.orders, invoices.alias("reversing").c, order_facts_table.c
+    found = [
+        select(document).join(only, only.c.order_id == order_id)
+        for document, order_id in (
+            (invoice_lines.c.invoice_id, invoice_lines.c.order_id),
+            (shipment_lines.c.shipment_id, shipment_lines.c.order_id),
+            (service_costs.c.cost_id, service_costs.c.order_id),
+            (service_cases.c.case_id, service_cases.c.order_id),
+            (m.document_id, m.order_id),
+        )
+    ]
+    billed = invoice_lines.join(only, only.c.order_id == invoice_lines.c.order_id)
+    found.append(select(reversing.invoice_id).select_from(billed).where(reversing.reverses_invoice_id == invoice_lines.c.invoice_id))
+    of_cost = m.source.in_(("service_cost", "case"))
+    for document, order_id, which in (
+        (service_costs.c.cost_id, service_costs.c.order_id, true()),
+        (service_cases.c.case_id, service_cases.c.order_id, true()),
+        (m.document_id, m.order_id, of_cost),
+    ):
+        nobodys = document.table.outerjoin(order_facts_table, o.order_id == order_id)
+        found.append(select(document).select_from(nobodys).where(which, o.order_id.is_(None)))
+    return union(*found)
+
+
+LEDGERS = (Ledger(money_facts, rows, key="document_id", again=_again),)

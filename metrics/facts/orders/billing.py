@@ -1,0 +1,149 @@
+"""How a line was billed: invoice lines summed to the order line, and the code of `billed_accurately`. Source: rules R23.
+
+Grain of `bills`: one row per order line that any invoice or credit names. Freight and other charges name none and are not here.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, FromClause, Select, and_, case, false, func, literal, or_, select, true
+from sqlalchemy import cast as sql_cast
+
+from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
+from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
+from metrics.sql.dialects import Expression, count_if, least_code, sum_if, times
+from metrics.sql.moments import moment_span, span_of
+
+
+def has_invoices(mapped: frozenset[str]) -> bool:
+    """Whether any source brings invoice lines at all."""
+    return "invoice_lines.line_amount" in mapped
+
+
+def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Documents dated by `as_of`, summed to the order line; each `_wrong_n` counts failed comparisons, each `_unknown_n` untestable ones."""
+    header, body, line = invoices.c, invoice_lines.c, lines.c
+    tables: FromClause = invoice_lines.join(invoices, and_(header.invoice_id == body.invoice_id, ~header.deleted)).join(
+        lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
+    )
+    tables, dated = moment_span(tables, dict(header.items()), "invoiced_at", line.zone)
+    now = literal(as_of, DateTime)
+    reversed_: Expression = false()
+    if "invoices.reverses_invoice_id" in mapped:
+        taken_back = _first_reversals()
+        tables = tables.outerjoin(taken_back, taken_back.c.reverses_invoice_id == header.invoice_id)
+        # A reversal names no order line of its own; a bare date on it is a day of the order it takes the bill back from.
+        tables, on_day = span_of(tables, taken_back.c.first_day, true(), line.zone)
+        reversed_ = func.coalesce(taken_back.c.first_instant <= now, false()) | func.coalesce(on_day.hi <= now, false())
+    is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
+    half_minor = case(
+        (header.currency.in_(MINOR_UNITS_0), sql_cast(literal("0.5"), AMOUNT)),
+        (header.currency.in_(MINOR_UNITS_3), sql_cast(literal("0.0005"), AMOUNT)),
+        else_=sql_cast(literal("0.005"), AMOUNT),
+    )
+    difference = body.line_amount - times(body.billed_qty, body.unit_price_amount)
+    amount_wrong = or_(difference > half_minor, difference < -half_minor)
+    amount_tested = true() if {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"} <= mapped else false()
+
+    def compared(billed: str, agreed: str, first: Expression, second: Expression) -> tuple[Expression, Expression]:
+        tested = true() if {billed, agreed} <= mapped else false()
+        return count_if(and_(is_invoice, tested, first != second)), count_if(and_(is_invoice, tested, or_(first.is_(None), second.is_(None))))
+
+    taxed = true() if {"invoice_lines.tax_amount", "order_lines.tax_rate"} <= mapped else false()
+    untaxed = body.tax_amount - times(body.line_amount, line.tax_rate)
+    price = compared("invoice_lines.unit_price_amount", "order_lines.unit_price_amount", body.unit_price_amount, line.unit_price_amount)
+    terms = compared("invoices.payment_terms", "orders.payment_terms", header.payment_terms, line.payment_terms)
+    party = compared("invoices.bill_to", "orders.bill_to", header.bill_to, line.bill_to)
+    currency = compared("invoices.currency", "orders.currency", header.currency, line.currency)
+    return (
+        select(
+            body.order_id,
+            body.line_no,
+            count_if(is_invoice).label("billed_n"),
+            sum_if(and_(is_invoice, body.billed_qty.is_not(None)), body.billed_qty).label("billed_qty"),
+            count_if(and_(is_invoice, body.billed_qty.is_(None))).label("quantity_unknown_n"),
+            sum_if(is_invoice, body.line_amount).label("invoiced_amount"),
+            sum_if(header.invoice_kind != "invoice", body.line_amount).label("credited_amount"),
+            func.min(case((is_invoice, dated.hi), else_=None)).label("first_billed_at"),
+            price[0].label("price_wrong_n"),
+            price[1].label("price_unknown_n"),
+            count_if(and_(is_invoice, amount_tested, amount_wrong)).label("amount_wrong_n"),
+            count_if(and_(is_invoice, amount_tested, difference.is_(None))).label("amount_unknown_n"),
+            count_if(and_(is_invoice, taxed, or_(untaxed > half_minor, untaxed < -half_minor))).label("tax_wrong_n"),
+            count_if(and_(is_invoice, taxed, untaxed.is_(None))).label("tax_unknown_n"),
+            terms[0].label("terms_wrong_n"),
+            terms[1].label("terms_unknown_n"),
+            party[0].label("party_wrong_n"),
+            party[1].label("party_unknown_n"),
+            currency[0].label("currency_wrong_n"),
+            currency[1].label("currency_unknown_n"),
+            count_if(and_(is_invoice, reversed_)).label("reversed_n"),
+            count_if(and_(is_credit, header.credit_reason.in_(BILLING_CREDIT_REASONS))).label("billing_credit_n"),
+            count_if(and_(is_credit, header.credit_reason.in_(DAMAGE_REASONS))).label("damage_credit_n"),
+        )
+        .select_from(tables)
+        .where(~body.deleted, dated.hi <= now)
+        .group_by(body.order_id, body.line_no)
+    )
+
+
+def _first_reversals() -> FromClause:
+    """One row per invoice that a reversal names: the first bare date and the first instant of its reversals."""
+    r = invoices.alias("reversal").c
+    return (
+        select(
+            r.reverses_invoice_id,
+            func.min(case((r.invoiced_at_is_date, r.invoiced_at), else_=None)).label("first_day"),
+            func.min(case((~r.invoiced_at_is_date, r.invoiced_at), else_=None)).label("first_instant"),
+        )
+        .where(r.invoice_kind == "reversal", r.reverses_invoice_id.is_not(None), ~r.deleted)
+        .group_by(r.reverses_invoice_id)
+        .subquery("first_reversals")
+    )
+
+
+def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[str]) -> Expression:
+    """The code of billed_accurately of a line.
+
+    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right quantities), half_step,
+    window_end (last instant for the first bill; null: no receipt to count from) and nothing (nothing was received, left or billed).
+    """
+    c = billed_lines.c
+    half = c.half_step
+    expected, less_damaged, window_end = c.right_qty, c.less_damaged_qty, c.window_end
+    window_open = or_(window_end.is_(None), window_end > literal(as_of, DateTime))
+
+    def near(quantity: Expression) -> Expression:
+        return and_(c.billed_qty - quantity < half, quantity - c.billed_qty < half)
+
+    unknown = literal(CODE["no_evidence"])
+    tested = true() if "invoice_lines.billed_qty" in mapped else false()
+    quantity = case(
+        (and_(~tested, c.billed_n > 0), None),
+        (c.quantity_unknown_n > 0, unknown),
+        (or_(near(expected), near(less_damaged)), None),
+        (c.billed_qty >= expected + half, literal(CODE["billed_quantity"])),
+        (window_open, literal(CODE["not_yet_due"])),
+        (c.billed_n == 0, literal(CODE["not_billed"])),
+        else_=literal(CODE["billed_quantity"]),
+    )
+
+    def compared(wrong: Expression, untested: Expression, word: str) -> Expression:
+        return case((wrong > 0, literal(CODE[word])), (untested > 0, unknown), else_=None)
+
+    code = least_code(
+        quantity,
+        compared(c.price_wrong_n, c.price_unknown_n, "billed_price"),
+        compared(c.amount_wrong_n, c.amount_unknown_n, "billed_amount"),
+        compared(c.tax_wrong_n, c.tax_unknown_n, "billed_tax"),
+        compared(c.terms_wrong_n, c.terms_unknown_n, "billed_terms"),
+        compared(c.party_wrong_n, c.party_unknown_n, "billed_party"),
+        compared(c.currency_wrong_n, c.currency_unknown_n, "billed_currency"),
+        case((c.first_billed_at > window_end, literal(CODE["billed_late"])), else_=None),
+        case((c.reversed_n > 0, literal(CODE["reversed"])), else_=None),
+        case((c.billing_credit_n > 0, literal(CODE["billing_credit"])), else_=None),
+    )
+    return case((c.nothing, literal(CODE["nothing_received"])), else_=code)
+
+
+EMPTY_BILL = {"billed_qty": QTY, "invoiced_amount": AMOUNT, "credited_amount": AMOUNT}
+"""Exact sums of `bills` and their types; every other number of it is a count. All are zero where a line has no bill."""

@@ -1,0 +1,211 @@
+"""When an order and its lines were due: orders as they stood at an instant, and lines with their deadline, window, first promise and due day.
+
+Source: rules, section 2, R1, R3, R4, R35.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CTE, Date, DateTime, FromClause, Numeric, Select, Table, and_, case, cast, false, func, literal, or_, select
+
+from metrics.facts.orders.promise_revisions import current_promises, has_revisions, rebased_promises
+from metrics.facts.orders.tables import NONE
+from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
+from metrics.schema import customers, order_lines, orders, products, unit_factors
+from metrics.sql.dialects import Expression, typed_null
+from metrics.sql.exchange_rates import with_rate
+from metrics.sql.moments import Span, day_bounds, moment_span, moved, span_of
+
+
+def orders_placed(as_of: datetime, only: FromClause | None) -> Select[tuple[object, ...]]:
+    """Orders placed by `as_of`, with the customer as of the order's local day (R35)."""
+    o = orders.c
+    zone = o.ship_to_time_zone
+    tables: FromClause = orders
+    if only is not None:
+        tables = tables.join(only, only.c.order_id == o.order_id)
+    columns = dict(o.items())
+    tables, ordered = moment_span(tables, columns, "ordered_at", zone)
+    tables, cancelled = moment_span(tables, columns, "cancelled_at", zone)
+    version = versions(customers, ("customer_id",), ("name", "service_segment", "region"))
+    tables = tables.outerjoin(version, applies(version, ordered.day, customer_id=o.customer_id))
+    return (
+        select(
+            *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed")],
+            func.coalesce(o.order_type, "sale").label("order_type"),
+            *[o[name] for name in ("bill_to", "payment_terms", "currency", "ship_to", "delivery_term", "special_request")],
+            *[o[name] for name in ("cancelled_by", "cancel_reason")],
+            *[o[f"{name}{flag}"] for name in ("requested_from", "requested_by", "promised_from", "promised_by") for flag in ("", "_is_date")],
+            zone.label("zone"),
+            ordered.day.label("ordered_day"),
+            cancelled.hi.label("order_cancel_at"),
+            func.coalesce(version.c.name, o.customer_id).label("customer_name"),
+            func.coalesce(version.c.service_segment, NONE).label("segment"),
+            func.coalesce(version.c.region, NONE).label("region"),
+            func.coalesce(o.channel, NONE).label("channel_or_none"),
+            func.coalesce(o.fulfilment_model, NONE).label("fulfilment_model_or_none"),
+        )
+        .select_from(tables)
+        .where(~o.deleted, ordered.hi <= literal(as_of, DateTime))
+    )
+
+
+_FOR_EVER = date(9999, 12, 31)
+
+
+def versions(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> FromClause:
+    """The versions of a customer, product, contract ... with the day each applies from and the day the next takes over."""
+    c = table.c
+    following = func.lead(c.valid_from).over(partition_by=[c[key] for key in keys], order_by=c.valid_from)
+    until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
+    return select(*[c[name] for name in (*keys, *names)], c.valid_from, until).where(~c.deleted).subquery(f"{table.name}_versions")
+
+
+def applies(version: FromClause, day: Expression, **keys: Expression) -> Expression:
+    """Whether a version is the one of that day (R35). No OR in it: an OR would turn DuckDB's hash join into a nested loop."""
+    return and_(*[version.c[name] == key for name, key in keys.items()], version.c.valid_from <= day, version.c.valid_until > day)
+
+
+def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Order lines with their deadline, window, first promise and due day, and the product as of the order's day.
+
+    `due_day` follows the first promise as the strict policy re-bases it, whatever policy is asked: tolerances and what-ifs move no order to
+    another period.
+    """
+    lines = _anchored_lines(header, policy, as_of, mapped)
+    b = lines.c
+    zone = b.zone
+    tables, request = moment_span(lines, dict(b.items()), "requested_by", zone)
+    tables, promise = moment_span(tables, dict(b.items()), "promised_by", zone)
+    due = promise
+    if "due_by" in b:
+        tables, due = moment_span(tables, dict(b.items()), "due_by", zone)
+    held_to, anchor = "promised_by", promise
+    if policy.anchor is Anchor.REQUESTED:
+        held_to, anchor = "requested_by", request
+    elif "current_by" in b:
+        held_to = "current_by"
+        tables, anchor = moment_span(tables, dict(b.items()), held_to, zone)
+    tables, line_cancel = moment_span(tables, dict(b.items()), "line_cancelled_at", zone)
+    tables, deadline = moved(
+        tables, anchor, b[held_to], b[f"{held_to}_is_date"], zone, days=policy.late_tolerance_days, hours=policy.late_tolerance_hours, last=True
+    )
+    window_from: Expression = typed_null(DateTime())
+    if policy.timing is Timing.WINDOW:
+        tables, window_from = _window_from(tables, b, anchor, held_to, policy)
+    version = versions(products, ("product_id",), ("category", "base_unit", "unit_cost_amount"))
+    tables = tables.outerjoin(version, applies(version, b.ordered_day, product_id=b.product_id))
+    tables, half_step = _half_step(tables, b, version, mapped)
+    tables, rate = with_rate(tables, b.currency, b.ordered_day, mapped)
+    return select(
+        *[b[name] for name in _ORDER_COLUMNS],
+        *[b[name] for name in ("line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty")],
+        b.line_cancelled_by,
+        b.line_cancel_reason,
+        line_cancel.hi.label("line_cancel_at"),
+        request.day.label("requested_day"),
+        promise.day.label("promised_day"),
+        func.coalesce(due.day, request.day, b.ordered_day).label("due_day"),
+        request.hi.label("request_at"),
+        promise.hi.label("promise_at"),
+        func.coalesce(promise.hi, request.hi).label("first_due_at"),
+        deadline.label("deadline_at"),
+        window_from.label("window_from"),
+        func.coalesce(version.c.category, NONE).label("product_category"),
+        version.c.unit_cost_amount,
+        rate.label("rate"),
+        half_step.label("half_step"),
+    ).select_from(tables)
+
+
+_ORDER_COLUMNS = (
+    "order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed", "order_type", "bill_to", "payment_terms", "currency",
+    "ship_to", "delivery_term", "cancelled_by", "cancel_reason", "zone", "ordered_day", "order_cancel_at", "customer_name", "segment", "region",
+    "channel_or_none", "fulfilment_model_or_none",
+)  # fmt: skip
+"""What a line takes over from its order."""
+
+
+def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> CTE:
+    """Order lines with the dates they are held to: the line's own, else its order's, re-based as the policy says (R1).
+
+    `due_by` is there only where it may differ from `promised_by`, `current_by` only where the anchor asks for it; `..._own`: not the order's date.
+    """
+    body, o = order_lines.c, header.c
+    base = (
+        select(
+            *[column for name, column in o.items() if not name.endswith(("_by", "_by_is_date")) or name == "cancelled_by"],
+            *[body[name] for name in ("line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty")],
+            body.cancelled_by.label("line_cancelled_by"),
+            body.cancel_reason.label("line_cancel_reason"),
+            body.cancelled_at.label("line_cancelled_at"),
+            body.cancelled_at_is_date.label("line_cancelled_at_is_date"),
+            *_own_or_order(body, o, "requested_by"),
+            *_own_or_order(body, o, "promised_by"),
+        )
+        .select_from(order_lines.join(header, o.order_id == body.order_id))
+        .where(~body.deleted)
+        .cte("order_line_base")
+    )
+    if not has_revisions(mapped):
+        return base
+    b = base.c
+    tables: FromClause = base
+    columns: dict[str, Expression] = dict(b.items())
+
+    def revised(name: str, rows: Select[tuple[object, ...]], label: str) -> None:
+        nonlocal tables
+        revision = rows.subquery(label)
+        r = revision.c
+        tables = tables.outerjoin(revision, and_(r.order_id == b.order_id, r.line_no == b.line_no))
+        there = r.promised_by.is_not(None)
+        columns[name] = case((there, r.promised_by), else_=b.promised_by)
+        columns[f"{name}_is_date"] = case((there, r.promised_by_is_date), else_=b.promised_by_is_date)
+        columns[f"{name}_own"] = or_(there, b.promised_by_own)
+
+    days, hours = policy.late_tolerance_days, policy.late_tolerance_hours
+    if policy.rebase is Rebase.BUYER:
+        revised("promised_by", rebased_promises(base, days=days, hours=hours, as_of=as_of), "rebased_promises")
+    if policy.rebase is Rebase.NONE or days or hours:
+        revised("due_by", rebased_promises(base, days=0, hours=Decimal(0), as_of=as_of), "due_promises")
+    if policy.anchor is Anchor.CURRENT_PROMISE:
+        revised("current_by", current_promises(base, as_of=as_of), "current_promises")
+    return select(*[column.label(name) for name, column in columns.items()]).select_from(tables).cte("anchored_lines")
+
+
+def _own_or_order(body: Any, o: Any, name: str) -> tuple[Expression, Expression, Expression]:
+    """The line's own moment, else the order's; whether it is a bare date; whether it is the line's own."""
+    own = body[name].is_not(None)
+    flag = f"{name}_is_date"
+    return (
+        case((own, body[name]), else_=o[name]).label(name),
+        case((own, body[flag]), else_=o[flag]).label(flag),
+        own.label(f"{name}_own"),
+    )
+
+
+def _window_from(tables: FromClause, b: Any, anchor: Span, held_to: str, policy: Policy) -> tuple[FromClause, Expression]:
+    """Where the window opens: the order's own `_from`, else the start of the anchor's local day; less the early tolerance."""
+    start = "requested_from" if held_to == "requested_by" else "promised_from"
+    tables, from_day, _ = day_bounds(tables, anchor.day, b.zone)
+    own_window = and_(b[start].is_not(None), ~b[f"{held_to}_own"])
+    value = case((anchor.hi.is_(None), None), (own_window, b[start]), else_=from_day)
+    is_date = case((own_window, b[f"{start}_is_date"]), else_=false())
+    tables, opening = span_of(tables, value, is_date, b.zone)
+    return moved(tables, opening, value, is_date, b.zone, days=-policy.early_tolerance_days, hours=-policy.early_tolerance_hours, last=False)
+
+
+_HALF = Numeric(18, 5)
+
+
+def _half_step(tables: FromClause, b: Any, product: FromClause, mapped: frozenset[str]) -> tuple[FromClause, Expression]:
+    """The FROM clause widened, and half the smallest difference of the product's base unit that counts: as unit_factors says, else by unit (R11)."""
+    pieces = func.lower(func.coalesce(product.c.base_unit, "")).in_(PIECES)
+    usual = case((pieces, cast(literal("0.5"), _HALF)), else_=cast(literal("0.0005"), _HALF))
+    if "unit_factors.rounding_step" not in mapped:
+        return tables, usual
+    unit = versions(unit_factors, ("product_id", "unit"), ("rounding_step",))
+    tables = tables.outerjoin(unit, applies(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit))
+    given = cast(unit.c.rounding_step * cast(literal("0.5"), Numeric(2, 1)), _HALF)
+    return tables, case((unit.c.rounding_step > 0, given), else_=usual)

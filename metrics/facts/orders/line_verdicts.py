@@ -1,0 +1,257 @@
+"""Order lines judged: receipts, what is owed and bills brought together, each verdict with its reason. Grain: one row per order line.
+
+Source: rules, section 2; docs/judgement.md.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from metrics.facts.orders.billing import EMPTY_BILL, billing_code, bills, has_invoices
+from metrics.facts.orders.due_dates import dated_lines
+from metrics.facts.orders.owed import owed_lines
+from metrics.facts.orders.receipts import accuracy_codes, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
+from metrics.facts.orders.returns import has_returns, returned
+from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
+from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
+from metrics.schema import AMOUNT, QTY, quarantine
+from metrics.sql.dialects import Expression, count_if, greater, least_code, lesser, plus_days, times, typed_null, words
+from metrics.sql.moments import day_bounds, span_of
+
+
+def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """One row per order line of the header's orders: columns of `order_line_facts_table`. header: rows of `orders_placed`."""
+    dated = dated_lines(header, policy, as_of, mapped).cte("dated_lines")
+    consigned = consignments(dated, policy=policy, as_of=as_of, mapped=mapped).cte("consignments")
+    received = receipts(consigned, as_of=as_of, mapped=mapped).cte("receipts")
+    back = returned(dated, as_of=as_of, mapped=mapped).cte("returned") if has_returns(mapped) else None
+    owed = owed_lines(dated, received, back, policy, as_of).cte("owed_lines")
+    several = (
+        select(owed.c.order_id, owed.c.line_no, owed.c.enough_above)
+        .where(owed.c.counted_n > 1, owed.c.counted_qty > owed.c.enough_above)
+        .subquery("several_receipts")
+    )
+    settling = settled(consigned, several).subquery("settled")
+    o = owed.c
+    settled_at = func.coalesce(settling.c.settled_at, o.last_counted_at)
+    goods_owed = and_(o.order_type == "sale", o.line_kind == "goods", o.owed_qty > 0)
+    tables: FromClause = owed.outerjoin(settling, and_(settling.c.order_id == o.order_id, settling.c.line_no == o.line_no))
+    tables, settle = span_of(tables, settled_at, false(), o.zone)
+    now = literal(as_of, DateTime)
+    settled_lines = (
+        select(
+            *o,
+            settled_at.label("settled_at"),
+            settle.day.label("settled_day"),
+            goods_owed.label("goods_owed"),
+            case(
+                (~goods_owed, "excluded"),
+                (or_(func.coalesce(o.deadline_at > now, false()), func.coalesce(o.promise_at > now, false())), "pending"),
+                else_="judged",
+            ).label("state"),
+        )
+        .select_from(tables)
+        .cte("settled_lines")
+    )
+    return _with_verdicts(settled_lines, policy, as_of, mapped)
+
+
+def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Settled lines with their six verdicts and reasons: columns of `order_line_facts_table`."""
+    cases = select(*settled_lines.c, *four_cases(settled_lines, policy=policy, as_of=as_of)).cte("four_cases")
+    lines = _coded(cases, policy, as_of, mapped).cte("coded_lines")
+    s = lines.c
+    verdicts: dict[str, Expression] = {}
+    for name in GOODS_VERDICTS:
+        judged = and_(s.order_type == "sale", s.state != "pending") if name == "billed_accurately" else s.state == "judged"
+        verdicts[name], verdicts[f"{name}_reason"] = verdict_of(s[f"{name}_code"], judged=judged, pending=s.state == "pending")
+
+    for name in PARTS:
+        verdicts[name], _ = verdict_of(s[f"{name}_code"], judged=s.state == "judged", pending=s.state == "pending")
+
+    def money(quantity: Expression) -> Expression:
+        return cast(times(quantity, s.unit_price_amount), AMOUNT)
+
+    first_pass_full = cast(case((s.first_pass_qty.is_(None), None), else_=s.first_pass_qty > s.enough_above), Boolean)
+    values: dict[str, Expression] = verdicts | {
+        "channel": s.channel_or_none,
+        "fulfilment_model": s.fulfilment_model_or_none,
+        "currency": func.coalesce(s.currency, NONE),
+        "carrier": one_or_several(s.carrier_first, s.carrier_last),
+        "first_pass_full": first_pass_full,
+        "back_ordered": cast(
+            case((first_pass_full.is_(None), None), else_=and_(~first_pass_full, s.sent_later_n > 0, s.sent_qty > s.enough_above)), Boolean
+        ),
+        "substituted": s.substitute_n > 0,
+        "damaged_qty": cast(greater(s.damaged_qty, s.returned_damaged_qty), QTY),
+        "ordered_amount": money(s.ordered_qty),
+        "owed_amount": money(s.owed_qty),
+        "filled_amount": money(s.filled_qty),
+        "filled_most_amount": money(s.filled_most_qty),
+        "first_pass_amount": money(s.first_pass_qty),
+        "received_amount": money(s.counted_qty),
+        "next_change_at": _next_change(s, as_of),
+    }
+    chosen = [
+        values[column.name].label(column.name) if column.name in values else s[_TIMELY.get(column.name, column.name)].label(column.name)
+        for column in order_line_facts_table.columns
+    ]
+    return select(*chosen)
+
+
+_TIMELY = {"in_window_qty": "timely_qty", "in_window_most_qty": "timely_most_qty"}
+
+
+def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Lines with the code of each verdict (`<verdict>_code`; null is true), and the quantities that need what is owed."""
+    s = cases.c
+    nothing, quarantined = literal(CODE["nothing_received"]), literal(CODE["quarantined"])
+    tables: FromClause = cases
+    money: dict[str, Expression] = {
+        "billed_qty": typed_null(QTY),
+        "billed_amount": typed_null(AMOUNT),
+        "invoice_window_end": typed_null(DateTime()),
+    }
+    billed: Expression = literal(CODE["no_feed"])
+    damage_credits: Expression = literal(0, BigInteger)
+    if has_invoices(mapped):
+        prepared = _billed_lines(cases, policy, as_of, mapped).cte("billed_lines")
+        p = prepared.c
+        tables = tables.join(prepared, and_(p.order_id == s.order_id, p.line_no == s.line_no))
+        billed, damage_credits = billing_code(prepared, as_of, mapped), p.damage_credit_n
+        money = {
+            "billed_qty": p.billed_qty,
+            "billed_amount": cast(p.invoiced_amount - p.credited_amount, AMOUNT),
+            "invoice_window_end": p.window_end,
+        }
+    on_time, complete, otif = timing_codes(cases)
+    parts = accuracy_codes(cases)
+    codes = {
+        "on_time": on_time,
+        "complete": complete,
+        "otif": otif,
+        "damage_free": case((s.received_n == 0, nothing), else_=damage_code(cases, damage_credits)),
+        "filled_accurately": case((s.received_n == 0, nothing), else_=least_code(*parts.values())),
+        "billed_accurately": billed,
+    }
+    codes |= {name: case((s.received_n == 0, nothing), else_=code) for name, code in parts.items()}
+    tables, held_goods, held_bill = _with_held(tables, cases)
+    held = {name: or_(held_goods, held_bill) if name == "billed_accurately" else held_goods for name in codes}
+    first_pass = case((held_goods, None), else_=first_pass_qty(cases, mapped))
+    return select(
+        *s,
+        *[case((held[name], quarantined), else_=code).label(f"{name}_code") for name, code in codes.items()],
+        *[value.label(name) for name, value in money.items()],
+        cast(first_pass, QTY).label("first_pass_qty"),
+        cast(lesser(s.counted_qty, s.owed_qty), QTY).label("filled_qty"),
+        cast(lesser(s.counted_qty + s.unproven_qty, s.owed_qty), QTY).label("filled_most_qty"),
+        cast(lesser(s.in_window_qty, s.owed_qty), QTY).label("timely_qty"),
+        cast(lesser(s.maybe_in_window_qty + s.maybe_left_in_time_qty, s.owed_qty), QTY).label("timely_most_qty"),
+    ).select_from(tables)
+
+
+def verdict_of(code: Expression, *, judged: Expression, pending: Expression) -> tuple[Expression, Expression]:
+    """A code as a verdict (true, false, null) and the reason it is not true."""
+    verdict = case((~judged, None), (code.is_(None), true()), (code < FIRST_UNKNOWN, false()), else_=None)
+    reason = case((pending, "not_yet_due"), (~judged, None), else_=words(CODES, code))
+    return cast(verdict, Boolean), cast(reason, String)
+
+
+def one_or_several(first: Expression, last: Expression) -> Expression:
+    """The one value there is, `(several)`, or `(none)`; from the least and the greatest of a group."""
+    return case((first.is_(None), NONE), (first == last, first), else_=SEVERAL)
+
+
+def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """One row per order line with its bills (zeros where there are none), the right quantities and the end of the invoice window."""
+    s = lines.c
+    summed = bills(lines, as_of=as_of, mapped=mapped).cte("bills")
+    order_settled = (
+        select(s.order_id, func.max(s.settled_at).label("settled_at"), func.max(s.settled_day).label("settled_day"))
+        .where(s.goods_owed)
+        .group_by(s.order_id)
+        .having(count_if(s.settled_at.is_(None)) == 0)
+        .subquery("order_settled")
+    )
+    zeros = {name: cast(literal(0), kind) for name, kind in EMPTY_BILL.items()}
+    numbers = [column.name for column in summed.columns if column.name not in ("order_id", "line_no", "first_billed_at")]
+    not_goods = s.line_kind != "goods"
+    reference_day = case((not_goods, order_settled.c.settled_day), else_=func.coalesce(s.settled_day, s.last_unproven_day))
+    tables: FromClause = lines.outerjoin(summed, and_(summed.c.order_id == s.order_id, summed.c.line_no == s.line_no)).outerjoin(
+        order_settled, order_settled.c.order_id == s.order_id
+    )
+    tables, _, window_end = day_bounds(tables, plus_days(reference_day, literal(policy.invoice_days, Integer)), s.zone)
+    right_qty = case((not_goods, s.owed_qty), else_=s.counted_qty + s.unproven_qty)
+    unseen = case((not_goods, order_settled.c.settled_at.is_(None)), else_=and_(s.received_n == 0, s.unproven_n == 0))
+    return select(
+        s.order_id,
+        s.line_no,
+        *[func.coalesce(summed.c[name], zeros.get(name, literal(0, BigInteger))).label(name) for name in numbers],
+        summed.c.first_billed_at,
+        window_end.label("window_end"),
+        right_qty.label("right_qty"),
+        case((not_goods, right_qty), else_=right_qty - s.counted_damaged_qty).label("less_damaged_qty"),
+        s.half_step,
+        and_(func.coalesce(summed.c.billed_n, 0) == 0, unseen).label("nothing"),
+    ).select_from(tables)
+
+
+def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
+    """FROM clause with quarantined children joined; whether the line's goods, and whether its bills, have one."""
+    s = lines.c
+    found: list[Expression] = []
+    for feeds in (_GOODS_FEEDS, _BILL_FEEDS):
+        line_held, order_held = _held(feeds, ("order_id", "line_no")), _held(feeds, ("order_id",))
+        tables = tables.outerjoin(line_held, and_(line_held.c.order_id == s.order_id, line_held.c.line_no == s.line_no))
+        tables = tables.outerjoin(order_held, order_held.c.order_id == s.order_id)
+        found.append(or_(line_held.c.order_id.is_not(None), order_held.c.order_id.is_not(None)))
+    return tables, found[0], found[1]
+
+
+def _next_change(s: Any, as_of: datetime) -> Expression:
+    """The next instant after `as_of` at which time alone may change a verdict; null for never. An incremental rebuild asks for it."""
+    now = literal(as_of, DateTime)
+    far = literal(datetime(9999, 1, 1), DateTime)
+    moments = (s.deadline_at, s.promise_at, s.claims_close_first, s.claims_close_last, s.invoice_window_end)
+    soonest = func.least(*[case((moment > now, moment), else_=far) for moment in moments])
+    return cast(func.nullif(soonest, far), DateTime)
+
+
+_GOODS_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "promises", "returns")
+_BILL_FEEDS = ("invoices", "invoice_lines")
+"""Whose quarantined records make an order's verdicts unknown: all of them, or how it was billed. Other feeds decide no verdict."""
+
+
+def _held(feeds: tuple[str, ...], grain: tuple[str, ...]) -> FromClause:
+    """Order lines (grain: order_id, line_no) or whole orders (order_id) with a record in quarantine: unknown meanwhile, not failed (R34)."""
+    q = quarantine.c
+    wanted = q.feed.in_(feeds)
+    # A rejected order line is missing from its order, so the whole order is unknown.
+    whole = or_(q.line_no.is_(None), q.feed == "order_lines")
+    if grain != ("order_id",):
+        whole = ~whole
+    return (
+        select(*[q[name] for name in grain])
+        .where(q.status.in_(("rejected", "waiting")), q.order_id.is_not(None), wanted, whole)
+        .distinct()
+        .subquery()
+    )

@@ -1,0 +1,149 @@
+"""Orders judged from their lines: a verdict is the AND over the lines that matter (P2). Grain: one row per order.
+
+Source: rules, section 2, R16, R17; docs/judgement.md.
+"""
+
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, FromClause, Integer, Select, and_, case, cast, false, func, literal, or_, select, true
+
+from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
+from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
+from metrics.policy import CODE, CODES, FIRST_UNKNOWN
+from metrics.schema import AMOUNT, QTY
+from metrics.sql.dialects import Expression, count_if, days_between, greater, least_code, sum_if
+
+
+def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
+    """One row per order from its line facts. A verdict is the AND over the lines that matter (P2, rules R16, R17; docs/judgement.md)."""
+    line, o = lines.c, header.c
+    sums = sums_of_lines(lines, line.order_id)
+    x = sums.c
+    state = case((o.order_type != "sale", "excluded"), else_=state_over(x))
+    columns = verdicts_over(x, state)
+    settled_whole = and_(x.goods_owed_n > 0, x.unsettled_n == 0)
+    arrived_day = case((settled_whole, x.settled_day), else_=None)
+    is_late = and_(state == "judged", settled_whole, x.late_n > 0)
+    columns |= {
+        "state": state,
+        "first_pass_full": case((x.first_pass_short_n > 0, false()), (x.first_pass_unknown_n > 0, None), (x.goods_owed_n > 0, true()), else_=None),
+        "customer_name": o.customer_name,
+        "ship_to_time_zone": o.zone,
+        "rate": x.rate,
+        "channel": o.channel_or_none,
+        "fulfilment_model": o.fulfilment_model_or_none,
+        "currency": func.coalesce(o.currency, NONE),
+        "product_category": func.coalesce(one_or_several(x.category_first, x.category_last), NONE),
+        "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
+        "requested_day": x.requested_day,
+        "promised_day": x.promised_day,
+        "due_day": func.coalesce(x.due_day, o.ordered_day),
+        "deadline_at": x.deadline_at,
+        "settled_at": case((settled_whole, x.settled_at), else_=None),
+        "arrived_day": arrived_day,
+        "cycle_days": case((o.order_type == "sale", days_between(o.ordered_day, arrived_day)), else_=None),
+        "days_late": case((is_late, greater(days_between(func.coalesce(x.due_day, o.ordered_day), arrived_day), literal(0, Integer))), else_=None),
+        "line_count": func.coalesce(x.line_count, literal(0, BigInteger)),
+        "goods_line_count": func.coalesce(x.goods_owed_n, literal(0, BigInteger)),
+        "next_change_at": x.next_change_at,
+    }
+    for name in ("ordered_qty", "owed_qty", "received_qty"):
+        columns[name] = func.coalesce(x[name], cast(literal(0), QTY))
+    for name in ("ordered_amount", "received_amount", "short_amount", "billed_amount"):
+        columns[name] = func.coalesce(x[name], cast(literal(0), AMOUNT))
+    chosen = [
+        cast(columns[column.name], column.type).label(column.name) if column.name in columns else o[column.name]
+        for column in order_facts_table.columns
+    ]
+    return select(*chosen).select_from(header.outerjoin(sums, x.order_id == o.order_id))
+
+
+def state_over(x: Any) -> Expression:
+    """Excluded, pending or judged, from the sums of some lines (P4)."""
+    return case((func.coalesce(x.goods_owed_n, 0) == 0, "excluded"), (x.pending_n > 0, "pending"), else_="judged")
+
+
+def verdicts_over(x: Any, state: Expression) -> dict[str, Expression]:
+    """Every verdict and reason, the parts of filled_accurately, `perfect_order` and `perfect_order_known`, from the sums of some lines.
+
+    The point of perfect_order counts where all its tests are known; nothing received counts as known: it has failed already (P7).
+    """
+    judged, pending = state == "judged", state == "pending"
+    received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
+    codes: dict[str, Expression] = {name: x[f"{name}_code"] for name in ("on_time", "complete", "otif")}
+    for name in ("damage_free", "filled_accurately"):
+        codes[name] = case((received_any, x[f"{name}_code"]), (x.quarantined_n > 0, literal(CODE["quarantined"])), else_=nothing)
+    codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
+    columns: dict[str, Expression] = {}
+    for name, code in codes.items():
+        columns[name], columns[f"{name}_reason"] = verdict_of(code, judged=judged, pending=pending)
+    columns |= {name: _part(x, name, judged=judged) for name in PARTS}
+    tests = ("otif", "damage_free", "filled_accurately", "billed_accurately")
+    columns["perfect_order"], _ = verdict_of(least_code(*[codes[name] for name in tests]), judged=judged, pending=pending)
+    known = [or_(codes[name].is_(None), codes[name] < FIRST_UNKNOWN, *([codes[name] == nothing] if name != "otif" else [])) for name in tests]
+    columns["perfect_order_known"] = case((judged, and_(*known)), else_=false())
+    return columns
+
+
+def _part(x: Any, name: str, *, judged: Expression) -> Expression:
+    """One part of filled_accurately: the AND over the lines but those of which nothing was received; null where that leaves none."""
+    all_well = and_(x.received_lines > 0, x[f"{name}_unknown_n"] == 0)
+    return case((~judged, None), (x[f"{name}_false_n"] > 0, false()), (all_well, true()), else_=None)
+
+
+def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
+    """Line facts summed to a grain of one order or less: columns of `lines` to group by."""
+    line = lines.c
+    goods_owed = line.state != "excluded"
+    goods = line.line_kind == "goods"
+    category = case((goods, line.product_category), else_=None)
+    carrier = case((line.carrier.in_((NONE, SEVERAL)), None), else_=line.carrier)
+    neutral = CODE["nothing_received"]
+    nothing = func.coalesce(line.filled_accurately_reason == "nothing_received", false())
+
+    def code_of(name: str, among: Expression, *, leave_out_nothing: bool) -> Expression:
+        code = case({word: number for number, word in CODES.items()}, value=line[f"{name}_reason"], else_=None)
+        code = case((line[name].is_(true()), None), else_=code)
+        kept = and_(among, or_(code.is_(None), code != neutral)) if leave_out_nothing else among
+        return func.min(case((kept, code), else_=None)).label(f"{name}_code")
+
+    return (
+        select(
+            *grain,
+            func.count().label("line_count"),
+            count_if(goods_owed).label("goods_owed_n"),
+            count_if(line.state == "pending").label("pending_n"),
+            count_if(goods_owed & (line.received_qty > 0)).label("received_lines"),
+            count_if(goods_owed & (line.damage_free_reason == "quarantined")).label("quarantined_n"),
+            count_if(func.coalesce(line.billed_accurately_reason, "") != "nothing_received").label("billable_lines"),
+            *[code_of(name, goods_owed, leave_out_nothing=False) for name in ("on_time", "complete", "otif")],
+            *[code_of(name, goods_owed, leave_out_nothing=True) for name in ("damage_free", "filled_accurately")],
+            *[count_if(goods_owed & line[name].is_(false())).label(f"{name}_false_n") for name in PARTS],
+            *[count_if(goods_owed & line[name].is_(None) & ~nothing).label(f"{name}_unknown_n") for name in PARTS],
+            code_of("billed_accurately", true(), leave_out_nothing=True),
+            count_if(goods_owed & line.first_pass_full.is_(false())).label("first_pass_short_n"),
+            count_if(goods_owed & line.first_pass_full.is_(None)).label("first_pass_unknown_n"),
+            count_if(goods_owed & line.settled_at.is_(None)).label("unsettled_n"),
+            count_if(goods_owed & (line.settled_at > line.deadline_at)).label("late_n"),
+            func.max(case((goods_owed, line.settled_at), else_=None)).label("settled_at"),
+            func.max(case((goods_owed, line.settled_day), else_=None)).label("settled_day"),
+            func.max(case((goods_owed, line.deadline_at), else_=None)).label("deadline_at"),
+            func.max(line.requested_day).label("requested_day"),
+            func.max(line.promised_day).label("promised_day"),
+            func.coalesce(func.max(case((goods_owed, line.due_day), else_=None)), func.max(line.due_day)).label("due_day"),
+            func.min(category).label("category_first"),
+            func.max(category).label("category_last"),
+            func.min(carrier).label("carrier_first"),
+            func.max(carrier).label("carrier_last"),
+            count_if(line.carrier == SEVERAL).label("several_carriers_n"),
+            *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty", "received_qty")],
+            sum_if(line.ordered_amount.is_not(None), line.ordered_amount).label("ordered_amount"),
+            sum_if(goods & line.received_amount.is_not(None), line.received_amount).label("received_amount"),
+            sum_if(goods_owed & line.owed_amount.is_not(None), cast(line.owed_amount - line.filled_amount, AMOUNT)).label("short_amount"),
+            sum_if(line.billed_amount.is_not(None), line.billed_amount).label("billed_amount"),
+            func.max(line.rate).label("rate"),
+            func.min(line.next_change_at).label("next_change_at"),
+        )
+        .group_by(*grain)
+        .subquery("sums_of_lines")
+    )

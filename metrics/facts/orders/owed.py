@@ -1,0 +1,122 @@
+"""What is owed: the quantity ordered, less what the buyer cancelled in time, and what is enough of it and what too much.
+
+Source: rules R9, R10, R11, R13, R14, R15.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select
+
+from metrics.facts.orders.returns import RETURNED_AMOUNTS, RETURNED_COUNTS
+from metrics.policy import Policy
+from metrics.schema import QTY, restated_quantities
+from metrics.sql.dialects import Expression, greater, lesser
+
+_RECEIPT_AMOUNTS = [
+    "counted_qty",
+    "in_time_qty",
+    "maybe_in_time_qty",
+    "in_window_qty",
+    "maybe_in_window_qty",
+    "by_line_cancel_qty",
+    "by_order_cancel_qty",
+    "unproven_qty",
+    "left_in_time_qty",
+    "maybe_left_in_time_qty",
+    "received_qty",
+    "shipped_qty",
+    "damaged_qty",
+    "counted_damaged_qty",
+    "first_pass_sure_qty",
+    "first_pass_most_qty",
+    "sent_qty",
+]
+_RECEIPT_COUNTS = [
+    "counted_n",
+    "late_n",
+    "maybe_late_n",
+    "early_n",
+    "maybe_early_n",
+    "unproven_n",
+    "maybe_left_in_time_n",
+    "left_in_time_n",
+    "left_early_n",
+    "maybe_left_early_n",
+    "received_n",
+    "damage_unknown_n",
+    "wrong_item_n",
+    "item_unknown_n",
+    "wrong_place_n",
+    "place_unknown_n",
+    "substitute_n",
+    "sent_later_n",
+]
+_RECEIPT_MOMENTS = ["carrier_first", "carrier_last", "last_counted_at", "last_unproven_day", "claims_close_first", "claims_close_last"]
+
+
+def owed_lines(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Select[tuple[object, ...]]:
+    """Dated lines with their receipts and returns (zero where there are none), what is owed after restatements (R14) and excused cancellations (R13),
+    what is enough, and what a cancellation closed.
+
+    back: sums of `returned`; None without the feed.
+    """
+    d, r = dated.c, received.c
+    now = literal(as_of, DateTime)
+    zero, none = cast(literal(0), QTY), literal(0, BigInteger)
+    amounts: dict[str, Expression] = {name: func.coalesce(r[name], zero) for name in _RECEIPT_AMOUNTS}
+    counts: dict[str, Expression] = {name: func.coalesce(r[name], none) for name in _RECEIPT_COUNTS}
+    amounts |= {name: zero if back is None else func.coalesce(back.c[name], zero) for name in RETURNED_AMOUNTS}
+    counts |= {name: none if back is None else func.coalesce(back.c[name], none) for name in RETURNED_COUNTS}
+    restated = _restated(dated, as_of).subquery("restated")
+    gross = func.coalesce(restated.c.gross_qty, d.ordered_qty)
+
+    def excused(at: Expression, by: Expression, reason: Expression) -> Expression:
+        in_time = or_(d.deadline_at.is_(None), at <= d.deadline_at)
+        blamed = func.coalesce(reason.in_(policy.fault_reasons), false())
+        return and_(at.is_not(None), at <= now, func.coalesce(by == "buyer", false()), in_time, ~blamed)
+
+    def less(line_closed: Expression, order_closed: Expression) -> Expression:
+        """What is left of the gross quantity when the line's, and when the order's cancellation takes its part off."""
+        after_line = case(
+            (and_(line_closed, d.cancelled_qty.is_not(None)), gross - d.cancelled_qty),
+            (line_closed, lesser(gross, amounts["by_line_cancel_qty"])),
+            else_=gross,
+        )
+        after_order = case((order_closed, lesser(after_line, amounts["by_order_cancel_qty"])), else_=after_line)
+        return cast(greater(after_order, zero), QTY)
+
+    owed = less(excused(d.line_cancel_at, d.line_cancelled_by, d.line_cancel_reason), excused(d.order_cancel_at, d.cancelled_by, d.cancel_reason))
+    still_wanted = less(*[func.coalesce(at <= now, false()) for at in (d.line_cancel_at, d.order_cancel_at)])
+    under, over = policy.under_tolerance_share, policy.over_tolerance_share
+    tables: FromClause = dated.outerjoin(received, and_(r.order_id == d.order_id, r.line_no == d.line_no))
+    tables = tables.outerjoin(restated, and_(restated.c.order_id == d.order_id, restated.c.line_no == d.line_no))
+    if back is not None:
+        tables = tables.outerjoin(back, and_(back.c.order_id == d.order_id, back.c.line_no == d.line_no))
+    return select(
+        *d,
+        *[amount.label(name) for name, amount in amounts.items()],
+        *[count.label(name) for name, count in counts.items()],
+        *[r[name] for name in _RECEIPT_MOMENTS],
+        owed.label("owed_qty"),
+        still_wanted.label("still_wanted_qty"),
+        cast(greater(owed - greater(amounts["counted_qty"], still_wanted), zero), QTY).label("cancelled_short_qty"),
+        ((owed * literal(1 - under) if under else owed) - d.half_step).label("enough_above"),
+        ((owed * literal(1 + over) if over else owed) + d.half_step).label("too_much"),
+    ).select_from(tables)
+
+
+def _restated(dated: CTE, as_of: datetime) -> Select[tuple[object, ...]]:
+    """order_id, line_no, gross_qty: the largest of the quantity first ordered and every restated one whose run's watermark lay within the deadline
+    (R14). A lower restatement takes nothing off: a buyer's cut arrives as a cancellation.
+    """
+    r, d = restated_quantities.c, dated.c
+    first = func.row_number().over(partition_by=[r.order_id, r.line_no], order_by=[r.run_id, r.before_qty.desc()])
+    in_time = and_(r.data_as_of <= literal(as_of, DateTime), or_(d.deadline_at.is_(None), r.data_as_of <= d.deadline_at))
+    rows = (
+        select(r.order_id, r.line_no, r.before_qty, case((in_time, r.after_qty), else_=None).label("after_qty"), first.label("place"))
+        .select_from(restated_quantities.join(dated, and_(d.order_id == r.order_id, d.line_no == r.line_no)))
+        .subquery("restatements_of_lines")
+    )
+    original = func.max(case((rows.c.place == 1, rows.c.before_qty), else_=None))
+    raised = func.coalesce(func.max(rows.c.after_qty), original)
+    return select(rows.c.order_id, rows.c.line_no, cast(greater(original, raised), QTY).label("gross_qty")).group_by(rows.c.order_id, rows.c.line_no)

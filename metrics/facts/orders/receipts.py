@@ -1,0 +1,301 @@
+"""What came, when and in what state: shipment lines summed to the order line, and the verdicts they decide.
+
+A *counted* receipt is of the right product (or an agreed substitute), at the right place, of more than nothing, by `as_of`. An *unproven*
+consignment has left and has no receipt: the four-case test asks what the verdict would be if it came when shipped, now, never, or just in time.
+Grain of `receipts`: one row per order line with any consignment; `q` is exact quantity, `n` a count of consignments.
+Source: rules, section 2, R2 to R4, R7, R9, R19 to R22.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select, true
+
+from metrics.policy import CODE, COLLECTED_TERMS, FIRST_UNKNOWN, OpenBalance, Policy, ReceiptEvent, Timing
+from metrics.schema import QTY, shipment_lines, shipments
+from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, least_code, lesser, plus_microseconds, sum_if, typed_null
+from metrics.sql.moments import either, moment_span
+
+
+def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """One row per shipment line that had left or arrived by `as_of`, with what each rule asks of it as true or false."""
+    header, body, line = shipments.c, shipment_lines.c, lines.c
+    tables: FromClause = shipment_lines.join(shipments, and_(header.shipment_id == body.shipment_id, ~header.deleted)).join(
+        lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
+    )
+    tables, shipped = moment_span(tables, dict(header.items()), "shipped_at", line.zone)
+    received = shipped
+    if policy.receipt_event is ReceiptEvent.RECEIVED_AT:
+        tables, received = moment_span(tables, dict(header.items()), "received_at", line.zone)
+        if "orders.delivery_term" in mapped:
+            collected = func.coalesce(func.upper(func.substr(line.delivery_term, 1, 3)).in_(COLLECTED_TERMS), false())
+            received = either(collected, shipped, received)
+    now = literal(as_of, DateTime)
+    proven = and_(received.hi.is_not(None), received.hi <= now)
+    left = and_(shipped.hi.is_not(None), shipped.hi <= now)
+    quantity = func.coalesce(body.received_qty, body.shipped_qty)
+    same_product = or_(body.product_id.is_(None), line.product_id.is_(None), body.product_id == line.product_id)
+    agreed = func.coalesce(body.substitution_agreed, false()) if policy.allow_substitution else false()
+    place = case((received.hi > now, None), else_=header.received_place)  # a receipt after as_of has not told its place yet
+    same_place = or_(place.is_(None), line.ship_to.is_(None), place == line.ship_to)
+    claims_close = plus_microseconds(received.hi, literal(policy.claims_days * MICROSECONDS_A_DAY, BigInteger))
+    return (
+        select(
+            body.order_id,
+            body.line_no,
+            header.carrier,
+            func.coalesce(proven, false()).label("proven"),
+            func.coalesce(left, false()).label("left"),
+            received.lo.label("received_lo"),
+            received.hi.label("received_hi"),
+            received.day.label("received_day"),
+            shipped.lo.label("shipped_lo"),
+            shipped.hi.label("shipped_hi"),
+            shipped.day.label("shipped_day"),
+            claims_close.label("claims_close"),
+            cast(quantity, QTY).label("quantity"),
+            body.shipped_qty,
+            body.damaged_qty,
+            same_product.label("same_product"),
+            or_(same_product, agreed).label("right_product"),
+            same_place.label("right_place"),
+            (_both(mapped, "shipment_lines.product_id", "order_lines.product_id") & or_(body.product_id.is_(None), line.product_id.is_(None))).label(
+                "product_unknown"
+            ),
+            (_both(mapped, "shipments.received_place", "orders.ship_to") & or_(place.is_(None), line.ship_to.is_(None))).label("place_unknown"),
+            line.deadline_at,
+            line.window_from,
+            line.first_due_at,
+            line.line_cancel_at,
+            line.order_cancel_at,
+        )
+        .select_from(tables)
+        .where(~body.deleted, or_(proven, left))
+    )
+
+
+def _both(mapped: frozenset[str], first: str, second: str) -> Expression:
+    """Whether a comparison is tested at all: both of its columns are mapped (P3)."""
+    return true() if {first, second} <= mapped else false()
+
+
+def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+    """Consignments summed to the order line. See the module for the words; `_maybe` sums include what is certain."""
+    c = consigned.c
+    counted = and_(c.proven, c.quantity > 0, c.right_product, c.right_place)
+    unproven = and_(~c.proven, c.shipped_qty > 0, c.right_product, c.right_place)
+    here = and_(c.proven, c.quantity > 0)
+    in_time, maybe_in_time = c.received_hi <= c.deadline_at, c.received_lo <= c.deadline_at
+    left_in_time, maybe_left_in_time = c.shipped_hi <= c.deadline_at, c.shipped_lo <= c.deadline_at
+    not_early = or_(c.window_from.is_(None), c.received_lo >= c.window_from)
+    maybe_not_early = or_(c.window_from.is_(None), c.received_hi >= c.window_from)
+    left_not_early = or_(c.window_from.is_(None), c.shipped_lo >= c.window_from)
+    left_maybe_not_early = or_(c.window_from.is_(None), c.shipped_hi >= c.window_from)
+    damage_source = {"invoices.credit_reason", "returns.reason"} & mapped
+    claims_over = c.claims_close <= literal(as_of, DateTime) if damage_source else false()
+    damage_open = and_(here, c.damaged_qty.is_(None), ~claims_over)
+    first_pass = and_(c.same_product, c.shipped_qty > 0)
+    return select(
+        c.order_id,
+        c.line_no,
+        func.min(c.carrier).label("carrier_first"),
+        func.max(c.carrier).label("carrier_last"),
+        sum_if(counted, c.quantity).label("counted_qty"),
+        sum_if(counted & in_time, c.quantity).label("in_time_qty"),
+        sum_if(counted & maybe_in_time, c.quantity).label("maybe_in_time_qty"),
+        sum_if(counted & in_time & not_early, c.quantity).label("in_window_qty"),
+        sum_if(counted & maybe_in_time & maybe_not_early, c.quantity).label("maybe_in_window_qty"),
+        count_if(counted).label("counted_n"),
+        count_if(counted & ~maybe_in_time).label("late_n"),
+        count_if(counted & ~in_time).label("maybe_late_n"),
+        count_if(counted & ~maybe_not_early).label("early_n"),
+        count_if(counted & ~not_early).label("maybe_early_n"),
+        func.max(case((counted, c.received_hi), else_=None)).label("last_counted_at"),
+        sum_if(counted & (c.received_hi <= c.line_cancel_at), c.quantity).label("by_line_cancel_qty"),
+        sum_if(counted & (c.received_hi <= c.order_cancel_at), c.quantity).label("by_order_cancel_qty"),
+        sum_if(unproven, c.shipped_qty).label("unproven_qty"),
+        count_if(unproven).label("unproven_n"),
+        sum_if(unproven & left_in_time, c.shipped_qty).label("left_in_time_qty"),
+        sum_if(unproven & maybe_left_in_time, c.shipped_qty).label("maybe_left_in_time_qty"),
+        count_if(unproven & maybe_left_in_time).label("maybe_left_in_time_n"),
+        count_if(unproven & left_in_time).label("left_in_time_n"),
+        count_if(unproven & ~left_maybe_not_early).label("left_early_n"),
+        count_if(unproven & ~left_not_early).label("maybe_left_early_n"),
+        func.max(case((and_(~c.proven, c.shipped_qty > 0), c.shipped_day), else_=None)).label("last_unproven_day"),
+        count_if(here).label("received_n"),
+        sum_if(here, c.quantity).label("received_qty"),
+        sum_if(c.left, c.shipped_qty).label("shipped_qty"),
+        sum_if(and_(here, c.damaged_qty.is_not(None)), c.damaged_qty).label("damaged_qty"),
+        sum_if(and_(counted, c.damaged_qty.is_not(None)), c.damaged_qty).label("counted_damaged_qty"),
+        count_if(damage_open).label("damage_unknown_n"),
+        count_if(counted & ~c.same_product).label("substitute_n"),
+        sum_if(and_(c.shipped_qty > 0, c.right_product, c.right_place), c.shipped_qty).label("sent_qty"),
+        count_if(and_(c.shipped_qty > 0, c.right_product, c.right_place, c.shipped_hi > c.first_due_at)).label("sent_later_n"),
+        func.min(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_first"),
+        func.max(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_last"),
+        count_if(here & ~c.right_product).label("wrong_item_n"),
+        count_if(or_(here & c.product_unknown, and_(~c.proven, c.shipped_qty > 0, or_(~c.right_product, c.product_unknown)))).label("item_unknown_n"),
+        count_if(here & ~c.right_place).label("wrong_place_n"),
+        count_if(here & c.place_unknown).label("place_unknown_n"),
+        sum_if(first_pass & (c.shipped_hi <= c.first_due_at), c.shipped_qty).label("first_pass_sure_qty"),
+        sum_if(first_pass & or_(c.shipped_lo.is_(None), c.shipped_lo <= c.first_due_at), c.shipped_qty).label("first_pass_most_qty"),
+    ).group_by(c.order_id, c.line_no)
+
+
+def settled(consigned: CTE, needs: FromClause) -> Select[tuple[object, ...]]:
+    """When the running counted quantity was first enough, for lines that took more than one receipt (others settle with their only one).
+
+    needs: order_id, line_no, enough_above (exact quantity that must be exceeded); only lines in it are looked at.
+    """
+    c = consigned.c
+    running = (
+        select(
+            c.order_id,
+            c.line_no,
+            c.received_hi,
+            needs.c.enough_above,
+            func.sum(c.quantity).over(partition_by=[c.order_id, c.line_no], order_by=c.received_hi, range_=(None, 0)).label("so_far"),
+        )
+        .select_from(consigned.join(needs, and_(needs.c.order_id == c.order_id, needs.c.line_no == c.line_no)))
+        .where(c.proven, c.quantity > 0, c.right_product, c.right_place)
+        .subquery()
+    )
+    return (
+        select(running.c.order_id, running.c.line_no, func.min(running.c.received_hi).label("settled_at"))
+        .where(running.c.so_far > running.c.enough_above)
+        .group_by(running.c.order_id, running.c.line_no)
+    )
+
+
+CASES = ("when_shipped", "now", "never", "in_time")
+"""The four-case test: when every unproven consignment arrives. `in_time`: at the deadline if it left by then, else never."""
+
+
+def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Expression]:
+    """Columns `on_time_<case>` and `complete_<case>`: the code of each verdict in each of CASES. Null is true (policy.CODES).
+
+    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `still_wanted_qty` (what nobody cancelled).
+    """
+    c = lines.c
+    none_n, none_q = literal(0, BigInteger), cast(literal(0), QTY)
+    in_time_now = c.deadline_at >= literal(as_of, DateTime)
+    all_in_time = case((in_time_now, c.unproven_qty), else_=none_q)
+    all_late = case((in_time_now, none_n), else_=c.unproven_n)
+    perhaps_left_late = c.unproven_n - c.maybe_left_in_time_n
+    surely_not_left = c.unproven_n - c.left_in_time_n
+    # The unproven in each case: quantity, certain and possible quantity in time, number, late, possibly late, early, possibly early.
+    unproven = (
+        (
+            c.unproven_qty, c.left_in_time_qty, c.maybe_left_in_time_qty, c.unproven_n,
+            perhaps_left_late, surely_not_left, c.left_early_n, c.maybe_left_early_n,
+        ),
+        (c.unproven_qty, all_in_time, all_in_time, c.unproven_n, all_late, all_late, none_n, none_n),
+        (none_q, none_q, none_q, none_n, none_n, none_n, none_n, none_n),
+        (
+            c.maybe_left_in_time_qty, c.left_in_time_qty, c.maybe_left_in_time_qty, c.maybe_left_in_time_n,
+            none_n, c.maybe_left_in_time_n - c.left_in_time_n, none_n, none_n,
+        ),
+    )  # fmt: skip
+    on_time = [_on_time_code(c, one, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)]
+    complete = [
+        case((c.counted_qty + one[0] > c.enough_above, None), else_=literal(CODE["short"])).label(f"complete_{name}")
+        for name, one in zip(CASES, unproven, strict=True)
+    ]
+    return [*on_time, *complete]
+
+
+def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]:
+    """The codes of on_time, complete and otif: what the four cases agree on, else unknown. lines: with the columns of `four_cases`."""
+    c = lines.c
+    no_anchor = literal(CODE["no_anchor"])
+
+    def agreed(codes: Sequence[Expression]) -> Expression:
+        return case((c.unproven_n == 0, codes[CASES.index("never")]), else_=_four_equal(codes, literal(CODE["no_evidence"])))
+
+    times = [c[f"on_time_{name}"] for name in CASES]
+    wholes = [c[f"complete_{name}"] for name in CASES]
+    both = [least_code(time, whole) for time, whole in zip(times, wholes, strict=True)]
+    complete = agreed(wholes)
+    undated = c.deadline_at.is_(None)
+    otif = case((undated, case((complete == CODE["short"], literal(CODE["short"])), else_=no_anchor)), else_=agreed(both))
+    return case((undated, no_anchor), else_=agreed(times)), complete, otif
+
+
+def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> Expression:
+    """The code of on_time in one of the four cases. Source: docs/judgement.md, On time."""
+    quantity, sure, maybe, number, late, maybe_late, early, maybe_early = unproven
+    total, enough_above = r.counted_qty + quantity, r.enough_above
+    is_late, unknown = literal(CODE["late"]), literal(CODE["no_evidence"])
+    in_time = case((r.in_time_qty + sure > enough_above, None), (r.maybe_in_time_qty + maybe <= enough_above, is_late), else_=unknown)
+    still_open = [(total <= r.still_wanted_qty - r.half_step, is_late)] if policy.open_balance is OpenBalance.LATE else []
+    code = case(
+        (total > enough_above, in_time),
+        (r.counted_n + number == 0, literal(CODE["never_received"])),
+        (r.late_n + late > 0, is_late),
+        *still_open,
+        (r.maybe_late_n + maybe_late > 0, unknown),
+        else_=None,
+    )
+    if policy.timing is Timing.DEADLINE:
+        return code
+    too_early = case((r.early_n + early > 0, literal(CODE["too_early"])), (r.maybe_early_n + maybe_early > 0, unknown), else_=None)
+    return least_code(code, too_early)
+
+
+def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
+    """The common verdict of four codes, else unknown. Different reasons for false are all false: the first in the list is told."""
+    kinds = [case((code.is_(None), 1), (code < FIRST_UNKNOWN, 0), else_=2) for code in codes]
+    same = and_(*[kinds[0] == kind for kind in kinds[1:]])
+    return case((same, least_code(*codes)), else_=unknown)
+
+
+def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
+    """The codes of the item, place and overage parts of filled_accurately of a line of which something was received.
+
+    Overage is what stayed: net of what came back. Source: rules R9, R19, R20, R22; docs/judgement.md.
+    """
+    c = lines.c
+    sent_back, unknown = literal(CODE["returned_wrong"]), literal(CODE["no_evidence"])
+    kept, untold = c.counted_qty - c.returned_qty, c.returned_unknown_n > 0
+    return {
+        "item_ok": case(
+            (c.wrong_item_n > 0, literal(CODE["wrong_item"])),
+            (c.returned_item_n > 0, sent_back),
+            (or_(c.item_unknown_n > 0, untold), unknown),
+            else_=None,
+        ),
+        "place_ok": case(
+            (c.wrong_place_n > 0, literal(CODE["wrong_place"])),
+            (c.returned_place_n > 0, sent_back),
+            (or_(c.place_unknown_n > 0, untold), unknown),
+            else_=None,
+        ),
+        "overage_ok": case(
+            (kept >= c.too_much, literal(CODE["over_shipped"])),
+            (c.returned_quantity_n > 0, sent_back),
+            (or_(kept + c.unproven_qty >= c.too_much, untold), unknown),
+            else_=None,
+        ),
+    }
+
+
+def damage_code(lines: FromClause, damage_credits: Expression) -> Expression:
+    """The code of damage_free of a line of which something was received. Source: rules R21, R22."""
+    c = lines.c
+    return case(
+        (c.damaged_qty > 0, literal(CODE["damaged"])),
+        (damage_credits > 0, literal(CODE["damage_credit"])),
+        (c.returned_damaged_n > 0, literal(CODE["returned_damaged"])),
+        (or_(c.damage_unknown_n > 0, c.returned_unknown_n > 0), literal(CODE["no_evidence"])),
+        else_=None,
+    )
+
+
+def first_pass_qty(lines: FromClause, mapped: frozenset[str]) -> Expression:
+    """What left by the first promise of the product ordered, at most what is owed; null where that is not known. Source: rules R8."""
+    if "shipments.shipped_at" not in mapped:
+        return typed_null(QTY)
+    c = lines.c
+    sure, most = lesser(c.first_pass_sure_qty, c.owed_qty), lesser(c.first_pass_most_qty, c.owed_qty)
+    return case((c.first_due_at.is_(None), None), (sure == most, sure), else_=None)

@@ -1,0 +1,252 @@
+"""Two ledgers of money coming in: one row per invoice with the day it was settled, one per order with the day its last invoice was.
+
+An invoice is settled at the first moment at which what was paid reaches its gross amount (lines and tax) less what credits and reversals have
+taken back. Source: rules, section 3 ("direct evidence"), R24.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.orders import order_facts_table
+from metrics.policy import MINOR_UNITS_0, MINOR_UNITS_3
+from metrics.schema import AMOUNT, invoice_lines, invoices, payments
+from metrics.sql.dialects import count_if, days_between, sum_if, typed_null
+from metrics.sql.moments import day_bounds, moment_span
+
+payment_facts_table = ledger_table(
+    "payment_facts",
+    "invoice",
+    "one row: one invoice dated by as_of that names an order",
+    Column("invoice_id", String, comment="invoices.invoice_id"),
+    Column("order_id", String, comment="its order (of several the first): the row's dimensions are that order's"),
+    Column("invoiced_day", Date, comment="local day of the document"),
+    Column("due_on", Date, comment="invoices.due_on"),
+    Column("gross_amount", AMOUNT, comment="lines and tax, in the invoice's currency; null: a tax is not known"),
+    Column("settled_day", Date, comment="local day on which nothing was left to pay; null: something is"),
+    Column("taken_back", Boolean, comment="true: settled by credits and reversals alone, without any payment"),
+    Column("counts", Boolean, comment="true: its due day has passed, and it was not taken back"),
+    Column("kept", Boolean, comment="paid by due_on; null where it does not count, or what was to be paid is not known"),
+)
+
+cash_facts_table = ledger_table(
+    "cash_facts",
+    "order",
+    "one row: one sale of which every invoice that was not taken back is settled",
+    Column("order_id", String, comment="orders.order_id"),
+    Column("invoices", Integer, comment="how many invoices settled it"),
+    Column("cash_day", Date, comment="local day the last of them was settled"),
+    Column("cash_days", Integer, comment="days from the local day of the order to that day"),
+)
+
+o = order_facts_table.c
+
+
+def has_payments(mapped: frozenset[str]) -> bool:
+    """Whether any source brings payments."""
+    return "payments.paid_at" in mapped
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every invoice that names an order; nothing where no feed brings payments."""
+    if not has_payments(setting.mapped):
+        return ()
+    sums = _document_sums(setting).cte("document_sums")
+    billed = _invoices(sums, setting).cte("billed")
+    reached = _settled(billed, _movements(billed, sums, setting)).subquery("reached")
+    b = billed.c
+    tables: FromClause = billed.join(order_facts_table, o.order_id == b.order_id).outerjoin(reached, reached.c.invoice_id == b.invoice_id)
+    tables, _due_starts, due_ends = day_bounds(tables, b.due_on, o.ship_to_time_zone)
+    unpaid = and_(reached.c.settled_at.is_not(None), reached.c.first_paid_at.is_(None))
+    taken_back = func.coalesce(or_(unpaid, reached.c.first_paid_at > reached.c.settled_at), false())
+    counts = and_(func.coalesce(due_ends <= literal(setting.as_of, DateTime), false()), ~taken_back)
+    kept = case(
+        (~counts, None),
+        (b.gross_amount.is_(None), None),
+        else_=func.coalesce(reached.c.settled_day <= b.due_on, false()),
+    )
+    return (
+        select(
+            b.invoice_id,
+            b.order_id,
+            b.invoiced_day,
+            b.due_on,
+            b.gross_amount,
+            reached.c.settled_day,
+            taken_back.label("taken_back"),
+            counts.label("counts"),
+            cast(kept, Boolean).label("kept"),
+            *order_dimensions(),
+        ).select_from(tables),
+    )
+
+
+def _document_sums(setting: Setting) -> Select[tuple[object, ...]]:
+    """One row a document: gross_amount (null where a tax that is mapped is empty) and the first order it names."""
+    line = invoice_lines.c
+    taxed = "invoice_lines.tax_amount" in setting.mapped
+    net, tax = sum_if(true(), line.line_amount), sum_if(line.tax_amount.is_not(None), line.tax_amount)
+    gross = case((count_if(line.tax_amount.is_(None)) == 0, cast(net + tax, AMOUNT)), else_=typed_null(AMOUNT)) if taxed else net
+    order_id = func.min(func.nullif(line.order_id, ""))
+    return (
+        select(line.invoice_id, cast(gross, AMOUNT).label("gross_amount"), order_id.label("order_id")).where(~line.deleted).group_by(line.invoice_id)
+    )
+
+
+def _invoices(sums: CTE, setting: Setting) -> Select[tuple[object, ...]]:
+    """Invoices dated by as_of, with the zone and day of the order they name and half a minor unit of their currency."""
+    i = invoices.c
+    tables: FromClause = invoices.join(sums, sums.c.invoice_id == i.invoice_id).join(order_facts_table, o.order_id == sums.c.order_id)
+    tables, dated = moment_span(tables, dict(i.items()), "invoiced_at", o.ship_to_time_zone)
+    half_minor = case(
+        (i.currency.in_(MINOR_UNITS_0), cast(literal("0.5"), AMOUNT)),
+        (i.currency.in_(MINOR_UNITS_3), cast(literal("0.0005"), AMOUNT)),
+        else_=cast(literal("0.005"), AMOUNT),
+    )
+    return (
+        select(
+            i.invoice_id,
+            sums.c.order_id,
+            sums.c.gross_amount,
+            i.currency,
+            i.due_on if "invoices.due_on" in setting.mapped else typed_null(Date()).label("due_on"),
+            cast(dated.day, Date).label("invoiced_day"),
+            o.ship_to_time_zone.label("zone"),
+            half_minor.label("half_minor"),
+        )
+        .select_from(tables)
+        .where(~i.deleted, i.invoice_kind == "invoice", dated.hi <= literal(setting.as_of, DateTime))
+    )
+
+
+def _movements(billed: CTE, sums: CTE, setting: Setting) -> FromClause:
+    """invoice_id, at, day, amount, paid (false: a credit or reversal) of everything by as_of that leaves less to pay; currencies never meet."""
+    b = billed.c
+    now = literal(setting.as_of, DateTime)
+    p = payments.c
+    tables: FromClause = payments.join(billed, b.invoice_id == p.invoice_id)
+    tables, paid = moment_span(tables, dict(p.items()), "paid_at", b.zone)
+    same = func.coalesce(p.currency, b.currency, "") == func.coalesce(b.currency, "")
+    received = (
+        select(b.invoice_id, paid.hi.label("at"), cast(paid.day, Date).label("day"), p.amount, true().label("paid"))
+        .select_from(tables)
+        .where(~p.deleted, same, paid.hi <= now)
+    )
+    parts = [received]
+    document = invoices.alias("taking_back")
+    d = document.c
+    if "invoices.reverses_invoice_id" in setting.mapped:
+        # A reversal without lines takes the whole invoice back.
+        whole: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(sums, sums.c.invoice_id == d.invoice_id)
+        whole, dated = moment_span(whole, dict(d.items()), "invoiced_at", b.zone)
+        amount = case((sums.c.invoice_id.is_(None), b.gross_amount), else_=sums.c.gross_amount)
+        parts.append(
+            select(b.invoice_id, dated.hi, cast(dated.day, Date), amount, false())
+            .select_from(whole)
+            .where(~d.deleted, d.invoice_kind.in_(("credit", "reversal")), dated.hi <= now)
+        )
+    credited = _credited(billed).subquery("credited")
+    by_line: FromClause = document.join(credited, credited.c.credit_id == d.invoice_id).join(billed, b.invoice_id == credited.c.invoice_id)
+    by_line, dated = moment_span(by_line, dict(d.items()), "invoiced_at", b.zone)
+    unnamed = or_(d.reverses_invoice_id.is_(None), d.reverses_invoice_id == "")
+    parts.append(
+        select(b.invoice_id, dated.hi, cast(dated.day, Date), credited.c.amount, false())
+        .select_from(by_line)
+        .where(~d.deleted, d.invoice_kind == "credit", unnamed, dated.hi <= now, func.coalesce(d.currency, "") == func.coalesce(b.currency, ""))
+    )
+    return union_all(*parts).subquery("movements")
+
+
+def _credited(billed: CTE) -> Select[tuple[object, ...]]:
+    """credit_id, invoice_id, amount: a credit that names no invoice takes back from the first invoice of each order line it names."""
+    line, credit = invoice_lines.alias("billed_line"), invoice_lines.alias("credit_line")
+    b = billed.c
+    place = func.row_number().over(partition_by=[line.c.order_id, line.c.line_no], order_by=[b.invoiced_day, b.invoice_id])
+    first = (
+        select(line.c.order_id, line.c.line_no, b.invoice_id, place.label("place"))
+        .select_from(line.join(billed, b.invoice_id == line.c.invoice_id))
+        .where(~line.c.deleted)
+        .subquery("first_billed")
+    )
+    amount = cast(credit.c.line_amount + func.coalesce(credit.c.tax_amount, cast(literal(0), AMOUNT)), AMOUNT)
+    return (
+        select(credit.c.invoice_id.label("credit_id"), first.c.invoice_id, cast(func.sum(amount), AMOUNT).label("amount"))
+        .select_from(
+            credit.join(first, and_(first.c.order_id == credit.c.order_id, first.c.line_no == credit.c.line_no, first.c.place == 1)).join(
+                invoices, and_(invoices.c.invoice_id == credit.c.invoice_id, invoices.c.invoice_kind == "credit")
+            )
+        )
+        .where(~credit.c.deleted)
+        .group_by(credit.c.invoice_id, first.c.invoice_id)
+    )
+
+
+def _settled(billed: CTE, movements: FromClause) -> Select[tuple[object, ...]]:
+    """invoice_id, when and on which local day nothing was left to pay (to half a minor unit), and when the first payment came."""
+    b, m = billed.c, movements.c
+    so_far = cast(func.sum(m.amount).over(partition_by=m.invoice_id, order_by=[m.at, m.paid, m.amount], rows=(None, 0)), AMOUNT)
+    running = select(m.invoice_id, m.at, m.day, m.paid, so_far.label("so_far")).subquery("running")
+    r = running.c
+    enough = r.so_far >= b.gross_amount - b.half_minor
+    return (
+        select(
+            r.invoice_id,
+            func.min(case((enough, r.at), else_=None)).label("settled_at"),
+            func.min(case((enough, r.day), else_=None)).label("settled_day"),
+            func.min(case((r.paid, r.at), else_=None)).label("first_paid_at"),
+        )
+        .select_from(running.join(billed, b.invoice_id == r.invoice_id))
+        .group_by(r.invoice_id)
+    )
+
+
+def cash(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every sale that is paid for; nothing where no feed brings payments."""
+    if not has_payments(setting.mapped):
+        return ()
+    line, p = invoice_lines.c, payment_facts_table.c
+    pairs = select(line.invoice_id, line.order_id).where(~line.deleted, line.order_id.is_not(None)).distinct().subquery("pairs")
+    settled = (
+        select(
+            pairs.c.order_id,
+            cast(func.count(), Integer).label("invoices"),
+            count_if(p.settled_day.is_(None)).label("open_n"),
+            func.max(p.settled_day).label("cash_day"),
+        )
+        .select_from(pairs.join(payment_facts_table, p.invoice_id == pairs.c.invoice_id))
+        .where(~p.taken_back)
+        .group_by(pairs.c.order_id)
+        .subquery("settled_orders")
+    )
+    s = settled.c
+    return (
+        select(o.order_id, s.invoices, s.cash_day, days_between(o.ordered_day, s.cash_day), *order_dimensions())
+        .select_from(settled.join(order_facts_table, o.order_id == s.order_id))
+        .where(o.order_type == "sale", s.open_n == 0),
+    )
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(payment_facts_table, rows), Ledger(cash_facts_table, cash))

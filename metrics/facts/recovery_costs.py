@@ -1,0 +1,98 @@
+"""One row: one cost of recovery, on the order it was spent on. Source: rules, section 4 (i)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
+
+from metrics.facts.customer_contacts import contact, day_at
+from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
+from metrics.facts.recoveries import recovery_facts_table
+from metrics.facts.service_cases import WISHES
+from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
+from metrics.sql.dialects import Expression, times
+from metrics.sql.exchange_rates import with_rate
+from metrics.sql.moments import moment_span
+
+recovery_cost_facts_table = ledger_table(
+    "recovery_cost_facts",
+    "cost",
+    "one row: one cost of recovery: a case of a failure, goods or service of a replacement order, or a goodwill credit",
+    Column("order_id", String, comment="the order it was spent on; empty: none"),
+    Column("activity", String, comment="case, replacement or goodwill"),
+    Column("cost_day", Date, comment="day it was spent: case settled (open: raised), replacement ordered, cost incurred, credit dated"),
+    Column("amount", AMOUNT, comment="in the reporting currency; null: no rate or no unit cost"),
+)
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases cost."""
+    if "service_cases.cost_amount" not in setting.mapped:
+        return ()
+    found = [_case_costs(setting), _replaced_goods()]
+    if "service_costs.amount" in setting.mapped:
+        found.append(_replacement_service(setting))
+    if "invoices.credit_reason" in setting.mapped:
+        found.append(_goodwill(setting))
+    return found
+
+
+def _cost(activity: str, tables: FromClause, order_id: Expression, day: Expression, amount: Expression, dimensions: list[Expression]) -> Select[Any]:
+    columns = [order_id.label("order_id"), literal(activity, String).label("activity"), cast(day, Date).label("cost_day")]
+    return select(*columns, cast(amount, AMOUNT).label("amount"), *dimensions).select_from(tables)
+
+
+def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Expression]:
+    """Dimensions with the currency a cost was paid in."""
+    return [func.coalesce(currency, literal(NONE, String)).label("currency") if one.name == "currency" else one for one in dimensions]
+
+
+def _case_costs(setting: Setting) -> Select[Any]:
+    """Cases of failed orders, other than wishes."""
+    c, failure = service_cases.c, recovery_facts_table.c
+    about = contact(service_cases)
+    about, opened = about.span(service_cases, "opened_at")
+    about, resolved = about.span(service_cases, "resolved_at")
+    now = literal(setting.as_of, DateTime)
+    day = case((resolved.hi <= now, resolved.day), else_=opened.day)
+    tables, dimensions = about.dimensions(opened.day)
+    tables = tables.join(recovery_facts_table, and_(failure.order_id == c.order_id, failure.failed))
+    tables, rate = with_rate(tables, c.currency, cast(day, Date), setting.mapped)
+    rows = _cost("case", tables, c.order_id, day, times(c.cost_amount, rate), _paid_in(c.currency, dimensions))
+    kind = func.coalesce(c.kind, literal(NONE, String))
+    return rows.where(~c.deleted, c.cost_amount.is_not(None), opened.hi <= now, kind.not_in(WISHES))
+
+
+def _replaced_goods() -> Select[Any]:
+    """Goods shipped on replacement orders, at unit cost."""
+    o, line = order_facts_table.c, order_line_facts_table.c
+    tables = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
+    amount = times(line.shipped_qty, line.unit_cost_amount)
+    rows = _cost("replacement", tables, line.order_id, line.ordered_day, amount, order_dimensions(order_line_facts_table))
+    return rows.where(o.order_type == "replacement", line.line_kind == "goods", line.shipped_qty > 0)
+
+
+def _replacement_service(setting: Setting) -> Select[Any]:
+    """Costs of serving booked on replacement orders."""
+    o, cost = order_facts_table.c, service_costs.c
+    tables: FromClause = service_costs.join(order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement"))
+    tables, rate = with_rate(tables, cost.currency, cost.incurred_on, setting.mapped)
+    tables, today = day_at(tables, setting.as_of, o.ship_to_time_zone)
+    rows = _cost("replacement", tables, cost.order_id, cost.incurred_on, times(cost.amount, rate), _paid_in(cost.currency, order_dimensions()))
+    return rows.where(~cost.deleted, cost.incurred_on <= today)
+
+
+def _goodwill(setting: Setting) -> Select[Any]:
+    """Credits given out of goodwill, by the order they name."""
+    o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
+    tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(order_facts_table, o.order_id == line.order_id)
+    tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", o.ship_to_time_zone)
+    tables, rate = with_rate(tables, document.currency, cast(dated.day, Date), setting.mapped)
+    amount = times(line.line_amount, rate)
+    rows = _cost("goodwill", tables, line.order_id, dated.day, amount, _paid_in(document.currency, order_dimensions()))
+    credit = and_(document.invoice_kind == "credit", document.credit_reason == "goodwill")
+    return rows.where(~line.deleted, ~document.deleted, credit, dated.hi <= literal(setting.as_of, DateTime))
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_cost_facts_table, rows),)

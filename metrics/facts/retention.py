@@ -1,0 +1,104 @@
+"""What a customer did after an order that may have failed: the next order they placed, and the margin of those of the days after."""
+
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select, union_all
+
+from metrics.facts.fact_table import Setting
+from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
+from metrics.schema import AMOUNT
+from metrics.sql.dialects import Expression, count_if, plus_days, sum_if, times, typed_null
+from metrics.sql.exchange_rates import at_rate
+from metrics.sql.moments import moment_span
+
+RETAINED_DAYS = 90
+"""Days after a failure whose margin is what was retained."""
+
+
+def following_orders(grouped: CTE, setting: Setting) -> Select[Any]:
+    """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards through their orders."""
+    g, o = grouped.c, order_facts_table.c
+    tables = _of_their_customers(order_facts_table, grouped, setting)
+    tables, ordered = moment_span(tables, dict(o.items()), "ordered_at", o.ship_to_time_zone)
+    placed = select(
+        o.customer_id, ordered.hi.label("at"), literal(0, Integer).label("waits"), typed_null(String()).label("order_id"), o.ordered_day.label("day")
+    )
+    waits = select(g.customer_id, g.start_at, literal(1, Integer), g.order_id, typed_null(Date())).where(g.start_at.is_not(None))
+    events = union_all(placed.select_from(tables).where(o.order_type == "sale"), waits).cte("orders_and_waits")
+    e = events.c
+    # At one instant the waits come first, so that an order placed at that very instant is not after it.
+    later = func.min(e.day).over(partition_by=e.customer_id, order_by=[e.at.desc(), e.waits.desc()], rows=(None, 0))
+    found = select(e.order_id, e.waits, later.label("next_day")).subquery("running")
+    return select(found.c.order_id, found.c.next_day).where(found.c.waits == 1)
+
+
+def _of_their_customers(tables: FromClause, grouped: CTE, setting: Setting) -> FromClause:
+    """Order facts joined in a FROM clause: where only some orders are wanted, all those of their customers."""
+    if setting.only is None:
+        return tables
+    theirs = select(grouped.c.customer_id).distinct().subquery("their_customers")
+    return tables.join(theirs, theirs.c.customer_id == order_facts_table.c.customer_id)
+
+
+def margins_after(grouped: CTE, setting: Setting) -> Select[Any]:
+    """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin is not known in them.
+
+    Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is what lies between.
+    While no rates are fed only orders in the failed order's own currency are added: two currencies never meet.
+    """
+    by_currency = "fx_rates.rate" not in setting.mapped
+    g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
+    billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
+    cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
+    margin = cast(at_rate(line.billed_amount, line.rate) - cost, AMOUNT)
+    by_order = (
+        select(
+            line.order_id,
+            sum_if(and_(billed, margin.is_not(None)), margin).label("amount"),
+            count_if(and_(billed, margin.is_(None))).label("unknown_n"),
+        )
+        .group_by(line.order_id)
+        .subquery("order_margins")
+    )
+    none, no_money = typed_null(String()), cast(literal(0), AMOUNT)
+    earned = (
+        select(
+            o.customer_id,
+            (o.currency if by_currency else literal(NONE, String)).label("money"),
+            o.ordered_day.label("day"),
+            literal(0, Integer).label("looks"),
+            none.label("order_id"),
+            by_order.c.amount,
+            by_order.c.unknown_n,
+        )
+        .select_from(_of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, setting))
+        .where(o.order_type == "sale")
+    )
+    ends = [
+        select(
+            g.customer_id,
+            g.currency if by_currency else literal(NONE, String),
+            cast(plus_days(g.start_day, literal(days, Integer)), Date),
+            literal(look, Integer),
+            g.order_id,
+            no_money,
+            literal(0, BigInteger),
+        ).where(g.failed, g.start_day.is_not(None))
+        for look, days in ((1, 0), (2, RETAINED_DAYS))
+    ]
+    events = union_all(earned, *ends).cte("margins_and_looks")
+    e = events.c
+    window: dict[str, Any] = {"partition_by": [e.customer_id, e.money], "order_by": [e.day, e.looks], "rows": (None, 0)}
+    so_far = select(
+        e.order_id, e.looks, func.sum(e.amount).over(**window).label("amount"), func.sum(e.unknown_n).over(**window).label("unknown_n")
+    ).subquery("so_far")
+    s = so_far.c
+
+    def between(name: str) -> Expression:
+        return func.max(case((s.looks == 2, s[name]), else_=None)) - func.max(case((s.looks == 1, s[name]), else_=None))
+
+    return (
+        select(s.order_id, cast(between("amount"), AMOUNT).label("amount"), cast(between("unknown_n"), BigInteger).label("unknown_n"))
+        .where(s.looks > 0)
+        .group_by(s.order_id)
+    )

@@ -1,0 +1,84 @@
+"""One row: goods of one order line coming back: how many, why, and how long until the whole return was credited."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select
+
+from metrics.facts.customer_contacts import by_then, day_at
+from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
+from metrics.schema import QTY, returns
+from metrics.sql.dialects import count_if, days_between
+from metrics.sql.moments import moment_span
+
+return_facts_table = ledger_table(
+    "return_facts",
+    "return",
+    "one row: one returned order line, announced by as_of",
+    Column("return_id", String, comment="returns.return_id"),
+    Column("return_line_no", String, comment="returns.return_line_no"),
+    Column("order_id", String, comment="the order line the goods were delivered for"),
+    Column("line_no", String, comment="the order line the goods were delivered for"),
+    Column("return_reason", String, comment="returns.reason"),
+    Column("due_day", Date, comment="due day of the order line: the cohort the return belongs to"),
+    Column("announced_day", Date, comment="local day the return was announced"),
+    Column("goods", Boolean, comment="true: the order line is goods"),
+    Column("returned_qty", QTY, comment="coming back, base unit"),
+    Column("handling_days", Integer, comment="days from announced to all of it credited, or to as_of; on the return's first line only, else null"),
+    Column("credited", Boolean, comment="true: the whole return is credited; on its first line only, else null"),
+)
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every returned line announced by as_of whose order line exists; nothing where no feed brings any."""
+    if "returns.return_id" not in setting.mapped:
+        return ()
+    r, line = returns.c, order_line_facts_table.c
+    zone = order_facts_table.c.ship_to_time_zone
+    tables: FromClause = returns.join(order_line_facts_table, and_(line.order_id == r.order_id, line.line_no == r.line_no))
+    tables = tables.join(order_facts_table, order_facts_table.c.order_id == r.order_id)
+    tables, announced = moment_span(tables, dict(r.items()), "announced_at", zone)
+    tables, credited = moment_span(tables, dict(r.items()), "credited_at", zone)
+    tables, today = day_at(tables, setting.as_of, zone)
+    lines = (
+        select(
+            *[r[name] for name in ("return_id", "return_line_no", "order_id", "line_no", "returned_qty")],
+            func.coalesce(r.reason, literal(NONE, String)).label("return_reason"),
+            line.due_day,
+            cast(announced.day, Date).label("announced_day"),
+            (line.line_kind == "goods").label("goods"),
+            cast(case((by_then(credited, setting.as_of), credited.day), else_=None), Date).label("credited_day"),
+            cast(today, Date).label("today"),
+            func.row_number().over(partition_by=r.return_id, order_by=r.return_line_no).label("place"),
+            *order_dimensions(order_line_facts_table),
+        )
+        .select_from(tables)
+        .where(~r.deleted, by_then(announced, setting.as_of))
+        .cte("returned_lines")
+    )
+    one = lines.c
+    whole = (
+        select(
+            one.return_id,
+            func.min(one.announced_day).label("announced_day"),
+            func.max(one.credited_day).label("credited_day"),
+            func.max(one.today).label("today"),
+            count_if(one.credited_day.is_(None)).label("uncredited_n"),
+        )
+        .group_by(one.return_id)
+        .cte("whole_returns")
+    )
+    w = whole.c
+    first, credited_whole = one.place == 1, w.uncredited_n == 0
+    days = days_between(w.announced_day, case((credited_whole, w.credited_day), else_=w.today))
+    values = {
+        "handling_days": cast(case((first, days), else_=None), Integer),
+        "announced_day": case((first, w.announced_day), else_=one.announced_day),
+        "credited": cast(case((first, credited_whole), else_=None), Boolean),
+    }
+    columns = [values[column.name].label(column.name) if column.name in values else one[column.name] for column in return_facts_table.columns]
+    return (select(*columns).select_from(lines.join(whole, w.return_id == one.return_id)),)
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(return_facts_table, rows),)

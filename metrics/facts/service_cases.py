@@ -1,0 +1,78 @@
+"""One row: one case a buyer raised: granted, met, and how long until it was settled."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Select, String, case, cast, false, func, literal, or_, select
+
+from metrics.facts.customer_contacts import by_then, contact, happened_at, minutes_between
+from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.orders import NONE
+from metrics.schema import service_cases
+from metrics.sql.dialects import greater
+
+WISHES = ("special_request", "sudden_change")
+"""Kinds of case that ask for something beyond the ordinary."""
+AFTER_SALE = ("question", "parts_request", "complaint")
+"""Kinds of case that are post-sale support."""
+
+case_facts_table = ledger_table(
+    "case_facts",
+    "case",
+    "one row: one case opened by as_of",
+    Column("case_id", String, comment="service_cases.case_id"),
+    Column("order_id", String, comment="the order it is about; empty: none"),
+    Column("case_kind", String, comment="service_cases.kind"),
+    Column("opened_day", Date, comment="local day it was raised"),
+    Column("opened_from", DateTime, comment="first instant it may have been raised at"),
+    Column("opened_at", DateTime, comment="last instant it may have been raised at"),
+    Column("acknowledged_at", DateTime, comment="when it was first answered; null: not by as_of"),
+    Column("resolved_at", DateTime, comment="when it was settled; null: open at as_of"),
+    Column("open_seconds", BigInteger, comment="from raised to settled, or to as_of while open; to the nearest minute"),
+    Column("granted", Boolean, comment="whether it was granted; null: undecided at as_of"),
+    Column("met", Boolean, comment="granted, and its order on time in full; null: undecided, or the order's verdict is unknown"),
+)
+
+
+WRITTEN_HERE = "buyerview:"
+"""What the numbers of cases begin with that people wrote in Buyerview of orders they put right: no buyer raised them."""
+
+
+def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+    """Every case opened by as_of; nothing where no feed brings any."""
+    if "service_cases.case_id" not in setting.mapped:
+        return ()
+    c = service_cases.c
+    about = contact(service_cases)
+    about, opened = about.span(service_cases, "opened_at")
+    about, acknowledged = about.span(service_cases, "acknowledged_at")
+    about, resolved = about.span(service_cases, "resolved_at")
+    tables, dimensions = about.dimensions(opened.day)
+    order = about.order
+    assert order is not None
+    resolved_at = happened_at(resolved, setting.as_of)
+    # A case settled after as_of had not been decided then.
+    granted = cast(case((or_(c.resolved_at.is_(None), resolved_at.is_not(None)), c.granted), else_=None), Boolean)
+    # Raised on a bare date (its end) and settled at an hour of that day is at once, not before.
+    open_seconds = minutes_between(opened.hi, func.coalesce(resolved_at, literal(setting.as_of, DateTime)))
+    return (
+        select(
+            c.case_id,
+            c.order_id,
+            func.coalesce(c.kind, literal(NONE, String)).label("case_kind"),
+            cast(opened.day, Date).label("opened_day"),
+            opened.lo.label("opened_from"),
+            opened.hi.label("opened_at"),
+            happened_at(acknowledged, setting.as_of).label("acknowledged_at"),
+            resolved_at.label("resolved_at"),
+            greater(open_seconds, literal(0, BigInteger)).label("open_seconds"),
+            granted.label("granted"),
+            cast(case((granted.is_(False), false()), (granted.is_(True), order.c.otif), else_=None), Boolean).label("met"),
+            *dimensions,
+        )
+        .select_from(tables)
+        .where(~c.deleted, by_then(opened, setting.as_of)),
+    )
+
+
+LEDGERS: tuple[Ledger, ...] = (Ledger(case_facts_table, rows),)

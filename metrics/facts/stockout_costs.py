@@ -1,0 +1,107 @@
+"""What stockouts cost beside the margin of what was missing: consignments and work of back-orders, and buyers lost. Source: rules R38, R40."""
+
+from typing import Any
+
+from sqlalchemy import CTE, Date, FromClause, Integer, Select, and_, case, cast, func, literal, select, union_all
+
+from metrics.facts.fact_table import Setting
+from metrics.facts.money.table import money_facts
+from metrics.facts.orders import order_facts_table
+from metrics.schema import AMOUNT, shipment_lines, shipments
+from metrics.sql.dialects import count_if, plus_days, sum_if
+from metrics.sql.exchange_rates import at_rate, with_rate
+
+DAYS_OF_MARGIN = 365
+EXTRA_WORK = ("handling", "expedite")
+"""Activities of service_costs that a back-order adds."""
+
+
+def extra_costs(decided: CTE, left: CTE, setting: Setting) -> FromClause:
+    """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the others have 0, so that a mean
+    over events counts it once. Null for all of them where a part of it is not known.
+
+    Freight of a further consignment that carries several orders is the order's share of it in the money ledger.
+    """
+    d, m = decided.c, money_facts.c
+    back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
+    b = back.c
+    parts: list[Select[Any]] = []
+    if "shipments.freight_amount" in setting.mapped:
+        parts.append(_extra_freight(back, left, setting))
+    if "service_costs.amount" in setting.mapped:
+        orders_back = select(b.order_id).distinct().subquery("back_ordered_orders")
+        parts.append(
+            select(m.order_id, m.amount)
+            .join(orders_back, orders_back.c.order_id == m.order_id)
+            .where(m.source == "service_cost", m.activity.in_(EXTRA_WORK))
+        )
+    spent = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery("extra_parts")
+    s = spent.c
+    of_order = (
+        select(
+            s.order_id,
+            count_if(s.amount.is_(None)).label("unknown_n"),
+            sum_if(s.amount.is_not(None), cast(s.amount, AMOUNT)).label("amount"),
+        )
+        .group_by(s.order_id)
+        .subquery("extra_of_orders")
+    )
+    place = func.row_number().over(partition_by=b.order_id, order_by=b.line_no)
+    zero = cast(literal(0, Integer), AMOUNT)
+    amount = case((of_order.c.unknown_n > 0, None), (place == 1, func.coalesce(of_order.c.amount, zero)), else_=zero)
+    return (
+        select(b.order_id, b.line_no, amount.label("amount"))
+        .select_from(back.outerjoin(of_order, of_order.c.order_id == b.order_id))
+        .subquery("extra_costs")
+    )
+
+
+def _extra_freight(back: FromClause, consignments: CTE, setting: Setting) -> Select[Any]:
+    """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first with a back-ordered line."""
+    o, header, m = order_facts_table.c, shipments.c, money_facts.c
+    left = consignments.c
+    first = select(left.order_id, func.min(left.left_at).label("first_at")).group_by(left.order_id).subquery("first_consignments")
+    back_line = and_(back.c.order_id == left.order_id, back.c.line_no == left.line_no)
+    further = (
+        select(left.order_id, left.shipment_id, func.max(cast(left.left_at, Date)).label("left_day"))
+        .join(back, back_line)
+        .join(first, first.c.order_id == left.order_id)
+        .where(left.left_at > first.c.first_at)
+        .group_by(left.order_id, left.shipment_id)
+        .subquery("further_consignments")
+    )
+    body = shipment_lines.alias("carried").c
+    alone = (
+        select(body.shipment_id)
+        .join(further, further.c.shipment_id == body.shipment_id)
+        .where(~body.deleted)
+        .group_by(body.shipment_id)
+        .having(func.min(body.order_id) == func.max(body.order_id))
+        .subquery("carrying_one_order")
+    )
+    shared = and_(m.document_id == further.c.shipment_id, m.order_id == further.c.order_id, m.source == "freight")
+    tables: FromClause = (
+        further.join(shipments, header.shipment_id == further.c.shipment_id)
+        .join(order_facts_table, o.order_id == further.c.order_id)
+        .outerjoin(alone, alone.c.shipment_id == further.c.shipment_id)
+        .outerjoin(money_facts, shared)
+    )
+    tables, rate = with_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, setting.mapped)
+    whole = at_rate(header.freight_amount, rate)
+    return select(further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")).select_from(tables)
+
+
+def buyer_margins(decided: CTE) -> FromClause:
+    """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is known; 0 without any."""
+    d, m = decided.c, money_facts.c
+    lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")
+    since = cast(plus_days(lost.c.event_day, literal(-DAYS_OF_MARGIN, Integer)), Date)
+    in_time = and_(m.day > since, m.day <= lost.c.event_day)
+    sales = and_(in_time, m.kind == "net_sales", m.cost_known.is_(True), m.amount.is_not(None))
+    cost = and_(in_time, m.kind == "product_cost", m.amount.is_not(None))
+    return (
+        select(lost.c.customer_id, lost.c.event_day, cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"))
+        .select_from(lost.outerjoin(money_facts, m.customer_id == lost.c.customer_id))
+        .group_by(lost.c.customer_id, lost.c.event_day)
+        .subquery("buyer_margins")
+    )

@@ -1,0 +1,67 @@
+"""Products that were missing most: goods lines due in the period of which less came than was owed. Source: rules, section 4 (b)."""
+
+from sqlalchemy import Connection, and_, case, func, select
+
+from metrics.facts.orders import order_line_facts_table
+from metrics.lists.options import Listing, rows_of
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Ratio
+from metrics.model.question import Question
+from metrics.queries.answer import in_view
+from metrics.schema import products
+from metrics.sql.dialects import Expression, count_if
+
+
+def worst_products(connection: Connection, question: Question, *, page: int = 1, size: int = 10) -> Listing:
+    """One page of products with goods missing, the largest missing value first (by pieces where no price is known).
+
+    Columns: product_id, name, lines (judged), short_lines, missing_qty (base unit), missing_amount (reporting currency; null where no line has a
+    price and a rate). What is missing is what the measures unit_fill_final and value_fill_final lack, made of their own parts.
+    """
+    line, table = order_line_facts_table.c, order_line_facts_table
+    units = _of("unit_fill_final")
+    wanted, came = units.denominator, units.numerator
+    assert wanted.amount is not None
+    assert came.amount is not None
+    short = and_(wanted.condition, wanted.amount > came.amount)
+    summed = (
+        select(
+            line.product_id,
+            count_if(line.state == "judged").label("lines"),
+            count_if(short).label("short_lines"),
+            _lacking(units).label("missing_qty"),
+            _lacking(_of("value_fill_final")).label("missing_amount"),
+        )
+        .where(*in_view(table, line.due_day, question), line.line_kind == "goods")
+        .group_by(line.product_id)
+        .subquery("summed")
+    )
+    listed = (
+        select(summed)
+        .where(summed.c.short_lines > 0)
+        .order_by(summed.c.missing_amount.desc().nulls_last(), summed.c.missing_qty.desc(), summed.c.product_id)
+        .limit(size)
+        .offset((page - 1) * size)
+    )
+    total = connection.execute(select(func.count()).select_from(summed).where(summed.c.short_lines > 0)).scalar_one()
+    rows = rows_of(connection, listed)
+    names = _names(connection, [row["product_id"] for row in rows])
+    return Listing(rows=[{**row, "name": names.get(row["product_id"])} for row in rows], total=int(total))
+
+
+def _of(name: str) -> Ratio:
+    formula = MEASURES[name].formula
+    assert isinstance(formula, Ratio)
+    return formula
+
+
+def _lacking(formula: Ratio) -> Expression:
+    """Denominator less numerator, as a column of a grouped SELECT; null where nothing is known of the group."""
+    wanted, came = (part.over(order_line_facts_table) for part in (formula.denominator, formula.numerator))
+    return case((wanted > 0, wanted - came))
+
+
+def _names(connection: Connection, ids: list[str]) -> dict[str, str]:
+    p = products.c
+    named = select(p.product_id, func.max(p.name)).where(~p.deleted, p.product_id.in_(ids)).group_by(p.product_id)
+    return {row[0]: row[1] for row in connection.execute(named)}

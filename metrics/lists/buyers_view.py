@@ -1,0 +1,22 @@
+"""Which of the five tests failed together: every exact combination, so that its orders add up to the failed ones."""
+
+from sqlalchemy import Connection, func, select
+
+from metrics.facts.orders import order_facts_table
+from metrics.lists.options import VERDICTS, failed
+from metrics.model.question import Question
+from metrics.queries.answer import in_view
+
+Combination = tuple[tuple[str, ...], int]
+"""The verdicts that failed, and of how many orders exactly these failed."""
+
+
+def failing_together(connection: Connection, question: Question) -> list[Combination]:
+    """Combinations of failed tests of the judged orders due in the period, the most frequent first. An unknown verdict has not failed."""
+    o = order_facts_table.c
+    view = [*in_view(order_facts_table, o.due_day, question), failed()]
+    inner = select(*[func.coalesce(o[name], True).label(name) for name in VERDICTS]).where(*view).subquery()
+    columns = [inner.c[name] for name in VERDICTS]
+    found = connection.execute(select(*columns, func.count().label("orders")).group_by(*columns)).mappings()
+    told = [(tuple(name for name in VERDICTS if not row[name]), int(row["orders"])) for row in found]
+    return sorted(told, key=lambda one: (-one[1], one[0]))

@@ -1,0 +1,34 @@
+"""How many orders took how many days from order to arrival, and how many they had been promised: the distribution behind `cycle_days`."""
+
+from sqlalchemy import Connection, func, select
+
+from metrics.facts.orders import order_facts_table
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Ratio
+from metrics.model.question import Question
+from metrics.queries.answer import in_view
+from metrics.sql.dialects import Expression, days_between
+
+LONGEST = 60
+"""More days than this are counted together."""
+
+o = order_facts_table.c
+
+
+def cycle_day_counts(connection: Connection, question: Question) -> list[tuple[int, int]]:
+    """Days and orders, by days, of sale orders that arrived in the period; together as many as `cycle_days` rests on."""
+    return _counts(connection, question, o.cycle_days)
+
+
+def promised_day_counts(connection: Connection, question: Question) -> list[tuple[int, int]]:
+    """The same orders by the days they had been promised in, from order to first promise; those without a promise are left out."""
+    return _counts(connection, question, days_between(o.ordered_day, o.promised_day))
+
+
+def _counts(connection: Connection, question: Question, days: Expression) -> list[tuple[int, int]]:
+    measure = MEASURES["cycle_days"]
+    assert isinstance(measure.formula, Ratio)
+    view = [*in_view(order_facts_table, o[measure.date], question), measure.formula.denominator.condition, days.is_not(None)]
+    inner = select(func.least(days, LONGEST).label("days")).where(*view).subquery()
+    found = connection.execute(select(inner.c.days, func.count()).group_by(inner.c.days))
+    return sorted((int(days), int(orders)) for days, orders in found)

@@ -1,0 +1,1 @@
+"""Measures, one module per business question, and the catalogue of all."""

@@ -1,0 +1,254 @@
+"""The buyer's view: did the order come on time, complete, undamaged, with the right goods, and was it billed right?
+
+Source: the brief; SCOR; rules, section 4 (a).
+"""
+
+from sqlalchemy import and_, func, or_
+
+from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Total, Unit
+from metrics.sql.dialects import Expression
+
+o = order_facts_table.c
+line = order_line_facts_table.c
+G = ("orders", "order_lines", "shipments", "shipment_lines")
+B = ("invoices", "invoice_lines")
+
+NEEDS_PROMISE = Need(("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)")
+NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
+NEEDS_BILLS = Need(("invoice_lines.line_amount",), "no feed: invoices")
+NEEDS_DAMAGE = Need(
+    ("shipment_lines.damaged_qty", "invoices.credit_reason", "returns.reason"),
+    "no feed: damage (map shipment_lines.damaged_qty or invoices.credit_reason)",
+)
+PENDING = "Pending orders (not yet due), excused cancellations, services and fees, orders that are not sales. Unknown verdicts lower the coverage."
+
+
+def judged(verdict: Expression, state: Expression, *, but: Expression | None = None) -> Ratio:
+    """Judged rows whose verdict is true, of those whose verdict is known; `but`: rows that are left out altogether."""
+    inside = state == "judged" if but is None else and_(state == "judged", ~but)
+    return Ratio(Part(and_(inside, verdict.is_(True))), Part(and_(inside, verdict.is_not(None))), Part(and_(inside, verdict.is_(None))))
+
+
+def _nothing_received(name: str) -> Expression:
+    return func.coalesce(o[f"{name}_reason"] == "nothing_received", False)
+
+
+def order_share(name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object) -> Measure:
+    """A share of orders by `due_day`; `more` replaces what is usual: facts, numerator, denominator, exclusions, short, needs."""
+    return Measure(
+        name=name,
+        title=title,
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        date="due_day",
+        formula=formula,
+        definition=definition,
+        source=source,
+        feeds=feeds,
+        product_rows=(1,),
+        **(_USUAL | more),  # type: ignore[arg-type]  # texts, needs and the facts only
+    )
+
+
+_USUAL = {
+    "facts": order_facts_table,
+    "numerator": "orders whose verdict is true",
+    "denominator": "judged orders whose verdict is known",
+    "exclusions": PENDING,
+}
+
+
+ON_TIME = order_share(
+    "on_time",
+    "Orders received on time",
+    judged(o.on_time, o.state),
+    "Orders of which every line's needed quantity was received by its first promise, at the buyer's local day or instant.",
+    "brief; SCOR RL.2.2",
+    G,
+    short="On time",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
+COMPLETE = order_share(
+    "complete",
+    "Orders received complete",
+    judged(o.complete, o.state),
+    "Orders of which every line was received in the quantity owed, however late.",
+    "brief; SCOR RL.2.1",
+    G,
+    short="Complete",
+    needs=(NEEDS_RECEIPT,),
+)
+DAMAGE_FREE = order_share(
+    "damage_free",
+    "Orders received damage free",
+    judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
+    "Orders received without recorded damage, damage credit or damage return, once the claims window has passed or no damage is recorded.",
+    "brief; SCOR RL.2.4",
+    (*G, "invoices"),
+    short="Damage free",
+    exclusions=f"{PENDING} Orders of which nothing was received.",
+    needs=(NEEDS_DAMAGE,),
+)
+FILLED_ACCURATELY = order_share(
+    "filled_accurately",
+    "Orders filled accurately",
+    judged(o.filled_accurately, o.state, but=_nothing_received("filled_accurately")),
+    "Orders received with the right products, at the right place and without overage.",
+    "brief; SCOR RL.3.33, RL.3.34, RL.3.35",
+    G,
+    short="Filled right",
+    exclusions=f"{PENDING} Orders of which nothing was received.",
+    needs=(NEEDS_RECEIPT,),
+)
+BILLED_ACCURATELY = order_share(
+    "billed_accurately",
+    "Orders billed accurately",
+    judged(o.billed_accurately, o.state),
+    "Orders of which every line was billed in time, once, in the quantity received, at the agreed price, terms, party and currency; "
+    "never reversed or credited for billing.",
+    "brief; SCOR RL.2.3, RL.3.11, RL.3.45",
+    (*G, *B),
+    short="Billed right",
+    exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown verdicts lower the coverage.",
+    needs=(NEEDS_BILLS,),
+)
+PERFECT_ORDER = order_share(
+    "perfect_order",
+    "Perfect orders",
+    Ratio(
+        Part(and_(o.state == "judged", o.perfect_order.is_(True))),
+        Part(and_(o.state == "judged", o.perfect_order_known)),
+        Part(and_(o.state == "judged", o.perfect_order.is_(None))),
+        Part(o.state == "judged"),
+    ),
+    "Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately.",
+    "brief; SCOR RL.1.1",
+    (*G, *B),
+    short="Perfect order",
+    numerator="orders with all five verdicts true",
+    denominator="judged orders with all five verdicts known (nothing received counts as known)",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DAMAGE, NEEDS_BILLS),
+)
+OTIF = order_share(
+    "otif",
+    "On time in full",
+    judged(o.otif, o.state),
+    "Orders of which all that was owed came by the deadline: on time and complete, decided order by order.",
+    "McKinsey and TPA 2019; AtliQ",
+    G,
+    short="OTIF",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
+LATE = and_(o.state == "judged", o.days_late.is_not(None))
+ARRIVED = and_(o.state == "judged", o.settled_at.is_not(None))
+
+OTIF_LINE = Measure(
+    name="otif_line",
+    title="On time in full, lines",
+    unit=Unit.SHARE,
+    direction=Direction.HIGHER,
+    facts=order_line_facts_table,
+    date="due_day",
+    formula=judged(line.otif, line.state),
+    definition="Order lines of which all that was owed came by the deadline. Never to be read as orders on time in full.",
+    numerator="goods lines on time and complete",
+    denominator="judged goods lines whose verdict is known",
+    exclusions=PENDING,
+    source="AtliQ",
+    feeds=G,
+    product_rows=(1,),
+    short="OTIF lines",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
+_units_known = and_(
+    line.state == "judged", line.deadline_at.is_not(None), line.in_window_qty == line.in_window_most_qty,
+    func.coalesce(line.on_time_reason != "quarantined", True),
+)  # fmt: skip
+OTIF_UNIT = Measure(
+    name="otif_unit",
+    title="On time in full, units",
+    unit=Unit.SHARE,
+    direction=Direction.HIGHER,
+    facts=order_line_facts_table,
+    date="due_day",
+    formula=Ratio(
+        Part(_units_known, line.in_window_qty),
+        Part(_units_known, line.owed_qty),
+        Part(and_(line.state == "judged", ~_units_known), line.owed_qty),
+    ),
+    definition="Units received inside the window or by the deadline, of the units owed; never more than owed on any line.",
+    numerator="units received in time, capped at owed per line",
+    denominator="units owed on judged goods lines whose timely quantity is known",
+    exclusions=PENDING,
+    source="Walmart (SupplyPike)",
+    feeds=G,
+    product_rows=(1,),
+    short="OTIF units",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
+_SCOR = (o.complete, o.item_ok, o.overage_ok, o.on_time, o.place_ok, o.billed_accurately, o.damage_free)
+"""RL.2.1 = complete, item, overage; RL.2.2 = on_time, place; RL.2.3 = billed; RL.2.4 = damage free."""
+SCOR_TRUE = and_(*[part.is_(True) for part in _SCOR])
+SCOR_FALSE = or_(o.otif.is_(False), *[part.is_(False) for part in _SCOR])
+"""otif stands for the first two: it can be known to fail where neither of them is known."""
+PERFECT_ORDER_SCOR4 = order_share(
+    "perfect_order_scor4",
+    "Perfect orders, SCOR roll-up",
+    Ratio(
+        Part(and_(o.state == "judged", SCOR_TRUE)),
+        Part(and_(o.state == "judged", o.perfect_order_known)),
+        Part(and_(o.state == "judged", ~SCOR_TRUE, ~SCOR_FALSE)),
+        Part(o.state == "judged"),
+    ),
+    "Orders that pass SCOR's four: complete with the right items and no overage, on time at the right place, billed accurately, damage free. "
+    "The same orders as perfect_order, by another road.",
+    "SCOR RL.1.1",
+    (*G, *B),
+    short="Perfect (SCOR)",
+    numerator="orders with all four SCOR parts true",
+    denominator="judged orders with every part known (nothing received counts as known)",
+    needs=PERFECT_ORDER.needs,
+)
+OVERDUE_OPEN = Measure(
+    name="overdue_open",
+    title="Overdue and still open",
+    unit=Unit.COUNT,
+    direction=Direction.LOWER,
+    facts=order_line_facts_table,
+    date="due_day",
+    formula=Total(
+        Part(
+            and_(
+                line.state == "judged",
+                line.deadline_at.is_not(None),
+                line.complete.is_(False),
+                line.owed_qty - line.counted_qty - line.cancelled_short_qty > 0,
+            )
+        )
+    ),
+    definition="Goods lines past their deadline that are short and whose remainder nobody has cancelled: what we still owe late, as of the data.",
+    numerator="judged goods lines that are short with a remainder still open",
+    denominator="none: a count",
+    exclusions="Pending lines, lines whose remainder is cancelled, lines with a consignment that may make them complete, orders that are not sales.",
+    source="own; rules R15",
+    feeds=G,
+    product_rows=(1,),
+    short="Overdue, open",
+    needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
+)
+FAILED = or_(*[o[name].is_(False) for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")])
+
+MEASURES = (
+    PERFECT_ORDER,
+    OTIF,
+    ON_TIME,
+    COMPLETE,
+    DAMAGE_FREE,
+    FILLED_ACCURATELY,
+    BILLED_ACCURATELY,
+    OTIF_LINE,
+    OTIF_UNIT,
+    PERFECT_ORDER_SCOR4,
+    OVERDUE_OPEN,
+)

@@ -1,0 +1,179 @@
+"""Every measure by name. A module of measures joins the product by one line here."""
+
+from itertools import chain
+
+from metrics.errors import UnknownName
+from metrics.measures import (
+    alternative_standards,
+    availability,
+    buyers_view,
+    communications,
+    cycle_time,
+    danger_zone,
+    fill_rate,
+    influence,
+    order_to_cash,
+    ordering_behaviour,
+    packages,
+    post_sale_support,
+    profitability,
+    promises,
+    recovery,
+    responsiveness,
+    safety_stock,
+    stockouts,
+    two_books,
+    volumes,
+    zones,
+)
+from metrics.model.measure import Measure, Study
+
+DIMENSIONS: dict[str, str] = {
+    "segment": "segment",
+    "region": "region",
+    "channel": "channel",
+    "fulfilment_model": "fulfilment_model",
+    "customer": "customer_id",
+    "product_category": "product_category",
+    "carrier": "carrier",
+    "currency": "currency",
+}
+"""Every dimension that every fact table has, and the column that holds it."""
+
+OWN_DIMENSIONS: dict[str, str] = {
+    "step": "step",
+    "outcome": "outcome",
+    "activity": "activity",
+    "case_kind": "case_kind",
+    "message_kind": "message_kind",
+    "phase": "phase",
+    "return_reason": "return_reason",
+    "lead_time_class": "lead_time_class",
+    "cause": "cause",
+    "recovery": "recovery",
+    "policy": "policy_id",
+    "basis": "basis",
+    "ordered_ahead": "ordered_ahead",
+    "standing": "standing",
+    "stockout_source": "stockout_source",
+    "zone": "zone",
+    "bin": "bin",
+    "package_row": "package_row",
+}
+"""Dimensions that only some fact tables (or studies) have, by the column that holds them."""
+
+ABOUT: dict[str, tuple[str, ...]] = {
+    "policy": ("on_time_contract", "otif_contract", "perfect_order_contract"),
+    "outcome": ("stockout_events",),
+    "basis": ("promise_kept",),
+    "step": (
+        "stage_hours", "stage_hours_p90", "stage_wait_hours", "stage_wait_hours_p90", "work_in_progress", "work_age_hours", "promises_died",
+        "promise_died",
+    ),
+    "activity": ("cost_to_serve", "recovery_cost"),
+    "zone": ("zone", "zone_sales", "zone_cost", "zone_sensitivity", "zone_sensitivity_sales", "loss_making_customers", "package_fit",
+             "package_fit_sales", "package_fit_cost"),
+    "bin": ("behaviour_how", "behaviour_how_much", "behaviour_what", "behaviour_when"),
+    "package_row": ("package_attainment",),
+    "message_kind": ("info_timely", "info_accurate"),
+    "return_reason": ("returned_units", "return_share"),
+    "recovery": ("reorder_30", "reorder_60", "reorder_90", "retained_margin"),
+    "lead_time_class": ("options_accepted", "lead_option_mix"),
+    "cause": ("books_dispute", "failed_value_disputed", "fine_disputed"),
+    "fulfilment_model": ("fulfilment_mix",),
+    "currency": ("documents_without_rate", "amount_without_rate"),
+}  # fmt: skip
+"""What a measure is about, where that says more than the segment: its break-down begins with this dimension. That a fact table happens to have a
+dimension of its own is no reason: net sales have no activity."""
+
+GRAINS = ("day", "week", "month", "quarter")
+"""Periods a number can be broken down by; a week starts on Monday."""
+
+
+MODULES = (
+    buyers_view,
+    alternative_standards,
+    availability,
+    stockouts,
+    fill_rate,
+    cycle_time,
+    promises,
+    order_to_cash,
+    safety_stock,
+    profitability,
+    zones,
+    danger_zone,
+    ordering_behaviour,
+    packages,
+    communications,
+    responsiveness,
+    post_sale_support,
+    recovery,
+    influence,
+    two_books,
+    volumes,
+)
+"""One module per question of the business, in the order people read them."""
+
+BY_MODULE: dict[str, tuple[Measure, ...]] = {module.__name__.rpartition(".")[2]: module.MEASURES for module in MODULES}
+"""The measures of each by the module's name."""
+
+
+PRODUCT_ROWS: dict[int, str] = {
+    1: "the buyer's five tests and the perfect order",
+    2: "product availability",
+    3: "expected cost of stockouts",
+    4: "order cycle time and its dependability",
+    5: "order to cash in 13 steps",
+    6: "influencing the order, and order execution",
+    7: "the promise: available to promise, available to deliver",
+    8: "customer relationship management in four steps",
+    9: "profitability zones",
+    10: "what drives cost: how, how much, what and when customers order",
+    11: "service packages",
+    12: "time, dependability, communications, convenience",
+    13: "the five influences of order management",
+    14: "service recovery",
+    15: "buy-make-sell and sell-make-buy; price and lead time",
+    16: "customer service as philosophy, performance and activity",
+    17: "ingest and validation",
+    18: "pages by customer segment",
+}
+"""The parts of the brief that a measure serves, by number. Source: design, product."""
+
+
+def _by_name() -> dict[str, Measure]:
+    found: dict[str, Measure] = {}
+    for measure in chain.from_iterable(BY_MODULE.values()):
+        if measure.name in found:
+            raise ValueError(f"two measures are called {measure.name}; rename one")
+        found[measure.name] = measure
+    return found
+
+
+MEASURES: dict[str, Measure] = _by_name()
+
+
+def find(name: str) -> Measure:
+    """The measure of that name. Raises UnknownName with the nearest."""
+    if name not in MEASURES:
+        raise UnknownName("measure", name, tuple(MEASURES))
+    return MEASURES[name]
+
+
+def dimension_column(name: str, measure: Measure | None = None) -> str:
+    """The fact column of a dimension. Raises UnknownName with the nearest, also where the measure's facts do not have it."""
+    able = DIMENSIONS | {own: column for own, column in OWN_DIMENSIONS.items() if measure is None or _has(measure, own, column)}
+    if name not in able:
+        raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(able))
+    return able[name]
+
+
+def begins_with(measure: Measure) -> str:
+    """The dimension that a break-down of a measure begins with: what it is about, else the segment."""
+    return next((name for name, measures in ABOUT.items() if measure.name in measures), "segment")
+
+
+def _has(measure: Measure, own: str, column: str) -> bool:
+    """Whether a measure's facts, or the study it is worked out by, have a dimension of their own."""
+    return column in measure.facts.columns or (isinstance(measure.formula, Study) and own in measure.formula.dimensions)

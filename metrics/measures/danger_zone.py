@@ -1,0 +1,318 @@
+"""What could be done about customers in the Danger zone: change how they are served, charge what it costs, or serve them through another channel.
+
+Every result stands beside the inputs it was worked out from; nothing here says that a customer would accept. Source: the brief; Coyle; rules,
+section 4 (e).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TypeVar
+
+from sqlalchemy import Connection, func, select
+
+from metrics.facts.assumptions import assumed
+from metrics.facts.money.table import money_facts
+from metrics.facts.orders import order_facts_table
+from metrics.measures.buyers_view import NEEDS_BILLS, B
+from metrics.measures.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, served
+from metrics.measures.zones import DANGER, Customer, Cuts, by_customers, cost_limit, median, within, zone, zone_measure, zones
+from metrics.model.measure import Direction, Measure, Result, Unit
+from metrics.model.question import Answer, Ask, Question
+from metrics.sql.dialects import sum_if
+
+m = money_facts.c
+ELECTRONIC = ("edi", "web")
+"""Channels that orders are moved to."""
+STEP = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class ActivityCost:
+    """One activity of one Danger customer, per order: its own cost, and the median of customers outside Danger that have it (None: none has)."""
+
+    activity: str
+    own: Decimal
+    median: Decimal | None
+    saving: Decimal
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Changing the interaction with one Danger customer. `saving`: activities brought to the median where that is lower, over the period's orders;
+    `moved_saving`: a share of the orders not yet electronic moved to edi or web, at what electronic orders cost. Zones are after the saving.
+    """
+
+    customer: Customer
+    activities: tuple[ActivityCost, ...]
+    saving: Decimal
+    new_zone: str
+    orders_to_move: int
+    own_order_cost: Decimal | None
+    electronic_order_cost: Decimal | None
+    moved_share: Decimal
+    moved_saving: Decimal
+    moved_zone: str
+
+
+@dataclass(frozen=True)
+class Charge:
+    """Charging one Danger customer what serving them costs above the cut, accepted in part; profit is None where it is not known."""
+
+    customer: Customer
+    charge: Decimal
+    break_even: Decimal | None
+    acceptance: Decimal
+    gain: Decimal
+    new_profit: Decimal | None
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Serving one Danger customer through another channel, which keeps a margin of the contribution and costs an amount per order."""
+
+    customer: Customer
+    margin: Decimal
+    cost: Decimal
+    channel_profit: Decimal | None
+    gain: Decimal | None
+
+
+def interactions(
+    connection: Connection, start: date | None = None, end: date | None = None, *, moved_share: Decimal | None = None
+) -> list[Interaction]:
+    """Changed interaction, one row per Danger customer of the period. moved_share: of the orders that are not electronic (None: as assumed)."""
+    customers, cuts = zones(connection, start, end)
+    share = assumed(connection, "danger_moved_share") if moved_share is None else moved_share
+    costs = _activity_costs(connection, start, end)
+    unit = {
+        one.customer_id: {activity: amount / one.orders for activity, amount in costs[one.customer_id].items()} for one in customers if one.orders
+    }
+    activities = sorted({activity for own in unit.values() for activity in own})
+    others = [one.customer_id for one in customers if one.zone != DANGER and one.customer_id in unit]
+    medians = {activity: median(unit[other][activity] for other in others if activity in unit[other]) for activity in activities}
+    channels = _channels(connection, start, end)
+    electronic = _order_cost([channels[one.customer_id] for one in customers], electronic=True)
+    return [
+        _interaction(one, cuts, unit.get(one.customer_id, {}), medians, channels[one.customer_id], electronic, share)
+        for one in customers
+        if one.zone == DANGER
+    ]
+
+
+def charges(connection: Connection, start: date | None = None, end: date | None = None, *, acceptance: Decimal | None = None) -> list[Charge]:
+    """The actual cost charged, one row per Danger customer. acceptance: the share of the charge that is paid (None: as assumed)."""
+    customers, cuts = zones(connection, start, end)
+    accepted = assumed(connection, "danger_charge_acceptance") if acceptance is None else acceptance
+    return [charge(one, cuts, accepted) for one in customers if one.zone == DANGER]
+
+
+def channels(
+    connection: Connection, start: date | None = None, end: date | None = None, *, margin: Decimal | None = None, order_cost: Decimal | None = None
+) -> list[Channel]:
+    """Another channel, one row per Danger customer. margin: what it keeps; order_cost: what an order through it costs us (None: as assumed)."""
+    customers, _ = zones(connection, start, end)
+    kept = assumed(connection, "danger_channel_margin") if margin is None else margin
+    cost = assumed(connection, "danger_channel_order_cost") if order_cost is None else order_cost
+    return [channel(one, kept, cost) for one in customers if one.zone == DANGER]
+
+
+def charge(one: Customer, cuts: Cuts, acceptance: Decimal) -> Charge:
+    """charge = cost to serve above the cut; break-even charge = max(0, -profit); new profit = profit + charge × acceptance."""
+    asked = max(Decimal(0), _exact(one.cost_to_serve - cost_limit(one.sales, cuts)))
+    gain = _exact(asked * acceptance)
+    break_even = None if one.profit is None else max(Decimal(0), -one.profit)
+    return Charge(one, asked, break_even, acceptance, gain, None if one.profit is None else one.profit + gain)
+
+
+def channel(one: Customer, margin: Decimal, order_cost: Decimal) -> Channel:
+    """(net sales - product cost) × (1 - channel margin) - channel cost, against the present profit."""
+    cost = _exact(one.orders * order_cost)
+    if one.profit is None:
+        return Channel(one, margin, cost, None, None)
+    profit = _exact((one.sales - one.product_cost) * (1 - margin)) - cost
+    return Channel(one, margin, cost, profit, profit - one.profit)
+
+
+def _exact(amount: Decimal) -> Decimal:
+    return amount.quantize(STEP, ROUND_HALF_UP)
+
+
+_Costs = dict[str, tuple[Decimal, int]]
+
+
+def _interaction(
+    one: Customer,
+    cuts: Cuts,
+    own: dict[str, Decimal],
+    medians: dict[str, Decimal | None],
+    by_channel: _Costs,
+    electronic: Decimal | None,
+    share: Decimal,
+) -> Interaction:
+    listed = []
+    for activity, cost in sorted(own.items()):
+        middle = medians[activity]
+        lower = middle is not None and middle < cost
+        listed.append(ActivityCost(activity, cost, middle, _exact((cost - middle) * one.orders) if lower and middle is not None else Decimal(0)))
+    saving = sum((each.saving for each in listed), Decimal(0))
+    to_move = sum(orders for name, (_, orders) in by_channel.items() if name not in ELECTRONIC)
+    own_cost = _order_cost([by_channel], electronic=False)
+    cheaper = own_cost is not None and electronic is not None and electronic < own_cost
+    moved = _exact((own_cost - electronic) * to_move * share) if cheaper and own_cost is not None and electronic is not None else Decimal(0)
+    return Interaction(
+        one,
+        tuple(listed),
+        saving,
+        zone(one.sales, one.cost_to_serve - saving, cuts),
+        to_move,
+        own_cost,
+        electronic,
+        share,
+        moved,
+        zone(one.sales, one.cost_to_serve - moved, cuts),
+    )
+
+
+def _order_cost(by_channel: Sequence[_Costs], *, electronic: bool) -> Decimal | None:
+    """Cost to serve per order over the electronic channels, or over all others; None without orders."""
+    chosen = [both for costs in by_channel for name, both in costs.items() if (name in ELECTRONIC) is electronic]
+    orders = sum(n for _, n in chosen)
+    return sum((cost for cost, _ in chosen), Decimal(0)) / orders if orders else None
+
+
+def _activity_costs(connection: Connection, start: date | None, end: date | None) -> dict[str, dict[str, Decimal]]:
+    """Cost to serve per customer and activity."""
+    rows = select(m.customer_id, m.activity, sum_if(served, m.amount)).where(served, *within(m.day, start, end)).group_by(m.customer_id, m.activity)
+    costs: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for customer_id, activity, amount in connection.execute(rows):
+        costs[customer_id][activity] = Decimal(amount)
+    return costs
+
+
+def _channels(connection: Connection, start: date | None, end: date | None) -> dict[str, _Costs]:
+    """Per customer and channel: cost to serve that names an order, and orders placed."""
+    o = order_facts_table.c
+    linked = (
+        select(m.customer_id, m.channel, sum_if(served, m.amount))
+        .where(served, m.order_id.is_not(None), *within(m.day, start, end))
+        .group_by(m.customer_id, m.channel)
+    )
+    placed = (
+        select(o.customer_id, o.channel, func.count())
+        .where(o.order_type == "sale", *within(o.ordered_day, start, end))
+        .group_by(o.customer_id, o.channel)
+    )
+    cost = {(customer_id, name): Decimal(amount) for customer_id, name, amount in connection.execute(linked)}
+    found: dict[str, _Costs] = defaultdict(dict)
+    for customer_id, name, orders in connection.execute(placed):
+        found[customer_id][name] = (cost.get((customer_id, name), Decimal(0)), int(orders))
+    return found
+
+
+def _interaction_told(rows: Sequence[Interaction]) -> str:
+    told = []
+    for row in rows[:3]:
+        changed = [f"{each.activity} {each.own:,.2f} to {each.median:,.2f} an order" for each in row.activities if each.saving]
+        told.append(f"{row.customer.customer_id}: {', '.join(changed) or 'nothing is cheaper elsewhere'}, then {row.new_zone}")
+    return "; ".join(told) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
+
+
+Row = TypeVar("Row", Interaction, Charge, Channel)
+
+
+def _study(
+    rows: Callable[[Connection, Question], list[Row]], amount: Callable[[Row], Decimal | None], told: Callable[[Sequence[Row]], str]
+) -> Callable[[Connection, Question, Ask], list[Answer]]:
+    """A study that adds up what a what-if would bring over Danger customers; those whose profit is not known are left out and said."""
+
+    def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+        found = {row.customer.customer_id: row for row in rows(connection, question)}
+
+        def finish(group: Sequence[Customer]) -> Result:
+            mine = [found[one.customer_id] for one in group]
+            amounts = [amount(row) for row in mine]
+            known = [value for value in amounts if value is not None]
+            remark = told(mine)
+            if len(known) < len(amounts):
+                remark += f"; {len(amounts) - len(known)} customers left out: a unit cost or rate is missing"
+            if not known:
+                return Result(None, no_data="no data: the profit of no Danger customer is known", remark=remark)
+            value = sum(known, Decimal(0))
+            return Result(value, numerator=value, remark=remark)
+
+        return by_customers(question, [row.customer for row in found.values()], finish)
+
+    return work
+
+
+def _what_if(
+    name: str, title: str, work: Callable[[Connection, Question, Ask], list[Answer]], definition: str, *, source: str, profit: bool
+) -> Measure:
+    return zone_measure(
+        name,
+        title,
+        Unit.MONEY,
+        Direction.HIGHER,
+        work,
+        definition,
+        source=source,
+        exclusions="Customers outside Danger." + (" Customers whose profit is not known (said beside the value)." if profit else ""),
+        product_rows=(9,),
+        needs=(NEEDS_BILLS, NEEDS_COSTS, *((NEEDS_UNIT_COST,) if profit else ())),
+        feeds=(*B, *COSTS, "orders", *(("products",) if profit else ()), "assumptions"),
+    )
+
+
+MEASURES: tuple[Measure, ...] = (
+    _what_if(
+        "danger_interaction",
+        "What if: change interaction",
+        _study(lambda connection, question: interactions(connection, question.start, question.end), lambda row: row.saving, _interaction_told),
+        "Saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower.",
+        source="brief",
+        profit=False,
+    ),
+    _what_if(
+        "danger_interaction_moved",
+        "What if: order through edi or web",
+        _study(
+            lambda connection, question: interactions(connection, question.start, question.end),
+            lambda row: row.moved_saving,
+            lambda rows: f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders move",
+        ),
+        "Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost.",
+        source="brief",
+        profit=False,
+    ),
+    _what_if(
+        "danger_charge",
+        "What if: charge actual cost",
+        _study(
+            lambda connection, question: charges(connection, question.start, question.end),
+            lambda row: row.gain,
+            lambda rows: (
+                f"charge {sum((row.charge for row in rows), Decimal(0)):,.2f}, assumed acceptance {100 * rows[0].acceptance:.0f} %, "
+                f"break-even charge {sum((row.break_even or Decimal(0) for row in rows), Decimal(0)):,.2f}"
+            ),
+        ),
+        "Gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share of it.",
+        source="brief",
+        profit=False,
+    ),
+    _what_if(
+        "danger_channel",
+        "What if: alternative channel",
+        _study(
+            lambda connection, question: channels(connection, question.start, question.end),
+            lambda row: row.gain,
+            lambda rows: f"assumed: the channel keeps {100 * rows[0].margin:.0f} % and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}",
+        ),
+        "Gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against "
+        "their present profit.",
+        source="Coyle",
+        profit=True,
+    ),
+)

@@ -1,0 +1,269 @@
+"""What a better order fill is worth: the calculator, and the same from the orders in view with the costs assumed.
+
+An incomplete order is either back-ordered (it costs a second handling and, with some buyers, a deduction from the invoice) or lost with its
+profit. Source: Coyle (study problem 12, case Paper2Go); rules, section 4 (d), section 6.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, func, select
+
+from metrics.errors import SettingRefused
+from metrics.facts.assumptions import assumed, scope_assumed
+from metrics.facts.orders import order_facts_table
+from metrics.measures.availability import NEEDS_SHIPPED
+from metrics.measures.buyers_view import PENDING, G
+from metrics.model.measure import Direction, Measure, Study, Unit
+from metrics.model.question import NO_ROWS, Answer, Ask, Question
+from metrics.model.statistics import DAYS_A_YEAR, divide
+
+LINE_SOURCES = ("first pass", "receipt")
+"""Stockouts of order lines, by how they were seen (ledgers/stockouts.py); the others never became an order."""
+
+Dimensions = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Orders at one order fill. Shares are 0 to 1, costs and profit money an order.
+
+    back_ordered_share: incomplete orders that are delivered later rather than lost. Raises SettingRefused for what cannot be.
+    """
+
+    orders: Decimal
+    fill: Decimal
+    back_ordered_share: Decimal
+    back_order_cost: Decimal
+    order_profit: Decimal
+    invoice_deduction: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        """Refuse shares outside 0 to 1 and negative numbers."""
+        for name in ("fill", "back_ordered_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingRefused(name, f"{getattr(self, name)} is no share; give a number from 0 to 1 (92 % is 0.92).")
+        for name in ("orders", "back_order_cost", "order_profit", "invoice_deduction"):
+            if getattr(self, name) < 0:
+                raise SettingRefused(name, f"{getattr(self, name)} is below 0; give 0 or more.")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What incomplete orders cost: how many there are, and the cash flow lost with those back-ordered and those lost."""
+
+    incomplete: Decimal
+    back_ordered: Decimal
+    lost: Decimal
+
+    @property
+    def cash(self) -> Decimal:
+        """The whole."""
+        return self.back_ordered + self.lost
+
+
+@dataclass(frozen=True)
+class Investment:
+    """Two scenarios compared. payback_years is None where nothing is gained; break_even is the most one year's gain pays for."""
+
+    low: Lost
+    high: Lost
+    gain: Decimal
+    net: Decimal
+    payback_years: float | None
+    break_even: Decimal
+
+
+def cash_lost(scenario: Scenario) -> Lost:
+    """N·(1-fill)·[b·(back-order cost + invoice deduction) + (1-b)·profit per order], exact. Source: rules, section 4 (d)."""
+    incomplete = scenario.orders * (1 - scenario.fill)
+    back_ordered = incomplete * scenario.back_ordered_share
+    return Lost(
+        incomplete,
+        back_ordered * (scenario.back_order_cost + scenario.invoice_deduction),
+        (incomplete - back_ordered) * scenario.order_profit,
+    )
+
+
+def compare(low: Scenario, high: Scenario, *, investment: Decimal = Decimal(0)) -> Investment:
+    """What raising the fill from `low` to `high` gains in the year both describe, less the investment. Raises SettingRefused."""
+    if high.fill < low.fill:
+        raise SettingRefused("fill", f"the fill to be reached ({high.fill}) is below the present one ({low.fill}); give a higher one.")
+    if investment < 0:
+        raise SettingRefused("investment", f"{investment} is below 0; give 0 or more.")
+    before, after = cash_lost(low), cash_lost(high)
+    gain = before.cash - after.cash
+    return Investment(before, after, gain, gain - investment, divide(investment, gain), gain)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The orders of one answer at their own fill, and at the fill to be reached; or why there is neither."""
+
+    dimensions: Dimensions
+    period: date | None
+    low: Scenario | None = None
+    high: Scenario | None = None
+    investment: Decimal = Decimal(0)
+    why: str | None = None
+
+
+def observed(connection: Connection, question: Question, ask: Ask) -> list[Observed]:
+    """The scenarios of the orders in view, one per combination of `by` and period: orders, fill and back-ordered share as observed, costs as assumed.
+
+    Orders and fill are those of order_fill_first_pass; the back-ordered share is that of line stockouts that were waited for or back-ordered.
+    """
+    fills = ask(replace(question, measures=("order_fill_first_pass",)))
+    of_lines = (*question.where, ("stockout_source", LINE_SOURCES))
+    shares = ("outcome_share_waited", "outcome_share_back_ordered")
+    kept: dict[tuple[object, ...], Decimal] = {}
+    for one in ask(replace(question, measures=shares, where=of_lines)):
+        if one.numerator is not None and one.denominator:
+            key = (*one.dimensions.values(), one.period)
+            kept[key] = kept.get(key, Decimal(0)) + Decimal(one.numerator) / Decimal(one.denominator)
+    return [
+        _scenarios(connection, one, kept.get((*one.dimensions.values(), one.period)), scope_assumed(one.dimensions, question.where)) for one in fills
+    ]
+
+
+def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope: str) -> Observed:
+    if fill.value is None or fill.numerator is None or not fill.denominator:
+        return Observed(fill.dimensions, fill.period, why=fill.no_data or NO_ROWS)
+    present = Decimal(fill.numerator) / Decimal(fill.denominator)
+    if kept is None and present < 1:
+        return Observed(fill.dimensions, fill.period, why="no data: no incomplete order has an outcome yet")
+    given = {name: assumed(connection, f"fill_{name}", scope=scope) for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")}
+    share = Decimal(1) if kept is None else min(kept, Decimal(1))  # nothing incomplete: no order to share out
+    costs = (share, given["back_order_cost"], given["order_profit"], given["invoice_deduction"])
+    try:
+        low = Scenario(Decimal(fill.denominator), present, *costs)
+        high = Scenario(Decimal(fill.denominator), max(given["target"], present), *costs)
+    except SettingRefused as refused:  # a page shows its other numbers beside the words
+        return Observed(fill.dimensions, fill.period, why=f"no data: assumed {refused}")
+    return Observed(fill.dimensions, fill.period, low=low, high=high, investment=assumed(connection, "fill_investment", scope=scope))
+
+
+def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
+    """fill_cash_lost of each answer: numerator the money lost, denominator the incomplete orders it is lost with."""
+    answers = []
+    for one in observed(connection, question, ask):
+        if one.low is None:
+            answers.append(_without(one, question))
+            continue
+        lost = cash_lost(one.low)
+        cash = _exact(lost.cash)
+        answers.append(
+            Answer(
+                dict(one.dimensions), one.period, question.measures[0], cash, numerator=cash, denominator=_exact(lost.incomplete),
+                remark=f"{one.low.back_ordered_share:.1%} back-ordered at {one.low.back_order_cost + one.low.invoice_deduction:,f} "
+                f"assumed, the rest lost at {one.low.order_profit:,f} assumed",
+            )
+        )  # fmt: skip
+    return answers
+
+
+def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
+    """fill_gain of each answer: numerator the gain, denominator the orders that become complete."""
+    answers = []
+    for one in observed(connection, question, ask):
+        if one.low is None or one.high is None:
+            answers.append(_without(one, question))
+            continue
+        found = compare(one.low, one.high)
+        gain = _exact(found.gain)
+        answers.append(
+            Answer(
+                dict(one.dimensions), one.period, question.measures[0], gain, numerator=gain,
+                denominator=_exact(found.low.incomplete - found.high.incomplete), remark=_reached(one.low, one.high),
+            )
+        )  # fmt: skip
+    return answers
+
+
+def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
+    """fill_payback of each answer: the investment / the gain carried to a year."""
+    days = days_in_view(connection, question)
+    answers = []
+    for one in observed(connection, question, ask):
+        if one.low is None or one.high is None or days is None:
+            answers.append(_without(one, question))
+            continue
+        yearly = _exact(compare(one.low, one.high).gain * DAYS_A_YEAR / days)
+        value = divide(one.investment, yearly)
+        answers.append(
+            Answer(
+                dict(one.dimensions), one.period, question.measures[0], value, numerator=one.investment, denominator=yearly,
+                no_data="no data: nothing is gained, the fill is at its target" if value is None else None,
+                remark=f"{_reached(one.low, one.high)}; the gain of {days} days carried to a year; it pays for {yearly:,.2f} at most in one year",
+            )
+        )  # fmt: skip
+    return answers
+
+
+def _exact(amount: Decimal) -> Decimal:
+    """Four decimals, as all money has: the shares it was worked out with have endless ones."""
+    return amount.quantize(Decimal("0.0001"))
+
+
+def _reached(low: Scenario, high: Scenario) -> str:
+    return f"order fill from {low.fill:.2%} observed to {high.fill:.2%} assumed"
+
+
+def _without(one: Observed, question: Question) -> Answer:
+    return Answer(dict(one.dimensions), one.period, question.measures[0], None, no_data=one.why or NO_ROWS)
+
+
+def days_in_view(connection: Connection, question: Question) -> int | None:
+    """Days the question spans, ends included; where it leaves them open, from the first to the last due day of judged orders."""
+    o = order_facts_table.c
+    first, last = connection.execute(select(func.min(o.due_day), func.max(o.due_day)).where(o.state == "judged")).one()
+    start, end = question.start or first, question.end or last
+    return None if start is None or end is None or end < start else (end - start).days + 1
+
+
+_BROKEN_DOWN = ("segment", "region", "channel", "fulfilment_model", "customer", "product_category", "carrier", "currency")
+_WHOSE = "Orders and fill as observed at first pass, costs as assumed (assumptions fill_*)."
+
+
+def _measure(name: str, title: str, short: str, unit: Unit, direction: Direction, study: Study, definition: str, halves: tuple[str, str]) -> Measure:
+    return Measure(
+        name=name,
+        title=title,
+        short=short,
+        unit=unit,
+        direction=direction,
+        facts=order_facts_table,
+        date="due_day",
+        formula=study,
+        definition=f"{definition} {_WHOSE}",
+        numerator=halves[0],
+        denominator=halves[1],
+        exclusions=PENDING,
+        source="Coyle; rules, section 4 (d)",
+        feeds=(*G, "assumptions"),
+        product_rows=(3,),
+        needs=(NEEDS_SHIPPED,),
+    )
+
+
+MEASURES = (
+    _measure(
+        "fill_cash_lost", "Cash flow lost to incomplete orders", "Fill cash lost", Unit.MONEY, Direction.LOWER,
+        Study(_cash_lost, _BROKEN_DOWN, periods=True),
+        "Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], b the share back-ordered.",
+        ("Σ cash flow lost", "incomplete orders"),
+    ),
+    _measure(
+        "fill_gain", "Gain from a higher fill", "Fill gain", Unit.MONEY, Direction.HIGHER, Study(_gain, _BROKEN_DOWN, periods=True),
+        "Cash flow lost at the fill observed less that at the fill to be reached (assumption fill_target), for the same orders.",
+        ("cash flow lost now - at the fill to be reached", "orders that become complete"),
+    ),
+    _measure(
+        "fill_payback", "Payback of a higher fill", "Fill payback", Unit.YEARS, Direction.LOWER, Study(_payback, _BROKEN_DOWN),
+        "Investment assumed (fill_investment) / gain of a year, the gain of the days in view carried to 365. The break-even investment is the gain "
+        "of one year.",
+        ("investment", "gain of one year"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,305 @@
+"""What service packages promise, and what customers got: the sums that tell whether each row of Table 8-1 was kept, per customer and package.
+
+An order stands under the package of its customer's segment as of the day it was placed (R35). Source: the brief's Table 8-1; rules, section 4 (f).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Date, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
+
+from metrics.facts.money.table import money_facts
+from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.facts.orders.due_dates import applies, versions
+from metrics.facts.service_cases import case_facts_table
+from metrics.measures.zones import within
+from metrics.schema import customers, invoices, order_lines, orders, service_packages, shipment_lines, shipments
+from metrics.sql.dialects import Expression, count_if, period_start, seconds_between, sum_if
+from metrics.warehouse.query_cache import once
+
+QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT = (
+    "Product quality", "Order fill", "Lead time", "Delivery time", "Payment terms", "Customer service support",
+)  # fmt: skip
+ROWS = (QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT)
+"""The rows of Table 8-1."""
+SEGMENTS = ("A", "B", "C")
+TABLE_8_1 = {
+    QUALITY: ("Less than 1%", "5%–10%", "10%–15%"),
+    FILL: ("98%", "92%", "88%"),
+    LEAD_TIME: ("3 days", "7 days", "14 days"),
+    DELIVERY: ("Within 1 hour of request", "On day requested", "During week requested"),
+    TERMS: ("4/10 net 30", "3/10 net 30", "2/10 net 30"),
+    SUPPORT: ("Dedicated rep", "Next available rep", "Through Web site"),
+}
+"""The table as the brief prints it, by row for segments A, B and C: hypothetical service offerings."""
+WINDOWS = ("hour", "day", "week")
+"""Delivery windows, the tightest first."""
+AN_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a segment is promised from a day on (None: always). `defect_below`: the share must stay below its limit, not only reach it."""
+
+    segment: str
+    valid_from: date | None
+    defect_share_max: Decimal | None
+    order_fill_min: Decimal | None
+    lead_time_days_max: int | None
+    delivery_window: str | None
+    payment_terms: str | None
+    support_level: str | None
+    defect_below: bool = False
+
+
+DEFAULT_PACKAGES = (
+    Package("A", None, Decimal("0.01"), Decimal("0.98"), 3, "hour", "4/10 net 30", "dedicated_rep", defect_below=True),
+    Package("B", None, Decimal("0.10"), Decimal("0.92"), 7, "day", "3/10 net 30", "next_available_rep"),
+    Package("C", None, Decimal("0.15"), Decimal("0.88"), 14, "week", "2/10 net 30", "web"),
+)
+"""Table 8-1, in force wherever no row of `service_packages` applies. Better than the band passes: B's 5 to 10 % defects is at most 10 %."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one customer got under one package in a period; counts of orders unless said, and of what is not known."""
+
+    received_qty: Decimal = Decimal(0)
+    defect_qty: Decimal = Decimal(0)
+    defect_unknown_qty: Decimal = Decimal(0)
+    filled: int = 0
+    fill_unknown: int = 0
+    fill_orders: int = 0
+    cycle_days: Counter[int] = field(default_factory=Counter)
+    in_window: Counter[str] = field(default_factory=Counter)
+    hour_unknown: int = 0
+    requested: int = 0
+    terms: Counter[str | None] = field(default_factory=Counter)
+    cases: int = 0
+    acknowledged: int = 0
+    acknowledged_with_rep: int = 0
+
+    def __add__(self, other: "Evidence") -> "Evidence":
+        """Both together."""
+        return Evidence(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+Cell = tuple[str, Package]
+"""A customer and the package they were promised."""
+
+
+def packages(connection: Connection) -> list[Package]:
+    """Every package there is or was, the defaults first, then those of `service_packages` by the day they begin."""
+    p = service_packages.c
+    names = ("valid_from", "defect_share_max", "order_fill_min", "lead_time_days_max", "delivery_window", "payment_terms", "support_level")
+    rows = select(p.service_segment.label("segment"), *[p[name] for name in names]).where(~p.deleted).order_by(p.valid_from, p.service_segment)
+    return [*DEFAULT_PACKAGES, *[Package(**dict(row)) for row in connection.execute(rows).mappings()]]
+
+
+def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
+    """The package of a segment on a day (None: the newest); None for a segment without one."""
+    able = [one for one in listed if one.segment == segment and (one.valid_from is None or day is None or one.valid_from <= day)]
+    return able[-1] if able else None
+
+
+def package_number(listed: Sequence[Package], segment: Expression, day: Expression) -> Expression:
+    """The place in `listed` of the package of each row's segment and day; null without one."""
+    newest_first = [(place, one) for place, one in enumerate(listed)][::-1]
+    applies_ = [
+        (segment == one.segment if one.valid_from is None else and_(segment == one.segment, day >= one.valid_from), literal(place, Integer))
+        for place, one in newest_first
+    ]
+    return case(*applies_, else_=cast(null(), Integer))
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days from `start` to `end`, open where None. `grain`: the day, week, month or quarter to take them apart by; None: they stay together."""
+
+    start: date | None = None
+    end: date | None = None
+    grain: str | None = None
+
+    def holds(self, day: Expression) -> list[Expression]:
+        """The conditions that keep a day inside."""
+        return within(day, self.start, self.end)
+
+    def period(self, day: Expression) -> Expression:
+        """The first day of the period a day lies in, as a column; null where days stay together."""
+        one = cast(null(), Date) if self.grain is None else period_start(literal_column(f"'{self.grain}'"), day)
+        return one.label("period")
+
+
+def evidence(connection: Connection, start: date | None = None, end: date | None = None) -> dict[Cell, Evidence]:
+    """What every customer got in the period, each sum by the day its measure goes by."""
+    return evidence_by_period(connection, Span(start, end)).get(None, {})
+
+
+@once
+def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, dict[Cell, Evidence]]:
+    """The same period by period, by its first day; each as if it had been asked for alone."""
+    listed = packages(connection)
+    gathered: dict[date | None, dict[tuple[str, int], dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for query in (_quality, _fill, _lead_time, _delivery, _terms, _support):
+        for customer_id, number, period, what in query(connection, listed, span):
+            cell = gathered[period][customer_id, number]
+            for name, value in what.items():  # adding up `Evidence` took half of the time
+                if isinstance(value, dict):
+                    cell.setdefault(name, Counter()).update(value)
+                else:
+                    cell[name] = value
+    return {
+        period: {(customer_id, listed[number]): Evidence(**cell) for (customer_id, number), cell in cells.items()}
+        for period, cells in gathered.items()
+    }
+
+
+_Found = Iterable[tuple[str, int, date | None, dict[str, Any]]]
+"""Customer, place of the package, period, and the fields of Evidence that a query tells: counts by days or terms in parts, all others once."""
+
+
+def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+    """Goods received and of them damaged, or returned for damage or defect; unknown where there is no evidence, or damage without a quantity."""
+    line = order_line_facts_table.c
+    among = and_(line.line_kind == "goods", line.state != "excluded", func.coalesce(line.received_qty > 0, false()))
+    defects = func.coalesce(line.damaged_qty > 0, false())
+    unknown = and_(~defects, or_(line.damage_free.is_(None), line.damage_free.is_(False)))
+    number = package_number(listed, line.segment, line.ordered_day)
+    keys = (line.customer_id, number.label("number"), span.period(line.due_day))
+    inner = select(*keys, line.received_qty, line.damaged_qty, defects.label("defects"), unknown.label("unknown"))
+    rows = inner.where(among, *span.holds(line.due_day)).subquery()
+    r = rows.c
+    sums = (sum_if(r.received_qty > 0, r.received_qty), sum_if(r.defects, r.damaged_qty), sum_if(r.unknown, r.received_qty))
+    for customer_id, place, period, received, damaged, not_known in _grouped(connection, rows, sums):
+        yield (
+            customer_id,
+            place,
+            period,
+            {"received_qty": Decimal(received), "defect_qty": Decimal(damaged), "defect_unknown_qty": Decimal(not_known)},
+        )
+
+
+def _grouped(connection: Connection, rows: Any, sums: Sequence[Expression], *keys: Expression) -> Iterator[Any]:
+    """Sums per customer, package and period of rows that have a package."""
+    r = rows.c
+    by = (r.customer_id, r.number, r.period, *keys)
+    asked = select(*by, *sums).where(r.number.is_not(None)).group_by(*by)
+    yield from connection.execute(asked)
+
+
+def _fill(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+    """Judged orders, and of them those filled at first pass."""
+    o = order_facts_table.c
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    asked = select(o.customer_id, number, span.period(o.due_day), o.first_pass_full)
+    rows = asked.where(o.state == "judged", *span.holds(o.due_day)).subquery()
+    full = rows.c.first_pass_full
+    sums = (count_if(full.is_(True)), count_if(full.is_(None)), func.count())
+    for customer_id, place, period, filled, unknown, n in _grouped(connection, rows, sums):
+        yield customer_id, place, period, {"filled": filled, "fill_unknown": unknown, "fill_orders": n}
+
+
+def _lead_time(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+    """Orders by their cycle time in days."""
+    o = order_facts_table.c
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    asked = select(o.customer_id, number, span.period(o.arrived_day), o.cycle_days)
+    rows = asked.where(o.cycle_days.is_not(None), *span.holds(o.arrived_day)).subquery()
+    for customer_id, place, period, days, n in _grouped(connection, rows, (func.count(),), rows.c.cycle_days):
+        yield customer_id, place, period, {"cycle_days": {int(days): n}}
+
+
+def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+    """Orders arrived whose buyer asked for a time: settled within the hour of it, on its day, in its week. An order passes if all its lines do."""
+    o, line, body = order_facts_table.c, order_line_facts_table.c, order_lines.c
+    by_date = _received_by_date()
+    asked_by_date = case((body.requested_by.is_not(None), body.requested_by_is_date), else_=orders.c.requested_by_is_date)
+    hour_unknown = or_(func.coalesce(asked_by_date, false()), by_date.c.order_id.is_not(None))
+    apart = seconds_between(line.request_at, line.settled_at)
+    week: Expression = literal_column("'week'")
+    asked = and_(line.line_kind == "goods", line.state != "excluded", line.request_at.is_not(None))
+    tables = (
+        order_line_facts_table.join(order_lines, and_(body.order_id == line.order_id, body.line_no == line.line_no))
+        .join(orders, orders.c.order_id == line.order_id)
+        .outerjoin(by_date, and_(by_date.c.order_id == line.order_id, by_date.c.line_no == line.line_no))
+    )
+    lines = (
+        select(
+            line.order_id,
+            func.count().label("lines"),
+            count_if(hour_unknown).label("hour_unknown"),
+            count_if(and_(~hour_unknown, apart <= AN_HOUR, apart >= -AN_HOUR)).label("hour"),
+            count_if(line.settled_day == line.requested_day).label("day"),
+            count_if(period_start(week, line.settled_day) == period_start(week, line.requested_day)).label("week"),
+        )
+        .select_from(tables)
+        .where(asked)
+        .group_by(line.order_id)
+        .subquery("asked_lines")
+    )
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    rows = (
+        select(o.customer_id, number, span.period(o.arrived_day), *[c for c in lines.c if c.name != "order_id"])
+        .join(lines, lines.c.order_id == o.order_id)
+        .where(o.order_type == "sale", *span.holds(o.arrived_day))
+        .subquery()
+    )
+    r = rows.c
+    # A line certainly outside the hour fails its order; else one that is not known leaves it unknown.
+    not_known = and_(r.hour < r.lines, r.hour + r.hour_unknown == r.lines)
+    sums = (func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS])
+    for customer_id, place, period, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
+        yield customer_id, place, period, {"requested": n, "hour_unknown": unknown, "in_window": {"hour": hour, "day": day, "week": week_}}
+
+
+def _received_by_date() -> Any:
+    """Order lines with a receipt that came as a bare date: its hour is not known."""
+    s, body = shipments.c, shipment_lines.c
+    return (
+        select(body.order_id, body.line_no)
+        .join(shipments, and_(s.shipment_id == body.shipment_id, ~s.deleted))
+        .where(~body.deleted, s.received_at_is_date)
+        .distinct()
+        .subquery("received_by_date")
+    )
+
+
+def _terms(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+    """Invoices by their terms of payment; one that bills several orders counts once for each package."""
+    m, o = money_facts.c, order_facts_table.c
+    number = package_number(listed, o.segment, o.ordered_day).label("number")
+    terms = func.lower(func.trim(invoices.c.payment_terms)).label("terms")
+    tables = money_facts.join(invoices, and_(invoices.c.invoice_id == m.document_id, ~invoices.c.deleted)).join(
+        order_facts_table, o.order_id == m.order_id
+    )
+    rows = (
+        select(o.customer_id, number, span.period(m.day), m.document_id, terms)
+        .select_from(tables)
+        .where(m.kind == "net_sales", m.source == "invoice", *span.holds(m.day))
+        .distinct()
+        .subquery()
+    )
+    for customer_id, place, period, written, n in _grouped(connection, rows, (func.count(),), rows.c.terms):
+        yield customer_id, place, period, {"terms": {written: n}}
+
+
+def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
+    """Cases opened, those acknowledged, and of these those opened while the customer had a representative of their own."""
+    c = case_facts_table.c
+    version = versions(customers, ("customer_id",), ("account_manager",))
+    number = package_number(listed, c.segment, c.opened_day).label("number")
+    rows = (
+        select(c.customer_id, number, span.period(c.opened_day), c.acknowledged_at, version.c.account_manager)
+        .select_from(case_facts_table.outerjoin(version, applies(version, c.opened_day, customer_id=c.customer_id)))
+        .where(*span.holds(c.opened_day))
+        .subquery()
+    )
+    r = rows.c
+    answered = r.acknowledged_at.is_not(None)
+    sums = (func.count(), count_if(answered), count_if(and_(answered, r.account_manager.is_not(None))))
+    for customer_id, place, period, n, acknowledged, with_rep in _grouped(connection, rows, sums):
+        yield customer_id, place, period, {"cases": n, "acknowledged": acknowledged, "acknowledged_with_rep": with_rep}

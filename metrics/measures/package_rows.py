@@ -1,0 +1,128 @@
+"""Whether each row of a service package was kept, and which package is better. Source: the brief's Table 8-1; rules, section 4 (f), P3."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from metrics.measures.package_evidence import DELIVERY, FILL, LEAD_TIME, QUALITY, SUPPORT, TERMS, WINDOWS, Evidence, Package
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One row of a package for one customer: kept, missed, or not known (None); `value` what was reached (a share), of `n`; `needed` in words."""
+
+    row: str
+    kept: bool | None
+    value: Decimal | None
+    n: int | Decimal
+    needed: str
+
+
+def rows_kept(package: Package, got: Evidence, share: Decimal) -> list[Kept]:
+    """Each row that the package has and that can be tested. share: the part of orders that must keep lead time and delivery time.
+
+    With unknowns a row is kept (or missed) only if it would be so whatever they are (P3).
+    """
+    kept = [
+        _quality_kept(package, got),
+        _share_kept(FILL, package.order_fill_min, got.filled, got.fill_unknown, got.fill_orders, "{:.0%} of orders at first pass"),
+        _lead_time_kept(package, got, share),
+        _delivery_kept(package, got, share),
+        _terms_kept(package, got),
+        _support_kept(package, got),
+    ]
+    return [one for one in kept if one is not None]
+
+
+def _part(part: int | Decimal, whole: int | Decimal) -> Decimal | None:
+    return Decimal(part) / Decimal(whole) if whole else None
+
+
+def _at_least(true_n: int, unknown_n: int, n: int, needed: Decimal) -> bool | None:
+    if not n:
+        return None
+    if true_n >= needed * n:
+        return True
+    return False if true_n + unknown_n < needed * n else None
+
+
+def _share_kept(row: str, needed: Decimal | None, true_n: int, unknown_n: int, n: int, words: str) -> Kept | None:
+    if needed is None:
+        return None
+    return Kept(row, _at_least(true_n, unknown_n, n, needed), _part(true_n, n - unknown_n), n, words.format(needed))
+
+
+def _quality_kept(package: Package, got: Evidence) -> Kept | None:
+    limit = package.defect_share_max
+    if limit is None:
+        return None
+    most, least = (limit * got.received_qty, got.defect_qty)
+
+    def passes(defects: Decimal) -> bool:
+        return defects < most if package.defect_below else defects <= most
+
+    kept = None
+    if got.received_qty and passes(least + got.defect_unknown_qty):
+        kept = True
+    elif got.received_qty and not passes(least):
+        kept = False
+    words = f"{'less than' if package.defect_below else 'at most'} {limit:.0%} of units"
+    return Kept(QUALITY, kept, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
+
+
+def _lead_time_kept(package: Package, got: Evidence, share: Decimal) -> Kept | None:
+    limit = package.lead_time_days_max
+    if limit is None:
+        return None
+    within_limit = sum(n for days, n in got.cycle_days.items() if days <= limit)
+    n = got.cycle_days.total()
+    return Kept(LEAD_TIME, _at_least(within_limit, 0, n, share), _part(within_limit, n), n, f"{share:.0%} of orders within {limit} days")
+
+
+def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> Kept | None:
+    window = package.delivery_window
+    if window is None:
+        return None
+    unknown = got.hour_unknown if window == "hour" else 0
+    words = {"hour": "within 1 hour of the request", "day": "on the day requested", "week": "in the week requested"}[window]
+    kept = _at_least(got.in_window[window], unknown, got.requested, share)
+    return Kept(DELIVERY, kept, _part(got.in_window[window], got.requested - unknown), got.requested, f"{share:.0%} of orders {words}")
+
+
+def _terms_kept(package: Package, got: Evidence) -> Kept | None:
+    if package.payment_terms is None:
+        return None
+    n, unknown = got.terms.total(), got.terms[None]
+    right = got.terms[package.payment_terms.strip().lower()]
+    return Kept(TERMS, _at_least(right, unknown, n, Decimal(1)), _part(right, n - unknown), n, f"every invoice {package.payment_terms}")
+
+
+def _support_kept(package: Package, got: Evidence) -> Kept | None:
+    """Support through the web site is not tested."""
+    if package.support_level not in ("dedicated_rep", "next_available_rep"):
+        return None
+    own_rep = package.support_level == "dedicated_rep"
+    right = got.acknowledged_with_rep if own_rep else got.acknowledged
+    words = "a representative of their own and every case acknowledged" if own_rep else "every case acknowledged"
+    return Kept(SUPPORT, _at_least(right, 0, got.cases, Decimal(1)), _part(right, got.cases), got.cases, words)
+
+
+def is_better(one: Package, other: Package) -> bool:
+    """Whether a package promises no less than another in fill, lead time and delivery, and more in one of them."""
+    ours, theirs = _promised(one), _promised(other)
+    if ours is None or theirs is None:
+        return False
+    return ours != theirs and all(one_s >= other_s for one_s, other_s in zip(ours, theirs, strict=True))
+
+
+def _promised(one: Package) -> tuple[Decimal, Decimal, Decimal] | None:
+    """Fill, lead time and delivery as numbers of which more is better; None where one is not promised."""
+    if one.order_fill_min is None or one.lead_time_days_max is None or one.delivery_window is None:
+        return None
+    return one.order_fill_min, -Decimal(one.lead_time_days_max), -Decimal(WINDOWS.index(one.delivery_window))
+
+
+def reaches(package: Package, got: Evidence, share: Decimal) -> bool:
+    """Whether fill, lead time and delivery were all certainly as good as a package promises."""
+    asked = replace(package, defect_share_max=None, payment_terms=None, support_level=None)
+    kept = rows_kept(asked, got, share)
+    return len(kept) == 3 and all(one.kept for one in kept)

@@ -1,0 +1,326 @@
+"""Service packages (Table 8-1): whether each row was kept, how packages and zones fit, and what misfits are worth.
+
+Source: the brief; rules, section 4 (f).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from sqlalchemy import Connection, func, select
+
+from metrics.facts.assumptions import assumed
+from metrics.facts.money.table import STEP, money_facts
+from metrics.facts.orders import order_facts_table
+from metrics.measures.buyers_view import B, G
+from metrics.measures.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
+from metrics.measures.package_rows import Kept, is_better, reaches, rows_kept
+from metrics.measures.profitability import COSTS
+from metrics.measures.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, by_customers, median, told, zone_measure, zones
+from metrics.model.measure import Direction, Measure, Result, Study, Unit
+from metrics.model.question import Answer, Ask, Question
+from metrics.model.statistics import DAYS_A_YEAR, divide, wilson
+from metrics.warehouse.query_cache import once
+
+PAIRING: Mapping[str, str] = {PROTECT: "A", BUILD: "B", COST_ENGINEER: "B", DANGER: "C"}
+"""The package expected for each zone: the product's own default, not from the brief."""
+
+
+@dataclass(frozen=True)
+class Attainment:
+    """Which rows of one package were kept for one customer in a period."""
+
+    customer_id: str
+    package: Package
+    rows: tuple[Kept, ...]
+
+
+@dataclass(frozen=True)
+class FitCell:
+    """Customers of one package in one zone: their money in the period, and package rows kept of those known."""
+
+    segment: str
+    zone: str
+    expected: bool
+    customers: int
+    sales: Decimal
+    cost_to_serve: Decimal
+    kept: int
+    known: int
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A customer served worse or better than their zone calls for: `amount` in the period, `why` in words."""
+
+    customer: Customer
+    amount: Decimal
+    why: str
+
+
+def attainments(connection: Connection, start: date | None = None, end: date | None = None) -> list[Attainment]:
+    """One row per customer and package they were promised in the period, by customer."""
+    return [one for _, one in _by_period(connection, Span(start, end))]
+
+
+@once
+def _by_period(connection: Connection, span: Span) -> list[tuple[date | None, Attainment]]:
+    """The same with the first day of the period it is of, in its order."""
+    share = assumed(connection, "package_share")
+    return [
+        (period, Attainment(customer_id, package, tuple(rows_kept(package, got, share))))
+        for period, cells in sorted(evidence_by_period(connection, span).items(), key=lambda one: one[0] or date.min)
+        for (customer_id, package), got in sorted(cells.items(), key=_in_order)
+    ]
+
+
+def _in_order(item: tuple[Cell, Evidence]) -> tuple[str, str, date]:
+    (customer_id, package), _ = item
+    return customer_id, package.segment, package.valid_from or date.min
+
+
+def fit_matrix(connection: Connection, start: date | None = None, end: date | None = None, *, pairing: Mapping[str, str] = PAIRING) -> list[FitCell]:
+    """Every package by every zone; customers without a package are left out. A customer stands under the segment they were last in."""
+    customers, _ = zones(connection, start, end)
+    kept: dict[str, list[bool]] = defaultdict(list)
+    for one in attainments(connection, start, end):
+        kept[one.customer_id] += [row.kept for row in one.rows if row.kept is not None]
+    cells = []
+    for segment in _segments(connection):
+        for zone in ZONES:
+            inside = [one for one in customers if (one.segment, one.zone) == (segment, zone)]
+            verdicts = [verdict for one in inside for verdict in kept[one.customer_id]]
+            cells.append(
+                FitCell(
+                    segment,
+                    zone,
+                    pairing.get(zone) == segment,
+                    len(inside),
+                    sum((one.sales for one in inside), Decimal(0)),
+                    sum((one.cost_to_serve for one in inside), Decimal(0)),
+                    sum(verdicts),
+                    len(verdicts),
+                )
+            )
+    return cells
+
+
+def _segments(connection: Connection) -> list[str]:
+    """The segments that have a package."""
+    return sorted({one.segment for one in packages(connection)})
+
+
+def under_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
+    """Protect customers of whom a package row was missed, with their net sales in the period."""
+    missed: dict[str, list[str]] = defaultdict(list)
+    for one in attainments(connection, start, end):
+        missed[one.customer_id] += [row.row for row in one.rows if row.kept is False]
+    customers, _ = zones(connection, start, end)
+    return [Misfit(one, one.sales, ", ".join(missed[one.customer_id])) for one in customers if one.zone == PROTECT and missed[one.customer_id]]
+
+
+def over_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
+    """Danger customers whose fill, lead time and delivery were as good as a better package, with their cost to serve above the median of their own
+    package outside Danger.
+    """
+    share = assumed(connection, "package_share")
+    customers, _ = zones(connection, start, end)
+    together: dict[str, Evidence] = defaultdict(Evidence)
+    for (customer_id, _), got in evidence(connection, start, end).items():
+        together[customer_id] += got
+    listed = packages(connection)
+    in_force = [package for segment in _segments(connection) if (package := package_on(listed, segment, end)) is not None]
+    costs: dict[str | None, list[Decimal]] = defaultdict(list)
+    for one in customers:
+        if one.zone != DANGER:
+            costs[one.segment].append(one.cost_to_serve)
+    medians = {segment: median(of_segment) for segment, of_segment in costs.items()}
+    found = []
+    for one in customers:
+        own = package_on(listed, one.segment, end)
+        if one.zone != DANGER or own is None:
+            continue
+        better = [other for other in in_force if is_better(other, own) and reaches(other, together[one.customer_id], share)]
+        usual = medians.get(one.segment)
+        if better and usual is not None:
+            why = f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside Danger is {usual:,.2f}"
+            found.append(Misfit(one, max(Decimal(0), one.cost_to_serve - usual), why))
+    return found
+
+
+def _days(connection: Connection, start: date | None, end: date | None) -> int:
+    """How many days a period has; open ends reach to the first and last movement of money."""
+    m = money_facts.c
+    first, last = connection.execute(select(func.min(m.day), func.max(m.day)).where(m.day.is_not(None))).one()
+    return ((end or last) - (start or first)).days + 1
+
+
+def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+    """package_attainment: package rows kept of those known, by customer, segment (of the package) and row; a row is judged anew in each period."""
+    keys: dict[str, Callable[[Attainment, Kept], str]] = {
+        "customer": lambda one, _: one.customer_id,
+        "segment": lambda one, _: one.package.segment,
+        "package_row": lambda _, row: row.row,
+    }
+    groups: dict[tuple[date | None, tuple[str, ...]], list[Kept]] = defaultdict(list)
+    for period, one in _by_period(connection, Span(question.start, question.end, question.grain)):
+        for row in one.rows:
+            if all(keys[name](one, row) in values for name, values in question.where):
+                groups[period, tuple(keys[name](one, row) for name in question.by)].append(row)
+    answers = []
+    for (period, values), rows in groups.items():
+        known = sum(row.kept is not None for row in rows)
+        kept = sum(row.kept is True for row in rows)
+        low, high = wilson(kept, known) or (None, None)
+        answers.append(
+            Answer(
+                dict(zip(question.by, values, strict=True)),
+                period,
+                question.measures[0],
+                divide(kept, known),
+                numerator=kept,
+                denominator=known,
+                coverage=divide(known, len(rows)),
+                worst=divide(kept, len(rows)),
+                best=divide(kept + len(rows) - known, len(rows)),
+                low=low,
+                high=high,
+                judged=len(rows),
+                unknown=len(rows) - known,
+                no_data=None if known else "not proven: no row of the package has its evidence",
+                remark=None if question.grain is None else f"each {question.grain} is judged alone; in less time fewer orders can break a row",
+            )
+        )
+    return answers
+
+
+def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
+    def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+        segments = _segments(connection)
+        customers, cuts = zones(connection, question.start, question.end)
+
+        def finish(group: Sequence[Customer]) -> Result:
+            value = sum(map(amount, group))
+            expected = sum(amount(one) for one in group if PAIRING.get(one.zone) == one.segment)
+            return Result(value, expected, value, remark=f"{told(cuts, customers)}; expected: " + ", ".join(f"{z} {s}" for z, s in PAIRING.items()))
+
+        return by_customers(question, [one for one in customers if one.segment in segments], finish)
+
+    return work
+
+
+def _a_year(
+    misfits: Callable[[Connection, date | None, date | None], list[Misfit]], zone: str
+) -> Callable[[Connection, Question, Ask], list[Answer]]:
+    """The amounts of misfits over all customers of a zone, of a period brought to 365 days."""
+
+    def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+        amounts = {one.customer.customer_id: one.amount for one in misfits(connection, question.start, question.end)}
+        customers, _ = zones(connection, question.start, question.end)
+        inside = [one for one in customers if one.zone == zone]
+
+        def finish(group: Sequence[Customer]) -> Result:
+            days = _days(connection, question.start, question.end)
+            mine = [amounts[one.customer_id] for one in group if one.customer_id in amounts]
+            amount = sum(mine, Decimal(0))
+            yearly = (amount * DAYS_A_YEAR / days).quantize(STEP, ROUND_HALF_UP)
+            remark = f"{len(mine)} of {len(group)} customers in {zone}; {amount:,.2f} in {days} days"
+            return Result(yearly, amount, days, remark=remark)
+
+        return by_customers(question, inside, finish)
+
+    return work
+
+
+PACKAGE_FEEDS = (*G, *B, "customers", "service_packages", "service_cases", "returns")
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        name="package_attainment",
+        title="Package rows kept",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table,
+        date="ordered_day",
+        formula=Study(_share_kept, ("customer", "segment", "package_row"), periods=True),
+        definition="Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were kept for a customer in the "
+        "period, of the package of their segment as of the order. Lead time and delivery time need an assumed share of orders (95 %).",
+        numerator="package rows kept, per customer and package",
+        denominator="package rows known",
+        exclusions="Rows that are not known whatever the missing evidence says; support through the web site, which is not tested.",
+        source="brief",
+        feeds=PACKAGE_FEEDS,
+        product_rows=(8, 11),
+        short="Package kept",
+    ),
+    zone_measure(
+        "package_fit",
+        "Fit of package and zone, customers",
+        Unit.COUNT,
+        Direction.NEITHER,
+        _fit(lambda _: 1),
+        "Customers by the package of the segment they were last in and by zone; the numerator are those in the expected pairing.",
+        numerator="customers in the expected pairing (Protect A, Build B, Cost engineer B, Danger C)",
+        denominator="customers with a package",
+        source="own",
+        exclusions="Customers without a package.",
+        product_rows=(8, 11),
+    ),
+    zone_measure(
+        "package_fit_sales",
+        "Fit of package and zone, net sales",
+        Unit.MONEY,
+        Direction.NEITHER,
+        _fit(lambda one: one.sales),
+        "Net sales value by package and zone; the numerator is that of customers in the expected pairing.",
+        numerator="net sales of customers in the expected pairing",
+        denominator="net sales of customers with a package",
+        source="own",
+        exclusions="Customers without a package.",
+        product_rows=(8, 11),
+    ),
+    zone_measure(
+        "package_fit_cost",
+        "Fit of package and zone, cost to serve",
+        Unit.MONEY,
+        Direction.NEITHER,
+        _fit(lambda one: one.cost_to_serve),
+        "Cost to serve by package and zone; the numerator is that of customers in the expected pairing.",
+        numerator="cost to serve of customers in the expected pairing",
+        denominator="cost to serve of customers with a package",
+        source="own",
+        exclusions="Customers without a package.",
+        product_rows=(8, 11),
+    ),
+    zone_measure(
+        "under_served_protect",
+        "Under-served Protect",
+        Unit.MONEY,
+        Direction.LOWER,
+        _a_year(under_served, PROTECT),
+        "Net sales value a year of Protect customers of whom a row of their package was missed in the period.",
+        numerator="net sales of those customers in the period",
+        denominator="days of the period",
+        source="own",
+        exclusions="Customers outside Protect.",
+        product_rows=(11,),
+        feeds=(*PACKAGE_FEEDS, *COSTS),
+    ),
+    zone_measure(
+        "over_served_danger",
+        "Over-served Danger",
+        Unit.MONEY,
+        Direction.LOWER,
+        _a_year(over_served, DANGER),
+        "Cost to serve a year above the median of their own package outside Danger, of Danger customers whose fill, lead time and delivery reach a "
+        "better package.",
+        numerator="that cost in the period",
+        denominator="days of the period",
+        source="own",
+        exclusions="Customers outside Danger.",
+        product_rows=(11,),
+        feeds=(*PACKAGE_FEEDS, *COSTS),
+    ),
+)

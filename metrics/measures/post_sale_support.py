@@ -1,0 +1,121 @@
+"""Post-sale support: questions, parts and complaints settled; goods returned and how long that took. Source: the brief; rules, section 4 (h)."""
+
+from decimal import Decimal
+
+from metrics.facts.returns import return_facts_table
+from metrics.facts.service_cases import AFTER_SALE, case_facts_table
+from metrics.measures.buyers_view import NEEDS_RECEIPT, G
+from metrics.measures.communications import HOUR, NEEDS_CASES, case_
+from metrics.measures.shares import share_study
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
+
+returned = return_facts_table.c
+NEEDS_RETURNS = Need(("returns.return_id",), "no feed: returns")
+_after_sale = case_.case_kind.in_(AFTER_SALE)
+
+
+def _hours(percent: int) -> Measure:
+    return Measure(
+        name=f"post_sale_hours_p{percent}",
+        title=f"Hours to settle a question or complaint, P{percent}",
+        unit=Unit.HOURS,
+        direction=Direction.LOWER,
+        facts=case_facts_table,
+        date="opened_day",
+        formula=Survival(case_.open_seconds, case_.resolved_at.is_not(None), _after_sale, fraction=Decimal(percent) / 100, ticks=HOUR),
+        definition=f"Hours within which {percent} % of questions, parts requests and complaints were settled; open ones count as waiting since "
+        "they were raised (Kaplan-Meier).",
+        numerator=f"the first hour by which {percent} % of them are settled (Kaplan-Meier)",
+        denominator="questions, parts requests and complaints raised by the data's date",
+        exclusions="None.",
+        source="brief",
+        feeds=("service_cases",),
+        product_rows=(13,),
+        needs=(NEEDS_CASES,),
+        short=f"Support P{percent}",
+    )
+
+
+def _handling(percent: int) -> Measure:
+    return Measure(
+        name=f"return_handling_p{percent}",
+        title=f"Return handling time, P{percent}",
+        unit=Unit.DAYS,
+        direction=Direction.LOWER,
+        facts=return_facts_table,
+        date="announced_day",
+        formula=Survival(returned.handling_days, returned.credited, returned.handling_days.is_not(None), fraction=Decimal(percent) / 100),
+        definition=f"Days within which {percent} % of returns were credited whole, counted from their announcement; uncredited ones count as waiting "
+        "since (Kaplan-Meier). A return of several order lines counts once, under its first line.",
+        numerator=f"the first day by which {percent} % of them are credited (Kaplan-Meier)",
+        denominator="returns announced by the data's date",
+        exclusions="Returns of order lines that are not there.",
+        source="brief",
+        feeds=("returns",),
+        product_rows=(13,),
+        needs=(NEEDS_RETURNS,),
+        short=f"Return P{percent}",
+    )
+
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        name="post_sale_support",
+        title="Post-sale support: cases settled",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=case_facts_table,
+        date="opened_day",
+        formula=Ratio(Part(_after_sale & case_.resolved_at.is_not(None)), Part(_after_sale)),
+        definition="Questions, parts requests and complaints settled by the data's date, of those raised.",
+        numerator="questions, parts requests and complaints settled",
+        denominator="questions, parts requests and complaints raised by the data's date",
+        exclusions="None.",
+        source="brief",
+        feeds=("service_cases",),
+        product_rows=(13,),
+        needs=(NEEDS_CASES,),
+        short="Cases settled",
+    ),
+    _hours(50),
+    _hours(90),
+    Measure(
+        name="returned_units",
+        title="Units returned",
+        unit=Unit.UNITS,
+        direction=Direction.LOWER,
+        facts=return_facts_table,
+        date="due_day",
+        formula=Total(Part(returned.goods, returned.returned_qty)),
+        definition="Units of goods lines announced as coming back, by the day they were due.",
+        numerator="units of goods lines announced as coming back",
+        denominator="–",
+        exclusions="Returns of order lines that are not there, services and fees.",
+        source="own",
+        feeds=("returns", *G),
+        product_rows=(13,),
+        needs=(NEEDS_RETURNS,),
+        short="Units returned",
+    ),
+    Measure(
+        name="return_share",
+        title="Share of units returned",
+        unit=Unit.SHARE,
+        direction=Direction.LOWER,
+        facts=return_facts_table,
+        date="due_day",
+        formula=share_study("return_share", "returned_units", "received_units", "return_reason"),
+        definition="Units announced as coming back, of the units received on the order lines due in the period; by reason, each reason's part of all "
+        "units received.",
+        numerator="units of goods lines announced as coming back",
+        denominator="units received on goods lines",
+        exclusions="Returns of order lines that are not there, services and fees.",
+        source="brief",
+        feeds=(*G, "returns"),
+        product_rows=(13,),
+        needs=(NEEDS_RETURNS, NEEDS_RECEIPT),
+        short="Returned",
+    ),
+    _handling(50),
+    _handling(90),
+)

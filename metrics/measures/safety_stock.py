@@ -1,0 +1,262 @@
+"""What our variability costs the buyer in safety stock. Source: the brief; Coyle; rules, section 4 (l).
+
+One pair is one customer and one product. How long we take is the pair's own lines: days from order to arrival, their mean L and spread s_L. What
+the buyer needs a day is what they ordered: the pair's quantity on each calendar day since their first order, days without one included, its mean
+d and spread s_d.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, func, select
+
+from metrics.facts.assumptions import as_of_day, assumed_by_scope, narrowest
+from metrics.facts.orders import order_line_facts_table
+from metrics.measures.buyers_view import NEEDS_RECEIPT, G
+from metrics.model.measure import Direction, Measure, Need, Study, Unit
+from metrics.model.question import Answer, Ask, Question
+from metrics.schema import AMOUNT, QTY, mapped_columns
+from metrics.sql.dialects import Expression, days_between, sum_if, times
+
+MIN_N = 20
+"""Arrivals of a pair below which its spread says nothing (rules, section 5, min_n)."""
+
+COLUMNS = {"segment": "segment", "region": "region", "customer": "customer_id", "product_category": "product_category", "currency": "currency"}
+"""The dimensions pairs can be broken down and filtered by, and the column of each."""
+
+MIXED = "no data: more than one currency and no fx_rates feed; filter by currency"
+
+line = order_line_facts_table.c
+
+
+def safety_stock(*, z: float, lead_days: float, lead_spread: float, demand: float, demand_spread: float) -> float:
+    """Units the buyer has to hold: z·√(L·s_d² + d²·s_L²). lead_*: days; demand*: units a day. Source: Coyle; standard inventory formula."""
+    return z * math.sqrt(lead_days * demand_spread**2 + demand**2 * lead_spread**2)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One customer and product: how long we took (days), what they need a day, the stock this asks for (units) and the price of a unit.
+
+    units: safety stock; steady_units: what it would be if every order took equally long; unit_price: in the reporting currency, None where no line
+    has one; currencies: what prices stand in while no rates are fed.
+    """
+
+    dimensions: dict[str, str | None]
+    customer_id: str
+    product_id: str
+    arrivals: int
+    lead_days: float
+    lead_spread: float
+    demand: float
+    demand_spread: float
+    units: float
+    steady_units: float
+    unit_price: float | None
+    carrying_rate: float
+    currencies: frozenset[str]
+
+
+def pairs(connection: Connection, question: Question) -> list[Pair]:
+    """Every customer × product with at least MIN_N arrivals in view, by its `dimensions`; each combination stands for itself."""
+    by = [COLUMNS[name] for name in question.by]
+    today = question.end or as_of_day(connection)
+    if today is None:
+        return []
+    arrived = _arrivals(question, by).having(func.count() >= MIN_N).subquery("arrived")
+    rates_fed = connection.execute(select(func.count()).where(mapped_columns.c.feed == "fx_rates")).scalar_one() > 0
+    z, rates = (assumed_by_scope(connection, name, on=today) for name in ("z", "carrying_rate"))
+    found = []
+    for row in connection.execute(_with_demand(question, arrived, by)).mappings():
+        days = (today - max(row["first_day"], question.start or row["first_day"])).days + 1
+        if days < 2:
+            continue
+        scopes = (f"customer:{row['customer_id']}", f"segment:{row['segment_last']}")
+        lead_days, lead_spread = _mean_and_spread(row["arrivals"], row["days"], row["days_squared"])
+        demand, demand_spread = _mean_and_spread(days, row["quantity"], row["quantity_squared"])
+        factor = float(narrowest(z, *scopes))
+        found.append(
+            Pair(
+                {name: row[column] for name, column in zip(question.by, by, strict=True)},
+                row["customer_id"],
+                row["product_id"],
+                row["arrivals"],
+                lead_days,
+                lead_spread,
+                demand,
+                demand_spread,
+                safety_stock(z=factor, lead_days=lead_days, lead_spread=lead_spread, demand=demand, demand_spread=demand_spread),
+                safety_stock(z=factor, lead_days=lead_days, lead_spread=0, demand=demand, demand_spread=demand_spread),
+                float(row["priced_amount"] / row["priced_quantity"]) if row["priced_quantity"] else None,
+                float(narrowest(rates, *scopes)),
+                frozenset() if rates_fed else frozenset({row["currency_first"], row["currency_last"]}),
+            )
+        )
+    return found
+
+
+def _filters(question: Question, day: Expression) -> list[Expression]:
+    """Sale goods lines of the question's selection with a day in its period. Lines excused and services are no demand (state excluded)."""
+    conditions = [line.state != "excluded", line.product_id.is_not(None), day.is_not(None)]
+    if question.start is not None:
+        conditions.append(day >= question.start)
+    if question.end is not None:
+        conditions.append(day <= question.end)
+    return [*conditions, *[line[COLUMNS[name]].in_(values) for name, values in question.where]]
+
+
+def _arrivals(question: Question, by: list[str]) -> Select[Any]:
+    """One row per combination of `by`, customer and product: arrivals, Σ days, Σ days²."""
+    took = days_between(line.ordered_day, line.settled_day)
+    keys = _keys(by)
+    return (
+        select(
+            *keys,
+            cast(func.count(), BigInteger).label("arrivals"),
+            cast(func.sum(took), BigInteger).label("days"),
+            cast(func.sum(cast(took, BigInteger) * took), BigInteger).label("days_squared"),
+            func.max(line.segment).label("segment_last"),
+        )
+        .where(*_filters(question, line.settled_day))
+        .group_by(*keys)
+    )
+
+
+def _keys(by: list[str]) -> list[Expression]:
+    return [line[name] for name in dict.fromkeys([*by, "customer_id", "product_id"])]
+
+
+def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select[Any]:
+    """Arrivals with what the pair ordered: the quantity of each day is summed before it is squared. Ordered, so that sums of doubles repeat."""
+    keys = _keys(by)
+    names = [key.name for key in keys]
+    priced = and_(line.ordered_amount.is_not(None), line.rate.is_not(None), line.ordered_qty > 0)
+    daily = (
+        select(
+            *keys,
+            line.ordered_day,
+            sum_if(line.ordered_qty.is_not(None), line.ordered_qty).label("quantity"),
+            sum_if(priced, cast(times(line.ordered_amount, line.rate), AMOUNT)).label("priced_amount"),
+            sum_if(priced, line.ordered_qty).label("priced_quantity"),
+            func.min(line.currency).label("currency_first"),
+            func.max(line.currency).label("currency_last"),
+        )
+        .join(arrived, and_(*[arrived.c[name] == line[name] for name in names]))
+        .where(*_filters(question, line.ordered_day))
+        .group_by(*keys, line.ordered_day)
+        .subquery("daily")
+    )
+    day = daily.c
+    demand = (
+        select(
+            *[day[name] for name in names],
+            func.min(day.ordered_day).label("first_day"),
+            cast(func.sum(day.quantity), QTY).label("quantity"),
+            func.sum(times(day.quantity, day.quantity)).label("quantity_squared"),
+            cast(func.sum(day.priced_amount), AMOUNT).label("priced_amount"),
+            cast(func.sum(day.priced_quantity), QTY).label("priced_quantity"),
+            func.min(day.currency_first).label("currency_first"),
+            func.max(day.currency_last).label("currency_last"),
+        )
+        .group_by(*[day[name] for name in names])
+        .subquery("demand")
+    )
+    together = arrived.join(demand, and_(*[demand.c[name] == arrived.c[name] for name in names]))
+    wanted = ("first_day", "quantity", "quantity_squared", "priced_amount", "priced_quantity", "currency_first", "currency_last")
+    order = [arrived.c[name] for name in names]
+    return select(*arrived.c, *[demand.c[name] for name in wanted]).select_from(together).order_by(*order)
+
+
+def _mean_and_spread(count: int, total: Any, squares: Any) -> tuple[float, float]:
+    """Mean and sample standard deviation (n - 1) of two or more numbers, from exact sums. Source: rules R30."""
+    total, squares = Fraction(total), Fraction(squares)
+    variance = (count * squares - total * total) / (count * (count - 1))
+    return float(total / count), math.sqrt(variance)
+
+
+Amount = Callable[[Pair], float | None]
+
+
+def _study(amount: Amount, unit: Unit) -> Study:
+    """Σ of an amount over the pairs of each group; the remark counts pairs left out for too few arrivals, or for want of a price."""
+
+    def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
+        by = [COLUMNS[name] for name in question.by]
+        few: dict[tuple[Any, ...], int] = {}
+        below = _arrivals(question, by).having(func.count() < MIN_N).subquery("below")
+        counted = select(*[below.c[name] for name in by], func.count().label("pairs")).select_from(below).group_by(*[below.c[name] for name in by])
+        for row in connection.execute(counted):
+            few[tuple(row[:-1])] = row[-1]
+        groups: dict[tuple[Any, ...], list[Pair]] = {key: [] for key, count in few.items() if count}
+        for pair in pairs(connection, question):
+            groups.setdefault(tuple(pair.dimensions.values()), []).append(pair)
+        answers = []
+        for key, members in groups.items():
+            one = _answer(question, key, [amount(pair) for pair in members], few.get(key, 0))
+            mixed = unit is Unit.MONEY and len(frozenset().union(*[pair.currencies for pair in members])) > 1
+            answers.append(replace(one, value=None, numerator=None, no_data=MIXED) if mixed else one)
+        return answers
+
+    return Study(work, tuple(COLUMNS))
+
+
+def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None], few: int) -> Answer:
+    known = [one for one in amounts if one is not None]
+    left_out = {f"fewer than {MIN_N} arrivals": few, "no price": len(amounts) - len(known)}
+    told = "; ".join(f"{count} of {len(amounts) + few} pairs left out: {why}" for why, count in left_out.items() if count) or None
+    blank = Answer(dict(zip(question.by, key, strict=True)), None, question.measures[0], None, remark=told)
+    if not known:
+        return Answer(blank.dimensions, None, blank.measure, None, denominator=0, no_data="no data: no pair left to count", remark=told)
+    return Answer(blank.dimensions, None, blank.measure, math.fsum(known), numerator=math.fsum(known), denominator=len(known), remark=told)
+
+
+def _cost(pair: Pair) -> float | None:
+    return None if pair.unit_price is None else pair.units * pair.unit_price * pair.carrying_rate
+
+
+_SOURCE = "Coyle; standard inventory formula"
+
+
+def _measure(name: str, title: str, short: str, unit: Unit, amount: Amount, definition: str, numerator: str, *needs: Need, source: str) -> Measure:
+    return Measure(
+        name=name,
+        title=title,
+        short=short,
+        unit=unit,
+        direction=Direction.LOWER,
+        facts=order_line_facts_table,
+        date="settled_day",
+        formula=_study(amount, unit),
+        definition=definition,
+        numerator=numerator,
+        denominator="customer and product pairs counted",
+        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
+        source=source,
+        feeds=(*G, "assumptions"),
+        product_rows=(4, 12),
+        needs=(NEEDS_RECEIPT, *needs),
+    )
+
+
+MEASURES = (
+    _measure(
+        "buyer_safety_stock", "Safety stock we force", "Safety stock", Unit.UNITS, lambda pair: pair.units,
+        "Units buyers must hold because of our time and its spread: z·√(L·s_d² + d²·s_L²) per customer and product, added up. L, s_L: mean and "
+        "spread of the days from order to arrival; d, s_d: of the quantity ordered a day; z assumed.",
+        "Σ safety stock of the pairs, base units", source=_SOURCE,
+    ),
+    _measure(
+        "safety_stock_variability", "Of which our variability", "Of which spread", Unit.UNITS, lambda pair: pair.units - pair.steady_units,
+        "The safety stock we force less what it would be if every order took equally long (s_L = 0).",
+        "Σ (safety stock - the same with s_L = 0)", source="own",
+    ),
+    _measure(
+        "safety_stock_cost", "Carrying cost", "Carrying cost", Unit.MONEY, _cost,
+        "What carrying that safety stock costs the buyer in a year: units × mean price of a unit × carrying rate assumed (20 % is illustrative).",
+        "Σ units × price × carrying rate", Need(("order_lines.unit_price_amount",), "no feed: prices (map order_lines.unit_price_amount)"),
+        source="own",
+    ),
+)  # fmt: skip

@@ -1,0 +1,139 @@
+"""Two-books reconciliation: our verdicts against the buyer's own scorecard. Source: the brief; rules, section 4 (k)."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from sqlalchemy import Connection, and_
+
+from metrics.facts.assumptions import assumed_by_scope, narrowest
+from metrics.facts.two_books import book_facts_table
+from metrics.measures.buyers_view import NEEDS_PROMISE, NEEDS_RECEIPT, G
+from metrics.measures.shares import SHARED_DIMENSIONS
+from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
+from metrics.model.question import NO_ROWS, Answer, Ask, Question
+
+book = book_facts_table.c
+NEEDS_SCORECARDS = Need(("buyer_scorecards.order_id",), "no feed: buyer_scorecards")
+FINE_RATE = "fine_rate"
+"""The assumption that says what share of the goods' value is fined; 0 is no fine agreed."""
+
+
+def _measure(
+    name: str, title: str, formula: Formula, definition: str, numerator: str, denominator: str = "–", *, unit: Unit = Unit.SHARE,
+    direction: Direction = Direction.LOWER, exclusions: str = "Orders pending or excluded in our book.", source: str = "own",
+    needs: tuple[Need, ...] = (NEEDS_SCORECARDS,), short: str = "",
+) -> Measure:  # fmt: skip
+    return Measure(
+        name=name, title=title, unit=unit, direction=direction, facts=book_facts_table, date="due_day", formula=formula, definition=definition,
+        numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=(*G, "buyer_scorecards"), product_rows=(1,),
+        needs=needs, short=short,
+    )  # fmt: skip
+
+
+def _fine(measure: str, value: str) -> Study:
+    """The fine of what fails by the buyer's book: the total `value` of each customer × the share fined for them, their segment or everyone."""
+
+    def work(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
+        rates = assumed_by_scope(connection, FINE_RATE)
+        if not any(rates.values()):
+            return [] if question.by or question.grain else [Answer({}, None, measure, None, no_data=f"no data: no fine agreed (assume {FINE_RATE})")]
+        by_customer = tuple(dict.fromkeys((*question.by, "customer", "segment")))
+        fines: dict[tuple[object, ...], Answer] = {}
+        for one in ask(replace(question, measures=(value,), by=by_customer)):
+            rate = narrowest(rates, f"customer:{one.dimensions['customer']}", f"segment:{one.dimensions['segment']}")
+            dimensions = {name: one.dimensions[name] for name in question.by}
+            key = (*dimensions.values(), one.period)
+            so_far = fines.get(key) or Answer(dimensions, one.period, measure, Decimal(0), numerator=Decimal(0))
+            if one.no_data or so_far.no_data:
+                fines[key] = replace(so_far, value=None, numerator=None, no_data=so_far.no_data or one.no_data)
+                continue
+            fine = Decimal(so_far.value or 0) + rate * Decimal(one.value or 0)
+            fines[key] = replace(so_far, value=fine, numerator=fine)
+        if not fines and not question.by and question.grain is None:
+            return [Answer({}, None, measure, None, no_data=NO_ROWS)]
+        return list(fines.values())
+
+    return Study(work, (*SHARED_DIMENSIONS, "cause"), periods=True)
+
+
+MEASURES: tuple[Measure, ...] = (
+    _measure(
+        "books_matched",
+        "Orders in both books",
+        Ratio(Part(and_(book.ours, book.theirs)), Part(book.order_id.is_not(None))),
+        "Orders that our book and the buyer's scorecard both have, of those that either has, for customers that send scorecards.",
+        "orders in both books",
+        "orders in either book",
+        direction=Direction.HIGHER,
+        short="In both books",
+    ),
+    _measure(
+        "books_agree",
+        "Verdicts that agree",
+        Ratio(
+            Part(and_(book.ours, book.theirs, book.agree.is_(True))),
+            Part(and_(book.ours, book.theirs, book.agree.is_not(None))),
+            Part(and_(book.ours, book.theirs, book.agree.is_(None))),
+        ),
+        "Orders in both books on which the buyer's verdict and ours (on time in full) are the same.",
+        "orders with the same verdict in both books",
+        "orders in both books whose verdict is known in both",
+        direction=Direction.HIGHER,
+        exclusions="Orders pending or excluded in our book, or in one book only. Verdicts unknown in one book lower the coverage.",
+        needs=(NEEDS_SCORECARDS, NEEDS_PROMISE, NEEDS_RECEIPT),
+        short="Verdicts agree",
+    ),
+    _measure(
+        "books_dispute",
+        "Disputes",
+        Total(Part(book.cause.is_not(None))),
+        "Orders in both books that differ in receipt day, quantity, deadline or verdict; by cause, under the first of these that differs.",
+        "orders in both books that differ",
+        unit=Unit.COUNT,
+        exclusions="Orders pending or excluded in our book, or in one book only. What either book leaves empty differs from nothing.",
+        short="Disputes",
+    ),
+    _measure(
+        "failed_value_by_buyer",
+        "Goods that fail by the buyer's book",
+        Total(Part(book.failing_amount.is_not(None), book.failing_amount)),
+        "Value of the goods of orders that the buyer's book failed: all that was owed where it came late by that book, else the units missing in it "
+        "(at the order's highest price).",
+        "Σ goods value of failing units",
+        unit=Unit.MONEY,
+        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        short="Failing goods",
+    ),
+    _measure(
+        "failed_value_disputed",
+        "Goods that fail by the buyer's book, disputed",
+        Total(Part(and_(book.failing_amount.is_not(None), book.cause.is_not(None)), book.failing_amount)),
+        "Of the goods that fail by the buyer's book, those of orders on which the two books differ.",
+        "Σ goods value of failing units of disputed orders",
+        unit=Unit.MONEY,
+        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        short="Failing, disputed",
+    ),
+    _measure(
+        "fine_at_stake",
+        "Fine at stake",
+        _fine("fine_at_stake", "failed_value_by_buyer"),
+        "The assumed fine_rate times the goods that fail by the buyer's book. Walmart fines 3 % of the cost of goods.",
+        "Σ fine_rate × goods value of failing units",
+        unit=Unit.MONEY,
+        source="SupplyPike",
+        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        short="Fine at stake",
+    ),
+    _measure(
+        "fine_disputed",
+        "Fine at stake, disputed",
+        _fine("fine_disputed", "failed_value_disputed"),
+        "The part of the fine at stake for orders on which the two books differ.",
+        "Σ fine_rate × goods value of failing units of disputed orders",
+        unit=Unit.MONEY,
+        source="SupplyPike",
+        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        short="Fine disputed",
+    ),
+)

@@ -1,0 +1,361 @@
+"""The four zones of customers: Protect, Build, Cost engineer and Danger, by net sales and cost to serve. Source: the brief (three zones); Coyle (the
+fourth); rules, section 4 (e).
+
+The cuts are the medians over all customers that had any movement of money in the period, whatever is shown of them; the assumptions `zone_sales_cut`
+and `zone_cost_cut` put other cuts in their place, and `zone_cost_as_share` measures cost as a share of net sales instead of in money.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from metrics.facts.assumptions import assumed
+from metrics.facts.money.table import money_facts
+from metrics.facts.orders import NONE, order_facts_table
+from metrics.measures.buyers_view import NEEDS_BILLS, B
+from metrics.measures.profitability import COSTS, NEEDS_COSTS, made_of, net_sales, served
+from metrics.model.measure import Direction, Measure, Result, Study, Unit
+from metrics.model.question import Answer, Ask, Question
+from metrics.sql.dialects import Expression, count_if, sum_if
+from metrics.warehouse.query_cache import once
+
+m = money_facts.c
+PROTECT, BUILD, COST_ENGINEER, DANGER = "Protect", "Build", "Cost engineer", "Danger"
+ZONES = (PROTECT, BUILD, COST_ENGINEER, DANGER)
+MOVES = (Decimal("-0.20"), Decimal("-0.10"), Decimal("0.10"), Decimal("0.20"))
+"""How far each cut is moved to see how firm the zones are."""
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Where the zones part: net sales in money; cost to serve in money, or with `as_share` as a share of net sales."""
+
+    sales: Decimal
+    cost: Decimal
+    as_share: bool = False
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One customer's period: money in the reporting currency; `segment` the one they were last in, `profit` None where a part of it is not known."""
+
+    customer_id: str
+    segment: str
+    orders: int
+    sales: Decimal
+    product_cost: Decimal
+    cost_to_serve: Decimal
+    profit: Decimal | None
+    zone: str = ""
+
+
+@dataclass(frozen=True)
+class ZoneTotal:
+    """What a zone's customers come to, in the reporting currency; profit and loss-making are of those whose profit is known, `unknown` are not."""
+
+    zone: str
+    customers: int
+    sales: Decimal
+    cost_to_serve: Decimal
+    profit: Decimal | None
+    loss_making: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """What changes when one cut is moved: `cut` sales or cost, `by` its share, the customers that change zone and their net sales."""
+
+    cut: str
+    by: Decimal
+    customers: tuple[str, ...]
+    sales: Decimal
+
+
+def zone(sales: Decimal, cost: Decimal, cuts: Cuts) -> str:
+    """The zone of a customer. At a cut, sales count as high and cost as low. Cost without any sales is a high share of them."""
+    limit = cuts.cost * sales if cuts.as_share else cuts.cost
+    cheap = cost <= limit if sales > 0 or not cuts.as_share else cost <= 0
+    if sales >= cuts.sales:
+        return PROTECT if cheap else COST_ENGINEER
+    return BUILD if cheap else DANGER
+
+
+def cost_limit(sales: Decimal, cuts: Cuts) -> Decimal:
+    """The cost to serve up to which a customer with these sales is not costly, in money."""
+    return cuts.cost * max(sales, Decimal(0)) if cuts.as_share else cuts.cost
+
+
+def median(numbers: Iterable[Decimal]) -> Decimal | None:
+    """The middle number, or the mean of the two middle ones."""
+    ordered = sorted(numbers)
+    if not ordered:
+        return None
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def median_cuts(customers: Iterable[Customer], *, as_share: bool = False) -> Cuts:
+    """Medians of net sales and of cost to serve; of the shares over the customers that have sales."""
+    listed = list(customers)
+    costs = [one.cost_to_serve / one.sales for one in listed if one.sales > 0] if as_share else [one.cost_to_serve for one in listed]
+    return Cuts(median(one.sales for one in listed) or Decimal(0), median(costs) or Decimal(0), as_share)
+
+
+def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
+    """The cuts of a period: the medians, or what the assumptions put in their place (0: the median)."""
+    cuts = median_cuts(customers, as_share=assumed(connection, "zone_cost_as_share") == 1)
+    return replace(cuts, sales=assumed(connection, "zone_sales_cut") or cuts.sales, cost=assumed(connection, "zone_cost_cut") or cuts.cost)
+
+
+def zoned(customers: Iterable[Customer], cuts: Cuts) -> list[Customer]:
+    """The same customers with their zone."""
+    return [replace(one, zone=zone(one.sales, one.cost_to_serve, cuts)) for one in customers]
+
+
+def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decimal] = MOVES) -> list[Move]:
+    """Who changes zone when one cut is moved, the other left where it is."""
+    found = []
+    before = {one.customer_id: zone(one.sales, one.cost_to_serve, cuts) for one in customers}
+    for cut in ("sales", "cost"):
+        for by in moves:
+            moved = replace(cuts, **{cut: getattr(cuts, cut) * (1 + by)})
+            changed = [one for one in customers if zone(one.sales, one.cost_to_serve, moved) != before[one.customer_id]]
+            found.append(Move(cut, by, tuple(one.customer_id for one in changed), sum((one.sales for one in changed), Decimal(0))))
+    return found
+
+
+def within(day: Expression, start: date | None, end: date | None) -> list[Expression]:
+    """The conditions that keep a day inside a period, both ends included."""
+    return [day.is_not(None), *([day >= start] if start else []), *([day <= end] if end else [])]
+
+
+def customers_of(connection: Connection, start: date | None, end: date | None) -> list[Customer]:
+    """Every customer with a movement of money in the period, without their zone."""
+    unknown = or_(and_(m.kind != "product_cost", m.amount.is_(None)), m.cost_known.is_(False))
+    found = connection.execute(
+        select(
+            m.customer_id,
+            m.segment,
+            func.max(m.day).label("last_day"),
+            sum_if(net_sales, m.amount).label("sales"),
+            sum_if(made_of, m.amount).label("product_cost"),
+            sum_if(served, m.amount).label("cost_to_serve"),
+            count_if(unknown).label("unknown"),
+        )
+        .where(m.customer_id != NONE, *within(m.day, start, end))
+        .group_by(m.customer_id, m.segment)
+    ).all()
+    orders = _orders(connection, start, end)
+    customers = []
+    listed = sorted(found, key=lambda row: (row.customer_id, row.last_day, row.segment))
+    for customer_id, group in groupby(listed, key=lambda row: str(row.customer_id)):
+        rows = list(group)
+        sales, made, serving = (sum((Decimal(row[place]) for row in rows), Decimal(0)) for place in (3, 4, 5))
+        profit = None if any(row.unknown for row in rows) else sales - made - serving
+        customers.append(Customer(customer_id, str(rows[-1].segment), orders.get(customer_id, 0), sales, made, serving, profit))
+    return customers
+
+
+def _orders(connection: Connection, start: date | None, end: date | None) -> dict[str, int]:
+    o = order_facts_table.c
+    counted = select(o.customer_id, func.count()).where(o.order_type == "sale", *within(o.ordered_day, start, end)).group_by(o.customer_id)
+    return {customer_id: int(n) for customer_id, n in connection.execute(counted)}
+
+
+@once
+def zones(connection: Connection, start: date | None = None, end: date | None = None) -> tuple[list[Customer], Cuts]:
+    """Every customer of the period with their zone, and the cuts."""
+    customers = customers_of(connection, start, end)
+    cuts = cuts_for(connection, customers)
+    return zoned(customers, cuts), cuts
+
+
+def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
+    """What each of ZONES comes to, in their order."""
+    listed = list(customers)
+    found = []
+    for name in ZONES:
+        inside = [one for one in listed if one.zone == name]
+        profits = [one.profit for one in inside if one.profit is not None]
+        found.append(
+            ZoneTotal(
+                name,
+                customers=len(inside),
+                sales=sum((one.sales for one in inside), Decimal(0)),
+                cost_to_serve=sum((one.cost_to_serve for one in inside), Decimal(0)),
+                profit=sum(profits, Decimal(0)) if profits else None,
+                loss_making=sum(profit < 0 for profit in profits),
+                unknown=len(inside) - len(profits),
+            )
+        )
+    return found
+
+
+def told(cuts: Cuts, customers: Sequence[Customer]) -> str:
+    """The inputs that stand beside every number of the zones."""
+    cost = f"{100 * cuts.cost:.2f} % of net sales" if cuts.as_share else f"{cuts.cost:,.2f}"
+    return f"cuts: net sales {cuts.sales:,.2f}, cost to serve {cost}; {len(customers)} customers"
+
+
+KEYS: dict[str, Callable[[Customer], str]] = {
+    "zone": lambda one: one.zone,
+    "customer": lambda one: one.customer_id,
+    "segment": lambda one: one.segment,
+}
+"""What studies over customers can be broken down and filtered by."""
+
+
+def by_customers(question: Question, customers: Sequence[Customer], finish: Callable[[Sequence[Customer]], Result]) -> list[Answer]:
+    """One answer per combination of the question's dimensions that has a customer."""
+    kept = [one for one in customers if all(KEYS[name](one) in values for name, values in question.where)]
+
+    def key(one: Customer) -> tuple[str, ...]:
+        return tuple(KEYS[name](one) for name in question.by)
+
+    answers = []
+    for values, group in groupby(sorted(kept, key=key), key=key):
+        result = finish(list(group))
+        blank = Answer(dict(zip(question.by, values, strict=True)), None, question.measures[0], result.value)
+        answers.append(replace(blank, numerator=result.numerator, denominator=result.denominator, no_data=result.no_data, remark=result.remark))
+    return answers
+
+
+def study(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
+    """A study that adds up something of every customer with a zone."""
+
+    def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+        customers, cuts = zones(connection, question.start, question.end)
+
+        def finish(group: Sequence[Customer]) -> Result:
+            value = sum(map(amount, group))
+            return Result(value, numerator=value, remark=told(cuts, customers))
+
+        return by_customers(question, customers, finish)
+
+    return work
+
+
+def _changing(value: Callable[[Sequence[Customer]], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
+    def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+        customers, cuts = zones(connection, question.start, question.end)
+        moves = sensitivity(customers, cuts)
+        changing = {customer_id for move in moves for customer_id in move.customers}
+        listed = "; ".join(f"{move.cut} cut {100 * move.by:+.0f} %: {len(move.customers)} customers, net sales {move.sales:,.2f}" for move in moves)
+
+        def finish(group: Sequence[Customer]) -> Result:
+            changed = value([one for one in group if one.customer_id in changing])
+            return Result(changed, numerator=changed, denominator=value(group), remark=f"{told(cuts, customers)}; {listed}")
+
+        return by_customers(question, customers, finish)
+
+    return work
+
+
+def _loss_making(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+    customers, _ = zones(connection, question.start, question.end)
+
+    def finish(group: Sequence[Customer]) -> Result:
+        known = [one for one in group if one.profit is not None]
+        losing = sum(one.profit < 0 for one in known if one.profit is not None)
+        unknown = len(group) - len(known)
+        remark = f"{unknown} customers left out: a unit cost or rate is missing" if unknown else None
+        if not known:
+            return Result(None, no_data="no data: no customer has all unit costs and rates", remark=remark)
+        return Result(losing, losing, len(known), remark=remark)
+
+    return by_customers(question, customers, finish)
+
+
+def zone_measure(
+    name: str,
+    title: str,
+    unit: Unit,
+    direction: Direction,
+    work: Callable[[Connection, Question, Ask], list[Answer]],
+    definition: str,
+    *,
+    source: str = "brief; Coyle",
+    exclusions: str = "Customers without any movement of money in the period.",
+    **more: object,
+) -> Measure:
+    """A measure over customers and their zones."""
+    texts: dict[str, object] = {
+        "numerator": definition[0].lower() + definition[1:].rstrip("."),
+        "denominator": "–",
+        "feeds": (*B, *COSTS),
+        "product_rows": (8, 9),
+        "needs": (NEEDS_BILLS, NEEDS_COSTS),
+        "short": title,
+    }
+    return Measure(
+        name=name, title=title, unit=unit, direction=direction, facts=money_facts, date="day", formula=Study(work, tuple(KEYS)),
+        definition=definition, source=source, exclusions=exclusions, **(texts | more),  # type: ignore[arg-type]  # texts and needs only
+    )  # fmt: skip
+
+
+_CUTS = "The cuts are the medians over all customers of the period, unless assumed otherwise."
+
+MEASURES: tuple[Measure, ...] = (
+    zone_measure(
+        "zone",
+        "Customers in the zones Protect, Build, Cost engineer, Danger",
+        Unit.COUNT,
+        Direction.NEITHER,
+        study(lambda _: 1),
+        "Customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, else Cost engineer; below it they are "
+        f"Build or Danger. {_CUTS}",
+        short="Customers by zone",
+    ),
+    zone_measure(
+        "zone_sales",
+        "Net sales value of the zones",
+        Unit.MONEY,
+        Direction.NEITHER,
+        study(lambda one: one.sales),
+        f"Net sales value of the customers of a zone. {_CUTS}",
+    ),
+    zone_measure(
+        "zone_cost",
+        "Cost to serve of the zones",
+        Unit.MONEY,
+        Direction.NEITHER,
+        study(lambda one: one.cost_to_serve),
+        f"Cost to serve of the customers of a zone. {_CUTS}",
+    ),
+    zone_measure(
+        "zone_sensitivity",
+        "Zone changes",
+        Unit.COUNT,
+        Direction.NEITHER,
+        _changing(len),
+        "Customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
+        denominator="customers with a zone",
+        source="own",
+    ),
+    zone_measure(
+        "zone_sensitivity_sales",
+        "Net sales that change zone",
+        Unit.MONEY,
+        Direction.NEITHER,
+        _changing(lambda group: sum((one.sales for one in group), Decimal(0))),
+        "Net sales of customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
+        denominator="net sales of customers with a zone",
+        source="own",
+    ),
+    zone_measure(
+        "loss_making_customers",
+        "Loss-making customers",
+        Unit.COUNT,
+        Direction.LOWER,
+        _loss_making,
+        "Customers whose net sales do not cover product cost and cost to serve in the period.",
+        denominator="customers whose profit is known",
+        source="own",
+        exclusions="Customers with a billed line without a unit cost, or a document without a rate (said beside the value).",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What a measure, a question and an answer are."""

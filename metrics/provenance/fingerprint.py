@@ -1,0 +1,47 @@
+"""A number's fingerprint: twelve digits that change whenever anything that decided it does. Source: rules P11."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from metrics.model.measure import Measure
+from metrics.model.question import Question
+from metrics.policy import Policy
+
+RULE_BOOK = "1"
+"""Version of the rule book; a changed rule changes it, with a line in the changelog."""
+
+
+def fingerprint(measure: Measure, question: Question, *, policy: Policy, as_of: datetime, generation: int, bucket: date | None = None) -> str:
+    """First 12 hex digits of the SHA-256 of everything that decides one answer: definitions, policy, filters, period, instant, generation."""
+    decided = {
+        "rule_book": RULE_BOOK,
+        "measure": measure.name,
+        "measure_version": measure.version,
+        "policy": asdict(policy),
+        "by": sorted(question.by),
+        "grain": question.grain,
+        "start": question.start,
+        "end": question.end,
+        "filters": sorted((name, sorted(values)) for name, values in question.where),
+        "bucket": bucket,
+        "as_of": as_of,
+        "generation": generation,
+    }
+    return hashlib.sha256(canonical(decided).encode()).hexdigest()[:12]
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces; decimals, dates and instants as strings."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_text)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,171 @@
+"""What an export says of itself: what was asked, by which definitions, of which data; and the hash by which its rows are known again.
+
+The hash is of the rows as a set: their order, the order of the columns and the file format do not matter, every value does. It finds a cell that
+was changed; who changes the hash as well is found by asking the generation again (`verify.py`). Source: rules P9, P11; the brief.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from metrics.lists.options import freshness
+from metrics.measures.catalog import find
+from metrics.model.measure import Derived, Measure
+from metrics.model.question import Question
+from metrics.policy import STRICT
+from metrics.provenance.fingerprint import RULE_BOOK, canonical, fingerprint
+from metrics.queries.answer import stand_ins
+from metrics.schema import FEEDS, checks, quarantine
+
+NUMBERS = ("value", "numerator", "denominator", "coverage", "worst", "best", "low", "high", "judged", "unknown")
+"""Columns of an export that are numbers whatever is in them; the others are text (a day as YYYY-MM-DD)."""
+FORMULA = "^[\\s\u00a0\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n]"
+"""A text that a spreadsheet would run, as a regular expression that Python and Arrow read alike."""
+
+
+def provenance(connection: Connection, question: Question) -> dict[str, Any]:
+    """All of it but the hash, as plain data in the order to be read."""
+    measures = [find(name) for name in question.measures]
+    feeds = sorted({feed for measure in measures for feed in _feeds(measure)})
+    as_of, number = freshness(connection).get("data_as_of"), int(connection.info["generation"])
+    return {
+        **_generation(connection),
+        "measures": list(question.measures),
+        "by": list(question.by),
+        "grain": question.grain,
+        "from": question.start.isoformat() if question.start else None,
+        "to": question.end.isoformat() if question.end else None,
+        "where": {name: list(values) for name, values in question.where},
+        "policy": json.loads(canonical(asdict(STRICT))),
+        "definitions": {
+            measure.name: {
+                **_definition(measure),
+                "fingerprint": fingerprint(measure, question, policy=STRICT, as_of=as_of, generation=number) if as_of else None,
+            }
+            for measure in measures
+        },
+        "checks_failed": _failed_checks(connection, feeds),
+        "in_quarantine": _held(connection, feeds),
+        "stand_ins": list(stand_ins(connection)),
+    }
+
+
+def provenance_of_table(connection: Connection, table: Table) -> dict[str, Any]:
+    """The same of a whole fact table: what one row is, and what its columns are as far as they say."""
+    return {
+        **_generation(connection),
+        "table": table.name,
+        "grain": table.comment,
+        "columns": {column.name: column.comment or str(column.type) for column in table.columns},
+        "policy": json.loads(canonical(asdict(STRICT))),
+        "checks_failed": _failed_checks(connection, list(FEEDS)),
+        "in_quarantine": _held(connection, list(FEEDS)),
+        "stand_ins": list(stand_ins(connection)),
+    }
+
+
+def _generation(connection: Connection) -> dict[str, Any]:
+    """What wrote it, of which data."""
+    run = freshness(connection)
+    as_of = run.get("data_as_of")
+    return {
+        "buyerview": software(),
+        "rule_book": RULE_BOOK,
+        "generation": int(connection.info["generation"]),
+        "data_as_of": as_of.isoformat() if as_of else None,
+        "run": {name: json.loads(canonical(run.get(name))) for name in ("run_id", "source", "started_at", "finished_at")},
+    }
+
+
+def asked(told: dict[str, Any]) -> Question:
+    """The question an export answers, out of its provenance. Raises KeyError or ValueError where it is none."""
+    return Question(
+        measures=tuple(told["measures"]),
+        by=tuple(told["by"]),
+        grain=told["grain"],
+        start=date.fromisoformat(told["from"]) if told["from"] else None,
+        end=date.fromisoformat(told["to"]) if told["to"] else None,
+        where=tuple((name, tuple(values)) for name, values in told["where"].items()),
+    )
+
+
+def software() -> str:
+    """The version of Buyerview that writes."""
+    try:
+        return version("buyerview")
+    except PackageNotFoundError:
+        return "not installed: from source"
+
+
+def rows_hash(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """SHA-256 of the rows whatever their order: of each row's own hash, sorted."""
+    names = [json.dumps(name, ensure_ascii=False) for name in columns]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    told = [(at, names[at], columns[at] in NUMBERS) for at in order]
+    each = sorted(hashlib.sha256(",".join(_pairs(told, row)).encode()).digest() for row in rows)
+    whole = hashlib.sha256()
+    for one in each:
+        whole.update(one)
+    return whole.hexdigest()
+
+
+def _pairs(told: Iterable[tuple[int, str, bool]], row: Sequence[Any]) -> Iterable[str]:
+    for at, name, is_number in told:
+        value = same(row[at], is_number=is_number)
+        if value is not None:
+            yield f"{name}:{json.dumps(value, ensure_ascii=False)}"
+
+
+def same(value: Any, *, is_number: bool) -> str | None:
+    """A value as every format gives it back: sixteen digits (what an Excel file holds), text without the quote that disarms a formula."""
+    if value is None or value == "":
+        return None
+    if is_number:
+        with suppress(ValueError):  # not a number any more: then it is compared as the text it became
+            return f"{float(value):.16G}"
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n")
+    return text[1:] if text[:1] == "'" and formula(text[1:]) else text
+
+
+def formula(text: str) -> bool:
+    """Whether a spreadsheet would run a text instead of showing it."""
+    return re.match(FORMULA, text) is not None
+
+
+def _definition(measure: Measure) -> dict[str, Any]:
+    texts = ("title", "unit", "definition", "numerator", "denominator", "exclusions", "date", "source")
+    return {**{name: str(getattr(measure, name)) for name in texts}, "version": measure.version}
+
+
+def _feeds(measure: Measure) -> set[str]:
+    """The feeds a measure rests on, those of the measures it is made of included."""
+    inner = [find(name) for name in measure.formula.inputs] if isinstance(measure.formula, Derived) else []
+    return {*measure.feeds, *(feed for one in inner for feed in _feeds(one))}
+
+
+def _failed_checks(connection: Connection, feeds: Sequence[str]) -> list[dict[str, Any]]:
+    """Checks that found broken rows in the last run that brought each feed."""
+    c = checks.c
+    last = select(c.feed, func.max(c.run_id).label("run_id")).where(c.feed.in_(feeds)).group_by(c.feed).subquery("last_checked")
+    found = (
+        select(c.run_id, c.feed, c.expectation, c.column_name, c.rows_checked, c.rows_failed)
+        .join(last, (last.c.feed == c.feed) & (last.c.run_id == c.run_id))
+        .where(c.rows_failed > 0)
+        .order_by(c.feed, c.expectation, c.column_name)
+    )
+    return [dict(row) for row in connection.execute(found).mappings()]
+
+
+def _held(connection: Connection, feeds: Sequence[str]) -> dict[str, int]:
+    """How many records of each feed are kept out of the numbers."""
+    q = quarantine.c
+    counted = select(q.feed, func.count()).where(q.feed.in_(feeds), q.status.in_(("rejected", "waiting"))).group_by(q.feed).order_by(q.feed)
+    return {feed: int(count) for feed, count in connection.execute(counted)}

@@ -1,0 +1,206 @@
+"""Whether an export's numbers are what was written, what its generation gives, and what the newest gives; and if not, which records changed.
+
+Three questions, each with its own answer: do the rows have the hash they were written with; does the generation they name still give them; does
+the newest. Where the newest gives others, the order rows behind each are compared between the two generations, and what changed of those orders is
+named. Without the older generation it is named what changed of the orders that stand behind the number now. Source: the brief.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, DateTime, literal, literal_column, select
+
+from metrics.errors import GenerationGone
+from metrics.facts.orders import facts_state, order_facts_table
+from metrics.measures.catalog import dimension_column, find
+from metrics.model.measure import Additive, Derived, Measure, Percentile, Survival
+from metrics.model.question import Question
+from metrics.policy import STRICT
+from metrics.provenance.changed_records import Change, all_may_change, batched, of_orders, orders_changed, since, without_order
+from metrics.provenance.fingerprint import RULE_BOOK, canonical
+from metrics.provenance.provenance import NUMBERS, asked, rows_hash, same
+from metrics.provenance.provenance import provenance as said_by
+from metrics.queries.answer import frame, in_view
+from metrics.sql.dialects import Expression, period_start
+from metrics.warehouse import Location, reading
+
+Key = tuple[str | None, ...]
+"""Dimension values, the period where there is one, and the measure: what names a row of an export."""
+Told = dict[Key, dict[str, str | None]]
+Behind = dict[Key, dict[str, list[str]]]
+"""Per combination of dimension values and period, per order: what the formula sees of its rows."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row of an export that is not what it was. orders: those behind it that changed, each with the records that did."""
+
+    row: dict[str, str | None]
+    columns: dict[str, tuple[str | None, str | None]]
+    """Before and after of each column that differs; of a row that only one side has, all its columns."""
+    orders: dict[str, list[Change]] = field(default_factory=dict)
+    """An order without a changed record came due, or a window of it closed, as the data's time went on."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What verifying found. own: differences to the file's own generation, None where it cannot be asked (`why_not_own` says why)."""
+
+    generation: int
+    newest: int
+    rows: int
+    altered: bool
+    own: list[Difference] | None
+    why_not_own: str | None
+    now: list[Difference]
+    rules: list[str]
+    """Definitions, policy and rule book that are others now."""
+    elsewhere: dict[str, list[Change]]
+    """Changed records that belong to no order (rates, assumptions, targets …), by feed; looked for only where numbers differ."""
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether nothing speaks for the file's numbers having been altered."""
+        return not self.altered and not self.own
+
+
+def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[Any]], told: dict[str, Any]) -> Verified:
+    """Verify the rows of an export by its provenance. Raises what asking its question raises, and NothingPublished."""
+    question, generation = asked(told), int(told["generation"])
+    filed = _by_key(columns, rows, question)
+    with ExitStack() as opened:
+        newest = opened.enter_context(reading(location))
+        then, why_not = _then(opened, location, question, told)
+        of_then = _answers(then, question) if then is not None else None
+        own = None if of_then is None else _differences(question, of_then, filed)
+        now = _differences(question, of_then if of_then is not None else filed, _answers(newest, question))
+        elsewhere: dict[str, list[Change]] = {}
+        if now:
+            now, elsewhere = _explained(question, now, newest, then, int(told["run"]["run_id"]))
+        altered = rows_hash(columns, rows) != told["rows_sha256"]
+        return Verified(generation, newest.info["generation"], len(rows), altered, own, why_not, now, _rules(question, told), elsewhere)
+
+
+def _then(opened: ExitStack, location: Location, question: Question, told: dict[str, Any]) -> tuple[Connection | None, str | None]:
+    """A connection to the file's own generation, or why there is none."""
+    try:
+        connection = opened.enter_context(reading(location, int(told["generation"])))
+    except GenerationGone as gone:
+        return None, f"generation {gone.number} is not kept any more (kept: {', '.join(map(str, gone.kept))})"
+    here = said_by(connection, question)
+    if (here["run"], here["data_as_of"]) != (told["run"], told["data_as_of"]):
+        return None, "the generation of that number is of another run here: the file was made from another warehouse"
+    return connection, None
+
+
+def _answers(connection: Connection, question: Question) -> Told:
+    table = frame(connection, question)
+    return _by_key([str(name) for name in table.columns], list(table.itertuples(index=False, name=None)), question)
+
+
+def _names(question: Question) -> tuple[str, ...]:
+    return (*question.by, *(("period",) if question.grain else ()), "measure")
+
+
+def _by_key(columns: Sequence[str], rows: Sequence[Sequence[Any]], question: Question) -> Told:
+    names = _names(question)
+    listed = ({name: same(value, is_number=name in NUMBERS) for name, value in zip(columns, row, strict=True)} for row in rows)
+    return {tuple(row.get(name) for name in names): row for row in listed}
+
+
+def _differences(question: Question, before: Told, after: Told) -> list[Difference]:
+    found = []
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key, {}), after.get(key, {})
+        names = [name for name in dict.fromkeys((*old, *new)) if name not in _names(question) and old.get(name) != new.get(name)]
+        if names or not (old and new):
+            pairs = {name: (old.get(name), new.get(name)) for name in names}
+            found.append(Difference(dict(zip(_names(question), key, strict=True)), pairs))
+    return found
+
+
+def _explained(
+    question: Question, moved: list[Difference], newest: Connection, then: Connection | None, run_id: int
+) -> tuple[list[Difference], dict[str, list[Change]]]:
+    """The differences with the orders behind each, and the changed records that belong to no order."""
+    found = since(newest, run_id, then)
+    ids = orders_changed(found) | (_came_due(then, newest) if then is not None else set())
+    among = None if then is not None and all_may_change(found) else sorted(ids)
+    behind: dict[str, dict[Key, set[str]]] = {}
+    for name in {str(one.row["measure"]) for one in moved}:
+        sides = [_behind(connection, name, question, among) for connection in (newest, then) if connection is not None]
+        behind[name] = _differing(sides)
+    keys = [tuple(value for name, value in one.row.items() if name != "measure") for one in moved]
+    orders = [behind[str(one.row["measure"])].get(key, set()) for one, key in zip(moved, keys, strict=True)]
+    records = of_orders(found, set().union(*orders))
+    told = [replace(one, orders={order: records.get(order, []) for order in sorted(ids)}) for one, ids in zip(moved, orders, strict=True)]
+    return told, without_order(found)
+
+
+def _came_due(then: Connection, newest: Connection) -> set[str]:
+    """Orders that were to be judged again by time alone."""
+    as_of = newest.execute(select(facts_state.c.as_of)).scalar_one()
+    c = order_facts_table.c
+    return set(then.scalars(select(c.order_id).where(c.next_change_at <= literal(as_of, DateTime))))
+
+
+def _behind(connection: Connection, name: str, question: Question, among: Sequence[str] | None) -> Behind:
+    """What the formulas of a measure, or of those it is made of, see of these orders (None: of all)."""
+    seen: Behind = defaultdict(lambda: defaultdict(list))
+    for measure in _with_rows(find(name)):
+        c = measure.facts.c
+        keys: list[Expression] = [c[dimension_column(one, measure)] for one in question.by]
+        if question.grain is not None:
+            keys.append(period_start(literal_column(f"'{question.grain}'"), c[measure.date]))
+        told = [expression.label(f"told_{at}") for at, expression in enumerate(_expressions(measure))]
+        listed = select(c.order_id, *keys, *told).where(*in_view(measure.facts, c[measure.date], question))
+        for some in [None] if among is None else batched(among):
+            for row in connection.execute(listed if some is None else listed.where(c.order_id.in_(some))):
+                key = tuple(same(value, is_number=False) for value in row[1 : 1 + len(keys)])
+                seen[key][row[0]].append(str(row[1 + len(keys) :]))
+    return seen
+
+
+def _differing(sides: Sequence[Behind]) -> dict[Key, set[str]]:
+    """The orders whose rows are not the same on both sides; with one side only, all of them."""
+    new, old = (*sides, {})[:2]
+    found: dict[Key, set[str]] = {}
+    for key in {*new, *old}:
+        mine, theirs = new.get(key, {}), old.get(key, {})
+        found[key] = {order for order in {*mine, *theirs} if sorted(mine.get(order, [])) != sorted(theirs.get(order, []))}
+    return found
+
+
+def _with_rows(measure: Measure) -> Iterator[Measure]:
+    """The measure, or those it is made of, as far as they are made of rows of orders."""
+    if isinstance(measure.formula, Derived):
+        for name in measure.formula.inputs:
+            yield from _with_rows(find(name))
+    elif isinstance(measure.formula, Additive | Percentile | Survival) and "order_id" in measure.facts.c:
+        yield measure
+
+
+def _expressions(measure: Measure) -> list[Expression]:
+    """All that decides what a row brings to a measure."""
+    formula = measure.formula
+    if isinstance(formula, Additive):
+        return [one for part in formula.parts().values() for one in (part.condition, part.amount) if one is not None]
+    if isinstance(formula, Survival):
+        return [formula.duration, formula.happened, formula.among]
+    return [formula.value] if isinstance(formula, Percentile) else []
+
+
+def _rules(question: Question, told: dict[str, Any]) -> list[str]:
+    """What is judged otherwise by this Buyerview than by the one that wrote the file."""
+    found = [f"rule book {told['rule_book']}, now {RULE_BOOK}"] if str(told["rule_book"]) != RULE_BOOK else []
+    then, policy = told["policy"], json.loads(canonical(asdict(STRICT)))
+    changed = [name for name in dict.fromkeys((*then, *policy)) if then.get(name) != policy.get(name)]
+    found += [f"the strict policy's {name}: {then.get(name, 'none')}, now {policy.get(name, 'none')}" for name in changed]
+    for name in question.measures:
+        written, now = told["definitions"][name]["version"], find(name).version
+        found += [f"definition of {name}: version {written}, now {now}"] if written != now else []
+    return found

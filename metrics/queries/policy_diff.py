@@ -1,0 +1,103 @@
+"""Policy diff: exactly which orders change their verdict between two policies, and which rule changes it.
+
+Both policies judge the same orders of the same generation at the same instant. Source: rules, section 5.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from sqlalchemy import Connection
+
+from metrics.policy import STRICT, Policy
+from metrics.queries.what_if import Row, View, judged_anew
+
+VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately", "perfect_order")
+TOGETHER = "only together"
+"""The rule of a flip that none of the changed keys makes by itself."""
+
+Verdict = bool | None
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One order whose verdict differs: before and after, the policy keys that flip it by themselves, and the reason it is not true."""
+
+    order_id: str
+    before: Verdict
+    after: Verdict
+    rule: str
+    reason_before: str | None
+    reason_after: str | None
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Two policies compared on the orders judged under both.
+
+    judged: orders judged under both. only_first, only_other: judged under one alone (not compared). numerators: orders true under each.
+    counts: how many orders go from one verdict to another, those that stay included.
+    """
+
+    verdict: str
+    keys: tuple[str, ...]
+    judged: int
+    only_first: int
+    only_other: int
+    numerators: tuple[int, int]
+    denominators: tuple[int, int]
+    counts: dict[tuple[Verdict, Verdict], int]
+    flips: list[Flip]
+
+
+def changed_keys(first: Policy, other: Policy) -> tuple[str, ...]:
+    """The policy keys in which two policies differ."""
+    return tuple(field.name for field in fields(Policy) if getattr(first, field.name) != getattr(other, field.name))
+
+
+def diff(connection: Connection, other: Policy, *, first: Policy = STRICT, verdict: str = "otif", view: View | None = None) -> Diff:
+    """Compare two policies order by order. Raises ValueError for a verdict that is none of VERDICTS."""
+    if verdict not in VERDICTS:
+        raise ValueError(f"verdict {verdict!r}: write one of {', '.join(VERDICTS)}")
+    keys = changed_keys(first, other)
+    # One key at a time, to name the rule that flips an order; with a single key that is the other policy itself.
+    single = [replace(first, **{key: getattr(other, key)}) for key in keys] if len(keys) > 1 else []
+    columns = ("state", verdict, *([f"{verdict}_reason"] if verdict != "perfect_order" else []))
+    strict_first = first == STRICT
+    policies = [*([] if strict_first else [first]), other, *single]
+    counts: Counter[tuple[Verdict, Verdict]] = Counter()
+    flips: list[Flip] = []
+    only_first = only_other = 0
+    for stored, anew in judged_anew(connection, policies, view or View(), columns):
+        before, after, alone = (stored, anew[0], anew[1:]) if strict_first else (anew[0], anew[1], anew[2:])
+        states = before["state"] == "judged", after["state"] == "judged"
+        if states != (True, True):
+            only_first += states == (True, False)
+            only_other += states == (False, True)
+            continue
+        counts[before[verdict], after[verdict]] += 1
+        if before[verdict] is not after[verdict]:
+            flips.append(_flip(verdict, before, after, keys, alone))
+    return Diff(
+        verdict=verdict,
+        keys=keys,
+        judged=sum(counts.values()),
+        only_first=only_first,
+        only_other=only_other,
+        numerators=(_count(counts, 0, True), _count(counts, 1, True)),
+        denominators=(_count(counts, 0, True) + _count(counts, 0, False), _count(counts, 1, True) + _count(counts, 1, False)),
+        counts=dict(counts),
+        flips=flips,
+    )
+
+
+def _count(counts: Counter[tuple[Verdict, Verdict]], side: int, verdict: Verdict) -> int:
+    return sum(number for pair, number in counts.items() if pair[side] is verdict)
+
+
+def _flip(verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Sequence[Row]) -> Flip:
+    rules = (
+        [key for key, row in zip(keys, alone, strict=True) if row["state"] == "judged" and row[verdict] is after[verdict]] if alone else list(keys)
+    )
+    reason = f"{verdict}_reason"
+    return Flip(before["order_id"], before[verdict], after[verdict], ", ".join(rules) or TOGETHER, before.get(reason), after.get(reason))

@@ -1,0 +1,199 @@
+"""Rollup tables generated from the catalogue: every additive part of every measure, summed by day and the dimensions of few values, and by month
+and customer. `smallest` says which one can answer a question. A new measure adds its columns by itself.
+
+A rollup is kept up to date by difference: what a run's orders added before is taken off, what they add now is put on.
+Columns are BIGINT or DECIMAL(18, x), never HUGEINT. Grain of `rollup_<grain>_<date>`: day × BY_DAY; of `..._customer`: month × customer × currency.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    FromClause,
+    Insert,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+
+from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.measures.catalog import MEASURES, dimension_column
+from metrics.model.measure import Additive, Measure, Part
+from metrics.sql.dialects import Expression, analyze, period_start
+from metrics.sql.temporary_tables import temporary_table
+
+BY_DAY = ("segment", "region", "channel", "fulfilment_model", "currency")
+BY_MONTH = ("customer_id", "currency")
+PERIODS = ("day", "week", "month", "quarter")
+ROLLED = (order_facts_table, order_line_facts_table)
+"""Facts worth a rollup; the ledgers are smaller and answer directly."""
+
+rollup_metadata = MetaData()
+
+
+@dataclass(frozen=True, eq=False)  # each is one of a kind, and what is made for it is kept under it
+class Rollup:
+    """One rollup: its table, the facts and date it sums, its dimensions, and the shortest period it knows."""
+
+    table: Table
+    facts: Table
+    date: str
+    dimensions: tuple[str, ...]
+    periods: tuple[str, ...]
+    parts: dict[str, Part]
+
+
+def column_of(measure: Measure, role: str) -> str:
+    """The rollup column of one part of a measure."""
+    return f"{measure.name}__{role}"
+
+
+def _parts_of(facts: Table, date_column: str) -> dict[str, Part]:
+    return {
+        column_of(measure, role): part
+        for measure in MEASURES.values()
+        if measure.facts is facts and measure.date == date_column and isinstance(measure.formula, Additive)
+        for role, part in measure.formula.parts().items()
+    }
+
+
+def _rollup(facts: Table, date_column: str, dimensions: tuple[str, ...], periods: tuple[str, ...], suffix: str) -> Rollup:
+    parts = _parts_of(facts, date_column)
+    table = Table(
+        f"rollup_{facts.name.removesuffix('_facts')}_{date_column.removesuffix('_day')}{suffix}",
+        rollup_metadata,
+        *[Column(period, Date) for period in periods],
+        *[Column(name, String) for name in dimensions],
+        Column("rows_summed", BigInteger),
+        *[Column(name, part.over(facts).type) for name, part in parts.items()],
+        comment=f"{facts.name} by {', '.join((*periods[:1], *dimensions))}, dated by {date_column}",
+    )
+    return Rollup(table, facts, date_column, dimensions, periods, parts)
+
+
+def _all() -> tuple[Rollup, ...]:
+    sources = dict.fromkeys(
+        (measure.facts, measure.date) for measure in MEASURES.values() if measure.facts in ROLLED and isinstance(measure.formula, Additive)
+    )
+    return tuple(
+        rollup
+        for facts, date_column in sources
+        for rollup in (
+            _rollup(facts, date_column, BY_DAY, PERIODS, ""),
+            _rollup(facts, date_column, BY_MONTH, PERIODS[2:], "_customer"),
+        )
+    )
+
+
+ROLLUPS: tuple[Rollup, ...] = _all()
+
+
+def summed(rollup: Rollup, facts: FromClause, *, sign: int = 1) -> Select[tuple[object, ...]]:
+    """The rollup's rows for these facts: columns of its table; with sign -1 what they take off."""
+    day = facts.c[rollup.date]
+    periods = [day.label("day") if period == "day" else period_start(_grain(period), day).label(period) for period in rollup.periods]
+    keys = select(*periods, *[facts.c[name] for name in rollup.dimensions], *_needed(rollup, facts)).select_from(facts)
+    inner = keys.where(day.is_not(None)).subquery()
+    grouped = [inner.c[name] for name in (*rollup.periods, *rollup.dimensions)]
+    rows: Expression = cast(func.count(), BigInteger)
+    totals: list[Expression] = [part.over(inner) for part in rollup.parts.values()]
+    if sign < 0:
+        rows, totals = -rows, [-total for total in totals]
+    labelled = [cast(total, rollup.table.c[name].type).label(name) for name, total in zip(rollup.parts, totals, strict=True)]
+    return select(*grouped, rows.label("rows_summed"), *labelled).group_by(*grouped)
+
+
+def _needed(rollup: Rollup, facts: FromClause) -> list[Expression]:
+    """Fact columns the parts are made of, beyond the keys."""
+    keys = {*rollup.dimensions, *rollup.periods}
+    return [column for column in facts.columns if column.name not in keys]
+
+
+def _grain(period: str) -> Expression:
+    return literal_column(f"'{period}'")
+
+
+def rebuild_rollups(connection: Connection) -> None:
+    """Fill every rollup anew from the facts."""
+    rollup_metadata.create_all(connection)
+    for rollup in ROLLUPS:
+        connection.execute(delete(rollup.table))
+        connection.execute(_whole(rollup))
+
+
+@cache  # putting the statement together takes longer than running it on a day's records
+def _whole(rollup: Rollup) -> Insert:
+    return _insert(rollup, summed(rollup, rollup.facts))
+
+
+def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
+    """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing any more go.
+
+    Only the rows these facts are summed in are written again.
+    """
+    for rollup in ROLLUPS:
+        name = rollup.facts.name
+        fresh = temporary_table(f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns})
+        fresh.create(connection)
+        connection.execute(_shifted(rollup, fresh, before[name], after[name]))
+        analyze(connection, fresh)
+        connection.execute(delete(rollup.table).where(select(fresh.c.rows_summed).where(_same_row(rollup, fresh)).exists()))
+        connection.execute(_insert(rollup, select(*fresh.columns).where(fresh.c.rows_summed != literal(0, Integer))))
+        fresh.drop(connection)
+
+
+@cache
+def _shifted(rollup: Rollup, fresh: Table, before: Table, after: Table) -> Insert:
+    """Fills `fresh` with the rows that facts are taken off or put on, as they are then."""
+    shift = union_all(summed(rollup, before, sign=-1), summed(rollup, after)).cte("shift")
+    stored = select(*rollup.table.c).where(select(shift.c.rows_summed).where(_same_row(rollup, shift)).exists())
+    both = union_all(stored, select(*shift.c)).subquery()
+    keys = [both.c[key] for key in (*rollup.periods, *rollup.dimensions)]
+    sums = [cast(func.sum(both.c[key]), rollup.table.c[key].type).label(key) for key in ("rows_summed", *rollup.parts)]
+    return insert(fresh).from_select([c.name for c in fresh.columns], select(*keys, *sums).group_by(*keys))
+
+
+def _same_row(rollup: Rollup, rows: FromClause) -> Expression:
+    return and_(*[rollup.table.c[key] == rows.c[key] for key in (*rollup.periods[:1], *rollup.dimensions)])
+
+
+def _insert(rollup: Rollup, rows: Select[tuple[object, ...]]) -> Insert:
+    return insert(rollup.table).from_select([c.name for c in rollup.table.columns], rows)
+
+
+def smallest(facts: Table, date_column: str, *, dimensions: Iterable[str], grain: str | None, start: date | None, end: date | None) -> Rollup | None:
+    """The rollup that can answer, else None and the facts must.
+
+    dimensions: every dimension asked for or filtered by. A rollup by month can only answer for whole months.
+    """
+    wanted = {dimension_column(name) for name in dimensions}
+    for rollup in ROLLUPS:
+        if rollup.facts is not facts or rollup.date != date_column or not wanted <= set(rollup.dimensions):
+            continue
+        if grain is not None and grain not in rollup.periods:
+            continue
+        if "day" not in rollup.periods and not _whole_months(start, end):
+            continue
+        return rollup
+    return None
+
+
+def _whole_months(start: date | None, end: date | None) -> bool:
+    return (start is None or start.day == 1) and (end is None or (end + timedelta(days=1)).day == 1)

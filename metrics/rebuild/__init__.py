@@ -1,0 +1,1 @@
+"""Bring facts and rollups up to date after a load."""

@@ -1,0 +1,70 @@
+"""Numbers that cannot be: what must hold of the facts and rollups of every run, or it is not published. Source: rules P13."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Integer, and_, cast, func, literal, or_, select
+
+from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.queries.rollups import ROLLUPS
+from metrics.sql.dialects import Expression, count_if
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """One claim about all rows of a table: how many were looked at and how many break it."""
+
+    name: str
+    table: str
+    rows_checked: int
+    rows_failed: int
+
+
+def consistency(connection: Connection) -> list[Consistency]:
+    """Every claim, checked: `otif` is `on_time` and `complete` (so OTIF lies between OT + IF - 1 and the lesser), a perfect order passes every
+    test, fills lie within 0 and what is owed, and every rollup sums as many rows as its facts have.
+    """
+    return [*_orders(connection), *_lines(connection), *_rollups(connection)]
+
+
+def _orders(connection: Connection) -> list[Consistency]:
+    o = order_facts_table.c
+    all_known = and_(o.on_time.is_not(None), o.complete.is_not(None), o.otif.is_not(None))
+    tests = (o.otif, o.damage_free, o.filled_accurately, o.billed_accurately)
+    return _counted(
+        connection,
+        order_facts_table.name,
+        {
+            "otif_is_on_time_and_complete": and_(all_known, _number(o.otif) != _number(o.on_time) * _number(o.complete)),
+            "perfect_order_passes_every_test": and_(o.perfect_order.is_(True), or_(*[test.is_not(True) for test in tests])),
+            "failed_test_is_no_perfect_order": and_(o.state == "judged", o.perfect_order.is_not(False), or_(*[test.is_(False) for test in tests])),
+        },
+    )
+
+
+def _lines(connection: Connection) -> list[Consistency]:
+    line = order_line_facts_table.c
+    zero = literal(0, Integer)
+    within = {
+        f"{name}_between_0_and_owed": or_(line[name] < zero, line[name] > line.owed_qty)
+        for name in ("filled_qty", "filled_most_qty", "first_pass_qty", "in_window_qty", "in_window_most_qty")
+    }
+    return _counted(connection, order_line_facts_table.name, within | {"filled_at_most_what_is_possible": line.filled_qty > line.filled_most_qty})
+
+
+def _rollups(connection: Connection) -> list[Consistency]:
+    found = []
+    for rollup in ROLLUPS:
+        summed = connection.execute(select(func.coalesce(func.sum(rollup.table.c.rows_summed), 0))).scalar_one()
+        there = connection.execute(select(func.count()).select_from(rollup.facts).where(rollup.facts.c[rollup.date].is_not(None))).scalar_one()
+        found.append(Consistency("sums_every_row", rollup.table.name, int(there), abs(int(summed) - int(there))))
+    return found
+
+
+def _number(verdict: Expression) -> Expression:
+    return cast(verdict, Integer)
+
+
+def _counted(connection: Connection, table: str, broken: dict[str, Expression]) -> list[Consistency]:
+    source = order_facts_table if table == order_facts_table.name else order_line_facts_table
+    row = connection.execute(select(func.count(), *[count_if(func.coalesce(claim, False)) for claim in broken.values()]).select_from(source)).one()
+    return [Consistency(name, table, int(row[0]), int(failed)) for name, failed in zip(broken, row[1:], strict=True)]

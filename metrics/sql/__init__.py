@@ -1,0 +1,1 @@
+"""SQL that means the same on every engine. Knows no measure."""

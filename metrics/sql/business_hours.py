@@ -1,0 +1,121 @@
+"""Business time: the working seconds between two instants by a calendar of opening hours. Source: rules R26.
+
+Opening hours are cut at midnight UTC and added up day by day, so that the time worked by any instant is one sum up to its day and the hours of
+that day: two joins by day instead of a join by range. A closed hour needs no rule of its own: nothing is worked until the next opening.
+"""
+
+from sqlalchemy import CTE, BigInteger, Date, DateTime, FromClause, Integer, Select, and_, case, cast, func, literal, select, true, values
+from sqlalchemy import column as sql_column
+
+from metrics.schema import calendars, local_days
+from metrics.sql.dialects import Expression, days_between, greater, lesser, plus_days, plus_microseconds, seconds_between, typed_null
+
+DELIVERY = ("ship_to", "default")
+"""Calendars of the delivery clock, the first that there is, after that of the place itself."""
+MOST_MIDNIGHTS = 2
+"""Midnights UTC that the opening hours of one local day may span."""
+
+
+def has_calendars(mapped: frozenset[str]) -> bool:
+    """Whether any source brings working hours."""
+    return "calendars.opens_at" in mapped
+
+
+def elapsed_seconds(first: Expression, last: Expression) -> Expression:
+    """Whole seconds between two instants; a last microsecond of a day counts as the midnight after it."""
+    return seconds_between(first, plus_microseconds(last, literal(1, BigInteger)))
+
+
+def with_calendar(tables: FromClause, place: Expression) -> tuple[FromClause, Expression]:
+    """The FROM clause widened, and the calendar of a place: its own, else that of deliveries, else the default; null where there is none."""
+    c = calendars.c
+    named = select(c.calendar_id).where(~c.deleted).distinct().subquery("calendar_names")
+    general = [select(func.max(c.calendar_id)).where(~c.deleted, c.calendar_id == name).scalar_subquery() for name in DELIVERY]
+    return tables.outerjoin(named, named.c.calendar_id == place), func.coalesce(named.c.calendar_id, *general)
+
+
+def working_seconds(clocks: CTE) -> Select[tuple[object, ...]]:
+    """order_id and `seconds` worked from `from_at` to `until_at` (UTC) by `calendar_id`; null where the calendar does not name every local day
+    from `first_day` to `last_day`: a day that is not there is not known to be closed.
+
+    clocks: one row an order with those columns.
+    """
+    pieces = _pieces().cte("calendar_pieces")
+    days = _days(pieces).cte("calendar_days")
+    worked_from, worked_until = (_worked_by(clocks, name, days, pieces) for name in ("from_at", "until_at"))
+    first, last = days.alias("first_named"), days.alias("last_named")
+    named = last.c.named_before + last.c.named - first.c.named_before
+    whole = named == days_between(clocks.c.first_day, clocks.c.last_day) + literal(1, Integer)
+    seconds = cast(worked_until.c.seconds - worked_from.c.seconds, BigInteger)
+    return select(clocks.c.order_id, case((whole, seconds), else_=typed_null(BigInteger())).label("seconds")).select_from(
+        clocks.join(worked_from, worked_from.c.order_id == clocks.c.order_id)
+        .join(worked_until, worked_until.c.order_id == clocks.c.order_id)
+        .join(first, and_(first.c.calendar_id == clocks.c.calendar_id, first.c.day == clocks.c.first_day))
+        .join(last, and_(last.c.calendar_id == clocks.c.calendar_id, last.c.day == clocks.c.last_day))
+    )
+
+
+def _pieces() -> Select[tuple[object, ...]]:
+    """Opening hours cut at midnight UTC: calendar_id, day (UTC), starts_at, seconds."""
+    c = calendars.c
+    offsets = values(sql_column("n", Integer), name="midnights").data([(n,) for n in range(MOST_MIDNIGHTS + 1)]).alias()
+    day = cast(plus_days(cast(c.opens_at, Date), cast(offsets.c.n, Integer)), Date)
+    midnight, next_midnight = cast(day, DateTime), cast(cast(plus_days(day, literal(1, Integer)), Date), DateTime)
+    starts, ends = greater(c.opens_at, midnight), lesser(c.closes_at, next_midnight)
+    cut = (
+        select(c.calendar_id, day.label("day"), starts.label("starts_at"), ends.label("ends_at"))
+        .select_from(calendars.join(offsets, true()))
+        .where(~c.deleted, c.opens_at.is_not(None), c.closes_at.is_not(None), ~c.opens_at_is_date, ~c.closes_at_is_date)
+        .subquery("cut_hours")
+    )
+    return select(cut.c.calendar_id, cut.c.day, cut.c.starts_at, seconds_between(cut.c.starts_at, cut.c.ends_at).label("seconds")).where(
+        cut.c.ends_at > cut.c.starts_at
+    )
+
+
+def _days(pieces: CTE) -> Select[tuple[object, ...]]:
+    """Every day of every calendar: calendar_id, day, seconds_before (worked before that day UTC), named (1: the calendar has a row for the local day
+    of that date) and named_before (how many days before it have one).
+    """
+    c = calendars.c
+    rows = select(c.calendar_id, c.day, cast(literal(1), BigInteger).label("named")).where(~c.deleted).subquery("named_days")
+    names = select(c.calendar_id).where(~c.deleted).distinct().subquery("calendars_there")
+    every = select(local_days.c.day).distinct().subquery("every_day")
+    worked = select(pieces.c.calendar_id, pieces.c.day, func.sum(pieces.c.seconds).label("seconds")).group_by(pieces.c.calendar_id, pieces.c.day)
+    work = worked.subquery("worked_days")
+    tables = (
+        names.join(every, true())
+        .outerjoin(work, and_(work.c.calendar_id == names.c.calendar_id, work.c.day == every.c.day))
+        .outerjoin(rows, and_(rows.c.calendar_id == names.c.calendar_id, rows.c.day == every.c.day))
+    )
+
+    def before(amount: Expression) -> Expression:
+        sums = func.sum(func.coalesce(amount, 0)).over(partition_by=names.c.calendar_id, order_by=every.c.day, rows=(None, -1))
+        return cast(func.coalesce(sums, 0), BigInteger)
+
+    return select(
+        names.c.calendar_id,
+        every.c.day,
+        before(work.c.seconds).label("seconds_before"),
+        func.coalesce(rows.c.named, 0).label("named"),
+        before(rows.c.named).label("named_before"),
+    ).select_from(tables)
+
+
+def _worked_by(clocks: CTE, name: str, days: CTE, pieces: CTE) -> FromClause:
+    """order_id and the seconds worked by an instant of its clock since the calendar began."""
+    at = clocks.c[name]
+    on_day = cast(at, Date)
+    since = seconds_between(pieces.c.starts_at, at)
+    zero = literal(0, BigInteger)
+    today = greater(lesser(since, pieces.c.seconds), zero)
+    tables = clocks.join(days, and_(days.c.calendar_id == clocks.c.calendar_id, days.c.day == on_day)).outerjoin(
+        pieces, and_(pieces.c.calendar_id == clocks.c.calendar_id, pieces.c.day == on_day)
+    )
+    opened = case((pieces.c.seconds.is_not(None), today), else_=zero)
+    return (
+        select(clocks.c.order_id, (func.max(days.c.seconds_before) + func.sum(opened)).label("seconds"))
+        .select_from(tables)
+        .group_by(clocks.c.order_id)
+        .subquery(f"worked_{name}")
+    )

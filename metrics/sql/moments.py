@@ -1,0 +1,79 @@
+"""Moments in SQL: the span of instants a stored moment may be, in the zone of the order it belongs to.
+
+A moment is an instant or a bare date (schema.py). As a span it has `lo` and `hi` (UTC; equal for an instant) and its local `day`. All zone
+arithmetic is a join to `local_days`: engines' own zone functions are slow (1.5 s a million) and disagree about clock changes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Date, FromClause, Integer, and_, case, cast, literal
+
+from metrics.schema import local_days
+from metrics.sql.dialects import MICROSECONDS_A_DAY, MICROSECONDS_AN_HOUR, Expression, day_of, instant_of, local_time, plus_days, plus_microseconds
+
+
+@dataclass(frozen=True)
+class Span:
+    """The instants a moment may be: from `lo` to `hi`, UTC, and its local day. All null where the moment is."""
+
+    lo: Expression
+    hi: Expression
+    day: Expression
+
+
+def span_of(tables: FromClause, value: Expression, is_date: Expression, zone: Expression) -> tuple[FromClause, Span]:
+    """The FROM clause widened by the days needed, and the moment's span in the zone."""
+    days = local_days.alias()
+    widened = tables.outerjoin(days, and_(days.c.zone == zone, days.c.day == day_of(value)))
+    span = Span(
+        lo=case((is_date, days.c.starts_at), else_=value),
+        hi=case((is_date, days.c.ends_at), else_=value),
+        day=case(
+            (is_date, days.c.day),
+            (value < days.c.starts_at, plus_days(days.c.day, literal(-1, Integer))),
+            (value > days.c.ends_at, plus_days(days.c.day, literal(1, Integer))),
+            else_=days.c.day,
+        ),
+    )
+    return widened, span
+
+
+def moment_span(tables: FromClause, columns: Mapping[str, Expression], name: str, zone: Expression) -> tuple[FromClause, Span]:
+    """`span_of` for the moment `name` of a table's columns."""
+    return span_of(tables, columns[name], columns[f"{name}_is_date"], zone)
+
+
+def either(condition: Expression, one: Span, other: Span) -> Span:
+    """One span where the condition holds, else the other."""
+    return Span(
+        lo=case((condition, one.lo), else_=other.lo),
+        hi=case((condition, one.hi), else_=other.hi),
+        day=case((condition, one.day), else_=other.day),
+    )
+
+
+def day_bounds(tables: FromClause, day: Expression, zone: Expression) -> tuple[FromClause, Expression, Expression]:
+    """The FROM clause widened, and the first instant and last microsecond of a local day."""
+    days = local_days.alias()
+    return tables.outerjoin(days, and_(days.c.zone == zone, days.c.day == day)), days.c.starts_at, days.c.ends_at
+
+
+def moved(
+    tables: FromClause, span: Span, instant: Expression, is_date: Expression, zone: Expression, *, days: int, hours: Decimal, last: bool
+) -> tuple[FromClause, Expression]:
+    """The FROM clause widened, and a moment moved by local calendar days, then by elapsed hours: the last or first instant of its span.
+
+    Days move the local wall clock, so a moved 14:00 is 14:00 on a day of 23 hours too (rules, section 2, deadline_at).
+    """
+    result: Expression
+    if days:
+        tables, starts, ends = day_bounds(tables, cast(plus_days(span.day, literal(days, Integer)), Date), zone)
+        clock = plus_microseconds(local_time(instant, zone), literal(days * MICROSECONDS_A_DAY, BigInteger))
+        result = case((is_date, ends if last else starts), else_=instant_of(clock, zone))
+    else:
+        result = span.hi if last else span.lo
+    if hours:
+        result = plus_microseconds(result, literal(int(hours * MICROSECONDS_AN_HOUR), BigInteger))
+    return tables, result

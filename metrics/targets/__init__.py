@@ -1,0 +1,1 @@
+"""Targets, and the status of an answer against its target."""

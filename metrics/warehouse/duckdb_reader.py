@@ -1,0 +1,284 @@
+"""The embedded warehouse, read: a folder of immutable DuckDB files `gen-00000042.duckdb` and the pointer `CURRENT`.
+
+A reader takes `CURRENT` once and opens that file read-only and sandboxed; a process keeps the last two open and gives each block a cursor.
+Published files are never written to again. Every DuckDB connection of the warehouse is made here. Source: faults, section 2 and 3.1.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from duckdb_sqlalchemy import ConnectionWrapper
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, Pool
+
+from metrics.errors import GenerationDamaged, GenerationGone, NothingPublished, WarehouseBusy
+from metrics.warehouse.generation import Generation
+from metrics.warehouse.pointer import Published, as_generation, read_pointer, sha256, wal
+from metrics.warehouse.query_cache import KEPT
+from metrics.warehouse.statement_cache import compiled_cache
+
+log = logging.getLogger(__name__)
+
+OPEN_AT_MOST = 2
+"""Generations one reading process keeps open: the newest, and the one its slower pages still read."""
+
+ATTEMPTS = 3
+"""How often a reader takes CURRENT again when the file it named was collected in between."""
+
+SEALED = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+}
+"""Options of every DuckDB connection of ours: no code from elsewhere, and no variable of the calling Python as a table."""
+
+_DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
+"""What DuckDB raises when it meets a damaged block; some have other causes too."""
+
+
+class _Instance:
+    """One generation opened read-only in this process; closed when it is neither kept nor in use, and listed in `_open` until then.
+
+    (A file opened a second time while still open would be the same instance to DuckDB, whose configuration is locked by then.)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.users = 0
+        self.kept = True
+        self.root = connect(path, read_only=True)
+        self.engine = new_engine(self.root, poolclass=NullPool)
+
+
+_open: dict[Path, _Instance] = {}
+"""Every open instance, least recently used first."""
+_damaged: dict[Path, str] = {}
+"""Generations this process found damaged, and why."""
+_guard = threading.RLock()
+
+
+def current(folder: Path) -> Generation | None:
+    """The newest published generation that opens; None: nothing published. Raises GenerationDamaged if none opens."""
+    for _ in range(ATTEMPTS):
+        published = read_pointer(folder)
+        if not published:
+            return None
+        problems: list[str] = []
+        for position, entry in enumerate(published):
+            problem = _problem(folder, entry)
+            if problem is None:
+                fallback = f"generation {published[0].number} cannot be read: {problems[0]}" if problems else None
+                return as_generation(folder, published, position, fallback=fallback)
+            problems.append(f"{entry.file} {problem}")
+        if read_pointer(folder) == published:
+            raise GenerationDamaged(str(folder), folder / published[0].file, problems[0].partition(" ")[2])
+    raise WarehouseBusy(str(folder))
+
+
+@contextmanager
+def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
+    """A read-only connection to one generation; see warehouse.reading."""
+    generation, instance = _take(folder, number)
+    try:
+        with instance.engine.connect() as connection:
+            connection.info["generation"] = generation.number
+            connection.info["fallback"] = generation.fallback
+            connection.info[KEPT] = {}
+            yield connection
+    except DBAPIError as error:
+        if isinstance(error.orig, _DAMAGE) and _is_altered(folder, generation):
+            raise _condemn(folder, instance.path, "has changed since it was published") from error
+        raise
+    finally:
+        _give_back(instance)
+
+
+@contextmanager
+def trying(folder: Path, number: int | None = None) -> Iterator[Connection]:
+    """As `reading`, in which temporary tables may be made: nothing is kept of what was worked out before them."""
+    with reading(folder, number) as connection:
+        del connection.info[KEPT]
+        yield connection
+
+
+def close(folder: Path) -> None:
+    """Close the generations of a folder that this process keeps open for its next reader."""
+    with _guard:
+        for path in [one for one in _open if one.parent == folder]:
+            _release(path)
+
+
+def _take(folder: Path, number: int | None) -> tuple[Generation, _Instance]:
+    """The generation wanted, and its open instance with one more user."""
+    for _ in range(ATTEMPTS):
+        generation = _kept(folder, number) if number is not None else current(folder)
+        if generation is None:
+            raise NothingPublished(str(folder))
+        assert generation.file is not None
+        with _guard:
+            try:
+                instance = _instance(generation.file)
+            except _DAMAGE as error:
+                if generation.file.exists():
+                    raise _condemn(folder, generation.file, "does not open") from error
+                continue
+            instance.users += 1
+            return generation, instance
+    raise GenerationGone(str(folder), number or 0, [entry.number for entry in read_pointer(folder)])
+
+
+def _give_back(instance: _Instance) -> None:
+    with _guard:
+        instance.users -= 1
+        if not instance.kept:
+            _release(instance.path)
+
+
+def _kept(folder: Path, number: int) -> Generation:
+    """The published generation of that number. Raises GenerationGone, GenerationDamaged."""
+    published = read_pointer(folder)
+    for position, entry in enumerate(published):
+        if entry.number == number:
+            problem = _problem(folder, entry)
+            if problem is None:
+                return as_generation(folder, published, position, fallback=None)
+            published = read_pointer(folder)
+            if entry in published:
+                raise GenerationDamaged(str(folder), folder / entry.file, problem)
+            break  # collected in this moment
+    if not published:
+        raise NothingPublished(str(folder))
+    raise GenerationGone(str(folder), number, [entry.number for entry in published])
+
+
+def _problem(folder: Path, entry: Published) -> str | None:
+    """What keeps a published file from being read, in words; None: it opens."""
+    path = folder / entry.file
+    with _guard:
+        if path in _damaged:
+            return _damaged[path]
+        if wal(path).exists():
+            # DuckDB would replay it without a word, even into a file it does not belong to.
+            return "has a .wal file beside it, which a published generation never has"
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            return "is missing"
+        if size != entry.size:
+            return f"has {size:,} bytes instead of {entry.size:,}"
+        try:
+            _instance(path)
+        except _DAMAGE as error:
+            if not path.exists():
+                return "is missing"
+            log.warning("%s does not open: %s", path, error)
+            _damaged[path] = "does not open"
+            return _damaged[path]
+    return None
+
+
+def _instance(path: Path) -> _Instance:
+    """The open instance of a generation, opened now if it is not."""
+    with _guard:
+        instance = _open.pop(path, None) or _Instance(path)
+        instance.kept = True
+        _open[path] = instance
+        for oldest in list(_open)[:-OPEN_AT_MOST]:
+            _release(oldest)
+        return instance
+
+
+def _release(path: Path) -> None:
+    """Keep an instance no longer: close it now, or when its last user gives it back."""
+    with _guard:
+        instance = _open.get(path)
+        if instance is None:
+            return
+        instance.kept = False
+        if instance.users == 0:
+            del _open[path]
+            instance.engine.dispose()
+            instance.root.close()
+
+
+def _condemn(folder: Path, path: Path, why: str) -> GenerationDamaged:
+    """Remember that a generation is damaged, so that the next reader of this process is served the one before."""
+    with _guard:
+        _damaged[path] = why
+        _release(path)
+    log.error("%s %s", path, why)
+    return GenerationDamaged(str(folder), path, why)
+
+
+def _is_altered(folder: Path, generation: Generation) -> bool:
+    """Whether a generation's bytes are not those published.
+
+    Hashing a file drops this process's DuckDB lock on it (POSIX), which matters to nobody: no one ever writes to a published file.
+    """
+    for entry in read_pointer(folder):
+        if entry.number == generation.number:
+            return sha256(folder / entry.file) != entry.sha256
+    return False
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a file with the one configuration this process uses for its kind: a second one would be refused by DuckDB."""
+    config = {**SEALED, "memory_limit": _memory_limit(read_only=read_only)}
+    if threads := os.environ.get("BUYERVIEW_THREADS"):
+        config["threads"] = threads
+    if read_only:
+        config["enable_external_access"] = "false"
+        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder it is given, not those above.
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+        config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}-{name}")
+    root = duckdb.connect(str(path), read_only=read_only, config=dict(config))
+    try:
+        root.execute("SET GLOBAL TimeZone = 'UTC'")
+        if read_only:
+            root.execute("SET lock_configuration = true")
+    except BaseException:
+        root.close()
+        raise
+    return root
+
+
+def _memory_limit(*, read_only: bool) -> str:
+    """BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY, else 1 or 2 GB but no more than a fifth or two fifths of the memory there is."""
+    setting = os.environ.get("BUYERVIEW_READ_MEMORY" if read_only else "BUYERVIEW_WRITE_MEMORY")
+    if setting:
+        return setting
+    host = _host_memory()
+    return f"{min(1_000, host // 5_000_000) if read_only else min(2_000, host // 2_500_000)}MB"
+
+
+def _host_memory() -> int:
+    """Bytes this process may count on: the machine's, or what its container is limited to."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # absent, or "max"
+            limits.append(int(Path(file).read_text(encoding="ascii")))
+    return min(limits)
+
+
+def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Engine:
+    """An engine whose connections are cursors of one open instance."""
+
+    def cursor() -> ConnectionWrapper:
+        with _guard:  # threads of a page server share the instance; a cursor each is what DuckDB asks for
+            return ConnectionWrapper(root.cursor())
+
+    options = {"compiled_cache": compiled_cache("duckdb")}
+    engine = create_engine("duckdb://", creator=cursor, poolclass=poolclass, execution_options=options)
+    # With its steps before INSERT, the dialect reads every statement letter by letter to find out what it is.
+    engine.dialect.cte_follows_insert = True
+    return engine

@@ -1,0 +1,199 @@
+"""The warehouse on a server: PostgreSQL, one schema `buyerview`, one transaction per run.
+
+The newest generation is the state of the tables; older ones are not kept. `generations` lists what was published, and a row is added in
+the transaction of the run, so that readers see the run and its number together or neither. A reader's block is one REPEATABLE READ,
+READ ONLY transaction. Source: faults, section 2.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool, Pool, QueuePool
+from sqlalchemy.schema import CreateColumn, CreateSchema
+
+from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
+from metrics.warehouse.failpoint import failpoint
+from metrics.warehouse.generation import Build, Generation
+from metrics.warehouse.query_cache import KEPT
+from metrics.warehouse.statement_cache import compiled_cache
+
+SCHEMA = "buyerview"
+LOCK = 0x6275796572766965
+"""Key of the writer's advisory lock: "buyervie" as a number, of the database we are connected to."""
+
+generations = Table(
+    "generations",
+    MetaData(),
+    Column("number", BigInteger, nullable=False, comment="1, 2, 3 ..."),
+    Column("published_at", DateTime, nullable=False, comment="UTC"),
+    comment="one row: one generation published, in the transaction of the run that made it",
+)
+
+_engines: dict[URL, Engine] = {}
+_guard = threading.Lock()
+
+
+@compiles(CreateColumn, "postgresql")
+def _text_sorts_by_code_point(element: CreateColumn, compiler: Any, **kw: Any) -> str:
+    """Text columns are created with the C collation, so that an order is the same on every engine whatever the database's default is."""
+    rendered: str = compiler.visit_create_column(element, **kw)
+    kind = element.element.type
+    return f'{rendered} COLLATE "C"' if isinstance(kind, String) and kind.collation is None else rendered
+
+
+def current(url: URL) -> Generation | None:
+    """The newest generation published; None: nothing published yet."""
+    with _snapshot(url) as connection:
+        return _newest(connection)
+
+
+@contextmanager
+def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
+    """A read-only connection to the newest generation; see warehouse.reading."""
+    with _snapshot(url) as connection:
+        found = _of_generation(connection, url, number)
+        found.info[KEPT] = {}  # begun anew: a pooled connection brings what its last reader knew
+        yield found
+
+
+@contextmanager
+def trying(url: URL, number: int | None = None) -> Iterator[Connection]:
+    """As `reading`, but temporary tables may be made; a session of its own, so that no other has planned its statements without them."""
+    with _connected(_new_engine(url, poolclass=NullPool), url) as connection:
+        yield _of_generation(connection.execution_options(isolation_level="REPEATABLE READ"), url, number)
+
+
+def _of_generation(connection: Connection, url: URL, number: int | None) -> Connection:
+    newest = _newest(connection)
+    if newest is None:
+        raise NothingPublished(_name(url))
+    if number not in (None, newest.number):
+        raise GenerationGone(_name(url), number or 0, [newest.number])
+    connection.info["generation"] = newest.number
+    connection.info["fallback"] = None
+    return connection
+
+
+@contextmanager
+def writing(url: URL) -> Iterator[Build]:
+    """The next generation, to be changed and published; see warehouse.writing."""
+    engine = _new_engine(url, poolclass=NullPool)  # what a run leaves in its session, temporary tables above all, ends with it
+    with _connected(engine, url) as connection:
+        if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
+            raise WarehouseBusy(_name(url))
+        failpoint("warehouse.server_lock")
+        connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
+        generations.create(connection, checkfirst=True)
+        base = _newest(connection)
+        number = base.number + 1 if base else 1
+        published: list[Generation] = []
+        publishing = False
+
+        @event.listens_for(connection, "commit")
+        def _refuse_early_commit(_: Connection) -> None:
+            if not publishing:
+                raise RuntimeError("a run on a server is one transaction: call build.save() or build.publish(), not commit()")
+
+        def publish() -> Generation:
+            nonlocal publishing
+            if published:
+                raise RuntimeError("publish() was called twice on one build")
+            published_at = datetime.now(UTC)
+            connection.execute(insert(generations).values(number=number, published_at=published_at.replace(tzinfo=None)))
+            failpoint("warehouse.server_commit")
+            publishing = True
+            _commit(connection, url, number)
+            failpoint("warehouse.server_committed")
+            published.append(Generation(number, None, published_at, base.number if base else None))
+            return published[0]
+
+        yield Build(number, "postgresql", connection, engine, base, lambda: None, publish)
+
+
+def close(url: URL) -> None:
+    """Close this process's idle connections to the server."""
+    with _guard:
+        engine = _engines.pop(url, None)
+    if engine is not None:
+        engine.dispose()
+
+
+def _commit(connection: Connection, url: URL, number: int) -> None:
+    """Commit. A commit that raised may have taken place: what was published says so, not the exception."""
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        newest = current(url)
+        if newest is None or newest.number < number:
+            raise BuildFailed(_name(url), f"the server refused the commit ({error.orig})") from error
+
+
+@contextmanager
+def _snapshot(url: URL) -> Iterator[Connection]:
+    with _connected(_engine(url), url) as connection:
+        yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def _connected(engine: Engine, url: URL) -> Iterator[Connection]:
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        raise WarehouseUnreachable(_name(url), str(error.orig).strip()) from error
+    with connection:
+        yield connection
+
+
+def _newest(connection: Connection) -> Generation | None:
+    query = select(generations.c.number, generations.c.published_at).order_by(generations.c.number.desc()).limit(2)
+    try:
+        rows = connection.execute(query).all()
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != "42P01":  # undefined_table
+            raise
+        connection.rollback()
+        return None
+    if not rows:
+        return None
+    previous = rows[1].number if len(rows) > 1 else None
+    return Generation(rows[0].number, None, rows[0].published_at.replace(tzinfo=UTC), previous)
+
+
+def _engine(url: URL) -> Engine:
+    """The engine of this process's readers."""
+    with _guard:
+        if url not in _engines:
+            _engines[url] = _new_engine(url, poolclass=QueuePool)
+        return _engines[url]
+
+
+def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
+    options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
+    shared = {"compiled_cache": compiled_cache("postgresql")}
+    ping = poolclass is QueuePool
+    return create_engine(url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared)
+
+
+def _name(url: URL) -> str:
+    return url.render_as_string(hide_password=True)

@@ -1,0 +1,211 @@
+"""The pure parts: periods, formats, standings, exports."""
+
+import csv
+import io
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import openpyxl
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from dashboard.components import formatting
+from dashboard.components.cards import furthest, sparkline
+from dashboard.components.charts import trend
+from dashboard.components.status import Standing, better, standing
+from dashboard.exports import write
+from dashboard.frame import period
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Direction, Unit
+from metrics.model.question import Answer
+from metrics.targets.targets import Target
+
+TUESDAY = date(2026, 6, 30)
+
+
+# ---------------------------------------------------------------------------------------------------------------- periods
+def test_preset_ends_with_the_last_whole_week() -> None:
+    chosen = period.choose("4W", as_of=TUESDAY, first=date(2020, 1, 1))
+    assert (chosen.start, chosen.end) == (date(2026, 6, 1), date(2026, 6, 28))  # a Monday and a Sunday
+    assert not chosen.provisional
+
+
+def test_watermark_on_a_sunday_ends_that_week() -> None:
+    assert period.choose("4W", as_of=date(2026, 6, 28), first=TUESDAY).end == date(2026, 6, 28)
+
+
+def test_previous_period_has_as_many_days_even_while_one_is_running() -> None:
+    running = period.choose("Dates", as_of=TUESDAY, first=TUESDAY, days=(date(2026, 6, 21), date(2026, 7, 20)))
+    assert running.provisional
+    assert running.days == 10
+    assert running.previous == (date(2026, 6, 11), date(2026, 6, 20))
+
+
+def test_a_cut_week_is_partial_and_a_whole_one_is_not() -> None:
+    chosen = period.choose("Dates", as_of=TUESDAY, first=TUESDAY, days=(date(2026, 6, 10), date(2026, 6, 30)))
+    weeks = period.periods(chosen.start, chosen.elapsed, "week")
+    assert [chosen.partial(week, "week") for week in weeks] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("grain", ["day", "week", "month", "quarter"])
+def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain: str) -> None:
+    found = period.periods(date(2023, 12, 20), date(2024, 3, 5), grain)
+    assert all(period.after(one, grain) == other for one, other in pairwise(found))
+    assert all(period.begins(one + timedelta(days=0), grain) == one for one in found)
+
+
+# ---------------------------------------------------------------------------------------------------------------- formats
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.938, Unit.SHARE, "93.8%"),
+        (1.0, Unit.SHARE, "100.0%"),
+        (0.99997, Unit.SHARE, ">99.9%"),
+        (None, Unit.SHARE, "–"),
+        (float("nan"), Unit.SHARE, "–"),
+        (7.24, Unit.DAYS, "7.2 days"),
+        (12480, Unit.COUNT, "12.5k"),
+        (999, Unit.COUNT, "999"),
+        (-3, Unit.COUNT, "−3"),
+        (Decimal("1400000.5"), Unit.MONEY, "1.4M"),
+    ],
+)
+def test_number_reads_as_people_write_it(value: float | None, unit: Unit, text: str) -> None:
+    assert formatting.number(value, unit) == text
+
+
+def test_quantity_and_price_keep_every_digit_that_says_something() -> None:
+    assert formatting.quantity(Decimal("0.9996")) == "0.9996"
+    assert formatting.quantity(Decimal("12.0000")) == "12"
+    assert formatting.price(Decimal("10.5")) == "10.50"
+    assert formatting.price(Decimal("0.1234")) == "0.1234"
+
+
+def test_data_text_loses_its_meaning_as_markup() -> None:
+    assert formatting.html("<b>&\"'") == "&lt;b&gt;&amp;&quot;&#x27;"
+    assert "](" not in formatting.markdown("![x](http://evil.example)").replace("\\]\\(", "")
+
+
+# -------------------------------------------------------------------------------------------------------------- standings
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.95, Standing.ON), (0.949, Standing.WATCH), (0.93, Standing.WATCH), (0.929, Standing.OFF), (None, Standing.NO_DATA)],
+)
+def test_standing_against_a_target_where_more_is_better(value: float | None, expected: Standing) -> None:
+    assert standing(value, Target(0.95, 0.02), Direction.HIGHER) is expected
+
+
+def test_standing_where_less_is_better_and_where_too_little_is_known() -> None:
+    assert standing(7.0, Target(7.2), Direction.LOWER) is Standing.ON
+    assert standing(7.3, Target(7.2), Direction.LOWER) is Standing.OFF
+    assert standing(0.99, Target(0.95), Direction.HIGHER, coverage=0.89) is Standing.NOT_PROVEN
+    assert better(-0.5, Direction.LOWER) == "better"
+    assert better(1, Direction.NEITHER) is None
+
+
+def test_sparkline_leaves_a_gap_where_nothing_is_known_and_tells_its_course() -> None:
+    drawn = sparkline([0.9, None, 0.8, 0.85, 0.7], Target(0.95), MEASURES["otif"], "#123456", "#654321")
+    assert drawn.count("%23123456") == 2
+    assert "from 90.0% to 70.0%, lowest 70.0%" in drawn
+
+
+def test_trend_puts_data_into_the_template_and_leaves_it_as_it_was() -> None:
+    spec = trend([], MEASURES["otif"], target=None, grain="week", is_dark=False)
+    assert spec["datasets"]["main"] == []
+    assert json.dumps(spec) == json.dumps(trend([], MEASURES["otif"], target=None, grain="week", is_dark=False))
+
+
+# ---------------------------------------------------------------------------------------------------------------- exports
+def answers(**text: str) -> pd.DataFrame:
+    row = {
+        "customer": text.get("customer", "C1"),
+        "period": date(2026, 6, 1),
+        "measure": "otif",
+        "value": 2 / 3,
+        "numerator": 2,
+        "denominator": 3,
+    }
+    return pd.DataFrame([{**row, "coverage": 1.0, "worst": 2 / 3, "best": 2 / 3}, {**row, "customer": None, "value": None}], dtype=object)
+
+
+def test_every_format_holds_the_same_numbers() -> None:
+    table = answers()
+    from_csv = list(csv.DictReader(io.StringIO(write.as_bytes(table, "csv", {}).decode())))
+    from_json = json.loads(write.as_bytes(table, "json", {}))
+    from_parquet = pq.read_table(io.BytesIO(write.as_bytes(table, "parquet", {"generation": 7})))
+    sheet = openpyxl.load_workbook(io.BytesIO(write.as_bytes(table, "xlsx", {})))["Answers"]
+    assert float(from_csv[0]["value"]) == from_json[0]["value"] == from_parquet["value"][0].as_py() == 2 / 3
+    assert sheet["D2"].value == pytest.approx(2 / 3, abs=1e-15)
+    assert from_csv[1]["value"] == ""
+    assert from_json[1]["value"] is from_parquet["value"][1].as_py() is sheet["D3"].value is None
+    assert (from_csv[0]["numerator"], from_json[0]["numerator"]) == ("2", 2)
+    assert from_parquet["period"][0].as_py() == date(2026, 6, 1)
+    assert b'"generation": 7' in from_parquet.schema.metadata[b"buyerview"]
+
+
+@pytest.mark.parametrize("fmt_name", list(write.FORMATS))
+def test_the_same_answers_give_the_same_bytes(fmt_name: str) -> None:
+    assert write.as_bytes(answers(), fmt_name, {"a": 1}) == write.as_bytes(answers(), fmt_name, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "＝1+1", '=HYPERLINK("http://evil.example")', "=cmd|' /C calc'!A0"]
+)
+def test_no_formula_leaves_through_an_export(text: str) -> None:
+    row = next(iter(csv.DictReader(io.StringIO(write.as_bytes(answers(customer=text), "csv", {}).decode(), newline=""))))
+    assert row["customer"].startswith("'")
+    cell = openpyxl.load_workbook(io.BytesIO(write.as_bytes(answers(customer=text), "xlsx", {})))["Answers"]["A2"]
+    assert cell.data_type != "f"
+    assert cell.hyperlink is None
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    table = answers()
+    table.loc[0, "value"] = -5
+    assert b",-5," in write.as_bytes(table, "csv", {})
+
+
+def test_an_unknown_format_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match="csv, xlsx, parquet, json"):
+        write.as_bytes(answers(), "pdf", {})
+
+
+def test_half_a_cent_rounds_up_wherever_an_amount_is_shown() -> None:
+    """3,828.425 was 3,828.43 in the list (the browser's rounding) and 3,828.42 in the story (Python's)."""
+    assert formatting.money(Decimal("3828.4250"), "EUR") == "3,828.43 EUR"
+    assert float(formatting.cents(Decimal("3828.4250"))) == 3828.43
+
+
+def segment(name: str, value: float, *, target: float | None = None, orders: int = 50) -> tuple[str, Answer, Target | None]:
+    return name, Answer({"segment": name}, None, "otif", value, denominator=orders, coverage=1.0), target and Target(target, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        # Each against its own: C is lowest and on target, B is higher and 3 points short.
+        ([segment("A", 0.95, target=0.95), segment("B", 0.87, target=0.90), segment("C", 0.76, target=0.75)], "B"),
+        # Nobody has a target: the lowest, which is below the whole.
+        ([segment("A", 0.95), segment("B", 0.87), segment("C", 0.76)], "C"),
+        # All on target, though unlike: nobody is off.
+        ([segment("A", 0.95, target=0.95), segment("C", 0.76, target=0.75)], None),
+        # Too few orders to say so, and a segment alone is the whole.
+        ([segment("A", 0.95), segment("C", 0.10, orders=4)], None),
+        ([segment("B", 0.87, target=0.90)], None),
+    ],
+)
+def test_furthest_off_is_said_of_the_segment_furthest_from_its_own_target(segments: list, expected: str | None) -> None:
+    whole = Answer({}, None, "otif", 0.90, denominator=150, coverage=1.0)
+    found = furthest(MEASURES["otif"], whole, segments)
+    assert (found and found[0]) == expected
+
+
+def test_where_less_is_better_the_highest_is_furthest_off() -> None:
+    whole = Answer({}, None, "stockout_rate", 0.05, denominator=150)
+    segments = [segment("A", 0.02), segment("B", 0.09), segment("C", 0.08)]
+    found = furthest(MEASURES["stockout_rate"], whole, segments)
+    assert found is not None
+    assert found[0] == "B"

@@ -1,0 +1,100 @@
+"""Numbers and dates as the reader writes them, moments in the business time zone, exports in neither."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from dashboard.components import formatting, locale
+from dashboard.components.locale import PLAIN, conventions
+from metrics.errors import SettingRefused
+from metrics.model.measure import Unit
+
+Reads = Callable[[str], None]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
+    """Be a reader of a language."""
+
+    def go(tag: str) -> None:
+        monkeypatch.setattr(formatting, "reader", lambda: conventions(tag))
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("tag", "number", "money", "share", "day", "span"),
+    [
+        ("en-GB", "1,234.5 days", "−1,234,567.50 EUR", "93.8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
+        ("en-US", "1,234.5 days", "−1,234,567.50 EUR", "93.8%", "Mar 3, 2026", "Mar 30 – Jun 28, 2026"),
+        ("de-DE", "1.234,5 days", "−1.234.567,50 EUR", "93,8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
+        ("fr-FR", "1\u202f234,5 days", "−1\u202f234\u202f567,50 EUR", "93,8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
+        ("en-IN", "1,234.5 days", "−12,34,567.50 EUR", "93.8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
+        ("ja-JP", "1,234.5 days", "−1,234,567.50 EUR", "93.8%", "2026 Mar 3", "2026 Mar 30 – Jun 28"),
+        ("tlh", "1,234.5 days", "−1,234,567.50 EUR", "93.8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
+    ],
+)
+def test_numbers_and_dates_are_written_as_the_reader_does(tag: str, number: str, money: str, share: str, day: str, span: str, reads: Reads) -> None:
+    reads(tag)
+    assert formatting.number(1234.5, Unit.DAYS) == number
+    assert formatting.money(Decimal("-1234567.5"), "EUR") == money
+    assert formatting.number(0.938, Unit.SHARE) == share
+    assert formatting.day(date(2026, 3, 3)) == day
+    assert formatting.span(date(2026, 3, 30), date(2026, 6, 28)) == span
+
+
+def test_every_form_of_a_number_is_the_readers(reads: Reads) -> None:
+    reads("de-DE")
+    assert formatting.quantity(Decimal("12.5000")) == "12,5"
+    assert formatting.quantity(Decimal("-1234567.25")) == "−1.234.567,25"
+    assert formatting.price(Decimal("0.1234")) == "0,1234"
+    assert formatting.count(12345, "order") == "12.345 orders"
+    assert formatting.number(1_400_000, Unit.COUNT) == "1,4M"
+    assert formatting.number(0.9997, Unit.SHARE) == ">99,9%"
+    assert formatting.difference(-0.012, Unit.SHARE) == "1,2 pp"
+
+
+def test_without_a_reader_numbers_are_plain() -> None:
+    assert locale.reader() == PLAIN
+    assert formatting.number(1234.5, Unit.DAYS) == "1,234.5 days"
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"), [(None, "30 Mar 2026 23:30 UTC"), ("Europe/Berlin", "31 Mar 2026 01:30 CEST"), ("America/New_York", "30 Mar 2026 19:30 EDT")]
+)
+def test_a_moment_is_told_in_the_business_time_zone(zone: str | None, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(locale.ZONE, raising=False)
+    if zone:
+        monkeypatch.setenv(locale.ZONE, zone)
+    assert formatting.moment(datetime(2026, 3, 30, 23, 30)) == told
+    assert formatting.moment(datetime(2026, 3, 30), is_date=True) == "30 Mar 2026"
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        (datetime(2026, 3, 28, 10, 15), "28 Mar 2026 10:30 – 11:15 CET"),
+        (datetime(2026, 3, 28, 23, 30), "28 Mar 2026 10:30 – 29 Mar 2026 00:30 CET"),
+        (datetime(2026, 3, 30, 8), "28 Mar 2026 10:30 CET – 30 Mar 2026 10:00 CEST"),
+    ],
+)
+def test_a_span_of_time_is_told_in_one_zone(ended: datetime, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
+    assert formatting.moments(datetime(2026, 3, 28, 9, 30), ended) == told
+
+
+def test_a_moment_is_chosen_by_the_clocks_of_the_business_and_kept_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
+    assert locale.here(datetime(2026, 3, 30, 8)) == datetime(2026, 3, 30, 10)
+    assert locale.in_utc(datetime(2026, 3, 30, 10)) == datetime(2026, 3, 30, 8)
+    assert locale.in_utc(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30), "of two half past twos the first"
+    with pytest.raises(ValueError, match="never was in Europe/Berlin"):
+        locale.in_utc(datetime(2026, 3, 29, 2, 30))
+
+
+def test_a_zone_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(locale.ZONE, "Mars/Olympus")
+    with pytest.raises(SettingRefused, match="Europe/Berlin"):
+        formatting.moment(datetime(2026, 3, 30))

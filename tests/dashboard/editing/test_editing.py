@@ -1,0 +1,162 @@
+"""Editing in place: nothing is saved that was not previewed; what is saved is there, told, kept and can be taken back."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from streamlit.testing.v1 import AppTest
+
+from dashboard.editing import background_apply
+from ingest import saved_edits
+from metrics.edits import edits
+from metrics.edits.edits import Edit
+from metrics.store.connection import opened
+from metrics.store.tables import run_history
+from metrics.warehouse import locate
+from tests.dashboard.conftest import Open, markup
+
+
+@pytest.fixture
+def own(small_home: Path, at_home: Callable[[Path], None], tmp_path: Path) -> Path:
+    """The small warehouse, to be written to."""
+    folder = tmp_path / "home"
+    shutil.copytree(small_home, folder)
+    at_home(folder)
+    return folder
+
+
+@pytest.fixture
+def no_apply(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No server stands around these pages."""
+    monkeypatch.setattr(background_apply, "_apply", None)
+    return
+
+
+def typed(at: AppTest, value: str) -> AppTest:
+    at.text_input(key="targets_otif_all_target_value").set_value(value)
+    next(button for button in at.button if button.label == "Show what it changes").click()
+    return at.run()
+
+
+def saves(at: AppTest) -> list[str]:
+    return [button.key for button in at.button if (button.key or "").endswith("_save")]
+
+
+@pytest.mark.usefixtures("own", "no_apply")
+def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> None:
+    at = open_page("definitions", target="otif")
+    assert not at.exception
+    assert not saves(at), "nothing to save before it was previewed"
+    typed(at, "95")
+    assert "is not from 0 to 1" in markup(at)
+    assert not saves(at)
+    typed(at, "0.99")
+    assert not at.exception
+    assert "target 90.0%" in markup(at)
+    assert "target 99.0%" in markup(at)
+    with opened(locate(), write=False) as store:
+        assert edits.written(store, "targets") == [], "a preview writes nothing"
+
+    at.button(key="targets_save").click().run()
+    assert "Give your name first" in markup(at)
+    at.text_input(key="who").set_value("Ada")
+    at.button(key="targets_save").click().run()
+    assert not at.exception
+    assert "1 edit saved and not yet in the numbers" in markup(at)
+    with opened(locate(), write=False) as store:
+        (change,) = edits.changes(store, "targets")
+    assert change["who"] == "Ada"
+    assert change["after"]["was"]["target_value"] == "0.9"
+    assert "0.9 → 0.99" in markup(at)
+
+    with opened(locate()) as store:
+        at_that = {"started_at": change["at"], "finished_at": change["at"] + timedelta(seconds=9), "outcome": "failed"}
+        store.execute(insert(run_history).values(source=edits.SOURCE, report='{"message": "the disk is full"}', **at_that))
+    at.run()
+    assert "The last try failed: the disk is full" in markup(at)
+
+    at.button(key="targets_revert").click().run()
+    assert not at.exception
+    assert "taken back" in markup(at)
+    at.button(key="targets_save").click().run()
+    with opened(locate(), write=False) as store:
+        assert [one["deleted"] for one in edits.written(store, "targets")] == [True]
+    assert "not yet in the numbers" not in markup(at), "nothing waits: all is as the numbers have it"
+
+
+@pytest.mark.usefixtures("own", "no_apply")
+@pytest.mark.parametrize(("page", "kind"), [("stockouts", "assumptions"), ("profitability", "zones"), ("packages", "packages")])
+def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Open) -> None:
+    at = open_page(page)
+    assert not at.exception
+    next(button for button in at.button if button.form_id == f"{kind}_form").click()
+    at.run()
+    assert not at.exception
+    assert saves(at) == [f"{kind}_save"]
+
+
+@pytest.mark.usefixtures("own", "no_apply")
+def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_back(open_page: Open) -> None:
+    """Written past the form (an older form, another program): the run rejects the row and publishes the rest."""
+    bad = Edit("targets", ("otif", "all"), date(2026, 1, 1), {"target_value": "0.8", "tolerance": "-1"}, note="typed elsewhere")
+    with opened(locate()) as store:
+        edits.save(store, "Ada", bad, None)
+    report = saved_edits.apply(location=locate())
+    assert report is not None
+    assert report.outcome == "published"
+    at = open_page("definitions", target="otif")
+    assert not at.exception
+    said = markup(at)
+    assert "1 edit saved and not yet in the numbers" in said
+    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was refused." in said
+    next(one for one in at.button if (one.key or "").startswith("targets_rejected_")).click().run()
+    assert not at.exception
+    at.text_input(key="who").set_value("Ada")
+    at.button(key="targets_save").click().run()
+    assert not at.exception
+    assert "was refused" not in markup(at)
+    assert "not yet in the numbers" not in markup(at)
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 5
+    while not done() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert done()
+
+
+@pytest.mark.usefixtures("no_apply")
+def test_what_is_saved_during_a_run_is_brought_in_by_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not background_apply.soon(), "nobody said how"
+    gate, ran = threading.Event(), []
+    answers = iter([(0, ""), (background_apply.BUSY, "busy"), (0, "")])
+
+    def apply() -> tuple[int, str]:
+        ran.append(1)
+        gate.wait(5)
+        return next(answers)
+
+    monkeypatch.setattr(background_apply, "PAUSE", 0.0)
+    background_apply.use(apply)
+    for _ in range(5):
+        assert background_apply.soon()
+    assert background_apply.running()
+    gate.set()
+    wait_until(lambda: not background_apply.running())
+    assert len(ran) == 3, "the first, and one more for all others, which was tried again while another run was under way"
+
+
+@pytest.mark.usefixtures("no_apply")
+def test_a_run_that_breaks_does_not_stop_the_next() -> None:
+    def apply() -> tuple[int, str]:
+        raise ValueError("a defect")
+
+    background_apply.use(apply)
+    for _ in range(2):
+        background_apply.soon()
+        wait_until(lambda: not background_apply.running())

@@ -1,0 +1,174 @@
+"""Exports as a command and as a page give them: the same bytes, harmless text, whole tables, and how verifying ends."""
+
+import csv
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import func, select
+
+import buyerview
+from dashboard import queries
+from dashboard.exports import fact_table, write
+from dashboard.exports.read import read
+from dashboard.sections import export
+from metrics import warehouse
+from metrics.facts import arrow_batches
+from metrics.facts.arrow_batches import TABLES, batches
+from metrics.facts.orders import order_facts_table
+from metrics.model.question import Question
+from metrics.queries import answer
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.small_warehouse import EVIL
+
+Run = Callable[..., int]
+ASKED = Question(("otif", "cycle_days"), by=("customer", "carrier"), grain="quarter", where=(("segment", ("A", "B")),))
+
+
+@pytest.fixture
+def run(small: Path, monkeypatch: pytest.MonkeyPatch) -> Run:  # noqa: ARG001 - the warehouse it finds
+    def command(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["buyerview", *words])
+        try:
+            buyerview.main()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        return 0
+
+    return command
+
+
+@pytest.mark.parametrize("fmt", list(write.FORMATS))
+def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(fmt: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = replace(ASKED, start=date(2026, 1, 1), end=date(2026, 6, 30))
+    generation = queries.current().number
+    words = export.command(question, fmt).split()
+    monkeypatch.chdir(tmp_path)
+    assert run(*words[1:]) == 0
+    name = words[-1].removesuffix(write.ZIP)
+    assert (tmp_path / words[-1]).read_bytes() == write.download(
+        queries.frame(generation, question), fmt, name, queries.provenance(generation, question)
+    )
+    assert run("verify", words[-1]) == 0
+
+
+def test_a_csv_is_plain_and_what_it_is_stands_beside_it(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv"
+    assert run("export", "--measures", "otif", "--by", "segment", "--format", "csv", "--out", str(file)) == 0
+    assert next(csv.reader(io.StringIO(file.read_text())))[:2] == ["segment", "measure"]
+    told = json.loads((tmp_path / "x.csv.provenance.json").read_text())
+    assert told["definitions"]["otif"]["denominator"]
+    assert told["policy"]["timing"] == "DEADLINE"
+    assert {"rows_sha256", "generation", "run", "checks_failed", "buyerview", "data_as_of"} <= set(told)
+    assert told["checks_failed"][0]["rows_failed"] == told["in_quarantine"]["order_lines"] == 3
+
+
+def test_verify_ends_with_a_status_for_each_answer(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.json"
+    assert run("export", "--measures", "otif,failed_orders", "--by", "segment", "--format", "json", "--out", str(file)) == 0
+    assert run("verify", str(file)) == 0
+    rows = json.loads(file.read_text())
+    rows[1]["value"] += 1
+    file.write_text(json.dumps(rows))
+    capsys.readouterr()
+    assert run("verify", str(file)) == 1
+    said = capsys.readouterr().out
+    assert "ALTERED" in said
+    assert f"segment A, failed_orders: value {rows[1]['value'] - 1} → {rows[1]['value']}" in said
+    assert run("verify", str(file), "--json") == 1
+    assert json.loads(capsys.readouterr().out)["altered"] is True
+    (tmp_path / "x.json.provenance.json").unlink()
+    assert run("verify", str(file)) == 65
+
+
+def test_an_archive_holds_both_files(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "x.csv.zip"
+    assert run("export", "--measures", "otif", "--format", "csv", "--out", str(file)) == 0
+    assert zipfile.ZipFile(file).namelist() == ["x.csv", "x.csv.provenance.json"]
+    assert read(file).columns[0] == "measure"
+
+
+def test_names_that_would_be_formulas_or_markup_verify_as_what_they_are(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
+    with warehouse.reading(warehouse.locate()) as connection:
+        frame = answer.frame(connection, Question(("orders",), by=("customer",)))
+    frame.loc[0, "customer"], frame.loc[1, "customer"], frame.loc[2, "customer"] = "=1+1", "\n@x", EVIL
+    for fmt in write.FORMATS:
+        write.write(frame, fmt, tmp_path / f"x.{fmt}", {"generation": 1})
+        found = read(tmp_path / f"x.{fmt}")
+        assert found.provenance["rows_sha256"] == read(tmp_path / "x.csv").provenance["rows_sha256"]
+
+
+@pytest.mark.parametrize("fmt", fact_table.FORMATS)
+def test_a_whole_table_is_written_and_a_changed_byte_is_found(fmt: str, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / f"t.{fmt}"
+    assert run("export", "--table", "order_facts", "--format", fmt, "--out", str(file)) == 0
+    with warehouse.reading(warehouse.locate()) as connection:
+        count = connection.execute(select(func.count()).select_from(order_facts_table)).scalar_one()
+    told = json.loads((tmp_path / f"t.{fmt}.provenance.json").read_text())
+    assert told["rows"] == count
+    if fmt == "parquet":
+        assert pq.read_table(file).column_names == [column.name for column in order_facts_table.columns]
+    else:
+        assert len(list(csv.reader(io.StringIO(file.read_text(), newline="")))) == count + 1
+    assert run("verify", str(file)) == 0
+    content = file.read_bytes()
+    at = len(content) // 2
+    file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert run("verify", str(file)) == 1
+
+
+def test_every_table_is_read_with_its_own_types(small: Path) -> None:  # noqa: ARG001
+    with warehouse.reading(warehouse.locate()) as connection:
+        for table in TABLES.values():
+            assert next(batches(connection, table)).schema.names == [column.name for column in table.columns]
+
+
+def test_rows_of_another_engine_make_the_same_table(small: Path) -> None:  # noqa: ARG001
+    """A server's driver gives rows; DuckDB's rows stand for them here."""
+    with warehouse.reading(warehouse.locate()) as connection:
+        first, *rest = batches(connection, order_facts_table)
+        by_row = pa.Table.from_batches(arrow_batches._from_rows(connection, select(order_facts_table), first.schema))
+    assert by_row.sort_by("order_id").equals(pa.Table.from_batches(rest).sort_by("order_id"))
+
+
+def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "SHEET_ROWS_HERE", 2)
+    at = page_of_small("export")
+    at.session_state["format"] = "xlsx"
+    at.run()
+    assert any("take CSV or Parquet" in caption.value for caption in at.caption)
+    at.session_state["format"] = "csv"
+    at.run()
+    assert not any("take CSV or Parquet" in caption.value for caption in at.caption)
+
+
+def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "LOOKED_AT_MOST", 100)
+    at = page_of_small("export", by=["customer", "carrier"], per="week", m=["otif"], period="52W")
+    assert not at.exception
+    assert "Too many to look at" in markup(at)
+    assert any(caption.value.startswith("up to ") for caption in at.caption)
+    assert "Too many to look at" not in markup(page_of_small("export", by=["segment"], m=["otif"], period="52W"))
+
+
+def test_text_of_a_table_is_harmless_in_csv() -> None:
+    batch = pa.RecordBatch.from_pydict({"a": ["=1+1", "plain", None, " \u200b@x"], "n": [-1, 2, 3, 4]})
+    assert fact_table._harmless(batch).to_pydict() == {"a": ["'=1+1", "plain", None, "' \u200b@x"], "n": [-1, 2, 3, 4]}
+
+
+@pytest.mark.parametrize("words", [("--measures", "otif", "--table", "order_facts"), (), ("--table", "order_facts", "--by", "segment")])
+def test_measures_or_a_table_are_exported_never_both(words: tuple[str, ...], run: Run, tmp_path: Path) -> None:
+    assert run("export", *words, "--format", "csv", "--out", str(tmp_path / "x.csv")) == 2
+
+
+def test_a_table_that_there_is_not_names_the_nearest(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("export", "--table", "order_fact", "--format", "csv", "--out", str(tmp_path / "x.csv")) == 64
+    assert "order_facts" in capsys.readouterr().err

@@ -1,0 +1,192 @@
+"""The pages of the buyer's standing and its first measures answer their question first, with the numbers the query gives."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components import formatting
+from dashboard.frame import menu
+from dashboard.measure_page import crm_steps, measure_table
+from dashboard.sections import profitability
+from metrics import warehouse
+from metrics.lists.cycle_time import promised_day_counts
+from metrics.measures import zones
+from metrics.measures.catalog import MEASURES
+from metrics.model.question import Answer, Question
+from metrics.queries import answer as query
+from metrics.warehouse import Location
+from tests.dashboard.conftest import Open, markup
+
+START, END = date(2025, 7, 1), date(2026, 6, 30)
+PAGES = ("stockouts", "profitability", "packages", "buyers_view", "availability", "cycle_time")
+DAYS = {"period": "Dates", "dates": [START.isoformat(), END.isoformat()]}
+
+
+@pytest.fixture
+def page_of_sample(sample: Location, at_home: Callable[..., None], open_page: Open) -> Open:
+    """Open a page over the sample of every feed."""
+    assert sample.folder is not None
+    at_home(sample.folder)
+    return open_page
+
+
+def asked(*measures: str, by: tuple[str, ...] = (), grain: str | None = None) -> list[Answer]:
+    with warehouse.reading(warehouse.locate()) as connection:
+        return query.answer(connection, Question(measures, by=by, grain=grain, start=START, end=END))
+
+
+def drawn(at: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The rows that the page's charts draw, by their name in the chart; names that two charts share are the last one's."""
+    return {
+        rows.name: pa.ipc.open_stream(rows.data.data).read_all().to_pylist() for chart in at.get("vega_lite_chart") for rows in chart.proto.datasets
+    }
+
+
+def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: Open) -> None:
+    at = page_of_sample("stockouts", **DAYS)
+    assert not at.exception
+    shown, (events, unit) = markup(at), asked("stockout_events", "stockout_unit_cost")
+    assert f"<strong>{formatting.number(events.value)}</strong></a> stockouts" in shown
+    assert formatting.money(unit.value) in shown
+    drawn = "\n".join(str(chart.proto) for chart in at.get("vega_lite_chart"))
+    outcomes = asked("stockout_events", by=("outcome",))
+    assert sum(int(one.value or 0) for one in outcomes) == events.value
+    for one in outcomes:
+        if one.dimensions["outcome"] != "open":
+            (share,) = asked(f"outcome_share_{one.dimensions['outcome']}")
+            assert f"{formatting.written(int(one.value or 0))} · {formatting.number(share.value, MEASURES[share.measure].unit)}" in drawn
+            assert f"outcome%3A{one.dimensions['outcome']}" in shown
+
+
+def test_profitability_tells_who_is_in_danger(page_of_sample: Open) -> None:
+    at = page_of_sample("profitability", **DAYS)
+    assert not at.exception
+    with warehouse.reading(warehouse.locate()) as connection:
+        customers, _ = zones.zones(connection, START, END)
+    danger = sum(one.zone == zones.DANGER for one in customers)
+    assert f"<strong>{danger}</strong></a> of <a" in markup(at)
+    assert "customers are in Danger" in markup(at)
+
+
+def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of_sample: Open) -> None:
+    page_of_sample("profitability", **DAYS)
+    with warehouse.reading(warehouse.locate()) as connection:
+        customers, cuts = zones.zones(connection, START, END)
+    drawn = profitability._map(customers, cuts, is_dark=False)["datasets"]
+    assert len(drawn["customers"]) == len(customers)
+    assert {point["cost"] for point in drawn["cost_cut"]} == {float(cuts.cost)}
+    share = profitability._map(customers, zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False)["datasets"]
+    assert share["cost_cut"][-1]["cost"] == pytest.approx(share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6)
+
+
+@pytest.mark.parametrize(("page", "main"), [("buyers_view", "perfect_order"), ("availability", "available_as_wanted"), ("cycle_time", "cycle_days")])
+def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, **DAYS)
+    assert not at.exception
+    (answer,) = asked(main)
+    assert f"<strong>{formatting.number(answer.value, MEASURES[main].unit)}</strong>" in next(
+        part for part in markup(at).split("\n") if "bv-headline" in part
+    )
+
+
+@pytest.mark.parametrize(("chosen", "grain"), [("perfect_order", "month"), ("complete", "quarter")])
+def test_the_trend_of_the_buyers_view_is_the_measure_by_the_grain(chosen: str, grain: str, page_of_sample: Open) -> None:
+    at = page_of_sample("buyers_view", **DAYS, trend=chosen, grain=grain)
+    assert not at.exception
+    told = [one for one in asked(chosen, grain=grain) if one.value is not None]
+    points = {row["period"]: row["value"] for row in drawn(at)["points"]}
+    assert len(told) > 3
+    assert points == {str(one.period): float(one.value or 0) for one in told}
+    assert "Explain this change" in markup(at)
+
+
+def test_combinations_of_failed_tests_add_up_to_the_failed_orders(page_of_sample: Open) -> None:
+    at = page_of_sample("buyers_view", **DAYS)
+    (failed,) = asked("failed_orders")
+    assert f'All failed orders</th><td class="bv-num">{formatting.number(failed.value)}</td>' in markup(at)
+
+
+def test_promises_stand_beside_what_was_got_and_padding_beside_how_often_they_were_kept(page_of_sample: Open) -> None:
+    at = page_of_sample("cycle_time", **DAYS)
+    rows = drawn(at)
+    with warehouse.reading(warehouse.locate()) as connection:
+        promised = promised_day_counts(connection, Question((), start=START, end=END))
+    assert sum(corner["orders"] for corner in rows["promised"]) == sum(orders for _, orders in promised)
+    points, shown = {point["name"]: point for point in rows["parts"]}, markup(at)
+    for one in asked("promise_padding", "promise_kept", by=("segment",)):
+        point = points[str(one.dimensions["segment"])]
+        assert point["padding" if one.measure == "promise_padding" else "kept"] == float(one.value or 0)
+        assert formatting.number(one.value, MEASURES[one.measure].unit) in shown
+
+
+def test_parts_of_the_business_with_few_orders_are_told_but_not_drawn(page_of_sample: Open) -> None:
+    at = page_of_sample("cycle_time", period="4W", promises_by="customer", segment="C")
+    assert not at.exception
+    assert "Too few orders to compare" in markup(at)
+
+
+def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> None:
+    at = page_of_sample("packages", **DAYS)
+    assert not at.exception
+    (whole,), rows = asked("package_attainment"), asked("package_attainment", by=("package_row",))
+    known = [one for one in rows if one.value is not None]
+    worst = min(known, key=lambda one: (float(one.value or 0), str(one.dimensions["package_row"])))
+    shown = markup(at)
+    assert f"<strong>{formatting.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the packages promise" in shown
+    assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
+
+
+def test_only_a_change_that_has_parts_leads_to_why(page_of_sample: Open) -> None:
+    shown = markup(page_of_sample("cycle_time", period="13W"))
+    assert "what-changed?measure=cycle_days" in shown
+    assert "what-changed?measure=cycle_sd" not in shown  # it would open on another measure
+
+
+def test_packages_over_time_are_the_measure_by_the_grain(page_of_sample: Open) -> None:
+    at = page_of_sample("packages", **DAYS, grain="quarter")
+    assert not at.exception
+    told = asked("package_attainment", grain="quarter")
+    assert {row["period"]: row["value"] for row in drawn(at)["points"]} == {str(one.period): float(one.value or 0) for one in told}
+    assert any("Each quarter is judged alone" in one.value for one in at.caption)
+
+
+def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_of_sample: Open) -> None:
+    at = page_of_sample("packages", **DAYS)
+    shown = markup(at)
+    known = [one for one in asked("package_attainment", by=("segment", "package_row")) if one.denominator]
+    assert len(known) > 5
+    for one in known:
+        assert one.numerator is not None
+        out_of = formatting.count(int(one.denominator or 0), "customer")
+        assert f"{formatting.written(int(one.numerator))} of {out_of} ({formatting.percent(one.value, 0)})" in shown, one
+
+
+@pytest.mark.parametrize(
+    ("page", "measure", "first"), [("profitability", "net_sales_value", "segment"), ("packages", "package_attainment", "package_row")]
+)
+def test_a_break_down_begins_with_what_says_most_and_has_the_rest(page: str, measure: str, first: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, **DAYS, measure=measure)
+    (by,) = [box for box in at.selectbox if box.label == "By"]
+    assert by.value == first
+    assert set(by.options) == {formatting.words(one) for one in measure_table.dimensions_of(MEASURES[measure])}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_days_with_nothing_and_missing_feeds_are_told_and_never_an_error(page: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
+    assert not at.exception
+    assert "nearest day" in markup(at)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_warehouse_without_the_feeds_shows_the_page(page: str, page_of_small: Open) -> None:
+    assert not page_of_small(page).exception
+
+
+@pytest.mark.usefixtures("page_of_small")
+def test_the_four_steps_lead_to_pages_that_there_are() -> None:
+    assert {path for path, _ in crm_steps.STEPS} <= {entry.path for entry in menu.ENTRIES}

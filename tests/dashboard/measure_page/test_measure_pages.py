@@ -1,0 +1,135 @@
+"""The pages of measures say what the query answers, and what to do where there is nothing to say."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from dashboard import queries
+from dashboard.components import chart_types, formatting
+from dashboard.components.chart_types import LETTER, Bar
+from dashboard.sections import what_changed
+from metrics import warehouse
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Unit
+from metrics.queries.explain import explain
+from metrics.warehouse import Location
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.small_warehouse import publish
+
+
+@pytest.fixture
+def page_of_sample(sample: Location, at_home: Callable[[Path], None], open_page: Open) -> Open:
+    """Open a page over the sample of every feed."""
+    assert sample.folder is not None
+    at_home(sample.folder)
+    return open_page
+
+
+@pytest.mark.parametrize("page", ["order_to_cash", "communications", "recovery", "influence", "books"])
+def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: Open) -> None:
+    at = page_of_small(page)
+    assert not at.exception
+    assert "Add the feed" in markup(at)
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("order_to_cash", ("from order to cash", "order-story?")),
+        ("communications", ("late buyers were told before the deadline", "Convenience")),
+        ("recovery", ("put right within 10 days", "Complaint")),
+        ("influence", ("inquiries became an order", "buy, make, sell")),
+        ("books", ("verdict and ours agree on", "Ours: failed", "order-story?")),
+        ("ladder", ("by the strictest", "order-story?")),
+    ],
+)
+def test_a_page_answers_its_question_first_and_leads_to_orders(page: str, told: tuple[str, ...], page_of_sample: Open) -> None:
+    at = page_of_sample(page, period="52W")
+    assert not at.exception
+    for words in told:
+        assert words in markup(at)
+
+
+@pytest.mark.parametrize("page", ["communications", "recovery", "influence", "books", "ladder"])
+def test_days_with_nothing_name_the_nearest_that_have_something(page: str, page_of_sample: Open) -> None:
+    at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
+    assert not at.exception
+    assert "nearest day" in markup(at)
+
+
+def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Path) -> None:  # noqa: ARG001 - the warehouse that is read
+    with warehouse.reading(warehouse.locate()) as connection:
+        found = explain(connection, "otif", by="segment", before=(date(2025, 7, 1), date(2025, 12, 31)), after=(date(2026, 1, 1), date(2026, 6, 30)))
+    bars = what_changed._steps(found, MEASURES["otif"])
+    assert (bars[0].total, bars[-1].total) == (True, True)
+    moved = sum((one.end - one.start) * (1 if one.said.startswith("+") else -1) for one in bars if not one.total)
+    assert bars[0].end + moved == pytest.approx(bars[-1].end)
+
+
+def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_of_sample: Open) -> None:
+    of_filters = {"period": "Dates", "dates": ["2026-05-01", "2026-05-31"]}
+    at = page_of_sample("what_changed", measure="on_time", against="days", before="2026-02-01..2026-02-28", **of_filters)
+    assert not at.exception
+    with warehouse.reading(warehouse.locate()) as connection:
+        before, after = (date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 5, 1), date(2026, 5, 31))
+        found = explain(connection, "on_time", by="segment", before=before, after=after)
+    said = markup(at).split("bv-headline")[1].split("</div>")[0]
+    assert f"<strong>{formatting.number(found.before.value, Unit.SHARE)}</strong>" in said
+    assert f"<strong>{formatting.number(found.after.value, Unit.SHARE)}</strong>" in said
+    at.date_input(key="pick_before").set_value((date(2026, 3, 1), date(2026, 3, 31))).run()
+    assert at.query_params["before"] == "2026-03-01..2026-03-31"
+    at.selectbox(key="pick_against").set_value("before").run()
+    assert "before" not in at.query_params
+
+
+@pytest.mark.parametrize("before", ["0001-01-01..0001-01-02", "1970-01-01..2026-02-01", "9999-01-01..9999-12-31"])
+def test_days_nobody_could_choose_give_way_to_the_nearest(page_of_small: Open, before: str) -> None:
+    at = page_of_small("what_changed", against="days", before=before)
+    assert not at.exception
+    assert at.query_params["before"] != before
+
+
+def test_the_first_days_of_all_have_days_to_compare_with(page_of_small: Open) -> None:
+    at = page_of_small("what_changed", against="days", period="Dates", dates=["1990-01-01", "1990-02-01"])
+    assert not at.exception
+
+
+def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
+    home = tmp_path / "home"
+    publish(home, count=30, seed=2)
+    at_home(home)
+    assert "No older publish is kept" in markup(open_page("what_changed", between="publishes"))
+    publish(home, count=30, seed=5)
+    at = open_page("what_changed", between="publishes", period="52W")
+    assert not at.exception
+    assert queries.generations() == [2, 1]
+    assert "differ from generation 1" in markup(at)
+    assert "better<" in markup(at) or "worse<" in markup(at)
+
+
+def test_a_definition_has_an_address_and_says_where_the_measure_is_shown(page_of_small: Open) -> None:
+    first, rest = markup(page_of_small("definitions", measure="otif")).split("</section>", 1)
+    assert '<details class="bv-def" id="otif" open>' in first
+    assert "buyers-view?measure=otif" in first
+    assert 'id="otif"' not in rest
+
+
+def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: Open) -> None:
+    html = markup(page_of_small("data_quality"))
+    table = html.split("Failed checks and the measures they touch")[2].split("</table>")[0]
+    assert "order_lines" in table
+    assert "definitions?measure=otif" in table
+    assert "Every row given is accounted for" in html
+
+
+def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
+    spec = chart_types.rows([Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)], is_dark=False)
+    assert [row["name"] for row in spec["datasets"]["rows"]] == ["b", "a", "c"]
+    assert [row["name"] for row in spec["datasets"]["bars"]] == ["b", "a"]
+    assert [row["name"] for row in spec["datasets"]["totals"]] == ["c"]
+    assert {one["name"]: one["value"] for one in spec["params"]} == {"low": 0, "high": 5, "figure": pytest.approx(5 * LETTER + 14)}
+    noted = chart_types.rows([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
+    assert [row["note"] for row in noted["datasets"]["rows"]] == ["what it adds", ""]
+    assert noted["height"] > 2 * chart_types.ROW

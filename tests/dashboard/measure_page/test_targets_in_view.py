@@ -1,0 +1,83 @@
+"""A view of several segments is judged against theirs, weighted by judged orders (R31): the same on every page and by every command."""
+
+import json
+import sys
+from contextlib import suppress
+from datetime import date
+
+import pytest
+
+import buyerview
+from dashboard import queries
+from dashboard.components import formatting
+from dashboard.frame.period import choose
+from dashboard.measure_page.trend import Course
+from metrics import warehouse
+from metrics.lists.options import targets_on
+from metrics.model.measure import Unit
+from metrics.model.question import Question
+from metrics.queries.answer import answer
+from metrics.targets.in_view import targets_in_view
+from metrics.targets.targets import target_for
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.small_warehouse import AS_OF
+
+PERIOD = choose("13W", as_of=AS_OF.date(), first=date(2025, 1, 1))
+START, END = PERIOD.start, PERIOD.elapsed
+BOTH = (("segment", ("A", "B")),)
+
+
+def weighted() -> float:
+    """By hand: A has a target of its own, 95 %; B is judged against everyone's, 90 %."""
+    with warehouse.reading(warehouse.locate()) as connection:
+        asked = Question(("judged_orders",), by=("segment",), start=START, end=END, where=BOTH)
+        judged = {one.dimensions["segment"]: float(one.value or 0) for one in answer(connection, asked)}
+    assert min(judged.values()) > 0
+    return (0.95 * judged["A"] + 0.90 * judged["B"]) / (judged["A"] + judged["B"])
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("where", "scope"),
+    [
+        ((), "all"),
+        ((("segment", ("A",)),), "segment:A"),
+        (BOTH, "segments in view"),
+        ((*BOTH, ("carrier", ("Blitz",))), "segments in view"),
+        ((("segment", ("B", "C")),), "all"),
+        ((("customer", ("C1", "C2")),), "all"),
+    ],
+)
+def test_several_together_where_one_of_them_has_its_own(where: tuple[tuple[str, tuple[str, ...]], ...], scope: str) -> None:
+    with warehouse.reading(warehouse.locate()) as connection:
+        found = target_for(targets_in_view(connection, start=START, end=END, where=where), "otif", where)
+        everyone = target_for(targets_on(connection, END), "complete", where)
+        assert target_for(targets_in_view(connection, start=START, end=END, where=where), "complete", where) == everyone, (
+            "nobody has its own of these"
+        )
+    assert found is not None
+    assert found.scope == scope
+
+
+@pytest.mark.usefixtures("small")
+def test_pages_and_commands_judge_several_segments_against_the_same(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted, generation = weighted(), warehouse.current(warehouse.locate())
+    assert 0.90 < wanted < 0.95
+    assert generation is not None
+    found = target_for(queries.targets(generation.number, START, END, BOTH), "otif", BOTH)
+    assert found is not None
+    assert found.value == pytest.approx(wanted)
+    assert Course(("otif",), generation.number, PERIOD, BOTH).target("otif") == found
+
+    words = ["targets", "--json", "--from", str(START), "--to", str(END), "--where", "segment=A", "--where", "segment=B"]
+    monkeypatch.setattr(sys, "argv", ["buyerview", *words])
+    with suppress(SystemExit):
+        buyerview.main()
+    (row,) = [one for one in json.loads(capsys.readouterr().out) if (one["measure"], one["scope"]) == ("otif", "segments in view")]
+    (whole,) = queries.answers(generation.number, Question(("otif",), start=START, end=END, where=BOTH))
+    assert (row["target_value"], row["value"]) == (found.value, whole.value)
+
+    said = f"target {formatting.number(found.value, Unit.SHARE)}"
+    assert said in markup(open_page(segment=["A", "B"]))

@@ -1,0 +1,228 @@
+"""News leaves over a real SMTP server and a real HTTP server, once, and waits in the outbox while they are away."""
+
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from dashboard.notifications import alert_round, delivery
+from metrics import warehouse
+from metrics.alerts import storage
+from metrics.alerts.rules import ABOVE, Rule
+from metrics.errors import SettingRefused
+from metrics.model.question import Question
+from metrics.queries import answer as query
+from metrics.store.connection import opened
+from metrics.warehouse import Location, reading
+
+AT = datetime(2026, 3, 23, 12)
+BODY: dict[str, Any] = {
+    "event": "fired", "rule": "Late <b>again</b>", "measure": "on_time", "title": "Orders received on time", "unit": "share",
+    "definition": "On time.", "where": [["segment", ["A"]]], "from": "2026-03-16", "to": "2026-03-22",
+    "value": 0.6, "numerator": 6, "denominator": 10, "condition": "below", "limit": 0.9, "before": None, "target": 0.95, "generation": 7, "link": "https://service.example.org/behind?v=7",
+}  # fmt: skip
+
+
+class Mailbox:
+    """What a mail server was handed."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802 - the library's names
+        self.mails.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))
+        return "250 taken"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, str]]:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield box, f"smtp://127.0.0.1:{controller.port}"
+    controller.stop()
+
+
+@pytest.fixture
+def hook() -> Iterator[tuple[list[Any], str]]:
+    taken: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = {"/down": 503, "/moved": 302}.get(self.path, 204)
+            if status == 204:
+                taken.append((dict(self.headers), body))
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield taken, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def place_with(tmp_path: Path, *channels: str, due_at: datetime = AT) -> Location:
+    place = Location(folder=tmp_path)
+    with opened(place) as store:
+        for channel in channels:
+            storage.write_message(store, f"rule 1 generation 7 fired {channel}", channel, "Alert: Late\nagain", BODY, due_at=due_at)
+    return place
+
+
+def test_mail_and_webhook_get_the_news_once(tmp_path: Path, mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
+    place = place_with(tmp_path, "mailto:ops@example.org", "webhook:OPS")
+    setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "buyerview@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
+    assert delivery.send_due(place, now=AT, setting=setting) == (2, 0)
+    assert delivery.send_due(place, now=AT + timedelta(days=1), setting=setting) == (0, 0)
+
+    ((to, mail),) = mailbox[0].mails
+    assert to == ["ops@example.org"]
+    assert mail["Subject"] == "Alert: Late again"
+    assert mail["Message-ID"].endswith("@example.com>")
+    text = mail.get_payload(decode=True).decode()
+    assert "Orders received on time: 60.0% (6 of 10)" in text
+    assert "segment A" in text
+    assert "Target 95.0%" in text
+    assert "https://service.example.org/behind?v=7" in text
+
+    ((headers, body),) = hook[0]
+    assert (body["value"], body["numerator"], body["denominator"], body["subject"]) == (0.6, 6, 10, "Alert: Late\nagain")
+    assert len(headers["Idempotency-Key"]) == 32
+
+
+def test_what_cannot_leave_waits_says_why_and_leaves_later(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+    place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
+    down = {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down", "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_SMTP": "smtp://127.0.0.1:9"}
+    assert delivery.send_due(place, now=AT, setting=down) == (0, 2)
+    with opened(place) as store:
+        told = {one["channel"]: one["error"] for one in storage.messages(store)}
+    assert told["webhook:OPS"] == "the webhook answered 503 Service Unavailable"
+    assert "refused" in told["mailto:ops@example.org"]
+    assert delivery.send_due(place, now=AT + timedelta(seconds=30), setting=down) == (0, 0)
+    up = down | {"BUYERVIEW_WEBHOOK_OPS": hook[1]}
+    assert delivery.send_due(place, now=AT + timedelta(minutes=2), setting=up) == (1, 1)
+    assert len(hook[0]) == 1
+
+
+def test_nothing_leaves_before_its_time(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+    place = place_with(tmp_path, "webhook:OPS", due_at=AT + timedelta(hours=8))
+    setting = {"BUYERVIEW_WEBHOOK_OPS": hook[1]}
+    assert delivery.send_due(place, now=AT, setting=setting) == (0, 0)
+    assert delivery.send_due(place, now=AT + timedelta(hours=8), setting=setting) == (1, 0)
+
+
+def test_a_missing_setting_is_named_and_no_secret_is_told(tmp_path: Path) -> None:
+    place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
+    delivery.send_due(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": "s3cret"})
+    with opened(place) as store:
+        errors = "\n".join(one["error"] for one in storage.messages(store))
+    assert "BUYERVIEW_WEBHOOK_OPS" in errors
+    assert "BUYERVIEW_MAIL_FROM" in errors
+    assert "s3cret" not in errors
+
+
+def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
+    def refuse(*_: object) -> AuthResult:
+        return AuthResult(success=False, handled=False)
+
+    controller = Controller(Mailbox(), hostname="127.0.0.1", port=free_port(), authenticator=refuse, auth_require_tls=False)
+    controller.start()
+    try:
+        place = place_with(tmp_path, "mailto:ops@example.org")
+        setting = {
+            "BUYERVIEW_SMTP": f"smtp://ada@127.0.0.1:{controller.port}",
+            "BUYERVIEW_SMTP_PASSWORD": "s3cret",
+            "BUYERVIEW_MAIL_FROM": "b@example.com",
+        }
+        assert delivery.send_due(place, now=AT, setting=setting) == (0, 1)
+    finally:
+        controller.stop()
+    with opened(place) as store:
+        (message,) = storage.messages(store)
+    assert "refuses the user or the password" in message["error"]
+    assert "s3cret" not in message["error"]
+
+
+def test_an_address_that_is_none_spoils_nothing_and_is_not_told(tmp_path: Path) -> None:
+    place = place_with(tmp_path, "webhook:OPS", "webhook:TWO", "mailto:ops@example.org")
+    setting = {
+        "BUYERVIEW_WEBHOOK_OPS": "http://127.0.0.1/s3cret hook",
+        "BUYERVIEW_WEBHOOK_TWO": "http://[::1/s3cret",
+        "BUYERVIEW_SMTP": "smtp://localhost:99999x",
+        "BUYERVIEW_MAIL_FROM": "b@example.com",
+    }
+    assert delivery.send_due(place, now=AT, setting=setting) == (0, 3)
+    with opened(place) as store:
+        assert all("cannot be used" in one["error"] and "s3cret" not in one["error"] for one in storage.messages(store))
+
+
+def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
+    place = place_with(tmp_path, "webhook:OPS")
+    assert delivery.send_due(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/moved"}) == (0, 1)
+    assert hook[0] == []
+
+
+def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
+    setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
+    delivery.try_out("mailto:ops@example.org", setting)
+    delivery.try_out("webhook:OPS", setting)
+    assert mailbox[0].mails[0][0] == ["ops@example.org"]
+    assert hook[0][0][1] == {"subject": "A test from Buyerview", "event": "test"}
+    for channel, told in (("webhook:OPS", "503"), ("webhook:NONE", "BUYERVIEW_WEBHOOK_NONE"), ("pigeon:x", "neither")):
+        with pytest.raises(SettingRefused, match=told):
+            delivery.try_out(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})
+
+
+def test_mail_needs_a_sender_and_a_server() -> None:
+    with pytest.raises(SettingRefused, match="BUYERVIEW_MAIL_FROM"):
+        delivery.mail("a@example.org", "s", "t", identity="1", setting={})
+    made = delivery.mail("a@example.org", "s", "t", identity="1", setting={"BUYERVIEW_MAIL_FROM": "b@example.com"})
+    with pytest.raises(SettingRefused, match="BUYERVIEW_SMTP"):
+        delivery.send_mail(made, {})
+
+
+def test_a_round_looks_sends_and_is_quiet_the_second_time(
+    sample: Location, tmp_path: Path, hook: tuple[list[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sample.folder is not None
+    place = Location(folder=Path(shutil.copytree(sample.folder, tmp_path / "home")))
+    monkeypatch.setenv("BUYERVIEW_WEBHOOK_OPS", hook[1])
+    assert alert_round.round_(place) == ""
+    with opened(place) as store:
+        storage.save(store, "Ada", Rule("Any", "cycle_days", ABOVE, limit=0.0, period="13 weeks", min_n=1, channels=("webhook:OPS",)), at=AT)
+    assert alert_round.round_(place) == "1 alert rule changed, 1 message sent"
+    assert alert_round.round_(place) == ""
+    ((_, body),) = hook[0]
+    with reading(place) as connection:
+        (answer,) = query.answer(connection, Question(("cycle_days",), start=date.fromisoformat(body["from"]), end=date.fromisoformat(body["to"])))
+    assert (body["value"], body["numerator"], body["denominator"]) == (float(answer.value), answer.numerator, answer.denominator)
+    warehouse.close(place)

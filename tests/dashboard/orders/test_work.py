@@ -1,0 +1,141 @@
+"""The work pages: what a person assigns, says and puts right is kept, shown on the lists, and told to the next person."""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components import locale
+from metrics.lists.options import failed_orders
+from metrics.store import work_items
+from metrics.store.connection import opened
+from metrics.store.work_items import Item
+from metrics.warehouse import Location, reading
+from tests.dashboard.conftest import Open, markup
+
+DUE = {"period": "All"}
+AT = datetime(2026, 6, 20, 9)
+
+
+@pytest.fixture
+def desk(small_home: Path, tmp_path: Path, at_home: Callable[[Path], None]) -> Location:
+    """A copy of the small warehouse that a test may write beside."""
+    home = tmp_path / "desk"
+    shutil.copytree(small_home, home)
+    at_home(home)
+    return Location(folder=home)
+
+
+def write(at: AppTest, name: str = "Ada") -> AppTest:
+    return at.text_input(key="who").set_value(name).run()
+
+
+def item(place: Location, order_id: str) -> Item:
+    with opened(place) as store:
+        return work_items.item(store, order_id)
+
+
+def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they_are(desk: Location, open_page: Open) -> None:
+    at = open_page("failed_orders", **DUE)
+    at.checkbox(key="work_all").check().run()
+    at.button(key="work_assign_go").click().run()
+    assert "Give your name" in markup(at)
+    write(at)
+    at.button(key="work_assign_go").click().run()
+    assert not at.exception
+    with reading(desk) as connection:
+        first = [row["order_id"] for row in failed_orders(connection, size=25).rows]
+    with opened(desk) as store:
+        assert work_items.order_ids(store, owner="Ada") == sorted(first)
+    assert markup(at).count("<b>Ada</b>") == 25
+    at = open_page("failed_orders", show="unassigned", **DUE)
+    assert "<b>Ada</b>" not in markup(at)
+    assert not at.exception
+
+
+def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(desk: Location, open_page: Open) -> None:
+    at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    at.text_area(key="work_text").set_value("called <b>them</b>")
+    at.button(key="FormSubmitter:work_comment-Add comment").click().run()
+    assert "called &lt;b&gt;them&lt;/b&gt;" in markup(at)
+    at.radio(key="work_remedy").set_value("credited")
+    at.text_input(key="work_note").set_value("freight credited")
+    at.button(key="FormSubmitter:work_resolving-Put right").click().run()
+    assert not at.exception
+    done = item(desk, "HAND-LATE")
+    assert (done.status, done.remedy, done.remedy_note, done.resolved_by) == ("resolved", "credited", "freight credited", "Bo")
+    assert "Put right by Bo, credited: freight credited" in markup(at)
+    shown = {show: markup(open_page("failed_orders", show=show, sort="late", reason="late", **DUE)) for show in ("open", "resolved")}
+    assert "Credited</span>" in shown["resolved"]
+    assert "Credited</span>" not in shown["open"]
+    at = open_page("order_story", order="HAND-LATE")
+    at.button(key="work_reopen").click().run()
+    assert item(desk, "HAND-LATE").status == "open"
+
+
+def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(desk: Location, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
+    at = write(open_page("order_story", order="HAND-LATE"), "Bo")
+    for name, minute in (("detected", 10), ("acknowledged", 20), ("resolved", 30)):
+        field = at.datetime_input(key=f"work_{name}_at")
+        assert field.label.endswith("(CEST)")
+        field.set_value(datetime(2026, 6, 20, 9, minute))
+    at.button(key="FormSubmitter:work_resolving-Put right").click().run()
+    done = item(desk, "HAND-LATE")
+    assert (done.detected_at, done.resolved_at) == (datetime(2026, 6, 20, 7, 10), datetime(2026, 6, 20, 7, 30))
+    assert "09:30 CEST" in markup(at)
+
+
+def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_page: Open) -> None:
+    at = write(open_page("order_story", order="HAND-SHORT"), "Bo")
+    with opened(desk) as store:
+        work_items.assign(store, "Ada", [Item("HAND-SHORT")], "Ada", at=AT)
+    at.button(key="work_take").click().run()
+    assert "Ada changed order HAND-SHORT" in markup(at)
+    assert item(desk, "HAND-SHORT").owner == "Ada"
+
+
+def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Location, open_page: Open) -> None:
+    with opened(desk) as store:
+        work_items.assign(store, "Ada", [Item("GONE-1", customer="Acme & Sons")], "Ada", at=AT)
+    at = open_page("order_story", order="GONE-1")
+    assert not at.exception
+    assert "no longer in the data" in markup(at)
+    assert "Acme &amp; Sons" in markup(at)
+    assert "no longer in the data:</b> <a" in markup(open_page("failed_orders", show="open", **DUE))
+
+
+def test_a_part_of_a_number_finds_orders(desk: Location, open_page: Open) -> None:  # noqa: ARG001
+    assert "HAND-DAMAGED" in markup(open_page("order_story", order="damag"))
+    assert "Which order?" in markup(open_page("order_story"))
+
+
+def test_a_store_that_cannot_be_read_leaves_the_orders_readable(desk: Location, open_page: Open) -> None:
+    assert desk.folder is not None
+    (desk.folder / "store.sqlite").write_text("no database at all, though long enough to be looked at " * 20)
+    at = open_page("failed_orders", **DUE)
+    assert not at.exception
+    assert "cannot be read or kept" in markup(at)
+    assert 'class="bv bv-item"' in markup(at)
+
+
+def test_orders_at_risk_and_pages_without_feeds_say_what_is_missing(desk: Location, open_page: Open) -> None:  # noqa: ARG001
+    at = open_page("at_risk")
+    assert not at.exception
+    assert "No feed: order_events" in markup(at) + " ".join(caption.value for caption in at.caption).replace("\\", "")
+    assert "No feed: order_events" in markup(open_page("order_story", order="HAND-LATE"))
+
+
+def test_what_is_put_right_and_what_is_not_come_to_all_that_failed(desk: Location) -> None:
+    with reading(desk) as connection:
+        whole = failed_orders(connection, size=500)
+        ids = [row["order_id"] for row in whole.rows]
+        done = failed_orders(connection, put_right=True, done=ids[:3], size=500)
+        to_do = failed_orders(connection, put_right=False, done=ids[:3], size=500)
+        assert [row["order_id"] for row in done.rows] == ids[:3]
+        assert [row["order_id"] for row in to_do.rows] == ids[3:]
+        assert failed_orders(connection, among=(), size=500).total == 0
+        assert failed_orders(connection, among=ids[:5], but=ids[4:], size=500).total == 4

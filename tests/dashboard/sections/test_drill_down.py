@@ -1,0 +1,142 @@
+"""From a tile to a dimension to orders to one order's story: every number on every page leads to rows that come to it."""
+
+import csv
+import io
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from dashboard import queries
+from dashboard.components import formatting
+from dashboard.frame import links as drill
+from dashboard.measure_page import measure_table
+from dashboard.sections import drill_down, scorecard
+from metrics import warehouse
+from metrics.lists.drill_down import parts
+from metrics.lists.quality_marks import Failed, Mark
+from metrics.measures.catalog import MEASURES
+from metrics.model.question import Question
+from metrics.queries import answer as query
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.test_pages import WEEKS, asked
+
+PAGES = (None, "buyers_view", "cycle_time", "profitability", "recovery")
+LINK = re.compile(r'<a href="([^"]+)" target="_self" data-measure="(\w+)"')
+
+
+def links(html: str) -> dict[str, dict[str, list[str]]]:
+    """What the links of a page's numbers ask for, by measure."""
+    found = {}
+    for href, measure in LINK.findall(html):
+        parted = urlsplit(href.replace("&amp;", "&"))
+        assert parted.path == drill.PATH
+        found[measure] = parse_qs(parted.query)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_small: Open) -> None:
+    found = links(markup(page_of_small(page, segment="B")))
+    shown = scorecard.TILES if page is None else [measure.name for measure in measure_table.measures_of(page)]
+    assert set(shown) <= set(found)
+    assert all(asks["measure"] == [name] and asks["segment"] == ["B"] for name, asks in found.items())
+
+
+@pytest.mark.parametrize("part", parts(MEASURES["otif"]))
+def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
+    at = page_of_small("behind", measure="otif", part=part)
+    assert not at.exception
+    html = markup(at)
+    answer = asked("otif")
+    size = {
+        "counted": answer.numerator,
+        "out_of": answer.denominator,
+        "rest": (answer.denominator or 0) - (answer.numerator or 0),
+        "unknown": answer.unknown,
+    }[part]
+    said = html.split('class="bv bv-proof"')[1].split("</p>")[0]
+    assert 'data-proven="true"' in said
+    assert f"<b>{formatting.count(int(size or 0), 'order')}</b> = the {formatting.written(int(size or 0))}" in said
+    assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
+
+
+def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_small: Open) -> None:
+    html, answer = markup(page_of_small("buyers_view")), asked("on_time")
+    cell = re.search(r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span class="bv-small">([^<]*)</span>)?', html)
+    assert cell is not None
+    assert answer.unknown, "the case has some that are not known"
+    assert cell.groups() == (formatting.number(answer.denominator), f"{formatting.number(answer.unknown)} not known")
+
+
+def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_of_small: Open) -> None:
+    html = markup(page_of_small("behind", measure="on_time", part="out_of", at=["carrier:Blitz", "segment:A"]))
+    answer = asked("on_time", where=(("carrier", ("Blitz",)), ("segment", ("A",))))
+    assert f"<b>{formatting.count(int(answer.denominator or 0), 'order')}</b>" in html
+    trail = html.split("bv-trail")[1].split("</nav>")[0]
+    assert "Buyer&#x27;s view" in trail
+    assert "Carrier Blitz" in trail
+    assert "Segment A" in trail
+
+
+def test_every_order_of_the_list_leads_to_its_story(page_of_small: Open) -> None:
+    html = markup(page_of_small("behind", measure="complete", part="rest"))
+    assert f"{drill.STORY}?order=HAND-SHORT" in html
+
+
+def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
+    html = markup(page_of_small("behind", measure="dependability_gap"))
+    assert "measure=cycle_p50" in html
+    assert "measure=cycle_p95" in html
+    assert 'data-proven="' not in html.split("<style>")[0]
+
+
+@pytest.mark.parametrize(
+    "nonsense", [{"measure": "x"}, {"at": "colour:red"}, {"part": "some"}, {"days": "2026-99-01..x"}, {"at": "segment:nobody"}, {"measure": "zone"}]
+)
+def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
+    assert not page_of_small("behind", **nonsense).exception
+
+
+def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
+    html = markup(page_of_small("behind", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
+    with warehouse.reading(warehouse.locate()) as connection:
+        days = drill.read_days("2026-06-01..2026-06-07")
+        assert days is not None
+        (one,) = query.answer(connection, Question(("on_time",), start=days[0], end=days[1]))
+    assert f"= the {formatting.written(int(one.denominator or 0))}" in html
+
+
+def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: Open) -> None:
+    page_of_small("behind")
+    one = drill_down.Asked(MEASURES["complete"], "out_of", (), None, WEEKS.start, WEEKS.end, ())
+    columns, *rows = csv.reader(io.StringIO(drill_down.file_of(queries.current().number, one).decode()))  # type: ignore[union-attr]  # published
+    assert len(rows) == asked("complete").denominator
+    assert columns[:2] == ["order_id", "due_day"]
+    assert re.fullmatch(r"2026-\d\d-\d\d", rows[0][1])
+    assert not [cell for row in rows for cell in row if cell[:1] in ("=", "+", "@")]
+
+
+def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(queries, "marks", lambda *_: {"on_time": kept_out})
+    html = markup(page_of_small())
+    tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
+    assert tile.startswith(f">{formatting.number(asked('on_time').value, MEASURES['on_time'].unit)}<")
+    assert "held" in tile
+    assert "300 of shipments: received at fits type" in tile
+    assert "bv-state" not in tile
+    assert "bv-state" in html.split('data-measure="otif"')[1].split("</li>")[0]
+    assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
+
+
+def test_where_most_numbers_are_held_it_is_said_once_above_them(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(queries, "marks", lambda *_: dict.fromkeys(scorecard.TILES[1:], kept_out))
+    html = markup(page_of_small())
+    assert html.count(f"{len(scorecard.TILES) - 1} of these {len(scorecard.TILES)} numbers are held") == 1
+    assert "records out of shipments" in html
+    tile = html.split('data-measure="otif"')[1].split("</li>")[0]
+    assert "bv-mark-small" in tile
+    assert "▲</i> held" not in tile
+    assert "not judged: too many records are kept out" in tile

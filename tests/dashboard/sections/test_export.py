@@ -1,0 +1,129 @@
+"""Explore and export: charts by the shape of the question, every row in the table, all choices in the address, pictures that say what they show."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from dashboard import queries
+from dashboard.components import charts
+from dashboard.frame import chart_download
+from dashboard.frame.filters import Filters
+from dashboard.frame.period import choose
+from dashboard.sections import export, export_charts
+from metrics.lists.quality_marks import Failed, Mark
+from metrics.measures.catalog import MEASURES
+from metrics.model.question import Answer, Question
+from tests.dashboard.conftest import Open, markup
+from tests.dashboard.small_warehouse import EVIL
+from tests.dashboard.test_pages import asked
+
+VIEW = Filters(choose("Dates", as_of=date(2026, 6, 30), first=date(2026, 1, 1), days=(date(2026, 4, 1), date(2026, 6, 30))), ())
+
+
+def share(value: float | None, *, period: date | None = None, measure: str = "otif", of: int = 10, **dimensions: str) -> Answer:
+    return Answer(dict(dimensions), period, measure, value, numerator=None if value is None else round(value * of), denominator=of)
+
+
+def drawn(question: Question, answers: list[Answer], **more: Any) -> export_charts.Drawn:
+    return export_charts.draw(question, answers, VIEW, **{"measure": "otif", "is_dark": False, **more})
+
+
+def test_over_time_there_is_a_line_for_each_value_and_bars_without_time() -> None:
+    months = [date(2026, at, 1) for at in (4, 5, 6)]
+    answers = [share(0.9, period=month, segment=segment) for segment in "AB" for month in months]
+    (panel,) = drawn(Question(("otif",), by=("segment",), grain="month"), answers).panels
+    assert {(row["series"], row["period"]) for row in panel.spec["datasets"]["rows"]} == {(s, m.isoformat()) for s in "AB" for m in months}
+    (panel,) = drawn(Question(("otif",), by=("segment",)), [share(0.9, segment="A", of=5), share(0.8, segment="B", of=50)]).panels
+    assert [row["label"] for row in panel.spec["datasets"]["rows"]] == ["B", "A"]
+    assert panel.spec["datasets"]["rows"][0]["of"] == "40 of 50"
+
+
+def test_two_dimensions_are_a_panel_for_each_value_of_the_second() -> None:
+    answers = [share(0.9, segment=segment, region=region) for segment in "AB" for region in ("North", "South", "West")]
+    found = drawn(Question(("otif", "on_time"), by=("segment", "region")), answers)
+    assert [panel.title for panel in found.panels] == ["North", "South", "West"]
+    together = export_charts.together(found.panels)
+    assert [part["title"]["text"] for part in together["concat"]] == ["North", "South", "West"]
+    assert {part["data"]["name"] for part in together["concat"]} == set(together["datasets"])
+
+
+def test_what_a_chart_leaves_out_is_said() -> None:
+    answers = [share(0.9, customer=f"C{at:02d}", of=at + 1) for at in range(40)]
+    found = drawn(Question(("otif",), by=("customer",)), answers)
+    assert len(found.panels[0].spec["datasets"]["rows"]) == export_charts.BARS_MOST
+    assert found.panels[0].spec["datasets"]["rows"][0]["label"] == "C39"
+    assert "15 of 40 customer values" in found.left_out
+
+
+def test_the_table_has_every_row_on_some_page() -> None:
+    question = Question(("otif",), by=("customer",))
+    answers = [share(0.9, customer=f"C{at:03d}") for at in range(120)]
+    found = export_charts.keys(question, answers)
+    pages = "".join(export_charts.table(question, found, VIEW, [], page=at) for at in (1, 2, 3))
+    assert all(f"C{at:03d}</th>" in pages for at in range(120))
+
+
+def test_names_of_the_data_are_text_in_the_table_and_in_the_charts() -> None:
+    question = Question(("otif",), by=("customer",))
+    answers = [share(0.9, customer=EVIL), share(None, customer="empty", of=0)]
+    told = export_charts.table(question, export_charts.keys(question, answers), VIEW, [], page=1)
+    assert "<img" not in told
+    (panel,) = drawn(question, answers).panels
+    assert panel.spec["datasets"]["rows"][0]["label"] == EVIL
+
+
+def test_every_choice_stands_in_the_address_and_comes_from_it(page_of_small: Open) -> None:
+    at = page_of_small("export", m=["otif", "cycle_days"], by=["segment", "region"], per="month", show="table")
+    assert not at.exception
+    assert at.multiselect(key="explore_m").value == ["otif", "cycle_days"]
+    assert at.multiselect(key="explore_by").value == ["segment", "region"]
+    told = markup(at)
+    one = asked("otif", by=("region", "segment"), grain="month")
+    assert f"{one.numerator} of {one.denominator}" in told
+    at.multiselect(key="explore_by").set_value(["carrier"]).run()
+    assert at.query_params["by"] == "carrier"
+    assert not at.exception
+
+
+SHAPES: list[dict[str, Any]] = [{"by": ["segment"], "per": "week"}, {"by": ["segment", "carrier"]}, {"by": ["customer", "carrier", "region"]}, {}]
+
+
+@pytest.mark.parametrize("address", SHAPES)
+def test_every_shape_of_question_is_shown(address: dict[str, Any], page_of_small: Open) -> None:
+    at = page_of_small("export", **address)
+    assert not at.exception
+    assert "On time" in markup(at)
+
+
+def test_each_measure_is_found_by_its_question() -> None:
+    assert set(export.QUESTIONS) == set(MEASURES)
+
+
+def test_a_picture_says_what_it_shows_and_brings_its_font() -> None:
+    spec = charts.trend([], MEASURES["otif"], target=None, grain="week", is_dark=False)
+    framed = chart_download.framed(spec, title="On time in full", under=f"segment {EVIL}", is_dark=False)
+    assert framed["width"] != "container"
+    assert json.dumps(spec) == json.dumps(charts.trend([], MEASURES["otif"], target=None, grain="week", is_dark=False))
+    svg = chart_download.picture(framed, "svg").decode()
+    assert "On time in full" in svg
+    assert "<img" not in svg
+    assert "data:font/woff2;base64," in svg
+    assert chart_download.picture(framed, "png").startswith(b"\x89PNG")
+
+
+def test_a_picture_reads_nothing_from_elsewhere() -> None:
+    with pytest.raises(ValueError, match=r"not allowed|External data"):
+        chart_download.picture({"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg")
+
+
+def test_a_held_number_is_not_judged_here_either(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judged() -> int:
+        at = page_of_small("export", m=["on_time", "otif"], show="table")
+        return markup(at).split('aria-label="Answers"', 1)[1].split("</table>")[0].count('class="bv-state')
+
+    assert judged() == 2
+    held = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
+    monkeypatch.setattr(queries, "marks", lambda *_: {"on_time": held})
+    assert judged() == 1

@@ -1,0 +1,94 @@
+"""The web server around the pages: what answers while it warms up, and what every answer carries. Asked as the server is, by ASGI."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from dashboard.server import asgi
+
+T = TypeVar("T")
+
+
+async def _greet(stream: WebSocket) -> None:
+    await stream.accept()
+    await stream.send_text("drawn")
+    await stream.close()
+
+
+APP = Starlette(
+    routes=[Route("/healthz", asgi.health), Route("/assets/{name}", asgi.font), WebSocketRoute("/stream", _greet)],
+    middleware=asgi.WRAPPERS,
+)
+"""Our routes and wrappers around a stream that greets."""
+
+
+async def answered(path: str, kind: str = "http") -> list[Any]:
+    """The messages the application sends for one request."""
+    sent: list[Any] = []
+    asked = [{"type": "websocket.connect"} if kind == "websocket" else {"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        return asked.pop() if asked else await asyncio.Event().wait()  # it stays, and says nothing more
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": kind, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [], "root_path": ""}
+    await asyncio.wait_for(APP(scope, receive, send), 20)
+    return sent
+
+
+def run(asked: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end in a thread of its own: a browser test before may have left a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asked).result(30)
+
+
+def get(path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Status, headers and body of an answer."""
+    begins, *parts = run(answered(path))
+    return begins["status"], dict(begins["headers"]), b"".join(part.get("body", b"") for part in parts)
+
+
+def test_a_page_waits_for_the_warm_up_and_health_says_so(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the warehouse
+    warm = threading.Event()
+    monkeypatch.setattr(asgi, "_warm", warm)
+    status, _, body = get("/healthz")
+    assert (status, json.loads(body)) == (503, {"status": "warming up"})
+
+    async def visit() -> None:
+        visitor = asyncio.create_task(answered("/stream", "websocket"))
+        done, _ = await asyncio.wait([visitor], timeout=0.3)
+        assert not done
+        warm.set()
+        assert [message.get("text") for message in await visitor] == [None, "drawn", None]
+
+    run(visit())
+    status, _, body = get("/healthz")
+    assert (status, json.loads(body)) == (200, {"status": "ok", "generation": 1})
+
+
+def test_a_warm_up_that_fails_keeps_no_page_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_warm", threading.Event())
+    monkeypatch.setattr(asgi, "warm_up", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        asgi._warm_first()
+    assert asgi._warm.is_set()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/assets/inter-latin.woff2", 200), ("/assets/other.woff2", 404), ("/nothing", 404)])
+def test_no_answer_may_be_framed_or_sniffed(path: str, status: int) -> None:
+    found, headers, _ = get(path)
+    assert found == status
+    assert headers[b"x-frame-options"] == b"DENY"
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert headers[b"content-security-policy"] == b"frame-ancestors 'none'"

@@ -1,0 +1,80 @@
+"""The settings that keep strangers out, and the start that refuses without them."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dashboard.server.start import loosened
+from tests.dashboard.conftest import ROOT, Open, markup
+
+SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("server", "address", "127.0.0.1"),
+        ("server", "enableCORS", True),
+        ("server", "enableXsrfProtection", True),
+        ("server", "enableStaticServing", False),
+        ("server", "enableAgentApi", False),
+        ("server", "maxMessageSize", 50),
+        ("browser", "gatherUsageStats", False),
+        ("client", "showErrorDetails", "none"),
+        ("client", "toolbarMode", "minimal"),
+        ("client", "disableDataExport", True),
+    ],
+)
+def test_setting_is_the_required_one(section: str, name: str, value: object) -> None:
+    assert SETTINGS[section][name] == value
+
+
+def start(**environment: str) -> subprocess.CompletedProcess[str]:
+    code = "from dashboard.server.start import _check_settings; _check_settings()"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_start_is_content_with_the_settings_that_are_shipped() -> None:
+    assert start().returncode == 0
+
+
+def test_hosts_behind_a_proxy_are_named_by_a_variable_and_a_star_is_refused() -> None:
+    assert start(BUYERVIEW_ALLOWED_HOSTS="dash.example.com, localhost").returncode == 0
+    refused = start(BUYERVIEW_ALLOWED_HOSTS="*")
+    assert refused.returncode != 0
+    assert "BUYERVIEW_ALLOWED_HOSTS=dashboard.example.com" in refused.stderr
+
+
+GOOD = {"server.allowedHosts": ["localhost"], "server.enableCORS": True, "server.enableXsrfProtection": True, "server.enableAgentApi": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("server.allowedHosts", []),
+        ("server.allowedHosts", ["*"]),
+        ("server.enableCORS", False),
+        ("server.enableXsrfProtection", False),
+        ("server.enableAgentApi", True),
+    ],
+)
+def test_each_loosened_setting_is_named(name: str, value: object) -> None:
+    assert loosened(GOOD.__getitem__) is None
+    assert name in str(loosened({**GOOD, name: value}.__getitem__))
+
+
+def test_a_damaged_warehouse_gives_a_message_and_no_traceback(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "CURRENT").write_text("not what was published")
+    at_home(folder)
+    at = open_page()
+    assert not at.exception
+    assert "This page cannot be shown" in markup(at)

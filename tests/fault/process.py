@@ -1,0 +1,87 @@
+"""A process of its own that writes or reads the warehouse of its environment: `python -m tests.fault.process ROLE [ARGUMENT]`.
+
+    write N    publish N generations; print the number of each
+    hold       begin a build, print "held", wait for a line (or the end) of standard input, publish
+    outgrow N  begin a build on a disk where no file may grow beyond N bytes, and write more than that
+    read N G   read at least N times and at least G different generations; print a JSON summary
+
+Ends like the command does: with the exit code of our error, its text on standard error.
+"""
+
+import json
+import resource
+import signal
+import sys
+import time
+
+from metrics import warehouse
+from metrics.errors import BuyerviewError
+from metrics.warehouse import Location, current, locate, reading, writing
+from tests.fault import paired_tables
+
+
+def hold(location: Location) -> None:
+    """Keep the writer's lock until told."""
+    with writing(location) as build:
+        paired_tables.add(build)
+        print("held", flush=True)
+        sys.stdin.readline()
+        build.publish()
+
+
+def outgrow(location: Location, limit: int) -> None:
+    """Write more than the files may hold."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit then fails like one to a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    with writing(location) as build:
+        build.connection.exec_driver_sql("create table ballast as select hash(range) as noise from range(1000000)")
+        build.publish()
+
+
+def read(location: Location, least_reads: int, least_generations: int) -> dict[str, int]:
+    """Read and check again and again; every twentieth time from files just opened, every third by the number that `current` gave."""
+    reads = newest = runs = 0
+    generations: set[int] = set()
+    while reads < least_reads or len(generations) < least_generations:
+        if reads % 20 == 0:
+            warehouse.close(location)
+        number = None
+        if reads % 3 == 0 and location.folder is not None:
+            generation = current(location)
+            assert generation is not None
+            number = generation.number
+        with reading(location, number) as connection:
+            assert connection.info["fallback"] is None
+            assert connection.info["generation"] >= newest, f"went back from {newest} to {connection.info['generation']}"
+            newest = connection.info["generation"]
+            seen = paired_tables.runs_seen(connection)
+            assert seen >= runs, f"went back from {runs} runs to {seen}"
+            runs = seen
+        generations.add(newest)
+        reads += 1
+        time.sleep(0.001)
+    warehouse.close(location)
+    return {"reads": reads, "generations": len(generations), "newest": newest}
+
+
+def main(role: str, *arguments: str) -> None:
+    """Play one role."""
+    location = locate()
+    started = time.monotonic()
+    try:
+        if role == "write":
+            for _ in range(int(arguments[0])):
+                print(paired_tables.publish(location), flush=True)
+        elif role == "hold":
+            hold(location)
+        elif role == "outgrow":
+            outgrow(location, int(arguments[0]))
+        elif role == "read":
+            print(json.dumps(read(location, int(arguments[0]), int(arguments[1]))))
+    except BuyerviewError as error:
+        print(f"{error} (after {time.monotonic() - started:.3f} s)", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

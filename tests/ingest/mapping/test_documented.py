@@ -1,0 +1,31 @@
+"""docs/mapping.md says of every feed which columns it has, and of every rule across rows that it exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ingest.mapping.mapping_file import mappable, required
+from ingest.validate import cross_row_rules
+from metrics.schema import FEEDS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^### |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_every_column_of_a_feed_is_there_and_those_needed_are_marked(feed: str) -> None:
+    listed = re.findall(r"^\| `(\w+)`( \(needed\))? \|", SECTIONS[feed], flags=re.MULTILINE)
+    documented = [column for column, _ in listed]
+    assert documented == [column for column in mappable(FEEDS[feed]) if column not in ("source_updated_at", "deleted")]
+    assert {column for column, needed in listed if needed} == set(required(feed))
+
+
+def test_every_rule_across_rows_is_there() -> None:
+    found = {rule.name for feed, about in FEEDS.items() for rule in cross_row_rules.rules(feed, about.table)}
+    found |= {"unit_has_factor", "quantity_converts_exactly", "price_converts"}
+    listed = set(re.findall(r"`([\w…]+)`", PAGE))
+    # Rules of one kind are written out once, the others as `moment_…`.
+    missing = {name for name in found if name not in listed and f"{name.partition('_not_before_')[0]}_…" not in listed}
+    assert len(found) > 15
+    assert missing == set()

@@ -1,0 +1,70 @@
+"""A mapping file that is wrong says everything that is wrong with it, where, and what to write instead."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import MappingRefused
+from ingest.mapping.mapping_file import load_mapping
+from tests.ingest.files import Source
+
+GOOD = (Path(__file__).parents[3] / "sample_data" / "mapping.toml").read_text(encoding="utf-8")
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "mapping.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(MappingRefused) as refused:
+        load_mapping(path)
+    assert refused.value.file == "mapping.toml"
+    return refused.value.problems
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        (
+            'promised_by = "conf_date"',
+            'promise_by = "conf_date"',
+            'orders.columns.promise_by: there is no such column; did you mean "promised_by"?',
+        ),
+        ("[invoices]", "[invoice]", '[invoice]: there is no such feed; did you mean "invoices"?'),
+        ('read = "orders*.csv"', 'raed = "orders*.csv"', 'orders.raed: there is no such key; did you mean "read"?'),
+        ('read = "orders*.csv"', 'read = "/etc/orders.csv"', "leaves the data folder"),
+        ('read = "orders*.csv"', 'read = "../orders.csv"', "leaves the data folder"),
+        ('read = "orders*.csv"', 'read = "orders.txt"', "ends in none of"),
+        ('read = "orders*.csv"', 'connection = "postgresql://u:secret@h/d"\nquery = "select 1"', 'write "env:NAME"'),
+        ('read = "orders*.csv"', 'read = "orders.csv"\nselect = "select 1"', "write exactly one of read, connection, select"),
+        ('order_id = "order_no"\ncustomer_id', "customer_id", "orders.columns.order_id: must be mapped"),
+        ("Europe/Berlin", "Europe/Berlim", "is no IANA zone"),
+        ("2026-06-30T18:00:00Z", "yesterday", "is no ISO date-time"),
+        ('{ from = "unit_cost", decimal = "," }', '{ from = "unit_cost", value = "1" }', "write exactly one of from, value, sql"),
+        ('{ from = "unit_cost", decimal = "," }', '{ from = "unit_cost", decimal = ";" }', "products.columns.unit_cost_amount.decimal"),
+        ("[source]", "[source", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_and_what_to_write(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    assert right in GOOD
+    found = problems(tmp_path, GOOD.replace(right, wrong, 1))
+    assert any(said in one for one in found), found
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace('promised_by = "conf_date"', 'promise_by = "conf_date"').replace("Europe/Berlin", "Berlin")
+    assert len(problems(tmp_path, text)) >= 2
+
+
+def test_the_four_core_feeds_are_needed(tmp_path: Path) -> None:
+    found = problems(tmp_path, '[source]\nname = "x"\ntime_zone = "UTC"\n')
+    assert [one.split("]")[0] for one in found] == ["[orders", "[order_lines", "[shipments", "[shipment_lines"]
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(MappingRefused, match="there is no such file"):
+        load_mapping(tmp_path / "none.toml")
+
+
+def test_a_connection_whose_variable_is_not_set_says_which(source: Source) -> None:
+    source.origin["orders"] = 'connection = "env:NO_SUCH_URL"\nquery = "select 1"'
+    with pytest.raises(MappingRefused, match=r"orders\.connection: the environment variable NO_SUCH_URL is not set"):
+        source.take_in()

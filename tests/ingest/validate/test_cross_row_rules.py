@@ -1,0 +1,318 @@
+"""Rows that stand or fall with other rows: parents, dates against the order, changed quantities. Source: rules R14, R22, R33, R34."""
+
+import json
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Connection, column, select, table
+
+from metrics.facts.orders import facts_metadata
+from metrics.queries.rollups import rollup_metadata
+from metrics.schema import FEEDS, restated_quantities, run_files, runs
+from metrics.warehouse import reading
+from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source, add, everything, kept, rows
+
+ORPHANS: dict[str, tuple[str, str]] = {
+    "promises": ("order_id,line_no,revision_no,promised_by,changed_at\nO9,1,1,2026-03-10,2026-03-02\n", "order_lines O9 / 1"),
+    "holds": ("hold_id,order_id,placed_at\nH1,O9,2026-03-04\n", "orders O9"),
+    "order_events": ("order_id,step,event_no,started_at\nO9,2,1,2026-03-04\n", "orders O9"),
+    "payments": ("payment_id,invoice_id,paid_at,amount\nZ1,I9,2026-04-01,100\n", "invoices I9"),
+    "quotes": ("quote_id,customer_id,asked_at,order_id\nQ1,C1,2026-02-01,O9\nQ2,C1,2026-02-01,\n", "orders O9"),
+    "quote_options": ("quote_id,option_no\nQ1,1\n", "quotes Q1"),
+    "messages": ("message_id,order_id,customer_id\nM1,O9,\nM2,,C9\n", "orders O9"),
+    "service_cases": ("case_id,order_id,customer_id,opened_at\nK1,O9,,2026-02-01\nK2,,C9,2026-02-01\n", "orders O9"),
+    "returns": ("return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O9,1,1,2026-03-12\n", "order_lines O9 / 1"),
+    "service_costs": ("cost_id,customer_id,order_id,amount,incurred_on\nX1,C1,O9,5,2026-03-01\nX2,C9,,5,2026-03-01\n", "orders O9"),
+}
+"""A first row whose parent is missing, what it then waits for, and where there is one a second row that names no parent and waits for nobody."""
+
+
+def counts_add_up(connection: Connection) -> bool:
+    """Rows in = loaded + quarantined + superseded for every file."""
+    return all(row.rows_in == row.rows_loaded + row.rows_quarantined + row.rows_superseded for row in connection.execute(select(run_files)))
+
+
+def with_invoices(source: Source, invoices: str = "", lines: str = "") -> None:
+    add(source, "invoices", "invoice_id,invoiced_at\n" + invoices)
+    add(source, "invoice_lines", "invoice_id,invoice_line_no,order_id,line_no,line_amount\n" + lines)
+
+
+def test_r33_a_child_waits_for_its_parent_and_is_released_with_it(any_source: Source) -> None:
+    for feed, (content, _) in ORPHANS.items():
+        add(any_source, feed, content)
+    with_invoices(any_source)
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert {row.feed: (row.row_no, row.status, row.waits_for) for row in kept(connection)} == {
+            feed: (1, "waiting", parent) for feed, (_, parent) in ORPHANS.items()
+        }
+        assert {feed: len(rows(connection, feed)) for feed in ORPHANS} == {feed: content.count("\n") - 2 for feed, (content, _) in ORPHANS.items()}
+        assert counts_add_up(connection)
+    any_source.write("orders.csv", ORDERS + "O9,C1,2026-03-02,2026-03-10\n")
+    any_source.write("order_lines.csv", LINES + "O9,1,P1,1\n")
+    with_invoices(any_source, "I9,2026-03-20\n")
+    assert any_source.take_in().released == len(ORPHANS)
+    with reading(any_source.location) as connection:
+        assert {row.status for row in kept(connection)} == {"released"}
+        assert {feed: len(rows(connection, feed)) for feed in ORPHANS} == {feed: content.count("\n") - 1 for feed, (content, _) in ORPHANS.items()}
+        assert counts_add_up(connection)
+
+
+def test_r22_a_return_of_nothing_we_know_is_quarantined(any_source: Source) -> None:
+    head = "return_id,return_line_no,order_id,line_no,returned_qty,reason,announced_at\n"
+    add(any_source, "returns", head + "R1,1,O1,1,2,damage,2026-03-12\nR1,2,O1,9,2,damage,2026-03-12\nR2,1,,,2,damage,2026-03-12\n")
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert [(row["return_id"], row["return_line_no"]) for row in rows(connection, "returns")] == [("R1", "1")]
+        assert [(row.row_no, row.status) for row in kept(connection)] == [(2, "waiting"), (3, "rejected")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "dropped"),
+    [("", "", True), ("2026-03-20T00:00:00Z", "2026-03-21T00:00:00Z", True), ("2026-03-21T00:00:00Z", "2026-03-20T00:00:00Z", False)],
+)
+def test_r22_a_return_that_is_linked_right_later_waits_no_longer(source: Source, first: str, second: str, dropped: bool) -> None:
+    head = "return_id,return_line_no,order_id,line_no,returned_qty,announced_at,source_updated_at\n"
+    add(source, "returns", head + f"R1,1,O1,9,2,2026-03-12,{first}\n")
+    source.origin["returns"] = 'read = "returns*.csv"'
+    source.take_in()
+    source.write("returns_2.csv", head + f"R1,1,O1,2,2,2026-03-12,{second}\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        assert [row["line_no"] for row in rows(connection, "returns")] == ["2"]
+        # A version older than the one that waits is loaded meanwhile, and the newer one goes on waiting.
+        assert [row.status for row in kept(connection)] == ["dropped" if dropped else "waiting"]
+        assert counts_add_up(connection)
+    source.write("order_lines.csv", LINES + "O1,9,P1,4\n")
+    assert source.take_in().released == (0 if dropped else 1)
+    with reading(source.location) as connection:
+        assert [row["line_no"] for row in rows(connection, "returns")] == ["2" if dropped else "9"]
+        assert counts_add_up(connection)
+
+
+def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_mapping(any_source: Source) -> None:
+    any_source.write("order_lines.csv", LINES + "O9,1,P1,1\n")
+    any_source.take_in()
+    del any_source.columns["order_lines"]["product_id"]
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert [(row.row_no, row.status) for row in kept(connection)] == [(4, "dropped"), (4, "waiting")]
+        assert counts_add_up(connection)
+
+
+@pytest.mark.parametrize(
+    ("feed", "content", "rule"),
+    [
+        ("holds", "hold_id,order_id,placed_at\nH1,O1,2026-03-01\nH2,O1,2026-03-02\n", "placed_at_not_before_ordered_at"),
+        (
+            "returns",
+            "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-01\nR2,1,O1,1,1,2026-03-12\n",
+            "announced_at_not_before_ordered_at",
+        ),
+        (
+            "order_events",
+            "order_id,step,event_no,started_at\nO1,2,1,2026-03-02T08:59:59Z\nO1,9,1,2026-03-02T09:00:00Z\n",
+            "started_at_not_before_ordered_at",
+        ),
+        # The inquiry (step 1) and goods received in advance (step 8) lie before the order by nature.
+        (
+            "order_events",
+            "order_id,step,event_no,finished_at\nO1,11,1,2026-03-01\nO1,1,1,2026-02-01\nO1,8,1,2026-02-01\n",
+            "finished_at_not_before_ordered_at",
+        ),
+    ],
+)
+def test_r34_what_happens_to_an_order_does_not_happen_before_it_is_placed(any_source: Source, feed: str, content: str, rule: str) -> None:
+    # O1 is placed on 2 March 10:00 in Berlin, 09:00 UTC.
+    add(any_source, feed, content)
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert [(row.feed, row.row_no, row.status, row.order_id, json.loads(row.rules)[0]["rule"]) for row in kept(connection)] == [
+            (feed, 1, "rejected", "O1", rule)
+        ]
+        assert len(rows(connection, feed)) == content.count("\n") - 2
+
+
+def test_r34_inquiries_requests_payments_and_promises_may_come_before_the_order(any_source: Source) -> None:
+    with_invoices(any_source, "I1,2026-03-20\n")
+    add(any_source, "payments", "payment_id,invoice_id,paid_at,amount\nZ1,I1,2026-02-01,100\n")
+    add(any_source, "service_cases", "case_id,order_id,kind,opened_at\nK1,O1,special_request,2026-02-01\n")
+    add(any_source, "messages", "message_id,order_id,phase,kind,sent_at\nM1,O1,pre,quote,2026-02-01\n")
+    add(any_source, "promises", "order_id,line_no,revision_no,promised_by,changed_at\nO1,1,1,2026-03-10,2026-02-01\n")
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert kept(connection) == []
+
+
+def test_r34_a_corrected_parent_makes_loaded_children_impossible_and_possible_again(any_source: Source) -> None:
+    add(any_source, "returns", "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-12\n")
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        whole = everything(connection)
+        assert kept(connection) == []
+    # O1 is said to have been ordered on 20 March: it cannot have been received on the 9th, nor have come back on the 12th.
+    late = ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20")
+    any_source.write("orders.csv", late)
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        assert [(row.feed, row.row_no, row.status, row.order_id) for row in kept(connection)] == [
+            ("returns", 1, "rejected", "O1"),
+            ("shipment_lines", 1, "rejected", "O1"),
+            ("shipment_lines", 2, "rejected", "O1"),
+        ]
+        assert json.loads(kept(connection)[1].record)["shipment_id"] == "S1"
+        assert [row["order_id"] for row in rows(connection, "shipment_lines")] == ["O2"]
+        assert counts_add_up(connection)
+    any_source.write("orders.csv", ORDERS)
+    assert any_source.take_in().released == 3
+    with reading(any_source.location) as connection:
+        assert everything(connection) == whole
+        assert {row.status for row in kept(connection)} == {"released"}
+        assert counts_add_up(connection)
+
+
+def test_r34_which_of_two_contradicting_records_came_first_decides_nothing(source: Source) -> None:
+    wrong, right = SHIPMENTS.replace("S1,2026-03-08,2026-03-09", "S1,,2026-03-01"), SHIPMENTS
+    source.write("shipments.csv", wrong)
+    source.take_in()
+    with reading(source.location) as connection:
+        assert [(row.feed, row.status) for row in kept(connection)] == [("shipment_lines", "rejected")] * 2
+    source.write("shipments.csv", right)
+    assert source.take_in().released == 2
+    with reading(source.location) as connection:
+        assert len(rows(connection, "shipment_lines")) == 3
+        assert counts_add_up(connection)
+
+
+def test_r14_a_changed_quantity_is_kept_with_the_watermark_of_the_run(any_source: Source) -> None:
+    any_source.take_in()
+    any_source.head = 'data_as_of = "2026-04-15T12:00:00Z"'
+    any_source.write("order_lines.csv", LINES.replace("O1,1,P1,10", "O1,1,P1,8"))
+    any_source.take_in()
+    with reading(any_source.location) as connection:
+        row = connection.execute(select(restated_quantities)).one()
+        as_of = connection.scalar(select(runs.c.data_as_of).where(runs.c.run_id == 2))
+        assert (row.order_id, row.line_no, row.run_id, row.before_qty, row.after_qty) == ("O1", "1", 2, 10, 8)
+        assert row.data_as_of == as_of
+        assert as_of is not None
+        assert as_of.isoformat() == "2026-04-15T12:00:00"
+
+
+def test_r14_a_withdrawn_line_and_another_column_are_no_change_of_quantity(source: Source) -> None:
+    source.columns["order_lines"]["deleted"] = '"gone"'
+    for gone, item in (("false", "P1"), ("true", "P1"), ("false", "P1"), ("false", "P2")):
+        source.write("order_lines.csv", f"no,pos,item,qty,gone\nO1,1,{item},{9 if gone == 'true' else 10},{gone}\n")
+        source.take_in()
+    with reading(source.location) as connection:
+        assert connection.scalar(select(runs.c.run_id).order_by(runs.c.run_id.desc()).limit(1)) == 4
+        assert connection.execute(select(restated_quantities)).all() == []
+
+
+def test_r33_a_withdrawn_record_of_any_feed_stays_as_a_tombstone(source: Source) -> None:
+    add(source, "holds", "hold_id,order_id,placed_at,deleted\nH1,O1,2026-03-03,false\n")
+    source.take_in()
+    source.write("holds.csv", "hold_id,order_id,placed_at,deleted\nH1,O1,2026-03-03,true\n")
+    assert source.take_in().restated == 1
+    with reading(source.location) as connection:
+        assert [row["deleted"] for row in rows(connection, "holds")] == [True]
+
+
+def test_events_of_every_feed_move_the_watermark_and_plans_do_not(source: Source) -> None:
+    source.take_in()
+    with reading(source.location) as connection:
+        before = connection.scalar(select(runs.c.data_as_of))
+        assert before is not None
+        assert before.isoformat() == "2026-03-11T22:59:59.999999"
+    add(source, "messages", "message_id,order_id,due_at,sent_at\nM1,O1,2026-05-20T00:00:00Z,2026-03-20T10:00:00Z\n")
+    add(source, "service_costs", "cost_id,customer_id,amount,incurred_on\nX1,C1,5,2026-05-01\n")
+    add(source, "calendars", "calendar_id,day,opens_at,closes_at\ndefault,2026-05-04,2026-05-04T08:00:00Z,2026-05-04T16:00:00Z\n")
+    add(source, "policies", "policy_id,valid_from\nX,2026-05-01\n")
+    source.take_in()
+    with reading(source.location) as connection:
+        latest = connection.scalar(select(runs.c.data_as_of).where(runs.c.run_id == 2))
+        assert latest is not None
+        assert latest.isoformat() == "2026-03-20T10:00:00"
+
+
+def test_every_feed_can_be_mapped_with_every_column_of_its_table(source: Source) -> None:
+    from ingest.mapping.mapping_file import load_mapping, mappable
+
+    for feed, about in FEEDS.items():
+        add(source, feed, ",".join(mappable(about)) + "\n")
+    mapping = load_mapping(source.mapping())
+    assert set(mapping.feeds) == set(FEEDS)
+    assert all(set(mapping.feeds[feed].columns) == set(mappable(about)) for feed, about in FEEDS.items())
+
+
+TOUCHES: dict[str, tuple[str, set[str] | None]] = {
+    "promises": ("order_id,line_no,revision_no,promised_by,changed_at\nO1,1,1,2026-03-10,2026-03-02\n", {"O1"}),
+    "holds": ("hold_id,order_id,placed_at\nH1,O2,2026-03-04\n", {"O2"}),
+    "order_events": ("order_id,step,event_no,started_at\nO1,2,1,2026-03-04\n", {"O1"}),
+    "returns": ("return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-12\n", {"O1"}),
+    "messages": ("message_id,order_id,customer_id\nM1,O2,\nM2,,C1\n", {"O2"}),
+    "service_cases": ("case_id,order_id,customer_id,opened_at\nK1,O2,,2026-02-01\n", {"O2"}),
+    "payments": ("payment_id,invoice_id,paid_at,amount\nZ1,I1,2026-04-01,100\n", {"O1"}),
+    "unit_factors": ("product_id,unit,factor\nP2,box,12\n", {"O1"}),
+    "products": ("product_id\nP1\n", {"O1", "O2"}),
+    "customers": ("customer_id,policy_id\nC2,strict\n", {"O2"}),
+    "stockouts": ("stockout_id,customer_id,wanted_at\nT1,C1,2026-03-01\n", set()),
+    "assumptions": ("assumption,scope,assumed_value\nlost_k,all,4\n", set()),
+    "calendars": ("calendar_id,day\ndefault,2026-03-07\n", None),
+    "fx_rates": ("currency,on_date,rate,reporting_currency\nUSD,2026-03-01,0.9,EUR\n", None),
+    "service_packages": ("service_segment\nA\n", None),
+}
+"""A row of a feed and the orders it touches; None: all of them, whatever their records."""
+
+
+@pytest.fixture
+def touched_orders(monkeypatch: pytest.MonkeyPatch) -> list[set[str] | None]:
+    """What each run asks to be judged again, in place of judging: the orders, or None for all."""
+    found: list[set[str] | None] = []
+
+    def rebuilt(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
+        del as_of
+        facts_metadata.create_all(connection)
+        rollup_metadata.create_all(connection)
+        found.append(None if touched is None else set(connection.scalars(select(column("order_id")).select_from(table(touched)))))
+
+    monkeypatch.setattr("ingest.pipeline.rebuild", rebuilt)
+    return found
+
+
+def test_each_feed_has_the_orders_judged_again_that_it_may_change(source: Source, touched_orders: list[set[str] | None]) -> None:
+    with_invoices(source, "I1,2026-03-20\n", "I1,1,O1,1,100\n")
+    source.take_in()
+    for feed, (content, _) in TOUCHES.items():
+        add(source, feed, content)
+        source.take_in()
+        del source.columns[feed]
+    assert touched_orders[0] is None
+    assert dict(zip(TOUCHES, touched_orders[1:], strict=True)) == {feed: orders for feed, (_, orders) in TOUCHES.items()}
+
+
+def test_a_payment_that_moves_to_another_invoice_touches_both(source: Source, touched_orders: list[set[str] | None]) -> None:
+    with_invoices(source, "I1,2026-03-20\nI2,2026-03-20\n", "I1,1,O1,1,100\nI2,1,O2,1,100\n")
+    for invoice in ("I1", "I2"):
+        add(source, "payments", f"payment_id,invoice_id,paid_at,amount\nZ1,{invoice},2026-04-01,100\n")
+        source.take_in()
+    assert touched_orders == [None, {"O1", "O2"}]
+
+
+def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(source: Source, touched_orders: list[set[str] | None]) -> None:
+    add(source, "invoice_lines", "invoice_id,invoice_line_no,order_id,line_no,line_amount\nI1,1,O1,1,100\nI2,1,O2,1,100\n")
+    invoices = "invoice_id,invoiced_at,invoice_kind,reverses_invoice_id\nI1,2026-03-20,invoice,\nI2,2026-03-20,invoice,\nR1,2026-03-22,reversal,{}\n"
+    for named in ("I1", "I2"):
+        add(source, "invoices", invoices.format(named))
+        source.take_in()
+    assert touched_orders == [None, {"O1", "O2"}]
+
+
+def test_orders_that_share_a_document_with_rows_that_became_impossible_are_judged_again(
+    source: Source, touched_orders: list[set[str] | None]
+) -> None:
+    """S1 carries O1 and O2; O1's row goes to quarantine when O1 is said to have been ordered after it came: O2's share of the freight is another."""
+    source.write("shipment_lines.csv", "delivery,item,no,pos,qty\nS1,1,O1,1,10\nS1,2,O2,1,7\n")
+    source.take_in()
+    source.write("orders.csv", ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20"))
+    source.take_in()
+    assert touched_orders == [None, {"O1", "O2"}]

@@ -1,0 +1,56 @@
+"""The rule book's worked examples (tests/support/rule_cases.py) put to the SQL, on DuckDB."""
+
+from typing import Any
+
+import pytest
+
+from dashboard.components.cards import few
+from metrics.measures.catalog import find
+from metrics.model.question import Question
+from metrics.queries.answer import answer
+from tests.support.builders import everything
+from tests.support.engines import memory
+from tests.support.rule_cases import CASES, END_OF_APRIL, Case, both, history, judged_alike, renamed, sent
+from tests.support.sql_facts import Facts, ask, build, load
+
+
+@pytest.fixture(scope="module")
+def judged() -> dict[str, tuple[str, Facts]]:
+    """What the SQL says of each case, those judged alike in one query: case name to (prefix of its names, line facts and order facts)."""
+    engine = memory()
+    said: dict[str, tuple[str, Facts]] = {}
+    with engine.connect() as connection:
+        for whole, prefixes in judged_alike():
+            load(connection, whole.records)
+            facts = ask(connection, whole.policy, whole.as_of, whole.mapped)
+            said |= {name: (prefix, facts) for name, prefix in prefixes.items()}
+    engine.dispose()
+    return said
+
+
+def values(row: dict[str, Any], expected: Any) -> dict[str, Any]:
+    return {name: row[name] for name in expected}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
+def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(case: Case, judged: dict[str, tuple[str, Facts]]) -> None:
+    prefix, (lines, orders) = judged[case.name]
+    for order_id, expected in case.orders.items():
+        assert values(orders[f"{prefix}-{order_id}"], expected) == dict(expected)
+    for (order_id, line_no), expected in case.lines.items():
+        assert values(lines[f"{prefix}-{order_id}", line_no], expected) == dict(expected)
+
+
+def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
+    """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (P8)."""
+    orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [renamed(history(sent(11, 12)), "LATE")]
+    engine = memory()
+    with engine.connect() as connection:
+        build(connection, both(*orders), END_OF_APRIL, everything())
+        (found,) = answer(connection, Question(("on_time",)))
+    engine.dispose()
+    assert (found.numerator, found.denominator, found.value) == (3, 4, 0.75)
+    assert found.low is not None
+    assert found.high is not None
+    assert (round(100 * found.low, 2), round(100 * found.high, 2)) == (30.06, 95.44)
+    assert few(found, find("on_time")) == "only 4 orders: 30 to 95% likely"

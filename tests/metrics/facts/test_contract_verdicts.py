@@ -1,0 +1,115 @@
+"""Orders judged under their customer's contract, worked by hand. Source: rules P10, R4, R10, R35; section 5."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from metrics.facts import contract_verdicts
+from metrics.facts.contract_verdicts import contracts, policy_of
+from metrics.model.question import Question
+from metrics.policy import STRICT, Policy
+from metrics.queries.answer import answer
+from metrics.schema import FEEDS, policies
+from tests.support.ask_measures import only
+from tests.support.builders import Records, customer, everything, order, order_line, policy_version, records, shipment, shipment_line
+from tests.support.engines import memory
+from tests.support.sql_facts import build
+
+filled = only(contract_verdicts)
+
+END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    engine = memory()
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+def history(key: str, customer_id: str, came: str, quantity: int = 100, ordered: str = "2026-03-01") -> Records:
+    """An order of 100 due on 10 March."""
+    return records(
+        orders=[order(order_id=key, customer_id=customer_id, ordered_at=ordered)],
+        order_lines=[order_line(order_id=key)],
+        shipments=[shipment(shipment_id=key, shipped_at="2026-03-05", received_at=came)],
+        shipment_lines=[shipment_line(shipment_id=key, order_id=key, shipped_qty=quantity)],
+    )
+
+
+def loaded(*many: Records) -> Records:
+    """K1: strict in January and February, from March two days and 2 % of tolerance; K2: a window."""
+    found = {feed: [row for one in many for row in one[feed]] for feed in many[0]}
+    found["customers"] = [
+        customer(policy_id="K1"),
+        customer(customer_id="W", policy_id="K2"),
+        customer(customer_id="N"),
+        customer(customer_id="S", policy_id="K1"),
+        customer(customer_id="S", valid_from="2026-03-15", policy_id=None),
+    ]
+    found["policies"] = [
+        policy_version(),
+        policy_version(valid_from="2026-03-01", late_tolerance_days=2, under_tolerance_share="0.02"),
+        policy_version(policy_id="K2", timing="WINDOW"),
+        policy_version(policy_id="K2", valid_from="2026-06-01", late_tolerance_days=9),
+    ]
+    return found
+
+
+HISTORIES = loaded(
+    history("A late and two short", "C", "2026-03-12", 98),
+    history("B under the old version", "C", "2026-03-12", ordered="2026-02-28"),
+    history("C a day too early", "W", "2026-03-09"),
+    history("D no contract", "N", "2026-03-12"),
+    history("E three short", "C", "2026-03-12", 97),
+    history("F contract ended since", "S", "2026-03-10"),
+    history("G after it ended", "S", "2026-03-20", ordered="2026-03-16"),
+)
+
+
+def test_r35_an_order_is_judged_by_the_contract_of_its_own_day(connection: Connection) -> None:
+    build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
+    c = contracts.c
+    found = {row[0][0]: tuple(row[1:]) for row in connection.execute(select(c.order_id, c.policy_id, c.on_time, c.complete, c.otif, c.due_day))}
+    assert found == {
+        "A": ("K1", True, True, True, date(2026, 3, 10)),
+        "B": ("K1", False, True, False, date(2026, 3, 10)),
+        "C": ("K2", False, True, False, date(2026, 3, 10)),
+        "E": ("K1", True, False, False, date(2026, 3, 10)),
+        "F": ("K1", True, True, True, date(2026, 3, 10)),
+    }
+
+
+def test_r35_the_contract_result_stands_beside_the_strict_one(connection: Connection) -> None:
+    """Under contract A, E and F of five are on time, A and F of five in full too; strictly C and F of all seven."""
+    build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
+    found = answer(connection, Question(("on_time_contract", "otif_contract", "on_time", "otif")))
+    assert [(one.numerator, one.denominator) for one in found] == [(3, 5), (2, 5), (2, 7), (2, 7)]
+    by_policy = answer(connection, Question(("on_time_contract",), by=("policy",)))
+    assert [(one.dimensions["policy"], one.numerator, one.denominator) for one in by_policy] == [("K1", 3, 4), ("K2", 0, 1)]
+
+
+def test_without_contracts_no_order_is_under_one(connection: Connection) -> None:
+    without = frozenset(name for name in everything(*FEEDS) if not name.startswith("policies."))
+    build(connection, HISTORIES, END_OF_APRIL, without)
+    (one,) = answer(connection, Question(("on_time_contract",)))
+    assert (one.value, one.no_data) == (None, "no feed: policies")
+    assert connection.execute(select(contracts.c.order_id)).all() == []
+
+
+def test_what_a_contract_leaves_empty_is_strict(connection: Connection) -> None:
+    build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
+    rows: list[Any] = list(connection.execute(select(policies).order_by(policies.c.policy_id, policies.c.valid_from)).mappings())
+    assert policy_of(rows[0]) == STRICT
+    assert policy_of(rows[1]) == Policy(late_tolerance_days=2, under_tolerance_share=Decimal("0.02"))
+
+
+def test_a_contract_that_cannot_be_is_named(connection: Connection) -> None:
+    impossible = HISTORIES | {"policies": [policy_version(late_tolerance_days=400)]}
+    with pytest.raises(ValueError, match="policies K1, valid from 2026-01-01: policy key late_tolerance_days: 400; write a number of days"):
+        build(connection, impossible, END_OF_APRIL, everything(*FEEDS))

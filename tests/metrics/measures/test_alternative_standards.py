@@ -1,0 +1,122 @@
+"""The ledgers of other standards over the whole sample, each counted another way: what is copied, grouped or judged in part against the whole."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from ingest.pipeline import run
+from metrics.facts.anchor_dates import anchors
+from metrics.facts.contract_verdicts import contracts, policy_of
+from metrics.facts.delivery_groups import groups
+from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts_table
+from metrics.measures.buyers_view import SCOR_FALSE, SCOR_TRUE
+from metrics.model.question import Question
+from metrics.policy import Anchor, Policy
+from metrics.queries.answer import answer, mapped
+from metrics.schema import customers, policies
+from metrics.warehouse import Location, reading
+from sample_data import generate
+
+ORDERS = 1000
+"""Enough that sellers and buyers have both moved promises."""
+NOW = datetime(2026, 7, 1, 6)
+VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    folder = tmp_path_factory.mktemp("standards")
+    place = Location(folder=folder / "home")
+    run(generate(ORDERS, folder / "sample"), location=place, now=NOW)
+    with reading(place) as opened:
+        yield opened
+
+
+def rows(connection: Connection, table: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+
+def judged(connection: Connection, policy: Policy) -> dict[str, dict[str, Any]]:
+    """Every order under a policy, all of them judged."""
+    as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
+    found = connection.execute(order_facts(policy, as_of, mapped(connection))).mappings()
+    return {row["order_id"]: dict(row) for row in found}
+
+
+@pytest.mark.parametrize(("anchor", "name"), [(Anchor.REQUESTED, "requested"), (Anchor.CURRENT_PROMISE, "current")])
+def test_judging_only_orders_whose_dates_differ_gives_what_judging_all_gives(connection: Connection, anchor: Anchor, name: str) -> None:
+    every = {order_id: row for order_id, row in judged(connection, Policy(anchor=anchor)).items() if row["order_type"] == "sale"}
+    found = {row["order_id"]: row for row in rows(connection, anchors)}
+    assert found.keys() == every.keys()
+    columns = {f"state_{name}": "state", f"on_time_{name}": "on_time", f"on_time_{name}_reason": "on_time_reason"}
+    for order_id, row in every.items():
+        assert [found[order_id][mine] for mine in columns] == [row[theirs] for theirs in columns.values()], order_id
+    strict = {row["order_id"]: row for row in rows(connection, order_facts_table)}
+    assert any(strict[order_id]["deadline_at"] != row["deadline_at"] for order_id, row in every.items())
+
+
+def test_every_order_under_contract_is_judged_by_the_version_of_its_day(connection: Connection) -> None:
+    versions = rows(connection, policies)
+    people = rows(connection, customers)
+    every = {(row["policy_id"], row["valid_from"]): judged(connection, policy_of(row)) for row in versions}
+    expected: dict[str, tuple[str, dict[str, Any]]] = {}
+    for order in rows(connection, order_facts_table):
+
+        def of_the_day(row: dict[str, Any], day: Any = order["ordered_day"]) -> bool:
+            return not row["deleted"] and row["valid_from"] <= day
+
+        known = [row for row in people if row["customer_id"] == order["customer_id"] and of_the_day(row)]
+        policy_id = max(known, key=lambda row: row["valid_from"])["policy_id"] if known else None
+        terms = [row for row in versions if row["policy_id"] == policy_id and of_the_day(row)]
+        if policy_id is not None and terms and order["order_type"] == "sale":
+            valid_from = max(row["valid_from"] for row in terms)
+            expected[order["order_id"]] = (policy_id, every[policy_id, valid_from][order["order_id"]])
+    found = {row["order_id"]: row for row in rows(connection, contracts)}
+    assert found.keys() == expected.keys()
+    assert len(found) > 20
+    for order_id, (policy_id, row) in expected.items():
+        assert found[order_id]["policy_id"] == policy_id
+        names = ("state", *VERDICTS, "perfect_order", "perfect_order_known", "deadline_at")
+        assert [found[order_id][name] for name in names] == [row[name] for name in names], order_id
+
+
+def test_scors_roll_up_is_the_perfect_order_order_by_order(connection: Connection) -> None:
+    o = order_facts_table.c
+    found = connection.execute(select(o.order_id, o.perfect_order, SCOR_TRUE.label("good"), SCOR_FALSE.label("bad")).where(o.state == "judged")).all()
+    assert {row.perfect_order for row in found} == {True, False, None}
+    for row in found:
+        assert row.perfect_order == (True if row.good else False if row.bad else None), row.order_id
+    scor, perfect = answer(connection, Question(("perfect_order_scor4", "perfect_order")))
+    assert (scor.numerator, scor.denominator, scor.unknown, scor.judged) == (perfect.numerator, perfect.denominator, perfect.unknown, perfect.judged)
+
+
+def every_one(verdicts: list[bool | None]) -> bool | None:
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def test_a_group_is_all_its_lines(connection: Connection) -> None:
+    lines: dict[tuple[str, Any], list[dict[str, Any]]] = defaultdict(list)
+    for line in rows(connection, order_line_facts_table):
+        lines[line["order_id"], line["deadline_at"]].append(line)
+    found = {(row["order_id"], row["deadline_at"]): row for row in rows(connection, groups)}
+    owing = {key: [line for line in of_group if line["state"] != "excluded"] for key, of_group in lines.items()}
+    assert found.keys() == {key for key, of_group in owing.items() if of_group}
+    for key, group in found.items():
+        goods = owing[key]
+        assert group["line_count"] == len(goods)
+        assert group["state"] == ("pending" if any(line["state"] == "pending" for line in goods) else "judged")
+        if group["state"] == "pending":
+            assert {group[name] for name in VERDICTS} == {None}
+            continue
+        for name in ("on_time", "complete", "otif"):
+            assert group[name] == every_one([line[name] for line in goods]), (key, name)
+        for name in ("damage_free", "filled_accurately"):
+            told = [line[name] for line in goods if line[f"{name}_reason"] != "nothing_received"]
+            assert group[name] == (every_one(told) if told else None), (key, name)
+        told = [line["billed_accurately"] for line in lines[key] if line["billed_accurately_reason"] != "nothing_received"]
+        assert group["billed_accurately"] == (every_one(told) if told else None), key
+        assert group["perfect_group"] == every_one([group[name] for name in VERDICTS[2:]]), key

@@ -1,0 +1,115 @@
+"""What holds for every measure of the catalogue, whatever it measures."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection, Double, Float
+from sqlalchemy.dialects import postgresql
+
+from metrics.errors import UnknownName
+from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
+from metrics.facts.registry import LEDGERS
+from metrics.measures.catalog import ABOUT, DIMENSIONS, MEASURES, begins_with, dimension_column, find
+from metrics.model.measure import Additive, Measure, Percentile, Study, Total
+from metrics.model.statistics import wilson
+from metrics.queries.answer import Question, _batches, _select, answer
+from metrics.queries.rollups import ROLLED, ROLLUPS, rollup_metadata
+from metrics.schema import FEEDS, metadata
+from tests.support.engines import memory
+
+EVERY = pytest.mark.parametrize("measure", MEASURES.values(), ids=list(MEASURES))
+
+
+@pytest.fixture(scope="module")
+def nothing() -> Iterator[Connection]:
+    """A warehouse with every table and no rows."""
+    engine = memory()
+    with engine.connect() as connection:
+        for tables in (metadata, facts_metadata, rollup_metadata):
+            tables.create_all(connection)
+        yield connection
+    engine.dispose()
+
+
+@EVERY
+def test_every_measure_says_what_it_is(measure: Measure) -> None:
+    for text in (measure.title, measure.definition, measure.numerator, measure.denominator, measure.exclusions, measure.source):
+        assert text.strip()
+    assert re.fullmatch(r"[a-z0-9_]+", measure.name)
+    assert measure.product_rows
+    assert set(measure.product_rows) <= set(range(1, 19))
+    assert set(measure.feeds) <= set(FEEDS)
+    assert measure.date in measure.facts.columns
+
+
+@EVERY
+def test_without_any_order_a_rate_is_no_data_and_a_count_is_nothing(measure: Measure, nothing: Connection) -> None:
+    (one,) = answer(nothing, Question((measure.name,)))
+    if isinstance(measure.formula, Total) and not measure.needs:
+        assert one.value == 0
+    else:
+        assert one.value is None
+        assert one.no_data
+
+
+@EVERY
+def test_every_measure_compiles_for_postgresql_by_every_dimension(measure: Measure) -> None:
+    question = Question((measure.name,), by=tuple(DIMENSIONS), grain="week", start=date(2026, 1, 5))
+    if not isinstance(measure.formula, Additive | Percentile):
+        return  # asked of a real PostgreSQL in test_engines_agree.py
+    (batch,) = _batches(question)
+    assert "SELECT" in str(_select(batch, question).compile(dialect=postgresql.dialect()))
+
+
+@pytest.mark.parametrize("row", range(1, 17))
+def test_every_part_of_the_brief_has_a_measure(row: int) -> None:
+    assert [name for name, measure in MEASURES.items() if row in measure.product_rows]
+
+
+def test_every_dimension_is_a_column_of_every_fact_table() -> None:
+    for table in (order_facts_table, order_line_facts_table, *[ledger.table for ledger in LEDGERS]):
+        assert set(DIMENSIONS.values()) <= set(table.columns.keys())
+
+
+def test_rollups_hold_every_measure_that_adds_up_and_only_narrow_exact_types() -> None:
+    """HUGEINT columns are 78 times slower to sum again, and floating sums depend on their order."""
+    held = {name.split("__")[0] for rollup in ROLLUPS for name in rollup.parts}
+    rolled = {name for name, measure in MEASURES.items() if isinstance(measure.formula, Additive) and measure.facts in ROLLED}
+    assert held == rolled
+    for rollup in ROLLUPS:
+        for name in rollup.parts:
+            kind = rollup.table.c[name].type
+            assert not isinstance(kind, (Double, Float)) or (kind.precision, kind.scale) == (18, 4)
+            assert str(kind) in ("BIGINT", "NUMERIC(18, 4)")
+
+
+@pytest.mark.parametrize(("dimension", "name"), [(dimension, name) for dimension, names in ABOUT.items() for name in names])
+def test_what_a_measure_is_about_is_a_dimension_it_has(dimension: str, name: str) -> None:
+    measure = find(name)
+    column = dimension_column(dimension, measure)
+    assert dimension in measure.formula.dimensions if isinstance(measure.formula, Study) else column in measure.facts.columns
+    assert begins_with(measure) == dimension  # named once
+
+
+def test_a_break_down_begins_with_the_segment_where_a_measure_is_about_nothing_else() -> None:
+    assert [begins_with(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")] == ["segment"] * 4
+
+
+def test_an_unknown_measure_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean on_time"):
+        find("ontime")
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "low", "high"), [(3, 4, 30.06, 95.44), (5, 5, 56.55, 100), (0, 5, 0, 43.45), (19, 20, 76.39, 99.11)]
+)
+def test_wilson_intervals_of_the_rule_book(numerator: int, denominator: int, low: float, high: float) -> None:
+    interval = wilson(numerator, denominator)
+    assert interval is not None
+    assert tuple(round(100 * bound, 2) for bound in interval) == (low, high)
+
+
+def test_there_is_no_interval_of_nothing() -> None:
+    assert wilson(0, 0) is None

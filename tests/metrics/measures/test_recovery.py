@@ -1,0 +1,290 @@
+"""Service recovery, hand-worked: the chain of each failure, the next orders, the cost and the margin kept. Source: rules, section 4 (i)."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from metrics.facts import recoveries, recovery_costs
+from metrics.facts.recoveries import recovery_facts_table
+from metrics.measures.recovery import reorder_curves
+from metrics.model.question import Question
+from metrics.queries.answer import answer
+from tests.support.ask_measures import ALL, built, by, halves, ledger, one, only, sale, together
+from tests.support.builders import (  # fmt: skip
+    Row,
+    invoice,
+    invoice_line,
+    message,
+    order,
+    order_line,
+    product,
+    service_case,
+    service_cost,
+    shipment,
+    shipment_line,
+)
+
+filled = only(recoveries, recovery_costs)
+
+END_OF_10TH = datetime(2026, 3, 10, 23, 59, 59, 999999)
+"""The deadline of every order here."""
+
+
+def billed(order_id: str, **values: object) -> dict[str, list[Row]]:
+    """A right bill of 11 March, 100 at 5.00."""
+    return {
+        "invoices": [invoice(invoice_id=order_id, invoiced_at="2026-03-11")],
+        "invoice_lines": [invoice_line(invoice_id=order_id, order_id=order_id, **values)],
+    }
+
+
+def notice(order_id: str, sent: str) -> dict[str, list[Row]]:
+    return {"messages": [message(message_id=f"notice of {order_id}", order_id=order_id, sent_at=sent)]}
+
+
+def case(order_id: str, opened: str, acknowledged: str | None = None, resolved: str | None = None, **values: object) -> dict[str, list[Row]]:
+    given = {"case_id": f"case of {order_id} {opened}", "order_id": order_id, "opened_at": opened, "acknowledged_at": acknowledged}
+    return {"service_cases": [service_case(**(given | {"resolved_at": resolved} | values))]}
+
+
+CHAINS = together(
+    *[sale(name, received="2026-03-12") for name in ("told first", "buyer first", "case only", "silent", "slow")],
+    sale("good", received="2026-03-09"),
+    *[billed(name) for name in ("told first", "buyer first", "case only", "silent", "slow", "good")],
+    # Told 9 March 10:00; case 12 March 10:00, answered 12:00, settled 14 March 12:00.
+    notice("told first", "2026-03-09T10:00Z"),
+    case("told first", "2026-03-12T10:00Z", "2026-03-12T12:00Z", "2026-03-14T12:00Z"),
+    # Case 11 March 06:00, our notice only at 08:00; answered by it; settled 13 March 08:00.
+    case("buyer first", "2026-03-11T06:00Z", "2026-03-11T09:00Z", "2026-03-13T08:00Z"),
+    notice("buyer first", "2026-03-11T08:00Z"),
+    # Case 11 March 06:00, answered an hour later, never settled.
+    case("case only", "2026-03-11T06:00Z", "2026-03-11T07:00Z"),
+    # Settled on 25 March, 14 days after it was raised.
+    case("slow", "2026-03-11T06:00Z", "2026-03-11T07:00Z", "2026-03-25T06:00Z"),
+)  # fmt: skip
+
+
+def test_the_chain_of_each_failure() -> None:
+    with built(**CHAINS) as connection:
+        rows = ledger(connection, recovery_facts_table, "order_id")
+    chain = ("failed_at", "detected_at", "acknowledged_at", "resolved_at")
+    assert [rows["told first"][name] for name in chain] == [
+        END_OF_10TH, datetime(2026, 3, 9, 10), datetime(2026, 3, 9, 10), datetime(2026, 3, 14, 12),
+    ]  # fmt: skip
+    assert [rows["buyer first"][name] for name in chain] == [
+        END_OF_10TH, datetime(2026, 3, 11, 6), datetime(2026, 3, 11, 8), datetime(2026, 3, 13, 8),
+    ]  # fmt: skip
+    assert [rows["case only"][name] for name in chain] == [END_OF_10TH, datetime(2026, 3, 11, 6), datetime(2026, 3, 11, 7), None]
+    assert [rows["silent"][name] for name in chain] == [END_OF_10TH, None, None, None]
+    assert [rows["good"][name] for name in chain] == [None, None, None, None]
+    assert {name: row["recovery"] for name, row in rows.items()} == {
+        "told first": "recovered", "buyer first": "recovered", "case only": "unrecovered", "silent": "unrecovered", "slow": "unrecovered",
+        "good": "no failure",
+    }  # fmt: skip
+
+
+def test_found_by_us_counts_detected_failures_only() -> None:
+    """Four detected, one of them by our notice before any case; one nobody has detected."""
+    with built(**CHAINS) as connection:
+        assert halves(connection, "failure_detected_by_us") == (1, 4)
+        assert one(connection, "failures_undetected").value == 1
+
+
+def test_hours_of_each_gap() -> None:
+    """Detect, from the end of the 10th: -38, 6, 6, 6 and one open. Acknowledge: 0, 2, 1, 1. Resolve: 122, 48, 335 and one open."""
+    with built(**CHAINS) as connection:
+        assert one(connection, "detect_hours_p50").value == 6
+        assert one(connection, "detect_hours_p90").no_data == "not reached: too many are still open"
+        acknowledged = one(connection, "acknowledge_hours_p50")
+        assert (acknowledged.value, acknowledged.numerator, acknowledged.denominator) == (1, 4, 4)
+        assert one(connection, "acknowledge_hours_p90").value == 2
+        resolved = one(connection, "resolve_hours_p50")
+        assert (resolved.value, resolved.numerator, resolved.denominator) == (122, 3, 4)
+
+
+def test_recovered_of_those_whose_ten_days_have_passed() -> None:
+    """Two of five within ten days of detection. On 21 March 05:00 the cases of the 11th 06:00 still have an hour: only the told and silent ones."""
+    with built(**CHAINS) as connection:
+        assert halves(connection, "recovered_share") == (2, 5)
+    with built(datetime(2026, 3, 21, 5), **CHAINS) as connection:
+        assert halves(connection, "recovered_share") == (1, 2)
+        groups = {name: row["recovery"] for name, row in ledger(connection, recovery_facts_table, "order_id").items()}
+        assert (groups["case only"], groups["buyer first"], groups["silent"]) == ("open", "recovered", "unrecovered")
+
+
+def test_a_late_order_nobody_complained_of_is_settled_by_its_goods() -> None:
+    records = together(sale("O", received="2026-03-12T09:00Z"), billed("O"), notice("O", "2026-03-09T10:00Z"))
+    with built(**records) as connection:
+        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        assert (row["resolved_at"], row["recovery"]) == (datetime(2026, 3, 12, 9), "recovered")
+    short = together(sale("O", received="2026-03-12T09:00Z"), billed("O"), notice("O", "2026-03-09T10:00Z"))
+    short["shipment_lines"] = [shipment_line(shipment_id="O", shipped_qty=90)]
+    with built(**short) as connection:
+        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        assert (row["resolved_at"], row["recovery"]) == (None, "unrecovered")
+
+
+def test_what_was_settled_before_the_failure_was_about_something_else() -> None:
+    records = together(
+        sale("O", received="2026-03-12"),
+        billed("O"),
+        case("O", "2026-03-03T10:00Z", "2026-03-03T11:00Z", "2026-03-04T10:00Z", kind="question"),
+        case("O", "2026-03-11T10:00Z", kind="special_request"),
+    )
+    with built(**records) as connection:
+        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        assert (row["detected_at"], row["resolved_at"], row["recovery"]) == (None, None, "unrecovered")
+
+
+@pytest.mark.parametrize(
+    ("breakage", "failed_at"),
+    [
+        ("short", END_OF_10TH),
+        ("damaged", datetime(2026, 3, 9, 15)),
+        ("wrong price", datetime(2026, 3, 11, 23, 59, 59, 999999)),
+        ("never billed", datetime(2026, 3, 16, 15)),
+    ],
+)
+def test_the_first_failed_moment_of_each_kind_of_failure(breakage: str, failed_at: datetime) -> None:
+    records = together(sale("O", received="2026-03-09T15:00Z"), {} if breakage == "never billed" else billed("O"))
+    if breakage == "short":
+        records["shipment_lines"][0]["received_qty"] = Decimal(90)
+    elif breakage == "damaged":
+        records["shipment_lines"][0]["damaged_qty"] = Decimal(1)
+    elif breakage == "wrong price":
+        records["invoice_lines"] = billed("O", unit_price_amount="5.10")["invoice_lines"]
+    with built(**records) as connection:
+        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        assert (row["failed"], row["failed_at"]) == (True, failed_at)
+
+
+def again(customer_id: str, first: str, *later: str) -> list[dict[str, list[Row]]]:
+    """A customer's order due 10 March, received on `first`, and orders on later days (promised far ahead, so pending)."""
+    parts = [sale(customer_id, received=first, customer_id=customer_id), billed(customer_id)]
+    for day in later:
+        parts.append({"orders": [order(order_id=f"{customer_id} {day}", customer_id=customer_id, ordered_at=day, promised_by="2026-12-01")]})
+        parts.append({"order_lines": [order_line(order_id=f"{customer_id} {day}")]})
+    return parts
+
+
+REORDERS = together(
+    *again("A", "2026-03-09", "2026-03-05", "2026-03-19", "2026-03-29"),  # 10 days after arrival; the one of the 5th came before it
+    *again("B", "2026-03-09", "2026-04-08"),  # 30 days
+    *again("D", "2026-03-09"),  # none in 52 days
+    *again("E", "2026-03-09", "2026-03-09"),  # the same bare date: not after it; none in 52 days
+    *again("L", "2026-03-20", "2026-03-30"),  # late and never recovered: from the deadline, 20 days
+)
+
+
+def test_ordered_again_within_30_days_by_hand() -> None:
+    """Waits: A 10, B 30, L 20 days ended; D and E watched for 52. S(30) = 4/5 · 3/4 · 2/3 = 2/5: 60 % ordered again."""
+    with built(**REORDERS) as connection:
+        rows = ledger(connection, recovery_facts_table, "order_id")
+        assert {name: rows[name]["reorder_days"] for name in "ABDEL"} == {"A": 10, "B": 30, "D": 52, "E": 52, "L": 20}
+        assert rows["L"]["start_day"] == date(2026, 3, 10)
+        found = one(connection, "reorder_30")
+        assert (found.value, found.numerator, found.denominator) == (0.6, 3, 5)
+        by_group = {one.dimensions["recovery"]: one for one in answer(connection, Question(("reorder_30",), by=("recovery",)))}
+        assert (by_group["no failure"].value, by_group["no failure"].denominator) == (0.5, 4)
+        assert (by_group["unrecovered"].value, by_group["unrecovered"].denominator) == (1.0, 1)
+        # Nobody has been watched for 60 days, and two are still waiting.
+        assert one(connection, "reorder_60").no_data == "not known yet: nobody still waiting has been watched long enough"
+
+
+def test_a_wait_cut_short_by_as_of_is_censored_not_counted_as_none() -> None:
+    """At the end of 20 March: A after 10 days, B, D, E watched for 11, L's deadline was 10 days ago. Within 10 days: 1/5."""
+    with built(datetime(2026, 3, 20, 23, 59, 59, 999999), **REORDERS) as connection:
+        rows = ledger(connection, recovery_facts_table, "order_id")
+        assert {name: (rows[name]["reorder_days"], rows[name]["next_day"] is None) for name in "ABDEL"} == {
+            "A": (10, False), "B": (11, True), "D": (11, True), "E": (11, True), "L": (10, True),
+        }  # fmt: skip
+        assert [step.ordered_again for step in reorder_curves(connection) if step.group == "no failure"] == [0.0, 0.25]
+
+
+def test_the_three_curves_are_data() -> None:
+    with built(**REORDERS) as connection:
+        steps = [(step.group, step.days, step.ordered_again, step.watched) for step in reorder_curves(connection)]
+        assert steps == [
+            ("no failure", 0, 0.0, 4), ("no failure", 10, 0.25, 4), ("no failure", 30, 0.5, 3), ("unrecovered", 0, 0.0, 1),
+            ("unrecovered", 20, 1.0, 1),
+        ]  # fmt: skip
+        assert {step.group for step in reorder_curves(connection, where=(("customer_id", ("A", "B")),))} == {"no failure"}
+        assert reorder_curves(connection, start=date(2026, 3, 11)) == []
+        assert [step.days for step in reorder_curves(connection, longest=10)] == [0, 10, 0]
+
+
+def test_orders_that_prove_nothing_are_in_no_curve() -> None:
+    """Neither a failure nor its absence is proven while nothing was billed and the invoice window is open."""
+    with built(datetime(2026, 3, 12), **sale("O", received="2026-03-09")) as connection:
+        assert ledger(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "not proven"
+        assert reorder_curves(connection) == []
+
+
+def test_without_bills_the_other_four_tests_decide() -> None:
+    core = frozenset(name for name in ALL if not name.startswith(("invoices.", "invoice_lines.")))
+    with built(mapped=core, **sale("O", received="2026-03-09")) as connection:
+        assert ledger(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "no failure"
+
+
+def test_without_messages_and_cases_no_failure_is_called_unrecovered_and_nothing_is_kept() -> None:
+    core = frozenset(name for name in ALL if not name.startswith(("messages.", "service_cases.")))
+    with built(mapped=core, **CHAINS) as connection:
+        assert ledger(connection, recovery_facts_table, "order_id") == {}
+        for measure in ("recovered_share", "reorder_30", "detect_hours_p50", "retained_margin"):
+            assert one(connection, measure).no_data == "no feed: messages or service_cases"
+        assert one(connection, "recovery_cost").no_data == "no feed: service_cases"
+
+
+def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
+    """Case 30 (the request's 99 and the good order's 50 are none), goods 40 × 3 = 120 and picking 7 of the replacement, goodwill 25."""
+    records = together(
+        sale("late", received="2026-03-12"),
+        sale("good", received="2026-03-09"),
+        billed("late"),
+        billed("good"),
+        case("late", "2026-03-12T10:00Z", "2026-03-12T12:00Z", "2026-04-02T12:00Z", cost_amount=30),
+        case("late", "2026-03-12T11:00Z", kind="special_request", cost_amount=99),
+        case("good", "2026-03-12T11:00Z", cost_amount=50),
+        {
+            "products": [product(unit_cost_amount=3)],
+            "orders": [order(order_id="R", order_type="replacement", ordered_at="2026-03-15")],
+            "order_lines": [order_line(order_id="R", ordered_qty=40)],
+            "shipments": [shipment(shipment_id="R", shipped_at="2026-03-16", received_at="2026-03-18")],
+            "shipment_lines": [shipment_line(shipment_id="R", order_id="R", shipped_qty=40)],
+            "service_costs": [service_cost(order_id="R", amount=7, incurred_on="2026-03-16"), service_cost(cost_id="T2", order_id="late", amount=8)],
+            "invoices": [invoice(invoice_id="G", invoice_kind="credit", credit_reason="goodwill", invoiced_at="2026-04-03")],
+            "invoice_lines": [invoice_line(invoice_id="G", order_id="late", billed_qty=5)],
+        },
+    )
+    with built(**records) as connection:
+        assert one(connection, "recovery_cost").value == Decimal(30 + 120 + 7 + 25)
+        assert one(connection, "recovery_cost", end=date(2026, 3, 31)).value == Decimal(120 + 7)
+        assert {name: value for name, (value, _) in by(connection, "recovery_cost", "activity").items()} == {
+            "case": Decimal(30), "replacement": Decimal(127), "goodwill": Decimal(25),
+        }  # fmt: skip
+        assert halves(connection, "late_warned") == (0, 1)  # the replacement is no sale
+    with built(datetime(2026, 3, 20), **records) as connection:
+        assert by(connection, "recovery_cost", "activity")["case"] == (Decimal(30), None)  # open: by the day it was raised
+
+
+def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
+    """From the deadline, 10 March, to 8 June: orders of 11 March (100 × (5 - 3) = 200) and 8 June (200); not of 10 March nor 9 June."""
+    parts = [sale("F", received="2026-03-20"), billed("F"), {"products": [product(unit_cost_amount=3)]}]
+    for day in ("2026-03-10", "2026-03-11", "2026-06-08", "2026-06-09"):
+        parts.append({"orders": [order(order_id=day, ordered_at=day, promised_by="2026-12-01")], "order_lines": [order_line(order_id=day)]})
+        parts.append({"invoices": [invoice(invoice_id=day, invoiced_at=day)], "invoice_lines": [invoice_line(invoice_id=day, order_id=day)]})
+    records = together(*parts)
+    with built(datetime(2026, 6, 30), **records) as connection:
+        found = one(connection, "retained_margin")
+        assert (found.value, found.numerator, found.denominator) == (400.0, Decimal(400), 1)
+        assert by(connection, "retained_margin", "recovery") == {"unrecovered": (Decimal(400), 1)}
+    with built(datetime(2026, 6, 1), **records) as connection:
+        assert one(connection, "retained_margin").denominator == 0  # the ninety days have not passed
+    dollars = records | {"orders": [*records["orders"][:2], *[one | {"currency": "USD"} for one in records["orders"][2:]]]}
+    no_rates = frozenset(name for name in ALL if not name.startswith("fx_rates."))
+    with built(datetime(2026, 6, 30), mapped=no_rates, **dollars) as connection:
+        assert one(connection, "retained_margin").value == 0  # the others are in another currency
+    unknown = records | {"products": [product(unit_cost_amount=3), product(valid_from="2026-06-01", unit_cost_amount=None)]}
+    with built(datetime(2026, 6, 30), **unknown) as connection:
+        assert one(connection, "retained_margin").denominator == 0  # one order after it has no unit cost

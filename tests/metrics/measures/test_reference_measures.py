@@ -1,0 +1,125 @@
+"""Measures counted from the judge's verdicts: the rule book's own sums first, then the SQL's answers on drawn histories."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Connection, delete, insert
+
+from metrics.queries.answer import Question, answer
+from metrics.rebuild.rebuild import rebuild
+from metrics.schema import mapped_columns, metadata, runs
+from tests.metrics.facts.orders.test_reference_agrees import drawn_worlds, load
+from tests.reference.measures import MEASURES, Counted, measure
+from tests.reference.random_orders import World
+from tests.reference.verdicts import judge
+from tests.support.builders import Records, everything
+from tests.support.engines import memory
+from tests.support.rule_cases import END_OF_APRIL, both, history, renamed, sent
+
+GRAINS = ("day", "week", "month", "quarter")
+DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "customer", "product_category", "carrier")
+
+
+def of_all(name: str, *histories: Records, mapped: frozenset[str] | None = None) -> Counted:
+    """The measure over these histories together, none of them twice."""
+    records = both(*(renamed(one, f"O{number}") for number, one in enumerate(histories)))
+    return measure(judge(records, {}, END_OF_APRIL, mapped or everything()), name)[(None,)]
+
+
+def test_r18_nothing_judged_is_nothing_to_divide() -> None:
+    assert Counted().value is None
+
+
+def test_r31_otif_is_decided_on_each_order() -> None:
+    # (on time, in full) = (1,0), (1,0), (0,1), (0,1): no order has both
+    short, late = history(sent(8, 9, 60)), history(sent(8, 12))
+    found = of_all("otif", short, short, late, late)
+    assert (found.numerator, found.denominator) == (0, 4)
+
+
+def test_r36_unknown_orders_lower_the_coverage_only() -> None:
+    # 10 judged, 6 true, 2 false, 2 unknown: 6/8
+    good, late, unproven = history(sent(8, 9)), history(sent(8, 12)), history(sent(9, None))
+    found = of_all("on_time", *[good] * 6, *[late] * 2, *[unproven] * 2)
+    assert (found.numerator, found.denominator, found.judged, found.unknown) == (6, 8, 10, 2)
+
+
+def test_r36_a_perfect_order_needs_every_part_known() -> None:
+    # no invoice feed, 1 late, 9 otherwise good: no point, bounds 0 to 90 %
+    good, late = history(sent(8, 9), bills=[]), history(sent(8, 12), bills=[])
+    unbilled = frozenset(name for name in everything() if not name.startswith("invoice"))
+    found = of_all("perfect_order", *[good] * 9, late, mapped=unbilled)
+    assert (found.denominator, found.judged, found.unknown, found.value) == (0, 10, 9, None)
+
+
+def test_r40_a_replacement_is_in_no_denominator() -> None:
+    found = of_all("on_time", history(sent(8, 9)), history(sent(8, 15), order_type="replacement"))
+    assert (found.numerator, found.denominator) == (1, 1)
+
+
+def test_r9_units_are_capped_line_by_line() -> None:
+    case = history(sent(8, 9, 13), wanted={"ordered_qty": 10}), history(sent(8, 9, 7), wanted={"ordered_qty": 10})
+    found = of_all("unit_fill_final", *case)
+    assert (found.numerator, found.denominator) == (17, 20)
+
+
+def rebuilt(connection: Connection, world: World) -> None:
+    """The world loaded, and its facts and rollups made, as after an ingest."""
+    load(connection, world.records)
+    for table in (runs, mapped_columns):
+        connection.execute(delete(table))
+    moment = datetime(2026, 1, 1)
+    run = {"run_id": 1, "source": "test", "started_at": moment, "outcome": "published", "data_as_of": world.as_of, "generation": 1}
+    connection.execute(insert(runs), run | {"data_as_of_declared": True})
+    pairs = [name.split(".") for name in sorted(world.mapped)]
+    connection.execute(insert(mapped_columns), [{"source": "test", "feed": feed, "column_name": column} for feed, column in pairs])
+    rebuild(connection, as_of=world.as_of, touched=None)
+
+
+def sums(number: object) -> Decimal:
+    return Decimal(str(number or 0))
+
+
+def differences(connection: Connection, world: World, by: tuple[str, ...], grain: str | None) -> list[str]:
+    """Where an answer of the SQL is not what the judge counted."""
+    judgement = judge(world.records, {}, world.as_of, world.mapped)
+    got = {
+        (found.measure, *(found.dimensions[name] for name in by), found.period): found
+        for found in answer(connection, Question(tuple(MEASURES), by=by, grain=grain))
+    }
+    wrong = []
+    for name in MEASURES:
+        expected = {key: one for key, one in measure(judgement, name, by=by, grain=grain).items() if one.judged or one.numerator}
+        for key in expected.keys() | {key[1:] for key in got if key[0] == name}:
+            one, found = expected.get(key, Counted()), got.get((name, *key))
+            if found is None or found.no_data:
+                if one.denominator and not (found and str(found.no_data).startswith("no data:")):  # a column it cannot do without is not mapped
+                    wrong.append(f"{name} {key}: judge {one}, SQL {found and found.no_data}")
+                continue
+            here = {"numerator": one.numerator, "denominator": one.denominator, "judged": one.judged, "unknown": one.unknown}
+            if found.judged is None:  # a count, or a mean of days
+                here = {"numerator": one.numerator}
+            there = {column: getattr(found, column) for column in here}
+            if any(sums(here[column]) != sums(there[column]) for column in here):
+                wrong.append(f"{name} {key}: judge {here}, SQL {there}")
+    return wrong
+
+
+@pytest.fixture
+def database() -> Connection:
+    engine = memory()
+    connection = engine.connect()
+    metadata.create_all(connection)
+    return connection
+
+
+def test_answers_are_what_the_judge_counts(database: Connection) -> None:
+    for number, world in enumerate(drawn_worlds(4, 40)):
+        euros = {"orders": [row | {"currency": "EUR"} for row in world.records["orders"]], "fx_rates": []}
+        strict = replace(world, policy={}, records=world.records | euros, mapped=world.mapped - everything("fx_rates"))
+        rebuilt(database, strict)
+        for by, grain in (((), None), ((DIMENSIONS[number],), None), ((DIMENSIONS[-1 - number],), GRAINS[number])):
+            found = differences(database, strict, by, grain)
+            assert not found, "\n".join(found)

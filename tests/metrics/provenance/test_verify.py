@@ -1,0 +1,217 @@
+"""An export is verified: a changed cell is found, and a correction that came later is named with its order."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, update
+
+from dashboard.exports import write
+from dashboard.exports.read import NotAnExport, read, table_said, verifiable
+from metrics import schema, warehouse
+from metrics.measures.catalog import find
+from metrics.model.question import Question
+from metrics.provenance.provenance import formula, provenance, rows_hash, same
+from metrics.provenance.verify import Verified, verify
+from metrics.queries.answer import frame
+from metrics.rebuild.rebuild import rebuild
+from metrics.warehouse import Location
+from tests.dashboard.small_warehouse import AS_OF, publish
+
+ASKED = Question(("otif", "cycle_days", "failed_orders", "ordered_value"), by=("segment", "carrier"), grain="month", start=date(2026, 4, 1))
+LATE = ("HAND-PRICE", date(2026, 6, 12))
+"""Came on its day; a correction says it came five days later."""
+
+
+def correct(build: warehouse.Build) -> None:
+    """A run of its own that says one shipment came later."""
+    came = datetime(2026, 6, 17)
+    shipment = {"shipment_id": f"S-{LATE[0]}"}
+    c = schema.shipments.c
+    run = {"run_id": 2, "source": "small", "started_at": AS_OF, "outcome": "published", "data_as_of": AS_OF + timedelta(days=1)}
+    file = {"file_id": 90, "run_id": 2, "source": "small", "feed": "shipments", "name": "again.csv", "sha256": "1" * 64}
+    counts = dict.fromkeys(("rows_staged", "rows_in", "rows_loaded"), 1) | dict.fromkeys(("rows_quarantined", "rows_superseded"), 0)
+    before, after = {"received_at": "2026-06-12"}, {"received_at": "2026-06-17"}
+    told = {
+        "run_id": 2,
+        "feed": "shipments",
+        "key": json.dumps(shipment),
+        "before": json.dumps(before),
+        "after": json.dumps(after),
+        "why": "correction",
+    }
+    connection = build.connection
+    connection.execute(update(schema.shipments).where(c.shipment_id == shipment["shipment_id"]).values(received_at=came, file_id=90))
+    connection.execute(insert(schema.runs).values(**run, data_as_of_declared=True, generation=build.number))
+    connection.execute(insert(schema.run_files).values(**file, **counts))
+    connection.execute(insert(schema.restatements).values(**told))
+    rebuild(connection, as_of=run["data_as_of"], touched=None)
+    build.publish()
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Location, Path]]:
+    """A warehouse of one generation, and an export of it in every format."""
+    place, folder = Location(folder=tmp_path_factory.mktemp("verify") / "home"), tmp_path_factory.mktemp("exports")
+    publish(place, count=60)
+    with warehouse.reading(place) as connection:
+        answers, said = frame(connection, ASKED), provenance(connection, ASKED)
+    for fmt in write.FORMATS:
+        write.write(answers, fmt, folder / f"x.{fmt}", said)
+    write.write(answers, "csv", folder / "y.csv.zip", said)
+    yield place, folder
+    warehouse.close(place)
+
+
+@pytest.fixture(scope="module")
+def corrected(written: tuple[Location, Path]) -> tuple[Location, Path]:
+    """The same after a correction."""
+    with warehouse.writing(written[0]) as build:
+        correct(build)
+    return written
+
+
+def verified(place: Location, file: Path) -> Verified:
+    found = read(file)
+    return verify(place, found.columns, found.rows, found.provenance)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.xlsx", "x.parquet", "x.json", "y.csv.zip"])
+def test_an_export_as_it_was_written_verifies_in_every_format(name: str, written: tuple[Location, Path]) -> None:
+    place, folder = written
+    found = read(folder / name)
+    assert rows_hash(found.columns, found.rows) == found.provenance["rows_sha256"]
+    told = verify(place, found.columns, found.rows, found.provenance)
+    assert told.is_genuine
+    assert told.own == []
+
+
+def test_one_cell_that_was_changed_is_found_and_named(written: tuple[Location, Path], tmp_path: Path) -> None:
+    place, folder = written
+    for ending in ("", write.BESIDE):
+        (tmp_path / f"x.csv{ending}").write_bytes((folder / f"x.csv{ending}").read_bytes())
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if ",failed_orders,1,1," in line)
+    (tmp_path / "x.csv").write_text("\n".join([*lines[:at], lines[at].replace(",failed_orders,1,1,", ",failed_orders,0,1,"), *lines[at + 1 :]]))
+    told = verified(place, tmp_path / "x.csv")
+    assert told.altered
+    assert [(one.row["measure"], one.columns) for one in told.own or []] == [("failed_orders", {"value": ("1", "0")})]
+
+
+def test_who_forges_the_hash_too_is_found_by_asking_again(written: tuple[Location, Path]) -> None:
+    place, folder = written
+    found = read(folder / "x.json")
+    forged = [
+        tuple(0.99 if name == "value" and at == 0 else cell for name, cell in zip(found.columns, row, strict=True))
+        for at, row in enumerate(found.rows)
+    ]
+    told = verify(place, found.columns, forged, {**found.provenance, "rows_sha256": rows_hash(found.columns, forged)})
+    assert not told.altered
+    assert not told.is_genuine
+
+
+def test_the_hash_does_not_depend_on_the_order_of_rows_and_columns() -> None:
+    assert rows_hash(("a", "value"), [("x", 1), ("y", 2.0)]) == rows_hash(("value", "a"), [(2, "y"), (1.0, "x")])
+    assert rows_hash(("a", "value"), [("x", 1), ("x", 1)]) != rows_hash(("a", "value"), [("x", 1)])
+    assert rows_hash(("a", "b"), [("x", None)]) != rows_hash(("a", "b"), [(None, "x")])
+
+
+def test_sixteen_digits_and_disarmed_formulas_come_back_as_the_same_value() -> None:
+    third = 2 / 3
+    assert same(third, is_number=True) == same(f"{third:.16G}", is_number=True) == same(repr(third), is_number=True)
+    assert formula("=1+1")
+    assert same("'=1+1", is_number=False) == same("=1+1", is_number=False)
+    assert same("'tis", is_number=False) == "'tis"
+
+
+def test_a_correction_that_came_later_is_named_with_its_order(corrected: tuple[Location, Path]) -> None:
+    place, folder = corrected
+    told = verified(place, folder / "x.parquet")
+    assert told.is_genuine
+    moved = next(one for one in told.now if one.row["measure"] == "cycle_days" and LATE[0] in one.orders)
+    (change,) = moved.orders[LATE[0]]
+    assert (change.feed, change.how) == ("shipments", "correction")
+    assert json.loads(change.key) == {"shipment_id": f"S-{LATE[0]}"}
+    assert (json.loads(change.before or ""), json.loads(change.after or "")) == ({"received_at": "2026-06-12"}, {"received_at": "2026-06-17"})
+    others = {order for one in told.now for order, changes in one.orders.items() if order != LATE[0] and changes}
+    assert others == set()
+
+
+def test_without_its_generation_the_orders_with_changed_records_are_named(corrected: tuple[Location, Path]) -> None:
+    place, folder = corrected
+    found = read(folder / "x.parquet")
+    told = verify(place, found.columns, found.rows, {**found.provenance, "generation": 99})
+    assert told.own is None
+    assert "99" in (told.why_not_own or "")
+    assert {order for one in told.now for order in one.orders} == {LATE[0]}
+
+
+def test_a_file_made_elsewhere_is_not_held_against_a_generation_of_the_same_number(written: tuple[Location, Path]) -> None:
+    place, folder = written
+    found = read(folder / "x.parquet")
+    told = verify(place, found.columns, found.rows, {**found.provenance, "data_as_of": "2020-01-01T00:00:00"})
+    assert told.own is None
+    assert "another warehouse" in (told.why_not_own or "")
+
+
+def test_what_is_not_an_export_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(NotAnExport, match=r"x\.csv\.provenance\.json"):
+        read(tmp_path / "x.csv")
+    (tmp_path / "x.txt").write_text("")
+    with pytest.raises(NotAnExport, match=r"\.csv, \.xlsx"):
+        read(tmp_path / "x.txt")
+    with pytest.raises(NotAnExport):
+        read(tmp_path / "none.csv")
+
+
+def test_what_is_judged_otherwise_now_is_named_by_its_setting_and_its_definition(written: tuple[Location, Path]) -> None:
+    place, folder = written
+    found = read(folder / "x.parquet")
+    said = json.loads(json.dumps(found.provenance))
+    said["policy"]["late_tolerance_days"], said["definitions"]["otif"]["version"], said["rule_book"] = 3, 0, "1999"
+    told = verify(place, found.columns, found.rows, said)
+    assert told.is_genuine
+    assert told.rules[1:] == ["the strict policy's late_tolerance_days: 3, now 0", f"definition of otif: version 0, now {find('otif').version}"]
+    assert told.rules[0].startswith("rule book 1999, now ")
+
+
+def _cut(name: str, keep: float) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(whole[: int(len(whole) * keep)])
+
+    return change
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        beside = folder / f"x.csv{write.BESIDE}"
+        beside.write_text(json.dumps({one: value for one, value in json.loads(beside.read_text()).items() if one != name}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "harm", "said"),
+    [
+        ("x.csv", _cut("x.csv", 0.5), "cut off or edited"),
+        ("x.csv", _cut(f"x.csv{write.BESIDE}", 0.5), "cannot be read"),
+        ("x.json", _cut("x.json", 0.5), "as it was written"),
+        ("x.parquet", _cut("x.parquet", 0.5), "as it was written"),
+        ("x.xlsx", _cut("x.xlsx", 0.5), "as it was written"),
+        ("y.csv.zip", _cut("y.csv.zip", 0.5), "as it was written"),
+        ("x.csv", _without("policy"), "lacks policy"),
+        ("x.csv", _without("rows_sha256"), "which hash"),
+    ],
+)
+def test_a_file_that_is_cut_off_says_so_and_what_next(
+    file: str, harm: Callable[[Path], None], said: str, written: tuple[Location, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(written[1], tmp_path / "copy"))
+    harm(folder)
+    with pytest.raises(NotAnExport, match=said):
+        table_said(folder / file) or verifiable(folder / file)

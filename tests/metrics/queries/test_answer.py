@@ -1,0 +1,163 @@
+"""Answers worked out by hand: both halves, coverage, bounds, and the words where there is no number."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, insert
+
+from metrics.errors import UnknownName
+from metrics.policy import Policy
+from metrics.queries.answer import Answer, Question, answer, frame
+from metrics.rebuild.rebuild import rebuild
+from metrics.schema import mapped_columns
+from tests.support.builders import Records, everything, invoice, invoice_line, order, order_event, order_line, records, shipment, shipment_line
+from tests.support.engines import memory
+from tests.support.sql_facts import load
+
+END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Connection]:
+    engine = memory()
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+def publish(connection: Connection, loaded: Records, *, mapped: frozenset[str] | None = None) -> None:
+    load(connection, loaded)
+    connection.execute(delete(mapped_columns))
+    rows = [dict(zip(("feed", "column_name"), name.split("."), strict=True), source="test") for name in sorted(mapped or everything())]
+    connection.execute(insert(mapped_columns), rows)
+    rebuild(connection, as_of=END_OF_APRIL, touched=None)
+
+
+def history(number: int, *, came: str | None = "2026-03-09", left: str | None = "2026-03-08", damaged: Any = 0, **values: Any) -> Records:
+    """Order `number`, one line of 100 at 5.00 promised on 10 March, billed right."""
+    key = f"O{number}"
+    return records(
+        orders=[order(order_id=key, promised_by="2026-03-10", **values)],
+        order_lines=[order_line(order_id=key)],
+        shipments=[shipment(shipment_id=f"S{number}", shipped_at=left, received_at=came)],
+        shipment_lines=[shipment_line(shipment_id=f"S{number}", order_id=key, damaged_qty=damaged)],
+        invoices=[invoice(invoice_id=f"I{number}", currency=values.get("currency", "EUR"))],
+        invoice_lines=[invoice_line(invoice_id=f"I{number}", order_id=key)],
+    )
+
+
+def together(*many: Records) -> Records:
+    return {feed: [row for one in many for row in one.get(feed, [])] for feed in many[0]}
+
+
+def ask(connection: Connection, *measures: str, **rest: Any) -> list[Answer]:
+    return answer(connection, Question(measures, **rest))
+
+
+def test_unknown_orders_lower_the_coverage_and_widen_the_bounds(connection: Connection) -> None:
+    """R36: 10 judged, 6 in time, 2 late, 2 without proof → 6/8, coverage 80 %, bounds 60 to 80 %."""
+    orders = [history(n) for n in range(6)]
+    orders += [history(n, came="2026-03-12") for n in (6, 7)]
+    orders += [history(n, came=None, left="2026-03-09") for n in (8, 9)]
+    publish(connection, together(*orders))
+    (one,) = ask(connection, "on_time")
+    assert (one.numerator, one.denominator, one.judged, one.unknown) == (6, 8, 10, 2)
+    assert (one.value, one.coverage, one.worst, one.best) == (0.75, 0.8, 0.6, 0.8)
+
+
+def test_without_an_invoice_feed_the_perfect_order_has_bounds_and_no_point(connection: Connection) -> None:
+    """R36: no invoice feed, 1 late, 9 otherwise good → no point, bounds 0 to 90 %."""
+    loaded = together(*[history(n) for n in range(9)], history(9, came="2026-03-12"))
+    without = frozenset(name for name in everything() if not name.startswith("invoice"))
+    publish(connection, {**loaded, "invoices": [], "invoice_lines": []}, mapped=without)
+    (one,) = ask(connection, "perfect_order")
+    assert one.value is None
+    assert one.no_data == "no feed: invoices"
+    assert (one.worst, one.best) == (0.0, 0.9)
+
+
+def test_a_rate_of_rates_is_never_taken(connection: Connection) -> None:
+    """R31: customer X 1/1, customer Y 1/3 → 2/4, not the mean 66.7 %."""
+    loaded = [history(0, customer_id="X"), history(1, customer_id="Y")]
+    loaded += [history(n, customer_id="Y", came="2026-03-12") for n in (2, 3)]
+    publish(connection, together(*loaded))
+    (whole,) = ask(connection, "on_time")
+    parts = ask(connection, "on_time", by=("customer",))
+    assert (whole.numerator, whole.denominator, whole.value) == (2, 4, 0.5)
+    assert [(one.dimensions["customer"], one.numerator, one.denominator) for one in parts] == [("X", 1, 1), ("Y", 1, 3)]
+
+
+def test_money_of_two_currencies_is_not_added(connection: Connection) -> None:
+    """5,000 USD and 5,000 EUR are not 10,000 of anything (R25)."""
+    publish(connection, together(history(0, currency="USD"), history(1, currency="EUR")))
+    (mixed,) = ask(connection, "ordered_value")
+    assert mixed.value is None
+    assert "currency" in (mixed.no_data or "")
+    (dollars,) = ask(connection, "ordered_value", where=(("currency", ("USD",)),))
+    assert dollars.value == Decimal("500.0000")
+
+
+def test_a_period_without_orders_has_no_rate(connection: Connection) -> None:
+    """On time 100 % where nothing was due is a published mistake."""
+    publish(connection, history(0))
+    (one,) = ask(connection, "on_time", start=date(2026, 6, 1), end=date(2026, 6, 30))
+    assert one.value is None
+    assert one.denominator == 0
+    assert ask(connection, "on_time", start=date(2026, 6, 1), grain="month") == []
+
+
+def test_a_split_receipt_is_not_counted_twice(connection: Connection) -> None:
+    """10 ordered, 6 + 4 received, shown as 71.43 % (10/14): a published mistake of joins. It is 10/10."""
+    split = records(
+        orders=[order(promised_by="2026-03-10")],
+        order_lines=[order_line(ordered_qty=10)],
+        shipments=[shipment(shipment_id="S1", received_at="2026-03-08"), shipment(shipment_id="S2", received_at="2026-03-09")],
+        shipment_lines=[shipment_line(shipment_id="S1", shipped_qty=6), shipment_line(shipment_id="S2", shipped_qty=4)],
+        invoices=[invoice()],
+        invoice_lines=[invoice_line(billed_qty=10, line_amount=50)],
+    )
+    publish(connection, split)
+    (fill,) = ask(connection, "unit_fill_final")
+    assert (fill.numerator, fill.denominator, fill.value) == (10, 10, 1.0)
+
+
+def test_a_table_has_a_note_only_where_there_is_something_to_say(connection: Connection) -> None:
+    publish(connection, history(0))
+    assert "note" not in frame(connection, Question(("on_time",)))
+    publish(connection, history(0), mapped=frozenset(name for name in everything() if not name.startswith("invoice")))
+    assert frame(connection, Question(("billed_accurately",)))["note"].tolist() == ["no feed: invoices"]
+
+
+@pytest.mark.parametrize("question", [Question(("otfi",)), Question(("otif",), by=("regoin",)), Question(("otif",), grain="fortnight")])
+def test_an_unknown_name_is_refused(connection: Connection, question: Question) -> None:
+    with pytest.raises(UnknownName):
+        answer(connection, question)
+
+
+def test_a_ledgers_total_under_another_policy_is_no_data_and_not_nothing(connection: Connection) -> None:
+    """Orders give the segments; a count of the strict ledger must not read 0 beside them."""
+    publish(connection, together(history(0), history(1, came="2026-03-12")))
+    question = Question(("orders", "stockout_events"), by=("segment",))
+    orders, stockouts = answer(connection, question, policy=Policy(late_tolerance_days=1))
+    assert (orders.value, stockouts.value) == (2, None)
+    assert stockouts.no_data == "no data: judged under the strict policy only"
+
+
+def test_what_cannot_be_broken_down_says_so_in_every_part(connection: Connection) -> None:
+    publish(connection, history(0))
+    orders, fit = answer(connection, Question(("orders", "package_attainment"), by=("carrier",)))
+    assert orders.value == 1
+    assert (fit.value, (fit.no_data or "").startswith("no ")) == (None, True)
+
+
+def test_how_things_stand_now_is_the_same_whatever_the_period(connection: Connection) -> None:
+    """One order under way since 2 March: a period that ended in January, as a page may show, does not make it none."""
+    loaded = history(0, came=None, left=None)
+    loaded["order_events"] = [order_event(order_id="O0", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)]
+    events = frozenset(f"order_events.{name}" for name in ("order_id", "step", "event_no", "started_at", "finished_at"))
+    publish(connection, loaded, mapped=everything() | events)
+    (whole,), (january,) = ask(connection, "work_in_progress"), ask(connection, "work_in_progress", start=date(2026, 1, 1), end=date(2026, 1, 31))
+    assert whole.value == january.value == 1

@@ -1,0 +1,98 @@
+"""The definition ladder, worked out by hand on ten orders and proven on random ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from metrics.queries.definition_ladder import RUNGS, Findings, ladder, rungs_of
+from tests.metrics.queries.test_answer import history, publish, together
+from tests.support.builders import everything
+from tests.support.engines import memory
+
+NAMES = [rung.name for rung in RUNGS]
+
+
+def histories() -> list[Any]:
+    """Promised on 10 March, requested on 9 March unless said."""
+    asked = {"requested_by": "2026-03-09"}
+    wrong = history(5, came="2026-03-09", **asked)
+    wrong["shipment_lines"][0]["product_id"] = "Q"
+    wrong["shipment_lines"].append(wrong["shipment_lines"][0] | {"shipment_line_no": "2", "product_id": "P"})
+    unbilled = history(7, came="2026-03-09", **asked)
+    unbilled["invoices"], unbilled["invoice_lines"] = [], []
+    dropped = {"cancelled_at": "2026-03-05", "cancelled_by": "buyer", "cancel_reason": "changed mind"}
+    return [
+        history(0, came="2026-03-09", **asked),  # perfect
+        history(1, came="2026-03-15", **asked),  # too late for every rung
+        history(2, came="2026-03-12", **asked),  # within three days
+        history(3, came=None, left=None, **asked),  # never sent: fails from L4 on, where it is first counted
+        history(4, came="2026-03-10", **asked),  # kept the promise, not the request
+        wrong,  # the right goods came in time, with wrong ones beside
+        history(6, came="2026-03-09", damaged=1, **asked),
+        unbilled,
+        history(8, came=None, left=None, **asked, **dropped),  # excused: the last rung alone
+        history(9, came=None, left="2026-03-09", **asked),  # unproven: nobody can tell, dropped
+    ]
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    engine = memory()
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
+
+
+def test_every_rung_of_the_ladder(connection: Connection) -> None:
+    publish(connection, together(*histories()))
+    found = ladder(connection)
+    assert {step.rung.name: (step.numerator, step.denominator) for step in found.steps} == {
+        "L1": (6, 7),  # arrived: all but 1
+        "L2": (5, 7),  # 2 is late
+        "L3": (5, 7),
+        "L4": (5, 8),  # 3 is counted
+        "L5": (4, 8),  # 4 came after the request
+        "L6": (4, 8),
+        "L7": (3, 8),  # wrong goods
+        "L8": (2, 8),  # damage
+        "L9": (1, 8),  # never billed
+        "L10": (1, 9),  # the order the buyer took back
+    }
+    assert (found.orders, found.dropped) == (9, 1)
+    assert found.steps[0].value == 6 / 7
+
+
+def test_rungs_without_a_feed_are_skipped_by_name(connection: Connection) -> None:
+    mapped = frozenset(name for name in everything() if not name.startswith(("invoice", "returns")) and name != "shipment_lines.damaged_qty")
+    publish(connection, together(*histories()), mapped=mapped)
+    steps = {step.rung.name: step for step in ladder(connection).steps}
+    assert {name: step.skipped for name, step in steps.items() if step.skipped} == {
+        "L8": "no data: shipment_lines.damaged_qty or invoices.credit_reason or returns.reason",
+        "L9": "no data: invoice_lines.line_amount",
+    }
+    assert (steps["L7"].numerator, steps["L10"].numerator, steps["L10"].denominator) == (3, 3, 9)
+
+
+def test_nothing_in_view_is_no_rate(connection: Connection) -> None:
+    publish(connection, together(histories()[8]))
+    assert [step.value for step in ladder(connection).steps] == [*[None] * 9, 0.0]
+
+
+VERDICT = st.sampled_from([True, False, None])
+FINDINGS = st.builds(Findings, st.booleans(), st.booleans(), st.booleans(), *[VERDICT] * 7)
+
+
+@given(st.lists(FINDINGS.filter(lambda one: one.arrived or one.by_first is not True), max_size=30))  # what never arrived cannot have been on time
+def test_rates_cannot_rise_and_bases_only_grow(orders: list[Findings]) -> None:
+    places = [rungs_of(one) for one in orders]
+    places = [one for one in places if not any(inside and passes is None for inside, passes in one.values())]
+    bases = [sum(one[name][0] for one in places) for name in NAMES]
+    passed = [sum(one[name][0] and one[name][1] is True for one in places) for name in NAMES]
+    assert bases == sorted(bases)
+    assert passed[3:] == sorted(passed[3:], reverse=True)
+    assert passed[:3] == sorted(passed[:3], reverse=True)
+    assert all(n0 * d1 >= n1 * d0 for n0, d0, n1, d1 in zip(passed, bases, passed[1:], bases[1:], strict=False) if d0)

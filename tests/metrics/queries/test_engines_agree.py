@@ -1,0 +1,134 @@
+"""One definition, two engines: what DuckDB answers and what PostgreSQL answers from the same records, to the last digit.
+
+Asked is everything the catalogue has: every measure by every dimension, in no period, weeks and months. The same answers are then taken
+from the facts without the rollups, and the parts of every total are added up to the whole.
+"""
+
+from collections.abc import Iterator
+from dataclasses import astuple
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, select
+
+from ingest.pipeline import run
+from metrics import warehouse
+from metrics.facts.orders import order_facts_table, order_line_facts_table
+from metrics.measures.catalog import DIMENSIONS, MEASURES
+from metrics.model.measure import Total
+from metrics.queries import answer as query
+from metrics.queries.answer import Answer, Question, answer
+from metrics.queries.rollups import ROLLED
+from metrics.rebuild import rebuild
+from metrics.warehouse import Location, reading, writing
+from tests.conftest import SAMPLE_ORDERS
+from tests.support import postgres
+
+NOW = datetime(2026, 7, 1, 6)
+BYS: tuple[tuple[str, ...], ...] = ((), *((name,) for name in DIMENSIONS))
+GRAINS = (None, "week", "month")
+EVERYTHING = tuple(MEASURES)
+ROLLED_UP = tuple(name for name, measure in MEASURES.items() if measure.facts in ROLLED)
+OFTEN = [(by, grain) for by in BYS for grain in GRAINS if grain is None or not by]
+"""Every dimension, and every grain in all; the other pairs are in the long run."""
+PAIRS = [
+    pytest.param(by, grain, marks=[] if (by, grain) in OFTEN else pytest.mark.long, id=f"{'-'.join(by) or 'all'}-{grain}")
+    for by in BYS
+    for grain in GRAINS
+]
+TOTALS = tuple(name for name, measure in MEASURES.items() if isinstance(measure.formula, Total))
+
+
+@pytest.fixture
+def embedded(sample: Location) -> Location:
+    """The sample orders in DuckDB."""
+    return sample
+
+
+@pytest.fixture(scope="module")
+def server(postgres_url: str, sample: Location) -> Iterator[Location]:
+    """The same orders in PostgreSQL."""
+    assert sample.folder is not None
+    with postgres.database(postgres_url, "engines_agree") as url:
+        place = Location(url=make_url(url))
+        run(sample.folder.parent / "sample" / "mapping.toml", location=place, now=NOW)
+        yield place
+        warehouse.close(place)
+
+
+def asked(place: Location, measures: tuple[str, ...], by: tuple[str, ...], grain: str | None) -> list[Answer]:
+    with reading(place) as connection:
+        return answer(connection, Question(measures, by=by, grain=grain))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal to the last digit; doubles, which are divided from equal halves, to the twelfth."""
+    if isinstance(one, float) and isinstance(other, float):
+        return one == pytest.approx(other, rel=1e-12, abs=1e-12)
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        return str(one) == str(other)
+    return type(one) is type(other) and bool(one == other)
+
+
+def assert_same(ones: list[Answer], others: list[Answer]) -> None:
+    assert [(one.dimensions, one.period, one.measure) for one in ones] == [(one.dimensions, one.period, one.measure) for one in others]
+    different = [(one, other) for one, other in zip(ones, others, strict=True) if not all(map(same, astuple(one), astuple(other)))]
+    assert not different, f"{len(different)} of {len(ones)} differ, the first: {different[0]}"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("by", "grain"), PAIRS)
+def test_both_engines_give_the_same_answers(by: tuple[str, ...], grain: str | None, embedded: Location, server: Location) -> None:
+    assert_same(asked(embedded, EVERYTHING, by, grain), asked(server, EVERYTHING, by, grain))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("facts", [order_line_facts_table, order_facts_table], ids=lambda facts: facts.name)
+def test_both_engines_judge_every_row_alike(facts: Any, embedded: Location, server: Location) -> None:
+    rows = []
+    for place in (embedded, server):
+        with reading(place) as connection:
+            found = connection.execute(select(*facts.c)).all()
+        rows.append(sorted((tuple(row) for row in found), key=lambda row: (row[0], str(row[1]))))
+    assert len(rows[0]) > SAMPLE_ORDERS / 2
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(("by", "grain"), PAIRS)
+def test_a_rollup_answers_what_the_facts_answer(by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    rolled = asked(embedded, ROLLED_UP, by, grain)
+    monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
+    assert_same(rolled, asked(embedded, ROLLED_UP, by, grain))
+
+
+@pytest.mark.parametrize(("by", "grain"), PAIRS)
+def test_the_parts_of_every_total_add_up_to_the_whole(by: tuple[str, ...], grain: str | None, embedded: Location) -> None:
+    whole = {one.measure: one.value for one in asked(embedded, TOTALS, (), None)}
+    added: dict[str, Any] = dict.fromkeys(TOTALS, 0)
+    for one in asked(embedded, TOTALS, by, grain):
+        assert one.value is not None, one
+        added[one.measure] += one.value
+    assert added == whole
+
+
+@pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.long), 100])
+def test_facts_made_in_parts_are_those_made_at_once(size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    with writing(embedded) as build:  # never published
+        connection = build.connection
+        tables = (order_line_facts_table, order_facts_table)
+        whole = [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables]
+        monkeypatch.setattr(rebuild, "ORDERS_A_PART", size)
+        rebuild.rebuild(connection, as_of=connection.execute(select(rebuild.facts_state.c.as_of)).scalar_one(), touched=None)
+        assert [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables] == whole
+
+
+def test_the_sample_has_something_to_disagree_on(embedded: Location) -> None:
+    """Every measure has a value, every dimension several, and verdicts are of all three kinds."""
+    assert [one.measure for one in asked(embedded, EVERYTHING, (), None) if one.value is None] == []
+    for name in DIMENSIONS.keys() - {"currency"}:
+        assert len({one.dimensions[name] for one in asked(embedded, ("orders",), (name,), None)}) > 1, name
+    with reading(embedded) as connection:
+        verdicts = set(connection.scalars(select(order_facts_table.c.perfect_order).distinct()))
+    assert verdicts == {True, False, None}

@@ -1,0 +1,112 @@
+"""Work items: what people write about orders, two of them at once, and that nothing is lost."""
+
+import threading
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from metrics.errors import ChangedMeanwhile
+from metrics.store import work_items
+from metrics.store.connection import opened
+from metrics.store.work_items import Item
+from metrics.warehouse import Location
+
+MAY = datetime(2026, 5, 1, 9)
+PUT_RIGHT: dict[str, Any] = {
+    "remedy": "replaced",
+    "note": "a new pump",
+    "detected_at": MAY,
+    "acknowledged_at": datetime(2026, 5, 1, 10),
+    "resolved_at": datetime(2026, 5, 2),
+}
+
+
+def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_is_told(location: Location) -> None:
+    with opened(location) as store:
+        assert work_items.assign(store, "Ada", [Item("O1", customer="Acme"), Item("O2")], "Bo", at=MAY) == []
+    with opened(location) as store:
+        one = work_items.item(store, "O1")
+        assert (one.customer, one.owner, one.status, one.detected_at, one.version) == ("Acme", "Bo", "open", MAY, 1)
+        work_items.comment(store, "Bo", one, " called them \n", at=MAY)
+        done = work_items.resolve(store, "Bo", one, **PUT_RIGHT)
+        assert (work_items.order_ids(store, status="resolved"), work_items.order_ids(store, owner="Bo"), work_items.owners(store)) == (
+            ["O1"],
+            ["O1", "O2"],
+            ["Bo"],
+        )
+        back = work_items.reopen(store, "Ada", done)
+        assert (back.status, back.resolved_at, back.remedy, back.acknowledged_at) == ("open", None, None, PUT_RIGHT["acknowledged_at"])
+        assert [(said["who"], said["text"]) for said in work_items.comments(store, "O1")] == [("Bo", "called them")]
+        told = work_items.history(store, "O1")
+    assert [(one["who"], one["what"]) for one in told] == [
+        ("Ada", "work item reopened"),
+        ("Bo", "work item resolved"),
+        ("Ada", "work item assigned"),
+    ]
+    assert told[0]["before"]["remedy_note"] == "a new pump"
+
+
+def test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(location: Location) -> None:
+    with opened(location) as store:
+        work_items.assign(store, "Ada", [Item("O1")], "Ada", at=MAY)
+        read_by_both = work_items.item(store, "O1")
+    with opened(location) as store:
+        work_items.resolve(store, "Ada", read_by_both, **PUT_RIGHT)
+    with opened(location) as store:
+        with pytest.raises(ChangedMeanwhile, match="Ada changed order O1"):
+            work_items.resolve(store, "Bo", read_by_both, **{**PUT_RIGHT, "remedy": "credited"})
+        work_items.comment(store, "Bo", read_by_both, "I was about to credit them", at=MAY)
+    with opened(location) as store:
+        assert work_items.item(store, "O1").remedy == "replaced"
+        assert len(work_items.comments(store, "O1")) == 1
+
+
+def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Location) -> None:
+    with opened(location) as store:
+        assert work_items.assign(store, "Ada", [Item("O1")], "Ada", at=MAY) == []
+        (refused,) = work_items.assign(store, "Bo", [Item("O1"), Item("O2")], "Bo", at=MAY)
+        assert (refused.who, refused.thing) == ("Ada", "order O1")
+        assert (work_items.item(store, "O1").owner, work_items.item(store, "O2").owner) == ("Ada", "Bo")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"resolved_at": datetime(2026, 4, 1)}, {"acknowledged_at": datetime(2026, 6, 1)}, {"remedy": "shrugged"}],
+    ids=["settled before it was noticed", "answered after it was settled", "no remedy"],
+)
+def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, Any]) -> None:
+    with opened(location) as store, pytest.raises(ValueError, match=r"must follow|none of"):
+        work_items.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
+
+
+def many_at_once(place: Location) -> None:
+    """Eight people take up the same untouched order and say something about it at once: one gets it, and all are heard."""
+    refused: list[ChangedMeanwhile] = []
+
+    def act(number: int) -> None:
+        with opened(place) as store:
+            refused.extend(work_items.assign(store, f"person {number}", [Item("O1")], f"person {number}", at=MAY))
+        with opened(place) as store:
+            work_items.comment(store, f"person {number}", Item("O2"), "I saw it", at=MAY)
+
+    people = [threading.Thread(target=act, args=(number,)) for number in range(8)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    with opened(place) as store:
+        assert len(refused) == 7
+        assert {one.who for one in refused} == {work_items.item(store, "O1").owner}
+        assert len(work_items.history(store, "O1")) == 1
+        assert sorted(said["who"] for said in work_items.comments(store, "O2")) == [f"person {number}" for number in range(8)]
+
+
+def test_of_many_at_once_one_gets_the_order_and_all_are_heard(location: Location) -> None:
+    many_at_once(location)
+
+
+@pytest.mark.postgres
+def test_a_server_keeps_work_just_so(server_location: Location) -> None:
+    many_at_once(server_location)
+    test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(server_location)

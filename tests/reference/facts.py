@@ -1,0 +1,62 @@
+"""The columns of the facts that follow from a judgement: days, amounts and counts, in plain Python."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.reference.measures import amount, first_pass
+from tests.reference.verdicts import LineJudgement, OrderJudgement, all_of, local_day
+
+
+def day_of(moment: datetime | None, zone: str) -> date | None:
+    """The local day of a moment."""
+    return local_day(moment, zone) if moment else None
+
+
+def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
+    """What follows for an order line; an amount without a price is not known."""
+
+    def money(quantity: Decimal | None) -> Decimal | None:
+        return None if quantity is None or line.unit_price_amount is None else amount(quantity * line.unit_price_amount)
+
+    quantities = {
+        "ordered_amount": line.ordered_qty,
+        "owed_amount": line.owed_qty,
+        "filled_amount": line.filled_qty,
+        "filled_most_amount": line.filled_most_qty,
+        "first_pass_amount": line.first_pass_qty,
+        "received_amount": line.counted_qty,
+    }
+    days = {"requested_day": line.request_at, "promised_day": line.promise_at, "settled_day": line.settled_at}
+    return (
+        {name: money(quantity) for name, quantity in quantities.items()}
+        | {name: day_of(moment, zone) for name, moment in days.items()}
+        | {"first_pass_full": first_pass(line)}
+    )
+
+
+def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) -> dict[str, Any]:
+    """What follows for an order of its lines. Days late: of an order that has arrived whole, some line of it after its deadline; early is 0."""
+    owed = [line for line in lines if line.state != "excluded"]
+    goods = [line for line in lines if line.line_kind == "goods"]
+    columns = [(line, line_columns(line, zone)) for line in lines]
+    late = order.state == "judged" and any(line.settled_at and line.deadline_at and line.settled_at > line.deadline_at for line in owed)
+    tested = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
+    known = tested[0].verdict is not None and all(one.verdict is not None or one.reason == "nothing_received" for one in tested[1:])
+    return {
+        "line_count": len(lines),
+        "goods_line_count": len(owed),
+        "first_pass_full": all_of(first_pass(line) for line in owed) if owed else None,
+        "days_late": max(0, (order.arrived_day - order.due_day).days) if late and order.arrived_day else None,
+        "perfect_order_known": order.state == "judged" and known,
+        "requested_day": max((own["requested_day"] for _, own in columns if own["requested_day"]), default=None),
+        "promised_day": max((own["promised_day"] for _, own in columns if own["promised_day"]), default=None),
+        "ordered_qty": sum((line.ordered_qty for line in goods), Decimal(0)),
+        "received_qty": sum((line.received_qty for line in goods), Decimal(0)),
+        "ordered_amount": sum((own["ordered_amount"] or Decimal(0) for _, own in columns), Decimal(0)),
+        "received_amount": sum((own["received_amount"] or Decimal(0) for line, own in columns if line in goods), Decimal(0)),
+        "billed_amount": sum((line.billed_amount or Decimal(0) for line in lines), Decimal(0)),
+        "short_amount": sum(
+            (own["owed_amount"] - own["filled_amount"] for line, own in columns if line in owed and own["owed_amount"] is not None), Decimal(0)
+        ),
+    }

@@ -1,0 +1,37 @@
+"""An empty warehouse on each engine, for fixtures that fill one once for a whole module."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+import duckdb
+import pytest
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import StaticPool
+
+from metrics.warehouse.duckdb_reader import SEALED, new_engine
+from tests.support import postgres
+
+ENGINES = ("duckdb", pytest.param("postgresql", marks=pytest.mark.postgres))
+"""Parameters of such a fixture."""
+_numbers = count(1)
+
+
+def memory() -> Engine:
+    """An engine on an empty DuckDB in memory, set up as the embedded warehouse sets up its own; its connections share one session."""
+    engine = new_engine(duckdb.connect(":memory:", config=dict(SEALED)), poolclass=StaticPool)
+    with engine.connect():  # which looks up whether it does
+        engine.dialect.supports_comments = False  # a comment a column is most of what creating our tables takes
+    return engine
+
+
+@contextmanager
+def empty(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """A connection to an empty database of the engine the fixture is asked for."""
+    with ExitStack() as opened:
+        engine = memory()
+        if request.param == "postgresql":
+            url = postgres.database(request.getfixturevalue("postgres_url"), f"engines_{next(_numbers)}")
+            engine = create_engine(opened.enter_context(url))
+        opened.callback(engine.dispose)
+        yield opened.enter_context(engine.connect())
