@@ -16,7 +16,7 @@ app = typer.Typer(help="Service levels as the buyer sees them.", no_args_is_help
 
 for command in (run.demo, run.sample, run.ingest):
     app.command()(command)
-app.command("apply")(run.apply_written)
+app.command("apply")(run.apply)
 for command in (notifications.alerts, notifications.digest, run.serve, exports.export, exports.verify, exports.report):
     app.command()(command)
 app.command("measures")(analysis.list_measures)

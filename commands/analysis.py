@@ -59,7 +59,7 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
 
 def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
     """Judge the same orders by ever stricter definitions of good."""
-    from metrics.queries.definition_ladder import ladder as climb
+    from metrics.queries.definition_ladder import definition_ladder as climb
     from metrics.queries.what_if import View
     from metrics.warehouse import locate, reading
 
@@ -92,7 +92,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """List the orders whose verdict flips when the strict policy is changed, and the rule that flips each."""
-    from metrics.queries.policy_diff import diff as compare
+    from metrics.queries.policy_diff import policy_diff as compare
     from metrics.queries.what_if import View
     from metrics.warehouse import locate, reading
 

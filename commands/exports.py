@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.options import Format, From, Grain, To, Where, day_of, filters_of, words_of
-from commands.output import nobody_looks, out, screen
+from commands.output import not_a_terminal, out, screen
 
 
 def export(
@@ -73,18 +73,18 @@ def verify(
     from dataclasses import asdict
 
     from dashboard.exports.fact_table import sha256
-    from dashboard.exports.read import table_said, verifiable
+    from dashboard.exports.read import read_for_verification, recorded_table
     from metrics.provenance.verify import verify as check
     from metrics.warehouse import locate
 
-    if (said := table_said(file)) is not None:
+    if (said := recorded_table(file)) is not None:
         altered = sha256(file) != said["file_sha256"]
         words = "✗ ALTERED: the file does not have" if altered else "✓ the file has"
         out.print(
             f"{file}: table {said['table']}, {said['rows']:,} rows, generation {said['generation']}\n{words} the hash written with it", markup=False
         )
         sys.exit(int(altered))
-    written = verifiable(file)
+    written = read_for_verification(file)
     found = check(locate(), written.columns, written.rows, written.provenance)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False, indent=2))
@@ -101,7 +101,7 @@ def report(
     where: Where = None,
 ) -> None:
     """Write one page of the scorecard as a PDF: tiles, trend, segments, and what they rest on."""
-    nobody_looks()
+    not_a_terminal()
     from dashboard.frame.period import CHOICES, DATES
     from dashboard.reports.pdf import write
 

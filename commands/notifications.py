@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from commands.options import Where, filters_of
-from commands.output import nobody_looks, out, screen
+from commands.output import not_a_terminal, out, screen
 
 
 def alerts(
@@ -19,17 +19,17 @@ def alerts(
 
     Rules are written on the page Views and alerts. They are looked at after every run by itself; this sends what could not leave then.
     """
-    from dashboard.notifications.delivery import try_out
+    from dashboard.notifications.delivery import send_test
     from metrics.alerts import storage
-    from metrics.store.connection import opened
+    from metrics.store.connection import open_store
     from metrics.warehouse import locate
 
     if test:
-        try_out(test)
+        send_test(test)
         screen.print(f"Sent to {test}.", markup=False, soft_wrap=True)
         return
-    look_at_rules()
-    with opened(locate(), write=False) as store:
+    check_rules()
+    with open_store(locate(), write=False) as store:
         rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
     rows = [{"rule": one.name, "measure": one.measure, "stands": states[one.rule_id][0].status, "last": last.get(one.rule_id)} for one in rules]
     if as_json:
@@ -49,7 +49,7 @@ def digest(
     where: Where = None,
 ) -> None:
     """Send the last whole week's scorecard as an e-mail: its numbers, what got worse and for whom, the trend as a picture, links."""
-    nobody_looks()
+    not_a_terminal()
     from dashboard.reports import digest as weekly
 
     if not to and target is None:
@@ -65,14 +65,14 @@ def digest(
         screen.print(f"Sent to {to}.", markup=False, soft_wrap=True)
 
 
-def look_at_rules() -> None:
+def check_rules() -> None:
     """A round of the alert rules; whatever goes wrong in it is said, and spoils no run."""
     from dashboard.notifications import alert_round
     from metrics.errors import BuyerviewError
     from metrics.warehouse import locate
 
     try:
-        told = alert_round.round_(locate())
+        told = alert_round.run_alerts(locate())
     except BuyerviewError as error:
         told = f"Alerts were not looked at: {error}"
     if told:

@@ -16,7 +16,7 @@ out = Console(highlight=False)
 
 
 @contextmanager
-def bars(*, shown: bool) -> Iterator[Any]:
+def progress_bars(*, shown: bool) -> Iterator[Any]:
     """A progress callback (step, share from 0 to 1) drawn as one bar a step on standard error."""
     if not shown:
         yield None
@@ -37,7 +37,7 @@ def bars(*, shown: bool) -> Iterator[Any]:
             progress.update(task, completed=1.0)
 
 
-def right(name: str) -> Any:
+def right_aligned(name: str) -> Any:
     """The head of a column of numbers."""
     from rich.table import Column
 
@@ -59,13 +59,13 @@ def show(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool)
 
 def summary(report: Any) -> None:
     """The table at the end of a run: every object with what became of its rows, then the rules that were broken."""
-    files = Table("feed", "object", *[right(name) for name in ("rows in", "loaded", "quarantined", "superseded")], box=None, pad_edge=False)
+    files = Table("feed", "object", *[right_aligned(name) for name in ("rows in", "loaded", "quarantined", "superseded")], box=None, pad_edge=False)
     for one in report.files:
         counts = [f"{count:,}" for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)]
         files.add_row(one.feed, one.name + (" (taken before)" if one.repeated else ""), *counts)
     screen.print(files)
     if report.rules_broken:
-        broken = Table("feed", "rule", right("rows"), "for example", box=None, pad_edge=False, show_edge=False)
+        broken = Table("feed", "rule", right_aligned("rows"), "for example", box=None, pad_edge=False, show_edge=False)
         for rule in report.rules_broken[:40]:
             broken.add_row(rule.feed, rule.rule, f"{rule.rows:,}", rule.example)
         screen.print()
@@ -90,6 +90,6 @@ def number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def nobody_looks() -> None:
+def not_a_terminal() -> None:
     """Keep Streamlit from saying, once for every cached function, that no browser is there. (It sets its loggers' levels itself.)"""
     logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(lambda said: said.levelno > logging.WARNING)

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from commands.notifications import look_at_rules
-from commands.output import bars, out, screen, summary
+from commands.notifications import check_rules
+from commands.output import out, progress_bars, screen, summary
 
 DEMO_ORDERS = 20_000
 ENTRY = Path(__file__).parents[1] / "buyerview.py"
@@ -30,7 +30,7 @@ def demo(
 
     place = locate()
     folder = (place.folder or Path.cwd() / "buyerview-data") / f"sample-{orders}"
-    with bars(shown=True) as tell:
+    with progress_bars(shown=True) as tell:
         mapping = generate(orders, folder, progress=lambda done, wanted: tell("make sample orders", done / max(wanted, 1)))
         report = run(mapping, progress=tell)
     summary(report)
@@ -45,7 +45,7 @@ def sample(
     """Write sample records with planted defects, and the mapping file for them."""
     from sample_data import generate
 
-    with bars(shown=True) as tell:
+    with progress_bars(shown=True) as tell:
         mapping = generate(orders, folder, seed, lambda done, wanted: tell("make sample orders", done / max(wanted, 1)))
     out.print(str(mapping), markup=False, soft_wrap=True)
 
@@ -64,7 +64,7 @@ def ingest(
     pause = _seconds(every) if every else None
     while True:
         try:
-            with bars(shown=not as_json) as tell:
+            with progress_bars(shown=not as_json) as tell:
                 report = run(mapping, data_dir=data, dry_run=dry_run, progress=tell)
         except BuyerviewError as error:
             if pause is None:
@@ -76,25 +76,25 @@ def ingest(
             else:
                 summary(report)
             if not dry_run:
-                look_at_rules()
+                check_rules()
         if pause is None:
             return
         time.sleep(pause)
 
 
-def apply_written(as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False) -> None:
+def apply(as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False) -> None:
     """Bring what people wrote on the pages (resolved orders and the like) into the numbers."""
-    from ingest.saved_edits import apply
+    from ingest.saved_edits import ingest_saved_edits
 
-    with bars(shown=not as_json) as tell:
-        report = apply(progress=tell)
+    with progress_bars(shown=not as_json) as tell:
+        report = ingest_saved_edits(progress=tell)
     if as_json:
         print(json.dumps(report.to_json() if report else None, default=str), flush=True)
     elif report:
         summary(report)
     else:
         screen.print("Nothing was written on the pages yet.")
-    look_at_rules()
+    check_rules()
 
 
 def serve(
@@ -110,7 +110,7 @@ def _serve(port: int, *, browser: bool) -> None:
     from dashboard.server.start import ServerRefused, serve
     from metrics.errors import SettingRefused
 
-    background_apply.use(_apply_beside)
+    background_apply.register(_apply_beside)
 
     def ready(address: str) -> None:
         out.print(f"Buyerview is at {address} (stop with Ctrl+C)", markup=False, soft_wrap=True)

@@ -23,17 +23,17 @@ for name in list(st.query_params):
         with suppress(StreamlitAPIException):  # bound to a filter, which takes only values it knows
             del st.query_params[name]
 
-st.session_state["_pages"] = menu.pages()
+st.session_state["_pages"] = menu.build_pages()
 page = st.navigation(list(st.session_state["_pages"].values()), expanded=True)
 entry = menu.entry(page.title)
-if whole := filters.lost(entry.path):
+if whole := filters.dropped_values(entry.path):
     st.switch_page(page, query_params=whole)
 
 
 def nothing_published() -> None:
     """The first thing anybody sees: what to do."""
     with theme.card("empty"):
-        theme.html(
+        theme.show_html(
             cards.empty(
                 "No data yet",
                 "Run <code>buyerview demo</code> to see the product on sample data, or "
@@ -46,10 +46,12 @@ def nothing_published() -> None:
 def banners(frame: dict[str, object], fallback: str | None) -> None:
     """What a reader must know on every page: an older generation is served, and stand-ins a source declared."""
     if fallback:
-        theme.html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
+        theme.show_html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
     declared = [f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]]  # type: ignore[attr-defined]
     if declared:
-        theme.html(cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {formatting.html('; '.join(declared))}."))
+        theme.show_html(
+            cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {formatting.html('; '.join(declared))}.")
+        )
 
 
 def pinned(newest: Generation) -> Generation:
@@ -80,16 +82,16 @@ def run(generation: Generation, newest: int) -> None:
         st.session_state["_subtitle"] = st.empty()
     banners(frame, generation.fallback)
     if generation.number != newest:
-        theme.html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
+        theme.show_html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
         st.button("Show the newest", on_click=unpin)
     link = live_refresh.link_to(generation.number)
     chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered, link=link)
-    filters.remember(chosen)
-    quality_marks.remember(generation.number)
+    filters.store_choice(chosen)
+    quality_marks.load_marks(generation.number)
     page.run()
     with st.sidebar:
-        live_refresh.badge(newest, frame["freshness"])
-        user_name.keep()
+        live_refresh.data_badge(newest, frame["freshness"])
+        user_name.remember_user_name()
 
 
 published: Generation | None = None
@@ -99,7 +101,7 @@ try:
         st.title(entry.title, anchor=False)
         nothing_published()
         with st.sidebar:
-            live_refresh.badge(None, {})
+            live_refresh.data_badge(None, {})
     else:
         shown = pinned(published)
         with queries.one_generation(shown.number):
@@ -108,10 +110,10 @@ except GenerationGone as gone:
     if "_pin" not in st.session_state:  # collected between two looks: the newest is there
         st.rerun()
     with theme.card("gone"):
-        theme.html(cards.empty("That generation is no longer kept", formatting.html(gone)))
+        theme.show_html(cards.empty("That generation is no longer kept", formatting.html(gone)))
         st.button("Show the newest", on_click=unpin, type="primary")
 except BuyerviewError as error:
     with theme.card("error"):
-        theme.html(cards.empty("This page cannot be shown", formatting.html(error)))
+        theme.show_html(cards.empty("This page cannot be shown", formatting.html(error)))
     with st.sidebar:  # shows the page again by itself once there is something newer to read
-        live_refresh.badge(published.number if published else None, {})
+        live_refresh.data_badge(published.number if published else None, {})

@@ -8,17 +8,17 @@ from metrics.model.measure import Percentile, Ratio, Total
 PATH = "what-changed"
 
 
-def able(measure: str) -> bool:
+def can_explain(measure: str) -> bool:
     """Whether a change of the measure can be explained part by part."""
     return isinstance(MEASURES[measure].formula, Ratio | Total | Percentile)
 
 
-def href(measure: str) -> str:
+def explain_url(measure: str) -> str:
     """The address of the page that says why a measure moved between the two periods in view, relative to any page; "" where no part of it can."""
-    return links.address(PATH, {"measure": measure}) if able(measure) else ""
+    return links.page_url(PATH, {"measure": measure}) if can_explain(measure) else ""
 
 
-def link(measure: str) -> str:
+def explain_link(measure: str) -> str:
     """The same as a link of its own, for below a trend or a break-down."""
-    address = href(measure)
+    address = explain_url(measure)
     return f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>' if address else ""

@@ -16,26 +16,26 @@ from sqlalchemy import Connection
 
 from metrics import warehouse
 from metrics.alerts import evaluate
-from metrics.alerts.evaluate import Seen
+from metrics.alerts.evaluate import RuleCheck
 from metrics.alerts.rules import Rule
 from metrics.lists import at_risk as risk
-from metrics.lists import availability, buyers_view, communications, cycle_time, drill_down, nearest, options, order_story, order_to_cash, two_books
+from metrics.lists import availability, buyers_view, communications, cycle_time, drill_down, options, order_story, order_to_cash, two_books
 from metrics.lists import recovery as recovery_chain
-from metrics.lists.drill_down import Behind
+from metrics.lists.drill_down import DrillDown
 from metrics.lists.options import Listing, OrderRecords, Row, Where
-from metrics.lists.order_story import Surroundings
+from metrics.lists.order_story import OrderContext
 from metrics.lists.quality_marks import Mark
-from metrics.lists.quality_marks import marks as found_marks
+from metrics.lists.quality_marks import quality_marks as found_marks
 from metrics.measures import danger_zone, packages, recovery, zones
 from metrics.measures.catalog import DIMENSIONS, dimension_column
 from metrics.model.question import Answer, Question
 from metrics.policy import Policy
 from metrics.provenance.provenance import provenance as said_by
 from metrics.queries import answer, fill_rate_inputs
-from metrics.queries.definition_ladder import Ladder, ladder
+from metrics.queries.definition_ladder import Ladder, definition_ladder
 from metrics.queries.explain import Explanation, explain
-from metrics.queries.policy_diff import Diff, diff
-from metrics.queries.restatements import Brought, Restated, RestatedKey, kept, restated_since
+from metrics.queries.policy_diff import Diff, policy_diff
+from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compare_generations, kept_generations
 from metrics.queries.what_if import View
 from metrics.targets.in_view import targets_in_view
 
@@ -94,16 +94,16 @@ def answers(generation: int, question: Question) -> list[Answer]:
 
 
 @_cached(entries=LISTS_KEPT)
-def behind(generation: int, question: Question, part: str, at: drill_down.At, page: int, size: int) -> Behind:
+def behind(generation: int, question: Question, part: str, at: drill_down.At, page: int, size: int) -> DrillDown:
     """One page of the rows behind a part of a number, with the proof that they come to it."""
     with _reading(generation) as connection:
-        return drill_down.behind(connection, question, part, at=at, page=page, size=size)
+        return drill_down.drill_down(connection, question, part, at=at, page=page, size=size)
 
 
 def behind_rows(generation: int, question: Question, part: str, at: drill_down.At) -> list[tuple[Any, ...]]:
     """All rows behind a part of a number, for a file; the columns' names first."""
     with _reading(generation) as connection:
-        return list(drill_down.every_row(connection, question, part, at=at))
+        return list(drill_down.all_rows(connection, question, part, at=at))
 
 
 @_cached(entries=40)
@@ -127,7 +127,7 @@ def provenance(generation: int, question: Question) -> dict[str, Any]:
 
 
 @_cached(entries=40)
-def back_test(generation: int, rule: Rule, as_of: date, periods: int) -> list[Seen]:
+def back_test(generation: int, rule: Rule, as_of: date, periods: int) -> list[RuleCheck]:
     """What an alert rule would have read and said after each of the last periods."""
     with _reading(generation) as connection:
         return evaluate.back_test(connection, rule, as_of, periods=periods)
@@ -141,14 +141,14 @@ def explanation(generation: int, measure: str, by: str, before: tuple[date, date
 
 
 @_cached(entries=20)
-def since(generation: int, question: Question, then: int) -> tuple[list[Restated], list[RestatedKey], list[Brought]]:
+def since(generation: int, question: Question, then: int) -> tuple[list[Restated], list[RestatedKey], list[FeedDelta]]:
     """What an older generation answered beside this one, and which records came and changed between."""
-    return restated_since(warehouse.locate(), question, then, generation)
+    return compare_generations(warehouse.locate(), question, then, generation)
 
 
 def generations() -> list[int]:
     """The generations that can be read now, the newest first."""
-    return kept(warehouse.locate())
+    return kept_generations(warehouse.locate())
 
 
 STUDIES: dict[str, Callable[[Connection, date, date], Any]] = {
@@ -175,31 +175,31 @@ def study(generation: int, name: str, start: date, end: date) -> Any:
 def rungs(generation: int, start: date, end: date, where: Where) -> Ladder:
     """The definition ladder of the orders in view: every one is judged anew three times."""
     with _reading(generation) as connection:
-        return ladder(connection, view=View(start, end, _filters(where)))
+        return definition_ladder(connection, view=View(start, end, _filters(where)))
 
 
 @_cached(entries=40)
 def flips(generation: int, policy: Policy, verdict: str, start: date, end: date, where: Where) -> Diff:
     """The orders in view whose verdict another policy flips."""
     with _reading(generation) as connection:
-        return diff(connection, policy, verdict=verdict, view=View(start, end, _filters(where)))
+        return policy_diff(connection, policy, verdict=verdict, view=View(start, end, _filters(where)))
 
 
 READS: dict[str, Callable[..., Any]] = {
-    "bands": communications.bands,
-    "chain": recovery_chain.chain,
+    "bands": communications.notice_buckets,
+    "chain": recovery_chain.funnel,
     "curves": lambda connection, asked: recovery.reorder_curves(
         connection, start=asked.start, end=asked.end, where=tuple((dimension_column(name), values) for name, values in asked.where)
     ),
-    "died": order_to_cash.died,
+    "died": order_to_cash.late_by_step,
     "day_counts": cycle_time.cycle_day_counts,
     "disputed": two_books.disputed,
-    "failing_together": buyers_view.failing_together,
-    "fill_start": fill_rate_inputs.fill_start,
-    "longest_standing": order_to_cash.longest_standing,
+    "failing_together": buyers_view.failure_combinations,
+    "fill_start": fill_rate_inputs.fill_rate_inputs,
+    "longest_standing": order_to_cash.oldest_by_step,
     "promised_day_counts": cycle_time.promised_day_counts,
     "verdicts": two_books.verdicts,
-    "worst_products": availability.worst_products,
+    "worst_products": availability.most_often_short,
 }
 """What pages of measures show beside their measures: functions of a connection and a question's days and filters, some with a page."""
 
@@ -212,10 +212,10 @@ def read(generation: int, name: str, question: Question, **paged: int) -> Any:
 
 
 @_cached(entries=LISTS_KEPT)
-def day_near(generation: int, measure: str, day: date, where: Where) -> date | None:
-    """The day nearest to a day on which a measure has rows."""
+def nearest_day(generation: int, day: date, where: Where, measure: str | None = None) -> date | None:
+    """Return the day nearest to a day that has judged orders, or on which a measure has rows."""
     with _reading(generation) as connection:
-        return nearest.nearest_day(connection, measure, day, where=_filters(where))
+        return options.nearest_day(connection, day, measure=measure, where=where)
 
 
 def _filters(where: Where) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -256,7 +256,7 @@ def at_risk(
 def put_right_by(generation: int, order_ids: tuple[str, ...]) -> dict[str, tuple[datetime, datetime | None]]:
     """By when each of these orders is to be settled to count as recovered, and when the feeds say it was."""
     with _reading(generation) as connection:
-        return order_story.put_right_by(connection, list(order_ids))
+        return order_story.resolution_deadlines(connection, list(order_ids))
 
 
 @_cached(entries=LISTS_KEPT)
@@ -270,7 +270,7 @@ def failure_reasons(generation: int, start: date, end: date, where: Where) -> li
 def standing(generation: int, start: date, end: date, where: Where) -> dict[str, int]:
     """How many orders of the period are judged, pending and excluded."""
     with _reading(generation) as connection:
-        return options.standing(connection, start=start, end=end, where=where)
+        return options.order_counts(connection, start=start, end=end, where=where)
 
 
 @_cached(entries=LISTS_KEPT)
@@ -281,31 +281,24 @@ def order_records(generation: int, order_id: str) -> OrderRecords | None:
 
 
 @_cached(entries=LISTS_KEPT)
-def surroundings(generation: int, order_id: str) -> Surroundings:
+def surroundings(generation: int, order_id: str) -> OrderContext:
     """What surrounds one order."""
     with _reading(generation) as connection:
-        return order_story.surroundings(connection, order_id)
+        return order_story.order_context(connection, order_id)
 
 
 @_cached(entries=LISTS_KEPT)
 def not_there(generation: int, order_ids: tuple[str, ...]) -> list[str]:
     """Those of these numbers that no order of the generation has."""
     with _reading(generation) as connection:
-        return order_story.not_there(connection, list(order_ids))
+        return order_story.missing_orders(connection, list(order_ids))
 
 
 @_cached(entries=LISTS_KEPT)
 def numbered_like(generation: int, text: str) -> list[str]:
     """Order numbers that hold a text."""
     with _reading(generation) as connection:
-        return order_story.numbered_like(connection, text)
-
-
-@_cached(entries=LISTS_KEPT)
-def nearest_day(generation: int, day: date, where: Where) -> date | None:
-    """The due day nearest to a day that has judged orders."""
-    with _reading(generation) as connection:
-        return options.nearest_day(connection, day, where=where)
+        return order_story.search_order_ids(connection, text)
 
 
 @_cached(entries=LISTS_KEPT)
@@ -321,7 +314,7 @@ def frame_facts(generation: int) -> dict[str, Any]:
     with _reading(generation) as connection:
         return {
             "freshness": options.freshness(connection),
-            "extent": options.extent(connection),
+            "extent": options.date_range(connection),
             "stand_ins": options.stand_ins(connection),
             "declared": answer.stand_ins(connection),
             "feeds": options.mapped_feeds(connection),
@@ -348,4 +341,4 @@ def quarantined(generation: int, feeds: tuple[str, ...], statuses: tuple[str, ..
 def restated(generation: int, page: int, size: int) -> Listing:
     """One page of the restatements."""
     with _reading(generation) as connection:
-        return options.restated(connection, page=page, size=size)
+        return options.restated_records(connection, page=page, size=size)

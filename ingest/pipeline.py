@@ -22,20 +22,20 @@ from ingest.read.read import read_all
 from ingest.read.source_objects import Reading
 from ingest.read.staging import table_of
 from ingest.runs import history
-from ingest.runs.ledger import prove, write_ledger
+from ingest.runs.ledger import check_balance, write_ledger
 from ingest.runs.report import RunReport, report_of
-from ingest.runs.run_state import Run, as_read, fingerprint, what_is_known
-from ingest.runs.watermark import LENIENCE, latest_event
+from ingest.runs.run_state import Run, effective_feeds, fingerprint, previous_runs
+from ingest.runs.watermark import CLOCK_TOLERANCE, latest_event
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows, temporary
 from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
 from metrics.errors import BuyerviewError
-from metrics.rebuild.consistency import consistency
+from metrics.rebuild.consistency import check_consistency
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, checks, restated_quantities, runs
 from metrics.schema import quarantine as quarantine_table
-from metrics.warehouse import Build, Location, create_tables, locate, rehearsing, writing
+from metrics.warehouse import Build, Location, copy_for_dry_run, create_tables, locate, writing
 from metrics.warehouse.failpoint import failpoint
 
 Progress = Callable[[str, float], None]
@@ -61,12 +61,12 @@ def run(
     tell = progress or (lambda *_: None)
     if dry_run:
         mapping = load_mapping(path)
-        with rehearsing(place) as build:
-            return _taken_in(build, lambda _: mapping, data_dir, None, started_at, tell)
+        with copy_for_dry_run(place) as build:
+            return _run_steps(build, lambda _: mapping, data_dir, None, started_at, tell)
     try:
         mapping = load_mapping(path)
     except BuyerviewError as error:
-        _remember_failure(place, path.name, started_at, error)
+        _record_failure(place, path.name, started_at, error)
         raise
     return run_mapping(mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=tell, now=started_at)
 
@@ -84,15 +84,15 @@ def run_mapping(
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
     try:
         with writing(location) as build:
-            report = _taken_in(build, mapping_of, data_dir, location, started_at, progress or (lambda *_: None))
+            report = _run_steps(build, mapping_of, data_dir, location, started_at, progress or (lambda *_: None))
     except BuyerviewError as error:
-        _remember_failure(location, source, started_at, error)
+        _record_failure(location, source, started_at, error)
         raise
-    _remember(location, source, started_at, report.outcome, report.generation, report.to_json())
+    _record_history(location, source, started_at, report.outcome, report.generation, report.to_json())
     return report
 
 
-def _taken_in(
+def _run_steps(
     build: Build,
     mapping_of: Callable[[Connection], Mapping],
     data_dir: str | Path | None,
@@ -106,7 +106,7 @@ def _taken_in(
     mapping = mapping_of(build.connection)
     folder = Path(data_dir) if data_dir else mapping.path.parent
     build.save()
-    with _begun(build.connection, mapping, folder, place, started_at) as (one, staging):
+    with _open_run(build.connection, mapping, folder, place, started_at) as (one, staging):
         read_all(one.reading, tell)
         if not one.objects and one.reading.repeated:
             # Nothing but repeats: no generation is published, so running twice is running once.
@@ -119,12 +119,12 @@ def _taken_in(
     build.save()
     tell("build", 0.0)
     rebuild_facts(one, build, touched)
-    prove(build.connection)
+    check_balance(build.connection)
     failpoint("ingest.built")
     if place is None:
         return report_of(one, "checked", None)
     tell("publish", 0.0)
-    report = report_of(one, "published", _finish(one, build))
+    report = report_of(one, "published", _record_run(one, build))
     build.publish()
     failpoint("ingest.published")
     tell("publish", 1.0)
@@ -132,8 +132,8 @@ def _taken_in(
 
 
 @contextmanager
-def _begun(connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime) -> Iterator[tuple[Run, Scratch]]:
-    known = what_is_known(connection, mapping.name)
+def _open_run(connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime) -> Iterator[tuple[Run, Scratch]]:
+    known = previous_runs(connection, mapping.name)
     with scratch(place.folder if place else None) as staging:
         database = staging.connect()
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}
@@ -156,8 +156,10 @@ def validate(one: Run) -> None:
     from ingest.validate import expectations  # the library behind it takes seconds to import
 
     database = one.reading.connection
-    latest = one.mapping.data_as_of or one.started_at + LENIENCE
-    suites = {feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone) for feed, feed_map in as_read(one).items()}
+    latest = one.mapping.data_as_of or one.started_at + CLOCK_TOLERANCE
+    suites = {
+        feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone) for feed, feed_map in effective_feeds(one).items()
+    }
     for feed, suite in suites.items():
         expectations.create_view(database, feed, suite)
     database.execute("CREATE TABLE broken (feed VARCHAR, row BIGINT)")
@@ -196,7 +198,7 @@ def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
         one.loaded = load(connection, clean, arrived, run_id=one.known.next_run_id, touched=touched, first_load=empty)
         everything = empty or changes_everything(connection, one.loaded)
         failpoint("ingest.load")
-        _note_held(one, clean, connection)
+        _reject_rule_breaks(one, clean, connection)
     build.save()
     if build.dialect == "duckdb":
         connection.exec_driver_sql("DETACH staging")
@@ -208,7 +210,7 @@ def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
     return None if everything else touched
 
 
-def _note_held(one: Run, clean: dict[str, Table], connection: Connection) -> None:
+def _reject_rule_breaks(one: Run, clean: dict[str, Table], connection: Connection) -> None:
     """Rows that broke a rule across rows, as rejected records."""
     first = one.known.next_file_id
     for feed, held in one.loaded.held.items():
@@ -245,15 +247,15 @@ def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
         )
         connection.execute(insert(touched).from_select(["order_id"], freed.distinct()))
     rebuild(connection, as_of=one.as_of, touched=touched.name if touched is not None else None)
-    refuse_impossible_numbers(one, connection)
+    refuse_inconsistent_numbers(one, connection)
 
 
-def refuse_impossible_numbers(one: Run, connection: Connection) -> None:
+def refuse_inconsistent_numbers(one: Run, connection: Connection) -> None:
     """Write what must hold of all facts and rollups to the checks; a run whose numbers cannot be is not published (rules P13).
 
     Raises RunAborted.
     """
-    claims = consistency(connection)
+    claims = check_consistency(connection)
     for claim in claims:
         if claim.rows_failed:
             raise RunAborted(
@@ -267,7 +269,7 @@ def refuse_impossible_numbers(one: Run, connection: Connection) -> None:
     insert_rows(connection, checks, ({"run_id": one.known.next_run_id, **check} for check in held))
 
 
-def _finish(one: Run, build: Build) -> int:
+def _record_run(one: Run, build: Build) -> int:
     build.connection.execute(
         insert(runs).values(
             run_id=one.known.next_run_id,
@@ -283,11 +285,11 @@ def _finish(one: Run, build: Build) -> int:
     return build.number
 
 
-def _remember_failure(place: Location, source: str, started_at: datetime, error: BuyerviewError) -> None:
-    _remember(place, source, started_at, "failed", None, {"error": type(error).__name__, "message": str(error)})
+def _record_failure(place: Location, source: str, started_at: datetime, error: BuyerviewError) -> None:
+    _record_history(place, source, started_at, "failed", None, {"error": type(error).__name__, "message": str(error)})
 
 
-def _remember(place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]) -> None:
+def _record_history(place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]) -> None:
     history.record(
         place,
         source=source,

@@ -17,10 +17,10 @@ from ingest.pipeline import Progress, run_mapping
 from ingest.runs.report import RunReport
 from metrics.edits.edits import SOURCE, TABLES, value_columns
 from metrics.errors import NothingPublished
-from metrics.facts.service_cases import WRITTEN_HERE
+from metrics.facts.service_cases import EDIT_SOURCE
 from metrics.schema import FEEDS, runs
 from metrics.sql.dialects import Expression
-from metrics.store.connection import opened, store_url
+from metrics.store.connection import open_store, store_url
 from metrics.store.tables import work_items
 from metrics.warehouse import Location, locate
 
@@ -29,7 +29,7 @@ AS_OF = bindparam("as_of", None, DateTime)
 
 
 @dataclass(frozen=True)
-class Written:
+class EditedFeed:
     """One feed people write."""
 
     feed: str
@@ -47,7 +47,7 @@ def cases() -> Select[tuple[object, ...]]:
         return case((moment <= AS_OF, moment))
 
     return select(
-        literal(WRITTEN_HERE, literal_execute=True).concat(w.order_id).label("case_id"),
+        literal(EDIT_SOURCE, literal_execute=True).concat(w.order_id).label("case_id"),
         w.order_id,
         w.detected_at.label("opened_at"),
         by_then(w.acknowledged_at).label("acknowledged_at"),
@@ -63,23 +63,23 @@ def edited(feed: str) -> Select[tuple[object, ...]]:
     return select(*[table[name] for name in names], table.changed_at.label("source_updated_at"))
 
 
-WRITTEN = (Written("service_cases", cases), *(Written(feed, partial(edited, feed)) for feed in TABLES))
+EDITED_FEEDS = (EditedFeed("service_cases", cases), *(EditedFeed(feed, partial(edited, feed)) for feed in TABLES))
 
 
-def apply(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:
+def ingest_saved_edits(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:
     """Bring what was written into the next generation; None: nothing was written yet, so there is nothing to bring.
 
     Raises NothingPublished where there is no data it could be about, and what any run raises.
     """
     place = location or locate()
-    with opened(place, write=False) as store:
-        feeds = [one for one in WRITTEN if store.scalar(select(func.count()).select_from(one.rows().subquery()), {"as_of": datetime.max})]
+    with open_store(place, write=False) as store:
+        feeds = [one for one in EDITED_FEEDS if store.scalar(select(func.count()).select_from(one.rows().subquery()), {"as_of": datetime.max})]
     if not feeds:
         return None
     return run_mapping(NAME, lambda connection: mapping(connection, place, feeds), location=place, progress=progress)
 
 
-def mapping(connection: Connection, place: Location, feeds: list[Written]) -> Mapping:
+def mapping(connection: Connection, place: Location, feeds: list[EditedFeed]) -> Mapping:
     """The built-in mapping of these feeds, at the watermark of the generation the run starts from."""
     as_of = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
     if as_of is None:
@@ -95,7 +95,7 @@ def mapping(connection: Connection, place: Location, feeds: list[Written]) -> Ma
     )
 
 
-def _feed_map(one: Written) -> FeedMap:
+def _feed_map(one: EditedFeed) -> FeedMap:
     rows = one.rows()
     query = str(rows.compile(compile_kwargs={"render_postcompile": True}))
     return FeedMap(

@@ -4,6 +4,6 @@ from dashboard.components import formatting
 from dashboard.frame import page
 from dashboard.sections import at_risk
 
-filters = page.chosen()
+filters = page.current_filters()
 page.subtitle(f"Open orders as things stood {formatting.moment(page.as_of())}, whatever the period · {filters.label}")
-at_risk.show(filters)
+at_risk.orders_at_risk(filters)

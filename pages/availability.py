@@ -3,4 +3,4 @@
 from dashboard.frame import page
 from dashboard.sections import availability
 
-availability.page_of(page.chosen())
+availability.page_of(page.current_filters())

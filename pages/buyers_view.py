@@ -3,4 +3,4 @@
 from dashboard.frame import page
 from dashboard.sections import buyers_view
 
-buyers_view.page_of(page.chosen())
+buyers_view.page_of(page.current_filters())

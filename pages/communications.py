@@ -7,7 +7,7 @@ from dashboard.frame import page
 from dashboard.measure_page import measure_table
 from dashboard.sections import communications
 
-filters = page.chosen()
+filters = page.current_filters()
 communications.headline(filters)
 left, right = st.columns([3, 2], gap="small")
 with left, theme.card("notice", height="stretch"):
@@ -16,4 +16,4 @@ with right, theme.card("phases", height="stretch"):
     communications.phases(filters)
 with theme.card("dimensions"):
     communications.dimensions(filters)
-measure_table.show("communications")
+measure_table.measure_table("communications")

@@ -3,4 +3,4 @@
 from dashboard.frame import page
 from dashboard.sections import cycle_time
 
-cycle_time.page_of(page.chosen())
+cycle_time.page_of(page.current_filters())

@@ -8,7 +8,7 @@ from dashboard.sections import data_quality, data_quality_records
 
 page.subtitle("How fresh the data is, what was checked, what was rejected and why, and what later records changed.")
 with theme.card("summary"):
-    theme.html(data_quality.headline())
+    theme.show_html(data_quality.headline())
 with theme.card("checks"):
     data_quality.checks()
 with theme.card("quarantine"):
@@ -16,7 +16,7 @@ with theme.card("quarantine"):
     data_quality_records.quarantine()
 with theme.card("feeds"):
     data_quality.feeds()
-    theme.html(data_quality_records.stand_ins())
+    theme.show_html(data_quality_records.stand_ins())
 with theme.card("restatements"):
     st.header("Restatements", anchor=False)
     data_quality_records.restatements()

@@ -7,21 +7,21 @@ from dashboard.components import formatting, theme
 from dashboard.frame import page
 from dashboard.sections import definition_ladder
 
-filters = page.chosen()
-page.subtitle(f"Due {formatting.span(filters.start, filters.end)} · {filters.label}")
+filters = page.current_filters()
+page.subtitle(f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label}")
 if not queries.standing(page.generation(), filters.start, filters.end, filters.where)["judged"]:
     page.no_orders(filters)
 else:
-    found = definition_ladder.climb(filters)
+    found = definition_ladder.ladder(filters)
     with theme.card("ladder"):
-        theme.html(definition_ladder.headline(found))
-        definition_ladder.descent(found)
+        theme.show_html(definition_ladder.headline(found))
+        definition_ladder.ladder_steps(found)
         st.caption(
-            f"{formatting.written(found.orders)} orders known on every rung shown; {formatting.written(found.dropped)} left out because some rung cannot tell."
+            f"{formatting.integer(found.orders)} orders known on every rung shown; {formatting.integer(found.dropped)} left out because some rung cannot tell."
         )
         with st.expander("Every rung with its orders and interval, and those that cannot be tested"):
-            theme.html(definition_ladder.table(found))
+            theme.show_html(definition_ladder.table(found))
     with theme.card("flips"):
         st.header("Orders that flip", anchor=False)
         other, verdict = definition_ladder.policy()
-        definition_ladder.flips(definition_ladder.compared(filters, other, verdict))
+        definition_ladder.flips(definition_ladder.compared_policies(filters, other, verdict))

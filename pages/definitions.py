@@ -8,16 +8,16 @@ from dashboard.frame import page
 from dashboard.sections import definitions
 
 page.subtitle("Every measure: what is counted, out of what, what is left out, and where the definition comes from.")
-form.show("targets")
-feeds = page.facts()["feeds"]
+form.edit_form("targets")
+feeds = page.data_status()["feeds"]
 found, asked = definitions.search(), definitions.asked()
 if asked is not None:
     found = [measure for measure in found if measure is not asked]
     with theme.card("asked"):
-        theme.html(definitions.listing([asked], feeds))
+        theme.show_html(definitions.listing([asked], feeds))
 with theme.card("definitions"):
     st.caption(formatting.count(len(found), "measure") if asked is None else formatting.count(len(found), "other measure"))
     if found:
-        theme.html(definitions.listing(found, feeds))
+        theme.show_html(definitions.listing(found, feeds))
     else:
-        theme.html(cards.empty("No measure matches", "Try another word, such as fill, late or cycle."))
+        theme.show_html(cards.empty("No measure matches", "Try another word, such as fill, late or cycle."))

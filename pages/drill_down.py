@@ -6,20 +6,20 @@ from dashboard.components import formatting, theme
 from dashboard.frame import page
 from dashboard.sections import drill_down
 
-filters = page.chosen()
-asked = drill_down.asked(filters)
+filters = page.current_filters()
+asked = drill_down.requested(filters)
 found = drill_down.rows(asked)
-page.subtitle(f"{asked.measure.title} · {formatting.span(asked.start, asked.end)} · {filters.label}")
-theme.html(drill_down.trail(asked))
+page.subtitle(f"{asked.measure.title} · {formatting.date_range(asked.start, asked.end)} · {filters.label}")
+theme.show_html(drill_down.trail(asked))
 with theme.card("number"):
-    theme.html(drill_down.number(found, asked))
+    theme.show_html(drill_down.number(found, asked))
 if found.made_of:
     with theme.card("made_of"):
         st.header("Made of other measures", anchor=False)
-        theme.html(drill_down.made_of(found, asked))
+        theme.show_html(drill_down.inputs(found, asked))
 with theme.card("breakdown"):
     drill_down.break_down(asked)
 if not found.made_of:
     with theme.card("rows"):
-        theme.html(drill_down.proof(found, asked))
+        theme.show_html(drill_down.proof_line(found, asked))
         drill_down.listing(found, asked)

@@ -6,12 +6,12 @@ from dashboard.components import cards, formatting, theme
 from dashboard.frame import page
 from dashboard.sections import export
 
-filters = page.chosen()
-page.subtitle(f"{formatting.span(filters.start, filters.end)} · {filters.label}")
+filters = page.current_filters()
+page.subtitle(f"{formatting.date_range(filters.start, filters.end)} · {filters.label}")
 with theme.card("choose"):
     choice = export.choose(filters)
     if choice is None:
-        theme.html(cards.empty("No measure chosen", "Choose at least one measure."))
+        theme.show_html(cards.empty("No measure chosen", "Choose at least one measure."))
         st.stop()
     question = choice.question
     answers = export.answers(question, filters)

@@ -5,20 +5,20 @@ from dashboard.frame import page
 from dashboard.orders import work_list
 from dashboard.sections import failed_orders, order_story
 
-filters = page.chosen()
+filters = page.current_filters()
 
-if order_story.asked():
+if order_story.requested_order():
     page.subtitle("One order, from the inquiry to the bill: what each test found, and the evidence.")
-    order_story.back()
-    order_story.show(order_story.asked())
+    order_story.back_link()
+    order_story.order_story(order_story.requested_order())
 else:
-    page.subtitle(f"Due {formatting.span(filters.start, filters.end)} · {filters.label} · open an order to read its story")
+    page.subtitle(f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label} · open an order to read its story")
     choice = failed_orders.choose()
-    listing = failed_orders.found(filters, choice)
-    work_list.gone(choice.show)
+    listing = failed_orders.listed_orders(filters, choice)
+    work_list.orders_not_in_data(choice.show)
     if not listing.total:
-        failed_orders.none(filters, choice)
+        failed_orders.no_orders(filters, choice)
     else:
         with theme.card("failed"):
-            theme.html(failed_orders.sums(listing))
-            failed_orders.show(listing)
+            theme.show_html(failed_orders.totals(listing))
+            failed_orders.failed_orders(listing)

@@ -7,13 +7,13 @@ from dashboard.frame import page
 from dashboard.measure_page import measure_table
 from dashboard.sections import influence
 
-filters = page.chosen()
+filters = page.current_filters()
 influence.headline(filters)
 left, right = st.columns(2, gap="small")
 with left, theme.card("funnel", height="stretch"):
     influence.funnel(filters)
 with right, theme.card("chosen", height="stretch"):
-    influence.chosen(filters)
+    influence.options_chosen(filters)
 with theme.card("models"):
     influence.models(filters)
-measure_table.show("influence")
+measure_table.measure_table("influence")

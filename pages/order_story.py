@@ -5,5 +5,5 @@ from dashboard.sections import order_story
 
 page.subtitle("One order, from the inquiry to the bill: what each test found, and the evidence.")
 order_story.find()
-if order_story.asked():
-    order_story.show(order_story.asked())
+if order_story.requested_order():
+    order_story.order_story(order_story.requested_order())

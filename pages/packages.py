@@ -6,14 +6,14 @@ from dashboard.frame import page
 from dashboard.measure_page import measure_table
 from dashboard.sections import packages
 
-filters = page.chosen()
+filters = page.current_filters()
 if packages.headline(filters):
     with theme.card("promised"):
-        packages.promised(filters)
+        packages.promised_and_delivered(filters)
     with theme.card("rows_kept"):
         packages.rows_kept(filters)
     packages.trend(filters)
     with theme.card("fit"):
         packages.fit(filters)
-measure_table.show("packages")
-form.show("packages")
+measure_table.measure_table("packages")
+form.edit_form("packages")

@@ -6,11 +6,11 @@ from dashboard.frame import page
 from dashboard.measure_page import measure_table
 from dashboard.sections import profitability
 
-filters = page.chosen()
+filters = page.current_filters()
 if profitability.headline(filters):
     with theme.card("zones"):
-        profitability.show(filters)
+        profitability.zones_chart(filters)
     with theme.card("options"):
         profitability.options(filters)
-measure_table.show("profitability")
-form.show("zones")
+measure_table.measure_table("profitability")
+form.edit_form("zones")

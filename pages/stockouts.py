@@ -6,9 +6,9 @@ from dashboard.frame import page
 from dashboard.measure_page import measure_table
 from dashboard.sections import stockouts, stockouts_calculator
 
-filters = page.chosen()
-stockouts.show(filters)
+filters = page.current_filters()
+stockouts.outcomes(filters)
 with theme.card("calculator"):
-    stockouts_calculator.show(filters)
-measure_table.show("stockouts")
-form.show("assumptions")
+    stockouts_calculator.calculator(filters)
+measure_table.measure_table("stockouts")
+form.edit_form("assumptions")

@@ -7,7 +7,7 @@ from dashboard.frame import page
 from dashboard.measure_page import measure_table
 from dashboard.sections import two_books
 
-filters = page.chosen()
+filters = page.current_filters()
 two_books.headline(filters)
 left, right = st.columns([3, 2], gap="small")
 with left, theme.card("causes", height="stretch"):
@@ -16,4 +16,4 @@ with right, theme.card("verdicts", height="stretch"):
     two_books.verdicts(filters)
 with theme.card("disputed"):
     two_books.orders(filters)
-measure_table.show("books")
+measure_table.measure_table("books")

@@ -6,5 +6,5 @@ from dashboard.sections import alerts, saved_views
 
 page.subtitle("What you look at again, and what should reach you by itself")
 with theme.card("views"):
-    saved_views.show()
-alerts.show()
+    saved_views.list_views()
+alerts.alert_rules()

@@ -6,29 +6,29 @@ from dashboard.components import cards, formatting, theme
 from dashboard.frame import page
 from dashboard.sections import what_changed, what_changed_versions
 
-filters = page.chosen()
+filters = page.current_filters()
 BETWEEN = {"periods": "Two periods", "publishes": "Two publishes of the data"}
 with theme.card("change"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-    between = page.pick("Between", tuple(BETWEEN), BETWEEN, key="between", width=230)
+    between = page.select("Between", tuple(BETWEEN), BETWEEN, key="between", width=230)
     if between == "publishes":
         then = what_changed_versions.choose()
     else:
         measure, by, before = what_changed.choose(filters)
 if between == "publishes":
-    page.subtitle(f"{formatting.span(filters.start, filters.end)}, as known then and now · {filters.label}")
-    what_changed_versions.show(then, filters)
+    page.subtitle(f"{formatting.date_range(filters.start, filters.end)}, as known then and now · {filters.label}")
+    what_changed_versions.changed_numbers(then, filters)
 elif before is None:
-    page.subtitle(f"{formatting.span(filters.start, filters.end)} · {filters.label}")
+    page.subtitle(f"{formatting.date_range(filters.start, filters.end)} · {filters.label}")
     with theme.card("none"):
-        theme.html(cards.empty("Nothing to compare with yet", "Choose the first and the last day."))
+        theme.show_html(cards.empty("Nothing to compare with yet", "Choose the first and the last day."))
 else:
     after = (filters.start, filters.period.elapsed)
-    page.subtitle(f"{formatting.span(*after)} against {formatting.span(*before)} · {filters.label}")
-    found = what_changed.explained(measure, by, before, filters)
+    page.subtitle(f"{formatting.date_range(*after)} against {formatting.date_range(*before)} · {filters.label}")
+    found = what_changed.explanation(measure, by, before, filters)
     with theme.card("why"):
-        theme.html(what_changed.sentence(found, measure, before, after))
-        what_changed.steps(found, measure)
+        theme.show_html(what_changed.sentence(found, measure, before, after))
+        what_changed.steps_chart(found, measure)
     if found.parts:
         with theme.card("parts"):
-            theme.html(what_changed.parts(found, measure, by, before, after))
+            theme.show_html(what_changed.parts(found, measure, by, before, after))
             st.caption(what_changed.note(found))

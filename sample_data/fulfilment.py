@@ -157,7 +157,7 @@ with asked as (
 select *, case when answer_s <= {AS_OF} then answer_s end as answered_s, 1 + pick(k, 268, options) as taken from answered where asked_s <= {AS_OF}
 """
 
-ARRANGED = f"""
+AGREED = f"""
 create or replace temp table pr as
 with wanted as (
     select *, greatest(ordered_s + 7200, deadline_s - 86400 - pick(k, 271, 86400)) as moved_s,
@@ -223,7 +223,7 @@ select 'Q' || (20000000 + number) as inquiry_no, opt as option,
 from offered order by number, opt
 """
 
-TELLINGS = f"""
+MESSAGE_PLAN = f"""
 create or replace temp table told as
 with orders_told as (
     select plan.*, held.released_s as data_s, held.kind is not null as data_missing
@@ -275,9 +275,9 @@ select 'M' || number as message_no, case when k is not null then 'SO' || (100000
 from told order by due_s, number
 """
 
-TABLES = (PLAN, HELD, STEPS, INQUIRIES, ARRANGED)
+TABLES = (PLAN, HELD, STEPS, INQUIRIES, AGREED)
 """What to run for each chunk after the tables of `records`."""
-LAST_TABLES = (TELLINGS,)
+LAST_TABLES = (MESSAGE_PLAN,)
 """What to run after the tables of `aftermath`."""
 
 FILES = {

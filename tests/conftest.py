@@ -10,7 +10,7 @@ import pytest
 
 from ingest.pipeline import run
 from metrics import warehouse
-from metrics.facts.registry import LEDGERS
+from metrics.facts.registry import FACT_TABLES
 from metrics.rebuild import rebuild
 from metrics.warehouse import Location
 from sample_data import generate
@@ -44,7 +44,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
     folder = tmp_path_factory.mktemp("sample")
     place = Location(folder=folder / "home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuild, "LEDGERS", LEDGERS)  # all of them, though the test that asks first may fill few (tests/support/ask_measures.py, only)
+        patch.setattr(
+            rebuild, "FACT_TABLES", FACT_TABLES
+        )  # all of them, though the test that asks first may fill few (tests/support/ask_measures.py, only)
         run(generate(SAMPLE_ORDERS, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
     yield place
     warehouse.close(place)

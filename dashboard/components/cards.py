@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from dashboard.components import formatting
-from dashboard.components.status import Standing, better
+from dashboard.components.status import Status, better_or_worse
 from dashboard.components.theme import palette
 from metrics.model.measure import Direction, Measure
 from metrics.model.question import Answer
 from metrics.policy import MIN_N
-from metrics.targets.targets import Target, state_of, withheld
+from metrics.targets.targets import Target, is_withheld, state_of
 
 
 @dataclass(frozen=True)
@@ -38,26 +38,26 @@ class Tile:
     """Markup of what to know of the data it rests on."""
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> Status:
         """State against target."""
-        return stands(self.now, self.measure, self.target)
+        return status_of(self.now, self.measure, self.target)
 
 
-def stands(answer: Answer | None, measure: Measure, target: Target | None) -> Standing:
+def status_of(answer: Answer | None, measure: Measure, target: Target | None) -> Status:
     """State of an answer against its target."""
-    return Standing[state_of(answer, measure, target).name]
+    return Status[state_of(answer, measure, target).name]
 
 
 def value(answer: Answer, measure: Measure) -> str:
     """An answer's value; where the point is withheld, what it lies between (rules P7); else a dash."""
-    if bounds := withheld(answer):
+    if bounds := is_withheld(answer):
         return f"{formatting.percent(bounds[0]).removesuffix('%')}–{formatting.percent(bounds[1])}"
     return formatting.number(answer.value, measure.unit)
 
 
-def state(stands: Standing, text: str = "") -> str:
+def state(stands: Status, text: str = "") -> str:
     """A state as shape, word and colour; with a text, the text stands for the word and the word is read aloud only."""
-    if stands in (Standing.NO_TARGET, Standing.NO_DATA):
+    if stands in (Status.NO_TARGET, Status.NO_DATA):
         return f"<span>{text}</span>" if text else ""
     said = f'{text}<span class="bv-said">, {stands.word}</span>' if text else stands.word
     return f'<span class="bv-state bv-{stands.css}" title="{stands.word}"><i aria-hidden="true">{stands.shape}</i>{said}</span>'
@@ -69,7 +69,7 @@ def title(measure: Measure) -> str:
     return said[:1].upper() + said[1:]
 
 
-_LINE = {Standing.ON: "good-strong", Standing.WATCH: "watch-strong", Standing.OFF: "bad-strong"}
+_LINE = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "bad-strong"}
 
 
 def tiles(shown: Sequence[Tile], *, is_dark: bool) -> str:
@@ -90,18 +90,18 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
         return f'<li class="{classes}">{"".join(parts)}</li>'
     parts.append(f'<div class="bv-value">{_number(tile, shown)}{tile.mark}</div>')
     against = f'<span class="bv-muted">target {formatting.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
-    if stands is not Standing.NO_TARGET:
+    if stands is not Status.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
     compared = [(one, than) for one, than in ((tile.before, "than before"), (tile.year, "than last year")) if one is not None]
     moved = tile.before is not None and tile.before.value is not None and tile.now.value is not None
     why = f'<a class="bv-why" href="{formatting.html(tile.explained)}" target="_self">why?</a>' if tile.explained and moved else ""
     if compared and (tile.now.value is None or all(one.value is None for one, _ in compared)):
-        ranges = tile.now.value is None or any(withheld(one) for one, _ in compared)
+        ranges = tile.now.value is None or any(is_withheld(one) for one, _ in compared)
         parts.append(f'<div class="bv-row bv-muted">{"too little known to compare" if ranges else "nothing earlier to compare"}</div>')
         compared = []
     for at, (one, than) in enumerate(compared):
         parts.append(f'<div class="bv-row">{change(tile.now, one, measure, than)}{why if not at else ""}</div>')
-    parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), few(tile.now, measure)) if note]
+    parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), too_few_text(tile.now, measure)) if note]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(stands, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
 
@@ -127,7 +127,7 @@ def change(now: Answer, before: Answer | None, measure: Measure, than: str = "th
     size = formatting.difference(moved, measure.unit)
     if size == formatting.difference(0, measure.unit):
         return f'<span class="bv-muted">→ as {than.removeprefix("than ")}</span>'
-    judged = better(moved, measure.direction)
+    judged = better_or_worse(moved, measure.direction)
     word = f" {judged}" if judged else ""
     arrow = "↑" if moved > 0 else "↓"
     return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted">{than}</span>'
@@ -137,7 +137,7 @@ def coverage(answer: Answer) -> str:
     """How much is known, and between what the true number lies, where not all is; empty where all is."""
     if answer.coverage is None or float(answer.coverage) >= 1:
         return ""
-    if withheld(answer):
+    if is_withheld(answer):
         return f"only a range: {_floor(float(answer.coverage))} known, and the unknown could tip it"
     known = f"{_floor(float(answer.coverage))} known"
     if answer.worst is None or answer.best is None:
@@ -145,7 +145,7 @@ def coverage(answer: Answer) -> str:
     return f"{known}, {formatting.percent(float(answer.worst)).removesuffix('%')} to {formatting.percent(float(answer.best))} possible"
 
 
-def few(answer: Answer, measure: Measure) -> str:
+def too_few_text(answer: Answer, measure: Measure) -> str:
     """How far a share resting on few orders may be off; empty where it rests on enough (rules P8)."""
     if answer.denominator is None or answer.low is None or answer.high is None or float(answer.denominator) >= MIN_N:
         return ""
@@ -212,13 +212,13 @@ def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], 
             else f"{formatting.difference(gap, measure.unit)} {side} the target of {formatting.number(main.target.value, measure.unit)}"
         )
         said += f", {at}"
-    if found := furthest(measure, now, segments):
+    if found := worst_segment(measure, now, segments):
         name, answer = found
         said += f". Furthest off: segment <strong>{formatting.html(name)}</strong> at {formatting.number(answer.value, measure.unit)}"
     return f'<div class="bv bv-headline">{state(main.standing)}<span>{said}.</span></div>'
 
 
-def furthest(measure: Measure, whole: Answer, segments: Sequence[tuple[str, Answer, Target | None]]) -> tuple[str, Answer] | None:
+def worst_segment(measure: Measure, whole: Answer, segments: Sequence[tuple[str, Answer, Target | None]]) -> tuple[str, Answer] | None:
     """The segment furthest off its own target; where none has one, the one that fares worst, if it fares worse than the whole.
 
     None where no segment does on enough cases to say so, or where there is only one.
@@ -227,7 +227,7 @@ def furthest(measure: Measure, whole: Answer, segments: Sequence[tuple[str, Answ
     known = [one for one in segments if one[1].value is not None and float(one[1].denominator or 0) >= MIN_N]
     if any(target for _, _, target in known):
         missing = {name: sign * (float(answer.value or 0) - target.value) for name, answer, target in known if target}
-        off = [name for name, answer, target in known if target and stands(answer, measure, target) in (Standing.OFF, Standing.WATCH)]
+        off = [name for name, answer, target in known if target and status_of(answer, measure, target) in (Status.OFF, Status.WATCH)]
     else:
         missing = {name: sign * float(answer.value or 0) for name, answer, _ in known}
         off = [name for name in missing if whole.value is not None and missing[name] < sign * float(whole.value)]
@@ -254,5 +254,5 @@ def figures(pairs: Sequence[tuple[str, str]]) -> str:
 
 def legend() -> str:
     """What the shapes mean."""
-    known = "".join(state(one) + " " for one in (Standing.ON, Standing.WATCH, Standing.OFF, Standing.NOT_PROVEN))
+    known = "".join(state(one) + " " for one in (Status.ON, Status.WATCH, Status.OFF, Status.NOT_PROVEN))
     return f'<p class="bv bv-legend">{known}<span class="bv-muted">not proven: too little is known to say</span></p>'

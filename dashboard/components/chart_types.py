@@ -75,7 +75,7 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
     return charts.finish(alt.layer(*layers).add_params(low, high, figure), colour, legend=True)
 
 
-def rows(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> dict[str, Any]:
+def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> dict[str, Any]:
     """Bars below each other in the order given, on one axis from `low` to `high` (the largest, if not given)."""
     colour = palette(is_dark)
     told = [{"row": at, "name": one.name, "said": one.said, "start": one.start, "end": one.end, "note": one.note} for at, one in enumerate(bars)]
@@ -125,7 +125,7 @@ def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     return charts.finish(alt.layer(whole, half, end), colour, legend=True)
 
 
-def spans(found: Sequence[Span], *, unit: str, is_dark: bool) -> dict[str, Any]:
+def range_chart(found: Sequence[Span], *, unit: str, is_dark: bool) -> dict[str, Any]:
     """Steps below each other with the two things that take time at each: a bar to where half are done, a line to where nine of ten are."""
     kinds = tuple(dict.fromkeys(one.kind for one in found))
     spec: dict[str, Any] = json.loads(_spans_template(is_dark, kinds, unit))
@@ -152,7 +152,7 @@ def _curves_template(is_dark: bool, groups: tuple[tuple[str, str, tuple[int, int
     return charts.finish(alt.layer(chart), colour, legend=True)
 
 
-def curves(steps: Sequence[dict[str, Any]], groups: tuple[tuple[str, str, tuple[int, int]], ...], *, title: str, is_dark: bool) -> dict[str, Any]:
+def step_chart(steps: Sequence[dict[str, Any]], groups: tuple[tuple[str, str, tuple[int, int]], ...], *, title: str, is_dark: bool) -> dict[str, Any]:
     """Shares over days, one stepped line a group: rows of `group`, `days`, `share` and `watched`; a group is its name, tone and dashes."""
     spec: dict[str, Any] = json.loads(_curves_template(is_dark, groups, title))
     spec["datasets"] = {"steps": list(steps)}

@@ -17,7 +17,7 @@ import streamlit as st
 
 from dashboard.components import formatting
 from dashboard.components.locale import reader
-from dashboard.components.status import Standing
+from dashboard.components.status import Status
 from dashboard.components.theme import palette
 from metrics.model.measure import Direction, Measure, Unit
 from metrics.targets.targets import Target
@@ -26,7 +26,7 @@ FONT = "Inter, 'Source Sans', sans-serif"
 HEIGHT = 270
 LABEL_WIDTH = 92
 """Room for labels right of the plot."""
-STATES = {Standing.ON: ("good-strong", "circle"), Standing.WATCH: ("watch-strong", "diamond"), Standing.OFF: ("bad-strong", "triangle-up")}
+STATES = {Status.ON: ("good-strong", "circle"), Status.WATCH: ("watch-strong", "diamond"), Status.OFF: ("bad-strong", "triangle-up")}
 PLAIN = ("accent", "circle")
 
 
@@ -36,7 +36,7 @@ class Point:
 
     begins: date
     value: float | None
-    standing: Standing
+    standing: Status
     partial: bool
     before: float | None = None
     """The same measure in the matching period before."""

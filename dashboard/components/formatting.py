@@ -48,16 +48,16 @@ def number(value: Number, unit: Unit = Unit.COUNT) -> str:
         return DASH
     text = {
         Unit.SHARE: _share,
-        Unit.DAYS: lambda v: f"{written(v, 1)} days",
-        Unit.HOURS: lambda v: f"{written(v, 1)} h",
-        Unit.YEARS: lambda v: f"{written(v, 2)} years",
-        Unit.RATIO: lambda v: written(v, 2),
+        Unit.DAYS: lambda v: f"{integer(v, 1)} days",
+        Unit.HOURS: lambda v: f"{integer(v, 1)} h",
+        Unit.YEARS: lambda v: f"{integer(v, 2)} years",
+        Unit.RATIO: lambda v: integer(v, 2),
         Unit.MONEY: compact,
     }.get(unit, compact)(float(value))
     return text.replace("-", MINUS)
 
 
-def written(value: float | int | Decimal, places: int = 0) -> str:
+def integer(value: float | int | Decimal, places: int = 0) -> str:
     """A number with so many decimals, grouped, as the reader writes it: 1,234.5 or 1.234,5."""
     return reader().write(f"{value:,.{places}f}")
 
@@ -72,7 +72,7 @@ def _share(value: float) -> str:
 
 def percent(value: float, places: int = 1) -> str:
     """A share as a percentage: 93.8%."""
-    return f"{written(value * 100, places)}%"
+    return f"{integer(value * 100, places)}%"
 
 
 def compact(value: float) -> str:
@@ -81,8 +81,8 @@ def compact(value: float) -> str:
     for limit, divisor, suffix in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if size >= limit:
             scaled = value / divisor
-            return f"{written(scaled, 1 if abs(scaled) < 100 else 0)}{suffix}"
-    return written(value)
+            return f"{integer(scaled, 1 if abs(scaled) < 100 else 0)}{suffix}"
+    return integer(value)
 
 
 def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
@@ -91,7 +91,7 @@ def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
         return DASH
     size = abs(float(value))
     if unit is Unit.SHARE:
-        return f"{written(size * 100, 1)} pp"
+        return f"{integer(size * 100, 1)} pp"
     return number(size, unit)
 
 
@@ -113,7 +113,7 @@ def money(value: Number, currency: str | None = None) -> str:
     """An amount with its cents and its currency: 1,234.50 EUR."""
     if value is None or missing(value):
         return DASH
-    text = written(cents(value), 2).replace("-", MINUS)
+    text = integer(cents(value), 2).replace("-", MINUS)
     return f"{text} {currency}" if currency else text
 
 
@@ -128,7 +128,7 @@ def price(value: Number) -> str:
 
 def count(value: int, one: str, many: str | None = None) -> str:
     """A count with its noun: 1 order, 2,310 orders."""
-    return f"{written(value)} {one if value == 1 else many or one + 's'}"
+    return f"{integer(value)} {one if value == 1 else many or one + 's'}"
 
 
 def day(value: date | None, *, year: bool = True) -> str:
@@ -159,7 +159,7 @@ def moments(begun: datetime, ended: datetime) -> str:
     return f"{moment(begun).removesuffix(shared)} – {f'{last:%H:%M %Z}' if first.date() == last.date() else told}"
 
 
-def span(start: date, end: date) -> str:
+def date_range(start: date, end: date) -> str:
     """A period: 6 Apr – 5 Jul 2026."""
     same = start.year == end.year
     if reader().order == "ymd":
@@ -188,7 +188,7 @@ def age(then: datetime, now: datetime) -> str:
     return f"{gone.days} days ago"
 
 
-def words(name: str) -> str:
+def in_words(name: str) -> str:
     """A code as words: never_received becomes Never received."""
     said = name.replace("_", " ").strip().capitalize()
     return re.sub(r"\b(otif|edi|fca|exw)\b", lambda found: found[0].upper(), said, flags=re.IGNORECASE)

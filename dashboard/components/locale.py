@@ -86,18 +86,18 @@ def zone() -> ZoneInfo:
     return _zone(os.environ.get(ZONE) or "UTC")
 
 
-def here(moment: datetime) -> datetime:
+def to_business_time(moment: datetime) -> datetime:
     """A naive moment in UTC as the business time zone's clocks show it, for a field in which it can be changed."""
     return moment.replace(tzinfo=UTC).astimezone(zone()).replace(tzinfo=None)
 
 
-def in_utc(shown: datetime) -> datetime:
+def to_utc(shown: datetime) -> datetime:
     """The moment, naive UTC, at which the business time zone's clocks show this; of the two of an hour that comes twice, the first.
 
     Raises ValueError for an hour that the clocks leave out.
     """
     moment = shown.replace(tzinfo=zone()).astimezone(UTC).replace(tzinfo=None)
-    if here(moment) != shown:
+    if to_business_time(moment) != shown:
         raise ValueError(f"{shown:%d.%m.%Y %H:%M} never was in {zone().key}: the clocks went forward over it; write another time")
     return moment
 

@@ -7,7 +7,7 @@ from metrics.model.measure import Direction
 from metrics.targets.targets import State, Target, state_of_value
 
 
-class Standing(Enum):
+class Status(Enum):
     """State against target. Each has a shape and a word, since colour alone tells some people nothing."""
 
     ON = ("on", "●", State.ON)
@@ -23,14 +23,12 @@ class Standing(Enum):
         self.word = str(state)
 
 
-def standing(
-    value: float | Decimal | int | None, target: Target | None, direction: Direction, *, coverage: float | Decimal | None = None
-) -> Standing:
+def status(value: float | Decimal | int | None, target: Target | None, direction: Direction, *, coverage: float | Decimal | None = None) -> Status:
     """State of a value against its target."""
-    return Standing[state_of_value(value, target, direction, coverage=coverage).name]
+    return Status[state_of_value(value, target, direction, coverage=coverage).name]
 
 
-def better(change: float, direction: Direction) -> str | None:
+def better_or_worse(change: float, direction: Direction) -> str | None:
     """Whether a change is 'better' or 'worse'; None where it is neither."""
     if change == 0 or direction is Direction.NEITHER:
         return None

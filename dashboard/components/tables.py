@@ -7,11 +7,11 @@ from typing import Any
 
 from dashboard.components import formatting
 
-MANY = 4
+MANY_ROWS = 4
 """A table with more columns than this keeps its width on a phone and scrolls inside its card."""
 
 
-SHORT = 8
+SHORT_TEXT = 8
 """Letters of a row's name that need no room of their own."""
 
 
@@ -34,7 +34,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption
         f"<tr{' class=bv-total' if at == last else ''}>{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
         for at, row in enumerate(rows)
     )
-    marks = "".join(f" {mark}" for mark, on in (("bv-many", len(heads) > MANY), ("bv-named", any(map(_is_named, rows)))) if on)
+    marks = "".join(f" {mark}" for mark, on in (("bv-many", len(heads) > MANY_ROWS), ("bv-named", any(map(_is_named, rows)))) if on)
     name = formatting.html(caption)
     return (
         f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
@@ -45,7 +45,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption
 def _is_named(row: Sequence[Cell | str]) -> bool:
     """Whether the row has a name in words, which wants room on a phone, and not only a letter or a number."""
     one = row[0] if isinstance(row[0], Cell) else Cell(row[0])
-    return len(re.sub(r"<[^>]*>", "", one.markup) or one.text) > SHORT or bool(one.small)
+    return len(re.sub(r"<[^>]*>", "", one.markup) or one.text) > SHORT_TEXT or bool(one.small)
 
 
 def _right(numeric: bool) -> str:

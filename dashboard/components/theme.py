@@ -56,7 +56,7 @@ DARK = {
 }
 
 
-def dark() -> bool:
+def is_dark() -> bool:
     """Whether the viewer sees the dark theme."""
     return (st.context.theme.type or "light") == "dark"
 
@@ -74,7 +74,7 @@ def _sheet(is_dark: bool, more: str) -> str:
 
 def style(more: str = "") -> None:
     """Put the style element on the page, with `more` at its end."""
-    st.html(_sheet(dark(), more))
+    st.html(_sheet(is_dark(), more))
 
 
 def card(name: str, **layout: Any) -> Any:
@@ -82,6 +82,6 @@ def card(name: str, **layout: Any) -> Any:
     return st.container(border=True, key=f"card_{name}", **layout)
 
 
-def html(body: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
+def show_html(body: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
     """Markup made by `cards` and `tables`, where every piece of data went through `format.html`."""
     st.html(body, width=width)

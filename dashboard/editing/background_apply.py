@@ -22,13 +22,13 @@ _apply: Apply | None = None
 _running = _again = False
 
 
-def use(apply: Apply) -> None:
+def register(apply: Apply) -> None:
     """From now on this is what brings it in."""
     global _apply
     _apply = apply
 
 
-def soon() -> bool:
+def request_apply() -> bool:
     """Have what was saved brought in; False where this server has no way to."""
     global _running, _again
     if _apply is None:
@@ -47,7 +47,7 @@ def running() -> bool:
     return _running
 
 
-def able() -> bool:
+def is_available() -> bool:
     """Whether this server brings it in by itself."""
     return _apply is not None
 

@@ -13,16 +13,16 @@ from sqlalchemy import Connection
 
 from dashboard.components import cards, formatting, theme
 from dashboard.editing import background_apply, tables
-from dashboard.editing.state import KINDS, Desk, Kind, desk_of
+from dashboard.editing.state import FORMS, EditForm, EditState, load_state
 from dashboard.frame import page, user_name
 from metrics import warehouse
 from metrics.edits import edits
 from metrics.edits.edits import Edit
 from metrics.edits.preview import preview
-from metrics.edits.validation import FIRST, LAST, SUPPORT, WINDOWS, checked
+from metrics.edits.validation import FIRST, LAST, SUPPORT, WINDOWS, validate_edit
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.facts.assumptions import EVERYONE
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 SECONDS = 3
@@ -32,13 +32,13 @@ SHOWN = 30
 CUSTOMER = "one customer"
 
 
-def show(kind: str) -> None:
+def edit_form(kind: str) -> None:
     """Draw the card of a kind: choose, preview, save; what is in force; who changed what."""
-    one = KINDS[kind]
+    one = FORMS[kind]
     with theme.card(f"edit_{kind}"):
         st.header(one.title, anchor=False)
         try:
-            desk = desk_of(one)
+            desk = load_state(one)
         except StoreUnusable as error:
             _wrong(error)
             return
@@ -53,7 +53,7 @@ def show(kind: str) -> None:
             _previewed(kind, desk)
         today = _today()
         with st.expander(f"In force on {formatting.day(today)}", key=f"force_{kind}"):
-            theme.html(tables.in_force(one.feed, desk.merged, today))
+            theme.show_html(tables.in_force(one.feed, desk.merged, today))
         if desk.changes:
             _history(kind, one, desk)
 
@@ -67,9 +67,9 @@ def _today() -> date:
 # --- choose and change --------------------------------------------------------------------------------------------------------------------
 
 
-def _form(kind: str, one: Kind, desk: Desk) -> None:
+def _form(kind: str, one: EditForm, desk: EditState) -> None:
     st.caption(one.hint)
-    segments = page.facts()["options"].get("segment", [])
+    segments = page.data_status()["options"].get("segment", [])
     packed = sorted({*segments, *(row["service_segment"] for row in desk.merged)}) if one.feed == "service_packages" else []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if one.feed == "service_packages":
@@ -82,7 +82,7 @@ def _form(kind: str, one: Kind, desk: Desk) -> None:
             values = {name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, held.get(name)) for name in edits.value_columns(one.feed)}
             since = st.date_input(
                 "Holds from",
-                min(_today(), page.chosen().period.elapsed) if kind == "targets" else _today(),
+                min(_today(), page.current_filters().period.elapsed) if kind == "targets" else _today(),
                 min_value=FIRST,
                 max_value=LAST,
                 key=f"{kind}_since",
@@ -96,7 +96,7 @@ def _form(kind: str, one: Kind, desk: Desk) -> None:
 
 def _what(kind: str, names: dict[str, str]) -> str:
     if kind == "targets":
-        return page.pick("Measure", list(names), names, key="target", width=340)
+        return page.select("Measure", list(names), names, key="target", width=340)
     chosen: str = st.selectbox("Number", list(names), format_func=names.__getitem__, key=f"{kind}_what", width=460)
     return chosen
 
@@ -109,9 +109,9 @@ def _scope(kind: str, segments: list[str]) -> str:
     return f"customer:{st.text_input('Customer number', key=f'{kind}_customer', max_chars=200, width=170).strip()}"
 
 
-def _held(feed: str, key: tuple[str, ...], desk: Desk, on: date) -> dict[str, str | None]:
+def _held(feed: str, key: tuple[str, ...], desk: EditState, on: date) -> dict[str, str | None]:
     """What is in force for a key on a day, for a scope without anything of its own what is for everyone."""
-    found = edits.in_force(feed, desk.merged, key, on) or edits.in_force(feed, desk.merged, (*key[:-1], EVERYONE), on)
+    found = edits.effective_on(feed, desk.merged, key, on) or edits.effective_on(feed, desk.merged, (*key[:-1], EVERYONE), on)
     return edits.values_of(feed, found) or {}
 
 
@@ -123,7 +123,7 @@ def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | 
         at = options.index(held) if held in options else 0
         return str(
             st.selectbox(
-                label, options, index=at, format_func=lambda word: formatting.words(word) if word else "nothing promised", key=key, width=220
+                label, options, index=at, format_func=lambda word: formatting.in_words(word) if word else "nothing promised", key=key, width=220
             )
         )
     return st.text_input(label, held or "", key=key, width=260)
@@ -135,11 +135,11 @@ def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | 
 def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
     """Keep an edit to be previewed, or say what is wrong with it."""
     try:
-        with opened(locate(), write=False) as store:
-            edit = edits.made_from(store, make(store))
+        with open_store(locate(), write=False) as store:
+            edit = edits.edit_from_row(store, make(store))
         if not edit.deleted:
             with warehouse.reading(locate(), page.generation()) as connection:
-                edit = checked(connection, edit)
+                edit = validate_edit(connection, edit)
     except (ValueError, StoreUnusable) as error:
         st.session_state.pop(f"edit_{kind}", None)
         _wrong(error)
@@ -147,15 +147,15 @@ def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
     st.session_state[f"edit_{kind}"] = edit
 
 
-def _previewed(kind: str, desk: Desk) -> None:
+def _previewed(kind: str, desk: EditState) -> None:
     edit: Edit | None = st.session_state.get(f"edit_{kind}")
     if edit is None:
         return
-    filters = page.chosen()
+    filters = page.current_filters()
     view = {"start": filters.start, "end": filters.end, "where": filters.where, "on": filters.period.elapsed}
     what, whom = tables.named(edit.feed, edit.key)
     st.subheader(formatting.markdown(f"{what}, {whom}"), anchor=False)
-    theme.html(tables.step(edit, _held(edit.feed, edit.key, desk, edit.valid_from)))
+    theme.show_html(tables.step(edit, _held(edit.feed, edit.key, desk, edit.valid_from)))
     asked = (edit, view, page.generation(), desk.latest)
     held, found = st.session_state.get(f"preview_{kind}", (None, None))
     try:
@@ -168,15 +168,15 @@ def _previewed(kind: str, desk: Desk) -> None:
         return
     st.caption(formatting.markdown(tables.extent(found, edit, filters.start, filters.end)))
     if found.moved:
-        theme.html(tables.preview(found))
+        theme.show_html(tables.preview(found))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        user_name.ask()
+        user_name.name_field()
         st.button("Save", type="primary", key=f"{kind}_save", on_click=_save, args=(kind, edit))
         st.button("Discard", key=f"{kind}_discard", on_click=_discard, args=(kind,))
 
 
 def _wrong(error: object) -> None:
-    theme.html(f'<div role="alert">{cards.banner(formatting.html(error))}</div>')
+    theme.show_html(f'<div role="alert">{cards.banner(formatting.html(error))}</div>')
 
 
 def _discard(kind: str) -> None:
@@ -184,19 +184,19 @@ def _discard(kind: str) -> None:
 
 
 def _save(kind: str, edit: Edit) -> None:
-    if not user_name.known():
+    if not user_name.has_user_name():
         st.session_state[f"told_{kind}"] = ("Give your name first: it stands beside what you change.", True)
         return
     try:
-        with warehouse.reading(locate()) as connection, opened(locate()) as store:
-            rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))
-            was = edits.values_of(edit.feed, edits.in_force(edit.feed, rows, edit.key, edit.valid_from))
-            edits.save(store, user_name.me(), edit, edits.value_at(edit.feed, rows, edit), was)
+        with warehouse.reading(locate()) as connection, open_store(locate()) as store:
+            rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.saved_entries(store, edit.feed))
+            was = edits.values_of(edit.feed, edits.effective_on(edit.feed, rows, edit.key, edit.valid_from))
+            edits.save(store, user_name.user_name(), edit, edits.value_at(edit.feed, rows, edit), was)
     except (ChangedMeanwhile, StoreUnusable) as error:
         st.session_state[f"told_{kind}"] = (str(error), True)
         return
     _discard(kind)
-    goes = background_apply.soon()
+    goes = background_apply.request_apply()
     said = "Saved; the numbers follow in a moment." if goes else "Saved. `buyerview apply` brings it into the numbers."
     st.session_state[f"told_{kind}"] = (said, False)
 
@@ -212,38 +212,38 @@ def _told(kind: str) -> None:
 @st.fragment(run_every=SECONDS)
 def _waiting(kind: str) -> None:
     """What is saved and not yet in the numbers, and why not; looks again by itself."""
-    desk = desk_of(KINDS[kind])
+    desk = load_state(FORMS[kind])
     if not desk.pending:
         return
     waits = f"{formatting.count(len(desk.pending), 'edit')} saved and not yet in the numbers"
     if background_apply.running():
-        theme.html(f'<p class="bv" role="status"><b>{waits}:</b> they follow in a moment …</p>')
+        theme.show_html(f'<p class="bv" role="status"><b>{waits}:</b> they follow in a moment …</p>')
     elif desk.refused:
-        theme.html(f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {formatting.html(desk.refused)}")}</div>')
+        theme.show_html(f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {formatting.html(desk.refused)}")}</div>')
     else:
-        theme.html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
+        theme.show_html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
     for name, why in desk.rejected.items():
         _rejected(kind, desk, name, why)
-    if background_apply.able() and not background_apply.running():
-        st.button("Bring in now", key=f"{kind}_apply", on_click=background_apply.soon)
-    elif not background_apply.able():
+    if background_apply.is_available() and not background_apply.running():
+        st.button("Bring in now", key=f"{kind}_apply", on_click=background_apply.request_apply)
+    elif not background_apply.is_available():
         st.caption("`buyerview apply` brings it in.")
 
 
-def _rejected(kind: str, desk: Desk, name: str, why: str) -> None:
+def _rejected(kind: str, desk: EditState, name: str, why: str) -> None:
     """An edit that broke a rule when it was brought in: what was written, why not, and the way back."""
     change = next(one for one in desk.changes if one["key"] == name)
-    wrote = ", ".join(f"{column} {change['after'][column]}" for column in edits.value_columns(KINDS[kind].feed) if change["after"].get(column))
+    wrote = ", ".join(f"{column} {change['after'][column]}" for column in edits.value_columns(FORMS[kind].feed) if change["after"].get(column))
     said = f"<b>{formatting.html(name)}: {formatting.html(wrote)}</b> was refused. {formatting.html(why)} Change it under Change, or take it back."
-    theme.html(f'<div role="alert">{cards.banner(said)}</div>')
+    theme.show_html(f'<div role="alert">{cards.banner(said)}</div>')
     if st.button("Show what taking it back changes", key=f"{kind}_rejected_{change['entry']}"):
         _keep(kind, lambda store: edits.reverting(store, change))
         st.rerun()
 
 
-def _history(kind: str, one: Kind, desk: Desk) -> None:
+def _history(kind: str, one: EditForm, desk: EditState) -> None:
     with st.expander(f"Who changed what ({len(desk.changes)})", key=f"history_{kind}"):
-        theme.html(tables.history(one.feed, desk.changes[:SHOWN]))
+        theme.show_html(tables.history(one.feed, desk.changes[:SHOWN]))
         numbers: dict[int, Any] = {change["entry"]: change for change in desk.changes[:SHOWN]}
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             entry = st.selectbox("Take back change", list(numbers), format_func=lambda number: f"no. {number}", key=f"{kind}_back", width=170)

@@ -11,14 +11,14 @@ from metrics.edits.edits import Row
 from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Direction
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 OF_ZONES = ("zone_", "danger_")
 
 
 @dataclass(frozen=True)
-class Kind:
+class EditForm:
     """What can be edited in one place: rows of a feed whose first key is one of `names` (with their titles)."""
 
     feed: str
@@ -31,11 +31,11 @@ def _assumptions(*, zones: bool) -> dict[str, str]:
     return {name: one.title for name, one in ASSUMPTIONS.items() if name.startswith(OF_ZONES) == zones}
 
 
-KINDS = {
-    "assumptions": Kind("assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)),
-    "zones": Kind("assumptions", "Where zones part, and what the options assume", "A cut of 0 is the median.", _assumptions(zones=True)),
-    "packages": Kind("service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}),
-    "targets": Kind(
+FORMS = {
+    "assumptions": EditForm("assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)),
+    "zones": EditForm("assumptions", "Where zones part, and what the options assume", "A cut of 0 is the median.", _assumptions(zones=True)),
+    "packages": EditForm("service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}),
+    "targets": EditForm(
         "targets",
         "Targets",
         "Shares as 0 to 1. Within the tolerance of its target a number is on watch, beyond it off target.",
@@ -45,7 +45,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Desk:
+class EditState:
     """What there is of a kind: its rows with what was written and the defaults, what is pending and why, what of it broke a rule, the changes,
     the newest generation.
 
@@ -61,23 +61,23 @@ class Desk:
     latest: int
 
 
-def desk_of(one: Kind) -> Desk:
+def load_state(one: EditForm) -> EditState:
     """What there is of a kind in the generation shown and in the store. Raises StoreUnusable."""
     current = queries.current()
-    with opened(locate(), write=False) as store:
-        wrote, changes, latest = edits.written(store, one.feed), edits.changes(store, one.feed), edits.latest_entry(store)
+    with open_store(locate(), write=False) as store:
+        wrote, changes, latest = edits.saved_entries(store, one.feed), edits.changes(store, one.feed), edits.latest_entry(store)
     with warehouse.reading(locate(), page.generation()) as connection:
         rows = edits.rows_of(connection, one.feed)
         pending = edits.pending(one.feed, rows, wrote)
         if one.feed == "assumptions":
             pending, changes = ([row for row in found if _name(row) in one.names] for found in (pending, changes))
         rejected = edits.rejected(connection, one.feed, pending)
-    with opened(locate(), write=False) as store:
+    with open_store(locate(), write=False) as store:
         refused = edits.failure(store, max(row["changed_at"] for row in pending)) if pending else None
     merged = [*tables.defaults(one.feed), *edits.merged(one.feed, rows, wrote)]
     if one.feed == "assumptions":
         merged = [row for row in merged if _name(row) in one.names]
-    return Desk(merged, pending, refused, rejected, changes, current.number if current else None, latest)
+    return EditState(merged, pending, refused, rejected, changes, current.number if current else None, latest)
 
 
 def _name(row: Row) -> str:

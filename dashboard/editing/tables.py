@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 from dashboard.components import cards, formatting, tables
-from dashboard.components.status import Standing, better
+from dashboard.components.status import Status, better_or_worse
 from dashboard.components.tables import Cell
-from metrics.edits.edits import Edit, Row, key_columns, text_of, value_columns
-from metrics.edits.preview import Moved, Preview
+from metrics.edits.edits import Edit, Row, describe, key_columns, value_columns
+from metrics.edits.preview import Change, Preview
 from metrics.edits.validation import FIRST
 from metrics.facts.assumptions import ASSUMPTIONS, EVERYONE
 from metrics.measures.catalog import MEASURES
@@ -78,7 +78,7 @@ def step(edit: Edit, held: Mapping[str, str | None]) -> str:
 
 def extent(found: Preview, edit: Edit, start: date, end: date) -> str:
     """How much an edit would change in a period, in a sentence."""
-    numbers, when = formatting.count(found.asked, "number"), formatting.span(start, end)
+    numbers, when = formatting.count(found.asked, "number"), formatting.date_range(start, end)
     said = f"{len(found.moved)} of the {numbers} that can depend on it would change in {when}."
     if not found.moved:
         later = edit.valid_from > start and edit.feed != "assumptions"
@@ -97,26 +97,26 @@ def preview(found: Preview) -> str:
     return tables.table(("Number", "Now", "Then", "Difference"), rows, caption="What the edit would change", numeric=(1, 2, 3))
 
 
-def _moved(one: Moved) -> list[Cell]:
+def _moved(one: Change) -> list[Cell]:
     measure = MEASURES[one.measure]
-    of = ", ".join(f"{formatting.words(by)} {value}" for by, value in one.of.items()) or "all in view"
+    of = ", ".join(f"{formatting.in_words(by)} {value}" for by, value in one.of.items()) or "all in view"
     now, then = (_side(answer, measure, target) for answer, target in ((one.now, one.target_now), (one.then, one.target_then)))
     before, after = (answer.value if answer else None for answer in (one.now, one.then))
     change, word = formatting.DASH, ""
     if before is not None and after is not None:
         size = float(after) - float(before)
         change = "the same" if size == 0 else f"{'+' if size > 0 else formatting.MINUS}{formatting.difference(size, measure.unit)}"
-        word = better(size, measure.direction) or ""
+        word = better_or_worse(size, measure.direction) or ""
     return [Cell(measure.title, small=of), now, then, Cell(change, small=word)]
 
 
 def _side(answer: Any, measure: Measure, target: Target | None) -> Cell:
     shown = cards.value(answer, measure) if answer else formatting.DASH
-    stands = cards.stands(answer, measure, target)
+    stands = cards.status_of(answer, measure, target)
     said = "" if target is None else f"target {formatting.number(target.value, measure.unit)}"
     if target is not None and target.tolerance:
         said += f" ± {formatting.difference(target.tolerance, measure.unit)}"
-    mark = f" {cards.state(stands)}" if stands not in (Standing.NO_TARGET, Standing.NO_DATA) else ""
+    mark = f" {cards.state(stands)}" if stands not in (Status.NO_TARGET, Status.NO_DATA) else ""
     why = "none" if answer is None else (answer.no_data or "") if answer.value is None else ""
     return Cell(markup=f"{formatting.html(shown)}{mark}", small=said or why)
 
@@ -137,7 +137,7 @@ def in_force(feed: str, rows: Iterable[Row], on: date) -> str:
 
 
 def _says(name: str, value: Any) -> str:
-    return f"{_label(name)}{text_of(value) or formatting.DASH}"
+    return f"{_label(name)}{describe(value) or formatting.DASH}"
 
 
 def history(feed: str, changes: Iterable[Mapping[str, Any]]) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from dashboard.exports.write import BESIDE
+from dashboard.exports.write import PROVENANCE_SUFFIX
 from metrics.errors import SettingRefused
 from metrics.facts.arrow_batches import batches, find
-from metrics.provenance.provenance import FORMULA, provenance_of_table
+from metrics.provenance.provenance import FORMULA, fact_table_provenance
 
 FORMATS = ("csv", "parquet")
 
@@ -26,8 +26,8 @@ def write(connection: Connection, name: str, fmt: str, target: Path) -> int:
     table = find(name)
     with target.open("wb") as file:
         rows = _written(batches(connection, table), fmt, file)
-    told = {**provenance_of_table(connection, table), "rows": rows, "file_sha256": sha256(target)}
-    target.with_name(target.name + BESIDE).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    told = {**fact_table_provenance(connection, table), "rows": rows, "file_sha256": sha256(target)}
+    target.with_name(target.name + PROVENANCE_SUFFIX).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return rows
 
 

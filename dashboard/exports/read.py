@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.exports.write import ABOUT, ANSWERS, BESIDE, FORMATS, METADATA, ZIP, plain
+from dashboard.exports.write import ABOUT, ANSWERS, FORMATS, METADATA, PROVENANCE_SUFFIX, ZIP, parse_value
 from metrics.errors import BuyerviewError
-from metrics.provenance.provenance import NUMBERS, asked
+from metrics.provenance.provenance import NUMBERS, recorded_question
 
 FAILURES = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile)
 """How reading what is no export can fail, whatever wrote it."""
-ASKED = ("generation", "run", "data_as_of", "rule_book", "policy", "definitions", "measures", "by", "grain", "from", "to", "where")
+QUESTION_FIELDS = ("generation", "run", "data_as_of", "rule_book", "policy", "definitions", "measures", "by", "grain", "from", "to", "where")
 """What verifying asks of a provenance."""
 
 
@@ -26,7 +26,7 @@ class NotAnExport(BuyerviewError):  # noqa: N818 - named by what happened
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedFile:
     """The rows of a file as they stand in it, and its provenance."""
 
     columns: tuple[str, ...]
@@ -34,7 +34,7 @@ class Exported:
     provenance: dict[str, Any]
 
 
-def read(path: Path) -> Exported:
+def read(path: Path) -> ExportedFile:
     """Read an export. Raises NotAnExport, saying what is missing."""
     try:
         return _read(path.name, _files(path))
@@ -44,24 +44,24 @@ def read(path: Path) -> Exported:
         raise NotAnExport(f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written.") from error
 
 
-def verifiable(path: Path) -> Exported:
+def read_for_verification(path: Path) -> ExportedFile:
     """An export that says all of itself that verifying asks. Raises NotAnExport, saying what is missing."""
     found = read(path)
-    missing = [name for name in ASKED if name not in found.provenance]
+    missing = [name for name in QUESTION_FIELDS if name not in found.provenance]
     if missing:
         raise NotAnExport(
             f"{path.name}: what it says of itself lacks {', '.join(missing)}. Give the file, or what stands beside it, as it was written."
         )
     try:
-        asked(found.provenance)
+        recorded_question(found.provenance)
     except FAILURES as error:
         raise NotAnExport(f"{path.name}: what it says was asked cannot be read: {error}. Give it as it was written.") from error
     return found
 
 
-def table_said(path: Path) -> dict[str, Any] | None:
+def recorded_table(path: Path) -> dict[str, Any] | None:
     """What the file of a whole table says of itself, from beside it; None where it is no such file. Raises NotAnExport."""
-    beside = path.with_name(path.name + BESIDE)
+    beside = path.with_name(path.name + PROVENANCE_SUFFIX)
     try:
         told = json.loads(beside.read_bytes()) if beside.exists() else {}
     except (OSError, ValueError) as error:
@@ -74,25 +74,25 @@ def _files(path: Path) -> dict[str, bytes]:
     if path.suffix == ZIP:
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-    beside = path.with_name(path.name + BESIDE)
+    beside = path.with_name(path.name + PROVENANCE_SUFFIX)
     return {path.name: path.read_bytes()} | ({beside.name: beside.read_bytes()} if beside.exists() else {})
 
 
-def _read(name: str, files: Mapping[str, bytes]) -> Exported:
-    main = next((one for one in files if not one.endswith(BESIDE)), name)
+def _read(name: str, files: Mapping[str, bytes]) -> ExportedFile:
+    main = next((one for one in files if not one.endswith(PROVENANCE_SUFFIX)), name)
     ending = Path(main).suffix
     readers = {".csv": _csv, ".json": _json, ".parquet": _parquet, ".xlsx": _xlsx}
     if ending not in readers:
         raise NotAnExport(f"{name}: not one of {', '.join(ending for ending, _ in FORMATS.values())} and {ZIP}.")
     columns, rows, told = readers[ending](files[main])
     if told is None:
-        beside = files.get(main + BESIDE)
+        beside = files.get(main + PROVENANCE_SUFFIX)
         if beside is None:
-            raise NotAnExport(f"{name}: {main}{BESIDE}, which was written with it, is not beside it. Put it there, or give the .zip.")
+            raise NotAnExport(f"{name}: {main}{PROVENANCE_SUFFIX}, which was written with it, is not beside it. Put it there, or give the .zip.")
         told = json.loads(beside)
     if not isinstance(told, dict) or "rows_sha256" not in told:
         raise NotAnExport(f"{name}: it does not say which hash its rows had. Was it written by Buyerview?")
-    found = Exported(tuple(columns), [tuple(row) for row in rows], told)
+    found = ExportedFile(tuple(columns), [tuple(row) for row in rows], told)
     for at, row in enumerate(found.rows, start=1):
         if len(row) != len(found.columns):
             raise NotAnExport(
@@ -147,5 +147,5 @@ def _nested(rows: Iterable[Iterable[Any]]) -> dict[str, Any]:
         place = told
         for one in outer:
             place = place.setdefault(one, {})
-        place[name] = plain(str(value))
+        place[name] = parse_value(str(value))
     return told

@@ -33,7 +33,7 @@ FORMATS: dict[str, tuple[str, str]] = {
 TITLES = {"csv": "CSV", "xlsx": "Excel", "parquet": "Parquet", "json": "JSON"}
 SHEET_ROWS = 1_048_575
 """Rows an Excel sheet holds below its header."""
-BESIDE = ".provenance.json"
+PROVENANCE_SUFFIX = ".provenance.json"
 """What is added to the name of a CSV or JSON file for the file that says what its numbers are."""
 ZIP = ".zip"
 ANSWERS, ABOUT = "Answers", "About"
@@ -48,7 +48,7 @@ class TooManyRows(BuyerviewError):  # noqa: N818 - named by what happened
     exit_code = 64
 
 
-def as_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> dict[str, bytes]:
+def export_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> dict[str, bytes]:
     """The export as files by name: one, or for CSV and JSON two. The hash of the rows joins the provenance here.
 
     Raises ValueError for an unknown format, TooManyRows for Excel.
@@ -57,30 +57,30 @@ def as_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, 
         raise ValueError(f"no format {fmt!r}: use one of {', '.join(FORMATS)}")
     if fmt == "xlsx" and len(frame) > SHEET_ROWS:
         raise TooManyRows(f"{len(frame):,} rows, and an Excel sheet holds {SHEET_ROWS:,}: use CSV or Parquet, or fewer dimensions")
-    columns, listed = [str(column) for column in frame.columns], list(rows(frame))
+    columns, listed = [str(column) for column in frame.columns], list(export_rows(frame))
     sealed = {**provenance, "rows": len(listed), "rows_sha256": rows_hash(columns, listed)}
     writer = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet, "json": _json}[fmt]
     written = {name: writer(columns, listed, sealed)}
-    return written | ({f"{name}{BESIDE}": _indented(sealed)} if fmt in ("csv", "json") else {})
+    return written | ({f"{name}{PROVENANCE_SUFFIX}": _indented(sealed)} if fmt in ("csv", "json") else {})
 
 
 def as_bytes(frame: pd.DataFrame, fmt: str, provenance: Mapping[str, Any]) -> bytes:
     """The table alone, as bytes."""
-    return as_files(frame, fmt, "table", provenance)["table"]
+    return export_files(frame, fmt, "table", provenance)["table"]
 
 
 def write(frame: pd.DataFrame, fmt: str, target: Path, provenance: Mapping[str, Any]) -> None:
     """Write an export to a path: its files, or one archive of them where the path ends in .zip."""
     if target.suffix == ZIP:
-        target.write_bytes(zipped(as_files(frame, fmt, target.stem, provenance)))
+        target.write_bytes(zipped(export_files(frame, fmt, target.stem, provenance)))
         return
-    for name, content in as_files(frame, fmt, target.name, provenance).items():
+    for name, content in export_files(frame, fmt, target.name, provenance).items():
         target.with_name(name).write_bytes(content)
 
 
 def download(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> bytes:
     """What a browser is given under `download_name`: the very bytes that `write` gives a path of that name."""
-    files = as_files(frame, fmt, name, provenance)
+    files = export_files(frame, fmt, name, provenance)
     return files[name] if len(files) == 1 else zipped(files)
 
 
@@ -116,13 +116,13 @@ def _text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+def export_rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
     """The rows of a table, numbers as numbers and everything else as text."""
     columns = [[(number if name in NUMBERS else _text)(value) for value in frame[name].tolist()] for name in frame.columns]
     return zip(*columns, strict=True)
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Text a spreadsheet takes as text: a quote before what it would run as a formula."""
     return f"'{text}" if formula(text) else text
 
@@ -135,7 +135,7 @@ def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str,
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows(tuple(harmless(cell) if isinstance(cell, str) else cell for cell in row) for row in listed)
+    writer.writerows(tuple(escape_formula(cell) if isinstance(cell, str) else cell for cell in row) for row in listed)
     return out.getvalue().encode()
 
 
@@ -188,7 +188,7 @@ def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, len(columns) - 1, 16)
         about = book.add_worksheet(ABOUT)
-        for at, (name, value) in enumerate(flat(provenance)):
+        for at, (name, value) in enumerate(flatten(provenance)):
             about.write_string(at, 0, name, bold)
             about.write_string(at, 1, value)
         about.set_column(0, 0, 34)
@@ -196,18 +196,18 @@ def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str
     return buffer.getvalue()
 
 
-def flat(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+def flatten(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
     """Names and values, one a line: what is nested has its path as name; a value is JSON unless it is a text that could not be taken for JSON."""
     for name, value in provenance.items():
         if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{before}{name}.")
-        elif isinstance(value, str) and plain(value) == value:
+            yield from flatten(value, f"{before}{name}.")
+        elif isinstance(value, str) and parse_value(value) == value:
             yield f"{before}{name}", value
         else:
             yield f"{before}{name}", json.dumps(value, ensure_ascii=False, default=str)
 
 
-def plain(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """What a line of `flat` stands for."""
     try:
         return json.loads(text)

@@ -24,7 +24,7 @@ PRINT_FONTS = theme.ASSETS / "print"
 """Inter as TrueType, regular and semi-bold, made of the fonts beside them: what draws off the screen reads no WOFF2."""
 
 
-def draw(spec: dict[str, Any], *, key: str, alternative: str, title: str) -> None:
+def export_chart(spec: dict[str, Any], *, key: str, alternative: str, title: str) -> None:
     """A chart on the page, and its pictures in a menu below it."""
     charts.draw(spec, key=key, alternative=alternative)
     buttons(spec, key.removesuffix("_chart"), title=title)
@@ -32,14 +32,14 @@ def draw(spec: dict[str, Any], *, key: str, alternative: str, title: str) -> Non
 
 def buttons(spec: dict[str, Any], name: str, *, title: str = "") -> None:
     """A quiet menu beside a chart with its two pictures. `name` names the files and the controls; `title` (else the name) stands on the picture."""
-    chosen = page.chosen()
+    chosen = page.current_filters()
     as_of = page.as_of()
-    under = f"{formatting.span(chosen.start, chosen.end)} · {chosen.label} · generation {page.generation()}"
+    under = f"{formatting.date_range(chosen.start, chosen.end)} · {chosen.label} · generation {page.generation()}"
     under += f", data as of {formatting.moment(as_of)}" if as_of else ""
-    is_dark = theme.dark()
+    is_dark = theme.is_dark()
 
     def made(kind: str) -> bytes:
-        return picture(framed(spec, title=title or formatting.words(name), under=under, is_dark=is_dark), kind)
+        return render_image(with_title(spec, title=title or formatting.in_words(name), under=under, is_dark=is_dark), kind)
 
     with st.popover("Picture", icon=":material/image:", type="tertiary", key=f"pictures_{name}", help="This chart as a file"):
         for kind, media in KINDS.items():
@@ -54,7 +54,7 @@ def buttons(spec: dict[str, Any], name: str, *, title: str = "") -> None:
             )
 
 
-def framed(spec: dict[str, Any], *, title: str, under: str, is_dark: bool) -> dict[str, Any]:
+def with_title(spec: dict[str, Any], *, title: str, under: str, is_dark: bool) -> dict[str, Any]:
     """A chart of the page with a width of its own, a ground, and words that say what it shows."""
     colour = theme.palette(is_dark)
     drawn = deepcopy(spec)
@@ -80,7 +80,7 @@ def framed(spec: dict[str, Any], *, title: str, under: str, is_dark: bool) -> di
     return drawn
 
 
-def picture(spec: dict[str, Any], kind: str) -> bytes:
+def render_image(spec: dict[str, Any], kind: str) -> bytes:
     """A specification as the bytes of a picture."""
     if kind == "png":
         return bytes(_converter().vegalite_to_png(json.dumps(spec), scale=SCALE, allowed_base_urls=[]))

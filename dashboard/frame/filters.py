@@ -16,7 +16,7 @@ from dashboard.frame import live_refresh, save_view
 from dashboard.frame import period as periods
 from dashboard.frame.period import Period
 
-PILLS_MOST = 8
+MAX_PILLS = 8
 """More segments than this stand in a list instead."""
 
 EARLIEST = date(1990, 1, 1)
@@ -33,7 +33,7 @@ MORE = {
 }
 """Dimensions behind "More filters": label and what stands while nothing is chosen."""
 
-KEPT = ("period", "dates", "segment", *MORE, "compare", "grain", live_refresh.PIN)
+KEPT_PARAMETERS = ("period", "dates", "segment", *MORE, "compare", "grain", live_refresh.PIN)
 """Parts of the address that belong to the frame."""
 
 
@@ -106,7 +106,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
             with st.popover("Copy link", icon=":material/link:", key="copy_link", help="A link that shows these very numbers again"):
                 st.caption("Shows these very numbers again, also after newer data is published.")
                 st.code(link, language=None, wrap_lines=True)
-                save_view.form()
+                save_view.save_view_form()
         days = days if isinstance(days, tuple) else (days,)
         period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days), grain=grain)
         _chips(period, where, compare, grain)
@@ -117,13 +117,13 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
 def _left_out(options: dict[str, list[str]]) -> None:
     """Say which values of the address no order has: their controls are about to drop them, and more would be shown than was asked for."""
     unknown = [
-        f"{formatting.words(name).lower()} {value}"
+        f"{formatting.in_words(name).lower()} {value}"
         for name in ("segment", *MORE)
         for value in st.query_params.get_all(name)
         if options[name] and value not in {*options[name], *map(_pill, options[name])}
     ]
     if unknown:
-        theme.html(cards.banner(f"<b>Left out of the filters:</b> no order has {formatting.html(', '.join(unknown))}."))
+        theme.show_html(cards.banner(f"<b>Left out of the filters:</b> no order has {formatting.html(', '.join(unknown))}."))
 
 
 def _is_set(name: str) -> bool:
@@ -138,7 +138,7 @@ def _is_set(name: str) -> bool:
 def _segment(segments: list[str]) -> list[str]:
     if len(segments) < 2:
         return []
-    if len(segments) > PILLS_MOST:
+    if len(segments) > MAX_PILLS:
         return st.multiselect("Segment", segments, key="segment", placeholder="All segments", bind="query-params", width=260)
     return st.pills("Segment", segments, selection_mode="multi", key="segment", format_func=_pill, bind="query-params")
 
@@ -154,12 +154,12 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
     if period.choice != periods.DEFAULT:
         chips.append(
             (
-                formatting.span(period.start, period.end) if period.choice == periods.DATES else period.name[:1].upper() + period.name[1:],
+                formatting.date_range(period.start, period.end) if period.choice == periods.DATES else period.name[:1].upper() + period.name[1:],
                 "period",
                 None,
             )
         )
-    chips += [(f"{formatting.words(name)}: {value}", name, value) for name, values in where for value in values]
+    chips += [(f"{formatting.in_words(name)}: {value}", name, value) for name, values in where for value in values]
     if compare != periods.COMPARISONS:
         chips.append((f"Compared with {' and '.join(compare) or 'nothing'}", "compare", None))
     if grain:
@@ -220,7 +220,7 @@ def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], t
     return found, tuple(name for name in periods.COMPARISONS if name in compared), grain
 
 
-def address() -> dict[str, list[str]]:
+def filters_url() -> dict[str, list[str]]:
     """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown. {} while nobody looks."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return {}
@@ -228,13 +228,13 @@ def address() -> dict[str, list[str]]:
     return found
 
 
-def lost(path: str) -> dict[str, list[str]]:
+def dropped_values(path: str) -> dict[str, list[str]]:
     """The whole address as it should be, where a change to the page at `path` lost the filters of it; else {}.
 
     A browser keeps of the address what its controls have bound: clicked before they are drawn, a menu's link has none of it. Going back
     to an address that had no filters is no loss.
     """
-    came_from, before = st.session_state.get("_path"), address()
+    came_from, before = st.session_state.get("_path"), filters_url()
     st.session_state["_path"] = path
     context = get_script_run_ctx(suppress_warning=True)
     now = _of_address()
@@ -245,15 +245,15 @@ def lost(path: str) -> dict[str, list[str]]:
 
 
 def _of_address() -> dict[str, list[str]]:
-    return {name: st.query_params.get_all(name) for name in KEPT if name in st.query_params}
+    return {name: st.query_params.get_all(name) for name in KEPT_PARAMETERS if name in st.query_params}
 
 
-def remember(filters: Filters) -> None:
+def store_choice(filters: Filters) -> None:
     """Keep the filters for the page of this run."""
     st.session_state["_filters"] = filters
     st.session_state["_address"] = _of_address()
 
 
-def chosen() -> Filters:
+def read_filters() -> Filters:
     """The filters of this run, as the frame drew them."""
     return st.session_state["_filters"]

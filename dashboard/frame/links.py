@@ -14,7 +14,7 @@ At = tuple[tuple[str, str | None], ...]
 Days = tuple[date, date]
 
 
-def href(
+def drill_down_url(
     measure: str, *, part: str = "counted", by: str | None = None, value: str | None = None, period: Days | None = None, at: At = (), cut: str = ""
 ) -> str:
     """The address of the rows behind a number (or behind its value `value` of dimension `by`), relative to any page.
@@ -30,20 +30,20 @@ def href(
         asked["days"] = f"{period[0]}..{period[1]}"
     if cut:
         asked["by"] = cut
-    return address(PATH, asked)
+    return page_url(PATH, asked)
 
 
-def story(order_id: str) -> str:
+def order_story_url(order_id: str) -> str:
     """The address of one order's story."""
-    return address(STORY, {"order": order_id})
+    return page_url(STORY, {"order": order_id})
 
 
-def address(path: str, asked: dict[str, str | list[str]]) -> str:
+def page_url(path: str, asked: dict[str, str | list[str]]) -> str:
     """The address of another page with the filters as they are."""
-    return f"{path or './'}?{urlencode({**filters.address(), **asked}, doseq=True)}"
+    return f"{path or './'}?{urlencode({**filters.filters_url(), **asked}, doseq=True)}"
 
 
-def read_at(texts: list[str]) -> At:
+def parse_at(texts: list[str]) -> At:
     """What `at` says in an address."""
     found = []
     for text in texts:
@@ -52,7 +52,7 @@ def read_at(texts: list[str]) -> At:
     return tuple(found)
 
 
-def read_days(text: str | None) -> Days | None:
+def parse_days(text: str | None) -> Days | None:
     """What `days` says in an address; None where it says nothing that could be days."""
     try:
         start, end = (date.fromisoformat(one) for one in (text or "").split(".."))

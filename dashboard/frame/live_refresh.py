@@ -17,16 +17,16 @@ SECONDS = 5
 
 
 @st.fragment(run_every=SECONDS)
-def badge(newest: int | None, freshness: dict[str, Any]) -> None:
+def data_badge(newest: int | None, freshness: dict[str, Any]) -> None:
     """Which data the page shows; runs the whole page again when another generation is published than the `newest` it knew of."""
     try:
         now = queries.current()
     except BuyerviewError:  # it says so on the page; look again at the next tick
-        theme.html('<div class="bv-side" role="status"><p>The warehouse cannot be read just now …</p></div>')
+        theme.show_html('<div class="bv-side" role="status"><p>The warehouse cannot be read just now …</p></div>')
         return
     if (now.number if now else None) != newest:
         st.rerun(scope="app")
-    theme.html(_side(now, freshness))
+    theme.show_html(_side(now, freshness))
 
 
 def link_to(generation: int) -> str:

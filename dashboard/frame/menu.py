@@ -77,7 +77,7 @@ ENTRIES = (
 )
 
 
-def pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page is a class with a lower-case home
+def build_pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page is a class with a lower-case home
     """The pages by path, for the menu and for links. (The menu is one list, its headings are `headings`: a sectioned one breaks
     list markup in Streamlit 1.67.)"""
     return {

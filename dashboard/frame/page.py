@@ -17,12 +17,12 @@ def generation() -> int:
     return number
 
 
-def chosen() -> Filters:
+def current_filters() -> Filters:
     """The filters of this run."""
-    return filters.chosen()
+    return filters.read_filters()
 
 
-def facts() -> dict[str, Any]:
+def data_status() -> dict[str, Any]:
     """Freshness, extent, stand-ins, feeds and filter values of this generation."""
     found: dict[str, Any] = st.session_state["_frame"]
     return found
@@ -30,7 +30,7 @@ def facts() -> dict[str, Any]:
 
 def as_of() -> datetime | None:
     """The data's watermark."""
-    at: datetime | None = facts()["freshness"].get("data_as_of")
+    at: datetime | None = data_status()["freshness"].get("data_as_of")
     return at
 
 
@@ -39,7 +39,7 @@ def subtitle(text: str) -> None:
     st.session_state["_subtitle"].caption(formatting.markdown(text))
 
 
-def pick(label: str, options: list[str] | tuple[str, ...], named: dict[str, str], *, key: str, width: int = 200, hidden: bool = False) -> str:
+def select(label: str, options: list[str] | tuple[str, ...], named: dict[str, str], *, key: str, width: int = 200, hidden: bool = False) -> str:
     """A choice of one by name whose slug stands in the address while it is not the first.
 
     Not `bind="query-params"`: Streamlit 1.67 writes the shown name into the address, which changes when a title does.
@@ -71,7 +71,7 @@ def pager(total: int, size: int, *, key: str) -> int:
         st.session_state[key] = pages
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         number = int(st.number_input("Page", 1, pages, key=key, width=130, label_visibility="collapsed"))
-        st.caption(f"page {formatting.written(number)} of {formatting.written(pages)} · {formatting.written(total)} in all", width="content")
+        st.caption(f"page {formatting.integer(number)} of {formatting.integer(pages)} · {formatting.integer(total)} in all", width="content")
     return number
 
 
@@ -79,18 +79,18 @@ def no_orders(chosen: Filters) -> None:
     """Nothing is judged in view: say so, and offer the nearest days that have something."""
     near = queries.nearest_day(generation(), chosen.period.elapsed, chosen.where)
     where = f" for {formatting.html(chosen.label)}" if chosen.where else ""
-    when = f"No judged order was due {formatting.span(chosen.start, chosen.end)}{where}."
+    when = f"No judged order was due {formatting.date_range(chosen.start, chosen.end)}{where}."
     with theme.card("nothing"):
         if near is None:
             hint = "No order is judged with these filters at all. Take a filter off." if chosen.where else "No order is judged yet."
-            theme.html(cards.empty("No orders in this period", f"{when} {hint}"))
+            theme.show_html(cards.empty("No orders in this period", f"{when} {hint}"))
             return
-        theme.html(cards.empty("No orders in this period", f"{when} The nearest day with data is {formatting.day(near)}."))
+        theme.show_html(cards.empty("No orders in this period", f"{when} The nearest day with data is {formatting.day(near)}."))
         with st.container(horizontal=True, horizontal_alignment="center"):
-            st.button("Show the days around it", type="primary", on_click=show_around, args=(near,))
+            st.button("Show the days around it", type="primary", on_click=draw_frame, args=(near,))
 
 
-def show_around(day: date) -> None:
+def draw_frame(day: date) -> None:
     """Choose the four weeks that end on a day."""
     st.session_state["period"] = "Dates"
     st.session_state["dates"] = (day - timedelta(days=27), day)

@@ -22,7 +22,7 @@ Days = tuple[date, date]
 """First and last day, both included."""
 
 GRAINS = ("day", "week", "month", "quarter")
-POINTS_MOST = 400
+MAX_POINTS = 400
 """A trend of more points than this says nothing: the grain asked for gives way to the usual one."""
 
 
@@ -60,7 +60,7 @@ class Period:
         if self.choice == ALL or self.days <= 0:
             return None
         if self.choice in (QUARTER, YEAR):
-            first = begins(self.start - timedelta(days=1), self.choice.lower())
+            first = period_starts(self.start - timedelta(days=1), self.choice.lower())
             return first, min(first + timedelta(days=self.days - 1), self.start - timedelta(days=1))
         return self.start - timedelta(days=self.days), self.start - timedelta(days=1)
 
@@ -82,14 +82,14 @@ class Period:
     @property
     def grain(self) -> str:
         """The grain a trend of it is drawn in: the one asked for, else one that gives a readable number of points."""
-        if self.asked_grain in GRAINS and len(periods(self.start, self.end, self.asked_grain)) <= POINTS_MOST:
+        if self.asked_grain in GRAINS and len(periods(self.start, self.end, self.asked_grain)) <= MAX_POINTS:
             return self.asked_grain
         length = (self.end - self.start).days + 1
         return "day" if length <= 21 else "week" if length <= 7 * 60 else "month"
 
     def partial(self, begins: date, grain: str) -> bool:
         """Whether a day, week, month or quarter of it is cut: by the choice, or by what has not happened yet."""
-        return begins < self.start or after(begins, grain) - timedelta(days=1) > self.elapsed
+        return begins < self.start or next_start(begins, grain) - timedelta(days=1) > self.elapsed
 
     @property
     def name(self) -> str:
@@ -98,7 +98,7 @@ class Period:
         return named.get(self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen")
 
 
-def after(begins: date, grain: str) -> date:
+def next_start(begins: date, grain: str) -> date:
     """The first day after the day, week, month or quarter that begins here."""
     if grain == "day":
         return begins + timedelta(days=1)
@@ -108,7 +108,7 @@ def after(begins: date, grain: str) -> date:
     return date(begins.year + months // 12, months % 12 + 1, 1)
 
 
-def begins(day: date, grain: str) -> date:
+def period_starts(day: date, grain: str) -> date:
     """The first day of the day, week, month, quarter or year a day lies in; weeks begin on Monday."""
     if grain == "day":
         return day
@@ -124,23 +124,23 @@ def _last_year(day: date) -> date:
     return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
-def alike(grain: str, one: date, within: Days, other: date, beside: Days) -> bool:
+def same_weekdays(grain: str, one: date, within: Days, other: date, beside: Days) -> bool:
     """Whether two days, weeks ..., each as far as it lies within its own days, may be compared: both whole, or equally long."""
     lengths = [_overlap(begun, grain, days) for begun, days in ((one, within), (other, beside))]
-    return lengths[0] == lengths[1] or lengths == [(after(begun, grain) - begun).days for begun in (one, other)]
+    return lengths[0] == lengths[1] or lengths == [(next_start(begun, grain) - begun).days for begun in (one, other)]
 
 
 def _overlap(begun: date, grain: str, days: Days) -> int:
     """How many days of the day, week, month or quarter that begins there lie between two days, both included."""
-    return max((min(after(begun, grain) - timedelta(days=1), days[1]) - max(begun, days[0])).days + 1, 0)
+    return max((min(next_start(begun, grain) - timedelta(days=1), days[1]) - max(begun, days[0])).days + 1, 0)
 
 
 def periods(start: date, end: date, grain: str) -> list[date]:
     """Every period of the grain that touches the days, by its first day, empty ones too: a gap in a trend must show."""
-    found, at = [], begins(start, grain)
+    found, at = [], period_starts(start, grain)
     while at <= end:
         found.append(at)
-        at = after(at, grain)
+        at = next_start(at, grain)
     return found
 
 
@@ -152,7 +152,7 @@ def choose(choice: str, *, as_of: date, first: date, days: tuple[date, ...] = ()
     if choice == DATES and days:
         return Period(choice, min(days), max(days) if len(days) > 1 else max(as_of, days[0]), as_of, grain)
     if choice in (QUARTER, YEAR):
-        return Period(choice, begins(as_of, choice.lower()), as_of, as_of, grain)
+        return Period(choice, period_starts(as_of, choice.lower()), as_of, as_of, grain)
     if choice == ALL:
         return Period(ALL, min(first, as_of), as_of, as_of, grain)
     return choose(DEFAULT, as_of=as_of, first=first, grain=grain)

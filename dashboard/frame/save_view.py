@@ -9,7 +9,7 @@ from dashboard.components import formatting
 from dashboard.frame import live_refresh, user_name
 from metrics.errors import StoreUnusable
 from metrics.store import saved_views
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 LONGEST = 80
@@ -20,10 +20,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def form() -> None:
+def save_view_form() -> None:
     """A name for what is on the screen, and the button that keeps it."""
     with st.form("keep_view", border=False):
-        st.text_input("By", user_name.me() if user_name.known() else "", key="view_by", max_chars=user_name.LONGEST, placeholder="Your name")
+        st.text_input(
+            "By", user_name.user_name() if user_name.has_user_name() else "", key="view_by", max_chars=user_name.LONGEST, placeholder="Your name"
+        )
         st.text_input("Keep this view as", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
         st.checkbox("Others may see it", key="view_shared", value=True)
         st.form_submit_button("Keep view", on_click=_keep)
@@ -39,10 +41,10 @@ def _keep() -> None:
     path = urlsplit(st.context.url or "").path.rpartition("/")[2]
     chosen = [(part, value) for part in st.query_params if part != live_refresh.PIN for value in st.query_params.get_all(part)]
     try:
-        with opened(locate()) as store:
+        with open_store(locate()) as store:
             shared = bool(st.session_state.get("view_shared"))
             saved_views.save(
-                store, (st.session_state.get("view_by") or user_name.me()).strip(), name, path, urlencode(chosen), shared=shared, at=now()
+                store, (st.session_state.get("view_by") or user_name.user_name()).strip(), name, path, urlencode(chosen), shared=shared, at=now()
             )
     except StoreUnusable as error:
         st.session_state["_view_told"] = str(error)

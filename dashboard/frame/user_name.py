@@ -16,15 +16,15 @@ KEPT_FOR = 365 * 86_400
 """Seconds a browser keeps the name."""
 
 
-def me() -> str:
+def user_name() -> str:
     """The name of whoever sits at the screen."""
     name: str | None = st.session_state.get("who")
     return (_remembered() if name is None else name).strip() or NOBODY
 
 
-def known() -> bool:
+def has_user_name() -> bool:
     """Whether a name was given."""
-    return me() != NOBODY
+    return user_name() != NOBODY
 
 
 def _remembered() -> str:
@@ -32,7 +32,7 @@ def _remembered() -> str:
     return unquote(st.context.cookies.get(COOKIE, ""))[:LONGEST]
 
 
-def ask(*, width: int = 190) -> None:
+def name_field(*, width: int = 190) -> None:
     """Draw the field for the name."""
     st.text_input(
         "Your name",
@@ -47,7 +47,7 @@ def ask(*, width: int = 190) -> None:
     )
 
 
-def keep() -> None:
+def remember_user_name() -> None:
     """Have the browser keep a name that was typed, or forget one that was cleared."""
     name: str | None = st.session_state.get("who")
     if name is None or name.strip() == _remembered():

@@ -12,11 +12,11 @@ STEPS = (
 """The page of each step. What was kept is the attainment of the packages, behind which stand its parts and its course."""
 
 
-def walk(here: str) -> str:
+def crm_steps(here: str) -> str:
     """The four steps in a line, each a link but the one that the page is."""
     shown = []
     for at, (path, words) in enumerate(STEPS, start=1):
         told = formatting.html(f"{at}. {words}")
-        href = links.href("package_attainment", cut="segment") if path == links.PATH else links.address(path, {})
+        href = links.drill_down_url("package_attainment", cut="segment") if path == links.PATH else links.page_url(path, {})
         shown.append(f"<strong>{told}</strong>" if path == here else f'<a href="{formatting.html(href)}" target="_self">{told}</a>')
     return f'<nav class="bv bv-legend" aria-label="Four steps">{" <span aria-hidden=true>→</span> ".join(shown)}</nav>'

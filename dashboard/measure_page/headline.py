@@ -17,21 +17,21 @@ from metrics.model.measure import SNAPSHOT
 from metrics.model.question import NO_ROWS, Answer, Question
 
 
-def now(name: str, filters: Filters) -> Answers:
+def answers_in_view(name: str, filters: Filters) -> Answers:
     """The answers of a page's measures in view: the very question its table asks, so that it is asked once."""
-    return {one.measure: one for one in measure_table.ask(measure_table.measures_of(name), filters)}
+    return {one.measure: one for one in measure_table.answers_for(measure_table.measures_of(name), filters)}
 
 
-def view(filters: Filters) -> Question:
+def question_in_view(filters: Filters) -> Question:
     """The days and filters in view, for what is read beside the measures."""
     return Question((), start=filters.start, end=filters.end, where=filters.where)
 
 
-def by(name: str, filters: Filters, dimension: str) -> dict[str, Answers]:
+def answers_by(name: str, filters: Filters, dimension: str) -> dict[str, Answers]:
     """The same by a dimension's values, of the measures that have it."""
     found: dict[str, Answers] = {}
-    for one in measure_table.ask(
-        [measure for measure in measure_table.measures_of(name) if measure_table.has(measure, dimension)], filters, dimension
+    for one in measure_table.answers_for(
+        [measure for measure in measure_table.measures_of(name) if measure_table.has_dimension(measure, dimension)], filters, dimension
     ):
         found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
     return found
@@ -45,72 +45,74 @@ def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[s
     )
     if shown == formatting.DASH:
         return shown
-    href = links.href(measure, part=part, by=at[0], value=at[1]) if at else links.href(measure, part=part)
+    href = links.drill_down_url(measure, part=part, by=at[0], value=at[1]) if at else links.drill_down_url(measure, part=part)
     return f'<a href="{formatting.html(href)}" target="_self"><strong>{shown}</strong></a>'
 
 
-def furthest(name: str, measure: str, filters: Filters) -> str:
+def worst(name: str, measure: str, filters: Filters) -> str:
     """The segment that is furthest off in a measure; "" where none is (cards.furthest)."""
-    whole = now(name, filters).get(measure)
+    whole = answers_in_view(name, filters).get(measure)
     targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
-    segments = {segment: answers for segment, answers in by(name, filters, "segment").items() if measure in answers}
-    known = [(one, answers[measure], quality_marks.target(targets, measure, (("segment", (one,)),))) for one, answers in segments.items()]
-    found = cards.furthest(MEASURES[measure], whole, known) if whole is not None else None
+    segments = {segment: answers for segment, answers in answers_by(name, filters, "segment").items() if measure in answers}
+    known = [(one, answers[measure], quality_marks.target_in_view(targets, measure, (("segment", (one,)),))) for one, answers in segments.items()]
+    found = cards.worst_segment(MEASURES[measure], whole, known) if whole is not None else None
     if found is None:
         return ""
     segment, _ = found
     return f"Furthest off: segment <strong>{formatting.html(segment)}</strong> at {number(segments[segment], measure, at=('segment', segment))}."
 
 
-def said(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:
+def headline_card(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:
     """Draw the sentences that answer a page's question, the main measure's state against its target before them."""
-    target = quality_marks.target(queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where), main, filters.where)
-    state = cards.state(cards.stands(answers[main], MEASURES[main], target))
-    theme.html(f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>')
+    target = quality_marks.target_in_view(
+        queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where), main, filters.where
+    )
+    state = cards.state(cards.status_of(answers[main], MEASURES[main], target))
+    theme.show_html(f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>')
 
 
 def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
     """Draw a few measures as tiles, with what they were before and their course."""
     generation, period = page.generation(), filters.period
-    series = replace(view(filters), measures=shown, grain=period.grain)
+    series = replace(question_in_view(filters), measures=shown, grain=period.grain)
     course = {(one.measure, one.period): one for one in queries.answers(generation, series)}
     whole = [day for day in periods(period.start, period.elapsed, period.grain) if not period.partial(day, period.grain)]
     then: dict[str, Answers] = {}
     for compared, (start, end) in filters.comparisons.items():
         then[compared] = {one.measure: one for one in queries.answers(generation, Question(shown, start=start, end=end, where=filters.where))}
-    targets, small = queries.targets(generation, filters.start, period.elapsed, filters.where), quality_marks.mostly_held(shown)
+    targets, small = queries.targets(generation, filters.start, period.elapsed, filters.where), quality_marks.mostly_withheld(shown)
     drawn = [
         Tile(
             MEASURES[name],
             answers.get(name),
             None if MEASURES[name].date == SNAPSHOT else then.get(BEFORE, {}).get(name),
-            quality_marks.target(targets, name, filters.where),
+            quality_marks.target_in_view(targets, name, filters.where),
             [] if MEASURES[name].date == SNAPSHOT else [_value(course.get((name, day))) for day in whole],
             main=not at,
             year=None if MEASURES[name].date == SNAPSHOT else then.get(LAST_YEAR, {}).get(name),
-            behind=links.href(name),
-            explained=explained.href(name),
-            mark=quality_marks.mark(name, small=small),
+            behind=links.drill_down_url(name),
+            explained=explained.explain_url(name),
+            mark=quality_marks.mark_link(name, small=small),
         )
         for at, name in enumerate(shown)
     ]
-    theme.html(quality_marks.held(shown) + cards.tiles(drawn, is_dark=theme.dark()))
+    theme.show_html(quality_marks.withheld_note(shown) + cards.tiles(drawn, is_dark=theme.is_dark()))
 
 
 def _value(answer: Answer | None) -> float | None:
     return None if answer is None or answer.value is None else float(answer.value)
 
 
-def without(*feeds: str) -> bool:
+def missing_feeds(*feeds: str) -> bool:
     """Whether none of these feeds is there; says so then."""
-    if page.facts()["feeds"] & set(feeds):
+    if page.data_status()["feeds"] & set(feeds):
         return False
     named = " or ".join(f"<code>{feed}</code>" for feed in feeds)
-    theme.html(cards.empty("No records of this yet", f"Add the feed {named} to see this."))
+    theme.show_html(cards.empty("No records of this yet", f"Add the feed {named} to see this."))
     return True
 
 
-def lacking(answers: Answers, main: str, filters: Filters, what: str) -> bool:
+def nothing_to_show(answers: Answers, main: str, filters: Filters, what: str) -> bool:
     """Whether the page's main measure has nothing to show; says so then, and names the feed to add or the nearest days that have something.
 
     what: what there is none of, in the plural: "late orders".
@@ -123,12 +125,12 @@ def lacking(answers: Answers, main: str, filters: Filters, what: str) -> bool:
         if why != NO_ROWS:
             feed = why.removeprefix("no feed: ").removeprefix("no data: ")
             add = f"Add the feed <code>{formatting.html(feed)}</code> to see this page." if why.startswith("no feed: ") else formatting.html(why)
-            theme.html(cards.empty(f"No {what} recorded", f"{add} What the other feeds tell stands below."))
+            theme.show_html(cards.empty(f"No {what} recorded", f"{add} What the other feeds tell stands below."))
             return True
-        near = queries.day_near(page.generation(), main, filters.period.elapsed, filters.where)
+        near = queries.nearest_day(page.generation(), filters.period.elapsed, filters.where, main)
         hint = "There are none at all with these filters." if near is None else f"The nearest day that has some is {formatting.day(near)}."
-        theme.html(cards.empty(f"No {what} in this period", f"None {formatting.span(filters.start, filters.end)}. {hint}"))
+        theme.show_html(cards.empty(f"No {what} in this period", f"None {formatting.date_range(filters.start, filters.end)}. {hint}"))
         if near is not None:
             with st.container(horizontal=True, horizontal_alignment="center"):
-                st.button("Show the days around it", on_click=page.show_around, args=(near,), key="around")
+                st.button("Show the days around it", on_click=page.draw_frame, args=(near,), key="around")
     return True

@@ -9,12 +9,12 @@ import streamlit as st
 from dashboard import explained, queries
 from dashboard.components import charts, theme
 from dashboard.components.charts import Point
-from dashboard.components.status import Standing, standing
+from dashboard.components.status import Status, status
 from dashboard.frame import chart_download, menu, page, quality_marks
-from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, alike, periods
+from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods, same_weekdays
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
-from metrics.targets.targets import Target, withheld
+from metrics.targets.targets import Target, is_withheld
 
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -23,7 +23,7 @@ def _course(answers: Sequence[Answer]) -> dict[tuple[str, date | None], Answer]:
     return {(answer.measure, answer.period): answer for answer in answers}
 
 
-class Course:
+class Trend:
     """Measures by the period's grain, for one choice of filters, and the same of what they are compared with."""
 
     def __init__(self, measures: tuple[str, ...], generation: int, period: Period, where: Where, compare: Sequence[str] = COMPARISONS) -> None:
@@ -38,7 +38,7 @@ class Course:
 
     def target(self, measure: str) -> Target | None:
         """The target in view."""
-        return quality_marks.target(self.targets, measure, self.where)
+        return quality_marks.target_in_view(self.targets, measure, self.where)
 
     def points(self, name: str) -> list[Point]:
         """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where equally long."""
@@ -51,7 +51,7 @@ class Course:
             then = {one: self._then(one, name, day, others[at] if at < len(others) else None) for one, others in earlier.items()}
             value = None if answer is None or answer.value is None else float(answer.value)
             partial = self.period.partial(day, grain)
-            stands = Standing.NO_TARGET if partial else standing(value, target, measure.direction, coverage=answer.coverage if answer else None)
+            stands = Status.NO_TARGET if partial else status(value, target, measure.direction, coverage=answer.coverage if answer else None)
             found.append(
                 Point(
                     begins=day,
@@ -61,7 +61,7 @@ class Course:
                     before=then.get(BEFORE),
                     year=then.get(LAST_YEAR),
                     of=None if answer is None or answer.denominator is None else float(answer.denominator),
-                    between=withheld(answer) if answer is not None else None,
+                    between=is_withheld(answer) if answer is not None else None,
                 )
             )
         return found
@@ -69,7 +69,7 @@ class Course:
     def _then(self, compared: str, name: str, day: date, other: date | None) -> float | None:
         """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes with like only."""
         within = (self.period.start, self.period.elapsed)
-        if other is None or not alike(self.period.grain, day, within, other, self.comparisons[compared]):
+        if other is None or not same_weekdays(self.period.grain, day, within, other, self.comparisons[compared]):
             return None
         answer = self.course_then[compared].get((name, other))
         return None if answer is None or answer.value is None else float(answer.value)
@@ -91,18 +91,18 @@ class Course:
             notes.append("Hollow points are periods that are not whole.")
         if any(point.between for point in points):
             notes.append("Upright bars are ranges: too little is known for one number.")
-        if any(point.standing is Standing.NOT_PROVEN and point.value is not None for point in points):
+        if any(point.standing is Status.NOT_PROVEN and point.value is not None for point in points):
             notes.append("Round blue points: too little is known to say on or off target.")
         return " ".join(notes)
 
 
-def tellable(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, ...]:
+def with_trend(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, ...]:
     """Those of the measures that have a trend to show: a value, or a range in its place."""
-    return tuple(name for name in names if (answer := answers.get(name)) is not None and (answer.value is not None or withheld(answer)))
+    return tuple(name for name in names if (answer := answers.get(name)) is not None and (answer.value is not None or is_withheld(answer)))
 
 
-def show(
-    course: Course,
+def trend_section(
+    course: Trend,
     offered: tuple[str, ...],
     names: dict[str, str],
     *,
@@ -116,13 +116,13 @@ def show(
     """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Over time", anchor=False, width="content")
-        measure = page.pick("Measure of the trend", offered, names, key=key, hidden=True) if len(offered) > 1 else offered[0]
-    spec, told = course.trend(measure, is_dark=theme.dark())
+        measure = page.select("Measure of the trend", offered, names, key=key, hidden=True) if len(offered) > 1 else offered[0]
+    spec, told = course.trend(measure, is_dark=theme.is_dark())
     charts.draw(spec, key="trend", alternative=told)
     st.caption(f"{course.trend_note(measure)} {note}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if explains := explained.link(measure):
-            theme.html(explains, width="content")
+        if explains := explained.explain_link(measure):
+            theme.show_html(explains, width="content")
         menu.link("definitions", "Change its target", query={"target": measure})
         chart_download.buttons(spec, measure, title=f"{names[measure]} over time")
         if beside is not None:

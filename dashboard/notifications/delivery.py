@@ -29,7 +29,7 @@ from dashboard.components import formatting
 from metrics.alerts import storage
 from metrics.errors import SettingRefused
 from metrics.model.measure import Unit
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import Location
 
 TIMEOUT = 20.0
@@ -39,25 +39,25 @@ FAILURES = (OSError, ValueError, HTTPException, smtplib.SMTPException, SettingRe
 """How sending can fail: no connection, a refusal, or an address that is none (its text is not told: a path may hold a secret)."""
 
 
-def send_due(place: Location, *, now: datetime, setting: Setting = os.environ) -> tuple[int, int]:
+def send_pending(place: Location, *, now: datetime, setting: Setting = os.environ) -> tuple[int, int]:
     """Send what is due; how many messages left and how many did not. What did not says why, and is tried again later."""
-    with opened(place, write=False) as store:
+    with open_store(place, write=False) as store:
         due = storage.due_messages(store, now)
     sent = 0
     for message in due:
         try:
             send(message, setting)
         except FAILURES as error:
-            with opened(place) as store:
-                storage.mark_failed(store, message, why(error), at=now)
+            with open_store(place) as store:
+                storage.mark_failed(store, message, failure_reason(error), at=now)
         else:
             sent += 1
-            with opened(place) as store:
+            with open_store(place) as store:
                 storage.mark_sent(store, message["message_id"], at=now)
     return sent, len(due) - sent
 
 
-def why(error: Exception) -> str:
+def failure_reason(error: Exception) -> str:
     """A failure in words, without what a server may repeat of a secret."""
     if isinstance(error, urllib.error.HTTPError):
         return f"the webhook answered {error.code} {error.reason}"
@@ -74,12 +74,12 @@ def send(message: Mapping[str, Any], setting: Setting = os.environ) -> None:
     """Send one message of the outbox. Raises one of FAILURES."""
     kind, _, to = message["channel"].partition(":")
     if kind == "mailto":
-        send_mail(mail(to, message["subject"], in_words(message["body"]), identity=message["message_id"], setting=setting), setting)
+        send_mail(mail(to, message["subject"], as_text(message["body"]), identity=message["message_id"], setting=setting), setting)
     else:
         _post(to, message, setting)
 
 
-def try_out(channel: str, setting: Setting = os.environ) -> None:
+def send_test(channel: str, setting: Setting = os.environ) -> None:
     """Send a word to a channel, to see whether it arrives. Raises SettingRefused, with why it did not."""
     kind, _, to = channel.partition(":")
     said = {"subject": "A test from Buyerview", "body": {"event": "test"}, "message_id": f"test {datetime.now(UTC)}"}
@@ -93,7 +93,7 @@ def try_out(channel: str, setting: Setting = os.environ) -> None:
     except SettingRefused:
         raise
     except FAILURES as error:
-        raise SettingRefused(channel, why(error)) from None
+        raise SettingRefused(channel, failure_reason(error)) from None
 
 
 def _post(name: str, message: Mapping[str, Any], setting: Setting) -> None:
@@ -137,7 +137,7 @@ def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
         server.send_message(message)
 
 
-def in_words(body: Mapping[str, Any]) -> str:
+def as_text(body: Mapping[str, Any]) -> str:
     """What a message says to a person."""
     unit = Unit(body["unit"])
 

@@ -58,7 +58,7 @@ UNKNOWNS = {
 
 def reason(code: str | None) -> str:
     """A reason code in words, whether known here or not."""
-    return REASONS.get(code or "", formatting.words(code or "unknown"))
+    return REASONS.get(code or "", formatting.in_words(code or "unknown"))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
     telling = [line for line in records.lines if line.get(verdict) is facts[verdict] and line.get(f"{verdict}_reason")]
     if facts[verdict] is None:
         codes = sorted({str(line[f"{verdict}_reason"]) for line in telling} or {facts[f"{verdict}_reason"] or "no_evidence"})
-        told = [UNKNOWNS.get(code, formatting.words(code)) for code in codes]
+        told = [UNKNOWNS.get(code, formatting.in_words(code)) for code in codes]
         return [f"{text[:1].upper()}{text[1:]}." for text in told]
     said: dict[str, list[str]] = {}
     for line in telling:
@@ -209,7 +209,7 @@ def _credit(what: str) -> Callable[[OrderRecords, Row, datetime | None], str]:
             "; ".join(
                 f"credit note {header['invoice_id']} of {_at(header, 'invoiced_at')} gives back"
                 f" {formatting.money(one['line_amount'], header.get('currency'))}"
-                f" for {formatting.words(header.get('credit_reason') or what).lower()}"
+                f" for {formatting.in_words(header.get('credit_reason') or what).lower()}"
                 for header, one in credits
             )
             + "."
@@ -341,7 +341,7 @@ def _at(row: Row, column: str) -> str:
     return formatting.moment(row.get(column), row.get(f"{column}_is_date"))
 
 
-def why(row: Row) -> str:
+def explanation_of(row: Row) -> str:
     """Why an order of the list failed, in a few words."""
     told = [reason(row[f"{verdict}_reason"]) for verdict in VERDICTS if row[verdict] is False]
     return ", ".join([told[0], *(text[:1].lower() + text[1:] for text in told[1:])]) if told else formatting.DASH

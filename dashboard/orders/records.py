@@ -25,7 +25,7 @@ def lines(records: OrderRecords) -> str:
         rows.append(
             [
                 Cell(line["line_no"]),
-                Cell(product or formatting.words(line["line_kind"]), small=small),
+                Cell(product or formatting.in_words(line["line_kind"]), small=small),
                 Cell(formatting.quantity(line["ordered_qty"])),
                 Cell(formatting.quantity(line.get("owed_qty"))),
                 Cell(formatting.quantity(line.get("counted_qty")) if goods else formatting.DASH, flagged=goods and short),
@@ -67,7 +67,7 @@ def invoices(records: OrderRecords, currency: str | None) -> str:
         header = headers.get(one["invoice_id"], {})
         price, wanted = one["unit_price_amount"], agreed.get(one["line_no"])
         off = price is not None and wanted is not None and price != wanted and header.get("invoice_kind") == "invoice"
-        kind = formatting.words(header.get("invoice_kind") or "invoice")
+        kind = formatting.in_words(header.get("invoice_kind") or "invoice")
         rows.append(
             [
                 Cell(one["invoice_id"], small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}"),

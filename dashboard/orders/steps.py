@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboard.components import formatting
-from dashboard.sections.at_risk import length
+from dashboard.sections.at_risk import duration
 from metrics.lists.options import Row
 from metrics.measures.order_to_cash import STEPS
 
@@ -40,11 +40,11 @@ def _step(number: int, row: Row | None, share: Callable[[datetime], float], line
     bar = f'<i class="bv-bar {css}" style="left:{min(left, 100 - LEAST):.2f}%;width:{min(width, 100 - min(left, 100 - LEAST)):.2f}%"></i>'
     told = [_took(row, as_of)]
     if row["wait_seconds"]:
-        told.append(f"after waiting {length(row['wait_seconds'])}")
+        told.append(f"after waiting {duration(row['wait_seconds'])}")
     if row["attempts"] > 1:
         told.append(f"{row['attempts']} attempts")
     if slack is not None:
-        told.append(f"then {length(abs(slack))} {'too little' if slack < 0 else 'to spare'}")
+        told.append(f"then {duration(abs(slack))} {'too little' if slack < 0 else 'to spare'}")
     when = _span(begun, ended)
     wrong = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>the promise died here</span>' if died else ""
     return (
@@ -61,5 +61,5 @@ def _span(begun: datetime, ended: datetime | None) -> str:
 
 def _took(row: Row, as_of: datetime) -> str:
     if row["finished_at"] is None:
-        return f"going on for {length(int((as_of - row['latest_at']) / timedelta(seconds=1)))}"
-    return "done" if row["step_seconds"] is None else length(row["step_seconds"])
+        return f"going on for {duration(int((as_of - row['latest_at']) / timedelta(seconds=1)))}"
+    return "done" if row["step_seconds"] is None else duration(row["step_seconds"])

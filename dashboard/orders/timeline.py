@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.components import formatting
 from metrics.edits.edits import SOURCE
 from metrics.lists.options import OrderRecords, Row
-from metrics.lists.order_story import Surroundings
+from metrics.lists.order_story import OrderContext
 from metrics.store.work_items import REMEDIES, Item
 
 MESSAGES = {
@@ -34,7 +34,7 @@ class Event:
     by_us: bool = False
 
 
-def events(records: OrderRecords, around: Surroundings, item: Item, comments: list[dict[str, Any]]) -> list[Event]:
+def events(records: OrderRecords, around: OrderContext, item: Item, comments: list[dict[str, Any]]) -> list[Event]:
     """Everything there is to tell, in the order of time."""
     found = [*_ordered(records), *_asked(around), *_promised(around), *_held(around), *_delivered(records), *_billed(records, around)]
     found += [*_told(around), *_complained(around), *_came_back(around), *done(item, comments)]
@@ -49,7 +49,7 @@ def _ordered(records: OrderRecords) -> Iterator[Event | None]:
     yield _event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)
 
 
-def _asked(around: Surroundings) -> Iterator[Event | None]:
+def _asked(around: OrderContext) -> Iterator[Event | None]:
     for quote in around.quotes:
         yield _event(quote, "asked_at", f"Inquiry {quote['quote_id']}")
         offered = [one for one in around.quote_options if one["quote_id"] == quote["quote_id"]]
@@ -66,7 +66,7 @@ def _option(one: Row) -> str:
     return " ".join(part for part in parts if part) or f"option {one['option_no']}"
 
 
-def _promised(around: Surroundings) -> Iterator[Event | None]:
+def _promised(around: OrderContext) -> Iterator[Event | None]:
     """Promises made or changed at once to the same deadline are one event."""
 
     def same(row: Row) -> tuple[Any, ...]:
@@ -79,13 +79,13 @@ def _promised(around: Surroundings) -> Iterator[Event | None]:
         on = f" for {'line' if len(lines) == 1 else 'lines'} {', '.join(lines)}"
         by = formatting.moment(rows[0]["promised_by"], rows[0]["promised_by_is_date"])
         told = f"Promised {by}{on}" if first else f"Promise moved to {by}{on} by the {party}"
-        told += (f" ({basis})" if basis else "") + (f": {formatting.words(why).lower()}" if why else "")
+        told += (f" ({basis})" if basis else "") + (f": {formatting.in_words(why).lower()}" if why else "")
         yield _event(rows[0], "changed_at", told, wrong=not first and party != "buyer")
 
 
-def _held(around: Surroundings) -> Iterator[Event | None]:
+def _held(around: OrderContext) -> Iterator[Event | None]:
     for hold in around.holds:
-        kind = formatting.words(hold["kind"] or "other").lower()
+        kind = formatting.in_words(hold["kind"] or "other").lower()
         yield _event(hold, "placed_at", f"Stopped: {kind} hold by the {hold['caused_by'] or 'seller'}", wrong=True)
         yield _event(hold, "released_at", f"Went on: {kind} hold lifted")
 
@@ -100,27 +100,27 @@ def _delivered(records: OrderRecords) -> Iterator[Event | None]:
         yield _event(header, "received_at", f"{name} received" + (", late" if late else ""), wrong=late)
 
 
-def _billed(records: OrderRecords, around: Surroundings) -> Iterator[Event | None]:
+def _billed(records: OrderRecords, around: OrderContext) -> Iterator[Event | None]:
     for header in records.invoices:
-        kind = formatting.words(header.get("invoice_kind") or "invoice")
+        kind = formatting.in_words(header.get("invoice_kind") or "invoice")
         yield _event(header, "invoiced_at", f"{kind} {header['invoice_id']}", wrong=kind != "Invoice")
     for payment in around.payments:
         yield _event(payment, "paid_at", f"Paid {formatting.money(payment['amount'], payment['currency'])} on invoice {payment['invoice_id']}")
 
 
-def _told(around: Surroundings) -> Iterator[Event | None]:
+def _told(around: OrderContext) -> Iterator[Event | None]:
     for message in around.messages:
-        told = MESSAGES.get(message["kind"] or "", formatting.words(message["kind"] or "message"))
+        told = MESSAGES.get(message["kind"] or "", formatting.in_words(message["kind"] or "message"))
         late = bool(message["sent_at"] and message["due_at"] and message["sent_at"] > message["due_at"])
         flaws = [*(["late"] if late else []), *(["not rightly"] if message["correct"] is False else [])]
         yield _event(message, "sent_at", told + (f", {' and '.join(flaws)}" if flaws else ""), wrong=bool(flaws))
 
 
-def _complained(around: Surroundings) -> Iterator[Event | None]:
+def _complained(around: OrderContext) -> Iterator[Event | None]:
     for one in around.cases:
         if is_written(one):
             continue  # told by the work item it was made from
-        kind = formatting.words(one["kind"] or "case")
+        kind = formatting.in_words(one["kind"] or "case")
         yield _event(one, "opened_at", f"{kind} raised ({one['case_id']})", wrong=one["kind"] == "complaint")
         if one["acknowledged_at"] != one["resolved_at"]:
             yield _event(one, "acknowledged_at", f"{kind} answered ({one['case_id']})")
@@ -132,10 +132,12 @@ def is_written(case: Row) -> bool:
     return case["source"] == SOURCE
 
 
-def _came_back(around: Surroundings) -> Iterator[Event | None]:
+def _came_back(around: OrderContext) -> Iterator[Event | None]:
     for one in around.returns:
         what = f"{formatting.quantity(one['returned_qty'])} of line {one['line_no']}"
-        yield _event(one, "announced_at", f"Return of {what} announced: {formatting.words(one['reason'] or 'no reason given').lower()}", wrong=True)
+        yield _event(
+            one, "announced_at", f"Return of {what} announced: {formatting.in_words(one['reason'] or 'no reason given').lower()}", wrong=True
+        )
         yield _event(one, "received_at", f"Return of {what} received")
         yield _event(one, "credited_at", f"Return of {what} credited")
 

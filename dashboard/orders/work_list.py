@@ -17,20 +17,20 @@ from dashboard.frame import links, page, user_name
 from metrics.errors import StoreUnusable
 from metrics.lists.options import Row
 from metrics.store import work_items
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import locate
 
-SHOWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Nobody's", "resolved": "Put right"}
+VIEWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Nobody's", "resolved": "Put right"}
 """How a list can be narrowed by what people do about its orders; "mine" and "unassigned" are of those still to do."""
 
 STORY = "order-story"
-GONE_MOST = 20
-STALE = timedelta(hours=24)
+MAX_NOT_IN_DATA = 20
+UNASSIGNED_TOO_LONG = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Narrowed:
+class OrderFilter:
     """Orders to keep to (None: none in particular), orders to leave out, and whether they are to be put right already, which `done` are."""
 
     among: tuple[str, ...] | None = None
@@ -48,18 +48,18 @@ class Column:
     cell: Callable[[Row, Item], str]
 
 
-def now() -> datetime:
+def current_moment() -> datetime:
     """The moment a person means by now, naive UTC: the clock's, or the data's watermark where the data end more than a day ago."""
     clock = datetime.now(UTC).replace(tzinfo=None, second=0, microsecond=0)
     as_of = page.as_of()
-    return as_of.replace(second=0, microsecond=0) if as_of is not None and clock - as_of > STALE else clock
+    return as_of.replace(second=0, microsecond=0) if as_of is not None and clock - as_of > UNASSIGNED_TOO_LONG else clock
 
 
-def choose(slugs: Sequence[str] = tuple(SHOWS)) -> str:
+def choose_filter(slugs: Sequence[str] = tuple(VIEWS)) -> str:
     """Draw the choice of which orders to show; it stands in the address."""
     asked = st.query_params.get("show")
     shown: str = st.segmented_control(
-        "Show", slugs, default=asked if asked in slugs else "all", format_func=lambda slug: SHOWS[slug], key="work_show", required=True
+        "Show", slugs, default=asked if asked in slugs else "all", format_func=lambda slug: VIEWS[slug], key="work_show", required=True
     )
     if shown != "all":
         st.query_params["show"] = shown
@@ -68,24 +68,24 @@ def choose(slugs: Sequence[str] = tuple(SHOWS)) -> str:
     return shown
 
 
-def narrowed(show: str) -> Narrowed:
+def order_filter(show: str) -> OrderFilter:
     """What a choice means for the list."""
     if show == "all":
-        return Narrowed()
-    with opened(locate(), write=False) as store:
+        return OrderFilter()
+    with open_store(locate(), write=False) as store:
         done = tuple(work_items.order_ids(store, status=work_items.RESOLVED))
-        mine = tuple(work_items.order_ids(store, owner=user_name.me())) if show == "mine" else None
+        mine = tuple(work_items.order_ids(store, owner=user_name.user_name())) if show == "mine" else None
         owned = tuple(work_items.order_ids(store, owned=True)) if show == "unassigned" else ()
-    return Narrowed(among=mine, but=owned, put_right=show == "resolved", done=done)
+    return OrderFilter(among=mine, but=owned, put_right=show == "resolved", done=done)
 
 
 def read(order_ids: Sequence[str]) -> dict[str, Item]:
     """What people do about these orders; where it cannot be read the page says so and shows the orders without."""
     try:
-        with opened(locate(), write=False) as store:
+        with open_store(locate(), write=False) as store:
             return work_items.items(store, order_ids)
     except StoreUnusable as error:
-        theme.html(cards.banner(formatting.html(error)))
+        theme.show_html(cards.banner(formatting.html(error)))
         return {}
 
 
@@ -99,7 +99,7 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
     with st.container(gap=None, key="work_rows"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work_head"):
             st.checkbox("All on this page", key="work_all", on_change=_choose_all, args=([row["order_id"] for row in listed],), width=156)
-            theme.html(f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>')
+            theme.show_html(f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>')
         for at, row in enumerate(listed):
             order_id = row["order_id"]
             item = items.get(order_id, Item(order_id))
@@ -107,7 +107,7 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
                 st.checkbox(f"Choose order {_said(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22)
                 st.page_link(st.session_state["_pages"][STORY], label=formatting.markdown(order_id), query_params={"order": order_id}, width=120)
-                theme.html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
+                theme.show_html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
 
 
 def _said(order_id: str) -> str:
@@ -144,34 +144,34 @@ def customer(row: Row) -> str:
     return str(row["customer_name"] or row["customer_id"] or "")
 
 
-def gone(show: str) -> None:
+def orders_not_in_data(show: str) -> None:
     """Draw what is still to do about orders that have left the data: no list of orders can show them."""
     if show in ("all", "resolved"):
         return
     try:
-        with opened(locate(), write=False) as store:
-            ours = work_items.order_ids(store, status=work_items.OPEN, owner=user_name.me() if show == "mine" else None)
+        with open_store(locate(), write=False) as store:
+            ours = work_items.order_ids(store, status=work_items.OPEN, owner=user_name.user_name() if show == "mine" else None)
             missing = queries.not_there(page.generation(), tuple(ours))
-            items = work_items.items(store, missing[:GONE_MOST])
+            items = work_items.items(store, missing[:MAX_NOT_IN_DATA])
     except StoreUnusable:  # the list says so
         return
     if missing:
         listed = " · ".join(
-            f'<a href="{formatting.html(links.story(one))}" target="_self">{formatting.html(one)}</a> {formatting.html(items[one].customer or "")}'
+            f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a> {formatting.html(items[one].customer or "")}'
             for one in items
         )
         more = f" … {formatting.count(len(missing), 'order')} in all" if len(missing) > len(items) else ""
-        theme.html(cards.banner(f"<b>Still to do, but no longer in the data:</b> {listed}{more}"))
+        theme.show_html(cards.banner(f"<b>Still to do, but no longer in the data:</b> {listed}{more}"))
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------------------------
 
 
-def assigning(listed: Sequence[Row], items: dict[str, Item]) -> None:
+def assign_form(listed: Sequence[Row], items: dict[str, Item]) -> None:
     """Draw the bar that gives the orders chosen below to somebody."""
     chosen = [row for row in listed if st.session_state.get(_box(row["order_id"]))]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="work_assign"):
-        user_name.ask()
+        user_name.name_field()
         st.selectbox(
             "Give to",
             _people(),
@@ -184,47 +184,47 @@ def assigning(listed: Sequence[Row], items: dict[str, Item]) -> None:
         label = f"Assign {formatting.count(len(chosen), 'order')}" if chosen else "Assign"
         st.button(label, type="primary", disabled=not chosen, on_click=_assign, args=(chosen, items), key="work_assign_go")
         st.button("Take back", disabled=not chosen, on_click=_assign, args=(chosen, items, True), key="work_assign_none", help="Give them to nobody")
-    told()
+    show_message()
 
 
 def _people() -> list[str]:
     """Names to choose from: the reader's own first."""
     try:
-        with opened(locate(), write=False) as store:
+        with open_store(locate(), write=False) as store:
             known = work_items.owners(store)
     except StoreUnusable:
         known = []
-    return list(dict.fromkeys([*([user_name.me()] if user_name.known() else []), *known]))
+    return list(dict.fromkeys([*([user_name.user_name()] if user_name.has_user_name() else []), *known]))
 
 
 def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False) -> None:
-    to = None if nobody else (st.session_state.get("work_to") or "").strip()[: user_name.LONGEST] or user_name.me()
+    to = None if nobody else (st.session_state.get("work_to") or "").strip()[: user_name.LONGEST] or user_name.user_name()
     if to == user_name.NOBODY:
-        tell("Give your name, or say whom to give them to.", wrong=True)
+        set_message("Give your name, or say whom to give them to.", wrong=True)
         return
     wanted = [items.get(row["order_id"], Item(row["order_id"], customer=customer(row))) for row in chosen]
     try:
-        with opened(locate()) as store:
-            refused = work_items.assign(store, user_name.me(), wanted, to, at=now())
+        with open_store(locate()) as store:
+            refused = work_items.assign(store, user_name.user_name(), wanted, to, at=current_moment())
     except StoreUnusable as error:
-        tell(str(error), wrong=True)
+        set_message(str(error), wrong=True)
         return
     for row in chosen:
         st.session_state[_box(row["order_id"])] = False
     st.session_state["work_all"] = False
     given = f"{formatting.count(len(wanted) - len(refused), 'order')} {'given to ' + to if to else 'given to nobody'}."
-    tell(" ".join([given, *map(str, refused)]), wrong=bool(refused))
+    set_message(" ".join([given, *map(str, refused)]), wrong=bool(refused))
 
 
-def tell(text: str, *, wrong: bool = False) -> None:
+def set_message(text: str, *, wrong: bool = False) -> None:
     """Keep what is to be said of the click just made until the page is drawn."""
     st.session_state["_work_told"] = (text, wrong)
 
 
-def told() -> None:
+def show_message() -> None:
     """Draw what is to be said of the click just made, once."""
     text, wrong = st.session_state.pop("_work_told", ("", False))
     if wrong:
-        theme.html(f'<div role="alert">{cards.banner(formatting.html(text))}</div>')
+        theme.show_html(f'<div role="alert">{cards.banner(formatting.html(text))}</div>')
     elif text:
         st.toast(formatting.markdown(text), icon=":material/check:")

@@ -7,13 +7,13 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components import formatting, theme
-from dashboard.components.locale import here, in_utc, zone
+from dashboard.components.locale import to_business_time, to_utc, zone
 from dashboard.editing import background_apply
 from dashboard.frame import user_name
-from dashboard.orders.work_list import now, tell, told
+from dashboard.orders.work_list import current_moment, set_message, show_message
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.store import work_items
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import locate
 
@@ -32,7 +32,7 @@ WORDS = {
 """Columns of a work item in a reader's words."""
 
 
-def show(
+def work_panel(
     order_id: str, *, customer: str | None, detected_at: datetime | None, acknowledged_at: datetime | None, open_cases: Sequence[str], failed: bool
 ) -> None:
     """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before them.
@@ -40,27 +40,29 @@ def show(
     open_cases: cases the buyer raised that are not settled, without which the order does not count as recovered.
     """
     try:
-        with opened(locate(), write=False) as store:
+        with open_store(locate(), write=False) as store:
             item, said, changes = work_items.item(store, order_id), work_items.comments(store, order_id), work_items.history(store, order_id)
     except StoreUnusable as error:
-        told_wrong(error)
+        resolution_errors(error)
         return
     item = item if item.version else Item(order_id, customer=customer)
-    told()
-    theme.html(_standing(item))
+    show_message()
+    theme.show_html(_standing(item))
     if open_cases:
         named = f"{'Case' if len(open_cases) == 1 else 'Cases'} {', '.join(open_cases)}"
-        theme.html(f'<p class="bv bv-muted">{formatting.html(named)} of the buyer still open: recovery counts the order as settled when all is.</p>')
+        theme.show_html(
+            f'<p class="bv bv-muted">{formatting.html(named)} of the buyer still open: recovery counts the order as settled when all is.</p>'
+        )
     if item.status == work_items.RESOLVED:
         st.button("Not put right after all: reopen", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        user_name.ask()
-        if item.owner != user_name.me():
+        user_name.name_field()
+        if item.owner != user_name.user_name():
             st.button("Take it", on_click=_assign, args=(item, True), key="work_take")
         if item.owner is not None:
             st.button("Hand it back", on_click=_assign, args=(item, False), key="work_drop")
     if said:
-        theme.html(_comments(said))
+        theme.show_html(_comments(said))
     with st.form("work_comment", border=False, clear_on_submit=True):
         st.text_area("Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="What should the next person know?")
         st.form_submit_button("Add comment", on_click=_comment, args=(item,))
@@ -69,12 +71,12 @@ def show(
             _resolving(item, detected_at, acknowledged_at)
     if changes:
         with st.expander(f"Who changed what ({len(changes)})", key="work_changes"):
-            theme.html(_changes(changes))
+            theme.show_html(_changes(changes))
 
 
-def told_wrong(error: Exception) -> None:
+def resolution_errors(error: Exception) -> None:
     """Say that something cannot be read, where it would stand."""
-    theme.html(f'<p class="bv bv-muted" role="alert">{formatting.html(error)}</p>')
+    theme.show_html(f'<p class="bv bv-muted" role="alert">{formatting.html(error)}</p>')
 
 
 def _standing(item: Item) -> str:
@@ -118,7 +120,7 @@ def _plain(name: str, value: str | None) -> str:
 
 
 def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:
-    at = now()
+    at = current_moment()
     moments = {
         "detected": item.detected_at or detected_at or at,
         "acknowledged": item.acknowledged_at or acknowledged_at or at,
@@ -130,9 +132,11 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
         with st.container(horizontal=True, gap="small"):
             for name, label in (("detected", "Noticed"), ("acknowledged", "Buyer told"), ("resolved", "Put right")):
                 clock = f"{moments[name].replace(tzinfo=UTC).astimezone(zone()):%Z}"
-                st.datetime_input(f"{label} ({clock})", here(moments[name]), key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY")
+                st.datetime_input(
+                    f"{label} ({clock})", to_business_time(moments[name]), key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY"
+                )
         st.form_submit_button("Put right", type="primary", on_click=_resolve, args=(item,))
-    when = "" if background_apply.able() else " once `buyerview apply` has run"
+    when = "" if background_apply.is_available() else " once `buyerview apply` has run"
     st.caption(f"Counts in Recovery and support{when}, by the moments you give.")
 
 
@@ -140,57 +144,57 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
 
 
 def _assign(item: Item, mine: bool) -> None:
-    if mine and not user_name.known():
-        tell("Give your name first.", wrong=True)
+    if mine and not user_name.has_user_name():
+        set_message("Give your name first.", wrong=True)
         return
     try:
-        with opened(locate()) as store:
-            refused = work_items.assign(store, user_name.me(), [item], user_name.me() if mine else None, at=now())
+        with open_store(locate()) as store:
+            refused = work_items.assign(store, user_name.user_name(), [item], user_name.user_name() if mine else None, at=current_moment())
     except StoreUnusable as error:
-        tell(str(error), wrong=True)
+        set_message(str(error), wrong=True)
         return
-    tell(str(refused[0]) if refused else "Saved.", wrong=bool(refused))
+    set_message(str(refused[0]) if refused else "Saved.", wrong=bool(refused))
 
 
 def _comment(item: Item) -> None:
     text = (st.session_state.get("work_text") or "").strip()
     if not text:
-        tell("Write something first.", wrong=True)
+        set_message("Write something first.", wrong=True)
         return
     try:
-        with opened(locate()) as store:
-            work_items.comment(store, user_name.me(), item, text, at=now())
+        with open_store(locate()) as store:
+            work_items.comment(store, user_name.user_name(), item, text, at=current_moment())
     except StoreUnusable as error:
-        tell(f"{error} Your comment was: {text}", wrong=True)
+        set_message(f"{error} Your comment was: {text}", wrong=True)
         return
-    tell("Comment added.")
+    set_message("Comment added.")
 
 
 def _resolve(item: Item) -> None:
     chosen = st.session_state
     try:
-        with opened(locate()) as store:
+        with open_store(locate()) as store:
             work_items.resolve(
                 store,
-                user_name.me(),
+                user_name.user_name(),
                 item,
                 remedy=chosen["work_remedy"],
                 note=chosen["work_note"],
-                detected_at=in_utc(chosen["work_detected_at"]),
-                acknowledged_at=in_utc(chosen["work_acknowledged_at"]),
-                resolved_at=in_utc(chosen["work_resolved_at"]),
+                detected_at=to_utc(chosen["work_detected_at"]),
+                acknowledged_at=to_utc(chosen["work_acknowledged_at"]),
+                resolved_at=to_utc(chosen["work_resolved_at"]),
             )
     except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
-        tell(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)
+        set_message(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)
         return
-    tell("Put right. The numbers follow in a moment." if background_apply.soon() else "Put right.")
+    set_message("Put right. The numbers follow in a moment." if background_apply.request_apply() else "Put right.")
 
 
 def _reopen(item: Item) -> None:
     try:
-        with opened(locate()) as store:
-            work_items.reopen(store, user_name.me(), item)
+        with open_store(locate()) as store:
+            work_items.reopen(store, user_name.user_name(), item)
     except (ChangedMeanwhile, StoreUnusable) as error:
-        tell(str(error), wrong=True)
+        set_message(str(error), wrong=True)
         return
-    tell("Reopened. The numbers follow in a moment." if background_apply.soon() else "Reopened.")
+    set_message("Reopened. The numbers follow in a moment." if background_apply.request_apply() else "Reopened.")

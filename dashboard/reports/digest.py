@@ -16,13 +16,13 @@ from urllib.parse import urlencode
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.components.status import better
+from dashboard.components.status import better_or_worse
 from dashboard.frame import chart_download, period
 from dashboard.frame.filters import Filters
 from dashboard.notifications import delivery
 from dashboard.reports import pdf
-from dashboard.sections.scorecard import TILES, Numbers
-from metrics.alerts.rules import whole_period
+from dashboard.sections.scorecard import TILES, ScorecardAnswers
+from metrics.alerts.rules import last_full_period
 from metrics.errors import NothingPublished, SettingRefused
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
@@ -58,11 +58,11 @@ def made(where: Where = (), *, to: str, setting: Mapping[str, str] = os.environ)
     if published is None:
         raise NothingPublished(str(locate()))
     with queries.one_generation(published.number):
-        view = told(published.number, where, setting.get("BUYERVIEW_URL", "http://localhost:8501"))
+        view = digest_text(published.number, where, setting.get("BUYERVIEW_URL", "http://localhost:8501"))
     sender = {} if to else {"BUYERVIEW_MAIL_FROM": NOBODY}
     message = delivery.mail(to or NOBODY, view["subject"], in_words(view), identity=f"digest {view['identity']} {to}", setting={**sender, **setting})
     message.add_alternative(markup(view), subtype="html")
-    drawn = chart_download.picture(view["trend"]["spec"], "png")
+    drawn = chart_download.render_image(view["trend"]["spec"], "png")
     html_part = message.get_payload()[1]  # type: ignore[index]  # the alternative just added
     html_part.add_related(drawn, "image", "png", cid="<trend>", filename="trend.png", disposition="inline")  # type: ignore[union-attr]
     return message
@@ -80,28 +80,28 @@ def send(message: EmailMessage) -> None:
     except SettingRefused:
         raise
     except delivery.FAILURES as error:
-        raise SettingRefused("BUYERVIEW_SMTP", f"the digest did not leave: {delivery.why(error)}") from None
+        raise SettingRefused("BUYERVIEW_SMTP", f"the digest did not leave: {delivery.failure_reason(error)}") from None
 
 
-def told(generation: int, where: Where, base: str) -> dict[str, Any]:
+def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
     """Everything the digest says, as plain data."""
     frame = queries.frame_facts(generation)
     as_of = frame["freshness"]["data_as_of"]
     first = frame["extent"]["first_day"] or as_of.date()
-    week = period.choose(period.DATES, as_of=as_of.date(), first=first, days=whole_period("week", as_of.date()))
-    filters, numbers = Filters(week, where), Numbers(generation, week, where)
+    week = period.choose(period.DATES, as_of=as_of.date(), first=first, days=last_full_period("week", as_of.date()))
+    filters, numbers = Filters(week, where), ScorecardAnswers(generation, week, where)
     weeks = period.choose(period.DEFAULT, as_of=as_of.date(), first=first)
-    course = Numbers(generation, weeks, where, ())
-    shown = pdf.told(numbers, filters, generation, as_of, numbers.main())
+    course = ScorecardAnswers(generation, weeks, where, ())
+    shown = pdf.report_text(numbers, filters, generation, as_of, numbers.main())
     spec, alternative = course.trend(numbers.main(), is_dark=False)
-    title, under = f"{MEASURES[numbers.main()].title} over time", f"{formatting.span(weeks.start, weeks.end)} · {filters.label}"
+    title, under = f"{MEASURES[numbers.main()].title} over time", f"{formatting.date_range(weeks.start, weeks.end)} · {filters.label}"
     tiles = [{**tile, "link": _behind(base, generation, name, week, where)} for name, tile in zip(TILES, shown["tiles"], strict=True)]
     main = tiles[TILES.index(numbers.main())]
     before = week.previous or (week.start, week.end)
     segments = queries.answers(generation, Question(TILES, by=("segment",), start=before[0], end=before[1], where=where))
-    fell = worse([*numbers.now.values(), *numbers.segments], [*numbers.then.get(period.BEFORE, {}).values(), *segments])
+    fell = worse_measures([*numbers.now.values(), *numbers.segments], [*numbers.then.get(period.BEFORE, {}).values(), *segments])
     return {
-        "subject": f"Service {formatting.span(week.start, week.end)}: {main['title'].lower()} {main['value']}"
+        "subject": f"Service {formatting.date_range(week.start, week.end)}: {main['title'].lower()} {main['value']}"
         + (f", {main['word']}" if main["word"] else ""),
         "identity": f"{generation} {week.start} {filters.label}",
         "under": shown["under"],
@@ -110,7 +110,7 @@ def told(generation: int, where: Where, base: str) -> dict[str, Any]:
         "worse": [_worse(one, base, generation, week, where) for one in fell[:WORSE_MOST]],
         "reasons": shown["reasons"],
         "trend": {
-            "spec": chart_download.framed({**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False),
+            "spec": chart_download.with_title({**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False),
             "alternative": alternative,
         },
         "footer": shown["footer"],
@@ -118,7 +118,7 @@ def told(generation: int, where: Where, base: str) -> dict[str, Any]:
     }
 
 
-def worse(now: Iterable[Answer], before: Iterable[Answer]) -> list[Worse]:
+def worse_measures(now: Iterable[Answer], before: Iterable[Answer]) -> list[Worse]:
     """The scorecard's measures that are worse than in the week before by as much as can be read, those that moved the most first.
 
     Shares before days and the like, which are on no common scale. Too few judged in either week, and a value that is not known, prove nothing.
@@ -137,7 +137,7 @@ def _proven(one: Worse) -> bool:
         return False
     measure = MEASURES[one.measure]
     readable = formatting.difference(one.moved, measure.unit) != formatting.difference(0, measure.unit)
-    return readable and better(one.moved, measure.direction) == "worse"
+    return readable and better_or_worse(one.moved, measure.direction) == "worse"
 
 
 def _worse(one: Worse, base: str, generation: int, week: period.Period, where: Where) -> dict[str, str]:

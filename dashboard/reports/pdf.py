@@ -16,12 +16,12 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
-from dashboard.components.status import Standing
+from dashboard.components.status import Status
 from dashboard.frame import chart_download, page
 from dashboard.frame import period as periods
 from dashboard.frame.filters import Filters
 from dashboard.orders import evidence
-from dashboard.sections.scorecard import REASONS_SHOWN, TILES, Numbers, short
+from dashboard.sections.scorecard import REASONS_SHOWN, TILES, ScorecardAnswers, short
 from metrics.errors import NothingPublished
 from metrics.lists.quality_marks import Mark
 from metrics.measures.catalog import MEASURES
@@ -36,10 +36,10 @@ WIDTH, HEIGHT = 640, 205
 """Of the trend, in its own units; it is as wide as the page."""
 
 
-def button(numbers: Numbers, filters: Filters, measure: str) -> None:
+def button(numbers: ScorecardAnswers, filters: Filters, measure: str) -> None:
     """Offer the view on the page as a PDF; `measure` is the one whose trend is in it."""
     generation = page.generation()
-    view = told(numbers, filters, generation, page.as_of(), measure)
+    view = report_text(numbers, filters, generation, page.as_of(), measure)
     st.download_button(
         "One-page report (PDF)",
         data=lambda: pdf(view),
@@ -64,18 +64,18 @@ def write(target: Path, *, choice: str, start: date | None, end: date | None, wh
         first = frame["extent"]["first_day"] or as_of.date()
         period = periods.choose(periods.DATES if days else choice, as_of=as_of.date(), first=first, days=days)
         filters = Filters(period, where)
-        numbers = Numbers(published.number, period, where)
-        target.write_bytes(pdf(told(numbers, filters, published.number, as_of, numbers.main())))
+        numbers = ScorecardAnswers(published.number, period, where)
+        target.write_bytes(pdf(report_text(numbers, filters, published.number, as_of, numbers.main())))
 
 
-def told(numbers: Numbers, filters: Filters, generation: int, as_of: datetime | None, measure: str) -> dict[str, Any]:
+def report_text(numbers: ScorecardAnswers, filters: Filters, generation: int, as_of: datetime | None, measure: str) -> dict[str, Any]:
     """Everything the page says, as plain data."""
     marks: dict[str, Mark] = queries.marks(generation, datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0))
     held = {name for name in TILES if name in marks and marks[name].held}
     spec, alternative = numbers.trend(measure, is_dark=False)
     return {
         "title": "Scorecard",
-        "under": f"{formatting.span(filters.start, filters.end)} · {filters.label}",
+        "under": f"{formatting.date_range(filters.start, filters.end)} · {filters.label}",
         "headline": _words(re.sub(r'<span class="bv-state.*?</span>', "", numbers.headline())),
         "tiles": [_tile(numbers, name, name in held) for name in TILES],
         "trend": {
@@ -85,7 +85,7 @@ def told(numbers: Numbers, filters: Filters, generation: int, as_of: datetime | 
             "note": numbers.trend_note(measure),
         },
         "segments": _segments(numbers, held),
-        "legend": [(one.css, one.word) for one in (Standing.ON, Standing.WATCH, Standing.OFF, Standing.NOT_PROVEN)],
+        "legend": [(one.css, one.word) for one in (Status.ON, Status.WATCH, Status.OFF, Status.NOT_PROVEN)],
         "reasons": _reasons(generation, filters),
         "footer": _footer(filters, generation, as_of),
         "made": (as_of or datetime(2000, 1, 1)).isoformat(),
@@ -108,14 +108,14 @@ def _words(markup: str) -> str:
     return " ".join(html.unescape(re.sub(r"<i\b.*?</i>|<[^>]+>", " ", markup)).split()).replace(" .", ".").replace(" ,", ",")
 
 
-def _tile(numbers: Numbers, name: str, held: bool) -> dict[str, str]:
+def _tile(numbers: ScorecardAnswers, name: str, held: bool) -> dict[str, str]:
     tile, measure = numbers.tile(name), MEASURES[name]
     if tile.now is None or cards.value(tile.now, measure) == formatting.DASH:
         return {"title": cards.title(measure), "value": formatting.DASH, "word": "", "css": "none", "against": "", "note": _why(tile.now)}
     target = None if held else tile.target
-    stands = cards.stands(tile.now, measure, target)
+    stands = cards.status_of(tile.now, measure, target)
     then = numbers.then.get(periods.BEFORE, {}).get(name)
-    notes = (_words(cards.change(tile.now, then, measure)), cards.coverage(tile.now), cards.few(tile.now, measure))
+    notes = (_words(cards.change(tile.now, then, measure)), cards.coverage(tile.now), cards.too_few_text(tile.now, measure))
     return {
         "title": cards.title(measure),
         "value": cards.value(tile.now, measure),
@@ -130,7 +130,7 @@ def _why(answer: Answer | None) -> str:
     return (answer.no_data if answer else None) or "no data"
 
 
-def _segments(numbers: Numbers, held: set[str]) -> dict[str, Any]:
+def _segments(numbers: ScorecardAnswers, held: set[str]) -> dict[str, Any]:
     """The measures by customer segment, the largest where there are many, and all in view last."""
     by_segment: dict[str, dict[str, Answer]] = {}
     for one in numbers.segments:
@@ -151,7 +151,7 @@ def _segments(numbers: Numbers, held: set[str]) -> dict[str, Any]:
 Cells = list[dict[str, str]]
 
 
-def _row(name: str, answers: dict[str, Answer], numbers: Numbers, where: Any, held: set[str]) -> Cells:
+def _row(name: str, answers: dict[str, Answer], numbers: ScorecardAnswers, where: Any, held: set[str]) -> Cells:
     judged = answers.get("judged_orders")
     cells = [{"text": name or "(none)", "css": "none"}, {"text": formatting.number(judged.value if judged else None), "css": "none"}]
     for measure in TILES:
@@ -162,7 +162,7 @@ def _row(name: str, answers: dict[str, Answer], numbers: Numbers, where: Any, he
 
 def _cell(name: str, answer: Answer | None, target: Target | None) -> dict[str, str]:
     measure = MEASURES[name]
-    stands = cards.stands(answer, measure, target)
+    stands = cards.status_of(answer, measure, target)
     return {"text": formatting.DASH if answer is None else cards.value(answer, measure), "css": stands.css if answer is not None else "none"}
 
 

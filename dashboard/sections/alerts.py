@@ -12,43 +12,43 @@ from metrics.alerts import storage
 from metrics.alerts.rules import FIRING, NOT_PROVEN, OFF_TARGET, Rule
 from metrics.errors import StoreUnusable
 from metrics.measures.catalog import MEASURES
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 
-def show() -> None:
+def alert_rules() -> None:
     """The rules with how they stand, the form, the log."""
     try:
-        with opened(locate(), write=False) as store:
+        with open_store(locate(), write=False) as store:
             rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
-            log, waiting = storage.log(store, size=20), [one for one in storage.messages(store) if one["sent_at"] is None]
+            log, waiting = storage.reading_log(store, size=20), [one for one in storage.messages(store) if one["sent_at"] is None]
     except StoreUnusable as error:
-        theme.html(cards.empty("Alerts cannot be read", formatting.html(error)))
+        theme.show_html(cards.empty("Alerts cannot be read", formatting.html(error)))
         return
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
         st.caption("Looked at once for every generation, over the last whole period. What is not proven neither fires nor clears.")
         if rules:
-            theme.html(_rules(rules, states, last))
+            theme.show_html(_rules(rules, states, last))
             with st.expander("Change or delete a rule", key="rule_change"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
                 named = {one.rule_id: one for one in rules}
                 number = st.selectbox("Rule", list(named), format_func=lambda one: named[one].name, key="rule_chosen", width=260)
                 st.button("Open in the form", on_click=alerts_form.open_rule, args=(named[number],), key="rule_open")
                 st.button("Delete", on_click=alerts_form.remove, args=(named[number],), key="rule_delete", icon=":material/delete:")
         else:
-            theme.html(cards.empty("No rule is written yet", "Write one below: it shows when it would have fired before you save it."))
+            theme.show_html(cards.empty("No rule is written yet", "Write one below: it shows when it would have fired before you save it."))
     with theme.card("form"):
-        alerts_form.show()
+        alerts_form.rule_form()
     with theme.card("log"):
         st.header("What fired", anchor=False)
-        theme.html(_log(log) if log else cards.empty("Nothing fired yet", "News stands here as soon as a rule fires or is over."))
+        theme.show_html(_log(log) if log else cards.empty("Nothing fired yet", "News stands here as soon as a rule fires or is over."))
         if waiting:
-            theme.html(_waiting(waiting))
+            theme.show_html(_waiting(waiting))
 
 
 def _words(rule: Rule) -> str:
     limit = "" if rule.limit is None or rule.condition == OFF_TARGET else f" {alerts_form.number(rule.measure, rule.limit)}"
-    where = "; ".join(f"{formatting.words(name).lower()} {', '.join(values)}" for name, values in rule.where)
+    where = "; ".join(f"{formatting.in_words(name).lower()} {', '.join(values)}" for name, values in rule.where)
     often = f", {rule.in_a_row} times in a row" if rule.in_a_row > 1 else ""
     return f"{alerts_form.MEANT[rule.condition]}{limit} in a {rule.period}{often}{f', {where}' if where else ''}"
 
@@ -65,7 +65,7 @@ def _rules(rules: list[Rule], states: dict[int, Any], last: dict[int, dict[str, 
         else:
             stands = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>clear</span>'
         read = "not looked at yet" if seen is None else f"{alerts_form.number(rule.measure, float(seen['number']) if seen['number'] else None)}"
-        when = "" if seen is None else formatting.span(seen["starts_on"], seen["ends_on"])
+        when = "" if seen is None else formatting.date_range(seen["starts_on"], seen["ends_on"])
         why = str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(NOT_PROVEN) else when
         rows.append([
             Cell(rule.name, small=f"by {rule.owner}"), Cell(title, small=_words(rule)), Cell(markup=stands), Cell(read, small=why),
@@ -91,7 +91,7 @@ def _log(log: list[dict[str, Any]]) -> str:
             Cell("fired" if one["event"] == "fired" else "over"),
             Cell(
                 alerts_form.number(one["measure"], float(one["number"]) if one["number"] else None),
-                small=formatting.span(one["starts_on"], one["ends_on"]),
+                small=formatting.date_range(one["starts_on"], one["ends_on"]),
             ),
         ]
         for one in log

@@ -11,15 +11,15 @@ from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import page, save_view, user_name
 from metrics.alerts import storage
-from metrics.alerts.evaluate import Seen
-from metrics.alerts.rules import ABOVE, BELOW, CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, OTHER, PERIODS, Rule, refuse, unaskable
+from metrics.alerts.evaluate import RuleCheck
+from metrics.alerts.rules import ABOVE, BELOW, CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, OTHER, PERIODS, Rule, unsupported, validation_errors
 from metrics.errors import BuyerviewError
 from metrics.measures.catalog import DIMENSIONS, MEASURES
 from metrics.model.measure import Unit
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
-TRIED = 26
+BACK_TEST_PERIODS = 26
 """Periods a back-test looks at."""
 SHARE = 100.0
 """Shares are typed in percent."""
@@ -38,18 +38,18 @@ def number(measure: str, value: Any) -> str:
     return formatting.number(value, MEASURES[measure].unit) if measure in MEASURES and value is not None else formatting.DASH
 
 
-def show() -> None:
+def rule_form() -> None:
     """Draw the form: what to look at, when it speaks, whom it tells; then its back-test and the button that saves it."""
     held: Rule = st.session_state.get("_rule") or Rule("", "otif", OFF_TARGET)
     st.header(f"Change “{held.name}”" if held.rule_id else "A new rule", anchor=False)
     if told := st.session_state.pop("_rule_told", None):
-        theme.html(cards.banner(formatting.html(told)))
+        theme.show_html(cards.banner(formatting.html(told)))
     # Controls of a saved rule are others than those of the next, so that the form is empty again.
     key = f"{held.rule_id}_{held.version}" + "_next" * st.session_state.get("_rules_written", 0)
     rule = _whom(_condition(_subject(held, key), key), key)
     direction = MEASURES[rule.measure].direction
-    wrong = refuse(rule, direction)
-    if not unaskable(rule, direction):
+    wrong = validation_errors(rule, direction)
+    if not unsupported(rule, direction):
         _tried(rule)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Save rule", type="primary", on_click=_save, args=(rule, wrong), key="rule_save")
@@ -62,7 +62,7 @@ def show() -> None:
 def _subject(held: Rule, key: str) -> Rule:
     """The rule with its name and measure as typed."""
     with st.container(**BESIDE):
-        user_name.ask()
+        user_name.name_field()
         name = st.text_input("Name", held.name, key=f"rule_name_{key}", max_chars=80, width=260, placeholder="Segment A late")
         names = sorted(MEASURES, key=lambda one: MEASURES[one].title)
         at = names.index(held.measure) if held.measure in names else names.index("otif")
@@ -123,7 +123,7 @@ def _whom(rule: Rule, key: str) -> Rule:
 
 def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays: it may come back."""
-    options, held = page.facts()["options"], dict(rule.where)
+    options, held = page.data_status()["options"], dict(rule.where)
     able = [name for name in DIMENSIONS if name == "customer" or len(options[name]) > 1 or name in held]
     with st.container(**BESIDE):
         names = st.multiselect(
@@ -131,13 +131,13 @@ def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
             able,
             list(held) or ["segment"] * ("segment" in able),
             key=f"rule_by_{key}",
-            format_func=formatting.words,
+            format_func=formatting.in_words,
             placeholder="All",
             width=280,
         )
         found = []
         for name in names:
-            mine, word = list(held.get(name, ())), formatting.words(name)
+            mine, word = list(held.get(name, ())), formatting.in_words(name)
             if options[name]:
                 values = list(dict.fromkeys([*options[name], *mine]))
                 chosen = st.multiselect(word, values, mine, key=f"rule_{name}_{key}", placeholder="All", width=220)
@@ -162,7 +162,7 @@ def _tried(rule: Rule) -> None:
     if as_of is None:
         return
     try:
-        seen: list[Seen] = queries.back_test(page.generation(), rule, as_of.date(), TRIED)
+        seen: list[RuleCheck] = queries.back_test(page.generation(), rule, as_of.date(), BACK_TEST_PERIODS)
     except BuyerviewError as error:
         st.caption(formatting.markdown(str(error)))
         return
@@ -170,13 +170,13 @@ def _tried(rule: Rule) -> None:
     known = [one for one in seen if not one.decided.startswith(NOT_PROVEN)]
     times = formatting.count(sum(one.event == "fired" for one in events), "time")
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
-    said = f"<b>Over the last {TRIED} {periods} it would have fired {times}</b>"
-    theme.html(f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {TRIED} had enough to say anything).</span></p>')
+    said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
+    theme.show_html(f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough to say anything).</span></p>')
     st.caption("Of those periods as they stand in the numbers shown, not as each generation knew them then.")
     if events:
         rows = [
             [
-                Cell(formatting.span(one.reading.start, one.reading.end)),
+                Cell(formatting.date_range(one.reading.start, one.reading.end)),
                 Cell("would have fired" if one.event == "fired" else "over"),
                 Cell(number(rule.measure, one.reading.value)),
                 Cell(
@@ -187,7 +187,7 @@ def _tried(rule: Rule) -> None:
             ]
             for one in reversed(events)
         ]
-        theme.html(tables.table(("Period", "What", "Value", "Counted"), rows, caption="What the rule would have said", numeric=(2, 3)))
+        theme.show_html(tables.table(("Period", "What", "Value", "Counted"), rows, caption="What the rule would have said", numeric=(2, 3)))
 
 
 def open_rule(rule: Rule | None) -> None:
@@ -200,8 +200,8 @@ def _save(rule: Rule, wrong: list[str]) -> None:
         st.session_state["_rule_told"] = " ".join(wrong)
         return
     try:
-        with opened(locate()) as store:
-            storage.save(store, user_name.me(), rule, at=save_view.now())
+        with open_store(locate()) as store:
+            storage.save(store, user_name.user_name(), rule, at=save_view.now())
     except BuyerviewError as error:
         st.session_state["_rule_told"] = str(error)
         return
@@ -213,8 +213,8 @@ def _save(rule: Rule, wrong: list[str]) -> None:
 def remove(rule: Rule) -> None:
     """Delete a rule."""
     try:
-        with opened(locate()) as store:
-            storage.remove(store, user_name.me(), rule)
+        with open_store(locate()) as store:
+            storage.remove(store, user_name.user_name(), rule)
     except BuyerviewError as error:
         st.session_state["_rule_told"] = str(error)
         return

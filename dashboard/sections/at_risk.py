@@ -10,13 +10,13 @@ from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import work_list
 from dashboard.orders.work_list import Column
-from metrics.lists.at_risk import BEHIND, LOST, NEAR, SORTS, STANDINGS, TIGHT
+from metrics.lists.at_risk import BEHIND, LOST, NEAR, SLACK_STATES, SORTS, TIGHT
 from metrics.lists.options import Listing, Row
 from metrics.store.work_items import Item
 
 SIZE = 25
 ORDERS = dict(zip(SORTS, ("What can still be saved", "Next deadline first", "Highest value first"), strict=True))
-LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
+STATE_LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
 """How a standing is drawn: colour and shape, never colour alone."""
 WHY_NONE = {
     "mine": "No order at risk is yours. Take some under All; if you have, give the name you took them under.",
@@ -24,12 +24,12 @@ WHY_NONE = {
 }
 
 
-def show(filters: Filters) -> None:
+def orders_at_risk(filters: Filters) -> None:
     """Draw the page."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="risk_filters", gap="small"):
-        chosen = work_list.choose(("all", "mine", "unassigned"))
-        sort = page.pick("Order of the list", SORTS, ORDERS, key="sort", width=230)
-    narrow = work_list.narrowed(chosen)
+        chosen = work_list.choose_filter(("all", "mine", "unassigned"))
+        sort = page.select("Order of the list", SORTS, ORDERS, key="sort", width=230)
+    narrow = work_list.order_filter(chosen)
     view = (page.generation(), filters.where, sort)
     number = int(st.session_state.get("risk_page", 1))
     listing: Listing = queries.at_risk(*view, number, SIZE, narrow.among, narrow.but)
@@ -39,38 +39,38 @@ def show(filters: Filters) -> None:
     if not listing.total:
         with theme.card("none"):
             if chosen != "all":
-                theme.html(cards.empty(f"Nothing under “{work_list.SHOWS[chosen]}”", WHY_NONE[chosen]))
+                theme.show_html(cards.empty(f"Nothing under “{work_list.VIEWS[chosen]}”", WHY_NONE[chosen]))
                 if chosen == "mine":
                     with st.container(horizontal=True, horizontal_alignment="center"):
-                        user_name.ask()
+                        user_name.name_field()
                 return
             where = " with these filters" if filters.where else ""
-            theme.html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))
+            theme.show_html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))
         return
     with theme.card("risk"):
-        theme.html(_sums(listing))
+        theme.show_html(_sums(listing))
         if unfed := _unfed():
             st.caption(formatting.markdown(unfed))
         items = work_list.read([row["order_id"] for row in listing.rows])
-        work_list.assigning(listing.rows, items)
+        work_list.assign_form(listing.rows, items)
         work_list.rows(listing.rows, items, _columns(page.as_of()))
         page.pager(listing.total, SIZE, key="risk_page")
 
 
 def _unfed() -> str:
-    if "order_events" in page.facts()["feeds"]:
+    if "order_events" in page.data_status()["feeds"]:
         return ""
     return " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, or late in part, is listed."
 
 
 def _sums(listing: Listing) -> str:
     pairs = []
-    for standing, words in STANDINGS.items():
+    for standing, words in SLACK_STATES.items():
         rows = [one for one in listing.sums if one["standing"] == standing]
         if rows:
             worth = [one for one in rows if one["ordered_amount"] is not None]
             told = " · ".join(f'<span class="bv-nowrap">{formatting.compact(float(one["ordered_amount"]))} {_currency(one)}</span>' for one in worth)
-            pairs.append((formatting.written(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
+            pairs.append((formatting.integer(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
     return cards.figures(pairs)
 
 
@@ -80,8 +80,8 @@ def _currency(row: Row) -> str:
 
 def _columns(as_of: datetime | None) -> list[Column]:
     def stands(row: Row, _: Item) -> str:
-        css, shape = LOOKS[row["standing"]]
-        said = STANDINGS[row["standing"]]
+        css, shape = STATE_LOOKS[row["standing"]]
+        said = SLACK_STATES[row["standing"]]
         return (
             f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
         )
@@ -91,16 +91,16 @@ def _columns(as_of: datetime | None) -> list[Column]:
         if seconds is None:
             return f"{formatting.DASH}<small>not known</small>"
         css = "bv-worse" if seconds < 0 else ""
-        return f'<b class="{css}">{length(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
+        return f'<b class="{css}">{duration(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
 
     def deadline(row: Row, _: Item) -> str:
-        left = f"in {length(int((row['deadline_at'] - as_of) / timedelta(seconds=1)))}" if as_of else ""
+        left = f"in {duration(int((row['deadline_at'] - as_of) / timedelta(seconds=1)))}" if as_of else ""
         return f"{formatting.html(formatting.moment(row['deadline_at']))}<small>{left}</small>"
 
     def step(row: Row, _: Item) -> str:
         if row["step"] is None:
             return formatting.DASH
-        since = f"{row['step_standing']}, for {length(row['age_seconds'])}" if row["age_seconds"] is not None else row["step_standing"]
+        since = f"{row['step_standing']}, for {duration(row['age_seconds'])}" if row["age_seconds"] is not None else row["step_standing"]
         return f"{formatting.html(formatting.step(row['step']))}<small>{formatting.html(since)}</small>"
 
     return [
@@ -114,7 +114,7 @@ def _columns(as_of: datetime | None) -> list[Column]:
     ]
 
 
-def length(seconds: int) -> str:
+def duration(seconds: int) -> str:
     """A duration in the two units that matter: 35 min, 4 h 10 min, 3 days 2 h."""
     minutes = max(seconds, 0) // 60
     hours, days = minutes // 60, minutes // 1440

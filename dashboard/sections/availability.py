@@ -25,9 +25,9 @@ SIZE = 10
 
 def headline(filters: Filters) -> bool:
     """Draw the page in a sentence; False where there is nothing to say."""
-    answers = glance.now(NAME, filters)
+    answers = glance.answers_in_view(NAME, filters)
     main = MAIN if answers[MAIN].value is not None else "order_fill_final"
-    if answers[main].value is None and glance.lacking(answers, main, filters, "orders judged"):
+    if answers[main].value is None and glance.nothing_to_show(answers, main, filters, "orders judged"):
         return False
     sentences = [f"{glance.number(answers, main)} of orders brought what was wanted, when and as much as wanted."]
     if main != MAIN:
@@ -35,22 +35,26 @@ def headline(filters: Filters) -> bool:
     if answers["order_fill_first_pass"].value is not None:
         first, final = (glance.number(answers, f"order_fill_{when}") for when in ("first_pass", "final"))
         sentences.append(f"Filled at first pass {first}, in the end {final}.")
-    sentences.append(glance.furthest(NAME, main, filters))
+    sentences.append(glance.worst(NAME, main, filters))
     with theme.card("said"):
-        glance.said(main, answers, filters, *sentences)
+        glance.headline_card(main, answers, filters, *sentences)
     return True
 
 
 def questions(filters: Filters) -> None:
     """Draw the three questions and all of them."""
-    answers = glance.now(NAME, filters)
+    answers = glance.answers_in_view(NAME, filters)
     st.header("Did I get what I wanted?", anchor=False)
     bars = [Bar(MEASURES[name].title, float(answers[name].value or 0), _said(answers, name)) for name in QUESTIONS if answers[name].value is not None]
     if not bars:
-        theme.html(cards.empty("The questions cannot be answered", formatting.html(answers[MAIN].no_data or "Nothing is judged in this period.")))
+        theme.show_html(
+            cards.empty("The questions cannot be answered", formatting.html(answers[MAIN].no_data or "Nothing is judged in this period."))
+        )
         return
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
-    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark(), high=1), key="questions_chart", alternative=told, title="What, when, how much")
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="questions_chart", alternative=told, title="What, when, how much"
+    )
 
 
 def _said(answers: Answers, name: str) -> str:
@@ -60,7 +64,7 @@ def _said(answers: Answers, name: str) -> str:
 
 def fills(filters: Filters) -> None:
     """Draw how much came at first pass and what was added in the end."""
-    answers = glance.now(NAME, filters)
+    answers = glance.answers_in_view(NAME, filters)
     st.header("First pass, and in the end", anchor=False)
     bars = []
     for name in FILLS:
@@ -72,10 +76,10 @@ def fills(filters: Filters) -> None:
             said = f"{cards.value(first, MEASURES[f'{name}_first_pass'])} → {said}"
         bars.append(Bar(FILL_NAMES[name], float(first.value if first.value is not None else final.value), said))
     if not bars:
-        theme.html(cards.empty("No fill rate", formatting.html(answers["order_fill_final"].no_data or "Nothing is judged in this period.")))
+        theme.show_html(cards.empty("No fill rate", formatting.html(answers["order_fill_final"].no_data or "Nothing is judged in this period.")))
         return
     told = "Fill rates at first pass and in the end: " + "; ".join(f"{one.name} {one.said}" for one in bars)
-    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark(), high=1), key="fills_chart", alternative=told, title="Fill rates")
+    chart_download.export_chart(chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="fills_chart", alternative=told, title="Fill rates")
     st.caption("The bar is the first pass where shipping dates tell it; the figures are first pass → in the end.")
 
 
@@ -83,20 +87,22 @@ def products(filters: Filters) -> None:
     """Draw the products that were missing most."""
     st.header("What was missing most", anchor=False)
     at = int(st.session_state.get("short_page", 1))
-    found: Listing = queries.read(page.generation(), "worst_products", glance.view(filters), page=at, size=SIZE)
+    found: Listing = queries.read(page.generation(), "worst_products", glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
-        theme.html(cards.empty("Nothing was missing", "Every goods line due in this period came in full, of those where it is known."))
+        theme.show_html(cards.empty("Nothing was missing", "Every goods line due in this period came in full, of those where it is known."))
         return
     rows = [
         [
             Cell(row["name"] or row["product_id"], small=row["product_id"] if row["name"] else ""),
             Cell(formatting.number(row["missing_amount"], Unit.MONEY) if row["missing_amount"] is not None else formatting.DASH),
             Cell(formatting.number(row["missing_qty"], Unit.UNITS)),
-            Cell(f"{formatting.written(row['short_lines'])} of {formatting.written(row['lines'])}"),
+            Cell(f"{formatting.integer(row['short_lines'])} of {formatting.integer(row['lines'])}"),
         ]
         for row in found.rows
     ]
-    theme.html(tables.table(("Product", "Value missing", "Pieces missing", "Lines short"), rows, caption="Products missing most", numeric=(1, 2, 3)))
+    theme.show_html(
+        tables.table(("Product", "Value missing", "Pieces missing", "Lines short"), rows, caption="Products missing most", numeric=(1, 2, 3))
+    )
     page.pager(found.total, SIZE, key="short_page")
 
 
@@ -110,4 +116,4 @@ def page_of(filters: Filters) -> None:
             fills(filters)
         with theme.card("short"):
             products(filters)
-    measure_table.show(NAME)
+    measure_table.measure_table(NAME)

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
-from dashboard.components.status import Standing
+from dashboard.components.status import Status
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, menu, page, quality_marks
 from dashboard.frame.filters import Filters
@@ -19,13 +19,13 @@ from metrics.measures.catalog import MEASURES
 NAME = "buyers_view"
 MAIN = "perfect_order"
 COMBINATIONS_SHOWN = 12
-TONES = {Standing.ON: "good-strong", Standing.WATCH: "watch-strong", Standing.OFF: "bad-strong"}
+TONES = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "bad-strong"}
 
 
 def headline(filters: Filters) -> bool:
     """Draw the page in a sentence: how many orders passed all five, and which test failed most; False where there is nothing to say."""
-    answers = glance.now(NAME, filters)
-    if all(answers[name].value is None and not answers[name].judged for name in VERDICTS) and glance.lacking(
+    answers = glance.answers_in_view(NAME, filters)
+    if all(answers[name].value is None and not answers[name].judged for name in VERDICTS) and glance.nothing_to_show(
         answers, "otif", filters, "judged orders"
     ):
         return False
@@ -36,15 +36,15 @@ def headline(filters: Filters) -> bool:
         _, worst = min(known)
         title = cards.title(MEASURES[worst]).lower()
         sentences.append(f"The test that fails most is {formatting.html(title)}, passed by {glance.number(answers, worst)}.")
-    sentences.append(glance.furthest(NAME, main, filters))
+    sentences.append(glance.worst(NAME, main, filters))
     with theme.card("said"):
-        glance.said(main, answers, filters, *sentences)
+        glance.headline_card(main, answers, filters, *sentences)
     return True
 
 
-def show(filters: Filters) -> None:
+def five_tests(filters: Filters) -> None:
     """Draw the five tests as bars, each against its target, and what is not known of them."""
-    answers = glance.now(NAME, filters)
+    answers = glance.answers_in_view(NAME, filters)
     targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
     st.header("The five tests, and all of them", anchor=False)
     bars, told = [], []
@@ -53,17 +53,19 @@ def show(filters: Filters) -> None:
         answer, measure = answers[name], MEASURES[name]
         if answer.value is None:
             continue
-        stands = cards.stands(answer, measure, quality_marks.target(targets, name, filters.where))
+        stands = cards.status_of(answer, measure, quality_marks.target_in_view(targets, name, filters.where))
         said = f"{stands.shape} {cards.value(answer, measure)}".strip()
         if answer.coverage is not None and float(answer.coverage) < 1 and answer.worst is not None and answer.best is not None:
-            said += f" ({formatting.written(float(answer.worst) * 100, 1)}–{formatting.percent(float(answer.best))})"
+            said += f" ({formatting.integer(float(answer.worst) * 100, 1)}–{formatting.percent(float(answer.best))})"
             partly.append((float(answer.coverage), cards.title(measure).lower()))
         bars.append(Bar(cards.title(measure), float(answer.value), said, tone=TONES.get(stands, "accent")))
         told.append(f"{cards.title(measure)} {said}, {stands.word}")
     if not bars:
-        theme.html(cards.empty("Nothing is judged in this period", "Choose another period, or take a filter off."))
+        theme.show_html(cards.empty("Nothing is judged in this period", "Choose another period, or take a filter off."))
         return
-    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark(), high=1), key="tests_chart", alternative="; ".join(told), title="The five tests")
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="tests_chart", alternative="; ".join(told), title="The five tests"
+    )
     note = "● on target, ◆ watch, ▲ off target."
     if partly:
         coverage, title = min(partly)
@@ -71,38 +73,38 @@ def show(filters: Filters) -> None:
     st.caption(note)
 
 
-def together(filters: Filters) -> None:
+def failing_together(filters: Filters) -> None:
     """Draw which tests failed together, every exact combination, so that the orders add up to those that failed."""
-    found: list[Combination] = queries.read(page.generation(), "failing_together", glance.view(filters))
+    found: list[Combination] = queries.read(page.generation(), "failing_together", glance.question_in_view(filters))
     st.header("Which tests fail together", anchor=False)
     if not found:
-        theme.html(cards.empty("No order failed", "Every judged order in view passed the tests that could be made."))
+        theme.show_html(cards.empty("No order failed", "Every judged order in view passed the tests that could be made."))
         return
     whole = sum(orders for _, orders in found)
     rows = [
         [
             Cell(" + ".join(cards.title(MEASURES[name]) for name in names), small="alone" if len(names) == 1 else "together"),
-            Cell(formatting.written(orders)),
+            Cell(formatting.integer(orders)),
             Cell(f"{orders / whole:.1%}"),
         ]
         for names, orders in found[:COMBINATIONS_SHOWN]
     ]
     rest = sum(orders for _, orders in found[COMBINATIONS_SHOWN:])
     if rest:
-        rows.append([Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"), Cell(formatting.written(rest)), Cell(f"{rest / whole:.1%}")])
-    rows.append([Cell("All failed orders"), Cell(formatting.written(whole)), Cell("100.0%")])
-    theme.html(tables.table(("Tests failed", "Orders", "Of the failed"), rows, caption="Tests that failed together", numeric=(1, 2), total=True))
+        rows.append([Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"), Cell(formatting.integer(rest)), Cell(f"{rest / whole:.1%}")])
+    rows.append([Cell("All failed orders"), Cell(formatting.integer(whole)), Cell("100.0%")])
+    theme.show_html(tables.table(("Tests failed", "Orders", "Of the failed"), rows, caption="Tests that failed together", numeric=(1, 2), total=True))
     menu.link("failed-orders", "Open the failed orders")
 
 
 def trend(filters: Filters) -> None:
     """Draw the perfect order, or one of the five tests, over the periods in view."""
     shown = (MAIN, *VERDICTS)
-    offered = over_time.tellable(shown, glance.now(NAME, filters))
+    offered = over_time.with_trend(shown, glance.answers_in_view(NAME, filters))
     if offered:
         with theme.card("trend"):
-            course = over_time.Course(shown, page.generation(), filters.period, filters.where, filters.compare)
-            over_time.show(course, offered, {name: cards.title(MEASURES[name]) for name in shown})
+            course = over_time.Trend(shown, page.generation(), filters.period, filters.where, filters.compare)
+            over_time.trend_section(course, offered, {name: cards.title(MEASURES[name]) for name in shown})
 
 
 def page_of(filters: Filters) -> None:
@@ -110,8 +112,8 @@ def page_of(filters: Filters) -> None:
     if headline(filters):
         left, right = st.columns(2, gap="small")
         with left, theme.card("tests", height="stretch"):
-            show(filters)
+            five_tests(filters)
         with right, theme.card("together", height="stretch"):
-            together(filters)
+            failing_together(filters)
         trend(filters)
-    measure_table.show(NAME)
+    measure_table.measure_table(NAME)

@@ -31,8 +31,8 @@ DIMENSIONS = {
 
 def headline(filters: Filters) -> None:
     """Draw the page in a few sentences, and its tiles."""
-    answers = glance.now(NAME, filters)
-    if glance.lacking(answers, MAIN, filters, "late orders whose buyers could be told"):
+    answers = glance.answers_in_view(NAME, filters)
+    if glance.nothing_to_show(answers, MAIN, filters, "late orders whose buyers could be told"):
         return
     sentences = [
         f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} late buyers were told before the deadline",
@@ -40,13 +40,13 @@ def headline(filters: Filters) -> None:
     ]
     timely, right = (glance.number(answers, name) for name in ("info_timely", "info_accurate"))
     with theme.card("said"):
-        glance.said(
+        glance.headline_card(
             MAIN,
             answers,
             filters,
             "".join(sentences),
             f"Of all messages {timely} were in time, of those sent {right} right.",
-            glance.furthest(NAME, MAIN, filters),
+            glance.worst(NAME, MAIN, filters),
         )
     glance.tiles(filters, TILES, answers)
 
@@ -54,20 +54,22 @@ def headline(filters: Filters) -> None:
 def notice(filters: Filters) -> None:
     """Draw how long before the deadline buyers of late orders were told."""
     st.header("Were late buyers told in time?", anchor=False)
-    if glance.without("messages"):
+    if glance.missing_feeds("messages"):
         return
-    found: dict[str, int] = queries.read(page.generation(), "bands", glance.view(filters))
+    found: dict[str, int] = queries.read(page.generation(), "bands", glance.question_in_view(filters))
     total = sum(found.values())
     if not total:
-        theme.html(cards.empty("No late order", "No order due in this period was late."))
+        theme.show_html(cards.empty("No late order", "No order due in this period was late."))
         return
     bars = [
-        Bar(name[:1].upper() + name[1:], orders, f"{formatting.written(orders)} · {formatting.percent(orders / total, 0)}", tone=_tone(name))
+        Bar(name[:1].upper() + name[1:], orders, f"{formatting.integer(orders)} · {formatting.percent(orders / total, 0)}", tone=_tone(name))
         for name, orders in found.items()
         if orders or name != "not known when"
     ]
     told = "Late orders by the notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
-    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark()), key="notice_chart", alternative=told, title="Late orders by the notice given")
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="notice_chart", alternative=told, title="Late orders by the notice given"
+    )
     st.caption(f"{formatting.count(total, 'late order')}, by the first notice of delay.")
 
 
@@ -78,15 +80,15 @@ def _tone(band: str) -> str:
 def phases(filters: Filters) -> None:
     """Draw what was told before, during and after the transaction: in time, and right."""
     st.header("Before, during, after", anchor=False)
-    if glance.without("messages"):
+    if glance.missing_feeds("messages"):
         return
     shown = [MEASURES[name] for name in ("info_timely", "info_accurate")]
     found: dict[tuple[str, str], dict[str, Answer]] = {}
-    for one in measure_table.ask(shown, filters, "phase", "message_kind"):
+    for one in measure_table.answers_for(shown, filters, "phase", "message_kind"):
         if one.judged or one.denominator:
             found.setdefault((one.dimensions["phase"] or "", one.dimensions["message_kind"] or ""), {})[one.measure] = one
     if not found:
-        theme.html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
+        theme.show_html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
         return
     order = list(PHASES)
     ranked = sorted(found.items(), key=lambda one: (order.index(one[0][0]) if one[0][0] in order else len(order), one[0][1]))
@@ -94,22 +96,24 @@ def phases(filters: Filters) -> None:
     for (phase, kind), answers in ranked:
         cells = [_linked(answers.get(measure.name), measure.name, (("phase", phase), ("message_kind", kind))) for measure in shown]
         due = answers.get("info_timely")
-        rows.append([Cell(formatting.words(kind), small=PHASES.get(phase, phase)), Cell(formatting.number(due.judged if due else None)), *cells])
-    theme.html(tables.table(("Told", "Due", "In time", "Right"), rows, caption="Messages by phase and kind", numeric=(1, 2, 3)))
+        rows.append([Cell(formatting.in_words(kind), small=PHASES.get(phase, phase)), Cell(formatting.number(due.judged if due else None)), *cells])
+    theme.show_html(tables.table(("Told", "Due", "In time", "Right"), rows, caption="Messages by phase and kind", numeric=(1, 2, 3)))
 
 
 def _linked(answer: Answer | None, name: str, at: tuple[tuple[str, str], ...]) -> Cell:
     one = measure_table.cell(answer, MEASURES[name])
-    return Cell(markup=f'<a href="{formatting.html(links.href(name, at=at))}" target="_self">{one.markup}</a>') if answer is not None else one
+    return (
+        Cell(markup=f'<a href="{formatting.html(links.drill_down_url(name, at=at))}" target="_self">{one.markup}</a>') if answer is not None else one
+    )
 
 
 def dimensions(filters: Filters) -> None:
     """Draw the four dimensions of service, each with the measures that say how it stands; a feed that lacks says so."""
     st.header("The four dimensions of service", anchor=False)
     names = tuple(name for shown in DIMENSIONS.values() for name in shown)
-    answers = {one.measure: one for one in measure_table.ask([MEASURES[name] for name in names], filters)}
+    answers = {one.measure: one for one in measure_table.answers_for([MEASURES[name] for name in names], filters)}
     rows = [[Cell(dimension), Cell(markup="".join(_line(name, answers[name]) for name in shown))] for dimension, shown in DIMENSIONS.items()]
-    theme.html(tables.table(("Dimension", "How it stands"), rows, caption="Time, dependability, communications, convenience"))
+    theme.show_html(tables.table(("Dimension", "How it stands"), rows, caption="Time, dependability, communications, convenience"))
     st.caption("Time and dependability have pages of their own; packages say what each segment was promised of all four.")
 
 

@@ -36,8 +36,8 @@ ROOM = 1.35
 
 def headline(filters: Filters) -> bool:
     """Draw the page in a sentence and its tiles; False where there is nothing to say."""
-    answers = glance.now(NAME, filters)
-    if answers[MAIN].value is None and glance.lacking(answers, MAIN, filters, "orders that arrived"):
+    answers = glance.answers_in_view(NAME, filters)
+    if answers[MAIN].value is None and glance.nothing_to_show(answers, MAIN, filters, "orders that arrived"):
         return False
     sentences = [f"Orders took {glance.number(answers, MAIN)} from order to arrival"]
     if answers["cycle_p50"].value is not None:
@@ -51,7 +51,7 @@ def headline(filters: Filters) -> bool:
         known = f" ({formatting.html(answers['safety_stock_cost'].remark)})" if answers["safety_stock_cost"].remark else ""
         sentences.append(f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year{known}.")
     with theme.card("said"):
-        glance.said(MAIN, answers, filters, *sentences)
+        glance.headline_card(MAIN, answers, filters, *sentences)
     glance.tiles(filters, TILES, answers)
     return True
 
@@ -94,16 +94,16 @@ def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
 
 def spread(filters: Filters) -> None:
     """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 % and 95 % arrived."""
-    view = glance.view(filters)
+    view = glance.question_in_view(filters)
     found: list[tuple[int, int]] = queries.read(page.generation(), "day_counts", view)
-    answers = glance.now(NAME, filters)
+    answers = glance.answers_in_view(NAME, filters)
     st.header("How long orders took", anchor=False)
     if not found:
-        theme.html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
+        theme.show_html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
         return
     promised: list[tuple[int, int]] = queries.read(page.generation(), "promised_day_counts", view)
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
-    spec: dict[str, Any] = json.loads(_template(theme.dark(), bool(promised)))
+    spec: dict[str, Any] = json.loads(_template(theme.is_dark(), bool(promised)))
     spec["height"] = 230
     most = max(orders for _, orders in (*found, *promised))
     spec["layer"][0]["encoding"]["y"]["scale"] = {"domainMax": ROOM * most}
@@ -111,7 +111,7 @@ def spread(filters: Filters) -> None:
         "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders, "what": TOOK} for days, orders in found],
         "promised": _outline(promised) if promised else [],
         # Each label below the one before: on a phone they stand too close to lie side by side.
-        "marks": [{"days": days, "name": f"{name}: {formatting.written(days)}", "down": 2 + at * LINE} for at, (name, days) in enumerate(known)],
+        "marks": [{"days": days, "name": f"{name}: {formatting.integer(days)}", "down": 2 + at * LINE} for at, (name, days) in enumerate(known)],
     }
     told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known
@@ -120,30 +120,30 @@ def spread(filters: Filters) -> None:
     if promised:
         told += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
         note = f"The line: in how many days the same orders had been promised. {note}"
-    chart_download.draw(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
+    chart_download.export_chart(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
     longer = f" Orders of {LONGEST} days and more stand at {LONGEST}." if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]]) else ""
     st.caption(f"{note}{longer}")
 
 
 def carriers(filters: Filters) -> None:
     """Draw how dependable each carrier is, the least dependable first."""
-    found = glance.by(NAME, filters, "carrier")
+    found = glance.answers_by(NAME, filters, "carrier")
     st.header("Dependable, and less so", anchor=False)
     rows = [(name, answers) for name, answers in found.items() if answers.get(MAIN) is not None and answers[MAIN].value is not None]
     if len(rows) < 2:
-        theme.html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
+        theme.show_html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
         return
     rows.sort(key=lambda one: -_value(one[1], "cycle_sd"))
     shown = [[Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)] for name, answers in rows[:CARRIERS_SHOWN]]
     heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
-    theme.html(tables.table(heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))))
+    theme.show_html(tables.table(heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))))
     st.caption("The spread is the standard deviation: buyers plan for it more than for the mean.")
 
 
 def _figure(answer: Answer | None, measure: str, carrier: str) -> Cell:
     """A carrier's number, leading to the orders behind it."""
     one = measure_table.cell(answer, MEASURES[measure])
-    return measure_table.leading(one, links.href(measure, by="carrier", value=carrier)) if answer else one
+    return measure_table.markup_link_cell(one, links.drill_down_url(measure, by="carrier", value=carrier)) if answer else one
 
 
 def _value(answers: Answers, name: str) -> float:
@@ -160,5 +160,5 @@ def page_of(filters: Filters) -> None:
         with right, theme.card("carriers", height="stretch"):
             carriers(filters)
         with theme.card("padding"):
-            cycle_time_padding.show(filters)
-    measure_table.show(NAME)
+            cycle_time_padding.padding_against_kept(filters)
+    measure_table.measure_table(NAME)

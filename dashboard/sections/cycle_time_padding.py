@@ -17,7 +17,7 @@ from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
 from metrics.measures.catalog import MEASURES
 from metrics.policy import MIN_N
-from metrics.targets.targets import withheld
+from metrics.targets.targets import is_withheld
 
 SLACK, KEPT = "promise_padding", "promise_kept"
 HEADS = {SLACK: "Padding", "promise_lead": "Promised in", KEPT: "Kept"}
@@ -26,19 +26,21 @@ ROWS_SHOWN = 12
 HEIGHT = 270
 
 
-def show(filters: Filters) -> None:
+def padding_against_kept(filters: Filters) -> None:
     """Draw each part's padding against the promises kept, and the same as a table."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Padding against promises kept", anchor=False, width="content")
-        by = page.pick("Promises by", tuple(DIMENSIONS), DIMENSIONS, key="promises_by", hidden=True)
+        by = page.select("Promises by", tuple(DIMENSIONS), DIMENSIONS, key="promises_by", hidden=True)
     measures = [MEASURES[name] for name in HEADS]
-    whole: Answers = {one.measure: one for one in measure_table.ask(measures, filters)}
+    whole: Answers = {one.measure: one for one in measure_table.answers_for(measures, filters)}
     for name in (SLACK, KEPT):
-        if whole[name].value is None and not withheld(whole[name]):
-            theme.html(cards.empty(f"No {(MEASURES[name].short or name).lower()}", formatting.html(whole[name].no_data or "Nothing in this period.")))
+        if whole[name].value is None and not is_withheld(whole[name]):
+            theme.show_html(
+                cards.empty(f"No {(MEASURES[name].short or name).lower()}", formatting.html(whole[name].no_data or "Nothing in this period."))
+            )
             return
     parts: dict[str, Answers] = {}
-    for one in measure_table.ask(measures, filters, by):
+    for one in measure_table.answers_for(measures, filters, by):
         parts.setdefault(one.dimensions[by] or "", {})[one.measure] = one
     known = [(name, answers) for name, answers in parts.items() if _number(answers, SLACK) is not None and answers[KEPT].judged]
     ranked = sorted(known, key=lambda one: (_few(one[1]), _number(one[1], KEPT) or 0, one[0]))
@@ -86,7 +88,7 @@ def _template(is_dark: bool) -> str:
 
 def _point(at: int, name: str, answers: Answers) -> dict[str, Any]:
     kept = answers[KEPT]
-    lowest, highest = withheld(kept) or (None, None)
+    lowest, highest = is_withheld(kept) or (None, None)
     return {
         "number": at,
         "name": name or "(none)",
@@ -104,7 +106,7 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     """Parts that rest on enough orders as numbered points, the numbers being those of the table."""
     points = [_point(at, name, answers) for at, (name, answers) in enumerate(ranked, start=1) if not _few(answers)]
     if not points:
-        theme.html(cards.empty("Too few orders to compare", f"None has {MIN_N} judged orders whose promise is known to be kept or not."))
+        theme.show_html(cards.empty("Too few orders to compare", f"None has {MIN_N} judged orders whose promise is known to be kept or not."))
         return
     known = [point for point in points if point["kept"] is not None]
     ranges = [point for point in points if point["lowest"] is not None]
@@ -112,7 +114,7 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     reach = [point["kept"] for point in [*known, centre] if point["kept"] is not None]
     reach += [point[end] for point in ranges for end in ("lowest", "highest")]
     pad = (max(reach) - min(reach)) * 0.2 or 0.05
-    spec: dict[str, Any] = json.loads(_template(theme.dark()))
+    spec: dict[str, Any] = json.loads(_template(theme.is_dark()))
     spec["height"] = HEIGHT
     spec["datasets"] = {"parts": known, "ranges": ranges, "whole": [centre] if centre["kept"] is not None else []}
     values = {"low": max(min(reach) - pad, -0.05), "high": min(max(reach) + pad, 1.05)}
@@ -121,10 +123,10 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     told = f"Padding against promises kept by {DIMENSIONS[by].lower()}: " + "; ".join(
         f"{point['name']} {point['said_padding']}, {point['said_kept']} kept" for point in points[:ROWS_SHOWN]
     )
-    chart_download.draw(spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}")
+    chart_download.export_chart(spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}")
     notes = ["Dashed: all in view. Right and low is worst: asked to wait longer, and still let down."]
     if few := len(ranked) - len(points):
-        notes.append(f"Not drawn: {formatting.written(few)} with fewer than {MIN_N} orders to judge by.")
+        notes.append(f"Not drawn: {formatting.integer(few)} with fewer than {MIN_N} orders to judge by.")
     if ranges:
         notes.append("Upright bars are ranges: too little is known for one number.")
     st.caption(" ".join(notes))
@@ -136,9 +138,9 @@ def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None
         [
             Cell(f"{at}. {name or '(none)'}"),
             *(
-                measure_table.leading(
-                    measure_table.cell(answers.get(measure), MEASURES[measure], quality_marks.target(targets, measure, ((by, (name,)),))),
-                    links.href(measure, by=by, value=name),
+                measure_table.markup_link_cell(
+                    measure_table.cell(answers.get(measure), MEASURES[measure], quality_marks.target_in_view(targets, measure, ((by, (name,)),))),
+                    links.drill_down_url(measure, by=by, value=name),
                 )
                 for measure in HEADS
             ),
@@ -146,6 +148,6 @@ def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None
         for at, (name, answers) in enumerate(ranked[:ROWS_SHOWN], start=1)
     ]
     heads = (DIMENSIONS[by], *HEADS.values())
-    theme.html(tables.table(heads, rows, caption="Promises by padding, lead time and how often kept, the least kept first", numeric=(1, 2, 3)))
-    rest = f" The {ROWS_SHOWN} kept least of {formatting.written(len(ranked))}." if len(ranked) > ROWS_SHOWN else ""
+    theme.show_html(tables.table(heads, rows, caption="Promises by padding, lead time and how often kept, the least kept first", numeric=(1, 2, 3)))
+    rest = f" The {ROWS_SHOWN} kept least of {formatting.integer(len(ranked))}." if len(ranked) > ROWS_SHOWN else ""
     st.caption(f"Padding goes by the day ordered, promises kept by the day due.{rest}")

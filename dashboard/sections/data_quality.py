@@ -10,7 +10,7 @@ from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
 from metrics.lists.options import Row
-from metrics.lists.quality_marks import HELD_SHARE, Failed, Late
+from metrics.lists.quality_marks import WITHHELD_SHARE, Failed, Late
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
@@ -29,36 +29,36 @@ def _touched() -> dict[Failed, list[str]]:
     """The checks that keep records out of numbers now, the most records first, with the measures they concern; those that hold numbers come first."""
     found: dict[Failed, list[str]] = {}
     for name in MEASURES:
-        for one in quality_marks.of(name).failed:
+        for one in quality_marks.mark_for(name).failed:
             found.setdefault(one, []).append(name)
-    return dict(sorted(found.items(), key=lambda one: (one[0].share <= HELD_SHARE, -one[0].records, one[0].feed, one[0].rule)))
+    return dict(sorted(found.items(), key=lambda one: (one[0].share <= WITHHELD_SHARE, -one[0].records, one[0].feed, one[0].rule)))
 
 
 def _late() -> dict[str, Late]:
-    return {one.feed: one for name in MEASURES for one in quality_marks.of(name).late}
+    return {one.feed: one for name in MEASURES for one in quality_marks.mark_for(name).late}
 
 
 def headline() -> str:
     """Whether the numbers can be trusted, in a few sentences."""
-    freshness, touched, late = page.facts()["freshness"], _touched(), _late()
+    freshness, touched, late = page.data_status()["freshness"], _touched(), _late()
     rows = _feeds()
     came, kept_out = (sum(int(row[name]) for row in rows) for name in ("rows_in", "rows_quarantined"))
     concerned = {name for names in touched.values() for name in names}
-    held = [name for name in concerned if quality_marks.of(name).held]
-    wrong = [row for row in rows if not adds_up(row)]
+    held = [name for name in concerned if quality_marks.mark_for(name).held]
+    wrong = [row for row in rows if not reconciliation(row)]
     declared = "as the source declared" if freshness.get("data_as_of_declared") else "the latest accepted event"
     said = [f"Data as of <strong>{formatting.html(formatting.moment(freshness.get('data_as_of')))}</strong>, {declared}."]
     share = kept_out / came if came else 0.0
     said.append(
-        f"<strong>{formatting.written(came - kept_out)}</strong> of {formatting.written(came)} records were accepted; {formatting.written(kept_out)} "
+        f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; {formatting.integer(kept_out)} "
         f"({formatting.percent(share, 2)}) are kept out and concern {formatting.count(len(concerned), 'measure')}."
         if kept_out
-        else f"All <strong>{formatting.written(came)}</strong> records were accepted."
+        else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )
     said.append(
         f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept out of them." if held else ""
     )
-    said.append(f"Late: {formatting.html(', '.join(formatting.words(feed).lower() for feed in late))}." if late else "")
+    said.append(f"Late: {formatting.html(', '.join(formatting.in_words(feed).lower() for feed in late))}." if late else "")
     said.append("Every row given is accounted for." if not wrong else f"<strong>{len(wrong)} feeds do not add up.</strong>")
     return f'<div class="bv bv-headline"><span>{" ".join(one for one in said if one)}</span></div>'
 
@@ -68,23 +68,23 @@ def checks() -> None:
     st.header("Checks that failed, and the numbers they touch", anchor=False)
     touched = _touched()
     if not touched:
-        theme.html(cards.empty("No check concerns a number", "Nothing is kept out of any measure."))
+        theme.show_html(cards.empty("No check concerns a number", "Nothing is kept out of any measure."))
         return
     listed = [*touched.items()]
-    theme.html(_checks(listed[:CHECKS_SHOWN]))
+    theme.show_html(_checks(listed[:CHECKS_SHOWN]))
     if len(listed) > CHECKS_SHOWN:
         with st.expander(f"{formatting.count(len(listed) - CHECKS_SHOWN, 'more check')}"):
-            theme.html(_checks(listed[CHECKS_SHOWN:]))
-    st.caption(f"Above {formatting.percent(HELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged against their targets.")
+            theme.show_html(_checks(listed[CHECKS_SHOWN:]))
+    st.caption(f"Above {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged against their targets.")
 
 
 def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
     rows = [
         [
-            Cell(formatting.words(one.rule), small=f"{one.feed}.{one.column}" if one.column else one.feed),
-            Cell(formatting.written(one.records)),
+            Cell(formatting.in_words(one.rule), small=f"{one.feed}.{one.column}" if one.column else one.feed),
+            Cell(formatting.integer(one.records)),
             Cell(markup=_share(one)),
-            Cell(formatting.written(len(names))),
+            Cell(formatting.integer(len(names))),
             Cell(markup=_named(names)),
         ]
         for one, names in listed
@@ -95,7 +95,7 @@ def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
 
 def _share(one: Failed) -> str:
     shown = formatting.html(formatting.number(one.share, Unit.SHARE))
-    return _state(False, "", f'{shown}<span class="bv-said">, held</span>') if one.share > HELD_SHARE else shown
+    return _state(False, "", f'{shown}<span class="bv-said">, held</span>') if one.share > WITHHELD_SHARE else shown
 
 
 def _named(names: list[str]) -> str:
@@ -106,12 +106,12 @@ def _named(names: list[str]) -> str:
 
 def _links(names: Iterable[str]) -> str:
     return ", ".join(
-        f'<a href="{formatting.html(links.address("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
+        f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
         for name in names
     )
 
 
-def adds_up(row: Row) -> bool:
+def reconciliation(row: Row) -> bool:
     """Whether each of a feed's rows is in exactly one of loaded, quarantined, superseded."""
     return bool(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"])
 
@@ -122,16 +122,16 @@ def feeds() -> None:
     late, now = _late(), datetime.now(UTC).replace(tzinfo=None)
     rows = [
         [
-            Cell(formatting.words(row["feed"])),
+            Cell(formatting.in_words(row["feed"])),
             Cell(markup=_came(row, late.get(row["feed"]), now)),
-            *(Cell(formatting.written(int(row[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
-            Cell(markup=_state(adds_up(row), "yes", "no")),
+            *(Cell(formatting.integer(int(row[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            Cell(markup=_state(reconciliation(row), "yes", "no")),
         ]
         for row in _feeds()
     ]
     heads = ("Feed", "Last came", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
-    theme.html(tables.table(heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)))
-    lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.facts()["feeds"])
+    theme.show_html(tables.table(heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)))
+    lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.data_status()["feeds"])
     if lacking:
         st.caption(f"No source brings {formatting.markdown(', '.join(lacking))}: measures that need them say so.")
 

@@ -24,7 +24,7 @@ def _ledger(name: str, run_id: int | None = None) -> Any:
 
 def stand_ins() -> str:
     """Columns filled with something else, as their sources declared."""
-    declared = page.facts()["stand_ins"]
+    declared = page.data_status()["stand_ins"]
     if not declared:
         return '<p class="bv bv-muted">No stand-ins: every mapped column is what it says.</p>'
     rows = [[Cell(f"{row['feed']}.{row['column_name']}"), Cell(row["stands_in_for"]), Cell(row["source"])] for row in declared]
@@ -41,21 +41,21 @@ def runs() -> None:
             Cell(markup=f'<span class="bv-nowrap">{formatting.html(formatting.moment(run["started_at"]))}</span>'),
             Cell(_took(run)),
             Cell(formatting.moment(run["data_as_of"])),
-            *(Cell(formatting.written(int(run[name] or 0))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(Cell(formatting.integer(int(run[name] or 0))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
         ]
         for run in history.rows
     ]
     heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
-    theme.html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
+    theme.show_html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
     if history.total > len(history.rows):
-        st.caption(f"The latest {len(history.rows)} of {formatting.written(history.total)} runs.")
+        st.caption(f"The latest {len(history.rows)} of {formatting.integer(history.total)} runs.")
     ids = [run["run_id"] for run in history.rows]
     if not ids:
         return
     shown = st.selectbox("Files and checks of", ids, format_func=lambda number: f"Run {number}", key="run", width=160)
     left, right = st.columns(2, gap="medium")
     with left:
-        theme.html(_files(_ledger("files_of_run", shown)))
+        theme.show_html(_files(_ledger("files_of_run", shown)))
     with right:
         _checks(_ledger("checks_of_run", shown))
 
@@ -71,7 +71,7 @@ def _files(files: list[Row]) -> str:
     rows = [
         [
             Cell(markup=f'<span class="bv-break">{formatting.html(one["name"])}</span>', small=f"to {one['feed']}"),
-            *(Cell(formatting.written(int(one[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(Cell(formatting.integer(int(one[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
         ]
         for one in files
     ]
@@ -81,24 +81,24 @@ def _files(files: list[Row]) -> str:
 def _checks(checks: list[Row]) -> None:
     """Checks that found something; all of them folded away."""
     if not checks:
-        theme.html(cards.empty("No checks", "This run recorded none."))
+        theme.show_html(cards.empty("No checks", "This run recorded none."))
         return
     failing = [one for one in checks if one["rows_failed"] > 0]
     more = f", the first {CHECKS_SHOWN} here" if len(failing) > CHECKS_SHOWN else ""
     st.caption(f"{len(checks)} checks, {len(failing)} found something{more}.")
     if failing:
         rows = [
-            [Cell(_check_name(one), small=_checked(one)), Cell(formatting.written(one["rows_checked"])), Cell(formatting.written(one["rows_failed"]))]
+            [Cell(_check_name(one), small=_checked(one)), Cell(formatting.integer(one["rows_checked"])), Cell(formatting.integer(one["rows_failed"]))]
             for one in failing[:CHECKS_SHOWN]
         ]
-        theme.html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
+        theme.show_html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
     with st.expander(f"All {len(checks)} checks"):
         every = [{"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]} for one in checks]
         st.dataframe(pd.DataFrame(every), hide_index=True, alt="All checks of the run")
 
 
 def _check_name(check: Row) -> str:
-    return formatting.words(check["expectation"].removeprefix("expect_"))
+    return formatting.in_words(check["expectation"].removeprefix("expect_"))
 
 
 def _checked(check: Row) -> str:
@@ -109,7 +109,7 @@ def quarantine() -> None:
     """Rejected records: which rules they broke, and each as it came."""
     rules = _ledger("broken_rules")
     if not rules:
-        theme.html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
+        theme.show_html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
         return
     most = rules[0]["records"]
     left, right = st.columns([2, 3], gap="medium")
@@ -117,18 +117,18 @@ def quarantine() -> None:
         st.caption("Rules that records broke; a record that broke two counts under both.")
         bars = [
             (
-                f"{formatting.words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
-                formatting.written(row["records"]),
+                f"{formatting.in_words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
+                formatting.integer(row["records"]),
                 row["records"] / most,
             )
             for row in rules
         ]
-        theme.html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
+        theme.show_html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
     with right:
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
             feeds_wanted = st.multiselect(
-                "Feed", feeds_held, format_func=formatting.words, key="quarantine_feeds", placeholder="All feeds", width=220
+                "Feed", feeds_held, format_func=formatting.in_words, key="quarantine_feeds", placeholder="All feeds", width=220
             )
             statuses = st.multiselect(
                 "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220
@@ -137,7 +137,7 @@ def quarantine() -> None:
                 "Rule",
                 sorted({row["rule"] for row in rules}),
                 index=None,
-                format_func=formatting.words,
+                format_func=formatting.in_words,
                 key="quarantine_rule",
                 placeholder="Any rule",
                 width=220,
@@ -149,7 +149,7 @@ def quarantine() -> None:
 
 def _records(held: Listing) -> None:
     if not held.total:
-        theme.html(cards.empty("No such records", "Nothing in quarantine matches these choices."))
+        theme.show_html(cards.empty("No such records", "Nothing in quarantine matches these choices."))
         return
     table = pd.DataFrame([_listed(row) for row in held.rows])
     event: Any = st.dataframe(
@@ -172,7 +172,7 @@ def _records(held: Listing) -> None:
     names = [f"{row['object_name']}, row {row['row_no']}" for row in held.rows]
     chosen = event.selection.rows[0] if event.selection.rows else 0
     at = st.selectbox("Record", range(len(names)), index=min(chosen, len(names) - 1), format_func=names.__getitem__, width=380)
-    theme.html(_record(held.rows[at]))
+    theme.show_html(_record(held.rows[at]))
 
 
 def _listed(row: Row) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def restatements() -> None:
     at = int(st.session_state.get("restated_page", 1))
     listing: Listing = queries.restated(page.generation(), at, SIZE)
     if not listing.total:
-        theme.html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
+        theme.show_html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
         return
     rows = [
         [
@@ -218,5 +218,5 @@ def restatements() -> None:
         ]
         for row in listing.rows
     ]
-    theme.html(tables.table(("Feed", "Record", "Why", "Before", "After"), rows, caption="Restated records"))
+    theme.show_html(tables.table(("Feed", "Record", "Why", "Before", "After"), rows, caption="Restated records"))
     page.pager(listing.total, SIZE, key="restated_page")

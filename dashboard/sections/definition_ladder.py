@@ -14,7 +14,7 @@ from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.filters import Filters
 from metrics.model.measure import Unit
 from metrics.policy import STRICT, Policy, Timing
-from metrics.queries.definition_ladder import Ladder, Step
+from metrics.queries.definition_ladder import Ladder, Level
 from metrics.queries.policy_diff import VERDICTS, Diff
 
 SIZE = 25
@@ -25,14 +25,14 @@ TITLES = {
 SAYS = {True: "good", False: "failed", None: "unknown"}
 
 
-def climb(filters: Filters) -> Ladder:
+def ladder(filters: Filters) -> Ladder:
     """The ladder of the orders in view."""
     with st.spinner("Judging the same orders by ten definitions …"):
         found: Ladder = queries.rungs(page.generation(), filters.start, filters.end, filters.where)
     return found
 
 
-def _known(found: Ladder) -> list[Step]:
+def _known(found: Ladder) -> list[Level]:
     return [step for step in found.steps if not step.skipped and step.value is not None]
 
 
@@ -45,7 +45,7 @@ def headline(found: Ladder) -> str:
     steepest = max(pairwise(known), key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
     lost = (steepest[0].value or 0) - (steepest[1].value or 0)
     text = (
-        f"The same {formatting.written(found.orders)} orders are <strong>{formatting.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
+        f"The same {formatting.integer(found.orders)} orders are <strong>{formatting.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
         f"and <strong>{formatting.number(last.value, Unit.SHARE)}</strong> by the strictest."
     )
     if lost > 0:
@@ -53,7 +53,7 @@ def headline(found: Ladder) -> str:
     return f'<div class="bv bv-headline"><span>{text}</span></div>'
 
 
-def descent(found: Ladder) -> None:
+def ladder_steps(found: Ladder) -> None:
     """Draw the rungs as ever shorter bars."""
     known = _known(found)
     if not known:
@@ -64,7 +64,9 @@ def descent(found: Ladder) -> None:
         less = f" · {formatting.MINUS}{formatting.difference(lost, Unit.SHARE)}" if lost >= 5e-4 else ""
         bars.append(Bar(step.rung.name, step.value or 0, f"{formatting.number(step.value, Unit.SHARE)}{less}", note=step.rung.adds))
     told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.note}: {bar.said}" for bar in bars)
-    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark(), high=1), key="ladder_chart", alternative=told, title="Good orders by definition")
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="ladder_chart", alternative=told, title="Good orders by definition"
+    )
 
 
 def table(found: Ladder) -> str:
@@ -77,7 +79,7 @@ def table(found: Ladder) -> str:
             continue
         low, high = step.interval or (None, None)
         within = f"{formatting.percent(low)} – {formatting.percent(high)}" if low is not None and high is not None else ""
-        of = f"{formatting.written(step.numerator)} of {formatting.written(step.denominator)}"
+        of = f"{formatting.integer(step.numerator)} of {formatting.integer(step.denominator)}"
         rows.append([name, Cell(step.rung.base), Cell(formatting.number(step.value, Unit.SHARE)), Cell(of), Cell(within)])
     heads = ("Rung adds", "Out of", "Good", "Orders", "95 % interval")
     return tables.table(heads, rows, caption="The same orders under ever stricter definitions", numeric=(2, 3, 4))
@@ -86,7 +88,7 @@ def table(found: Ladder) -> str:
 def policy() -> tuple[Policy, str]:
     """Draw the choice of another policy and a verdict."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        verdict = page.pick("Verdict", ("otif", *[name for name in VERDICTS if name != "otif"]), TITLES, key="verdict", width=190)
+        verdict = page.select("Verdict", ("otif", *[name for name in VERDICTS if name != "otif"]), TITLES, key="verdict", width=190)
         late = int(st.number_input("Days of tolerance", 0, 30, 1, key="late_days", width=150))
         under = float(st.number_input("Short by at most, %", 0.0, 50.0, 0.0, step=0.5, key="under", width=170))
         early = st.toggle("Too early fails too", key="window")
@@ -99,7 +101,7 @@ def policy() -> tuple[Policy, str]:
     return chosen, verdict
 
 
-def compared(filters: Filters, other: Policy, verdict: str) -> Diff:
+def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
     """The orders in view under the strict and the other policy."""
     with st.spinner("Judging the orders anew …"):
         found: Diff = queries.flips(page.generation(), other, verdict, filters.start, filters.end, filters.where)
@@ -110,27 +112,27 @@ def flips(found: Diff) -> None:
     """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip, each leading to its story."""
     (before, after), (of_before, of_after) = found.numerators, found.denominators
     said = [
-        ("Strict", f"{formatting.written(before)} of {formatting.written(of_before)}"),
-        ("Under the other policy", f"{formatting.written(after)} of {formatting.written(of_after)}"),
-        ("Orders that flip", f"{formatting.written(len(found.flips))} of {formatting.written(found.judged)}"),
+        ("Strict", f"{formatting.integer(before)} of {formatting.integer(of_before)}"),
+        ("Under the other policy", f"{formatting.integer(after)} of {formatting.integer(of_after)}"),
+        ("Orders that flip", f"{formatting.integer(len(found.flips))} of {formatting.integer(found.judged)}"),
     ]
     if found.only_first or found.only_other:
-        said.append(("Judged under one alone", formatting.written(found.only_first + found.only_other)))
-    theme.html(tables.facts(said))
+        said.append(("Judged under one alone", formatting.integer(found.only_first + found.only_other)))
+    theme.show_html(tables.facts(said))
     if not found.flips:
-        theme.html(cards.empty("No order flips", "Both policies judge every order in view alike."))
+        theme.show_html(cards.empty("No order flips", "Both policies judge every order in view alike."))
         return
     at = int(st.session_state.get("flips_page", 1))
     at = min(at, -(-len(found.flips) // SIZE))
     rows = [
         [
-            Cell(markup=f'<a href="{formatting.html(links.story(one.order_id))}" target="_self">{formatting.html(one.order_id)}</a>'),
+            Cell(markup=f'<a href="{formatting.html(links.order_story_url(one.order_id))}" target="_self">{formatting.html(one.order_id)}</a>'),
             Cell(f"{SAYS[one.before]} → {SAYS[one.after]}"),
             Cell(one.rule.replace("_", " ")),
             Cell((one.reason_before or one.reason_after or "").replace("_", " ")),
         ]
         for one in found.flips[(at - 1) * SIZE : at * SIZE]
     ]
-    theme.html(tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip"))
+    theme.show_html(tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip"))
     page.pager(len(found.flips), SIZE, key="flips_page")
     menu.link("failed-orders", "Open the failed orders")

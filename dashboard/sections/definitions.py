@@ -46,7 +46,9 @@ def _words(measure: Measure) -> str:
 def _pages() -> dict[str, tuple[str, str]]:
     """The address and title of the page that shows each measure."""
     entries = {entry.file.removesuffix(".py"): (entry.path, entry.title) for entry in menu.ENTRIES}
-    return {measure.name: entries[name] for name, modules in measure_table.FAMILIES.items() for module in modules for measure in BY_MODULE[module]}
+    return {
+        measure.name: entries[name] for name, modules in measure_table.MEASURES_OF_PAGE.items() for module in modules for measure in BY_MODULE[module]
+    }
 
 
 def listing(measures: list[Measure], feeds: set[str]) -> str:
@@ -63,7 +65,7 @@ def listing(measures: list[Measure], feeds: set[str]) -> str:
 
 
 def _date(measure: Measure) -> str:
-    return DATES.get(measure.date) or measure.facts.c[measure.date].comment or formatting.words(measure.date).lower()
+    return DATES.get(measure.date) or measure.facts.c[measure.date].comment or formatting.in_words(measure.date).lower()
 
 
 def _measure(measure: Measure, feeds: set[str], *, opened: bool) -> str:
@@ -90,13 +92,13 @@ def _measure(measure: Measure, feeds: set[str], *, opened: bool) -> str:
 
 
 def _link(name: str) -> str:
-    return f'<a href="{formatting.html(drill.address("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
+    return f'<a href="{formatting.html(drill.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
 
 
 def _shown(measure: Measure) -> str:
     """Where it is shown, what is behind it, why it moved, and the address of its definition."""
     path, title = _pages().get(measure.name, VOLUMES)
-    links = [(drill.address(path, {"measure": measure.name}), title)] if path else []
-    links += [(drill.href(measure.name), "the rows behind it"), (explained.href(measure.name), "why it moved")]
-    links.append((drill.address("definitions", {"measure": measure.name}), "link to this definition"))
+    links = [(drill.page_url(path, {"measure": measure.name}), title)] if path else []
+    links += [(drill.drill_down_url(measure.name), "the rows behind it"), (explained.explain_url(measure.name), "why it moved")]
+    links.append((drill.page_url("definitions", {"measure": measure.name}), "link to this definition"))
     return " · ".join(f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in links)

@@ -19,7 +19,7 @@ from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page import measure_table
 from dashboard.orders import evidence
-from metrics.lists.drill_down import ADDED, Behind, parts
+from metrics.lists.drill_down import ADDED, DrillDown, drillable_parts
 from metrics.measures.catalog import DIMENSIONS, MEASURES, OWN_DIMENSIONS, find
 from metrics.model.measure import Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
@@ -51,7 +51,7 @@ MANY = {"movement": "movements of money", "step": "steps of orders"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class DrillDownRequest:
     """Which number the address means: a measure, a part of it, what it is narrowed to, and its own days where they are not the filter bar's."""
 
     measure: Measure
@@ -70,47 +70,47 @@ class Asked:
     def href(self, **more: Any) -> str:
         """The address of another part or value of the same number."""
         measure = more.pop("measure", self.measure.name)
-        return drill.href(measure, **{"part": self.part, "at": self.at, "period": self.days, **more})
+        return drill.drill_down_url(measure, **{"part": self.part, "at": self.at, "period": self.days, **more})
 
 
-def asked(filters: Filters) -> Asked:
+def requested(filters: Filters) -> DrillDownRequest:
     """What the address asks for. Raises UnknownName for a measure there is not."""
     measure = find(st.query_params.get("measure", FIRST))
-    able = parts(measure)
+    able = drillable_parts(measure)
     part = st.query_params.get("part", "counted")
-    days = drill.read_days(st.query_params.get("days"))
+    days = drill.parse_days(st.query_params.get("days"))
     start, end = days or (filters.start, filters.end)
-    at = drill.read_at(st.query_params.get_all("at"))
-    return Asked(measure, part if part in able or not able else able[0], at, days, start, end, filters.where)
+    at = drill.parse_at(st.query_params.get_all("at"))
+    return DrillDownRequest(measure, part if part in able or not able else able[0], at, days, start, end, filters.where)
 
 
-def rows(one: Asked) -> Behind:
+def rows(one: DrillDownRequest) -> DrillDown:
     """The page of the list that is looked at, with its proof."""
-    found: Behind = queries.behind(page.generation(), one.question, one.part, one.at, int(st.session_state.get(_key(one), 1)), SIZE)
+    found: DrillDown = queries.behind(page.generation(), one.question, one.part, one.at, int(st.session_state.get(_key(one), 1)), SIZE)
     return found
 
 
-def _key(one: Asked) -> str:
+def _key(one: DrillDownRequest) -> str:
     return f"page_of_{one.measure.name}_{one.part}_{one.at}_{one.start}_{one.end}"
 
 
-def trail(one: Asked) -> str:
+def trail(one: DrillDownRequest) -> str:
     """From the page the number stands on to here, each step a link."""
-    home = next((name for name in measure_table.FAMILIES if one.measure in measure_table.measures_of(name)), "scorecard")
+    home = next((name for name in measure_table.MEASURES_OF_PAGE if one.measure in measure_table.measures_of(name)), "scorecard")
     entry = next(entry for entry in menu.ENTRIES if entry.file == f"{home}.py")
-    steps = [(entry.title, drill.address(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
+    steps = [(entry.title, drill.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
     if one.days:
-        steps.append((formatting.span(*one.days), one.href(at=())))
+        steps.append((formatting.date_range(*one.days), one.href(at=())))
     steps += [(_told(*place), one.href(at=one.at[: at + 1])) for at, place in enumerate(one.at)]
     links = [f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>' for name, address in steps[:-1]]
     return f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(links)}<li aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
 
 
 def _told(name: str, value: str | None) -> str:
-    return f"{formatting.words(name)} {value or '(none)'}"
+    return f"{formatting.in_words(name)} {value or '(none)'}"
 
 
-def number(found: Behind, one: Asked) -> str:
+def number(found: DrillDown, one: DrillDownRequest) -> str:
     """The number, its definition, its parts as links, and what can be asked next."""
     answer, measure = found.answer, one.measure
     shown = cards.value(answer, measure)
@@ -125,12 +125,12 @@ def number(found: Behind, one: Asked) -> str:
     )
     if tabs:
         tabs = f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul>'
-    further = [("Definition", drill.address("definitions", {"q": measure.name}))]
-    if explained.able(measure.name):
-        further.insert(0, ("Explain its change", explained.href(measure.name)))
+    further = [("Definition", drill.page_url("definitions", {"q": measure.name}))]
+    if explained.can_explain(measure.name):
+        further.insert(0, ("Explain its change", explained.explain_url(measure.name)))
     links = " · ".join(f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further)
     return (
-        f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{quality_marks.mark(measure.name)}</div>{why}'
+        f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{quality_marks.mark_link(measure.name)}</div>{why}'
         f"<p>{formatting.html(measure.definition)}</p>{notes}"
         f"{tabs}<p>{links}</p></div>"
     )
@@ -138,7 +138,7 @@ def number(found: Behind, one: Asked) -> str:
 
 def _several(measure: Measure) -> tuple[str, ...]:
     """A number's parts, where it has more than the one it is itself."""
-    found = parts(measure)
+    found = drillable_parts(measure)
     return found if len(found) > 1 else ()
 
 
@@ -151,7 +151,7 @@ def _size(answer: Answer, part: str, measure: Measure) -> str:
     return "" if size is None else formatting.number(size, Unit.MONEY if measure.in_money else Unit.COUNT)
 
 
-def proof(found: Behind, one: Asked) -> str:
+def proof_line(found: DrillDown, one: DrillDownRequest) -> str:
     """That the rows below come to the number, in a sentence."""
     formula, measure = one.measure.formula, one.measure
     listed = formatting.count(found.total, _noun(measure), MANY.get(measure.grain))
@@ -174,16 +174,16 @@ def _noun(measure: Measure) -> str:
     return NOUNS.get(measure.grain, measure.grain)
 
 
-def _exact(value: Any, measure: Measure, found: Behind) -> str:
+def _exact(value: Any, measure: Measure, found: DrillDown) -> str:
     if measure.in_money and ADDED in found.columns:
         return formatting.money(value)
     return formatting.number(value, Unit.RATIO) if isinstance(value, float) else formatting.quantity(value)
 
 
-def listing(found: Behind, one: Asked) -> None:
+def listing(found: DrillDown, one: DrillDownRequest) -> None:
     """The rows, a page of them, each order a link to its story; and the whole list as a file."""
     if not found.rows:
-        theme.html(cards.empty("No rows", "Nothing in this period and selection is behind this part of the number."))
+        theme.show_html(cards.empty("No rows", "Nothing in this period and selection is behind this part of the number."))
         return
     shown = [name for name in found.columns if any(row[name] is not None for row in found.rows)]
     numeric = [
@@ -191,7 +191,7 @@ def listing(found: Behind, one: Asked) -> None:
     ]
     numeric = [at for at in numeric if not isinstance(next(row[shown[at]] for row in found.rows if row[shown[at]] is not None), bool)]
     body = [[_cell(name, row, one.measure) for name in shown] for row in found.rows]
-    theme.html(tables.table([_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric))
+    theme.show_html(tables.table([_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content"):
             page.pager(found.total, SIZE, key=_key(one))
@@ -203,13 +203,13 @@ def _head(name: str, measure: Measure) -> str:
         return "Original currency"  # amounts are converted where rates are fed
     if name == ADDED:
         return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Brings")
-    return formatting.words(name.removesuffix("_id").removesuffix("_amount"))
+    return formatting.in_words(name.removesuffix("_id").removesuffix("_amount"))
 
 
 def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
-        return Cell(markup=f'<a class="bv-nowrap" href="{formatting.html(drill.story(value))}" target="_self">{formatting.html(value)}</a>')
+        return Cell(markup=f'<a class="bv-nowrap" href="{formatting.html(drill.order_story_url(value))}" target="_self">{formatting.html(value)}</a>')
     if name == ADDED:
         ticks = getattr(measure.formula, "ticks", 1)
         return formatting.quantity(value) if ticks == 1 else formatting.number(divide(value, ticks), Unit.RATIO)
@@ -226,13 +226,13 @@ def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     return formatting.plain(value)
 
 
-def _download(found: Behind, one: Asked) -> None:
+def _download(found: DrillDown, one: DrillDownRequest) -> None:
     generation = page.generation()
     too_many = found.total > FILE_ROWS
     st.download_button(
-        f"Too many rows for a file (more than {formatting.written(FILE_ROWS)}): narrow it down"
+        f"Too many rows for a file (more than {formatting.integer(FILE_ROWS)}): narrow it down"
         if too_many
-        else f"Download all {formatting.written(found.total)} as CSV",
+        else f"Download all {formatting.integer(found.total)} as CSV",
         data=lambda: file_of(generation, one),
         file_name=f"buyerview_{one.measure.name}_{one.part}_{one.start}_{one.end}.csv",
         mime="text/csv",
@@ -243,23 +243,23 @@ def _download(found: Behind, one: Asked) -> None:
     )
 
 
-def file_of(generation: int, one: Asked) -> bytes:
+def file_of(generation: int, one: DrillDownRequest) -> bytes:
     """The whole list as CSV: ISO dates, every digit, formulas of a spreadsheet disarmed."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(
-        [write.harmless(cell) if isinstance(cell, str) else cell for cell in row]
+        [write.escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
         for row in queries.behind_rows(generation, one.question, one.part, one.at)
     )
     return text.getvalue().encode()
 
 
-def break_down(one: Asked) -> None:
+def break_down(one: DrillDownRequest) -> None:
     """The number by one dimension, each value a link that narrows to it."""
     taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
-    able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and measure_table.has(one.measure, name)]
+    able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and measure_table.has_dimension(one.measure, name)]
     if not able:
         return
-    by = page.pick("Broken down by", able, {name: formatting.words(name) for name in able}, key="by", width=230)
+    by = page.select("Broken down by", able, {name: formatting.in_words(name) for name in able}, key="by", width=230)
     narrowed = replace(one.question, by=(by,), where=(*one.where, *[(name, (value,)) for name, value in one.at if value is not None]))
     answers = [
         answer for answer in queries.answers(page.generation(), narrowed) if answer.value is not None or answer.denominator or answer.numerator
@@ -272,16 +272,18 @@ def break_down(one: Asked) -> None:
     for answer in answers[:VALUES_SHOWN]:
         value = answer.dimensions[by]
         link = one.href(by=by, value=value)
-        sizes = [measure_table.linked(_size(answer, part, one.measure), one.href(by=by, value=value, part=part)) for part in _several(one.measure)]
-        body.append([measure_table.linked(value or "(none)", link), measure_table.cell(answer, one.measure), *sizes])
-    heads = [formatting.words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in _several(one.measure)]]
+        sizes = [measure_table.link_cell(_size(answer, part, one.measure), one.href(by=by, value=value, part=part)) for part in _several(one.measure)]
+        body.append([measure_table.link_cell(value or "(none)", link), measure_table.cell(answer, one.measure), *sizes])
+    heads = [formatting.in_words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in _several(one.measure)]]
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
-    theme.html(tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used))))
+    theme.show_html(
+        tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used)))
+    )
     if len(answers) > VALUES_SHOWN:
-        st.caption(f"The {VALUES_SHOWN} largest of {formatting.written(len(answers))}.")
+        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}.")
 
 
-def made_of(found: Behind, one: Asked) -> str:
+def inputs(found: DrillDown, one: DrillDownRequest) -> str:
     """The measures a number without rows is made of, each with its value in view and a link to what is behind it."""
     question = replace(one.question, measures=found.made_of)
     body: list[list[Cell | str]] = []

@@ -28,7 +28,7 @@ ROWS_HERE, SHEET_ROWS_HERE = 100_000, 20_000
 """Rows of a file, and of an Excel file, made while others look at pages: 20,000 in Excel take a second and a quarter of the one interpreter."""
 OWN_VALUES = 15
 """Values a ledger's own dimension (step, outcome, cause) may well have."""
-QUESTIONS = {measure.name: formatting.words(module) for module, measures in BY_MODULE.items() for measure in measures}
+QUESTIONS = {measure.name: formatting.in_words(module) for module, measures in BY_MODULE.items() for measure in measures}
 """The question of the business each measure answers, by which the list is grouped and found."""
 
 
@@ -52,11 +52,11 @@ def choose(filters: Filters) -> Choice | None:
     )
     able = [*DIMENSIONS, *(own for own, column in OWN_DIMENSIONS.items() if all(_has(name, own, column) for name in measures))]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        by = _many("By", able, {name: formatting.words(name) for name in able}, key="by", placeholder="No dimension", width=380)
+        by = _many("By", able, {name: formatting.in_words(name) for name in able}, key="by", placeholder="No dimension", width=380)
         first = filters.period.asked_grain or WHOLE
         offered = (first, *(one for one in GRAIN_NAMES if one != first))
-        grain = page.pick("Periods", offered, GRAIN_NAMES, key="per", width=170)
-        shown = page.pick("Show", tuple(SHOWN), SHOWN, key="show", width=170)
+        grain = page.select("Periods", offered, GRAIN_NAMES, key="per", width=170)
+        shown = page.select("Show", tuple(SHOWN), SHOWN, key="show", width=170)
     if not measures:
         return None
     question = Question(measures=measures, by=by, grain=None if grain == WHOLE else grain, start=filters.start, end=filters.end, where=filters.where)
@@ -95,7 +95,7 @@ def _has(name: str, own: str, column: str) -> bool:
 
 def most(question: Question, filters: Filters) -> int:
     """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations than orders."""
-    facts = page.facts()
+    facts = page.data_status()
     orders = max(facts["extent"]["orders"] or 0, 1)
     values = [len(facts["options"][name]) or orders if name in DIMENSIONS else OWN_VALUES for name in question.by]
     times = len(periods(filters.start, filters.period.elapsed, question.grain)) if question.grain else 1
@@ -175,36 +175,36 @@ def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             measure = able[0]
             if len(question.by) == export_charts.DIMENSIONS_DRAWN and len(able) > 1:
-                measure = page.pick(
+                measure = page.select(
                     "Measure of the charts", able, {name: MEASURES[name].title for name in able}, key="measure", hidden=True, width=320
                 )
             else:
                 st.header("Chart", anchor=False, width="content")
-            drawn = export_charts.draw(replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=theme.dark())
+            drawn = export_charts.draw(replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=theme.is_dark())
             title = MEASURES[able[0]].title if len(able) == 1 or len(question.by) > 1 else f"{len(able)} measures"
             chart_download.buttons(export_charts.together(drawn.panels), "explore", title=_titled(title, question))
         if drawn.lines:
-            theme.html(export_charts.legend(drawn.lines, is_dark=theme.dark()))
+            theme.show_html(export_charts.legend(drawn.lines, is_dark=theme.is_dark()))
         for at in range(0, len(drawn.panels), 2):
             pair = drawn.panels[at : at + 2]
             for place, panel in zip(st.columns(min(len(drawn.panels), 2), gap="medium"), pair, strict=False):
                 with place:
                     if len(drawn.panels) > 1:
-                        theme.html(f'<h3 class="bv bv-panel">{formatting.html(panel.title)}</h3>')
+                        theme.show_html(f'<h3 class="bv bv-panel">{formatting.html(panel.title)}</h3>')
                     charts.draw(panel.spec, key=f"panel_{at}_{panel.title}", alternative=panel.alternative)
         if drawn.left_out:
             st.caption(drawn.left_out)
 
 
 def _titled(title: str, question: Question) -> str:
-    by = f" by {' and '.join(formatting.words(name).lower() for name in question.by)}" if question.by else ""
+    by = f" by {' and '.join(formatting.in_words(name).lower() for name in question.by)}" if question.by else ""
     return title + by + (f", by {question.grain}" if question.grain else "")
 
 
 def too_many(count: int) -> None:
     """Say that there is more than anybody looks at, and what to do."""
     what = f"Up to {formatting.html(formatting.count(count, 'row'))}. The file has all of them; to see them here take coarser periods, fewer dimensions or a filter."
-    theme.html(cards.empty("Too many to look at", what))
+    theme.show_html(cards.empty("Too many to look at", what))
 
 
 def table(question: Question, answers: list[Answer], filters: Filters) -> None:
@@ -213,8 +213,8 @@ def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     st.header("Table", anchor=False)
     found = export_charts.keys(question, answers)
     if not found:
-        theme.html(cards.empty("No data", "Nothing in this period and selection."))
+        theme.show_html(cards.empty("No data", "Nothing in this period and selection."))
         return
     at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
-    theme.html(export_charts.table(question, found, filters, targets, page=at))
+    theme.show_html(export_charts.table(question, found, filters, targets, page=at))
     st.caption("A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: 0.25 is 25 %.")

@@ -18,7 +18,7 @@ from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
 from dashboard.frame import links, quality_marks
 from dashboard.frame.filters import Filters
-from dashboard.frame.period import after
+from dashboard.frame.period import next_start
 from dashboard.measure_page import measure_table
 from metrics.lists.options import Row
 from metrics.measures.catalog import MEASURES
@@ -74,7 +74,7 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
         title = shown.short or shown.title if second is None else _value(pane)
         panels.append(_lines(shown, title, found, filters, question.grain, is_dark) if question.grain else _bars(shown, title, found, is_dark))
     parts = [(len(values), most, first), (len(titled), PANELS_MOST, second or "measure")]
-    told = [f"{cut} of {count:,} {formatting.words(str(name)).lower()} values" if name != "measure" else f"{cut} of {count} measures"
+    told = [f"{cut} of {count:,} {formatting.in_words(str(name)).lower()} values" if name != "measure" else f"{cut} of {count} measures"
             for count, cut, name in parts if count > cut]  # fmt: skip
     left_out = f"The charts show the largest: {' and '.join(told)}. The table and the file have all." if told else ""
     return Drawn(panels, left_out, tuple(map(_value, values[:most])) if question.grain and len(values) > 1 else ())
@@ -245,8 +245,8 @@ def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], f
     """One page of the rows: every number with its state, what it is made of, and a link to what is behind it."""
     measures = [MEASURES[name] for name in question.measures]
     heads = [
-        *map(formatting.words, question.by),
-        *([formatting.words(question.grain)] if question.grain else []),
+        *map(formatting.in_words, question.by),
+        *([formatting.in_words(question.grain)] if question.grain else []),
         *(one.short or one.title for one in measures),
     ]
     body = []
@@ -255,14 +255,14 @@ def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], f
         days = None
         named = [Cell(_value(value)) for value in key[:-1]]
         if question.grain and key[-1]:
-            days = max(key[-1], filters.start), min(after(key[-1], question.grain) - timedelta(days=1), filters.end)
+            days = max(key[-1], filters.start), min(next_start(key[-1], question.grain) - timedelta(days=1), filters.end)
             named.append(Cell(formatting.period(key[-1], question.grain) + (" (partial)" if filters.period.partial(key[-1], question.grain) else "")))
         scope = tuple((name, (str(value),)) for name, value in at)
         cells = []
         for measure in measures:
             one = found[key].get(measure.name)
-            cell = measure_table.cell(one, measure, quality_marks.target(targets, measure.name, (*filters.where, *scope)))
-            link = links.href(measure.name, at=at, period=days)
+            cell = measure_table.cell(one, measure, quality_marks.target_in_view(targets, measure.name, (*filters.where, *scope)))
+            link = links.drill_down_url(measure.name, at=at, period=days)
             shown = (
                 f'<a href="{formatting.html(link)}" target="_self">{cell.markup}</a>' if one is not None and one.value is not None else cell.markup
             )

@@ -31,7 +31,7 @@ class Choice:
 def choose() -> Choice:
     """Draw the list's own filters: whose orders, reasons, and the order of the list."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
-        show = work_list.choose()
+        show = work_list.choose_filter()
         asked = [code for code in st.query_params.get_all("reason") if code in evidence.REASONS]
         reasons = st.multiselect(
             "Why it failed",
@@ -44,13 +44,13 @@ def choose() -> Choice:
         )
         if reasons != st.query_params.get_all("reason"):
             st.query_params["reason"] = reasons
-        sort = page.pick("Order of the list", tuple(SORTS), SORTS, key="sort", width=210)
+        sort = page.select("Order of the list", tuple(SORTS), SORTS, key="sort", width=210)
     return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)))
 
 
-def found(filters: Filters, choice: Choice) -> Listing:
+def listed_orders(filters: Filters, choice: Choice) -> Listing:
     """The failed orders in view."""
-    narrow = work_list.narrowed(choice.show)
+    narrow = work_list.order_filter(choice.show)
     narrowed = (narrow.among, narrow.but, narrow.put_right, narrow.done)
     view = (page.generation(), filters.start, filters.end, filters.where, choice.reasons, choice.sort)
     listing: Listing = queries.failed_orders(*view, choice.page, SIZE, *narrowed)
@@ -60,7 +60,7 @@ def found(filters: Filters, choice: Choice) -> Listing:
     return listing
 
 
-def none(filters: Filters, choice: Choice) -> None:
+def no_orders(filters: Filters, choice: Choice) -> None:
     """No failed order in view: good news, or no orders at all."""
     counts = queries.standing(page.generation(), filters.start, filters.end, filters.where)
     if not counts["judged"]:
@@ -68,13 +68,13 @@ def none(filters: Filters, choice: Choice) -> None:
         return
     with theme.card("none"):
         if choice.show != "all":
-            theme.html(cards.empty(f"Nothing under “{work_list.SHOWS[choice.show]}”", WHY_NONE[choice.show]))
+            theme.show_html(cards.empty(f"Nothing under “{work_list.VIEWS[choice.show]}”", WHY_NONE[choice.show]))
             if choice.show == "mine":
                 with st.container(horizontal=True, horizontal_alignment="center"):
-                    user_name.ask()
+                    user_name.name_field()
             return
         why = " for these reasons" if choice.reasons else ""
-        theme.html(cards.empty("No failed orders", f"{formatting.count(counts['judged'], 'order')} judged in this period, none failed{why}."))
+        theme.show_html(cards.empty("No failed orders", f"{formatting.count(counts['judged'], 'order')} judged in this period, none failed{why}."))
 
 
 WHY_NONE = {
@@ -85,9 +85,9 @@ WHY_NONE = {
 }
 
 
-def sums(listing: Listing) -> str:
+def totals(listing: Listing) -> str:
     """How many orders failed and what they are worth, each currency by itself."""
-    pairs = [(formatting.written(listing.total), "failed orders")]
+    pairs = [(formatting.integer(listing.total), "failed orders")]
     for one in listing.sums[:3]:
         if one["ordered_amount"] is not None:
             currency = formatting.html(one["currency"]) if one["currency"] not in (None, "(none)") else ""
@@ -97,10 +97,10 @@ def sums(listing: Listing) -> str:
     return cards.figures(pairs)
 
 
-def show(listing: Listing) -> None:
+def failed_orders(listing: Listing) -> None:
     """The list, with what people do about its orders."""
     items = work_list.read([row["order_id"] for row in listing.rows])
-    work_list.assigning(listing.rows, items)
+    work_list.assign_form(listing.rows, items)
     work_list.rows(listing.rows, items, _columns(listing))
     page.pager(listing.total, SIZE, key="failed_page")
 
@@ -110,7 +110,7 @@ def _columns(listing: Listing) -> list[Column]:
     as_of = page.as_of()
 
     def why(row: Row, _: Item) -> str:
-        return f"<b>{formatting.html(evidence.why(row))}</b><small>{formatting.html(work_list.customer(row))}</small>"
+        return f"<b>{formatting.html(evidence.explanation_of(row))}</b><small>{formatting.html(work_list.customer(row))}</small>"
 
     def due(row: Row, _: Item) -> str:
         old = formatting.count((as_of.date() - row["due_day"]).days, "day") + " ago" if as_of and row["due_day"] else ""

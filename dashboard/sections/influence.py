@@ -23,8 +23,8 @@ MODELS = {"make_to_stock": "buy, make, sell", "make_to_order": "sell, make, buy"
 
 def headline(filters: Filters) -> None:
     """Draw the page in a few sentences, and its tiles."""
-    answers = glance.now(NAME, filters)
-    if glance.lacking(answers, "quotes_answered", filters, "inquiries"):
+    answers = glance.answers_in_view(NAME, filters)
+    if glance.nothing_to_show(answers, "quotes_answered", filters, "inquiries"):
         return
     won = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} inquiries became an order."
     answered = f"Half are answered within {glance.number(answers, 'quote_hours_p50')}, 90 % within {glance.number(answers, 'quote_hours_p90')}."
@@ -32,19 +32,19 @@ def headline(filters: Filters) -> None:
     price = answers["lead_day_price"].value
     choice += f"; a day less costs {glance.number(answers, 'lead_day_price')} on average." if price is not None else "."
     with theme.card("said"):
-        glance.said(MAIN, answers, filters, won, answered, choice, glance.furthest(NAME, MAIN, filters))
+        glance.headline_card(MAIN, answers, filters, won, answered, choice, glance.worst(NAME, MAIN, filters))
     glance.tiles(filters, TILES, answers)
 
 
 def funnel(filters: Filters) -> None:
     """Draw how many inquiries came how far, of those old enough to have become an order."""
     st.header("From inquiry to order", anchor=False)
-    if glance.without("quotes"):
+    if glance.missing_feeds("quotes"):
         return
-    answers = glance.now(NAME, filters)
+    answers = glance.answers_in_view(NAME, filters)
     asked, answered = answers["quote_conversion"].denominator, answers["quotes_accepted"].denominator
     if not asked:
-        theme.html(cards.empty("No inquiry to follow", f"None in view is {YOUNG_DAYS} days old yet."))
+        theme.show_html(cards.empty("No inquiry to follow", f"None in view is {YOUNG_DAYS} days old yet."))
         return
     steps = {
         "Asked": asked,
@@ -57,14 +57,17 @@ def funnel(filters: Filters) -> None:
         Bar(
             name,
             count,
-            f"{formatting.written(count)} · {formatting.percent(count / known['Asked'], 0)}",
+            f"{formatting.integer(count)} · {formatting.percent(count / known['Asked'], 0)}",
             tone="good-strong" if "order" in name else "accent",
         )
         for name, count in known.items()
     ]
     told = "Inquiries on their way: " + ", ".join(f"{name.lower()} {count:.0f}" for name, count in known.items())
-    chart_download.draw(
-        chart_types.rows(bars, is_dark=theme.dark(), high=known["Asked"]), key="funnel_chart", alternative=told, title="Inquiries on their way"
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=known["Asked"]),
+        key="funnel_chart",
+        alternative=told,
+        title="Inquiries on their way",
     )
     young = answers["quotes_young"].value
     st.caption(
@@ -73,47 +76,47 @@ def funnel(filters: Filters) -> None:
     )
 
 
-def chosen(filters: Filters) -> None:
+def options_chosen(filters: Filters) -> None:
     """Draw the lead times that buyers chose."""
     st.header("What buyers chose", anchor=False)
-    if glance.without("quote_options"):
+    if glance.missing_feeds("quote_options"):
         return
-    found = [one for one in measure_table.ask([MEASURES["lead_option_mix"]], filters, "lead_time_class") if one.value]
+    found = [one for one in measure_table.answers_for([MEASURES["lead_option_mix"]], filters, "lead_time_class") if one.value]
     if not found:
-        theme.html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period."))
+        theme.show_html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period."))
         return
     bars = [
-        Bar(_lead(one), float(one.value or 0), f"{formatting.percent(float(one.value or 0), 0)} · {formatting.written(one.numerator or 0)}")
+        Bar(_lead(one), float(one.value or 0), f"{formatting.percent(float(one.value or 0), 0)} · {formatting.integer(one.numerator or 0)}")
         for one in sorted(found, key=lambda one: SHORTEST_FIRST.get(one.dimensions["lead_time_class"] or "", len(SHORTEST_FIRST)))
     ]
     told = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.said}" for bar in bars)
-    chart_download.draw(chart_types.rows(bars, is_dark=theme.dark()), key="chosen_chart", alternative=told, title="Lead times chosen")
+    chart_download.export_chart(chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="chosen_chart", alternative=told, title="Lead times chosen")
     st.caption("Options chosen, by the lead time offered: share of all options chosen, and how many.")
 
 
 def _lead(one: Answer) -> str:
-    return formatting.words(one.dimensions["lead_time_class"] or "not said")
+    return formatting.in_words(one.dimensions["lead_time_class"] or "not said")
 
 
 def models(filters: Filters) -> None:
     """Draw how orders of each fulfilment model fare."""
     st.header("Buy-make-sell against sell-make-buy", anchor=False)
     found: dict[str, dict[str, Answer]] = {}
-    for one in measure_table.ask([MEASURES[name] for name in COMPARED], filters, "fulfilment_model"):
+    for one in measure_table.answers_for([MEASURES[name] for name in COMPARED], filters, "fulfilment_model"):
         found.setdefault(one.dimensions["fulfilment_model"] or "", {})[one.measure] = one
     known = {model: answers for model, answers in found.items() if answers["orders"].value}
     if not known:
-        theme.html(cards.empty("No orders in this period", "No order with a fulfilment model was placed or due in these days."))
+        theme.show_html(cards.empty("No orders in this period", "No order with a fulfilment model was placed or due in these days."))
         return
     rows = [
-        [Cell(formatting.words(model), small=MODELS.get(model, "")), *(_cell(answers[name], name, model) for name in COMPARED)]
+        [Cell(formatting.in_words(model), small=MODELS.get(model, "")), *(_cell(answers[name], name, model) for name in COMPARED)]
         for model, answers in sorted(known.items(), key=lambda one: -float(one[1]["orders"].value or 0))
     ]
     heads = ("Fulfilment model", *[MEASURES[name].short or MEASURES[name].title for name in COMPARED])
-    theme.html(tables.table(heads, rows, caption="Fulfilment models compared", numeric=range(1, len(heads))))
+    theme.show_html(tables.table(heads, rows, caption="Fulfilment models compared", numeric=range(1, len(heads))))
 
 
 def _cell(answer: Answer, name: str, model: str) -> Cell:
     one = measure_table.cell(answer, MEASURES[name])
-    href = links.href(name, by="fulfilment_model", value=model)
+    href = links.drill_down_url(name, by="fulfilment_model", value=model)
     return Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>') if answer.value is not None else one

@@ -13,26 +13,26 @@ from dashboard.orders.evidence import Test
 from dashboard.orders.timeline import Event, done, events, is_written
 from metrics.errors import StoreUnusable
 from metrics.lists.options import OrderRecords
-from metrics.lists.order_story import Surroundings
+from metrics.lists.order_story import OrderContext
 from metrics.store import work_items
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import locate
 
 
-def asked() -> str:
+def requested_order() -> str:
     """The order the address names; empty: none."""
     return st.query_params.get("order") or ""
 
 
 def find() -> None:
     """Draw the field that opens an order by its number."""
-    if "find" not in st.session_state and asked():
-        st.session_state["find"] = asked()
+    if "find" not in st.session_state and requested_order():
+        st.session_state["find"] = requested_order()
     st.text_input("Order number", key="find", placeholder="Order number, or a part of it", on_change=_find, width=280, type="search")
-    if not asked():
+    if not requested_order():
         with theme.card("which"):
-            theme.html(cards.empty("Which order?", "Type its number above, or open one from Failed orders or At risk now."))
+            theme.show_html(cards.empty("Which order?", "Type its number above, or open one from Failed orders or At risk now."))
 
 
 def _find() -> None:
@@ -43,31 +43,31 @@ def _find() -> None:
         st.query_params.pop("order", None)
 
 
-def back() -> None:
+def back_link() -> None:
     """Draw the way back from a story to the list it was opened over."""
     st.button("Back to the list", icon=":material/arrow_back:", type="tertiary", on_click=lambda: st.query_params.pop("order", None), key="back")
 
 
-def show(order_id: str) -> None:
+def order_story(order_id: str) -> None:
     """One order's story."""
     records: OrderRecords | None = queries.order_records(page.generation(), order_id)
     if records is None:
         _unknown(order_id)
         return
-    around: Surroundings = queries.surroundings(page.generation(), order_id)
+    around: OrderContext = queries.surroundings(page.generation(), order_id)
     facts = records.facts
     failed = any(facts[name] is False for name in evidence.TITLES)
     with theme.card("order"):
-        theme.html(_head(records))
-        theme.html(tables.facts(_facts(records)))
+        theme.show_html(_head(records))
+        theme.show_html(tables.facts(_facts(records)))
     left, right = st.columns([5, 3], gap="small")
     with left, theme.card("tests"):
         st.header("The five tests", anchor=False)
-        theme.html(_tests(evidence.tests(records, page.as_of())))
+        theme.show_html(_tests(evidence.tests(records, page.as_of())))
     with right, theme.card("work"):
         st.header("What we do about it", anchor=False)
         recovery = around.recovery
-        work_panel.show(
+        work_panel.work_panel(
             order_id,
             customer=facts["customer_name"] or facts["customer_id"],
             detected_at=recovery.get("detected_at") or (recovery.get("failed_at") if failed else None),
@@ -77,20 +77,22 @@ def show(order_id: str) -> None:
         )
     with theme.card("steps"):
         st.header("The 13 steps", anchor=False)
-        theme.html(_steps(records, around))
+        theme.show_html(_steps(records, around))
     with theme.card("events"):
         st.header("What happened", anchor=False)
         item, comments = _written(order_id)
-        theme.html(_events(events(records, around, item, comments)))
+        theme.show_html(_events(events(records, around, item, comments)))
     with theme.card("lines"):
         st.header("Lines", anchor=False)
-        theme.html(order_tables.lines(records))
+        theme.show_html(order_tables.lines(records))
     with theme.card("shipments"):
         st.header("Shipments", anchor=False)
-        theme.html(order_tables.shipments(records) if records.shipment_lines else cards.empty("No shipments", _none_of("shipments")))
+        theme.show_html(order_tables.shipments(records) if records.shipment_lines else cards.empty("No shipments", _none_of("shipments")))
     with theme.card("invoices"):
         st.header("Invoices", anchor=False)
-        theme.html(order_tables.invoices(records, facts["currency"]) if records.invoice_lines else cards.empty("No invoices", _none_of("invoices")))
+        theme.show_html(
+            order_tables.invoices(records, facts["currency"]) if records.invoice_lines else cards.empty("No invoices", _none_of("invoices"))
+        )
 
 
 def _unknown(order_id: str) -> None:
@@ -98,15 +100,17 @@ def _unknown(order_id: str) -> None:
     item, comments = _written(order_id)
     with theme.card("unknown"):
         if item.version:
-            theme.html(
+            theme.show_html(
                 cards.empty(
                     "This order is no longer in the data", f"Order <b>{formatting.html(order_id)}</b> is kept here by what was written of it."
                 )
             )
-            theme.html(tables.facts([("Customer", item.customer or formatting.DASH), ("Whose", item.owner or "nobody"), ("Stands", item.status)]))
-            theme.html(_events(done(item, comments)))
+            theme.show_html(
+                tables.facts([("Customer", item.customer or formatting.DASH), ("Whose", item.owner or "nobody"), ("Stands", item.status)])
+            )
+            theme.show_html(_events(done(item, comments)))
             return
-        theme.html(
+        theme.show_html(
             cards.empty(
                 "No such order",
                 f"No order is numbered <b>{formatting.html(order_id)}</b> in this data. Check the number as your system writes it.",
@@ -114,19 +118,19 @@ def _unknown(order_id: str) -> None:
         )
         near = queries.numbered_like(page.generation(), order_id)
         if near:
-            listed = " · ".join(f'<a href="{formatting.html(links.story(one))}" target="_self">{formatting.html(one)}</a>' for one in near)
-            theme.html(f'<p class="bv" style="text-align:center">Numbers like it: {listed}</p>')
+            listed = " · ".join(f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a>' for one in near)
+            theme.show_html(f'<p class="bv" style="text-align:center">Numbers like it: {listed}</p>')
 
 
 def _written(order_id: str) -> tuple[Item, list[dict[str, object]]]:
     try:
-        with opened(locate(), write=False) as store:
+        with open_store(locate(), write=False) as store:
             return work_items.item(store, order_id), work_items.comments(store, order_id)
     except StoreUnusable:
         return Item(order_id), []
 
 
-def _steps(records: OrderRecords, around: Surroundings) -> str:
+def _steps(records: OrderRecords, around: OrderContext) -> str:
     if not around.steps:
         return cards.empty("No steps recorded", _none_of("order_events"))
     as_of = page.as_of() or datetime.max
@@ -134,7 +138,7 @@ def _steps(records: OrderRecords, around: Surroundings) -> str:
 
 
 def _none_of(feed: str) -> str:
-    if feed in page.facts()["feeds"]:
+    if feed in page.data_status()["feeds"]:
         return "None is recorded for this order."
     return f"No feed: {feed}. Map the {feed} feed to see this."
 
@@ -151,7 +155,7 @@ def _head(records: OrderRecords) -> str:
     return (
         f'<div class="bv bv-headline"><h2 style="margin:0;padding:0;font-size:1.25rem" data-order="{formatting.html(facts["order_id"])}">'
         f"Order {formatting.html(facts['order_id'])}</h2>{state}"
-        f'<span class="bv-muted">{formatting.html(evidence.why(facts)) if failed else ""}</span></div>'
+        f'<span class="bv-muted">{formatting.html(evidence.explanation_of(facts)) if failed else ""}</span></div>'
     )
 
 

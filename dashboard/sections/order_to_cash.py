@@ -34,15 +34,15 @@ SIZE = 8
 def by_step(filters: Filters) -> dict[str, Answers]:
     """The measures of the steps, by the step's two digits."""
     found: dict[str, Answers] = {}
-    for one in measure_table.ask([MEASURES[name] for name in COLUMNS], filters, "step"):
+    for one in measure_table.answers_for([MEASURES[name] for name in COLUMNS], filters, "step"):
         found.setdefault(str(one.dimensions["step"]), {})[one.measure] = one
     return found
 
 
 def headline(filters: Filters, steps: dict[str, Answers]) -> None:
     """Draw the page in a few sentences, and its tiles."""
-    answers = glance.now(NAME, filters)
-    if answers[MAIN].value is None and glance.lacking(answers, "late_orders_observed", filters, "steps of orders"):
+    answers = glance.answers_in_view(NAME, filters)
+    if answers[MAIN].value is None and glance.nothing_to_show(answers, "late_orders_observed", filters, "steps of orders"):
         return
     slowest = max(STEPS, key=lambda number: _value(steps, number, "stage_hours_p90"))
     died = max(((name, _died(steps, name)) for name in steps), key=lambda one: one[1], default=("", 0))
@@ -57,7 +57,7 @@ def headline(filters: Filters, steps: dict[str, Answers]) -> None:
         at_step = glance.number(steps[died[0]], "promises_died", at=("step", died[0]))
         sentences.append(f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} {formatting.html(where)}.")
     with theme.card("said"):
-        glance.said(MAIN, answers, filters, *sentences)
+        glance.headline_card(MAIN, answers, filters, *sentences)
     glance.tiles(filters, TILES, answers)
 
 
@@ -71,18 +71,18 @@ def _died(steps: dict[str, Answers], name: str) -> int:
     return int(answer.value or 0) if answer is not None and name.isdecimal() else 0
 
 
-def show(steps: dict[str, Answers]) -> None:
+def steps_chart(steps: dict[str, Answers]) -> None:
     """Draw the band of the 13 steps and, below it, the same as a table with the work standing there and the promises that died there."""
     st.header("The 13 steps", anchor=False)
-    if glance.without("order_events"):
+    if glance.missing_feeds("order_events"):
         return
     if not any(answer.value for answers in steps.values() for answer in answers.values()):
-        theme.html(cards.empty("No steps recorded", "No order of this period and selection has any."))
+        theme.show_html(cards.empty("No steps recorded", "No order of this period and selection has any."))
         return
     spans = [*_spans(steps)]
     if spans:
-        chart_download.draw(
-            chart_types.spans(spans, unit="hours", is_dark=theme.dark()), key="steps_chart", alternative=_told(spans), title="The 13 steps"
+        chart_download.export_chart(
+            chart_types.range_chart(spans, unit="hours", is_dark=theme.is_dark()), key="steps_chart", alternative=_told(spans), title="The 13 steps"
         )
         st.caption("Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine of ten are.")
     rows = [[Cell(formatting.step(number)), *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS)] for number in STEPS]
@@ -90,7 +90,7 @@ def show(steps: dict[str, Answers]) -> None:
         first = Cell("When promised", small="the promise could not be kept from the start")
         rows.append([first, *[Cell() for _ in range(len(COLUMNS) - 1)], _cell(steps["00"], "promises_died", "00")])
     heads = ("Step", *COLUMNS.values())
-    theme.html(tables.table(heads, rows, caption="The 13 order-to-cash steps", numeric=range(1, len(heads))))
+    theme.show_html(tables.table(heads, rows, caption="The 13 order-to-cash steps", numeric=range(1, len(heads))))
 
 
 def _spans(steps: dict[str, Answers]) -> list[Span]:
@@ -99,7 +99,7 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
         for kind, half, nine in ((IN_STEP, "stage_hours", "stage_hours_p90"), (BEFORE_STEP, "stage_wait_hours", "stage_wait_hours_p90")):
             within = _value(steps, number, half), _value(steps, number, nine)
             if any(within):
-                said = f"half within {formatting.written(within[0], 1)} h, 90 % within {formatting.written(within[1], 1)} h"
+                said = f"half within {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
                 found.append(Span(formatting.step(number), kind, *within, said))
     return found
 
@@ -114,29 +114,29 @@ def _cell(answers: Answers, name: str, step: str) -> Cell:
     answer = answers.get(name)
     if answer is None or not answer.value:
         return one
-    return Cell(markup=f'<a href="{formatting.html(links.href(name, by="step", value=step))}" target="_self">{one.markup}</a>')
+    return Cell(markup=f'<a href="{formatting.html(links.drill_down_url(name, by="step", value=step))}" target="_self">{one.markup}</a>')
 
 
-def late(filters: Filters) -> None:
+def late_by_step(filters: Filters) -> None:
     """Draw the late orders with the step at which the promise of each died."""
     st.header("Where each late order's promise died", anchor=False)
-    if glance.without("order_events"):
+    if glance.missing_feeds("order_events"):
         return
     at = int(st.session_state.get("died_page", 1))
-    found: Listing = queries.read(page.generation(), "died", glance.view(filters), page=at, size=SIZE)
+    found: Listing = queries.read(page.generation(), "died", glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
-        theme.html(cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded."))
+        theme.show_html(cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded."))
         return
     rows = [
-        [_order(row), formatting.day(row["due_day"]), Cell(formatting.written(row["days_late"])) if row["days_late"] else "", _step(row)]
+        [_order(row), formatting.day(row["due_day"]), Cell(formatting.integer(row["days_late"])) if row["days_late"] else "", _step(row)]
         for row in found.rows
     ]
-    theme.html(tables.table(("Order", "Was due", "Days late", "The promise died"), rows, caption="Late orders and their step", numeric=(2,)))
+    theme.show_html(tables.table(("Order", "Was due", "Days late", "The promise died"), rows, caption="Late orders and their step", numeric=(2,)))
     page.pager(found.total, SIZE, key="died_page")
 
 
 def _order(row: Row) -> Cell:
-    link = f'<a href="{formatting.html(links.story(row["order_id"]))}" target="_self">{formatting.html(row["order_id"])}</a>'
+    link = f'<a href="{formatting.html(links.order_story_url(row["order_id"]))}" target="_self">{formatting.html(row["order_id"])}</a>'
     return Cell(markup=link, small=f"{row['customer_id']}, segment {row['segment']}")
 
 
@@ -146,12 +146,12 @@ def _step(row: Row) -> str:
     return "when it was given" if row["step"] == "00" else formatting.step(row["step"])
 
 
-def standing(filters: Filters) -> None:
+def longest_waiting(filters: Filters) -> None:
     """Draw the orders under way that have stood longest, folded."""
-    found: Listing = queries.read(page.generation(), "longest_standing", glance.view(filters))
+    found: Listing = queries.read(page.generation(), "longest_standing", glance.question_in_view(filters))
     if not found.total:
         return
-    with st.expander(f"Orders under way that have stood longest ({formatting.written(len(found.rows))} of {formatting.written(found.total)})"):
+    with st.expander(f"Orders under way that have stood longest ({formatting.integer(len(found.rows))} of {formatting.integer(found.total)})"):
         rows = [
             [
                 _order(row),
@@ -161,10 +161,10 @@ def standing(filters: Filters) -> None:
             ]
             for row in found.rows
         ]
-        theme.html(tables.table(("Order", "Step", "Stands", "For"), rows, caption="Orders that have stood longest", numeric=(3,)))
+        theme.show_html(tables.table(("Order", "Step", "Stands", "For"), rows, caption="Orders that have stood longest", numeric=(3,)))
         menu.link("at-risk", "Open orders at risk")
 
 
 def _age(seconds: int) -> str:
     hours = seconds / 3600
-    return f"{formatting.written(hours, 1)} h" if hours < 48 else f"{formatting.written(hours / 24, 1)} days"
+    return f"{formatting.integer(hours, 1)} h" if hours < 48 else f"{formatting.integer(hours / 24, 1)} days"

@@ -28,8 +28,8 @@ TILES = (MAIN, "under_served_protect", "over_served_danger")
 
 def headline(filters: Filters) -> bool:
     """Draw the page in a few sentences, and its tiles; False where there is nothing to say."""
-    answers = glance.now(NAME, filters)
-    if glance.lacking(answers, MAIN, filters, "package rows"):
+    answers = glance.answers_in_view(NAME, filters)
+    if glance.nothing_to_show(answers, MAIN, filters, "package rows"):
         return False
     sentences = [
         f"{glance.number(answers, MAIN)} of what the packages promise was kept, of {glance.number(answers, MAIN, part='out_of')} rows known."
@@ -46,15 +46,15 @@ def headline(filters: Filters) -> bool:
     if answers["under_served_protect"].value:
         sentences.append(f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a year.")
     with theme.card("said"):
-        glance.said(MAIN, answers, filters, *sentences, glance.furthest(NAME, MAIN, filters))
-        theme.html(crm_steps.walk(NAME))
+        glance.headline_card(MAIN, answers, filters, *sentences, glance.worst(NAME, MAIN, filters))
+        theme.show_html(crm_steps.crm_steps(NAME))
     glance.tiles(filters, TILES, answers)
     return True
 
 
 def _by_row(filters: Filters) -> list[Answer]:
     """How far each row of the packages was kept, the least first; what is not known of any customer last."""
-    found = measure_table.ask([MEASURES[MAIN]], filters, "package_row")
+    found = measure_table.answers_for([MEASURES[MAIN]], filters, "package_row")
     return sorted(found, key=lambda one: (one.value is None, one.value or 0, str(one.dimensions["package_row"])))
 
 
@@ -73,35 +73,38 @@ def rows_kept(filters: Filters) -> None:
         for one in known
     ]
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
-    chart_download.draw(
-        chart_types.rows(bars, is_dark=theme.dark(), high=1), key="rows_kept_chart", alternative=told, title="Package rows kept, of those known"
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
+        key="rows_kept_chart",
+        alternative=told,
+        title="Package rows kept, of those known",
     )
     st.caption("Customers that got the row, of those where it is known.")
 
 
 def trend(filters: Filters) -> None:
     """Draw how far the packages were kept, period by period."""
-    offered = over_time.tellable((MAIN,), glance.now(NAME, filters))
+    offered = over_time.with_trend((MAIN,), glance.answers_in_view(NAME, filters))
     if not offered:
         return
     with theme.card("trend"):
         # The very question of the tiles, and nothing to compare with: over a million orders each takes seconds.
-        course = over_time.Course(TILES, page.generation(), filters.period, filters.where, ())
+        course = over_time.Trend(TILES, page.generation(), filters.period, filters.where, ())
         note = f"Each {filters.period.grain} is judged alone, and in less time fewer orders can break a row: "
         note += "compare the points with each other, not with the number above."
-        over_time.show(course, offered, {MAIN: MEASURES[MAIN].title}, note=note)
+        over_time.trend_section(course, offered, {MAIN: MEASURES[MAIN].title}, note=note)
 
 
 def _out_of(one: Answer) -> str:
     return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)} customers"
 
 
-def promised(filters: Filters) -> None:
+def promised_and_delivered(filters: Filters) -> None:
     """Draw what each segment is promised and how many of its customers got it."""
     found: list[Attainment] = queries.study(page.generation(), "attainments", filters.start, filters.end)
     st.header("What was promised, and what was kept", anchor=False)
     if not found:
-        theme.html(cards.empty("No customer had a package in this period", "Packages go by the customers' segments: map the customers feed."))
+        theme.show_html(cards.empty("No customer had a package in this period", "Packages go by the customers' segments: map the customers feed."))
         return
     kept: dict[tuple[str, str], list[bool | None]] = defaultdict(list)
     packages: dict[str, Package] = {}
@@ -111,7 +114,9 @@ def promised(filters: Filters) -> None:
             kept[one.package.segment, row.row].append(row.kept)
     segments = sorted(packages)
     rows = [[Cell(row), *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), filters) for segment in segments)] for row in ROWS]
-    theme.html(tables.table(("Row", *[f"Package {one}" for one in segments]), rows, caption="Service packages and the customers that got each row"))
+    theme.show_html(
+        tables.table(("Row", *[f"Package {one}" for one in segments]), rows, caption="Service packages and the customers that got each row")
+    )
     st.caption("Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a bare date, is left out.")
 
 
@@ -119,9 +124,9 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: 
     known = [one for one in kept if one is not None]
     if not known:
         return Cell(words, small="not known for any customer")
-    unknown = f"; {formatting.written(len(kept) - len(known))} not known" if len(known) < len(kept) else ""
+    unknown = f"; {formatting.integer(len(kept) - len(known))} not known" if len(known) < len(kept) else ""
     told = (
-        f"{formatting.written(sum(known))} of {formatting.count(len(known), 'customer')} ({formatting.percent(sum(known) / len(known), 0)}){unknown}"
+        f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} ({formatting.percent(sum(known) / len(known), 0)}){unknown}"
     )
     if filters.where:  # they narrow the number behind, but not this table
         return Cell(words, small=told)
@@ -130,7 +135,7 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: 
 
 def _behind(measure: str, words: str, at: links.At = ()) -> str:
     """Words as a link to what is behind the number they tell."""
-    return f'<a href="{formatting.html(links.href(measure, at=at))}" target="_self">{formatting.html(words)}</a>'
+    return f'<a href="{formatting.html(links.drill_down_url(measure, at=at))}" target="_self">{formatting.html(words)}</a>'
 
 
 def _words(package: Package, row: str) -> str:
@@ -158,7 +163,7 @@ def fit(filters: Filters) -> None:
     by_place = {(one.segment, one.zone): one for one in cells}
     segments = sorted({one.segment for one in cells})
     rows = [[Cell(f"Package {segment}"), *(_fit_cell(by_place[segment, zone]) for zone in ZONES)] for segment in segments]
-    theme.html(tables.table(("", *ZONES), rows, caption="Packages against zones: customers and net sales"))
+    theme.show_html(tables.table(("", *ZONES), rows, caption="Packages against zones: customers and net sales"))
     st.caption("◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, not the brief's.")
     under: list[Misfit] = queries.study(page.generation(), "under_served", filters.start, filters.end)
     over: list[Misfit] = queries.study(page.generation(), "over_served", filters.start, filters.end)
@@ -184,6 +189,6 @@ def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
         [Cell(one.customer.customer_id, small=f"segment {one.customer.segment}"), Cell(formatting.number(one.amount, Unit.MONEY)), Cell(one.why)]
         for one in ranked[:MISFITS_SHOWN]
     ]
-    theme.html(tables.table(("Customer", amount, "Why"), rows, caption=title, numeric=(1,)))
+    theme.show_html(tables.table(("Customer", amount, "Why"), rows, caption=title, numeric=(1,)))
     if len(ranked) > MISFITS_SHOWN:
-        st.caption(f"The {MISFITS_SHOWN} largest of {formatting.written(len(ranked))}.")
+        st.caption(f"The {MISFITS_SHOWN} largest of {formatting.integer(len(ranked))}.")

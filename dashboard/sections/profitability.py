@@ -41,11 +41,11 @@ OPTIONS = {"danger_interaction": "serving them like others", "danger_charge": "c
 
 def headline(filters: Filters) -> bool:
     """Draw the page in a few sentences, and its tiles; False where there is nothing to say."""
-    answers = glance.now(NAME, filters)
-    if glance.lacking(answers, "zone", filters, "customers with money moved"):
+    answers = glance.answers_in_view(NAME, filters)
+    if glance.nothing_to_show(answers, "zone", filters, "customers with money moved"):
         return False
     found: dict[str, Answers] = {}
-    for one in measure_table.ask([MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"):
+    for one in measure_table.answers_for([MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"):
         found.setdefault(one.dimensions["zone"] or "", {})[one.measure] = one
     whole, danger = glance.number(answers, "zone"), found.get(DANGER, {})
     sentences = [f"None of {whole} customers is in Danger."]
@@ -58,17 +58,19 @@ def headline(filters: Filters) -> bool:
     if answers["loss_making_customers"].value:
         sentences.append(f"{glance.number(answers, 'loss_making_customers')} of all customers lose money.")
     with theme.card("said"):
-        glance.said("zone", answers, filters, *sentences)
-        theme.html(crm_steps.walk("profitability"))
+        glance.headline_card("zone", answers, filters, *sentences)
+        theme.show_html(crm_steps.crm_steps("profitability"))
     glance.tiles(filters, TILES, answers)
     return True
 
 
-def show(filters: Filters) -> None:
+def zones_chart(filters: Filters) -> None:
     """Draw the map of customers, the zones and the options for Danger."""
     customers, cuts = queries.study(page.generation(), "zones", filters.start, filters.end)
     if not customers:
-        theme.html(cards.empty("No zones", "No customer has a movement of money in this period. Zones need the invoices and service_costs feeds."))
+        theme.show_html(
+            cards.empty("No zones", "No customer has a movement of money in this period. Zones need the invoices and service_costs feeds.")
+        )
         return
     st.header("Customers by net sales and cost to serve", anchor=False)
     st.caption(
@@ -76,10 +78,10 @@ def show(filters: Filters) -> None:
         "(medians of all customers of the period unless assumptions say otherwise; filters do not move them). "
         "The axes are square roots, so that small customers can be told apart."
     )
-    chart_download.draw(
-        _map(customers, cuts, is_dark=theme.dark()), key="zones", alternative=_told(customers), title="Customers by net sales and cost to serve"
+    chart_download.export_chart(
+        _map(customers, cuts, is_dark=theme.is_dark()), key="zones", alternative=_told(customers), title="Customers by net sales and cost to serve"
     )
-    theme.html(_zones(customers))
+    theme.show_html(_zones(customers))
 
 
 def _cost_cut(cuts: Cuts) -> str:
@@ -153,11 +155,11 @@ def _zones(customers: Sequence[Customer]) -> str:
     rows = [
         [
             Cell(one.zone, small=SAID[one.zone]),
-            Cell(formatting.written(one.customers)),
+            Cell(formatting.integer(one.customers)),
             Cell(_money(one.sales)),
             Cell(_money(one.cost_to_serve)),
             Cell(_money(one.profit), small=f"{formatting.count(one.unknown, 'customer')} left out" if one.unknown else ""),
-            Cell(formatting.written(one.loss_making)),
+            Cell(formatting.integer(one.loss_making)),
         ]
         for one in totals(customers)
     ]
@@ -173,7 +175,7 @@ def options(filters: Filters) -> None:
     moved: list[Channel] = queries.study(page.generation(), "channels", start, end)
     st.header("Customers in Danger, and what each option would bring", anchor=False)
     if not changed:
-        theme.html(cards.empty("Nobody is in Danger", "No customer of this period has low sales and a high cost to serve."))
+        theme.show_html(cards.empty("Nobody is in Danger", "No customer of this period has low sales and a high cost to serve."))
         return
     st.caption(
         f"Assumed: {changed[0].moved_share:.0%} of the orders not yet electronic move to edi or web; {charged[0].acceptance:.0%} of the charge is "
@@ -192,9 +194,9 @@ def options(filters: Filters) -> None:
         "Charge the cost",
         "Other channel",
     )
-    theme.html(tables.table(heads, rows, caption="Customers in Danger and their options", numeric=range(1, len(heads))))
+    theme.show_html(tables.table(heads, rows, caption="Customers in Danger and their options", numeric=range(1, len(heads))))
     if len(ranked) > CUSTOMERS_SHOWN:
-        st.caption(f"The {CUSTOMERS_SHOWN} least profitable of {formatting.written(len(ranked))}; the export has all of them.")
+        st.caption(f"The {CUSTOMERS_SHOWN} least profitable of {formatting.integer(len(ranked))}; the export has all of them.")
 
 
 def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell | str]:
@@ -215,6 +217,6 @@ def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell 
 
 def _behind(shown: str, measure: str, one: Customer) -> Cell:
     """An amount of one customer as a link to the rows it is made of; not while filters are set, which narrow those rows but not this list."""
-    if page.chosen().where:
+    if page.current_filters().where:
         return Cell(shown)
-    return Cell(markup=f'<a href="{formatting.html(links.href(measure, by="customer", value=one.customer_id))}" target="_self">{shown}</a>')
+    return Cell(markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="customer", value=one.customer_id))}" target="_self">{shown}</a>')

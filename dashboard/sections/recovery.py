@@ -11,7 +11,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from metrics.facts.recoveries import GROUPS, RECOVERY_DAYS
-from metrics.lists.recovery import Chain
+from metrics.lists.recovery import Funnel
 from metrics.measures.catalog import MEASURES
 from metrics.measures.recovery import Step
 from metrics.model.question import Answer
@@ -27,26 +27,26 @@ WATCHED_LEAST = 5
 
 def headline(filters: Filters) -> None:
     """Draw the page in a few sentences, and its tiles."""
-    answers = glance.now(NAME, filters)
-    if glance.lacking(answers, MAIN, filters, "failures"):
+    answers = glance.answers_in_view(NAME, filters)
+    if glance.nothing_to_show(answers, MAIN, filters, "failures"):
         return
     undetected = answers["failures_undetected"].value
     found = f"{glance.number(answers, 'failures_undetected')} failed orders nobody has detected yet." if undetected else ""
     by_us = f"We found {glance.number(answers, 'failure_detected_by_us')} of the failures before the buyer told us."
     main = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} failures were put right within {RECOVERY_DAYS} days."
     with theme.card("said"):
-        glance.said(MAIN, answers, filters, main, glance.furthest(NAME, MAIN, filters), by_us, found)
+        glance.headline_card(MAIN, answers, filters, main, glance.worst(NAME, MAIN, filters), by_us, found)
     glance.tiles(filters, TILES, answers)
 
 
-def way(filters: Filters) -> None:
+def recovery_funnel(filters: Filters) -> None:
     """Draw how many failures came how far."""
     st.header("Failed, and then?", anchor=False)
-    if glance.without("messages", "service_cases"):
+    if glance.missing_feeds("messages", "service_cases"):
         return
-    found: Chain = queries.read(page.generation(), "chain", glance.view(filters))
+    found: Funnel = queries.read(page.generation(), "chain", glance.question_in_view(filters))
     if not found.failed:
-        theme.html(cards.empty("No failure", "No judged order due in this period failed."))
+        theme.show_html(cards.empty("No failure", "No judged order due in this period failed."))
         return
     steps = {
         "Failed": found.failed,
@@ -56,24 +56,24 @@ def way(filters: Filters) -> None:
         "The buyer ordered again": found.again,
     }
     bars = [
-        Bar(name, count, f"{formatting.written(count)} · {formatting.percent(count / found.failed, 0)}", tone="good-strong" if at > 2 else "accent")
+        Bar(name, count, f"{formatting.integer(count)} · {formatting.percent(count / found.failed, 0)}", tone="good-strong" if at > 2 else "accent")
         for at, (name, count) in enumerate(steps.items())
     ]
     told = "Failures on their way: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
-    chart_download.draw(
-        chart_types.rows(bars, is_dark=theme.dark(), high=found.failed), key="chain_chart", alternative=told, title="Failures on their way"
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=found.failed), key="chain_chart", alternative=told, title="Failures on their way"
     )
     st.caption("Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of putting them right.")
 
 
-def show(filters: Filters) -> None:
+def reorder_curves(filters: Filters) -> None:
     """Draw the share of orders after which the buyer has ordered again, by days since."""
     st.header("Do buyers order again?", anchor=False)
-    if glance.without("messages", "service_cases"):
+    if glance.missing_feeds("messages", "service_cases"):
         return
-    steps: list[Step] = queries.read(page.generation(), "curves", glance.view(filters))
+    steps: list[Step] = queries.read(page.generation(), "curves", glance.question_in_view(filters))
     if not steps:
-        theme.html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
+        theme.show_html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
         return
     first = {group: next((one.watched for one in steps if one.group == group), 0) for group in GROUPS}
     drawn = [
@@ -82,11 +82,11 @@ def show(filters: Filters) -> None:
         if one.watched >= min(WATCHED_LEAST, first[one.group])
     ]
     if not any(row["days"] for row in drawn):
-        theme.html(cards.empty("No curve yet", "Too few orders of this period have been watched for long enough."))
+        theme.show_html(cards.empty("No curve yet", "Too few orders of this period have been watched for long enough."))
         return
     groups = tuple((group, TONES[group], DASHES[group]) for group in GROUPS if first[group])
-    spec = chart_types.curves(drawn, groups, title="Days since the order was settled", is_dark=theme.dark())
-    chart_download.draw(spec, key="came_back", alternative=_told(steps), title="Buyers who ordered again")
+    spec = chart_types.step_chart(drawn, groups, title="Days since the order was settled", is_dark=theme.is_dark())
+    chart_download.export_chart(spec, key="came_back", alternative=_told(steps), title="Buyers who ordered again")
     st.caption(
         "Share of orders after which the buyer has ordered again (Kaplan-Meier: orders still watched count for as long as they were): "
         + "; ".join(f"{group} {formatting.count(count, 'order')}" for group, count in first.items() if count)
@@ -113,22 +113,24 @@ def returns(filters: Filters) -> None:
 
 def _by(filters: Filters, dimension: str, names: tuple[str, ...], feed: str, what: str) -> None:
     """Measures by a dimension, the value with most first."""
-    if glance.without(feed):
+    if glance.missing_feeds(feed):
         return
     found: dict[str, measure_table.Answers] = {}
-    for one in measure_table.ask([MEASURES[name] for name in names], filters, dimension):
+    for one in measure_table.answers_for([MEASURES[name] for name in names], filters, dimension):
         found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
     of = {value: _weight(answers[names[0]]) for value, answers in found.items()}
     if not any(of.values()):
-        theme.html(cards.empty(f"No {what}s", "None in this period and selection."))
+        theme.show_html(cards.empty(f"No {what}s", "None in this period and selection."))
         return
     rows = [
-        [Cell(formatting.words(value)), *(_cell(answers.get(name), name, dimension, value) for name in names)]
+        [Cell(formatting.in_words(value)), *(_cell(answers.get(name), name, dimension, value) for name in names)]
         for value, answers in sorted(found.items(), key=lambda one: (-of[one[0]], one[0]))
         if of[value]
     ]
-    heads = (formatting.words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in names])
-    theme.html(tables.table(heads, rows, caption=f"{what.capitalize()}s by {formatting.words(dimension).lower()}", numeric=range(1, len(heads))))
+    heads = (formatting.in_words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in names])
+    theme.show_html(
+        tables.table(heads, rows, caption=f"{what.capitalize()}s by {formatting.in_words(dimension).lower()}", numeric=range(1, len(heads)))
+    )
 
 
 def _weight(answer: Answer) -> float:
@@ -139,5 +141,7 @@ def _cell(answer: Answer | None, name: str, dimension: str, value: str) -> Cell:
     one = measure_table.cell(answer, MEASURES[name])
     if answer is None or answer.value is None:
         return one
-    small = f"of {formatting.written(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""
-    return Cell(markup=f'<a href="{formatting.html(links.href(name, by=dimension, value=value))}" target="_self">{one.markup}</a>', small=small)
+    small = f"of {formatting.integer(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""
+    return Cell(
+        markup=f'<a href="{formatting.html(links.drill_down_url(name, by=dimension, value=value))}" target="_self">{one.markup}</a>', small=small
+    )

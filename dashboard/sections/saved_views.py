@@ -13,38 +13,41 @@ from dashboard.frame import menu, page, save_view, user_name
 from metrics.errors import StoreUnusable
 from metrics.measures.catalog import MEASURES
 from metrics.store import saved_views
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 MEASURE_PARTS = ("measure", "m")
 """Parts of an address that name measures."""
 
 
-def show() -> None:
+def list_views() -> None:
     """The list of views, each a link; one's own can be renamed and deleted."""
     st.header("Saved views", anchor=False)
     if told := st.session_state.pop("_views_told", None):
-        theme.html(cards.banner(formatting.html(told)))
+        theme.show_html(cards.banner(formatting.html(told)))
     try:
-        with opened(locate(), write=False) as store:
-            listed = saved_views.views(store, user_name.me())
+        with open_store(locate(), write=False) as store:
+            listed = saved_views.views(store, user_name.user_name())
     except StoreUnusable as error:
-        theme.html(cards.empty("Views cannot be read", formatting.html(error)))
+        theme.show_html(cards.empty("Views cannot be read", formatting.html(error)))
         return
     if not listed:
-        theme.html(cards.empty("No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."))
+        theme.show_html(cards.empty("No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."))
         return
     rows = [
         [
-            Cell(markup=f'<a href="{formatting.html(address(view))}" target="_self">{formatting.html(view["name"])}</a>', small=missing(view)),
+            Cell(
+                markup=f'<a href="{formatting.html(view_url(view))}" target="_self">{formatting.html(view["name"])}</a>',
+                small=unavailable_parts(view),
+            ),
             Cell(next((entry.title for entry in menu.ENTRIES if entry.path == view["page"]), view["page"])),
             Cell(_chosen(view)),
             Cell(view["owner"], small="everybody sees it" if view["shared"] else "only they see it"),
         ]
         for view in listed
     ]
-    theme.html(tables.table(("View", "Page", "Chosen", "Whose"), rows, caption="Saved views"))
-    own = {view["view_id"]: view for view in listed if view["owner"] == user_name.me()}
+    theme.show_html(tables.table(("View", "Page", "Chosen", "Whose"), rows, caption="Saved views"))
+    own = {view["view_id"]: view for view in listed if view["owner"] == user_name.user_name()}
     if own:
         with (
             st.expander("Rename or delete one of yours", key="views_change"),
@@ -57,39 +60,39 @@ def show() -> None:
             st.button("Delete", on_click=_remove, args=(number,), key="view_delete", icon=":material/delete:")
 
 
-def address(view: dict[str, Any]) -> str:
+def view_url(view: dict[str, Any]) -> str:
     """Where a view is shown again."""
     return f"/{view['page']}" + (f"?{view['query']}" if view["query"] else "")
 
 
-def missing(view: dict[str, Any]) -> str:
+def unavailable_parts(view: dict[str, Any]) -> str:
     """What a view names that is not there any more: a measure, a page, or a value of a filter; "" if all is there."""
-    options = page.facts()["options"]
+    options = page.data_status()["options"]
     gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
     for part, value in parse_qsl(view["query"]):
         if part in MEASURE_PARTS and value not in MEASURES:
             gone.append(f"the measure {value}")
         elif options.get(part) and value not in options[part]:
-            gone.append(f"{formatting.words(part).lower()} {value}")
+            gone.append(f"{formatting.in_words(part).lower()} {value}")
     return f"no longer there: {', '.join(gone)}" if gone else ""
 
 
 def _chosen(view: dict[str, Any]) -> str:
-    parts = [f"{formatting.words(part).lower()} {value}" for part, value in parse_qsl(view["query"])]
+    parts = [f"{formatting.in_words(part).lower()} {value}" for part, value in parse_qsl(view["query"])]
     return ", ".join(parts) or "as the page opens"
 
 
 def _rename(number: int, name: str, shared: bool) -> None:
-    _change(lambda store: saved_views.rename(store, user_name.me(), number, name.strip(), shared=shared, at=save_view.now()))
+    _change(lambda store: saved_views.rename(store, user_name.user_name(), number, name.strip(), shared=shared, at=save_view.now()))
 
 
 def _remove(number: int) -> None:
-    _change(lambda store: saved_views.remove(store, user_name.me(), number))
+    _change(lambda store: saved_views.remove(store, user_name.user_name(), number))
 
 
 def _change(change: Callable[[Connection], None]) -> None:
     try:
-        with opened(locate()) as store:
+        with open_store(locate()) as store:
             change(store)
     except StoreUnusable as error:
         st.session_state["_views_told"] = str(error)

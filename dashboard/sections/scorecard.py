@@ -11,7 +11,7 @@ from dashboard.frame import quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods
 from dashboard.measure_page import measure_table
-from dashboard.measure_page.trend import Course, Where, tellable
+from dashboard.measure_page.trend import Trend, Where, with_trend
 from dashboard.orders import evidence
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
@@ -33,7 +33,7 @@ def _one(answers: Sequence[Answer]) -> dict[str, Answer]:
     return {answer.measure: answer for answer in answers}
 
 
-class Numbers(Course):
+class ScorecardAnswers(Trend):
     """Everything the scorecard asks, in seven questions, for one choice of filters."""
 
     def __init__(self, generation: int, period: Period, where: Where, compare: Sequence[str] = COMPARISONS) -> None:
@@ -63,14 +63,14 @@ class Numbers(Course):
             series,
             main=name == TILES[0],
             year=self.then.get(LAST_YEAR, {}).get(name),
-            behind=drill.href(name),
-            explained=explained.href(name),
-            mark=quality_marks.mark(name, small=quality_marks.mostly_held(TILES)),
+            behind=drill.drill_down_url(name),
+            explained=explained.explain_url(name),
+            mark=quality_marks.mark_link(name, small=quality_marks.mostly_withheld(TILES)),
         )
 
     def tiles(self, *, is_dark: bool) -> str:
         """All tiles, and what is to know of most of them."""
-        return quality_marks.held(TILES) + cards.tiles([self.tile(name) for name in TILES], is_dark=is_dark)
+        return quality_marks.withheld_note(TILES) + cards.tiles([self.tile(name) for name in TILES], is_dark=is_dark)
 
     def main(self) -> str:
         """The measure the headline speaks of: perfect orders, or on time in full where evidence for the rest is missing."""
@@ -79,7 +79,7 @@ class Numbers(Course):
 
     def offered(self) -> tuple[str, ...]:
         """Measures that have a trend to show, the headline's first."""
-        return tuple(sorted(tellable(TILES, self.now), key=lambda name: name != self.main())) or (self.main(),)
+        return tuple(sorted(with_trend(TILES, self.now), key=lambda name: name != self.main())) or (self.main(),)
 
     def headline(self) -> str:
         """The page in one sentence."""
@@ -88,7 +88,7 @@ class Numbers(Course):
             (
                 answer.dimensions["segment"] or "",
                 answer,
-                quality_marks.target(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)),
+                quality_marks.target_in_view(self.targets, name, (("segment", (answer.dimensions["segment"] or "",)),)),
             )
             for answer in self.segments
             if answer.measure == name
@@ -113,25 +113,31 @@ class Numbers(Course):
         by = "segment" if segment is not None else None
         judged = answers.get("judged_orders")
         row: list[Cell | str] = [
-            measure_table.linked(formatting.written(int(judged.value or 0)), drill.href("judged_orders", by=by, value=segment)) if judged else ""
+            measure_table.link_cell(formatting.integer(int(judged.value or 0)), drill.drill_down_url("judged_orders", by=by, value=segment))
+            if judged
+            else ""
         ]
         for name in TILES:
-            target = self.target(name) if segment is None else quality_marks.target(self.targets, name, (("segment", (segment,)),))
-            row.append(measure_table.leading(measure_table.cell(answers.get(name), MEASURES[name], target), drill.href(name, by=by, value=segment)))
+            target = self.target(name) if segment is None else quality_marks.target_in_view(self.targets, name, (("segment", (segment,)),))
+            row.append(
+                measure_table.markup_link_cell(
+                    measure_table.cell(answers.get(name), MEASURES[name], target), drill.drill_down_url(name, by=by, value=segment)
+                )
+            )
         return row
 
 
-def why(generation: int, filters: Filters, failed: int) -> str:
+def reasons(generation: int, filters: Filters, failed: int) -> str:
     """Reasons that orders failed, the most frequent first, as bars."""
     found = queries.failure_reasons(generation, filters.start, filters.end, filters.where)
     if not found:
         return cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
     most = found[0]["orders"]
-    links = [drill.address("failed-orders", {"reason": row["reason"]}) for row in found[:REASONS_SHOWN]]
+    links = [drill.page_url("failed-orders", {"reason": row["reason"]}) for row in found[:REASONS_SHOWN]]
     shown = [
         (
             evidence.reason(row["reason"]),
-            f"{formatting.written(row['orders'])} · {formatting.percent(row['orders'] / max(failed, 1), 0)}",
+            f"{formatting.integer(row['orders'])} · {formatting.percent(row['orders'] / max(failed, 1), 0)}",
             row["orders"] / most,
         )
         for row in found[:REASONS_SHOWN]
@@ -141,7 +147,7 @@ def why(generation: int, filters: Filters, failed: int) -> str:
 
 def warm(generation: int, period: Period, *, is_dark: bool) -> None:
     """Ask and draw once what the first visitor will see."""
-    numbers = Numbers(generation, period, ())
+    numbers = ScorecardAnswers(generation, period, ())
     numbers.tiles(is_dark=is_dark)
     for name in TILES:
         numbers.trend(name, is_dark=is_dark)

@@ -32,10 +32,10 @@ Counts = dict[str, Answers]
 """Stockouts, and the provisional ones of them, by outcome."""
 
 
-def show(filters: Filters) -> None:
+def outcomes(filters: Filters) -> None:
     """Draw the page's answer: the sentence, the tiles, what buyers did and what it cost."""
-    answers = headline.now(NAME, filters)
-    if not answers["stockout_events"].value and headline.lacking(answers, MAIN, filters, "stockouts"):
+    answers = headline.answers_in_view(NAME, filters)
+    if not answers["stockout_events"].value and headline.nothing_to_show(answers, MAIN, filters, "stockouts"):
         return
     with theme.card("said"):
         _said(answers, filters)
@@ -43,7 +43,7 @@ def show(filters: Filters) -> None:
         return
     headline.tiles(filters, TILES, answers)
     counts: Counts = {}
-    for one in measure_table.ask([MEASURES[name] for name in COUNTS], filters, "outcome"):
+    for one in measure_table.answers_for([MEASURES[name] for name in COUNTS], filters, "outcome"):
         counts.setdefault(one.dimensions["outcome"] or "", {})[one.measure] = one
     left, right = st.columns(2, gap="small")
     with left, theme.card("outcomes", height="stretch"):
@@ -56,7 +56,7 @@ def _said(answers: Answers, filters: Filters) -> None:
     """The page in a few sentences."""
     events = answers["stockout_events"].value
     if not events:
-        headline.said(MAIN, answers, filters, "Every line due in this period left whole by its first promise, of those where that is known.")
+        headline.headline_card(MAIN, answers, filters, "Every line due in this period left whole by its first promise, of those where that is known.")
         return
     noun = "stockout" if events == 1 else "stockouts"
     sentences = [f"{headline.number(answers, 'stockout_events')} {noun}"]
@@ -64,7 +64,7 @@ def _said(answers: Answers, filters: Filters) -> None:
     if answers["stockout_unit_cost"].value is not None:
         each, assumed, whole = (headline.number(answers, f"stockout_{name}") for name in ("unit_cost", "unit_cost_assumed", "total_cost"))
         sentences.append(f"Each costs {each} as observed ({assumed} as assumed), all of them {whole}.")
-    headline.said(MAIN, answers, filters, *sentences, headline.furthest(NAME, MAIN, filters))
+    headline.headline_card(MAIN, answers, filters, *sentences, headline.worst(NAME, MAIN, filters))
 
 
 def _outcomes(answers: Answers, counts: Counts) -> None:
@@ -77,15 +77,15 @@ def _outcomes(answers: Answers, counts: Counts) -> None:
         of_settled = ""
         if share is not None and share.value is not None:
             settled, of_settled = share.denominator, f" · {cards.value(share, MEASURES[share.measure])}"
-        bars.append(Bar(words, events[outcome], f"{formatting.written(events[outcome])}{of_settled}", tone=TONES[outcome]))
+        bars.append(Bar(words, events[outcome], f"{formatting.integer(events[outcome])}{of_settled}", tone=TONES[outcome]))
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
-    chart_download.draw(
-        chart_types.rows(bars, is_dark=theme.dark()), key="outcomes_chart", alternative=told, title="What happened to the buyer each time"
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="outcomes_chart", alternative=told, title="What happened to the buyer each time"
     )
     told_of = f"Shares are of the {formatting.number(settled)} that are settled." if settled is not None and events[OPEN] else ""
     provisional = sum(int(counts[outcome]["stockouts_provisional"].value or 0) for outcome in OUTCOMES if outcome in counts)
     if provisional:
-        told_of += f" {formatting.written(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost."
+        told_of += f" {formatting.integer(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost."
     if told_of:
         st.caption(told_of.strip())
 
@@ -106,12 +106,14 @@ def _costs(answers: Answers, counts: Counts) -> None:
             ]
         )
     heads = ("Outcome", "Stockouts", "Provisional", "Cost each", "Cost of all known")
-    theme.html(tables.table(heads, rows, caption="Stockouts and their cost by outcome", numeric=range(1, len(heads))))
+    theme.show_html(tables.table(heads, rows, caption="Stockouts and their cost by outcome", numeric=range(1, len(heads))))
     expected: list[list[Cell | str]] = [
         [Cell("One stockout"), _figure(answers, "stockout_unit_cost"), _figure(answers, "stockout_unit_cost_assumed")],
         [Cell("All stockouts"), _figure(answers, "stockout_total_cost"), _figure(answers, "stockout_total_cost_assumed")],
     ]
-    theme.html(tables.table(("Expected cost", "As observed", "As assumed"), expected, caption="Expected cost, observed and assumed", numeric=(1, 2)))
+    theme.show_html(
+        tables.table(("Expected cost", "As observed", "As assumed"), expected, caption="Expected cost, observed and assumed", numeric=(1, 2))
+    )
     st.caption("Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not your business.")
 
 
@@ -120,7 +122,9 @@ def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
     value = answers[measure].value if measure in answers else 0
     if not value:
         return Cell("0")
-    return Cell(markup=f'<a href="{formatting.html(links.href(measure, by="outcome", value=outcome))}" target="_self">{formatting.number(value)}</a>')
+    return Cell(
+        markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="outcome", value=outcome))}" target="_self">{formatting.number(value)}</a>'
+    )
 
 
 def _figure(answers: Answers, measure: str) -> Cell:
@@ -128,5 +132,5 @@ def _figure(answers: Answers, measure: str) -> Cell:
     answer = answers[measure]
     if answer.value is None:
         return measure_table.cell(answer, MEASURES[measure])
-    href = formatting.html(links.href(measure))
+    href = formatting.html(links.drill_down_url(measure))
     return Cell(markup=f'<a href="{href}" target="_self">{formatting.money(Decimal(str(answer.value)))}</a>')

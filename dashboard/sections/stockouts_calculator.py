@@ -11,7 +11,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline
 from metrics.errors import SettingRefused
 from metrics.measures.fill_rate import Investment, Scenario, compare
-from metrics.queries.fill_rate_inputs import Start
+from metrics.queries.fill_rate_inputs import FillRateInputs
 
 PRESETS: dict[str, dict[str, float]] = {
     "Study problem": {
@@ -38,9 +38,9 @@ FIELDS = {
 }
 
 
-def show(filters: Filters) -> None:
+def calculator(filters: Filters) -> None:
     """Draw the inputs and the result."""
-    start: Start = queries.read(page.generation(), "fill_start", headline.view(filters))
+    start: FillRateInputs = queries.read(page.generation(), "fill_start", headline.question_in_view(filters))
     cases = ({OURS: ours(start)} if start.stated else {}) | PRESETS
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)
@@ -60,12 +60,12 @@ def show(filters: Filters) -> None:
             "invest": _number("Investment", case["invest"], chosen, step=10_000.0),
         }
     try:
-        theme.html(result(worked_out(given)))
+        theme.show_html(result(calculate(given)))
     except SettingRefused as refused:
-        theme.html(cards.empty("That cannot be", formatting.html(refused)))
+        theme.show_html(cards.empty("That cannot be", formatting.html(refused)))
 
 
-def ours(start: Start) -> dict[str, float]:
+def ours(start: FillRateInputs) -> dict[str, float]:
     """A case of the numbers assumed, with orders and fill as observed; those are the textbook's where nothing is."""
     textbook = PRESETS[TEXTBOOK]
     seen = {"orders": textbook["orders"], "low": textbook["low"], "high": float(start.assumed["fill_target"] * 100), "share": textbook["share"]}
@@ -76,7 +76,7 @@ def ours(start: Start) -> dict[str, float]:
     return seen | {field: float(start.assumed[f"fill_{name}"]) for field, name in costs.items()}
 
 
-def _whence(chosen: str, start: Start) -> str:
+def _whence(chosen: str, start: FillRateInputs) -> str:
     """Where the numbers the fields start with come from."""
     if chosen != OURS:
         case = "Coyle's textbook, not your business."
@@ -97,7 +97,7 @@ def _number(label: str, value: float, case: str, *, step: float = 1.0, most: flo
     return Decimal(str(typed))
 
 
-def worked_out(given: dict[str, Decimal]) -> Investment:
+def calculate(given: dict[str, Decimal]) -> Investment:
     """The inputs of the fields (shares in %) put to the calculator."""
 
     def scenario(fill: Decimal) -> Scenario:

@@ -18,14 +18,14 @@ from metrics.model.measure import Unit
 NAME = "two_books"
 MAIN = "books_agree"
 TILES = (MAIN, "books_matched", "books_dispute", "failed_value_disputed")
-SAYS = {True: "good", False: "failed", None: "not known"}
+VERDICT_WORDS = {True: "good", False: "failed", None: "not known"}
 SIZE = 12
 
 
 def headline(filters: Filters) -> None:
     """Draw the page in a few sentences, and its tiles."""
-    answers = glance.now(NAME, filters)
-    if glance.lacking(answers, "books_matched", filters, "buyer's scorecards"):
+    answers = glance.answers_in_view(NAME, filters)
+    if glance.nothing_to_show(answers, "books_matched", filters, "buyer's scorecards"):
         return
     agree = f"The buyer's verdict and ours agree on {glance.number(answers, MAIN)} of the orders in both books."
     disputes = answers["books_dispute"].value
@@ -39,29 +39,29 @@ def headline(filters: Filters) -> None:
     if answers["fine_at_stake"].value:
         fine = f"Disputed of the fine at stake: {glance.number(answers, 'fine_disputed')} of {glance.number(answers, 'fine_at_stake')}."
     with theme.card("said"):
-        glance.said(MAIN, answers, filters, agree, differ, fine, glance.furthest(NAME, MAIN, filters))
+        glance.headline_card(MAIN, answers, filters, agree, differ, fine, glance.worst(NAME, MAIN, filters))
     glance.tiles(filters, TILES, answers)
 
 
 def causes(filters: Filters) -> None:
     """Draw what the two books first differ in."""
     st.header("What the books first differ in", anchor=False)
-    if glance.without("buyer_scorecards"):
+    if glance.missing_feeds("buyer_scorecards"):
         return
-    asked = measure_table.ask([MEASURES[name] for name in ("books_dispute", "failed_value_disputed")], filters, "cause")
+    asked = measure_table.answers_for([MEASURES[name] for name in ("books_dispute", "failed_value_disputed")], filters, "cause")
     found = {(one.dimensions["cause"], one.measure): one for one in asked}
     counts = {cause: int(found[cause, "books_dispute"].value or 0) for cause in CAUSES if (cause, "books_dispute") in found}
     if not sum(counts.values()):
-        theme.html(cards.empty("Nothing in dispute", "No order in both books differs in receipt day, quantity, deadline or verdict."))
+        theme.show_html(cards.empty("Nothing in dispute", "No order in both books differs in receipt day, quantity, deadline or verdict."))
         return
     bars = []
     for cause, count in sorted(counts.items(), key=lambda one: -one[1]):
         amount = found[cause, "failed_value_disputed"].value if (cause, "failed_value_disputed") in found else None
         worth = f" · {formatting.number(amount, Unit.MONEY)} failing" if amount else ""
-        bars.append(Bar(formatting.words(cause), count, f"{formatting.count(count, 'order')}{worth}", tone="watch-strong"))
+        bars.append(Bar(formatting.in_words(cause), count, f"{formatting.count(count, 'order')}{worth}", tone="watch-strong"))
     told = "Orders on which the books differ, by cause: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
-    chart_download.draw(
-        chart_types.rows(bars, is_dark=theme.dark()), key="causes_chart", alternative=told, title="Orders on which the books differ, by cause"
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="causes_chart", alternative=told, title="Orders on which the books differ, by cause"
     )
     st.caption("An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail by the buyer's book.")
 
@@ -69,22 +69,22 @@ def causes(filters: Filters) -> None:
 def verdicts(filters: Filters) -> None:
     """Draw orders in both books by both verdicts."""
     st.header("Their verdict and ours", anchor=False)
-    if glance.without("buyer_scorecards"):
+    if glance.missing_feeds("buyer_scorecards"):
         return
-    found: list[Row] = queries.read(page.generation(), "verdicts", glance.view(filters))
+    found: list[Row] = queries.read(page.generation(), "verdicts", glance.question_in_view(filters))
     if not found:
-        theme.html(cards.empty("No order in both books", "None of the orders of this period is in both."))
+        theme.show_html(cards.empty("No order in both books", "None of the orders of this period is in both."))
         return
     counts = {(row["our_verdict"], row["their_verdict"]): int(row["orders"]) for row in found}
     rows = [
         [
-            Cell(f"Ours: {SAYS[ours]}"),
-            *(Cell(formatting.written(counts.get((ours, theirs), 0)), flagged=_differ(ours, theirs, counts)) for theirs in SAYS),
+            Cell(f"Ours: {VERDICT_WORDS[ours]}"),
+            *(Cell(formatting.integer(counts.get((ours, theirs), 0)), flagged=_differ(ours, theirs, counts)) for theirs in VERDICT_WORDS),
         ]
-        for ours in SAYS
+        for ours in VERDICT_WORDS
     ]
-    heads = ("", *[f"Theirs: {said}" for said in SAYS.values()])
-    theme.html(tables.table(heads, rows, caption="Orders in both books by our verdict and the buyer's", numeric=(1, 2, 3)))
+    heads = ("", *[f"Theirs: {said}" for said in VERDICT_WORDS.values()])
+    theme.show_html(tables.table(heads, rows, caption="Orders in both books by our verdict and the buyer's", numeric=(1, 2, 3)))
     st.caption("On time in full by our book against what the buyer's scorecard says. Marked: where they differ.")
 
 
@@ -95,30 +95,30 @@ def _differ(ours: bool | None, theirs: bool | None, counts: dict[tuple[bool | No
 def orders(filters: Filters) -> None:
     """Draw the disputed orders, each with what either book says of what differs."""
     st.header("Disputed orders", anchor=False)
-    if glance.without("buyer_scorecards"):
+    if glance.missing_feeds("buyer_scorecards"):
         return
     at = int(st.session_state.get("disputed_page", 1))
-    found: Listing = queries.read(page.generation(), "disputed", glance.view(filters), page=at, size=SIZE)
+    found: Listing = queries.read(page.generation(), "disputed", glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
-        theme.html(cards.empty("No disputed order", "Where both books have an order, they say the same."))
+        theme.show_html(cards.empty("No disputed order", "Where both books have an order, they say the same."))
         return
     rows = [
         [
             Cell(markup=_order(row), small=f"{row['customer_id']}, segment {row['segment']}"),
             formatting.day(row["due_day"]),
-            formatting.words(row["cause"]),
+            formatting.in_words(row["cause"]),
             *(_says(row, book) for book in ("our", "their")),
             Cell(formatting.number(row["failing_amount"], Unit.MONEY) if row["failing_amount"] else formatting.DASH),
         ]
         for row in found.rows
     ]
     heads = ("Order", "Was due", "Differ in", "Our book", "Their book", "Failing goods")
-    theme.html(tables.table(heads, rows, caption="Orders on which the books differ", numeric=(5,)))
+    theme.show_html(tables.table(heads, rows, caption="Orders on which the books differ", numeric=(5,)))
     page.pager(found.total, SIZE, key="disputed_page")
 
 
 def _order(row: Row) -> str:
-    return f'<a href="{formatting.html(links.story(row["order_id"]))}" target="_self">{formatting.html(row["order_id"])}</a>'
+    return f'<a href="{formatting.html(links.order_story_url(row["order_id"]))}" target="_self">{formatting.html(row["order_id"])}</a>'
 
 
 def _says(row: Row, book: str) -> Cell:
@@ -129,5 +129,5 @@ def _says(row: Row, book: str) -> Cell:
         "deadline": f"due {formatting.day(row[f'{book}_deadline_day'])}",
         "verdict": "",
     }[row["cause"]]
-    verdict = SAYS[row[f"{book}_verdict"]]
+    verdict = VERDICT_WORDS[row[f"{book}_verdict"]]
     return Cell(said or verdict, small=verdict if said else "")

@@ -10,7 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.locale import reader
-from dashboard.components.status import better
+from dashboard.components.status import better_or_worse
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, page
 from dashboard.frame.filters import EARLIEST, Filters
@@ -18,7 +18,7 @@ from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
 from dashboard.measure_page import measure_table
 from metrics.measures.catalog import DIMENSIONS, MEASURES
 from metrics.model.measure import Measure, Percentile, Ratio, Total, Unit
-from metrics.queries.explain import Explanation, PartOfChange
+from metrics.queries.explain import Contribution, Explanation
 
 EXPLAINED = [name for name, measure in MEASURES.items() if isinstance(measure.formula, Ratio | Total | Percentile)]
 PARTS_SHOWN = 12
@@ -33,9 +33,9 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
     titles = {name: MEASURES[name].title for name in EXPLAINED}
     first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
     offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
-    name = page.pick("Measure", first, titles, key="measure", width=320)
-    by = page.pick("Explained by", list(DIMENSIONS), {one: formatting.words(one) for one in DIMENSIONS}, key="by", width=190)
-    against = page.pick("Against", offered, AGAINST, key="against", width=190)
+    name = page.select("Measure", first, titles, key="measure", width=320)
+    by = page.select("Explained by", list(DIMENSIONS), {one: formatting.in_words(one) for one in DIMENSIONS}, key="by", width=190)
+    against = page.select("Against", offered, AGAINST, key="against", width=190)
     if against == OWN:
         return MEASURES[name], by, _own_days(filters)
     st.query_params.pop("before", None)
@@ -46,7 +46,7 @@ def _own_days(filters: Filters) -> Days | None:
     """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks of all data."""
     latest = filters.period.as_of + timedelta(days=730)
     first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
-    asked = [min(max(day, EARLIEST), latest) for day in links.read_days(st.query_params.get("before")) or first]  # others stop the field
+    asked = [min(max(day, EARLIEST), latest) for day in links.parse_days(st.query_params.get("before")) or first]  # others stop the field
     chosen = st.date_input("From and to", asked, EARLIEST, latest, format=reader().date_input, key="pick_before", width=230)
     if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
         return None
@@ -54,7 +54,7 @@ def _own_days(filters: Filters) -> Days | None:
     return chosen
 
 
-def explained(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
+def explanation(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
     """The change since other days."""
     after = (filters.start, filters.period.elapsed)
     found: Explanation = queries.explanation(page.generation(), measure.name, by, before, after, filters.where)
@@ -66,7 +66,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
     if found.change is None or found.why_not:
         return cards.empty("No change to explain", formatting.html(found.why_not or "One of the periods has no value."))
     direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not move"
-    judged = better(float(found.change), measure.direction) or "muted"
+    judged = better_or_worse(float(found.change), measure.direction) or "muted"
     size = "" if not found.change else f' by <strong class="bv-{judged}">{formatting.difference(float(found.change), measure.unit)}</strong>'
     then, now = (_linked(one.value, measure, days) for one, days in ((found.before, before), (found.after, after)))
     text = f"<strong>{formatting.html(measure.title)}</strong> {direction}{size}: from {then} to {now}."
@@ -77,7 +77,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
 
 
 def _linked(value: Any, measure: Measure, days: Days) -> str:
-    href = links.href(measure.name, period=days)
+    href = links.drill_down_url(measure.name, period=days)
     return f'<a href="{formatting.html(href)}" target="_self"><strong>{formatting.number(value, measure.unit)}</strong></a>'
 
 
@@ -85,7 +85,7 @@ def _sign(value: float, unit: Unit) -> str:
     return f"{formatting.MINUS if value < 0 else '+'}{formatting.difference(value, unit)}" if value else formatting.difference(0, unit)
 
 
-def steps(found: Explanation, measure: Measure) -> None:
+def steps_chart(found: Explanation, measure: Measure) -> None:
     """Draw the parts as steps from the value before to the value now; nothing where they do not add up."""
     if not found.adds_up or found.change is None or found.before.value is None or found.after.value is None:
         return
@@ -93,8 +93,10 @@ def steps(found: Explanation, measure: Measure) -> None:
     reach = [one.start for one in bars if not one.total] + [one.end for one in bars]
     room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
-    spec = chart_types.rows(bars, is_dark=theme.dark(), low=min(reach) - room, high=max(reach) + room)
-    chart_download.draw(spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}", title=f"{measure.title}, step by step")
+    spec = chart_types.bar_chart(bars, is_dark=theme.is_dark(), low=min(reach) - room, high=max(reach) + room)
+    chart_download.export_chart(
+        spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}", title=f"{measure.title}, step by step"
+    )
 
 
 def _steps(found: Explanation, measure: Measure) -> list[Bar]:
@@ -105,7 +107,7 @@ def _steps(found: Explanation, measure: Measure) -> list[Bar]:
     effects = [(part.value or "(none)", float(part.effect or 0)) for part in found.parts[:STEPS_SHOWN]]
     effects += [(f"{len(rest)} more", float(sum(part.effect or 0 for part in rest)))] if rest else []
     for name, effect in effects:
-        tone = {"better": "good-strong", "worse": "bad-strong"}.get(better(effect, measure.direction) or "", "accent")
+        tone = {"better": "good-strong", "worse": "bad-strong"}.get(better_or_worse(effect, measure.direction) or "", "accent")
         bars.append(Bar(name, max(at, at + effect), _sign(effect, measure.unit), start=min(at, at + effect), tone=tone))
         at += effect
     return [*bars, Bar("Now", float(now or 0), formatting.number(now, measure.unit), start=float(now or 0), total=True)]
@@ -115,7 +117,7 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
     """The parts of the change, the strongest first, and their sum."""
     shown = found.parts[:PARTS_SHOWN]
     ratio = any(part.mix is not None for part in shown)
-    heads = [formatting.words(by), "Before", "Now"] + (["Better or worse", "More or less of it"] if ratio else [])
+    heads = [formatting.in_words(by), "Before", "Now"] + (["Better or worse", "More or less of it"] if ratio else [])
     heads.append("Adds to the change" if found.adds_up else "Shifted it by")
     rows: list[list[Cell | str]] = [
         [
@@ -143,12 +145,12 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
     return tables.table(heads, rows, caption=f"What moved {measure.title}", numeric=range(1, len(heads)), total=found.adds_up)
 
 
-def _both_values(part: PartOfChange, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
+def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
     """A part's value before and now, each leading to what is behind it."""
     cells = []
     for answer, period in zip((part.before, part.after), days, strict=True):
         one = measure_table.cell(answer, measure)
-        href = links.href(measure.name, by=by, value=part.value, period=period)
+        href = links.drill_down_url(measure.name, by=by, value=part.value, period=period)
         cells.append(Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one)
     return cells
 

@@ -6,14 +6,14 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
-from dashboard.components.status import better
+from dashboard.components.status import better_or_worse
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page
 from dashboard.frame.filters import Filters
 from dashboard.sections.what_changed import EXPLAINED
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
-from metrics.queries.restatements import Brought, Restated, RestatedKey
+from metrics.queries.restatements import FeedDelta, Restated, RestatedKey
 
 MOVED_SHOWN = 30
 RECORDS_SHOWN = 50
@@ -25,29 +25,29 @@ def choose() -> int | None:
     if not older:
         return None
     named = {number: f"generation {number}" for number in older}
-    return int(page.pick("As published in", older, named, key="then", width=220))
+    return int(page.select("As published in", older, named, key="then", width=220))
 
 
-def show(then: int | None, filters: Filters) -> None:
+def changed_numbers(then: int | None, filters: Filters) -> None:
     """Draw what differs between an older generation and the one shown."""
     if then is None:
         hint = "Every run publishes one; the ones before the newest are kept for some time (a PostgreSQL server keeps the newest alone)."
         with theme.card("none"):
-            theme.html(cards.empty("No older publish is kept", hint))
+            theme.show_html(cards.empty("No older publish is kept", hint))
         return
     asked = Question(tuple(EXPLAINED), start=filters.start, end=filters.end, where=filters.where)
-    found: tuple[list[Restated], list[RestatedKey], list[Brought]] = queries.since(page.generation(), asked, then)
+    found: tuple[list[Restated], list[RestatedKey], list[FeedDelta]] = queries.since(page.generation(), asked, then)
     answers, keys, brought = found
     moved = [one for one in answers if _moved(one)]
     came, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
     said = (
         '<div class="bv bv-headline"><span>'
-        f"<strong>{formatting.written(len(moved))}</strong> of {formatting.written(len(answers))} numbers in view differ from generation {then}. Since then "
-        f"{formatting.written(came)} records came: <strong>{formatting.written(new)}</strong> new or changed, <strong>{formatting.written(len(keys))}</strong> of them "
+        f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view differ from generation {then}. Since then "
+        f"{formatting.integer(came)} records came: <strong>{formatting.integer(new)}</strong> new or changed, <strong>{formatting.integer(len(keys))}</strong> of them "
         "corrections of what was there.</span></div>"
     )
     with theme.card("said"):
-        theme.html(said)
+        theme.show_html(said)
     with theme.card("moved"):
         _numbers(moved, then)
     with theme.card("came"):
@@ -71,17 +71,17 @@ def _share(one: Restated) -> float:
 def _numbers(moved: list[Restated], then: int) -> None:
     st.header("Numbers that moved", anchor=False)
     if not moved:
-        theme.html(cards.empty("No number moved", "What came since does not touch the period and the orders in view."))
+        theme.show_html(cards.empty("No number moved", "What came since does not touch the period and the orders in view."))
         return
     rows = []
     for one in sorted(moved, key=lambda one: (-_share(one), one.measure))[:MOVED_SHOWN]:
         measure = MEASURES[one.measure]
         old, new = (formatting.number(answer.value if answer else None, measure.unit) for answer in (one.then, one.now))
-        link = f'<a href="{formatting.html(links.href(one.measure))}" target="_self">{new}</a>'
+        link = f'<a href="{formatting.html(links.drill_down_url(one.measure))}" target="_self">{new}</a>'
         rows.append([Cell(measure.title, small=one.measure), old, Cell(markup=link), Cell(markup=_change(one))])
-    theme.html(tables.table(("Measure", f"Generation {then}", "Now", "Change"), rows, caption="Numbers that moved", numeric=(1, 2, 3)))
+    theme.show_html(tables.table(("Measure", f"Generation {then}", "Now", "Change"), rows, caption="Numbers that moved", numeric=(1, 2, 3)))
     if len(moved) > MOVED_SHOWN:
-        st.caption(f"The {MOVED_SHOWN} that moved most of {formatting.written(len(moved))}.")
+        st.caption(f"The {MOVED_SHOWN} that moved most of {formatting.integer(len(moved))}.")
 
 
 def _change(one: Restated) -> str:
@@ -89,23 +89,23 @@ def _change(one: Restated) -> str:
         return "appeared" if one.then is None or one.then.value is None else "vanished"
     measure = MEASURES[one.measure]
     sign = "+" if one.change > 0 else formatting.MINUS
-    judged = better(float(one.change), measure.direction) or "muted"
+    judged = better_or_worse(float(one.change), measure.direction) or "muted"
     return f'<span class="bv-{judged}">{sign}{formatting.difference(one.change, measure.unit)}{"" if judged == "muted" else f" {judged}"}</span>'
 
 
-def _brought(brought: list[Brought]) -> None:
+def _brought(brought: list[FeedDelta]) -> None:
     st.header("Records that came", anchor=False)
     if not brought:
-        theme.html(cards.empty("Nothing came", "No run since brought any records."))
+        theme.show_html(cards.empty("Nothing came", "No run since brought any records."))
         return
     telling = [one for one in brought if one.rows_loaded or one.rows_quarantined]
     rows = [
-        [Cell(formatting.words(one.feed)), *map(formatting.written, (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded))]
+        [Cell(formatting.in_words(one.feed)), *map(formatting.integer, (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded))]
         for one in telling
     ]
     heads = ("Feed", "Came", "New or changed", "Quarantined", "Known or replaced")
     if rows:
-        theme.html(tables.table(heads, rows, caption="Records that came since, by feed", numeric=(1, 2, 3, 4)))
+        theme.show_html(tables.table(heads, rows, caption="Records that came since, by feed", numeric=(1, 2, 3, 4)))
     if len(telling) < len(brought):
         st.caption(f"{formatting.count(len(brought) - len(telling), 'feed')} brought only what was known already.")
 
@@ -113,12 +113,12 @@ def _brought(brought: list[Brought]) -> None:
 def _records(keys: list[RestatedKey]) -> None:
     st.header("Records that were changed", anchor=False)
     if not keys:
-        theme.html(cards.empty("No record was changed", "What came since added to what was there and corrected nothing."))
+        theme.show_html(cards.empty("No record was changed", "What came since added to what was there and corrected nothing."))
         return
     rows = [[Cell(one.feed, small=one.why), Cell(markup=record_link(one.key)), pairs(one.before), pairs(one.after)] for one in keys[:RECORDS_SHOWN]]
-    theme.html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Records changed since"))
+    theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Records changed since"))
     if len(keys) > RECORDS_SHOWN:
-        st.caption(f"The first {RECORDS_SHOWN} of {formatting.written(len(keys))}; data quality lists all of them.")
+        st.caption(f"The first {RECORDS_SHOWN} of {formatting.integer(len(keys))}; data quality lists all of them.")
 
 
 def record_link(key: str) -> str:
@@ -128,7 +128,7 @@ def record_link(key: str) -> str:
     except (json.JSONDecodeError, AttributeError):
         order_id = None
     text = formatting.html(pairs(key))
-    return f'<a href="{formatting.html(links.story(order_id))}" target="_self">{text}</a>' if isinstance(order_id, str) else text
+    return f'<a href="{formatting.html(links.order_story_url(order_id))}" target="_self">{text}</a>' if isinstance(order_id, str) else text
 
 
 def pairs(text: str) -> str:

@@ -72,12 +72,12 @@ def _check_settings() -> None:
     hosts = [host.strip() for host in os.environ.get(HOSTS, "").split(",") if host.strip()]
     if hosts:
         config.set_option("server.allowedHosts", hosts)
-    why = loosened(config.get_option)
+    why = insecure_settings(config.get_option)
     if why is not None:
         raise ServerRefused(why)
 
 
-def loosened(setting: Callable[[str], Any]) -> str | None:
+def insecure_settings(setting: Callable[[str], Any]) -> str | None:
     """Which setting lets strangers in, and what to set instead; None where none does."""
     hosts = setting("server.allowedHosts")
     if not hosts or "*" in hosts:

@@ -6,63 +6,65 @@ from sqlalchemy import Connection, FromClause, Table, not_, select, union_all
 
 from ingest.load import unit_conversion
 from ingest.load.merge import fill, merge
-from ingest.load.recheck import forget_as_sent, judge_again, keep_as_sent
-from ingest.load.result import Loaded
-from ingest.load.row_ids import matches, noted, row_ids
-from ingest.load.touched_orders import touch
-from ingest.load.waiting_rows import hold, leave, park
+from ingest.load.recheck import drop_original, keep_original, recheck_children
+from ingest.load.result import LoadResult
+from ingest.load.row_ids import matches, row_ids, stored_row_ids
+from ingest.load.touched_orders import note_touched
+from ingest.load.waiting_rows import check_rows, release, store_waiting
 from ingest.storage.tables import waiting
 from metrics.schema import FEEDS
 from metrics.warehouse.failpoint import failpoint
 
 
-def load(connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool) -> Loaded:
+def load(
+    connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool
+) -> LoadResult:
     """Merge the clean rows of every feed, parents first, and what waited for them.
 
     arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all are new).
     """
-    result = Loaded()
+    result = LoadResult()
     result.counts.loaded.update(arrived)
     first_file_id = min(arrived, default=0)
     for feed in FEEDS:
         _merge_feed(connection, feed, clean.get(feed), result, run_id=run_id, touched=touched)
-        judge_again(connection, feed, result, run_id=run_id, first_file_id=first_file_id, touched=touched)
+        recheck_children(connection, feed, result, run_id=run_id, first_file_id=first_file_id, touched=touched)
         failpoint("ingest.merge")
     if not first_load:
-        touch(connection, result.changed, touched)
+        note_touched(connection, result.changed, touched)
     return result
 
 
-def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: Loaded, *, run_id: int, touched: Table) -> None:
+def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: LoadResult, *, run_id: int, touched: Table) -> None:
     parked = waiting.get(feed)
     old = row_ids(connection, parked) if parked is not None else set()
     if clean is not None or old:
         arrivals = _arrivals(clean, parked if old else None)
-        found = unit_conversion.find(connection, feed, arrivals)
-        held = hold(connection, feed, arrivals, found, result)
-        kept_out = noted(connection, f"held_{feed}", held)
+        found = unit_conversion.find_units(connection, feed, arrivals)
+        held = check_rows(connection, feed, arrivals, found, result)
+        kept_out = stored_row_ids(connection, f"held_{feed}", held)
         new = {row: one for row, one in held.items() if row not in old}
         for file_id, _ in new:
             result.counts.loaded[file_id] -= 1
             result.counts.quarantined[file_id] += 1
-        leaving = park(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
+        leaving = store_waiting(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
         passing = unit_conversion.converted(feed, arrivals, found)
         if held:
             passing = passing.where(not_(matches(kept_out, arrivals).exists()))
         if found is not None:
-            keep_as_sent(connection, feed, arrivals, found.rows, kept_out)
+            keep_original(connection, feed, arrivals, found.rows, kept_out)
         target = FEEDS[feed].table
         if connection.execute(select(target.c.file_id).limit(1)).first() is None:
             fill(connection, feed, passing, result)
         else:
             merge(connection, feed, passing, result, run_id=run_id, touched=touched)
         if parked is not None and leaving:
-            leave(connection, parked, leaving)
+            release(connection, parked, leaving)
         if found is not None:
             found.drop(connection)
         kept_out.drop(connection)
         result.held[feed] = new
-    forget_as_sent(connection, feed)
+    drop_original(connection, feed)
 
 
 def _arrivals(clean: Table | None, parked: Table | None) -> FromClause:

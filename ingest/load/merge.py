@@ -26,16 +26,16 @@ from sqlalchemy import (
 )
 
 from ingest.errors import RunAborted
-from ingest.load.recheck import STIRRING, stir
-from ingest.load.restatements import content_columns, requantified, restated_rows
-from ingest.load.result import Check, Loaded
+from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
+from ingest.load.restatements import content_columns, quantity_changes, restated_rows
+from ingest.load.result import Check, LoadResult
 from ingest.load.row_ids import matches, per_file
 from ingest.load.touched_orders import add_orders
 from ingest.storage.bulk_insert import insert_rows, temporary
 from metrics.schema import FEEDS, invoice_lines, restatements
 
 
-def fill(connection: Connection, feed: str, passing: Select[Any], result: Loaded) -> None:
+def fill(connection: Connection, feed: str, passing: Select[Any], result: LoadResult) -> None:
     """Into an empty table: insert, then look once for keys that are there twice, which is the proof that there are none as well."""
     target = FEEDS[feed].table
     connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
@@ -68,7 +68,7 @@ def fill(connection: Connection, feed: str, passing: Select[Any], result: Loaded
     result.changed[feed] = target
 
 
-def merge(connection: Connection, feed: str, passing: Select[Any], result: Loaded, *, run_id: int, touched: Table) -> None:
+def merge(connection: Connection, feed: str, passing: Select[Any], result: LoadResult, *, run_id: int, touched: Table) -> None:
     """Into a table that has rows: the newest version of each key arriving, against the version there is."""
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
@@ -115,7 +115,7 @@ def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
     return met
 
 
-def _replace(connection: Connection, feed: str, incoming: Table, met: Table, result: Loaded, *, run_id: int, touched: Table) -> None:
+def _replace(connection: Connection, feed: str, incoming: Table, met: Table, result: LoadResult, *, run_id: int, touched: Table) -> None:
     """Take out the versions that newer ones replace, and write down what changes."""
     target = FEEDS[feed].table
     replaced = met.c.outcome == "newer"
@@ -130,8 +130,10 @@ def _replace(connection: Connection, feed: str, incoming: Table, met: Table, res
     found = connection.execute(pairs).mappings().all()
     result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, found))
     if feed == "order_lines":
-        result.quantities.extend(requantified(found))
-    stir(connection, feed, result, (pair for pair in found if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in STIRRING.get(feed, ()))))
+        result.quantities.extend(quantity_changes(found))
+    note_changed_parents(
+        connection, feed, result, (pair for pair in found if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in PARENT_COLUMNS.get(feed, ())))
+    )
     if feed == "payments":
         paid = select(invoice_lines.c.order_id).join(target, target.c.invoice_id == invoice_lines.c.invoice_id).join(met, old)
         add_orders(connection, touched, paid.where(replaced))

@@ -7,16 +7,16 @@ from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Ta
 
 from ingest.load import unit_conversion
 from ingest.load.restatements import content_columns, restated_rows
-from ingest.load.result import Loaded, RowId
-from ingest.load.row_ids import matches, noted, same_row
+from ingest.load.result import LoadResult, RowId
+from ingest.load.row_ids import matches, same_row, stored_row_ids
 from ingest.load.touched_orders import add_orders
-from ingest.load.waiting_rows import hold
-from ingest.quarantine.quarantine import Held, put_back
+from ingest.load.waiting_rows import check_rows
+from ingest.quarantine.quarantine import RuleBreaks, quarantine_loaded
 from ingest.storage.bulk_insert import insert_rows, temporary
-from ingest.storage.tables import as_sent, waiting
+from ingest.storage.tables import original_rows, waiting
 from metrics.schema import FEEDS, order_lines, restatements
 
-STIRRING: dict[str, tuple[str, ...]] = {
+PARENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at", "ordered_at_is_date", "ship_to_time_zone"),
     "order_lines": ("product_id",),
     "shipments": ("shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date"),
@@ -36,7 +36,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
 """Feeds whose change may make a loaded row impossible, or turn it into other base units."""
 
 
-def stir(connection: Connection, feed: str, result: Loaded, pairs: Iterable[Mapping[Any, Any]]) -> None:
+def note_changed_parents(connection: Connection, feed: str, result: LoadResult, pairs: Iterable[Mapping[Any, Any]]) -> None:
     """Note the keys of loaded rows that children have to be judged by anew."""
     key = FEEDS[feed].key
     rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
@@ -47,7 +47,7 @@ def stir(connection: Connection, feed: str, result: Loaded, pairs: Iterable[Mapp
         noted.append(table)
 
 
-def judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: int, first_file_id: int, touched: Table) -> None:
+def recheck_children(connection: Connection, feed: str, result: LoadResult, *, run_id: int, first_file_id: int, touched: Table) -> None:
     """Rows of earlier runs whose parent, or whose product's unit, this run changed: as if they came in now.
 
     One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew from what came.
@@ -57,15 +57,15 @@ def judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: in
         return
     names = [column.name for column in target.columns]
     again = temporary(connection, f"again_{feed}", *(Column(column.name, column.type) for column in target.columns))
-    sent = as_sent.get(feed)
+    sent = original_rows.get(feed)
     present = select(target).where(affected)
     if sent is not None:
         original = select(*(sent.c[one] for one in names)).join(target, same_row(sent, target)).where(affected)
         connection.execute(insert(again).from_select(names, original))
         present = present.where(not_(matches(sent, target).exists()))
     connection.execute(insert(again).from_select(names, present))
-    found = unit_conversion.find(connection, feed, again)
-    held = hold(connection, feed, again, found, result)
+    found = unit_conversion.find_units(connection, feed, again)
+    held = check_rows(connection, feed, again, found, result)
     if held:
         if feed in ("shipment_lines", "invoice_lines"):  # what remains of a document that loses lines is shared among fewer orders
             document = FEEDS[feed].key[0]
@@ -79,7 +79,7 @@ def judge_again(connection: Connection, feed: str, result: Loaded, *, run_id: in
     again.drop(connection)
 
 
-def _affected(feed: str, result: Loaded, first_file_id: int) -> ColumnElement[bool] | None:
+def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElement[bool] | None:
     """Which loaded rows of the feed to look at again; None: none."""
     target = FEEDS[feed].table
     conditions: list[ColumnElement[bool]] = []
@@ -87,7 +87,7 @@ def _affected(feed: str, result: Loaded, first_file_id: int) -> ColumnElement[bo
         for keys in result.stirred.get(parent, ()):
             stirred = select(literal(1)).where(*(keys.c[one] == target.c[one] for one in FEEDS[parent].key)).exists()
             conditions.append(and_(stirred, target.c.unit.is_not(None)) if feed == "order_lines" else stirred)
-    if feed in as_sent:
+    if feed in original_rows:
         for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
             measured = select(rows.c.product_id)
             conditions.append(and_(target.c.unit.is_not(None), _counts_one_of(feed, target, measured)))
@@ -104,25 +104,25 @@ def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnEle
     return or_(of_line, target.c.product_id.in_(measured)) if feed == "shipment_lines" else of_line
 
 
-def _take_out(connection: Connection, feed: str, again: Table, held: Mapping[RowId, Held], result: Loaded, *, run_id: int) -> None:
+def _take_out(connection: Connection, feed: str, again: Table, held: Mapping[RowId, RuleBreaks], result: LoadResult, *, run_id: int) -> None:
     """Loaded rows that have become impossible leave for quarantine, where they wait as they came."""
     target = FEEDS[feed].table
-    out = noted(connection, f"out_{feed}", held)
+    out = stored_row_ids(connection, f"out_{feed}", held)
     rows = connection.execute(select(again).where(matches(out, again).exists())).mappings().all()
     connection.execute(insert(waiting[feed]).from_select([one.name for one in again.columns], select(again).where(matches(out, again).exists())))
-    put_back(connection, feed, rows, held, run_id=run_id)
-    for table in (target, again, *((as_sent[feed],) if feed in as_sent else ())):
+    quarantine_loaded(connection, feed, rows, held, run_id=run_id)
+    for table in (target, again, *((original_rows[feed],) if feed in original_rows else ())):
         connection.execute(delete(table).where(matches(out, table).exists()))
     for file_id, _ in held:
         result.counts.loaded[file_id] -= 1
         result.counts.quarantined[file_id] += 1
-    stir(connection, feed, result, ({f"new_{one}": value for one, value in row.items()} for row in rows))
+    note_changed_parents(connection, feed, result, ({f"new_{one}": value for one, value in row.items()} for row in rows))
     out.drop(connection)
 
 
-def _convert_again(connection: Connection, feed: str, again: Table, found: unit_conversion.Units | None, result: Loaded, *, run_id: int) -> None:
+def _convert_again(connection: Connection, feed: str, again: Table, found: unit_conversion.Units | None, result: LoadResult, *, run_id: int) -> None:
     """Replace what converts to other quantities or prices than before, and write down what changes."""
-    target, sent, names = FEEDS[feed].table, as_sent[feed], [column.name for column in again.columns]
+    target, sent, names = FEEDS[feed].table, original_rows[feed], [column.name for column in again.columns]
     now = temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
     connection.execute(insert(now).from_select(names, unit_conversion.converted(feed, again, found)))
     content = [*FEEDS[feed].key, *content_columns(feed)]
@@ -141,15 +141,15 @@ def _convert_again(connection: Connection, feed: str, again: Table, found: unit_
     now.drop(connection)
 
 
-def keep_as_sent(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
+def keep_original(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
     """Keep rows that are converted as they came, too."""
-    names = [column.name for column in as_sent[feed].columns]
+    names = [column.name for column in original_rows[feed].columns]
     rows = select(*(arrivals.c[one] for one in names)).where(matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists()))
-    connection.execute(insert(as_sent[feed]).from_select(names, rows))
+    connection.execute(insert(original_rows[feed]).from_select(names, rows))
 
 
-def forget_as_sent(connection: Connection, feed: str) -> None:
+def drop_original(connection: Connection, feed: str) -> None:
     """What came of rows that are no longer the present version of their key is of no more use."""
-    if feed in as_sent and connection.execute(select(as_sent[feed].c.row_no).limit(1)).first() is not None:
+    if feed in original_rows and connection.execute(select(original_rows[feed].c.row_no).limit(1)).first() is not None:
         target = FEEDS[feed].table
-        connection.execute(delete(as_sent[feed]).where(not_(matches(target, as_sent[feed]).exists())))
+        connection.execute(delete(original_rows[feed]).where(not_(matches(target, original_rows[feed]).exists())))

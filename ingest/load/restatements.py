@@ -33,7 +33,7 @@ def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) ->
             }
 
 
-def requantified(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
+def quantity_changes(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
     """Changes of a line's ordered_qty; a withdrawal and its undoing are none. Source: rules R14."""
     for pair in pairs:
         if not pair["old_deleted"] and not pair["new_deleted"] and pair["old_ordered_qty"] != pair["new_ordered_qty"]:

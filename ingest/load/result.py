@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import FromClause, Table
 
-from ingest.quarantine.quarantine import Held
+from ingest.quarantine.quarantine import RuleBreaks
 
 RowId = tuple[int, int]
 """file_id and row_no: one record, for ever."""
@@ -40,11 +40,11 @@ class Check:
 
 
 @dataclass
-class Loaded:
+class LoadResult:
     """What loading did, for the ledger, the quarantine and the rebuild."""
 
     counts: Counts = field(default_factory=Counts)
-    held: dict[str, dict[RowId, Held]] = field(default_factory=dict)
+    held: dict[str, dict[RowId, RuleBreaks]] = field(default_factory=dict)
     """New rows kept out, by feed."""
     checks: list[Check] = field(default_factory=list)
     changed: dict[str, FromClause] = field(default_factory=dict)

@@ -14,7 +14,7 @@ def row_ids(connection: Connection, table: FromClause) -> set[RowId]:
     return {(row.file_id, row.row_no) for row in connection.execute(select(table.c.file_id, table.c.row_no))}
 
 
-def noted(connection: Connection, name: str, held: Iterable[RowId]) -> Table:
+def stored_row_ids(connection: Connection, name: str, held: Iterable[RowId]) -> Table:
     """A temporary table of these records."""
     table = temporary(connection, name, Column("file_id", BigInteger), Column("row_no", BigInteger))
     insert_rows(connection, table, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in held))

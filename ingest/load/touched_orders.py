@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, FromClause, Select, Table, insert, literal, select
 
-from ingest.load.result import Loaded
+from ingest.load.result import LoadResult
 from metrics.schema import FEEDS, customers, invoice_lines, order_lines, orders, shipment_lines
 
 REBUILD_ALL = ("calendars", "fx_rates", "service_packages")
 """Feeds of which one row may change any order."""
 
 
-def touch(connection: Connection, changed: Mapping[str, FromClause], touched: Table) -> None:
+def note_touched(connection: Connection, changed: Mapping[str, FromClause], touched: Table) -> None:
     """The orders whose verdicts the changed rows of any feed may change."""
     lines, bills = shipment_lines, invoice_lines
     for feed, rows in changed.items():
@@ -33,7 +33,7 @@ def touch(connection: Connection, changed: Mapping[str, FromClause], touched: Ta
             add_orders(connection, touched, select(orders.c.order_id).where(orders.c.customer_id.in_(theirs)))
 
 
-def changes_everything(connection: Connection, result: Loaded) -> bool:
+def changes_everything(connection: Connection, result: LoadResult) -> bool:
     """Whether what came in may change every order, so that no list of orders is worth keeping."""
     return any(
         connection.execute(select(literal(1)).select_from(result.changed[one]).limit(1)).first() for one in REBUILD_ALL if one in result.changed

@@ -61,7 +61,7 @@ class Units:
                 table.drop(connection)
 
 
-def find(connection: Connection, feed: str, rows: FromClause) -> Units | None:
+def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | None:
     """The rows to be converted, each with its factor (null: there is none); None where no row names a unit.
 
     Rows whose order (line) is not known yet are left out: they wait for that. So are charges that belong to no order line: they have no product.

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from sqlalchemy import BigInteger, Column, Connection, FromClause, Table, delete, func, insert, select
 
 from ingest.load import unit_conversion
-from ingest.load.result import Check, Loaded, RowId
+from ingest.load.result import Check, LoadResult, RowId
 from ingest.load.row_ids import matches
-from ingest.quarantine.quarantine import Held, rejudge, set_status
+from ingest.quarantine.quarantine import RuleBreaks, set_status, update_reasons
 from ingest.storage.bulk_insert import insert_rows, temporary
 from ingest.validate import cross_row_rules
 
 
-def hold(connection: Connection, feed: str, rows: FromClause, found: unit_conversion.Units | None, result: Loaded) -> dict[RowId, Held]:
+def check_rows(
+    connection: Connection, feed: str, rows: FromClause, found: unit_conversion.Units | None, result: LoadResult
+) -> dict[RowId, RuleBreaks]:
     """The rows that break a rule across rows, each with all of them. One that only lacks other rows waits for them."""
-    held: dict[RowId, Held] = {}
+    held: dict[RowId, RuleBreaks] = {}
     suite = [*cross_row_rules.rules(feed, rows), *(unit_conversion.rules(feed, rows, found) if found is not None else ())]
     if not suite:
         return held
@@ -23,20 +25,20 @@ def hold(connection: Connection, feed: str, rows: FromClause, found: unit_conver
     for rule in suite:
         broken = connection.execute(rule.broken).all()
         for file_id, row_no, value in broken:
-            one = held.setdefault((file_id, row_no), Held())
+            one = held.setdefault((file_id, row_no), RuleBreaks())
             one.add(rule.name, rule.column, value, rule.do, rule.waits_for)
         result.check(Check(feed, rule.name, rule.column, total, len(broken)))
     return held
 
 
-def park(
+def store_waiting(
     connection: Connection,
     clean: Table | None,
     parked: Table,
     old: set[RowId],
-    held: Mapping[RowId, Held],
+    held: Mapping[RowId, RuleBreaks],
     kept_out: Table,
-    result: Loaded,
+    result: LoadResult,
 ) -> set[RowId]:
     """Put new rows aside that break a rule across rows. Returns those put aside before that can leave now."""
     leaving = old - set(held)
@@ -45,14 +47,14 @@ def park(
         for file_id, n in Counter(file_id for file_id, _ in leaving).items():
             result.counts.quarantined[file_id] -= n
             result.counts.loaded[file_id] += n
-    rejudge(connection, {row: one for row, one in held.items() if row in old})
+    update_reasons(connection, {row: one for row, one in held.items() if row in old})
     if clean is not None and len(held) > len(held.keys() & old):
         names = [column.name for column in clean.columns]
         connection.execute(insert(parked).from_select(names, select(clean).where(matches(kept_out, clean).exists())))
     return leaving
 
 
-def leave(connection: Connection, parked: Table, rows: set[RowId]) -> None:
+def release(connection: Connection, parked: Table, rows: set[RowId]) -> None:
     """After the merge has read them: rows that wait no longer."""
     gone = temporary(connection, "leaving", Column("file_id", BigInteger), Column("row_no", BigInteger))
     insert_rows(connection, gone, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))

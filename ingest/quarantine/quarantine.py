@@ -42,7 +42,7 @@ class BrokenRule:
 
 
 @dataclass
-class Held:
+class RuleBreaks:
     """A record that rules across rows keep out: every rule it broke, and for each the rows it waits for (None: it waits for none)."""
 
     rules: list[BrokenRule] = field(default_factory=list)
@@ -127,7 +127,7 @@ def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None
     return one.column if one is not None and one.column is not None else column
 
 
-def keep(
+def write(
     connection: Connection,
     staging: Staging,
     rejected: Mapping[tuple[int, int], Rejected],
@@ -282,7 +282,7 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
     yield from ((row.file_id, row.row_no) for row in connection.execute(found))
 
 
-def rejudge(connection: Connection, held: Mapping[tuple[int, int], Held]) -> None:
+def update_reasons(connection: Connection, held: Mapping[tuple[int, int], RuleBreaks]) -> None:
     """Say of records that are in quarantine still what they break and wait for by now."""
     for row in _open(connection, held):
         one = held[row.file_id, row.row_no]
@@ -291,7 +291,9 @@ def rejudge(connection: Connection, held: Mapping[tuple[int, int], Held]) -> Non
             connection.execute(update(quarantine).where(mine).values(_judgement(one)))
 
 
-def put_back(connection: Connection, feed: str, rows: Iterable[Mapping[Any, Any]], held: Mapping[tuple[int, int], Held], *, run_id: int) -> None:
+def quarantine_loaded(
+    connection: Connection, feed: str, rows: Iterable[Mapping[Any, Any]], held: Mapping[tuple[int, int], RuleBreaks], *, run_id: int
+) -> None:
     """Loaded rows that have become impossible into quarantine: the record as it came if it is there from before, else its columns as text."""
     again = {(row.file_id, row.row_no) for row in _open(connection, held)}
     for file_id, row_no in again:
@@ -330,7 +332,7 @@ def _open(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
     return found
 
 
-def _judgement(one: Held) -> dict[str, str | None]:
+def _judgement(one: RuleBreaks) -> dict[str, str | None]:
     return {"rules": _as_json(one.rules, {}), "status": "waiting" if one.waits_for else "rejected", "waits_for": one.waits_for}
 
 

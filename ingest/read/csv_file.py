@@ -30,12 +30,12 @@ GZIP_RATIO = 200
 """Records unpack to 5 to 50 times a gzip's size; a bomb to 1,000 times."""
 GZIP_FLOOR = 1 << 26
 """Up to this many bytes no ratio is asked after: a small file of one repeated record is no danger."""
-MANY_BROKEN = 200
+MAX_BROKEN = 200
 """More broken records than this and the referee reads the object: shifting row numbers range by range no longer pays."""
 
 
 @dataclass(frozen=True)
-class Look:
+class CsvScan:
     """What one pass over an object's bytes tells."""
 
     sha256: str
@@ -75,7 +75,7 @@ def chunks(path: Path, shown: str) -> Iterator[bytes]:
         raise SourceRefused(shown, "", f"the gzip is cut or damaged ({error})", "Send the file again, whole.") from None
 
 
-def look(path: Path, origin: Origin, shown: str) -> Look:
+def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
     """One pass: hash, line ends, encoding, odd characters. Raises SourceRefused for an empty, undecodable or cut object."""
     digest = hashlib.sha256()
     size = newlines = 0
@@ -103,7 +103,7 @@ def look(path: Path, origin: Origin, shown: str) -> Look:
             "the last record does not end with a line break, so the file may be cut",
             'Send it again, whole; if this source never ends its last line, write final_newline = "optional" in the mapping.',
         )
-    return Look(digest.hexdigest(), size, newlines, suspicious)
+    return CsvScan(digest.hexdigest(), size, newlines, suspicious)
 
 
 def _decoder(origin: Origin, shown: str) -> codecs.IncrementalDecoder:
@@ -177,7 +177,7 @@ def relation(path: Path, columns: list[str], origin: Origin) -> str:
     )
 
 
-def take_rejects(connection: Connection) -> list[tuple[int, str, str]]:
+def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
     """(line, text, problem) of the records the last read could not take, one entry per line; forgets them."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchone():
         return []
@@ -188,7 +188,7 @@ def take_rejects(connection: Connection) -> list[tuple[int, str, str]]:
     return [(int(line), str(text), str(kind).lower()) for line, text, kind in found]
 
 
-def referee(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[Broken]]:
+def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[Broken]]:
     """Read with Python's strict `csv`; write the good records to `target`, each with `_row_no - its position` first.
 
     Returns the number of good records and the broken ones. Raises SourceRefused for a quote that is never closed and a cell over 64 KB.

@@ -6,16 +6,16 @@ from pathlib import Path
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin
 from ingest.read import csv_file
-from ingest.read.csv_file import Look
+from ingest.read.csv_file import CsvScan
 from ingest.read.source_objects import Reading
 
-Files = dict[str, list[tuple[Path, str, "Future[Look] | None"]]]
+Files = dict[str, list[tuple[Path, str, "Future[CsvScan] | None"]]]
 
 
-def looked_at(reading: Reading) -> Files:
+def scan_files(reading: Reading) -> Files:
     """Every feed's files, each CSV with the look at its bytes, taken one ahead of the reading."""
     pool = ThreadPoolExecutor(max_workers=1)
-    looks: dict[tuple[Path, str], Future[Look]] = {}
+    looks: dict[tuple[Path, str], Future[CsvScan]] = {}
     result: Files = {}
     origins: list[tuple[str, Origin]] = [
         *((f"staged.{one}", origin) for one, origin in reading.mapping.staged.items()),
@@ -30,7 +30,7 @@ def looked_at(reading: Reading) -> Files:
             if path.name.endswith((".csv", ".csv.gz")):
                 about = (path, f"{origin.encoding} {origin.final_newline}")
                 if about not in looks:
-                    looks[about] = pool.submit(csv_file.look, path, origin, shown)
+                    looks[about] = pool.submit(csv_file.scan, path, origin, shown)
                 look = looks[about]
             result[key].append((path, shown, look))
     pool.shutdown(wait=False)

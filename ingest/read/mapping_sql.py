@@ -11,7 +11,7 @@ from ingest.mapping.mapping_file import ColumnMap, FeedMap, Mapping, Origin, con
 from ingest.read import sql_sandbox, text_tables
 from ingest.read.find_files import Files
 from ingest.read.source_objects import Reading
-from ingest.read.stage_text import Text, to_text
+from ingest.read.stage_text import QueryRows, to_text
 from ingest.storage.scratch_database import MEMORY, Connection, literal, name
 from metrics.schema import FEEDS
 
@@ -25,7 +25,7 @@ def needs_sandbox(mapping: Mapping) -> bool:
     return any(feed.select or _expressions(feed) for feed in mapping.feeds.values())
 
 
-def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[Text]]:
+def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRows]]:
     """Run the mapping's SELECTs and expressions over text in a locked database; their results as text tables of the scratch database."""
     mapping = reading.mapping
     database = reading.scratch.folder / "sandbox.duckdb"
@@ -33,7 +33,7 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[Text]]:
     try:
         sources, expressed = _fill_sandbox(reading, inside, files)
         sql_sandbox.lock(inside)
-        results: dict[str, list[Text]] = {}
+        results: dict[str, list[QueryRows]] = {}
         for feed, feed_map in mapping.feeds.items():
             key, shown = f"{feed}.select", mapping.path.name
             if feed_map.select:
@@ -41,7 +41,7 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[Text]]:
                 reading.selected[feed] = _selected(feed, feed_map, columns, shown)
                 about = "; ".join(f"{one.name} {one.sha256}" for one in sources)
                 results[feed] = [
-                    Text(
+                    QueryRows(
                         f"result_{feed}",
                         f"select over {', '.join(one.name for one in sources)}",
                         _hash(feed_map.select + about),
@@ -62,9 +62,9 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[Text]]:
     return _bring_out(reading, database, results)
 
 
-def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[list[Text], dict[str, list[Text]]]:
+def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[list[QueryRows], dict[str, list[QueryRows]]]:
     """Stage what the mapping's SQL may read. Returns the named staged objects, and per feed with expressions its objects."""
-    sources: list[Text] = []
+    sources: list[QueryRows] = []
     for one, origin in reading.mapping.staged.items():
         parts = list(_texts(reading, inside, f"staged.{one}", origin, files))
         union = " UNION ALL BY NAME ".join(f"SELECT * FROM {name(part.table)}" for part in parts)
@@ -84,17 +84,17 @@ def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[l
     return sources, expressed
 
 
-def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files: Files) -> Iterator[Text]:
+def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files: Files) -> Iterator[QueryRows]:
     if origin.connection:
         url = connection_url(origin.connection, key=f"{key}.connection", file=reading.mapping.path.name)
         shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
         table = reading.next_table()
         read = text_tables.from_database(inside, table, url, origin, shown, reading.cursors.get(key, origin.cursor_start))
-        yield Text(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+        yield QueryRows(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
     for path, shown, _ in files[key]:
         table = reading.next_table()
         read = to_text(inside, table, path, origin, shown)
-        yield Text(table, shown, read.sha256, read.columns, read.rows, read.broken, origin=origin, path=path)
+        yield QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, origin=origin, path=path)
 
 
 def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:
@@ -113,11 +113,11 @@ def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> Fe
     return feed_map.model_copy(update={"columns": mapped})
 
 
-def _bring_out(reading: Reading, database: Path, results: dict[str, list[Text]]) -> dict[str, list[Text]]:
+def _bring_out(reading: Reading, database: Path, results: dict[str, list[QueryRows]]) -> dict[str, list[QueryRows]]:
     """Make the sandbox's results readable in the scratch database, with row numbers where a SELECT made the rows."""
     connection = reading.connection
     connection.execute(f"ATTACH {literal(str(database))} AS sandbox (READ_ONLY)")
-    brought: dict[str, list[Text]] = {}
+    brought: dict[str, list[QueryRows]] = {}
     for feed, texts in results.items():
         brought[feed] = []
         for text in texts:

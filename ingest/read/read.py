@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ingest.mapping.mapping_file import FeedMap
 from ingest.read import text_tables
-from ingest.read.csv_file import Look
-from ingest.read.find_files import looked_at, refuse_changed
+from ingest.read.csv_file import CsvScan
+from ingest.read.find_files import refuse_changed, scan_files
 from ingest.read.mapping_sql import needs_sandbox, stage_for_sandbox
 from ingest.read.source_objects import Reading, SourceObject
-from ingest.read.stage_text import Text, pull, take_text, to_text
-from ingest.read.staging import create_staging, take_csv
+from ingest.read.stage_text import QueryRows, read_query, stage_text, to_text
+from ingest.read.staging import create_staging, stage_csv
 from metrics.warehouse.failpoint import failpoint
 
 Progress = Callable[[str, float], None]
@@ -24,15 +24,15 @@ Progress = Callable[[str, float], None]
 def read_all(reading: Reading, progress: Progress) -> None:
     """Stage every feed of the mapping. Raises SourceRefused or MappingRefused; then nothing of the run counts."""
     mapping = reading.mapping
-    files = looked_at(reading)
+    files = scan_files(reading)
     staged = stage_for_sandbox(reading, files) if needs_sandbox(mapping) else {}
     for position, (feed, feed_map) in enumerate(mapping.feeds.items()):
         progress(f"read {feed}", position / len(mapping.feeds))
         create_staging(reading.connection, feed, feed_map, mapping.time_zone)
         if feed in staged:
-            take_text(reading, feed, staged[feed])
+            stage_text(reading, feed, staged[feed])
         elif feed_map.connection:
-            take_text(reading, feed, [pull(reading, feed, feed_map)])
+            stage_text(reading, feed, [read_query(reading, feed, feed_map)])
         else:
             for path, shown, look in files[feed]:
                 _take_file(reading, feed, feed_map, path, shown, look)
@@ -41,9 +41,9 @@ def read_all(reading: Reading, progress: Progress) -> None:
     progress("read", 1.0)
 
 
-def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: "Future[Look] | None") -> None:
+def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: "Future[CsvScan] | None") -> None:
     if look is not None:
-        take_csv(reading, feed, feed_map, path, shown, look.result())
+        stage_csv(reading, feed, feed_map, path, shown, look.result())
         return
     sha256 = text_tables.file_hash(path)
     rows = reading.seen(feed, shown, sha256)
@@ -52,4 +52,4 @@ def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown
         return
     table = reading.next_table()
     read = to_text(reading.connection, table, path, feed_map, shown)
-    take_text(reading, feed, [Text(table, shown, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)])
+    stage_text(reading, feed, [QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)])

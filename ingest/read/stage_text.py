@@ -15,7 +15,7 @@ from ingest.storage.scratch_database import Connection, name
 
 
 @dataclass(frozen=True)
-class Text:
+class QueryRows:
     """One object as a text table of the scratch database."""
 
     table: str
@@ -43,23 +43,23 @@ def to_text(connection: Connection, table: str, path: Path, origin: Origin, show
 
 
 def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
-    look = csv_file.look(path, origin, shown)
+    look = csv_file.scan(path, origin, shown)
     head = csv_file.header(path, origin, shown)
     database = Path(str((connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone() or [""])[0]))
     clean = database.parent / f"clean-{table}.csv"
-    good, broken = csv_file.referee(path, origin, shown, clean)
+    good, broken = csv_file.read_strictly(path, origin, shown, clean)
     texts = ", ".join(name(one) for one in head)
     relation = csv_file.relation(clean, ["_shift", *head], Origin(read=("clean.csv",)))
     connection.execute(f"CREATE TABLE {name(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}")
     connection.execute(f"UPDATE {name(table)} SET _row_no = _row_no + rowid")
-    rejects = csv_file.take_rejects(connection)
+    rejects = csv_file.read_rejects(connection)
     if rejects:
         raise SourceRefused(shown, f"record {rejects[0][0]}", "two readers disagree on it", "Have the file written anew.")
     clean.unlink()
     return text_tables.TextTable(head, good, look.sha256, tuple(broken))
 
 
-def pull(reading: Reading, feed: str, origin: Origin) -> Text:
+def read_query(reading: Reading, feed: str, origin: Origin) -> QueryRows:
     """What a connection's query gives, as a text table."""
     mapping = reading.mapping
     url = mapping.store or connection_url(origin.connection or "", key=f"{feed}.connection", file=mapping.path.name)
@@ -67,10 +67,10 @@ def pull(reading: Reading, feed: str, origin: Origin) -> Text:
     table = reading.next_table()
     since = reading.cursors.get(feed, origin.cursor_start)
     read = text_tables.from_database(reading.connection, table, url, origin, shown, since, as_of=mapping.data_as_of if mapping.store else None)
-    return Text(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+    return QueryRows(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
 
 
-def take_text(reading: Reading, feed: str, texts: list[Text]) -> None:
+def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
     """Map text tables into the feed's staging."""
     feed_map = reading.mapping.feeds[feed]
     for text in texts:

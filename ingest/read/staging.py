@@ -13,7 +13,7 @@ from ingest.errors import SourceRefused
 from ingest.mapping.columns import Staged, staging
 from ingest.mapping.mapping_file import FeedMap, Origin
 from ingest.read import csv_file
-from ingest.read.csv_file import Broken, Look
+from ingest.read.csv_file import Broken, CsvScan
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.storage.scratch_database import Connection, name
 
@@ -32,7 +32,7 @@ def table_of(feed: str) -> str:
     return f"stage_{feed}"
 
 
-def take_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: Look) -> None:
+def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: CsvScan) -> None:
     """Stage a CSV, unless its content was taken before."""
     rows = reading.seen(feed, shown, look.sha256)
     if rows is not None:
@@ -71,7 +71,7 @@ def _load_directly(
     path: Path,
     head: list[str],
     origin: Origin,
-    look: Look,
+    look: CsvScan,
     columns: list[Staged],
     number: int,
     first: int,
@@ -83,14 +83,14 @@ def _load_directly(
     connection.execute("BEGIN")
     try:
         fill(connection, feed, columns, csv_file.relation(path, head, origin), number, f"{1 - first}")
-        rejects = csv_file.take_rejects(connection)
+        rejects = csv_file.read_rejects(connection)
     except duckdb.Error as error:
         log.info("%s: the engine gave up (%s); reading it record by record", path.name, str(error).partition("\n")[0])
         connection.execute("ROLLBACK")
         return None
     good = count(connection, table_of(feed)) - first
     records = look.newlines - 1
-    if rejects and (good + len(rejects) != records or len(rejects) > csv_file.MANY_BROKEN):
+    if rejects and (good + len(rejects) != records or len(rejects) > csv_file.MAX_BROKEN):
         connection.execute("ROLLBACK")
         return None
     connection.execute("COMMIT")
@@ -129,11 +129,11 @@ def _load_by_referee(
     first: int,
 ) -> tuple[int, list[Broken]]:
     clean = reading.scratch.folder / f"clean-{number}.csv"
-    good, broken = csv_file.referee(path, origin, shown, clean)
+    good, broken = csv_file.read_strictly(path, origin, shown, clean)
     plain = Origin(read=("clean.csv",))
     relation = csv_file.relation(clean, ["_shift", *head], plain)
     fill(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
-    rejects = csv_file.take_rejects(reading.connection)
+    rejects = csv_file.read_rejects(reading.connection)
     if rejects or count(reading.connection, table_of(feed)) - first != good:
         raise SourceRefused(shown, f"record {rejects[0][0] if rejects else '?'}", "two readers disagree on it", "Have the file written anew.")
     clean.unlink()

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.tables import run_history
 from metrics.warehouse import Location
 
@@ -21,7 +21,7 @@ def record(
     report: dict[str, object],
 ) -> None:
     """Write one run down."""
-    with opened(location) as connection:
+    with open_store(location) as connection:
         connection.execute(
             insert(run_history).values(
                 source=source,
@@ -36,6 +36,6 @@ def record(
 
 def runs(location: Location, *, limit: int = 100) -> list[dict[str, object]]:
     """The latest runs, newest first."""
-    with opened(location, write=False) as connection:
+    with open_store(location, write=False) as connection:
         rows = connection.execute(select(run_history).order_by(run_history.c.started_at.desc()).limit(limit))
         return [dict(row) for row in rows.mappings()]

@@ -14,7 +14,7 @@ from ingest.load.result import Counts
 from ingest.load.row_ids import per_file
 from ingest.quarantine import quarantine
 from ingest.read.source_objects import SourceObject
-from ingest.runs.run_state import Run, as_read, cursor_written, fingerprint, is_held
+from ingest.runs.run_state import Run, cursor_to_text, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
 from metrics.schema import FEEDS, checks, mapped_columns, run_files
@@ -28,7 +28,7 @@ def write_ledger(one: Run, build: Build) -> None:
     connection, run_id, first = build.connection, one.known.next_run_id, one.known.next_file_id
     objects = {source.number: source for source in one.objects}
     for rejected in one.rejected.values():
-        quarantine.keep(connection, one.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
+        quarantine.write(connection, one.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
     failpoint("ingest.quarantine")
     insert_rows(connection, run_files, _file_rows(one))
     write_counts(connection, one.loaded.counts)
@@ -52,7 +52,7 @@ def write_ledger(one: Run, build: Build) -> None:
 def _file_rows(one: Run) -> Iterator[dict[str, Any]]:
     """New files with nothing loaded yet: `write_counts` moves what the load decided."""
     first = one.known.next_file_id
-    unreadable = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not is_held(one, row))
+    unreadable = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row))
     for source in one.objects:
         yield _file_row(one, source, first + source.number, rows_quarantined=unreadable[source.number])
     for file_id, source in enumerate(one.reading.repeated, start=first + len(one.objects)):
@@ -89,7 +89,7 @@ def _write_mapped(one: Run, connection: Connection) -> None:
         mapped_columns,
         (
             {"source": one.mapping.name, "feed": feed, "column_name": column, "stands_in_for": about.stands_in_for}
-            for feed, feed_map in as_read(one).items()
+            for feed, feed_map in effective_feeds(one).items()
             for column, about in feed_map.columns.items()
         ),
     )
@@ -99,7 +99,7 @@ def _write_taken(one: Run, connection: Connection) -> None:
     first = one.known.next_file_id
     insert_rows(
         connection,
-        tables.taken,
+        tables.rows_read,
         (
             {
                 "source": one.mapping.name,
@@ -116,7 +116,7 @@ def _write_taken(one: Run, connection: Connection) -> None:
         if source.cursor is not None:
             mine = (tables.cursors.c.source == one.mapping.name) & (tables.cursors.c.feed == source.feed)
             connection.execute(delete(tables.cursors).where(mine))
-            kind, value = cursor_written(source.cursor)
+            kind, value = cursor_to_text(source.cursor)
             connection.execute(insert(tables.cursors).values(source=one.mapping.name, feed=source.feed, kind=kind, value=value))
 
 
@@ -134,7 +134,7 @@ def write_counts(connection: Connection, counts: Counts) -> None:
             )
 
 
-def prove(connection: Connection) -> None:
+def check_balance(connection: Connection) -> None:
     """Every row of every file is in exactly one of loaded, quarantined, superseded. Raises RunAborted if not.
 
     The counts were kept while deciding; here the rows themselves are counted.

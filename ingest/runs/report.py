@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from ingest.quarantine.quarantine import Rejected
-from ingest.runs.run_state import Run, is_held
+from ingest.runs.run_state import Run, was_kept_out
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class RunReport:
 def report_of(one: Run, outcome: str, generation: int | None) -> RunReport:
     """What a run did, or a dry one would have done, as far as it has come."""
     first, counts = one.known.next_file_id, one.loaded.counts
-    early = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not is_held(one, row))
+    early = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row))
     files = [
         FileReport(
             source.feed,

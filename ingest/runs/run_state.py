@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from ingest.load.result import Loaded
+from ingest.load.result import LoadResult
 from ingest.mapping.mapping_file import FeedMap, Mapping
 from ingest.quarantine.quarantine import Rejected
 from ingest.read.source_objects import Reading, SourceObject
@@ -17,7 +17,7 @@ from metrics.schema import run_files, runs
 
 
 @dataclass(frozen=True)
-class Known:
+class PreviousRuns:
     """What the warehouse knows of earlier runs of this source."""
 
     next_file_id: int = 1
@@ -35,11 +35,11 @@ class Run:
 
     mapping: Mapping
     started_at: datetime
-    known: Known
+    known: PreviousRuns
     reading: Reading
     rejected: dict[str, dict[tuple[int, int], Rejected]] = field(default_factory=dict)
     checks: list[dict[str, Any]] = field(default_factory=list)
-    loaded: Loaded = field(default_factory=Loaded)
+    loaded: LoadResult = field(default_factory=LoadResult)
     as_of: datetime | None = None
 
     @property
@@ -48,20 +48,20 @@ class Run:
         return self.reading.objects
 
 
-def what_is_known(connection: Connection, source: str) -> Known:
+def previous_runs(connection: Connection, source: str) -> PreviousRuns:
     """What earlier runs left: the next numbers, the objects this source has brought, how far its cursors are."""
     files = {row.file_id: row for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))}
     taken: dict[tuple[str, str, str], int] = {}
     latest: dict[tuple[str, str], str] = {}
-    mine = select(tables.taken).where(tables.taken.c.source == source).order_by(tables.taken.c.file_id)
+    mine = select(tables.rows_read).where(tables.rows_read.c.source == source).order_by(tables.rows_read.c.file_id)
     for row in connection.execute(mine):
         taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
         latest[row.feed, files[row.file_id].name] = row.sha256
     cursors = {
-        row.feed: cursor_read(row.kind, row.value) for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
+        row.feed: cursor_from_text(row.kind, row.value) for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
-    return Known(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
+    return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
@@ -71,18 +71,18 @@ def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def as_read(one: Run) -> dict[str, FeedMap]:
+def effective_feeds(one: Run) -> dict[str, FeedMap]:
     """The feeds' mappings with the columns a SELECT returned."""
     return {feed: one.reading.selected.get(feed, feed_map) for feed, feed_map in one.mapping.feeds.items()}
 
 
-def is_held(one: Run, row: Rejected) -> bool:
+def was_kept_out(one: Run, row: Rejected) -> bool:
     """Whether a rejected record broke a rule across rows: it was staged, and kept out while loading."""
     file_id = one.known.next_file_id + row.object_no
     return any((file_id, row.row_no) in held for held in one.loaded.held.values())
 
 
-def cursor_written(cursor: Any) -> tuple[str, str]:
+def cursor_to_text(cursor: Any) -> tuple[str, str]:
     """Kind and text of a cursor, as `cursors` keeps it."""
     if isinstance(cursor, datetime):
         return "datetime", cursor.isoformat()
@@ -91,7 +91,7 @@ def cursor_written(cursor: Any) -> tuple[str, str]:
     return ("int", str(cursor)) if isinstance(cursor, int) else ("text", str(cursor))
 
 
-def cursor_read(kind: str, value: str) -> Any:
+def cursor_from_text(kind: str, value: str) -> Any:
     """The cursor that was written so."""
     if kind == "datetime":
         return datetime.fromisoformat(value)

@@ -8,17 +8,17 @@ from sqlalchemy import Connection, func, select
 from ingest.validate.row_rules import EVENTS
 from metrics.schema import FEEDS
 
-LENIENCE = timedelta(hours=24)
+CLOCK_TOLERANCE = timedelta(hours=24)
 """With no declared watermark, an event this long after the start of the run is taken for a mistake, not for the future."""
 
-NOT_OURS = ("buyer_scorecards", "service_costs")
+FOREIGN_CLOCKS = ("buyer_scorecards", "service_costs")
 """Feeds whose days do not move the watermark: the buyer's own book, and the days costs are booked on."""
 
 
 def latest_event(connection: Connection, time_zone: str) -> datetime | None:
     """The latest accepted event of all data, naive UTC: a bare date is the end of that day where the source is."""
     found: list[datetime] = []
-    for feed, column in ((feed, column) for feed, columns in EVENTS.items() if feed not in NOT_OURS for column in columns):
+    for feed, column in ((feed, column) for feed, columns in EVENTS.items() if feed not in FOREIGN_CLOCKS for column in columns):
         table = FEEDS[feed].table
         value, is_date = table.c[column], table.c[f"{column}_is_date"]
         for bare, moment in connection.execute(select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)):

@@ -40,12 +40,12 @@ waiting: dict[str, Table] = {
     for feed in WAITING_FEEDS
 }
 
-as_sent: dict[str, Table] = {
+original_rows: dict[str, Table] = {
     feed: _like(feed, "as_sent", f"one row: one row of {feed} as it came, in its own unit; the feed's table has it converted (R12)")
     for feed in CONVERTED_FEEDS
 }
 
-taken = Table(
+rows_read = Table(
     "taken_objects",
     metadata,
     Column("source", String, nullable=False, comment="name of the mapping"),

@@ -13,7 +13,22 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from metrics.alerts import storage
-from metrics.alerts.rules import CLEAR, COMPARED, FIRED, NOT_PROVEN, OVER, PERIODS, Reading, Rule, State, read, step, tell_at, unproven, whole_period
+from metrics.alerts.rules import (
+    CLEAR,
+    COMPARED,
+    FIRED,
+    NOT_PROVEN,
+    OVER,
+    PERIODS,
+    Reading,
+    Rule,
+    State,
+    last_full_period,
+    next_state,
+    not_proven,
+    notify_at,
+    reading_of,
+)
 from metrics.errors import BuyerviewError
 from metrics.measures.catalog import find
 from metrics.model.question import Answer, Question
@@ -23,7 +38,7 @@ from metrics.targets.targets import target_for
 
 
 @dataclass(frozen=True)
-class Seen:
+class RuleCheck:
     """One look of a rule: what it read, how it stands after it, and the event it gave."""
 
     reading: Reading
@@ -33,37 +48,39 @@ class Seen:
     """clear, firing, or why nothing was proven."""
 
 
-def reading(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Reading:
+def read_measure(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Reading:
     """What a rule reads of its last whole period as of a day, or of one further back. Raises UnknownName for a measure or filter that is gone."""
-    start, end = whole_period(rule.period, as_of, back)
-    earlier = _one(warehouse, rule, *whole_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
+    start, end = last_full_period(rule.period, as_of, back)
+    earlier = _one(warehouse, rule, *last_full_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
     target = target_for(targets_in_view(warehouse, start=start, end=end, where=rule.where), rule.measure, rule.where)
-    return read(_one(warehouse, rule, start, end), earlier, target, start, end)
+    return reading_of(_one(warehouse, rule, start, end), earlier, target, start, end)
 
 
 def _one(warehouse: Connection, rule: Rule, start: date, end: date) -> Answer | None:
     return next(iter(answer(warehouse, Question((rule.measure,), start=start, end=end, where=rule.where))), None)
 
 
-def look(rule: Rule, state: State, seen: Reading) -> Seen:
+def check(rule: Rule, state: State, seen: Reading) -> RuleCheck:
     """A rule after one more reading."""
     direction = find(rule.measure).direction
-    after, event = step(rule, state, seen, direction)
-    why = unproven(rule, seen)
-    return Seen(seen, after, event, f"{NOT_PROVEN}: {why}" if why else after.status)
+    after, event = next_state(rule, state, seen, direction)
+    why = not_proven(rule, seen)
+    return RuleCheck(seen, after, event, f"{NOT_PROVEN}: {why}" if why else after.status)
 
 
-def back_test(warehouse: Connection, rule: Rule, as_of: date, *, periods: int = 26) -> list[Seen]:
+def back_test(warehouse: Connection, rule: Rule, as_of: date, *, periods: int = 26) -> list[RuleCheck]:
     """What a rule would have read and said, had it been looked at once after each of the last periods, the oldest first."""
     seen, state = [], State()
     for back in reversed(range(periods)):
-        one = look(rule, state, reading(warehouse, rule, as_of, back))
+        one = check(rule, state, read_measure(warehouse, rule, as_of, back))
         seen.append(one)
         state = one.state
     return seen
 
 
-def watch(warehouse: Connection, store: Connection, *, generation: int, as_of: datetime, now: datetime, zone: ZoneInfo, base: str = "") -> list[Seen]:
+def check_all(
+    warehouse: Connection, store: Connection, *, generation: int, as_of: datetime, now: datetime, zone: ZoneInfo, base: str = ""
+) -> list[RuleCheck]:
     """Look at every rule for a generation, once, and write what there is to tell into the outbox.
 
     base: address of the dashboard, for the link in a message. A rule that cannot be asked any more is noted as such and stops nobody.
@@ -75,12 +92,12 @@ def watch(warehouse: Connection, store: Connection, *, generation: int, as_of: d
         if last is not None and last >= generation:
             continue
         try:
-            seen = reading(warehouse, rule, as_of.date())
-            one = look(rule, _counted_before(state, seen, earlier.get(rule.rule_id)), seen)
+            seen = read_measure(warehouse, rule, as_of.date())
+            one = check(rule, _counted_before(state, seen, earlier.get(rule.rule_id)), seen)
         except BuyerviewError as error:  # its measure or a filter of it is gone: the page shows why
-            start, end = whole_period(rule.period if rule.period in PERIODS else "week", as_of.date())
-            one = Seen(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
-        if storage.note(store, rule, generation, one.reading, one.state, one.decided, one.event, at=now) and one.event is not None:
+            start, end = last_full_period(rule.period if rule.period in PERIODS else "week", as_of.date())
+            one = RuleCheck(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
+        if storage.add_reading(store, rule, generation, one.reading, one.state, one.decided, one.event, at=now) and one.event is not None:
             _write(store, rule, one, generation, now, zone, base)
         found.append(one)
     return found
@@ -92,18 +109,18 @@ def _counted_before(state: State, seen: Reading, last: dict[str, Any] | None) ->
     return replace(state, streak=max(state.streak - 1, 0)) if again else state
 
 
-def _write(store: Connection, rule: Rule, one: Seen, generation: int, now: datetime, zone: ZoneInfo, base: str) -> None:
+def _write(store: Connection, rule: Rule, one: RuleCheck, generation: int, now: datetime, zone: ZoneInfo, base: str) -> None:
     """Put news into the outbox. What is over before the alert itself left is told once, with the alert in it."""
     for channel in rule.channels:
         identity = f"rule {rule.rule_id} generation {generation} {one.event} {channel}"
         subject = f"{'Over' if one.event == OVER else 'Alert'}: {rule.name}"
-        body = told(rule, one, generation, base)
-        if one.event == OVER and (fired := storage.take_back(store, rule.rule_id, channel, FIRED, at=now)) is not None:
+        body = notification_text(rule, one, generation, base)
+        if one.event == OVER and (fired := storage.withdraw_messages(store, rule.rule_id, channel, FIRED, at=now)) is not None:
             body["fired"], subject = fired, f"Fired and over: {rule.name}"
-        storage.write_message(store, identity, channel, subject, body, due_at=tell_at(rule, now, zone))
+        storage.write_message(store, identity, channel, subject, body, due_at=notify_at(rule, now, zone))
 
 
-def told(rule: Rule, one: Seen, generation: int, base: str = "") -> dict[str, Any]:
+def notification_text(rule: Rule, one: RuleCheck, generation: int, base: str = "") -> dict[str, Any]:
     """What a message says, as plain values: shares are 0 to 1."""
     measure, seen = find(rule.measure), one.reading
     return {

@@ -77,13 +77,13 @@ class State:
     streak: int = 0
 
 
-def refuse(rule: Rule, direction: Direction) -> list[str]:
+def validation_errors(rule: Rule, direction: Direction) -> list[str]:
     """What is wrong with a rule, in words for whoever wrote it."""
     nameless = [] if rule.name.strip() else ["Give the rule a name."]
-    return [*nameless, *unaskable(rule, direction), *untellable(rule)]
+    return [*nameless, *unsupported(rule, direction), *undeliverable(rule)]
 
 
-def unaskable(rule: Rule, direction: Direction) -> list[str]:
+def unsupported(rule: Rule, direction: Direction) -> list[str]:
     """What is wrong with what a rule looks at: until it is put right there is no back-test."""
     wrong = []
     if rule.condition not in CONDITIONS:
@@ -111,7 +111,7 @@ def _ends_on_the_wrong_side(rule: Rule) -> bool:
     return (rule.clear_at < rule.limit) == (rule.condition == BELOW)
 
 
-def untellable(rule: Rule) -> list[str]:
+def undeliverable(rule: Rule) -> list[str]:
     """What is wrong with whom a rule tells, and when."""
     wrong = []
     if (rule.quiet_from is None) != (rule.quiet_to is None):
@@ -127,7 +127,7 @@ def untellable(rule: Rule) -> list[str]:
     return wrong
 
 
-def unproven(rule: Rule, reading: Reading) -> str | None:
+def not_proven(rule: Rule, reading: Reading) -> str | None:
     """Why a reading decides nothing; None where it does."""
     if reading.value is None:
         return reading.why or "no value"
@@ -142,7 +142,7 @@ def unproven(rule: Rule, reading: Reading) -> str | None:
     return None
 
 
-def holds(rule: Rule, reading: Reading, direction: Direction) -> bool:
+def condition_met(rule: Rule, reading: Reading, direction: Direction) -> bool:
     """Whether the condition holds for a reading that decides something."""
     return _beyond(rule, reading, direction, None)
 
@@ -165,21 +165,21 @@ def _beyond(rule: Rule, reading: Reading, direction: Direction, clear_at: float 
     return (abs(fell) if rule.condition == OTHER else sign * fell) > float(rule.limit or 0)
 
 
-def step(rule: Rule, state: State, reading: Reading, direction: Direction) -> tuple[State, str | None]:
+def next_state(rule: Rule, state: State, reading: Reading, direction: Direction) -> tuple[State, str | None]:
     """The state after a reading, and the event it gives: FIRED, OVER or None."""
-    if unproven(rule, reading) is not None:
+    if not_proven(rule, reading) is not None:
         return state, None
     if state.status == FIRING:
         held = rule.clear_at if rule.condition in (BELOW, ABOVE) and rule.clear_at is not None else None
         still = _beyond(rule, reading, direction, 0.0 if rule.condition == OFF_TARGET else held)
         return (state, None) if still else (State(), OVER)
-    if not holds(rule, reading, direction):
+    if not condition_met(rule, reading, direction):
         return State(), None
     streak = state.streak + 1
     return (State(FIRING), FIRED) if streak >= rule.in_a_row else (State(CLEAR, streak), None)
 
 
-def tell_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
+def notify_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
     """When a message of `at` (naive UTC) may leave: at once, or when the mute and the quiet hours (business time zone) are over."""
     at = max(at, rule.muted_until) if rule.muted_until else at
     if rule.quiet_from is None or rule.quiet_to is None or rule.quiet_from == rule.quiet_to:
@@ -193,7 +193,7 @@ def tell_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, end, zone).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
 
 
-def whole_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]:
+def last_full_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]:
     """First and last day of the last whole period on or before a day, or of one `back` periods earlier."""
     days = PERIODS[kind]
     if days == 1:
@@ -209,7 +209,7 @@ def whole_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]:
     return end.replace(day=1), end
 
 
-def read(answer: Answer | None, before: Answer | None, target: Any, start: date, end: date) -> Reading:
+def reading_of(answer: Answer | None, before: Answer | None, target: Any, start: date, end: date) -> Reading:
     """What answers come to as a reading; target: metrics.targets.targets.Target or None."""
     reading = Reading(start, end, None, why="no data: nothing in this period and selection")
     if answer is None:

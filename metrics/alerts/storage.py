@@ -65,7 +65,7 @@ def remove(connection: Connection, who: str, rule: Rule) -> None:
     audit.record(connection, who, "alert rule deleted", f"alert rule {rule.rule_id}", _told(rule), None)
 
 
-def note(
+def add_reading(
     connection: Connection, rule: Rule, generation: int, reading: Reading, state: State, decided: str, event: str | None, *, at: datetime
 ) -> bool:
     """Write down what a rule saw and how it stands now; False, and nothing is written, where that generation was looked at already."""
@@ -80,7 +80,7 @@ def note(
     return True
 
 
-def log(connection: Connection, *, size: int = 50) -> list[dict[str, Any]]:
+def reading_log(connection: Connection, *, size: int = 50) -> list[dict[str, Any]]:
     """What fired and was over, the latest first: the reading, with the rule's `name` and `measure`."""
     a = alert_readings.c
     told = (
@@ -112,7 +112,7 @@ def write_message(connection: Connection, message_id: str, channel: str, subject
     connection.execute(insert(outbox).values(message_id=message_id, channel=channel, subject=subject, body=told, due_at=due_at, attempts=0))
 
 
-def take_back(connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime) -> dict[str, Any] | None:
+def withdraw_messages(connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime) -> dict[str, Any] | None:
     """What a message of a rule said that waits to leave (mute, quiet hours, the next try), taken out of the outbox; None where none waits."""
     mine = o.message_id.startswith(f"rule {rule_id} generation ", autoescape=True) & o.message_id.endswith(f" {event} {channel}", autoescape=True)
     waiting = connection.execute(select(o.message_id, o.body).where(mine, o.sent_at.is_(None), o.due_at > at)).first()

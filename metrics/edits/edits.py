@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Integer, Numeric, Table, and_, func, insert, 
 from metrics.errors import ChangedMeanwhile
 from metrics.schema import FEEDS, PROVENANCE, quarantine, run_files, runs
 from metrics.store import audit
-from metrics.store.tables import audit_trail, run_history, written_assumptions, written_packages, written_targets
+from metrics.store.tables import assumption_edits, audit_trail, package_edits, run_history, target_edits
 
 SOURCE = "written in Buyerview"
 """The source that rows people wrote have in the ledger."""
 
-TABLES: dict[str, Table] = {"assumptions": written_assumptions, "service_packages": written_packages, "targets": written_targets}
+TABLES: dict[str, Table] = {"assumptions": assumption_edits, "service_packages": package_edits, "targets": target_edits}
 """Feeds people can write, and the store's table of each."""
 
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ class Edit:
     @property
     def name(self) -> str:
         """What is edited, in a line of the audit trail."""
-        return name_of(self.feed, {**dict(zip(key_columns(self.feed), self.key, strict=True)), "valid_from": self.valid_from})
+        return scope_name(self.feed, {**dict(zip(key_columns(self.feed), self.key, strict=True)), "valid_from": self.valid_from})
 
 
 def key_columns(feed: str) -> tuple[str, ...]:
@@ -80,13 +80,13 @@ def typed(feed: str, row: Mapping[str, Any]) -> Row:
 # --- kept in the store --------------------------------------------------------------------------------------------------------------------
 
 
-def written(store: Connection, feed: str) -> list[Row]:
+def saved_entries(store: Connection, feed: str) -> list[Row]:
     """Every row people wrote of a feed, taken-back ones included: typed, with `deleted`, `changed_at` and `version`."""
     rows = [dict(row) for row in store.execute(select(TABLES[feed])).mappings()]
     return [{**typed(feed, row), **{name: row[name] for name in ("deleted", "changed_at", "version")}} for row in rows]
 
 
-def made_from(store: Connection, edit: Edit) -> Edit:
+def edit_from_row(store: Connection, edit: Edit) -> Edit:
     """The edit, as one that was made from the row the store has of its key now."""
     held = store.execute(select(TABLES[edit.feed].c.version).where(_is(edit))).scalar_one_or_none()
     return replace(edit, version=held or 0)
@@ -104,9 +104,9 @@ def save(store: Connection, who: str, edit: Edit, before: Values | None, was: Va
     if edit.version:
         done = store.execute(update(table).where(_is(edit), table.c.version == edit.version).values(row)).rowcount
     else:
-        done = 0 if made_from(store, edit).version else store.execute(insert(table).values({**own, **row})).rowcount
+        done = 0 if edit_from_row(store, edit).version else store.execute(insert(table).values({**own, **row})).rowcount
     if not done:
-        latest = audit.of(store, edit.name)[0]
+        latest = audit.entries_of(store, edit.name)[0]
         raise ChangedMeanwhile(edit.name, latest["who"], latest["at"])
     about = {**{name: str(value) for name, value in own.items()}, "note": edit.note or None, "was": dict(was) if was else None}
     after = {**about, **(dict.fromkeys(edit.values) if edit.deleted else edit.values)}
@@ -122,7 +122,7 @@ def _is(edit: Edit) -> Any:
 def changes(store: Connection, feed: str) -> list[Row]:
     """Who changed what of a feed when, newest first: `entry`, `at`, `who`, `what`, `key`, `before`, `after`."""
     told = select(audit_trail.c.key).where(audit_trail.c.what.in_((f"{feed} set", f"{feed} taken back"))).distinct()
-    found = [change for key in store.scalars(told) for change in audit.of(store, key)]
+    found = [change for key in store.scalars(told) for change in audit.entries_of(store, key)]
     return sorted(found, key=lambda one: -int(one["entry"]))
 
 
@@ -137,10 +137,10 @@ def reverting(store: Connection, change: Mapping[str, Any]) -> Edit:
     after, before = change["after"], change["before"]
     names = value_columns(feed)
     key = tuple(after[name] for name in key_columns(feed))
-    latest = next(iter(audit.of(store, change["key"])), change)["after"]
+    latest = next(iter(audit.entries_of(store, change["key"])), change)["after"]
     values = {name: (before or latest).get(name) for name in names}
     edit = Edit(feed, key, date.fromisoformat(after["valid_from"]), values, f"takes back what {change['who']} changed", deleted=before is None)
-    return made_from(store, edit)
+    return edit_from_row(store, edit)
 
 
 # --- what a generation makes of it --------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def value_at(feed: str, rows: Iterable[Row], edit: Edit) -> dict[str, str | None
     return values_of(feed, held)
 
 
-def in_force(feed: str, rows: Iterable[Row], key: tuple[str, ...], on: date) -> Row | None:
+def effective_on(feed: str, rows: Iterable[Row], key: tuple[str, ...], on: date) -> Row | None:
     """The row of a key that holds on a day: of several the last to have begun."""
     names = key_columns(feed)
     mine = [row for row in rows if tuple(row[name] for name in names) == key and not row["deleted"] and row["valid_from"] <= on]
@@ -180,10 +180,10 @@ def in_force(feed: str, rows: Iterable[Row], key: tuple[str, ...], on: date) -> 
 
 def values_of(feed: str, row: Mapping[str, Any] | None) -> dict[str, str | None] | None:
     """What a row says, as text; None of no row."""
-    return None if row is None else {name: text_of(row[name]) for name in value_columns(feed)}
+    return None if row is None else {name: describe(row[name]) for name in value_columns(feed)}
 
 
-def text_of(value: Any) -> str | None:
+def describe(value: Any) -> str | None:
     """A value of a feed as text."""
     if isinstance(value, Decimal):
         return format(value.normalize(), "f") if value else "0"
@@ -208,11 +208,11 @@ def rejected(connection: Connection, feed: str, waiting: Iterable[Row]) -> dict[
     for one in waiting:
         row = found.get(tuple(str(value) for value in _key(feed, one)))
         if row is not None and row.started_at >= one["changed_at"]:
-            told[name_of(feed, one)] = " ".join(rule["message"] for rule in json.loads(row.rules))
+            told[scope_name(feed, one)] = " ".join(rule["message"] for rule in json.loads(row.rules))
     return told
 
 
-def name_of(feed: str, row: Mapping[str, Any]) -> str:
+def scope_name(feed: str, row: Mapping[str, Any]) -> str:
     """A row people write, as its line of the audit trail names it."""
     return " ".join((feed, *(str(row[name]) for name in key_columns(feed)), f"from {row['valid_from']}"))
 

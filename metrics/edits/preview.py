@@ -13,17 +13,17 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, Table, insert, select
 
 from metrics import warehouse
-from metrics.edits.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, value_columns, written
+from metrics.edits.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, saved_entries, value_columns
 from metrics.facts import cycle_times, order_intervals, stockouts
-from metrics.facts.fact_table import Ledger, Setting
+from metrics.facts.fact_table import BuildContext, FactTable
 from metrics.facts.orders import facts_state
 from metrics.measures.catalog import BY_MODULE, MEASURES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer, mapped
-from metrics.rebuild.rebuild import fill_ledger
+from metrics.rebuild.rebuild import fill
 from metrics.schema import FEEDS, mapped_columns
 from metrics.sql.temporary_tables import temporary_table
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.targets.in_view import targets_in_view
 from metrics.targets.targets import State, Target, state_of, target_for
 from metrics.warehouse import Location
@@ -31,9 +31,9 @@ from metrics.warehouse import Location
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 _Number = tuple[str, tuple[tuple[str, str | None], ...]]
 
-STAND_ON: dict[str, tuple[Ledger, ...]] = {
-    "assumptions": (*order_intervals.LEDGERS, *stockouts.LEDGERS),
-    "service_packages": cycle_times.LEDGERS,
+DEPENDENT_TABLES: dict[str, tuple[FactTable, ...]] = {
+    "assumptions": (*order_intervals.FACT_TABLES, *stockouts.FACT_TABLES),
+    "service_packages": cycle_times.FACT_TABLES,
     "targets": (),
 }
 """The ledgers that keep what a feed says in their rows, and what these read that a generation of an earlier version may lack; all other numbers
@@ -55,7 +55,7 @@ BY_ZONE = ("zone", "zone_sales", "zone_cost")
 
 
 @dataclass(frozen=True)
-class Moved:
+class Change:
     """One number an edit touches, of everything in view or (`of`) one segment or zone: as it is, and as it would be, each against its target."""
 
     measure: str
@@ -81,12 +81,12 @@ class Moved:
 class Preview:
     """What an edit would change in a view; `asked`: how many numbers were compared; `others`: edits saved before that come with it."""
 
-    moved: list[Moved]
+    moved: list[Change]
     asked: int
     others: int
 
 
-def touched(edit: Edit) -> tuple[str, ...]:
+def affected_measures(edit: Edit) -> tuple[str, ...]:
     """The measures that may stand on what is edited."""
     if edit.feed == "targets":
         return (edit.key[0],)
@@ -108,20 +108,20 @@ def preview(
     kind, _, name = edit.key[-1].partition(":")
     if kind in ("segment", "customer") and name:
         where = (*(one for one in where if one[0] != kind), (kind, (name,)))
-    views = _views(edit, Question(touched(edit), start=start, end=end, where=where))
-    with opened(location, write=False) as store:
-        wrote = {feed: written(store, feed) for feed in TABLES}
+    views = _views(edit, Question(affected_measures(edit), start=start, end=end, where=where))
+    with open_store(location, write=False) as store:
+        wrote = {feed: saved_entries(store, feed) for feed in TABLES}
     with warehouse.reading(location, generation) as connection:
         now, targets_now = _asked(connection, views), targets_in_view(connection, start=start, end=on or end, where=where)
         waiting = sum(len(pending(feed, rows_of(connection, feed), wrote[feed])) for feed in TABLES)
-    with tried(location, wrote, edit, generation) as connection:
+    with preview_connection(location, wrote, edit, generation) as connection:
         then, targets_then = _asked(connection, views), targets_in_view(connection, start=start, end=on or end, where=where)
     compared = []
     for key in {**now, **then}:
         measure, of = key[0], dict(key[1])
         here: Where = (*where, *((by, (value,)) for by, value in of.items() if value is not None))
         compared.append(
-            Moved(measure, of, now.get(key), then.get(key), target_for(targets_now, measure, here), target_for(targets_then, measure, here))
+            Change(measure, of, now.get(key), then.get(key), target_for(targets_now, measure, here), target_for(targets_then, measure, here))
         )
     return Preview([one for one in compared if one.moves], len(compared), waiting)
 
@@ -139,10 +139,12 @@ def _asked(connection: Connection, views: Sequence[Question]) -> dict[_Number, A
 
 
 @contextmanager
-def tried(location: Location, wrote: dict[str, list[Row]], edit: Edit | None = None, generation: int | None = None) -> Iterator[Connection]:
+def preview_connection(
+    location: Location, wrote: dict[str, list[Row]], edit: Edit | None = None, generation: int | None = None
+) -> Iterator[Connection]:
     """A connection on which everything is as it will be once what was written, and the edit with it, is in the numbers."""
-    with warehouse.trying(location, generation) as connection:
-        ledgers: list[Ledger] = []
+    with warehouse.preview(location, generation) as connection:
+        ledgers: list[FactTable] = []
         for feed in TABLES:
             new = wrote[feed]
             if edit is not None and edit.feed == feed:
@@ -151,13 +153,13 @@ def tried(location: Location, wrote: dict[str, list[Row]], edit: Edit | None = N
             after = merged(feed, rows, new)
             if after != rows:
                 _hide(connection, FEEDS[feed].table, after)
-                ledgers += STAND_ON[feed]
+                ledgers += DEPENDENT_TABLES[feed]
         _map(connection, [feed for feed in TABLES if wrote[feed] or (edit is not None and edit.feed == feed)])
         if ledgers:
             as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
             for ledger in ledgers:
                 _hide(connection, ledger.table, ())
-                fill_ledger(connection, ledger, Setting(as_of, mapped(connection)))
+                fill(connection, ledger, BuildContext(as_of, mapped(connection)))
         yield connection
 
 

@@ -23,7 +23,7 @@ WINDOWS = ("hour", "day", "week")
 SUPPORT = ("dedicated_rep", "next_available_rep", "web")
 
 
-def checked(connection: Connection, edit: Edit) -> Edit:
+def validate_edit(connection: Connection, edit: Edit) -> Edit:
     """The edit with its values tidied. Raises ValueError that says what is wrong and what to write, of a generation's names and measures."""
     if not FIRST <= edit.valid_from <= LAST:
         raise ValueError(f"{edit.valid_from} is no day an edit can hold from: choose one from {FIRST} to {LAST}")

@@ -12,17 +12,17 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
 
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
-from metrics.facts.rejudge import judged_again
+from metrics.facts.rejudge import rejudge
 from metrics.policy import Anchor, Policy
 from metrics.sql.dialects import Expression
 from metrics.sql.moments import moment_span
 
 FAR = datetime(9999, 1, 1)
 
-anchors = ledger_table(
+anchor_facts_table = fact_table(
     "anchors",
     "order",
     "one row: one sale order, on time by the request and by the current promise",
@@ -43,25 +43,25 @@ anchors = ledger_table(
 _KEPT = ("state", "on_time", "on_time_reason", "next_change_at")
 
 
-def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Iterator[Select[Any]]:
     """Every sale order with its strict verdict, or the one of the other date where that differs."""
     # Bills, returns and rates decide nothing of on_time; leaving them out spares their joins.
-    lean = replace(setting, mapped=frozenset(name for name in setting.mapped if name.split(".")[0] not in ("invoice_lines", "returns", "fx_rates")))
+    lean = replace(context, mapped=frozenset(name for name in context.mapped if name.split(".")[0] not in ("invoice_lines", "returns", "fx_rates")))
     with ExitStack() as stack:
         requested = stack.enter_context(
-            judged_again(connection, "judged_requested", Policy(anchor=Anchor.REQUESTED), lean, _requested_otherwise(setting), _KEPT)
+            rejudge(connection, "judged_requested", Policy(anchor=Anchor.REQUESTED), lean, _requested_otherwise(context), _KEPT)
         )
         current = requested
-        if has_revisions(setting.mapped):
+        if has_revisions(context.mapped):
             current = stack.enter_context(
-                judged_again(connection, "judged_current", Policy(anchor=Anchor.CURRENT_PROMISE), lean, _promised_otherwise(setting), _KEPT)
+                rejudge(connection, "judged_current", Policy(anchor=Anchor.CURRENT_PROMISE), lean, _promised_otherwise(context), _KEPT)
             )
-        yield _rows(setting, requested, current if current is not requested else None)
+        yield _rows(context, requested, current if current is not requested else None)
 
 
-def _rows(setting: Setting, requested: FromClause, current: FromClause | None) -> Select[Any]:
+def _rows(context: BuildContext, requested: FromClause, current: FromClause | None) -> Select[Any]:
     o = order_facts_table.c
-    tables = _inside(order_facts_table, o.order_id, setting)
+    tables = _inside(order_facts_table, o.order_id, context)
     columns: dict[str, Expression] = {name: o[name] for name in ("order_id", "ordered_day", "due_day", "state", "on_time", *DIMENSION_COLUMNS)}
     changes: Expression = literal(FAR, DateTime)
     for anchor, anew in (("requested", requested), ("current", current)):
@@ -73,31 +73,31 @@ def _rows(setting: Setting, requested: FromClause, current: FromClause | None) -
         columns |= {name: case((anew.c.order_id.is_not(None), anew.c[strict]), else_=o[strict]) for name, strict in names.items()}
         changes = func.least(changes, _instant(anew.c.next_change_at))
     columns["next_change_at"] = func.nullif(changes, literal(FAR, DateTime))
-    chosen = [cast(columns[column.name], column.type).label(column.name) for column in anchors.columns]
+    chosen = [cast(columns[column.name], column.type).label(column.name) for column in anchor_facts_table.columns]
     return select(*chosen).select_from(tables).where(o.order_type == "sale")
 
 
-def _inside(tables: FromClause, order_id: Expression, setting: Setting) -> FromClause:
+def _inside(tables: FromClause, order_id: Expression, context: BuildContext) -> FromClause:
     """The FROM clause kept to the orders the ledger is rebuilt for."""
-    return tables if setting.only is None else tables.join(setting.only, setting.only.c.order_id == order_id)
+    return tables if context.only is None else tables.join(context.only, context.only.c.order_id == order_id)
 
 
-def _requested_otherwise(setting: Setting) -> Select[tuple[str]]:
+def _requested_otherwise(context: BuildContext) -> Select[tuple[str]]:
     """Orders with a line whose request is another instant than its first promise."""
     line = order_line_facts_table.c
     differs = _instant(line.request_at) != _instant(line.promise_at)
-    return select(line.order_id).select_from(_inside(order_line_facts_table, line.order_id, setting)).where(differs).distinct()
+    return select(line.order_id).select_from(_inside(order_line_facts_table, line.order_id, context)).where(differs).distinct()
 
 
-def _promised_otherwise(setting: Setting) -> Select[tuple[str]]:
+def _promised_otherwise(context: BuildContext) -> Select[tuple[str]]:
     """Orders with a line whose current promise is another instant than its first."""
     line, o = order_line_facts_table.c, order_facts_table.c
     lines = (
         select(line.order_id, line.line_no, line.promise_at, o.ship_to_time_zone.label("zone"))
-        .select_from(_inside(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.order_id, setting))
+        .select_from(_inside(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.order_id, context))
         .subquery("promised_lines")
     )
-    current = current_promises(lines, as_of=setting.as_of).subquery("latest_promises")
+    current = current_promises(lines, as_of=context.as_of).subquery("latest_promises")
     c = current.c
     tables: FromClause = lines.join(current, and_(c.order_id == lines.c.order_id, c.line_no == lines.c.line_no))
     tables, promise = moment_span(tables, dict(c.items()), "promised_by", lines.c.zone)
@@ -108,4 +108,4 @@ def _instant(moment: Expression) -> Expression:
     return func.coalesce(moment, literal(FAR, DateTime))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(anchors, rows, key="order_id"),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(anchor_facts_table, select_rows, key="order_id"),)

@@ -11,9 +11,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, 
 
 from metrics.errors import UnknownName
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.facts.registry import LEDGERS
+from metrics.facts.registry import FACT_TABLES
 
-TABLES: dict[str, Table] = {table.name: table for table in (order_facts_table, order_line_facts_table, *(ledger.table for ledger in LEDGERS))}
+TABLES: dict[str, Table] = {table.name: table for table in (order_facts_table, order_line_facts_table, *(ledger.table for ledger in FACT_TABLES))}
 """The tables every number is made of, by name."""
 BATCH = 100_000
 

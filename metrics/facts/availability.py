@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Select, String, and_, case, cast, false, func, or_, select, true
 
-from metrics.facts.anchor_dates import anchors
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.anchor_dates import anchor_facts_table
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
 from metrics.sql.dialects import count_if
 
-availability_facts = ledger_table(
+availability_facts_table = fact_table(
     "availability_facts",
     "order",
     "one row: one sale order and the buyer's three questions",
@@ -30,11 +30,11 @@ availability_facts = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every sale order with something owed."""
-    o, a = order_facts_table.c, anchors.c
-    what = _what(setting).subquery("got_what")
-    tables: FromClause = order_facts_table.join(what, what.c.order_id == o.order_id).join(anchors, a.order_id == o.order_id)
+    o, a = order_facts_table.c, anchor_facts_table.c
+    what = _what(context).subquery("got_what")
+    tables: FromClause = order_facts_table.join(what, what.c.order_id == o.order_id).join(anchor_facts_table, a.order_id == o.order_id)
     got = {
         "got_what": case((what.c.false_n > 0, false()), (what.c.unknown_n > 0, None), else_=true()),
         "got_when": a.on_time_requested,
@@ -56,18 +56,20 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
         "got_all": case((or_(*[one.is_(False) for one in three]), false()), (or_(*[one.is_(None) for one in three]), None), else_=true()),
         "all_known": and_(*[one.is_not(None) for one in three]),
     }
-    return (select(*[cast(both.get(column.name, i.get(column.name)), column.type).label(column.name) for column in availability_facts.columns]),)
+    return (
+        select(*[cast(both.get(column.name, i.get(column.name)), column.type).label(column.name) for column in availability_facts_table.columns]),
+    )
 
 
-def _what(setting: Setting) -> Select[Any]:
+def _what(context: BuildContext) -> Select[Any]:
     """One row per order: how many of its goods lines owed are not what was wanted, and of how many that is not known.
 
     A line of which nothing counts fails, unless something is on its way; a quarantined one is not known (R34).
     """
     line = order_line_facts_table.c
     tables: FromClause = order_line_facts_table
-    if setting.only is not None:
-        tables = tables.join(setting.only, setting.only.c.order_id == line.order_id)
+    if context.only is not None:
+        tables = tables.join(context.only, context.only.c.order_id == line.order_id)
     held = func.coalesce(line.complete_reason == "quarantined", false())
     none = line.counted_qty == 0
     wrong = or_(line.item_ok.is_(False), line.place_ok.is_(False))
@@ -81,4 +83,4 @@ def _what(setting: Setting) -> Select[Any]:
     )
 
 
-LEDGERS = (Ledger(availability_facts, rows, key="order_id"),)
+FACT_TABLES = (FactTable(availability_facts_table, select_rows, key="order_id"),)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import CTE, DateTime, FromClause, Select, and_, false, func, literal, or_, select
 
-from metrics.facts.fact_table import Setting
+from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.schema import order_events, service_cases, shipment_lines, shipments
 from metrics.sql.dialects import Expression, count_if
@@ -14,13 +14,13 @@ ARRIVAL_STEP = 11
 o = order_facts_table.c
 
 
-def excused(tables: FromClause, base: CTE, setting: Setting) -> tuple[FromClause, Expression]:
+def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[FromClause, Expression]:
     """The FROM clause widened, and whether a late order was late by the buyer's own doing (R29): never unknown, what is not shown is ours."""
-    if {"shipments.attempted_at", "shipments.failure_caused_by"} <= setting.mapped:
-        late = _lines_late_by_us(base, setting).subquery("late_by_us")
+    if {"shipments.attempted_at", "shipments.failure_caused_by"} <= context.mapped:
+        late = _lines_late_by_us(base, context).subquery("late_by_us")
         widened = tables.outerjoin(late, late.c.order_id == o.order_id)
         return widened, and_(late.c.late_n.is_not(None), func.coalesce(late.c.ours_n, 0) == 0)
-    if {"order_events.started_at", "service_cases.opened_at"} <= setting.mapped:
+    if {"order_events.started_at", "service_cases.opened_at"} <= context.mapped:
         tried, changed = _first_attempts(base).subquery("tried_by"), _sudden_changes(base).subquery("changed")
         widened = tables.outerjoin(tried, tried.c.order_id == o.order_id).outerjoin(changed, changed.c.order_id == o.order_id)
         in_time = func.coalesce(tried.c.started_at <= o.deadline_at, false())
@@ -28,7 +28,7 @@ def excused(tables: FromClause, base: CTE, setting: Setting) -> tuple[FromClause
     return tables, false()
 
 
-def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
+def _lines_late_by_us(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
     """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not received by the deadline that
     was not tried by then and turned away by the buyer, or no such consignment at all. A line without proof either way is excused like a late one.
     """
@@ -41,7 +41,7 @@ def _lines_late_by_us(base: CTE, setting: Setting) -> Select[tuple[object, ...]]
     tables, left = moment_span(tables, dict(s.items()), "shipped_at", b.zone)
     tables, tried = moment_span(tables, dict(s.items()), "attempted_at", b.zone)
     tables, received = moment_span(tables, dict(s.items()), "received_at", b.zone)
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
     there = func.coalesce(left.hi <= now, false()) | func.coalesce(received.hi <= now, false())
     in_time = func.coalesce(received.hi <= line.deadline_at, false())
     turned_away = and_(func.coalesce(s.failure_caused_by == "buyer", false()), func.coalesce(tried.hi <= line.deadline_at, false()))

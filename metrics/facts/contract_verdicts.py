@@ -23,16 +23,16 @@ from sqlalchemy import (
     select,
 )
 
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
-from metrics.facts.orders.due_dates import applies, versions
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
+from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order_facts_table
-from metrics.facts.rejudge import judged_again
+from metrics.facts.rejudge import rejudge
 from metrics.policy import STRICT, Policy
 from metrics.schema import customers, policies
 from metrics.sql.dialects import Expression
 from metrics.sql.temporary_tables import temporary_table
 
-contracts = ledger_table(
+contract_facts_table = fact_table(
     "contracts",
     "order",
     "one row: one sale order judged under the contract of its customer",
@@ -76,7 +76,7 @@ _TEXT, _DAY, _NUMBER = String(), Date(), Integer()
 def policy_of(row: Mapping[Any, Any]) -> Policy:
     """The policy a row of `policies` stands for; what it leaves empty is strict.
 
-    Raises ValueError naming the row and its setting that cannot be.
+    Raises ValueError naming the row and its context that cannot be.
     """
     try:
         return Policy(**{name: row[name] for name in _SETTINGS if row[name] is not None})
@@ -84,9 +84,9 @@ def policy_of(row: Mapping[Any, Any]) -> Policy:
         raise ValueError(f"policies {row['policy_id']}, valid from {row['valid_from']}: {error}") from None
 
 
-def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Iterator[Select[Any]]:
     """The orders under contract, one SELECT per distinct settings."""
-    if not {"customers.policy_id", "policies.policy_id"} <= setting.mapped:
+    if not {"customers.policy_id", "policies.policy_id"} <= context.mapped:
         return
     listed = connection.execute(select(policies).where(~policies.c.deleted)).mappings().all()
     judged_by = {(row["policy_id"], row["valid_from"]): policy_of(row) for row in listed}
@@ -101,28 +101,28 @@ def rows(connection: Connection, setting: Setting) -> Iterator[Select[Any]]:
         insert(numbered),
         [{"policy_id": name, "valid_from": day, "settings_no": distinct.index(policy)} for (name, day), policy in judged_by.items()],
     )
-    connection.execute(insert(held).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, setting)))
+    connection.execute(insert(held).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, context)))
     for number, policy in enumerate(distinct):
         chosen = select(held).where(held.c.settings_no == number).subquery("held")
         if policy == STRICT:
             yield _rows(chosen, order_facts_table)
             continue
-        with judged_again(connection, "judged_by_contract", policy, setting, select(chosen.c.order_id), _JUDGED) as anew:
+        with rejudge(connection, "judged_by_contract", policy, context, select(chosen.c.order_id), _JUDGED) as anew:
             yield _rows(chosen, anew)
     held.drop(connection)
     numbered.drop(connection)
 
 
-def _under_contract(numbered: Table, setting: Setting) -> Select[tuple[str, str, int]]:
+def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str, str, int]]:
     """order_id, policy_id and settings_no of every sale order whose customer had a contract that day."""
     o = order_facts_table.c
     customer = versions(customers, ("customer_id",), ("policy_id",))
     contract = versions(policies, ("policy_id",), ())
-    tables: FromClause = order_facts_table.join(customer, applies(customer, o.ordered_day, customer_id=o.customer_id))
-    tables = tables.join(contract, applies(contract, o.ordered_day, policy_id=customer.c.policy_id))
+    tables: FromClause = order_facts_table.join(customer, policy_applies(customer, o.ordered_day, customer_id=o.customer_id))
+    tables = tables.join(contract, policy_applies(contract, o.ordered_day, policy_id=customer.c.policy_id))
     tables = tables.join(numbered, (numbered.c.policy_id == contract.c.policy_id) & (numbered.c.valid_from == contract.c.valid_from))
-    if setting.only is not None:
-        tables = tables.join(setting.only, setting.only.c.order_id == o.order_id)
+    if context.only is not None:
+        tables = tables.join(context.only, context.only.c.order_id == o.order_id)
     return select(o.order_id, contract.c.policy_id, numbered.c.settings_no).select_from(tables).where(o.order_type == "sale")
 
 
@@ -134,7 +134,7 @@ def _rows(held: FromClause, judged: FromClause) -> Select[Any]:
         tables = tables.join(judged, judged.c.order_id == held.c.order_id)
     columns: dict[str, Expression] = {name: o[name] for name in ("order_id", "ordered_day", "due_day", *DIMENSION_COLUMNS)}
     columns |= {name: judged.c[name] for name in _JUDGED} | {"policy_id": held.c.policy_id}
-    return select(*[cast(columns[column.name], column.type).label(column.name) for column in contracts.columns]).select_from(tables)
+    return select(*[cast(columns[column.name], column.type).label(column.name) for column in contract_facts_table.columns]).select_from(tables)
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(contracts, rows, key="order_id"),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(contract_facts_table, select_rows, key="order_id"),)

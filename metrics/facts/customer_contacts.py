@@ -78,7 +78,7 @@ def customer_versions() -> FromClause:
     return select(c.customer_id, c.service_segment, c.region, c.valid_from, until).where(~c.deleted).subquery("versions")
 
 
-def by_then(span: Span, as_of: datetime) -> Expression:
+def happened_by(span: Span, as_of: datetime) -> Expression:
     """Whether a moment has happened by `as_of`; a bare date has at the end of its day. False where there is none. Source: rules, section 2."""
     return func.coalesce(span.hi <= literal(as_of, DateTime), false())
 
@@ -88,12 +88,12 @@ def happened_at(span: Span, as_of: datetime) -> Expression:
     return case((span.hi <= literal(as_of, DateTime), span.hi), else_=typed_null(DateTime()))
 
 
-def kept(due: Span, done: Span, as_of: datetime) -> Expression:
+def done_in_time(due: Span, done: Span, as_of: datetime) -> Expression:
     """Whether something due was done by then: true, false, or null where a bare date leaves it open or nothing was due."""
     return cast(
         case(
             (due.hi.is_(None), None),
-            (~by_then(done, as_of), false()),
+            (~happened_by(done, as_of), false()),
             (done.hi <= due.hi, literal(True)),
             (done.lo > due.hi, false()),
             else_=None,

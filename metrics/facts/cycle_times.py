@@ -28,10 +28,10 @@ from sqlalchemy import (
     true,
 )
 
-from metrics.facts.buyer_caused_delays import excused
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions, within
+from metrics.facts.buyer_caused_delays import buyer_caused
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale, order_dimensions
 from metrics.facts.orders import NONE, SEVERAL, order_facts_table, order_line_facts_table
-from metrics.facts.orders.due_dates import applies, versions
+from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.schema import holds, order_events, orders, promises, service_packages
 from metrics.sql.business_hours import has_calendars, with_calendar, working_seconds
 from metrics.sql.dialects import (
@@ -56,7 +56,7 @@ WAITING_KINDS = ("credit", "data")
 """Holds that wait for the buyer."""
 AHEAD, NOT_AHEAD = "ordered ahead", "not ordered ahead"
 
-cycle_facts_table = ledger_table(
+cycle_facts_table = fact_table(
     "cycle_facts",
     "order",
     "one row: one order that is a sale, with its clocks and promises",
@@ -86,33 +86,33 @@ cycle_facts_table = ledger_table(
 o = order_facts_table.c
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every sale's clocks and promises."""
-    base = _clocked(setting).cte("clocked")
+    base = _clocked(context).cte("clocked")
     b = base.c
     tables: FromClause = order_facts_table.join(base, b.order_id == o.order_id)
     held: Expression = literal(0, BigInteger)
-    stops = _stops(base, setting)
+    stops = _stops(base, context)
     if stops is not None:
         stopped = _merged(base, stops).subquery("held")
         tables = tables.outerjoin(stopped, stopped.c.order_id == o.order_id)
         held = func.coalesce(stopped.c.seconds, literal(0, BigInteger))
     worked: Expression = typed_null(BigInteger())
-    if has_calendars(setting.mapped):
+    if has_calendars(context.mapped):
         clocks = _delivery_clocks(base).cte("delivery_clocks")
         work = working_seconds(clocks).subquery("work")
         tables = tables.outerjoin(work, work.c.order_id == o.order_id)
         worked = work.c.seconds
     changes: dict[str, Expression] = dict.fromkeys(("seller", "buyer"), literal(0, Integer))
     basis: Expression = literal(NONE, String)
-    if "promises.promised_by" in setting.mapped:
-        told = _promises(base, setting).subquery("told")
+    if "promises.promised_by" in context.mapped:
+        told = _promises(base, context).subquery("told")
         tables = tables.outerjoin(told, told.c.order_id == o.order_id)
         changes = {by: func.coalesce(told.c[by], 0) for by in changes}
         basis = func.coalesce(case((told.c.basis_first == told.c.basis_last, told.c.basis_first), else_=SEVERAL), NONE)
         basis = case((told.c.basis_first.is_(None), NONE), else_=basis)
-    tables, buyers_doing = excused(tables, base, setting)
-    short = _short_lines(setting).subquery("short")
+    tables, buyers_doing = buyer_caused(tables, base, context)
+    short = _short_lines(context).subquery("short")
     tables = tables.outerjoin(short, short.c.order_id == o.order_id)
     came = case((o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0))
     exact = b.cycle_seconds.is_not(None)
@@ -143,34 +143,34 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def _sales(setting: Setting) -> FromClause:
-    """Orders that are sales, joined to their facts; those of `setting.only` alone where it is given."""
+def _sales(context: BuildContext) -> FromClause:
+    """Orders that are sales, joined to their facts; those of `context.only` alone where it is given."""
     tables: FromClause = orders.join(order_facts_table, and_(o.order_id == orders.c.order_id, o.order_type == "sale"))
-    return within(tables, o.order_id, setting)
+    return only_stale(tables, o.order_id, context)
 
 
-def _lines(setting: Setting) -> FromClause:
+def _lines(context: BuildContext) -> FromClause:
     """Lines of the orders wanted."""
-    return within(order_line_facts_table, order_line_facts_table.c.order_id, setting)
+    return only_stale(order_line_facts_table, order_line_facts_table.c.order_id, context)
 
 
-def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
+def _clocked(context: BuildContext) -> Select[tuple[object, ...]]:
     """One row a sale: the gross clock, where the net clock starts (R27), and whether the window asked for was granted."""
     zone, header = o.ship_to_time_zone, dict(orders.c.items())
-    tables = _sales(setting)
+    tables = _sales(context)
     tables, ordered = moment_span(tables, header, "ordered_at", zone)
     spans = {}
     for name in ("requested_from", "requested_by", "promised_from", "promised_by"):
         tables, spans[name] = moment_span(tables, header, name, zone)
     line = order_line_facts_table.c
     asked = (
-        select(line.order_id, func.max(line.request_at).label("request_at")).select_from(_lines(setting)).group_by(line.order_id).subquery("asked")
+        select(line.order_id, func.max(line.request_at).label("request_at")).select_from(_lines(context)).group_by(line.order_id).subquery("asked")
     )
     tables = tables.outerjoin(asked, asked.c.order_id == o.order_id)
     lead: Expression = typed_null(Integer())
-    if "service_packages.lead_time_days_max" in setting.mapped:
+    if "service_packages.lead_time_days_max" in context.mapped:
         package = versions(service_packages, ("service_segment",), ("lead_time_days_max",))
-        tables = tables.outerjoin(package, applies(package, o.ordered_day, service_segment=o.segment))
+        tables = tables.outerjoin(package, policy_applies(package, o.ordered_day, service_segment=o.segment))
         lead = package.c.lead_time_days_max
     net_day = cast(plus_days(o.requested_day, -lead), Date)
     tables, _, arrival_day_ends = day_bounds(tables, o.arrived_day, zone)
@@ -208,16 +208,16 @@ def _clocked(setting: Setting) -> Select[tuple[object, ...]]:
     ).select_from(tables)
 
 
-def _stops(base: CTE, setting: Setting) -> FromClause | None:
+def _stops(base: CTE, context: BuildContext) -> FromClause | None:
     """order_id, from_at, until_at (null: not over by as_of) of what stops the net clock: `holds` if mapped, else waits between attempts (R28)."""
     b = base.c
-    now = literal(setting.as_of, DateTime)
-    if "holds.placed_at" in setting.mapped:
+    now = literal(context.as_of, DateTime)
+    if "holds.placed_at" in context.mapped:
         h = holds.c
         tables: FromClause = holds.join(base, b.order_id == h.order_id)
         tables, placed = moment_span(tables, dict(h.items()), "placed_at", b.zone)
         tables, released = moment_span(tables, dict(h.items()), "released_at", b.zone)
-        by_buyer = h.caused_by == "buyer" if "holds.caused_by" in setting.mapped else true()
+        by_buyer = h.caused_by == "buyer" if "holds.caused_by" in context.mapped else true()
         ended = case((released.hi <= now, released.hi), else_=typed_null(DateTime()))
         return (
             select(h.order_id, placed.hi.label("from_at"), ended.label("until_at"))
@@ -225,7 +225,7 @@ def _stops(base: CTE, setting: Setting) -> FromClause | None:
             .where(~h.deleted, h.kind.in_(WAITING_KINDS), by_buyer, placed.hi <= now)
             .subquery("stops")
         )
-    if "order_events.started_at" not in setting.mapped:
+    if "order_events.started_at" not in context.mapped:
         return None
     e = order_events.c
     tables = order_events.join(base, b.order_id == e.order_id)
@@ -279,7 +279,7 @@ def _delivery_clocks(base: CTE) -> Select[tuple[object, ...]]:
     )
 
 
-def _promises(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
+def _promises(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
     """One row an order: how many promises seller and buyer changed by as_of, and the basis of its lines' first promises."""
     b, p = base.c, promises.c
     tables: FromClause = promises.join(base, b.order_id == p.order_id)
@@ -289,7 +289,7 @@ def _promises(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
     known = (
         select(p.order_id, p.revision_no, p.basis, by.label("changed_by"), place.label("place"))
         .select_from(tables)
-        .where(~p.deleted, changed.hi <= literal(setting.as_of, DateTime))
+        .where(~p.deleted, changed.hi <= literal(context.as_of, DateTime))
         .subquery("known_promises")
     )
     k = known.c
@@ -303,11 +303,11 @@ def _promises(base: CTE, setting: Setting) -> Select[tuple[object, ...]]:
     ).group_by(k.order_id)
 
 
-def _short_lines(setting: Setting) -> Select[tuple[object, ...]]:
+def _short_lines(context: BuildContext) -> Select[tuple[object, ...]]:
     """How many lines of an order have not come in full."""
     line = order_line_facts_table.c
     short = and_(line.state != "excluded", line.filled_qty < line.owed_qty)
-    return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(setting)).group_by(line.order_id)
+    return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(context)).group_by(line.order_id)
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(cycle_facts_table, rows, key="order_id"),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(cycle_facts_table, select_rows, key="order_id"),)

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, case, cast, select
 
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders.line_verdicts import one_or_several
 from metrics.facts.orders.order_verdicts import state_over, sums_of_lines, verdicts_over
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, SEVERAL, order_facts_table, order_line_facts_table
 from metrics.sql.dialects import Expression
 
-groups = ledger_table(
+group_facts_table = fact_table(
     "delivery_groups",
     "group",
     "one row: one delivery group, the lines of one order with one deadline, judged as an order of its own",
@@ -26,15 +26,15 @@ groups = ledger_table(
 )
 
 
-def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
+def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
     """Every group with goods owed, from the stored line facts.
 
     Services and fees of the same deadline count for how the group was billed, as they do for an order (R17).
     """
     line, o = order_line_facts_table.c, order_facts_table.c
     lines: FromClause = order_line_facts_table
-    if setting.only is not None:
-        lines = select(*line).join(setting.only, setting.only.c.order_id == line.order_id).subquery("lines_again")
+    if context.only is not None:
+        lines = select(*line).join(context.only, context.only.c.order_id == line.order_id).subquery("lines_again")
     sums = sums_of_lines(lines, lines.c.order_id, lines.c.deadline_at.label("group_deadline_at"))
     x = sums.c
     state = state_over(x)
@@ -50,8 +50,8 @@ def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:  # 
         "product_category": one_or_several(x.category_first, x.category_last),
         "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
     }
-    chosen = [cast(columns[column.name], column.type).label(column.name) for column in groups.columns]
+    chosen = [cast(columns[column.name], column.type).label(column.name) for column in group_facts_table.columns]
     return [select(*chosen).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)]
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(groups, rows, key="order_id"),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(group_facts_table, select_rows, key="order_id"),)

@@ -16,7 +16,7 @@ ENDS_WITHIN = timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class Setting:
+class BuildContext:
     """What the facts a ledger stands on were judged with."""
 
     as_of: datetime
@@ -26,7 +26,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Changed:
+class Changes:
     """What a run has changed: temporary tables of the orders judged again (order_id) and of their customers as they were and are (customer_id)."""
 
     orders: FromClause
@@ -36,7 +36,7 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class FactTable:
     """A fact table and the SELECTs (with the table's columns, in its order) that fill it from feeds and judged facts.
 
     key: the column that names what a row belongs to, whose rows are made again together; None: every run makes the whole ledger anew.
@@ -45,26 +45,26 @@ class Ledger:
     """
 
     table: Table
-    rows: Callable[[Connection, Setting], Iterable[Select[Any]]]
+    select_rows: Callable[[Connection, BuildContext], Iterable[Select[Any]]]
     key: str | None = None
-    again: Callable[[Changed, Setting], Select[Any] | CompoundSelect[Any]] | None = None
+    stale_keys: Callable[[Changes, BuildContext], Select[Any] | CompoundSelect[Any]] | None = None
 
 
-def within(tables: FromClause, key: Expression, setting: Setting) -> FromClause:
+def only_stale(tables: FromClause, key: Expression, context: BuildContext) -> FromClause:
     """The FROM clause with only the rows wanted of a ledger; `key`: what it is made again by."""
-    if setting.only is None:
+    if context.only is None:
         return tables
-    (wanted,) = setting.only.c
-    return tables.join(setting.only, wanted == key)
+    (wanted,) = context.only.c
+    return tables.join(context.only, wanted == key)
 
 
-def just_come(feed: Table) -> Expression:
+def is_new(feed: Table) -> Expression:
     """Whether a record of the feed came with the latest run."""
     latest = select(func.max(run_files.c.run_id)).scalar_subquery()
     return feed.c.file_id.in_(select(run_files.c.file_id).where(run_files.c.run_id == latest))
 
 
-def ledger_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:
+def fact_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:
     """A ledger's table: its own columns, then the dimensions that every fact table has."""
     own = {column.name for column in columns}
     shared = [Column(dimension, String) for dimension in DIMENSION_COLUMNS if dimension not in own]

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Date, DateTime, Select, String, and_, case, cast, func, literal, or_, select
 
-from metrics.facts.customer_contacts import by_then, contact, happened_at, kept
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.customer_contacts import contact, done_in_time, happened_at, happened_by
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE
 from metrics.schema import messages
 from metrics.sql.dialects import typed_null
 
-message_facts_table = ledger_table(
+message_facts_table = fact_table(
     "message_facts",
     "message",
     "one row: one message to a buyer, due or sent",
@@ -29,9 +29,9 @@ message_facts_table = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every message of the feed; nothing where no feed brings any."""
-    if "messages.message_id" not in setting.mapped:
+    if "messages.message_id" not in context.mapped:
         return ()
     m = messages.c
     about = contact(messages)
@@ -39,8 +39,8 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     about, sent = about.span(messages, "sent_at")
     day = func.coalesce(due.day, sent.day)
     tables, dimensions = about.dimensions(day)
-    was_due, was_sent = by_then(due, setting.as_of), by_then(sent, setting.as_of)
-    sent_at = happened_at(sent, setting.as_of)
+    was_due, was_sent = happened_by(due, context.as_of), happened_by(sent, context.as_of)
+    sent_at = happened_at(sent, context.as_of)
     return (
         select(
             m.message_id,
@@ -49,7 +49,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
             func.coalesce(m.kind, literal(NONE, String)).label("message_kind"),
             cast(day, Date).label("told_day"),
             was_due.label("due"),
-            kept(due, sent, setting.as_of).label("in_time"),
+            done_in_time(due, sent, context.as_of).label("in_time"),
             and_(was_sent, or_(was_due, m.due_at.is_(None))).label("told"),
             m.correct,
             case((was_sent, sent.lo), else_=typed_null(DateTime())).label("sent_from"),
@@ -61,4 +61,4 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(message_facts_table, rows),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(message_facts_table, select_rows),)

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, DateTime, Integer, Select, String, case, false, literal, select, union
 
-from metrics.facts.fact_table import Changed, Ledger, Setting, ledger_table, order_dimensions, within
+from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale, order_dimensions
 from metrics.facts.orders import order_facts_table
 from metrics.sql.dialects import days_between
 from metrics.sql.moments import span_of
 
-wait_facts_table = ledger_table(
+open_order_facts_table = fact_table(
     "wait_facts",
     "order",
     "one row: one sale with goods owed, and how long it took or has taken so far",
@@ -26,10 +26,10 @@ wait_facts_table = ledger_table(
 o = order_facts_table.c
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every sale with goods owed: open ones have waited until as_of."""
-    now = literal(setting.as_of, DateTime)
-    tables, today = span_of(within(order_facts_table, o.order_id, setting), now, false(), o.ship_to_time_zone)
+    now = literal(context.as_of, DateTime)
+    tables, today = span_of(only_stale(order_facts_table, o.order_id, context), now, false(), o.ship_to_time_zone)
     arrived = o.cycle_days.is_not(None)
     return (
         select(
@@ -44,10 +44,10 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
     """The orders that changed, and those that were still waiting."""
-    w = wait_facts_table.c
+    w = open_order_facts_table.c
     return union(select(changed.orders.c.order_id), select(w.order_id).where(~w.arrived))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(wait_facts_table, rows, key="order_id", again=_again),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(open_order_facts_table, select_rows, key="order_id", stale_keys=_stale_keys),)

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Select, String, cast, func, literal, select
 
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, within
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.sql.dialects import days_between, percentile
 
 HALF = literal(Decimal("0.5"), literal_execute=True)
 """The share below a median, for `percentile`."""
 
-segment_gaps = ledger_table(
+segment_intervals_table = fact_table(
     "segment_gaps",
     "segment",
     "one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
@@ -21,17 +21,17 @@ segment_gaps = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
     """The median gap of every segment."""
-    gaps = order_gaps().subquery("order_gaps")
+    gaps = customer_intervals().subquery("order_gaps")
     others = [gaps.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS]
     return (select(cast(percentile(HALF, gaps.c.gap), Integer).label("gap_days"), *others).group_by(gaps.c.segment),)
 
 
-def order_gaps(setting: Setting | None = None) -> Select[Any]:
+def customer_intervals(context: BuildContext | None = None) -> Select[Any]:
     """One row for each day a customer ordered on, with their segment and the days since they last had."""
     o = order_facts_table.c
-    tables = order_facts_table if setting is None else within(order_facts_table, o.customer_id, setting)
+    tables = order_facts_table if context is None else only_stale(order_facts_table, o.customer_id, context)
     order_days = (
         select(o.customer_id, o.ordered_day, func.max(o.segment).label("segment"))
         .select_from(tables)
@@ -44,4 +44,4 @@ def order_gaps(setting: Setting | None = None) -> Select[Any]:
     return select(d.customer_id, d.segment, d.ordered_day, days_between(before, d.ordered_day).label("gap"))
 
 
-LEDGERS = (Ledger(segment_gaps, rows),)
+FACT_TABLES = (FactTable(segment_intervals_table, select_rows),)

@@ -30,14 +30,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import order_facts_table
 from metrics.policy import MINOR_UNITS_0, MINOR_UNITS_3
 from metrics.schema import AMOUNT, invoice_lines, invoices, payments
 from metrics.sql.dialects import count_if, days_between, sum_if, typed_null
 from metrics.sql.moments import day_bounds, moment_span
 
-payment_facts_table = ledger_table(
+payment_facts_table = fact_table(
     "payment_facts",
     "invoice",
     "one row: one invoice dated by as_of that names an order",
@@ -52,7 +52,7 @@ payment_facts_table = ledger_table(
     Column("kept", Boolean, comment="paid by due_on; null where it does not count, or what was to be paid is not known"),
 )
 
-cash_facts_table = ledger_table(
+cash_facts_table = fact_table(
     "cash_facts",
     "order",
     "one row: one sale of which every invoice that was not taken back is settled",
@@ -70,19 +70,19 @@ def has_payments(mapped: frozenset[str]) -> bool:
     return "payments.paid_at" in mapped
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every invoice that names an order; nothing where no feed brings payments."""
-    if not has_payments(setting.mapped):
+    if not has_payments(context.mapped):
         return ()
-    sums = _document_sums(setting).cte("document_sums")
-    billed = _invoices(sums, setting).cte("billed")
-    reached = _settled(billed, _movements(billed, sums, setting)).subquery("reached")
+    sums = _document_sums(context).cte("document_sums")
+    billed = _invoices(sums, context).cte("billed")
+    reached = _settled(billed, _movements(billed, sums, context)).subquery("reached")
     b = billed.c
     tables: FromClause = billed.join(order_facts_table, o.order_id == b.order_id).outerjoin(reached, reached.c.invoice_id == b.invoice_id)
     tables, _due_starts, due_ends = day_bounds(tables, b.due_on, o.ship_to_time_zone)
     unpaid = and_(reached.c.settled_at.is_not(None), reached.c.first_paid_at.is_(None))
     taken_back = func.coalesce(or_(unpaid, reached.c.first_paid_at > reached.c.settled_at), false())
-    counts = and_(func.coalesce(due_ends <= literal(setting.as_of, DateTime), false()), ~taken_back)
+    counts = and_(func.coalesce(due_ends <= literal(context.as_of, DateTime), false()), ~taken_back)
     kept = case(
         (~counts, None),
         (b.gross_amount.is_(None), None),
@@ -104,10 +104,10 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def _document_sums(setting: Setting) -> Select[tuple[object, ...]]:
+def _document_sums(context: BuildContext) -> Select[tuple[object, ...]]:
     """One row a document: gross_amount (null where a tax that is mapped is empty) and the first order it names."""
     line = invoice_lines.c
-    taxed = "invoice_lines.tax_amount" in setting.mapped
+    taxed = "invoice_lines.tax_amount" in context.mapped
     net, tax = sum_if(true(), line.line_amount), sum_if(line.tax_amount.is_not(None), line.tax_amount)
     gross = case((count_if(line.tax_amount.is_(None)) == 0, cast(net + tax, AMOUNT)), else_=typed_null(AMOUNT)) if taxed else net
     order_id = func.min(func.nullif(line.order_id, ""))
@@ -116,7 +116,7 @@ def _document_sums(setting: Setting) -> Select[tuple[object, ...]]:
     )
 
 
-def _invoices(sums: CTE, setting: Setting) -> Select[tuple[object, ...]]:
+def _invoices(sums: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
     """Invoices dated by as_of, with the zone and day of the order they name and half a minor unit of their currency."""
     i = invoices.c
     tables: FromClause = invoices.join(sums, sums.c.invoice_id == i.invoice_id).join(order_facts_table, o.order_id == sums.c.order_id)
@@ -132,20 +132,20 @@ def _invoices(sums: CTE, setting: Setting) -> Select[tuple[object, ...]]:
             sums.c.order_id,
             sums.c.gross_amount,
             i.currency,
-            i.due_on if "invoices.due_on" in setting.mapped else typed_null(Date()).label("due_on"),
+            i.due_on if "invoices.due_on" in context.mapped else typed_null(Date()).label("due_on"),
             cast(dated.day, Date).label("invoiced_day"),
             o.ship_to_time_zone.label("zone"),
             half_minor.label("half_minor"),
         )
         .select_from(tables)
-        .where(~i.deleted, i.invoice_kind == "invoice", dated.hi <= literal(setting.as_of, DateTime))
+        .where(~i.deleted, i.invoice_kind == "invoice", dated.hi <= literal(context.as_of, DateTime))
     )
 
 
-def _movements(billed: CTE, sums: CTE, setting: Setting) -> FromClause:
+def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
     """invoice_id, at, day, amount, paid (false: a credit or reversal) of everything by as_of that leaves less to pay; currencies never meet."""
     b = billed.c
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
     p = payments.c
     tables: FromClause = payments.join(billed, b.invoice_id == p.invoice_id)
     tables, paid = moment_span(tables, dict(p.items()), "paid_at", b.zone)
@@ -158,7 +158,7 @@ def _movements(billed: CTE, sums: CTE, setting: Setting) -> FromClause:
     parts = [received]
     document = invoices.alias("taking_back")
     d = document.c
-    if "invoices.reverses_invoice_id" in setting.mapped:
+    if "invoices.reverses_invoice_id" in context.mapped:
         # A reversal without lines takes the whole invoice back.
         whole: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(sums, sums.c.invoice_id == d.invoice_id)
         whole, dated = moment_span(whole, dict(d.items()), "invoiced_at", b.zone)
@@ -223,9 +223,9 @@ def _settled(billed: CTE, movements: FromClause) -> Select[tuple[object, ...]]:
     )
 
 
-def cash(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def cash(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every sale that is paid for; nothing where no feed brings payments."""
-    if not has_payments(setting.mapped):
+    if not has_payments(context.mapped):
         return ()
     line, p = invoice_lines.c, payment_facts_table.c
     pairs = select(line.invoice_id, line.order_id).where(~line.deleted, line.order_id.is_not(None)).distinct().subquery("pairs")
@@ -249,4 +249,4 @@ def cash(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(payment_facts_table, rows), Ledger(cash_facts_table, cash))
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(payment_facts_table, select_rows), FactTable(cash_facts_table, cash))

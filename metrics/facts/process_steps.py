@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.policy import MIN_N
 from metrics.schema import order_events, orders
@@ -46,7 +46,7 @@ WHEN_PROMISED = 0
 """Stands for the step at which a promise died that could never be kept."""
 IN_STEP, AFTER_STEP = "in the step", "waiting after it"
 
-step_facts_table = ledger_table(
+step_facts_table = fact_table(
     "step_facts",
     "step",
     "one row: one order at one step of which an attempt had begun or finished by as_of",
@@ -63,7 +63,7 @@ step_facts_table = ledger_table(
     Column("leg_seconds", BigInteger, comment="from the finish of the previous finished step from 2 (else the order) to this one; steps 2 to 11"),
 )
 
-step_budgets_table = ledger_table(
+step_budgets_table = fact_table(
     "step_budgets",
     "step",
     "one row: how long one step of 2 to 11 may take an order of one segment",
@@ -73,7 +73,7 @@ step_budgets_table = ledger_table(
     Column("stands_on", String, comment="segment: its own orders; all: everybody's, as the segment has fewer than min_n"),
 )
 
-late_order_facts_table = ledger_table(
+late_order_facts_table = fact_table(
     "late_order_facts",
     "order",
     "one row: one late order with a finished step of 2 to 11, and the step at which its promise died",
@@ -83,7 +83,7 @@ late_order_facts_table = ledger_table(
     Column("died", Boolean, comment="true: at a step or when promised"),
 )
 
-work_facts_table = ledger_table(
+work_facts_table = fact_table(
     "work_facts",
     "order",
     "one row: one order that has begun its steps and not finished the last of them by as_of",
@@ -108,11 +108,11 @@ def two_digits(number: Expression) -> Expression:
     return case({step: literal(f"{step:02}", String) for step in (WHEN_PROMISED, *range(1, 14))}, value=number, else_=literal(NONE, String))
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every order × step begun by as_of; nothing where no feed brings events."""
-    if not has_events(setting.mapped):
+    if not has_events(context.mapped):
         return ()
-    steps = _steps(setting).cte("steps")
+    steps = _steps(context).cte("steps")
     t = steps.c
     earlier = {
         name: func.max(t[name]).over(partition_by=t.order_id, order_by=t.step_no, rows=(None, -1)) for name in ("finished_at", "finished_exact_at")
@@ -152,13 +152,13 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def _steps(setting: Setting) -> Select[tuple[object, ...]]:
+def _steps(context: BuildContext) -> Select[tuple[object, ...]]:
     """Attempts by as_of summed to order × step; a step is finished when its last attempt is."""
     e = order_events.c
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
     tables: FromClause = order_events.join(order_facts_table, o.order_id == e.order_id)
-    if setting.only is not None:
-        tables = tables.join(setting.only, setting.only.c.order_id == e.order_id)
+    if context.only is not None:
+        tables = tables.join(context.only, context.only.c.order_id == e.order_id)
     columns, zone = dict(e.items()), o.ship_to_time_zone
     tables, started = moment_span(tables, columns, "started_at", zone)
     tables, finished = moment_span(tables, columns, "finished_at", zone)
@@ -201,9 +201,9 @@ def _steps(setting: Setting) -> Select[tuple[object, ...]]:
     ).group_by(a.order_id, a.step_no)
 
 
-def budgets(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def budgets(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """The budget of every step for every segment with orders; steps no on-time order finished have none."""
-    if not has_events(setting.mapped):
+    if not has_events(context.mapped):
         return ()
     legs = (
         select(s.order_id, o.segment, s.step_no, s.leg_seconds)
@@ -240,9 +240,9 @@ def budgets(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def late_orders(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def late_orders(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every late order with a finished step of 2 to 11: the first step from which its slack stays below 0."""
-    if not has_events(setting.mapped):
+    if not has_events(context.mapped):
         return ()
     points = _points().cte("points")
     left = _remaining().cte("remaining")
@@ -294,11 +294,11 @@ def _remaining() -> Select[Any]:
     )
 
 
-def work(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def work(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every order under way: where it stands and since when. Done is who finished the last step that any order has."""
-    if not has_events(setting.mapped):
+    if not has_events(context.mapped):
         return ()
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
     from_last = func.row_number().over(partition_by=s.order_id, order_by=[s.latest_at.desc(), s.step_no.desc()])
     latest = select(s.order_id, s.step, s.started_at, s.latest_at, s.finished_at, from_last.label("from_last")).subquery("latest")
     final = select(func.max(s.step_no)).scalar_subquery()
@@ -325,9 +325,9 @@ def work(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (
-    Ledger(step_facts_table, rows, key="order_id"),
-    Ledger(step_budgets_table, budgets),
-    Ledger(late_order_facts_table, late_orders),
-    Ledger(work_facts_table, work),
+FACT_TABLES: tuple[FactTable, ...] = (
+    FactTable(step_facts_table, select_rows, key="order_id"),
+    FactTable(step_budgets_table, budgets),
+    FactTable(late_order_facts_table, late_orders),
+    FactTable(work_facts_table, work),
 )

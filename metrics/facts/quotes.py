@@ -27,19 +27,19 @@ from sqlalchemy import (
     select,
 )
 
-from metrics.facts.customer_contacts import by_then, contact, day_at, happened_at, minutes_between
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.customer_contacts import contact, day_at, happened_at, happened_by, minutes_between
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE, order_facts_table
 from metrics.schema import AMOUNT, orders, quote_options, quotes
 from metrics.sql.dialects import Expression, count_if, days_between, greater, typed_null
-from metrics.sql.exchange_rates import at_rate, with_rate
+from metrics.sql.exchange_rates import converted, join_rate
 
 YOUNG_DAYS = 30
 """Inquiries younger than this are not yet asked whether they became an order."""
 LEAD_TIME_CLASSES = ((3, "up to 3 days"), (7, "4 to 7 days"), (14, "8 to 14 days"))
 """Lead times of the default packages A, B and C (Table 8-1), the most days of each; longer ones are "over 14 days"."""
 
-quote_facts_table = ledger_table(
+quote_facts_table = fact_table(
     "quote_facts",
     "quote",
     "one row: one inquiry asked by as_of",
@@ -53,7 +53,7 @@ quote_facts_table = ledger_table(
     Column("young", Boolean, comment=f"true: asked less than {YOUNG_DAYS} days before as_of"),
 )
 
-quote_option_facts_table = ledger_table(
+quote_option_facts_table = fact_table(
     "quote_option_facts",
     "option",
     "one row: one option offered in an answer given by as_of; currency is the option's",
@@ -74,11 +74,11 @@ quote_option_facts_table = ledger_table(
 )
 
 
-def quote_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def quote_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every inquiry asked by as_of; nothing where no feed brings any."""
-    if "quotes.quote_id" not in setting.mapped:
+    if "quotes.quote_id" not in context.mapped:
         return ()
-    asked = _asked(setting).cte("asked")
+    asked = _asked(context).cte("asked")
     option = quote_options.c
     offered = (
         select(option.quote_id, func.count().label("option_count"), count_if(func.coalesce(option.accepted, False)).label("accepted_n"))
@@ -100,12 +100,12 @@ def quote_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def option_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def option_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every option of an inquiry answered by as_of; nothing where no feed brings any."""
-    if "quote_options.quote_id" not in setting.mapped:
+    if "quote_options.quote_id" not in context.mapped:
         return ()
-    asked = _asked(setting).cte("asked")
-    priced = _priced(asked, setting).cte("priced")
+    asked = _asked(context).cte("asked")
+    priced = _priced(asked, context).cte("priced")
     p = priced.c
     best = (
         select(
@@ -130,42 +130,42 @@ def option_rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     )
 
 
-def _asked(setting: Setting) -> Select[Any]:
+def _asked(context: BuildContext) -> Select[Any]:
     """One row per inquiry asked by as_of, without its options."""
     q, o = quotes.c, order_facts_table.c
     about = contact(quotes, with_order=False)
     about, asked = about.span(quotes, "asked_at")
     about, answered = about.span(quotes, "answered_at")
     tables, dimensions = about.dimensions(asked.day)
-    tables, today = day_at(tables, setting.as_of, about.zone)
+    tables, today = day_at(tables, context.as_of, about.zone)
     # An order nobody has loaded is taken at its word; one placed after as_of, or deleted, is not there.
     tables = tables.outerjoin(order_facts_table, o.order_id == q.order_id).outerjoin(orders, orders.c.order_id == q.order_id)
     ordered = and_(q.order_id.is_not(None), or_(o.order_id.is_not(None), orders.c.order_id.is_(None)))
-    answer_seconds = minutes_between(asked.hi, func.coalesce(happened_at(answered, setting.as_of), literal(setting.as_of, DateTime)))
+    answer_seconds = minutes_between(asked.hi, func.coalesce(happened_at(answered, context.as_of), literal(context.as_of, DateTime)))
     return (
         select(
             q.quote_id,
             cast(asked.day, Date).label("asked_day"),
-            by_then(answered, setting.as_of).label("answered"),
+            happened_by(answered, context.as_of).label("answered"),
             greater(answer_seconds, literal(0, BigInteger)).label("answer_seconds"),
             ordered.label("ordered"),
             (days_between(asked.day, today) < YOUNG_DAYS).label("young"),
             *dimensions,
         )
         .select_from(tables)
-        .where(~q.deleted, by_then(asked, setting.as_of))
+        .where(~q.deleted, happened_by(asked, context.as_of))
     )
 
 
-def _priced(asked: CTE, setting: Setting) -> Select[Any]:
+def _priced(asked: CTE, context: BuildContext) -> Select[Any]:
     """One row per option of an answered inquiry: its price in the reporting currency, its place among the inquiry's options (1 stands for it),
     and the fewest and most days of the options that have both a price and a lead time.
     """
     a, option = asked.c, quote_options.c
     tables: FromClause = quote_options.join(asked, a.quote_id == option.quote_id)
-    tables, rate = with_rate(tables, option.currency, a.asked_day, setting.mapped)
-    amount = at_rate(option.price_amount, rate)
-    converted = (
+    tables, rate = join_rate(tables, option.currency, a.asked_day, context.mapped)
+    amount = converted(option.price_amount, rate)
+    in_reporting_currency = (
         select(
             *[column for column in a if column.name not in ("currency", "answered", "answer_seconds")],
             option.option_no,
@@ -178,9 +178,9 @@ def _priced(asked: CTE, setting: Setting) -> Select[Any]:
         )
         .select_from(tables)
         .where(~option.deleted, a.answered)
-        .cte("converted")
+        .cte("in_reporting_currency")
     )
-    c = converted.c
+    c = in_reporting_currency.c
     days = case((c.comparable, c.lead_time_days), else_=None)
     preferred = [case((c.accepted, 0), else_=1), case((c.amount.is_(None), 1), else_=0), c.amount, c.option_no]
     return select(
@@ -198,4 +198,4 @@ def _lead_time_class(days: Expression) -> Expression:
     return case((days.is_(None), literal(NONE, String)), *classes, else_=literal(f"over {LEAD_TIME_CLASSES[-1][0]} days", String))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(quote_facts_table, quote_rows), Ledger(quote_option_facts_table, option_rows))
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(quote_facts_table, quote_rows), FactTable(quote_option_facts_table, option_rows))

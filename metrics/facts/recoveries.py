@@ -33,12 +33,12 @@ from sqlalchemy import (
 )
 
 from metrics.facts.customer_contacts import day_at, minutes_between
-from metrics.facts.fact_table import ENDS_WITHIN, Changed, Ledger, Setting, ledger_table, order_dimensions, within
+from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTable, fact_table, only_stale, order_dimensions
 from metrics.facts.messages import message_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.tables import GOODS_VERDICTS
-from metrics.facts.retention import RETAINED_DAYS, following_orders, margins_after
-from metrics.facts.service_cases import WISHES, WRITTEN_HERE, case_facts_table
+from metrics.facts.retention import RETAINED_DAYS, following_orders, margin_after_failure
+from metrics.facts.service_cases import EDIT_SOURCE, REQUEST_KINDS, case_facts_table
 from metrics.measures.buyers_view import NEEDS_DAMAGE
 from metrics.policy import STRICT
 from metrics.schema import AMOUNT, invoice_lines, invoices
@@ -55,7 +55,7 @@ verdict but with an unknown one under "not proven"."""
 
 _NOTHING = literal(datetime(9999, 1, 1), DateTime)
 
-recovery_facts_table = ledger_table(
+recovery_facts_table = fact_table(
     "recovery_facts",
     "order",
     "one row: one judged order, and where it failed what was done about it by as_of",
@@ -86,18 +86,18 @@ recovery_facts_table = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every judged order; nothing where no feed could tell of a recovery."""
-    if not CHAIN & setting.mapped:
+    if not CHAIN & context.mapped:
         return ()
-    failed = _failed(setting).cte("failing")
-    chained = _chained(failed, setting).cte("chained")
-    grouped = _grouped(chained, setting).cte("grouped")
-    following = following_orders(grouped, setting).subquery("following_orders")
-    margins = margins_after(grouped, setting).subquery("margins")
+    failed = _failed(context).cte("failing")
+    chained = _chained(failed, context).cte("chained")
+    grouped = _grouped(chained, context).cte("grouped")
+    following = following_orders(grouped, context).subquery("following_orders")
+    margins = margin_after_failure(grouped, context).subquery("margins")
     g = grouped.c
     late_and_told = and_(g.late, g.notice_at.is_not(None))
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
 
     def gap(since: Expression, until: Expression, among: Expression) -> Expression:
         return case((among, minutes_between(since, func.coalesce(until, now))), else_=typed_null(BigInteger()))
@@ -124,14 +124,14 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     return (select(*columns).select_from(tables),)
 
 
-def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
     """The orders that changed, all others of their customers (their next order may be another), and those that time alone changes."""
     o, r = order_facts_table.c, recovery_facts_table.c
     found = [
         select(changed.orders.c.order_id),
         select(o.order_id).join(changed.customers, changed.customers.c.customer_id == o.customer_id),
     ]
-    if setting.as_of > changed.since:
+    if context.as_of > changed.since:
         followed_since = literal((changed.since - ENDS_WITHIN - timedelta(RETAINED_DAYS)).date(), Date)
         unsettled = or_(r.detected_at.is_(None), r.acknowledged_at.is_(None), r.resolved_at.is_(None), ~r.limit_passed)
         found.append(select(r.order_id).where(or_(r.next_day.is_(None), and_(r.failed, or_(unsettled, r.start_day >= followed_since)))))
@@ -143,7 +143,7 @@ def _first(*moments: Expression) -> Expression:
     return cast(func.nullif(func.least(*[func.coalesce(moment, _NOTHING) for moment in moments]), _NOTHING), DateTime)
 
 
-def _failed(setting: Setting) -> Select[Any]:
+def _failed(context: BuildContext) -> Select[Any]:
     """Judged orders with whether and when they first failed.
 
     Late or short: the deadline of the first line that was. Damaged or filled wrong: when that line was settled. Billed wrong: the order's first
@@ -157,21 +157,21 @@ def _failed(setting: Setting) -> Select[Any]:
             func.min(case((missed, line.deadline_at), else_=None)).label("missed_at"),
             func.min(case((spoiled, func.coalesce(line.settled_at, line.deadline_at)), else_=None)).label("spoiled_at"),
         )
-        .select_from(within(order_line_facts_table, line.order_id, setting))
+        .select_from(only_stale(order_line_facts_table, line.order_id, context))
         .where(or_(missed, spoiled))
         .group_by(line.order_id)
         .subquery("failed_lines")
     )
-    tables: FromClause = within(order_facts_table, o.order_id, setting).outerjoin(on_lines, on_lines.c.order_id == o.order_id)
+    tables: FromClause = only_stale(order_facts_table, o.order_id, context).outerjoin(on_lines, on_lines.c.order_id == o.order_id)
     billed_at: Expression = typed_null(DateTime())
-    if "invoice_lines.line_amount" in setting.mapped:
-        billed = _first_billed(setting).subquery("first_billed")
+    if "invoice_lines.line_amount" in context.mapped:
+        billed = _first_billed(context).subquery("first_billed")
         tables = tables.outerjoin(billed, billed.c.order_id == o.order_id)
         window_closed = plus_microseconds(o.settled_at, literal(STRICT.invoice_days * MICROSECONDS_A_DAY, BigInteger))
         billed_at = case((o.billed_accurately.is_(False), func.coalesce(billed.c.billed_at, window_closed)), else_=None)
     failed = or_(*[func.coalesce(o[name].is_(False), false()) for name in GOODS_VERDICTS])
     # A verdict nobody feeds is not tested; any other unknown one proves nothing.
-    tested = [name for name in GOODS_VERDICTS if name != "damage_free" or set(NEEDS_DAMAGE.any_of) & setting.mapped]
+    tested = [name for name in GOODS_VERDICTS if name != "damage_free" or set(NEEDS_DAMAGE.any_of) & context.mapped]
     unproven = or_(*[and_(o[name].is_(None), func.coalesce(o[f"{name}_reason"], "") != "no_feed") for name in tested])
     moments = _first(on_lines.c.missed_at, on_lines.c.spoiled_at, billed_at)
     return (
@@ -194,22 +194,22 @@ def _failed(setting: Setting) -> Select[Any]:
     )
 
 
-def _first_billed(setting: Setting) -> Select[Any]:
+def _first_billed(context: BuildContext) -> Select[Any]:
     """One row per order billed wrong: its first invoice by as_of."""
     o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
         order_facts_table, and_(o.order_id == line.order_id, o.billed_accurately.is_(False))
     )
-    tables, invoiced = moment_span(within(tables, o.order_id, setting), dict(document.items()), "invoiced_at", o.ship_to_time_zone)
+    tables, invoiced = moment_span(only_stale(tables, o.order_id, context), dict(document.items()), "invoiced_at", o.ship_to_time_zone)
     return (
         select(line.order_id, func.min(invoiced.hi).label("billed_at"))
         .select_from(tables)
-        .where(~line.deleted, ~document.deleted, document.invoice_kind == "invoice", invoiced.hi <= literal(setting.as_of, DateTime))
+        .where(~line.deleted, ~document.deleted, document.invoice_kind == "invoice", invoiced.hi <= literal(context.as_of, DateTime))
         .group_by(line.order_id)
     )
 
 
-def _chained(failing: CTE, setting: Setting) -> Select[Any]:
+def _chained(failing: CTE, context: BuildContext) -> Select[Any]:
     """Judged orders with the moments of their recovery; all null where nothing failed, but for the notice of a delay."""
     f, m, c = failing.c, message_facts_table.c, case_facts_table.c
     told = (
@@ -218,7 +218,7 @@ def _chained(failing: CTE, setting: Setting) -> Select[Any]:
         .group_by(m.order_id)
         .subquery("notices")
     )
-    by_buyer = ~c.case_id.startswith(WRITTEN_HERE, autoescape=True)
+    by_buyer = ~c.case_id.startswith(EDIT_SOURCE, autoescape=True)
     raised = (
         select(
             c.order_id,
@@ -230,7 +230,7 @@ def _chained(failing: CTE, setting: Setting) -> Select[Any]:
         )
         .join(failing, f.order_id == c.order_id)
         # A case settled before the order failed was about something else.
-        .where(c.case_kind.not_in(WISHES), f.failed, func.coalesce(c.resolved_at, _NOTHING) >= f.failed_at)
+        .where(c.case_kind.not_in(REQUEST_KINDS), f.failed, func.coalesce(c.resolved_at, _NOTHING) >= f.failed_at)
         .group_by(c.order_id)
         .subquery("raised")
     )
@@ -255,12 +255,12 @@ def _chained(failing: CTE, setting: Setting) -> Select[Any]:
         of_failures(detected, "detected_at"),
         of_failures(acknowledged, "acknowledged_at"),
         of_failures(resolved, "resolved_at"),
-        and_(f.failed, func.coalesce(limit <= literal(setting.as_of, DateTime), false())).label("limit_passed"),
+        and_(f.failed, func.coalesce(limit <= literal(context.as_of, DateTime), false())).label("limit_passed"),
         and_(f.failed, func.coalesce(resolved <= limit, false())).label("in_limit"),
     ).select_from(failing.outerjoin(told, told.c.order_id == f.order_id).outerjoin(raised, raised.c.order_id == f.order_id))
 
 
-def _grouped(chained: CTE, setting: Setting) -> Select[Any]:
+def _grouped(chained: CTE, context: BuildContext) -> Select[Any]:
     """The chain with its group, and the local days that the wait for the next order begins on and ends at as_of."""
     c = chained.c
     group = case(
@@ -272,7 +272,7 @@ def _grouped(chained: CTE, setting: Setting) -> Select[Any]:
     )
     start = case((or_(group == "unrecovered", c.settled_at.is_(None)), func.coalesce(c.deadline_at, c.settled_at)), else_=c.settled_at)
     tables, start_span = span_of(chained, start, false(), c.ship_to_time_zone)
-    tables, today = day_at(tables, setting.as_of, c.ship_to_time_zone)
+    tables, today = day_at(tables, context.as_of, c.ship_to_time_zone)
     return select(
         *c,
         cast(group, String).label("recovery"),
@@ -282,4 +282,4 @@ def _grouped(chained: CTE, setting: Setting) -> Select[Any]:
     ).select_from(tables)
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_facts_table, rows, key="order_id", again=_again),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(recovery_facts_table, select_rows, key="order_id", stale_keys=_stale_keys),)

@@ -6,16 +6,16 @@ from typing import Any
 from sqlalchemy import Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
 
 from metrics.facts.customer_contacts import contact, day_at
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
-from metrics.facts.service_cases import WISHES
+from metrics.facts.service_cases import REQUEST_KINDS
 from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
 from metrics.sql.dialects import Expression, times
-from metrics.sql.exchange_rates import with_rate
+from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
 
-recovery_cost_facts_table = ledger_table(
+recovery_cost_facts_table = fact_table(
     "recovery_cost_facts",
     "cost",
     "one row: one cost of recovery: a case of a failure, goods or service of a replacement order, or a goodwill credit",
@@ -26,15 +26,15 @@ recovery_cost_facts_table = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases cost."""
-    if "service_cases.cost_amount" not in setting.mapped:
+    if "service_cases.cost_amount" not in context.mapped:
         return ()
-    found = [_case_costs(setting), _replaced_goods()]
-    if "service_costs.amount" in setting.mapped:
-        found.append(_replacement_service(setting))
-    if "invoices.credit_reason" in setting.mapped:
-        found.append(_goodwill(setting))
+    found = [_case_costs(context), _replaced_goods()]
+    if "service_costs.amount" in context.mapped:
+        found.append(_replacement_service(context))
+    if "invoices.credit_reason" in context.mapped:
+        found.append(_goodwill(context))
     return found
 
 
@@ -48,20 +48,20 @@ def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Express
     return [func.coalesce(currency, literal(NONE, String)).label("currency") if one.name == "currency" else one for one in dimensions]
 
 
-def _case_costs(setting: Setting) -> Select[Any]:
+def _case_costs(context: BuildContext) -> Select[Any]:
     """Cases of failed orders, other than wishes."""
     c, failure = service_cases.c, recovery_facts_table.c
     about = contact(service_cases)
     about, opened = about.span(service_cases, "opened_at")
     about, resolved = about.span(service_cases, "resolved_at")
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
     day = case((resolved.hi <= now, resolved.day), else_=opened.day)
     tables, dimensions = about.dimensions(opened.day)
     tables = tables.join(recovery_facts_table, and_(failure.order_id == c.order_id, failure.failed))
-    tables, rate = with_rate(tables, c.currency, cast(day, Date), setting.mapped)
+    tables, rate = join_rate(tables, c.currency, cast(day, Date), context.mapped)
     rows = _cost("case", tables, c.order_id, day, times(c.cost_amount, rate), _paid_in(c.currency, dimensions))
     kind = func.coalesce(c.kind, literal(NONE, String))
-    return rows.where(~c.deleted, c.cost_amount.is_not(None), opened.hi <= now, kind.not_in(WISHES))
+    return rows.where(~c.deleted, c.cost_amount.is_not(None), opened.hi <= now, kind.not_in(REQUEST_KINDS))
 
 
 def _replaced_goods() -> Select[Any]:
@@ -73,26 +73,26 @@ def _replaced_goods() -> Select[Any]:
     return rows.where(o.order_type == "replacement", line.line_kind == "goods", line.shipped_qty > 0)
 
 
-def _replacement_service(setting: Setting) -> Select[Any]:
+def _replacement_service(context: BuildContext) -> Select[Any]:
     """Costs of serving booked on replacement orders."""
     o, cost = order_facts_table.c, service_costs.c
     tables: FromClause = service_costs.join(order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement"))
-    tables, rate = with_rate(tables, cost.currency, cost.incurred_on, setting.mapped)
-    tables, today = day_at(tables, setting.as_of, o.ship_to_time_zone)
+    tables, rate = join_rate(tables, cost.currency, cost.incurred_on, context.mapped)
+    tables, today = day_at(tables, context.as_of, o.ship_to_time_zone)
     rows = _cost("replacement", tables, cost.order_id, cost.incurred_on, times(cost.amount, rate), _paid_in(cost.currency, order_dimensions()))
     return rows.where(~cost.deleted, cost.incurred_on <= today)
 
 
-def _goodwill(setting: Setting) -> Select[Any]:
+def _goodwill(context: BuildContext) -> Select[Any]:
     """Credits given out of goodwill, by the order they name."""
     o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(order_facts_table, o.order_id == line.order_id)
     tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", o.ship_to_time_zone)
-    tables, rate = with_rate(tables, document.currency, cast(dated.day, Date), setting.mapped)
+    tables, rate = join_rate(tables, document.currency, cast(dated.day, Date), context.mapped)
     amount = times(line.line_amount, rate)
     rows = _cost("goodwill", tables, line.order_id, dated.day, amount, _paid_in(document.currency, order_dimensions()))
     credit = and_(document.invoice_kind == "credit", document.credit_reason == "goodwill")
-    return rows.where(~line.deleted, ~document.deleted, credit, dated.hi <= literal(setting.as_of, DateTime))
+    return rows.where(~line.deleted, ~document.deleted, credit, dated.hi <= literal(context.as_of, DateTime))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(recovery_cost_facts_table, rows),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(recovery_cost_facts_table, select_rows),)

@@ -22,10 +22,10 @@ from metrics.facts import (
     stockouts,
     two_books,
 )
-from metrics.facts.fact_table import Ledger
+from metrics.facts.fact_table import FactTable
 from metrics.facts.money import movements
 
-LEDGERS: tuple[Ledger, ...] = tuple(
+FACT_TABLES: tuple[FactTable, ...] = tuple(
     chain.from_iterable(
         module.LEDGERS
         for module in (

@@ -8,19 +8,19 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, FromClause, Insert, Select, String, Table, bindparam, func, insert, select
 
-from metrics.facts.fact_table import Setting
+from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import order_facts
 from metrics.facts.orders.tables import order_facts_table
 from metrics.policy import Policy
 from metrics.sql.temporary_tables import temporary_table
 
-ORDERS_A_PART = 50_000
+ORDERS_PER_BATCH = 50_000
 """Orders judged in one statement; see rebuild.py."""
 
 
 @contextmanager
-def judged_again(
-    connection: Connection, name: str, policy: Policy, setting: Setting, order_ids: Select[tuple[str]], columns: Sequence[str]
+def rejudge(
+    connection: Connection, name: str, policy: Policy, context: BuildContext, order_ids: Select[tuple[str]], columns: Sequence[str]
 ) -> Iterator[Table]:
     """A temporary table called `name` with order_id and these columns of order_facts, of the orders named, judged under the policy; dropped after."""
     wanted = temporary_table(f"{name}_orders", {"order_id": order_facts_table.c.order_id.type})
@@ -28,8 +28,8 @@ def judged_again(
     wanted.create(connection)
     judged.create(connection)
     connection.execute(insert(wanted).from_select(["order_id"], order_ids))
-    if parts := bounds(connection, wanted, ORDERS_A_PART):
-        fill = _judgement(judged, wanted, policy, setting)
+    if parts := batches(connection, wanted, ORDERS_PER_BATCH):
+        fill = _judgement(judged, wanted, policy, context)
         for first_order, last_order in parts:
             connection.execute(fill, {"first_order": first_order, "last_order": last_order})
     yield judged
@@ -37,15 +37,15 @@ def judged_again(
     wanted.drop(connection)
 
 
-def _judgement(judged: Table, wanted: Table, policy: Policy, setting: Setting) -> Insert:
+def _judgement(judged: Table, wanted: Table, policy: Policy, context: BuildContext) -> Insert:
     """The statement that judges one part of the orders wanted."""
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     part = select(wanted.c.order_id).where(wanted.c.order_id.between(first, last)).subquery("part")
-    anew = order_facts(policy, setting.as_of, setting.mapped, only=part).subquery("judged")
+    anew = order_facts(policy, context.as_of, context.mapped, only=part).subquery("judged")
     return insert(judged).from_select([c.name for c in judged.columns], select(*[anew.c[c.name] for c in judged.columns]))
 
 
-def bounds(connection: Connection, ids: FromClause, size: int) -> list[tuple[str, str]]:
+def batches(connection: Connection, ids: FromClause, size: int) -> list[tuple[str, str]]:
     """First and last order_id of parts of `size` orders."""
     place = (func.row_number().over(order_by=ids.c.order_id) - 1).label("place")
     placed = select(ids.c.order_id, place).subquery()

@@ -4,21 +4,21 @@ from typing import Any
 
 from sqlalchemy import CTE, BigInteger, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select, union_all
 
-from metrics.facts.fact_table import Setting
+from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.schema import AMOUNT
 from metrics.sql.dialects import Expression, count_if, plus_days, sum_if, times, typed_null
-from metrics.sql.exchange_rates import at_rate
+from metrics.sql.exchange_rates import converted
 from metrics.sql.moments import moment_span
 
 RETAINED_DAYS = 90
 """Days after a failure whose margin is what was retained."""
 
 
-def following_orders(grouped: CTE, setting: Setting) -> Select[Any]:
+def following_orders(grouped: CTE, context: BuildContext) -> Select[Any]:
     """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards through their orders."""
     g, o = grouped.c, order_facts_table.c
-    tables = _of_their_customers(order_facts_table, grouped, setting)
+    tables = _of_their_customers(order_facts_table, grouped, context)
     tables, ordered = moment_span(tables, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     placed = select(
         o.customer_id, ordered.hi.label("at"), literal(0, Integer).label("waits"), typed_null(String()).label("order_id"), o.ordered_day.label("day")
@@ -32,25 +32,25 @@ def following_orders(grouped: CTE, setting: Setting) -> Select[Any]:
     return select(found.c.order_id, found.c.next_day).where(found.c.waits == 1)
 
 
-def _of_their_customers(tables: FromClause, grouped: CTE, setting: Setting) -> FromClause:
+def _of_their_customers(tables: FromClause, grouped: CTE, context: BuildContext) -> FromClause:
     """Order facts joined in a FROM clause: where only some orders are wanted, all those of their customers."""
-    if setting.only is None:
+    if context.only is None:
         return tables
     theirs = select(grouped.c.customer_id).distinct().subquery("their_customers")
     return tables.join(theirs, theirs.c.customer_id == order_facts_table.c.customer_id)
 
 
-def margins_after(grouped: CTE, setting: Setting) -> Select[Any]:
+def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
     """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin is not known in them.
 
     Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is what lies between.
     While no rates are fed only orders in the failed order's own currency are added: two currencies never meet.
     """
-    by_currency = "fx_rates.rate" not in setting.mapped
+    by_currency = "fx_rates.rate" not in context.mapped
     g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
     billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
     cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
-    margin = cast(at_rate(line.billed_amount, line.rate) - cost, AMOUNT)
+    margin = cast(converted(line.billed_amount, line.rate) - cost, AMOUNT)
     by_order = (
         select(
             line.order_id,
@@ -71,7 +71,7 @@ def margins_after(grouped: CTE, setting: Setting) -> Select[Any]:
             by_order.c.amount,
             by_order.c.unknown_n,
         )
-        .select_from(_of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, setting))
+        .select_from(_of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context))
         .where(o.order_type == "sale")
     )
     ends = [

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select
 
-from metrics.facts.customer_contacts import by_then, day_at
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.customer_contacts import day_at, happened_by
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.schema import QTY, returns
 from metrics.sql.dialects import count_if, days_between
 from metrics.sql.moments import moment_span
 
-return_facts_table = ledger_table(
+return_facts_table = fact_table(
     "return_facts",
     "return",
     "one row: one returned order line, announced by as_of",
@@ -30,9 +30,9 @@ return_facts_table = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every returned line announced by as_of whose order line exists; nothing where no feed brings any."""
-    if "returns.return_id" not in setting.mapped:
+    if "returns.return_id" not in context.mapped:
         return ()
     r, line = returns.c, order_line_facts_table.c
     zone = order_facts_table.c.ship_to_time_zone
@@ -40,7 +40,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     tables = tables.join(order_facts_table, order_facts_table.c.order_id == r.order_id)
     tables, announced = moment_span(tables, dict(r.items()), "announced_at", zone)
     tables, credited = moment_span(tables, dict(r.items()), "credited_at", zone)
-    tables, today = day_at(tables, setting.as_of, zone)
+    tables, today = day_at(tables, context.as_of, zone)
     lines = (
         select(
             *[r[name] for name in ("return_id", "return_line_no", "order_id", "line_no", "returned_qty")],
@@ -48,13 +48,13 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
             line.due_day,
             cast(announced.day, Date).label("announced_day"),
             (line.line_kind == "goods").label("goods"),
-            cast(case((by_then(credited, setting.as_of), credited.day), else_=None), Date).label("credited_day"),
+            cast(case((happened_by(credited, context.as_of), credited.day), else_=None), Date).label("credited_day"),
             cast(today, Date).label("today"),
             func.row_number().over(partition_by=r.return_id, order_by=r.return_line_no).label("place"),
             *order_dimensions(order_line_facts_table),
         )
         .select_from(tables)
-        .where(~r.deleted, by_then(announced, setting.as_of))
+        .where(~r.deleted, happened_by(announced, context.as_of))
         .cte("returned_lines")
     )
     one = lines.c
@@ -81,4 +81,4 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     return (select(*columns).select_from(lines.join(whole, w.return_id == one.return_id)),)
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(return_facts_table, rows),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(return_facts_table, select_rows),)

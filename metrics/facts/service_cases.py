@@ -5,18 +5,18 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Select, String, case, cast, false, func, literal, or_, select
 
-from metrics.facts.customer_contacts import by_then, contact, happened_at, minutes_between
-from metrics.facts.fact_table import Ledger, Setting, ledger_table
+from metrics.facts.customer_contacts import contact, happened_at, happened_by, minutes_between
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE
 from metrics.schema import service_cases
 from metrics.sql.dialects import greater
 
-WISHES = ("special_request", "sudden_change")
+REQUEST_KINDS = ("special_request", "sudden_change")
 """Kinds of case that ask for something beyond the ordinary."""
 AFTER_SALE = ("question", "parts_request", "complaint")
 """Kinds of case that are post-sale support."""
 
-case_facts_table = ledger_table(
+case_facts_table = fact_table(
     "case_facts",
     "case",
     "one row: one case opened by as_of",
@@ -34,13 +34,13 @@ case_facts_table = ledger_table(
 )
 
 
-WRITTEN_HERE = "buyerview:"
+EDIT_SOURCE = "buyerview:"
 """What the numbers of cases begin with that people wrote in Buyerview of orders they put right: no buyer raised them."""
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every case opened by as_of; nothing where no feed brings any."""
-    if "service_cases.case_id" not in setting.mapped:
+    if "service_cases.case_id" not in context.mapped:
         return ()
     c = service_cases.c
     about = contact(service_cases)
@@ -50,11 +50,11 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
     tables, dimensions = about.dimensions(opened.day)
     order = about.order
     assert order is not None
-    resolved_at = happened_at(resolved, setting.as_of)
+    resolved_at = happened_at(resolved, context.as_of)
     # A case settled after as_of had not been decided then.
     granted = cast(case((or_(c.resolved_at.is_(None), resolved_at.is_not(None)), c.granted), else_=None), Boolean)
     # Raised on a bare date (its end) and settled at an hour of that day is at once, not before.
-    open_seconds = minutes_between(opened.hi, func.coalesce(resolved_at, literal(setting.as_of, DateTime)))
+    open_seconds = minutes_between(opened.hi, func.coalesce(resolved_at, literal(context.as_of, DateTime)))
     return (
         select(
             c.case_id,
@@ -63,7 +63,7 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
             cast(opened.day, Date).label("opened_day"),
             opened.lo.label("opened_from"),
             opened.hi.label("opened_at"),
-            happened_at(acknowledged, setting.as_of).label("acknowledged_at"),
+            happened_at(acknowledged, context.as_of).label("acknowledged_at"),
             resolved_at.label("resolved_at"),
             greater(open_seconds, literal(0, BigInteger)).label("open_seconds"),
             granted.label("granted"),
@@ -71,8 +71,8 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
             *dimensions,
         )
         .select_from(tables)
-        .where(~c.deleted, by_then(opened, setting.as_of)),
+        .where(~c.deleted, happened_by(opened, context.as_of)),
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(case_facts_table, rows),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(case_facts_table, select_rows),)

@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, FromClause, Select, String, case, cast, false, func, literal, select, union
 
-from metrics.facts.customer_contacts import by_then
-from metrics.facts.fact_table import Changed, Ledger, Setting, ledger_table, within
+from metrics.facts.customer_contacts import happened_by
+from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, SEVERAL, order_facts_table
 from metrics.schema import shipment_lines, shipments
 from metrics.sql.moments import moment_span
 
-shipment_facts_table = ledger_table(
+shipment_facts_table = fact_table(
     "shipment_facts",
     "shipment",
     "one row: one consignment received by as_of",
@@ -21,19 +21,19 @@ shipment_facts_table = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every consignment received that carried something for an order; nothing where no source maps ship notices.
 
     A dimension in which the orders of a consignment differ stands under `(several)`.
     """
-    if not {"shipments.notice_sent_at", "shipments.received_at"} <= setting.mapped:
+    if not {"shipments.notice_sent_at", "shipments.received_at"} <= context.mapped:
         return ()
-    s, carried = shipments.c, _carried(setting).cte("carried")
+    s, carried = shipments.c, _carried(context).cte("carried")
     tables: FromClause = shipments.join(carried, carried.c.shipment_id == s.shipment_id)
     tables, received = moment_span(tables, dict(s.items()), "received_at", carried.c.zone)
     tables, notice = moment_span(tables, dict(s.items()), "notice_sent_at", carried.c.zone)
     ahead = case(
-        (~by_then(notice, setting.as_of), false()), (notice.hi < received.lo, literal(True)), (notice.lo >= received.hi, false()), else_=None
+        (~happened_by(notice, context.as_of), false()), (notice.hi < received.lo, literal(True)), (notice.lo >= received.hi, false()), else_=None
     )
     carrier = func.coalesce(s.carrier, literal(NONE, String))
     return (
@@ -44,16 +44,16 @@ def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
             *[carrier.label(name) if name == "carrier" else carried.c[name] for name in DIMENSION_COLUMNS],
         )
         .select_from(tables)
-        .where(~s.deleted, by_then(received, setting.as_of)),
+        .where(~s.deleted, happened_by(received, context.as_of)),
     )
 
 
-def _carried(setting: Setting) -> Select[Any]:
+def _carried(context: BuildContext) -> Select[Any]:
     """One row per consignment: the zone and dimensions of the orders it carried something for."""
     line, o = shipment_lines.c, order_facts_table.c
     first, last = {name: func.min(o[name]) for name in DIMENSION_COLUMNS}, {name: func.max(o[name]) for name in DIMENSION_COLUMNS}
     several = literal(SEVERAL, String)
-    tables = within(shipment_lines.join(order_facts_table, o.order_id == line.order_id), line.shipment_id, setting)
+    tables = only_stale(shipment_lines.join(order_facts_table, o.order_id == line.order_id), line.shipment_id, context)
     return (
         select(
             line.shipment_id,
@@ -66,7 +66,7 @@ def _carried(setting: Setting) -> Select[Any]:
     )
 
 
-def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
     """The consignments of the orders that changed, and those that carry nothing any more."""
     line, was = shipment_lines.c, shipment_facts_table.c
     carrying = select(line.shipment_id).join(changed.orders, changed.orders.c.order_id == line.order_id)
@@ -74,4 +74,4 @@ def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: 
     return union(carrying, select(was.shipment_id).select_from(left).where(line.shipment_id.is_(None)))
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(shipment_facts_table, rows, key="shipment_id", again=_again),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(shipment_facts_table, select_rows, key="shipment_id", stale_keys=_stale_keys),)

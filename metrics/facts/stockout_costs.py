@@ -4,31 +4,31 @@ from typing import Any
 
 from sqlalchemy import CTE, Date, FromClause, Integer, Select, and_, case, cast, func, literal, select, union_all
 
-from metrics.facts.fact_table import Setting
-from metrics.facts.money.table import money_facts
+from metrics.facts.fact_table import BuildContext
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.schema import AMOUNT, shipment_lines, shipments
 from metrics.sql.dialects import count_if, plus_days, sum_if
-from metrics.sql.exchange_rates import at_rate, with_rate
+from metrics.sql.exchange_rates import converted, join_rate
 
 DAYS_OF_MARGIN = 365
 EXTRA_WORK = ("handling", "expedite")
 """Activities of service_costs that a back-order adds."""
 
 
-def extra_costs(decided: CTE, left: CTE, setting: Setting) -> FromClause:
+def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
     """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the others have 0, so that a mean
     over events counts it once. Null for all of them where a part of it is not known.
 
     Freight of a further consignment that carries several orders is the order's share of it in the money ledger.
     """
-    d, m = decided.c, money_facts.c
+    d, m = decided.c, money_facts_table.c
     back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
     b = back.c
     parts: list[Select[Any]] = []
-    if "shipments.freight_amount" in setting.mapped:
-        parts.append(_extra_freight(back, left, setting))
-    if "service_costs.amount" in setting.mapped:
+    if "shipments.freight_amount" in context.mapped:
+        parts.append(_extra_freight(back, left, context))
+    if "service_costs.amount" in context.mapped:
         orders_back = select(b.order_id).distinct().subquery("back_ordered_orders")
         parts.append(
             select(m.order_id, m.amount)
@@ -56,9 +56,9 @@ def extra_costs(decided: CTE, left: CTE, setting: Setting) -> FromClause:
     )
 
 
-def _extra_freight(back: FromClause, consignments: CTE, setting: Setting) -> Select[Any]:
+def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -> Select[Any]:
     """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first with a back-ordered line."""
-    o, header, m = order_facts_table.c, shipments.c, money_facts.c
+    o, header, m = order_facts_table.c, shipments.c, money_facts_table.c
     left = consignments.c
     first = select(left.order_id, func.min(left.left_at).label("first_at")).group_by(left.order_id).subquery("first_consignments")
     back_line = and_(back.c.order_id == left.order_id, back.c.line_no == left.line_no)
@@ -84,16 +84,16 @@ def _extra_freight(back: FromClause, consignments: CTE, setting: Setting) -> Sel
         further.join(shipments, header.shipment_id == further.c.shipment_id)
         .join(order_facts_table, o.order_id == further.c.order_id)
         .outerjoin(alone, alone.c.shipment_id == further.c.shipment_id)
-        .outerjoin(money_facts, shared)
+        .outerjoin(money_facts_table, shared)
     )
-    tables, rate = with_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, setting.mapped)
-    whole = at_rate(header.freight_amount, rate)
+    tables, rate = join_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, context.mapped)
+    whole = converted(header.freight_amount, rate)
     return select(further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")).select_from(tables)
 
 
 def buyer_margins(decided: CTE) -> FromClause:
     """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is known; 0 without any."""
-    d, m = decided.c, money_facts.c
+    d, m = decided.c, money_facts_table.c
     lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")
     since = cast(plus_days(lost.c.event_day, literal(-DAYS_OF_MARGIN, Integer)), Date)
     in_time = and_(m.day > since, m.day <= lost.c.event_day)
@@ -101,7 +101,7 @@ def buyer_margins(decided: CTE) -> FromClause:
     cost = and_(in_time, m.kind == "product_cost", m.amount.is_not(None))
     return (
         select(lost.c.customer_id, lost.c.event_day, cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"))
-        .select_from(lost.outerjoin(money_facts, m.customer_id == lost.c.customer_id))
+        .select_from(lost.outerjoin(money_facts_table, m.customer_id == lost.c.customer_id))
         .group_by(lost.c.customer_id, lost.c.event_day)
         .subquery("buyer_margins")
     )

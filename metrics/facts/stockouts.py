@@ -41,13 +41,13 @@ from sqlalchemy import (
 )
 
 from metrics.facts.assumptions import assumed_column
-from metrics.facts.fact_table import ENDS_WITHIN, Changed, Ledger, Setting, just_come, ledger_table, within
-from metrics.facts.order_intervals import HALF, order_gaps, segment_gaps
+from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTable, fact_table, is_new, only_stale
+from metrics.facts.order_intervals import HALF, customer_intervals, segment_intervals_table
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.facts.stockout_costs import buyer_margins, extra_costs
 from metrics.schema import AMOUNT, QTY, assumptions, customers, holds, order_events, shipment_lines, shipments, stockouts
 from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, days_between, percentile, plus_days, plus_microseconds, times, typed_null
-from metrics.sql.exchange_rates import at_rate
+from metrics.sql.exchange_rates import converted
 from metrics.sql.moments import moment_span
 
 FIRST_PASS, RECEIPT, UNORDERED = "first pass", "receipt", "unordered"
@@ -60,7 +60,7 @@ EARLIER_DAYS = 3
 """Days on which a buyer must have ordered before for their own gap to count."""
 
 
-stockout_facts = ledger_table(
+stockout_facts_table = fact_table(
     "stockout_facts",
     "stockout",
     "one row: one stockout event and what came of it",
@@ -84,60 +84,60 @@ stockout_facts = ledger_table(
 )
 
 
-def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """One SELECT of every event by `as_of`."""
-    on = setting.as_of.date()
-    found = _short_lines(setting)
-    if "stockouts.wanted_at" in setting.mapped:
-        found = select(union_all(found, _unordered(setting)).subquery("both_kinds"))
+    on = context.as_of.date()
+    found = _short_lines(context)
+    if "stockouts.wanted_at" in context.mapped:
+        found = select(union_all(found, _unordered(context)).subquery("both_kinds"))
     events = found.cte("stockout_events")
-    left = _left(events, setting) if "shipments.shipped_at" in setting.mapped else None
-    timed = _timed(connection, events, setting, on).cte("timed_stockouts")
+    left = _left(events, context) if "shipments.shipped_at" in context.mapped else None
+    timed = _timed(connection, events, context, on).cte("timed_stockouts")
     decided = _decided(timed, left).cte("decided_stockouts")
-    return (_costed(connection, decided, left, setting, on),)
+    return (_costed(connection, decided, left, context, on),)
 
 
-def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
     """The customers whose events may be others now: their orders changed or share a consignment with one that did, a horizon may have passed, or
     what stands in for what is not known of them has changed. All of them, where an assumption has.
     """
-    e, o, line, other = stockout_facts.c, order_facts_table.c, shipment_lines.c, shipment_lines.alias("beside").c
+    e, o, line, other = stockout_facts_table.c, order_facts_table.c, shipment_lines.c, shipment_lines.alias("beside").c
     beside = shipment_lines.join(changed.orders, changed.orders.c.order_id == line.order_id)
-    seldom = stockout_facts.outerjoin(segment_gaps, segment_gaps.c.segment == e.segment)
+    seldom = stockout_facts_table.outerjoin(segment_intervals_table, segment_intervals_table.c.segment == e.segment)
     assumed = assumptions.c
-    valid_since = assumed.valid_from.between(literal(changed.since.date(), Date), literal(setting.as_of.date(), Date))
-    reassumed = select(assumed.assumption).where(or_(just_come(assumptions), valid_since)).exists()
-    demand = stockout_facts.join(stockouts, stockouts.c.stockout_id == e.stockout_id)
+    valid_since = assumed.valid_from.between(literal(changed.since.date(), Date), literal(context.as_of.date(), Date))
+    reassumed = select(assumed.assumption).where(or_(is_new(assumptions), valid_since)).exists()
+    demand = stockout_facts_table.join(stockouts, stockouts.c.stockout_id == e.stockout_id)
     around = literal(changed.since - ENDS_WITHIN, DateTime)
-    newly_wanted = or_(just_come(stockouts), and_(stockouts.c.wanted_at_is_date, stockouts.c.wanted_at > around))
+    newly_wanted = or_(is_new(stockouts), and_(stockouts.c.wanted_at_is_date, stockouts.c.wanted_at > around))
     return union(
         select(changed.customers.c.customer_id),
         select(o.customer_id)
         .select_from(beside)
         .where(other.shipment_id == line.shipment_id, other.order_id != line.order_id, o.order_id == other.order_id),
-        select(e.customer_id).where(e.provisional, e.horizon_day <= literal((setting.as_of + ENDS_WITHIN).date(), Date)),
-        select(e.customer_id).select_from(seldom).where(~e.gap_is_own, e.gap_days.is_distinct_from(segment_gaps.c.gap_days)),
+        select(e.customer_id).where(e.provisional, e.horizon_day <= literal((context.as_of + ENDS_WITHIN).date(), Date)),
+        select(e.customer_id).select_from(seldom).where(~e.gap_is_own, e.gap_days.is_distinct_from(segment_intervals_table.c.gap_days)),
         select(stockouts.c.customer_id).where(newly_wanted),
-        select(e.customer_id).select_from(demand).where(just_come(stockouts)),
-        select(customers.c.customer_id).where(just_come(customers)),
+        select(e.customer_id).select_from(demand).where(is_new(stockouts)),
+        select(customers.c.customer_id).where(is_new(customers)),
         select(e.customer_id).where(reassumed),
     )
 
 
-LEDGERS = (Ledger(stockout_facts, rows, key="customer_id", again=_again),)
+FACT_TABLES = (FactTable(stockout_facts_table, select_rows, key="customer_id", stale_keys=_stale_keys),)
 
 
-def _short_lines(setting: Setting) -> Select[Any]:
+def _short_lines(context: BuildContext) -> Select[Any]:
     """Events of order lines. came: the line is complete by now; closed: some short quantity was cancelled."""
     line = order_line_facts_table.c
-    if "shipments.shipped_at" in setting.mapped:
+    if "shipments.shipped_at" in context.mapped:
         source, is_short, arrived = FIRST_PASS, line.first_pass_full.is_(False), line.first_pass_qty
     else:
         source, is_short, arrived = RECEIPT, line.complete.is_(False), line.filled_qty
     short = cast(line.owed_qty - arrived, QTY)
-    tables = within(order_line_facts_table, line.customer_id, setting)
+    tables = only_stale(order_line_facts_table, line.customer_id, context)
     conditions: list[Expression] = [line.state == "judged", is_short]
-    if (held := _held(setting)) is not None:
+    if (held := _held(context)) is not None:
         tables = tables.outerjoin(held, and_(held.c.order_id == line.order_id, held.c.line_no == line.line_no))
         conditions.append(held.c.order_id.is_(None))
     values: dict[str, Expression] = {
@@ -167,30 +167,30 @@ def _short_lines(setting: Setting) -> Select[Any]:
 
 def _margin(quantity: Expression, line: Any) -> Expression:
     """Margin of a quantity at the line's price and the product's cost, reporting currency; a unit cost has no other."""
-    price = at_rate(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate)
+    price = converted(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate)
     return cast(price - cast(times(quantity, line.unit_cost_amount), AMOUNT), AMOUNT)
 
 
-def _held(setting: Setting) -> FromClause | None:
+def _held(context: BuildContext) -> FromClause | None:
     """Lines whose order was stopped for credit at the first promise (order_id, line_no); None where no source says.
 
     `holds` comes first; else the time between two attempts at step 10, where credit is verified, stands in (R28).
     """
     line, o = order_line_facts_table.c, order_facts_table.c
-    lines = within(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, setting)
-    if "holds.placed_at" in setting.mapped:
+    lines = only_stale(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, context)
+    if "holds.placed_at" in context.mapped:
         hold = holds.c
         tables, began = moment_span(lines.join(holds, hold.order_id == line.order_id), dict(hold.items()), "placed_at", o.ship_to_time_zone)
         tables, ended = moment_span(tables, dict(hold.items()), "released_at", o.ship_to_time_zone)
         conditions = [hold.kind == "credit", ~hold.deleted]
         not_over: Expression = func.coalesce(ended.lo > line.first_due_at, true())
-    elif "order_events.finished_at" in setting.mapped:
+    elif "order_events.finished_at" in context.mapped:
         first, again = order_events.alias("attempt"), order_events.alias("next_attempt")
         both = and_(again.c.order_id == first.c.order_id, again.c.step == first.c.step, again.c.event_no == first.c.event_no + 1)
         attempts = lines.join(first, first.c.order_id == line.order_id).join(again, both)
         tables, began = moment_span(attempts, dict(first.c.items()), "finished_at", o.ship_to_time_zone)
         tables, ended = moment_span(tables, dict(again.c.items()), "started_at", o.ship_to_time_zone)
-        conditions = [first.c.step == 10, ~first.c.deleted, ~again.c.deleted, ended.hi <= literal(setting.as_of, DateTime)]
+        conditions = [first.c.step == 10, ~first.c.deleted, ~again.c.deleted, ended.hi <= literal(context.as_of, DateTime)]
         not_over = ended.lo > line.first_due_at
     else:
         return None
@@ -201,7 +201,7 @@ def _held(setting: Setting) -> FromClause | None:
 _FOR_EVER = date(9999, 12, 31)
 
 
-def _unordered(setting: Setting) -> Select[Any]:
+def _unordered(context: BuildContext) -> Select[Any]:
     """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until then; a buyer who never
     ordered it but always orders in one currency has that.
     """
@@ -212,7 +212,7 @@ def _unordered(setting: Setting) -> Select[Any]:
     later = case((instants, line.ordered_at > s.wanted_at), else_=line.ordered_day > wanted_day)
     same = and_(line.customer_id == s.customer_id, line.product_id == s.product_id, line.state != "excluded")
     place = func.row_number().over(partition_by=s.stockout_id, order_by=(line.ordered_day.desc(), line.order_id, line.line_no)).label("place")
-    wanted = within(stockouts, s.customer_id, setting)
+    wanted = only_stale(stockouts, s.customer_id, context)
     ordered = wanted.join(order_line_facts_table, same)
     bought_later = select(s.stockout_id).select_from(ordered).where(later).distinct().subquery("bought_later")
     ranked = (
@@ -228,7 +228,7 @@ def _unordered(setting: Setting) -> Select[Any]:
     o = order_facts_table.c
     only_currency = (
         select(o.customer_id, func.min(o.currency).label("currency"))
-        .select_from(within(order_facts_table, o.customer_id, setting))
+        .select_from(only_stale(order_facts_table, o.customer_id, context))
         .group_by(o.customer_id)
         .having(func.min(o.currency) == func.max(o.currency))
         .subquery("only_currencies")
@@ -263,14 +263,14 @@ def _unordered(setting: Setting) -> Select[Any]:
             .outerjoin(bought_later, bought_later.c.stockout_id == s.stockout_id)
             .outerjoin(only_currency, only_currency.c.customer_id == s.customer_id)
         )
-        .where(~s.deleted, wanted_end <= literal(setting.as_of, DateTime))
+        .where(~s.deleted, wanted_end <= literal(context.as_of, DateTime))
     )
 
 
-def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> Select[Any]:
+def _timed(connection: Connection, events: CTE, context: BuildContext, on: date) -> Select[Any]:
     """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two orders of one day are one."""
-    e, of_segment = events.c, segment_gaps
-    gaps = order_gaps(setting).cte("order_gaps")
+    e, of_segment = events.c, segment_intervals_table
+    gaps = customer_intervals(context).cte("order_gaps")
     moments = select(e.customer_id, e.event_day).distinct().subquery("event_days")
     earlier = gaps.c.ordered_day <= moments.c.event_day
     buyers = (
@@ -302,7 +302,7 @@ def _timed(connection: Connection, events: CTE, setting: Setting, on: date) -> S
         *[column for column in r if column.name not in ("horizon", "next_day")],
         cast(plus_days(r.event_day, r.horizon), Date).label("horizon_day"),
         and_(r.next_day.is_not(None), within).label("came_back"),
-        func.coalesce(ends <= literal(setting.as_of, DateTime), false()).label("horizon_over"),
+        func.coalesce(ends <= literal(context.as_of, DateTime), false()).label("horizon_over"),
     )
 
 
@@ -335,7 +335,7 @@ def _decided(timed: CTE, left: CTE | None) -> Select[Any]:
     ).select_from(tables)
 
 
-def _left(events: CTE, setting: Setting) -> CTE:
+def _left(events: CTE, context: BuildContext) -> CTE:
     """What had left by `as_of` for orders with an event: order, line, consignment and when."""
     o, body, header = order_facts_table.c, shipment_lines.c, shipments.c
     wanted = select(events.c.order_id).where(events.c.order_id.is_not(None)).distinct().subquery("short_orders")
@@ -348,22 +348,22 @@ def _left(events: CTE, setting: Setting) -> CTE:
     return (
         select(body.order_id, body.line_no, body.shipment_id, shipped.hi.label("left_at"))
         .select_from(tables)
-        .where(~body.deleted, body.shipped_qty > 0, shipped.hi <= literal(setting.as_of, DateTime))
+        .where(~body.deleted, body.shipped_qty > 0, shipped.hi <= literal(context.as_of, DateTime))
         .cte("left_by_now")
     )
 
 
-def _costed(connection: Connection, decided: CTE, left: CTE | None, setting: Setting, on: date) -> Select[Any]:
+def _costed(connection: Connection, decided: CTE, left: CTE | None, context: BuildContext, on: date) -> Select[Any]:
     """Events with what they cost: columns of `stockout_facts`."""
     d = decided.c
     tables: FromClause = decided
     extra: Expression = typed_null(AMOUNT)
-    if left is not None and {"shipments.freight_amount", "service_costs.amount"} & setting.mapped:
-        of_order = extra_costs(decided, left, setting)
+    if left is not None and {"shipments.freight_amount", "service_costs.amount"} & context.mapped:
+        of_order = extra_costs(decided, left, context)
         tables = tables.outerjoin(of_order, and_(of_order.c.order_id == d.order_id, of_order.c.line_no == d.line_no))
         extra = of_order.c.amount
     buyer_margin: Expression = typed_null(AMOUNT)
-    if "invoice_lines.line_amount" in setting.mapped:
+    if "invoice_lines.line_amount" in context.mapped:
         of_buyer = buyer_margins(decided)
         tables = tables.outerjoin(of_buyer, and_(of_buyer.c.customer_id == d.customer_id, of_buyer.c.event_day == d.event_day))
         years = assumed_column(connection, "customer_years", customer_id=d.customer_id, segment=d.segment, on=on)
@@ -381,5 +381,5 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, setting: Set
         "cost_amount": case(*[(d.outcome == outcome, cost) for outcome, cost in costs.items()], else_=None),
     }
     return select(
-        *[cast(made.get(column.name, d.get(column.name)), column.type).label(column.name) for column in stockout_facts.columns]
+        *[cast(made.get(column.name, d.get(column.name)), column.type).label(column.name) for column in stockout_facts_table.columns]
     ).select_from(tables)

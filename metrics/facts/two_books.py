@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, or_, select
 
 from metrics.facts.customer_contacts import contact, happened_at
-from metrics.facts.fact_table import Ledger, Setting, ledger_table, order_dimensions
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.schema import AMOUNT, QTY, buyer_scorecards
 from metrics.sql.dialects import Expression, lesser, sum_if, times, typed_null
@@ -18,7 +18,7 @@ from metrics.sql.dialects import Expression, lesser, sum_if, times, typed_null
 CAUSES = ("receipt_day", "quantity", "deadline", "verdict")
 """Where two books of one order may differ; the first in this order is the dispute's cause."""
 
-book_facts_table = ledger_table(
+two_books_facts_table = fact_table(
     "book_facts",
     "order",
     "one row: one order judged in our books, or in the buyer's scorecard",
@@ -40,17 +40,17 @@ book_facts_table = ledger_table(
 )
 
 
-def rows(_: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Orders of both books or of one; nothing where no feed brings scorecards.
 
     Orders that our book has pending or excluded are left out on both sides.
     """
-    if "buyer_scorecards.order_id" not in setting.mapped:
+    if "buyer_scorecards.order_id" not in context.mapped:
         return ()
-    return (_in_theirs(setting), _only_in_ours())
+    return (_in_theirs(context), _only_in_ours())
 
 
-def _in_theirs(setting: Setting) -> Select[Any]:
+def _in_theirs(context: BuildContext) -> Select[Any]:
     """Every order of a scorecard, beside ours."""
     b = buyer_scorecards.c
     # The buyer's name for an order is theirs: another customer's order of that name is another order.
@@ -61,7 +61,7 @@ def _in_theirs(setting: Setting) -> Select[Any]:
     assert order is not None
     o = order.c
     ours = o.order_id.is_not(None)
-    received_day = case((happened_at(received, setting.as_of).is_not(None), received.day), else_=None)
+    received_day = case((happened_at(received, context.as_of).is_not(None), received.day), else_=None)
     due_day = func.coalesce(o.due_day, due.day, received_day)
     tables, dimensions = about.dimensions(due_day)
     priced = _prices().subquery("prices")
@@ -79,7 +79,7 @@ def _in_theirs(setting: Setting) -> Select[Any]:
     only_short = and_(~late, b.received_qty < p.owed_qty, p.owed_amount.is_not(None))
     short_amount = cast(times(p.owed_qty - b.received_qty, p.highest_price), AMOUNT)
     failing = case((only_short, lesser(short_amount, p.owed_amount)), else_=p.owed_amount)
-    now = literal(setting.as_of, DateTime)
+    now = literal(context.as_of, DateTime)
     begun = func.coalesce(func.coalesce(due.hi, received.hi) <= now, True)
     return (
         select(
@@ -147,4 +147,4 @@ def _only_in_ours() -> Select[Any]:
     )
 
 
-LEDGERS: tuple[Ledger, ...] = (Ledger(book_facts_table, rows),)
+FACT_TABLES: tuple[FactTable, ...] = (FactTable(two_books_facts_table, select_rows),)

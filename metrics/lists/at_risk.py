@@ -12,7 +12,7 @@ from sqlalchemy import CTE, BigInteger, Connection, DateTime, Integer, Select, S
 
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
 from metrics.facts.process_steps import step_budgets_table, step_facts_table, work_facts_table
-from metrics.lists.options import Listing, Where, named, rows_of, within
+from metrics.lists.options import Listing, Where, in_period, rows_of, with_names
 from metrics.sql.business_hours import elapsed_seconds
 from metrics.sql.dialects import Expression, greater, lesser, typed_null
 from metrics.sql.moments import moment_span
@@ -21,7 +21,7 @@ TIGHT_SECONDS = 24 * 3600
 """Less slack than this is hardly enough."""
 
 BEHIND, TIGHT, LOST, NEAR = "behind", "tight", "lost", "near"
-STANDINGS = {
+SLACK_STATES = {
     BEHIND: "late at the usual pace",
     TIGHT: "less than a day to spare",
     NEAR: "due within a day",
@@ -55,7 +55,7 @@ def at_risk(
     as_of = connection.execute(select(facts_state.c.as_of)).scalar()
     if as_of is None:
         return Listing([], 0)
-    found = _at_risk(literal(as_of, DateTime), [*within(None, None, where), *named(o.order_id, among, but)]).cte("at_risk")
+    found = _at_risk(literal(as_of, DateTime), [*in_period(None, None, where), *with_names(o.order_id, among, but)]).cte("at_risk")
     r = found.c
     rank = case({BEHIND: 1, TIGHT: 2, NEAR: 3, LOST: 4}, value=r.standing)
     by: dict[str, list[Any]] = {

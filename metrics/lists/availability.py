@@ -7,12 +7,12 @@ from metrics.lists.options import Listing, rows_of
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Ratio
 from metrics.model.question import Question
-from metrics.queries.answer import in_view
+from metrics.queries.answer import view_conditions
 from metrics.schema import products
 from metrics.sql.dialects import Expression, count_if
 
 
-def worst_products(connection: Connection, question: Question, *, page: int = 1, size: int = 10) -> Listing:
+def most_often_short(connection: Connection, question: Question, *, page: int = 1, size: int = 10) -> Listing:
     """One page of products with goods missing, the largest missing value first (by pieces where no price is known).
 
     Columns: product_id, name, lines (judged), short_lines, missing_qty (base unit), missing_amount (reporting currency; null where no line has a
@@ -32,7 +32,7 @@ def worst_products(connection: Connection, question: Question, *, page: int = 1,
             _lacking(units).label("missing_qty"),
             _lacking(_of("value_fill_final")).label("missing_amount"),
         )
-        .where(*in_view(table, line.due_day, question), line.line_kind == "goods")
+        .where(*view_conditions(table, line.due_day, question), line.line_kind == "goods")
         .group_by(line.product_id)
         .subquery("summed")
     )

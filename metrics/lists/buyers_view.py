@@ -3,18 +3,18 @@
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_facts_table
-from metrics.lists.options import VERDICTS, failed
+from metrics.lists.options import VERDICTS, is_failed
 from metrics.model.question import Question
-from metrics.queries.answer import in_view
+from metrics.queries.answer import view_conditions
 
 Combination = tuple[tuple[str, ...], int]
 """The verdicts that failed, and of how many orders exactly these failed."""
 
 
-def failing_together(connection: Connection, question: Question) -> list[Combination]:
+def failure_combinations(connection: Connection, question: Question) -> list[Combination]:
     """Combinations of failed tests of the judged orders due in the period, the most frequent first. An unknown verdict has not failed."""
     o = order_facts_table.c
-    view = [*in_view(order_facts_table, o.due_day, question), failed()]
+    view = [*view_conditions(order_facts_table, o.due_day, question), is_failed()]
     inner = select(*[func.coalesce(o[name], True).label(name) for name in VERDICTS]).where(*view).subquery()
     columns = [inner.c[name] for name in VERDICTS]
     found = connection.execute(select(*columns, func.count().label("orders")).group_by(*columns)).mappings()

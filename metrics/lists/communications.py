@@ -5,27 +5,34 @@ from sqlalchemy import Connection, and_, case, func, select
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.options import rows_of
 from metrics.model.question import Question
-from metrics.queries.answer import in_view
+from metrics.queries.answer import view_conditions
 
 HOUR = 3600
-BANDS = ("more than two days before", "one to two days before", "less than a day before", "after the deadline", "never told", "not known when")
+NOTICE_BUCKETS = (
+    "more than two days before",
+    "one to two days before",
+    "less than a day before",
+    "after the deadline",
+    "never told",
+    "not known when",
+)
 """The notice given, the longest first; the first three are in time."""
-IN_TIME = BANDS[:3]
+IN_TIME = NOTICE_BUCKETS[:3]
 
 
-def bands(connection: Connection, question: Question) -> dict[str, int]:
+def notice_buckets(connection: Connection, question: Question) -> dict[str, int]:
     """Late orders by the notice their buyer was given. Those in time are the numerator of `late_warned`, all but the last its denominator."""
     r = recovery_facts_table.c
     ahead, told = r.notice_seconds, r.notice_seconds.is_not(None)
     band = case(
-        (r.warned.is_(None), BANDS[5]),
-        (and_(r.warned, ahead > 48 * HOUR), BANDS[0]),
-        (and_(r.warned, ahead > 24 * HOUR), BANDS[1]),
-        (r.warned, BANDS[2]),
-        (told, BANDS[3]),
-        else_=BANDS[4],
+        (r.warned.is_(None), NOTICE_BUCKETS[5]),
+        (and_(r.warned, ahead > 48 * HOUR), NOTICE_BUCKETS[0]),
+        (and_(r.warned, ahead > 24 * HOUR), NOTICE_BUCKETS[1]),
+        (r.warned, NOTICE_BUCKETS[2]),
+        (told, NOTICE_BUCKETS[3]),
+        else_=NOTICE_BUCKETS[4],
     ).label("band")
-    inner = select(band).where(r.late, *in_view(recovery_facts_table, recovery_facts_table.c.due_day, question)).subquery()
+    inner = select(band).where(r.late, *view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question)).subquery()
     counted = rows_of(connection, select(inner.c.band, func.count().label("orders")).group_by(inner.c.band))
     found = {row["band"]: int(row["orders"]) for row in counted}
-    return {name: found.get(name, 0) for name in BANDS}
+    return {name: found.get(name, 0) for name in NOTICE_BUCKETS}

@@ -6,7 +6,7 @@ from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Ratio
 from metrics.model.question import Question
-from metrics.queries.answer import in_view
+from metrics.queries.answer import view_conditions
 from metrics.sql.dialects import Expression, days_between
 
 LONGEST = 60
@@ -28,7 +28,7 @@ def promised_day_counts(connection: Connection, question: Question) -> list[tupl
 def _counts(connection: Connection, question: Question, days: Expression) -> list[tuple[int, int]]:
     measure = MEASURES["cycle_days"]
     assert isinstance(measure.formula, Ratio)
-    view = [*in_view(order_facts_table, o[measure.date], question), measure.formula.denominator.condition, days.is_not(None)]
+    view = [*view_conditions(order_facts_table, o[measure.date], question), measure.formula.denominator.condition, days.is_not(None)]
     inner = select(func.least(days, LONGEST).label("days")).where(*view).subquery()
     found = connection.execute(select(inner.c.days, func.count()).group_by(inner.c.days))
     return sorted((int(days), int(orders)) for days, orders in found)

@@ -18,7 +18,7 @@ from metrics.measures.catalog import BY_MODULE, dimension_column, find
 from metrics.model.measure import Derived, Measure, Part, Percentile, Ratio, Spread, Study, Survival, Total, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number, divide, spread
-from metrics.queries.answer import answer, in_view
+from metrics.queries.answer import answer, view_conditions
 from metrics.sql.dialects import Expression
 
 At = tuple[tuple[str, str | None], ...]
@@ -47,7 +47,7 @@ MADE_OF = {
 
 
 @dataclass(frozen=True)
-class Cut:
+class PartTotal:
     """The rows of one part of a formula: which they are, what each brings, and how they come to the number.
 
     sums: aggregates over the rows; `finish` makes the number of them, `of` takes the same number from the answer.
@@ -61,7 +61,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Behind:
+class DrillDown:
     """One page of the rows behind a part of a number.
 
     number: what the answer says; adds_up: what the rows come to; both None where the answer has none. columns: what the rows have, in the order
@@ -84,7 +84,7 @@ class Behind:
         return self.number is not None and self.number == self.adds_up
 
 
-def parts(measure: Measure) -> tuple[str, ...]:
+def drillable_parts(measure: Measure) -> tuple[str, ...]:
     """The parts of a measure that have rows, in PARTS' order; none where it is made of other measures."""
     formula = measure.formula
     if isinstance(formula, Derived | Study):
@@ -96,15 +96,15 @@ def parts(measure: Measure) -> tuple[str, ...]:
     return (COUNTED, OUT_OF, *((REST,) if measure.unit is Unit.SHARE else ()), *((UNKNOWN,) if formula.unknown is not None else ()))
 
 
-def behind(connection: Connection, question: Question, part: str = COUNTED, *, at: At = (), page: int = 1, size: int = 25) -> Behind:
+def drill_down(connection: Connection, question: Question, part: str = COUNTED, *, at: At = (), page: int = 1, size: int = 25) -> DrillDown:
     """The rows behind the one measure of a question without dimensions, those that bring most first; `size` 0: no rows, the proof alone.
 
     Raises UnknownName for a measure, a dimension or a part that there is not.
     """
     measure, narrowed, inside = _narrowed(question, at)
-    found = Behind(measure.name, part, _answer(connection, narrowed, at))
-    if not parts(measure):
-        return replace(found, made_of=made_of(connection, narrowed))
+    found = DrillDown(measure.name, part, _answer(connection, narrowed, at))
+    if not drillable_parts(measure):
+        return replace(found, made_of=inputs(connection, narrowed))
     cut = _cut(connection, measure, part, inside)
     listed = select(*_columns(measure, cut)).where(*inside, cut.rows)
     total, *sums = connection.execute(select(func.count(), *cut.sums).select_from(measure.facts).where(*inside, cut.rows)).one()
@@ -119,7 +119,7 @@ def behind(connection: Connection, question: Question, part: str = COUNTED, *, a
     )
 
 
-def every_row(connection: Connection, question: Question, part: str = COUNTED, *, at: At = ()) -> Iterator[tuple[Any, ...]]:
+def all_rows(connection: Connection, question: Question, part: str = COUNTED, *, at: At = ()) -> Iterator[tuple[Any, ...]]:
     """The whole list, row by row, for a file; the columns' names first."""
     measure, _, inside = _narrowed(question, at)
     cut = _cut(connection, measure, part, inside)
@@ -129,7 +129,7 @@ def every_row(connection: Connection, question: Question, part: str = COUNTED, *
         yield tuple(row)
 
 
-def made_of(connection: Connection, question: Question) -> tuple[str, ...]:
+def inputs(connection: Connection, question: Question) -> tuple[str, ...]:
     """The measures a measure without rows is made of: what it asks for, and where it reads the records itself, what its module names."""
     measure = find(question.measures[0])
     if isinstance(measure.formula, Derived):
@@ -157,7 +157,7 @@ def _narrowed(question: Question, at: At) -> tuple[Measure, Question, list[Colum
     for name, _ in (*narrowed.where, *at):
         dimension_column(name, measure)
     nothing = [measure.facts.c[dimension_column(name, measure)].is_(None) for name in empty]
-    return measure, narrowed, [*in_view(measure.facts, measure.facts.c[measure.date], narrowed), *nothing]
+    return measure, narrowed, [*view_conditions(measure.facts, measure.facts.c[measure.date], narrowed), *nothing]
 
 
 def _answer(connection: Connection, narrowed: Question, at: At) -> Answer:
@@ -168,10 +168,10 @@ def _answer(connection: Connection, narrowed: Question, at: At) -> Answer:
     return next((one for one in found if all(one.dimensions[name] is None for name in empty)), replace(whole, value=None, numerator=None))
 
 
-def _cut(connection: Connection, measure: Measure, part: str, inside: list[ColumnElement[bool]]) -> Cut:
+def _cut(connection: Connection, measure: Measure, part: str, inside: list[ColumnElement[bool]]) -> PartTotal:
     """The rows of a part. Raises UnknownName for a part the measure does not have."""
-    if part not in parts(measure):
-        raise UnknownName(f"part of {measure.name}", part, parts(measure))
+    if part not in drillable_parts(measure):
+        raise UnknownName(f"part of {measure.name}", part, drillable_parts(measure))
     formula = measure.formula
     if isinstance(formula, Percentile):
         return _of_percentile(connection, measure, formula, part, inside)
@@ -180,13 +180,13 @@ def _cut(connection: Connection, measure: Measure, part: str, inside: list[Colum
     if isinstance(formula, Survival):
         there = and_(formula.among, formula.duration.is_not(None))
         if part == OUT_OF:
-            return Cut(there, None, (func.count(),), lambda one: one.denominator)
-        return Cut(and_(there, formula.happened), None, (func.count(),), lambda one: one.numerator)
+            return PartTotal(there, None, (func.count(),), lambda one: one.denominator)
+        return PartTotal(and_(there, formula.happened), None, (func.count(),), lambda one: one.numerator)
     assert isinstance(formula, Total | Ratio)
     return _of_sums(measure, formula, part)
 
 
-def _of_sums(measure: Measure, formula: Total | Ratio, part: str) -> Cut:
+def _of_sums(measure: Measure, formula: Total | Ratio, part: str) -> PartTotal:
     """Rows that add up: of a total, or of a ratio's halves, of what is between them, and of what is not known."""
     if isinstance(formula, Total):
         return _added(measure, formula.part, lambda one: one.numerator)
@@ -200,8 +200,8 @@ def _of_sums(measure: Measure, formula: Total | Ratio, part: str) -> Cut:
     return counted if formula.ticks == 1 else replace(counted, finish=lambda ticks: divide(ticks, formula.ticks))
 
 
-def _added(measure: Measure, part: Part, of: Callable[[Answer], Number | None]) -> Cut:
-    return Cut(part.condition, part.amount, (part.over(measure.facts),), of)
+def _added(measure: Measure, part: Part, of: Callable[[Answer], Number | None]) -> PartTotal:
+    return PartTotal(part.condition, part.amount, (part.over(measure.facts),), of)
 
 
 def _rest(formula: Ratio) -> Part:
@@ -218,32 +218,32 @@ def _less(whole: Number | None, counted: Number | None) -> Number | None:
     return None if whole is None or counted is None else whole - counted  # type: ignore[operator]  # both int, or both Decimal
 
 
-def _of_spread(measure: Measure, formula: Spread, part: str) -> Cut:
+def _of_spread(measure: Measure, formula: Spread, part: str) -> PartTotal:
     known = formula.parts()
     if part == OUT_OF:
-        return Cut(known["denominator"].condition, None, (func.count(),), lambda one: one.denominator)
+        return PartTotal(known["denominator"].condition, None, (func.count(),), lambda one: one.denominator)
     sums = tuple(known[role].over(measure.facts) for role in ("denominator", "total", "squares"))
 
     def again(count: int, total: int, squares: int) -> float | None:
         return spread(count, total, squares, relative=formula.relative)
 
-    return Cut(known["denominator"].condition, formula.value, sums, lambda one: one.value, again)
+    return PartTotal(known["denominator"].condition, formula.value, sums, lambda one: one.value, again)
 
 
-def _of_percentile(connection: Connection, measure: Measure, formula: Percentile, part: str, inside: list[ColumnElement[bool]]) -> Cut:
+def _of_percentile(connection: Connection, measure: Measure, formula: Percentile, part: str, inside: list[ColumnElement[bool]]) -> PartTotal:
     there = formula.value.is_not(None)
     if part == OUT_OF:
-        return Cut(there, None, (func.count(),), lambda one: one.denominator)
+        return PartTotal(there, None, (func.count(),), lambda one: one.denominator)
     value = connection.execute(select(formula.over(measure.facts)).where(*inside)).scalar_one()
     largest = (func.max(formula.value),)
 
     def in_unit(ticks: Number | None) -> Number | None:
         return ticks if formula.ticks == 1 else divide(ticks, formula.ticks)
 
-    return Cut(and_(there, formula.value <= value) if value is not None else false(), formula.value, largest, lambda one: one.value, in_unit)
+    return PartTotal(and_(there, formula.value <= value) if value is not None else false(), formula.value, largest, lambda one: one.value, in_unit)
 
 
-def _columns(measure: Measure, cut: Cut) -> list[Expression]:
+def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
     """What a list shows of a row: its own number, who and when, what it brings, and the columns the formula rests on with their reasons."""
     facts = measure.facts.c
     used = columns_used(measure) - ({cut.amount.name} if isinstance(cut.amount, Column) else set())

@@ -19,7 +19,9 @@ from sqlalchemy import ColumnElement, Connection, Executable, Select, Table, and
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.measures.buyers_view import FAILED
-from metrics.measures.catalog import dimension_column
+from metrics.measures.catalog import dimension_column, find
+from metrics.model.question import Question
+from metrics.queries.answer import view_conditions
 from metrics.schema import (
     checks,
     customers,
@@ -73,12 +75,12 @@ def _dimension(name: str) -> ColumnElement[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------- failed orders
-def failed() -> ColumnElement[bool]:
+def is_failed() -> ColumnElement[bool]:
     """Claim about a row of `order_facts`: the order is one of those that the measure `failed_orders` counts."""
     return and_(order_facts_table.c.state == "judged", FAILED)
 
 
-def within(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
+def in_period(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
     """Conditions for the orders due in a period, as chosen in the filters (rules R6: service stands in the period it was due)."""
     due = order_facts_table.c.due_day
     view: list[ColumnElement[bool]] = []
@@ -90,7 +92,7 @@ def within(start: date | None, end: date | None, where: Where) -> list[ColumnEle
     return view
 
 
-def named(order_id: ColumnElement[str], among: Sequence[str] | None, but: Sequence[str]) -> list[ColumnElement[bool]]:
+def with_names(order_id: ColumnElement[str], among: Sequence[str] | None, but: Sequence[str]) -> list[ColumnElement[bool]]:
     """Conditions that keep to some orders (None: to none in particular) and leave others out.
 
     The numbers go as one text and come out as a table: there may be more of them than an engine takes parameters, and DuckDB compares each row
@@ -146,12 +148,12 @@ def failed_orders(
     `short_amount` of the whole list by currency: amounts of different currencies never meet.
     """
     facts = order_facts_table.c
-    view = [failed(), *within(start, end, where), *named(facts.order_id, among, but)]
+    view = [is_failed(), *in_period(start, end, where), *with_names(facts.order_id, among, but)]
     if reasons:
         view.append(_broke(reasons))
     if put_right is not None:
         settled = facts.order_id.in_(select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None)))
-        is_put_right = or_(settled, *named(facts.order_id, list(done), ()))
+        is_put_right = or_(settled, *with_names(facts.order_id, list(done), ()))
         view.append(is_put_right if put_right else ~is_put_right)
     column, descending = SORTS[sort]
     first = facts[column].desc().nulls_last() if descending else facts[column].asc().nulls_last()
@@ -174,7 +176,7 @@ def failure_reasons(connection: Connection, *, start: date | None = None, end: d
     facts = order_facts_table.c
     # One pass over the facts: count per combination of reasons, then unfold the few combinations here.
     told = [case((facts[verdict].is_(False), facts[f"{verdict}_reason"])).label(verdict) for verdict in VERDICTS]
-    inner = select(*told).where(failed(), *within(start, end, where)).subquery()
+    inner = select(*told).where(is_failed(), *in_period(start, end, where)).subquery()
     columns = [inner.c[verdict] for verdict in VERDICTS]
     found: Counter[tuple[str, str]] = Counter()
     for combination in rows_of(connection, select(*columns, func.count().label("orders")).group_by(*columns)):
@@ -193,24 +195,31 @@ def options(connection: Connection, dimension: str, *, limit: int = 500) -> list
     return found if len(found) <= limit else []
 
 
-def extent(connection: Connection) -> Row:
+def date_range(connection: Connection) -> Row:
     """First and last `due_day`, and how many `orders` there are, as of the generation read."""
     due = order_facts_table.c.due_day
     return rows_of(connection, select(func.min(due).label("first_day"), func.max(due).label("last_day"), func.count().label("orders")))[0]
 
 
-def nearest_day(connection: Connection, day: date, *, where: Where = ()) -> date | None:
-    """The last due day with a judged order on or before a day, else the first after it; None if there is none at all."""
-    facts = order_facts_table.c
-    view = [facts.state == "judged", *within(None, None, where)]
-    before = connection.execute(select(func.max(facts.due_day)).where(*view, facts.due_day <= day)).scalar()
-    return before if before is not None else connection.execute(select(func.min(facts.due_day)).where(*view)).scalar()
+def nearest_day(connection: Connection, day: date, *, measure: str | None = None, where: Where = ()) -> date | None:
+    """Return the day with data nearest to a day: the last on or before it, else the first after it; None if there is none.
+
+    measure: days on which this measure has rows; None: due days of judged orders. Raises UnknownName.
+    """
+    if measure is None:
+        dated, view = order_facts_table.c.due_day, [order_facts_table.c.state == "judged", *in_period(None, None, where)]
+    else:
+        found = find(measure)
+        dated = found.facts.c[found.date]
+        view = view_conditions(found.facts, dated, Question((measure,), where=tuple((name, tuple(values)) for name, values in where)))
+    before: date | None = connection.execute(select(func.max(dated)).where(*view, dated <= day)).scalar()
+    return before if before is not None else connection.execute(select(func.min(dated)).where(*view)).scalar()
 
 
-def standing(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> dict[str, int]:
+def order_counts(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> dict[str, int]:
     """How many orders due in the period are judged, pending and excluded (rules P4: the other two are always shown)."""
     facts = order_facts_table.c
-    counted = select(facts.state.label("state"), func.count().label("orders")).where(*within(start, end, where)).group_by(facts.state)
+    counted = select(facts.state.label("state"), func.count().label("orders")).where(*in_period(start, end, where)).group_by(facts.state)
     found = {row["state"]: int(row["orders"]) for row in rows_of(connection, counted)}
     return {state: found.get(state, 0) for state in ("judged", "pending", "excluded")}
 
@@ -389,7 +398,7 @@ def quarantined(
     return Listing(rows=rows, total=int(total))
 
 
-def restated(connection: Connection, *, page: int = 1, size: int = 25) -> Listing:
+def restated_records(connection: Connection, *, page: int = 1, size: int = 25) -> Listing:
     """Records whose values a later record changed, the latest run first."""
     table = restatements.c
     listing = select(restatements).order_by(table.run_id.desc(), table.feed, table.key).limit(size).offset((page - 1) * size)

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Table, select
 from metrics.facts.orders import order_facts_table
 from metrics.facts.process_steps import late_order_facts_table, step_facts_table
 from metrics.facts.recoveries import RECOVERY_DAYS, recovery_facts_table
-from metrics.lists.options import Row, named, rows_of
+from metrics.lists.options import Row, rows_of, with_names
 from metrics.measures.order_to_cash import slack_ledger
 from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class OrderContext:
     """The records about one order, each list in the order of time; `recovery` and `died_at` are empty where the ledgers tell nothing of it."""
 
     quotes: list[Row] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Surroundings:
     """The step at which its promise died, in two digits; "00": when promised."""
 
 
-def surroundings(connection: Connection, order_id: str) -> Surroundings:
+def order_context(connection: Connection, order_id: str) -> OrderContext:
     """Everything that surrounds an order; empty lists for an order nothing is recorded of."""
     asked = _of(connection, quotes, order_id, "asked_at")
     offered = select(quote_options).where(quote_options.c.quote_id.in_([row["quote_id"] for row in asked]), quote_options.c.deleted.is_(False))
@@ -47,7 +47,7 @@ def surroundings(connection: Connection, order_id: str) -> Surroundings:
     )
     ledger = slack_ledger(connection, order_id)
     recovery = rows_of(connection, select(recovery_facts_table).where(recovery_facts_table.c.order_id == order_id))
-    return Surroundings(
+    return OrderContext(
         quotes=asked,
         quote_options=rows_of(connection, offered.order_by(quote_options.c.quote_id, quote_options.c.option_no)) if asked else [],
         steps=rows_of(connection, select(step_facts_table).where(step_facts_table.c.order_id == order_id).order_by(step_facts_table.c.step_no)),
@@ -71,20 +71,20 @@ def _of(connection: Connection, table: Table, order_id: str, moment: str) -> lis
     return rows_of(connection, alive.order_by(table.c[moment].asc().nulls_last(), *keys))
 
 
-def numbered_like(connection: Connection, text: str, *, limit: int = 8) -> list[str]:
+def search_order_ids(connection: Connection, text: str, *, limit: int = 8) -> list[str]:
     """Order numbers that hold a text, whatever its case, in their order: for who knows only a part of one."""
     order_id = order_facts_table.c.order_id
     return list(connection.scalars(select(order_id).where(order_id.icontains(text, autoescape=True)).order_by(order_id).limit(limit)))
 
 
-def not_there(connection: Connection, order_ids: list[str]) -> list[str]:
+def missing_orders(connection: Connection, order_ids: list[str]) -> list[str]:
     """Those of these numbers that no order of the data has."""
     order_id = order_facts_table.c.order_id
-    there = set(connection.scalars(select(order_id).where(*named(order_id, order_ids, ()))))
+    there = set(connection.scalars(select(order_id).where(*with_names(order_id, order_ids, ()))))
     return [one for one in order_ids if one not in there]
 
 
-def put_right_by(connection: Connection, order_ids: list[str]) -> dict[str, tuple[datetime, datetime | None]]:
+def resolution_deadlines(connection: Connection, order_ids: list[str]) -> dict[str, tuple[datetime, datetime | None]]:
     """By when each of these failed orders is to be settled to count as recovered, and when the feeds say it was (None: not yet).
 
     Days are counted from its detection, or else from the failure; where no feed tells of recoveries, from its deadline.

@@ -6,19 +6,19 @@ from metrics.facts.orders import order_facts_table
 from metrics.facts.process_steps import late_order_facts_table, work_facts_table
 from metrics.lists.options import Listing, rows_of
 from metrics.model.question import Question
-from metrics.queries.answer import in_view
+from metrics.queries.answer import view_conditions
 
 LONGEST = 20
 """Orders under way that are listed: those that have stood longest."""
 
 
-def died(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:
+def late_by_step(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:
     """Late orders of which some step was seen to finish, one page of them, the latest due first; as many as `late_orders_observed` counts.
 
     Columns: order_id, customer_id, segment, due_day, step (02 to 11; 00: when promised; (none): not seen to have died), died, days_late.
     """
     late, o = late_order_facts_table.c, order_facts_table.c
-    view = in_view(late_order_facts_table, late_order_facts_table.c.due_day, question)
+    view = view_conditions(late_order_facts_table, late_order_facts_table.c.due_day, question)
     listed = (
         select(late.order_id, late.customer_id, late.segment, late.due_day, late.step, late.died, o.days_late)
         .join(order_facts_table, o.order_id == late.order_id)
@@ -31,13 +31,13 @@ def died(connection: Connection, question: Question, *, page: int = 1, size: int
     return Listing(rows=rows_of(connection, listed), total=int(total))
 
 
-def longest_standing(connection: Connection, question: Question) -> Listing:
+def oldest_by_step(connection: Connection, question: Question) -> Listing:
     """The orders under way that have stood longest where they stand, at the data's own date; `total` is how many are under way.
 
     Columns: order_id, customer_id, segment, step, standing (in the step, or waiting after it), age_seconds.
     """
     work = work_facts_table.c
-    view = in_view(work_facts_table, work_facts_table.c.on_day, question)
+    view = view_conditions(work_facts_table, work_facts_table.c.on_day, question)
     listed = (
         select(work.order_id, work.customer_id, work.segment, work.step, work.standing, work.age_seconds)
         .where(*view)

@@ -21,10 +21,10 @@ from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Derived, Measure
 from metrics.schema import FEEDS, checks, run_files, runs
 
-HELD_SHARE = 0.10
+WITHHELD_SHARE = 0.10
 """More of a feed's records than this kept out by one check hold the numbers it concerns."""
 
-RUNS_FOR_A_RHYTHM = 4
+RUNS_TO_KNOW_INTERVAL = 4
 """Fewer runs than this of a feed say nothing of when the next was to come."""
 LATE_AFTER = 2
 """A feed is late after so many times its usual gap, and never before a day has passed."""
@@ -39,7 +39,7 @@ RIGHT = ("shipment_lines.product_id", "shipment_lines.substitution_agreed", "shi
 BILLED = ("invoices.invoiced_at", "invoices.invoice_kind", "invoices.reverses_invoice_id", "invoices.due_on")
 BILLED_LINES = ("invoice_lines.line_amount", "invoice_lines.billed_qty", "order_lines.unit_price_amount", "order_lines.tax_rate")
 
-RESTS = {
+COLUMNS_BEHIND = {
     "due_day": DUE,
     "ordered_day": ("orders.ordered_at",),
     "arrived_day": CAME,
@@ -85,15 +85,15 @@ PARENTS = ("order_id", "line_no", "shipment_id", "invoice_id", "customer_id")
 REFINING = ("promises", "unit_factors", "fx_rates")
 """Feeds that refine the records of others: a measure that does not name them rests on them all the same."""
 
-JUDGED_ANEW = (*DUE, *OWED, *CAME, "orders.ship_to_time_zone")
+JUDGEMENT_FEEDS = (*DUE, *OWED, *CAME, "orders.ship_to_time_zone")
 STEPS = ("order_events.*", "orders.ordered_at")
 
-LEDGERS = {
-    "delivery_groups": JUDGED_ANEW,
-    "anchors": JUDGED_ANEW,
-    "contracts": (*JUDGED_ANEW, "policies.*", "customers.policy_id", "customers.valid_from"),
-    "availability_facts": JUDGED_ANEW,
-    "stockout_facts": (*JUDGED_ANEW, "stockouts.*", "products.unit_cost_amount", "order_lines.unit_price_amount", "assumptions.*"),
+FACT_TABLE_FEEDS = {
+    "delivery_groups": JUDGEMENT_FEEDS,
+    "anchors": JUDGEMENT_FEEDS,
+    "contracts": (*JUDGEMENT_FEEDS, "policies.*", "customers.policy_id", "customers.valid_from"),
+    "availability_facts": JUDGEMENT_FEEDS,
+    "stockout_facts": (*JUDGEMENT_FEEDS, "stockouts.*", "products.unit_cost_amount", "order_lines.unit_price_amount", "assumptions.*"),
     "cycle_facts": ("orders.ordered_at", *CAME, *DUE, "order_events.*", "holds.*", "calendars.*"),
     "wait_facts": ("orders.ordered_at", *CAME),
     "step_facts": STEPS,
@@ -111,14 +111,14 @@ LEDGERS = {
         "fx_rates.*",
     ),
     "message_facts": ("messages.*",),
-    "recovery_facts": (*JUDGED_ANEW, *DAMAGED, *RIGHT, *BILLED, *BILLED_LINES, "messages.*", "service_cases.*", "products.unit_cost_amount"),
+    "recovery_facts": (*JUDGEMENT_FEEDS, *DAMAGED, *RIGHT, *BILLED, *BILLED_LINES, "messages.*", "service_cases.*", "products.unit_cost_amount"),
     "shipment_facts": ("shipments.notice_sent_at", "shipments.received_at", "shipments.shipped_at"),
     "case_facts": ("service_cases.*",),
     "return_facts": ("returns.*",),
     "recovery_cost_facts": ("service_cases.*", "service_costs.*", *BILLED, "invoice_lines.line_amount"),
     "quote_facts": ("quotes.*",),
     "quote_option_facts": ("quotes.*", "quote_options.*"),
-    "book_facts": ("buyer_scorecards.*", *JUDGED_ANEW),
+    "book_facts": ("buyer_scorecards.*", *JUDGEMENT_FEEDS),
 }
 """What the rows of each ledger are made of; `feed.*` is every column of a feed."""
 
@@ -154,7 +154,7 @@ class Mark:
     @property
     def held(self) -> bool:
         """Whether the number is shown and not judged."""
-        return any(one.share > HELD_SHARE for one in self.failed)
+        return any(one.share > WITHHELD_SHARE for one in self.failed)
 
     @property
     def records(self) -> int:
@@ -162,13 +162,13 @@ class Mark:
         return sum(one.records for one in self.failed)
 
 
-def rests_on(measure: Measure) -> frozenset[str]:
+def columns_behind(measure: Measure) -> frozenset[str]:
     """Every "feed.column" a measure rests on."""
     if isinstance(measure.formula, Derived):
-        return frozenset().union(*(rests_on(MEASURES[name]) for name in measure.formula.inputs))
+        return frozenset().union(*(columns_behind(MEASURES[name]) for name in measure.formula.inputs))
     used = {column.removesuffix("_known").replace("_most_", "_") for column in (measure.date, *columns_used(measure))}
-    made = {*LEDGERS.get(measure.facts.name, ()), *(one for need in measure.needs for one in need.any_of)}
-    made |= {one for column in used for one in RESTS.get(column, ())}
+    made = {*FACT_TABLE_FEEDS.get(measure.facts.name, ()), *(one for need in measure.needs for one in need.any_of)}
+    made |= {one for column in used for one in COLUMNS_BEHIND.get(column, ())}
     mine = {one for one in _every(made) if one.partition(".")[0] in {*measure.feeds, *REFINING}}
     return frozenset(mine | {f"{feed}.{column}" for feed in measure.feeds for column in _keys(feed)})
 
@@ -186,12 +186,12 @@ def _keys(feed: str) -> Iterable[str]:
     return {*FEEDS[feed].key, *(column.name for column in own if column.name in (*PARENTS, "source_updated_at"))}
 
 
-def marks(connection: Connection, now: datetime) -> dict[str, Mark]:
+def quality_marks(connection: Connection, now: datetime) -> dict[str, Mark]:
     """The mark of every measure that has one. `now`, UTC: against which a feed is late."""
     kept_out, late = failed_checks(connection), late_feeds(connection, now)
     found = {}
     for name, measure in MEASURES.items():
-        rests = rests_on(measure)
+        rests = columns_behind(measure)
         mark = Mark(
             tuple(one for one in kept_out if (one.feed in measure.feeds and not one.column) or f"{one.feed}.{one.column}" in rests),
             tuple(late[feed] for feed in dict.fromkeys(measure.feeds) if feed in late),
@@ -232,7 +232,7 @@ def late_feeds(connection: Connection, now: datetime) -> dict[str, Late]:
     found = {}
     for feed, came in times.items():
         ordered = sorted(came)
-        if len(ordered) < RUNS_FOR_A_RHYTHM:
+        if len(ordered) < RUNS_TO_KNOW_INTERVAL:
             continue
         gaps = sorted(later - before for before, later in pairwise(ordered))
         usual = gaps[len(gaps) // 2]

@@ -6,12 +6,12 @@ from sqlalchemy import Connection, and_, select
 
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.model.question import Question
-from metrics.queries.answer import in_view
+from metrics.queries.answer import view_conditions
 from metrics.sql.dialects import count_if
 
 
 @dataclass(frozen=True)
-class Chain:
+class Funnel:
     """How many failures came so far by as_of. The counts are those of the survival measures of `recovery.py`: each halves of one of them."""
 
     failed: int
@@ -22,7 +22,7 @@ class Chain:
     """Settled, and the customer has ordered since."""
 
 
-def chain(connection: Connection, question: Question) -> Chain:
+def funnel(connection: Connection, question: Question) -> Funnel:
     """The chain of the failures among orders due in the period."""
     r = recovery_facts_table.c
     failed = and_(r.failed, r.detect_seconds.is_not(None))
@@ -31,5 +31,5 @@ def chain(connection: Connection, question: Question) -> Chain:
     resolved = and_(acknowledged, r.resolved_at.is_not(None))
     steps = (failed, detected, acknowledged, resolved, and_(resolved, r.next_day.is_not(None)))
     counted = select(*[count_if(one).label(f"n{at}") for at, one in enumerate(steps)])
-    row = connection.execute(counted.where(*in_view(recovery_facts_table, recovery_facts_table.c.due_day, question))).one()
-    return Chain(*[int(one or 0) for one in row])
+    row = connection.execute(counted.where(*view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question))).one()
+    return Funnel(*[int(one or 0) for one in row])

@@ -5,10 +5,10 @@ None of them is shown without the strict result beside it. Source: rules P10, R1
 
 from sqlalchemy import and_
 
-from metrics.facts.anchor_dates import anchors
-from metrics.facts.contract_verdicts import contracts
-from metrics.facts.delivery_groups import groups
-from metrics.measures.buyers_view import NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, PERFECT_ORDER, B, G, judged, order_share
+from metrics.facts.anchor_dates import anchor_facts_table
+from metrics.facts.contract_verdicts import contract_facts_table
+from metrics.facts.delivery_groups import group_facts_table
+from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, PERFECT_ORDER, judged, order_share
 from metrics.model.measure import Measure, Need, Part, Ratio
 
 NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")
@@ -19,27 +19,27 @@ NEEDS_POLICIES = Need(("policies.policy_id",), "no feed: policies")
 ON_TIME_REQUESTED = order_share(
     "on_time_requested",
     "Orders received on time, as requested",
-    judged(anchors.c.on_time_requested, anchors.c.state_requested),
+    judged(anchor_facts_table.c.on_time_requested, anchor_facts_table.c.state_requested),
     "Orders of which every line's needed quantity was received by the date the buyer asked for, whatever was promised.",
     "brief; rules R1",
-    G,
-    facts=anchors,
+    CORE_FEEDS,
+    facts=anchor_facts_table,
     short="On time, request",
     needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
 )
 ON_TIME_CURRENT_PROMISE = order_share(
     "on_time_current_promise",
     "Orders received on time, by the latest promise",
-    judged(anchors.c.on_time_current, anchors.c.state_current),
+    judged(anchor_facts_table.c.on_time_current, anchor_facts_table.c.state_current),
     "Orders of which every line's needed quantity was received by the promise as last changed, whoever changed it. Kinder than the first promise: "
     "a seller who moves a promise is never late by it.",
     "rules R1",
-    (*G, "promises"),
-    facts=anchors,
+    (*CORE_FEEDS, "promises"),
+    facts=anchor_facts_table,
     short="On time, latest promise",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_REVISIONS),
 )
-g = groups.c
+g = group_facts_table.c
 PERFECT_GROUP = order_share(
     "perfect_group",
     "Perfect delivery groups",
@@ -51,8 +51,8 @@ PERFECT_GROUP = order_share(
     ),
     "Delivery groups (the lines of one order with one deadline) that pass all five tests, each group judged as an order of its own.",
     "SCOR-derived glossaries",
-    (*G, *B),
-    facts=groups,
+    (*CORE_FEEDS, *BILLING_FEEDS),
+    facts=group_facts_table,
     short="Perfect group",
     numerator="delivery groups with all five verdicts true",
     denominator="judged delivery groups with all five verdicts known (nothing received counts as known)",
@@ -64,14 +64,14 @@ ON_TIME_GROUP = order_share(
     judged(g.on_time, g.state),
     "Delivery groups (the lines of one order with one deadline) of which every line's needed quantity was received by its first promise.",
     "rules R16",
-    G,
-    facts=groups,
+    CORE_FEEDS,
+    facts=group_facts_table,
     short="On time, groups",
     numerator="delivery groups on time",
     denominator="judged delivery groups whose verdict is known",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
-contract = contracts.c
+contract = contract_facts_table.c
 _JUDGED_SO = (
     "Each order is judged by the policy its customer had on the order's day; what the contract leaves open is strict. "
     "Read it beside the strict measure on the same customers."
@@ -86,7 +86,7 @@ def _under_contract(name: str, title: str, short: str, formula: Ratio, definitio
         f"{definition} {_JUDGED_SO}",
         "brief; rules P10, R35",
         (*feeds, "customers", "policies"),
-        facts=contracts,
+        facts=contract_facts_table,
         numerator="orders under contract whose verdict is true",
         denominator="judged orders under contract whose verdict is known",
         exclusions=f"{PENDING} Orders of customers without a contract on that day.",
@@ -101,7 +101,7 @@ ON_TIME_CONTRACT = _under_contract(
     "On time, contract",
     judged(contract.on_time, contract.state),
     "Orders of which every line's needed quantity was received by the deadline (in a window contract: inside the window) of the contract.",
-    G,
+    CORE_FEEDS,
     (NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 OTIF_CONTRACT = _under_contract(
@@ -110,7 +110,7 @@ OTIF_CONTRACT = _under_contract(
     "OTIF, contract",
     judged(contract.otif, contract.state),
     "Orders of which all that was owed, less the tolerance agreed, came by the deadline of the contract.",
-    G,
+    CORE_FEEDS,
     (NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 PERFECT_ORDER_CONTRACT = _under_contract(
@@ -124,7 +124,7 @@ PERFECT_ORDER_CONTRACT = _under_contract(
         Part(contract.state == "judged"),
     ),
     "Orders that pass all five tests by the tolerances, windows and claims and invoice days of the contract.",
-    (*G, *B),
+    (*CORE_FEEDS, *BILLING_FEEDS),
     PERFECT_ORDER.needs,
 )
 

@@ -4,16 +4,16 @@ in the end. Source: the brief; rules, section 4 (b), R8.
 
 from sqlalchemy import and_, func
 
-from metrics.facts.availability import availability_facts
+from metrics.facts.availability import availability_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.buyers_view import NEEDS_RECEIPT, PENDING, G, judged
+from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_RECEIPT, PENDING, judged
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
 from metrics.sql.dialects import Expression
-from metrics.sql.exchange_rates import at_rate
+from metrics.sql.exchange_rates import converted
 
 o = order_facts_table.c
 line = order_line_facts_table.c
-three = availability_facts.c
+three = availability_facts_table.c
 
 NEEDS_SHIPPED = Need(("shipments.shipped_at",), "no data: shipped_at (map shipments.shipped_at)")
 NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")
@@ -31,7 +31,7 @@ _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None
 
 def _reporting(amount: Expression) -> Expression:
     """An amount of an order line in the reporting currency, at the rate of the order's day (R25); itself while no rates are fed."""
-    return at_rate(amount, line.rate)
+    return converted(amount, line.rate)
 
 
 def _fill(name: str, title: str, short: str, formula: Ratio, what: str, how: str, *, orders: bool, needs: tuple[Need, ...], source: str) -> Measure:
@@ -50,7 +50,7 @@ def _fill(name: str, title: str, short: str, formula: Ratio, what: str, how: str
         denominator=f"{how}, where that is known",
         exclusions=PENDING,
         source=source,
-        feeds=G,
+        feeds=CORE_FEEDS,
         product_rows=(2, 13),
         needs=needs,
     )
@@ -63,7 +63,7 @@ def _question(name: str, title: str, short: str, formula: Ratio, definition: str
         short=short,
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
-        facts=availability_facts,
+        facts=availability_facts_table,
         date="due_day",
         formula=formula,
         definition=definition,
@@ -71,7 +71,7 @@ def _question(name: str, title: str, short: str, formula: Ratio, definition: str
         denominator=halves[1],
         exclusions=PENDING,
         source="brief",
-        feeds=G,
+        feeds=CORE_FEEDS,
         product_rows=(2, 13),
         needs=needs,
     )
@@ -92,7 +92,7 @@ def _lines(name: str, title: str, short: str, formula: Ratio, definition: str, h
         denominator=halves[1],
         exclusions=PENDING,
         source=source,
-        feeds=G,
+        feeds=CORE_FEEDS,
         product_rows=(2, 13),
         needs=(need,),
     )

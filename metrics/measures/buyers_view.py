@@ -11,8 +11,8 @@ from metrics.sql.dialects import Expression
 
 o = order_facts_table.c
 line = order_line_facts_table.c
-G = ("orders", "order_lines", "shipments", "shipment_lines")
-B = ("invoices", "invoice_lines")
+CORE_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
+BILLING_FEEDS = ("invoices", "invoice_lines")
 
 NEEDS_PROMISE = Need(("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)")
 NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
@@ -65,7 +65,7 @@ ON_TIME = order_share(
     judged(o.on_time, o.state),
     "Orders of which every line's needed quantity was received by its first promise, at the buyer's local day or instant.",
     "brief; SCOR RL.2.2",
-    G,
+    CORE_FEEDS,
     short="On time",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
@@ -75,7 +75,7 @@ COMPLETE = order_share(
     judged(o.complete, o.state),
     "Orders of which every line was received in the quantity owed, however late.",
     "brief; SCOR RL.2.1",
-    G,
+    CORE_FEEDS,
     short="Complete",
     needs=(NEEDS_RECEIPT,),
 )
@@ -85,7 +85,7 @@ DAMAGE_FREE = order_share(
     judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
     "Orders received without recorded damage, damage credit or damage return, once the claims window has passed or no damage is recorded.",
     "brief; SCOR RL.2.4",
-    (*G, "invoices"),
+    (*CORE_FEEDS, "invoices"),
     short="Damage free",
     exclusions=f"{PENDING} Orders of which nothing was received.",
     needs=(NEEDS_DAMAGE,),
@@ -96,7 +96,7 @@ FILLED_ACCURATELY = order_share(
     judged(o.filled_accurately, o.state, but=_nothing_received("filled_accurately")),
     "Orders received with the right products, at the right place and without overage.",
     "brief; SCOR RL.3.33, RL.3.34, RL.3.35",
-    G,
+    CORE_FEEDS,
     short="Filled right",
     exclusions=f"{PENDING} Orders of which nothing was received.",
     needs=(NEEDS_RECEIPT,),
@@ -108,7 +108,7 @@ BILLED_ACCURATELY = order_share(
     "Orders of which every line was billed in time, once, in the quantity received, at the agreed price, terms, party and currency; "
     "never reversed or credited for billing.",
     "brief; SCOR RL.2.3, RL.3.11, RL.3.45",
-    (*G, *B),
+    (*CORE_FEEDS, *BILLING_FEEDS),
     short="Billed right",
     exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown verdicts lower the coverage.",
     needs=(NEEDS_BILLS,),
@@ -124,7 +124,7 @@ PERFECT_ORDER = order_share(
     ),
     "Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately.",
     "brief; SCOR RL.1.1",
-    (*G, *B),
+    (*CORE_FEEDS, *BILLING_FEEDS),
     short="Perfect order",
     numerator="orders with all five verdicts true",
     denominator="judged orders with all five verdicts known (nothing received counts as known)",
@@ -136,7 +136,7 @@ OTIF = order_share(
     judged(o.otif, o.state),
     "Orders of which all that was owed came by the deadline: on time and complete, decided order by order.",
     "McKinsey and TPA 2019; AtliQ",
-    G,
+    CORE_FEEDS,
     short="OTIF",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
@@ -156,7 +156,7 @@ OTIF_LINE = Measure(
     denominator="judged goods lines whose verdict is known",
     exclusions=PENDING,
     source="AtliQ",
-    feeds=G,
+    feeds=CORE_FEEDS,
     product_rows=(1,),
     short="OTIF lines",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
@@ -182,7 +182,7 @@ OTIF_UNIT = Measure(
     denominator="units owed on judged goods lines whose timely quantity is known",
     exclusions=PENDING,
     source="Walmart (SupplyPike)",
-    feeds=G,
+    feeds=CORE_FEEDS,
     product_rows=(1,),
     short="OTIF units",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
@@ -204,7 +204,7 @@ PERFECT_ORDER_SCOR4 = order_share(
     "Orders that pass SCOR's four: complete with the right items and no overage, on time at the right place, billed accurately, damage free. "
     "The same orders as perfect_order, by another road.",
     "SCOR RL.1.1",
-    (*G, *B),
+    (*CORE_FEEDS, *BILLING_FEEDS),
     short="Perfect (SCOR)",
     numerator="orders with all four SCOR parts true",
     denominator="judged orders with every part known (nothing received counts as known)",
@@ -232,7 +232,7 @@ OVERDUE_OPEN = Measure(
     denominator="none: a count",
     exclusions="Pending lines, lines whose remainder is cancelled, lines with a consignment that may make them complete, orders that are not sales.",
     source="own; rules R15",
-    feeds=G,
+    feeds=CORE_FEEDS,
     product_rows=(1,),
     short="Overdue, open",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),

@@ -169,7 +169,7 @@ def dimension_column(name: str, measure: Measure | None = None) -> str:
     return able[name]
 
 
-def begins_with(measure: Measure) -> str:
+def default_dimension(measure: Measure) -> str:
     """The dimension that a break-down of a measure begins with: what it is about, else the segment."""
     return next((name for name, measures in ABOUT.items() if measure.name in measures), "segment")
 

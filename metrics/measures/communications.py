@@ -8,7 +8,7 @@ from metrics.facts.messages import message_facts_table
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.facts.service_cases import case_facts_table
 from metrics.facts.shipments import shipment_facts_table
-from metrics.measures.buyers_view import NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, G
+from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Unit
 from metrics.sql.dialects import Expression
 
@@ -68,7 +68,7 @@ MEASURES: tuple[Measure, ...] = (
         "late orders whose first notice of delay was sent before the deadline",
         "judged orders with on_time false",
         f"{PENDING} Orders not late.",
-        feeds=(*G, "messages"),
+        feeds=(*CORE_FEEDS, "messages"),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
         source="brief; own",
         short="Late, but told",
@@ -83,7 +83,7 @@ MEASURES: tuple[Measure, ...] = (
         "the ⌈0.5·n⌉-th smallest number of hours from notice to deadline",
         "late orders with a notice of delay",
         f"{PENDING} Orders not late, and late orders without notice (they are in late_warned).",
-        feeds=(*G, "messages"),
+        feeds=(*CORE_FEEDS, "messages"),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
         source="own",
         unit=Unit.HOURS,
@@ -129,7 +129,7 @@ MEASURES: tuple[Measure, ...] = (
         "special requests granted whose order is on time in full",
         "special requests decided by the data's date: refused, or granted on an order whose verdict is known",
         "Special requests not decided yet. Granted ones whose order is pending or not proven lower the coverage.",
-        feeds=("service_cases", *G),
+        feeds=("service_cases", *CORE_FEEDS),
         needs=(NEEDS_CASES, NEEDS_PROMISE, NEEDS_RECEIPT),
         short="Requests met",
     ),

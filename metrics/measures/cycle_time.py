@@ -5,9 +5,9 @@ from decimal import Decimal
 from sqlalchemy import Table, and_
 
 from metrics.facts.cycle_times import cycle_facts_table
-from metrics.facts.open_orders import wait_facts_table
+from metrics.facts.open_orders import open_order_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import ARRIVED, LATE, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, G
+from metrics.measures.buyers_view import ARRIVED, CORE_FEEDS, LATE, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Spread, Survival, Unit
 from metrics.sql.dialects import Expression
 
@@ -23,7 +23,7 @@ def _time(
     name: str, title: str, formula: Formula, definition: str, *, unit: Unit = Unit.DAYS, date: str = "arrived_day",
     numerator: str, denominator: str = "orders with every goods line received at least in part", exclusions: str = NOT_ARRIVED,
     source: str = "Coyle", needs: tuple[Need, ...] = (NEEDS_RECEIPT,), rows: tuple[int, ...] = (4, 12, 13), short: str = "",
-    facts: Table = order_facts_table, feeds: tuple[str, ...] = G,
+    facts: Table = order_facts_table, feeds: tuple[str, ...] = CORE_FEEDS,
 ) -> Measure:  # fmt: skip
     return Measure(
         name=name, title=title, unit=unit, direction=Direction.LOWER, facts=facts, date=date, formula=formula, definition=definition,
@@ -48,7 +48,7 @@ def _hours(
         name, title, Ratio(Part(seconds.is_not(None), seconds), Part(seconds.is_not(None)), ticks=SECONDS_AN_HOUR), definition,
         unit=Unit.HOURS, numerator=numerator, denominator="orders that arrived, with a time of day at both ends", exclusions=exclusions,
         source=source,
-        needs=(NEEDS_RECEIPT, *needs), feeds=(*G, *feeds), short=short, facts=cycle_facts_table,
+        needs=(NEEDS_RECEIPT, *needs), feeds=(*CORE_FEEDS, *feeds), short=short, facts=cycle_facts_table,
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ MEASURES = (
         needs=(NEEDS_RECEIPT, NEEDS_LEAD_TIME),
         short="Net cycle time",
         facts=cycle_facts_table,
-        feeds=(*G, "service_packages"),
+        feeds=(*CORE_FEEDS, "service_packages"),
     ),
     _hours(
         "cycle_hours",
@@ -155,7 +155,7 @@ MEASURES = (
     _time(
         "cycle_median_open",
         "Median with open orders",
-        Survival(wait_facts_table.c.wait_days, wait_facts_table.c.arrived, wait_facts_table.c.wait_days.is_not(None)),
+        Survival(open_order_facts_table.c.wait_days, open_order_facts_table.c.arrived, open_order_facts_table.c.wait_days.is_not(None)),
         "The days within which half of the orders had arrived, open orders counted as still waiting at the data's own date (Kaplan-Meier).",
         date="ordered_day",
         numerator="orders that arrived",
@@ -163,7 +163,7 @@ MEASURES = (
         exclusions="Orders that are not sales, and excused cancellations.",
         source="own",
         short="Median, open too",
-        facts=wait_facts_table,
+        facts=open_order_facts_table,
     ),
     _time(
         "completion_days",

@@ -14,16 +14,16 @@ from typing import TypeVar
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.assumptions import assumed
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import NEEDS_BILLS, B
-from metrics.measures.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, served
-from metrics.measures.zones import DANGER, Customer, Cuts, by_customers, cost_limit, median, within, zone, zone_measure, zones
+from metrics.measures.buyers_view import BILLING_FEEDS, NEEDS_BILLS
+from metrics.measures.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, is_cost_to_serve
+from metrics.measures.zones import DANGER, Customer, Cuts, by_customers, cost_limit, in_zone, median, zone, zone_measure, zones
 from metrics.model.measure import Direction, Measure, Result, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.sql.dialects import sum_if
 
-m = money_facts.c
+m = money_facts_table.c
 ELECTRONIC = ("edi", "web")
 """Channels that orders are moved to."""
 STEP = Decimal("0.0001")
@@ -185,7 +185,11 @@ def _order_cost(by_channel: Sequence[_Costs], *, electronic: bool) -> Decimal | 
 
 def _activity_costs(connection: Connection, start: date | None, end: date | None) -> dict[str, dict[str, Decimal]]:
     """Cost to serve per customer and activity."""
-    rows = select(m.customer_id, m.activity, sum_if(served, m.amount)).where(served, *within(m.day, start, end)).group_by(m.customer_id, m.activity)
+    rows = (
+        select(m.customer_id, m.activity, sum_if(is_cost_to_serve, m.amount))
+        .where(is_cost_to_serve, *in_zone(m.day, start, end))
+        .group_by(m.customer_id, m.activity)
+    )
     costs: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for customer_id, activity, amount in connection.execute(rows):
         costs[customer_id][activity] = Decimal(amount)
@@ -196,13 +200,13 @@ def _channels(connection: Connection, start: date | None, end: date | None) -> d
     """Per customer and channel: cost to serve that names an order, and orders placed."""
     o = order_facts_table.c
     linked = (
-        select(m.customer_id, m.channel, sum_if(served, m.amount))
-        .where(served, m.order_id.is_not(None), *within(m.day, start, end))
+        select(m.customer_id, m.channel, sum_if(is_cost_to_serve, m.amount))
+        .where(is_cost_to_serve, m.order_id.is_not(None), *in_zone(m.day, start, end))
         .group_by(m.customer_id, m.channel)
     )
     placed = (
         select(o.customer_id, o.channel, func.count())
-        .where(o.order_type == "sale", *within(o.ordered_day, start, end))
+        .where(o.order_type == "sale", *in_zone(o.ordered_day, start, end))
         .group_by(o.customer_id, o.channel)
     )
     cost = {(customer_id, name): Decimal(amount) for customer_id, name, amount in connection.execute(linked)}
@@ -224,7 +228,9 @@ Row = TypeVar("Row", Interaction, Charge, Channel)
 
 
 def _study(
-    rows: Callable[[Connection, Question], list[Row]], amount: Callable[[Row], Decimal | None], told: Callable[[Sequence[Row]], str]
+    rows: Callable[[Connection, Question], list[Row]],
+    amount: Callable[[Row], Decimal | None],
+    told: Callable[[Sequence[Row]], str],
 ) -> Callable[[Connection, Question, Ask], list[Answer]]:
     """A study that adds up what a what-if would bring over Danger customers; those whose profit is not known are left out and said."""
 
@@ -262,7 +268,7 @@ def _what_if(
         exclusions="Customers outside Danger." + (" Customers whose profit is not known (said beside the value)." if profit else ""),
         product_rows=(9,),
         needs=(NEEDS_BILLS, NEEDS_COSTS, *((NEEDS_UNIT_COST,) if profit else ())),
-        feeds=(*B, *COSTS, "orders", *(("products",) if profit else ()), "assumptions"),
+        feeds=(*BILLING_FEEDS, *COSTS, "orders", *(("products",) if profit else ()), "assumptions"),
     )
 
 

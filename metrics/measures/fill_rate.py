@@ -15,7 +15,7 @@ from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, scope_assumed
 from metrics.facts.orders import order_facts_table
 from metrics.measures.availability import NEEDS_SHIPPED
-from metrics.measures.buyers_view import PENDING, G
+from metrics.measures.buyers_view import CORE_FEEDS, PENDING
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide
@@ -242,7 +242,7 @@ def _measure(name: str, title: str, short: str, unit: Unit, direction: Direction
         denominator=halves[1],
         exclusions=PENDING,
         source="Coyle; rules, section 4 (d)",
-        feeds=(*G, "assumptions"),
+        feeds=(*CORE_FEEDS, "assumptions"),
         product_rows=(3,),
         needs=(NEEDS_SHIPPED,),
     )

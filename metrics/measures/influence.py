@@ -6,9 +6,9 @@ from sqlalchemy import Table, and_
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.quotes import YOUNG_DAYS, quote_facts_table, quote_option_facts_table
-from metrics.measures.buyers_view import G
+from metrics.measures.buyers_view import CORE_FEEDS
 from metrics.measures.communications import HOUR
-from metrics.measures.shares import share_study
+from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
 
 quote = quote_facts_table.c
@@ -138,7 +138,7 @@ MEASURES: tuple[Measure, ...] = (
     _measure(
         "lead_option_mix",
         "Lead-time options chosen",
-        share_study("lead_option_mix", "options_accepted", "options_accepted", "lead_time_class"),
+        share_of_total("lead_option_mix", "options_accepted", "options_accepted", "lead_time_class"),
         "Options chosen of each class of lead time, of all options chosen. Ask it by lead_time_class.",
         "options accepted in the class",
         "options accepted",
@@ -170,7 +170,7 @@ MEASURES: tuple[Measure, ...] = (
     _measure(
         "fulfilment_mix",
         "Buy-make-sell, sell-make-buy",
-        share_study("fulfilment_mix", "orders", "orders", "fulfilment_model"),
+        share_of_total("fulfilment_mix", "orders", "orders", "fulfilment_model"),
         "Sales orders of each fulfilment model, of all: make_to_stock is buy, make, sell; make_to_order is sell, make, buy. Ask it by "
         "fulfilment_model, beside ordered_value, cycle_days and otif.",
         "sales orders of the model",
@@ -179,7 +179,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.NEITHER,
         exclusions="Orders that are not sales.",
         source="brief",
-        feeds=G,
+        feeds=CORE_FEEDS,
         needs=(Need(("orders.fulfilment_model",), "no data: fulfilment_model (map orders.fulfilment_model)"),),
         rows=(15,),
         date="ordered_day",

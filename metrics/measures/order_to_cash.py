@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Table, select
 from metrics.facts.orders import order_facts_table
 from metrics.facts.payments import cash_facts_table, payment_facts_table
 from metrics.facts.process_steps import WHEN_PROMISED, late_order_facts_table, step_budgets_table, step_facts_table, work_facts_table
-from metrics.measures.buyers_view import PENDING, G
-from metrics.measures.shares import share_study
+from metrics.measures.buyers_view import CORE_FEEDS, PENDING
+from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit
 from metrics.sql.dialects import Expression
 from metrics.sql.moments import moment_span
@@ -86,7 +86,7 @@ def _stages() -> Iterator[Measure]:
 
 _LATE = {
     "unit": Unit.COUNT,
-    "feeds": (*G, "order_events"),
+    "feeds": (*CORE_FEEDS, "order_events"),
     "needs": (NEEDS_EVENTS,),
     "source": "own",
     "exclusions": f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
@@ -158,7 +158,7 @@ MEASURES: tuple[Measure, ...] = (
         "Where the promise died",
         late_order_facts_table,
         "due_day",
-        share_study("promise_died", "promises_died", "late_orders_observed", "step"),
+        share_of_total("promise_died", "promises_died", "late_orders_observed", "step"),
         "Share of late orders whose promise died at a step: the first one from which slack (deadline - finish - the usual hours of later steps) "
         "stays below 0. The usual hours are medians of on-time orders of the segment (of all, where it has fewer than 20). Step 00: when promised.",
         numerator="late orders whose promise died at the step",

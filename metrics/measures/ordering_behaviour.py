@@ -17,21 +17,21 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, func, literal, literal_column, null, or_, select, tuple_
 
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import G
+from metrics.measures.buyers_view import CORE_FEEDS
 from metrics.measures.package_evidence import package_number, packages
-from metrics.measures.profitability import COSTS, NEEDS_COSTS, NO_RATE, served
-from metrics.measures.zones import within
+from metrics.measures.profitability import COSTS, NEEDS_COSTS, NO_RATE, is_cost_to_serve
+from metrics.measures.zones import in_zone
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
 from metrics.schema import AMOUNT
 from metrics.sql.dialects import Expression, count_if, days_between, percentile, period_start, plus_days, sum_if, times
-from metrics.warehouse.query_cache import once
+from metrics.warehouse.query_cache import cached_per_generation
 
 o = order_facts_table.c
-m = money_facts.c
+m = money_facts_table.c
 HOW, HOW_MUCH, WHAT, WHEN = "behaviour_how", "behaviour_how_much", "behaviour_what", "behaviour_when"
 MONTH_END_DAYS = 3
 """An order of the last so many days of a month is a month-end order."""
@@ -132,7 +132,7 @@ def _traits(connection: Connection, question: str, start: date | None, end: date
         return [Trait("Channel", o.channel)]
     if question == HOW_MUCH:
         amount = cast(times(o.ordered_amount, o.rate), AMOUNT)
-        placed = and_(o.order_type == "sale", *within(o.ordered_day, start, end), *_filters(order_facts_table, where))
+        placed = and_(o.order_type == "sale", *in_zone(o.ordered_day, start, end), *_filters(order_facts_table, where))
         value, units = (_quarters(connection, what, placed) for what in (amount, o.ordered_qty))
         return [
             Trait("Order value", *_up_to(amount, value, "{:,.2f}"), amount),
@@ -191,17 +191,17 @@ DIMENSIONS = {"segment": "segment", "region": "region"}
 """What the behaviours can be filtered and broken down by beside their bins, and the column that holds it."""
 
 
-@once
+@cached_per_generation
 def _cost_per_order(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, Fraction]:
     """Each customer's whole cost to serve per order, also what names no order; customers without an order are not there."""
     costs = (
-        select(m.customer_id, sum_if(served, m.amount))
-        .where(served, *within(m.day, start, end), *_filters(money_facts, where))
+        select(m.customer_id, sum_if(is_cost_to_serve, m.amount))
+        .where(is_cost_to_serve, *in_zone(m.day, start, end), *_filters(money_facts_table, where))
         .group_by(m.customer_id)
     )
     placed = (
         select(o.customer_id, func.count())
-        .where(o.order_type == "sale", *within(o.ordered_day, start, end), *_filters(order_facts_table, where))
+        .where(o.order_type == "sale", *in_zone(o.ordered_day, start, end), *_filters(order_facts_table, where))
         .group_by(o.customer_id)
     )
     cost = {customer_id: Fraction(Decimal(amount)) for customer_id, amount in connection.execute(costs)}
@@ -221,12 +221,12 @@ class _Counted:
 def _counted(connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where) -> list[_Counted]:
     """The orders of every trait, in one pass over them."""
     linked = (
-        select(m.order_id, sum_if(served, m.amount).label("cost"))
-        .where(served, m.order_id.is_not(None), *within(m.day, start, end))
+        select(m.order_id, sum_if(is_cost_to_serve, m.amount).label("cost"))
+        .where(is_cost_to_serve, m.order_id.is_not(None), *in_zone(m.day, start, end))
         .group_by(m.order_id)
         .subquery("linked")
     )
-    placed = and_(*within(o.ordered_day, start, end))
+    placed = and_(*in_zone(o.ordered_day, start, end))
     orders = (
         select(
             o.customer_id,
@@ -332,7 +332,7 @@ def _behaviour(name: str, title: str, how: str) -> Measure:
         denominator="sales orders placed",
         exclusions=f"Costs that name no order (they are in the correlation only). {NO_RATE}",
         source="brief",
-        feeds=(*G, *COSTS, "products", "service_packages"),
+        feeds=(*CORE_FEEDS, *COSTS, "products", "service_packages"),
         product_rows=(10,),
         needs=(NEEDS_COSTS,),
         short=title,

@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Date, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
 
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.facts.orders.due_dates import applies, versions
+from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.facts.service_cases import case_facts_table
-from metrics.measures.zones import within
+from metrics.measures.zones import in_zone
 from metrics.schema import customers, invoices, order_lines, orders, service_packages, shipment_lines, shipments
 from metrics.sql.dialects import Expression, count_if, period_start, seconds_between, sum_if
-from metrics.warehouse.query_cache import once
+from metrics.warehouse.query_cache import cached_per_generation
 
 QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT = (
     "Product quality", "Order fill", "Lead time", "Delivery time", "Payment terms", "Customer service support",
@@ -38,7 +38,7 @@ TABLE_8_1 = {
 """The table as the brief prints it, by row for segments A, B and C: hypothetical service offerings."""
 WINDOWS = ("hour", "day", "week")
 """Delivery windows, the tightest first."""
-AN_HOUR = 3600
+HOUR_MICROSECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Span:
 
     def holds(self, day: Expression) -> list[Expression]:
         """The conditions that keep a day inside."""
-        return within(day, self.start, self.end)
+        return in_zone(day, self.start, self.end)
 
     def period(self, day: Expression) -> Expression:
         """The first day of the period a day lies in, as a column; null where days stay together."""
@@ -139,7 +139,7 @@ def evidence(connection: Connection, start: date | None = None, end: date | None
     return evidence_by_period(connection, Span(start, end)).get(None, {})
 
 
-@once
+@cached_per_generation
 def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, dict[Cell, Evidence]]:
     """The same period by period, by its first day; each as if it had been asked for alone."""
     listed = packages(connection)
@@ -232,7 +232,7 @@ def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> 
             line.order_id,
             func.count().label("lines"),
             count_if(hour_unknown).label("hour_unknown"),
-            count_if(and_(~hour_unknown, apart <= AN_HOUR, apart >= -AN_HOUR)).label("hour"),
+            count_if(and_(~hour_unknown, apart <= HOUR_MICROSECONDS, apart >= -HOUR_MICROSECONDS)).label("hour"),
             count_if(line.settled_day == line.requested_day).label("day"),
             count_if(period_start(week, line.settled_day) == period_start(week, line.requested_day)).label("week"),
         )
@@ -270,10 +270,10 @@ def _received_by_date() -> Any:
 
 def _terms(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
     """Invoices by their terms of payment; one that bills several orders counts once for each package."""
-    m, o = money_facts.c, order_facts_table.c
+    m, o = money_facts_table.c, order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     terms = func.lower(func.trim(invoices.c.payment_terms)).label("terms")
-    tables = money_facts.join(invoices, and_(invoices.c.invoice_id == m.document_id, ~invoices.c.deleted)).join(
+    tables = money_facts_table.join(invoices, and_(invoices.c.invoice_id == m.document_id, ~invoices.c.deleted)).join(
         order_facts_table, o.order_id == m.order_id
     )
     rows = (
@@ -294,7 +294,7 @@ def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _
     number = package_number(listed, c.segment, c.opened_day).label("number")
     rows = (
         select(c.customer_id, number, span.period(c.opened_day), c.acknowledged_at, version.c.account_manager)
-        .select_from(case_facts_table.outerjoin(version, applies(version, c.opened_day, customer_id=c.customer_id)))
+        .select_from(case_facts_table.outerjoin(version, policy_applies(version, c.opened_day, customer_id=c.customer_id)))
         .where(*span.holds(c.opened_day))
         .subquery()
     )

@@ -7,7 +7,7 @@ from metrics.measures.package_evidence import DELIVERY, FILL, LEAD_TIME, QUALITY
 
 
 @dataclass(frozen=True)
-class Kept:
+class RowResult:
     """One row of a package for one customer: kept, missed, or not known (None); `value` what was reached (a share), of `n`; `needed` in words."""
 
     row: str
@@ -17,7 +17,7 @@ class Kept:
     needed: str
 
 
-def rows_kept(package: Package, got: Evidence, share: Decimal) -> list[Kept]:
+def row_results(package: Package, got: Evidence, share: Decimal) -> list[RowResult]:
     """Each row that the package has and that can be tested. share: the part of orders that must keep lead time and delivery time.
 
     With unknowns a row is kept (or missed) only if it would be so whatever they are (P3).
@@ -45,13 +45,13 @@ def _at_least(true_n: int, unknown_n: int, n: int, needed: Decimal) -> bool | No
     return False if true_n + unknown_n < needed * n else None
 
 
-def _share_kept(row: str, needed: Decimal | None, true_n: int, unknown_n: int, n: int, words: str) -> Kept | None:
+def _share_kept(row: str, needed: Decimal | None, true_n: int, unknown_n: int, n: int, words: str) -> RowResult | None:
     if needed is None:
         return None
-    return Kept(row, _at_least(true_n, unknown_n, n, needed), _part(true_n, n - unknown_n), n, words.format(needed))
+    return RowResult(row, _at_least(true_n, unknown_n, n, needed), _part(true_n, n - unknown_n), n, words.format(needed))
 
 
-def _quality_kept(package: Package, got: Evidence) -> Kept | None:
+def _quality_kept(package: Package, got: Evidence) -> RowResult | None:
     limit = package.defect_share_max
     if limit is None:
         return None
@@ -66,44 +66,44 @@ def _quality_kept(package: Package, got: Evidence) -> Kept | None:
     elif got.received_qty and not passes(least):
         kept = False
     words = f"{'less than' if package.defect_below else 'at most'} {limit:.0%} of units"
-    return Kept(QUALITY, kept, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
+    return RowResult(QUALITY, kept, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
 
 
-def _lead_time_kept(package: Package, got: Evidence, share: Decimal) -> Kept | None:
+def _lead_time_kept(package: Package, got: Evidence, share: Decimal) -> RowResult | None:
     limit = package.lead_time_days_max
     if limit is None:
         return None
     within_limit = sum(n for days, n in got.cycle_days.items() if days <= limit)
     n = got.cycle_days.total()
-    return Kept(LEAD_TIME, _at_least(within_limit, 0, n, share), _part(within_limit, n), n, f"{share:.0%} of orders within {limit} days")
+    return RowResult(LEAD_TIME, _at_least(within_limit, 0, n, share), _part(within_limit, n), n, f"{share:.0%} of orders within {limit} days")
 
 
-def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> Kept | None:
+def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> RowResult | None:
     window = package.delivery_window
     if window is None:
         return None
     unknown = got.hour_unknown if window == "hour" else 0
     words = {"hour": "within 1 hour of the request", "day": "on the day requested", "week": "in the week requested"}[window]
     kept = _at_least(got.in_window[window], unknown, got.requested, share)
-    return Kept(DELIVERY, kept, _part(got.in_window[window], got.requested - unknown), got.requested, f"{share:.0%} of orders {words}")
+    return RowResult(DELIVERY, kept, _part(got.in_window[window], got.requested - unknown), got.requested, f"{share:.0%} of orders {words}")
 
 
-def _terms_kept(package: Package, got: Evidence) -> Kept | None:
+def _terms_kept(package: Package, got: Evidence) -> RowResult | None:
     if package.payment_terms is None:
         return None
     n, unknown = got.terms.total(), got.terms[None]
     right = got.terms[package.payment_terms.strip().lower()]
-    return Kept(TERMS, _at_least(right, unknown, n, Decimal(1)), _part(right, n - unknown), n, f"every invoice {package.payment_terms}")
+    return RowResult(TERMS, _at_least(right, unknown, n, Decimal(1)), _part(right, n - unknown), n, f"every invoice {package.payment_terms}")
 
 
-def _support_kept(package: Package, got: Evidence) -> Kept | None:
+def _support_kept(package: Package, got: Evidence) -> RowResult | None:
     """Support through the web site is not tested."""
     if package.support_level not in ("dedicated_rep", "next_available_rep"):
         return None
     own_rep = package.support_level == "dedicated_rep"
     right = got.acknowledged_with_rep if own_rep else got.acknowledged
     words = "a representative of their own and every case acknowledged" if own_rep else "every case acknowledged"
-    return Kept(SUPPORT, _at_least(right, 0, got.cases, Decimal(1)), _part(right, got.cases), got.cases, words)
+    return RowResult(SUPPORT, _at_least(right, 0, got.cases, Decimal(1)), _part(right, got.cases), got.cases, words)
 
 
 def is_better(one: Package, other: Package) -> bool:
@@ -121,8 +121,8 @@ def _promised(one: Package) -> tuple[Decimal, Decimal, Decimal] | None:
     return one.order_fill_min, -Decimal(one.lead_time_days_max), -Decimal(WINDOWS.index(one.delivery_window))
 
 
-def reaches(package: Package, got: Evidence, share: Decimal) -> bool:
+def meets(package: Package, got: Evidence, share: Decimal) -> bool:
     """Whether fill, lead time and delivery were all certainly as good as a package promises."""
     asked = replace(package, defect_share_max=None, payment_terms=None, support_level=None)
-    kept = rows_kept(asked, got, share)
+    kept = row_results(asked, got, share)
     return len(kept) == 3 and all(one.kept for one in kept)

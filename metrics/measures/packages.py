@@ -12,17 +12,17 @@ from decimal import ROUND_HALF_UP, Decimal
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.assumptions import assumed
-from metrics.facts.money.table import STEP, money_facts
+from metrics.facts.money.table import STEP, money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import B, G
+from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS
 from metrics.measures.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
-from metrics.measures.package_rows import Kept, is_better, reaches, rows_kept
+from metrics.measures.package_rows import RowResult, is_better, meets, row_results
 from metrics.measures.profitability import COSTS
-from metrics.measures.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, by_customers, median, told, zone_measure, zones
+from metrics.measures.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, by_customers, describe_cuts, median, zone_measure, zones
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide, wilson
-from metrics.warehouse.query_cache import once
+from metrics.warehouse.query_cache import cached_per_generation
 
 PAIRING: Mapping[str, str] = {PROTECT: "A", BUILD: "B", COST_ENGINEER: "B", DANGER: "C"}
 """The package expected for each zone: the product's own default, not from the brief."""
@@ -34,7 +34,7 @@ class Attainment:
 
     customer_id: str
     package: Package
-    rows: tuple[Kept, ...]
+    rows: tuple[RowResult, ...]
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ def attainments(connection: Connection, start: date | None = None, end: date | N
     return [one for _, one in _by_period(connection, Span(start, end))]
 
 
-@once
+@cached_per_generation
 def _by_period(connection: Connection, span: Span) -> list[tuple[date | None, Attainment]]:
     """The same with the first day of the period it is of, in its order."""
     share = assumed(connection, "package_share")
     return [
-        (period, Attainment(customer_id, package, tuple(rows_kept(package, got, share))))
+        (period, Attainment(customer_id, package, tuple(row_results(package, got, share))))
         for period, cells in sorted(evidence_by_period(connection, span).items(), key=lambda one: one[0] or date.min)
         for (customer_id, package), got in sorted(cells.items(), key=_in_order)
     ]
@@ -142,7 +142,7 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
         own = package_on(listed, one.segment, end)
         if one.zone != DANGER or own is None:
             continue
-        better = [other for other in in_force if is_better(other, own) and reaches(other, together[one.customer_id], share)]
+        better = [other for other in in_force if is_better(other, own) and meets(other, together[one.customer_id], share)]
         usual = medians.get(one.segment)
         if better and usual is not None:
             why = f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside Danger is {usual:,.2f}"
@@ -152,19 +152,19 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
 
 def _days(connection: Connection, start: date | None, end: date | None) -> int:
     """How many days a period has; open ends reach to the first and last movement of money."""
-    m = money_facts.c
+    m = money_facts_table.c
     first, last = connection.execute(select(func.min(m.day), func.max(m.day)).where(m.day.is_not(None))).one()
     return ((end or last) - (start or first)).days + 1
 
 
 def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
     """package_attainment: package rows kept of those known, by customer, segment (of the package) and row; a row is judged anew in each period."""
-    keys: dict[str, Callable[[Attainment, Kept], str]] = {
+    keys: dict[str, Callable[[Attainment, RowResult], str]] = {
         "customer": lambda one, _: one.customer_id,
         "segment": lambda one, _: one.package.segment,
         "package_row": lambda _, row: row.row,
     }
-    groups: dict[tuple[date | None, tuple[str, ...]], list[Kept]] = defaultdict(list)
+    groups: dict[tuple[date | None, tuple[str, ...]], list[RowResult]] = defaultdict(list)
     for period, one in _by_period(connection, Span(question.start, question.end, question.grain)):
         for row in one.rows:
             if all(keys[name](one, row) in values for name, values in question.where):
@@ -204,7 +204,9 @@ def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Q
         def finish(group: Sequence[Customer]) -> Result:
             value = sum(map(amount, group))
             expected = sum(amount(one) for one in group if PAIRING.get(one.zone) == one.segment)
-            return Result(value, expected, value, remark=f"{told(cuts, customers)}; expected: " + ", ".join(f"{z} {s}" for z, s in PAIRING.items()))
+            return Result(
+                value, expected, value, remark=f"{describe_cuts(cuts, customers)}; expected: " + ", ".join(f"{z} {s}" for z, s in PAIRING.items())
+            )
 
         return by_customers(question, [one for one in customers if one.segment in segments], finish)
 
@@ -234,7 +236,7 @@ def _a_year(
     return work
 
 
-PACKAGE_FEEDS = (*G, *B, "customers", "service_packages", "service_cases", "returns")
+PACKAGE_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "customers", "service_packages", "service_cases", "returns")
 
 MEASURES: tuple[Measure, ...] = (
     Measure(

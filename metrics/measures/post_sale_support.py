@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from metrics.facts.returns import return_facts_table
 from metrics.facts.service_cases import AFTER_SALE, case_facts_table
-from metrics.measures.buyers_view import NEEDS_RECEIPT, G
+from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_RECEIPT
 from metrics.measures.communications import HOUR, NEEDS_CASES, case_
-from metrics.measures.shares import share_study
+from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
 
 returned = return_facts_table.c
@@ -92,7 +92,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="–",
         exclusions="Returns of order lines that are not there, services and fees.",
         source="own",
-        feeds=("returns", *G),
+        feeds=("returns", *CORE_FEEDS),
         product_rows=(13,),
         needs=(NEEDS_RETURNS,),
         short="Units returned",
@@ -104,14 +104,14 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         facts=return_facts_table,
         date="due_day",
-        formula=share_study("return_share", "returned_units", "received_units", "return_reason"),
+        formula=share_of_total("return_share", "returned_units", "received_units", "return_reason"),
         definition="Units announced as coming back, of the units received on the order lines due in the period; by reason, each reason's part of all "
         "units received.",
         numerator="units of goods lines announced as coming back",
         denominator="units received on goods lines",
         exclusions="Returns of order lines that are not there, services and fees.",
         source="brief",
-        feeds=(*G, "returns"),
+        feeds=(*CORE_FEEDS, "returns"),
         product_rows=(13,),
         needs=(NEEDS_RETURNS, NEEDS_RECEIPT),
         short="Returned",

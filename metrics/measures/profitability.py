@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import NEEDS_BILLS, B
+from metrics.measures.buyers_view import BILLING_FEEDS, NEEDS_BILLS
 from metrics.model.measure import Derived, Direction, Measure, Need, Part, Result, Study, Total, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
 from metrics.sql.dialects import Expression, count_if, sum_if
 
-m = money_facts.c
+m = money_facts_table.c
 NEEDS_COSTS = Need(
     ("service_costs.amount", "shipments.freight_amount", "service_cases.cost_amount"),
     "no feed: service_costs (or map shipments.freight_amount or service_cases.cost_amount)",
@@ -25,8 +25,8 @@ NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amoun
 COSTS = ("service_costs", "shipments", "service_cases")
 
 net_sales = and_(m.kind == "net_sales", m.amount.is_not(None))
-served = and_(m.kind == "cost_to_serve", m.amount.is_not(None))
-made_of = and_(m.kind == "product_cost", m.amount.is_not(None))
+is_cost_to_serve = and_(m.kind == "cost_to_serve", m.amount.is_not(None))
+is_product_cost = and_(m.kind == "product_cost", m.amount.is_not(None))
 without_unit_cost = and_(net_sales, m.cost_known.is_(False))
 without_rate = and_(m.kind.in_(("net_sales", "cost_to_serve")), m.amount.is_(None))
 DIMENSIONS = {"currency": "currency", "customer": "customer_id", "segment": "segment", "region": "region", "channel": "channel"}
@@ -40,13 +40,21 @@ def _total(name: str, title: str, part: Part, definition: str, *, date: str = "d
         "numerator": definition[0].lower() + definition[1:].rstrip("."),
         "exclusions": NO_RATE,
         "source": "brief",
-        "feeds": (*B, "fx_rates"),
+        "feeds": (*BILLING_FEEDS, "fx_rates"),
         "product_rows": (8, 9),
         "needs": (NEEDS_BILLS,),
         "short": title,
     }
     return Measure(
-        name=name, title=title, unit=unit, facts=money_facts, date=date, formula=Total(part), definition=definition, denominator="–", **(told | more)
+        name=name,
+        title=title,
+        unit=unit,
+        facts=money_facts_table,
+        date=date,
+        formula=Total(part),
+        definition=definition,
+        denominator="–",
+        **(told | more),
     )
 
 
@@ -82,7 +90,7 @@ def _profit(inputs: Mapping[str, Answer]) -> Result:
     return Result(sales - unknown - made - serving, remark=f"left out: {' and '.join(told)}" if told else None)
 
 
-def amounts_without_rate(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
+def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
     """What is left out for want of a rate, in its own currency; several currencies never in one number. Source: rules R25."""
     keys = [m[DIMENSIONS[name]].label(name) for name in question.by]
     conditions: list[Expression] = [m[DIMENSIONS[name]].in_(values) for name, values in question.where]
@@ -141,11 +149,11 @@ MEASURES: tuple[Measure, ...] = (
     _total(
         "product_cost",
         "Product cost",
-        Part(made_of, m.amount),
+        Part(is_product_cost, m.amount),
         "Net billed quantity times the unit cost of the day the order was placed.",
         direction=Direction.NEITHER,
         exclusions=f"Lines without a unit cost. {NO_RATE}",
-        feeds=(*B, "products"),
+        feeds=(*BILLING_FEEDS, "products"),
         product_rows=(8,),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST),
         source="own",
@@ -156,7 +164,7 @@ MEASURES: tuple[Measure, ...] = (
         Part(without_unit_cost, m.amount),
         "Net sales of billed lines whose product cost is not known; they are left out of customer profit.",
         direction=Direction.LOWER,
-        feeds=(*B, "products"),
+        feeds=(*BILLING_FEEDS, "products"),
         product_rows=(8,),
         source="own",
     ),
@@ -168,14 +176,14 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         unit=Unit.COUNT,
         exclusions="None.",
-        feeds=(*B, "products"),
+        feeds=(*BILLING_FEEDS, "products"),
         product_rows=(8,),
         source="own",
     ),
     _total(
         "cost_to_serve",
         "Cost to serve",
-        Part(served, m.amount),
+        Part(is_cost_to_serve, m.amount),
         "Service costs, freight of consignments and costs of cases; the last two only for orders that no service cost charges with it. "
         "Freight of a consignment that carries several orders is shared by the quantity shipped for each.",
         direction=Direction.LOWER,
@@ -206,7 +214,7 @@ MEASURES: tuple[Measure, ...] = (
         title="Customer profit",
         unit=Unit.MONEY,
         direction=Direction.HIGHER,
-        facts=money_facts,
+        facts=money_facts_table,
         date="day",
         formula=Derived(PROFIT_PARTS, _profit),
         definition="Net sales value less product cost less cost to serve. Below 0 the customer loses money.",
@@ -214,7 +222,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="–",
         exclusions="Net sales of lines without a unit cost and documents without a rate (said beside the value).",
         source="own",
-        feeds=(*B, "products", *COSTS, "fx_rates"),
+        feeds=(*BILLING_FEEDS, "products", *COSTS, "fx_rates"),
         product_rows=(8, 9),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST, NEEDS_COSTS),
         short="Profit",
@@ -227,7 +235,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         unit=Unit.COUNT,
         exclusions="None.",
-        feeds=(*B, *COSTS, "fx_rates"),
+        feeds=(*BILLING_FEEDS, *COSTS, "fx_rates"),
         product_rows=(8,),
         needs=(),
         source="own",
@@ -237,15 +245,15 @@ MEASURES: tuple[Measure, ...] = (
         title="Money without a rate",
         unit=Unit.MONEY,
         direction=Direction.LOWER,
-        facts=money_facts,
+        facts=money_facts_table,
         date="day",
-        formula=Study(amounts_without_rate, tuple(DIMENSIONS)),
+        formula=Study(unconverted_amounts, tuple(DIMENSIONS)),
         definition="What is left out of net sales and cost to serve for want of a rate, in its own currency. Several currencies are never added.",
         numerator="amounts of documents without a rate",
         denominator="–",
         exclusions="None.",
         source="own",
-        feeds=(*B, *COSTS, "fx_rates"),
+        feeds=(*BILLING_FEEDS, *COSTS, "fx_rates"),
         product_rows=(8,),
         short="Without a rate",
     ),

@@ -7,7 +7,7 @@ from sqlalchemy import and_
 
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, G, judged
+from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, judged
 from metrics.model.measure import Derived, Direction, Measure, Need, Part, Ratio, Result, Unit
 from metrics.model.question import Answer
 from metrics.sql.dialects import Expression, days_between
@@ -42,7 +42,7 @@ def _changes_by(who: str, amount: Expression, suffix: str, words: str) -> Measur
         denominator="judged orders",
         exclusions="Pending orders, excused cancellations, orders that are not sales.",
         source="own",
-        feeds=(*G, "promises"),
+        feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7, 12),
         needs=(NEEDS_HISTORY,),
         short=f"Changed by {who}",
@@ -72,7 +72,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="orders with every goods line received at least in part",
         exclusions="Orders that are not sales, and orders of which a line has not arrived at all.",
         source="brief",
-        feeds=G,
+        feeds=CORE_FEEDS,
         product_rows=(4, 12),
         needs=(NEEDS_RECEIPT,),
         short="P95 less P50",
@@ -128,7 +128,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="judged orders whose on-time verdict is known",
         exclusions=PENDING,
         source="brief; own",
-        feeds=(*G, "promises"),
+        feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7,),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_BASIS),
         short="Promises kept",
@@ -169,7 +169,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="judged orders whose on-time verdict is known",
         exclusions=PENDING,
         source="own",
-        feeds=(*G, "order_events", "service_cases"),
+        feeds=(*CORE_FEEDS, "order_events", "service_cases"),
         product_rows=(1, 4),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_ATTEMPT, NEEDS_CAUSE),
         short="On time, our causes",

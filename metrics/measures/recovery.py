@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, func, select
 from metrics.facts.recoveries import CHAIN, GROUPS, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
-from metrics.measures.buyers_view import NEEDS_RECEIPT, PENDING, B, G
+from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, PENDING
 from metrics.measures.communications import HOUR
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
 from metrics.model.statistics import survival_curve
@@ -26,7 +26,7 @@ cost = recovery_cost_facts_table.c
 NEEDS_CHAIN = Need(tuple(sorted(CHAIN)), "no feed: messages or service_cases")
 NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amount (map products.unit_cost_amount)")
 NEEDS_COSTS = Need(("service_cases.cost_amount",), "no feed: service_cases")
-CHAIN_FEEDS = (*G, *B, "messages", "service_cases")
+CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
 _detected = and_(order.failed, order.detected_at.is_not(None))
 
 
@@ -136,7 +136,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="–",
         exclusions="Amounts without an exchange rate and goods without a unit cost. Special requests and sudden changes.",
         source="own",
-        feeds=("service_cases", "service_costs", *B, "products"),
+        feeds=("service_cases", "service_costs", *BILLING_FEEDS, "products"),
         product_rows=(14,),
         needs=(NEEDS_COSTS,),
         short="Recovery cost",

@@ -5,12 +5,12 @@ from decimal import Decimal
 from sqlalchemy import and_
 
 from metrics.facts.messages import message_facts_table
-from metrics.facts.service_cases import WISHES, case_facts_table
+from metrics.facts.service_cases import REQUEST_KINDS, case_facts_table
 from metrics.measures.communications import HOUR, NEEDS_CASES, NEEDS_MESSAGES, case_, m, share_of
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Unit
 
 NEEDS_CORRECT = Need(("messages.correct",), "no data: correct (map messages.correct)")
-_wish = case_.case_kind.in_(WISHES)
+_wish = case_.case_kind.in_(REQUEST_KINDS)
 
 MEASURES: tuple[Measure, ...] = (
     Measure(

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, fun
 
 from metrics.facts.assumptions import as_of_day, assumed_by_scope, narrowest
 from metrics.facts.orders import order_line_facts_table
-from metrics.measures.buyers_view import NEEDS_RECEIPT, G
+from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_RECEIPT
 from metrics.model.measure import Direction, Measure, Need, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.schema import AMOUNT, QTY, mapped_columns
@@ -235,7 +235,7 @@ def _measure(name: str, title: str, short: str, unit: Unit, amount: Amount, defi
         denominator="customer and product pairs counted",
         exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
         source=source,
-        feeds=(*G, "assumptions"),
+        feeds=(*CORE_FEEDS, "assumptions"),
         product_rows=(4, 12),
         needs=(NEEDS_RECEIPT, *needs),
     )

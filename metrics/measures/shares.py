@@ -12,7 +12,7 @@ SHARED_DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "custom
 """Dimensions every fact table has (catalog.DIMENSIONS, which cannot be imported by what it lists)."""
 
 
-def share_study(measure: str, part: str, whole: str, dimension: str) -> Study:
+def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study:
     """The share that each class of `dimension` has: the total `part` of the class / the total `whole` of all classes, in the same period and other
     dimensions. A question not broken down by the dimension is asked of all classes together.
     """

@@ -8,16 +8,16 @@ from sqlalchemy import Connection, and_
 
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, scope_assumed
-from metrics.facts.stockouts import OPEN, OUTCOMES, UNORDERED, stockout_facts
+from metrics.facts.stockouts import OPEN, OUTCOMES, UNORDERED, stockout_facts_table
 from metrics.measures.availability import NEEDS_PRICE, NEEDS_SHIPPED
-from metrics.measures.buyers_view import G
+from metrics.measures.buyers_view import CORE_FEEDS
 from metrics.measures.fill_rate import LINE_SOURCES
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import Number, divide, wilson
 from metrics.sql.dialects import Expression
 
-s = stockout_facts.c
+s = stockout_facts_table.c
 
 SMALL = 20
 """Events with an outcome below which a group's shares are drawn towards everyone's: (count + 20 × overall share) / (n + 20)."""
@@ -46,10 +46,10 @@ _with_outcome = s.outcome != OPEN
 def _measure(
     name: str, title: str, formula: Formula, definition: str, *, numerator: str, denominator: str = "none: a count", unit: Unit = Unit.COUNT,
     direction: Direction = Direction.LOWER, short: str, exclusions: str = EXCLUDED, needs: tuple[Need, ...] = (NEEDS_MOVEMENT,),
-    source: str = "brief; Coyle", feeds: tuple[str, ...] = (*G, "stockouts"),
+    source: str = "brief; Coyle", feeds: tuple[str, ...] = (*CORE_FEEDS, "stockouts"),
 ) -> Measure:  # fmt: skip
     return Measure(
-        name=name, title=title, short=short, unit=unit, direction=direction, facts=stockout_facts, date="event_day", formula=formula,
+        name=name, title=title, short=short, unit=unit, direction=direction, facts=stockout_facts_table, date="event_day", formula=formula,
         definition=definition, numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=feeds, product_rows=(3,),
         needs=needs,
     )  # fmt: skip
@@ -100,7 +100,7 @@ def _cost(outcome: str) -> Measure:
         short=f"Cost {outcome.replace('_', ' ')}",
         exclusions=f"{EXCLUDED} Stockouts whose price, cost or rate is not known.",
         needs=(NEEDS_MOVEMENT, *needs),
-        feeds=(*G, "stockouts", "products", "service_costs", "assumptions"),
+        feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
     )
 
 
@@ -180,7 +180,7 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
     counts = {outcome: int(group[name].numerator or 0) for outcome, name in zip(OUTCOMES, _SHARES, strict=True)}
     small = overall is not None and events < SMALL
     borrowed = {outcome: float(overall[f"outcome_share_{outcome}"].value or 0) if small and overall else 0.0 for outcome in OUTCOMES}
-    shares = drawn(counts, borrowed if small else None)
+    shares = group_costs(counts, borrowed if small else None)
     costs: dict[str, Number] = {}
     for outcome, share in shares.items():
         own = group[f"stockout_cost_{outcome}"]
@@ -198,7 +198,7 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
     return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(told))
 
 
-def drawn(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:
+def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:
     """Shares of the outcomes; with overall shares given, (count + 20 × overall share) / (n + 20). Source: rules, section 4 (d)."""
     events = sum(counts.values())
     if overall is None:
@@ -267,7 +267,7 @@ MEASURES = (
         "stockout_rate", "Lines hit by a stockout", Study(_rate, _BROKEN_DOWN, periods=True),
         "Order lines that did not leave whole by their first promise, of the judged goods lines; demand before an order stands apart.",
         numerator="stockouts of order lines", denominator="judged goods lines whose first pass is known", unit=Unit.SHARE, short="Stockout rate",
-        needs=(NEEDS_LINES,), source="own", feeds=G,
+        needs=(NEEDS_LINES,), source="own", feeds=CORE_FEEDS,
     ),
     *[_share(outcome) for outcome in OUTCOMES],
     *[_cost(outcome) for outcome in OUTCOMES],
@@ -276,26 +276,26 @@ MEASURES = (
         f"{_OBSERVED_TEXT} Groups of fewer than {SMALL} stockouts draw their shares towards everyone's of the period: (count + 20 × overall share) / "
         "(n + 20); the shares shown elsewhere are the plain ones.",
         numerator="Σ expected cost of the stockouts with an outcome", denominator="stockouts with an outcome", unit=Unit.MONEY, short="Unit cost",
-        needs=_COSTED, feeds=(*G, "stockouts", "products", "service_costs", "assumptions"),
+        needs=_COSTED, feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
     ),
     _measure(
         "stockout_unit_cost_assumed", "Expected cost per stockout, assumed",
         Study(_assumed_unit_cost, (*_BROKEN_DOWN, "stockout_source"), periods=True),
         "The same with shares and costs assumed (assumptions stockout_*; the preset of 2,132.50 is illustrative). Read it beside the observed.",
         numerator="Σ assumed share × assumed cost", denominator="one stockout", unit=Unit.MONEY, short="Unit cost assumed",
-        feeds=(*G, "stockouts", "assumptions"),
+        feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
     ),
     _measure(
         "stockout_total_cost", "Cost of stockouts", Study(_total_cost("stockout_unit_cost"), (*_BROKEN_DOWN, "stockout_source"), periods=True),
         "Stockouts × expected cost per stockout, as observed. Groups with few stockouts borrow shares, so that parts need not add up to the whole.",
         numerator="stockouts × expected cost per stockout", denominator="stockouts", unit=Unit.MONEY, short="Stockout cost",
-        needs=_COSTED, source="Coyle", feeds=(*G, "stockouts", "products", "service_costs", "assumptions"),
+        needs=_COSTED, source="Coyle", feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
     ),
     _measure(
         "stockout_total_cost_assumed", "Cost of stockouts, assumed",
         Study(_total_cost("stockout_unit_cost_assumed"), (*_BROKEN_DOWN, "stockout_source"), periods=True),
         "Stockouts × expected cost per stockout, as assumed (the preset is illustrative only). To be read beside the observed.",
         numerator="stockouts × assumed cost per stockout", denominator="stockouts", unit=Unit.MONEY, short="Stockout cost assumed",
-        source="Coyle", feeds=(*G, "stockouts", "assumptions"),
+        source="Coyle", feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
     ),
 )  # fmt: skip

@@ -6,13 +6,13 @@ from decimal import Decimal
 from sqlalchemy import Connection, and_
 
 from metrics.facts.assumptions import assumed_by_scope, narrowest
-from metrics.facts.two_books import book_facts_table
-from metrics.measures.buyers_view import NEEDS_PROMISE, NEEDS_RECEIPT, G
+from metrics.facts.two_books import two_books_facts_table
+from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT
 from metrics.measures.shares import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 
-book = book_facts_table.c
+book = two_books_facts_table.c
 NEEDS_SCORECARDS = Need(("buyer_scorecards.order_id",), "no feed: buyer_scorecards")
 FINE_RATE = "fine_rate"
 """The assumption that says what share of the goods' value is fined; 0 is no fine agreed."""
@@ -24,8 +24,8 @@ def _measure(
     needs: tuple[Need, ...] = (NEEDS_SCORECARDS,), short: str = "",
 ) -> Measure:  # fmt: skip
     return Measure(
-        name=name, title=title, unit=unit, direction=direction, facts=book_facts_table, date="due_day", formula=formula, definition=definition,
-        numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=(*G, "buyer_scorecards"), product_rows=(1,),
+        name=name, title=title, unit=unit, direction=direction, facts=two_books_facts_table, date="due_day", formula=formula, definition=definition,
+        numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=(*CORE_FEEDS, "buyer_scorecards"), product_rows=(1,),
         needs=needs, short=short,
     )  # fmt: skip
 

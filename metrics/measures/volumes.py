@@ -4,10 +4,10 @@ from sqlalchemy import Table, and_
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.availability import NEEDS_PRICE
-from metrics.measures.buyers_view import FAILED, NEEDS_BILLS, NEEDS_RECEIPT, B, G
+from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS, FAILED, NEEDS_BILLS, NEEDS_RECEIPT
 from metrics.model.measure import Direction, Measure, Need, Part, Total, Unit
 from metrics.sql.dialects import Expression
-from metrics.sql.exchange_rates import at_rate
+from metrics.sql.exchange_rates import converted
 
 o = order_facts_table.c
 line = order_line_facts_table.c
@@ -17,7 +17,7 @@ _goods_sale = and_(line.line_kind == "goods", line.owed_qty.is_not(None))
 
 def _reporting(amount: Expression) -> Expression:
     """An amount of an order line in the reporting currency, at the rate of the order's day; itself while no rates are fed."""
-    return at_rate(amount, line.rate)
+    return converted(amount, line.rate)
 
 
 def _volume(
@@ -33,7 +33,7 @@ def _volume(
     direction: Direction = Direction.NEITHER,
     exclusions: str = "None.",
     needs: tuple[Need, ...] = (),
-    feeds: tuple[str, ...] = G,
+    feeds: tuple[str, ...] = CORE_FEEDS,
     rows: tuple[int, ...] = (16,),
 ) -> Measure:
     return Measure(
@@ -129,7 +129,7 @@ MEASURES = (
         "Invoices less credits and reversals by the original order's day and its rate, without tax and charges.",
         exclusions="Lines never billed, or whose currency has no rate of the day ordered.",
         needs=(NEEDS_BILLS,),
-        feeds=B,
+        feeds=BILLING_FEEDS,
     ),
     _volume(
         "judged_orders",

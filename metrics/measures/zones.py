@@ -14,16 +14,16 @@ from itertools import groupby
 from sqlalchemy import Connection, and_, func, or_, select
 
 from metrics.facts.assumptions import assumed
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import NONE, order_facts_table
-from metrics.measures.buyers_view import NEEDS_BILLS, B
-from metrics.measures.profitability import COSTS, NEEDS_COSTS, made_of, net_sales, served
+from metrics.measures.buyers_view import BILLING_FEEDS, NEEDS_BILLS
+from metrics.measures.profitability import COSTS, NEEDS_COSTS, is_cost_to_serve, is_product_cost, net_sales
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.sql.dialects import Expression, count_if, sum_if
-from metrics.warehouse.query_cache import once
+from metrics.warehouse.query_cache import cached_per_generation
 
-m = money_facts.c
+m = money_facts_table.c
 PROTECT, BUILD, COST_ENGINEER, DANGER = "Protect", "Build", "Cost engineer", "Danger"
 ZONES = (PROTECT, BUILD, COST_ENGINEER, DANGER)
 MOVES = (Decimal("-0.20"), Decimal("-0.10"), Decimal("0.10"), Decimal("0.20"))
@@ -129,7 +129,7 @@ def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decim
     return found
 
 
-def within(day: Expression, start: date | None, end: date | None) -> list[Expression]:
+def in_zone(day: Expression, start: date | None, end: date | None) -> list[Expression]:
     """The conditions that keep a day inside a period, both ends included."""
     return [day.is_not(None), *([day >= start] if start else []), *([day <= end] if end else [])]
 
@@ -143,11 +143,11 @@ def customers_of(connection: Connection, start: date | None, end: date | None) -
             m.segment,
             func.max(m.day).label("last_day"),
             sum_if(net_sales, m.amount).label("sales"),
-            sum_if(made_of, m.amount).label("product_cost"),
-            sum_if(served, m.amount).label("cost_to_serve"),
+            sum_if(is_product_cost, m.amount).label("product_cost"),
+            sum_if(is_cost_to_serve, m.amount).label("cost_to_serve"),
             count_if(unknown).label("unknown"),
         )
-        .where(m.customer_id != NONE, *within(m.day, start, end))
+        .where(m.customer_id != NONE, *in_zone(m.day, start, end))
         .group_by(m.customer_id, m.segment)
     ).all()
     orders = _orders(connection, start, end)
@@ -163,11 +163,11 @@ def customers_of(connection: Connection, start: date | None, end: date | None) -
 
 def _orders(connection: Connection, start: date | None, end: date | None) -> dict[str, int]:
     o = order_facts_table.c
-    counted = select(o.customer_id, func.count()).where(o.order_type == "sale", *within(o.ordered_day, start, end)).group_by(o.customer_id)
+    counted = select(o.customer_id, func.count()).where(o.order_type == "sale", *in_zone(o.ordered_day, start, end)).group_by(o.customer_id)
     return {customer_id: int(n) for customer_id, n in connection.execute(counted)}
 
 
-@once
+@cached_per_generation
 def zones(connection: Connection, start: date | None = None, end: date | None = None) -> tuple[list[Customer], Cuts]:
     """Every customer of the period with their zone, and the cuts."""
     customers = customers_of(connection, start, end)
@@ -196,7 +196,7 @@ def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
     return found
 
 
-def told(cuts: Cuts, customers: Sequence[Customer]) -> str:
+def describe_cuts(cuts: Cuts, customers: Sequence[Customer]) -> str:
     """The inputs that stand beside every number of the zones."""
     cost = f"{100 * cuts.cost:.2f} % of net sales" if cuts.as_share else f"{cuts.cost:,.2f}"
     return f"cuts: net sales {cuts.sales:,.2f}, cost to serve {cost}; {len(customers)} customers"
@@ -233,7 +233,7 @@ def study(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, 
 
         def finish(group: Sequence[Customer]) -> Result:
             value = sum(map(amount, group))
-            return Result(value, numerator=value, remark=told(cuts, customers))
+            return Result(value, numerator=value, remark=describe_cuts(cuts, customers))
 
         return by_customers(question, customers, finish)
 
@@ -249,7 +249,7 @@ def _changing(value: Callable[[Sequence[Customer]], int | Decimal]) -> Callable[
 
         def finish(group: Sequence[Customer]) -> Result:
             changed = value([one for one in group if one.customer_id in changing])
-            return Result(changed, numerator=changed, denominator=value(group), remark=f"{told(cuts, customers)}; {listed}")
+            return Result(changed, numerator=changed, denominator=value(group), remark=f"{describe_cuts(cuts, customers)}; {listed}")
 
         return by_customers(question, customers, finish)
 
@@ -287,13 +287,13 @@ def zone_measure(
     texts: dict[str, object] = {
         "numerator": definition[0].lower() + definition[1:].rstrip("."),
         "denominator": "–",
-        "feeds": (*B, *COSTS),
+        "feeds": (*BILLING_FEEDS, *COSTS),
         "product_rows": (8, 9),
         "needs": (NEEDS_BILLS, NEEDS_COSTS),
         "short": title,
     }
     return Measure(
-        name=name, title=title, unit=unit, direction=direction, facts=money_facts, date="day", formula=Study(work, tuple(KEYS)),
+        name=name, title=title, unit=unit, direction=direction, facts=money_facts_table, date="day", formula=Study(work, tuple(KEYS)),
         definition=definition, source=source, exclusions=exclusions, **(texts | more),  # type: ignore[arg-type]  # texts and needs only
     )  # fmt: skip
 

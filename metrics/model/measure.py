@@ -48,10 +48,10 @@ class Part:
     def over(self, table: FromClause) -> Expression:
         """The sum as a column of a grouped SELECT from `table` (the fact table itself, or a SELECT with its columns)."""
         total = count_if(self.condition) if self.amount is None else sum_if(self.condition, self.amount)
-        return adapted(total, table)
+        return on_table(total, table)
 
 
-def adapted(expression: Expression, table: FromClause) -> Expression:
+def on_table(expression: Expression, table: FromClause) -> Expression:
     """The expression over another table with the same column names."""
     if isinstance(table, Table):
         return expression
@@ -112,7 +112,7 @@ class Percentile:
 
     def over(self, table: FromClause) -> Expression:
         """The percentile as a column of a grouped SELECT from `table`."""
-        return percentile(literal(self.fraction, literal_execute=True), adapted(self.value, table))
+        return percentile(literal(self.fraction, literal_execute=True), on_table(self.value, table))
 
     def count(self) -> Part:
         """How many values there are."""

@@ -31,7 +31,7 @@ ARRIVED, RELEASED, HELD = "arrived", "released from quarantine", "put into quara
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordChange:
     """One record that changed. how: arrived, correction, deletion, undeletion, released from or put into quarantine; before, after: the columns."""
 
     feed: str
@@ -43,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Since:
+class RecordChanges:
     """Records changed after a run, as the newest generation knows them. released: those (file_id, row_no) that were in quarantine then."""
 
     connection: Connection
@@ -51,16 +51,16 @@ class Since:
     released: frozenset[tuple[int, int]]
 
 
-def since(connection: Connection, run_id: int, then: Connection | None) -> Since:
+def changes_since(connection: Connection, run_id: int, then: Connection | None) -> RecordChanges:
     """What changed after a run. Without the generation of `then`, what was released from quarantine since cannot be told."""
     q = quarantine.c
     held = select(q.file_id, q.row_no).where(q.status.in_(OPEN))
     before = set(map(tuple, then.execute(held))) if then is not None else set()
     out = set(map(tuple, connection.execute(select(q.file_id, q.row_no).where(q.status == "released"))))
-    return Since(connection, run_id, frozenset(before & out))
+    return RecordChanges(connection, run_id, frozenset(before & out))
 
 
-def orders_changed(found: Since) -> set[str]:
+def orders_changed(found: RecordChanges) -> set[str]:
     """The orders of every changed record."""
     ids: set[str] = set()
     for feed in FEEDS:
@@ -73,28 +73,28 @@ def orders_changed(found: Since) -> set[str]:
     return {one for one in ids if one is not None}
 
 
-def all_may_change(found: Since) -> bool:
+def affects_all_orders(found: RecordChanges) -> bool:
     """Whether a record changed that any order may be judged or counted by."""
     changed = (select(FEEDS[feed].table.c.file_id).where(FEEDS[feed].table.c.file_id.in_(_later(found))).limit(1) for feed in FOR_ALL)
     return any(found.connection.execute(one).first() is not None for one in changed)
 
 
-def of_orders(found: Since, order_ids: Collection[str]) -> dict[str, list[Change]]:
+def of_orders(found: RecordChanges, order_ids: Collection[str]) -> dict[str, list[RecordChange]]:
     """The changed records of these orders, by order."""
-    by_order: dict[str, list[Change]] = {}
+    by_order: dict[str, list[RecordChange]] = {}
     for some in batched(sorted(order_ids)):
         for one in _of(found, some):
             by_order.setdefault(one.order_id or "", []).append(one)
     return by_order
 
 
-def without_order(found: Since) -> dict[str, list[Change]]:
+def not_of_an_order(found: RecordChanges) -> dict[str, list[RecordChange]]:
     """The changed records that belong to no order, by feed."""
     listed = {feed: [*_changes(found, feed, _rows(feed))] for feed in FEEDS if "order_id" not in _rows(feed).selected_columns}
     return {feed: changes for feed, changes in listed.items() if changes}
 
 
-def _of(found: Since, order_ids: Sequence[str]) -> Iterator[Change]:
+def _of(found: RecordChanges, order_ids: Sequence[str]) -> Iterator[RecordChange]:
     for feed in FEEDS:
         rows = _rows(feed)
         if "order_id" in rows.selected_columns:
@@ -102,9 +102,9 @@ def _of(found: Since, order_ids: Sequence[str]) -> Iterator[Change]:
     q = quarantine.c
     held = select(q.feed, q.key, q.order_id, q.rules).where(q.run_id > found.run_id, q.status.in_(OPEN), q.order_id.in_(order_ids))
     for row in found.connection.execute(held):
-        yield Change(row.feed, row.key or "", row.order_id, HELD, after="; ".join(map(_refused, json.loads(row.rules))))
+        yield RecordChange(row.feed, row.key or "", row.order_id, HELD, after="; ".join(map(_refused, json.loads(row.rules))))
     wanted = set(order_ids)
-    yield from (Change(row.feed, row.key or "", row.order_id, RELEASED) for row in _let_out(found) if row.order_id in wanted)
+    yield from (RecordChange(row.feed, row.key or "", row.order_id, RELEASED) for row in _let_out(found) if row.order_id in wanted)
 
 
 def _refused(rule: dict[str, Any]) -> str:
@@ -125,7 +125,7 @@ def _rows(feed: str) -> Select[Any]:
     return select(*columns)
 
 
-def _changes(found: Since, feed: str, rows: Select[Any]) -> Iterator[Change]:
+def _changes(found: RecordChanges, feed: str, rows: Select[Any]) -> Iterator[RecordChange]:
     """The changed ones of a feed's records, those corrected with what they were before."""
     key = FEEDS[feed].key
     later = rows.where(FEEDS[feed].table.c.file_id.in_(_later(found)))
@@ -134,10 +134,10 @@ def _changes(found: Since, feed: str, rows: Select[Any]) -> Iterator[Change]:
     for row in listed:
         named = {name: str(row[name]) for name in key}
         how, before, after = corrected.get(tuple(named.values()), (ARRIVED, None, None))
-        yield Change(feed, json.dumps(named, ensure_ascii=False), row.get("order_id"), how, before, after)
+        yield RecordChange(feed, json.dumps(named, ensure_ascii=False), row.get("order_id"), how, before, after)
 
 
-def _corrected(found: Since, feed: str) -> dict[tuple[str, ...], tuple[str, str, str]]:
+def _corrected(found: RecordChanges, feed: str) -> dict[tuple[str, ...], tuple[str, str, str]]:
     """Restatements of a feed since, by key: why, and the changed columns before (of the first) and after (of the last)."""
     r = restatements.c
     told = select(r.key, r.why, r.before, r.after).where(r.run_id > found.run_id, r.feed == feed).order_by(r.run_id)
@@ -157,11 +157,11 @@ def _merged(one: str, other: str) -> str:
     return json.dumps({**json.loads(one), **json.loads(other)}, ensure_ascii=False)
 
 
-def _later(found: Since) -> Select[tuple[int]]:
+def _later(found: RecordChanges) -> Select[tuple[int]]:
     return select(run_files.c.file_id).where(run_files.c.run_id > found.run_id)
 
 
-def _let_out(found: Since) -> Iterator[Any]:
+def _let_out(found: RecordChanges) -> Iterator[Any]:
     """Quarantined records released since."""
     q = quarantine.c
     for some in batched(sorted(found.released)):

@@ -31,10 +31,10 @@ def fingerprint(measure: Measure, question: Question, *, policy: Policy, as_of: 
         "as_of": as_of,
         "generation": generation,
     }
-    return hashlib.sha256(canonical(decided).encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical_text(decided).encode()).hexdigest()[:12]
 
 
-def canonical(value: Any) -> str:
+def canonical_text(value: Any) -> str:
     """JSON with sorted keys and no spaces; decimals, dates and instants as strings."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_text)
 

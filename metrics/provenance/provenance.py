@@ -21,7 +21,7 @@ from metrics.measures.catalog import find
 from metrics.model.measure import Derived, Measure
 from metrics.model.question import Question
 from metrics.policy import STRICT
-from metrics.provenance.fingerprint import RULE_BOOK, canonical, fingerprint
+from metrics.provenance.fingerprint import RULE_BOOK, canonical_text, fingerprint
 from metrics.queries.answer import stand_ins
 from metrics.schema import FEEDS, checks, quarantine
 
@@ -44,7 +44,7 @@ def provenance(connection: Connection, question: Question) -> dict[str, Any]:
         "from": question.start.isoformat() if question.start else None,
         "to": question.end.isoformat() if question.end else None,
         "where": {name: list(values) for name, values in question.where},
-        "policy": json.loads(canonical(asdict(STRICT))),
+        "policy": json.loads(canonical_text(asdict(STRICT))),
         "definitions": {
             measure.name: {
                 **_definition(measure),
@@ -58,14 +58,14 @@ def provenance(connection: Connection, question: Question) -> dict[str, Any]:
     }
 
 
-def provenance_of_table(connection: Connection, table: Table) -> dict[str, Any]:
+def fact_table_provenance(connection: Connection, table: Table) -> dict[str, Any]:
     """The same of a whole fact table: what one row is, and what its columns are as far as they say."""
     return {
         **_generation(connection),
         "table": table.name,
         "grain": table.comment,
         "columns": {column.name: column.comment or str(column.type) for column in table.columns},
-        "policy": json.loads(canonical(asdict(STRICT))),
+        "policy": json.loads(canonical_text(asdict(STRICT))),
         "checks_failed": _failed_checks(connection, list(FEEDS)),
         "in_quarantine": _held(connection, list(FEEDS)),
         "stand_ins": list(stand_ins(connection)),
@@ -77,15 +77,15 @@ def _generation(connection: Connection) -> dict[str, Any]:
     run = freshness(connection)
     as_of = run.get("data_as_of")
     return {
-        "buyerview": software(),
+        "buyerview": software_versions(),
         "rule_book": RULE_BOOK,
         "generation": int(connection.info["generation"]),
         "data_as_of": as_of.isoformat() if as_of else None,
-        "run": {name: json.loads(canonical(run.get(name))) for name in ("run_id", "source", "started_at", "finished_at")},
+        "run": {name: json.loads(canonical_text(run.get(name))) for name in ("run_id", "source", "started_at", "finished_at")},
     }
 
 
-def asked(told: dict[str, Any]) -> Question:
+def recorded_question(told: dict[str, Any]) -> Question:
     """The question an export answers, out of its provenance. Raises KeyError or ValueError where it is none."""
     return Question(
         measures=tuple(told["measures"]),
@@ -97,7 +97,7 @@ def asked(told: dict[str, Any]) -> Question:
     )
 
 
-def software() -> str:
+def software_versions() -> str:
     """The version of Buyerview that writes."""
     try:
         return version("buyerview")
@@ -119,12 +119,12 @@ def rows_hash(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _pairs(told: Iterable[tuple[int, str, bool]], row: Sequence[Any]) -> Iterable[str]:
     for at, name, is_number in told:
-        value = same(row[at], is_number=is_number)
+        value = same_value(row[at], is_number=is_number)
         if value is not None:
             yield f"{name}:{json.dumps(value, ensure_ascii=False)}"
 
 
-def same(value: Any, *, is_number: bool) -> str | None:
+def same_value(value: Any, *, is_number: bool) -> str | None:
     """A value as every format gives it back: sixteen digits (what an Excel file holds), text without the quote that disarms a formula."""
     if value is None or value == "":
         return None

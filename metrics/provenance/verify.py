@@ -20,18 +20,18 @@ from metrics.measures.catalog import dimension_column, find
 from metrics.model.measure import Additive, Derived, Measure, Percentile, Survival
 from metrics.model.question import Question
 from metrics.policy import STRICT
-from metrics.provenance.changed_records import Change, all_may_change, batched, of_orders, orders_changed, since, without_order
-from metrics.provenance.fingerprint import RULE_BOOK, canonical
-from metrics.provenance.provenance import NUMBERS, asked, rows_hash, same
+from metrics.provenance.changed_records import RecordChange, affects_all_orders, batched, changes_since, not_of_an_order, of_orders, orders_changed
+from metrics.provenance.fingerprint import RULE_BOOK, canonical_text
+from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash, same_value
 from metrics.provenance.provenance import provenance as said_by
-from metrics.queries.answer import frame, in_view
+from metrics.queries.answer import frame, view_conditions
 from metrics.sql.dialects import Expression, period_start
 from metrics.warehouse import Location, reading
 
 Key = tuple[str | None, ...]
 """Dimension values, the period where there is one, and the measure: what names a row of an export."""
-Told = dict[Key, dict[str, str | None]]
-Behind = dict[Key, dict[str, list[str]]]
+Recorded = dict[Key, dict[str, str | None]]
+ChangedOrders = dict[Key, dict[str, list[str]]]
 """Per combination of dimension values and period, per order: what the formula sees of its rows."""
 
 
@@ -42,7 +42,7 @@ class Difference:
     row: dict[str, str | None]
     columns: dict[str, tuple[str | None, str | None]]
     """Before and after of each column that differs; of a row that only one side has, all its columns."""
-    orders: dict[str, list[Change]] = field(default_factory=dict)
+    orders: dict[str, list[RecordChange]] = field(default_factory=dict)
     """An order without a changed record came due, or a window of it closed, as the data's time went on."""
 
 
@@ -59,7 +59,7 @@ class Verified:
     now: list[Difference]
     rules: list[str]
     """Definitions, policy and rule book that are others now."""
-    elsewhere: dict[str, list[Change]]
+    elsewhere: dict[str, list[RecordChange]]
     """Changed records that belong to no order (rates, assumptions, targets …), by feed; looked for only where numbers differ."""
 
     @property
@@ -70,7 +70,7 @@ class Verified:
 
 def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[Any]], told: dict[str, Any]) -> Verified:
     """Verify the rows of an export by its provenance. Raises what asking its question raises, and NothingPublished."""
-    question, generation = asked(told), int(told["generation"])
+    question, generation = recorded_question(told), int(told["generation"])
     filed = _by_key(columns, rows, question)
     with ExitStack() as opened:
         newest = opened.enter_context(reading(location))
@@ -78,7 +78,7 @@ def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[A
         of_then = _answers(then, question) if then is not None else None
         own = None if of_then is None else _differences(question, of_then, filed)
         now = _differences(question, of_then if of_then is not None else filed, _answers(newest, question))
-        elsewhere: dict[str, list[Change]] = {}
+        elsewhere: dict[str, list[RecordChange]] = {}
         if now:
             now, elsewhere = _explained(question, now, newest, then, int(told["run"]["run_id"]))
         altered = rows_hash(columns, rows) != told["rows_sha256"]
@@ -97,7 +97,7 @@ def _then(opened: ExitStack, location: Location, question: Question, told: dict[
     return connection, None
 
 
-def _answers(connection: Connection, question: Question) -> Told:
+def _answers(connection: Connection, question: Question) -> Recorded:
     table = frame(connection, question)
     return _by_key([str(name) for name in table.columns], list(table.itertuples(index=False, name=None)), question)
 
@@ -106,13 +106,13 @@ def _names(question: Question) -> tuple[str, ...]:
     return (*question.by, *(("period",) if question.grain else ()), "measure")
 
 
-def _by_key(columns: Sequence[str], rows: Sequence[Sequence[Any]], question: Question) -> Told:
+def _by_key(columns: Sequence[str], rows: Sequence[Sequence[Any]], question: Question) -> Recorded:
     names = _names(question)
-    listed = ({name: same(value, is_number=name in NUMBERS) for name, value in zip(columns, row, strict=True)} for row in rows)
+    listed = ({name: same_value(value, is_number=name in NUMBERS) for name, value in zip(columns, row, strict=True)} for row in rows)
     return {tuple(row.get(name) for name in names): row for row in listed}
 
 
-def _differences(question: Question, before: Told, after: Told) -> list[Difference]:
+def _differences(question: Question, before: Recorded, after: Recorded) -> list[Difference]:
     found = []
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key, {}), after.get(key, {})
@@ -125,11 +125,11 @@ def _differences(question: Question, before: Told, after: Told) -> list[Differen
 
 def _explained(
     question: Question, moved: list[Difference], newest: Connection, then: Connection | None, run_id: int
-) -> tuple[list[Difference], dict[str, list[Change]]]:
+) -> tuple[list[Difference], dict[str, list[RecordChange]]]:
     """The differences with the orders behind each, and the changed records that belong to no order."""
-    found = since(newest, run_id, then)
+    found = changes_since(newest, run_id, then)
     ids = orders_changed(found) | (_came_due(then, newest) if then is not None else set())
-    among = None if then is not None and all_may_change(found) else sorted(ids)
+    among = None if then is not None and affects_all_orders(found) else sorted(ids)
     behind: dict[str, dict[Key, set[str]]] = {}
     for name in {str(one.row["measure"]) for one in moved}:
         sides = [_behind(connection, name, question, among) for connection in (newest, then) if connection is not None]
@@ -138,7 +138,7 @@ def _explained(
     orders = [behind[str(one.row["measure"])].get(key, set()) for one, key in zip(moved, keys, strict=True)]
     records = of_orders(found, set().union(*orders))
     told = [replace(one, orders={order: records.get(order, []) for order in sorted(ids)}) for one, ids in zip(moved, orders, strict=True)]
-    return told, without_order(found)
+    return told, not_of_an_order(found)
 
 
 def _came_due(then: Connection, newest: Connection) -> set[str]:
@@ -148,24 +148,24 @@ def _came_due(then: Connection, newest: Connection) -> set[str]:
     return set(then.scalars(select(c.order_id).where(c.next_change_at <= literal(as_of, DateTime))))
 
 
-def _behind(connection: Connection, name: str, question: Question, among: Sequence[str] | None) -> Behind:
+def _behind(connection: Connection, name: str, question: Question, among: Sequence[str] | None) -> ChangedOrders:
     """What the formulas of a measure, or of those it is made of, see of these orders (None: of all)."""
-    seen: Behind = defaultdict(lambda: defaultdict(list))
+    seen: ChangedOrders = defaultdict(lambda: defaultdict(list))
     for measure in _with_rows(find(name)):
         c = measure.facts.c
         keys: list[Expression] = [c[dimension_column(one, measure)] for one in question.by]
         if question.grain is not None:
             keys.append(period_start(literal_column(f"'{question.grain}'"), c[measure.date]))
         told = [expression.label(f"told_{at}") for at, expression in enumerate(_expressions(measure))]
-        listed = select(c.order_id, *keys, *told).where(*in_view(measure.facts, c[measure.date], question))
+        listed = select(c.order_id, *keys, *told).where(*view_conditions(measure.facts, c[measure.date], question))
         for some in [None] if among is None else batched(among):
             for row in connection.execute(listed if some is None else listed.where(c.order_id.in_(some))):
-                key = tuple(same(value, is_number=False) for value in row[1 : 1 + len(keys)])
+                key = tuple(same_value(value, is_number=False) for value in row[1 : 1 + len(keys)])
                 seen[key][row[0]].append(str(row[1 + len(keys) :]))
     return seen
 
 
-def _differing(sides: Sequence[Behind]) -> dict[Key, set[str]]:
+def _differing(sides: Sequence[ChangedOrders]) -> dict[Key, set[str]]:
     """The orders whose rows are not the same on both sides; with one side only, all of them."""
     new, old = (*sides, {})[:2]
     found: dict[Key, set[str]] = {}
@@ -197,7 +197,7 @@ def _expressions(measure: Measure) -> list[Expression]:
 def _rules(question: Question, told: dict[str, Any]) -> list[str]:
     """What is judged otherwise by this Buyerview than by the one that wrote the file."""
     found = [f"rule book {told['rule_book']}, now {RULE_BOOK}"] if str(told["rule_book"]) != RULE_BOOK else []
-    then, policy = told["policy"], json.loads(canonical(asdict(STRICT)))
+    then, policy = told["policy"], json.loads(canonical_text(asdict(STRICT)))
     changed = [name for name in dict.fromkeys((*then, *policy)) if then.get(name) != policy.get(name)]
     found += [f"the strict policy's {name}: {then.get(name, 'none')}, now {policy.get(name, 'none')}" for name in changed]
     for name in question.measures:

@@ -17,11 +17,11 @@ from sqlalchemy import Connection, FromClause, Select, Table, and_, cast, func, 
 from metrics.errors import UnknownName
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.measures.catalog import GRAINS, dimension_column, find
-from metrics.model.measure import SNAPSHOT, Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, adapted
+from metrics.model.measure import SNAPSHOT, Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, on_table
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import Number, divide, spread, survival_at, survival_curve, survival_quantile, wilson
 from metrics.policy import STRICT, Policy
-from metrics.queries.rollups import column_of, smallest
+from metrics.queries.rollups import rollup_column, smallest_rollup
 from metrics.schema import mapped_columns
 from metrics.sql.dialects import Expression, count_if, period_start
 
@@ -125,7 +125,7 @@ def _survival(connection: Connection, measure: Measure, formula: Survival, quest
     source: FromClause = measure.facts
     day = source.c[measure.date]
     conditions, keys = _keys(source, day, question)
-    duration = adapted(formula.duration, source).label("duration")
+    duration = on_table(formula.duration, source).label("duration")
     columns = [duration, count_if(formula.happened).label("happened"), func.count().label("there")]
     grouped = [_inside(key) for key in (*keys, duration)]
     rows = select(*keys, *columns).where(*conditions, formula.among, duration.is_not(None)).group_by(*grouped)
@@ -245,7 +245,7 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
     asked = (*question.by, *[name for name, _ in question.where])
     rollup = None
     if facts is None and not batch.percentiles:
-        rollup = smallest(batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end)
+        rollup = smallest_rollup(batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end)
     source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
     day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
     conditions, keys = _keys(source, day, question, stored=rollup is not None and question.grain in rollup.periods)
@@ -263,10 +263,10 @@ def _keys(source: FromClause, day: Expression, question: Question, *, stored: bo
     if question.grain is not None:
         period = source.c[question.grain] if stored else period_start(literal_column(f"'{question.grain}'"), day)
         keys.append(period.label("period"))
-    return in_view(source, day, question), keys
+    return view_conditions(source, day, question), keys
 
 
-def in_view(source: FromClause, day: Expression, question: Question) -> list[Expression]:
+def view_conditions(source: FromClause, day: Expression, question: Question) -> list[Expression]:
     """The WHERE of a question: which rows of a fact table, dated by `day`, it asks of."""
     conditions: list[Expression] = [day.is_not(None)]
     if day.name != SNAPSHOT:
@@ -284,13 +284,13 @@ def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expres
     formula = measure.formula
     if isinstance(formula, Percentile):
         return [
-            formula.over(source).label(column_of(measure, "value")),
-            formula.count().over(source).label(column_of(measure, "denominator")),
+            formula.over(source).label(rollup_column(measure, "value")),
+            formula.count().over(source).label(rollup_column(measure, "denominator")),
         ]
     columns: list[Expression] = []
     assert isinstance(formula, Additive)
     for role, part in formula.parts().items():
-        name = column_of(measure, role)
+        name = rollup_column(measure, role)
         if stored:
             kind = source.c[name].type
             columns.append(cast(func.coalesce(func.sum(source.c[name]), 0), kind).label(name))
@@ -301,7 +301,7 @@ def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expres
 
 def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]) -> Answer:
     """One row's answer for one measure: the value is divided here, once, and nowhere else."""
-    part = {role: row.get(column_of(measure, role)) for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")}
+    part = {role: row.get(rollup_column(measure, role)) for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")}
     blank = Answer(dimensions, period, measure.name, None)
     lacking = _lacking(measure, known)
     mixed = measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from metrics.model.statistics import divide, wilson
 from metrics.policy import Anchor, Policy, Timing
 from metrics.queries.answer import mapped
-from metrics.queries.what_if import Row, View, judged_anew
+from metrics.queries.what_if import Row, View, judge_under
 
 Verdict = bool | None
 
@@ -45,7 +45,7 @@ RUNGS = (
 
 
 @dataclass(frozen=True)
-class Step:
+class Level:
     """One rung with its figures; `skipped` names what it lacks instead."""
 
     rung: Rung
@@ -68,7 +68,7 @@ class Step:
 class Ladder:
     """The rungs on the orders known on every rung shown. dropped: orders in view left out because some rung cannot tell."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Level, ...]
     orders: int
     dropped: int
 
@@ -92,7 +92,7 @@ class Findings:
     billed_accurately: Verdict
 
 
-def rungs_of(found: Findings) -> dict[str, tuple[bool, Verdict]]:
+def available_rungs(found: Findings) -> dict[str, tuple[bool, Verdict]]:
     """For each rung whether the order is in its base, and whether it passes: the AND of the rung's test and all above it (P3).
 
     An excused order (the buyer cancelled all of it in time) stands on the last rung alone, as a failure.
@@ -124,7 +124,7 @@ def _and(one: Verdict, other: Verdict) -> Verdict:
     return None if one is None or other is None else True
 
 
-def ladder(connection: Connection, *, view: View | None = None, policy: Policy | None = None) -> Ladder:
+def definition_ladder(connection: Connection, *, view: View | None = None, policy: Policy | None = None) -> Ladder:
     """The ladder over the orders in view, under a policy's own timing (WINDOW's early test joins at L5); the strict one by default."""
     base = policy or Policy()
     deadline = Policy(under_tolerance_share=base.under_tolerance_share, receipt_event=base.receipt_event)
@@ -140,11 +140,11 @@ def ladder(connection: Connection, *, view: View | None = None, policy: Policy |
     shown = [rung for rung in RUNGS if not lacking[rung.name]]
     numerators, denominators = dict.fromkeys(lacking, 0), dict.fromkeys(lacking, 0)
     orders = dropped = 0
-    for strict, (late3, now, asked) in judged_anew(connection, (lenient, current, request), view or View(), columns):
+    for strict, (late3, now, asked) in judge_under(connection, (lenient, current, request), view or View(), columns):
         found = _findings(strict, late3, now, asked, lacking)
         if found is None:
             continue
-        places = rungs_of(found)
+        places = available_rungs(found)
         if any(places[rung.name][0] and places[rung.name][1] is None for rung in shown):
             dropped += 1
             continue
@@ -154,7 +154,8 @@ def ladder(connection: Connection, *, view: View | None = None, policy: Policy |
             denominators[rung.name] += inside
             numerators[rung.name] += inside and passes is True
     steps = [
-        Step(rung, skipped=lacking[rung.name]) if lacking[rung.name] else Step(rung, numerators[rung.name], denominators[rung.name]) for rung in RUNGS
+        Level(rung, skipped=lacking[rung.name]) if lacking[rung.name] else Level(rung, numerators[rung.name], denominators[rung.name])
+        for rung in RUNGS
     ]
     return Ladder(tuple(steps), orders, dropped)
 

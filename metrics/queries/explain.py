@@ -29,7 +29,7 @@ PARTS_SHIFTED = 50
 
 
 @dataclass(frozen=True)
-class PartOfChange:
+class Contribution:
     """One value of the dimension: its answers in both periods, and what it adds to the change of the whole, in the measure's unit.
 
     mix and rate: of a ratio, with mix + rate = effect. shift: of a percentile, which does not add up.
@@ -56,7 +56,7 @@ class Explanation:
     before: Answer
     after: Answer
     change: Fraction | None
-    parts: tuple[PartOfChange, ...]
+    parts: tuple[Contribution, ...]
     adds_up: bool
     why_not: str | None = None
 
@@ -77,7 +77,7 @@ def explain(
         return _of_ratio(blank, parts_then, parts_now)
     if isinstance(formula, Total):
         return _of_total(blank, parts_then, parts_now)
-    parts = [PartOfChange(value, parts_then.get(value), parts_now.get(value)) for value in _values(parts_then, parts_now)]
+    parts = [Contribution(value, parts_then.get(value), parts_now.get(value)) for value in _values(parts_then, parts_now)]
     missing = whole_then.value is None or whole_now.value is None
     change = None if missing else Fraction(whole_now.value or 0) - Fraction(whole_then.value or 0)
     if isinstance(formula, Percentile) and not missing:
@@ -122,7 +122,7 @@ def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part
         moved = part_d1 / d1 - part_d0 / d0
         mix = moved * (middle_of_part - middle)
         rate = part_n1 / d1 - part_n0 / d0 - moved * middle_of_part
-        parts.append(PartOfChange(value, then.get(value), now.get(value), effect=rate + mix, mix=mix, rate=rate))
+        parts.append(Contribution(value, then.get(value), now.get(value), effect=rate + mix, mix=mix, rate=rate))
     change = n1 / d1 - n0 / d0
     return replace(blank, change=change, parts=_strongest(parts), adds_up=True, why_not=_absent(blank.before, blank.after))
 
@@ -133,18 +133,18 @@ def _of_total(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part
     parts = []
     for value in _values(then, now):
         effect = _halves(now.get(value))[0] - _halves(then.get(value))[0]
-        parts.append(PartOfChange(value, then.get(value), now.get(value), effect=effect))
+        parts.append(Contribution(value, then.get(value), now.get(value), effect=effect))
     change = _halves(blank.after)[0] - _halves(blank.before)[0]
     return replace(blank, change=change, parts=_strongest(parts), adds_up=True)
 
 
-def _strongest(parts: list[PartOfChange]) -> tuple[PartOfChange, ...]:
+def _strongest(parts: list[Contribution]) -> tuple[Contribution, ...]:
     return tuple(sorted(parts, key=lambda part: (-abs(part.effect or Fraction(0)), str(part.value))))
 
 
 def _shifted(
-    connection: Connection, measure: Measure, formula: Percentile, by: str, then: Question, now: Question, parts: list[PartOfChange]
-) -> list[PartOfChange]:
+    connection: Connection, measure: Measure, formula: Percentile, by: str, then: Question, now: Question, parts: list[Contribution]
+) -> list[Contribution]:
     """Each part with how far the percentile moved because its rows are now other ones; parts with most rows first."""
     facts = measure.facts
     day, column = facts.c[measure.date], facts.c[dimension_column(by, measure)]

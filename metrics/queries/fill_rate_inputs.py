@@ -19,7 +19,7 @@ ASSUMED = ("fill_target", "fill_back_order_cost", "fill_invoice_deduction", "fil
 
 
 @dataclass(frozen=True)
-class Start:
+class FillRateInputs:
     """Where to start. `low` and `high`: the orders of a year at their own fill and at the one to be reached; None where none is judged.
 
     assumed: every number assumed for the view; stated: the names of those somebody gave, the others being illustrative.
@@ -31,7 +31,7 @@ class Start:
     stated: tuple[str, ...]
 
 
-def fill_start(connection: Connection, question: Question) -> Start:
+def fill_rate_inputs(connection: Connection, question: Question) -> FillRateInputs:
     """The start for a question's days and filters."""
 
     def ask(other: Question) -> list[Answer]:
@@ -43,6 +43,6 @@ def fill_start(connection: Connection, question: Question) -> Start:
     (seen,) = observed(connection, question, ask)
     days = days_in_view(connection, question)
     if seen.low is None or seen.high is None or days is None:
-        return Start(None, None, numbers, given)
+        return FillRateInputs(None, None, numbers, given)
     orders = seen.low.orders * DAYS_A_YEAR / days
-    return Start(replace(seen.low, orders=orders), replace(seen.high, orders=orders), numbers, given)
+    return FillRateInputs(replace(seen.low, orders=orders), replace(seen.high, orders=orders), numbers, given)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields, replace
 from sqlalchemy import Connection
 
 from metrics.policy import STRICT, Policy
-from metrics.queries.what_if import Row, View, judged_anew
+from metrics.queries.what_if import Row, View, judge_under
 
 VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately", "perfect_order")
-TOGETHER = "only together"
+COMBINED = "only together"
 """The rule of a flip that none of the changed keys makes by itself."""
 
 Verdict = bool | None
@@ -55,7 +55,7 @@ def changed_keys(first: Policy, other: Policy) -> tuple[str, ...]:
     return tuple(field.name for field in fields(Policy) if getattr(first, field.name) != getattr(other, field.name))
 
 
-def diff(connection: Connection, other: Policy, *, first: Policy = STRICT, verdict: str = "otif", view: View | None = None) -> Diff:
+def policy_diff(connection: Connection, other: Policy, *, first: Policy = STRICT, verdict: str = "otif", view: View | None = None) -> Diff:
     """Compare two policies order by order. Raises ValueError for a verdict that is none of VERDICTS."""
     if verdict not in VERDICTS:
         raise ValueError(f"verdict {verdict!r}: write one of {', '.join(VERDICTS)}")
@@ -68,7 +68,7 @@ def diff(connection: Connection, other: Policy, *, first: Policy = STRICT, verdi
     counts: Counter[tuple[Verdict, Verdict]] = Counter()
     flips: list[Flip] = []
     only_first = only_other = 0
-    for stored, anew in judged_anew(connection, policies, view or View(), columns):
+    for stored, anew in judge_under(connection, policies, view or View(), columns):
         before, after, alone = (stored, anew[0], anew[1:]) if strict_first else (anew[0], anew[1], anew[2:])
         states = before["state"] == "judged", after["state"] == "judged"
         if states != (True, True):
@@ -100,4 +100,4 @@ def _flip(verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Seq
         [key for key, row in zip(keys, alone, strict=True) if row["state"] == "judged" and row[verdict] is after[verdict]] if alone else list(keys)
     )
     reason = f"{verdict}_reason"
-    return Flip(before["order_id"], before[verdict], after[verdict], ", ".join(rules) or TOGETHER, before.get(reason), after.get(reason))
+    return Flip(before["order_id"], before[verdict], after[verdict], ", ".join(rules) or COMBINED, before.get(reason), after.get(reason))

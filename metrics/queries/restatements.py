@@ -47,7 +47,7 @@ class RestatedKey:
 
 
 @dataclass(frozen=True)
-class Brought:
+class FeedDelta:
     """What the runs since brought of one feed: rows given, and of them present versions, in quarantine, and replaced or repeated."""
 
     feed: str
@@ -57,7 +57,7 @@ class Brought:
     rows_superseded: int
 
 
-def kept(location: Location) -> list[int]:
+def kept_generations(location: Location) -> list[int]:
     """The generations that can be read, the newest first; a server keeps the newest only."""
     if location.folder is not None:
         return [one.number for one in read_pointer(location.folder)]
@@ -65,18 +65,18 @@ def kept(location: Location) -> list[int]:
     return [newest.number] if newest is not None else []
 
 
-def brought_since(connection: Connection, generation: int) -> list[Brought]:
+def loaded_since(connection: Connection, generation: int) -> list[FeedDelta]:
     """What the runs after a generation brought, by feed, as the generation that is read knows it."""
     f = run_files.c
     names = ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
     sums = [func.sum(f[name]).label(name) for name in names]
     summed = select(f.feed, *sums).where(f.run_id.in_(_runs_since(generation))).group_by(f.feed).order_by(f.feed)
-    return [Brought(row.feed, *[int(getattr(row, name)) for name in names]) for row in connection.execute(summed)]
+    return [FeedDelta(row.feed, *[int(getattr(row, name)) for name in names]) for row in connection.execute(summed)]
 
 
-def restated_since(
+def compare_generations(
     location: Location, question: Question, generation: int, now: int | None = None
-) -> tuple[list[Restated], list[RestatedKey], list[Brought]]:
+) -> tuple[list[Restated], list[RestatedKey], list[FeedDelta]]:
     """Every answer to a question in that generation beside that of `now` (the newest, if not given), the keys restated between, oldest first, and
     what the runs between brought.
 
@@ -89,7 +89,7 @@ def restated_since(
         r = restatements.c
         changed = select(r.run_id, r.feed, r.key, r.before, r.after, r.why).where(r.run_id.in_(_runs_since(generation)))
         keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(r.run_id, r.feed, r.key))]
-        brought = brought_since(connection, generation)
+        brought = loaded_since(connection, generation)
     pairs = [(then.get(key), later.get(key)) for key in dict.fromkeys((*later, *then))]
     return [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None], keys, brought
 

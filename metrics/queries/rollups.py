@@ -60,14 +60,14 @@ class Rollup:
     parts: dict[str, Part]
 
 
-def column_of(measure: Measure, role: str) -> str:
+def rollup_column(measure: Measure, role: str) -> str:
     """The rollup column of one part of a measure."""
     return f"{measure.name}__{role}"
 
 
 def _parts_of(facts: Table, date_column: str) -> dict[str, Part]:
     return {
-        column_of(measure, role): part
+        rollup_column(measure, role): part
         for measure in MEASURES.values()
         if measure.facts is facts and measure.date == date_column and isinstance(measure.formula, Additive)
         for role, part in measure.formula.parts().items()
@@ -143,7 +143,7 @@ def _whole(rollup: Rollup) -> Insert:
     return _insert(rollup, summed(rollup, rollup.facts))
 
 
-def shift_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
+def update_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
     """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing any more go.
 
     Only the rows these facts are summed in are written again.
@@ -178,7 +178,9 @@ def _insert(rollup: Rollup, rows: Select[tuple[object, ...]]) -> Insert:
     return insert(rollup.table).from_select([c.name for c in rollup.table.columns], rows)
 
 
-def smallest(facts: Table, date_column: str, *, dimensions: Iterable[str], grain: str | None, start: date | None, end: date | None) -> Rollup | None:
+def smallest_rollup(
+    facts: Table, date_column: str, *, dimensions: Iterable[str], grain: str | None, start: date | None, end: date | None
+) -> Rollup | None:
     """The rollup that can answer, else None and the facts must.
 
     dimensions: every dimension asked for or filtered by. A rollup by month can only answer for whole months.

@@ -16,7 +16,7 @@ from metrics.policy import Policy
 from metrics.queries.answer import mapped
 from metrics.sql.dialects import Expression
 
-ORDERS_A_PART = 20_000
+ORDERS_PER_BATCH = 20_000
 """Orders judged in one statement and held in memory at once."""
 
 Row = dict[str, Any]
@@ -41,7 +41,7 @@ class View:
         return found + [o[dimension_column(name)].in_(values) for name, values in self.where]
 
 
-def judged_anew(connection: Connection, policies: Sequence[Policy], view: View, columns: Sequence[str]) -> Iterator[tuple[Row, list[Row]]]:
+def judge_under(connection: Connection, policies: Sequence[Policy], view: View, columns: Sequence[str]) -> Iterator[tuple[Row, list[Row]]]:
     """Every order in view: its stored, strictly judged row, and its row under each policy (columns of order_facts), in order of order_id.
 
     An order that a policy does not know is impossible: every policy judges the same orders at the stored facts' own instant.
@@ -67,7 +67,7 @@ def _parts(connection: Connection, view: View) -> Iterator[Any]:
     inside = view.conditions()
     place = (func.row_number().over(order_by=o.order_id) - 1).label("place")
     placed = select(o.order_id, place).where(*inside).subquery()
-    part = (placed.c.place - placed.c.place % ORDERS_A_PART).label("part")
+    part = (placed.c.place - placed.c.place % ORDERS_PER_BATCH).label("part")
     numbered = select(placed.c.order_id, part).subquery()
     bounds: Select[Any] = select(func.min(numbered.c.order_id), func.max(numbered.c.order_id)).group_by(numbered.c.part)
     for first, last in sorted(tuple(row) for row in connection.execute(bounds)):

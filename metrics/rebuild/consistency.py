@@ -10,7 +10,7 @@ from metrics.sql.dialects import Expression, count_if
 
 
 @dataclass(frozen=True)
-class Consistency:
+class ConsistencyCheck:
     """One claim about all rows of a table: how many were looked at and how many break it."""
 
     name: str
@@ -19,14 +19,14 @@ class Consistency:
     rows_failed: int
 
 
-def consistency(connection: Connection) -> list[Consistency]:
+def check_consistency(connection: Connection) -> list[ConsistencyCheck]:
     """Every claim, checked: `otif` is `on_time` and `complete` (so OTIF lies between OT + IF - 1 and the lesser), a perfect order passes every
     test, fills lie within 0 and what is owed, and every rollup sums as many rows as its facts have.
     """
     return [*_orders(connection), *_lines(connection), *_rollups(connection)]
 
 
-def _orders(connection: Connection) -> list[Consistency]:
+def _orders(connection: Connection) -> list[ConsistencyCheck]:
     o = order_facts_table.c
     all_known = and_(o.on_time.is_not(None), o.complete.is_not(None), o.otif.is_not(None))
     tests = (o.otif, o.damage_free, o.filled_accurately, o.billed_accurately)
@@ -41,7 +41,7 @@ def _orders(connection: Connection) -> list[Consistency]:
     )
 
 
-def _lines(connection: Connection) -> list[Consistency]:
+def _lines(connection: Connection) -> list[ConsistencyCheck]:
     line = order_line_facts_table.c
     zero = literal(0, Integer)
     within = {
@@ -51,12 +51,12 @@ def _lines(connection: Connection) -> list[Consistency]:
     return _counted(connection, order_line_facts_table.name, within | {"filled_at_most_what_is_possible": line.filled_qty > line.filled_most_qty})
 
 
-def _rollups(connection: Connection) -> list[Consistency]:
+def _rollups(connection: Connection) -> list[ConsistencyCheck]:
     found = []
     for rollup in ROLLUPS:
         summed = connection.execute(select(func.coalesce(func.sum(rollup.table.c.rows_summed), 0))).scalar_one()
         there = connection.execute(select(func.count()).select_from(rollup.facts).where(rollup.facts.c[rollup.date].is_not(None))).scalar_one()
-        found.append(Consistency("sums_every_row", rollup.table.name, int(there), abs(int(summed) - int(there))))
+        found.append(ConsistencyCheck("sums_every_row", rollup.table.name, int(there), abs(int(summed) - int(there))))
     return found
 
 
@@ -64,7 +64,7 @@ def _number(verdict: Expression) -> Expression:
     return cast(verdict, Integer)
 
 
-def _counted(connection: Connection, table: str, broken: dict[str, Expression]) -> list[Consistency]:
+def _counted(connection: Connection, table: str, broken: dict[str, Expression]) -> list[ConsistencyCheck]:
     source = order_facts_table if table == order_facts_table.name else order_line_facts_table
     row = connection.execute(select(func.count(), *[count_if(func.coalesce(claim, False)) for claim in broken.values()]).select_from(source)).one()
-    return [Consistency(name, table, int(row[0]), int(failed)) for name, failed in zip(broken, row[1:], strict=True)]
+    return [ConsistencyCheck(name, table, int(row[0]), int(failed)) for name, failed in zip(broken, row[1:], strict=True)]

@@ -31,13 +31,13 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
-from metrics.facts.fact_table import ENDS_WITHIN, Changed, Ledger, Setting
+from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTable
 from metrics.facts.orders import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.facts.registry import LEDGERS
-from metrics.facts.rejudge import bounds
+from metrics.facts.registry import FACT_TABLES
+from metrics.facts.rejudge import batches
 from metrics.policy import STRICT
 from metrics.queries.answer import mapped
-from metrics.queries.rollups import rebuild_rollups, rollup_metadata, shift_rollups
+from metrics.queries.rollups import rebuild_rollups, rollup_metadata, update_rollups
 from metrics.schema import FEEDS, invoice_lines, invoices, local_days, orders, quarantine, service_costs, shipment_lines, shipments
 from metrics.sql.dialects import analyze
 from metrics.sql.local_days import refresh_local_days
@@ -47,7 +47,7 @@ from metrics.warehouse.failpoint import failpoint
 _COLUMNS = table("columns", *[sql_column(name, String) for name in ("table_schema", "table_name", "column_name")], schema="information_schema")
 """Every column there is, as both engines list them."""
 
-ORDERS_A_PART = 50_000
+ORDERS_PER_BATCH = 50_000
 """Orders whose lines are judged in one statement: DuckDB holds all its steps at once, 25 kB an order, and would spill a million to disk."""
 
 
@@ -93,49 +93,52 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     part = select(orders.c.order_id).where(orders.c.order_id.between(first, last)).subquery("part")
     lines = order_line_facts(STRICT, as_of, known, only=part)
-    for first_order, last_order in bounds(connection, orders, ORDERS_A_PART):
+    for first_order, last_order in batches(connection, orders, ORDERS_PER_BATCH):
         _fill(connection, order_line_facts_table, lines, {"first_order": first_order, "last_order": last_order})
     _fill(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
     failpoint("rebuild.ledgers")
-    for ledger in LEDGERS:
-        fill_ledger(connection, ledger, Setting(as_of, known))
+    for fact_table in FACT_TABLES:
+        fill(connection, fact_table, BuildContext(as_of, known))
     failpoint("rebuild.rollups")
     rebuild_rollups(connection)
 
 
-def fill_ledger(connection: Connection, ledger: Ledger, setting: Setting, changed: Changed | None = None) -> None:
-    """Fill a ledger anew, or where it has a key and the changes are known only the rows that may be others now."""
-    if changed is None or ledger.key is None:
-        connection.execute(delete(ledger.table))
-        _fill_rows(connection, ledger, setting)
+def fill(connection: Connection, fact_table: FactTable, context: BuildContext, changed: Changes | None = None) -> None:
+    """Fill a fact_table anew, or where it has a key and the changes are known only the rows that may be others now."""
+    if changed is None or fact_table.key is None:
+        connection.execute(delete(fact_table.table))
+        _fill_rows(connection, fact_table, context)
         return
-    if ledger.again is None:
-        _fill_again(connection, ledger, replace(setting, only=changed.orders))
+    if fact_table.stale_keys is None:
+        _fill_stale(connection, fact_table, replace(context, only=changed.orders))
         return
-    again = temporary_table(f"{ledger.table.name}_again", {ledger.key: ledger.table.c[ledger.key].type})
+    again = temporary_table(f"{fact_table.table.name}_stale", {fact_table.key: fact_table.table.c[fact_table.key].type})
     again.create(connection)
-    connection.execute(insert(again).from_select([ledger.key], ledger.again(changed, setting)))
+    connection.execute(insert(again).from_select([fact_table.key], fact_table.stale_keys(changed, context)))
     analyze(connection, again)
-    _fill_again(connection, ledger, replace(setting, only=again))
+    _fill_stale(connection, fact_table, replace(context, only=again))
     again.drop(connection)
 
 
-def _fill_again(connection: Connection, ledger: Ledger, setting: Setting) -> None:
-    assert setting.only is not None
-    assert ledger.key is not None
-    connection.execute(delete(ledger.table).where(ledger.table.c[ledger.key].in_(select(setting.only.c[ledger.key]))))
-    _fill_rows(connection, ledger, setting)
+def _fill_stale(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
+    assert context.only is not None
+    assert fact_table.key is not None
+    connection.execute(delete(fact_table.table).where(fact_table.table.c[fact_table.key].in_(select(context.only.c[fact_table.key]))))
+    _fill_rows(connection, fact_table, context)
 
 
-def _fill_rows(connection: Connection, ledger: Ledger, setting: Setting) -> None:
-    for rows in ledger.rows(connection, setting):
-        _fill(connection, ledger.table, rows)
+def _fill_rows(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
+    for rows in fact_table.select_rows(connection, context):
+        _fill(connection, fact_table.table, rows)
 
 
 def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], since: datetime, touched: FromClause) -> None:
     redo = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
     redo.create(connection)
-    waiting = (order_facts_table, *[ledger.table for ledger in LEDGERS if ledger.key == "order_id" and "next_change_at" in ledger.table.c])
+    waiting = (
+        order_facts_table,
+        *[fact_table.table for fact_table in FACT_TABLES if fact_table.key == "order_id" and "next_change_at" in fact_table.table.c],
+    )
     due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
     lately = _dated_lately(since, as_of) if as_of > since else ()
     held = select(quarantine.c.order_id).where(quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run())
@@ -155,10 +158,10 @@ def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[s
         _fill(connection, facts, select(*after[facts.name].c))
     failpoint("rebuild.ledgers")
     customers = _copy(connection, "customers_changed", order_facts_table, _customers_of(before[order_facts_table.name], whole), "customer_id")
-    for ledger in LEDGERS:
-        fill_ledger(connection, ledger, Setting(as_of, known), Changed(redo, customers, since))
+    for fact_table in FACT_TABLES:
+        fill(connection, fact_table, BuildContext(as_of, known), Changes(redo, customers, since))
     failpoint("rebuild.rollups")
-    shift_rollups(connection, before, after)
+    update_rollups(connection, before, after)
     for copied in (redo, customers, *before.values(), *after.values()):
         copied.drop(connection)
 

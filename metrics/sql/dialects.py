@@ -217,7 +217,7 @@ def typed_null(like: Any) -> Expression:
     return cast(null(), like)
 
 
-def words(codes: dict[int, str], code: Expression) -> Expression:
+def concatenated(codes: dict[int, str], code: Expression) -> Expression:
     """The word a code stands for; null for an unknown code."""
     return case({number: literal(word, String) for number, word in codes.items()}, value=code, else_=typed_null(String()))
 

@@ -10,7 +10,7 @@ RATE_DAYS = 7
 """A rate serves its own day and so many days after it, or until the next one (R25)."""
 
 
-def with_rate(tables: FromClause, currency: Expression, day: Expression, mapped: frozenset[str]) -> tuple[FromClause, Expression]:
+def join_rate(tables: FromClause, currency: Expression, day: Expression, mapped: frozenset[str]) -> tuple[FromClause, Expression]:
     """The FROM clause widened, and the rate of a currency on a local day.
 
     1 for the reporting currency, and for every currency while no rate is loaded at all (amounts then stand in their own currency and never meet in
@@ -25,7 +25,7 @@ def with_rate(tables: FromClause, currency: Expression, day: Expression, mapped:
     return widened, cast(case((reporting.is_(None), one), (currency == reporting, one), else_=daily.c.rate), FACTOR)
 
 
-def at_rate(amount: Expression, rate: Expression) -> Expression:
+def converted(amount: Expression, rate: Expression) -> Expression:
     """An amount in the reporting currency, exact to four decimals; null without a rate.
 
     At rate 1 it is the amount itself: a product of wide decimals costs thirty times as much as a sum, and most books have one currency.

@@ -32,7 +32,7 @@ from metrics.schema import FEEDS, local_days, orders
 from metrics.sql.dialects import Expression, plus_days, plus_microseconds
 from metrics.sql.temporary_tables import temporary_table
 
-ROWS_AN_INSERT = 2000
+ROWS_PER_INSERT = 2000
 
 _OFFSETS: dict[str, TypeEngine[Any]] = {"zone": String(), "from_day": Date(), "to_day": Date(), "offset_us": BigInteger()}
 
@@ -55,8 +55,8 @@ def refresh_local_days(connection: Connection) -> None:
     offsets = temporary_table("zone_offsets", _OFFSETS)
     offsets.create(connection)
     rows = [row for zone in sorted(zones) for row in _midnight_offsets(zone, first, last + timedelta(1))]
-    for start in range(0, len(rows), ROWS_AN_INSERT):
-        connection.execute(insert(offsets).values(rows[start : start + ROWS_AN_INSERT]))
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        connection.execute(insert(offsets).values(rows[start : start + ROWS_PER_INSERT]))
     connection.execute(insert(local_days).from_select(["zone", "day", "starts_at", "ends_at"], _every_day(offsets, first, last)))
     offsets.drop(connection)
 

@@ -60,7 +60,7 @@ def day_bounds(tables: FromClause, day: Expression, zone: Expression) -> tuple[F
     return tables.outerjoin(days, and_(days.c.zone == zone, days.c.day == day)), days.c.starts_at, days.c.ends_at
 
 
-def moved(
+def shifted(
     tables: FromClause, span: Span, instant: Expression, is_date: Expression, zone: Expression, *, days: int, hours: Decimal, last: bool
 ) -> tuple[FromClause, Expression]:
     """The FROM clause widened, and a moment moved by local calendar days, then by elapsed hours: the last or first instant of its span.

@@ -16,7 +16,7 @@ def record(connection: Connection, who: str, what: str, key: str, before: Mappin
     connection.execute(insert(audit_trail).values(at=now, who=who, what=what, key=key, before=_json(before), after=_json(after)))
 
 
-def of(connection: Connection, key: str) -> list[dict[str, Any]]:
+def entries_of(connection: Connection, key: str) -> list[dict[str, Any]]:
     """The changes of one thing, newest first."""
     rows = connection.execute(select(audit_trail).where(audit_trail.c.key == key).order_by(audit_trail.c.entry.desc())).mappings()
     return [{**row, "before": _read(row["before"]), "after": _read(row["after"])} for row in rows]

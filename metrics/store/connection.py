@@ -38,7 +38,7 @@ def store_url(location: Location) -> URL:
 
 
 @contextmanager
-def opened(location: Location, *, write: bool = True) -> Iterator[Connection]:
+def open_store(location: Location, *, write: bool = True) -> Iterator[Connection]:
     """The store, up to date, in one transaction; `write=False` waits for no writer.
 
     Raises StoreUnusable where it cannot be opened, read or written.
@@ -48,14 +48,14 @@ def opened(location: Location, *, write: bool = True) -> Iterator[Connection]:
             location.folder.mkdir(parents=True, exist_ok=True)
         engine = _engine(store_url(location))
         with _begun(engine, write=write) as connection:
-            if not migrate.is_behind(connection):
+            if not migrate.needs_migration(connection):
                 yield connection
                 return
         with _begun(engine, write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
                 connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
-            migrate.bring_up_to_date(connection)
+            migrate.migrate(connection)
         with _begun(engine, write=write) as connection:
             yield connection
     except CommandError as error:

@@ -18,12 +18,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _one_at_a_time = threading.Lock()  # Alembic hands migrations their connection through a global
 
 
-def is_behind(connection: Connection) -> bool:
+def needs_migration(connection: Connection) -> bool:
     """Whether the database lacks a migration this program has."""
     return not _heads() <= set(MigrationContext.configure(connection).get_current_heads())
 
 
-def bring_up_to_date(connection: Connection) -> None:
+def migrate(connection: Connection) -> None:
     """Run what is missing; nothing where another process was faster."""
     config = _config()
     config.attributes["connection"] = connection

@@ -82,7 +82,7 @@ def _written(name: str, comment: str, *own: Column[Any]) -> Table:
     )
 
 
-written_assumptions = _written(
+assumption_edits = _written(
     "written_assumptions",
     "one row: one assumed number a person wrote, as in the feed assumptions",
     Column("assumption", String, primary_key=True, comment="name"),
@@ -90,7 +90,7 @@ written_assumptions = _written(
     Column("assumed_value", String, nullable=False, comment="the number"),
 )
 
-written_targets = _written(
+target_edits = _written(
     "written_targets",
     "one row: one target a person wrote, as in the feed targets",
     Column("measure", String, primary_key=True, comment="name of a measure"),
@@ -99,7 +99,7 @@ written_targets = _written(
     Column("tolerance", String, comment="how far off target is still 'watch'"),
 )
 
-written_packages = _written(
+package_edits = _written(
     "written_packages",
     "one row: one service package a person wrote, as in the feed service_packages",
     Column("service_segment", String, primary_key=True, comment="whose package"),

@@ -91,7 +91,7 @@ def comments(connection: Connection, order_id: str) -> list[dict[str, Any]]:
 
 def history(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     """The changes of an order's item, newest first."""
-    return audit.of(connection, _key(order_id))
+    return audit.entries_of(connection, _key(order_id))
 
 
 def assign(connection: Connection, who: str, chosen: Sequence[Item], owner: str | None, *, at: datetime) -> list[ChangedMeanwhile]:

@@ -99,13 +99,13 @@ def state_of(answer: Answer | None, measure: Measure, target: Target | None) -> 
     """How an answer stands. Where its point is withheld, what both its bounds agree on; else it is not proven."""
     if answer is None:
         return State.NO_DATA
-    if bounds := withheld(answer):
+    if bounds := is_withheld(answer):
         ends = {state_of_value(bound, target, measure.direction) for bound in bounds}
         return ends.pop() if len(ends) == 1 else State.NOT_PROVEN
     return state_of_value(answer.value, target, measure.direction, coverage=answer.coverage)
 
 
-def withheld(answer: Answer) -> tuple[float, float] | None:
+def is_withheld(answer: Answer) -> tuple[float, float] | None:
     """The bounds that stand in place of a point withheld (rules P7); None where there is a point, or no evidence at all."""
     if answer.value is not None or answer.worst is None or answer.best is None or (answer.no_data or "").startswith(("no feed", "no data")):
         return None

@@ -81,11 +81,11 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
     return postgres.reading(_url(location), generation)
 
 
-def trying(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
+def preview(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
     """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the end."""
     if location.folder is not None:
-        return duckdb_reader.trying(location.folder, generation)
-    return postgres.trying(_url(location), generation)
+        return duckdb_reader.preview(location.folder, generation)
+    return postgres.preview(_url(location), generation)
 
 
 def writing(location: Location) -> AbstractContextManager[Build]:
@@ -99,7 +99,7 @@ def writing(location: Location) -> AbstractContextManager[Build]:
 
 
 @contextmanager
-def rehearsing(location: Location) -> Iterator[Build]:
+def copy_for_dry_run(location: Location) -> Iterator[Build]:
     """As `writing`, of which nothing can come: what is published, and what the folder or the database holds, stays as it is.
 
     An embedded warehouse is copied aside (to the system's folder for temporary files), and another run may be writing meanwhile; on a server
@@ -109,7 +109,7 @@ def rehearsing(location: Location) -> Iterator[Build]:
     def publish() -> Generation:
         raise RuntimeError("a rehearsal publishes nothing")
 
-    with duckdb_writer.rehearsing(location.folder) if location.folder is not None else postgres.writing(_url(location)) as one:
+    with duckdb_writer.copy_for_dry_run(location.folder) if location.folder is not None else postgres.writing(_url(location)) as one:
         yield replace(one, publish=publish)
 
 

@@ -34,7 +34,7 @@ OPEN_AT_MOST = 2
 ATTEMPTS = 3
 """How often a reader takes CURRENT again when the file it named was collected in between."""
 
-SEALED = {
+LOCKED_SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -104,7 +104,7 @@ def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
 
 
 @contextmanager
-def trying(folder: Path, number: int | None = None) -> Iterator[Connection]:
+def preview(folder: Path, number: int | None = None) -> Iterator[Connection]:
     """As `reading`, in which temporary tables may be made: nothing is kept of what was worked out before them."""
     with reading(folder, number) as connection:
         del connection.info[KEPT]
@@ -233,7 +233,7 @@ def _is_altered(folder: Path, generation: Generation) -> bool:
 
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Open a file with the one configuration this process uses for its kind: a second one would be refused by DuckDB."""
-    config = {**SEALED, "memory_limit": _memory_limit(read_only=read_only)}
+    config = {**LOCKED_SETTINGS, "memory_limit": _memory_limit(read_only=read_only)}
     if threads := os.environ.get("BUYERVIEW_THREADS"):
         config["threads"] = threads
     if read_only:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from metrics.errors import BuildFailed, GenerationDamaged, NoSpace, SettingRefused, WarehouseBusy
-from metrics.warehouse.duckdb_reader import SEALED, close, connect, new_engine
+from metrics.warehouse.duckdb_reader import LOCKED_SETTINGS, close, connect, new_engine
 from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.generation import Build, Generation
 from metrics.warehouse.pointer import Published, as_generation, read_pointer, replace_pointer, sha256, sync, wal
@@ -91,7 +91,7 @@ def writing(folder: Path) -> Iterator[Build]:
 
 
 @contextmanager
-def rehearsing(folder: Path) -> Iterator[Build]:
+def copy_for_dry_run(folder: Path) -> Iterator[Build]:
     """As `writing`, in a folder of its own that is deleted afterwards: neither `folder` nor a run that is writing there notices."""
     with tempfile.TemporaryDirectory(prefix="buyerview-rehearsal-") as place:
         aside = Path(place)
@@ -232,7 +232,7 @@ def _copy_newest(folder: Path, build: Path) -> Generation | None:
     if problems:
         raise GenerationDamaged(str(folder), folder / published[0].file, "is not what was published, nor is any older generation")
     _need_space(folder, 0)
-    with duckdb.connect(":memory:", config=dict(SEALED)) as memory:
+    with duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)) as memory:
         memory.execute(f"ATTACH '{_quoted(build)}' AS build (STORAGE_VERSION '{STORAGE_VERSION}')")
         memory.execute("DETACH build")
     return None

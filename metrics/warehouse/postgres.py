@@ -78,7 +78,7 @@ def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
 
 
 @contextmanager
-def trying(url: URL, number: int | None = None) -> Iterator[Connection]:
+def preview(url: URL, number: int | None = None) -> Iterator[Connection]:
     """As `reading`, but temporary tables may be made; a session of its own, so that no other has planned its statements without them."""
     with _connected(_new_engine(url, poolclass=NullPool), url) as connection:
         yield _of_generation(connection.execution_options(isolation_level="REPEATABLE READ"), url, number)

@@ -16,7 +16,7 @@ KEPT = "once"
 """Where a connection keeps what was worked out: a dictionary in its `info`, or nothing where it may not."""
 
 
-def once(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Connection, P], T]:
+def cached_per_generation(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Connection, P], T]:
     """Keep what a function of a connection and of plain values finds, for as long as the connection is read from. Nobody may change it."""
 
     @wraps(work)

@@ -185,7 +185,7 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: 
     assert "no longer kept" in markup(gone)
 
 
-@pytest.mark.parametrize("page", list(measure_table.FAMILIES))
+@pytest.mark.parametrize("page", list(measure_table.MEASURES_OF_PAGE))
 def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
     for measure in measure_table.measures_of(page):
@@ -199,7 +199,7 @@ def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_smal
 
 def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
     """Volumes are the scorecard's and the breakdown's denominators."""
-    shown = {measure.name for page in measure_table.FAMILIES for measure in measure_table.measures_of(page)}
+    shown = {measure.name for page in measure_table.MEASURES_OF_PAGE for measure in measure_table.measures_of(page)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 
 

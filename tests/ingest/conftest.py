@@ -10,7 +10,7 @@ from tests.ingest.files import Source
 @pytest.fixture(autouse=True)
 def no_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of taking records in look at records, orders and lines: the ledgers made of those after every run have tests of their own."""
-    monkeypatch.setattr(rebuild, "LEDGERS", ())
+    monkeypatch.setattr(rebuild, "FACT_TABLES", ())
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from metrics.errors import NothingPublished
 from metrics.queries.answer import Question, answer
 from metrics.schema import runs, service_cases
 from metrics.store import work_items
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import Location, close, current, reading
 from tests.dashboard import small_warehouse
@@ -36,7 +36,7 @@ def filled(location: Location) -> Iterator[Location]:
 
 def put_right(location: Location, order_id: str, at: datetime) -> None:
     moments: dict[str, Any] = {"detected_at": LATE_CAME, "acknowledged_at": None, "resolved_at": at}
-    with opened(location) as store:
+    with open_store(location) as store:
         work_items.resolve(store, "Ada", work_items.item(store, order_id), remedy="credited", note=None, **moments)
 
 
@@ -46,26 +46,26 @@ def numbers(location: Location) -> dict[str, tuple[Decimal | None, Decimal | Non
 
 
 def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(filled: Location) -> None:
-    with opened(filled) as store:
+    with open_store(filled) as store:
         work_items.assign(store, "Ada", [Item("HAND-LATE")], "Ada", at=LATE_CAME)
-    assert saved_edits.apply(location=filled) is None, "nothing was put right"
+    assert saved_edits.ingest_saved_edits(location=filled) is None, "nothing was put right"
     assert current(filled).number == 1  # type: ignore[union-attr]
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
-    first = saved_edits.apply(location=filled)
+    first = saved_edits.ingest_saved_edits(location=filled)
     assert first is not None
     assert (first.outcome, first.source, first.data_as_of) == ("published", "written in Buyerview", small_warehouse.AS_OF)
     before = numbers(filled)
 
     put_right(filled, "HAND-LATE", LATE_CAME + timedelta(days=3))
     put_right(filled, "HAND-DAMAGED", small_warehouse.AS_OF + timedelta(days=9))  # after the data's watermark: noticed, not yet put right
-    assert saved_edits.apply(location=filled).outcome == "published"  # type: ignore[union-attr]
+    assert saved_edits.ingest_saved_edits(location=filled).outcome == "published"  # type: ignore[union-attr]
     after = numbers(filled)
     assert after["failed_orders"] == before["failed_orders"]
     assert after["recovered_share"][0] - before["recovered_share"][0] == 1  # type: ignore[operator]
     assert after["recovered_share"][1] == before["recovered_share"][1]
     assert before["failures_undetected"][0] - after["failures_undetected"][0] == 2  # type: ignore[operator]
 
-    assert saved_edits.apply(location=filled).outcome == "unchanged"  # type: ignore[union-attr]
+    assert saved_edits.ingest_saved_edits(location=filled).outcome == "unchanged"  # type: ignore[union-attr]
     with reading(filled) as connection:
         assert connection.scalar(select(func.max(runs.c.data_as_of))) == small_warehouse.AS_OF
         found = connection.execute(select(service_cases).order_by(service_cases.c.case_id)).mappings().all()
@@ -77,11 +77,11 @@ def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(fille
 
 
 def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> None:
-    with opened(location) as store:
+    with open_store(location) as store:
         moments: dict[str, Any] = {"detected_at": LATE_CAME, "acknowledged_at": None, "resolved_at": LATE_CAME}
         work_items.resolve(store, "Ada", Item("O1"), remedy="apology", note=None, **moments)
     with pytest.raises(NothingPublished):
-        saved_edits.apply(location=location)
+        saved_edits.ingest_saved_edits(location=location)
 
 
 @pytest.mark.long
@@ -89,8 +89,8 @@ def test_without_data_there_is_nothing_it_could_be_about(location: Location) -> 
 def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> None:
     small_warehouse.publish(server_location, count=5)
     put_right(server_location, "HAND-LATE", LATE_CAME + timedelta(days=1))
-    assert saved_edits.apply(location=server_location).outcome == "published"  # type: ignore[union-attr]
-    assert saved_edits.apply(location=server_location).outcome == "unchanged"  # type: ignore[union-attr]
+    assert saved_edits.ingest_saved_edits(location=server_location).outcome == "published"  # type: ignore[union-attr]
+    assert saved_edits.ingest_saved_edits(location=server_location).outcome == "unchanged"  # type: ignore[union-attr]
     with reading(server_location) as connection:
         assert connection.scalar(select(service_cases.c.resolved_at)) == LATE_CAME + timedelta(days=1)
 
@@ -98,7 +98,7 @@ def test_a_server_takes_it_from_its_own_schema(server_location: Location) -> Non
 def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
     """Measures of buyers' cases still name the feed they lack, and who noticed first stays unknown."""
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
-    assert saved_edits.apply(location=filled) is not None
+    assert saved_edits.ingest_saved_edits(location=filled) is not None
     buyers = ("special_granted", "special_met", "responsiveness", "post_sale_support", "post_sale_hours_p50")
     with reading(filled) as connection:
         found = {one.measure: one for one in answer(connection, Question((*buyers, "failure_detected_by_us", "recovered_share")))}

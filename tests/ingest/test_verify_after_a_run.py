@@ -10,12 +10,12 @@ import pytest
 from ingest import saved_edits
 from metrics.edits import edits
 from metrics.edits.edits import Edit
-from metrics.edits.validation import checked
+from metrics.edits.validation import validate_edit
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance, rows_hash
 from metrics.provenance.verify import Verified, verify
 from metrics.queries.answer import frame
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import Location, close, reading
 from tests.dashboard import small_warehouse
 from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source
@@ -33,11 +33,11 @@ def export(location: Location, question: Question) -> Export:
 
 def assume(location: Location, value: str) -> None:
     edit = Edit("assumptions", ("wait_cost", "all"), SINCE, {"assumed_value": value}, note="asked the planner")
-    with reading(location) as connection, opened(location) as store:
-        one = edits.made_from(store, checked(connection, edit))
-        rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))
+    with reading(location) as connection, open_store(location) as store:
+        one = edits.edit_from_row(store, validate_edit(connection, edit))
+        rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.saved_entries(store, edit.feed))
         edits.save(store, "Ada", one, edits.value_at(edit.feed, rows, one))
-    report = saved_edits.apply(location=location)
+    report = saved_edits.ingest_saved_edits(location=location)
     assert report is not None
     assert report.outcome == "published"
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Table, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from metrics.facts.registry import LEDGERS
+from metrics.facts.registry import FACT_TABLES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.rebuild import rebuild
@@ -83,14 +83,14 @@ def only(*modules: ModuleType) -> Callable[..., Any]:
     """
     wanted = [ledger for module in modules for ledger in module.LEDGERS]
     for ledger in wanted:  # grows: what a ledger's module reads of others
-        named = vars(sys.modules[ledger.rows.__module__]).values()
+        named = vars(sys.modules[ledger.select_rows.__module__]).values()
         read = [table for table in named if isinstance(table, Table)]
-        wanted += [other for other in LEDGERS if other not in wanted and any(other.table is table for table in read)]
+        wanted += [other for other in FACT_TABLES if other not in wanted and any(other.table is table for table in read)]
 
     @pytest.fixture(scope="module", autouse=True)
     def filled() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(rebuild, "LEDGERS", tuple(ledger for ledger in LEDGERS if ledger in wanted))
+            patch.setattr(rebuild, "FACT_TABLES", tuple(ledger for ledger in FACT_TABLES if ledger in wanted))
             yield
 
     return filled

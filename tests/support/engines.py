@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
-from metrics.warehouse.duckdb_reader import SEALED, new_engine
+from metrics.warehouse.duckdb_reader import LOCKED_SETTINGS, new_engine
 from tests.support import postgres
 
 ENGINES = ("duckdb", pytest.param("postgresql", marks=pytest.mark.postgres))
@@ -19,7 +19,7 @@ _numbers = count(1)
 
 def memory() -> Engine:
     """An engine on an empty DuckDB in memory, set up as the embedded warehouse sets up its own; its connections share one session."""
-    engine = new_engine(duckdb.connect(":memory:", config=dict(SEALED)), poolclass=StaticPool)
+    engine = new_engine(duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
     with engine.connect():  # which looks up whether it does
         engine.dialect.supports_comments = False  # a comment a column is most of what creating our tables takes
     return engine

@@ -4,36 +4,36 @@ from typing import Any
 
 from sqlalchemy import CTE, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, true, union_all
 
-from metrics.facts.fact_table import Setting, within
+from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import row_of
 from metrics.facts.orders import NONE, order_line_facts_table
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices, orders
 from metrics.sql.dialects import Expression, times, typed_null
-from metrics.sql.exchange_rates import with_rate
+from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
 
 
-def billed_lines(setting: Setting) -> Select[Any]:
+def invoiced_lines(context: BuildContext) -> Select[Any]:
     """One row per invoice, credit and reversal line of a goods or service line, signed; a reversal without own lines takes back the lines of the
     invoice it names, once.
     """
     body, header = invoice_lines.c, invoices.c
     own = and_(header.invoice_id == body.invoice_id, ~header.deleted)
-    direct = _documented(invoice_lines.join(invoices, own), header, header, body, setting)
-    if "invoices.reverses_invoice_id" not in setting.mapped:
+    direct = _documented(invoice_lines.join(invoices, own), header, header, body, context)
+    if "invoices.reverses_invoice_id" not in context.mapped:
         return direct
     reversal = _lineless_reversals()
     reversed_ = and_(own, header.invoice_kind == "invoice")
     tables = invoice_lines.join(invoices, reversed_).join(reversal, reversal.c.reverses_invoice_id == header.invoice_id)
-    return select(union_all(direct, _documented(tables, reversal.c, header, body, setting)).subquery("documented"))
+    return select(union_all(direct, _documented(tables, reversal.c, header, body, context)).subquery("documented"))
 
 
-def _documented(tables: FromClause, document: Any, original: Any, body: Any, setting: Setting) -> Select[Any]:
+def _documented(tables: FromClause, document: Any, original: Any, body: Any, context: BuildContext) -> Select[Any]:
     """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines stand on."""
     line = order_line_facts_table.c
     tables = tables.join(order_line_facts_table, and_(line.order_id == body.order_id, line.line_no == body.line_no))
     tables = tables.join(orders, orders.c.order_id == line.order_id)
-    tables = within(tables, document.invoice_id, setting)
+    tables = only_stale(tables, document.invoice_id, context)
     tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", orders.c.ship_to_time_zone)
     sign = case((document.invoice_kind == "invoice", literal(1, Integer)), else_=literal(-1, Integer))
     return (
@@ -53,7 +53,7 @@ def _documented(tables: FromClause, document: Any, original: Any, body: Any, set
             ).label("quantity"),
         )
         .select_from(tables)
-        .where(~body.deleted, line.line_kind.in_(("goods", "service")), dated.hi <= literal(setting.as_of, DateTime))
+        .where(~body.deleted, line.line_kind.in_(("goods", "service")), dated.hi <= literal(context.as_of, DateTime))
     )
 
 
@@ -80,11 +80,11 @@ def _unit_cost_known(line: Any, quantity: Expression) -> Expression:
     return and_(quantity.is_not(None), case((line.line_kind == "service", true()), else_=line.unit_cost_amount.is_not(None)))
 
 
-def net_sales(billed: CTE, setting: Setting) -> Select[Any]:
+def net_sales(billed: CTE, context: BuildContext) -> Select[Any]:
     """Net sales of the lines billed (R24)."""
     b, line = billed.c, order_line_facts_table.c
     tables: FromClause = billed.join(order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no))
-    tables, rate = with_rate(tables, b.currency, b.day, setting.mapped)
+    tables, rate = join_rate(tables, b.currency, b.day, context.mapped)
     place = func.row_number().over(partition_by=b.document_id, order_by=(b.order_id, b.line_no, b.invoice_line_no))
     return select(
         *row_of(
@@ -102,11 +102,11 @@ def net_sales(billed: CTE, setting: Setting) -> Select[Any]:
     ).select_from(tables)
 
 
-def product_cost(billed: CTE, setting: Setting) -> Select[Any]:
+def product_cost(billed: CTE, context: BuildContext) -> Select[Any]:
     """Without a rate a line's sales are left out, so its cost is too."""
     b, line = billed.c, order_line_facts_table.c
     tables: FromClause = billed.join(order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no))
-    tables, rate = with_rate(tables, b.currency, b.day, setting.mapped)
+    tables, rate = join_rate(tables, b.currency, b.day, context.mapped)
     cost = case(
         (rate.is_(None), typed_null(AMOUNT)),
         (and_(line.line_kind == "service", line.unit_cost_amount.is_(None)), cast(literal(0, Integer), AMOUNT)),

@@ -9,17 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, Date, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, values
 from sqlalchemy import column as sql_column
 
-from metrics.facts.fact_table import Setting, within
+from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.service_costs import FREIGHT, incurred_costs
 from metrics.facts.money.table import STEP, cost_rows
 from metrics.facts.orders import NONE, order_facts_table
 from metrics.schema import AMOUNT, QTY, orders, shipment_lines, shipments
 from metrics.sql.moments import moment_span
 
-SHARES_A_SELECT = 2000
+SHARES_PER_SELECT = 2000
 
 
-def _carried(setting: Setting) -> FromClause:
+def _carried(context: BuildContext) -> FromClause:
     """One row per consignment with freight and order it carries: the quantity shipped for it."""
     s, body, o = shipments.c, shipment_lines.c, order_facts_table.c
     quantity = func.coalesce(body.shipped_qty, body.received_qty, cast(literal(0, Integer), QTY))
@@ -27,7 +27,7 @@ def _carried(setting: Setting) -> FromClause:
     tables = tables.join(order_facts_table, o.order_id == body.order_id)
     return (
         select(s.shipment_id, body.order_id, cast(func.sum(quantity), QTY).label("quantity"))
-        .select_from(within(tables, s.shipment_id, setting))
+        .select_from(only_stale(tables, s.shipment_id, context))
         .where(~s.deleted, s.freight_amount.is_not(None))
         .group_by(s.shipment_id, body.order_id)
         .cte("carried")
@@ -40,9 +40,9 @@ def _orders_carried(carried: FromClause) -> FromClause:
     return counted.subquery("orders_carried")
 
 
-def carried_alone(setting: Setting) -> FromClause:
+def freight_of_single_orders(context: BuildContext) -> FromClause:
     """Consignments that carry one order: the whole freight is its own."""
-    counted = _orders_carried(_carried(setting))
+    counted = _orders_carried(_carried(context))
     freight = shipments.alias("freighted").c
     return (
         select(counted.c.shipment_id, counted.c.order_id, freight.freight_amount.label("amount"))
@@ -51,9 +51,9 @@ def carried_alone(setting: Setting) -> FromClause:
     )
 
 
-def carried_together(connection: Connection, setting: Setting) -> Iterator[FromClause]:
+def freight_of_shared_shipments(connection: Connection, context: BuildContext) -> Iterator[FromClause]:
     """Freight of consignments that carry several orders, shared by quantity. Divided here: engines round a quotient differently."""
-    carried = _carried(setting)
+    carried = _carried(context)
     counted = _orders_carried(carried)
     c, s = carried.c, shipments.c
     found = connection.execute(
@@ -68,17 +68,17 @@ def carried_together(connection: Connection, setting: Setting) -> Iterator[FromC
         for order_id, amount in _by_quantity(list(group))
     ]
     columns = (sql_column("shipment_id", String), sql_column("order_id", String), sql_column("amount", AMOUNT))
-    for start in range(0, len(shares), SHARES_A_SELECT):
-        yield values(*columns, name=f"shares_{start}").data(shares[start : start + SHARES_A_SELECT])
+    for start in range(0, len(shares), SHARES_PER_SELECT):
+        yield values(*columns, name=f"shares_{start}").data(shares[start : start + SHARES_PER_SELECT])
 
 
 def _by_quantity(carried: Sequence[Any]) -> list[tuple[str, Decimal]]:
     """Each order's part of one consignment's freight. Parts are differences of rounded running totals, so that they add up to the whole."""
     whole = Decimal(carried[0].freight_amount)
-    return list(zip([row.order_id for row in carried], parts(whole, [Decimal(row.quantity) for row in carried]), strict=True))
+    return list(zip([row.order_id for row in carried], freight_parts(whole, [Decimal(row.quantity) for row in carried]), strict=True))
 
 
-def parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+def freight_parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     """An amount parted by weights (equally where they are all 0): exact to four decimals, and together the whole."""
     shares = [Fraction(weight) for weight in weights]
     if not sum(shares):
@@ -93,14 +93,14 @@ def parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     return made
 
 
-def freight_rows(carried: FromClause, setting: Setting) -> Select[Any]:
+def freight_rows(carried: FromClause, context: BuildContext) -> Select[Any]:
     """Freight of consignments that have left or arrived, on the day they left (arrived, where that is not known)."""
-    s, part, now = shipments.c, carried.c, literal(setting.as_of, DateTime)
+    s, part, now = shipments.c, carried.c, literal(context.as_of, DateTime)
     zone = orders.c.ship_to_time_zone
     tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(orders, orders.c.order_id == part.order_id)
     tables, shipped = moment_span(tables, dict(s.items()), "shipped_at", zone)
     tables, received = moment_span(tables, dict(s.items()), "received_at", zone)
-    incurred = incurred_costs(setting).subquery("incurred")
+    incurred = incurred_costs(context).subquery("incurred")
     charged = (
         select(incurred.c.order_id).where(incurred.c.activity == FREIGHT, incurred.c.order_id.is_not(None)).distinct().subquery("charged_freight")
     )
@@ -134,5 +134,5 @@ def freight_rows(carried: FromClause, setting: Setting) -> Select[Any]:
         customer=d.customer_id,
         currency=d.currency,
         day=d.day,
-        setting=setting,
+        context=context,
     )

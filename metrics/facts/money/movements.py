@@ -14,25 +14,25 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Select, select, true, union
 
-from metrics.facts.fact_table import Changed, Ledger, Setting
-from metrics.facts.money.billing import billed_lines, net_sales, product_cost
-from metrics.facts.money.freight import carried_alone, carried_together, freight_rows
+from metrics.facts.fact_table import BuildContext, Changes, FactTable
+from metrics.facts.money.billing import invoiced_lines, net_sales, product_cost
+from metrics.facts.money.freight import freight_of_shared_shipments, freight_of_single_orders, freight_rows
 from metrics.facts.money.service_costs import case_rows, service_cost_rows
-from metrics.facts.money.table import m, money_facts
+from metrics.facts.money.table import m, money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.schema import invoice_lines, invoices, service_cases, service_costs, shipment_lines
 
 
-def rows(connection: Connection, setting: Setting) -> Sequence[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """The SELECTs of all movements by `as_of`."""
-    billed = billed_lines(setting).cte("billed")
-    made = [net_sales(billed, setting), product_cost(billed, setting), service_cost_rows(setting), case_rows(setting)]
-    if "shipments.freight_amount" in setting.mapped:
-        made += [freight_rows(carried, setting) for carried in (carried_alone(setting), *carried_together(connection, setting))]
+    billed = invoiced_lines(context).cte("billed")
+    made = [net_sales(billed, context), product_cost(billed, context), service_cost_rows(context), case_rows(context)]
+    if "shipments.freight_amount" in context.mapped:
+        made += [freight_rows(carried, context) for carried in (freight_of_single_orders(context), *freight_of_shared_shipments(connection, context))]
     return made
 
 
-def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
     """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged to them before, as well.
 
     A cost that names no order that is judged may change with its customer, and a case with other costs of it: these are made again by every run.
@@ -61,4 +61,4 @@ def _again(changed: Changed, setting: Setting) -> CompoundSelect[Any]:  # noqa: 
     return union(*found)
 
 
-LEDGERS = (Ledger(money_facts, rows, key="document_id", again=_again),)
+FACT_TABLES = (FactTable(money_facts_table, select_rows, key="document_id", stale_keys=_stale_keys),)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Date, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, true
 
-from metrics.facts.fact_table import Setting, within
+from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import cost_rows
 from metrics.facts.orders import NONE
 from metrics.schema import orders, service_cases, service_costs
@@ -15,7 +15,7 @@ FREIGHT, CASE = "freight", "case"
 """The activities that a consignment and a case stand for, where no service cost names them."""
 
 
-def incurred_costs(setting: Setting) -> Select[Any]:
+def incurred_costs(context: BuildContext) -> Select[Any]:
     """Service costs of days that ended by `as_of`, in the zone of their order; without one in UTC."""
     c = service_costs.c
     tables: FromClause = service_costs.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
@@ -24,7 +24,7 @@ def incurred_costs(setting: Setting) -> Select[Any]:
     return (
         select(c.cost_id, c.customer_id, c.order_id, func.lower(c.activity).label("activity"), c.amount, c.currency, c.incurred_on)
         .select_from(tables)
-        .where(~c.deleted, ended <= literal(setting.as_of, DateTime))
+        .where(~c.deleted, ended <= literal(context.as_of, DateTime))
     )
 
 
@@ -32,12 +32,12 @@ def _utc_end(day: Expression) -> Expression:
     return plus_microseconds(cast(plus_days(day, literal(1, Integer)), DateTime), literal(-1, Integer))
 
 
-def service_cost_rows(setting: Setting) -> Select[Any]:
+def service_cost_rows(context: BuildContext) -> Select[Any]:
     """What was booked, on the day it was."""
-    incurred = incurred_costs(setting).subquery("incurred")
+    incurred = incurred_costs(context).subquery("incurred")
     c = incurred.c
     return cost_rows(
-        within(incurred, c.cost_id, setting),
+        only_stale(incurred, c.cost_id, context),
         {
             "activity": func.coalesce(c.activity, literal(NONE, String)),
             "source": literal("service_cost", String),
@@ -49,13 +49,13 @@ def service_cost_rows(setting: Setting) -> Select[Any]:
         customer=c.customer_id,
         currency=c.currency,
         day=c.incurred_on,
-        setting=setting,
+        context=context,
     )
 
 
-def case_rows(setting: Setting) -> Select[Any]:
+def case_rows(context: BuildContext) -> Select[Any]:
     """What settling cases cost, on the day they were settled (opened, while they are not)."""
-    c, now = service_cases.c, literal(setting.as_of, DateTime)
+    c, now = service_cases.c, literal(context.as_of, DateTime)
     tables: FromClause = service_cases.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
     zone = orders.c.ship_to_time_zone
     tables, opened = moment_span(tables, dict(c.items()), "opened_at", zone)
@@ -79,12 +79,12 @@ def case_rows(setting: Setting) -> Select[Any]:
             c.cost_amount,
             cast(day, Date).label("day"),
         )
-        .select_from(within(tables, c.case_id, setting))
+        .select_from(only_stale(tables, c.case_id, context))
         .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
         .subquery("dated_cases")
     )
     # A case and a service cost of the same customer that both name no order count as the same work: it is not paid for twice.
-    incurred, d = incurred_costs(setting).cte("incurred"), dated.c
+    incurred, d = incurred_costs(context).cte("incurred"), dated.c
     i = incurred.c
     by_order = select(i.order_id).where(i.activity == CASE, i.order_id.is_not(None)).distinct().subquery("charged_orders")
     by_customer = select(i.customer_id).where(i.activity == CASE, i.order_id.is_(None)).distinct().subquery("charged_customers")
@@ -103,5 +103,5 @@ def case_rows(setting: Setting) -> Select[Any]:
         customer=d.customer_id,
         currency=d.currency,
         day=d.day,
-        setting=setting,
+        context=context,
     ).where(~charged)

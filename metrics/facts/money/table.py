@@ -5,17 +5,17 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Date, FromClause, Select, String, cast, func, literal, select
 
-from metrics.facts.fact_table import Setting, ledger_table
+from metrics.facts.fact_table import BuildContext, fact_table
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
-from metrics.facts.orders.due_dates import applies, versions
+from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.schema import AMOUNT, QTY, customers
 from metrics.sql.dialects import Expression, times, typed_null
-from metrics.sql.exchange_rates import with_rate
+from metrics.sql.exchange_rates import join_rate
 
 STEP = Decimal("0.0001")
 """What an amount is kept to."""
 
-money_facts = ledger_table(
+money_facts_table = fact_table(
     "money_facts",
     "movement",
     "one row: one movement of money",
@@ -36,13 +36,13 @@ money_facts = ledger_table(
     Column("currency", String),
 )
 
-m = money_facts.c
+m = money_facts_table.c
 
 
 def row_of(values_: dict[str, Expression], facts: FromClause | None) -> list[Expression]:
     """The table's columns in order: what is given, dimensions of the joined facts, else `(none)` or empty."""
     chosen: list[Expression] = []
-    for column in money_facts.columns:
+    for column in money_facts_table.columns:
         if column.name in values_:
             value = values_[column.name]
         elif column.name in DIMENSION_COLUMNS:
@@ -54,13 +54,15 @@ def row_of(values_: dict[str, Expression], facts: FromClause | None) -> list[Exp
 
 
 def cost_rows(
-    tables: FromClause, values_: dict[str, Expression], *, customer: Expression, currency: Expression, day: Expression, setting: Setting
+    tables: FromClause, values_: dict[str, Expression], *, customer: Expression, currency: Expression, day: Expression, context: BuildContext
 ) -> Select[Any]:
     """Costs to serve with the dimensions of their order; without one, segment and region of the customer's version of that day."""
     o, version = order_facts_table.c, versions(customers, ("customer_id",), ("service_segment", "region"))
-    tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(version, applies(version, day, customer_id=customer))
+    tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(
+        version, policy_applies(version, day, customer_id=customer)
+    )
     of_order = func.coalesce(currency, func.nullif(o.currency, NONE))
-    tables, rate = with_rate(tables, of_order, day, setting.mapped)
+    tables, rate = join_rate(tables, of_order, day, context.mapped)
     known: dict[str, Expression] = {
         "kind": literal("cost_to_serve", String),
         "day": day,

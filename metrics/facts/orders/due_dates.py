@@ -14,8 +14,8 @@ from metrics.facts.orders.tables import NONE
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
 from metrics.schema import customers, order_lines, orders, products, unit_factors
 from metrics.sql.dialects import Expression, typed_null
-from metrics.sql.exchange_rates import with_rate
-from metrics.sql.moments import Span, day_bounds, moment_span, moved, span_of
+from metrics.sql.exchange_rates import join_rate
+from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
 
 
 def orders_placed(as_of: datetime, only: FromClause | None) -> Select[tuple[object, ...]]:
@@ -29,7 +29,7 @@ def orders_placed(as_of: datetime, only: FromClause | None) -> Select[tuple[obje
     tables, ordered = moment_span(tables, columns, "ordered_at", zone)
     tables, cancelled = moment_span(tables, columns, "cancelled_at", zone)
     version = versions(customers, ("customer_id",), ("name", "service_segment", "region"))
-    tables = tables.outerjoin(version, applies(version, ordered.day, customer_id=o.customer_id))
+    tables = tables.outerjoin(version, policy_applies(version, ordered.day, customer_id=o.customer_id))
     return (
         select(
             *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed")],
@@ -62,7 +62,7 @@ def versions(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Fro
     return select(*[c[name] for name in (*keys, *names)], c.valid_from, until).where(~c.deleted).subquery(f"{table.name}_versions")
 
 
-def applies(version: FromClause, day: Expression, **keys: Expression) -> Expression:
+def policy_applies(version: FromClause, day: Expression, **keys: Expression) -> Expression:
     """Whether a version is the one of that day (R35). No OR in it: an OR would turn DuckDB's hash join into a nested loop."""
     return and_(*[version.c[name] == key for name, key in keys.items()], version.c.valid_from <= day, version.c.valid_until > day)
 
@@ -88,16 +88,16 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
         held_to = "current_by"
         tables, anchor = moment_span(tables, dict(b.items()), held_to, zone)
     tables, line_cancel = moment_span(tables, dict(b.items()), "line_cancelled_at", zone)
-    tables, deadline = moved(
+    tables, deadline = shifted(
         tables, anchor, b[held_to], b[f"{held_to}_is_date"], zone, days=policy.late_tolerance_days, hours=policy.late_tolerance_hours, last=True
     )
     window_from: Expression = typed_null(DateTime())
     if policy.timing is Timing.WINDOW:
         tables, window_from = _window_from(tables, b, anchor, held_to, policy)
     version = versions(products, ("product_id",), ("category", "base_unit", "unit_cost_amount"))
-    tables = tables.outerjoin(version, applies(version, b.ordered_day, product_id=b.product_id))
+    tables = tables.outerjoin(version, policy_applies(version, b.ordered_day, product_id=b.product_id))
     tables, half_step = _half_step(tables, b, version, mapped)
-    tables, rate = with_rate(tables, b.currency, b.ordered_day, mapped)
+    tables, rate = join_rate(tables, b.currency, b.ordered_day, mapped)
     return select(
         *[b[name] for name in _ORDER_COLUMNS],
         *[b[name] for name in ("line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty")],
@@ -193,7 +193,7 @@ def _window_from(tables: FromClause, b: Any, anchor: Span, held_to: str, policy:
     value = case((anchor.hi.is_(None), None), (own_window, b[start]), else_=from_day)
     is_date = case((own_window, b[f"{start}_is_date"]), else_=false())
     tables, opening = span_of(tables, value, is_date, b.zone)
-    return moved(tables, opening, value, is_date, b.zone, days=-policy.early_tolerance_days, hours=-policy.early_tolerance_hours, last=False)
+    return shifted(tables, opening, value, is_date, b.zone, days=-policy.early_tolerance_days, hours=-policy.early_tolerance_hours, last=False)
 
 
 _HALF = Numeric(18, 5)
@@ -206,6 +206,6 @@ def _half_step(tables: FromClause, b: Any, product: FromClause, mapped: frozense
     if "unit_factors.rounding_step" not in mapped:
         return tables, usual
     unit = versions(unit_factors, ("product_id", "unit"), ("rounding_step",))
-    tables = tables.outerjoin(unit, applies(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit))
+    tables = tables.outerjoin(unit, policy_applies(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit))
     given = cast(unit.c.rounding_step * cast(literal("0.5"), Numeric(2, 1)), _HALF)
     return tables, case((unit.c.rounding_step > 0, given), else_=usual)

@@ -28,13 +28,22 @@ from sqlalchemy import (
 
 from metrics.facts.orders.billing import EMPTY_BILL, billing_code, bills, has_invoices
 from metrics.facts.orders.due_dates import dated_lines
-from metrics.facts.orders.owed import owed_lines
-from metrics.facts.orders.receipts import accuracy_codes, consignments, damage_code, first_pass_qty, four_cases, receipts, settled, timing_codes
-from metrics.facts.orders.returns import has_returns, returned
+from metrics.facts.orders.owed import owed_quantities
+from metrics.facts.orders.receipts import (
+    accuracy_codes,
+    consignments,
+    damage_code,
+    first_pass_qty,
+    four_cases,
+    receipts,
+    settling_receipts,
+    timing_codes,
+)
+from metrics.facts.orders.returns import has_returns, returned_per_line
 from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
 from metrics.schema import AMOUNT, QTY, quarantine
-from metrics.sql.dialects import Expression, count_if, greater, least_code, lesser, plus_days, times, typed_null, words
+from metrics.sql.dialects import Expression, concatenated, count_if, greater, least_code, lesser, plus_days, times, typed_null
 from metrics.sql.moments import day_bounds, span_of
 
 
@@ -43,14 +52,14 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     dated = dated_lines(header, policy, as_of, mapped).cte("dated_lines")
     consigned = consignments(dated, policy=policy, as_of=as_of, mapped=mapped).cte("consignments")
     received = receipts(consigned, as_of=as_of, mapped=mapped).cte("receipts")
-    back = returned(dated, as_of=as_of, mapped=mapped).cte("returned") if has_returns(mapped) else None
-    owed = owed_lines(dated, received, back, policy, as_of).cte("owed_lines")
+    back = returned_per_line(dated, as_of=as_of, mapped=mapped).cte("returned") if has_returns(mapped) else None
+    owed = owed_quantities(dated, received, back, policy, as_of).cte("owed_lines")
     several = (
         select(owed.c.order_id, owed.c.line_no, owed.c.enough_above)
         .where(owed.c.counted_n > 1, owed.c.counted_qty > owed.c.enough_above)
         .subquery("several_receipts")
     )
-    settling = settled(consigned, several).subquery("settled")
+    settling = settling_receipts(consigned, several).subquery("settled")
     o = owed.c
     settled_at = func.coalesce(settling.c.settled_at, o.last_counted_at)
     goods_owed = and_(o.order_type == "sale", o.line_kind == "goods", o.owed_qty > 0)
@@ -172,7 +181,7 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
 def verdict_of(code: Expression, *, judged: Expression, pending: Expression) -> tuple[Expression, Expression]:
     """A code as a verdict (true, false, null) and the reason it is not true."""
     verdict = case((~judged, None), (code.is_(None), true()), (code < FIRST_UNKNOWN, false()), else_=None)
-    reason = case((pending, "not_yet_due"), (~judged, None), else_=words(CODES, code))
+    reason = case((pending, "not_yet_due"), (~judged, None), else_=concatenated(CODES, code))
     return cast(verdict, Boolean), cast(reason, String)
 
 

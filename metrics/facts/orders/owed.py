@@ -54,7 +54,7 @@ _RECEIPT_COUNTS = [
 _RECEIPT_MOMENTS = ["carrier_first", "carrier_last", "last_counted_at", "last_unproven_day", "claims_close_first", "claims_close_last"]
 
 
-def owed_lines(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Select[tuple[object, ...]]:
+def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Select[tuple[object, ...]]:
     """Dated lines with their receipts and returns (zero where there are none), what is owed after restatements (R14) and excused cancellations (R13),
     what is enough, and what a cancellation closed.
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import DateTime, FromClause, Select, and_, case, func, literal, select
 
 from metrics.schema import promises
-from metrics.sql.moments import moment_span, moved
+from metrics.sql.moments import moment_span, shifted
 
 
 def has_revisions(mapped: frozenset[str]) -> bool:
@@ -27,9 +27,9 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
     tables: FromClause = promises.join(lines, and_(line.order_id == p.order_id, line.line_no == p.line_no))
     tables, changed = moment_span(tables, dict(p.items()), "changed_at", line.zone)
     tables, promise = moment_span(tables, dict(p.items()), "promised_by", line.zone)
-    tables, deadline = moved(tables, promise, p.promised_by, p.promised_by_is_date, line.zone, days=days, hours=hours, last=True)
+    tables, deadline = shifted(tables, promise, p.promised_by, p.promised_by_is_date, line.zone, days=days, hours=hours, last=True)
     tables, first = moment_span(tables, dict(line.items()), "promised_by", line.zone)
-    tables, first_deadline = moved(tables, first, line.promised_by, line.promised_by_is_date, line.zone, days=days, hours=hours, last=True)
+    tables, first_deadline = shifted(tables, first, line.promised_by, line.promised_by_is_date, line.zone, days=days, hours=hours, last=True)
     told = (
         select(
             p.order_id,

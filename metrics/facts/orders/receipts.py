@@ -143,7 +143,7 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Sele
     ).group_by(c.order_id, c.line_no)
 
 
-def settled(consigned: CTE, needs: FromClause) -> Select[tuple[object, ...]]:
+def settling_receipts(consigned: CTE, needs: FromClause) -> Select[tuple[object, ...]]:
     """When the running counted quantity was first enough, for lines that took more than one receipt (others settle with their only one).
 
     needs: order_id, line_no, enough_above (exact quantity that must be exceeded); only lines in it are looked at.

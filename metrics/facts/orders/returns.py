@@ -23,7 +23,7 @@ def has_returns(mapped: frozenset[str]) -> bool:
     return "returns.returned_qty" in mapped
 
 
-def returned(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def returned_per_line(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
     """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone. Without a mapped reason they are netted alone."""
     r, line = returns.c, lines.c
     tables: FromClause = returns.join(lines, and_(line.order_id == r.order_id, line.line_no == r.line_no))

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.components import formatting
-from dashboard.components.cards import furthest, sparkline
+from dashboard.components.cards import sparkline, worst_segment
 from dashboard.components.charts import trend
-from dashboard.components.status import Standing, better, standing
+from dashboard.components.status import Status, better_or_worse, status
 from dashboard.exports import write
 from dashboard.frame import period
 from metrics.measures.catalog import MEASURES
@@ -53,8 +53,8 @@ def test_a_cut_week_is_partial_and_a_whole_one_is_not() -> None:
 @pytest.mark.parametrize("grain", ["day", "week", "month", "quarter"])
 def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain: str) -> None:
     found = period.periods(date(2023, 12, 20), date(2024, 3, 5), grain)
-    assert all(period.after(one, grain) == other for one, other in pairwise(found))
-    assert all(period.begins(one + timedelta(days=0), grain) == one for one in found)
+    assert all(period.next_start(one, grain) == other for one, other in pairwise(found))
+    assert all(period.period_starts(one + timedelta(days=0), grain) == one for one in found)
 
 
 # ---------------------------------------------------------------------------------------------------------------- formats
@@ -92,18 +92,18 @@ def test_data_text_loses_its_meaning_as_markup() -> None:
 # -------------------------------------------------------------------------------------------------------------- standings
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.95, Standing.ON), (0.949, Standing.WATCH), (0.93, Standing.WATCH), (0.929, Standing.OFF), (None, Standing.NO_DATA)],
+    [(0.95, Status.ON), (0.949, Status.WATCH), (0.93, Status.WATCH), (0.929, Status.OFF), (None, Status.NO_DATA)],
 )
-def test_standing_against_a_target_where_more_is_better(value: float | None, expected: Standing) -> None:
-    assert standing(value, Target(0.95, 0.02), Direction.HIGHER) is expected
+def test_standing_against_a_target_where_more_is_better(value: float | None, expected: Status) -> None:
+    assert status(value, Target(0.95, 0.02), Direction.HIGHER) is expected
 
 
 def test_standing_where_less_is_better_and_where_too_little_is_known() -> None:
-    assert standing(7.0, Target(7.2), Direction.LOWER) is Standing.ON
-    assert standing(7.3, Target(7.2), Direction.LOWER) is Standing.OFF
-    assert standing(0.99, Target(0.95), Direction.HIGHER, coverage=0.89) is Standing.NOT_PROVEN
-    assert better(-0.5, Direction.LOWER) == "better"
-    assert better(1, Direction.NEITHER) is None
+    assert status(7.0, Target(7.2), Direction.LOWER) is Status.ON
+    assert status(7.3, Target(7.2), Direction.LOWER) is Status.OFF
+    assert status(0.99, Target(0.95), Direction.HIGHER, coverage=0.89) is Status.NOT_PROVEN
+    assert better_or_worse(-0.5, Direction.LOWER) == "better"
+    assert better_or_worse(1, Direction.NEITHER) is None
 
 
 def test_sparkline_leaves_a_gap_where_nothing_is_known_and_tells_its_course() -> None:
@@ -199,13 +199,13 @@ def segment(name: str, value: float, *, target: float | None = None, orders: int
 )
 def test_furthest_off_is_said_of_the_segment_furthest_from_its_own_target(segments: list, expected: str | None) -> None:
     whole = Answer({}, None, "otif", 0.90, denominator=150, coverage=1.0)
-    found = furthest(MEASURES["otif"], whole, segments)
+    found = worst_segment(MEASURES["otif"], whole, segments)
     assert (found and found[0]) == expected
 
 
 def test_where_less_is_better_the_highest_is_furthest_off() -> None:
     whole = Answer({}, None, "stockout_rate", 0.05, denominator=150)
     segments = [segment("A", 0.02), segment("B", 0.09), segment("C", 0.08)]
-    found = furthest(MEASURES["stockout_rate"], whole, segments)
+    found = worst_segment(MEASURES["stockout_rate"], whole, segments)
     assert found is not None
     assert found[0] == "B"

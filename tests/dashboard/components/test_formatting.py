@@ -42,7 +42,7 @@ def test_numbers_and_dates_are_written_as_the_reader_does(tag: str, number: str,
     assert formatting.money(Decimal("-1234567.5"), "EUR") == money
     assert formatting.number(0.938, Unit.SHARE) == share
     assert formatting.day(date(2026, 3, 3)) == day
-    assert formatting.span(date(2026, 3, 30), date(2026, 6, 28)) == span
+    assert formatting.date_range(date(2026, 3, 30), date(2026, 6, 28)) == span
 
 
 def test_every_form_of_a_number_is_the_readers(reads: Reads) -> None:
@@ -87,11 +87,11 @@ def test_a_span_of_time_is_told_in_one_zone(ended: datetime, told: str, monkeypa
 
 def test_a_moment_is_chosen_by_the_clocks_of_the_business_and_kept_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
-    assert locale.here(datetime(2026, 3, 30, 8)) == datetime(2026, 3, 30, 10)
-    assert locale.in_utc(datetime(2026, 3, 30, 10)) == datetime(2026, 3, 30, 8)
-    assert locale.in_utc(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30), "of two half past twos the first"
+    assert locale.to_business_time(datetime(2026, 3, 30, 8)) == datetime(2026, 3, 30, 10)
+    assert locale.to_utc(datetime(2026, 3, 30, 10)) == datetime(2026, 3, 30, 8)
+    assert locale.to_utc(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30), "of two half past twos the first"
     with pytest.raises(ValueError, match="never was in Europe/Berlin"):
-        locale.in_utc(datetime(2026, 3, 29, 2, 30))
+        locale.to_utc(datetime(2026, 3, 29, 2, 30))
 
 
 def test_a_zone_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

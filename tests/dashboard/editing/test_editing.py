@@ -15,7 +15,7 @@ from dashboard.editing import background_apply
 from ingest import saved_edits
 from metrics.edits import edits
 from metrics.edits.edits import Edit
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.tables import run_history
 from metrics.warehouse import locate
 from tests.dashboard.conftest import Open, markup
@@ -59,8 +59,8 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
     assert not at.exception
     assert "target 90.0%" in markup(at)
     assert "target 99.0%" in markup(at)
-    with opened(locate(), write=False) as store:
-        assert edits.written(store, "targets") == [], "a preview writes nothing"
+    with open_store(locate(), write=False) as store:
+        assert edits.saved_entries(store, "targets") == [], "a preview writes nothing"
 
     at.button(key="targets_save").click().run()
     assert "Give your name first" in markup(at)
@@ -68,13 +68,13 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
     at.button(key="targets_save").click().run()
     assert not at.exception
     assert "1 edit saved and not yet in the numbers" in markup(at)
-    with opened(locate(), write=False) as store:
+    with open_store(locate(), write=False) as store:
         (change,) = edits.changes(store, "targets")
     assert change["who"] == "Ada"
     assert change["after"]["was"]["target_value"] == "0.9"
     assert "0.9 → 0.99" in markup(at)
 
-    with opened(locate()) as store:
+    with open_store(locate()) as store:
         at_that = {"started_at": change["at"], "finished_at": change["at"] + timedelta(seconds=9), "outcome": "failed"}
         store.execute(insert(run_history).values(source=edits.SOURCE, report='{"message": "the disk is full"}', **at_that))
     at.run()
@@ -84,8 +84,8 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
     assert not at.exception
     assert "taken back" in markup(at)
     at.button(key="targets_save").click().run()
-    with opened(locate(), write=False) as store:
-        assert [one["deleted"] for one in edits.written(store, "targets")] == [True]
+    with open_store(locate(), write=False) as store:
+        assert [one["deleted"] for one in edits.saved_entries(store, "targets")] == [True]
     assert "not yet in the numbers" not in markup(at), "nothing waits: all is as the numbers have it"
 
 
@@ -104,9 +104,9 @@ def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Op
 def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_back(open_page: Open) -> None:
     """Written past the form (an older form, another program): the run rejects the row and publishes the rest."""
     bad = Edit("targets", ("otif", "all"), date(2026, 1, 1), {"target_value": "0.8", "tolerance": "-1"}, note="typed elsewhere")
-    with opened(locate()) as store:
+    with open_store(locate()) as store:
         edits.save(store, "Ada", bad, None)
-    report = saved_edits.apply(location=locate())
+    report = saved_edits.ingest_saved_edits(location=locate())
     assert report is not None
     assert report.outcome == "published"
     at = open_page("definitions", target="otif")
@@ -132,7 +132,7 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 @pytest.mark.usefixtures("no_apply")
 def test_what_is_saved_during_a_run_is_brought_in_by_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not background_apply.soon(), "nobody said how"
+    assert not background_apply.request_apply(), "nobody said how"
     gate, ran = threading.Event(), []
     answers = iter([(0, ""), (background_apply.BUSY, "busy"), (0, "")])
 
@@ -142,9 +142,9 @@ def test_what_is_saved_during_a_run_is_brought_in_by_one_more(monkeypatch: pytes
         return next(answers)
 
     monkeypatch.setattr(background_apply, "PAUSE", 0.0)
-    background_apply.use(apply)
+    background_apply.register(apply)
     for _ in range(5):
-        assert background_apply.soon()
+        assert background_apply.request_apply()
     assert background_apply.running()
     gate.set()
     wait_until(lambda: not background_apply.running())
@@ -156,7 +156,7 @@ def test_a_run_that_breaks_does_not_stop_the_next() -> None:
     def apply() -> tuple[int, str]:
         raise ValueError("a defect")
 
-    background_apply.use(apply)
+    background_apply.register(apply)
     for _ in range(2):
-        background_apply.soon()
+        background_apply.request_apply()
         wait_until(lambda: not background_apply.running())

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.frame import period
-from dashboard.frame.period import BEFORE, LAST_YEAR, alike
+from dashboard.frame.period import BEFORE, LAST_YEAR, same_weekdays
 from metrics import warehouse
 from metrics.measures.catalog import DIMENSIONS
 from metrics.model.question import Question
@@ -49,10 +49,10 @@ def test_a_period_is_compared_with_equally_long_ones(
 def test_a_cut_month_is_compared_with_nothing_but_an_equal_part() -> None:
     may, april = date(2026, 5, 1), date(2026, 4, 1)
     whole = (date(2026, 1, 1), date(2026, 12, 31))
-    assert alike("month", may, whole, april, whole)  # 31 and 30 days, both whole
-    assert not alike("month", may, (may, THURSDAY), april, whole)
-    assert alike("month", may, (may, THURSDAY), april, (april, date(2026, 4, 28)))
-    assert not alike("month", may, (may, THURSDAY), april, (april, date(2026, 4, 27)))
+    assert same_weekdays("month", may, whole, april, whole)  # 31 and 30 days, both whole
+    assert not same_weekdays("month", may, (may, THURSDAY), april, whole)
+    assert same_weekdays("month", may, (may, THURSDAY), april, (april, date(2026, 4, 28)))
+    assert not same_weekdays("month", may, (may, THURSDAY), april, (april, date(2026, 4, 27)))
 
 
 def test_the_grain_asked_for_is_drawn_unless_it_says_nothing() -> None:
@@ -124,7 +124,7 @@ def _turned() -> None:
     from dashboard.frame import page
 
     options = ["b", "a"] if st.checkbox("turn") else ["a", "b"]
-    st.caption(page.pick("Measure", options, {"a": "A", "b": "B"}, key="measure"))
+    st.caption(page.select("Measure", options, {"a": "A", "b": "B"}, key="measure"))
 
 
 def test_the_address_stays_bare_when_what_stands_first_changes() -> None:

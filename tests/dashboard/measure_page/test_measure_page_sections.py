@@ -58,7 +58,7 @@ def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: 
     for one in outcomes:
         if one.dimensions["outcome"] != "open":
             (share,) = asked(f"outcome_share_{one.dimensions['outcome']}")
-            assert f"{formatting.written(int(one.value or 0))} · {formatting.number(share.value, MEASURES[share.measure].unit)}" in drawn
+            assert f"{formatting.integer(int(one.value or 0))} · {formatting.number(share.value, MEASURES[share.measure].unit)}" in drawn
             assert f"outcome%3A{one.dimensions['outcome']}" in shown
 
 
@@ -162,7 +162,7 @@ def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_
     for one in known:
         assert one.numerator is not None
         out_of = formatting.count(int(one.denominator or 0), "customer")
-        assert f"{formatting.written(int(one.numerator))} of {out_of} ({formatting.percent(one.value, 0)})" in shown, one
+        assert f"{formatting.integer(int(one.numerator))} of {out_of} ({formatting.percent(one.value, 0)})" in shown, one
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_break_down_begins_with_what_says_most_and_has_the_rest(page: str, mea
     at = page_of_sample(page, **DAYS, measure=measure)
     (by,) = [box for box in at.selectbox if box.label == "By"]
     assert by.value == first
-    assert set(by.options) == {formatting.words(one) for one in measure_table.dimensions_of(MEASURES[measure])}
+    assert set(by.options) == {formatting.in_words(one) for one in measure_table.dimensions_of(MEASURES[measure])}
 
 
 @pytest.mark.parametrize("page", PAGES)

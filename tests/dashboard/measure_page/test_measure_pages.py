@@ -125,11 +125,13 @@ def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: O
 
 
 def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
-    spec = chart_types.rows([Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)], is_dark=False)
+    spec = chart_types.bar_chart(
+        [Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)], is_dark=False
+    )
     assert [row["name"] for row in spec["datasets"]["rows"]] == ["b", "a", "c"]
     assert [row["name"] for row in spec["datasets"]["bars"]] == ["b", "a"]
     assert [row["name"] for row in spec["datasets"]["totals"]] == ["c"]
     assert {one["name"]: one["value"] for one in spec["params"]} == {"low": 0, "high": 5, "figure": pytest.approx(5 * LETTER + 14)}
-    noted = chart_types.rows([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
+    noted = chart_types.bar_chart([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
     assert [row["note"] for row in noted["datasets"]["rows"]] == ["what it adds", ""]
     assert noted["height"] > 2 * chart_types.ROW

@@ -11,7 +11,7 @@ import buyerview
 from dashboard import queries
 from dashboard.components import formatting
 from dashboard.frame.period import choose
-from dashboard.measure_page.trend import Course
+from dashboard.measure_page.trend import Trend
 from metrics import warehouse
 from metrics.lists.options import targets_on
 from metrics.model.measure import Unit
@@ -69,7 +69,7 @@ def test_pages_and_commands_judge_several_segments_against_the_same(
     found = target_for(queries.targets(generation.number, START, END, BOTH), "otif", BOTH)
     assert found is not None
     assert found.value == pytest.approx(wanted)
-    assert Course(("otif",), generation.number, PERIOD, BOTH).target("otif") == found
+    assert Trend(("otif",), generation.number, PERIOD, BOTH).target("otif") == found
 
     words = ["targets", "--json", "--from", str(START), "--to", str(END), "--where", "segment=A", "--where", "segment=B"]
     monkeypatch.setattr(sys, "argv", ["buyerview", *words])

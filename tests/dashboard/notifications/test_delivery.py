@@ -22,7 +22,7 @@ from metrics.alerts.rules import ABOVE, Rule
 from metrics.errors import SettingRefused
 from metrics.model.question import Question
 from metrics.queries import answer as query
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import Location, reading
 
 AT = datetime(2026, 3, 23, 12)
@@ -92,7 +92,7 @@ def hook() -> Iterator[tuple[list[Any], str]]:
 
 def place_with(tmp_path: Path, *channels: str, due_at: datetime = AT) -> Location:
     place = Location(folder=tmp_path)
-    with opened(place) as store:
+    with open_store(place) as store:
         for channel in channels:
             storage.write_message(store, f"rule 1 generation 7 fired {channel}", channel, "Alert: Late\nagain", BODY, due_at=due_at)
     return place
@@ -101,8 +101,8 @@ def place_with(tmp_path: Path, *channels: str, due_at: datetime = AT) -> Locatio
 def test_mail_and_webhook_get_the_news_once(tmp_path: Path, mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "mailto:ops@example.org", "webhook:OPS")
     setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "buyerview@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
-    assert delivery.send_due(place, now=AT, setting=setting) == (2, 0)
-    assert delivery.send_due(place, now=AT + timedelta(days=1), setting=setting) == (0, 0)
+    assert delivery.send_pending(place, now=AT, setting=setting) == (2, 0)
+    assert delivery.send_pending(place, now=AT + timedelta(days=1), setting=setting) == (0, 0)
 
     ((to, mail),) = mailbox[0].mails
     assert to == ["ops@example.org"]
@@ -122,28 +122,28 @@ def test_mail_and_webhook_get_the_news_once(tmp_path: Path, mailbox: tuple[Mailb
 def test_what_cannot_leave_waits_says_why_and_leaves_later(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
     down = {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down", "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_SMTP": "smtp://127.0.0.1:9"}
-    assert delivery.send_due(place, now=AT, setting=down) == (0, 2)
-    with opened(place) as store:
+    assert delivery.send_pending(place, now=AT, setting=down) == (0, 2)
+    with open_store(place) as store:
         told = {one["channel"]: one["error"] for one in storage.messages(store)}
     assert told["webhook:OPS"] == "the webhook answered 503 Service Unavailable"
     assert "refused" in told["mailto:ops@example.org"]
-    assert delivery.send_due(place, now=AT + timedelta(seconds=30), setting=down) == (0, 0)
+    assert delivery.send_pending(place, now=AT + timedelta(seconds=30), setting=down) == (0, 0)
     up = down | {"BUYERVIEW_WEBHOOK_OPS": hook[1]}
-    assert delivery.send_due(place, now=AT + timedelta(minutes=2), setting=up) == (1, 1)
+    assert delivery.send_pending(place, now=AT + timedelta(minutes=2), setting=up) == (1, 1)
     assert len(hook[0]) == 1
 
 
 def test_nothing_leaves_before_its_time(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS", due_at=AT + timedelta(hours=8))
     setting = {"BUYERVIEW_WEBHOOK_OPS": hook[1]}
-    assert delivery.send_due(place, now=AT, setting=setting) == (0, 0)
-    assert delivery.send_due(place, now=AT + timedelta(hours=8), setting=setting) == (1, 0)
+    assert delivery.send_pending(place, now=AT, setting=setting) == (0, 0)
+    assert delivery.send_pending(place, now=AT + timedelta(hours=8), setting=setting) == (1, 0)
 
 
 def test_a_missing_setting_is_named_and_no_secret_is_told(tmp_path: Path) -> None:
     place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
-    delivery.send_due(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": "s3cret"})
-    with opened(place) as store:
+    delivery.send_pending(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": "s3cret"})
+    with open_store(place) as store:
         errors = "\n".join(one["error"] for one in storage.messages(store))
     assert "BUYERVIEW_WEBHOOK_OPS" in errors
     assert "BUYERVIEW_MAIL_FROM" in errors
@@ -163,10 +163,10 @@ def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
             "BUYERVIEW_SMTP_PASSWORD": "s3cret",
             "BUYERVIEW_MAIL_FROM": "b@example.com",
         }
-        assert delivery.send_due(place, now=AT, setting=setting) == (0, 1)
+        assert delivery.send_pending(place, now=AT, setting=setting) == (0, 1)
     finally:
         controller.stop()
-    with opened(place) as store:
+    with open_store(place) as store:
         (message,) = storage.messages(store)
     assert "refuses the user or the password" in message["error"]
     assert "s3cret" not in message["error"]
@@ -180,26 +180,26 @@ def test_an_address_that_is_none_spoils_nothing_and_is_not_told(tmp_path: Path) 
         "BUYERVIEW_SMTP": "smtp://localhost:99999x",
         "BUYERVIEW_MAIL_FROM": "b@example.com",
     }
-    assert delivery.send_due(place, now=AT, setting=setting) == (0, 3)
-    with opened(place) as store:
+    assert delivery.send_pending(place, now=AT, setting=setting) == (0, 3)
+    with open_store(place) as store:
         assert all("cannot be used" in one["error"] and "s3cret" not in one["error"] for one in storage.messages(store))
 
 
 def test_a_webhook_that_leads_elsewhere_has_not_taken_the_news(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS")
-    assert delivery.send_due(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/moved"}) == (0, 1)
+    assert delivery.send_pending(place, now=AT, setting={"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/moved"}) == (0, 1)
     assert hook[0] == []
 
 
 def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
     setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
-    delivery.try_out("mailto:ops@example.org", setting)
-    delivery.try_out("webhook:OPS", setting)
+    delivery.send_test("mailto:ops@example.org", setting)
+    delivery.send_test("webhook:OPS", setting)
     assert mailbox[0].mails[0][0] == ["ops@example.org"]
     assert hook[0][0][1] == {"subject": "A test from Buyerview", "event": "test"}
     for channel, told in (("webhook:OPS", "503"), ("webhook:NONE", "BUYERVIEW_WEBHOOK_NONE"), ("pigeon:x", "neither")):
         with pytest.raises(SettingRefused, match=told):
-            delivery.try_out(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})
+            delivery.send_test(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})
 
 
 def test_mail_needs_a_sender_and_a_server() -> None:
@@ -216,11 +216,11 @@ def test_a_round_looks_sends_and_is_quiet_the_second_time(
     assert sample.folder is not None
     place = Location(folder=Path(shutil.copytree(sample.folder, tmp_path / "home")))
     monkeypatch.setenv("BUYERVIEW_WEBHOOK_OPS", hook[1])
-    assert alert_round.round_(place) == ""
-    with opened(place) as store:
+    assert alert_round.run_alerts(place) == ""
+    with open_store(place) as store:
         storage.save(store, "Ada", Rule("Any", "cycle_days", ABOVE, limit=0.0, period="13 weeks", min_n=1, channels=("webhook:OPS",)), at=AT)
-    assert alert_round.round_(place) == "1 alert rule changed, 1 message sent"
-    assert alert_round.round_(place) == ""
+    assert alert_round.run_alerts(place) == "1 alert rule changed, 1 message sent"
+    assert alert_round.run_alerts(place) == ""
     ((_, body),) = hook[0]
     with reading(place) as connection:
         (answer,) = query.answer(connection, Question(("cycle_days",), start=date.fromisoformat(body["from"]), end=date.fromisoformat(body["to"])))

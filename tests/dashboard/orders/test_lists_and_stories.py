@@ -47,13 +47,13 @@ def test_every_list_and_story(small: Connection) -> None:
     in_c = options.failed_orders(small, where=(("segment", ("C",)),), size=1000)
     assert {row["segment"] for row in in_c.rows} == {"C"}
 
-    standing = options.standing(small)
+    standing = options.order_counts(small)
     assert standing["judged"] == answer.answer(small, Question(("judged_orders",)))[0].value
-    assert options.extent(small)["orders"] == sum(standing.values())
+    assert options.date_range(small)["orders"] == sum(standing.values())
     assert options.options(small, "segment") == ["A", "B", "C"]
     assert options.options(small, "customer", limit=3) == [], "too many to list"
-    assert options.nearest_day(small, date(2030, 1, 1)) == options.extent(small)["last_day"]
-    assert options.nearest_day(small, date(2001, 1, 1)) == options.extent(small)["first_day"]
+    assert options.nearest_day(small, date(2030, 1, 1)) == options.date_range(small)["last_day"]
+    assert options.nearest_day(small, date(2001, 1, 1)) == options.date_range(small)["first_day"]
 
     story = options.order_records(small, "HAND-SHORT")
     assert story is not None
@@ -74,7 +74,7 @@ def test_every_list_and_story(small: Connection) -> None:
     held = options.quarantined(small, feeds=("order_lines",), statuses=("rejected",), rule="not a number", page=2, size=2)
     assert (held.total, [row["row_no"] for row in held.rows], held.rows[0]["rules"][0]["message"]) == (3, [9], "'two' is not a number: write 2")
     assert options.quarantined(small, rule="100%_").total == 0
-    assert options.restated(small).total == 1
+    assert options.restated_records(small).total == 1
     assert options.freshness(small)["data_as_of"] == AS_OF
     assert options.stand_ins(small) == []
     assert "invoices" in options.mapped_feeds(small)

@@ -11,9 +11,9 @@ from dashboard.orders import steps
 from dashboard.orders.timeline import events
 from dashboard.sections import at_risk
 from metrics.edits.edits import SOURCE
-from metrics.lists.at_risk import STANDINGS
+from metrics.lists.at_risk import SLACK_STATES
 from metrics.lists.options import OrderRecords
-from metrics.lists.order_story import Surroundings
+from metrics.lists.order_story import OrderContext
 from metrics.store.work_items import Item
 from tests.dashboard.small_warehouse import EVIL
 from tests.support.builders import hold, message, order, payment, promise, quote, quote_option, returned, service_case
@@ -27,12 +27,12 @@ def records() -> OrderRecords:
     return OrderRecords(facts, order(ordered_at="2026-03-01T08:00:00Z", channel="web"), [], [], [], [], [], {}, {})
 
 
-def told(around: Surroundings, item: Item | None = None, comments: list[dict[str, Any]] | None = None) -> list[str]:
+def told(around: OrderContext, item: Item | None = None, comments: list[dict[str, Any]] | None = None) -> list[str]:
     return [one.what for one in events(records(), around, item or Item("O"), comments or [])]
 
 
 def test_a_story_runs_from_the_inquiry_to_the_money_in_the_order_of_time() -> None:
-    around = Surroundings(
+    around = OrderContext(
         quotes=[quote(quote_id="Q", asked_at="2026-02-20T09:00:00Z", answered_at="2026-02-21T09:00:00Z")],
         quote_options=[quote_option(quote_id="Q", option_no="1", price_amount="10.00", currency="EUR", lead_time_days=6, accepted=True)],
         holds=[hold(kind="credit", placed_at="2026-03-02T09:00:00Z", released_at="2026-03-03T09:00:00Z", caused_by="buyer")],
@@ -60,7 +60,7 @@ def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> Non
     moved = {"revision_no": 2, "promised_by": "2026-03-14", "changed_at": "2026-03-05T09:00:00Z", "basis": "ATP", "reason": "no_stock"}
     made = [promise(line_no=line, **values) for line in ("10", "2") for values in (first, {**moved, "changed_by": None})]
     made.append(promise(line_no="3", **{**moved, "changed_by": "buyer", "reason": None}))
-    found = [one for one in events(records(), Surroundings(promises=made), Item("O"), []) if "romise" in one.what and not one.plan]
+    found = [one for one in events(records(), OrderContext(promises=made), Item("O"), []) if "romise" in one.what and not one.plan]
     assert [(one.what, one.wrong) for one in found] == [
         ("Promised 10 Mar 2026 for lines 2, 10 (ATP)", False),
         ("Promise moved to 14 Mar 2026 for line 3 by the buyer (ATP)", False),
@@ -71,7 +71,7 @@ def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> Non
 def test_what_people_did_is_told_once_not_again_as_the_case_it_was_made_into() -> None:
     done = Item("O", detected_at=START, acknowledged_at=START + HOUR, resolved_at=START + 2 * HOUR, remedy="credited", resolved_by="Ada", version=2)
     case = service_case(case_id="buyerview:O", kind=None, opened_at="2026-03-01T08:00:00Z") | {"source": SOURCE}
-    said = told(Surroundings(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
+    said = told(OrderContext(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
     assert said == ["Ordered by Acme (web)", "Failure noticed", f"Bo: {EVIL}", "Buyer told", "Put right by Ada, credited", "Promised by"]
 
 
@@ -103,10 +103,10 @@ def test_a_promise_dead_from_the_start_is_told_above_the_steps() -> None:
     [(0, "0 min"), (59 * 60, "59 min"), (4 * 3600 + 660, "4 h 11 min"), (26 * 3600, "26 h"), (74 * 3600, "3 days 2 h"), (-5, "0 min")],
 )
 def test_durations_are_told_in_the_units_that_matter(seconds: int, words: str) -> None:
-    assert at_risk.length(seconds) == words
+    assert at_risk.duration(seconds) == words
 
 
-@pytest.mark.parametrize("standing", list(STANDINGS))
+@pytest.mark.parametrize("standing", list(SLACK_STATES))
 def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standing: str) -> None:
     row = {
         "order_id": "O", "customer_id": "C", "customer_name": EVIL, "segment": EVIL, "currency": "EUR", "ordered_amount": Decimal("12.5"),
@@ -114,7 +114,7 @@ def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standi
         "standing": standing, "step": None if standing == "near" else "09", "step_standing": "in the step", "age_seconds": 3600,
     }  # fmt: skip
     cells = [column.cell(row, Item("O", owner=EVIL)) for column in at_risk._columns(START)]
-    assert STANDINGS[standing] in cells[0]
+    assert SLACK_STATES[standing] in cells[0]
     assert "<img" not in "".join(cells)
     assert cells[2] == (
         f"{formatting.DASH}<small>not known</small>" if standing == "near" else '<b class="bv-worse">2 h</b><small>too little</small>'

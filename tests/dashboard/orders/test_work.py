@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.components import locale
 from metrics.lists.options import failed_orders
 from metrics.store import work_items
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import Location, reading
 from tests.dashboard.conftest import Open, markup
@@ -34,7 +34,7 @@ def write(at: AppTest, name: str = "Ada") -> AppTest:
 
 
 def item(place: Location, order_id: str) -> Item:
-    with opened(place) as store:
+    with open_store(place) as store:
         return work_items.item(store, order_id)
 
 
@@ -48,7 +48,7 @@ def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they
     assert not at.exception
     with reading(desk) as connection:
         first = [row["order_id"] for row in failed_orders(connection, size=25).rows]
-    with opened(desk) as store:
+    with open_store(desk) as store:
         assert work_items.order_ids(store, owner="Ada") == sorted(first)
     assert markup(at).count("<b>Ada</b>") == 25
     at = open_page("failed_orders", show="unassigned", **DUE)
@@ -91,7 +91,7 @@ def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(desk: 
 
 def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_page: Open) -> None:
     at = write(open_page("order_story", order="HAND-SHORT"), "Bo")
-    with opened(desk) as store:
+    with open_store(desk) as store:
         work_items.assign(store, "Ada", [Item("HAND-SHORT")], "Ada", at=AT)
     at.button(key="work_take").click().run()
     assert "Ada changed order HAND-SHORT" in markup(at)
@@ -99,7 +99,7 @@ def test_who_saves_second_is_told_and_overwrites_nothing(desk: Location, open_pa
 
 
 def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Location, open_page: Open) -> None:
-    with opened(desk) as store:
+    with open_store(desk) as store:
         work_items.assign(store, "Ada", [Item("GONE-1", customer="Acme & Sons")], "Ada", at=AT)
     at = open_page("order_story", order="GONE-1")
     assert not at.exception

@@ -12,7 +12,7 @@ from dashboard.components import formatting
 from dashboard.reports import digest
 from dashboard.sections.scorecard import TILES
 from metrics import warehouse
-from metrics.alerts.rules import whole_period
+from metrics.alerts.rules import last_full_period
 from metrics.errors import SettingRefused
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
@@ -21,7 +21,7 @@ from metrics.queries import answer
 from tests.dashboard.notifications.test_delivery import Mailbox, free_port
 from tests.dashboard.small_warehouse import AS_OF
 
-START, END = whole_period("week", AS_OF.date())
+START, END = last_full_period("week", AS_OF.date())
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_it_says_last_weeks_numbers_as_the_scorecard_does(message: EmailMessage)
     text = parts(message)["text/plain"].get_content()
     with warehouse.reading(warehouse.locate()) as connection:
         found = answer.answer(connection, Question(TILES, start=START, end=END))
-    assert formatting.span(START, END) in text
+    assert formatting.date_range(START, END) in text
     for one in found:
         shown = formatting.number(one.value, MEASURES[one.measure].unit)
         assert f"{digest.cards.title(MEASURES[one.measure])}: {shown}" in text
@@ -63,7 +63,7 @@ def test_its_picture_comes_along_with_words(message: EmailMessage) -> None:
 
 
 def test_its_links_name_the_days_and_the_generation(small: Path) -> None:  # noqa: ARG001
-    view = digest.told(1, (("segment", ("A & B",)),), "https://service.example.org")
+    view = digest.digest_text(1, (("segment", ("A & B",)),), "https://service.example.org")
     asked = parse_qs(urlsplit(view["link"]).query)
     assert asked == {"period": ["Dates"], "dates": [str(START), str(END)], "segment": ["A & B"], "v": ["1"]}
     assert view["tiles"][0]["link"].startswith("https://service.example.org/behind?measure=perfect_order&part=counted")
@@ -87,7 +87,7 @@ def test_only_what_is_provably_worse_is_told_the_largest_fall_first() -> None:
         answered("on_time", "D", 0.90),
         answered("cycle_days", None, 7.0),
     ]
-    assert [(one.measure, one.segment) for one in digest.worse(now, before)] == [("otif", "A"), ("otif", None), ("cycle_days", None)]
+    assert [(one.measure, one.segment) for one in digest.worse_measures(now, before)] == [("otif", "A"), ("otif", None), ("cycle_days", None)]
 
 
 def test_data_text_is_never_markup() -> None:
@@ -110,7 +110,7 @@ def test_a_file_of_it_is_the_mail(message: EmailMessage, tmp_path: Path) -> None
     digest.write(tmp_path / "week.eml", message)
     read = message_from_bytes((tmp_path / "week.eml").read_bytes(), policy=policy.default)
     assert read["To"] == "ada@example.org"
-    assert read["Subject"].startswith(f"Service {formatting.span(START, END)}: perfect orders")
+    assert read["Subject"].startswith(f"Service {formatting.date_range(START, END)}: perfect orders")
     assert read["Message-ID"] == message["Message-ID"]
     assert read["Date"]
 

@@ -13,7 +13,7 @@ from dashboard.frame import links as drill
 from dashboard.measure_page import measure_table
 from dashboard.sections import drill_down, scorecard
 from metrics import warehouse
-from metrics.lists.drill_down import parts
+from metrics.lists.drill_down import drillable_parts
 from metrics.lists.quality_marks import Failed, Mark
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
@@ -43,7 +43,7 @@ def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_sm
     assert all(asks["measure"] == [name] and asks["segment"] == ["B"] for name, asks in found.items())
 
 
-@pytest.mark.parametrize("part", parts(MEASURES["otif"]))
+@pytest.mark.parametrize("part", drillable_parts(MEASURES["otif"]))
 def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     at = page_of_small("behind", measure="otif", part=part)
     assert not at.exception
@@ -57,7 +57,7 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     }[part]
     said = html.split('class="bv bv-proof"')[1].split("</p>")[0]
     assert 'data-proven="true"' in said
-    assert f"<b>{formatting.count(int(size or 0), 'order')}</b> = the {formatting.written(int(size or 0))}" in said
+    assert f"<b>{formatting.count(int(size or 0), 'order')}</b> = the {formatting.integer(int(size or 0))}" in said
     assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
 
 
@@ -101,15 +101,15 @@ def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_
 def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
     html = markup(page_of_small("behind", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
     with warehouse.reading(warehouse.locate()) as connection:
-        days = drill.read_days("2026-06-01..2026-06-07")
+        days = drill.parse_days("2026-06-01..2026-06-07")
         assert days is not None
         (one,) = query.answer(connection, Question(("on_time",), start=days[0], end=days[1]))
-    assert f"= the {formatting.written(int(one.denominator or 0))}" in html
+    assert f"= the {formatting.integer(int(one.denominator or 0))}" in html
 
 
 def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: Open) -> None:
     page_of_small("behind")
-    one = drill_down.Asked(MEASURES["complete"], "out_of", (), None, WEEKS.start, WEEKS.end, ())
+    one = drill_down.DrillDownRequest(MEASURES["complete"], "out_of", (), None, WEEKS.start, WEEKS.end, ())
     columns, *rows = csv.reader(io.StringIO(drill_down.file_of(queries.current().number, one).decode()))  # type: ignore[union-attr]  # published
     assert len(rows) == asked("complete").denominator
     assert columns[:2] == ["order_id", "due_day"]

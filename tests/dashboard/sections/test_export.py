@@ -103,19 +103,19 @@ def test_each_measure_is_found_by_its_question() -> None:
 
 def test_a_picture_says_what_it_shows_and_brings_its_font() -> None:
     spec = charts.trend([], MEASURES["otif"], target=None, grain="week", is_dark=False)
-    framed = chart_download.framed(spec, title="On time in full", under=f"segment {EVIL}", is_dark=False)
+    framed = chart_download.with_title(spec, title="On time in full", under=f"segment {EVIL}", is_dark=False)
     assert framed["width"] != "container"
     assert json.dumps(spec) == json.dumps(charts.trend([], MEASURES["otif"], target=None, grain="week", is_dark=False))
-    svg = chart_download.picture(framed, "svg").decode()
+    svg = chart_download.render_image(framed, "svg").decode()
     assert "On time in full" in svg
     assert "<img" not in svg
     assert "data:font/woff2;base64," in svg
-    assert chart_download.picture(framed, "png").startswith(b"\x89PNG")
+    assert chart_download.render_image(framed, "png").startswith(b"\x89PNG")
 
 
 def test_a_picture_reads_nothing_from_elsewhere() -> None:
     with pytest.raises(ValueError, match=r"not allowed|External data"):
-        chart_download.picture({"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg")
+        chart_download.render_image({"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg")
 
 
 def test_a_held_number_is_not_judged_here_either(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:

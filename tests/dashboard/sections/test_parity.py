@@ -22,7 +22,7 @@ from metrics.model.question import Question
 from metrics.warehouse import Location, current
 from tests.dashboard.conftest import Open, markup
 
-PAGES = [*measure_table.FAMILIES, "scorecard"]
+PAGES = [*measure_table.MEASURES_OF_PAGE, "scorecard"]
 VIEWS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ((), (("segment", ("B",)), ("channel", ("edi", "web"))))
 
 
@@ -64,7 +64,7 @@ def test_page_command_and_export_page_give_the_same_number(
     written = exported(tmp_path, monkeypatch, names, where, weeks.start, weeks.end)
 
     offered = queries.frame(generation.number, Question(tuple(names), start=weeks.start, end=weeks.end, where=where))
-    assert [dict(zip(offered.columns, row, strict=True)) for row in write.rows(offered)] == list(written.values())
+    assert [dict(zip(offered.columns, row, strict=True)) for row in write.export_rows(offered)] == list(written.values())
     for name in names:
         row, number = written[name], shown(html, name)
         if row["value"] is not None:

@@ -10,7 +10,7 @@ import pytest
 from metrics.alerts import storage
 from metrics.alerts.rules import BELOW, Rule
 from metrics.store import saved_views
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import Location
 from tests.dashboard.conftest import Open, markup
 
@@ -30,7 +30,7 @@ def test_what_is_on_the_screen_is_kept_without_the_generation(desk: Location, op
     at.text_input("view_by").input("Ada")
     at.text_input("view_name").input("Half a year of A")
     next(one for one in at.button if one.label == "Keep view").click().run()
-    with opened(desk) as store:
+    with open_store(desk) as store:
         (view,) = saved_views.views(store, "Ada")
     assert (view["name"], view["owner"], view["page"], view["shared"]) == ("Half a year of A", "Ada", "", True)
     assert sorted(view["query"].split("&")) == ["period=26W", "segment=A"]
@@ -40,7 +40,7 @@ def test_what_is_on_the_screen_is_kept_without_the_generation(desk: Location, op
 
 
 def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(desk: Location, open_page: Open) -> None:
-    with opened(desk) as store:
+    with open_store(desk) as store:
         saved_views.save(store, "Ada", "Gone", "stockouts", "segment=Z&measure=never", shared=True, at=AT)
         saved_views.save(store, "Ada", "Mine <i>only</i>", "", "", shared=False, at=AT)
     html = markup(open_page("views_and_alerts"))
@@ -49,7 +49,7 @@ def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(
 
 
 def test_the_same_name_replaces_and_views_are_renamed_and_deleted(desk: Location) -> None:
-    with opened(desk) as store:
+    with open_store(desk) as store:
         first = saved_views.save(store, "Ada", "A", "", "segment=A", shared=False, at=AT)
         assert saved_views.save(store, "Ada", "A", "", "segment=B", shared=False, at=AT) == first
         other = saved_views.save(store, "Bob", "A", "", "segment=C", shared=True, at=AT)
@@ -66,7 +66,7 @@ def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_pag
     at.text_input("rule_name_0_0").input("Late")
     at.text_input("rule_mail_0_0").input("ops@example.org").run()
     at.button("rule_save").click().run()
-    with opened(desk) as store:
+    with open_store(desk) as store:
         (rule,) = storage.rules(store)
     assert at.text_input("rule_name_0_0_next").value == ""
     assert (rule.name, rule.measure, rule.channels) == ("Late", "otif", ("mailto:ops@example.org",))
@@ -81,7 +81,7 @@ def test_a_rule_is_narrowed_by_any_dimension_and_says_how_much_must_be_known(des
     at.multiselect("rule_carrier_0_0").set_value(["Blitz"])
     at.number_input("rule_known_0_0").set_value(75.0).run()
     at.button("rule_save").click().run()
-    with opened(desk, write=False) as store:
+    with open_store(desk, write=False) as store:
         (rule,) = storage.rules(store)
     assert (rule.where, rule.min_coverage) == ((("carrier", ("Blitz",)),), 0.75)
     at.button("rule_open").click().run()
@@ -94,12 +94,12 @@ def test_a_rule_that_cannot_be_says_why_and_is_not_saved(desk: Location, open_pa
     at.text_input("rule_mail_0_0").input("nobody").run()
     at.button("rule_save").click().run()
     assert "&#x27;nobody&#x27; is no e-mail address" in markup(at)
-    with opened(desk) as store:
+    with open_store(desk) as store:
         assert storage.rules(store) == []
 
 
 def test_what_waits_says_why(desk: Location, open_page: Open) -> None:
-    with opened(desk) as store:
+    with open_store(desk) as store:
         storage.save(store, "Ada", Rule("Late", "gone", BELOW, limit=0.5), at=AT)
         storage.write_message(store, "1", "webhook:OPS", "Alert: Late", {}, due_at=AT)
         storage.mark_failed(store, storage.due_messages(store, AT)[0], "the webhook answered 503", at=AT)

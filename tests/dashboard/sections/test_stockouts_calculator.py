@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard.sections.stockouts_calculator import PRESETS, TEXTBOOK, ours, result, worked_out
+from dashboard.sections.stockouts_calculator import PRESETS, TEXTBOOK, calculate, ours, result
 from metrics.model.question import Question
 from metrics.queries.answer import answer
-from metrics.queries.fill_rate_inputs import fill_start
+from metrics.queries.fill_rate_inputs import fill_rate_inputs
 from metrics.warehouse import Location, reading
 from tests.dashboard.conftest import Open
 
@@ -19,7 +19,7 @@ from tests.dashboard.conftest import Open
     [("Study problem", 3_855_000, 1_542_000, 2_313_000, 313_000), ("Paper2Go", 2_070_000, 517_500, 1_552_500, 552_500)],
 )
 def test_known_cases(case: str, lost_now: int, lost_then: int, gain: int, net: int) -> None:
-    found = worked_out({name: Decimal(str(value)) for name, value in PRESETS[case].items()})
+    found = calculate({name: Decimal(str(value)) for name, value in PRESETS[case].items()})
     assert (found.low.cash, found.high.cash, found.gain, found.net) == (lost_now, lost_then, gain, net)
     assert f"{gain:,}" in result(found)
 
@@ -29,9 +29,9 @@ def test_our_numbers_come_to_the_gain_of_a_year_that_the_payback_rests_on(where:
     view = Question(("fill_payback",), start=date(2025, 7, 1), end=date(2026, 6, 30), where=where)
     with reading(sample) as connection:
         (payback,) = answer(connection, view)
-        start = fill_start(connection, view)
+        start = fill_rate_inputs(connection, view)
     assert start.stated == ("fill_back_order_cost", "fill_order_profit", "fill_investment")
-    found = worked_out({name: Decimal(str(value)) for name, value in ours(start).items()})
+    found = calculate({name: Decimal(str(value)) for name, value in ours(start).items()})
     assert payback.value is not None
     assert payback.denominator is not None
     assert float(found.gain) == pytest.approx(float(payback.denominator), rel=1e-9)
@@ -40,7 +40,7 @@ def test_our_numbers_come_to_the_gain_of_a_year_that_the_payback_rests_on(where:
 
 def test_without_an_order_in_view_orders_and_fill_are_the_textbooks(sample: Location) -> None:
     with reading(sample) as connection:
-        start = fill_start(connection, Question((), start=date(2020, 1, 1), end=date(2020, 1, 31)))
+        start = fill_rate_inputs(connection, Question((), start=date(2020, 1, 1), end=date(2020, 1, 31)))
     case = ours(start)
     assert start.low is None
     assert [case[name] for name in ("orders", "low", "share")] == [PRESETS[TEXTBOOK][name] for name in ("orders", "low", "share")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.server.start import loosened
+from dashboard.server.start import insecure_settings
 from tests.dashboard.conftest import ROOT, Open, markup
 
 SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
@@ -66,8 +66,8 @@ GOOD = {"server.allowedHosts": ["localhost"], "server.enableCORS": True, "server
     ],
 )
 def test_each_loosened_setting_is_named(name: str, value: object) -> None:
-    assert loosened(GOOD.__getitem__) is None
-    assert name in str(loosened({**GOOD, name: value}.__getitem__))
+    assert insecure_settings(GOOD.__getitem__) is None
+    assert name in str(insecure_settings({**GOOD, name: value}.__getitem__))
 
 
 def test_a_damaged_warehouse_gives_a_message_and_no_traceback(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:

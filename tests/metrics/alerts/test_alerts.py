@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from dashboard.notifications.delivery import in_words
+from dashboard.notifications.delivery import as_text
 from metrics.alerts import evaluate, storage
 from metrics.alerts.rules import (  # fmt: skip
     ABOVE,
@@ -25,15 +25,15 @@ from metrics.alerts.rules import (  # fmt: skip
     Reading,
     Rule,
     State,
-    refuse,
-    step,
-    tell_at,
-    unproven,
-    whole_period,
+    last_full_period,
+    next_state,
+    not_proven,
+    notify_at,
+    validation_errors,
 )
 from metrics.errors import ChangedMeanwhile
 from metrics.model.measure import Direction
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import Location
 from tests.support.ask_measures import built, sale, together
 from tests.support.builders import customer, target
@@ -52,7 +52,7 @@ def saw(value: float | None, **more: object) -> Reading:
 def events(rule: Rule, values: list[Reading], direction: Direction = HIGHER) -> list[str | None]:
     state, told = State(), []
     for reading in values:
-        state, event = step(rule, state, reading, direction)
+        state, event = next_state(rule, state, reading, direction)
         told.append(event)
     return told
 
@@ -69,45 +69,45 @@ def test_so_often_in_a_row() -> None:
 def test_what_is_not_proven_neither_fires_nor_clears() -> None:
     few, little, none = saw(0.1, denominator=29), saw(0.1, coverage=0.5), saw(None, why="no feed: messages")
     assert events(RULE, [few, little, none]) == [None] * 3
-    assert [unproven(RULE, one) for one in (few, little, none)] == [
+    assert [not_proven(RULE, one) for one in (few, little, none)] == [
         "only 29 judged, 30 are wanted",
         "only 50.0% known, 90.0% is wanted",
         "no feed: messages",
     ]
-    assert step(RULE, State(FIRING), none, HIGHER) == (State(FIRING), None)
-    assert step(replace(RULE, in_a_row=3), State(streak=2), few, HIGHER) == (State(streak=2), None)
+    assert next_state(RULE, State(FIRING), none, HIGHER) == (State(FIRING), None)
+    assert next_state(replace(RULE, in_a_row=3), State(streak=2), few, HIGHER) == (State(streak=2), None)
 
 
 def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
     rule = Rule("Days", "cycle_days", OFF_TARGET)
     aim = {"target": 8.0, "tolerance": 1.0}
     assert events(rule, [saw(8.9, **aim), saw(9.1, **aim), saw(8.5, **aim), saw(8.0, **aim)], LOWER) == [None, FIRED, None, OVER]
-    assert unproven(rule, saw(9.5)) == "no target"
+    assert not_proven(rule, saw(9.5)) == "no target"
     edge = saw(0.85, target=0.9, tolerance=0.05)  # 0.9 - 0.85 is a little more than 0.05 in doubles; every page says watch
     assert events(replace(rule, measure="otif"), [edge], HIGHER) == [None]
 
 
 def test_a_rule_says_itself_how_much_must_be_known() -> None:
     patient = replace(RULE, min_coverage=0.6)
-    assert unproven(RULE, saw(0.5, coverage=0.7)) == "only 70.0% known, 90.0% is wanted"
-    assert unproven(patient, saw(0.5, coverage=0.7)) is None
-    assert unproven(patient, saw(0.5, coverage=0.59)) == "only 59.0% known, 60.0% is wanted"
+    assert not_proven(RULE, saw(0.5, coverage=0.7)) == "only 70.0% known, 90.0% is wanted"
+    assert not_proven(patient, saw(0.5, coverage=0.7)) is None
+    assert not_proven(patient, saw(0.5, coverage=0.59)) == "only 59.0% known, 60.0% is wanted"
 
 
 def test_other_than_before_fires_either_way_whichever_is_better() -> None:
     other = Rule("Moved", "cycle_days", OTHER, limit=2)
     readings = [saw(value, before=before) for before, value in ((10, 12), (10, 13), (10, 12), (10, 7))]
     for direction in Direction:
-        assert refuse(other, direction) == []
+        assert validation_errors(other, direction) == []
         assert events(other, readings, direction) == [None, FIRED, OVER, FIRED]
-    assert unproven(other, saw(5.0)) == "nothing earlier to compare"
+    assert not_proven(other, saw(5.0)) == "nothing earlier to compare"
 
 
 def test_worse_than_before_by_more_than_the_limit() -> None:
     rule = Rule("Fell", "on_time", MOVED, limit=0.02)
     assert events(rule, [saw(0.90, before=0.91), saw(0.88, before=0.91), saw(0.91, before=0.88)]) == [None, FIRED, OVER]
     assert events(rule, [saw(9.0, before=5.0)], LOWER) == [FIRED]
-    assert unproven(rule, saw(0.9)) == "nothing earlier to compare"
+    assert not_proven(rule, saw(0.9)) == "nothing earlier to compare"
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=40), st.integers(1, 4))
@@ -131,25 +131,25 @@ def test_quiet_hours_are_those_of_the_business(local: tuple[int, ...], leaves: t
         year, month, day, hour, minute = parts
         return datetime(year, month, day, hour, minute, tzinfo=BERLIN).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
 
-    assert tell_at(replace(RULE, quiet_from=time(22), quiet_to=time(7)), utc(local), BERLIN) == utc(leaves)
+    assert notify_at(replace(RULE, quiet_from=time(22), quiet_to=time(7)), utc(local), BERLIN) == utc(leaves)
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.times(), st.times())
 def test_nothing_leaves_in_quiet_hours_nor_before_it_happened(at: datetime, start: time, end: time) -> None:
     rule = replace(RULE, quiet_from=start.replace(microsecond=0), quiet_to=end.replace(microsecond=0), muted_until=datetime(2026, 2, 1))
-    leaves = tell_at(rule, at, BERLIN)
+    leaves = notify_at(rule, at, BERLIN)
     assert leaves >= max(at, datetime(2026, 2, 1))
-    assert tell_at(rule, leaves, BERLIN) == leaves
+    assert notify_at(rule, leaves, BERLIN) == leaves
 
 
 def test_periods_are_whole_and_follow_each_other() -> None:
     wednesday = date(2026, 4, 1)
-    assert whole_period("week", wednesday) == (date(2026, 3, 23), date(2026, 3, 29))
-    assert whole_period("week", date(2026, 3, 29)) == (date(2026, 3, 23), date(2026, 3, 29))
-    assert whole_period("day", wednesday, 1) == (date(2026, 3, 30), date(2026, 3, 30))
-    assert whole_period("4 weeks", wednesday, 1) == (date(2026, 2, 2), date(2026, 3, 1))
-    assert whole_period("month", wednesday) == (date(2026, 3, 1), date(2026, 3, 31))
-    assert whole_period("month", date(2026, 3, 31), 1) == (date(2026, 2, 1), date(2026, 2, 28))
+    assert last_full_period("week", wednesday) == (date(2026, 3, 23), date(2026, 3, 29))
+    assert last_full_period("week", date(2026, 3, 29)) == (date(2026, 3, 23), date(2026, 3, 29))
+    assert last_full_period("day", wednesday, 1) == (date(2026, 3, 30), date(2026, 3, 30))
+    assert last_full_period("4 weeks", wednesday, 1) == (date(2026, 2, 2), date(2026, 3, 1))
+    assert last_full_period("month", wednesday) == (date(2026, 3, 1), date(2026, 3, 31))
+    assert last_full_period("month", date(2026, 3, 31), 1) == (date(2026, 2, 1), date(2026, 2, 28))
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_periods_are_whole_and_follow_each_other() -> None:
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_in_words(change: dict[str, object], said: str) -> None:
-    assert refuse(RULE, HIGHER) == []
-    (wrong,) = refuse(replace(RULE, **change), HIGHER)  # type: ignore[arg-type]
+    assert validation_errors(RULE, HIGHER) == []
+    (wrong,) = validation_errors(replace(RULE, **change), HIGHER)  # type: ignore[arg-type]
     assert said in wrong
 
 
@@ -215,14 +215,14 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
 
     def watch(generation: int, as_of: datetime) -> list[str | None]:
-        with opened(place) as store:
-            seen = evaluate.watch(warehouse, store, generation=generation, as_of=as_of, now=at, zone=BERLIN, base="https://service.example.org/")
+        with open_store(place) as store:
+            seen = evaluate.check_all(warehouse, store, generation=generation, as_of=as_of, now=at, zone=BERLIN, base="https://service.example.org/")
         return [one.event for one in seen]
 
-    with opened(place) as store:
+    with open_store(place) as store:
         number = storage.save(store, "Ada", SMALL, at=at)
     assert [watch(7, at), watch(7, at), watch(8, at), watch(9, datetime(2026, 3, 30))] == [[FIRED], [], [None], [OVER]]
-    with opened(place) as store:
+    with open_store(place) as store:
         (rule,) = storage.rules(store)
         messages = {one["message_id"]: one for one in storage.due_messages(store, at)}
         assert set(messages) == {f"rule {number} generation {g} {e} {c}" for g, e in ((7, FIRED), (9, OVER)) for c in SMALL.channels}
@@ -230,7 +230,7 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
         assert (body["value"], body["numerator"], body["denominator"], body["generation"]) == (0.6, 6, 10, 7)
         assert body["link"].startswith("https://service.example.org/behind?measure=on_time&part=counted&period=Dates&dates=2026-03-16")
         assert body["link"].endswith("v=7")
-        assert [one["event"] for one in storage.log(store)] == [OVER, FIRED]
+        assert [one["event"] for one in storage.reading_log(store)] == [OVER, FIRED]
 
         storage.save(store, "Ada", replace(rule, limit=0.5), at=at)
         with pytest.raises(ChangedMeanwhile):
@@ -240,33 +240,33 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
 def test_an_alert_held_back_until_it_is_over_does_not_leave_as_an_alert(warehouse: Connection, tmp_path: Path) -> None:
     """Muted while it fires: the alert waits. Over before the mute ends: one message, that says both, for every channel."""
     place, at, mute = Location(folder=tmp_path), datetime(2026, 3, 23, 12), datetime(2026, 4, 2)
-    with opened(place) as store:
+    with open_store(place) as store:
         number = storage.save(store, "Ada", replace(SMALL, muted_until=mute), at=at)
         storage.save(store, "Ada", replace(SMALL, name="Its neighbour", muted_until=mute), at=at)
-        evaluate.watch(warehouse, store, generation=7, as_of=at, now=at, zone=BERLIN)
+        evaluate.check_all(warehouse, store, generation=7, as_of=at, now=at, zone=BERLIN)
         assert len(storage.messages(store)) == 4
-        evaluate.watch(warehouse, store, generation=8, as_of=datetime(2026, 3, 30), now=datetime(2026, 3, 30), zone=BERLIN)
+        evaluate.check_all(warehouse, store, generation=8, as_of=datetime(2026, 3, 30), now=datetime(2026, 3, 30), zone=BERLIN)
         assert storage.due_messages(store, datetime(2026, 4, 1)) == []
         messages = {one["message_id"]: one for one in storage.due_messages(store, mute)}
     assert set(messages) == {f"rule {one} generation 8 {OVER} {channel}" for one in (number, number + 1) for channel in SMALL.channels}
     message = messages[f"rule {number} generation 8 {OVER} mailto:ops@example.org"]
     assert (message["subject"], message["body"]["value"], message["body"]["fired"]["value"]) == ("Fired and over: Late", 1.0, 0.6)
-    assert "It had fired at 60.0%, 2026-03-16 to 2026-03-22; that message was held back" in in_words(message["body"]).replace("\u202f", "")
+    assert "It had fired at 60.0%, 2026-03-16 to 2026-03-22; that message was held back" in as_text(message["body"]).replace("\u202f", "")
 
 
 def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connection, tmp_path: Path) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
-    with opened(place) as store:
+    with open_store(place) as store:
         storage.save(store, "Ada", replace(SMALL, measure="gone"), at=at)
         storage.save(store, "Ada", SMALL, at=at)
-        gone, good = evaluate.watch(warehouse, store, generation=1, as_of=at, now=at, zone=BERLIN)
+        gone, good = evaluate.check_all(warehouse, store, generation=1, as_of=at, now=at, zone=BERLIN)
     assert "gone" in gone.decided
     assert good.event == FIRED
 
 
 def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_path: Path) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
-    with opened(place) as store:
+    with open_store(place) as store:
         storage.write_message(store, "one", "mailto:a@example.org", "s", {}, due_at=at)
         storage.write_message(store, "one", "mailto:a@example.org", "s", {}, due_at=at)
         pauses = []
@@ -282,12 +282,12 @@ def test_a_message_is_tried_again_later_each_time_and_given_up_in_the_end(tmp_pa
 def test_in_a_row_counts_periods_however_often_data_of_one_are_published(warehouse: Connection, tmp_path: Path) -> None:
     place, at = Location(folder=tmp_path), datetime(2026, 3, 23, 12)
     never_below = replace(SMALL, limit=1.5, clear_at=None, in_a_row=2)
-    with opened(place) as store:
+    with open_store(place) as store:
         storage.save(store, "Ada", never_below, at=at)
 
     def event(generation: int, as_of: datetime) -> str | None:
-        with opened(place) as store:
-            (one,) = evaluate.watch(warehouse, store, generation=generation, as_of=as_of, now=at, zone=BERLIN)
+        with open_store(place) as store:
+            (one,) = evaluate.check_all(warehouse, store, generation=generation, as_of=as_of, now=at, zone=BERLIN)
         return one.event
 
     assert [event(1, at), event(2, at), event(3, at), event(4, datetime(2026, 3, 30))] == [None, None, None, FIRED]

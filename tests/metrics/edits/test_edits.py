@@ -9,15 +9,15 @@ import pytest
 from ingest import saved_edits
 from metrics.edits import edits
 from metrics.edits.edits import Edit
-from metrics.edits.preview import Moved, preview, touched, tried
-from metrics.edits.validation import checked
+from metrics.edits.preview import Change, affected_measures, preview, preview_connection
+from metrics.edits.validation import validate_edit
 from metrics.errors import BuildFailed, ChangedMeanwhile
 from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.lists import options
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.warehouse import Location, close, reading
 from tests.dashboard import small_warehouse
 
@@ -44,9 +44,9 @@ def an_edit(feed: str, *key: str, since: date = SINCE, **values: str | None) -> 
 
 
 def save(location: Location, edit: Edit, who: str = "Ada") -> None:
-    with reading(location) as connection, opened(location) as store:
-        one = edits.made_from(store, checked(connection, edit))
-        rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.written(store, edit.feed))
+    with reading(location) as connection, open_store(location) as store:
+        one = edits.edit_from_row(store, validate_edit(connection, edit))
+        rows = edits.merged(edit.feed, edits.rows_of(connection, edit.feed), edits.saved_entries(store, edit.feed))
         edits.save(store, who, one, edits.value_at(edit.feed, rows, one))
 
 
@@ -80,32 +80,32 @@ def what_is_previewed_is_what_comes(location: Location, kinds: list[str]) -> Non
         edit = EVERY_KIND[kind]
         shown = preview(location, edit, start=START, end=END)
         assert shown.moved, kind
-        assert {one.measure for one in shown.moved} <= {*touched(edit)}
+        assert {one.measure for one in shown.moved} <= {*affected_measures(edit)}
         assert all(first[_place(one)] == _told(one.now) for one in shown.moved if not one.of)
         save(location, edit)
     assert shown.others == len(kinds) - 1, "what was saved before comes with it"
-    with opened(location, write=False) as store:
-        wrote = {feed: edits.written(store, feed) for feed in edits.TABLES}
-    with tried(location, wrote) as connection:
+    with open_store(location, write=False) as store:
+        wrote = {feed: edits.saved_entries(store, feed) for feed in edits.TABLES}
+    with preview_connection(location, wrote) as connection:
         foreseen = numbers(connection)
-    assert saved_edits.apply(location=location).outcome == "published"  # type: ignore[union-attr]
+    assert saved_edits.ingest_saved_edits(location=location).outcome == "published"  # type: ignore[union-attr]
     assert waiting(location) == []
     with reading(location) as connection:
         came = numbers(connection)
     assert came == foreseen
     assert came != first
     assert all(came[_place(one)] == _told(one.then) for one in shown.moved if not one.of)
-    with opened(location) as store:
+    with open_store(location) as store:
         changed = [change for feed in edits.TABLES for change in edits.changes(store, feed)]
         assert len(changed) == len(kinds)
         for change in changed:
             edits.save(store, "Bo", edits.reverting(store, change), change["after"])
-    saved_edits.apply(location=location)
+    saved_edits.ingest_saved_edits(location=location)
     with reading(location) as connection:
         assert numbers(connection) == first
 
 
-def _place(one: Moved) -> tuple[str, ...]:
+def _place(one: Change) -> tuple[str, ...]:
     return (one.measure, *one.of.values())  # type: ignore[arg-type]
 
 
@@ -138,11 +138,11 @@ def test_an_edit_touches_only_the_measures_it_is_previewed_on(filled: Location) 
         now = numbers(connection)
     groups: dict[tuple[str, ...], list[str]] = {}
     for name in ASSUMPTIONS:
-        groups.setdefault(touched(an_edit("assumptions", name, "all", assumed_value="1")), []).append(name)
+        groups.setdefault(affected_measures(an_edit("assumptions", name, "all", assumed_value="1")), []).append(name)
     for measures, names in groups.items():
         changed = datetime(2026, 7, 1)
         other = [{**an_edit("assumptions", name, "all", assumed_value="0.37").row, "deleted": False, "changed_at": changed} for name in names]
-        with tried(filled, {**nothing, "assumptions": other}) as connection:
+        with preview_connection(filled, {**nothing, "assumptions": other}) as connection:
             then = numbers(connection)
         assert {key[0] for key in {**now, **then} if then.get(key) != now.get(key)} <= {*measures}, names
 
@@ -153,7 +153,7 @@ def test_who_changed_what_can_be_read(filled: Location) -> None:
         was = edits.value_at("targets", edits.rows_of(connection, "targets"), edit)
     save(filled, edit)
     save(filled, an_edit("targets", "otif", "all", target_value="0.97", tolerance=None), who="Bo")
-    with opened(filled, write=False) as store:
+    with open_store(filled, write=False) as store:
         last, first = edits.changes(store, "targets")
     assert (first["who"], first["what"], first["before"]) == ("Ada", "targets set", was)
     assert (last["who"], last["before"]) == ("Bo", {"target_value": "0.99", "tolerance": "0.001"})
@@ -165,7 +165,7 @@ def test_who_changed_what_can_be_read(filled: Location) -> None:
 def test_two_who_change_the_same_are_told(filled: Location) -> None:
     edit = EVERY_KIND["a target"]
     save(filled, edit)
-    with pytest.raises(ChangedMeanwhile, match="Ada"), opened(filled) as store:
+    with pytest.raises(ChangedMeanwhile, match="Ada"), open_store(filled) as store:
         edits.save(store, "Bo", edit, None)
 
 
@@ -179,16 +179,16 @@ def test_an_edit_whose_run_failed_waits_with_its_reason(filled: Location, monkey
     with monkeypatch.context() as broken:
         broken.setattr("ingest.pipeline.writing", refuse)
         with pytest.raises(BuildFailed):
-            saved_edits.apply(location=filled)
+            saved_edits.ingest_saved_edits(location=filled)
     assert [one["assumed_value"] for one in waiting(filled)] == [7]
-    with opened(filled, write=False) as store:
+    with open_store(filled, write=False) as store:
         assert "the disk is full" in (edits.failure(store, datetime(2020, 1, 1)) or "")
         assert edits.failure(store, datetime(2100, 1, 1)) is None, "what was written since was not tried yet"
 
 
 def waiting(location: Location) -> list[Any]:
-    with reading(location) as connection, opened(location, write=False) as store:
-        return edits.pending("assumptions", edits.rows_of(connection, "assumptions"), edits.written(store, "assumptions"))
+    with reading(location) as connection, open_store(location, write=False) as store:
+        return edits.pending("assumptions", edits.rows_of(connection, "assumptions"), edits.saved_entries(store, "assumptions"))
 
 
 REFUSED = (
@@ -216,6 +216,6 @@ def test_nonsense_is_refused_in_words(filled: Location) -> None:
     with reading(filled) as connection:
         for edit, why in REFUSED:
             with pytest.raises(ValueError, match=why):
-                checked(connection, edit)
+                validate_edit(connection, edit)
         (customer, *_) = options.options(connection, "customer")
-        assert checked(connection, an_edit("targets", "otif", f"customer:{customer}", target_value=" 0.950 ")).values["target_value"] == "0.95"
+        assert validate_edit(connection, an_edit("targets", "otif", f"customer:{customer}", target_value=" 0.950 ")).values["target_value"] == "0.95"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics.facts import anchor_dates
-from metrics.facts.anchor_dates import anchors
+from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.schema import FEEDS
@@ -73,7 +73,7 @@ def built() -> Iterator[Connection]:
 
 
 def verdicts(connection: Connection) -> dict[str, tuple[Any, ...]]:
-    a = anchors.c
+    a = anchor_facts_table.c
     return {row[0][0]: tuple(row[1:]) for row in connection.execute(select(a.order_id, a.on_time, a.on_time_current, a.on_time_requested, a.due_day))}
 
 
@@ -98,7 +98,9 @@ def test_r01_the_three_results_stand_beside_each_other_with_both_halves(built: C
 
 
 def test_r01_an_order_without_a_request_says_why_it_is_unknown(built: Connection) -> None:
-    reasons = built.execute(select(anchors.c.order_id, anchors.c.on_time_requested_reason).where(anchors.c.on_time_requested.is_(None))).all()
+    reasons = built.execute(
+        select(anchor_facts_table.c.order_id, anchor_facts_table.c.on_time_requested_reason).where(anchor_facts_table.c.on_time_requested.is_(None))
+    ).all()
     assert [tuple(row) for row in reasons] == [("G never asked", "no_anchor")]
 
 

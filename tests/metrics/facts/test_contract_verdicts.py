@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics.facts import contract_verdicts
-from metrics.facts.contract_verdicts import contracts, policy_of
+from metrics.facts.contract_verdicts import contract_facts_table, policy_of
 from metrics.model.question import Question
 from metrics.policy import STRICT, Policy
 from metrics.queries.answer import answer
@@ -74,7 +74,7 @@ HISTORIES = loaded(
 
 def test_r35_an_order_is_judged_by_the_contract_of_its_own_day(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
-    c = contracts.c
+    c = contract_facts_table.c
     found = {row[0][0]: tuple(row[1:]) for row in connection.execute(select(c.order_id, c.policy_id, c.on_time, c.complete, c.otif, c.due_day))}
     assert found == {
         "A": ("K1", True, True, True, date(2026, 3, 10)),
@@ -99,7 +99,7 @@ def test_without_contracts_no_order_is_under_one(connection: Connection) -> None
     build(connection, HISTORIES, END_OF_APRIL, without)
     (one,) = answer(connection, Question(("on_time_contract",)))
     assert (one.value, one.no_data) == (None, "no feed: policies")
-    assert connection.execute(select(contracts.c.order_id)).all() == []
+    assert connection.execute(select(contract_facts_table.c.order_id)).all() == []
 
 
 def test_what_a_contract_leaves_empty_is_strict(connection: Connection) -> None:

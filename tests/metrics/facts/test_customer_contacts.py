@@ -18,7 +18,7 @@ from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.returns import return_facts_table
 from metrics.facts.service_cases import case_facts_table
 from metrics.facts.shipments import shipment_facts_table
-from metrics.facts.two_books import book_facts_table
+from metrics.facts.two_books import two_books_facts_table
 from metrics.measures import communications, influence, post_sale_support, recovery, responsiveness, two_books
 from metrics.measures.catalog import DIMENSIONS
 from metrics.measures.shares import SHARED_DIMENSIONS
@@ -43,7 +43,7 @@ LEDGER_KEYS = {
     quote_option_facts_table: ("quote_id", "option_no"),
     recovery_facts_table: ("order_id",),
     recovery_cost_facts_table: ("order_id", "activity", "cost_day", "amount"),
-    book_facts_table: ("order_id", "customer_id"),
+    two_books_facts_table: ("order_id", "customer_id"),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics.facts import delivery_groups
-from metrics.facts.delivery_groups import groups
+from metrics.facts.delivery_groups import group_facts_table
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.schema import FEEDS
@@ -52,7 +52,7 @@ def test_r16_each_delivery_group_is_graded_alone_and_the_order_passes_only_with_
         ],
     )
     build(connection, histories, END_OF_APRIL, everything(*FEEDS))
-    g = groups.c
+    g = group_facts_table.c
     found = connection.execute(select(g.deadline_at, g.line_count, g.on_time, g.otif, g.billed_accurately, g.perfect_group).order_by(g.deadline_at))
     assert [(row[0].day, *row[1:]) for row in found] == [(5, 1, True, True, True, True), (20, 1, False, False, False, False)]
     asked = answer(connection, Question(("on_time_group", "on_time", "perfect_group", "perfect_order")))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, make_url
 from ingest.pipeline import run
 from metrics import warehouse
 from metrics.errors import UnknownName
-from metrics.lists.drill_down import ADDED, behind, every_row, made_of, parts
+from metrics.lists.drill_down import ADDED, all_rows, drill_down, drillable_parts, inputs
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Derived, Ratio, Spread, Study, Total
 from metrics.model.question import Question
@@ -19,7 +19,7 @@ from metrics.warehouse import Location, reading
 from tests.support import postgres
 
 HALF = {"start": date(2026, 1, 1), "end": date(2026, 6, 30)}
-WITH_ROWS = [name for name, measure in MEASURES.items() if parts(measure)]
+WITH_ROWS = [name for name, measure in MEASURES.items() if drillable_parts(measure)]
 MADE = [name for name, measure in MEASURES.items() if isinstance(measure.formula, Derived | Study)]
 
 
@@ -47,9 +47,9 @@ def test_every_measure_has_rows_or_is_made_of_measures_that_do() -> None:
 def test_the_rows_come_to_the_number_in_all_and_by_segment(name: str, connection: Connection) -> None:
     question = Question((name,), **HALF)
     views = [()] + [(("segment", one.dimensions["segment"]),) for one in answer(connection, replace(question, by=("segment",)))]
-    for part in parts(MEASURES[name]):
+    for part in drillable_parts(MEASURES[name]):
         for at in views:
-            found = behind(connection, question, part, at=at, size=0)
+            found = drill_down(connection, question, part, at=at, size=0)
             assert found.number is not None or found.answer.no_data
             assert found.number == found.adds_up
             assert found.proven or found.number is None
@@ -59,10 +59,10 @@ def test_the_rows_come_to_the_number_in_all_and_by_segment(name: str, connection
 
 @pytest.mark.parametrize("name", [name for name in WITH_ROWS if isinstance(MEASURES[name].formula, Total | Ratio)])
 def test_the_file_of_a_list_adds_up_by_hand(name: str, connection: Connection) -> None:
-    for part in parts(MEASURES[name]):
+    for part in drillable_parts(MEASURES[name]):
         question = Question((name,), **HALF)
-        columns, *rows = every_row(connection, question, part)
-        found = behind(connection, question, part, size=7)
+        columns, *rows = all_rows(connection, question, part)
+        found = drill_down(connection, question, part, size=7)
         assert columns == found.columns
         assert [tuple(row.values()) for row in found.rows] == rows[:7]
         assert len(rows) == found.total
@@ -72,20 +72,20 @@ def test_the_file_of_a_list_adds_up_by_hand(name: str, connection: Connection) -
 
 def test_pages_of_a_list_are_the_whole_list(connection: Connection) -> None:
     question = Question(("billed_accurately",), **HALF)
-    _, *rows = every_row(connection, question, "out_of")
-    paged = [tuple(row.values()) for page in range(1, 99) for row in behind(connection, question, "out_of", page=page, size=17).rows]
+    _, *rows = all_rows(connection, question, "out_of")
+    paged = [tuple(row.values()) for page in range(1, 99) for row in drill_down(connection, question, "out_of", page=page, size=17).rows]
     assert paged == rows
     assert len(rows) > 40
 
 
 def test_the_value_at_a_percentile_is_the_first_row_of_those_counted(connection: Connection) -> None:
-    found = behind(connection, Question(("cycle_p90",), **HALF), size=1)
+    found = drill_down(connection, Question(("cycle_p90",), **HALF), size=1)
     assert found.rows[0][ADDED] == found.answer.value == found.adds_up
     assert found.total / found.answer.denominator >= 0.9
 
 
 def test_rest_is_what_failed(connection: Connection) -> None:
-    found = behind(connection, Question(("on_time",), **HALF), "rest", size=500)
+    found = drill_down(connection, Question(("on_time",), **HALF), "rest", size=500)
     assert found.rows
     assert {row["on_time"] for row in found.rows} == {False}
     assert all(row["on_time_reason"] for row in found.rows)
@@ -99,14 +99,14 @@ def test_a_value_that_is_empty_in_the_data_has_its_rows(connection: Connection) 
         for one in answer(connection, replace(question, by=(dimension,))):
             if one.dimensions[dimension] is None:
                 checked += 1
-                assert behind(connection, question, at=((dimension, None),), size=0).number == one.numerator
-                assert behind(connection, question, at=((dimension, None),), size=0).proven
+                assert drill_down(connection, question, at=((dimension, None),), size=0).number == one.numerator
+                assert drill_down(connection, question, at=((dimension, None),), size=0).proven
     assert checked
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_what_has_no_rows_says_what_it_is_made_of(name: str, connection: Connection) -> None:
-    made = made_of(connection, Question((name,), **HALF))
+    made = inputs(connection, Question((name,), **HALF))
     assert made
     assert name not in made
     assert all(one in MEASURES for one in made)
@@ -114,6 +114,6 @@ def test_what_has_no_rows_says_what_it_is_made_of(name: str, connection: Connect
 
 def test_a_part_there_is_not_is_refused(connection: Connection) -> None:
     with pytest.raises(UnknownName, match="counted"):
-        behind(connection, Question(("orders",), **HALF), "out_of")
+        drill_down(connection, Question(("orders",), **HALF), "out_of")
     with pytest.raises(UnknownName):
-        behind(connection, Question(("orders",), **HALF), at=(("colour", "red"),))
+        drill_down(connection, Question(("orders",), **HALF), at=(("colour", "red"),))

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.lists.availability import worst_products
-from metrics.lists.buyers_view import failing_together
+from metrics.lists.availability import most_often_short
+from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
 from metrics.lists.options import VERDICTS
 from metrics.model.question import Question
@@ -22,7 +22,7 @@ VIEWS = (Question((), start=date(2026, 1, 1), end=date(2026, 6, 30)), Question((
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
 def test_combinations_add_up_to_the_failed_orders_and_each_test_to_its_own(view: Question, sample: Location) -> None:
     with reading(sample) as connection:
-        found = failing_together(connection, view)
+        found = failure_combinations(connection, view)
         known = {
             one.measure: one for one in answer(connection, Question(("failed_orders", *VERDICTS), start=view.start, end=view.end, where=view.where))
         }
@@ -78,8 +78,8 @@ def missing_by_product(connection: Connection) -> dict[str, Decimal]:
 def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> None:
     with reading(sample) as connection:
         expected = missing_by_product(connection)
-        first = worst_products(connection, Question(()), page=1, size=3)
-        rest = [row for at in range(2, 40) for row in worst_products(connection, Question(()), page=at, size=3).rows]
+        first = most_often_short(connection, Question(()), page=1, size=3)
+        rest = [row for at in range(2, 40) for row in most_often_short(connection, Question(()), page=at, size=3).rows]
     rows = [*first.rows, *rest]
     assert first.total == len(rows) == len(expected) > 3
     assert {row["product_id"]: row["missing_qty"] for row in rows} == expected
@@ -90,7 +90,7 @@ def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
 def test_missing_goods_add_up_to_what_the_fill_rates_lack(view: Question, sample: Location) -> None:
     with reading(sample) as connection:
-        rows = worst_products(connection, view, size=1000).rows
+        rows = most_often_short(connection, view, size=1000).rows
         known = {one.measure: one for one in answer(connection, replace(view, measures=("value_fill_final", "unit_fill_final")))}
     for name, column in (("value_fill_final", "missing_amount"), ("unit_fill_final", "missing_qty")):
         lacking = known[name].denominator - known[name].numerator

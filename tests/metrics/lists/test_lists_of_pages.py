@@ -6,14 +6,14 @@ from datetime import date
 import pytest
 from sqlalchemy import Connection
 
-from metrics.lists.communications import IN_TIME, bands
-from metrics.lists.nearest import nearest_day
-from metrics.lists.order_to_cash import died, longest_standing
-from metrics.lists.recovery import chain
+from metrics.lists.communications import IN_TIME, notice_buckets
+from metrics.lists.options import nearest_day
+from metrics.lists.order_to_cash import late_by_step, oldest_by_step
+from metrics.lists.recovery import funnel
 from metrics.lists.two_books import disputed, verdicts
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
-from metrics.queries.restatements import kept
+from metrics.queries.restatements import kept_generations
 from metrics.warehouse import Location, reading
 
 HALF = Question((), start=date(2026, 1, 1), end=date(2026, 6, 30))
@@ -34,7 +34,7 @@ def asked(connection: Connection, view: Question, *names: str) -> list[Answer]:
 @VIEWS
 def test_notices_given_in_time_are_the_late_orders_warned(connection: Connection, view: Question) -> None:
     (warned,) = asked(connection, view, "late_warned")
-    found = bands(connection, view)
+    found = notice_buckets(connection, view)
     assert sum(found[name] for name in IN_TIME) == warned.numerator
     assert sum(found.values()) == warned.judged
     assert found["not known when"] == warned.unknown
@@ -44,7 +44,7 @@ def test_notices_given_in_time_are_the_late_orders_warned(connection: Connection
 @VIEWS
 def test_the_chain_of_failures_is_the_halves_of_its_measures(connection: Connection, view: Question) -> None:
     detect, acknowledge, resolve = asked(connection, view, "detect_hours_p50", "acknowledge_hours_p50", "resolve_hours_p50")
-    found = chain(connection, view)
+    found = funnel(connection, view)
     assert (found.failed, found.detected) == (detect.denominator, detect.numerator)
     assert (found.detected, found.acknowledged) == (acknowledge.denominator, acknowledge.numerator)
     assert (found.acknowledged, found.resolved) == (resolve.denominator, resolve.numerator)
@@ -54,15 +54,15 @@ def test_the_chain_of_failures_is_the_halves_of_its_measures(connection: Connect
 @VIEWS
 def test_late_orders_listed_are_those_counted_and_died_where_they_say(connection: Connection, view: Question) -> None:
     observed, dead = asked(connection, view, "late_orders_observed", "promises_died")
-    listed = died(connection, view, size=10_000)
+    listed = late_by_step(connection, view, size=10_000)
     assert listed.total == len(listed.rows) == observed.value
     assert sum(bool(row["died"]) for row in listed.rows) == dead.value
-    assert [row["order_id"] for row in died(connection, view, page=2, size=2).rows] == [row["order_id"] for row in listed.rows[2:4]]
+    assert [row["order_id"] for row in late_by_step(connection, view, page=2, size=2).rows] == [row["order_id"] for row in listed.rows[2:4]]
 
 
 def test_orders_that_stand_longest_are_of_the_work_in_progress(connection: Connection) -> None:
     (under_way,) = asked(connection, HALF, "work_in_progress")
-    found = longest_standing(connection, HALF)
+    found = oldest_by_step(connection, HALF)
     assert found.total == under_way.value
     ages = [row["age_seconds"] for row in found.rows]
     assert ages == sorted(ages, reverse=True)
@@ -81,15 +81,15 @@ def test_verdicts_and_disputes_are_the_orders_of_both_books(connection: Connecti
 
 
 def test_the_nearest_day_is_one_on_which_the_measure_has_rows(connection: Connection) -> None:
-    day = nearest_day(connection, "quotes_answered", date(2026, 5, 1))
+    day = nearest_day(connection, date(2026, 5, 1), measure="quotes_answered")
     assert day is not None
     assert day <= date(2026, 5, 1)
     assert asked(connection, Question((), start=day, end=day), "quotes_answered")[0].denominator
-    first = nearest_day(connection, "quotes_answered", date(2000, 1, 1))
+    first = nearest_day(connection, date(2000, 1, 1), measure="quotes_answered")
     assert first is not None
     assert first > date(2000, 1, 1)
-    assert nearest_day(connection, "quotes_answered", date(2026, 5, 1), where=(("segment", ("nobody",)),)) is None
+    assert nearest_day(connection, date(2026, 5, 1), measure="quotes_answered", where=(("segment", ("nobody",)),)) is None
 
 
 def test_generations_kept_are_those_published(sample: Location) -> None:
-    assert kept(sample) == [1]
+    assert kept_generations(sample) == [1]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, delete, insert
 
-from metrics.lists.quality_marks import LEDGERS, RESTS, Mark, marks, rests_on
+from metrics.lists.quality_marks import COLUMNS_BEHIND, FACT_TABLE_FEEDS, Mark, columns_behind, quality_marks
 from metrics.measures.catalog import MEASURES
 from metrics.schema import FEEDS, checks, quarantine, run_files, runs
 from tests.support.ask_measures import built
@@ -48,7 +48,7 @@ def keep_out(connection: Connection, feed: str, column: str, records: int, *, st
 
 
 def marked(connection: Connection) -> dict[str, Mark]:
-    return marks(connection, NOW)
+    return quality_marks(connection, NOW)
 
 
 def test_nothing_is_marked_while_nothing_is_kept_out(connection: Connection) -> None:
@@ -74,7 +74,7 @@ def test_a_failed_check_marks_exactly_the_numbers_whose_column_it_concerns(
     found = marked(connection)
     assert marks_these <= set(found)
     assert not leaves_these & set(found)
-    assert set(found) == {name for name, measure in MEASURES.items() if f"{feed}.{column}" in rests_on(measure)}
+    assert set(found) == {name for name, measure in MEASURES.items() if f"{feed}.{column}" in columns_behind(measure)}
     assert all(one.records == 3 and not one.held for one in found.values())
 
 
@@ -99,8 +99,8 @@ def test_a_record_that_cannot_be_read_concerns_every_number_of_its_feed(connecti
 
 
 def test_a_feed_is_late_after_twice_its_usual_gap(connection: Connection) -> None:
-    assert marks(connection, NOW + timedelta(hours=23)) == {}
-    late = marks(connection, NOW + timedelta(days=1, minutes=1))
+    assert quality_marks(connection, NOW + timedelta(hours=23)) == {}
+    late = quality_marks(connection, NOW + timedelta(days=1, minutes=1))
     assert {one.feed for one in late["info_accurate"].late} == {"messages"}
     assert late["info_accurate"].late[0].usual == timedelta(days=1)
     assert set(late) == {name for name, measure in MEASURES.items() if measure.feeds}
@@ -108,9 +108,9 @@ def test_a_feed_is_late_after_twice_its_usual_gap(connection: Connection) -> Non
 
 def test_what_measures_rest_on_are_columns_there_are() -> None:
     known = {f"{name}.{column.name}" for name, feed in FEEDS.items() for column in feed.table.columns} | {f"{name}.*" for name in FEEDS}
-    assert {one for columns in (*RESTS.values(), *LEDGERS.values()) for one in columns} <= known
-    assert set(LEDGERS) >= {measure.facts.name for measure in MEASURES.values()} - {"order_facts", "order_line_facts"}
+    assert {one for columns in (*COLUMNS_BEHIND.values(), *FACT_TABLE_FEEDS.values()) for one in columns} <= known
+    assert set(FACT_TABLE_FEEDS) >= {measure.facts.name for measure in MEASURES.values()} - {"order_facts", "order_line_facts"}
     for measure in MEASURES.values():
-        assert rests_on(measure)
+        assert columns_behind(measure)
         for need in measure.needs:
-            assert any(one in rests_on(measure) for one in need.any_of if one.partition(".")[0] in measure.feeds) or not measure.feeds
+            assert any(one in columns_behind(measure) for one in need.any_of if one.partition(".")[0] in measure.feeds) or not measure.feeds

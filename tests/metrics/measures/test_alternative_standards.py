@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, select
 
 from ingest.pipeline import run
-from metrics.facts.anchor_dates import anchors
-from metrics.facts.contract_verdicts import contracts, policy_of
-from metrics.facts.delivery_groups import groups
+from metrics.facts.anchor_dates import anchor_facts_table
+from metrics.facts.contract_verdicts import contract_facts_table, policy_of
+from metrics.facts.delivery_groups import group_facts_table
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts_table
 from metrics.measures.buyers_view import SCOR_FALSE, SCOR_TRUE
 from metrics.model.question import Question
@@ -50,7 +50,7 @@ def judged(connection: Connection, policy: Policy) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(("anchor", "name"), [(Anchor.REQUESTED, "requested"), (Anchor.CURRENT_PROMISE, "current")])
 def test_judging_only_orders_whose_dates_differ_gives_what_judging_all_gives(connection: Connection, anchor: Anchor, name: str) -> None:
     every = {order_id: row for order_id, row in judged(connection, Policy(anchor=anchor)).items() if row["order_type"] == "sale"}
-    found = {row["order_id"]: row for row in rows(connection, anchors)}
+    found = {row["order_id"]: row for row in rows(connection, anchor_facts_table)}
     assert found.keys() == every.keys()
     columns = {f"state_{name}": "state", f"on_time_{name}": "on_time", f"on_time_{name}_reason": "on_time_reason"}
     for order_id, row in every.items():
@@ -75,7 +75,7 @@ def test_every_order_under_contract_is_judged_by_the_version_of_its_day(connecti
         if policy_id is not None and terms and order["order_type"] == "sale":
             valid_from = max(row["valid_from"] for row in terms)
             expected[order["order_id"]] = (policy_id, every[policy_id, valid_from][order["order_id"]])
-    found = {row["order_id"]: row for row in rows(connection, contracts)}
+    found = {row["order_id"]: row for row in rows(connection, contract_facts_table)}
     assert found.keys() == expected.keys()
     assert len(found) > 20
     for order_id, (policy_id, row) in expected.items():
@@ -102,7 +102,7 @@ def test_a_group_is_all_its_lines(connection: Connection) -> None:
     lines: dict[tuple[str, Any], list[dict[str, Any]]] = defaultdict(list)
     for line in rows(connection, order_line_facts_table):
         lines[line["order_id"], line["deadline_at"]].append(line)
-    found = {(row["order_id"], row["deadline_at"]): row for row in rows(connection, groups)}
+    found = {(row["order_id"], row["deadline_at"]): row for row in rows(connection, group_facts_table)}
     owing = {key: [line for line in of_group if line["state"] != "excluded"] for key, of_group in lines.items()}
     assert found.keys() == {key for key, of_group in owing.items() if of_group}
     for key, group in found.items():

@@ -15,8 +15,8 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.model.statistics import wilson
 from metrics.policy import Policy
 from metrics.queries.answer import Answer, Question, answer
-from metrics.queries.definition_ladder import ladder
-from metrics.queries.policy_diff import diff
+from metrics.queries.definition_ladder import definition_ladder
+from metrics.queries.policy_diff import policy_diff
 from metrics.schema import targets
 from metrics.warehouse import Location, reading
 
@@ -98,23 +98,23 @@ def test_what_if_so_many_days_late_were_in_time(atliq: Connection, days: int, ot
 
 @pytest.mark.parametrize(("days", "flips"), [(1, 3_774), (2, 6_000), (3, 7_539)])
 def test_so_many_days_of_tolerance_flip_exactly_these_orders(atliq: Connection, days: int, flips: int) -> None:
-    found = diff(atliq, Policy(late_tolerance_days=days))
+    found = policy_diff(atliq, Policy(late_tolerance_days=days))
     assert (found.judged, len(found.flips)) == (31_729, flips)
     assert {(one.before, one.after, one.rule) for one in found.flips} == {(False, True, "late_tolerance_days")}
     assert found.numerators[1] - found.numerators[0] == flips
 
 
 def test_a_window_flips_exactly_the_early_orders_back(atliq: Connection) -> None:
-    found = diff(atliq, Policy(timing="WINDOW"))  # type: ignore[arg-type]  # a settings file's plain text
+    found = policy_diff(atliq, Policy(timing="WINDOW"))  # type: ignore[arg-type]  # a settings file's plain text
     assert {(one.before, one.after, one.reason_after) for one in found.flips} == {(True, False, "too_early")}
     assert len(found.flips) == 2_127
-    early = diff(atliq, Policy(timing="WINDOW"), verdict="on_time")  # type: ignore[arg-type]
+    early = policy_diff(atliq, Policy(timing="WINDOW"), verdict="on_time")  # type: ignore[arg-type]
     assert early.numerators == (18_730, 15_406)
 
 
 def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None:
     """Everything arrived and nothing was cancelled: each rung is out of all orders; +3 days without completeness is 31,729 less none."""
-    steps = {step.rung.name: step for step in ladder(atliq).steps}
+    steps = {step.rung.name: step for step in definition_ladder(atliq).steps}
     assert [name for name, step in steps.items() if step.skipped] == ["L5", "L6", "L8", "L9"]
     assert {step.denominator for step in steps.values() if not step.skipped} == {31_729}
     assert steps["L2"].numerator == steps["L3"].numerator == steps["L4"].numerator == 18_730

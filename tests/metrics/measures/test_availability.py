@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics.facts import anchor_dates, availability
-from metrics.facts.availability import availability_facts
+from metrics.facts.availability import availability_facts_table
 from metrics.model.question import Answer, Question
 from metrics.queries import answer as query
 from metrics.queries.answer import answer
@@ -28,7 +28,7 @@ CORE = everything("orders", "order_lines", "shipments", "shipment_lines")
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Fills the two ledgers asked about and no others: a build takes a fifth of the time."""
-    monkeypatch.setattr(rebuild, "LEDGERS", (*anchor_dates.LEDGERS, *availability.LEDGERS))
+    monkeypatch.setattr(rebuild, "FACT_TABLES", (*anchor_dates.FACT_TABLES, *availability.FACT_TABLES))
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
     monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
     engine = memory()
@@ -86,7 +86,7 @@ def halves(one: Answer) -> tuple[Any, ...]:
 
 def test_each_order_answers_the_three_questions(connection: Connection) -> None:
     build(connection, records(**world()), END_OF_APRIL, CORE)
-    a = availability_facts.c
+    a = availability_facts_table.c
     found = {row_[0]: tuple(row_[1:]) for row_ in connection.execute(select(a.order_id, a.got_what, a.got_when, a.got_quantity, a.got_all))}
     assert found == {
         "ALL": (True, True, True, True),

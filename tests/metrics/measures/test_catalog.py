@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql
 
 from metrics.errors import UnknownName
 from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
-from metrics.facts.registry import LEDGERS
-from metrics.measures.catalog import ABOUT, DIMENSIONS, MEASURES, begins_with, dimension_column, find
+from metrics.facts.registry import FACT_TABLES
+from metrics.measures.catalog import ABOUT, DIMENSIONS, MEASURES, default_dimension, dimension_column, find
 from metrics.model.measure import Additive, Measure, Percentile, Study, Total
 from metrics.model.statistics import wilson
 from metrics.queries.answer import Question, _batches, _select, answer
@@ -69,7 +69,7 @@ def test_every_part_of_the_brief_has_a_measure(row: int) -> None:
 
 
 def test_every_dimension_is_a_column_of_every_fact_table() -> None:
-    for table in (order_facts_table, order_line_facts_table, *[ledger.table for ledger in LEDGERS]):
+    for table in (order_facts_table, order_line_facts_table, *[ledger.table for ledger in FACT_TABLES]):
         assert set(DIMENSIONS.values()) <= set(table.columns.keys())
 
 
@@ -90,11 +90,11 @@ def test_what_a_measure_is_about_is_a_dimension_it_has(dimension: str, name: str
     measure = find(name)
     column = dimension_column(dimension, measure)
     assert dimension in measure.formula.dimensions if isinstance(measure.formula, Study) else column in measure.facts.columns
-    assert begins_with(measure) == dimension  # named once
+    assert default_dimension(measure) == dimension  # named once
 
 
 def test_a_break_down_begins_with_the_segment_where_a_measure_is_about_nothing_else() -> None:
-    assert [begins_with(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")] == ["segment"] * 4
+    assert [default_dimension(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")] == ["segment"] * 4
 
 
 def test_an_unknown_measure_suggests_the_nearest() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, select
 
 from metrics.facts import cycle_times, open_orders
 from metrics.facts.cycle_times import cycle_facts_table
-from metrics.facts.open_orders import wait_facts_table
+from metrics.facts.open_orders import open_order_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.model.question import Answer
 from metrics.queries.answer import Question, answer
@@ -236,7 +236,7 @@ def test_excused_and_other_orders_wait_for_nothing(database: Connection) -> None
     excused = {"cancelled_at": "2026-03-08", "cancelled_by": "buyer", "cancel_reason": "changed mind"}
     made = together(delivered("2026-03-01", None, name="A", **excused), delivered("2026-03-01", "2026-03-03", name="B", order_type="sample"))
     build(database, made, END_OF_APRIL, PACKAGED)
-    assert database.execute(select(wait_facts_table.c.order_id)).all() == []
+    assert database.execute(select(open_order_facts_table.c.order_id)).all() == []
     assert database.scalars(select(cycle_facts_table.c.order_id)).all() == ["A"]
 
 
@@ -263,7 +263,7 @@ def test_the_days_of_an_open_order_are_local_ones(database: Connection) -> None:
     """as_of 15 March 20:00 UTC is the 16th in Tokyo."""
     made = delivered("2026-03-10", None, ship_to_time_zone="Asia/Tokyo")
     build(database, made, datetime(2026, 3, 15, 20), PACKAGED)
-    assert database.execute(select(wait_facts_table.c.wait_days, wait_facts_table.c.arrived)).all() == [(6, False)]
+    assert database.execute(select(open_order_facts_table.c.wait_days, open_order_facts_table.c.arrived)).all() == [(6, False)]
 
 
 def test_dependability_is_what_the_slow_tail_adds(database: Connection) -> None:

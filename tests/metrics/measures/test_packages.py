@@ -14,7 +14,7 @@ from metrics.facts import service_cases
 from metrics.facts.money import movements
 from metrics.measures import packages as fits
 from metrics.measures.package_evidence import DEFAULT_PACKAGES, ROWS, TABLE_8_1, Evidence, Package, evidence, package_on, packages
-from metrics.measures.package_rows import is_better, reaches, rows_kept
+from metrics.measures.package_rows import is_better, meets, row_results
 from metrics.queries.answer import Answer, Question, answer
 from tests.support import builders
 from tests.support.ask_measures import only
@@ -30,7 +30,7 @@ A, B, C = DEFAULT_PACKAGES
 
 
 def kept(package: Package, got: Evidence) -> dict[str, bool | None]:
-    return {row.row: row.kept for row in rows_kept(package, got, SHARE)}
+    return {row.row: row.kept for row in row_results(package, got, SHARE)}
 
 
 def test_the_default_packages_are_table_8_1() -> None:
@@ -100,7 +100,7 @@ def test_which_package_is_better() -> None:
     assert [is_better(A, B), is_better(B, C), is_better(C, A), is_better(A, A)] == [True, True, False, False]
     assert not is_better(replace(A, delivery_window=None), B)
     got = Evidence(filled=98, fill_orders=100, cycle_days=Counter({3: 20}), in_window=Counter(hour=0, day=20, week=20), requested=20)
-    assert [reaches(one, got, SHARE) for one in DEFAULT_PACKAGES] == [False, True, True]
+    assert [meets(one, got, SHARE) for one in DEFAULT_PACKAGES] == [False, True, True]
 
 
 @pytest.fixture(scope="module", params=ENGINES)

@@ -37,7 +37,7 @@ def test_halving_the_spread_saves_more_than_halving_the_length() -> None:
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Fills the facts and no ledger: a build takes a fifth of the time."""
-    monkeypatch.setattr(rebuild, "LEDGERS", ())
+    monkeypatch.setattr(rebuild, "FACT_TABLES", ())
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
     monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
     engine = memory()

@@ -16,9 +16,9 @@ from metrics.facts import order_intervals
 from metrics.facts import stockouts as stockouts_module
 from metrics.facts.money import movements
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
-from metrics.facts.stockouts import OUTCOMES, stockout_facts
+from metrics.facts.stockouts import OUTCOMES, stockout_facts_table
 from metrics.measures.catalog import DIMENSIONS
-from metrics.measures.stockouts import _BROKEN_DOWN, assumed_unit_cost, drawn, expected_cost
+from metrics.measures.stockouts import _BROKEN_DOWN, assumed_unit_cost, expected_cost, group_costs
 from metrics.model.question import Question
 from metrics.queries import answer as query
 from metrics.queries.answer import Answer, answer
@@ -67,7 +67,7 @@ def connection() -> Iterator[Connection]:
 def stockouts_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worked cases fill the ledgers they ask about and no others: a build takes a fifth of the time."""
     if "sample" not in request.fixturenames:
-        monkeypatch.setattr(rebuild, "LEDGERS", (*movements.LEDGERS, *order_intervals.LEDGERS, *stockouts_module.LEDGERS))
+        monkeypatch.setattr(rebuild, "FACT_TABLES", (*movements.FACT_TABLES, *order_intervals.FACT_TABLES, *stockouts_module.FACT_TABLES))
         monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
         monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
 
@@ -77,7 +77,7 @@ def events(
 ) -> list[Mapping[str, Any]]:
     """The ledger's rows of these records, stockouts of lines first."""
     build(connection, records(**feeds), as_of, mapped)
-    found = connection.execute(select(stockout_facts)).mappings()
+    found = connection.execute(select(stockout_facts_table)).mappings()
     return sorted((dict(one) for one in found), key=lambda one: (one["order_id"] or "~", one["line_no"] or "", one["stockout_id"] or ""))
 
 
@@ -412,9 +412,9 @@ def test_a_small_segment_draws_its_shares_towards_everyones() -> None:
     # 2 of 4 waited, overall 0.25: (2 + 20 × 0.25) / 24 = 7/24; back-ordered (2 + 20 × 0.75) / 24 = 17/24
     counts = {"waited": 2, "back_ordered": 2, "sale_lost": 0, "buyer_lost": 0}
     overall = {"waited": 0.25, "back_ordered": 0.75, "sale_lost": 0.0, "buyer_lost": 0.0}
-    assert list(drawn(counts, overall).values()) == pytest.approx([7 / 24, 17 / 24, 0, 0])
-    assert sum(drawn(counts, overall).values()) == pytest.approx(1)
-    assert list(drawn(counts, None).values()) == [0.5, 0.5, 0, 0]
+    assert list(group_costs(counts, overall).values()) == pytest.approx([7 / 24, 17 / 24, 0, 0])
+    assert sum(group_costs(counts, overall).values()) == pytest.approx(1)
+    assert list(group_costs(counts, None).values()) == [0.5, 0.5, 0, 0]
 
 
 def test_by_segment_the_unit_cost_of_few_events_borrows_and_says_so(connection: Connection) -> None:
@@ -476,7 +476,7 @@ def rows_of(connection: Connection, table: Any) -> list[dict[str, Any]]:
 def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location) -> None:
     with reading(sample) as connection:
         as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
-        ledger = {(one["order_id"], one["line_no"], one["stockout_id"]): one for one in rows_of(connection, stockout_facts)}
+        ledger = {(one["order_id"], one["line_no"], one["stockout_id"]): one for one in rows_of(connection, stockout_facts_table)}
         lines, heads = rows_of(connection, order_line_facts_table), rows_of(connection, order_facts_table)
         sales = [one for one in heads if one["order_type"] == "sale"]
         stops = [one for one in rows_of(connection, holds) if one["kind"] == "credit" and not one["deleted"]]

@@ -8,10 +8,10 @@ from sqlalchemy import insert
 
 from metrics.errors import GenerationGone
 from metrics.facts import two_books
-from metrics.facts.two_books import book_facts_table
+from metrics.facts.two_books import two_books_facts_table
 from metrics.measures.two_books import FINE_RATE
 from metrics.model.question import Question
-from metrics.queries.restatements import RestatedKey, restated_since
+from metrics.queries.restatements import RestatedKey, compare_generations
 from metrics.schema import metadata, restatements, runs
 from metrics.warehouse import Location, writing
 from tests.support.ask_measures import ALL, AS_OF, built, by, halves, ledger, one, only, sale, together
@@ -51,7 +51,7 @@ def test_orders_in_both_books_of_those_in_either() -> None:
     """
     with built(**BOOKS) as connection:
         assert halves(connection, "books_matched") == (7, 10)
-        rows = ledger(connection, book_facts_table, "order_id")
+        rows = ledger(connection, two_books_facts_table, "order_id")
         assert {name for name, row in rows.items() if not row["theirs"]} == {"missing"}
         assert {name for name, row in rows.items() if not row["ours"]} == {"only theirs", "other customer"}
         assert (rows["only theirs"]["due_day"], rows["only theirs"]["segment"]) == (date(2026, 3, 21), "A")
@@ -66,12 +66,12 @@ def test_verdicts_that_agree_where_both_are_known() -> None:
 
 def test_a_dispute_stands_under_the_first_thing_that_differs() -> None:
     with built(**BOOKS) as connection:
-        causes = {name: row["cause"] for name, row in ledger(connection, book_facts_table, "order_id").items() if row["cause"]}
+        causes = {name: row["cause"] for name, row in ledger(connection, two_books_facts_table, "order_id").items() if row["cause"]}
         assert causes == {"day": "receipt_day", "quantity": "quantity", "deadline": "deadline", "verdict": "verdict"}
         assert one(connection, "books_dispute").value == 4
         disputes = {cause: value for cause, (value, _) in by(connection, "books_dispute", "cause").items()}
         assert disputes == {"receipt_day": 1, "quantity": 1, "deadline": 1, "verdict": 1, None: 0}
-        evidence = ledger(connection, book_facts_table, "order_id")["day"]
+        evidence = ledger(connection, two_books_facts_table, "order_id")["day"]
         assert (evidence["our_receipt_day"], evidence["their_receipt_day"]) == (date(2026, 3, 9), date(2026, 3, 11))
         assert (evidence["our_qty"], evidence["their_qty"]) == (Decimal(100), Decimal(90))
 
@@ -127,22 +127,22 @@ def test_as_known_then_and_now_with_the_records_restated_between(location: Locat
     """One of two on time; then the second receipt is corrected from the 12th to the 9th: 50 % became 100 %, by one record."""
     publish(location, 1, sale("good", received="2026-03-09"), sale("late", received="2026-03-12"))
     publish(location, 2, sale("good", received="2026-03-09"), sale("late", received="2026-03-09", channel="web"))
-    ((found,), keys, brought) = restated_since(location, Question(("on_time",)), 1)
+    ((found,), keys, brought) = compare_generations(location, Question(("on_time",)), 1)
     assert found.then is not None
     assert found.now is not None
     assert [(one.numerator, one.denominator) for one in (found.then, found.now)] == [(1, 2), (2, 2)]
     assert found.change == 0.5
     assert keys == [RestatedKey(2, "shipments", '["late"]', '{"a": 1}', '{"a": 2}', "correction")]
     assert brought == []
-    by_channel = {one.dimensions["channel"]: one for one in restated_since(location, Question(("orders",), by=("channel",)), 1)[0]}
+    by_channel = {one.dimensions["channel"]: one for one in compare_generations(location, Question(("orders",), by=("channel",)), 1)[0]}
     assert (by_channel["web"].then, by_channel["web"].change) == (None, None)
     assert by_channel["(none)"].change == -1
-    assert restated_since(location, Question(("on_time",)), 2)[1] == []
+    assert compare_generations(location, Question(("on_time",)), 2)[1] == []
     with pytest.raises(GenerationGone):
-        restated_since(location, Question(("on_time",)), 7)
+        compare_generations(location, Question(("on_time",)), 7)
 
 
 def test_a_scorecard_of_what_had_not_come_yet_tells_of_no_receipt() -> None:
     with built(datetime(2026, 3, 11), **together(sale("O", received="2026-03-09"), theirs("O", received_at="2026-03-12", passed=True))) as connection:
-        row = ledger(connection, book_facts_table, "order_id")["O"]
+        row = ledger(connection, two_books_facts_table, "order_id")["O"]
         assert (row["their_receipt_day"], row["cause"]) == (None, None)

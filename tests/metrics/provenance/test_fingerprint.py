@@ -9,7 +9,7 @@ import pytest
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
 from metrics.policy import STRICT, Policy
-from metrics.provenance.fingerprint import canonical, fingerprint
+from metrics.provenance.fingerprint import canonical_text, fingerprint
 
 QUESTION = Question(("otif",), by=("segment",), grain="month", start=date(2026, 1, 1), end=date(2026, 3, 31), where=(("region", ("North", "South")),))
 AS_OF = datetime(2026, 4, 30)
@@ -28,7 +28,7 @@ def test_it_is_twelve_hex_digits_and_the_same_each_time() -> None:
 def test_the_order_of_filters_and_values_does_not_matter() -> None:
     two = replace(QUESTION, where=(("region", ("North",)), ("channel", ("edi", "web"))))
     assert of(two) == of(replace(two, where=(("channel", ("web", "edi")), ("region", ("North",)))))
-    assert canonical({"b": Decimal("1.50"), "a": 1}) == canonical({"a": 1, "b": Decimal("1.5")}) == '{"a":1,"b":"1.5"}'
+    assert canonical_text({"b": Decimal("1.50"), "a": 1}) == canonical_text({"a": 1, "b": Decimal("1.5")}) == '{"a":1,"b":"1.5"}'
 
 
 @pytest.mark.parametrize(

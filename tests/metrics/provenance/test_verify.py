@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import insert, update
 
 from dashboard.exports import write
-from dashboard.exports.read import NotAnExport, read, table_said, verifiable
+from dashboard.exports.read import NotAnExport, read, read_for_verification, recorded_table
 from metrics import schema, warehouse
 from metrics.measures.catalog import find
 from metrics.model.question import Question
-from metrics.provenance.provenance import formula, provenance, rows_hash, same
+from metrics.provenance.provenance import formula, provenance, rows_hash, same_value
 from metrics.provenance.verify import Verified, verify
 from metrics.queries.answer import frame
 from metrics.rebuild.rebuild import rebuild
@@ -91,7 +91,7 @@ def test_an_export_as_it_was_written_verifies_in_every_format(name: str, written
 
 def test_one_cell_that_was_changed_is_found_and_named(written: tuple[Location, Path], tmp_path: Path) -> None:
     place, folder = written
-    for ending in ("", write.BESIDE):
+    for ending in ("", write.PROVENANCE_SUFFIX):
         (tmp_path / f"x.csv{ending}").write_bytes((folder / f"x.csv{ending}").read_bytes())
     lines = (tmp_path / "x.csv").read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if ",failed_orders,1,1," in line)
@@ -121,10 +121,10 @@ def test_the_hash_does_not_depend_on_the_order_of_rows_and_columns() -> None:
 
 def test_sixteen_digits_and_disarmed_formulas_come_back_as_the_same_value() -> None:
     third = 2 / 3
-    assert same(third, is_number=True) == same(f"{third:.16G}", is_number=True) == same(repr(third), is_number=True)
+    assert same_value(third, is_number=True) == same_value(f"{third:.16G}", is_number=True) == same_value(repr(third), is_number=True)
     assert formula("=1+1")
-    assert same("'=1+1", is_number=False) == same("=1+1", is_number=False)
-    assert same("'tis", is_number=False) == "'tis"
+    assert same_value("'=1+1", is_number=False) == same_value("=1+1", is_number=False)
+    assert same_value("'tis", is_number=False) == "'tis"
 
 
 def test_a_correction_that_came_later_is_named_with_its_order(corrected: tuple[Location, Path]) -> None:
@@ -189,7 +189,7 @@ def _cut(name: str, keep: float) -> Callable[[Path], None]:
 
 def _without(name: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
-        beside = folder / f"x.csv{write.BESIDE}"
+        beside = folder / f"x.csv{write.PROVENANCE_SUFFIX}"
         beside.write_text(json.dumps({one: value for one, value in json.loads(beside.read_text()).items() if one != name}))
 
     return change
@@ -199,7 +199,7 @@ def _without(name: str) -> Callable[[Path], None]:
     ("file", "harm", "said"),
     [
         ("x.csv", _cut("x.csv", 0.5), "cut off or edited"),
-        ("x.csv", _cut(f"x.csv{write.BESIDE}", 0.5), "cannot be read"),
+        ("x.csv", _cut(f"x.csv{write.PROVENANCE_SUFFIX}", 0.5), "cannot be read"),
         ("x.json", _cut("x.json", 0.5), "as it was written"),
         ("x.parquet", _cut("x.parquet", 0.5), "as it was written"),
         ("x.xlsx", _cut("x.xlsx", 0.5), "as it was written"),
@@ -214,4 +214,4 @@ def test_a_file_that_is_cut_off_says_so_and_what_next(
     folder = Path(shutil.copytree(written[1], tmp_path / "copy"))
     harm(folder)
     with pytest.raises(NotAnExport, match=said):
-        table_said(folder / file) or verifiable(folder / file)
+        recorded_table(folder / file) or read_for_verification(folder / file)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from metrics.queries.definition_ladder import RUNGS, Findings, ladder, rungs_of
+from metrics.queries.definition_ladder import RUNGS, Findings, available_rungs, definition_ladder
 from tests.metrics.queries.test_answer import history, publish, together
 from tests.support.builders import everything
 from tests.support.engines import memory
@@ -49,7 +49,7 @@ def connection() -> Iterator[Connection]:
 
 def test_every_rung_of_the_ladder(connection: Connection) -> None:
     publish(connection, together(*histories()))
-    found = ladder(connection)
+    found = definition_ladder(connection)
     assert {step.rung.name: (step.numerator, step.denominator) for step in found.steps} == {
         "L1": (6, 7),  # arrived: all but 1
         "L2": (5, 7),  # 2 is late
@@ -69,7 +69,7 @@ def test_every_rung_of_the_ladder(connection: Connection) -> None:
 def test_rungs_without_a_feed_are_skipped_by_name(connection: Connection) -> None:
     mapped = frozenset(name for name in everything() if not name.startswith(("invoice", "returns")) and name != "shipment_lines.damaged_qty")
     publish(connection, together(*histories()), mapped=mapped)
-    steps = {step.rung.name: step for step in ladder(connection).steps}
+    steps = {step.rung.name: step for step in definition_ladder(connection).steps}
     assert {name: step.skipped for name, step in steps.items() if step.skipped} == {
         "L8": "no data: shipment_lines.damaged_qty or invoices.credit_reason or returns.reason",
         "L9": "no data: invoice_lines.line_amount",
@@ -79,7 +79,7 @@ def test_rungs_without_a_feed_are_skipped_by_name(connection: Connection) -> Non
 
 def test_nothing_in_view_is_no_rate(connection: Connection) -> None:
     publish(connection, together(histories()[8]))
-    assert [step.value for step in ladder(connection).steps] == [*[None] * 9, 0.0]
+    assert [step.value for step in definition_ladder(connection).steps] == [*[None] * 9, 0.0]
 
 
 VERDICT = st.sampled_from([True, False, None])
@@ -88,7 +88,7 @@ FINDINGS = st.builds(Findings, st.booleans(), st.booleans(), st.booleans(), *[VE
 
 @given(st.lists(FINDINGS.filter(lambda one: one.arrived or one.by_first is not True), max_size=30))  # what never arrived cannot have been on time
 def test_rates_cannot_rise_and_bases_only_grow(orders: list[Findings]) -> None:
-    places = [rungs_of(one) for one in orders]
+    places = [available_rungs(one) for one in orders]
     places = [one for one in places if not any(inside and passes is None for inside, passes in one.values())]
     bases = [sum(one[name][0] for one in places) for name in NAMES]
     passed = [sum(one[name][0] and one[name][1] is True for one in places) for name in NAMES]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.policy import STRICT, Policy
-from metrics.queries.policy_diff import TOGETHER, changed_keys, diff
+from metrics.queries.policy_diff import COMBINED, changed_keys, policy_diff
 from metrics.queries.what_if import View
 from tests.metrics.queries.test_answer import history, publish, together
 from tests.support.engines import memory
@@ -28,11 +28,11 @@ def connection() -> Iterator[Connection]:
 
 
 def flips(connection: Connection, other: Policy, **rest: object) -> dict[str, tuple[bool | None, bool | None, str]]:
-    return {one.order_id: (one.before, one.after, one.rule) for one in diff(connection, other, **rest).flips}  # type: ignore[arg-type]
+    return {one.order_id: (one.before, one.after, one.rule) for one in policy_diff(connection, other, **rest).flips}  # type: ignore[arg-type]
 
 
 def test_a_day_of_tolerance_saves_the_order_a_day_late(connection: Connection) -> None:
-    found = diff(connection, Policy(late_tolerance_days=1))
+    found = policy_diff(connection, Policy(late_tolerance_days=1))
     assert [(one.order_id, one.before, one.after, one.rule, one.reason_before, one.reason_after) for one in found.flips] == [
         ("O1", False, True, "late_tolerance_days", "late", None)
     ]
@@ -51,12 +51,12 @@ def test_the_rule_named_is_the_one_that_flips_the_order_by_itself(connection: Co
     assert flips(connection, other) == {
         "O1": (False, True, "late_tolerance_days"),
         "O3": (False, True, "under_tolerance_share"),
-        "O4": (False, True, TOGETHER),
+        "O4": (False, True, COMBINED),
     }
 
 
 def test_flips_there_and_back_are_the_difference_of_the_numerators(connection: Connection) -> None:
-    found = diff(connection, Policy(timing="WINDOW", late_tolerance_days=1))  # type: ignore[arg-type]
+    found = policy_diff(connection, Policy(timing="WINDOW", late_tolerance_days=1))  # type: ignore[arg-type]
     gained = sum(one.before is False and one.after is True for one in found.flips)
     lost = sum(one.before is True and one.after is False for one in found.flips)
     assert (gained, lost) == (1, 1)
@@ -64,14 +64,14 @@ def test_flips_there_and_back_are_the_difference_of_the_numerators(connection: C
 
 
 def test_two_policies_neither_of_them_strict(connection: Connection) -> None:
-    found = diff(connection, Policy(late_tolerance_days=1), first=Policy(late_tolerance_days=1, under_tolerance_share=Decimal("0.01")))
+    found = policy_diff(connection, Policy(late_tolerance_days=1), first=Policy(late_tolerance_days=1, under_tolerance_share=Decimal("0.01")))
     assert {one.order_id: (one.before, one.after) for one in found.flips} == {"O3": (True, False), "O4": (True, False)}
 
 
 def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
-    assert diff(connection, Policy(late_tolerance_days=1), view=View(where=(("customer", ("nobody",)),))).judged == 0
+    assert policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=(("customer", ("nobody",)),))).judged == 0
 
 
 def test_a_verdict_that_is_none_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="write one of on_time"):
-        diff(connection, STRICT, verdict="fast")
+        policy_diff(connection, STRICT, verdict="fast")

@@ -12,7 +12,7 @@ from ingest.errors import RunAborted
 from metrics import warehouse
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.queries.rollups import ROLLUPS
-from metrics.rebuild.consistency import Consistency, consistency
+from metrics.rebuild.consistency import ConsistencyCheck, check_consistency
 from metrics.schema import checks
 from metrics.warehouse import Location
 from tests.metrics.queries.test_answer import history, publish, together
@@ -31,13 +31,13 @@ def connection() -> Iterator[Connection]:
 
 
 def broken(connection: Connection) -> dict[str, int]:
-    return {one.name: one.rows_failed for one in consistency(connection) if one.rows_failed}
+    return {one.name: one.rows_failed for one in check_consistency(connection) if one.rows_failed}
 
 
 def test_what_was_built_is_consistent_and_was_looked_at(connection: Connection) -> None:
     assert broken(connection) == {}
-    assert {one.rows_checked for one in consistency(connection) if not one.table.startswith("rollup")} == {3}
-    assert len(consistency(connection)) == 9 + len(ROLLUPS)
+    assert {one.rows_checked for one in check_consistency(connection) if not one.table.startswith("rollup")} == {3}
+    assert len(check_consistency(connection)) == 9 + len(ROLLUPS)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_rollup_that_lost_a_row_is_found(connection: Connection) -> None:
 
 def test_a_run_whose_numbers_cannot_be_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Location(folder=tmp_path)
-    monkeypatch.setattr(pipeline, "consistency", lambda _connection: [Consistency("otif_is_on_time_and_complete", "order_facts", 10, 1)])
+    monkeypatch.setattr(pipeline, "consistency", lambda _connection: [ConsistencyCheck("otif_is_on_time_and_complete", "order_facts", 10, 1)])
     with pytest.raises(RunAborted, match="1 of 10 rows of order_facts break otif_is_on_time_and_complete"):
         pipeline.run(SMALL, location=place)
     assert warehouse.current(place) is None

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, delete, inse
 
 from ingest.pipeline import run
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.facts.registry import LEDGERS
+from metrics.facts.registry import FACT_TABLES
 from metrics.queries.rollups import ROLLUPS
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import orders, shipment_lines
@@ -19,7 +19,7 @@ from metrics.warehouse import Location, writing
 SMALL = Path(__file__).parents[3] / "sample_data" / "small"
 JUNE, AUGUST = datetime(2026, 6, 30, 18), datetime(2026, 8, 15, 12)
 """The sample's own watermark, and an instant by which every promise, claims and invoice window of it has passed."""
-BUILT = (order_line_facts_table, order_facts_table, *[ledger.table for ledger in LEDGERS], *[rollup.table for rollup in ROLLUPS])
+BUILT = (order_line_facts_table, order_facts_table, *[ledger.table for ledger in FACT_TABLES], *[rollup.table for rollup in ROLLUPS])
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Table, insert, select
 
 from metrics.facts import recoveries, stockouts
 from metrics.facts.money import movements
-from metrics.facts.money.table import money_facts
-from metrics.facts.order_intervals import segment_gaps
+from metrics.facts.money.table import money_facts_table
+from metrics.facts.order_intervals import segment_intervals_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
-from metrics.facts.stockouts import stockout_facts
+from metrics.facts.stockouts import stockout_facts_table
 from metrics.queries.rollups import ROLLUPS
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import run_files
@@ -32,7 +32,7 @@ LATEST = {"file_id": 2, "run_id": 2, "source": "test", "feed": "stockouts", "nam
 )
 """A run that brought file 2."""
 LATER = datetime(2026, 5, 10, 12)
-KEPT = (order_facts_table, order_line_facts_table, money_facts, segment_gaps, stockout_facts, recovery_facts_table)
+KEPT = (order_facts_table, order_line_facts_table, money_facts_table, segment_intervals_table, stockout_facts_table, recovery_facts_table)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Case:
     before: Parts
     after: Parts
     touched: tuple[str, ...] = ()
-    changes: tuple[Table, ...] = (money_facts,)
+    changes: tuple[Table, ...] = (money_facts_table,)
     always: Parts = field(default_factory=dict)
 
 
@@ -207,7 +207,7 @@ STOCKOUTS = (
         {},
         sold("earlier9", "earlier", ordered_at="2026-02-01"),
         ("earlier9",),
-        (stockout_facts,),
+        (stockout_facts_table,),
         together(short("earlier1", "earlier"), on_days("earlier", "2026-02-20")),
     ),
     # An order that goes to another buyer is missed by the one it was of.
@@ -216,7 +216,7 @@ STOCKOUTS = (
         sold("gone9", "gone", ordered_at="2026-02-01"),
         sold("gone9", "gone2", ordered_at="2026-02-01"),
         ("gone9",),
-        (stockout_facts,),
+        (stockout_facts_table,),
         together(short("gone1", "gone"), on_days("gone", "2026-02-20"), of_customer("gone2")),
     ),
     # The gap of the segment changes with an order of somebody else in it.
@@ -225,7 +225,7 @@ STOCKOUTS = (
         {},
         together(sold("medianb9", "medianb", ordered_at="2026-02-02")),
         ("medianb9",),
-        (stockout_facts, segment_gaps),
+        (stockout_facts_table, segment_intervals_table),
         together(
             of_customer("median", service_segment="median"),
             of_customer("medianb", service_segment="median"),
@@ -239,7 +239,7 @@ STOCKOUTS = (
         {},
         {"shipment_lines": [builders.shipment_line(shipment_id="besideT", shipment_line_no="3", order_id="besideb1", shipped_qty=60)]},
         ("besideb1",),
-        (stockout_facts, money_facts),
+        (stockout_facts_table, money_facts_table),
         together(
             of_customer("besideb"),
             short("beside1", "beside"),
@@ -262,19 +262,19 @@ STOCKOUTS = (
         {},
         billed("lostI", "lost0", invoiced_at="2026-02-25"),
         ("lost0",),
-        (stockout_facts, money_facts),
+        (stockout_facts_table, money_facts_table),
         together(short("lost9", "lost"), on_days("lost", "2026-02-20", "2026-02-23", "2026-02-26")),
     ),
     # Demand before any order names none: it is found by having come with the run, and so is the buyer it was said to be of before.
-    Case("newly", {}, wanted("newlyX", "newly", file_id=2), (), (stockout_facts,)),
-    Case("meant", wanted("meantX", "meant"), wanted("meantX", "meant2", file_id=2), (), (stockout_facts,), together(of_customer("meant2"))),
+    Case("newly", {}, wanted("newlyX", "newly", file_id=2), (), (stockout_facts_table,)),
+    Case("meant", wanted("meantX", "meant"), wanted("meantX", "meant2", file_id=2), (), (stockout_facts_table,), together(of_customer("meant2"))),
     # A buyer who never ordered is in another segment.
     Case(
         "region",
         of_customer("region"),
         of_customer("region", region="South", file_id=2),
         (),
-        (stockout_facts,),
+        (stockout_facts_table,),
         wanted("regionX", "region"),
     ),
 )
@@ -333,7 +333,7 @@ ASSUMED = (
         {},
         {"assumptions": [builders.assumption(assumption="wait_cost", assumed_value=9, file_id=2)]},
         (),
-        (stockout_facts,),
+        (stockout_facts_table,),
         together(
             sold("assumed1", "assumed"),
             {"shipments": [builders.shipment(shipment_id="assumed", shipped_at="2026-03-15", received_at="2026-03-20")]},
@@ -355,7 +355,7 @@ TIME = (
         "horizon",
         {},
         {},
-        changes=(stockout_facts,),
+        changes=(stockout_facts_table,),
         always=together(
             short("horizon9", "horizon", ordered_at="2026-04-20", promised_by="2026-04-25"),
             on_days("horizon", "2026-04-14", "2026-04-16", "2026-04-18"),
@@ -407,7 +407,7 @@ TIME = (
         ),
     ),
     # What was wanted on the day of the former as_of had not ended by then.
-    Case("sameday", {}, {}, changes=(stockout_facts,), always=wanted("samedayX", "sameday", wanted_at="2026-05-01")),
+    Case("sameday", {}, {}, changes=(stockout_facts_table,), always=wanted("samedayX", "sameday", wanted_at="2026-05-01")),
     # A cost is known before the day it is booked on has ended; with it goes the freight it charges.
     Case(
         "booked",
@@ -424,7 +424,7 @@ TIME = (
         "west",
         {},
         {},
-        changes=(money_facts, order_facts_table, order_line_facts_table),
+        changes=(money_facts_table, order_facts_table, order_line_facts_table),
         always=together(
             sold("west1", "west", ship_to_time_zone="America/Los_Angeles", promised_by="2026-06-01"),
             billed("west", "west1", invoiced_at="2026-04-30"),

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, func, insert, select
 
 from metrics.errors import StoreUnusable
 from metrics.store import audit
-from metrics.store.connection import opened, store_url
+from metrics.store.connection import open_store, store_url
 from metrics.store.tables import audit_trail, metadata, run_history
 from metrics.warehouse import Location
 
@@ -23,18 +23,18 @@ def is_as_described(connection: Connection) -> bool:
 
 
 def a_block_is_kept_whole_or_not_at_all(location: Location) -> None:
-    with opened(location) as connection:
+    with open_store(location) as connection:
         audit.record(connection, "Ada", "target changed", "otif", {"value": "0.95"}, {"value": "0.97"})
-    with pytest.raises(StoreUnusable), opened(location) as connection:  # noqa: PT012
+    with pytest.raises(StoreUnusable), open_store(location) as connection:  # noqa: PT012
         audit.record(connection, "Ada", "target changed", "otif", None, None)
         raise OSError("no space left")
-    with opened(location, write=False) as connection:
-        (entry,) = audit.of(connection, "otif")
+    with open_store(location, write=False) as connection:
+        (entry,) = audit.entries_of(connection, "otif")
         assert (entry["who"], entry["before"], entry["after"]) == ("Ada", {"value": "0.95"}, {"value": "0.97"})
 
 
 def test_the_migrations_make_the_tables_as_described(location: Location) -> None:
-    with opened(location) as connection:
+    with open_store(location) as connection:
         assert is_as_described(connection)
     a_block_is_kept_whole_or_not_at_all(location)
 
@@ -48,7 +48,7 @@ def test_a_server_keeps_it_in_a_schema_of_its_own_and_adopts_the_run_history(ser
         run_history.to_metadata(metadata.__class__(), schema="buyerview").create(connection)
         connection.execute(insert(run_history.to_metadata(metadata.__class__(), schema="buyerview")).values(A_RUN))
     engine.dispose()
-    with opened(server_location) as connection:
+    with open_store(server_location) as connection:
         assert is_as_described(connection)
         assert connection.scalar(select(run_history.c.source)) == "erp"
     a_block_is_kept_whole_or_not_at_all(server_location)
@@ -62,14 +62,14 @@ def test_a_file_of_an_earlier_version_is_adopted(location: Location) -> None:
         run_history.create(connection)
         connection.execute(insert(run_history).values(A_RUN))
     engine.dispose()
-    with opened(location) as connection:
+    with open_store(location) as connection:
         assert connection.scalar(select(run_history.c.source)) == "erp"
         assert is_as_described(connection)
 
 
 def test_ten_who_open_a_new_store_at_once_all_get_to_write(location: Location) -> None:
     def write(number: int) -> None:
-        with opened(location) as connection:
+        with open_store(location) as connection:
             audit.record(connection, f"person {number}", "wrote", "k", None, None)
 
     people = [threading.Thread(target=write, args=(number,)) for number in range(10)]
@@ -77,18 +77,18 @@ def test_ten_who_open_a_new_store_at_once_all_get_to_write(location: Location) -
         person.start()
     for person in people:
         person.join()
-    with opened(location) as connection:
+    with open_store(location) as connection:
         assert connection.scalar(select(func.count()).select_from(audit_trail)) == 10
 
 
 def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("not a database, but a text long enough to be looked at as one" * 10)
-    with pytest.raises(StoreUnusable, match=r"store\.sqlite"), opened(Location(folder=tmp_path)):
+    with pytest.raises(StoreUnusable, match=r"store\.sqlite"), open_store(Location(folder=tmp_path)):
         pass
 
 
 def test_a_store_of_a_newer_version_is_left_alone(location: Location) -> None:
-    with opened(location) as connection:
+    with open_store(location) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreUnusable, match="newer version"), opened(location):
+    with pytest.raises(StoreUnusable, match="newer version"), open_store(location):
         pass

@@ -8,7 +8,7 @@ import pytest
 
 from metrics.errors import ChangedMeanwhile
 from metrics.store import work_items
-from metrics.store.connection import opened
+from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import Location
 
@@ -23,9 +23,9 @@ PUT_RIGHT: dict[str, Any] = {
 
 
 def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_is_told(location: Location) -> None:
-    with opened(location) as store:
+    with open_store(location) as store:
         assert work_items.assign(store, "Ada", [Item("O1", customer="Acme"), Item("O2")], "Bo", at=MAY) == []
-    with opened(location) as store:
+    with open_store(location) as store:
         one = work_items.item(store, "O1")
         assert (one.customer, one.owner, one.status, one.detected_at, one.version) == ("Acme", "Bo", "open", MAY, 1)
         work_items.comment(store, "Bo", one, " called them \n", at=MAY)
@@ -48,22 +48,22 @@ def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_i
 
 
 def test_the_second_of_two_who_save_at_once_is_told_who_was_first_and_loses_nothing(location: Location) -> None:
-    with opened(location) as store:
+    with open_store(location) as store:
         work_items.assign(store, "Ada", [Item("O1")], "Ada", at=MAY)
         read_by_both = work_items.item(store, "O1")
-    with opened(location) as store:
+    with open_store(location) as store:
         work_items.resolve(store, "Ada", read_by_both, **PUT_RIGHT)
-    with opened(location) as store:
+    with open_store(location) as store:
         with pytest.raises(ChangedMeanwhile, match="Ada changed order O1"):
             work_items.resolve(store, "Bo", read_by_both, **{**PUT_RIGHT, "remedy": "credited"})
         work_items.comment(store, "Bo", read_by_both, "I was about to credit them", at=MAY)
-    with opened(location) as store:
+    with open_store(location) as store:
         assert work_items.item(store, "O1").remedy == "replaced"
         assert len(work_items.comments(store, "O1")) == 1
 
 
 def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Location) -> None:
-    with opened(location) as store:
+    with open_store(location) as store:
         assert work_items.assign(store, "Ada", [Item("O1")], "Ada", at=MAY) == []
         (refused,) = work_items.assign(store, "Bo", [Item("O1"), Item("O2")], "Bo", at=MAY)
         assert (refused.who, refused.thing) == ("Ada", "order O1")
@@ -76,7 +76,7 @@ def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Locatio
     ids=["settled before it was noticed", "answered after it was settled", "no remedy"],
 )
 def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, Any]) -> None:
-    with opened(location) as store, pytest.raises(ValueError, match=r"must follow|none of"):
+    with open_store(location) as store, pytest.raises(ValueError, match=r"must follow|none of"):
         work_items.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
 
 
@@ -85,9 +85,9 @@ def many_at_once(place: Location) -> None:
     refused: list[ChangedMeanwhile] = []
 
     def act(number: int) -> None:
-        with opened(place) as store:
+        with open_store(place) as store:
             refused.extend(work_items.assign(store, f"person {number}", [Item("O1")], f"person {number}", at=MAY))
-        with opened(place) as store:
+        with open_store(place) as store:
             work_items.comment(store, f"person {number}", Item("O2"), "I saw it", at=MAY)
 
     people = [threading.Thread(target=act, args=(number,)) for number in range(8)]
@@ -95,7 +95,7 @@ def many_at_once(place: Location) -> None:
         person.start()
     for person in people:
         person.join()
-    with opened(place) as store:
+    with open_store(place) as store:
         assert len(refused) == 7
         assert {one.who for one in refused} == {work_items.item(store, "O1").owner}
         assert len(work_items.history(store, "O1")) == 1

@@ -15,7 +15,7 @@ from metrics import warehouse
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, SettingRefused, WarehouseBusy, WarehouseUnreachable
 from metrics.schema import metadata, targets
 from metrics.warehouse import Location, create_tables, current, locate, reading, writing
-from metrics.warehouse.query_cache import once
+from metrics.warehouse.query_cache import cached_per_generation
 
 
 def target(measure: str, **columns: Any) -> dict[str, Any]:
@@ -137,14 +137,14 @@ def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_e
     publish(any_location, "otif")
     worked: list[tuple[int, str]] = []
 
-    @once
+    @cached_per_generation
     def work(_: Connection, number: int, *, word: str = "") -> str:
         worked.append((number, word))
         return f"{number}{word}"
 
     for opened, expected in (
         (warehouse.reading, [(1, "a"), (1, "b"), (2, "")]),
-        (warehouse.trying, [(1, "a"), (1, "a"), (1, "b"), (2, "")]),
+        (warehouse.preview, [(1, "a"), (1, "a"), (1, "b"), (2, "")]),
         (warehouse.reading, [(1, "a"), (1, "b"), (2, "")]),
     ):
         worked.clear()

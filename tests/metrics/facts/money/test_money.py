@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from metrics.facts.money import movements
-from metrics.facts.money.freight import parts
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.freight import freight_parts
+from metrics.facts.money.table import money_facts_table
 from metrics.queries.answer import Answer, Question, answer
 from tests.support import builders
 from tests.support.ask_measures import only
@@ -60,8 +60,8 @@ def by_month(connection: Connection, measure: str) -> dict[date | None, Any]:
 
 
 def rows(connection: Connection, kind: str) -> list[dict[str, Any]]:
-    m = money_facts.c
-    found = connection.execute(select(money_facts).where(m.kind == kind).order_by(m.document_id, m.order_id, m.line_no)).mappings()
+    m = money_facts_table.c
+    found = connection.execute(select(money_facts_table).where(m.kind == kind).order_by(m.document_id, m.order_id, m.line_no)).mappings()
     return [dict(row) for row in found]
 
 
@@ -297,7 +297,7 @@ def test_a_consignment_that_has_not_left_costs_nothing_yet(warehouse: Connection
     ],
 )
 def test_parts_add_up_to_the_whole(whole: str, weights: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    made = parts(Decimal(whole), [Decimal(weight) for weight in weights])
+    made = freight_parts(Decimal(whole), [Decimal(weight) for weight in weights])
     assert made == [Decimal(part) for part in expected]
     assert sum(made) == Decimal(whole)
 

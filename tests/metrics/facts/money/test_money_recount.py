@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, select
 
-from metrics.facts.money.table import money_facts
+from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import facts_state
 from metrics.measures import zones
 from metrics.measures.catalog import DIMENSIONS
@@ -169,7 +169,7 @@ class Books:
 
 
 def test_the_ledger_counted_again_from_the_records(connection: Connection) -> None:
-    m = money_facts.c
+    m = money_facts_table.c
     columns = (m.kind, m.activity, m.source, m.document_id, m.order_id, m.line_no, m.day, m.amount)
     ledger = Counter(tuple(row) for row in connection.execute(select(*columns)))
     books = Books(connection)

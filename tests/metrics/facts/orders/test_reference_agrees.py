@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.pool import StaticPool
 
 from metrics.facts import anchor_dates, contract_verdicts, cycle_times, delivery_groups, order_intervals, stockouts
-from metrics.facts.fact_table import Setting
+from metrics.facts.fact_table import BuildContext
 from metrics.facts.money import movements
 from metrics.facts.orders import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.policy import STRICT as STRICT_POLICY
@@ -229,15 +229,15 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
         fill(connection, table, [filling])
     found: dict[str, list[Any]] = {}
     for ledger in (
-        *anchor_dates.LEDGERS,
-        *delivery_groups.LEDGERS,
-        *contract_verdicts.LEDGERS,
-        *cycle_times.LEDGERS,
-        *order_intervals.LEDGERS,
-        *stockouts.LEDGERS,
-        *movements.LEDGERS,
+        *anchor_dates.FACT_TABLES,
+        *delivery_groups.FACT_TABLES,
+        *contract_verdicts.FACT_TABLES,
+        *cycle_times.FACT_TABLES,
+        *order_intervals.FACT_TABLES,
+        *stockouts.FACT_TABLES,
+        *movements.FACT_TABLES,
     ):
-        fill(connection, ledger.table, ledger.rows(connection, Setting(world.as_of, world.mapped)))
+        fill(connection, ledger.table, ledger.rows(connection, BuildContext(world.as_of, world.mapped)))
         if ledger.table is not movements.money_facts:
             found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
     return found | {"net_sales": list(connection.execute(net_sales_by_order()).mappings())}
