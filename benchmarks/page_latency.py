@@ -29,7 +29,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from metrics.facts.orders import order_facts_table
-from metrics.lists.options import order_records
+from metrics.lists.order_story import order_records
 from metrics.warehouse import Location, reading
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -31,7 +31,7 @@ def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print ev
 
 def targets(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
     """Show every measure that has a target, and how it stands."""
-    from metrics.lists.options import freshness
+    from metrics.lists.data_quality import freshness
     from metrics.measures.catalog import MEASURES
     from metrics.queries.answer import Question, answer
     from metrics.targets.in_view import targets_in_view

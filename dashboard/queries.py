@@ -19,15 +19,28 @@ from metrics.alerts import evaluate
 from metrics.alerts.evaluate import RuleCheck
 from metrics.alerts.rules import Rule
 from metrics.lists import at_risk as risk
-from metrics.lists import availability, buyers_view, communications, cycle_time, drill_down, options, order_story, order_to_cash, two_books
+from metrics.lists import (
+    availability,
+    buyers_view,
+    communications,
+    cycle_time,
+    data_quality,
+    drill_down,
+    options,
+    order_story,
+    order_to_cash,
+    two_books,
+)
+from metrics.lists import failed_orders as failures
 from metrics.lists import recovery as recovery_chain
 from metrics.lists.drill_down import DrillDown
-from metrics.lists.options import Listing, OrderRecords, Row, Where
-from metrics.lists.order_story import OrderContext
+from metrics.lists.order_story import OrderContext, OrderRecords
 from metrics.lists.quality_marks import Mark
 from metrics.lists.quality_marks import quality_marks as found_marks
+from metrics.lists.rows import Listing, Row, Where
 from metrics.measures import danger_zone, packages, recovery, zones
-from metrics.measures.catalog import DIMENSIONS, dimension_column
+from metrics.measures.catalog import dimension_column
+from metrics.model.dimensions import DIMENSIONS
 from metrics.model.question import Answer, Question
 from metrics.policy import Policy
 from metrics.provenance.provenance import provenance as said_by
@@ -215,7 +228,7 @@ def read(generation: int, name: str, question: Question, **paged: int) -> Any:
 def nearest_day(generation: int, day: date, where: Where, measure: str | None = None) -> date | None:
     """Return the day nearest to a day that has judged orders, or on which a measure has rows."""
     with _reading(generation) as connection:
-        return options.nearest_day(connection, day, measure=measure, where=where)
+        return failures.nearest_day(connection, day, measure=measure, where=where)
 
 
 def _filters(where: Where) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -240,7 +253,7 @@ def failed_orders(
     """One page of the orders that failed."""
     with _reading(generation) as connection:
         view = {"start": start, "end": end, "where": where, "reasons": reasons, "among": among, "but": but, "put_right": put_right, "done": done}
-        return options.failed_orders(connection, **view, sort=sort, page=page, size=size)
+        return failures.failed_orders(connection, **view, sort=sort, page=page, size=size)
 
 
 @_cached(entries=LISTS_KEPT)
@@ -263,21 +276,21 @@ def put_right_by(generation: int, order_ids: tuple[str, ...]) -> dict[str, tuple
 def failure_reasons(generation: int, start: date, end: date, where: Where) -> list[Row]:
     """Why orders failed, the most frequent reason first."""
     with _reading(generation) as connection:
-        return options.failure_reasons(connection, start=start, end=end, where=where)
+        return failures.failure_reasons(connection, start=start, end=end, where=where)
 
 
 @_cached(entries=LISTS_KEPT)
 def standing(generation: int, start: date, end: date, where: Where) -> dict[str, int]:
     """How many orders of the period are judged, pending and excluded."""
     with _reading(generation) as connection:
-        return options.order_counts(connection, start=start, end=end, where=where)
+        return failures.order_counts(connection, start=start, end=end, where=where)
 
 
 @_cached(entries=LISTS_KEPT)
 def order_records(generation: int, order_id: str) -> OrderRecords | None:
     """One order with everything known of it."""
     with _reading(generation) as connection:
-        return options.order_records(connection, order_id)
+        return order_story.order_records(connection, order_id)
 
 
 @_cached(entries=LISTS_KEPT)
@@ -313,11 +326,11 @@ def frame_facts(generation: int) -> dict[str, Any]:
     """What the frame shows on every page: freshness, extent of the data, stand-ins, feeds, and the values of each filter."""
     with _reading(generation) as connection:
         return {
-            "freshness": options.freshness(connection),
+            "freshness": data_quality.freshness(connection),
             "extent": options.date_range(connection),
-            "stand_ins": options.stand_ins(connection),
+            "stand_ins": data_quality.stand_ins(connection),
             "declared": answer.stand_ins(connection),
-            "feeds": options.mapped_feeds(connection),
+            "feeds": data_quality.mapped_feeds(connection),
             "options": {name: options.options(connection, name) for name in DIMENSIONS},
         }
 
@@ -326,7 +339,7 @@ def frame_facts(generation: int) -> dict[str, Any]:
 def ledger(generation: int, name: str, run_id: int | None = None) -> Any:
     """A part of ingest's ledger: a function of `metrics.lists.options` by name, for one run where it takes one."""
     with _reading(generation) as connection:
-        function = getattr(options, name)
+        function = getattr(data_quality, name)
         return function(connection) if run_id is None else function(connection, run_id)
 
 
@@ -334,11 +347,11 @@ def ledger(generation: int, name: str, run_id: int | None = None) -> Any:
 def quarantined(generation: int, feeds: tuple[str, ...], statuses: tuple[str, ...], rule: str | None, page: int, size: int) -> Listing:
     """One page of the quarantine."""
     with _reading(generation) as connection:
-        return options.quarantined(connection, feeds=feeds, statuses=statuses, rule=rule, page=page, size=size)
+        return data_quality.quarantined(connection, feeds=feeds, statuses=statuses, rule=rule, page=page, size=size)
 
 
 @_cached(entries=LISTS_KEPT)
 def restated(generation: int, page: int, size: int) -> Listing:
     """One page of the restatements."""
     with _reading(generation) as connection:
-        return options.restated_records(connection, page=page, size=size)
+        return data_quality.restated_records(connection, page=page, size=size)

@@ -16,8 +16,8 @@ from ingest.load.clean_rows import clean_rows
 from ingest.load.load import load
 from ingest.load.touched_orders import changes_everything
 from ingest.mapping.mapping_file import Mapping, load_mapping
-from ingest.quarantine import quarantine
-from ingest.quarantine.quarantine import Rejected
+from ingest.quarantine import records
+from ingest.quarantine.records import Rejected
 from ingest.read.read import read_all
 from ingest.read.source_objects import Reading
 from ingest.read.staging import table_of
@@ -165,9 +165,9 @@ def validate(one: Run) -> None:
     database.execute("CREATE TABLE broken (feed VARCHAR, row BIGINT)")
     staged = {feed: int((database.execute(f"SELECT count(*) FROM {table_of(feed)}").fetchone() or (0,))[0]) for feed in suites}
     outcomes = expectations.validate(database, suites, staged)
-    one.rejected = quarantine.from_reading(one.objects)
+    one.rejected = records.from_reading(one.objects)
     for feed, found in outcomes.items():
-        one.rejected.setdefault(feed, {}).update(quarantine.from_outcomes(database, feed, found, one.mapping))
+        one.rejected.setdefault(feed, {}).update(records.from_outcomes(database, feed, found, one.mapping))
         one.checks.extend(
             {
                 "feed": feed,

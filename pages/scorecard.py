@@ -31,7 +31,7 @@ else:
         st.header("Why orders fail", anchor=False)
         failed = int(numbers.now["failed_orders"].value or 0)
         st.caption(f"{formatting.count(failed, 'order')} failed at least one test; an order that fails two counts twice here.")
-        theme.show_html(scorecard.reasons(page.generation(), filters, failed))
+        theme.show_html(scorecard.failure_reasons(page.generation(), filters, failed))
         menu.link("failed-orders", "Open the failed orders")
 
     with theme.card("segments"):

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from dashboard.components.locale import reader, zone
-from metrics.measures.order_to_cash import STEPS
+from metrics.facts.process_steps import STEPS
 from metrics.model.measure import Unit
 
 DASH = "–"
@@ -209,3 +209,16 @@ def plain(value: Any) -> str:
     if isinstance(value, datetime):
         return moment(value)
     return DASH if value is None else str(value)
+
+
+def duration(seconds: int) -> str:
+    """A duration in the two units that matter: 35 min, 4 h 10 min, 3 days 2 h."""
+    minutes = max(seconds, 0) // 60
+    hours, days = minutes // 60, minutes // 1440
+    if days >= 2:
+        rest = hours - days * 24
+        return f"{days} days" + (f" {rest} h" if rest else "")
+    if hours:
+        rest = minutes - hours * 60
+        return f"{hours} h" + (f" {rest} min" if rest and hours < 10 else "")
+    return f"{minutes} min"

@@ -3,9 +3,13 @@
 from datetime import date
 from urllib.parse import urlencode
 
+from dashboard.components import formatting
 from dashboard.frame import filters
+from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Percentile, Ratio, Total
 
-PATH = "behind"
+DRILL_DOWN = "behind"
+WHAT_CHANGED = "what-changed"
 STORY = "order-story"
 
 At = tuple[tuple[str, str | None], ...]
@@ -30,7 +34,7 @@ def drill_down_url(
         asked["days"] = f"{period[0]}..{period[1]}"
     if cut:
         asked["by"] = cut
-    return page_url(PATH, asked)
+    return page_url(DRILL_DOWN, asked)
 
 
 def order_story_url(order_id: str) -> str:
@@ -59,3 +63,23 @@ def parse_days(text: str | None) -> Days | None:
     except ValueError:
         return None
     return (start, end) if start <= end else None
+
+
+def can_explain(measure: str) -> bool:
+    """Whether a change of the measure can be explained part by part."""
+    return isinstance(MEASURES[measure].formula, Ratio | Total | Percentile)
+
+
+EXPLAINED = [name for name in MEASURES if can_explain(name)]
+"""Measures whose change can be explained part by part."""
+
+
+def explain_url(measure: str) -> str:
+    """The address of the page that says why a measure moved between the two periods in view, relative to any page; "" where no part of it can."""
+    return page_url(WHAT_CHANGED, {"measure": measure}) if can_explain(measure) else ""
+
+
+def explain_link(measure: str) -> str:
+    """The same as a link of its own, for below a trend or a break-down."""
+    address = explain_url(measure)
+    return f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>' if address else ""

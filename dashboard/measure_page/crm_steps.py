@@ -17,6 +17,6 @@ def crm_steps(here: str) -> str:
     shown = []
     for at, (path, words) in enumerate(STEPS, start=1):
         told = formatting.html(f"{at}. {words}")
-        href = links.drill_down_url("package_attainment", cut="segment") if path == links.PATH else links.page_url(path, {})
+        href = links.drill_down_url("package_attainment", cut="segment") if path == links.DRILL_DOWN else links.page_url(path, {})
         shown.append(f"<strong>{told}</strong>" if path == here else f'<a href="{formatting.html(href)}" target="_self">{told}</a>')
     return f'<nav class="bv bv-legend" aria-label="Four steps">{" <span aria-hidden=true>→</span> ".join(shown)}</nav>'

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import explained, queries
+from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.components.cards import Tile
 from dashboard.frame import links, page, quality_marks
@@ -91,7 +91,7 @@ def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
             main=not at,
             year=None if MEASURES[name].date == SNAPSHOT else then.get(LAST_YEAR, {}).get(name),
             behind=links.drill_down_url(name),
-            explained=explained.explain_url(name),
+            explained=links.explain_url(name),
             mark=quality_marks.mark_link(name, small=small),
         )
         for at, name in enumerate(shown)

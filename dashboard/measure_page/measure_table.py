@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import explained, queries
+from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
 from dashboard.frame.filters import Filters
-from metrics.lists.options import Row
-from metrics.measures.catalog import BY_MODULE, DIMENSIONS, OWN_DIMENSIONS, default_dimension
+from metrics.lists.rows import Row
+from metrics.measures.catalog import BY_MODULE, default_dimension
+from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Measure, Study, Unit
 from metrics.model.question import Answer, Question
 from metrics.targets.targets import Target
@@ -201,7 +202,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
     theme.show_html(
         tables.table([heads[at] for at in used], [[row[at] for at in used] for row in rows], caption=measure.title, numeric=range(1, len(used)))
     )
-    if explains := explained.explain_link(name):
+    if explains := links.explain_link(name):
         theme.show_html(explains)
     if len(answers) > VALUES_SHOWN:
         st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}; the export has all of them.")

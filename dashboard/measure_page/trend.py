@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import explained, queries
+from dashboard import queries
 from dashboard.components import charts, theme
 from dashboard.components.charts import Point
 from dashboard.components.status import Status, status
-from dashboard.frame import chart_download, menu, page, quality_marks
+from dashboard.frame import chart_download, links, menu, page, quality_marks
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods, same_weekdays
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
@@ -121,7 +121,7 @@ def trend_section(
     charts.draw(spec, key="trend", alternative=told)
     st.caption(f"{course.trend_note(measure)} {note}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if explains := explained.explain_link(measure):
+        if explains := links.explain_link(measure):
             theme.show_html(explains, width="content")
         menu.link("definitions", "Change its target", query={"target": measure})
         chart_download.buttons(spec, measure, title=f"{names[measure]} over time")

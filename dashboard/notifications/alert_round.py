@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from dashboard.components import locale
 from dashboard.notifications import delivery
 from metrics.alerts import evaluate, storage
-from metrics.lists.options import freshness
+from metrics.lists.data_quality import freshness
 from metrics.store.connection import open_store
 from metrics.warehouse import Location, current, reading
 

@@ -1,9 +1,12 @@
 """One order's records as tables: its lines with their verdicts, its consignments, what was billed for it. Pure: records in, markup out."""
 
+import json
+
 from dashboard.components import formatting, tables
 from dashboard.components.tables import Cell
-from dashboard.orders import evidence
-from metrics.lists.options import OrderRecords
+from dashboard.frame import links
+from dashboard.orders import reasons
+from metrics.lists.order_story import OrderRecords
 
 
 def _verdict(passed: bool | None) -> Cell:
@@ -20,7 +23,7 @@ def lines(records: OrderRecords) -> str:
         short = line.get("state") == "judged" and (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
         goods = line.get("line_kind", "goods") == "goods"
         verdicts = [
-            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or formatting.DASH) for name in evidence.TITLES
+            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or formatting.DASH) for name in reasons.TITLES
         ]
         rows.append(
             [
@@ -33,7 +36,7 @@ def lines(records: OrderRecords) -> str:
                 *verdicts,
             ]
         )
-    heads = ("Line", "Product", "Ordered", "Owed", "Received", "Unit price", *evidence.TITLES.values())
+    heads = ("Line", "Product", "Ordered", "Owed", "Received", "Unit price", *reasons.TITLES.values())
     return tables.table(heads, rows, caption="Lines of the order", numeric=(2, 3, 4, 5))
 
 
@@ -79,3 +82,22 @@ def invoices(records: OrderRecords, currency: str | None) -> str:
             ]
         )
     return tables.table(("Document", "Line", "Date", "Billed", "Unit price", "Amount"), rows, caption="Invoices", numeric=(3, 4, 5))
+
+
+def record_link(key: str) -> str:
+    """A record's key, as a link to its order's story where it names one."""
+    try:
+        order_id = json.loads(key).get("order_id")
+    except (json.JSONDecodeError, AttributeError):
+        order_id = None
+    text = formatting.html(pairs(key))
+    return f'<a href="{formatting.html(links.order_story_url(order_id))}" target="_self">{text}</a>' if isinstance(order_id, str) else text
+
+
+def pairs(text: str) -> str:
+    """A JSON object of a record as names and values."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return ", ".join(f"{name} {formatting.plain(value)}" for name, value in values.items()) if isinstance(values, dict) else text

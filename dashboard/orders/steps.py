@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dashboard.components import formatting
-from dashboard.sections.at_risk import duration
-from metrics.lists.options import Row
-from metrics.measures.order_to_cash import STEPS
+from dashboard.components.formatting import duration
+from metrics.facts.process_steps import STEPS
+from metrics.lists.rows import Row
 
 LEAST = 0.6
 """Per cent of the scale a bar has at least, or it could not be seen."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from dashboard.components import formatting
 from metrics.edits.edits import SOURCE
-from metrics.lists.options import OrderRecords, Row
-from metrics.lists.order_story import OrderContext
+from metrics.lists.order_story import OrderContext, OrderRecords
+from metrics.lists.rows import Row
 from metrics.store.work_items import REMEDIES, Item
 
 MESSAGES = {

@@ -15,7 +15,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import links, page, user_name
 from metrics.errors import StoreUnusable
-from metrics.lists.options import Row
+from metrics.lists.rows import Row
 from metrics.store import work_items
 from metrics.store.connection import open_store
 from metrics.store.work_items import Item

@@ -20,7 +20,7 @@ from dashboard.components.status import Status
 from dashboard.frame import chart_download, page
 from dashboard.frame import period as periods
 from dashboard.frame.filters import Filters
-from dashboard.orders import evidence
+from dashboard.orders import reasons
 from dashboard.sections.scorecard import REASONS_SHOWN, TILES, ScorecardAnswers, short
 from metrics.errors import NothingPublished
 from metrics.lists.quality_marks import Mark
@@ -168,7 +168,7 @@ def _cell(name: str, answer: Answer | None, target: Target | None) -> dict[str, 
 
 def _reasons(generation: int, filters: Filters) -> dict[str, Any]:
     found = queries.failure_reasons(generation, filters.start, filters.end, filters.where)
-    rows = [(evidence.reason(row["reason"]), formatting.count(row["orders"], "order")) for row in found[:REASONS_SHOWN]]
+    rows = [(reasons.reason(row["reason"]), formatting.count(row["orders"], "order")) for row in found[:REASONS_SHOWN]]
     more = f", the {REASONS_SHOWN} most frequent of {len(found)} reasons" if len(found) > REASONS_SHOWN else ""
     return {"title": f"Why orders fail{more}", "rows": rows}
 

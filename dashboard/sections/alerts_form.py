@@ -14,7 +14,8 @@ from metrics.alerts import storage
 from metrics.alerts.evaluate import RuleCheck
 from metrics.alerts.rules import ABOVE, BELOW, CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, OTHER, PERIODS, Rule, unsupported, validation_errors
 from metrics.errors import BuyerviewError
-from metrics.measures.catalog import DIMENSIONS, MEASURES
+from metrics.measures.catalog import MEASURES
+from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Unit
 from metrics.store.connection import open_store
 from metrics.warehouse import locate

@@ -6,12 +6,13 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
+from dashboard.components.formatting import duration
 from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import work_list
 from dashboard.orders.work_list import Column
 from metrics.lists.at_risk import BEHIND, LOST, NEAR, SLACK_STATES, SORTS, TIGHT
-from metrics.lists.options import Listing, Row
+from metrics.lists.rows import Listing, Row
 from metrics.store.work_items import Item
 
 SIZE = 25
@@ -112,16 +113,3 @@ def _columns(as_of: datetime | None) -> list[Column]:
         Column("Ordered value", "minmax(0, 1fr)", lambda row, _: work_list.value(row)),
         Column("Who", "minmax(0, .9fr)", lambda _, item: work_list.owner(item)),
     ]
-
-
-def duration(seconds: int) -> str:
-    """A duration in the two units that matter: 35 min, 4 h 10 min, 3 days 2 h."""
-    minutes = max(seconds, 0) // 60
-    hours, days = minutes // 60, minutes // 1440
-    if days >= 2:
-        rest = hours - days * 24
-        return f"{days} days" + (f" {rest} h" if rest else "")
-    if hours:
-        rest = minutes - hours * 60
-        return f"{hours} h" + (f" {rest} min" if rest and hours < 10 else "")
-    return f"{minutes} min"

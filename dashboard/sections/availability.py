@@ -11,7 +11,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
-from metrics.lists.options import Listing
+from metrics.lists.rows import Listing
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 

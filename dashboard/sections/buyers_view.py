@@ -13,7 +13,7 @@ from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page import trend as over_time
 from metrics.lists.buyers_view import Combination
-from metrics.lists.options import VERDICTS
+from metrics.lists.rows import VERDICTS
 from metrics.measures.catalog import MEASURES
 
 NAME = "buyers_view"

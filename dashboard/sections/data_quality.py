@@ -9,8 +9,8 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
-from metrics.lists.options import Row
 from metrics.lists.quality_marks import WITHHELD_SHARE, Failed, Late
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 

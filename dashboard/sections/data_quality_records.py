@@ -10,8 +10,8 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import page
-from dashboard.sections.what_changed_versions import pairs, record_link
-from metrics.lists.options import Listing, Row
+from dashboard.orders.records import pairs, record_link
+from metrics.lists.rows import Listing, Row
 
 SIZE = 25
 CHECKS_SHOWN = 14

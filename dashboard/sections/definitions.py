@@ -2,10 +2,8 @@
 
 import streamlit as st
 
-from dashboard import explained
 from dashboard.components import formatting
-from dashboard.frame import links as drill
-from dashboard.frame import menu
+from dashboard.frame import links, menu
 from dashboard.measure_page import measure_table
 from metrics.measures.catalog import BY_MODULE, MEASURES, PRODUCT_ROWS
 from metrics.model.measure import Derived, Measure
@@ -92,13 +90,13 @@ def _measure(measure: Measure, feeds: set[str], *, opened: bool) -> str:
 
 
 def _link(name: str) -> str:
-    return f'<a href="{formatting.html(drill.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
+    return f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
 
 
 def _shown(measure: Measure) -> str:
     """Where it is shown, what is behind it, why it moved, and the address of its definition."""
     path, title = _pages().get(measure.name, VOLUMES)
-    links = [(drill.page_url(path, {"measure": measure.name}), title)] if path else []
-    links += [(drill.drill_down_url(measure.name), "the rows behind it"), (explained.explain_url(measure.name), "why it moved")]
-    links.append((drill.page_url("definitions", {"measure": measure.name}), "link to this definition"))
-    return " · ".join(f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in links)
+    further_links = [(links.page_url(path, {"measure": measure.name}), title)] if path else []
+    further_links += [(links.drill_down_url(measure.name), "the rows behind it"), (links.explain_url(measure.name), "why it moved")]
+    further_links.append((links.page_url("definitions", {"measure": measure.name}), "link to this definition"))
+    return " · ".join(f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in further_links)

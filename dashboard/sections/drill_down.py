@@ -9,18 +9,18 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import explained, queries
+from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.exports import write
-from dashboard.frame import links as drill
-from dashboard.frame import menu, page, quality_marks
+from dashboard.frame import links, menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page import measure_table
-from dashboard.orders import evidence
+from dashboard.orders import reasons
 from metrics.lists.drill_down import ADDED, DrillDown, drillable_parts
-from metrics.measures.catalog import DIMENSIONS, MEASURES, OWN_DIMENSIONS, find
+from metrics.measures.catalog import MEASURES, find
+from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import divide
@@ -70,7 +70,7 @@ class DrillDownRequest:
     def href(self, **more: Any) -> str:
         """The address of another part or value of the same number."""
         measure = more.pop("measure", self.measure.name)
-        return drill.drill_down_url(measure, **{"part": self.part, "at": self.at, "period": self.days, **more})
+        return links.drill_down_url(measure, **{"part": self.part, "at": self.at, "period": self.days, **more})
 
 
 def requested(filters: Filters) -> DrillDownRequest:
@@ -78,9 +78,9 @@ def requested(filters: Filters) -> DrillDownRequest:
     measure = find(st.query_params.get("measure", FIRST))
     able = drillable_parts(measure)
     part = st.query_params.get("part", "counted")
-    days = drill.parse_days(st.query_params.get("days"))
+    days = links.parse_days(st.query_params.get("days"))
     start, end = days or (filters.start, filters.end)
-    at = drill.parse_at(st.query_params.get_all("at"))
+    at = links.parse_at(st.query_params.get_all("at"))
     return DrillDownRequest(measure, part if part in able or not able else able[0], at, days, start, end, filters.where)
 
 
@@ -98,12 +98,12 @@ def trail(one: DrillDownRequest) -> str:
     """From the page the number stands on to here, each step a link."""
     home = next((name for name in measure_table.MEASURES_OF_PAGE if one.measure in measure_table.measures_of(name)), "scorecard")
     entry = next(entry for entry in menu.ENTRIES if entry.file == f"{home}.py")
-    steps = [(entry.title, drill.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
+    steps = [(entry.title, links.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
     if one.days:
         steps.append((formatting.date_range(*one.days), one.href(at=())))
     steps += [(_told(*place), one.href(at=one.at[: at + 1])) for at, place in enumerate(one.at)]
-    links = [f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>' for name, address in steps[:-1]]
-    return f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(links)}<li aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
+    further_links = [f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>' for name, address in steps[:-1]]
+    return f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(further_links)}<li aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
 
 
 def _told(name: str, value: str | None) -> str:
@@ -125,14 +125,14 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     )
     if tabs:
         tabs = f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul>'
-    further = [("Definition", drill.page_url("definitions", {"q": measure.name}))]
-    if explained.can_explain(measure.name):
-        further.insert(0, ("Explain its change", explained.explain_url(measure.name)))
-    links = " · ".join(f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further)
+    further = [("Definition", links.page_url("definitions", {"q": measure.name}))]
+    if links.can_explain(measure.name):
+        further.insert(0, ("Explain its change", links.explain_url(measure.name)))
+    further_links = " · ".join(f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further)
     return (
         f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{quality_marks.mark_link(measure.name)}</div>{why}'
         f"<p>{formatting.html(measure.definition)}</p>{notes}"
-        f"{tabs}<p>{links}</p></div>"
+        f"{tabs}<p>{further_links}</p></div>"
     )
 
 
@@ -209,14 +209,14 @@ def _head(name: str, measure: Measure) -> str:
 def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
-        return Cell(markup=f'<a class="bv-nowrap" href="{formatting.html(drill.order_story_url(value))}" target="_self">{formatting.html(value)}</a>')
+        return Cell(markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" target="_self">{formatting.html(value)}</a>')
     if name == ADDED:
         ticks = getattr(measure.formula, "ticks", 1)
         return formatting.quantity(value) if ticks == 1 else formatting.number(divide(value, ticks), Unit.RATIO)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith("_reason") and value is not None:
-        return evidence.reason(value)
+        return reasons.reason(value)
     if name.endswith("_seconds") and value is not None:
         return formatting.number(divide(value, 3600), Unit.HOURS)
     if isinstance(value, date):

@@ -14,7 +14,8 @@ from dashboard.frame import chart_download, page
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import periods
 from dashboard.sections import export_charts
-from metrics.measures.catalog import BY_MODULE, DIMENSIONS, GRAINS, MEASURES, OWN_DIMENSIONS
+from metrics.measures.catalog import BY_MODULE, MEASURES
+from metrics.model.dimensions import DIMENSIONS, GRAINS, OWN_DIMENSIONS
 from metrics.model.measure import Study
 from metrics.model.question import Answer, Question
 

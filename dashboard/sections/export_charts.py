@@ -20,7 +20,7 @@ from dashboard.frame import links, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import next_start
 from dashboard.measure_page import measure_table
-from metrics.lists.options import Row
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Measure, Unit
 from metrics.model.question import Answer, Question

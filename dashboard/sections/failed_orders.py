@@ -10,8 +10,9 @@ from dashboard.components import cards, formatting, theme
 from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import evidence, work_list
+from dashboard.orders.reasons import REASONS, reason
 from dashboard.orders.work_list import Column
-from metrics.lists.options import Listing, Row
+from metrics.lists.rows import Listing, Row
 from metrics.store.work_items import RESOLVED, Item
 
 SIZE = 25
@@ -32,12 +33,12 @@ def choose() -> Choice:
     """Draw the list's own filters: whose orders, reasons, and the order of the list."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
         show = work_list.choose_filter()
-        asked = [code for code in st.query_params.get_all("reason") if code in evidence.REASONS]
+        asked = [code for code in st.query_params.get_all("reason") if code in REASONS]
         reasons = st.multiselect(
             "Why it failed",
-            list(evidence.REASONS),
+            list(REASONS),
             default=asked,
-            format_func=evidence.reason,
+            format_func=reason,
             key="reasons",
             placeholder="Any reason",
             width=260,

@@ -7,13 +7,12 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.frame import links, page
-from dashboard.orders import evidence, steps, work_panel
+from dashboard.orders import evidence, reasons, steps, work_panel
 from dashboard.orders import records as order_tables
 from dashboard.orders.evidence import Test
 from dashboard.orders.timeline import Event, done, events, is_written
 from metrics.errors import StoreUnusable
-from metrics.lists.options import OrderRecords
-from metrics.lists.order_story import OrderContext
+from metrics.lists.order_story import OrderContext, OrderRecords
 from metrics.store import work_items
 from metrics.store.connection import open_store
 from metrics.store.work_items import Item
@@ -56,7 +55,7 @@ def order_story(order_id: str) -> None:
         return
     around: OrderContext = queries.surroundings(page.generation(), order_id)
     facts = records.facts
-    failed = any(facts[name] is False for name in evidence.TITLES)
+    failed = any(facts[name] is False for name in reasons.TITLES)
     with theme.card("order"):
         theme.show_html(_head(records))
         theme.show_html(tables.facts(_facts(records)))
@@ -145,7 +144,7 @@ def _none_of(feed: str) -> str:
 
 def _head(records: OrderRecords) -> str:
     facts = records.facts
-    failed = [evidence.TITLES[name] for name in evidence.TITLES if facts[name] is False]
+    failed = [reasons.TITLES[name] for name in reasons.TITLES if facts[name] is False]
     if facts["state"] != "judged":
         state = f'<span class="bv-state">{formatting.html(facts["state"])}</span>'
     elif failed:

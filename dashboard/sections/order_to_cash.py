@@ -11,9 +11,9 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
-from metrics.lists.options import Listing, Row
+from metrics.facts.process_steps import STEPS
+from metrics.lists.rows import Listing, Row
 from metrics.measures.catalog import MEASURES
-from metrics.measures.order_to_cash import STEPS
 
 NAME = "order_to_cash"
 MAIN = "order_to_cash_days"

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-from dashboard import explained, queries
+from dashboard import queries
 from dashboard.components import cards, formatting, tables
 from dashboard.components.cards import Tile
 from dashboard.components.tables import Cell
-from dashboard.frame import links as drill
-from dashboard.frame import quality_marks
+from dashboard.frame import links, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.trend import Trend, Where, with_trend
-from dashboard.orders import evidence
+from dashboard.orders.reasons import reason
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 
@@ -63,8 +62,8 @@ class ScorecardAnswers(Trend):
             series,
             main=name == TILES[0],
             year=self.then.get(LAST_YEAR, {}).get(name),
-            behind=drill.drill_down_url(name),
-            explained=explained.explain_url(name),
+            behind=links.drill_down_url(name),
+            explained=links.explain_url(name),
             mark=quality_marks.mark_link(name, small=quality_marks.mostly_withheld(TILES)),
         )
 
@@ -113,7 +112,7 @@ class ScorecardAnswers(Trend):
         by = "segment" if segment is not None else None
         judged = answers.get("judged_orders")
         row: list[Cell | str] = [
-            measure_table.link_cell(formatting.integer(int(judged.value or 0)), drill.drill_down_url("judged_orders", by=by, value=segment))
+            measure_table.link_cell(formatting.integer(int(judged.value or 0)), links.drill_down_url("judged_orders", by=by, value=segment))
             if judged
             else ""
         ]
@@ -121,28 +120,30 @@ class ScorecardAnswers(Trend):
             target = self.target(name) if segment is None else quality_marks.target_in_view(self.targets, name, (("segment", (segment,)),))
             row.append(
                 measure_table.markup_link_cell(
-                    measure_table.cell(answers.get(name), MEASURES[name], target), drill.drill_down_url(name, by=by, value=segment)
+                    measure_table.cell(answers.get(name), MEASURES[name], target), links.drill_down_url(name, by=by, value=segment)
                 )
             )
         return row
 
 
-def reasons(generation: int, filters: Filters, failed: int) -> str:
+def failure_reasons(generation: int, filters: Filters, failed: int) -> str:
     """Reasons that orders failed, the most frequent first, as bars."""
     found = queries.failure_reasons(generation, filters.start, filters.end, filters.where)
     if not found:
         return cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
     most = found[0]["orders"]
-    links = [drill.page_url("failed-orders", {"reason": row["reason"]}) for row in found[:REASONS_SHOWN]]
+    further_links = [links.page_url("failed-orders", {"reason": row["reason"]}) for row in found[:REASONS_SHOWN]]
     shown = [
         (
-            evidence.reason(row["reason"]),
+            reason(row["reason"]),
             f"{formatting.integer(row['orders'])} · {formatting.percent(row['orders'] / max(failed, 1), 0)}",
             row["orders"] / most,
         )
         for row in found[:REASONS_SHOWN]
     ]
-    return tables.bars(shown, label="Reasons that orders failed, with how many orders and their share of the failed ones", links=links)
+    return tables.bars(
+        shown, label="Reasons that orders failed, with how many orders and their share of the failed ones", links=further_links
+    )
 
 
 def warm(generation: int, period: Period, *, is_dark: bool) -> None:

@@ -11,7 +11,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from metrics.facts.two_books import CAUSES
-from metrics.lists.options import Listing, Row
+from metrics.lists.rows import Listing, Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 

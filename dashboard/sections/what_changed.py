@@ -14,13 +14,14 @@ from dashboard.components.status import better_or_worse
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, page
 from dashboard.frame.filters import EARLIEST, Filters
+from dashboard.frame.links import EXPLAINED
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
 from dashboard.measure_page import measure_table
-from metrics.measures.catalog import DIMENSIONS, MEASURES
-from metrics.model.measure import Measure, Percentile, Ratio, Total, Unit
+from metrics.measures.catalog import MEASURES
+from metrics.model.dimensions import DIMENSIONS
+from metrics.model.measure import Measure, Unit
 from metrics.queries.explain import Contribution, Explanation
 
-EXPLAINED = [name for name, measure in MEASURES.items() if isinstance(measure.formula, Ratio | Total | Percentile)]
 PARTS_SHOWN = 12
 STEPS_SHOWN = 7
 """Parts that have a step of their own in the chart; the others share one."""

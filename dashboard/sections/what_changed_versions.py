@@ -1,7 +1,5 @@
 """The parts of the page that says what changed between two publishes of the data: which numbers moved, and which records came or changed."""
 
-import json
-
 import streamlit as st
 
 from dashboard import queries
@@ -10,7 +8,8 @@ from dashboard.components.status import better_or_worse
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page
 from dashboard.frame.filters import Filters
-from dashboard.sections.what_changed import EXPLAINED
+from dashboard.frame.links import EXPLAINED
+from dashboard.orders.records import pairs, record_link
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
 from metrics.queries.restatements import FeedDelta, Restated, RestatedKey
@@ -119,22 +118,3 @@ def _records(keys: list[RestatedKey]) -> None:
     theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Records changed since"))
     if len(keys) > RECORDS_SHOWN:
         st.caption(f"The first {RECORDS_SHOWN} of {formatting.integer(len(keys))}; data quality lists all of them.")
-
-
-def record_link(key: str) -> str:
-    """A record's key, as a link to its order's story where it names one."""
-    try:
-        order_id = json.loads(key).get("order_id")
-    except (json.JSONDecodeError, AttributeError):
-        order_id = None
-    text = formatting.html(pairs(key))
-    return f'<a href="{formatting.html(links.order_story_url(order_id))}" target="_self">{text}</a>' if isinstance(order_id, str) else text
-
-
-def pairs(text: str) -> str:
-    """A JSON object of a record as names and values."""
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    return ", ".join(f"{name} {formatting.plain(value)}" for name, value in values.items()) if isinstance(values, dict) else text

@@ -11,7 +11,8 @@ from ingest.load.result import LoadResult, RowId
 from ingest.load.row_ids import matches, same_row, stored_row_ids
 from ingest.load.touched_orders import add_orders
 from ingest.load.waiting_rows import check_rows
-from ingest.quarantine.quarantine import RuleBreaks, quarantine_loaded
+from ingest.quarantine.quarantine import quarantine_loaded
+from ingest.quarantine.records import RuleBreaks
 from ingest.storage.bulk_insert import insert_rows, temporary
 from ingest.storage.tables import original_rows, waiting
 from metrics.schema import FEEDS, order_lines, restatements

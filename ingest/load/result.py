@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import FromClause, Table
 
-from ingest.quarantine.quarantine import RuleBreaks
+from ingest.quarantine.records import RuleBreaks
 
 RowId = tuple[int, int]
 """file_id and row_no: one record, for ever."""

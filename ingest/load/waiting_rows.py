@@ -8,7 +8,9 @@ from sqlalchemy import BigInteger, Column, Connection, FromClause, Table, delete
 from ingest.load import unit_conversion
 from ingest.load.result import Check, LoadResult, RowId
 from ingest.load.row_ids import matches
-from ingest.quarantine.quarantine import RuleBreaks, set_status, update_reasons
+from ingest.quarantine.quarantine import update_reasons
+from ingest.quarantine.records import RuleBreaks
+from ingest.quarantine.release import set_status
 from ingest.storage.bulk_insert import insert_rows, temporary
 from ingest.validate import cross_row_rules
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from ingest.errors import RunAborted
 from ingest.load.result import Counts
 from ingest.load.row_ids import per_file
-from ingest.quarantine import quarantine
+from ingest.quarantine import quarantine, release
 from ingest.read.source_objects import SourceObject
 from ingest.runs.run_state import Run, cursor_to_text, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
@@ -77,7 +77,7 @@ def _file_row(one: Run, source: SourceObject, file_id: int, *, rows_quarantined:
 
 def _drop_outdated(one: Run, connection: Connection) -> None:
     """Rejected records that a later one has replaced leave the quarantine's count for the superseded one."""
-    for file_id, n in quarantine.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
+    for file_id, n in release.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
         moved = {"rows_quarantined": run_files.c.rows_quarantined - n, "rows_superseded": run_files.c.rows_superseded + n}
         connection.execute(update(run_files).where(run_files.c.file_id == file_id).values(moved))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from ingest.quarantine.quarantine import Rejected
+from ingest.quarantine.records import Rejected
 from ingest.runs.run_state import Run, was_kept_out
 
 

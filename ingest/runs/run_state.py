@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from ingest.load.result import LoadResult
 from ingest.mapping.mapping_file import FeedMap, Mapping
-from ingest.quarantine.quarantine import Rejected
+from ingest.quarantine.records import Rejected
 from ingest.read.source_objects import Reading, SourceObject
 from ingest.storage import tables
 from metrics.schema import run_files, runs

@@ -16,11 +16,12 @@ from metrics import warehouse
 from metrics.edits.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, saved_entries, value_columns
 from metrics.facts import cycle_times, order_intervals, stockouts
 from metrics.facts.fact_table import BuildContext, FactTable
+from metrics.facts.fill import fill
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state
 from metrics.measures.catalog import BY_MODULE, MEASURES
 from metrics.model.question import Answer, Question
-from metrics.queries.answer import answer, mapped
-from metrics.rebuild.rebuild import fill
+from metrics.queries.answer import answer
 from metrics.schema import FEEDS, mapped_columns
 from metrics.sql.temporary_tables import temporary_table
 from metrics.store.connection import open_store

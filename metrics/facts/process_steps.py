@@ -331,3 +331,21 @@ FACT_TABLES: tuple[FactTable, ...] = (
     FactTable(late_order_facts_table, late_orders),
     FactTable(work_facts_table, work),
 )
+
+
+STEPS: dict[int, str] = {
+    1: "process inquiry and quote",
+    2: "receive, enter and validate order",
+    3: "reserve inventory and determine delivery date",
+    4: "consolidate orders",
+    5: "plan and build loads",
+    6: "route shipments",
+    7: "select carrier and calculate transport cost",
+    8: "receive product at warehouse",
+    9: "pick",
+    10: "load, shipping document, verify credit, ship",
+    11: "receive and verify at customer site",
+    12: "install",
+    13: "invoice",
+}
+"""The 13 steps from inquiry to invoice. A dimension value `step` is the number in two digits; "00" is "when promised"."""

@@ -39,7 +39,6 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.tables import GOODS_VERDICTS
 from metrics.facts.retention import RETAINED_DAYS, following_orders, margin_after_failure
 from metrics.facts.service_cases import EDIT_SOURCE, REQUEST_KINDS, case_facts_table
-from metrics.measures.buyers_view import NEEDS_DAMAGE
 from metrics.policy import STRICT
 from metrics.schema import AMOUNT, invoice_lines, invoices
 from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, days_between, greater, plus_days, plus_microseconds, typed_null
@@ -47,6 +46,9 @@ from metrics.sql.moments import moment_span, span_of
 
 CHAIN = frozenset(("messages.message_id", "service_cases.case_id"))
 """Feeds that tell of a recovery; either will do."""
+DAMAGE_COLUMNS = ("shipment_lines.damaged_qty", "invoices.credit_reason", "returns.reason")
+"""Feed columns that show damage. Without any of them the damage test is left out."""
+
 RECOVERY_DAYS = 10
 """Days from detection within which a failure must be settled to count as recovered (rules, section 5)."""
 GROUPS = ("no failure", "recovered", "unrecovered")
@@ -171,7 +173,7 @@ def _failed(context: BuildContext) -> Select[Any]:
         billed_at = case((o.billed_accurately.is_(False), func.coalesce(billed.c.billed_at, window_closed)), else_=None)
     failed = or_(*[func.coalesce(o[name].is_(False), false()) for name in GOODS_VERDICTS])
     # A verdict nobody feeds is not tested; any other unknown one proves nothing.
-    tested = [name for name in GOODS_VERDICTS if name != "damage_free" or set(NEEDS_DAMAGE.any_of) & context.mapped]
+    tested = [name for name in GOODS_VERDICTS if name != "damage_free" or set(DAMAGE_COLUMNS) & context.mapped]
     unproven = or_(*[and_(o[name].is_(None), func.coalesce(o[f"{name}_reason"], "") != "no_feed") for name in tested])
     moments = _first(on_lines.c.missed_at, on_lines.c.spoiled_at, billed_at)
     return (

@@ -12,7 +12,7 @@ from sqlalchemy import CTE, BigInteger, Connection, DateTime, Integer, Select, S
 
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
 from metrics.facts.process_steps import step_budgets_table, step_facts_table, work_facts_table
-from metrics.lists.options import Listing, Where, in_period, rows_of, with_names
+from metrics.lists.rows import Listing, Where, in_period, rows_of, with_names
 from metrics.sql.business_hours import elapsed_seconds
 from metrics.sql.dialects import Expression, greater, lesser, typed_null
 from metrics.sql.moments import moment_span

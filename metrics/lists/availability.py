@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, and_, case, func, select
 
 from metrics.facts.orders import order_line_facts_table
-from metrics.lists.options import Listing, rows_of
+from metrics.lists.rows import Listing, rows_of
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Ratio
 from metrics.model.question import Question

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_facts_table
-from metrics.lists.options import VERDICTS, is_failed
+from metrics.lists.rows import VERDICTS, is_failed
 from metrics.model.question import Question
 from metrics.queries.answer import view_conditions
 

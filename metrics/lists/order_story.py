@@ -4,16 +4,33 @@ Records as they stand, an order's at a time; what the ledgers have worked out of
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
-from metrics.facts.orders import order_facts_table
+from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.process_steps import late_order_facts_table, step_facts_table
 from metrics.facts.recoveries import RECOVERY_DAYS, recovery_facts_table
-from metrics.lists.options import Row, rows_of, with_names
+from metrics.lists.rows import Row, rows_of, with_names
 from metrics.measures.order_to_cash import slack_ledger
-from metrics.schema import holds, invoice_lines, messages, payments, promises, quote_options, quotes, returns, service_cases
+from metrics.schema import (
+    customers,
+    holds,
+    invoice_lines,
+    invoices,
+    messages,
+    order_lines,
+    orders,
+    payments,
+    products,
+    promises,
+    quote_options,
+    quotes,
+    returns,
+    service_cases,
+    shipment_lines,
+    shipments,
+)
 
 
 @dataclass(frozen=True)
@@ -99,3 +116,82 @@ def resolution_deadlines(connection: Connection, order_ids: list[str]) -> dict[s
         if since is not None:
             found[row["order_id"]] = since + timedelta(days=RECOVERY_DAYS), row["resolved_at"]
     return found
+
+
+# ------------------------------------------------------------------------------------------------------------ one order
+@dataclass(frozen=True)
+class OrderRecords:
+    """Everything known of one order: its verdicts and the records they were judged from."""
+
+    facts: Row
+    order: Row
+    lines: list[Row]
+    """One order line each: `order_line_facts` and, beside it, what `order_lines` says."""
+    shipments: list[Row]
+    shipment_lines: list[Row]
+    invoices: list[Row]
+    invoice_lines: list[Row]
+    customer: Row
+    product_names: dict[str, str]
+
+
+def _alive(table: Table) -> ColumnElement[bool]:
+    return table.c.deleted.is_(False)
+
+
+def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
+    """One order's facts and records; None if no order has that number."""
+    facts = rows_of(connection, select(order_facts_table).where(order_facts_table.c.order_id == order_id))
+    if not facts:
+        return None
+    order = rows_of(connection, select(orders).where(orders.c.order_id == order_id, _alive(orders)))
+    wanted = rows_of(connection, select(order_lines).where(order_lines.c.order_id == order_id, _alive(order_lines)))
+    judged = rows_of(connection, select(order_line_facts_table).where(order_line_facts_table.c.order_id == order_id))
+    sent = rows_of(
+        connection,
+        select(shipment_lines).where(shipment_lines.c.order_id == order_id, _alive(shipment_lines)).order_by(shipment_lines.c.shipment_id),
+    )
+    billed = rows_of(
+        connection,
+        select(invoice_lines).where(invoice_lines.c.order_id == order_id, _alive(invoice_lines)).order_by(invoice_lines.c.invoice_id),
+    )
+    told = {row["line_no"]: row for row in judged}
+    return OrderRecords(
+        facts=facts[0],
+        order=order[0] if order else {},
+        lines=sorted(({**row, **told.get(row["line_no"], {})} for row in wanted), key=lambda row: _natural(row["line_no"])),
+        shipments=_by_ids(connection, shipments, "shipment_id", sent),
+        shipment_lines=sent,
+        invoices=_by_ids(connection, invoices, "invoice_id", billed),
+        invoice_lines=billed,
+        customer=_as_of(connection, customers, "customer_id", facts[0]["customer_id"], facts[0]["ordered_day"]),
+        product_names=_product_names(connection, {row["product_id"] for row in (*wanted, *sent) if row["product_id"]}),
+    )
+
+
+def _natural(number: str) -> tuple[int, str]:
+    return (int(number), "") if number.isdigit() else (10**18, number)
+
+
+def _by_ids(connection: Connection, table: Table, key: str, children: list[Row]) -> list[Row]:
+    ids = sorted({child[key] for child in children})
+    return rows_of(connection, select(table).where(table.c[key].in_(ids), _alive(table)).order_by(table.c[key])) if ids else []
+
+
+def _as_of(connection: Connection, table: Table, key: str, value: str, day: date | None) -> Row:
+    """The version of a customer that applied on a day; the first one if none did yet."""
+    versions = rows_of(connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from))
+    applied = [version for version in versions if day is None or version["valid_from"] <= day]
+    return (applied or versions or [{}])[-1 if applied else 0]
+
+
+def _product_names(connection: Connection, ids: set[str]) -> dict[str, str]:
+    if not ids:
+        return {}
+    found = rows_of(
+        connection,
+        select(products.c.product_id, products.c.name)
+        .where(products.c.product_id.in_(sorted(ids)), _alive(products))
+        .order_by(products.c.valid_from),
+    )
+    return {row["product_id"]: row["name"] for row in found if row["name"]}

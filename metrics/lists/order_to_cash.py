@@ -4,7 +4,7 @@ from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.process_steps import late_order_facts_table, work_facts_table
-from metrics.lists.options import Listing, rows_of
+from metrics.lists.rows import Listing, rows_of
 from metrics.model.question import Question
 from metrics.queries.answer import view_conditions
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, select
 
-from metrics.lists import options
+from metrics.lists import data_quality
 from metrics.lists.drill_down import columns_used
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Derived, Measure
@@ -207,9 +207,9 @@ def failed_checks(connection: Connection) -> list[Failed]:
     columns: Mapping[tuple[str, str], str] = {
         (feed, rule): column or "" for feed, rule, column in connection.execute(select(table.feed, table.expectation, table.column_name).distinct())
     }
-    rows_in = {row["feed"]: int(row["rows_in"]) for row in options.feed_rows(connection)}
+    rows_in = {row["feed"]: int(row["rows_in"]) for row in data_quality.feed_rows(connection)}
     found: dict[tuple[str, str], int] = {}
-    for row in options.broken_rules(connection):
+    for row in data_quality.broken_rules(connection):
         found[(row["feed"], row["rule"])] = found.get((row["feed"], row["rule"]), 0) + row["records"]
     listed = [
         Failed(feed, rule, _known(feed, columns.get((feed, rule), "")), records, records / max(rows_in.get(feed, 0), 1))

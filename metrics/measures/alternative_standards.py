@@ -8,7 +8,9 @@ from sqlalchemy import and_
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.contract_verdicts import contract_facts_table
 from metrics.facts.delivery_groups import group_facts_table
-from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, PERFECT_ORDER, judged, order_share
+from metrics.measures.buyers_view import PERFECT_ORDER
+from metrics.measures.formulas import judged, order_share
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Measure, Need, Part, Ratio
 
 NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")

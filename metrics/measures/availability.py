@@ -6,7 +6,8 @@ from sqlalchemy import and_, func
 
 from metrics.facts.availability import availability_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_RECEIPT, PENDING, judged
+from metrics.measures.formulas import judged
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT, NEEDS_SHIPPED, PENDING
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
 from metrics.sql.dialects import Expression
 from metrics.sql.exchange_rates import converted
@@ -15,10 +16,8 @@ o = order_facts_table.c
 line = order_line_facts_table.c
 three = availability_facts_table.c
 
-NEEDS_SHIPPED = Need(("shipments.shipped_at",), "no data: shipped_at (map shipments.shipped_at)")
 NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")
 NEEDS_PRODUCT = Need(("shipment_lines.product_id",), "no data: product sent (map shipment_lines.product_id)")
-NEEDS_PRICE = Need(("order_lines.unit_price_amount",), "no feed: prices (map order_lines.unit_price_amount)")
 FIRST = "left the dock by the first promise, of the product ordered"
 FINAL = "received by now, right product or agreed substitute"
 

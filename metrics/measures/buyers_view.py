@@ -6,57 +6,17 @@ Source: the brief; SCOR; rules, section 4 (a).
 from sqlalchemy import and_, func, or_
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Total, Unit
+from metrics.measures.formulas import judged, order_share
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_DAMAGE, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
+from metrics.model.measure import Direction, Measure, Part, Ratio, Total, Unit
 from metrics.sql.dialects import Expression
 
 o = order_facts_table.c
 line = order_line_facts_table.c
-CORE_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
-BILLING_FEEDS = ("invoices", "invoice_lines")
-
-NEEDS_PROMISE = Need(("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)")
-NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
-NEEDS_BILLS = Need(("invoice_lines.line_amount",), "no feed: invoices")
-NEEDS_DAMAGE = Need(
-    ("shipment_lines.damaged_qty", "invoices.credit_reason", "returns.reason"),
-    "no feed: damage (map shipment_lines.damaged_qty or invoices.credit_reason)",
-)
-PENDING = "Pending orders (not yet due), excused cancellations, services and fees, orders that are not sales. Unknown verdicts lower the coverage."
-
-
-def judged(verdict: Expression, state: Expression, *, but: Expression | None = None) -> Ratio:
-    """Judged rows whose verdict is true, of those whose verdict is known; `but`: rows that are left out altogether."""
-    inside = state == "judged" if but is None else and_(state == "judged", ~but)
-    return Ratio(Part(and_(inside, verdict.is_(True))), Part(and_(inside, verdict.is_not(None))), Part(and_(inside, verdict.is_(None))))
 
 
 def _nothing_received(name: str) -> Expression:
     return func.coalesce(o[f"{name}_reason"] == "nothing_received", False)
-
-
-def order_share(name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object) -> Measure:
-    """A share of orders by `due_day`; `more` replaces what is usual: facts, numerator, denominator, exclusions, short, needs."""
-    return Measure(
-        name=name,
-        title=title,
-        unit=Unit.SHARE,
-        direction=Direction.HIGHER,
-        date="due_day",
-        formula=formula,
-        definition=definition,
-        source=source,
-        feeds=feeds,
-        product_rows=(1,),
-        **(_USUAL | more),  # type: ignore[arg-type]  # texts, needs and the facts only
-    )
-
-
-_USUAL = {
-    "facts": order_facts_table,
-    "numerator": "orders whose verdict is true",
-    "denominator": "judged orders whose verdict is known",
-    "exclusions": PENDING,
-}
 
 
 ON_TIME = order_share(
@@ -140,8 +100,6 @@ OTIF = order_share(
     short="OTIF",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
-LATE = and_(o.state == "judged", o.days_late.is_not(None))
-ARRIVED = and_(o.state == "judged", o.settled_at.is_not(None))
 
 OTIF_LINE = Measure(
     name="otif_line",
@@ -237,7 +195,6 @@ OVERDUE_OPEN = Measure(
     short="Overdue, open",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
-FAILED = or_(*[o[name].is_(False) for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")])
 
 MEASURES = (
     PERFECT_ORDER,

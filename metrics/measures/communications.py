@@ -8,25 +8,16 @@ from metrics.facts.messages import message_facts_table
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.facts.service_cases import case_facts_table
 from metrics.facts.shipments import shipment_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
-from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Unit
-from metrics.sql.dialects import Expression
+from metrics.measures.formulas import HOUR, share_of
+from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_MESSAGES, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
+from metrics.model.measure import Direction, Formula, Measure, Need, Percentile, Unit
 
 m = message_facts_table.c
 case_ = case_facts_table.c
 order = recovery_facts_table.c
 shipment = shipment_facts_table.c
 
-NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
-NEEDS_CASES = Need(("service_cases.kind",), "no feed: service_cases")  # what people write here of orders put right has no kind
 NEEDS_NOTICE = Need(("shipments.notice_sent_at",), "no data: notice_sent_at (map shipments.notice_sent_at)")
-HOUR = 3600
-"""Ticks of a duration kept in seconds that make one hour."""
-
-
-def share_of(true: Expression, among: Expression) -> Ratio:
-    """Rows among which something holds, of those where it is known whether it does."""
-    return Ratio(Part(and_(among, true.is_(True))), Part(and_(among, true.is_not(None))), Part(and_(among, true.is_(None))))
 
 
 def _measure(

@@ -7,7 +7,8 @@ from sqlalchemy import Table, and_
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.open_orders import open_order_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import ARRIVED, CORE_FEEDS, LATE, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
+from metrics.facts.orders.conditions import ARRIVED, LATE
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Spread, Survival, Unit
 from metrics.sql.dialects import Expression
 

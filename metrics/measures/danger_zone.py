@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import BILLING_FEEDS, NEEDS_BILLS
+from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
 from metrics.measures.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, is_cost_to_serve
 from metrics.measures.zones import DANGER, Customer, Cuts, by_customers, cost_limit, in_zone, median, zone, zone_measure, zones
 from metrics.model.measure import Direction, Measure, Result, Unit

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, func, select
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, scope_assumed
 from metrics.facts.orders import order_facts_table
-from metrics.measures.availability import NEEDS_SHIPPED
-from metrics.measures.buyers_view import CORE_FEEDS, PENDING
+from metrics.measures.needs import CORE_FEEDS, NEEDS_SHIPPED, PENDING
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide

@@ -6,8 +6,8 @@ from sqlalchemy import Table, and_
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.quotes import YOUNG_DAYS, quote_facts_table, quote_option_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS
-from metrics.measures.communications import HOUR
+from metrics.measures.formulas import HOUR
+from metrics.measures.needs import CORE_FEEDS
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
 

@@ -13,28 +13,12 @@ from sqlalchemy import Connection, Table, select
 from metrics.facts.orders import order_facts_table
 from metrics.facts.payments import cash_facts_table, payment_facts_table
 from metrics.facts.process_steps import WHEN_PROMISED, late_order_facts_table, step_budgets_table, step_facts_table, work_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, PENDING
+from metrics.measures.needs import CORE_FEEDS, PENDING
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit
 from metrics.sql.dialects import Expression
 from metrics.sql.moments import moment_span
 
-STEPS: dict[int, str] = {
-    1: "process inquiry and quote",
-    2: "receive, enter and validate order",
-    3: "reserve inventory and determine delivery date",
-    4: "consolidate orders",
-    5: "plan and build loads",
-    6: "route shipments",
-    7: "select carrier and calculate transport cost",
-    8: "receive product at warehouse",
-    9: "pick",
-    10: "load, shipping document, verify credit, ship",
-    11: "receive and verify at customer site",
-    12: "install",
-    13: "invoice",
-}
-"""The 13 steps from inquiry to invoice. A dimension value `step` is the number in two digits; "00" is "when promised"."""
 SECONDS_AN_HOUR = 3600
 
 NEEDS_EVENTS = Need(("order_events.started_at", "order_events.finished_at"), "no feed: order_events")

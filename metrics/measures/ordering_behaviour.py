@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, fun
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS
+from metrics.measures.needs import CORE_FEEDS
 from metrics.measures.package_evidence import package_number, packages
 from metrics.measures.profitability import COSTS, NEEDS_COSTS, NO_RATE, is_cost_to_serve
 from metrics.measures.zones import in_zone

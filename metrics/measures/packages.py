@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import STEP, money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS
 from metrics.measures.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
 from metrics.measures.package_rows import RowResult, is_better, meets, row_results
 from metrics.measures.profitability import COSTS

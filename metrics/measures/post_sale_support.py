@@ -4,8 +4,9 @@ from decimal import Decimal
 
 from metrics.facts.returns import return_facts_table
 from metrics.facts.service_cases import AFTER_SALE, case_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_RECEIPT
-from metrics.measures.communications import HOUR, NEEDS_CASES, case_
+from metrics.measures.communications import case_
+from metrics.measures.formulas import HOUR
+from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_RECEIPT
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
 

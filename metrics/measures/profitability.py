@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import BILLING_FEEDS, NEEDS_BILLS
+from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
 from metrics.model.measure import Derived, Direction, Measure, Need, Part, Result, Study, Total, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide

@@ -7,7 +7,8 @@ from sqlalchemy import and_
 
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING, judged
+from metrics.measures.formulas import judged
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Derived, Direction, Measure, Need, Part, Ratio, Result, Unit
 from metrics.model.question import Answer
 from metrics.sql.dialects import Expression, days_between

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, and_, func, select
 from metrics.facts.recoveries import CHAIN, GROUPS, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
-from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, PENDING
-from metrics.measures.communications import HOUR
+from metrics.measures.formulas import HOUR
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
 from metrics.model.statistics import survival_curve
 from metrics.sql.dialects import Expression, count_if

@@ -6,7 +6,9 @@ from sqlalchemy import and_
 
 from metrics.facts.messages import message_facts_table
 from metrics.facts.service_cases import REQUEST_KINDS, case_facts_table
-from metrics.measures.communications import HOUR, NEEDS_CASES, NEEDS_MESSAGES, case_, m, share_of
+from metrics.measures.communications import case_, m
+from metrics.measures.formulas import HOUR, share_of
+from metrics.measures.needs import NEEDS_CASES, NEEDS_MESSAGES
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Unit
 
 NEEDS_CORRECT = Need(("messages.correct",), "no data: correct (map messages.correct)")

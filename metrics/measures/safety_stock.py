@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, fun
 
 from metrics.facts.assumptions import as_of_day, assumed_by_scope, narrowest
 from metrics.facts.orders import order_line_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_RECEIPT
+from metrics.measures.needs import CORE_FEEDS, NEEDS_RECEIPT
 from metrics.model.measure import Direction, Measure, Need, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.schema import AMOUNT, QTY, mapped_columns

@@ -9,9 +9,8 @@ from sqlalchemy import Connection, and_
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, scope_assumed
 from metrics.facts.stockouts import OPEN, OUTCOMES, UNORDERED, stockout_facts_table
-from metrics.measures.availability import NEEDS_PRICE, NEEDS_SHIPPED
-from metrics.measures.buyers_view import CORE_FEEDS
 from metrics.measures.fill_rate import LINE_SOURCES
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_SHIPPED
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import Number, divide, wilson

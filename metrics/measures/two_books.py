@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_
 
 from metrics.facts.assumptions import assumed_by_scope, narrowest
 from metrics.facts.two_books import two_books_facts_table
-from metrics.measures.buyers_view import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT
 from metrics.measures.shares import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question

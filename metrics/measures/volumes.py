@@ -3,8 +3,8 @@
 from sqlalchemy import Table, and_
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.availability import NEEDS_PRICE
-from metrics.measures.buyers_view import BILLING_FEEDS, CORE_FEEDS, FAILED, NEEDS_BILLS, NEEDS_RECEIPT
+from metrics.facts.orders.conditions import FAILED
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_PRICE, NEEDS_RECEIPT
 from metrics.model.measure import Direction, Measure, Need, Part, Total, Unit
 from metrics.sql.dialects import Expression
 from metrics.sql.exchange_rates import converted

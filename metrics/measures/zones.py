@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import NONE, order_facts_table
-from metrics.measures.buyers_view import BILLING_FEEDS, NEEDS_BILLS
+from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
 from metrics.measures.profitability import COSTS, NEEDS_COSTS, is_cost_to_serve, is_product_cost, net_sales
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question

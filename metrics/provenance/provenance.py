@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from metrics.lists.options import freshness
+from metrics.lists.data_quality import freshness
 from metrics.measures.catalog import find
 from metrics.model.measure import Derived, Measure
 from metrics.model.question import Question

@@ -15,8 +15,10 @@ import pandas as pd
 from sqlalchemy import Connection, FromClause, Select, Table, and_, cast, func, literal_column, select
 
 from metrics.errors import UnknownName
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
-from metrics.measures.catalog import GRAINS, dimension_column, find
+from metrics.measures.catalog import dimension_column, find
+from metrics.model.dimensions import GRAINS
 from metrics.model.measure import SNAPSHOT, Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, on_table
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import Number, divide, spread, survival_at, survival_curve, survival_quantile, wilson
@@ -37,11 +39,6 @@ class _Batch:
     date: str
     percentiles: bool
     measures: list[Measure] = field(default_factory=list)
-
-
-def mapped(connection: Connection) -> frozenset[str]:
-    """Every "feed.column" some source maps."""
-    return frozenset(f"{feed}.{column}" for feed, column in connection.execute(select(mapped_columns.c.feed, mapped_columns.c.column_name)))
 
 
 def answer(connection: Connection, question: Question, *, policy: Policy = STRICT) -> list[Answer]:

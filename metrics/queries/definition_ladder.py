@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from metrics.facts.mapped_columns import mapped
 from metrics.model.statistics import divide, wilson
 from metrics.policy import Anchor, Policy, Timing
-from metrics.queries.answer import mapped
 from metrics.queries.what_if import Row, View, judge_under
 
 Verdict = bool | None

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state, order_facts, order_facts_table
 from metrics.measures.catalog import dimension_column
 from metrics.policy import Policy
-from metrics.queries.answer import mapped
 from metrics.sql.dialects import Expression
 
 ORDERS_PER_BATCH = 20_000

@@ -5,7 +5,6 @@ The cost of a run follows its delta: an order's verdicts change only when its re
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,12 +30,13 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
-from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTable
+from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes
+from metrics.facts.fill import _fill, fill
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_metadata, facts_state, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
 from metrics.facts.rejudge import batches
 from metrics.policy import STRICT
-from metrics.queries.answer import mapped
 from metrics.queries.rollups import rebuild_rollups, rollup_metadata, update_rollups
 from metrics.schema import FEEDS, invoice_lines, invoices, local_days, orders, quarantine, service_costs, shipment_lines, shipments
 from metrics.sql.dialects import analyze
@@ -101,35 +101,6 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
         fill(connection, fact_table, BuildContext(as_of, known))
     failpoint("rebuild.rollups")
     rebuild_rollups(connection)
-
-
-def fill(connection: Connection, fact_table: FactTable, context: BuildContext, changed: Changes | None = None) -> None:
-    """Fill a fact_table anew, or where it has a key and the changes are known only the rows that may be others now."""
-    if changed is None or fact_table.key is None:
-        connection.execute(delete(fact_table.table))
-        _fill_rows(connection, fact_table, context)
-        return
-    if fact_table.stale_keys is None:
-        _fill_stale(connection, fact_table, replace(context, only=changed.orders))
-        return
-    again = temporary_table(f"{fact_table.table.name}_stale", {fact_table.key: fact_table.table.c[fact_table.key].type})
-    again.create(connection)
-    connection.execute(insert(again).from_select([fact_table.key], fact_table.stale_keys(changed, context)))
-    analyze(connection, again)
-    _fill_stale(connection, fact_table, replace(context, only=again))
-    again.drop(connection)
-
-
-def _fill_stale(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
-    assert context.only is not None
-    assert fact_table.key is not None
-    connection.execute(delete(fact_table.table).where(fact_table.table.c[fact_table.key].in_(select(context.only.c[fact_table.key]))))
-    _fill_rows(connection, fact_table, context)
-
-
-def _fill_rows(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
-    for rows in fact_table.select_rows(connection, context):
-        _fill(connection, fact_table.table, rows)
 
 
 def _rebuild_changed(connection: Connection, as_of: datetime, known: frozenset[str], since: datetime, touched: FromClause) -> None:
@@ -202,8 +173,3 @@ def _copy(connection: Connection, name: str, like: Table, rows: Select[Any], *co
     copied.create(connection)
     _fill(connection, copied, rows)
     return copied
-
-
-def _fill(connection: Connection, target: Table, rows: Select[tuple[object, ...]], parameters: dict[str, str] | None = None) -> None:
-    connection.execute(insert(target).from_select([c.name for c in target.columns], rows), parameters or {})
-    analyze(connection, target)

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from dashboard.components import formatting
 from dashboard.frame.period import choose
 from metrics.facts.orders import order_facts_table
-from metrics.lists.options import freshness
+from metrics.lists.data_quality import freshness
 from metrics.measures.catalog import MEASURES
 from metrics.schema import service_cases
 from metrics.warehouse import Location, reading

@@ -29,16 +29,8 @@ from sqlalchemy import (
 from metrics.facts.orders.billing import EMPTY_BILL, billing_code, bills, has_invoices
 from metrics.facts.orders.due_dates import dated_lines
 from metrics.facts.orders.owed import owed_quantities
-from metrics.facts.orders.receipts import (
-    accuracy_codes,
-    consignments,
-    damage_code,
-    first_pass_qty,
-    four_cases,
-    receipts,
-    settling_receipts,
-    timing_codes,
-)
+from metrics.facts.orders.receipt_verdicts import accuracy_codes, damage_code, four_cases, timing_codes
+from metrics.facts.orders.receipts import consignments, first_pass_qty, receipts, settling_receipts
 from metrics.facts.orders.returns import has_returns, returned_per_line
 from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy

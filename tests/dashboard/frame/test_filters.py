@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.frame import period
 from dashboard.frame.period import BEFORE, LAST_YEAR, same_weekdays
 from metrics import warehouse
-from metrics.measures.catalog import DIMENSIONS
+from metrics.model.dimensions import DIMENSIONS
 from metrics.model.question import Question
 from metrics.queries import answer
 from tests.dashboard.conftest import Open, markup

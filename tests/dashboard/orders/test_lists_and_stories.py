@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics import warehouse
-from metrics.lists import options
-from metrics.lists.options import VERDICTS
+from metrics.lists import data_quality, failed_orders, options, order_story
+from metrics.lists.rows import VERDICTS
 from metrics.queries import answer
 from metrics.queries.answer import Question
 from metrics.warehouse import Location
@@ -26,56 +26,56 @@ def small(any_location: Location) -> Iterator[Connection]:
 
 def test_every_list_and_story(small: Connection) -> None:
     """One test over all lists, since each warehouse takes seconds to make."""
-    whole = options.failed_orders(small, size=1000)
+    whole = failed_orders.failed_orders(small, size=1000)
     counted = answer.answer(small, Question(("failed_orders",)))[0].value
     assert whole.total == len(whole.rows) == counted
     assert sum(one["orders"] for one in whole.sums) == whole.total
     assert all(any(row[verdict] is False for verdict in VERDICTS) for row in whole.rows)
     ids = [row["order_id"] for row in whole.rows]
 
-    pages = [row["order_id"] for page in (1, 2, 3, 4) for row in options.failed_orders(small, page=page, size=5).rows]
+    pages = [row["order_id"] for page in (1, 2, 3, 4) for row in failed_orders.failed_orders(small, page=page, size=5).rows]
     assert pages == ids[:20], "pages follow each other without gap or repeat"
     assert [row["due_day"] for row in whole.rows] == sorted((row["due_day"] for row in whole.rows), reverse=True)
-    values = [row["ordered_amount"] for row in options.failed_orders(small, sort="value", size=1000).rows]
+    values = [row["ordered_amount"] for row in failed_orders.failed_orders(small, sort="value", size=1000).rows]
     assert values == sorted(values, reverse=True)
 
-    wrong = options.failed_orders(small, reasons=("wrong_item",), **JUNE)  # type: ignore[arg-type]
+    wrong = failed_orders.failed_orders(small, reasons=("wrong_item",), **JUNE)  # type: ignore[arg-type]
     assert [row["order_id"] for row in wrong.rows] == ["HAND-WRONG"]
-    reasons = {(row["verdict"], row["reason"]): row["orders"] for row in options.failure_reasons(small)}
+    reasons = {(row["verdict"], row["reason"]): row["orders"] for row in failed_orders.failure_reasons(small)}
     assert reasons[("filled_accurately", "wrong_item")] == 1
-    assert reasons[("billed_accurately", "billed_price")] == options.failed_orders(small, reasons=("billed_price",)).total
-    in_c = options.failed_orders(small, where=(("segment", ("C",)),), size=1000)
+    assert reasons[("billed_accurately", "billed_price")] == failed_orders.failed_orders(small, reasons=("billed_price",)).total
+    in_c = failed_orders.failed_orders(small, where=(("segment", ("C",)),), size=1000)
     assert {row["segment"] for row in in_c.rows} == {"C"}
 
-    standing = options.order_counts(small)
+    standing = failed_orders.order_counts(small)
     assert standing["judged"] == answer.answer(small, Question(("judged_orders",)))[0].value
     assert options.date_range(small)["orders"] == sum(standing.values())
     assert options.options(small, "segment") == ["A", "B", "C"]
     assert options.options(small, "customer", limit=3) == [], "too many to list"
-    assert options.nearest_day(small, date(2030, 1, 1)) == options.date_range(small)["last_day"]
-    assert options.nearest_day(small, date(2001, 1, 1)) == options.date_range(small)["first_day"]
+    assert failed_orders.nearest_day(small, date(2030, 1, 1)) == options.date_range(small)["last_day"]
+    assert failed_orders.nearest_day(small, date(2001, 1, 1)) == options.date_range(small)["first_day"]
 
-    story = options.order_records(small, "HAND-SHORT")
+    story = order_story.order_records(small, "HAND-SHORT")
     assert story is not None
     assert (len(story.lines), len(story.shipments), len(story.invoices)) == (1, 1, 1)
     assert (story.lines[0]["owed_qty"], story.lines[0]["counted_qty"]) == (100, 60)
     assert story.customer["service_segment"] == "B"
     assert story.product_names == {"P1": "Pump"}
-    assert options.order_records(small, "NOPE") is None
+    assert order_story.order_records(small, "NOPE") is None
 
     targets = {(row["measure"], row["scope"]): float(row["target_value"]) for row in options.targets_on(small, AS_OF.date())}
     assert targets[("otif", "segment:A")] == 0.95
     assert options.targets_on(small, date(2019, 1, 1)) == []
 
-    runs = options.run_history(small)
+    runs = data_quality.run_history(small)
     assert (runs.total, runs.rows[0]["rows_quarantined"]) == (1, 3)
-    assert next(row["rows_failed"] for row in options.checks_of_run(small, 1)) == 3
-    assert options.broken_rules(small) == [{"feed": "order_lines", "rule": "not a number", "column": "ordered_qty", "records": 3}]
-    held = options.quarantined(small, feeds=("order_lines",), statuses=("rejected",), rule="not a number", page=2, size=2)
+    assert next(row["rows_failed"] for row in data_quality.checks_of_run(small, 1)) == 3
+    assert data_quality.broken_rules(small) == [{"feed": "order_lines", "rule": "not a number", "column": "ordered_qty", "records": 3}]
+    held = data_quality.quarantined(small, feeds=("order_lines",), statuses=("rejected",), rule="not a number", page=2, size=2)
     assert (held.total, [row["row_no"] for row in held.rows], held.rows[0]["rules"][0]["message"]) == (3, [9], "'two' is not a number: write 2")
-    assert options.quarantined(small, rule="100%_").total == 0
-    assert options.restated_records(small).total == 1
-    assert options.freshness(small)["data_as_of"] == AS_OF
-    assert options.stand_ins(small) == []
-    assert "invoices" in options.mapped_feeds(small)
-    assert all(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"] for row in options.feed_rows(small))
+    assert data_quality.quarantined(small, rule="100%_").total == 0
+    assert data_quality.restated_records(small).total == 1
+    assert data_quality.freshness(small)["data_as_of"] == AS_OF
+    assert data_quality.stand_ins(small) == []
+    assert "invoices" in data_quality.mapped_feeds(small)
+    assert all(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"] for row in data_quality.feed_rows(small))

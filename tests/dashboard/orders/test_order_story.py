@@ -12,8 +12,7 @@ from dashboard.orders.timeline import events
 from dashboard.sections import at_risk
 from metrics.edits.edits import SOURCE
 from metrics.lists.at_risk import SLACK_STATES
-from metrics.lists.options import OrderRecords
-from metrics.lists.order_story import OrderContext
+from metrics.lists.order_story import OrderContext, OrderRecords
 from metrics.store.work_items import Item
 from tests.dashboard.small_warehouse import EVIL
 from tests.support.builders import hold, message, order, payment, promise, quote, quote_option, returned, service_case
@@ -103,7 +102,7 @@ def test_a_promise_dead_from_the_start_is_told_above_the_steps() -> None:
     [(0, "0 min"), (59 * 60, "59 min"), (4 * 3600 + 660, "4 h 11 min"), (26 * 3600, "26 h"), (74 * 3600, "3 days 2 h"), (-5, "0 min")],
 )
 def test_durations_are_told_in_the_units_that_matter(seconds: int, words: str) -> None:
-    assert at_risk.duration(seconds) == words
+    assert formatting.duration(seconds) == words
 
 
 @pytest.mark.parametrize("standing", list(SLACK_STATES))

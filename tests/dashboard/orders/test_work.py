@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components import locale
-from metrics.lists.options import failed_orders
+from metrics.lists.failed_orders import failed_orders
 from metrics.store import work_items
 from metrics.store.connection import open_store
 from metrics.store.work_items import Item

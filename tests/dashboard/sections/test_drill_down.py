@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import queries
 from dashboard.components import formatting
-from dashboard.frame import links as drill
+from dashboard.frame import links
 from dashboard.measure_page import measure_table
 from dashboard.sections import drill_down, scorecard
 from metrics import warehouse
@@ -25,19 +25,19 @@ PAGES = (None, "buyers_view", "cycle_time", "profitability", "recovery")
 LINK = re.compile(r'<a href="([^"]+)" target="_self" data-measure="(\w+)"')
 
 
-def links(html: str) -> dict[str, dict[str, list[str]]]:
+def links_of(html: str) -> dict[str, dict[str, list[str]]]:
     """What the links of a page's numbers ask for, by measure."""
     found = {}
     for href, measure in LINK.findall(html):
         parted = urlsplit(href.replace("&amp;", "&"))
-        assert parted.path == drill.PATH
+        assert parted.path == links.PATH
         found[measure] = parse_qs(parted.query)
     return found
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_small: Open) -> None:
-    found = links(markup(page_of_small(page, segment="B")))
+    found = links_of(markup(page_of_small(page, segment="B")))
     shown = scorecard.TILES if page is None else [measure.name for measure in measure_table.measures_of(page)]
     assert set(shown) <= set(found)
     assert all(asks["measure"] == [name] and asks["segment"] == ["B"] for name, asks in found.items())
@@ -81,7 +81,7 @@ def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_o
 
 def test_every_order_of_the_list_leads_to_its_story(page_of_small: Open) -> None:
     html = markup(page_of_small("behind", measure="complete", part="rest"))
-    assert f"{drill.STORY}?order=HAND-SHORT" in html
+    assert f"{links.STORY}?order=HAND-SHORT" in html
 
 
 def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
@@ -101,7 +101,7 @@ def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_
 def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
     html = markup(page_of_small("behind", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
     with warehouse.reading(warehouse.locate()) as connection:
-        days = drill.parse_days("2026-06-01..2026-06-07")
+        days = links.parse_days("2026-06-01..2026-06-07")
         assert days is not None
         (one,) = query.answer(connection, Question(("on_time",), start=days[0], end=days[1]))
     assert f"= the {formatting.integer(int(one.denominator or 0))}" in html

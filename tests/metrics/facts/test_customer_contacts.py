@@ -20,8 +20,8 @@ from metrics.facts.service_cases import case_facts_table
 from metrics.facts.shipments import shipment_facts_table
 from metrics.facts.two_books import two_books_facts_table
 from metrics.measures import communications, influence, post_sale_support, recovery, responsiveness, two_books
-from metrics.measures.catalog import DIMENSIONS
 from metrics.measures.shares import SHARED_DIMENSIONS
+from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
 from metrics.model.question import Question
 from metrics.queries.answer import answer

@@ -11,7 +11,7 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.lists.availability import most_often_short
 from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
-from metrics.lists.options import VERDICTS
+from metrics.lists.rows import VERDICTS
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.warehouse import Location, reading

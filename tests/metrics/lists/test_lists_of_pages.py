@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.lists.communications import IN_TIME, notice_buckets
-from metrics.lists.options import nearest_day
+from metrics.lists.failed_orders import nearest_day
 from metrics.lists.order_to_cash import late_by_step, oldest_by_step
 from metrics.lists.recovery import funnel
 from metrics.lists.two_books import disputed, verdicts

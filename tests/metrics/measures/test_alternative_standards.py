@@ -12,11 +12,12 @@ from ingest.pipeline import run
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.contract_verdicts import contract_facts_table, policy_of
 from metrics.facts.delivery_groups import group_facts_table
+from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts_table
 from metrics.measures.buyers_view import SCOR_FALSE, SCOR_TRUE
 from metrics.model.question import Question
 from metrics.policy import Anchor, Policy
-from metrics.queries.answer import answer, mapped
+from metrics.queries.answer import answer
 from metrics.schema import customers, policies
 from metrics.warehouse import Location, reading
 from sample_data import generate

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql
 from metrics.errors import UnknownName
 from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
-from metrics.measures.catalog import ABOUT, DIMENSIONS, MEASURES, default_dimension, dimension_column, find
+from metrics.measures.catalog import MEASURES, default_dimension, dimension_column, find
+from metrics.model.dimensions import ABOUT, DIMENSIONS
 from metrics.model.measure import Additive, Measure, Percentile, Study, Total
 from metrics.model.statistics import wilson
 from metrics.queries.answer import Question, _batches, _select, answer

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select
 
 from metrics.facts import payments, process_steps
 from metrics.facts.payments import cash_facts_table, payment_facts_table
-from metrics.facts.process_steps import late_order_facts_table, step_budgets_table, step_facts_table
-from metrics.measures.order_to_cash import STEPS, SlackPoint, slack_ledger
+from metrics.facts.process_steps import STEPS, late_order_facts_table, step_budgets_table, step_facts_table
+from metrics.measures.order_to_cash import SlackPoint, slack_ledger
 from metrics.queries.answer import Question, answer
 from tests.reference.cycle_times import budgets_of_segment, slack
 from tests.support import engines

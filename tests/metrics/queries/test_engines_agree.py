@@ -16,7 +16,8 @@ from sqlalchemy import make_url, select
 from ingest.pipeline import run
 from metrics import warehouse
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.catalog import DIMENSIONS, MEASURES
+from metrics.measures.catalog import MEASURES
+from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
 from metrics.queries import answer as query
 from metrics.queries.answer import Answer, Question, answer

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import facts_state
 from metrics.measures import zones
-from metrics.measures.catalog import DIMENSIONS
+from metrics.model.dimensions import DIMENSIONS
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.schema import FEEDS

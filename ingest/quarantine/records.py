@@ -1,0 +1,151 @@
+"""What is kept of a rejected record."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ingest.mapping.mapping_file import Mapping as SourceMapping
+from ingest.mapping.mapping_file import nearest
+from ingest.quarantine.quarantine import _pieces
+from ingest.read import csv_file
+from ingest.read.source_objects import SourceObject
+from ingest.read.staging import table_of
+from ingest.storage.scratch_database import Connection as Staging
+from ingest.storage.scratch_database import name
+from ingest.validate.expectations import Outcome
+from ingest.validate.row_rules import Rule
+from metrics.schema import FEEDS
+
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """One rule one record broke."""
+
+    rule: str
+    column: str | None
+    value: str | None
+    message: str
+
+
+@dataclass
+class RuleBreaks:
+    """A record that rules across rows keep out: every rule it broke, and for each the rows it waits for (None: it waits for none)."""
+
+    rules: list[BrokenRule] = field(default_factory=list)
+    reasons: list[str | None] = field(default_factory=list)
+
+    def add(self, rule: str, column: str, value: str | None, message: str, parent: str | None) -> None:
+        """One more broken rule. parent: the feed a missing row of which broke it."""
+        self.rules.append(BrokenRule(rule, column, value, message))
+        self.reasons.append(f"{parent} {value}" if parent else None)
+
+    @property
+    def waits_for(self) -> str | None:
+        """What it waits for; None: other rows alone will not do, one that is there contradicts it."""
+        return "; ".join(str(one) for one in self.reasons) if None not in self.reasons else None
+
+
+@dataclass
+class Rejected:
+    """One record to be kept in quarantine."""
+
+    object_no: int
+    row_no: int
+    rules: list[BrokenRule] = field(default_factory=list)
+    key: dict[str, str | None] = field(default_factory=dict)
+    order_id: str | None = None
+    line_no: str | None = None
+    raw: str | None = None
+    waits_for: str | None = None
+
+
+def from_reading(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, int], Rejected]]:
+    """Records that could not be read at all, by feed and (object number, row number)."""
+    result: dict[str, dict[tuple[int, int], Rejected]] = {}
+    for one in objects:
+        for broken in one.broken:
+            do = f"the record {broken.problem}: write it with one field per column, quoted where needed."
+            rejected = Rejected(one.number, broken.row_no, [BrokenRule("record_is_readable", None, None, do)], raw=broken.raw)
+            result.setdefault(one.feed, {})[one.number, broken.row_no] = rejected
+    return result
+
+
+def from_outcomes(staging: Staging, feed: str, outcomes: Iterable[Outcome], mapping: SourceMapping) -> dict[tuple[int, int], Rejected]:
+    """Staged rows that broke an expectation, each with all of them; their staged row numbers go to the table `broken`."""
+    by_row: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        for row in outcome.broken:
+            by_row.setdefault(row, []).append(outcome)
+    columns = _names(feed)
+    result: dict[tuple[int, int], Rejected] = {}
+    for piece in _pieces(sorted(by_row)):
+        staging.execute("INSERT INTO broken SELECT ?, unnest(?::BIGINT[])", [feed, piece])
+        listed = ", ".join(f"CAST(s.{name(one)} AS VARCHAR)" for one in columns)
+        query = (
+            f"SELECT s.rowid, s._object, s.rowid + s._shift, {listed} FROM {name(table_of(feed))} AS s "
+            "JOIN broken AS b ON b.feed = ? AND b.row = s.rowid WHERE s.rowid BETWEEN ? AND ?"
+        )
+        for row, number, row_no, *values in staging.execute(query, [feed, piece[0], piece[-1]]).fetchall():
+            named = dict(zip(columns, values, strict=True))
+            rules = [
+                BrokenRule(one.rule.name, _source_column(mapping, feed, one.rule.column), None, _do(one.rule, named.get(one.rule.column)))
+                for one in by_row[row]
+            ]
+            result[number, row_no] = Rejected(
+                number, row_no, rules, {one: named[one] for one in FEEDS[feed].key}, named.get("order_id"), named.get("line_no")
+            )
+    return result
+
+
+def _do(rule: Rule, value: str | None) -> str:
+    return rule.do + nearest(value or "", rule.known) if rule.known else rule.do
+
+
+def _names(feed: str) -> list[str]:
+    columns = FEEDS[feed].table.c
+    return list(dict.fromkeys([*FEEDS[feed].key, *(one for one in ("order_id", "line_no") if one in columns)]))
+
+
+def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None:
+    if column == "ok_text":
+        return None
+    one = mapping.feeds[feed].columns.get(column)
+    return one.column if one is not None and one.column is not None else column
+
+
+def _as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None]) -> str:
+    listed = [
+        {"rule": one.rule, "column": one.column, "value": one.value if one.value is not None else _value(one, record), "message": one.message}
+        for one in rules
+    ]
+    return json.dumps(listed, ensure_ascii=False)
+
+
+def _value(rule: BrokenRule, record: Mapping[str, str | None]) -> str | None:
+    if rule.column is not None:
+        return record.get(rule.column)
+    # A rule about all texts: name the first one at fault.
+    return next((f"{column}: {value!r}" for column, value in record.items() if value and not value.isprintable()), None)
+
+
+def _storable(text: str | None) -> str | None:
+    """Text with control characters made visible: a server's text cannot hold U+0000."""
+    return None if text is None else CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> dict[int, dict[str, str | None]]:
+    """The records of these numbers as they came: source column to text."""
+    if not wanted:
+        return {}
+    if source.text_table is not None:
+        cursor = staging.execute(
+            f"SELECT * FROM {name(source.text_table)} WHERE _row_no IN (SELECT unnest(?::BIGINT[])) ORDER BY _row_no", [sorted(wanted)]
+        )
+        columns = [one[0] for one in cursor.description]
+        return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in cursor.fetchall()}
+    assert source.path is not None
+    assert source.origin is not None
+    return csv_file.records(source.path, source.origin, wanted, by_line=source.lines_are_records)

@@ -1,0 +1,102 @@
+"""Drop or release quarantined records."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Select, String, Table, and_, cast, delete, exists, literal, not_, or_, select, update
+
+from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.tables import waiting
+from metrics.schema import FEEDS, quarantine, run_files
+
+
+def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> dict[int, int]:
+    """Mark as dropped what earlier runs kept out and a later record has replaced: the key was loaded, or rejected again, or the object read anew.
+
+    Returns how many per file_id.
+    """
+    dropped: set[tuple[int, int]] = set(_sent_again(connection, run_id, first_file_id))
+    for feed, about in FEEDS.items():
+        open_rows = connection.execute(
+            select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.key).where(
+                quarantine.c.feed == feed, quarantine.c.status == "rejected", quarantine.c.run_id < run_id, quarantine.c.key.is_not(None)
+            )
+        ).all()
+        keyed = [
+            {"q_file_id": row.file_id, "q_row_no": row.row_no, **{f"q_{column}": value for column, value in json.loads(row.key).items()}}
+            for row in open_rows
+        ]
+        keyed = [row for row in keyed if all(row.get(f"q_{column}") is not None for column in about.key)]
+        if not keyed:
+            continue
+        columns: list[Column[Any]] = [
+            Column("q_file_id", BigInteger),
+            Column("q_row_no", BigInteger),
+            *(Column(f"q_{one}", String) for one in about.key),
+        ]
+        held = temporary(connection, f"rejected_{feed}", *columns)
+        insert_rows(connection, held, keyed)
+        same_key = and_(*(cast(about.table.c[one], String) == held.c[f"q_{one}"] for one in about.key))
+        found = connection.execute(
+            select(held.c.q_file_id, held.c.q_row_no).join_from(held, about.table, same_key).where(about.table.c.file_id > held.c.q_file_id)
+        )
+        dropped.update((row.q_file_id, row.q_row_no) for row in found)
+        held.drop(connection)
+    for feed, parked in waiting.items():
+        for file_id, row_no, outdated in connection.execute(_met(feed, parked)):
+            (dropped.add if outdated else dropped.discard)((file_id, row_no))
+    set_status(connection, dropped, "dropped")
+    _forget(connection, dropped)
+    return dict(Counter(file_id for file_id, _ in dropped))
+
+
+def _met(feed: str, parked: Table) -> Select[Any]:
+    """file_id and row_no of parked rows whose key a later file has loaded, and whether that is the newer version."""
+    target = FEEDS[feed].table
+    mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
+    newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
+    same_key = and_(*(parked.c[one] == target.c[one] for one in FEEDS[feed].key))
+    return select(parked.c.file_id, parked.c.row_no, not_(newer)).join_from(parked, target, same_key).where(target.c.file_id > parked.c.file_id)
+
+
+def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
+    """Records that were dropped are not tried again."""
+    marked = temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    if insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in dropped)):
+        for parked in waiting.values():
+            match = select(literal(1)).where(marked.c.file_id == parked.c.file_id, marked.c.row_no == parked.c.row_no)
+            connection.execute(delete(parked).where(match.exists()))
+    marked.drop(connection)
+
+
+def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iterator[tuple[int, int]]:
+    """Records of earlier runs that were rejected and whose key was again, or that were kept out and whose object was read under another mapping."""
+    again = quarantine.alias("again")
+    same = and_(again.c.feed == quarantine.c.feed, again.c.key == quarantine.c.key, again.c.run_id == run_id)
+    newer, older = run_files.alias("newer"), run_files.alias("older")
+    anew = (
+        select(literal(1))
+        .select_from(newer.join(older, and_(newer.c.feed == older.c.feed, newer.c.sha256 == older.c.sha256, newer.c.source == older.c.source)))
+        .where(older.c.file_id == quarantine.c.file_id, newer.c.file_id >= first_file_id, newer.c.rows_superseded < newer.c.rows_in)
+    )
+    found = select(quarantine.c.file_id, quarantine.c.row_no).where(
+        quarantine.c.run_id < run_id,
+        or_(
+            and_(quarantine.c.status == "rejected", exists(select(literal(1)).where(same))),
+            and_(quarantine.c.status.in_(["rejected", "waiting"]), exists(anew)),
+        ),
+    )
+    yield from ((row.file_id, row.row_no) for row in connection.execute(found))
+
+
+def set_status(connection: Connection, rows: Iterable[tuple[int, int]], status: str) -> int:
+    """Give the quarantined records of these (file_id, row_no) another status. Returns how many there were."""
+    marked = temporary(connection, "marked", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
+    if count:
+        match = select(1).where(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)
+        connection.execute(update(quarantine).where(match.exists()).values(status=status))
+    marked.drop(connection)
+    return count

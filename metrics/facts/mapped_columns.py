@@ -1,0 +1,10 @@
+"""Feed columns that a source maps."""
+
+from sqlalchemy import Connection, select
+
+from metrics.schema import mapped_columns
+
+
+def mapped(connection: Connection) -> frozenset[str]:
+    """Every "feed.column" some source maps."""
+    return frozenset(f"{feed}.{column}" for feed, column in connection.execute(select(mapped_columns.c.feed, mapped_columns.c.column_name)))

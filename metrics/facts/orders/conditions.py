@@ -1,0 +1,13 @@
+"""Conditions on the order facts that several lists and measures share: failed, late, arrived."""
+
+from sqlalchemy import and_, or_
+
+from metrics.facts.orders.tables import order_facts_table
+
+order = order_facts_table.c
+
+LATE = and_(order.state == "judged", order.days_late.is_not(None))
+
+ARRIVED = and_(order.state == "judged", order.settled_at.is_not(None))
+
+FAILED = or_(*[order[name].is_(False) for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")])
