@@ -1,4 +1,5 @@
-"""The command `buyerview`: its entry, and the list of what it can do. The only place, with commands/, that wires ingest, metrics and dashboard.
+"""The command `buyerview`: its entry, and the list of what it can do. The only place, with commands/, that wires
+ingest, metrics and dashboard.
 
 Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
 """
@@ -12,7 +13,9 @@ import typer
 from commands import analysis, exports, notifications, run
 from commands.output import screen
 
-app = typer.Typer(help="Service levels as the buyer sees them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="Service levels as the buyer sees them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 for command in (run.demo, run.sample, run.ingest):
     app.command()(command)

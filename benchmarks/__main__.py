@@ -1,6 +1,8 @@
-"""`python -m benchmarks [--orders N] [--feeds all] [--json] [--data DIR]`: ingest, facts, queries, deltas against their yardsticks, all in one run.
+"""`python -m benchmarks [--orders N] [--feeds all] [--json] [--data DIR]`: ingest, facts, queries, deltas against their
+yardsticks, all in one run.
 
-Ratios mean something between machines, seconds do not. --data takes (or makes and keeps) the sample in a folder; default: a temporary one.
+Ratios mean something between machines, seconds do not. --data takes (or makes and keeps) the sample in a folder;
+default: a temporary one.
 """
 
 import argparse
@@ -26,7 +28,9 @@ def measure(*words: object) -> dict[str, Any]:
     """The answer of one child process. Raises CalledProcessError if it fails."""
     print(f"  {words[0]} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "benchmarks.measure_in_process", *[str(word) for word in words]]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "FAILPOINT": ""}, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "FAILPOINT": ""}, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT
+    )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
@@ -110,12 +114,17 @@ TABLE = (
 def table(found: dict[str, Any]) -> str:
     """The figures for people."""
     seconds, machine = found["seconds"], found["machine"]
-    lines = [f"{found['orders']:,} orders, {found['rows']:,} records; load of the machine {machine['load']:.1f} on {machine['cpus']} CPUs", ""]
+    lines = [
+        f"{found['orders']:,} orders, {found['rows']:,} records; load of the machine {machine['load']:.1f} on {machine['cpus']} CPUs",
+        "",
+    ]
     lines.append(f"{'':4}{'what':28}{'seconds':>10}  {'against':18}{'seconds':>10}{'ratio':>9}{'of CPU':>9}  budget")
     for number, what, one, against, other, ratio, budget in TABLE:
         cpu = found["cpu_seconds"]
         spent = f"{cpu[one] / cpu[other]:9.3f}" if one in cpu else f"{'':9}"
-        lines.append(f"{number:4}{what:28}{seconds[one]:10.3f}  {against:18}{seconds[other]:10.3f}{found[ratio]:9.3f}{spent}  {budget}")
+        lines.append(
+            f"{number:4}{what:28}{seconds[one]:10.3f}  {against:18}{seconds[other]:10.3f}{found[ratio]:9.3f}{spent}  {budget}"
+        )
     memory = found["memory_mb"]
     lines += [
         "",
@@ -136,7 +145,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--data", type=Path, help="folder of a sample that is there, or is made there and kept")
     parser.add_argument(
-        "--feeds", choices=("core", "all"), default="core", help="the six core feeds and the books (the budgets are of these), or all"
+        "--feeds",
+        choices=("core", "all"),
+        default="core",
+        help="the six core feeds and the books (the budgets are of these), or all",
     )
     options = parser.parse_args()
     found = run(options.orders, options.data, options.feeds)

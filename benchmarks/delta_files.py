@@ -1,7 +1,8 @@
-"""The records of a small next run, made from those of a large one: 1 % new orders with all that belongs to them, 0.1 % corrected ones.
+"""The records of a small next run, made from those of a large one: 1 % new orders with all that belongs to them, 0.1 %
+corrected ones.
 
-Every hundredth order comes again under a new number, with its lines, consignments and invoices; every thousandth comes again as it is, changed later
-and with another remark. All other feeds are the same files as before.
+Every hundredth order comes again under a new number, with its lines, consignments and invoices; every thousandth comes
+again as it is, changed later and with another remark. All other feeds are the same files as before.
 """
 
 import shutil
@@ -26,8 +27,12 @@ def write(source: Path, target: Path) -> Path:
             connection.execute(
                 f"CREATE VIEW {feed} AS SELECT * FROM read_csv('{source}/{feed}.csv', header = true, all_varchar = true, ignore_errors = true)"
             )
-        connection.execute("CREATE TABLE numbered AS SELECT *, row_number() OVER (ORDER BY order_no, changed_at) AS n FROM orders")
-        connection.execute(f"CREATE TABLE chosen AS SELECT DISTINCT order_no FROM numbered WHERE n % {ONE_IN_NEW} = 0 AND order_no IS NOT NULL")
+        connection.execute(
+            "CREATE TABLE numbered AS SELECT *, row_number() OVER (ORDER BY order_no, changed_at) AS n FROM orders"
+        )
+        connection.execute(
+            f"CREATE TABLE chosen AS SELECT DISTINCT order_no FROM numbered WHERE n % {ONE_IN_NEW} = 0 AND order_no IS NOT NULL"
+        )
         own = "order_no IN (FROM chosen)"
         new = "REPLACE (order_no || '-N' AS order_no)"
         selects = {

@@ -1,7 +1,9 @@
-"""Facts and rollups in DuckDB's own SQL, written by hand: what rebuilding them in portable constructs is measured against.
+"""Facts and rollups in DuckDB's own SQL, written by hand: what rebuilding them in portable constructs is measured
+against.
 
-The facts are in by_hand.sql, which says what it leaves out; the rollups here are the product's, column for column, with FILTER in place of CASE.
-No constant of the catalogue is used. How far both agree on verdicts is printed beside the ratio: a yardstick that judges otherwise is none.
+The facts are in by_hand.sql, which says what it leaves out; the rollups here are the product's, column for column, with
+FILTER in place of CASE. No constant of the catalogue is used. How far both agree on verdicts is printed beside the
+ratio: a yardstick that judges otherwise is none.
 """
 
 from datetime import datetime
@@ -90,7 +92,9 @@ ROLLUPS = (
 
 
 def build(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
-    """Make hand_lines, hand_orders and their ten rollups in the connection's database, which holds the feeds and `local_days`."""
+    """Make hand_lines, hand_orders and their ten rollups in the connection's database, which holds the feeds and
+    `local_days`.
+    """
     for statement in Path(__file__).with_name("hand_written.sql").read_text(encoding="utf-8").split(";\n"):
         if statement.strip():
             connection.execute(statement.replace("$as_of", f"TIMESTAMP '{as_of}'"))

@@ -1,6 +1,8 @@
-"""One measurement in a process of its own, so that its peak memory is its own: `python -m benchmarks.measure_in_process WHAT ARGUMENT ...` prints JSON.
+"""One measurement in a process of its own, so that its peak memory is its own: `python -m benchmarks.measure_in_process
+WHAT ARGUMENT ...` prints JSON.
 
-Imports are done before the clock starts. Every answer has `seconds` and `peak_mb` (resource.getrusage), the rest is told by name.
+Imports are done before the clock starts. Every answer has `seconds` and `peak_mb` (resource.getrusage), the rest is
+told by name.
 """
 
 import json
@@ -67,7 +69,9 @@ def bare(mapping: str, database: str) -> dict[str, Any]:
 
 
 def facts(home: str) -> dict[str, Any]:
-    """Facts and rollups built in full, into empty tables, not published; the ledgers, which the yardstick has none of, are timed apart."""
+    """Facts and rollups built in full, into empty tables, not published; the ledgers, which the yardstick has none of,
+    are timed apart.
+    """
     spent = {"seconds": 0.0, "cpu": 0.0}
     filling = fill.fill
 
@@ -109,7 +113,9 @@ def hand(home: str, database: str) -> dict[str, Any]:
 
 
 def query(home: str) -> dict[str, Any]:
-    """The scorecard's seven tiles by segment and month from the rollup, through metrics.queries.answer and by hand; medians of many, taken in turn."""
+    """The scorecard's seven tiles by segment and month from the rollup, through metrics.queries.answer and by hand;
+    medians of many, taken in turn.
+    """
     start, end = date(2025, 7, 1), date(2026, 6, 30)
     question = Question(TILES, by=("segment",), grain="month", start=start, end=end)
     roles = [(name, role) for name in TILES for role in ("numerator", "denominator", "unknown")]
@@ -125,7 +131,10 @@ def query(home: str) -> dict[str, Any]:
             found = answer(connection, question)
             middle = CLOCK()
             rows = connection.exec_driver_sql(written).fetchall()
-            shares = [(*row[:2], *[row[i] / row[i + 1] if row[i + 1] else None for i in range(2, len(row), 3)]) for row in rows]
+            shares = [
+                (*row[:2], *[row[i] / row[i + 1] if row[i + 1] else None for i in range(2, len(row), 3)])
+                for row in rows
+            ]
             theirs.append(CLOCK() - middle)
             ours.append(middle - began)
     assert len(found) == len(shares) * len(TILES)

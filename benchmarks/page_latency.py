@@ -1,7 +1,8 @@
-"""`python -m benchmarks.page_latency --home DIR [--sessions N] [--seconds N]`: the screen of a warehouse that is there, against speed.md's S8 to S11.
+"""`python -m benchmarks.page_latency --home DIR [--sessions N] [--seconds N]`: the screen of a warehouse that is there,
+against speed.md's S8 to S11.
 
-A real server in a process of its own; a real Chromium for what one person sees; for many people at once, sessions that speak the page's own
-protocol as a browser does, since twenty browsers would take the processor the server needs.
+A real server in a process of its own; a real Chromium for what one person sees; for many people at once, sessions that
+speak the page's own protocol as a browser does, since twenty browsers would take the processor the server needs.
 """
 
 import argparse
@@ -60,7 +61,9 @@ def served(home: Path) -> Iterator[tuple[str, float]]:
         port = probe.getsockname()[1]
     began = time.perf_counter()
     command = [sys.executable, "-c", "import buyerview; buyerview.main()", "serve", "--port", str(port), "--no-browser"]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "BUYERVIEW_HOME": str(home)}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "BUYERVIEW_HOME": str(home)}, stdout=subprocess.DEVNULL
+    )
     try:
         while process.poll() is None:
             try:
@@ -82,7 +85,9 @@ def served(home: Path) -> Iterator[tuple[str, float]]:
 def one_person(address: str, began: float) -> dict[str, float]:
     """Seconds from the server's start to numbers; milliseconds of a reload and of filter changes, warm."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(FLAGS)
+        )
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"http://{address}/", wait_until="commit")
         page.locator("[data-measure]").first.wait_for(timeout=120_000)
@@ -90,7 +95,12 @@ def one_person(address: str, began: float) -> dict[str, float]:
         clicks = [_changed(page, name) for _ in range(2) for name in PERIODS]
         warm = [_changed(page, name) for _ in range(5) for name in PERIODS]
         browser.close()
-    return {"start_s": start, "filter_cold_ms": max(clicks), "filter_ms": statistics.median(warm), "filter_p95_ms": _share(warm, 0.95)}
+    return {
+        "start_s": start,
+        "filter_cold_ms": max(clicks),
+        "filter_ms": statistics.median(warm),
+        "filter_p95_ms": _share(warm, 0.95),
+    }
 
 
 def _changed(page: Page, name: str) -> float:
@@ -118,7 +128,11 @@ class Session:
     async def connect(self) -> "Session":
         """Open the stream."""
         self.stream = await websockets.connect(
-            f"ws://{self.address}/_stcore/stream", subprotocols=["streamlit"], origin=f"http://{self.address}", max_size=None, compression=None
+            f"ws://{self.address}/_stcore/stream",
+            subprotocols=["streamlit"],
+            origin=f"http://{self.address}",
+            max_size=None,
+            compression=None,
         )  # type: ignore[arg-type]
         return self
 
@@ -158,7 +172,9 @@ class Session:
             self.states[state.id] = state
 
 
-async def _person(number: int, address: str, until: float, segments: list[str], runs: list[float], errors: list[str]) -> None:
+async def _person(
+    number: int, address: str, until: float, segments: list[str], runs: list[float], errors: list[str]
+) -> None:
     drawn = random.Random(number)
     session = await Session(address).connect()
     await asyncio.sleep(drawn.random() * THINK)

@@ -1,7 +1,9 @@
-"""The yardstick of ingest: the same CSV files into typed DuckDB tables and nothing else. No rule, no quarantine, no merge, no facts.
+"""The yardstick of ingest: the same CSV files into typed DuckDB tables and nothing else. No rule, no quarantine, no
+merge, no facts.
 
-One pass per feed: text columns as they are, the others TRY_CAST to the type the feed's column has; what does not fit becomes null, a record the
-reader cannot parse is dropped without a word. Moments are TIMESTAMPs. The tables are in a file and checkpointed, as ingest's are.
+One pass per feed: text columns as they are, the others TRY_CAST to the type the feed's column has; what does not fit
+becomes null, a record the reader cannot parse is dropped without a word. Moments are TIMESTAMPs. The tables are in a
+file and checkpointed, as ingest's are.
 """
 
 from pathlib import Path
@@ -28,7 +30,11 @@ def load(mapping_file: Path, database: Path) -> int:
 
 def _select(feed: str, feed_map: FeedMap, folder: Path) -> str:
     files = ", ".join(f"'{path}'" for pattern in feed_map.read for path in sorted(folder.glob(pattern)))
-    listed = [f"{_typed(feed, column, one.column, one.decimal)} AS {column}" for column, one in feed_map.columns.items() if one.column]
+    listed = [
+        f"{_typed(feed, column, one.column, one.decimal)} AS {column}"
+        for column, one in feed_map.columns.items()
+        if one.column
+    ]
     return (
         f"SELECT {', '.join(listed)} FROM read_csv([{files}], header = true, all_varchar = true, delim = '{feed_map.delimiter}', "
         "ignore_errors = true)"

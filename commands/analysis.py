@@ -10,14 +10,29 @@ from commands.options import AsJson, From, To, Where, day_of, filters_of, period
 from commands.output import number, out, screen, show, verdict_word
 
 
-def list_measures(as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False) -> None:
+def list_measures(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False,
+) -> None:
     """List every measure with its definition and the part of the brief it serves."""
     from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
 
     if as_json:
-        texts = ("name", "title", "unit", "direction", "grain", "date", "definition", "numerator", "denominator", "exclusions", "source")
+        texts = (
+            "name",
+            "title",
+            "unit",
+            "direction",
+            "grain",
+            "date",
+            "definition",
+            "numerator",
+            "denominator",
+            "exclusions",
+            "source",
+        )
         rows = [
-            {name: str(getattr(measure, name)) for name in texts} | {"feeds": list(measure.feeds), "product_rows": list(measure.product_rows)}
+            {name: str(getattr(measure, name)) for name in texts}
+            | {"feeds": list(measure.feeds), "product_rows": list(measure.product_rows)}
             for measure in MEASURES.values()
         ]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -43,7 +58,10 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
         until = day_of(end) or freshness(connection)["data_as_of"].date()
         chosen = filters_of(where or [])
         listed = targets_in_view(connection, start=day_of(start), end=until, where=chosen)
-        for row in sorted(listed, key=lambda row: (list(MEASURES).index(row["measure"]) if row["measure"] in MEASURES else 999, row["scope"])):
+        for row in sorted(
+            listed,
+            key=lambda row: (list(MEASURES).index(row["measure"]) if row["measure"] in MEASURES else 999, row["scope"]),
+        ):
             dimension, _, value = row["scope"].partition(":")
             scope = ((dimension, (value,)),) if value else ()
             if row["measure"] not in MEASURES:
@@ -78,13 +96,18 @@ def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJ
         for step in found.steps
     ]
     show(rows, ("rung", "adds", "out of", "numerator", "denominator", "value", "skipped"), as_json=as_json)
-    screen.print(f"{found.orders:,} orders known on every rung; {found.dropped:,} left out because some rung cannot tell")
+    screen.print(
+        f"{found.orders:,} orders known on every rung; {found.dropped:,} left out because some rung cannot tell"
+    )
 
 
 def diff(
     changes: Annotated[list[str], typer.Argument(help="Policy keys to change: late_tolerance_days=1 timing=WINDOW")],
     verdict: Annotated[
-        str, typer.Option(help="on_time, complete, otif, damage_free, filled_accurately, billed_accurately or perfect_order.")
+        str,
+        typer.Option(
+            help="on_time, complete, otif, damage_free, filled_accurately, billed_accurately or perfect_order."
+        ),
     ] = "otif",
     start: From = None,
     end: To = None,
@@ -99,7 +122,9 @@ def diff(
     try:
         policy = policy_of(changes)
         with reading(locate()) as connection:
-            found = compare(connection, policy, verdict=verdict, view=View(day_of(start), day_of(end), filters_of(where or [])))
+            found = compare(
+                connection, policy, verdict=verdict, view=View(day_of(start), day_of(end), filters_of(where or []))
+            )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     rows = [
@@ -135,7 +160,9 @@ def explain(
     from metrics.warehouse import locate, reading
 
     with reading(locate()) as connection:
-        found = take_apart(connection, measure, by=by, before=period_of(before), after=period_of(after), where=filters_of(where or []))
+        found = take_apart(
+            connection, measure, by=by, before=period_of(before), after=period_of(after), where=filters_of(where or [])
+        )
     rows = [
         {
             by: part.value,
@@ -161,7 +188,9 @@ def fill_rate(
     orders: Annotated[float, typer.Option(help="Orders a year.")],
     low: Annotated[float, typer.Option("--from-fill", help="Order fill now, 0 to 1.")],
     high: Annotated[float, typer.Option("--to-fill", help="Order fill to be reached, 0 to 1.")],
-    back_ordered: Annotated[float, typer.Option(help="Share of incomplete orders that is back-ordered, 0 to 1; the rest is lost.")],
+    back_ordered: Annotated[
+        float, typer.Option(help="Share of incomplete orders that is back-ordered, 0 to 1; the rest is lost.")
+    ],
     back_order_cost: Annotated[float, typer.Option(help="Cost of a back-order.")],
     profit: Annotated[float, typer.Option(help="Profit of an order.")],
     deduction: Annotated[float, typer.Option(help="Deducted from the invoice of a back-ordered order.")] = 0,
@@ -174,7 +203,9 @@ def fill_rate(
     from metrics.measures.fill_rate import Scenario, compare
 
     def scenario(fill: float) -> Scenario:
-        return Scenario(*(Decimal(str(one)) for one in (orders, fill, back_ordered, back_order_cost, profit, deduction)))
+        return Scenario(
+            *(Decimal(str(one)) for one in (orders, fill, back_ordered, back_order_cost, profit, deduction))
+        )
 
     found = compare(scenario(low), scenario(high), investment=Decimal(str(investment)))
     rows = [
@@ -188,4 +219,6 @@ def fill_rate(
     ]
     show(rows, ("", "now", "then"), as_json=as_json)
     payback = "never" if found.payback_years is None else f"{found.payback_years:.4f} years"
-    screen.print(f"gain {found.gain:,f}; less the investment {found.net:,f}; payback {payback}; pays for {found.break_even:,f} at most in one year")
+    screen.print(
+        f"gain {found.gain:,f}; less the investment {found.net:,f}; payback {payback}; pays for {found.break_even:,f} at most in one year"
+    )

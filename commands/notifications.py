@@ -13,11 +13,14 @@ from commands.output import not_a_terminal, out, screen
 
 def alerts(
     as_json: Annotated[bool, typer.Option("--json", help="Print every rule with its last reading, as JSON.")] = False,
-    test: Annotated[str, typer.Option("--test", help="Only send a word to this channel, mailto:ADDRESS or webhook:NAME.")] = "",
+    test: Annotated[
+        str, typer.Option("--test", help="Only send a word to this channel, mailto:ADDRESS or webhook:NAME.")
+    ] = "",
 ) -> None:
     """List the alert rules with how they stand, and look at those that have not seen the newest generation.
 
-    Rules are written on the page Views and alerts. They are looked at after every run by itself; this sends what could not leave then.
+    Rules are written on the page Views and alerts. They are looked at after every run by itself; this sends what could
+    not leave then.
     """
     from dashboard.notifications.delivery import send_test
     from metrics.alerts import storage
@@ -31,7 +34,15 @@ def alerts(
     check_rules()
     with open_store(locate(), write=False) as store:
         rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
-    rows = [{"rule": one.name, "measure": one.measure, "stands": states[one.rule_id][0].status, "last": last.get(one.rule_id)} for one in rules]
+    rows = [
+        {
+            "rule": one.name,
+            "measure": one.measure,
+            "stands": states[one.rule_id][0].status,
+            "last": last.get(one.rule_id),
+        }
+        for one in rules
+    ]
     if as_json:
         print(json.dumps(rows, default=str))
         return
@@ -45,10 +56,14 @@ def alerts(
 
 def digest(
     to: Annotated[str, typer.Option("--to", help="E-mail address to send it to.")] = "",
-    target: Annotated[Path | None, typer.Option("--out", help="Write the mail to this file (.eml) instead of, or beside, sending it.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("--out", help="Write the mail to this file (.eml) instead of, or beside, sending it.")
+    ] = None,
     where: Where = None,
 ) -> None:
-    """Send the last whole week's scorecard as an e-mail: its numbers, what got worse and for whom, the trend as a picture, links."""
+    """Send the last whole week's scorecard as an e-mail: its numbers, what got worse and for whom, the trend as a
+    picture, links.
+    """
     not_a_terminal()
     from dashboard.reports import digest as weekly
 

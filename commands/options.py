@@ -29,7 +29,9 @@ From = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], h
 
 To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")]
 
-Where = Annotated[list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")]
+Where = Annotated[
+    list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, in full precision.")]
 

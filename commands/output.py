@@ -21,7 +21,12 @@ def progress_bars(*, shown: bool) -> Iterator[Any]:
     if not shown:
         yield None
         return
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=screen, transient=not screen.is_terminal) as progress:
         tasks: dict[str, Any] = {}
 
@@ -47,19 +52,36 @@ def right_aligned(name: str) -> Any:
 def show(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
     """Rows as a table, or as JSON."""
     if as_json:
-        print(json.dumps([{name: row.get(name) for name in columns} for row in rows], ensure_ascii=False, indent=2, default=str))
+        print(
+            json.dumps(
+                [{name: row.get(name) for name in columns} for row in rows], ensure_ascii=False, indent=2, default=str
+            )
+        )
         return
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(
-            *["–" if row.get(name) is None else f"{row[name]:.10g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
+            *[
+                "–"
+                if row.get(name) is None
+                else f"{row[name]:.10g}"
+                if isinstance(row[name], float)
+                else str(row[name])
+                for name in columns
+            ]
         )
     out.print(table)
 
 
 def summary(report: Any) -> None:
     """The table at the end of a run: every object with what became of its rows, then the rules that were broken."""
-    files = Table("feed", "object", *[right_aligned(name) for name in ("rows in", "loaded", "quarantined", "superseded")], box=None, pad_edge=False)
+    files = Table(
+        "feed",
+        "object",
+        *[right_aligned(name) for name in ("rows in", "loaded", "quarantined", "superseded")],
+        box=None,
+        pad_edge=False,
+    )
     for one in report.files:
         counts = [f"{count:,}" for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)]
         files.add_row(one.feed, one.name + (" (taken before)" if one.repeated else ""), *counts)
@@ -91,5 +113,7 @@ def number(value: Any) -> float | None:
 
 
 def not_a_terminal() -> None:
-    """Keep Streamlit from saying, once for every cached function, that no browser is there. (It sets its loggers' levels itself.)"""
+    """Keep Streamlit from saying, once for every cached function, that no browser is there. (It sets its loggers'
+    levels itself.)
+    """
     logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(lambda said: said.levelno > logging.WARNING)

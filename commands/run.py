@@ -31,7 +31,9 @@ def demo(
     place = locate()
     folder = (place.folder or Path.cwd() / "buyerview-data") / f"sample-{orders}"
     with progress_bars(shown=True) as tell:
-        mapping = generate(orders, folder, progress=lambda done, wanted: tell("make sample orders", done / max(wanted, 1)))
+        mapping = generate(
+            orders, folder, progress=lambda done, wanted: tell("make sample orders", done / max(wanted, 1))
+        )
         report = run(mapping, progress=tell)
     summary(report)
     _serve(port, browser=browser)
@@ -52,7 +54,9 @@ def sample(
 
 def ingest(
     mapping: Annotated[Path, typer.Argument(help="Mapping file (docs/mapping.md).", metavar="MAPPING.toml")],
-    data: Annotated[Path | None, typer.Option("--data", help="Where the mapping's relative paths start (default: its own folder).")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Where the mapping's relative paths start (default: its own folder).")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do it all to a copy and report; change nothing.")] = False,
     every: Annotated[str | None, typer.Option("--every", help="Keep pulling: 30s, 5m, 1h.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -122,7 +126,9 @@ def _serve(port: int, *, browser: bool) -> None:
     except ServerRefused as error:
         raise SettingRefused("dashboard settings", str(error)) from error
     except OSError as error:
-        raise SettingRefused("--port", f"port {port} cannot be used ({error.strerror}); choose another, or 0 for a free one") from error
+        raise SettingRefused(
+            "--port", f"port {port} cannot be used ({error.strerror}); choose another, or 0 for a free one"
+        ) from error
 
 
 def _apply_beside() -> tuple[int, str]:

@@ -15,7 +15,9 @@ from metrics.warehouse.generation import Generation
 ADDRESS_LIMIT = 2_048
 """A longer part of the address is not one of ours: it is ignored (faults 3.4)."""
 
-st.set_page_config(page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto")
+st.set_page_config(
+    page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto"
+)
 st.logo(str(theme.ASSETS / "logo.svg"), size="medium", icon_image=str(theme.ASSETS / "icon.svg"))
 theme.style(menu.headings())
 for name in list(st.query_params):
@@ -47,15 +49,21 @@ def banners(frame: dict[str, object], fallback: str | None) -> None:
     """What a reader must know on every page: an older generation is served, and stand-ins a source declared."""
     if fallback:
         theme.show_html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
-    declared = [f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]]  # type: ignore[attr-defined]
+    declared = [
+        f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]
+    ]  # type: ignore[attr-defined]
     if declared:
         theme.show_html(
-            cards.banner(f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {formatting.html('; '.join(declared))}.")
+            cards.banner(
+                f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {formatting.html('; '.join(declared))}."
+            )
         )
 
 
 def pinned(newest: Generation) -> Generation:
-    """The generation to show: the newest, or the one a link names, for as long as the session lasts or until the newest is asked for."""
+    """The generation to show: the newest, or the one a link names, for as long as the session lasts or until the newest
+    is asked for.
+    """
     asked = st.query_params.get(live_refresh.PIN) or st.session_state.get("_pin") or ""
     if not asked.isdecimal() or int(asked) == newest.number:
         st.session_state.pop("_pin", None)
@@ -82,10 +90,19 @@ def run(generation: Generation, newest: int) -> None:
         st.session_state["_subtitle"] = st.empty()
     banners(frame, generation.fallback)
     if generation.number != newest:
-        theme.show_html(cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}."))
+        theme.show_html(
+            cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}.")
+        )
         st.button("Show the newest", on_click=unpin)
     link = live_refresh.link_to(generation.number)
-    chosen = filters.bar(frame["options"], as_of=as_of.date(), first=first, last=extent["last_day"] or first, shown=entry.filtered, link=link)
+    chosen = filters.bar(
+        frame["options"],
+        as_of=as_of.date(),
+        first=first,
+        last=extent["last_day"] or first,
+        shown=entry.filtered,
+        link=link,
+    )
     filters.store_choice(chosen)
     quality_marks.load_marks(generation.number)
     page.run()

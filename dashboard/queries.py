@@ -1,8 +1,8 @@
 """Numbers and lists for a page: the only cached calls of the dashboard.
 
-Every cached function takes the generation it reads and what is asked of it, never a frame. A page run is pinned to one generation by
-`one_generation`, and what is not cached is read through one connection, so that a page never mixes two publishes.
-There are no roles yet; once there are, every function here takes one more argument.
+Every cached function takes the generation it reads and what is asked of it, never a frame. A page run is pinned to one
+generation by `one_generation`, and what is not cached is read through one connection, so that a page never mixes two
+publishes. There are no roles yet; once there are, every function here takes one more argument.
 """
 
 import threading
@@ -57,7 +57,9 @@ LISTS_KEPT = 200
 
 
 class _PageRun(threading.local):
-    """What one script thread reads from: a generation, and the connection opened on the first question no cache could answer."""
+    """What one script thread reads from: a generation, and the connection opened on the first question no cache could
+    answer.
+    """
 
     generation: int | None = None
     stack: ExitStack | None = None
@@ -121,7 +123,9 @@ def behind_rows(generation: int, question: Question, part: str, at: drill_down.A
 
 @_cached(entries=40)
 def marks(generation: int, now: datetime) -> dict[str, Mark]:
-    """What stands beside each measure: failed checks and late feeds. `now`: to the hour, which is as long as it is kept."""
+    """What stands beside each measure: failed checks and late feeds. `now`: to the hour, which is as long as it is
+    kept.
+    """
     with _reading(generation) as connection:
         return found_marks(connection, now)
 
@@ -147,7 +151,9 @@ def back_test(generation: int, rule: Rule, as_of: date, periods: int) -> list[Ru
 
 
 @_cached(entries=LISTS_KEPT)
-def explanation(generation: int, measure: str, by: str, before: tuple[date, date], after: tuple[date, date], where: Where) -> Explanation:
+def explanation(
+    generation: int, measure: str, by: str, before: tuple[date, date], after: tuple[date, date], where: Where
+) -> Explanation:
     """Why a measure differs between two periods, by one dimension."""
     with _reading(generation) as connection:
         return explain(connection, measure, by=by, before=before, after=after, where=_filters(where))
@@ -174,7 +180,9 @@ STUDIES: dict[str, Callable[[Connection, date, date], Any]] = {
     "under_served": packages.under_served,
     "over_served": packages.over_served,
 }
-"""Lists behind the studies of customers: a function of connection, first and last day each. They look at all customers, whatever is filtered."""
+"""Lists behind the studies of customers: a function of connection, first and last day each. They look at all customers,
+whatever is filtered.
+"""
 
 
 @_cached(entries=LISTS_KEPT)
@@ -202,7 +210,10 @@ READS: dict[str, Callable[..., Any]] = {
     "bands": communications.notice_buckets,
     "chain": recovery_chain.funnel,
     "curves": lambda connection, asked: recovery.reorder_curves(
-        connection, start=asked.start, end=asked.end, where=tuple((dimension_column(name), values) for name, values in asked.where)
+        connection,
+        start=asked.start,
+        end=asked.end,
+        where=tuple((dimension_column(name), values) for name, values in asked.where),
     ),
     "died": order_to_cash.late_by_step,
     "day_counts": cycle_time.cycle_day_counts,
@@ -214,7 +225,9 @@ READS: dict[str, Callable[..., Any]] = {
     "verdicts": two_books.verdicts,
     "worst_products": availability.most_often_short,
 }
-"""What pages of measures show beside their measures: functions of a connection and a question's days and filters, some with a page."""
+"""What pages of measures show beside their measures: functions of a connection and a question's days and filters, some
+with a page.
+"""
 
 
 @_cached(entries=LISTS_KEPT)
@@ -252,13 +265,28 @@ def failed_orders(
 ) -> Listing:
     """One page of the orders that failed."""
     with _reading(generation) as connection:
-        view = {"start": start, "end": end, "where": where, "reasons": reasons, "among": among, "but": but, "put_right": put_right, "done": done}
+        view = {
+            "start": start,
+            "end": end,
+            "where": where,
+            "reasons": reasons,
+            "among": among,
+            "but": but,
+            "put_right": put_right,
+            "done": done,
+        }
         return failures.failed_orders(connection, **view, sort=sort, page=page, size=size)
 
 
 @_cached(entries=LISTS_KEPT)
 def at_risk(
-    generation: int, where: Where, sort: str, page: int, size: int, among: tuple[str, ...] | None = None, but: tuple[str, ...] = ()
+    generation: int,
+    where: Where,
+    sort: str,
+    page: int,
+    size: int,
+    among: tuple[str, ...] | None = None,
+    but: tuple[str, ...] = (),
 ) -> Listing:
     """One page of the orders at risk."""
     with _reading(generation) as connection:
@@ -323,7 +351,9 @@ def targets(generation: int, start: date, end: date, where: Where) -> list[Row]:
 
 @_cached(entries=20)
 def frame_facts(generation: int) -> dict[str, Any]:
-    """What the frame shows on every page: freshness, extent of the data, stand-ins, feeds, and the values of each filter."""
+    """What the frame shows on every page: freshness, extent of the data, stand-ins, feeds, and the values of each
+    filter.
+    """
     with _reading(generation) as connection:
         return {
             "freshness": data_quality.freshness(connection),
@@ -344,7 +374,9 @@ def ledger(generation: int, name: str, run_id: int | None = None) -> Any:
 
 
 @_cached(entries=LISTS_KEPT)
-def quarantined(generation: int, feeds: tuple[str, ...], statuses: tuple[str, ...], rule: str | None, page: int, size: int) -> Listing:
+def quarantined(
+    generation: int, feeds: tuple[str, ...], statuses: tuple[str, ...], rule: str | None, page: int, size: int
+) -> Listing:
     """One page of the quarantine."""
     with _reading(generation) as connection:
         return data_quality.quarantined(connection, feeds=feeds, statuses=statuses, rule=rule, page=page, size=size)

@@ -23,7 +23,9 @@ class MappingRefused(BuyerviewError):
     def __init__(self, file: str, problems: list[str]) -> None:
         self.file = file
         self.problems = problems
-        super().__init__("\n".join([f"{file}: {len(problems)} thing(s) to put right", *(f"  - {one}" for one in problems)]))
+        super().__init__(
+            "\n".join([f"{file}: {len(problems)} thing(s) to put right", *(f"  - {one}" for one in problems)])
+        )
 
 
 class SourceRefused(BuyerviewError):

@@ -1,7 +1,8 @@
 """One run, as its six steps: read → map → validate → load → build → publish.
 
-Reading maps as it goes (one pass per object), validation runs on staged rows, and everything from load on is one transaction: a run that
-fails anywhere publishes nothing, and the next one starts from what was published before. Source: faults, sections 1 and 2.
+Reading maps as it goes (one pass per object), validation runs on staged rows, and everything from load on is one
+transaction: a run that fails anywhere publishes nothing, and the next one starts from what was published before.
+Source: faults, sections 1 and 2.
 """
 
 from collections.abc import Callable, Iterator
@@ -50,10 +51,11 @@ def run(
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> RunReport:
-    """Take in everything the mapping names and publish a new generation; a dry run does the same to a copy, and says what would come of it.
+    """Take in everything the mapping names and publish a new generation; a dry run does the same to a copy, and says
+    what would come of it.
 
-    data_dir: where the mapping's relative paths start (default: its own folder). now: naive UTC, for tests.
-    Raises MappingRefused, SourceRefused, RunAborted, WarehouseBusy; then nothing was published, and the history says why.
+    data_dir: where the mapping's relative paths start (default: its own folder). now: naive UTC, for tests. Raises
+    MappingRefused, SourceRefused, RunAborted, WarehouseBusy; then nothing was published, and the history says why.
     """
     place = location or locate()
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
@@ -68,7 +70,9 @@ def run(
     except BuyerviewError as error:
         _record_failure(place, path.name, started_at, error)
         raise
-    return run_mapping(mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=tell, now=started_at)
+    return run_mapping(
+        mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=tell, now=started_at
+    )
 
 
 def run_mapping(
@@ -132,7 +136,9 @@ def _run_steps(
 
 
 @contextmanager
-def _open_run(connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime) -> Iterator[tuple[Run, Scratch]]:
+def _open_run(
+    connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime
+) -> Iterator[tuple[Run, Scratch]]:
     known = previous_runs(connection, mapping.name)
     with scratch(place.folder if place else None) as staging:
         database = staging.connect()
@@ -158,12 +164,15 @@ def validate(one: Run) -> None:
     database = one.reading.connection
     latest = one.mapping.data_as_of or one.started_at + CLOCK_TOLERANCE
     suites = {
-        feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone) for feed, feed_map in effective_feeds(one).items()
+        feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone)
+        for feed, feed_map in effective_feeds(one).items()
     }
     for feed, suite in suites.items():
         expectations.create_view(database, feed, suite)
     database.execute("CREATE TABLE broken (feed VARCHAR, row BIGINT)")
-    staged = {feed: int((database.execute(f"SELECT count(*) FROM {table_of(feed)}").fetchone() or (0,))[0]) for feed in suites}
+    staged = {
+        feed: int((database.execute(f"SELECT count(*) FROM {table_of(feed)}").fetchone() or (0,))[0]) for feed in suites
+    }
     outcomes = expectations.validate(database, suites, staged)
     one.rejected = records.from_reading(one.objects)
     for feed, found in outcomes.items():
@@ -217,9 +226,14 @@ def _reject_rule_breaks(one: Run, clean: dict[str, Table], connection: Connectio
         if not held:
             continue
         table = clean[feed]
-        marked = temporary(connection, f"noted_{feed}", Column("file_id", table.c.file_id.type), Column("row_no", table.c.row_no.type))
+        marked = temporary(
+            connection, f"noted_{feed}", Column("file_id", table.c.file_id.type), Column("row_no", table.c.row_no.type)
+        )
         insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in held))
-        keys = [*FEEDS[feed].key, *(name for name in ("order_id", "line_no") if name in table.c and name not in FEEDS[feed].key)]
+        keys = [
+            *FEEDS[feed].key,
+            *(name for name in ("order_id", "line_no") if name in table.c and name not in FEEDS[feed].key),
+        ]
         found = connection.execute(
             select(table.c.file_id, table.c.row_no, *(table.c[name] for name in keys)).join(
                 marked, (marked.c.file_id == table.c.file_id) & (marked.c.row_no == table.c.row_no)
@@ -230,7 +244,13 @@ def _reject_rule_breaks(one: Run, clean: dict[str, Table], connection: Connectio
             number = row["file_id"] - first
             key = {name: str(row[name]) if row[name] is not None else None for name in FEEDS[feed].key}
             one.rejected.setdefault(feed, {})[number, row["row_no"]] = Rejected(
-                number, row["row_no"], about.rules, key, row.get("order_id"), row.get("line_no"), waits_for=about.waits_for
+                number,
+                row["row_no"],
+                about.rules,
+                key,
+                row.get("order_id"),
+                row.get("line_no"),
+                waits_for=about.waits_for,
             )
         marked.drop(connection)
 
@@ -251,7 +271,8 @@ def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
 
 
 def refuse_inconsistent_numbers(one: Run, connection: Connection) -> None:
-    """Write what must hold of all facts and rollups to the checks; a run whose numbers cannot be is not published (rules P13).
+    """Write what must hold of all facts and rollups to the checks; a run whose numbers cannot be is not published
+    (rules P13).
 
     Raises RunAborted.
     """
@@ -262,7 +283,13 @@ def refuse_inconsistent_numbers(one: Run, connection: Connection) -> None:
                 f"{claim.rows_failed:,} of {claim.rows_checked:,} rows of {claim.table} break {claim.name}: a defect of ours, report it."
             )
     held = [
-        {"feed": claim.table, "expectation": claim.name, "column_name": None, "rows_checked": claim.rows_checked, "rows_failed": 0}
+        {
+            "feed": claim.table,
+            "expectation": claim.name,
+            "column_name": None,
+            "rows_checked": claim.rows_checked,
+            "rows_failed": 0,
+        }
         for claim in claims
     ]
     one.checks.extend(held)
@@ -289,7 +316,9 @@ def _record_failure(place: Location, source: str, started_at: datetime, error: B
     _record_history(place, source, started_at, "failed", None, {"error": type(error).__name__, "message": str(error)})
 
 
-def _record_history(place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]) -> None:
+def _record_history(
+    place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]
+) -> None:
     history.record(
         place,
         source=source,

@@ -1,7 +1,9 @@
-"""What people wrote in Buyerview, taken in like any source: a built-in mapping reads the store; the same rules, quarantine and ledger apply.
+"""What people wrote in Buyerview, taken in like any source: a built-in mapping reads the store; the same rules,
+quarantine and ledger apply.
 
-Every entry of WRITTEN is one feed and the SELECT over the store that gives its rows, columns by their canonical names. `:as_of` in it is the
-data's watermark, which such a run leaves where it is: what lies after it (a resolution of today, while the data end yesterday) waits in the store.
+Every entry of WRITTEN is one feed and the SELECT over the store that gives its rows, columns by their canonical names.
+`:as_of` in it is the data's watermark, which such a run leaves where it is: what lies after it (a resolution of today,
+while the data end yesterday) waits in the store.
 """
 
 from collections.abc import Callable
@@ -37,7 +39,8 @@ class EditedFeed:
 
 
 def cases() -> Select[tuple[object, ...]]:
-    """Resolutions as cases, raised when the failure was noticed; one that was reopened is open. They have no kind, since the buyer asked for nothing.
+    """Resolutions as cases, raised when the failure was noticed; one that was reopened is open. They have no kind,
+    since the buyer asked for nothing.
 
     What was only assigned or commented on is none: to look at an order that was settled must not unsettle it.
     """
@@ -73,7 +76,11 @@ def ingest_saved_edits(*, location: Location | None = None, progress: Progress |
     """
     place = location or locate()
     with open_store(place, write=False) as store:
-        feeds = [one for one in EDITED_FEEDS if store.scalar(select(func.count()).select_from(one.rows().subquery()), {"as_of": datetime.max})]
+        feeds = [
+            one
+            for one in EDITED_FEEDS
+            if store.scalar(select(func.count()).select_from(one.rows().subquery()), {"as_of": datetime.max})
+        ]
     if not feeds:
         return None
     return run_mapping(NAME, lambda connection: mapping(connection, place, feeds), location=place, progress=progress)
@@ -99,5 +106,7 @@ def _feed_map(one: EditedFeed) -> FeedMap:
     rows = one.rows()
     query = str(rows.compile(compile_kwargs={"render_postcompile": True}))
     return FeedMap(
-        connection="store", query=query, columns={column.name: ColumnMap.model_validate({"from": column.name}) for column in rows.selected_columns}
+        connection="store",
+        query=query,
+        columns={column.name: ColumnMap.model_validate({"from": column.name}) for column in rows.selected_columns},
     )

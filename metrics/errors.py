@@ -17,7 +17,8 @@
 Exit statuses follow sysexits.h where it has one. ingest adds its own branch below `BuyerviewError`.
 """
 
-# ruff: noqa: N818 - an error is named by what happened (WarehouseBusy), which its root and module already say is an error
+# ruff: noqa: N818 - an error is named by what happened (WarehouseBusy), which its root and module already say is an
+# error
 
 import difflib
 from collections.abc import Iterable
@@ -32,7 +33,9 @@ class BuyerviewError(Exception):
 
 
 class UnknownName(BuyerviewError):
-    """`name` is no known `kind` (a measure, a dimension, a feed ...); `nearest` is the known name most like it, if any is."""
+    """`name` is no known `kind` (a measure, a dimension, a feed ...); `nearest` is the known name most like it, if any
+    is.
+    """
 
     exit_code = 64
 
@@ -52,7 +55,9 @@ class UnknownName(BuyerviewError):
 
 
 class ChangedMeanwhile(BuyerviewError):
-    """`who` changed `thing` at `at` (naive UTC), after it was read by whoever wanted to change it now; nothing was written."""
+    """`who` changed `thing` at `at` (naive UTC), after it was read by whoever wanted to change it now; nothing was
+    written.
+    """
 
     exit_code = 75
 
@@ -60,7 +65,9 @@ class ChangedMeanwhile(BuyerviewError):
         self.thing = thing
         self.who = who
         self.at = at
-        super().__init__(f"{who} changed {thing} at {at:%H:%M} UTC, after you opened it. Nothing of yours was saved over it: look again, then save.")
+        super().__init__(
+            f"{who} changed {thing} at {at:%H:%M} UTC, after you opened it. Nothing of yours was saved over it: look again, then save."
+        )
 
 
 class SettingRefused(BuyerviewError):
@@ -97,7 +104,10 @@ class NothingPublished(WarehouseError):
     exit_code = 66
 
     def __init__(self, where: str) -> None:
-        super().__init__(where, "nothing is published yet. Run `buyerview demo`, or `buyerview ingest MAPPING.toml` with your own data.")
+        super().__init__(
+            where,
+            "nothing is published yet. Run `buyerview demo`, or `buyerview ingest MAPPING.toml` with your own data.",
+        )
 
 
 class GenerationGone(WarehouseError):
@@ -109,7 +119,10 @@ class GenerationGone(WarehouseError):
         self.number = number
         self.kept = tuple(sorted(kept))
         kept_text = ", ".join(str(one) for one in self.kept) or "none"
-        super().__init__(where, f"generation {number} cannot be read. Kept: {kept_text}. Open the page without a generation to see the newest.")
+        super().__init__(
+            where,
+            f"generation {number} cannot be read. Kept: {kept_text}. Open the page without a generation to see the newest.",
+        )
 
 
 class GenerationDamaged(WarehouseError):
@@ -120,7 +133,9 @@ class GenerationDamaged(WarehouseError):
     def __init__(self, where: str, file: Path, why: str) -> None:
         self.file = file
         self.why = why
-        super().__init__(where, f"{file.name} {why}. Restore the file from a backup, or ingest again from the source files.")
+        super().__init__(
+            where, f"{file.name} {why}. Restore the file from a backup, or ingest again from the source files."
+        )
 
 
 class BuildFailed(WarehouseError):
@@ -130,7 +145,9 @@ class BuildFailed(WarehouseError):
 
     def __init__(self, where: str, why: str) -> None:
         self.why = why
-        super().__init__(where, f"this run was not published: {why}. What was published before is unchanged; start the run again.")
+        super().__init__(
+            where, f"this run was not published: {why}. What was published before is unchanged; start the run again."
+        )
 
 
 class NoSpace(WarehouseError):
@@ -141,7 +158,10 @@ class NoSpace(WarehouseError):
     def __init__(self, where: str, needed: int, free: int) -> None:
         self.needed = needed
         self.free = free
-        super().__init__(where, f"a run may need {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free. Make room, then start again.")
+        super().__init__(
+            where,
+            f"a run may need {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free. Make room, then start again.",
+        )
 
 
 class StoreUnusable(WarehouseError):
@@ -151,7 +171,10 @@ class StoreUnusable(WarehouseError):
 
     def __init__(self, where: str, why: str) -> None:
         self.why = why
-        super().__init__(where, f"what people wrote (store.sqlite, or the schema desk) cannot be read or kept: {why}. Nothing was changed.")
+        super().__init__(
+            where,
+            f"what people wrote (store.sqlite, or the schema desk) cannot be read or kept: {why}. Nothing was changed.",
+        )
 
 
 class WarehouseUnreachable(WarehouseError):
@@ -161,4 +184,6 @@ class WarehouseUnreachable(WarehouseError):
 
     def __init__(self, where: str, why: str) -> None:
         self.why = why
-        super().__init__(where, f"the server cannot be used ({why}). Check BUYERVIEW_WAREHOUSE and that the server is running.")
+        super().__init__(
+            where, f"the server cannot be used ({why}). Check BUYERVIEW_WAREHOUSE and that the server is running."
+        )

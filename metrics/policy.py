@@ -1,4 +1,6 @@
-"""What counts: how an order is judged. One frozen `Policy`; every default together is the strict policy. Source: rules, section 5."""
+"""What counts: how an order is judged. One frozen `Policy`; every default together is the strict policy. Source: rules,
+section 5.
+"""
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -41,7 +43,13 @@ class OpenBalance(StrEnum):
     LATE = "late"
 
 
-_ENUMS = {"timing": Timing, "anchor": Anchor, "rebase": Rebase, "receipt_event": ReceiptEvent, "open_balance": OpenBalance}
+_ENUMS = {
+    "timing": Timing,
+    "anchor": Anchor,
+    "rebase": Rebase,
+    "receipt_event": ReceiptEvent,
+    "open_balance": OpenBalance,
+}
 
 MOST_DAYS = {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90}
 """The most days a policy may give; `local_days` reaches that far beyond every day in the data."""
@@ -79,7 +87,9 @@ class Policy:
             try:
                 object.__setattr__(self, field.name, kind(getattr(self, field.name)))
             except ValueError:
-                raise ValueError(f"policy key {field.name}: {getattr(self, field.name)!r}; write one of {', '.join(kind)}") from None
+                raise ValueError(
+                    f"policy key {field.name}: {getattr(self, field.name)!r}; write one of {', '.join(kind)}"
+                ) from None
         for name, most in MOST_DAYS.items():
             if not 0 <= getattr(self, name) <= most:
                 raise ValueError(f"policy key {name}: {getattr(self, name)}; write a number of days from 0 to {most}")
@@ -104,7 +114,25 @@ BILLING_CREDIT_REASONS = ("billing", "short")
 PIECES = ("piece", "pieces", "pc", "pcs", "ea", "each", "unit", "units")
 """Base units counted one by one: rounding step 1; all others 0.001 (R11)."""
 
-MINOR_UNITS_0 = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
+MINOR_UNITS_0 = (
+    "BIF",
+    "CLP",
+    "DJF",
+    "GNF",
+    "ISK",
+    "JPY",
+    "KMF",
+    "KRW",
+    "PYG",
+    "RWF",
+    "UGX",
+    "UYI",
+    "VND",
+    "VUV",
+    "XAF",
+    "XOF",
+    "XPF",
+)
 """ISO 4217 currencies without a minor unit."""
 MINOR_UNITS_3 = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 """ISO 4217 currencies with three decimals; all others have two."""
@@ -144,6 +172,8 @@ UNKNOWN_CODES = {
 }
 """Why a verdict is unknown."""
 CODES = FALSE_CODES | UNKNOWN_CODES
-"""Inside the SQL a verdict is a code: null is true, below FIRST_UNKNOWN is false, above is unknown. AND is then simply the least code."""
+"""Inside the SQL a verdict is a code: null is true, below FIRST_UNKNOWN is false, above is unknown. AND is then simply
+the least code.
+"""
 CODE = {word: number for number, word in CODES.items()}
 FIRST_UNKNOWN = 50

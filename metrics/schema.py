@@ -1,11 +1,12 @@
 """THE CONTRACT: every table Buyerview keeps, each column with its meaning and unit.
 
-`FEEDS` are the tables ingest fills, one row of each being one thing the business knows by that name. The other tables are
-ingest's ledger. Facts and rollups are not here: `facts/` and `rollup.py` declare what they build.
+`FEEDS` are the tables ingest fills, one row of each being one thing the business knows by that name. The other tables
+are ingest's ledger. Facts and rollups are not here: `facts/` and `rollup.py` declare what they build.
 
-Moments (`ordered_at`, `promised_by`, `received_at` ...) are two columns: the value and `<name>_is_date`. A value with a time is an
-instant in UTC and the flag is false; a value that came as a bare date is that calendar day at 00:00, *not shifted*, and the flag is true:
-which instants the day covers depends on the order's `ship_to_time_zone` and is worked out in `facts/`. Null value, null flag.
+Moments (`ordered_at`, `promised_by`, `received_at` ...) are two columns: the value and `<name>_is_date`. A value with a
+time is an instant in UTC and the flag is false; a value that came as a bare date is that calendar day at 00:00, *not
+shifted*, and the flag is true: which instants the day covers depends on the order's `ship_to_time_zone` and is worked
+out in `facts/`. Null value, null flag.
 
 Source: design, data-model.
 """
@@ -22,7 +23,9 @@ QTY = Numeric(18, 4)
 AMOUNT = Numeric(18, 4)
 """Money in `currency`: exact, four decimals."""
 PRICE = Numeric(18, 8)
-"""The price of one base unit: exact, eight decimals, so that a price per box of 12 converts without spoiling a line's amount."""
+"""The price of one base unit: exact, eight decimals, so that a price per box of 12 converts without spoiling a line's
+amount.
+"""
 SHARE = Numeric(9, 6)
 """A share from 0 to 1 (a rate of 25 % is 0.25)."""
 FACTOR = Numeric(18, 8)
@@ -40,23 +43,39 @@ def text(name: str, comment: str, *, required: bool = False) -> Column[Any]:
 def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column[Any], Column[Any]]:
     """The two columns of a moment: the value and whether it is a bare date."""
     return (
-        Column(name, DateTime, nullable=not required, comment=f"{comment} UTC instant, or a local calendar day at 00:00"),
+        Column(
+            name, DateTime, nullable=not required, comment=f"{comment} UTC instant, or a local calendar day at 00:00"
+        ),
         Column(f"{name}_is_date", Boolean, nullable=not required, comment=f"true: {name} came as a bare date"),
     )
 
 
 def feed(name: str, comment: str, *columns: Column[Any] | tuple[Column[Any], Column[Any]]) -> Table:
-    """A feed's table: its own columns, then the provenance ones. No index and no constraint (faults 3.1): keys hold by merge."""
+    """A feed's table: its own columns, then the provenance ones. No index and no constraint (faults 3.1): keys hold by
+    merge.
+    """
     flat = [one for column in columns for one in (column if isinstance(column, tuple) else (column,))]
     return Table(
         name,
         metadata,
         *flat,
         Column("source", String, nullable=False, comment="name of the mapping that brought the row"),
-        Column("file_id", BigInteger, nullable=False, comment="run_files.file_id of the source object that brought this version"),
-        Column("row_no", BigInteger, nullable=False, comment="record number inside that object, from 1, the header not counted"),
+        Column(
+            "file_id",
+            BigInteger,
+            nullable=False,
+            comment="run_files.file_id of the source object that brought this version",
+        ),
+        Column(
+            "row_no",
+            BigInteger,
+            nullable=False,
+            comment="record number inside that object, from 1, the header not counted",
+        ),
         Column("source_updated_at", DateTime, comment="when the source last changed the record, UTC; the newest wins"),
-        Column("deleted", Boolean, nullable=False, comment="true: a tombstone; metrics see the record as never having been"),
+        Column(
+            "deleted", Boolean, nullable=False, comment="true: a tombstone; metrics see the record as never having been"
+        ),
         comment=comment,
     )
 
@@ -80,7 +99,12 @@ orders = feed(
     text("payment_terms", "agreed terms, as written"),
     text("ship_to", "place the goods are to be delivered to"),
     text("ship_to_time_zone", "IANA zone of that place; the source's declared zone where it came empty", required=True),
-    Column("time_zone_assumed", Boolean, nullable=False, comment="true: the zone came empty and is the source's declared one"),
+    Column(
+        "time_zone_assumed",
+        Boolean,
+        nullable=False,
+        comment="true: the zone came empty and is the source's declared one",
+    ),
     text("delivery_term", "Incoterm: who carries, where it is handed over"),
     moment("cancelled_at", "when the whole order was cancelled."),
     text("cancelled_by", "buyer or seller; empty counts as seller"),
@@ -93,14 +117,21 @@ order_lines = feed(
     text("order_id", "key", required=True),
     text("line_no", "key", required=True),
     text("product_id", "what is wanted"),
-    text("unit", "unit the source counts in; empty: the base unit. Quantities and prices are converted at ingest (R12) and stand in base units"),
+    text(
+        "unit",
+        "unit the source counts in; empty: the base unit. Quantities and prices are converted at ingest (R12) and stand in base units",
+    ),
     Column("ordered_qty", QTY, nullable=False, comment="wanted, base unit"),
     Column("unit_price_amount", PRICE, comment="agreed price of one base unit, net of discount"),
     Column("tax_rate", SHARE, comment="agreed tax rate"),
     text("line_kind", "goods, service or fee", required=True),
     moment("requested_by", "deadline asked for; empty: the order's."),
     moment("promised_by", "deadline first promised; empty: the order's."),
-    Column("cancelled_qty", QTY, comment="how much of the line was cancelled; empty with cancelled_at set: all not yet received"),
+    Column(
+        "cancelled_qty",
+        QTY,
+        comment="how much of the line was cancelled; empty with cancelled_at set: all not yet received",
+    ),
     moment("cancelled_at", "when the line was cancelled."),
     text("cancelled_by", "buyer or seller; empty counts as seller"),
     text("cancel_reason", "why, as coded by the source"),
@@ -160,7 +191,12 @@ invoice_lines = feed(
     text("unit", "unit the source counts in; empty: the base unit (converted as order_lines.unit)"),
     Column("billed_qty", QTY, comment="billed, base unit"),
     Column("unit_price_amount", PRICE, comment="billed price of one base unit"),
-    Column("line_amount", AMOUNT, nullable=False, comment="billed without tax; always positive, the document's kind gives the sign"),
+    Column(
+        "line_amount",
+        AMOUNT,
+        nullable=False,
+        comment="billed without tax; always positive, the document's kind gives the sign",
+    ),
     Column("tax_amount", AMOUNT, comment="tax billed"),
 )
 
@@ -225,7 +261,9 @@ targets = feed(
     text("measure", "key: name of a measure of the catalogue", required=True),
     text("scope", "key: all, segment:A or customer:ID", required=True),
     Column("valid_from", Date, nullable=False, comment="key: first day"),
-    Column("target_value", Numeric(18, 6), nullable=False, comment="the target, in the measure's unit (a share as 0 to 1)"),
+    Column(
+        "target_value", Numeric(18, 6), nullable=False, comment="the target, in the measure's unit (a share as 0 to 1)"
+    ),
     Column("tolerance", Numeric(18, 6), comment="how far off target is still 'watch', in the same unit; empty: 0"),
 )
 
@@ -236,7 +274,11 @@ unit_factors = feed(
     text("unit", "key: box, pallet ... or the base unit itself (factor 1) to give its rounding step", required=True),
     Column("valid_from", Date, nullable=False, comment="key: first local day of order"),
     Column("factor", FACTOR, nullable=False, comment="base units in one"),
-    Column("rounding_step", QTY, comment="smallest difference of base units that counts (R11); empty: 1 for pieces, else 0.001"),
+    Column(
+        "rounding_step",
+        QTY,
+        comment="smallest difference of base units that counts (R11); empty: 1 for pieces, else 0.001",
+    ),
 )
 
 promises = feed(
@@ -427,9 +469,21 @@ FEEDS: dict[str, Feed] = {
     "orders": Feed(orders, ("order_id",), core=True),
     "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders", parent_key=("order_id",)),
     "shipments": Feed(shipments, ("shipment_id",), core=True),
-    "shipment_lines": Feed(shipment_lines, ("shipment_id", "shipment_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")),
+    "shipment_lines": Feed(
+        shipment_lines,
+        ("shipment_id", "shipment_line_no"),
+        core=True,
+        parent="order_lines",
+        parent_key=("order_id", "line_no"),
+    ),
     "invoices": Feed(invoices, ("invoice_id",), core=True),
-    "invoice_lines": Feed(invoice_lines, ("invoice_id", "invoice_line_no"), core=True, parent="order_lines", parent_key=("order_id", "line_no")),
+    "invoice_lines": Feed(
+        invoice_lines,
+        ("invoice_id", "invoice_line_no"),
+        core=True,
+        parent="order_lines",
+        parent_key=("order_id", "line_no"),
+    ),
     "customers": Feed(customers, ("customer_id", "valid_from")),
     "service_packages": Feed(service_packages, ("service_segment", "valid_from")),
     "policies": Feed(policies, ("policy_id", "valid_from")),
@@ -437,7 +491,9 @@ FEEDS: dict[str, Feed] = {
     "assumptions": Feed(assumptions, ("assumption", "scope", "valid_from")),
     "calendars": Feed(calendars, ("calendar_id", "day")),
     "fx_rates": Feed(fx_rates, ("currency", "on_date")),
-    "promises": Feed(promises, ("order_id", "line_no", "revision_no"), parent="order_lines", parent_key=("order_id", "line_no")),
+    "promises": Feed(
+        promises, ("order_id", "line_no", "revision_no"), parent="order_lines", parent_key=("order_id", "line_no")
+    ),
     "holds": Feed(holds, ("hold_id",), parent="orders", parent_key=("order_id",)),
     "order_events": Feed(order_events, ("order_id", "step", "event_no"), parent="orders", parent_key=("order_id",)),
     "payments": Feed(payments, ("payment_id",), parent="invoices", parent_key=("invoice_id",)),
@@ -450,8 +506,9 @@ FEEDS: dict[str, Feed] = {
     "service_costs": Feed(service_costs, ("cost_id",)),
     "buyer_scorecards": Feed(buyer_scorecards, ("customer_id", "order_id")),
 }
-"""Every feed by name, parents before children; an empty parent key waits for nobody. (shipment_lines and invoice_lines also wait for their own
-header: load.py.)"""
+"""Every feed by name, parents before children; an empty parent key waits for nobody. (shipment_lines and invoice_lines
+also wait for their own header: load.py.)
+"""
 
 runs = Table(
     "runs",
@@ -461,8 +518,17 @@ runs = Table(
     Column("started_at", DateTime, nullable=False, comment="UTC"),
     Column("finished_at", DateTime, comment="UTC"),
     Column("outcome", String, nullable=False, comment="published"),
-    Column("data_as_of", DateTime, comment="the data's own watermark, UTC: every judgement of this generation is made at it"),
-    Column("data_as_of_declared", Boolean, nullable=False, comment="true: the source declared it; false: latest accepted event"),
+    Column(
+        "data_as_of",
+        DateTime,
+        comment="the data's own watermark, UTC: every judgement of this generation is made at it",
+    ),
+    Column(
+        "data_as_of_declared",
+        Boolean,
+        nullable=False,
+        comment="true: the source declared it; false: latest accepted event",
+    ),
     Column("generation", BigInteger, nullable=False, comment="number of the generation this run published"),
     comment="one row: one ingest run that published",
 )
@@ -474,13 +540,22 @@ run_files = Table(
     Column("run_id", BigInteger, nullable=False, comment="runs.run_id"),
     Column("source", String, nullable=False, comment="name of the mapping"),
     Column("feed", String, nullable=False, comment="the feed its rows went to"),
-    Column("name", String, nullable=False, comment="the source object: file name, or connection and query, without secrets"),
+    Column(
+        "name", String, nullable=False, comment="the source object: file name, or connection and query, without secrets"
+    ),
     Column("sha256", String, nullable=False, comment="of the object's content"),
-    Column("rows_staged", BigInteger, nullable=False, comment="records read from the object (differs from rows_in for a SELECT)"),
+    Column(
+        "rows_staged",
+        BigInteger,
+        nullable=False,
+        comment="records read from the object (differs from rows_in for a SELECT)",
+    ),
     Column("rows_in", BigInteger, nullable=False, comment="rows given to the feed; never changes"),
     Column("rows_loaded", BigInteger, nullable=False, comment="rows that are the present version of their key"),
     Column("rows_quarantined", BigInteger, nullable=False, comment="rows in quarantine, waiting ones included"),
-    Column("rows_superseded", BigInteger, nullable=False, comment="repeats, older versions and versions replaced since"),
+    Column(
+        "rows_superseded", BigInteger, nullable=False, comment="repeats, older versions and versions replaced since"
+    ),
     comment="one row: one source object given to one feed in one run; the last three counts add up to rows_in",
 )
 
@@ -493,9 +568,15 @@ quarantine = Table(
     Column("object_name", String, nullable=False, comment="run_files.name"),
     Column("row_no", BigInteger, nullable=False, comment="record number inside the object, from 1"),
     Column("key", Text, comment="its key as JSON, as far as it could be read"),
-    Column("order_id", String, comment="the order it belongs to, as far as it could be read: that order is unknown meanwhile, not failed"),
+    Column(
+        "order_id",
+        String,
+        comment="the order it belongs to, as far as it could be read: that order is unknown meanwhile, not failed",
+    ),
     Column("line_no", String, comment="the order line it belongs to, as far as it could be read"),
-    Column("record", Text, nullable=False, comment="the record as it came: JSON of source column to text, or the raw line"),
+    Column(
+        "record", Text, nullable=False, comment="the record as it came: JSON of source column to text, or the raw line"
+    ),
     Column("rules", Text, nullable=False, comment="JSON list of every broken rule: {rule, column, value, message}"),
     Column("status", String, nullable=False, comment="rejected; waiting (for its parent); released; dropped"),
     Column("waits_for", String, comment="feed and key it waits for"),
@@ -554,6 +635,8 @@ mapped_columns = Table(
     Column("source", String, nullable=False, comment="name of the mapping"),
     Column("feed", String, nullable=False),
     Column("column_name", String, nullable=False, comment="a column this source fills; others are 'not tested'"),
-    Column("stands_in_for", String, comment="what the column really is, where a stand-in was declared, e.g. 'ship date'"),
+    Column(
+        "stands_in_for", String, comment="what the column really is, where a stand-in was declared, e.g. 'ship date'"
+    ),
     comment="one row: one column a source maps (rules P3: unmapped is not tested, mapped and empty is unknown)",
 )

@@ -16,7 +16,9 @@ if asked is not None:
     with theme.card("asked"):
         theme.show_html(definitions.listing([asked], feeds))
 with theme.card("definitions"):
-    st.caption(formatting.count(len(found), "measure") if asked is None else formatting.count(len(found), "other measure"))
+    st.caption(
+        formatting.count(len(found), "measure") if asked is None else formatting.count(len(found), "other measure")
+    )
     if found:
         theme.show_html(definitions.listing(found, feeds))
     else:

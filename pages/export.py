@@ -1,4 +1,6 @@
-"""Any measures by any dimensions over any period: as charts and a table here, and as a file; the command line gives the same."""
+"""Any measures by any dimensions over any period: as charts and a table here, and as a file; the command line gives the
+same.
+"""
 
 import streamlit as st
 

@@ -1,4 +1,6 @@
-"""Orders that failed the buyer: the list to work. An address with an order's number opens its story, as links always did."""
+"""Orders that failed the buyer: the list to work. An address with an order's number opens its story, as links always
+did.
+"""
 
 from dashboard.components import formatting, theme
 from dashboard.frame import page
@@ -12,7 +14,9 @@ if order_story.requested_order():
     order_story.back_link()
     order_story.order_story(order_story.requested_order())
 else:
-    page.subtitle(f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label} · open an order to read its story")
+    page.subtitle(
+        f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label} · open an order to read its story"
+    )
     choice = failed_orders.choose()
     listing = failed_orders.listed_orders(filters, choice)
     work_list.orders_not_in_data(choice.show)

@@ -26,11 +26,19 @@ else:
 
     left, right = st.columns([2, 1], gap="small")
     with left, theme.card("trend", height="stretch"):
-        trend.trend_section(numbers, numbers.offered(), scorecard.NAMES, key="measure", beside=lambda measure: pdf.button(numbers, filters, measure))
+        trend.trend_section(
+            numbers,
+            numbers.offered(),
+            scorecard.NAMES,
+            key="measure",
+            beside=lambda measure: pdf.button(numbers, filters, measure),
+        )
     with right, theme.card("reasons", height="stretch"):
         st.header("Why orders fail", anchor=False)
         failed = int(numbers.now["failed_orders"].value or 0)
-        st.caption(f"{formatting.count(failed, 'order')} failed at least one test; an order that fails two counts twice here.")
+        st.caption(
+            f"{formatting.count(failed, 'order')} failed at least one test; an order that fails two counts twice here."
+        )
         theme.show_html(scorecard.failure_reasons(page.generation(), filters, failed))
         menu.link("failed-orders", "Open the failed orders")
 

@@ -1,7 +1,8 @@
-"""What follows an order: payments, failures and the cases they lead to, returns, lost demand, what serving costs, the buyer's own books.
+"""What follows an order: payments, failures and the cases they lead to, returns, lost demand, what serving costs, the
+buyer's own books.
 
-SQL over the tables of `records` and `under_way`, under the same conventions. It builds: rt (returns), f (orders something went wrong with),
-sc (service cases).
+SQL over the tables of `records` and `under_way`, under the same conventions. It builds: rt (returns), f (orders
+something went wrong with), sc (service cases).
 """
 
 from sample_data import company

@@ -1,6 +1,8 @@
-"""The invented company the sample data describe: who buys, what is sold, who carries, and what each segment is promised.
+"""The invented company the sample data describe: who buys, what is sold, who carries, and what each segment is
+promised.
 
-Plain values and small tables; nothing here depends on how many orders are drawn except the numbers of customers and products.
+Plain values and small tables; nothing here depends on how many orders are drawn except the numbers of customers and
+products.
 """
 
 from collections.abc import Iterator
@@ -28,14 +30,28 @@ REGIONS: tuple[tuple[str, str, int, bool, tuple[str, ...]], ...] = (
 LEGAL_FORMS = (("GmbH", "KG"), ("SARL", "BV"), ("Oy", "AB"), ("SL", "SA"), ("Ltd", "plc"), ("Inc", "LLC"))
 NORTH, ISLES, AMERICAS = 2, 4, 5
 
-CARRIERS = ("Hanse Linien", "Rhône Route", "Polarbeam Freight", "Meseta Cargo", "Tidewater Parcel", "Ironbridge Haulage")
+CARRIERS = (
+    "Hanse Linien",
+    "Rhône Route",
+    "Polarbeam Freight",
+    "Meseta Cargo",
+    "Tidewater Parcel",
+    "Ironbridge Haulage",
+)
 PREFERRED_CARRIERS = ((0, 5), (1, 0), (2, 0), (3, 1), (4, 5), (5, 4))
 """By region: the carrier of four consignments in ten and the one of three in ten; the rest is spread over all."""
 POLARBEAM = 2
 
 # category, base unit, typical quantity, smallest and largest price, product nouns
 CATEGORIES: tuple[tuple[str, str, int, int, int, tuple[str, ...]], ...] = (
-    ("Bearings", "piece", 20, 6, 90, ("ball bearing", "roller bearing", "thrust bearing", "pillow block", "bearing sleeve")),
+    (
+        "Bearings",
+        "piece",
+        20,
+        6,
+        90,
+        ("ball bearing", "roller bearing", "thrust bearing", "pillow block", "bearing sleeve"),
+    ),
     ("Fasteners", "piece", 400, 1, 4, ("hex bolt", "cap screw", "lock nut", "threaded rod", "spring washer")),
     ("Hoses", "m", 60, 3, 28, ("air hose", "water hose", "hydraulic hose", "suction hose", "food hose")),
     ("Lubricants", "l", 40, 5, 36, ("gear oil", "hydraulic oil", "chain oil", "cutting fluid", "compressor oil")),
@@ -65,7 +81,16 @@ TRADES = (
     "Automation", "Energy", "Plastics", "Paper", "Ceramics", "Agritech", "Glass", "Motors", "Cranes", "Textiles", "Chemicals", "Optics",
     "Steel",
 )  # fmt: skip
-MANAGERS = ("Ines Farkas", "Tomas Lindahl", "Maud Okafor", "Piet Verhoeven", "Rana Haddad", "Otto Brandis", "Clara Nieminen", "Sean Dolan")
+MANAGERS = (
+    "Ines Farkas",
+    "Tomas Lindahl",
+    "Maud Okafor",
+    "Piet Verhoeven",
+    "Rana Haddad",
+    "Otto Brandis",
+    "Clara Nieminen",
+    "Sean Dolan",
+)
 
 
 LEAVING_FROM = date(2025, 2, 1)
@@ -97,7 +122,9 @@ def boxes(category: int, place: int) -> tuple[int, int] | tuple[None, None]:
 
 
 def currency_of(region: int, index: int, chosen: float) -> str:
-    """The currency a customer buys in: the Americas mostly in dollars, the Isles in pounds, one Northern one in eight in kronor."""
+    """The currency a customer buys in: the Americas mostly in dollars, the Isles in pounds, one Northern one in eight
+    in kronor.
+    """
     if region == AMERICAS:
         return "USD" if chosen < 0.8 else "EUR"
     if region == ISLES:
@@ -106,7 +133,9 @@ def currency_of(region: int, index: int, chosen: float) -> str:
 
 
 def contract_of(index: int, chosen: float) -> str:
-    """The contract that judges a customer: the third and the sixth largest have one each, and one in eight of the others."""
+    """The contract that judges a customer: the third and the sixth largest have one each, and one in eight of the
+    others.
+    """
     if index == 2 or (index > 5 and chosen < 0.05):
         return "RETAIL-WINDOW"
     return "MAKER-FRAME" if index == 5 or (index > 5 and chosen < 0.125) else ""
@@ -206,7 +235,14 @@ HOLIDAYS = {
     (1, 1), (5, 1), (10, 3), (12, 25), (12, 26),
 }  # fmt: skip
 """Month and day of the holidays that do not move."""
-EASTER_HOLIDAYS = {date(2025, 4, 18), date(2025, 4, 21), date(2025, 5, 29), date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 14)}
+EASTER_HOLIDAYS = {
+    date(2025, 4, 18),
+    date(2025, 4, 21),
+    date(2025, 5, 29),
+    date(2026, 4, 3),
+    date(2026, 4, 6),
+    date(2026, 5, 14),
+}
 
 
 def working_days() -> Iterator[tuple[str, str, str, str]]:
@@ -215,5 +251,10 @@ def working_days() -> Iterator[tuple[str, str, str, str]]:
         on = EPOCH
         while on <= LAST_DAY + timedelta(days=31):
             closed = on.weekday() > 4 or (on.month, on.day) in HOLIDAYS or on in EASTER_HOLIDAYS
-            yield calendar, on.isoformat(), "" if closed else f"{on}T{opens:02d}:00:00Z", "" if closed else f"{on}T{closes:02d}:00:00Z"
+            yield (
+                calendar,
+                on.isoformat(),
+                "" if closed else f"{on}T{opens:02d}:00:00Z",
+                "" if closed else f"{on}T{closes:02d}:00:00Z",
+            )
             on += timedelta(days=1)

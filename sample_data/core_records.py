@@ -1,18 +1,22 @@
 """The clean records: SQL that draws one chunk of orders and everything that follows from them.
 
-Every draw is a hash of (key, purpose, seed), so a record is the same whatever the chunk, the thread or the run. Moments are
-whole seconds since `world.EPOCH`, days are whole days since it, business days count Monday to Friday (day 0 is business day 0). All
-arithmetic that decides something is on integers or on doubles added and multiplied, which every machine rounds alike.
+Every draw is a hash of (key, purpose, seed), so a record is the same whatever the chunk, the thread or the run. Moments
+are whole seconds since `world.EPOCH`, days are whole days since it, business days count Monday to Friday (day 0 is
+business day 0). All arithmetic that decides something is on integers or on doubles added and multiplied, which every
+machine rounds alike.
 
-The tables of a chunk build on one another: o (orders), l (order lines), p (what was packed for each line), c (consignments), b (invoices).
-The SELECTs of `FILES` then write them under the column names of the invented ERP.
+The tables of a chunk build on one another: o (orders), l (order lines), p (what was packed for each line), c
+(consignments), b (invoices). The SELECTs of `FILES` then write them under the column names of the invented ERP.
 """
 
 import hashlib
 
 from sample_data import company
 
-AS_OF = int((company.DATA_AS_OF - company.DATA_AS_OF.min).total_seconds()) - (company.EPOCH - company.DATA_AS_OF.min.date()).days * 86400
+AS_OF = (
+    int((company.DATA_AS_OF - company.DATA_AS_OF.min).total_seconds())
+    - (company.EPOCH - company.DATA_AS_OF.min.date()).days * 86400
+)
 LAST_DAY_NO = (company.LAST_DAY - company.EPOCH).days
 LAST_DOCUMENT_DAY = LAST_DAY_NO - 1
 """A bare date counts as the end of its day, so the last day's documents would lie after the watermark."""

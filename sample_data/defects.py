@@ -1,8 +1,8 @@
 """The planted defects: every kind, how it is planted, and what ingest has to make of it.
 
-A defect is either an extra record copied from a clean one and spoilt (with a key of its own, so that nothing else depends on it), or
-a record without children spoilt in place. Each planted record is written to defects.csv with its file and record number; nothing
-else in the files breaks a rule.
+A defect is either an extra record copied from a clean one and spoilt (with a key of its own, so that nothing else
+depends on it), or a record without children spoilt in place. Each planted record is written to defects.csv with its
+file and record number; nothing else in the files breaks a rule.
 """
 
 import csv
@@ -49,7 +49,10 @@ FRESH_KEYS = {
 """By feed: the column that makes an extra record's key its own, and keys no clean record has."""
 
 WAITS_FOR = {
-    **dict.fromkeys(("order_lines", "holds", "order_events", "quotes", "messages", "service_cases", "service_costs"), "waits for its order"),
+    **dict.fromkeys(
+        ("order_lines", "holds", "order_events", "quotes", "messages", "service_cases", "service_costs"),
+        "waits for its order",
+    ),
     **dict.fromkeys(("shipment_lines", "invoice_lines", "promises", "returns"), "waits for its order line"),
 }
 """Feeds whose records cannot be without their order, and what the rule says they wait for."""
@@ -111,7 +114,9 @@ class Part:
 
     def starting_with(self, key: str) -> int | None:
         """The position of the record whose first field is `key`."""
-        return next((position for position, line in enumerate(self.lines) if line.startswith(key + self.delimiter)), None)
+        return next(
+            (position for position, line in enumerate(self.lines) if line.startswith(key + self.delimiter)), None
+        )
 
     def output(self) -> Iterator[tuple[list[str], "Mark | None"]]:
         """Every record in its order: a run of clean ones without a mark, or one planted with its mark."""
@@ -150,7 +155,9 @@ class Kind:
     outcome: str = QUARANTINED
     needs: Callable[[Row], bool] = lambda _: True
     in_place: bool = False
-    plant: Callable[["Kind", Parts, float, int], None] = field(default=lambda kind, parts, start, serial: plant_change(kind, parts, start, serial))
+    plant: Callable[["Kind", Parts, float, int], None] = field(
+        default=lambda kind, parts, start, serial: plant_change(kind, parts, start, serial)
+    )
 
     @property
     def mark(self) -> Mark:
@@ -297,10 +304,18 @@ def days_before(column: str, days: int) -> Callable[[Row], str]:
 
 def has(*columns: str, **values: str) -> Callable[[Row], bool]:
     """Whether a record has these columns filled, and those with these values."""
-    return lambda row: all(row[column] for column in columns) and all(row[column] == value for column, value in values.items())
+    return lambda row: (
+        all(row[column] for column in columns) and all(row[column] == value for column, value in values.items())
+    )
 
 
-EARLY_LINE = {"goods_issue_at": "2024-05-02T15:00:00Z", "pod_at": "2024-05-06T09:10:00Z", "asn_at": "", "attempt_at": "", "failed_by": ""}
+EARLY_LINE = {
+    "goods_issue_at": "2024-05-02T15:00:00Z",
+    "pod_at": "2024-05-06T09:10:00Z",
+    "asn_at": "",
+    "attempt_at": "",
+    "failed_by": "",
+}
 
 KINDS: tuple[Kind, ...] = (
     # dates that are not dates
@@ -549,12 +564,16 @@ def times(orders: int) -> int:
     return min(25, max(1, orders // 10_000))
 
 
-def plant(parts: Parts, orders: int, seed: int, chunk: int, chunks: int) -> dict[str, list[tuple[list[str], Mark | None]]]:
+def plant(
+    parts: Parts, orders: int, seed: int, chunk: int, chunks: int
+) -> dict[str, list[tuple[list[str], Mark | None]]]:
     """Plant this chunk's share of every kind; return what goes to each feed's second file."""
     count = times(orders)
     mine = [serial for serial in range(count) if serial * chunks // count == chunk]
     kinds = [kind for kind in KINDS if kind.feed in parts]
-    for kind in sorted(kinds, key=lambda kind: kind.plant is not plant_missing_order):  # first: it takes whole orders out
+    for kind in sorted(
+        kinds, key=lambda kind: kind.plant is not plant_missing_order
+    ):  # first: it takes whole orders out
         for serial in mine:
             kind.plant(kind, parts, draw(seed, kind.name, serial), KINDS.index(kind) * 1000 + serial)
     return correct(parts, seed, mine)
@@ -576,7 +595,9 @@ def correct(parts: Parts, seed: int, mine: Sequence[int]) -> dict[str, list[tupl
                 mark = Mark(correction.name, SUPERSEDED, "newest version wins")
                 if not correction.loses:
                     part.marks[position] = mark
-                row = changed(part.row(position), {"changed_at": CORRECTED_AT} if correction.puts_right else correction.change)
+                row = changed(
+                    part.row(position), {"changed_at": CORRECTED_AT} if correction.puts_right else correction.change
+                )
                 if correction.puts_right:
                     part.spoilt[position] = part.text(changed(part.row(position), correction.change))
                 second.setdefault(correction.feed, []).append(([part.text(row)], mark if correction.loses else None))

@@ -1,7 +1,9 @@
-"""What happens around an order while it is on its way: promises, holds, the 13 steps, inquiries and what the buyer is told.
+"""What happens around an order while it is on its way: promises, holds, the 13 steps, inquiries and what the buyer is
+told.
 
-SQL over the tables of `records`, under the same conventions. It builds: plan (when an order's goods leave and arrive), held (orders
-stopped for a while), t (the times of the steps), iq (inquiries), pr (promises) and told (messages, which need the cases of `aftermath`).
+SQL over the tables of `records`, under the same conventions. It builds: plan (when an order's goods leave and arrive),
+held (orders stopped for a while), t (the times of the steps), iq (inquiries), pr (promises) and told (messages, which
+need the cases of `aftermath`).
 """
 
 from sample_data.core_records import AS_OF
@@ -61,14 +63,19 @@ select * replace (case when released_s <= until_s then released_s end as release
 """
 
 STEP_SHARES = {3: 0.12, 4: 0.10, 5: 0.10, 6: 0.05, 7: 0.05, 8: 0.25, 9: 0.33}
-"""How the time between order entry and loading is shared out among the steps, before chance and before what went wrong."""
+"""How the time between order entry and loading is shared out among the steps, before chance and before what went wrong.
+"""
 
 
 def _weights() -> str:
     """Columns w3 to w9: each step's part of that time; 0 where it was not observed or not needed."""
     columns = []
     for step, share in STEP_SHARES.items():
-        seen = "culprit = 8 or model = 'MTO' or draw(k, 238) < 0.2" if step == 8 else f"culprit = {step} or draw(k, {230 + step}) < 0.94"
+        seen = (
+            "culprit = 8 or model = 'MTO' or draw(k, 238) < 0.2"
+            if step == 8
+            else f"culprit = {step} or draw(k, {230 + step}) < 0.94"
+        )
         columns.append(
             f"case when {seen} then {share} * (0.5 + draw(k, {220 + step})) * case when culprit = {step} then 12 else 1 end else 0 end as w{step}"
         )

@@ -72,10 +72,11 @@ class Customer(NamedTuple):
 
 
 def customer_book(orders: int, seed: int) -> list[Customer]:
-    """The customers, the largest first. Large ones are more often in segment A; one in thirty moves to another segment in July 2025.
+    """The customers, the largest first. Large ones are more often in segment A; one in thirty moves to another segment
+    in July 2025.
 
-    Habits (0 lean, 1 ordinary, 2 needy), contracts and who leaves take turns, so that even thirty customers have some of each. Many needy
-    customers of segment C are pampered: served far better than they are promised.
+    Habits (0 lean, 1 ordinary, 2 needy), contracts and who leaves take turns, so that even thirty customers have some
+    of each. Many needy customers of segment C are pampered: served far better than they are promised.
     """
     book = []
     count = company.customer_count(orders)
@@ -85,7 +86,11 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
         likely_a, likely_b = (0.75, 0.20) if size_rank < 0.08 else (0.35, 0.45) if size_rank < 0.35 else (0.10, 0.38)
         segment = 0 if chosen < likely_a else 1 if chosen < likely_a + likely_b else 2
         moves = draw(seed, "moves", index) < 0.033
-        region = company.NORTH if index == company.BUYS_IN_KRONOR else int(draw(seed, "region", index) * len(company.REGIONS))
+        region = (
+            company.NORTH
+            if index == company.BUYS_IN_KRONOR
+            else int(draw(seed, "region", index) * len(company.REGIONS))
+        )
         _, zone, hours_east, american, _ = company.REGIONS[region]
         first, second = company.PREFERRED_CARRIERS[region]
         turn = index * 7 % 10
@@ -107,7 +112,9 @@ def customer_book(orders: int, seed: int) -> list[Customer]:
                 habit=habit,
                 size_factor=(1.8, 1.0, 0.35)[habit],
                 own_category=int(draw(seed, "own category", index) * len(company.CATEGORIES)),
-                leaves_d=day_no(company.LEAVING_FROM) + int(draw(seed, "leaves", index) * company.LEAVING_DAYS) if leaves else company.NEVER,
+                leaves_d=day_no(company.LEAVING_FROM) + int(draw(seed, "leaves", index) * company.LEAVING_DAYS)
+                if leaves
+                else company.NEVER,
                 pampered=segment == 2 and habit == 2 and not leaves and index % 3 < 2,
                 contract=company.contract_of(index, draw(seed, "contract", index)),
                 terms=("4/10 net 30", "3/10 net 30", "2/10 net 30")[segment],
@@ -159,8 +166,20 @@ def product_book(orders: int, seed: int) -> pandas.DataFrame:
         for place in range(per_category):
             number = category * per_category + place
             price = round(low + (high - low) * draw(seed, "price", number) ** 2, 2)
-            rows.append((number, f"{1000 + number:07d}", category, place, unit, typical, price, *company.boxes(category, place)))
-    columns = ["product_no", "product_id", "category_no", "place", "unit", "typical_qty", "list_price", "per_box", "later_per_box"]
+            rows.append(
+                (number, f"{1000 + number:07d}", category, place, unit, typical, price, *company.boxes(category, place))
+            )
+    columns = [
+        "product_no",
+        "product_id",
+        "category_no",
+        "place",
+        "unit",
+        "typical_qty",
+        "list_price",
+        "per_box",
+        "later_per_box",
+    ]
     return pandas.DataFrame(rows, columns=columns).astype({"per_box": "Int64", "later_per_box": "Int64"})
 
 
@@ -173,13 +192,23 @@ def product_rows(book: pandas.DataFrame, seed: int) -> Iterable[tuple[str, ...]]
         cost = product.list_price * (0.55 + 0.2 * draw(seed, "cost", product.product_no))
         available = "2025-01-06" if draw(seed, "new", product.product_no) < 0.05 else ""
         name = f"{noun[0].upper()}{noun[1:]} {size}"
-        yield product.product_id, company.HISTORY_FROM.isoformat(), name, category, product.unit, f"{cost:.2f}".replace(".", ","), available
+        yield (
+            product.product_id,
+            company.HISTORY_FROM.isoformat(),
+            name,
+            category,
+            product.unit,
+            f"{cost:.2f}".replace(".", ","),
+            available,
+        )
     for identity, name, _ in company.SERVICES:
         yield identity, company.HISTORY_FROM.isoformat(), name, "Services", "piece", "", ""
 
 
 def unit_rows(book: pandas.DataFrame) -> Iterable[tuple[str, ...]]:
-    """Rows of unit_factors.csv: boxes, a second version where a box changed, and the rounding step of goods sold by length or weight."""
+    """Rows of unit_factors.csv: boxes, a second version where a box changed, and the rounding step of goods sold by
+    length or weight.
+    """
     for product in book.itertuples():
         since = company.HISTORY_FROM.isoformat()
         if product.unit != "piece":
@@ -191,7 +220,9 @@ def unit_rows(book: pandas.DataFrame) -> Iterable[tuple[str, ...]]:
 
 
 def rate_rows(seed: int) -> Iterable[tuple[str, ...]]:
-    """Rows of fx_rates.csv: one rate a week, of Mondays, within two percent of the usual; that of the krona ends with 2025."""
+    """Rows of fx_rates.csv: one rate a week, of Mondays, within two percent of the usual; that of the krona ends with
+    2025.
+    """
     for currency, usual in company.USUAL_RATES.items():
         for number in range(-7, core_records.LAST_DAY_NO + 1, 7):
             on = date.fromordinal(company.EPOCH.toordinal() + number)
@@ -201,7 +232,9 @@ def rate_rows(seed: int) -> Iterable[tuple[str, ...]]:
 
 
 def order_days(orders: int) -> list[int]:
-    """How many orders fall on each day: few at weekends, a spring and an autumn peak, a quiet August and turn of the year, growth."""
+    """How many orders fall on each day: few at weekends, a spring and an autumn peak, a quiet August and turn of the
+    year, growth.
+    """
     weights = []
     season = (0.92, 0.96, 1.08, 1.10, 1.06, 1.0, 0.94, 0.78, 1.04, 1.12, 1.12, 0.88)
     for number in range(core_records.LAST_DAY_NO + 1):
@@ -235,20 +268,43 @@ def write_books(out: Path, seed: int, customers: Sequence[Customer], products: p
     since = company.HISTORY_FROM.isoformat()
     header = ("segment", "valid_from", "defects_max", "order_fill_min", "lead_time_days", "window", "terms", "support")
     write_table(out / "service_packages.csv", header, ((row[0], since, *row[1:]) for row in company.SERVICE_PACKAGES))
-    header = ("contract", "valid_from", "timing", "early_days", "early_hours", "late_days", "late_hours", "under", "over", "claims_days")
+    header = (
+        "contract",
+        "valid_from",
+        "timing",
+        "early_days",
+        "early_hours",
+        "late_days",
+        "late_hours",
+        "under",
+        "over",
+        "claims_days",
+    )
     header += ("invoice_days", "anchor")
     write_table(out / "policies.csv", header, ((row[0], since, *row[1:]) for row in company.POLICIES))
     header = ("measure", "scope", "valid_from", "target", "tolerance")
-    write_table(out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in company.targets()))
+    write_table(
+        out / "targets.csv", header, ((measure, scope, since, *values) for measure, scope, *values in company.targets())
+    )
     write_table(out / "unit_factors.csv", ("material", "unit", "valid_from", "factor", "step"), unit_rows(products))
     header = ("name", "scope", "valid_from", "value")
-    fined = (("fine_rate", f"customer:{one.customer_id}", company.FINE_RATE) for one in customers if one.contract == "RETAIL-WINDOW")
-    write_table(out / "assumptions.csv", header, ((name, scope, since, value) for name, scope, value in (*company.ASSUMPTIONS, *fined)))
+    fined = (
+        ("fine_rate", f"customer:{one.customer_id}", company.FINE_RATE)
+        for one in customers
+        if one.contract == "RETAIL-WINDOW"
+    )
+    write_table(
+        out / "assumptions.csv",
+        header,
+        ((name, scope, since, value) for name, scope, value in (*company.ASSUMPTIONS, *fined)),
+    )
     write_table(out / "calendars.csv", ("calendar", "day", "opens", "closes"), company.working_days())
     write_table(out / "fx_rates.csv", ("curr", "on_date", "rate", "to_curr"), rate_rows(seed))
 
 
-def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], products: pandas.DataFrame) -> duckdb.DuckDBPyConnection:
+def drawing_connection(
+    orders: int, seed: int, customers: Sequence[Customer], products: pandas.DataFrame
+) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with the books, the calendar of orders and the draw functions."""
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")
@@ -283,7 +339,9 @@ def drawing_connection(orders: int, seed: int, customers: Sequence[Customer], pr
     return connection
 
 
-def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, folder: Path, feeds: Feeds) -> dict[str, Path]:
+def write_chunk(
+    connection: duckdb.DuckDBPyConnection, first: int, end: int, folder: Path, feeds: Feeds
+) -> dict[str, Path]:
     """Draw orders `first` up to but not including `end` and write each feed's part, without a header."""
     connection.execute(
         """create or replace temp table chunk_days as
@@ -296,7 +354,9 @@ def write_chunk(connection: duckdb.DuckDBPyConnection, first: int, end: int, fol
     parts = {}
     for feed, select in CHUNK_FILES[feeds].items():
         parts[feed] = folder / f"{feed}.part"
-        connection.execute(f"copy ({select}) to '{str(parts[feed]).replace(chr(39), chr(39) * 2)}' (format csv, header false)")
+        connection.execute(
+            f"copy ({select}) to '{str(parts[feed]).replace(chr(39), chr(39) * 2)}' (format csv, header false)"
+        )
     return parts
 
 
@@ -351,8 +411,9 @@ def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = 
 
     feeds="core" writes the six core feeds and the books only, the same bytes of each.
 
-    The same (orders, seed) give the same bytes on every run, whatever the number of threads. `out` is then complete in itself:
-    `buyerview ingest out/mapping.toml` needs nothing else. defects.csv lists every planted record; no feed reads it.
+    The same (orders, seed) give the same bytes on every run, whatever the number of threads. `out` is then complete in
+    itself: `buyerview ingest out/mapping.toml` needs nothing else. defects.csv lists every planted record; no feed
+    reads it.
     """
     if orders < 1:
         raise ValueError(f"orders is {orders}; give at least 1")
@@ -385,7 +446,9 @@ def generate(orders: int, out: Path, seed: int = 7, progress: Progress | None = 
 
 def write_mapping(path: Path, feeds: set[str]) -> None:
     """Write the mapping file of these feeds."""
-    head, *sections = re.split(r"^(?=\[\w+\]$)", Path(__file__).with_name(MAPPING).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    head, *sections = re.split(
+        r"^(?=\[\w+\]$)", Path(__file__).with_name(MAPPING).read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     kept = (section for section in sections if section[1 : section.index("]")] in {"source", *feeds})
     path.write_text(head + "".join(kept), encoding="utf-8", newline="\n")
 

@@ -1,4 +1,6 @@
-"""Fixtures for every test: a folder of its own for the embedded warehouse, a database of its own on a real PostgreSQL, and both as one."""
+"""Fixtures for every test: a folder of its own for the embedded warehouse, a database of its own on a real PostgreSQL,
+and both as one.
+"""
 
 import gc
 import itertools
@@ -18,13 +20,19 @@ from tests.support import postgres
 
 _numbers = itertools.count(1)
 
-gc.set_threshold(50_000, 20, 20)  # judging builds large trees of SQL: looking for garbage every 700 objects takes a fifth of the time
+gc.set_threshold(
+    50_000, 20, 20
+)  # judging builds large trees of SQL: looking for garbage every 700 objects takes a fifth of the time
 
 ON_BOTH_ENGINES = ("test_engines_agree.py", "test_judge_agrees.py", "test_warehouse.py")
-"""Files whose cases on the server are in every run; in others they are in the long one, since these prove the engines equal on all measures."""
+"""Files whose cases on the server are in every run; in others they are in the long one, since these prove the engines
+equal on all measures.
+"""
 
 WHOLE_RUNS = ("test_across.py", "test_units.py")
-"""Files whose every case is a whole ingest run with the library that validates, ten seconds each: in the long run, test_load.py standing for them."""
+"""Files whose every case is a whole ingest run with the library that validates, ten seconds each: in the long run,
+test_load.py standing for them.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +48,9 @@ SAMPLE_ORDERS = 500
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
-    """Sample orders of every feed, taken in by the real pipeline, for tests that only read; its mapping lies in `sample` beside the folder."""
+    """Sample orders of every feed, taken in by the real pipeline, for tests that only read; its mapping lies in
+    `sample` beside the folder.
+    """
     folder = tmp_path_factory.mktemp("sample")
     place = Location(folder=folder / "home")
     with pytest.MonkeyPatch.context() as patch:
@@ -92,7 +102,9 @@ def server_location(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> 
     warehouse.close(place)
 
 
-@pytest.fixture(params=["location", pytest.param("server_location", marks=pytest.mark.postgres)], ids=["embedded", "server"])
+@pytest.fixture(
+    params=["location", pytest.param("server_location", marks=pytest.mark.postgres)], ids=["embedded", "server"]
+)
 def any_location(request: pytest.FixtureRequest) -> Location:
     """An empty warehouse; the test runs once on each kind."""
     place: Location = request.getfixturevalue(request.param)

@@ -1,9 +1,10 @@
-"""Mutation testing of how orders are judged: `python -m tests.mutation [--sample 300] [--seed 1] [module.py ...]`, with `pip install cosmic-ray`.
+"""Mutation testing of how orders are judged: `python -m tests.mutation [--sample 300] [--seed 1] [module.py ...]`, with
+`pip install cosmic-ray`.
 
-Cosmic Ray's operators change one thing in a module; a fork of this process then puts some drawn histories and the rule book's examples to the
-changed SQL and compares with the independent judge, whose answers are worked out once. A change that nothing notices survived. Killed means
-a test failed, an error included, as in Cosmic Ray's own runs. Annotations are let alone: a change there says nothing of the tests. Not part of CI:
-a mutant takes seconds.
+Cosmic Ray's operators change one thing in a module; a fork of this process then puts some drawn histories and the rule
+book's examples to the changed SQL and compares with the independent judge, whose answers are worked out once. A change
+that nothing notices survived. Killed means a test failed, an error included, as in Cosmic Ray's own runs. Annotations
+are let alone: a change there says nothing of the tests. Not part of CI: a mutant takes seconds.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-not-found, import-untyped, unused-ignore]  # installed for this alone
+
+# installed for this alone
+from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
@@ -32,7 +35,17 @@ from tests.support.engines import memory
 from tests.support.rule_cases import judged_alike
 
 ROOT = Path(__file__).resolve().parents[1]
-JUDGING = ("due_dates", "promise_revisions", "owed", "returns", "receipts", "billing", "line_verdicts", "order_verdicts", "tables")
+JUDGING = (
+    "due_dates",
+    "promise_revisions",
+    "owed",
+    "returns",
+    "receipts",
+    "billing",
+    "line_verdicts",
+    "order_verdicts",
+    "tables",
+)
 MODULES = ("metrics/policy.py", *(f"metrics/facts/orders/{name}.py" for name in JUDGING))
 """What is changed unless other modules are named: the policy and the facts."""
 SECONDS_A_MUTANT = 180
@@ -87,16 +100,20 @@ def is_python(source: str) -> bool:
 def survivors(log: Path) -> list[Mutant]:
     """What the output of an earlier run says survived."""
     told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    return [(one["module"], one["operator"], one["occurrence"], one["line"]) for one in told if one["outcome"] == "survived"]
+    return [
+        (one["module"], one["operator"], one["occurrence"], one["line"]) for one in told if one["outcome"] == "survived"
+    ]
 
 
-class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # type: ignore[misc]  # as the standard library has it
+# as the standard library has it
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # type: ignore[misc]
     """Gives one module with other source than is on the disk."""
 
     def __init__(self, name: str, path: Path, source: str) -> None:
         self.name, self.path, self.source = name, path, source
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002 - the protocol's parameters
+    # the protocol's parameters
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
         """The module's spec if it is the one."""
         if fullname != self.name:
             return None
@@ -153,8 +170,12 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
 def main() -> None:
     """Change, ask, count."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("modules", nargs="*", default=list(MODULES), help="modules to change (default: policy and judging)")
-    parser.add_argument("--sample", type=int, default=300, help="how many mutants, drawn at random (default: 300; 0: all)")
+    parser.add_argument(
+        "modules", nargs="*", default=list(MODULES), help="modules to change (default: policy and judging)"
+    )
+    parser.add_argument(
+        "--sample", type=int, default=300, help="how many mutants, drawn at random (default: 300; 0: all)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600, help="stop after so long")
     parser.add_argument("--again", type=Path, help="only what survived by this log of an earlier run")
@@ -179,7 +200,12 @@ def main() -> None:
             continue
         outcome = "killed" if noticed(mutant, source, among, judged) else "survived"
         counts[module, outcome] += 1
-        print(json.dumps({"outcome": outcome, "module": module, "line": line, "operator": operator, "occurrence": occurrence}), flush=True)
+        print(
+            json.dumps(
+                {"outcome": outcome, "module": module, "line": line, "operator": operator, "occurrence": occurrence}
+            ),
+            flush=True,
+        )
     for module in options.modules:
         killed, survived = counts[module, "killed"], counts[module, "survived"]
         print(f"{module}: {killed} of {killed + survived} killed")

@@ -1,4 +1,6 @@
-"""Which package may import which, read from the source: pages → dashboard → metrics ← ingest, wired by buyerview.py and commands/ alone."""
+"""Which package may import which, read from the source: pages → dashboard → metrics ← ingest, wired by buyerview.py and
+commands/ alone.
+"""
 
 import ast
 import sys
@@ -9,7 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {"metrics", "ingest", "dashboard", "pages", "sample_data", "commands", "buyerview"}
-MAY_IMPORT = {"metrics": set(), "ingest": {"metrics"}, "dashboard": {"metrics"}, "pages": {"dashboard"}, "sample_data": set()}
+MAY_IMPORT = {
+    "metrics": set(),
+    "ingest": {"metrics"},
+    "dashboard": {"metrics"},
+    "pages": {"dashboard"},
+    "sample_data": set(),
+}
 """What each package may import of ours, beside itself."""
 ONLY_IN = {
     "great_expectations": {"ingest/validate/expectations.py"},

@@ -59,10 +59,22 @@ def test_measures_as_json_names_every_measure_and_the_product_rows_it_serves(run
 
 
 def test_an_export_has_the_dimensions_the_period_and_both_halves(run: Run) -> None:
-    status, out, _ = run("export", "--measures", "otif,on_time", "--by", "segment", "--grain", "quarter", "--format", "csv", "--out", "-")
+    status, out, _ = run(
+        "export", "--measures", "otif,on_time", "--by", "segment", "--grain", "quarter", "--format", "csv", "--out", "-"
+    )
     rows = list(csv.DictReader(io.StringIO(out)))
     assert status == 0
-    assert [*rows[0]][:9] == ["segment", "period", "measure", "value", "numerator", "denominator", "coverage", "worst", "best"]
+    assert [*rows[0]][:9] == [
+        "segment",
+        "period",
+        "measure",
+        "value",
+        "numerator",
+        "denominator",
+        "coverage",
+        "worst",
+        "best",
+    ]
     for row in rows:
         if row["value"] and float(row["denominator"]):
             assert float(row["value"]) == float(row["numerator"]) / float(row["denominator"])
@@ -71,7 +83,10 @@ def test_an_export_has_the_dimensions_the_period_and_both_halves(run: Run) -> No
 def test_every_format_holds_the_same_numbers(run: Run, tmp_path: Path) -> None:
     for fmt in ("csv", "xlsx", "parquet", "json"):
         file = tmp_path / f"out.{fmt}"
-        assert run("export", "--measures", "otif,cycle_days", "--by", "segment", "--format", fmt, "--out", str(file))[0] == 0
+        assert (
+            run("export", "--measures", "otif,cycle_days", "--by", "segment", "--format", fmt, "--out", str(file))[0]
+            == 0
+        )
     tables = [
         pd.read_csv(tmp_path / "out.csv"),
         pd.read_excel(tmp_path / "out.xlsx", engine="calamine"),
@@ -79,7 +94,9 @@ def test_every_format_holds_the_same_numbers(run: Run, tmp_path: Path) -> None:
         pd.read_json(tmp_path / "out.json"),
     ]
     for table in tables[1:]:
-        assert table["value"].tolist() == pytest.approx(tables[0]["value"].tolist(), rel=1e-15)  # Excel files hold 16 digits
+        assert table["value"].tolist() == pytest.approx(
+            tables[0]["value"].tolist(), rel=1e-15
+        )  # Excel files hold 16 digits
         assert table["numerator"].tolist() == tables[0]["numerator"].tolist()
 
 
@@ -171,7 +188,10 @@ def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:
         (("diff", "late_tolerance_days=soon"), "write late_tolerance_days="),
         (("diff", "timing=SOMETIME"), "write one of DEADLINE, WINDOW"),
         (("diff", "late_tolerance_days=1", "--verdict", "fast"), "write one of on_time"),
-        (("explain", "otif", "--by", "region", "--before", "January", "--after", "2026-01-01..2026-01-31"), "write FIRST..LAST"),
+        (
+            ("explain", "otif", "--by", "region", "--before", "January", "--after", "2026-01-01..2026-01-31"),
+            "write FIRST..LAST",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_words(run: Run, words: tuple[str, ...], said: str) -> None:
@@ -181,9 +201,21 @@ def test_what_cannot_be_compared_is_said_in_words(run: Run, words: tuple[str, ..
 
 
 def test_an_explanation_adds_up_to_the_change(run: Run) -> None:
-    status, out, err = run("explain", "otif", "--by", "region", "--before", "2026-01-01..2026-03-31", "--after", "2026-04-01..2026-06-30", "--json")
+    status, out, err = run(
+        "explain",
+        "otif",
+        "--by",
+        "region",
+        "--before",
+        "2026-01-01..2026-03-31",
+        "--after",
+        "2026-04-01..2026-06-30",
+        "--json",
+    )
     parts = json.loads(out)
-    before, after = (export_value(run, *period) for period in (("2026-01-01", "2026-03-31"), ("2026-04-01", "2026-06-30")))
+    before, after = (
+        export_value(run, *period) for period in (("2026-01-01", "2026-03-31"), ("2026-04-01", "2026-06-30"))
+    )
     assert status == 0
     assert sum(part["effect"] for part in parts) == pytest.approx(after - before, abs=1e-12)
     assert "add up" in err

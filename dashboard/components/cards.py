@@ -1,7 +1,7 @@
 """Tiles and headlines: one number each, with all a reader needs to trust it. Pure: numbers in, markup out.
 
-A tile holds value, change since the period before (and whether that is better), state against target as shape, word and colour, a
-sparkline, and the coverage where some verdicts are unknown.
+A tile holds value, change since the period before (and whether that is better), state against target as shape, word and
+colour, a sparkline, and the coverage where some verdicts are unknown.
 """
 
 from collections.abc import Sequence
@@ -89,19 +89,33 @@ def _tile(tile: Tile, colour: dict[str, str]) -> str:
         )
         return f'<li class="{classes}">{"".join(parts)}</li>'
     parts.append(f'<div class="bv-value">{_number(tile, shown)}{tile.mark}</div>')
-    against = f'<span class="bv-muted">target {formatting.number(tile.target.value, measure.unit)}</span>' if tile.target else ""
+    against = (
+        f'<span class="bv-muted">target {formatting.number(tile.target.value, measure.unit)}</span>'
+        if tile.target
+        else ""
+    )
     if stands is not Status.NO_TARGET:
         parts.append(f'<div class="bv-row">{state(stands)}{against}</div>')
-    compared = [(one, than) for one, than in ((tile.before, "than before"), (tile.year, "than last year")) if one is not None]
+    compared = [
+        (one, than) for one, than in ((tile.before, "than before"), (tile.year, "than last year")) if one is not None
+    ]
     moved = tile.before is not None and tile.before.value is not None and tile.now.value is not None
-    why = f'<a class="bv-why" href="{formatting.html(tile.explained)}" target="_self">why?</a>' if tile.explained and moved else ""
+    why = (
+        f'<a class="bv-why" href="{formatting.html(tile.explained)}" target="_self">why?</a>'
+        if tile.explained and moved
+        else ""
+    )
     if compared and (tile.now.value is None or all(one.value is None for one, _ in compared)):
         ranges = tile.now.value is None or any(is_withheld(one) for one, _ in compared)
-        parts.append(f'<div class="bv-row bv-muted">{"too little known to compare" if ranges else "nothing earlier to compare"}</div>')
+        parts.append(
+            f'<div class="bv-row bv-muted">{"too little known to compare" if ranges else "nothing earlier to compare"}</div>'
+        )
         compared = []
     for at, (one, than) in enumerate(compared):
         parts.append(f'<div class="bv-row">{change(tile.now, one, measure, than)}{why if not at else ""}</div>')
-    parts += [f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), too_few_text(tile.now, measure)) if note]
+    parts += [
+        f'<div class="bv-note">{note}</div>' for note in (coverage(tile.now), too_few_text(tile.now, measure)) if note
+    ]
     parts.append(sparkline(tile.series, tile.target, measure, colour[_LINE.get(stands, "accent")], colour["muted"]))
     return f'<li class="{classes}">{"".join(parts)}</li>'
 
@@ -190,7 +204,9 @@ def sparkline(series: Sequence[float | None], target: Target | None, measure: Me
     )
     if target is not None and low <= target.value <= high:
         at = f"{y(target.value):.1f}"
-        drawn = f"<path d='M0 {at}H100' stroke='{rule}' stroke-dasharray='3 3' vector-effect='non-scaling-stroke'/>{drawn}"
+        drawn = (
+            f"<path d='M0 {at}H100' stroke='{rule}' stroke-dasharray='3 3' vector-effect='non-scaling-stroke'/>{drawn}"
+        )
     picture = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 0 102 30' preserveAspectRatio='none'>{drawn}</svg>"
     told = [formatting.number(value, measure.unit) for value in (known[0], known[-1], min(known))]
     alternative = f"{title(measure)} over the period: from {told[0]} to {told[1]}, lowest {told[2]}"
@@ -218,8 +234,11 @@ def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], 
     return f'<div class="bv bv-headline">{state(main.standing)}<span>{said}.</span></div>'
 
 
-def worst_segment(measure: Measure, whole: Answer, segments: Sequence[tuple[str, Answer, Target | None]]) -> tuple[str, Answer] | None:
-    """The segment furthest off its own target; where none has one, the one that fares worst, if it fares worse than the whole.
+def worst_segment(
+    measure: Measure, whole: Answer, segments: Sequence[tuple[str, Answer, Target | None]]
+) -> tuple[str, Answer] | None:
+    """The segment furthest off its own target; where none has one, the one that fares worst, if it fares worse than the
+    whole.
 
     None where no segment does on enough cases to say so, or where there is only one.
     """
@@ -227,7 +246,11 @@ def worst_segment(measure: Measure, whole: Answer, segments: Sequence[tuple[str,
     known = [one for one in segments if one[1].value is not None and float(one[1].denominator or 0) >= MIN_N]
     if any(target for _, _, target in known):
         missing = {name: sign * (float(answer.value or 0) - target.value) for name, answer, target in known if target}
-        off = [name for name, answer, target in known if target and status_of(answer, measure, target) in (Status.OFF, Status.WATCH)]
+        off = [
+            name
+            for name, answer, target in known
+            if target and status_of(answer, measure, target) in (Status.OFF, Status.WATCH)
+        ]
     else:
         missing = {name: sign * float(answer.value or 0) for name, answer, _ in known}
         off = [name for name in missing if whole.value is not None and missing[name] < sign * float(whole.value)]
@@ -249,7 +272,11 @@ def empty(title: str, text: str) -> str:
 
 def figures(pairs: Sequence[tuple[str, str]]) -> str:
     """A row of counts with their names, not escaped numbers of ours."""
-    return '<ul class="bv bv-ledger">' + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for value, name in pairs) + "</ul>"
+    return (
+        '<ul class="bv bv-ledger">'
+        + "".join(f"<li><b>{value}</b><span class='bv-muted'>{name}</span></li>" for value, name in pairs)
+        + "</ul>"
+    )
 
 
 def legend() -> str:

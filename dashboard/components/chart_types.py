@@ -1,6 +1,7 @@
 """Charts of the pages of measures, made as those of `charts.py` are: a template built once, data put into it.
 
-Rows (a funnel, a ladder, parts that add up) have their name and figure above the bar, so that nothing is cut on a phone.
+Rows (a funnel, a ladder, parts that add up) have their name and figure above the bar, so that nothing is cut on a
+phone.
 """
 
 import json
@@ -27,10 +28,11 @@ IN_TWO_LINES = r"width > 400 || length(datum.label) < 27 ? datum.label : split(r
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: from `start` to `end`, its name on the left above it and its figure on the right; `tone`: a colour's name in the palette.
+    """One row: from `start` to `end`, its name on the left above it and its figure on the right; `tone`: a colour's
+    name in the palette.
 
-    total: drawn as a mark at `end` alone, since its length says nothing where the axis is cut. note: a second line, below the name, that
-    has the whole width.
+    total: drawn as a mark at `end` alone, since its length says nothing where the axis is cut. note: a second line,
+    below the name, that has the whole width.
     """
 
     name: str
@@ -50,19 +52,37 @@ def _named(name: str) -> alt.NamedData:
 def _rows_template(is_dark: bool, noted: bool) -> str:
     colour = palette(is_dark)
     below, above = (9 + NOTE / 2, -9 - NOTE / 2) if noted else (9, -9)
-    low, high, figure = alt.param(name="low", value=0), alt.param(name="high", value=1), alt.param(name="figure", value=125)
+    low, high, figure = (
+        alt.param(name="low", value=0),
+        alt.param(name="high", value=1),
+        alt.param(name="figure", value=125),
+    )
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("row:O", axis=None, sort=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     x = alt.X("start:Q", axis=None, scale=scale)
     tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("said:N", title="  ")]
-    track = alt.Chart(_named("rows")).mark_bar(aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"])
+    track = alt.Chart(_named("rows")).mark_bar(
+        aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"]
+    )
     bar = alt.Chart(_named("bars")).mark_bar(height=9, yOffset=below, cornerRadius=3)
-    tick = alt.Chart(_named("totals")).mark_tick(aria=False, orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"])
+    tick = alt.Chart(_named("totals")).mark_tick(
+        aria=False, orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"]
+    )
     room = alt.ExprRef("width - figure")  # what the longest figure on the right leaves of the line
-    left = alt.Chart(_named("rows")).mark_text(align="left", baseline="middle", yOffset=above, fontSize=12.5, color=colour["ink"], limit=room)
-    right = alt.Chart(_named("rows")).mark_text(align="right", baseline="middle", yOffset=above, fontSize=12.5, fontWeight=600, color=colour["ink"])
+    left = alt.Chart(_named("rows")).mark_text(
+        align="left", baseline="middle", yOffset=above, fontSize=12.5, color=colour["ink"], limit=room
+    )
+    right = alt.Chart(_named("rows")).mark_text(
+        align="right", baseline="middle", yOffset=above, fontSize=12.5, fontWeight=600, color=colour["ink"]
+    )
     note = alt.Chart(_named("rows")).mark_text(
-        aria=False, align="left", baseline="middle", yOffset=above + NOTE, fontSize=12, color=colour["muted"], limit=alt.ExprRef("width")
+        aria=False,
+        align="left",
+        baseline="middle",
+        yOffset=above + NOTE,
+        fontSize=12,
+        color=colour["muted"],
+        limit=alt.ExprRef("width"),
     )
     layers = [
         track.encode(x=alt.value(0), x2=alt.value(alt.expr("width")), y=y),
@@ -78,7 +98,10 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
 def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> dict[str, Any]:
     """Bars below each other in the order given, on one axis from `low` to `high` (the largest, if not given)."""
     colour = palette(is_dark)
-    told = [{"row": at, "name": one.name, "said": one.said, "start": one.start, "end": one.end, "note": one.note} for at, one in enumerate(bars)]
+    told = [
+        {"row": at, "name": one.name, "said": one.said, "start": one.start, "end": one.end, "note": one.note}
+        for at, one in enumerate(bars)
+    ]
     noted = any(one.note for one in bars)
     spec: dict[str, Any] = json.loads(_rows_template(is_dark, noted))
     spec["height"] = (ROW + NOTE * noted) * len(bars)
@@ -113,20 +136,42 @@ def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     colour = palette(is_dark)
     scale = alt.Scale(zero=True, nice=True)
     limit = alt.ExprRef("width > 400 ? 330 : 170")  # whole names where there is room
-    axis = alt.Axis(grid=False, labelExpr=IN_TWO_LINES, labelLineHeight=13, labelLimit=limit, labelFontSize=12, labelColor=colour["ink"])
+    axis = alt.Axis(
+        grid=False,
+        labelExpr=IN_TWO_LINES,
+        labelLineHeight=13,
+        labelLimit=limit,
+        labelFontSize=12,
+        labelColor=colour["ink"],
+    )
     y = alt.Y("step:O", title=None, sort=None, axis=axis)
     offset = alt.YOffset("kind:N", sort=list(kinds), scale=alt.Scale(paddingInner=0.2, paddingOuter=0.35))
-    shade = alt.Color("kind:N", title=None, sort=list(kinds), scale=alt.Scale(domain=list(kinds), range=[colour["accent"], colour["watch-strong"]]))
-    tips = [alt.Tooltip("step:N", title="Step"), alt.Tooltip("kind:N", title="What"), alt.Tooltip("said:N", title="How long")]
+    shade = alt.Color(
+        "kind:N",
+        title=None,
+        sort=list(kinds),
+        scale=alt.Scale(domain=list(kinds), range=[colour["accent"], colour["watch-strong"]]),
+    )
+    tips = [
+        alt.Tooltip("step:N", title="Step"),
+        alt.Tooltip("kind:N", title="What"),
+        alt.Tooltip("said:N", title="How long"),
+    ]
     base = alt.Chart(_named("spans")).encode(y=y, yOffset=offset, color=shade)
-    whole = base.mark_bar(height=3, opacity=0.55).encode(x=alt.X("nine:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=6)), tooltip=tips)
+    whole = base.mark_bar(height=3, opacity=0.55).encode(
+        x=alt.X("nine:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=6)), tooltip=tips
+    )
     half = base.mark_bar(height=9, cornerRadiusEnd=2).encode(x=alt.X("half:Q", title=unit, scale=scale), tooltip=tips)
-    end = base.mark_point(filled=True, size=34, shape="circle", opacity=1).encode(x=alt.X("nine:Q", title=unit, scale=scale), tooltip=tips)
+    end = base.mark_point(filled=True, size=34, shape="circle", opacity=1).encode(
+        x=alt.X("nine:Q", title=unit, scale=scale), tooltip=tips
+    )
     return charts.finish(alt.layer(whole, half, end), colour, legend=True)
 
 
 def range_chart(found: Sequence[Span], *, unit: str, is_dark: bool) -> dict[str, Any]:
-    """Steps below each other with the two things that take time at each: a bar to where half are done, a line to where nine of ten are."""
+    """Steps below each other with the two things that take time at each: a bar to where half are done, a line to where
+    nine of ten are.
+    """
     kinds = tuple(dict.fromkeys(one.kind for one in found))
     spec: dict[str, Any] = json.loads(_spans_template(is_dark, kinds, unit))
     spec["height"] = STEP * len({one.step for one in found})
@@ -144,16 +189,24 @@ def _curves_template(is_dark: bool, groups: tuple[tuple[str, str, tuple[int, int
         .encode(
             x=alt.X("days:Q", title=title, axis=alt.Axis(tickCount=6, grid=False)),
             y=alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5)),
-            color=alt.Color("group:N", title=None, scale=alt.Scale(domain=names, range=[colour[tone] for _, tone, _ in groups])),
-            strokeDash=alt.StrokeDash("group:N", title=None, scale=alt.Scale(domain=names, range=[list(dash) for _, _, dash in groups])),
+            color=alt.Color(
+                "group:N", title=None, scale=alt.Scale(domain=names, range=[colour[tone] for _, tone, _ in groups])
+            ),
+            strokeDash=alt.StrokeDash(
+                "group:N", title=None, scale=alt.Scale(domain=names, range=[list(dash) for _, _, dash in groups])
+            ),
             tooltip=["group:N", "days:Q", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("watched:Q", format=",")],
         )
     )
     return charts.finish(alt.layer(chart), colour, legend=True)
 
 
-def step_chart(steps: Sequence[dict[str, Any]], groups: tuple[tuple[str, str, tuple[int, int]], ...], *, title: str, is_dark: bool) -> dict[str, Any]:
-    """Shares over days, one stepped line a group: rows of `group`, `days`, `share` and `watched`; a group is its name, tone and dashes."""
+def step_chart(
+    steps: Sequence[dict[str, Any]], groups: tuple[tuple[str, str, tuple[int, int]], ...], *, title: str, is_dark: bool
+) -> dict[str, Any]:
+    """Shares over days, one stepped line a group: rows of `group`, `days`, `share` and `watched`; a group is its name,
+    tone and dashes.
+    """
     spec: dict[str, Any] = json.loads(_curves_template(is_dark, groups, title))
     spec["datasets"] = {"steps": list(steps)}
     return spec

@@ -1,8 +1,8 @@
 """How a number, a day and a piece of data text are written: one place for all of them.
 
-Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown`, or as a cell of a grid.
-Numbers and dates are written as the reader writes them (`reader.py`), moments in the business time zone; exports use none of this.
-No arithmetic on measures.
+Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown`, or as a
+cell of a grid. Numbers and dates are written as the reader writes them (`reader.py`), moments in the business time
+zone; exports use none of this. No arithmetic on measures.
 """
 
 import html as _html
@@ -105,7 +105,9 @@ def quantity(value: Number) -> str:
 
 
 def cents(value: Number) -> Decimal:
-    """An amount to its cents, halves up: the one rounding of amounts, so that a list and a story never differ by a cent."""
+    """An amount to its cents, halves up: the one rounding of amounts, so that a list and a story never differ by a
+    cent.
+    """
     return Decimal(str(value)).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
 
@@ -153,7 +155,9 @@ def moment(value: datetime | None, is_date: bool | None = False) -> str:
 
 
 def moments(begun: datetime, ended: datetime) -> str:
-    """From one instant to another, the day and the zone said once where they are the same: 3 Mar 2026 09:00 – 11:30 CET."""
+    """From one instant to another, the day and the zone said once where they are the same: 3 Mar 2026 09:00 – 11:30
+    CET.
+    """
     first, last = (one.replace(tzinfo=UTC).astimezone(zone()) for one in (begun, ended))
     told, shared = moment(ended), f" {last:%Z}" if first.tzname() == last.tzname() else ""
     return f"{moment(begun).removesuffix(shared)} – {f'{last:%H:%M %Z}' if first.date() == last.date() else told}"

@@ -1,7 +1,7 @@
 """How the reader writes numbers and dates, and the one time zone in which moments are told.
 
-Numbers and the order of a date follow the browser's language; words stay English. Moments are told in the business time zone, never the
-browser's: two people who look at the same order see the same time.
+Numbers and the order of a date follow the browser's language; words stay English. Moments are told in the business time
+zone, never the browser's: two people who look at the same order see the same time.
 """
 
 import os
@@ -24,7 +24,9 @@ ZONE = "BUYERVIEW_TIME_ZONE"
 
 @dataclass(frozen=True)
 class Reader:
-    """Decimal sign, what stands between groups of digits, their sizes (the last group's, then the others'), and the order of day, month and year."""
+    """Decimal sign, what stands between groups of digits, their sizes (the last group's, then the others'), and the
+    order of day, month and year.
+    """
 
     decimal: str = "."
     group: str = ","
@@ -35,7 +37,8 @@ class Reader:
         """A number written as Python does (1,234.5), as the reader does."""
         if (self.decimal, self.group, self.sizes) == (".", ",", (3, 3)):
             return plain
-        sign, whole, dot, fraction = re.fullmatch(r"(-?)([\d,]+)(\.?)(\d*)", plain).groups()  # type: ignore[union-attr]  # made by an f-string
+        # made by an f-string
+        sign, whole, dot, fraction = re.fullmatch(r"(-?)([\d,]+)(\.?)(\d*)", plain).groups()  # type: ignore[union-attr]
         digits, groups = whole.replace(",", ""), []
         size, further = self.sizes
         while len(digits) > size and "," in whole:
@@ -52,7 +55,12 @@ class Reader:
     @property
     def chart(self) -> dict[str, object]:
         """The same for a chart: a number locale of d3."""
-        return {"decimal": self.decimal, "thousands": self.group, "grouping": [self.sizes[0], *[self.sizes[1]] * 6], "currency": ["", ""]}
+        return {
+            "decimal": self.decimal,
+            "thousands": self.group,
+            "grouping": [self.sizes[0], *[self.sizes[1]] * 6],
+            "currency": ["", ""],
+        }
 
 
 PLAIN = Reader()
@@ -60,7 +68,9 @@ PLAIN = Reader()
 
 @lru_cache(maxsize=200)
 def conventions(tag: str) -> Reader:
-    """How a language tag (de-DE, en-US) writes numbers and dates; as English outside America does where the tag is none we know."""
+    """How a language tag (de-DE, en-US) writes numbers and dates; as English outside America does where the tag is none
+    we know.
+    """
     try:
         locale = Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError):
@@ -71,7 +81,9 @@ def conventions(tag: str) -> Reader:
     pattern = re.sub(r"'[^']*'", "", str(locale.date_formats["medium"].pattern))
     order = "".join(sorted("dmy", key=lambda part: pattern.lower().find(part)))
     first, further = locale.decimal_formats[None].grouping
-    return Reader(symbols["decimal"], symbols["group"], (first, further), order if order in ("dmy", "mdy", "ymd") else "dmy")
+    return Reader(
+        symbols["decimal"], symbols["group"], (first, further), order if order in ("dmy", "mdy", "ymd") else "dmy"
+    )
 
 
 def reader() -> Reader:
@@ -92,13 +104,16 @@ def to_business_time(moment: datetime) -> datetime:
 
 
 def to_utc(shown: datetime) -> datetime:
-    """The moment, naive UTC, at which the business time zone's clocks show this; of the two of an hour that comes twice, the first.
+    """The moment, naive UTC, at which the business time zone's clocks show this; of the two of an hour that comes
+    twice, the first.
 
     Raises ValueError for an hour that the clocks leave out.
     """
     moment = shown.replace(tzinfo=zone()).astimezone(UTC).replace(tzinfo=None)
     if to_business_time(moment) != shown:
-        raise ValueError(f"{shown:%d.%m.%Y %H:%M} never was in {zone().key}: the clocks went forward over it; write another time")
+        raise ValueError(
+            f"{shown:%d.%m.%Y %H:%M} never was in {zone().key}: the clocks went forward over it; write another time"
+        )
     return moment
 
 

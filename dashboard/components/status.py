@@ -1,4 +1,6 @@
-"""How a measure's state against its target is shown: shape, word and colour. The state itself is decided in metrics/targets.py."""
+"""How a measure's state against its target is shown: shape, word and colour. The state itself is decided in
+metrics/targets.py.
+"""
 
 from decimal import Decimal
 from enum import Enum
@@ -23,7 +25,13 @@ class Status(Enum):
         self.word = str(state)
 
 
-def status(value: float | Decimal | int | None, target: Target | None, direction: Direction, *, coverage: float | Decimal | None = None) -> Status:
+def status(
+    value: float | Decimal | int | None,
+    target: Target | None,
+    direction: Direction,
+    *,
+    coverage: float | Decimal | None = None,
+) -> Status:
     """State of a value against its target."""
     return Status[state_of_value(value, target, direction, coverage=coverage).name]
 

@@ -26,15 +26,29 @@ class Cell:
     flagged: bool = False
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, caption: str, numeric: Sequence[int] = (), total: bool = False) -> str:
-    """A table; the first cell of each row names it. `numeric`: columns set flush right. `total`: the last row stands for all."""
-    head = "".join(f'<th scope="col"{_right(at in numeric)}>{formatting.html(name) if name else ""}</th>' for at, name in enumerate(heads))
+def table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[Cell | str]],
+    *,
+    caption: str,
+    numeric: Sequence[int] = (),
+    total: bool = False,
+) -> str:
+    """A table; the first cell of each row names it. `numeric`: columns set flush right. `total`: the last row stands
+    for all.
+    """
+    head = "".join(
+        f'<th scope="col"{_right(at in numeric)}>{formatting.html(name) if name else ""}</th>'
+        for at, name in enumerate(heads)
+    )
     last = len(rows) - 1 if total else -1
     body = "".join(
         f"<tr{' class=bv-total' if at == last else ''}>{''.join(_cell(cell, place, place in numeric) for place, cell in enumerate(row))}</tr>"
         for at, row in enumerate(rows)
     )
-    marks = "".join(f" {mark}" for mark, on in (("bv-many", len(heads) > MANY_ROWS), ("bv-named", any(map(_is_named, rows)))) if on)
+    marks = "".join(
+        f" {mark}" for mark, on in (("bv-many", len(heads) > MANY_ROWS), ("bv-named", any(map(_is_named, rows)))) if on
+    )
     name = formatting.html(caption)
     return (
         f'<div class="bv bv-scroll" tabindex="0" role="region" aria-label="{name}">'
@@ -66,7 +80,10 @@ def bars(rows: Sequence[tuple[str, str, float]], *, label: str, links: Sequence[
     """A ranked list with bars: name, figure, and length from 0 to 1; `links`: where each name leads."""
     names = [formatting.html(name) for name, _, _ in rows]
     if links:
-        names = [f'<a href="{formatting.html(link)}" target="_self">{name}</a>' for name, link in zip(names, links, strict=True)]
+        names = [
+            f'<a href="{formatting.html(link)}" target="_self">{name}</a>'
+            for name, link in zip(names, links, strict=True)
+        ]
     items = "".join(
         f'<li><span>{name}</span><span class="bv-muted">{formatting.html(figure)}</span>'
         f'<span class="bv-track" aria-hidden="true"><span style="width:{max(length, 0.01) * 100:.1f}%"></span></span></li>'
@@ -79,7 +96,9 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Names and values, side by side."""
     return (
         '<dl class="bv bv-facts">'
-        + "".join(f"<div><dt>{formatting.html(name)}</dt><dd>{formatting.html(value)}</dd></div>" for name, value in pairs)
+        + "".join(
+            f"<div><dt>{formatting.html(name)}</dt><dd>{formatting.html(value)}</dd></div>" for name, value in pairs
+        )
         + "</dl>"
     )
 

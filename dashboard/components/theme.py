@@ -1,4 +1,6 @@
-"""What native theming cannot do: one style element, the card, the page's head. Colours come from the theme in use, light or dark."""
+"""What native theming cannot do: one style element, the card, the page's head. Colours come from the theme in use,
+light or dark.
+"""
 
 from functools import lru_cache
 from pathlib import Path

@@ -1,6 +1,8 @@
-"""Bringing what people wrote into the numbers behind their backs: one run at a time, and one more where something was saved meanwhile.
+"""Bringing what people wrote into the numbers behind their backs: one run at a time, and one more where something was
+saved meanwhile.
 
-The command hands over what does it (pages know nothing of ingest); without one, as in a test, what is saved waits for `buyerview apply`.
+The command hands over what does it (pages know nothing of ingest); without one, as in a test, what is saved waits for
+`buyerview apply`.
 """
 
 import logging

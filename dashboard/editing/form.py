@@ -1,7 +1,8 @@
-"""Editing in place: a number is chosen and changed, what that does is shown by the very same code, and only then can it be saved.
+"""Editing in place: a number is chosen and changed, what that does is shown by the very same code, and only then can it
+be saved.
 
-What is saved stands in the store; a run of its own brings it into the numbers (dashboard/applying.py), which the page shows by itself. Until
-then, and where the run fails, the page says so.
+What is saved stands in the store; a run of its own brings it into the numbers (dashboard/applying.py), which the page
+shows by itself. Until then, and where the run fails, the page says so.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,9 @@ def edit_form(kind: str) -> None:
         if page.generation() != desk.newest:
             st.caption("Edits are made on the newest numbers: show these to change something.")
         else:
-            with st.expander("Change", icon=":material/edit:", expanded="target" in st.query_params, key=f"open_{kind}"):
+            with st.expander(
+                "Change", icon=":material/edit:", expanded="target" in st.query_params, key=f"open_{kind}"
+            ):
                 _form(kind, one, desk)
             _previewed(kind, desk)
         today = _today()
@@ -70,7 +73,9 @@ def _today() -> date:
 def _form(kind: str, one: EditForm, desk: EditState) -> None:
     st.caption(one.hint)
     segments = page.data_status()["options"].get("segment", [])
-    packed = sorted({*segments, *(row["service_segment"] for row in desk.merged)}) if one.feed == "service_packages" else []
+    packed = (
+        sorted({*segments, *(row["service_segment"] for row in desk.merged)}) if one.feed == "service_packages" else []
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if one.feed == "service_packages":
             key: tuple[str, ...] = (str(st.selectbox("Package of segment", packed, key=f"{kind}_segment", width=190)),)
@@ -79,7 +84,10 @@ def _form(kind: str, one: EditForm, desk: EditState) -> None:
     held = _held(one.feed, key, desk, _today())
     with st.form(f"{kind}_form", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            values = {name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, held.get(name)) for name in edits.value_columns(one.feed)}
+            values = {
+                name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, held.get(name))
+                for name in edits.value_columns(one.feed)
+            }
             since = st.date_input(
                 "Holds from",
                 min(_today(), page.current_filters().period.elapsed) if kind == "targets" else _today(),
@@ -111,7 +119,9 @@ def _scope(kind: str, segments: list[str]) -> str:
 
 def _held(feed: str, key: tuple[str, ...], desk: EditState, on: date) -> dict[str, str | None]:
     """What is in force for a key on a day, for a scope without anything of its own what is for everyone."""
-    found = edits.effective_on(feed, desk.merged, key, on) or edits.effective_on(feed, desk.merged, (*key[:-1], EVERYONE), on)
+    found = edits.effective_on(feed, desk.merged, key, on) or edits.effective_on(
+        feed, desk.merged, (*key[:-1], EVERYONE), on
+    )
     return edits.values_of(feed, found) or {}
 
 
@@ -123,7 +133,12 @@ def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | 
         at = options.index(held) if held in options else 0
         return str(
             st.selectbox(
-                label, options, index=at, format_func=lambda word: formatting.in_words(word) if word else "nothing promised", key=key, width=220
+                label,
+                options,
+                index=at,
+                format_func=lambda word: formatting.in_words(word) if word else "nothing promised",
+                key=key,
+                width=220,
             )
         )
     return st.text_input(label, held or "", key=key, width=260)
@@ -219,7 +234,9 @@ def _waiting(kind: str) -> None:
     if background_apply.running():
         theme.show_html(f'<p class="bv" role="status"><b>{waits}:</b> they follow in a moment …</p>')
     elif desk.refused:
-        theme.show_html(f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {formatting.html(desk.refused)}")}</div>')
+        theme.show_html(
+            f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {formatting.html(desk.refused)}")}</div>'
+        )
     else:
         theme.show_html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
     for name, why in desk.rejected.items():
@@ -233,7 +250,11 @@ def _waiting(kind: str) -> None:
 def _rejected(kind: str, desk: EditState, name: str, why: str) -> None:
     """An edit that broke a rule when it was brought in: what was written, why not, and the way back."""
     change = next(one for one in desk.changes if one["key"] == name)
-    wrote = ", ".join(f"{column} {change['after'][column]}" for column in edits.value_columns(FORMS[kind].feed) if change["after"].get(column))
+    wrote = ", ".join(
+        f"{column} {change['after'][column]}"
+        for column in edits.value_columns(FORMS[kind].feed)
+        if change["after"].get(column)
+    )
     said = f"<b>{formatting.html(name)}: {formatting.html(wrote)}</b> was refused. {formatting.html(why)} Change it under Change, or take it back."
     theme.show_html(f'<div role="alert">{cards.banner(said)}</div>')
     if st.button("Show what taking it back changes", key=f"{kind}_rejected_{change['entry']}"):
@@ -246,7 +267,13 @@ def _history(kind: str, one: EditForm, desk: EditState) -> None:
         theme.show_html(tables.history(one.feed, desk.changes[:SHOWN]))
         numbers: dict[int, Any] = {change["entry"]: change for change in desk.changes[:SHOWN]}
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            entry = st.selectbox("Take back change", list(numbers), format_func=lambda number: f"no. {number}", key=f"{kind}_back", width=170)
+            entry = st.selectbox(
+                "Take back change",
+                list(numbers),
+                format_func=lambda number: f"no. {number}",
+                key=f"{kind}_back",
+                width=170,
+            )
             if st.button("Show what taking it back changes", key=f"{kind}_revert"):
                 _keep(kind, lambda store: edits.reverting(store, numbers[entry]))
                 st.rerun()

@@ -1,4 +1,6 @@
-"""What can be edited in place, and what there is of it: rows in force, what was written and waits, what was refused and why, who changed what."""
+"""What can be edited in place, and what there is of it: rows in force, what was written and waits, what was refused and
+why, who changed what.
+"""
 
 from dataclasses import dataclass
 
@@ -32,9 +34,18 @@ def _assumptions(*, zones: bool) -> dict[str, str]:
 
 
 FORMS = {
-    "assumptions": EditForm("assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)),
-    "zones": EditForm("assumptions", "Where zones part, and what the options assume", "A cut of 0 is the median.", _assumptions(zones=True)),
-    "packages": EditForm("service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}),
+    "assumptions": EditForm(
+        "assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)
+    ),
+    "zones": EditForm(
+        "assumptions",
+        "Where zones part, and what the options assume",
+        "A cut of 0 is the median.",
+        _assumptions(zones=True),
+    ),
+    "packages": EditForm(
+        "service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}
+    ),
     "targets": EditForm(
         "targets",
         "Targets",
@@ -46,8 +57,8 @@ FORMS = {
 
 @dataclass(frozen=True)
 class EditState:
-    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, what of it broke a rule, the changes,
-    the newest generation.
+    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, what of it
+    broke a rule, the changes, the newest generation.
 
     latest: the number of the last change anybody made of anything.
     """
@@ -65,7 +76,11 @@ def load_state(one: EditForm) -> EditState:
     """What there is of a kind in the generation shown and in the store. Raises StoreUnusable."""
     current = queries.current()
     with open_store(locate(), write=False) as store:
-        wrote, changes, latest = edits.saved_entries(store, one.feed), edits.changes(store, one.feed), edits.latest_entry(store)
+        wrote, changes, latest = (
+            edits.saved_entries(store, one.feed),
+            edits.changes(store, one.feed),
+            edits.latest_entry(store),
+        )
     with warehouse.reading(locate(), page.generation()) as connection:
         rows = edits.rows_of(connection, one.feed)
         pending = edits.pending(one.feed, rows, wrote)

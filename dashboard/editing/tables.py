@@ -59,10 +59,20 @@ def defaults(feed: str) -> list[Row]:
     if feed == "assumptions":
         given = ASSUMPTIONS.items()
         return [
-            {**blank, "assumption": name, "scope": EVERYONE, "assumed_value": one.default, "source": f"default: {one.source}"} for name, one in given
+            {
+                **blank,
+                "assumption": name,
+                "scope": EVERYONE,
+                "assumed_value": one.default,
+                "source": f"default: {one.source}",
+            }
+            for name, one in given
         ]
     if feed == "service_packages":
-        return [{**vars(one), **blank, "service_segment": one.segment, "source": "default: the brief's Table 8-1"} for one in DEFAULT_PACKAGES]
+        return [
+            {**vars(one), **blank, "service_segment": one.segment, "source": "default: the brief's Table 8-1"}
+            for one in DEFAULT_PACKAGES
+        ]
     return []
 
 
@@ -72,7 +82,9 @@ def step(edit: Edit, held: Mapping[str, str | None]) -> str:
         said = "taken back, as if it had not been written"
     else:
         moved = [name for name in value_columns(edit.feed) if held.get(name) != edit.values.get(name)]
-        said = "; ".join(f"{_label(name)}{held.get(name) or 'nothing'} → {edit.values.get(name) or 'nothing'}" for name in moved)
+        said = "; ".join(
+            f"{_label(name)}{held.get(name) or 'nothing'} → {edit.values.get(name) or 'nothing'}" for name in moved
+        )
     return f'<p class="bv"><b>{formatting.html(said or "the same as now")}</b>, from {formatting.html(formatting.day(edit.valid_from))}</p>'
 
 
@@ -82,9 +94,17 @@ def extent(found: Preview, edit: Edit, start: date, end: date) -> str:
     said = f"{len(found.moved)} of the {numbers} that can depend on it would change in {when}."
     if not found.moved:
         later = edit.valid_from > start and edit.feed != "assumptions"
-        hint = f" It holds from {formatting.day(edit.valid_from)}: an earlier day, or another period, may show more." if later else ""
+        hint = (
+            f" It holds from {formatting.day(edit.valid_from)}: an earlier day, or another period, may show more."
+            if later
+            else ""
+        )
         said = f"Nothing would change in {when}: none of the {numbers} that can depend on it moves.{hint}"
-    return said + (f" With {formatting.count(found.others, 'edit')} saved before and not yet in the numbers." if found.others else "")
+    return said + (
+        f" With {formatting.count(found.others, 'edit')} saved before and not yet in the numbers."
+        if found.others
+        else ""
+    )
 
 
 def _label(name: str) -> str:
@@ -94,18 +114,26 @@ def _label(name: str) -> str:
 def preview(found: Preview) -> str:
     """Now and then of every number that would be another."""
     rows = [_moved(one) for one in found.moved]
-    return tables.table(("Number", "Now", "Then", "Difference"), rows, caption="What the edit would change", numeric=(1, 2, 3))
+    return tables.table(
+        ("Number", "Now", "Then", "Difference"), rows, caption="What the edit would change", numeric=(1, 2, 3)
+    )
 
 
 def _moved(one: Change) -> list[Cell]:
     measure = MEASURES[one.measure]
     of = ", ".join(f"{formatting.in_words(by)} {value}" for by, value in one.of.items()) or "all in view"
-    now, then = (_side(answer, measure, target) for answer, target in ((one.now, one.target_now), (one.then, one.target_then)))
+    now, then = (
+        _side(answer, measure, target) for answer, target in ((one.now, one.target_now), (one.then, one.target_then))
+    )
     before, after = (answer.value if answer else None for answer in (one.now, one.then))
     change, word = formatting.DASH, ""
     if before is not None and after is not None:
         size = float(after) - float(before)
-        change = "the same" if size == 0 else f"{'+' if size > 0 else formatting.MINUS}{formatting.difference(size, measure.unit)}"
+        change = (
+            "the same"
+            if size == 0
+            else f"{'+' if size > 0 else formatting.MINUS}{formatting.difference(size, measure.unit)}"
+        )
         word = better_or_worse(size, measure.direction) or ""
     return [Cell(measure.title, small=of), now, then, Cell(change, small=word)]
 

@@ -1,6 +1,8 @@
-"""A whole fact table as a file of a million rows, CSV or Parquet, with what it is beside it; written batch by batch, never held whole.
+"""A whole fact table as a file of a million rows, CSV or Parquet, with what it is beside it; written batch by batch,
+never held whole.
 
-The file says what it is in `<name>.provenance.json`, with its own SHA-256: at this size the file is the record, not the rows in any order.
+The file says what it is in `<name>.provenance.json`, with its own SHA-256: at this size the file is the record, not the
+rows in any order.
 """
 
 import hashlib
@@ -20,14 +22,18 @@ FORMATS = ("csv", "parquet")
 
 
 def write(connection: Connection, name: str, fmt: str, target: Path) -> int:
-    """Write a table and its provenance; returns the rows. Raises UnknownName, and SettingRefused for a format a table is not written in."""
+    """Write a table and its provenance; returns the rows. Raises UnknownName, and SettingRefused for a format a table
+    is not written in.
+    """
     if fmt not in FORMATS:
         raise SettingRefused("--format", f"a whole table is written as {' or '.join(FORMATS)}, not {fmt}")
     table = find(name)
     with target.open("wb") as file:
         rows = _written(batches(connection, table), fmt, file)
     told = {**fact_table_provenance(connection, table), "rows": rows, "file_sha256": sha256(target)}
-    target.with_name(target.name + PROVENANCE_SUFFIX).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    target.with_name(target.name + PROVENANCE_SUFFIX).write_text(
+        json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return rows
 
 

@@ -15,7 +15,20 @@ from metrics.provenance.provenance import NUMBERS, recorded_question
 
 FAILURES = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile)
 """How reading what is no export can fail, whatever wrote it."""
-QUESTION_FIELDS = ("generation", "run", "data_as_of", "rule_book", "policy", "definitions", "measures", "by", "grain", "from", "to", "where")
+QUESTION_FIELDS = (
+    "generation",
+    "run",
+    "data_as_of",
+    "rule_book",
+    "policy",
+    "definitions",
+    "measures",
+    "by",
+    "grain",
+    "from",
+    "to",
+    "where",
+)
 """What verifying asks of a provenance."""
 
 
@@ -41,7 +54,9 @@ def read(path: Path) -> ExportedFile:
     except NotAnExport:
         raise
     except FAILURES as error:
-        raise NotAnExport(f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written.") from error
+        raise NotAnExport(
+            f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written."
+        ) from error
 
 
 def read_for_verification(path: Path) -> ExportedFile:
@@ -55,7 +70,9 @@ def read_for_verification(path: Path) -> ExportedFile:
     try:
         recorded_question(found.provenance)
     except FAILURES as error:
-        raise NotAnExport(f"{path.name}: what it says was asked cannot be read: {error}. Give it as it was written.") from error
+        raise NotAnExport(
+            f"{path.name}: what it says was asked cannot be read: {error}. Give it as it was written."
+        ) from error
     return found
 
 
@@ -88,7 +105,9 @@ def _read(name: str, files: Mapping[str, bytes]) -> ExportedFile:
     if told is None:
         beside = files.get(main + PROVENANCE_SUFFIX)
         if beside is None:
-            raise NotAnExport(f"{name}: {main}{PROVENANCE_SUFFIX}, which was written with it, is not beside it. Put it there, or give the .zip.")
+            raise NotAnExport(
+                f"{name}: {main}{PROVENANCE_SUFFIX}, which was written with it, is not beside it. Put it there, or give the .zip."
+            )
         told = json.loads(beside)
     if not isinstance(told, dict) or "rows_sha256" not in told:
         raise NotAnExport(f"{name}: it does not say which hash its rows had. Was it written by Buyerview?")
@@ -119,7 +138,10 @@ def _parquet(content: bytes) -> Parts:
     import pyarrow.parquet as pq  # slow to import, and only this format needs it
 
     table = pq.read_table(io.BytesIO(content))
-    columns = [[value if name in NUMBERS or value is None else str(value) for value in table[name].to_pylist()] for name in table.column_names]
+    columns = [
+        [value if name in NUMBERS or value is None else str(value) for value in table[name].to_pylist()]
+        for name in table.column_names
+    ]
     told = (table.schema.metadata or {}).get(METADATA)
     return table.column_names, zip(*columns, strict=True), json.loads(told) if told else {}
 

@@ -1,9 +1,10 @@
-"""The bytes of an export, the same from the page and from the command line: CSV, Excel, Parquet or JSON of one table of answers.
+"""The bytes of an export, the same from the page and from the command line: CSV, Excel, Parquet or JSON of one table of
+answers.
 
-Rates are fractions in full precision. Text that a spreadsheet would run as a formula is made harmless in CSV (a quote before it) and is
-never a formula in Excel; numbers stay numbers. What the numbers are stands on Excel's second sheet, in Parquet's metadata, and beside CSV and
-JSON, which any program reads as they are, in `<name>.provenance.json`. Nothing of Streamlit here: the command line uses this module too.
-`exported.py` reads all of it back.
+Rates are fractions in full precision. Text that a spreadsheet would run as a formula is made harmless in CSV (a quote
+before it) and is never a formula in Excel; numbers stay numbers. What the numbers are stands on Excel's second sheet,
+in Parquet's metadata, and beside CSV and JSON, which any program reads as they are, in `<name>.provenance.json`.
+Nothing of Streamlit here: the command line uses this module too. `exported.py` reads all of it back.
 """
 
 import csv
@@ -56,7 +57,9 @@ def export_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[s
     if fmt not in FORMATS:
         raise ValueError(f"no format {fmt!r}: use one of {', '.join(FORMATS)}")
     if fmt == "xlsx" and len(frame) > SHEET_ROWS:
-        raise TooManyRows(f"{len(frame):,} rows, and an Excel sheet holds {SHEET_ROWS:,}: use CSV or Parquet, or fewer dimensions")
+        raise TooManyRows(
+            f"{len(frame):,} rows, and an Excel sheet holds {SHEET_ROWS:,}: use CSV or Parquet, or fewer dimensions"
+        )
     columns, listed = [str(column) for column in frame.columns], list(export_rows(frame))
     sealed = {**provenance, "rows": len(listed), "rows_sha256": rows_hash(columns, listed)}
     writer = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet, "json": _json}[fmt]
@@ -118,7 +121,9 @@ def _text(value: Any) -> str | None:
 
 def export_rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
     """The rows of a table, numbers as numbers and everything else as text."""
-    columns = [[(number if name in NUMBERS else _text)(value) for value in frame[name].tolist()] for name in frame.columns]
+    columns = [
+        [(number if name in NUMBERS else _text)(value) for value in frame[name].tolist()] for name in frame.columns
+    ]
     return zip(*columns, strict=True)
 
 
@@ -131,7 +136,8 @@ def _indented(provenance: Mapping[str, Any]) -> bytes:
     return (json.dumps(provenance, indent=2, ensure_ascii=False, default=str) + "\n").encode()
 
 
-def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001 - one shape for every writer
+# one shape for every writer
+def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
@@ -140,7 +146,9 @@ def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str,
 
 
 def _json(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001
-    written = ",\n".join(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in listed)
+    written = ",\n".join(
+        json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in listed
+    )
     return f"[\n{written}\n]\n".encode()
 
 
@@ -153,7 +161,9 @@ def _parquet(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[
         if name in NUMBERS:
             arrays.append(pa.array([None if value is None else float(value) for value in values], type=pa.float64()))
         elif name == "period":
-            arrays.append(pa.array([None if value is None else date.fromisoformat(value) for value in values], type=pa.date32()))
+            arrays.append(
+                pa.array([None if value is None else date.fromisoformat(value) for value in values], type=pa.date32())
+            )
         else:
             arrays.append(pa.array(values, type=pa.string()))
     table = pa.table(dict(zip(columns, arrays, strict=True)))
@@ -167,7 +177,8 @@ def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str
     import xlsxwriter  # only this format needs it
 
     buffer = io.BytesIO()
-    # strings_to_*: a customer called =1+1 or http://… stays text. The fixed date makes the same question give the same bytes.
+    # strings_to_*: a customer called =1+1 or http://… stays text. The fixed date makes the same question give the same
+    # bytes.
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     with xlsxwriter.Workbook(buffer, options) as book:
         book.set_properties({"created": datetime(2000, 1, 1)})
@@ -197,7 +208,9 @@ def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str
 
 
 def flatten(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
-    """Names and values, one a line: what is nested has its path as name; a value is JSON unless it is a text that could not be taken for JSON."""
+    """Names and values, one a line: what is nested has its path as name; a value is JSON unless it is a text that could
+    not be taken for JSON.
+    """
     for name, value in provenance.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{before}{name}.")

@@ -1,6 +1,7 @@
 """A chart as a picture to take away: PNG and SVG, drawn by the same specification as on the page, in our own font.
 
-A picture says what it shows: title, period, filters and the generation stand on it. It is made on the click, by a thread that knows no session.
+A picture says what it shows: title, period, filters and the generation stand on it. It is made on the click, by a
+thread that knows no session.
 """
 
 import base64
@@ -31,7 +32,9 @@ def export_chart(spec: dict[str, Any], *, key: str, alternative: str, title: str
 
 
 def buttons(spec: dict[str, Any], name: str, *, title: str = "") -> None:
-    """A quiet menu beside a chart with its two pictures. `name` names the files and the controls; `title` (else the name) stands on the picture."""
+    """A quiet menu beside a chart with its two pictures. `name` names the files and the controls; `title` (else the
+    name) stands on the picture.
+    """
     chosen = page.current_filters()
     as_of = page.as_of()
     under = f"{formatting.date_range(chosen.start, chosen.end)} · {chosen.label} · generation {page.generation()}"
@@ -39,9 +42,13 @@ def buttons(spec: dict[str, Any], name: str, *, title: str = "") -> None:
     is_dark = theme.is_dark()
 
     def made(kind: str) -> bytes:
-        return render_image(with_title(spec, title=title or formatting.in_words(name), under=under, is_dark=is_dark), kind)
+        return render_image(
+            with_title(spec, title=title or formatting.in_words(name), under=under, is_dark=is_dark), kind
+        )
 
-    with st.popover("Picture", icon=":material/image:", type="tertiary", key=f"pictures_{name}", help="This chart as a file"):
+    with st.popover(
+        "Picture", icon=":material/image:", type="tertiary", key=f"pictures_{name}", help="This chart as a file"
+    ):
         for kind, media in KINDS.items():
             st.download_button(
                 f"Download {kind.upper()}",
@@ -76,7 +83,10 @@ def with_title(spec: dict[str, Any], *, title: str, under: str, is_dark: bool) -
         "subtitleColor": colour["muted"],
     }
     config = drawn.setdefault("config", {})
-    config["background"], drawn["padding"] = colour["card"], PADDING  # room for labels beside the plot is made by drawing off the screen
+    config["background"], drawn["padding"] = (
+        colour["card"],
+        PADDING,
+    )  # room for labels beside the plot is made by drawing off the screen
     return drawn
 
 

@@ -1,6 +1,7 @@
 """The filter bar: drawn by the frame, so that what was chosen and the address outlive a change of page.
 
-The address holds only what someone chose. Values of the data stand in it as they are; where a control reads Markdown they are escaped.
+The address holds only what someone chose. Values of the data stand in it as they are; where a control reads Markdown
+they are escaped.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ MAX_PILLS = 8
 """More segments than this stand in a list instead."""
 
 EARLIEST = date(1990, 1, 1)
-"""Days before the data may be asked for: the page names the nearest that has some. A refused date would silently become another."""
+"""Days before the data may be asked for: the page names the nearest that has some. A refused date would silently become
+another.
+"""
 
 MORE = {
     "region": ("Region", "All regions"),
@@ -64,19 +67,27 @@ class Filters:
     @property
     def label(self) -> str:
         """The filters in words, not escaped."""
-        chosen = [f"{', '.join(values)}" if name != "segment" else f"segment {', '.join(values)}" for name, values in self.where]
+        chosen = [
+            f"{', '.join(values)}" if name != "segment" else f"segment {', '.join(values)}"
+            for name, values in self.where
+        ]
         return " · ".join(chosen) or "all orders"
 
 
 def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool, link: str) -> Filters:
-    """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters hides it.
+    """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters
+    hides it.
 
     link: what shows these very numbers again.
     """
     _left_out(options)
     with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
         active = sum(_is_set(name) for name in ("period", "segment", *MORE, "compare", "grain"))
-        st.toggle(f"Filters ({active} set)" if active else "Filters", key="show_filters", help="Show the period, the segment and more filters")
+        st.toggle(
+            f"Filters ({active} set)" if active else "Filters",
+            key="show_filters",
+            help="Show the period, the segment and more filters",
+        )
         with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
             choice = st.segmented_control(
                 "Period",
@@ -103,19 +114,25 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
             where = [("segment", _segment(options["segment"]))]
             more, compare, grain = _more(options)
             where += more
-            with st.popover("Copy link", icon=":material/link:", key="copy_link", help="A link that shows these very numbers again"):
+            with st.popover(
+                "Copy link", icon=":material/link:", key="copy_link", help="A link that shows these very numbers again"
+            ):
                 st.caption("Shows these very numbers again, also after newer data is published.")
                 st.code(link, language=None, wrap_lines=True)
                 save_view.save_view_form()
         days = days if isinstance(days, tuple) else (days,)
         period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days), grain=grain)
         _chips(period, where, compare, grain)
-    chosen = tuple((name, tuple(sorted(values))) for name, values in where if values)  # the same view however it was clicked together
+    chosen = tuple(
+        (name, tuple(sorted(values))) for name, values in where if values
+    )  # the same view however it was clicked together
     return Filters(period, chosen, compare)
 
 
 def _left_out(options: dict[str, list[str]]) -> None:
-    """Say which values of the address no order has: their controls are about to drop them, and more would be shown than was asked for."""
+    """Say which values of the address no order has: their controls are about to drop them, and more would be shown than
+    was asked for.
+    """
     unknown = [
         f"{formatting.in_words(name).lower()} {value}"
         for name in ("segment", *MORE)
@@ -123,7 +140,9 @@ def _left_out(options: dict[str, list[str]]) -> None:
         if options[name] and value not in {*options[name], *map(_pill, options[name])}
     ]
     if unknown:
-        theme.show_html(cards.banner(f"<b>Left out of the filters:</b> no order has {formatting.html(', '.join(unknown))}."))
+        theme.show_html(
+            cards.banner(f"<b>Left out of the filters:</b> no order has {formatting.html(', '.join(unknown))}.")
+        )
 
 
 def _is_set(name: str) -> bool:
@@ -139,12 +158,16 @@ def _segment(segments: list[str]) -> list[str]:
     if len(segments) < 2:
         return []
     if len(segments) > MAX_PILLS:
-        return st.multiselect("Segment", segments, key="segment", placeholder="All segments", bind="query-params", width=260)
+        return st.multiselect(
+            "Segment", segments, key="segment", placeholder="All segments", bind="query-params", width=260
+        )
     return st.pills("Segment", segments, selection_mode="multi", key="segment", format_func=_pill, bind="query-params")
 
 
 def _pill(segment: str) -> str:
-    """A pill's label is Markdown: escape what is not a plain word (and leave plain words alone, since the label stands in the address)."""
+    """A pill's label is Markdown: escape what is not a plain word (and leave plain words alone, since the label stands
+    in the address).
+    """
     return segment if segment.replace(" ", "").isalnum() else formatting.markdown(segment)
 
 
@@ -154,7 +177,9 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
     if period.choice != periods.DEFAULT:
         chips.append(
             (
-                formatting.date_range(period.start, period.end) if period.choice == periods.DATES else period.name[:1].upper() + period.name[1:],
+                formatting.date_range(period.start, period.end)
+                if period.choice == periods.DATES
+                else period.name[:1].upper() + period.name[1:],
                 "period",
                 None,
             )
@@ -169,7 +194,9 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
     with st.container(horizontal=True, key="chips", gap="small"):
         for label, name, value in chips:
             key = f"chip_{name}" if value is None else f"chip_{name}_{value}"
-            st.button(f"{formatting.markdown(label)} ✕", key=key, help="Take it off", on_click=clear, args=(name, value))
+            st.button(
+                f"{formatting.markdown(label)} ✕", key=key, help="Take it off", on_click=clear, args=(name, value)
+            )
         if len(chips) > 1:
             st.button("Clear all", key="chip_all", type="tertiary", on_click=clear_all)
 
@@ -209,19 +236,30 @@ def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], t
             if values:
                 chosen = st.multiselect(label, values, key=name, placeholder=placeholder, bind="query-params")
             else:  # too many to list
-                typed = st.text_input(label, key=name, placeholder=placeholder, bind="query-params", help="Exactly as in your system")
+                typed = st.text_input(
+                    label, key=name, placeholder=placeholder, bind="query-params", help="Exactly as in your system"
+                )
                 chosen = [typed.strip()] if typed and typed.strip() else []
             found.append((name, chosen))
         compared = st.pills(
             "Compare with", periods.COMPARISONS, selection_mode="multi", default=periods.COMPARISONS, key="compare", bind="query-params",
             help="As many days before, and the same part of last year",
         )  # fmt: skip
-        grain = st.selectbox("Trends by", periods.GRAINS, index=None, key="grain", placeholder="what suits the period", bind="query-params")
+        grain = st.selectbox(
+            "Trends by",
+            periods.GRAINS,
+            index=None,
+            key="grain",
+            placeholder="what suits the period",
+            bind="query-params",
+        )
     return found, tuple(name for name in periods.COMPARISONS if name in compared), grain
 
 
 def filters_url() -> dict[str, list[str]]:
-    """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown. {} while nobody looks."""
+    """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown. {}
+    while nobody looks.
+    """
     if get_script_run_ctx(suppress_warning=True) is None:
         return {}
     found: dict[str, list[str]] = st.session_state.get("_address", {})
@@ -231,8 +269,8 @@ def filters_url() -> dict[str, list[str]]:
 def dropped_values(path: str) -> dict[str, list[str]]:
     """The whole address as it should be, where a change to the page at `path` lost the filters of it; else {}.
 
-    A browser keeps of the address what its controls have bound: clicked before they are drawn, a menu's link has none of it. Going back
-    to an address that had no filters is no loss.
+    A browser keeps of the address what its controls have bound: clicked before they are drawn, a menu's link has none
+    of it. Going back to an address that had no filters is no loss.
     """
     came_from, before = st.session_state.get("_path"), filters_url()
     st.session_state["_path"] = path

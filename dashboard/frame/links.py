@@ -13,18 +13,27 @@ WHAT_CHANGED = "what-changed"
 STORY = "order-story"
 
 At = tuple[tuple[str, str | None], ...]
-"""Dimension values a number is narrowed to beside the filters, in the order they were chosen; None: empty in the data."""
+"""Dimension values a number is narrowed to beside the filters, in the order they were chosen; None: empty in the data.
+"""
 
 Days = tuple[date, date]
 
 
 def drill_down_url(
-    measure: str, *, part: str = "counted", by: str | None = None, value: str | None = None, period: Days | None = None, at: At = (), cut: str = ""
+    measure: str,
+    *,
+    part: str = "counted",
+    by: str | None = None,
+    value: str | None = None,
+    period: Days | None = None,
+    at: At = (),
+    cut: str = "",
 ) -> str:
     """The address of the rows behind a number (or behind its value `value` of dimension `by`), relative to any page.
 
-    part: "counted" or "out_of", or another that `metrics.lists.drill_down.parts` knows. period: other days than the filter bar's, such as one week of a
-    trend. at: what the number is narrowed to already. cut: the dimension to break it down by there.
+    part: "counted" or "out_of", or another that `metrics.lists.drill_down.parts` knows. period: other days than the
+    filter bar's, such as one week of a trend. at: what the number is narrowed to already. cut: the dimension to break
+    it down by there.
     """
     places = (*at, (by, value)) if by else at
     asked: dict[str, str | list[str]] = {"measure": measure, "part": part}
@@ -75,11 +84,17 @@ EXPLAINED = [name for name in MEASURES if can_explain(name)]
 
 
 def explain_url(measure: str) -> str:
-    """The address of the page that says why a measure moved between the two periods in view, relative to any page; "" where no part of it can."""
+    """The address of the page that says why a measure moved between the two periods in view, relative to any page; ""
+    where no part of it can.
+    """
     return page_url(WHAT_CHANGED, {"measure": measure}) if can_explain(measure) else ""
 
 
 def explain_link(measure: str) -> str:
     """The same as a link of its own, for below a trend or a break-down."""
     address = explain_url(measure)
-    return f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>' if address else ""
+    return (
+        f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>'
+        if address
+        else ""
+    )

@@ -18,7 +18,9 @@ SECONDS = 5
 
 @st.fragment(run_every=SECONDS)
 def data_badge(newest: int | None, freshness: dict[str, Any]) -> None:
-    """Which data the page shows; runs the whole page again when another generation is published than the `newest` it knew of."""
+    """Which data the page shows; runs the whole page again when another generation is published than the `newest` it
+    knew of.
+    """
     try:
         now = queries.current()
     except BuyerviewError:  # it says so on the page; look again at the next tick

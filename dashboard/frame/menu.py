@@ -1,4 +1,6 @@
-"""The pages in the menu's order. A page is one file under `pages/` and one entry here; a test finds a file this list lacks."""
+"""The pages in the menu's order. A page is one file under `pages/` and one entry here; a test finds a file this list
+lacks.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +13,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "pages"
 
 @dataclass(frozen=True)
 class Entry:
-    """One page of the menu; `filtered`: the filter bar stands above it; `listed`: people go there from the menu, not only by links;
-    `under`: the heading of the group it begins."""
+    """One page of the menu; `filtered`: the filter bar stands above it; `listed`: people go there from the menu, not
+    only by links; `under`: the heading of the group it begins.
+    """
 
     file: str
     title: str
@@ -25,16 +28,78 @@ class Entry:
 
 
 ENTRIES = (
-    Entry("scorecard.py", "Scorecard", ":material/speed:", "", "Is service good? For whom not, since when, and why?", under="Standing"),
-    Entry("packages.py", "Segments and packages", ":material/inventory_2:", "packages", "What was promised to each segment, and what it got."),
-    Entry("profitability.py", "Profitability zones", ":material/donut_small:", "profitability", "Sales against cost to serve, customer by customer."),
-    Entry("stockouts.py", "Stockouts", ":material/remove_shopping_cart:", "stockouts", "What happened to the buyer each time, and what it cost."),
-    Entry("buyers_view.py", "Buyer's view", ":material/person_check:", "buyers-view", "The five tests and the perfect order.", under="Measures"),
-    Entry("availability.py", "Availability", ":material/shelves:", "availability", "What I wanted, when, and how much; fills."),
-    Entry("cycle_time.py", "Cycle time and promise", ":material/timer:", "cycle-time", "How long, how dependable, how padded."),
-    Entry("order_to_cash.py", "Order to cash", ":material/conversion_path:", "order-to-cash", "The 13 steps, and where the promise died."),
-    Entry("communications.py", "Communications", ":material/forum:", "communications", "What buyers were told, in time and rightly."),
-    Entry("recovery.py", "Recovery and support", ":material/healing:", "recovery", "Failed, put right, came back? Cases and returns."),
+    Entry(
+        "scorecard.py",
+        "Scorecard",
+        ":material/speed:",
+        "",
+        "Is service good? For whom not, since when, and why?",
+        under="Standing",
+    ),
+    Entry(
+        "packages.py",
+        "Segments and packages",
+        ":material/inventory_2:",
+        "packages",
+        "What was promised to each segment, and what it got.",
+    ),
+    Entry(
+        "profitability.py",
+        "Profitability zones",
+        ":material/donut_small:",
+        "profitability",
+        "Sales against cost to serve, customer by customer.",
+    ),
+    Entry(
+        "stockouts.py",
+        "Stockouts",
+        ":material/remove_shopping_cart:",
+        "stockouts",
+        "What happened to the buyer each time, and what it cost.",
+    ),
+    Entry(
+        "buyers_view.py",
+        "Buyer's view",
+        ":material/person_check:",
+        "buyers-view",
+        "The five tests and the perfect order.",
+        under="Measures",
+    ),
+    Entry(
+        "availability.py",
+        "Availability",
+        ":material/shelves:",
+        "availability",
+        "What I wanted, when, and how much; fills.",
+    ),
+    Entry(
+        "cycle_time.py",
+        "Cycle time and promise",
+        ":material/timer:",
+        "cycle-time",
+        "How long, how dependable, how padded.",
+    ),
+    Entry(
+        "order_to_cash.py",
+        "Order to cash",
+        ":material/conversion_path:",
+        "order-to-cash",
+        "The 13 steps, and where the promise died.",
+    ),
+    Entry(
+        "communications.py",
+        "Communications",
+        ":material/forum:",
+        "communications",
+        "What buyers were told, in time and rightly.",
+    ),
+    Entry(
+        "recovery.py",
+        "Recovery and support",
+        ":material/healing:",
+        "recovery",
+        "Failed, put right, came back? Cases and returns.",
+    ),
     Entry("influence.py", "Influence", ":material/tune:", "influence", "Inquiries, options offered and chosen."),
     Entry("two_books.py", "Two books", ":material/balance:", "two-books", "Our verdicts against the buyer's own."),
     Entry(
@@ -45,9 +110,29 @@ ENTRIES = (
         "Orders that failed the buyer: the list to work.",
         under="Daily work",
     ),
-    Entry("at_risk.py", "At risk now", ":material/warning:", "at-risk", "Open orders whose promise can no longer, or hardly, be kept."),
-    Entry("order_story.py", "Order story", ":material/timeline:", "order-story", "One order from inquiry to invoice.", filtered=False),
-    Entry("data_quality.py", "Data quality", ":material/verified:", "data-quality", "Runs, checks, what was rejected and why.", filtered=False),
+    Entry(
+        "at_risk.py",
+        "At risk now",
+        ":material/warning:",
+        "at-risk",
+        "Open orders whose promise can no longer, or hardly, be kept.",
+    ),
+    Entry(
+        "order_story.py",
+        "Order story",
+        ":material/timeline:",
+        "order-story",
+        "One order from inquiry to invoice.",
+        filtered=False,
+    ),
+    Entry(
+        "data_quality.py",
+        "Data quality",
+        ":material/verified:",
+        "data-quality",
+        "Runs, checks, what was rejected and why.",
+        filtered=False,
+    ),
     Entry(
         "export.py",
         "Explore and export",
@@ -56,7 +141,13 @@ ENTRIES = (
         "Any measures by any dimensions, as charts, table and file.",
         under="Analysis",
     ),
-    Entry("what_changed.py", "What changed", ":material/compare_arrows:", "what-changed", "Why a number moved between two periods."),
+    Entry(
+        "what_changed.py",
+        "What changed",
+        ":material/compare_arrows:",
+        "what-changed",
+        "Why a number moved between two periods.",
+    ),
     Entry(
         "definition_ladder.py",
         "Definition ladder",
@@ -72,14 +163,29 @@ ENTRIES = (
         "What you look at again, and what reaches you by itself.",
         filtered=False,
     ),
-    Entry("definitions.py", "Definitions", ":material/menu_book:", "definitions", "What every number means.", filtered=False),
-    Entry("drill_down.py", "Behind the number", ":material/search:", "behind", "The rows a number is made of.", listed=False),
+    Entry(
+        "definitions.py",
+        "Definitions",
+        ":material/menu_book:",
+        "definitions",
+        "What every number means.",
+        filtered=False,
+    ),
+    Entry(
+        "drill_down.py",
+        "Behind the number",
+        ":material/search:",
+        "behind",
+        "The rows a number is made of.",
+        listed=False,
+    ),
 )
 
 
 def build_pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page is a class with a lower-case home
-    """The pages by path, for the menu and for links. (The menu is one list, its headings are `headings`: a sectioned one breaks
-    list markup in Streamlit 1.67.)"""
+    """The pages by path, for the menu and for links. (The menu is one list, its headings are `headings`: a sectioned
+    one breaks list markup in Streamlit 1.67.)
+    """
     return {
         entry.path: st.Page(
             FOLDER / entry.file,
@@ -97,7 +203,9 @@ def build_pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page 
 def headings() -> str:
     """The style that sets a heading above the first page of each group."""
     places = [(at, one.under) for at, one in enumerate((one for one in ENTRIES if one.listed), start=1) if one.under]
-    return "".join(f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{under}"}}' for at, under in places)
+    return "".join(
+        f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{under}"}}' for at, under in places
+    )
 
 
 def entry(title: str) -> Entry:
@@ -108,5 +216,10 @@ def entry(title: str) -> Entry:
 def link(path: str, label: str, *, query: dict[str, str] | None = None) -> None:
     """A link to another page, with the filters as they are."""
     st.page_link(
-        st.session_state["_pages"][path], label=label, icon=":material/arrow_forward:", icon_position="right", query_params=query, width="content"
+        st.session_state["_pages"][path],
+        label=label,
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        query_params=query,
+        width="content",
     )

@@ -39,7 +39,15 @@ def subtitle(text: str) -> None:
     st.session_state["_subtitle"].caption(formatting.markdown(text))
 
 
-def select(label: str, options: list[str] | tuple[str, ...], named: dict[str, str], *, key: str, width: int = 200, hidden: bool = False) -> str:
+def select(
+    label: str,
+    options: list[str] | tuple[str, ...],
+    named: dict[str, str],
+    *,
+    key: str,
+    width: int = 200,
+    hidden: bool = False,
+) -> str:
     """A choice of one by name whose slug stands in the address while it is not the first.
 
     Not `bind="query-params"`: Streamlit 1.67 writes the shown name into the address, which changes when a title does.
@@ -48,11 +56,19 @@ def select(label: str, options: list[str] | tuple[str, ...], named: dict[str, st
     at = options.index(asked) if asked in options else 0
     held = st.session_state.get(f"pick_{key}")
     if asked is None and held is not None and held == st.session_state.get(f"_first_{key}"):
-        st.session_state[f"pick_{key}"] = options[0]  # nobody chose: what stands first now is shown, not what stood first before
+        st.session_state[f"pick_{key}"] = options[
+            0
+        ]  # nobody chose: what stands first now is shown, not what stood first before
     st.session_state[f"_first_{key}"] = options[0]
     visibility = "collapsed" if hidden else "visible"
     chosen: str = st.selectbox(
-        label, options, index=at, format_func=lambda slug: named[slug], key=f"pick_{key}", label_visibility=visibility, width=width
+        label,
+        options,
+        index=at,
+        format_func=lambda slug: named[slug],
+        key=f"pick_{key}",
+        label_visibility=visibility,
+        width=width,
     )  # type: ignore[call-overload]
     if chosen != options[0] and st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
@@ -62,7 +78,9 @@ def select(label: str, options: list[str] | tuple[str, ...], named: dict[str, st
 
 
 def pager(total: int, size: int, *, key: str) -> int:
-    """Which page of a list is wanted, from 1; draws the control below or above the list where there is more than one page."""
+    """Which page of a list is wanted, from 1; draws the control below or above the list where there is more than one
+    page.
+    """
     pages = max(1, -(-total // size))
     if pages == 1:
         return 1
@@ -71,7 +89,10 @@ def pager(total: int, size: int, *, key: str) -> int:
         st.session_state[key] = pages
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         number = int(st.number_input("Page", 1, pages, key=key, width=130, label_visibility="collapsed"))
-        st.caption(f"page {formatting.integer(number)} of {formatting.integer(pages)} · {formatting.integer(total)} in all", width="content")
+        st.caption(
+            f"page {formatting.integer(number)} of {formatting.integer(pages)} · {formatting.integer(total)} in all",
+            width="content",
+        )
     return number
 
 
@@ -82,10 +103,16 @@ def no_orders(chosen: Filters) -> None:
     when = f"No judged order was due {formatting.date_range(chosen.start, chosen.end)}{where}."
     with theme.card("nothing"):
         if near is None:
-            hint = "No order is judged with these filters at all. Take a filter off." if chosen.where else "No order is judged yet."
+            hint = (
+                "No order is judged with these filters at all. Take a filter off."
+                if chosen.where
+                else "No order is judged yet."
+            )
             theme.show_html(cards.empty("No orders in this period", f"{when} {hint}"))
             return
-        theme.show_html(cards.empty("No orders in this period", f"{when} The nearest day with data is {formatting.day(near)}."))
+        theme.show_html(
+            cards.empty("No orders in this period", f"{when} The nearest day with data is {formatting.day(near)}.")
+        )
         with st.container(horizontal=True, horizontal_alignment="center"):
             st.button("Show the days around it", type="primary", on_click=draw_frame, args=(near,))
 

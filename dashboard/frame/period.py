@@ -1,6 +1,7 @@
 """Periods: which days a choice means, what stood before it, and which parts of it are not whole. Pure.
 
-"Today" is the data's watermark, never the clock (rules P5), so a choice means the same days for the same data next year.
+"Today" is the data's watermark, never the clock (rules P5), so a choice means the same days for the same data next
+year.
 """
 
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ class Period:
 
     @property
     def previous(self) -> Days | None:
-        """As many days before: like with like, even while the period is running. None for all days and for days to come.
+        """As many days before: like with like, even while the period is running. None for all days and for days to
+        come.
 
         Of a quarter or year to date, the equally long part of the one before; of other days, those just before.
         """
@@ -66,7 +68,9 @@ class Period:
 
     @property
     def year_before(self) -> Days | None:
-        """The same part of last year: the same weekdays 52 weeks ago for whole weeks, else the same dates. None where `previous` is that already."""
+        """The same part of last year: the same weekdays 52 weeks ago for whole weeks, else the same dates. None where
+        `previous` is that already.
+        """
         if self.choice in (ALL, YEAR) or self.days <= 0:
             return None
         if self.choice in WEEKS:
@@ -95,7 +99,9 @@ class Period:
     def name(self) -> str:
         """What it is called in a sentence."""
         named = {ALL: "all data", QUARTER: "the quarter to date", YEAR: "the year to date"}
-        return named.get(self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen")
+        return named.get(
+            self.choice, f"the last {WEEKS[self.choice]} whole weeks" if self.choice in WEEKS else "the days chosen"
+        )
 
 
 def next_start(begins: date, grain: str) -> date:
@@ -125,7 +131,9 @@ def _last_year(day: date) -> date:
 
 
 def same_weekdays(grain: str, one: date, within: Days, other: date, beside: Days) -> bool:
-    """Whether two days, weeks ..., each as far as it lies within its own days, may be compared: both whole, or equally long."""
+    """Whether two days, weeks ..., each as far as it lies within its own days, may be compared: both whole, or equally
+    long.
+    """
     lengths = [_overlap(begun, grain, days) for begun, days in ((one, within), (other, beside))]
     return lengths[0] == lengths[1] or lengths == [(next_start(begun, grain) - begun).days for begun in (one, other)]
 
@@ -145,7 +153,9 @@ def periods(start: date, end: date, grain: str) -> list[date]:
 
 
 def choose(choice: str, *, as_of: date, first: date, days: tuple[date, ...] = (), grain: str | None = None) -> Period:
-    """The days a choice means. `days`: what the date field holds, which is one day while a range is half chosen. `grain`: asked for."""
+    """The days a choice means. `days`: what the date field holds, which is one day while a range is half chosen.
+    `grain`: asked for.
+    """
     if choice in WEEKS:
         end = as_of - timedelta(days=(as_of.weekday() + 1) % 7)  # the last Sunday not after the watermark
         return Period(choice, end - timedelta(days=7 * WEEKS[choice] - 1), end, as_of, grain)

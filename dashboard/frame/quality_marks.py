@@ -1,4 +1,6 @@
-"""The mark beside a number: records that failed checks keep out of it, a number that is held, data that is late. "" where there is none."""
+"""The mark beside a number: records that failed checks keep out of it, a number that is held, data that is late. ""
+where there is none.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,7 +36,9 @@ def mark_for(measure: str) -> Mark:
 
 
 def mostly_withheld(measures: Sequence[str]) -> bool:
-    """Whether most of the numbers that stand together are held: it is then said once, above them (`held`), and each has a small mark."""
+    """Whether most of the numbers that stand together are held: it is then said once, above them (`held`), and each has
+    a small mark.
+    """
     count = sum(mark_for(name).held for name in measures)
     return count >= FEW_WITHHELD and count > len(measures) / 2
 
@@ -45,8 +49,19 @@ def withheld_note(measures: Sequence[str]) -> str:
         return ""
     ours = [mark_for(name) for name in measures if mark_for(name).held]
     count = f"{len(ours)} of these {len(measures)}" if len(ours) < len(measures) else f"All of these {len(ours)}"
-    feeds = sorted({formatting.in_words(failed.feed).lower() for one in ours for failed in one.failed if failed.share > WITHHELD_SHARE})
-    named = ", ".join(feeds) if len(feeds) <= REASON_TEXT else f"{', '.join(feeds[:REASON_TEXT])} and {len(feeds) - REASON_TEXT} more feeds"
+    feeds = sorted(
+        {
+            formatting.in_words(failed.feed).lower()
+            for one in ours
+            for failed in one.failed
+            if failed.share > WITHHELD_SHARE
+        }
+    )
+    named = (
+        ", ".join(feeds)
+        if len(feeds) <= REASON_TEXT
+        else f"{', '.join(feeds[:REASON_TEXT])} and {len(feeds) - REASON_TEXT} more feeds"
+    )
     return (
         '<p class="bv bv-held"><i aria-hidden="true">▲</i> '
         f"<span><b>{count} numbers are held:</b> shown, but not judged. "
@@ -56,15 +71,25 @@ def withheld_note(measures: Sequence[str]) -> str:
 
 
 def mark_link(measure: str, *, small: bool = False) -> str:
-    """The mark of a measure, which leads to the data quality page; the words on hover say which checks. `small`: "held" is said elsewhere."""
+    """The mark of a measure, which leads to the data quality page; the words on hover say which checks. `small`: "held"
+    is said elsewhere.
+    """
     one = mark_for(measure)
     if not one.failed and not one.late:
         return ""
     css, sign, word = (
-        ("bv-mark-held", "▲", "held") if one.held else ("bv-mark-late", "◆", "late data") if one.late else ("", "⚑", formatting.integer(one.records))
+        ("bv-mark-held", "▲", "held")
+        if one.held
+        else ("bv-mark-late", "◆", "late data")
+        if one.late
+        else ("", "⚑", formatting.integer(one.records))
     )
     said = "; ".join([*_told(one), *[f"{late.feed} last came {formatting.moment(late.last)}" for late in one.late]])
-    meant = "not judged: too many records are kept out" if one.held else f"{formatting.count(one.records, 'record')} kept out by failed checks"
+    meant = (
+        "not judged: too many records are kept out"
+        if one.held
+        else f"{formatting.count(one.records, 'record')} kept out by failed checks"
+    )
     if one.held and small:
         css, word = "bv-mark-small", ""
     href = formatting.html(links.page_url("data-quality", {}))
@@ -76,7 +101,8 @@ def mark_link(measure: str, *, small: bool = False) -> str:
 
 def _told(one: Mark) -> list[str]:
     told = [
-        f"{formatting.integer(failed.records)} of {failed.feed}: {formatting.in_words(failed.rule).lower()}" for failed in one.failed[:REASON_TEXT]
+        f"{formatting.integer(failed.records)} of {failed.feed}: {formatting.in_words(failed.rule).lower()}"
+        for failed in one.failed[:REASON_TEXT]
     ]
     return told + ([f"and {len(one.failed) - REASON_TEXT} more checks"] if len(one.failed) > REASON_TEXT else [])
 

@@ -24,7 +24,11 @@ def save_view_form() -> None:
     """A name for what is on the screen, and the button that keeps it."""
     with st.form("keep_view", border=False):
         st.text_input(
-            "By", user_name.user_name() if user_name.has_user_name() else "", key="view_by", max_chars=user_name.LONGEST, placeholder="Your name"
+            "By",
+            user_name.user_name() if user_name.has_user_name() else "",
+            key="view_by",
+            max_chars=user_name.LONGEST,
+            placeholder="Your name",
         )
         st.text_input("Keep this view as", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
         st.checkbox("Others may see it", key="view_shared", value=True)
@@ -39,12 +43,20 @@ def _keep() -> None:
         st.session_state["_view_told"] = "Give the view a name first."
         return
     path = urlsplit(st.context.url or "").path.rpartition("/")[2]
-    chosen = [(part, value) for part in st.query_params if part != live_refresh.PIN for value in st.query_params.get_all(part)]
+    chosen = [
+        (part, value) for part in st.query_params if part != live_refresh.PIN for value in st.query_params.get_all(part)
+    ]
     try:
         with open_store(locate()) as store:
             shared = bool(st.session_state.get("view_shared"))
             saved_views.save(
-                store, (st.session_state.get("view_by") or user_name.user_name()).strip(), name, path, urlencode(chosen), shared=shared, at=now()
+                store,
+                (st.session_state.get("view_by") or user_name.user_name()).strip(),
+                name,
+                path,
+                urlencode(chosen),
+                shared=shared,
+                at=now(),
             )
     except StoreUnusable as error:
         st.session_state["_view_told"] = str(error)

@@ -9,7 +9,8 @@ STEPS = (
     ("order-to-cash", "Run the processes that keep it"),
     ("behind", "Measure what was kept, and improve"),
 )
-"""The page of each step. What was kept is the attainment of the packages, behind which stand its parts and its course."""
+"""The page of each step. What was kept is the attainment of the packages, behind which stand its parts and its course.
+"""
 
 
 def crm_steps(here: str) -> str:
@@ -17,6 +18,14 @@ def crm_steps(here: str) -> str:
     shown = []
     for at, (path, words) in enumerate(STEPS, start=1):
         told = formatting.html(f"{at}. {words}")
-        href = links.drill_down_url("package_attainment", cut="segment") if path == links.DRILL_DOWN else links.page_url(path, {})
-        shown.append(f"<strong>{told}</strong>" if path == here else f'<a href="{formatting.html(href)}" target="_self">{told}</a>')
+        href = (
+            links.drill_down_url("package_attainment", cut="segment")
+            if path == links.DRILL_DOWN
+            else links.page_url(path, {})
+        )
+        shown.append(
+            f"<strong>{told}</strong>"
+            if path == here
+            else f'<a href="{formatting.html(href)}" target="_self">{told}</a>'
+        )
     return f'<nav class="bv bv-legend" aria-label="Four steps">{" <span aria-hidden=true>→</span> ".join(shown)}</nav>'

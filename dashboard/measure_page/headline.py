@@ -1,4 +1,6 @@
-"""What a page of measures shows first: the sentence that answers its question, and a few tiles. The numbers are those of its table."""
+"""What a page of measures shows first: the sentence that answers its question, and a few tiles. The numbers are those
+of its table.
+"""
 
 from dataclasses import replace
 
@@ -31,21 +33,33 @@ def answers_by(name: str, filters: Filters, dimension: str) -> dict[str, Answers
     """The same by a dimension's values, of the measures that have it."""
     found: dict[str, Answers] = {}
     for one in measure_table.answers_for(
-        [measure for measure in measure_table.measures_of(name) if measure_table.has_dimension(measure, dimension)], filters, dimension
+        [measure for measure in measure_table.measures_of(name) if measure_table.has_dimension(measure, dimension)],
+        filters,
+        dimension,
     ):
         found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
     return found
 
 
 def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[str, str] | None = None) -> str:
-    """A measure's value, or its denominator (`out_of`), as a link to what is behind it; a dash where there is none. `at`: dimension and value."""
+    """A measure's value, or its denominator (`out_of`), as a link to what is behind it; a dash where there is none.
+    `at`: dimension and value.
+    """
     answer = answers.get(measure)
     shown = (
-        formatting.DASH if answer is None else cards.value(answer, MEASURES[measure]) if part == "counted" else formatting.number(answer.denominator)
+        formatting.DASH
+        if answer is None
+        else cards.value(answer, MEASURES[measure])
+        if part == "counted"
+        else formatting.number(answer.denominator)
     )
     if shown == formatting.DASH:
         return shown
-    href = links.drill_down_url(measure, part=part, by=at[0], value=at[1]) if at else links.drill_down_url(measure, part=part)
+    href = (
+        links.drill_down_url(measure, part=part, by=at[0], value=at[1])
+        if at
+        else links.drill_down_url(measure, part=part)
+    )
     return f'<a href="{formatting.html(href)}" target="_self"><strong>{shown}</strong></a>'
 
 
@@ -53,8 +67,13 @@ def worst(name: str, measure: str, filters: Filters) -> str:
     """The segment that is furthest off in a measure; "" where none is (cards.furthest)."""
     whole = answers_in_view(name, filters).get(measure)
     targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
-    segments = {segment: answers for segment, answers in answers_by(name, filters, "segment").items() if measure in answers}
-    known = [(one, answers[measure], quality_marks.target_in_view(targets, measure, (("segment", (one,)),))) for one, answers in segments.items()]
+    segments = {
+        segment: answers for segment, answers in answers_by(name, filters, "segment").items() if measure in answers
+    }
+    known = [
+        (one, answers[measure], quality_marks.target_in_view(targets, measure, (("segment", (one,)),)))
+        for one, answers in segments.items()
+    ]
     found = cards.worst_segment(MEASURES[measure], whole, known) if whole is not None else None
     if found is None:
         return ""
@@ -68,7 +87,9 @@ def headline_card(main: str, answers: Answers, filters: Filters, *sentences: str
         queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where), main, filters.where
     )
     state = cards.state(cards.status_of(answers[main], MEASURES[main], target))
-    theme.show_html(f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>')
+    theme.show_html(
+        f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>'
+    )
 
 
 def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
@@ -76,11 +97,19 @@ def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
     generation, period = page.generation(), filters.period
     series = replace(question_in_view(filters), measures=shown, grain=period.grain)
     course = {(one.measure, one.period): one for one in queries.answers(generation, series)}
-    whole = [day for day in periods(period.start, period.elapsed, period.grain) if not period.partial(day, period.grain)]
+    whole = [
+        day for day in periods(period.start, period.elapsed, period.grain) if not period.partial(day, period.grain)
+    ]
     then: dict[str, Answers] = {}
     for compared, (start, end) in filters.comparisons.items():
-        then[compared] = {one.measure: one for one in queries.answers(generation, Question(shown, start=start, end=end, where=filters.where))}
-    targets, small = queries.targets(generation, filters.start, period.elapsed, filters.where), quality_marks.mostly_withheld(shown)
+        then[compared] = {
+            one.measure: one
+            for one in queries.answers(generation, Question(shown, start=start, end=end, where=filters.where))
+        }
+    targets, small = (
+        queries.targets(generation, filters.start, period.elapsed, filters.where),
+        quality_marks.mostly_withheld(shown),
+    )
     drawn = [
         Tile(
             MEASURES[name],
@@ -113,7 +142,8 @@ def missing_feeds(*feeds: str) -> bool:
 
 
 def nothing_to_show(answers: Answers, main: str, filters: Filters, what: str) -> bool:
-    """Whether the page's main measure has nothing to show; says so then, and names the feed to add or the nearest days that have something.
+    """Whether the page's main measure has nothing to show; says so then, and names the feed to add or the nearest days
+    that have something.
 
     what: what there is none of, in the plural: "late orders".
     """
@@ -124,12 +154,24 @@ def nothing_to_show(answers: Answers, main: str, filters: Filters, what: str) ->
         why = answer.no_data or NO_ROWS
         if why != NO_ROWS:
             feed = why.removeprefix("no feed: ").removeprefix("no data: ")
-            add = f"Add the feed <code>{formatting.html(feed)}</code> to see this page." if why.startswith("no feed: ") else formatting.html(why)
+            add = (
+                f"Add the feed <code>{formatting.html(feed)}</code> to see this page."
+                if why.startswith("no feed: ")
+                else formatting.html(why)
+            )
             theme.show_html(cards.empty(f"No {what} recorded", f"{add} What the other feeds tell stands below."))
             return True
         near = queries.nearest_day(page.generation(), filters.period.elapsed, filters.where, main)
-        hint = "There are none at all with these filters." if near is None else f"The nearest day that has some is {formatting.day(near)}."
-        theme.show_html(cards.empty(f"No {what} in this period", f"None {formatting.date_range(filters.start, filters.end)}. {hint}"))
+        hint = (
+            "There are none at all with these filters."
+            if near is None
+            else f"The nearest day that has some is {formatting.day(near)}."
+        )
+        theme.show_html(
+            cards.empty(
+                f"No {what} in this period", f"None {formatting.date_range(filters.start, filters.end)}. {hint}"
+            )
+        )
         if near is not None:
             with st.container(horizontal=True, horizontal_alignment="center"):
                 st.button("Show the days around it", on_click=page.draw_frame, args=(near,), key="around")

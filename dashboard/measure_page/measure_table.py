@@ -1,4 +1,6 @@
-"""The measures of one question of the business on a plain page: each by customer segment, and any one of them by any dimension it has."""
+"""The measures of one question of the business on a plain page: each by customer segment, and any one of them by any
+dimension it has.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -50,7 +52,9 @@ def measure_table(name: str) -> None:
     """Draw a page's table of measures and the break-down of one of them."""
     measures = measures_of(name)
     filters = page.current_filters()
-    page.subtitle(f"{formatting.date_range(filters.start, filters.end)} · {filters.label} · {formatting.count(len(measures), 'measure')}")
+    page.subtitle(
+        f"{formatting.date_range(filters.start, filters.end)} · {filters.label} · {formatting.count(len(measures), 'measure')}"
+    )
     with theme.card("measures"):
         theme.show_html(_by_segment(measures, filters))
         st.caption(
@@ -63,7 +67,9 @@ def measure_table(name: str) -> None:
 
 def answers_for(measures: Sequence[Measure], filters: Filters, *by: str) -> list[Answer]:
     """Answers of the measures in view."""
-    question = Question(tuple(measure.name for measure in measures), by=by, start=filters.start, end=filters.end, where=filters.where)
+    question = Question(
+        tuple(measure.name for measure in measures), by=by, start=filters.start, end=filters.end, where=filters.where
+    )
     found: list[Answer] = queries.answers(page.generation(), question)
     return found
 
@@ -84,7 +90,13 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
                 markup=f'<span title="{formatting.html(measure.definition)}">{formatting.html(measure.title)}</span>',
                 small=measure.name,
             ),
-            _marked(measure, cell(whole.get(measure.name), measure, quality_marks.target_in_view(targets, measure.name, filters.where)), small=small),
+            _marked(
+                measure,
+                cell(
+                    whole.get(measure.name), measure, quality_marks.target_in_view(targets, measure.name, filters.where)
+                ),
+                small=small,
+            ),
             _out_of(whole.get(measure.name), links.drill_down_url(measure.name, part="out_of")),
             *(_of_segment(measure, name, parts[name].get(measure.name), targets) for name in segments),
         ]
@@ -116,7 +128,9 @@ def _marked(measure: Measure, one: Cell, *, small: bool) -> Cell:
 
 def link_cell(text: str, href: str) -> Cell:
     """A cell of text that leads to what is behind it."""
-    return Cell(text, markup=f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' if text else "")
+    return Cell(
+        text, markup=f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' if text else ""
+    )
 
 
 def _of_segment(measure: Measure, segment: str, answer: Answer | None, targets: list[Row]) -> Cell:
@@ -135,7 +149,8 @@ def _out_of(answer: Answer | None, href: str) -> Cell:
     if answer is None or answer.denominator is None or (answer.value is None and not answer.judged):
         return Cell()
     return replace(
-        link_cell(formatting.number(answer.denominator), href), small=f"{formatting.number(answer.unknown)} not known" if answer.unknown else ""
+        link_cell(formatting.number(answer.denominator), href),
+        small=f"{formatting.number(answer.unknown)} not known" if answer.unknown else "",
     )
 
 
@@ -175,7 +190,9 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
         dimensions = able[name]
         by = page.select("By", dimensions, {one: formatting.in_words(one) for one in dimensions}, key="by", width=220)
     measure = next(one for one in measures if one.name == name)
-    answers = [one for one in answers_for([measure], filters, by) if one.value is not None or one.judged or one.denominator]
+    answers = [
+        one for one in answers_for([measure], filters, by) if one.value is not None or one.judged or one.denominator
+    ]
     st.caption(formatting.markdown(measure.definition))
     if not answers:
         (whole,) = answers_for([measure], filters)
@@ -193,14 +210,23 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
                 links.drill_down_url(name, by=by, value=one.dimensions[by]),
             ),
             _out_of(one, links.drill_down_url(name, part="out_of", by=by, value=one.dimensions[by])),
-            Cell(f"{formatting.percent(one.low)} – {formatting.percent(one.high)}" if one.low is not None and one.high is not None else ""),
+            Cell(
+                f"{formatting.percent(one.low)} – {formatting.percent(one.high)}"
+                if one.low is not None and one.high is not None
+                else ""
+            ),
         ]
         for one in answers[:VALUES_SHOWN]
     ]
     heads = (formatting.in_words(by), measure.short or measure.title, "Counted", "Out of", "95 % interval")
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in rows)]
     theme.show_html(
-        tables.table([heads[at] for at in used], [[row[at] for at in used] for row in rows], caption=measure.title, numeric=range(1, len(used)))
+        tables.table(
+            [heads[at] for at in used],
+            [[row[at] for at in used] for row in rows],
+            caption=measure.title,
+            numeric=range(1, len(used)),
+        )
     )
     if explains := links.explain_link(name):
         theme.show_html(explains)

@@ -1,4 +1,6 @@
-"""A few measures over the periods in view, each with its target and what it is compared with, and the card that shows one of them."""
+"""A few measures over the periods in view, each with its target and what it is compared with, and the card that shows
+one of them.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -26,14 +28,27 @@ def _course(answers: Sequence[Answer]) -> dict[tuple[str, date | None], Answer]:
 class Trend:
     """Measures by the period's grain, for one choice of filters, and the same of what they are compared with."""
 
-    def __init__(self, measures: tuple[str, ...], generation: int, period: Period, where: Where, compare: Sequence[str] = COMPARISONS) -> None:
+    def __init__(
+        self,
+        measures: tuple[str, ...],
+        generation: int,
+        period: Period,
+        where: Where,
+        compare: Sequence[str] = COMPARISONS,
+    ) -> None:
         self.period, self.where = period, where
         self.targets = queries.targets(generation, period.start, period.elapsed, where)
-        self.course = _course(queries.answers(generation, Question(measures, grain=period.grain, start=period.start, end=period.end, where=where)))
+        self.course = _course(
+            queries.answers(
+                generation, Question(measures, grain=period.grain, start=period.start, end=period.end, where=where)
+            )
+        )
         self.comparisons = {name: days for name in compare if (days := period.compared(name)) is not None}
         self.course_then: dict[str, dict[tuple[str, date | None], Answer]] = {}
         for name, (start, end) in self.comparisons.items():
-            course = queries.answers(generation, Question(measures, grain=period.grain, start=start, end=end, where=where))
+            course = queries.answers(
+                generation, Question(measures, grain=period.grain, start=start, end=end, where=where)
+            )
             self.course_then[name] = _course(course)
 
     def target(self, measure: str) -> Target | None:
@@ -41,17 +56,26 @@ class Trend:
         return quality_marks.target_in_view(self.targets, measure, self.where)
 
     def points(self, name: str) -> list[Point]:
-        """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where equally long."""
+        """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where
+        equally long.
+        """
         measure, target, grain = MEASURES[name], self.target(name), self.period.grain
         days = periods(self.period.start, self.period.elapsed, grain)
         earlier = {one: periods(*between, grain) for one, between in self.comparisons.items()}
         found = []
         for at, day in enumerate(days):
             answer = self.course.get((name, day))
-            then = {one: self._then(one, name, day, others[at] if at < len(others) else None) for one, others in earlier.items()}
+            then = {
+                one: self._then(one, name, day, others[at] if at < len(others) else None)
+                for one, others in earlier.items()
+            }
             value = None if answer is None or answer.value is None else float(answer.value)
             partial = self.period.partial(day, grain)
-            stands = Status.NO_TARGET if partial else status(value, target, measure.direction, coverage=answer.coverage if answer else None)
+            stands = (
+                Status.NO_TARGET
+                if partial
+                else status(value, target, measure.direction, coverage=answer.coverage if answer else None)
+            )
             found.append(
                 Point(
                     begins=day,
@@ -67,7 +91,9 @@ class Trend:
         return found
 
     def _then(self, compared: str, name: str, day: date, other: date | None) -> float | None:
-        """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes with like only."""
+        """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes
+        with like only.
+        """
         within = (self.period.start, self.period.elapsed)
         if other is None or not same_weekdays(self.period.grain, day, within, other, self.comparisons[compared]):
             return None
@@ -77,7 +103,9 @@ class Trend:
     def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
         """The chart of one measure, and the same in a sentence."""
         points, measure, target = self.points(name), MEASURES[name], self.target(name)
-        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(points, measure, target)
+        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(
+            points, measure, target
+        )
 
     def trend_note(self, name: str) -> str:
         """What the trend's signs mean, those that are in it."""
@@ -98,7 +126,11 @@ class Trend:
 
 def with_trend(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, ...]:
     """Those of the measures that have a trend to show: a value, or a range in its place."""
-    return tuple(name for name in names if (answer := answers.get(name)) is not None and (answer.value is not None or is_withheld(answer)))
+    return tuple(
+        name
+        for name in names
+        if (answer := answers.get(name)) is not None and (answer.value is not None or is_withheld(answer))
+    )
 
 
 def trend_section(
@@ -116,7 +148,11 @@ def trend_section(
     """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Over time", anchor=False, width="content")
-        measure = page.select("Measure of the trend", offered, names, key=key, hidden=True) if len(offered) > 1 else offered[0]
+        measure = (
+            page.select("Measure of the trend", offered, names, key=key, hidden=True)
+            if len(offered) > 1
+            else offered[0]
+        )
     spec, told = course.trend(measure, is_dark=theme.is_dark())
     charts.draw(spec, key="trend", alternative=told)
     st.caption(f"{course.trend_note(measure)} {note}")

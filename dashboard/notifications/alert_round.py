@@ -12,7 +12,8 @@ from metrics.warehouse import Location, current, reading
 
 
 def run_alerts(place: Location, *, now: datetime | None = None) -> str:
-    """Look at every rule for the generation published last, then send what is due; what happened, in words ("" where there was nothing to do).
+    """Look at every rule for the generation published last, then send what is due; what happened, in words ("" where
+    there was nothing to do).
 
     Raises StoreUnusable or a WarehouseError; a message that cannot leave is no error, it waits and says why.
     """
@@ -25,7 +26,9 @@ def run_alerts(place: Location, *, now: datetime | None = None) -> str:
         with reading(place, generation=published.number) as warehouse, open_store(place) as store:
             as_of = freshness(warehouse).get("data_as_of") or published.published_at.replace(tzinfo=None)
             base = os.environ.get("BUYERVIEW_URL", "http://localhost:8501")
-            seen = evaluate.check_all(warehouse, store, generation=published.number, as_of=as_of, now=at, zone=locale.zone(), base=base)
+            seen = evaluate.check_all(
+                warehouse, store, generation=published.number, as_of=as_of, now=at, zone=locale.zone(), base=base
+            )
         news = [one.event for one in seen if one.event]
     sent, kept_back = delivery.send_pending(place, now=at)
     told = [f"{len(news)} alert rule{'s' if len(news) != 1 else ''} changed"] if news else []

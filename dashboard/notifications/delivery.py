@@ -1,7 +1,9 @@
-"""News leaving the house: e-mail over SMTP and webhooks over HTTP. Nothing of Streamlit here: runs and the command line send too.
+"""News leaving the house: e-mail over SMTP and webhooks over HTTP. Nothing of Streamlit here: runs and the command line
+send too.
 
-A message stays in the outbox until whoever it is for has taken it; a run that dies between sending and marking sends it twice, never not at all,
-and both carry the same identity (Message-ID, Idempotency-Key). Secrets stand in the environment and nowhere else:
+A message stays in the outbox until whoever it is for has taken it; a run that dies between sending and marking sends it
+twice, never not at all, and both carry the same identity (Message-ID, Idempotency-Key). Secrets stand in the
+environment and nowhere else:
 
     BUYERVIEW_SMTP            smtp://[user@]host[:port], smtp+starttls://..., smtps://...
     BUYERVIEW_SMTP_PASSWORD   its password, where it asks for one
@@ -36,7 +38,9 @@ TIMEOUT = 20.0
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 Setting = Mapping[str, str]
 FAILURES = (OSError, ValueError, HTTPException, smtplib.SMTPException, SettingRefused)
-"""How sending can fail: no connection, a refusal, or an address that is none (its text is not told: a path may hold a secret)."""
+"""How sending can fail: no connection, a refusal, or an address that is none (its text is not told: a path may hold a
+secret).
+"""
 
 
 def send_pending(place: Location, *, now: datetime, setting: Setting = os.environ) -> tuple[int, int]:
@@ -74,7 +78,10 @@ def send(message: Mapping[str, Any], setting: Setting = os.environ) -> None:
     """Send one message of the outbox. Raises one of FAILURES."""
     kind, _, to = message["channel"].partition(":")
     if kind == "mailto":
-        send_mail(mail(to, message["subject"], as_text(message["body"]), identity=message["message_id"], setting=setting), setting)
+        send_mail(
+            mail(to, message["subject"], as_text(message["body"]), identity=message["message_id"], setting=setting),
+            setting,
+        )
     else:
         _post(to, message, setting)
 
@@ -85,7 +92,16 @@ def send_test(channel: str, setting: Setting = os.environ) -> None:
     said = {"subject": "A test from Buyerview", "body": {"event": "test"}, "message_id": f"test {datetime.now(UTC)}"}
     try:
         if kind == "mailto":
-            send_mail(mail(to, said["subject"], "Alerts for this address arrive here.\n", identity=said["message_id"], setting=setting), setting)
+            send_mail(
+                mail(
+                    to,
+                    said["subject"],
+                    "Alerts for this address arrive here.\n",
+                    identity=said["message_id"],
+                    setting=setting,
+                ),
+                setting,
+            )
         elif kind == "webhook":
             _post(to, said, setting)
         else:
@@ -100,9 +116,15 @@ def _post(name: str, message: Mapping[str, Any], setting: Setting) -> None:
     variable = f"BUYERVIEW_WEBHOOK_{name}"
     url = setting.get(variable, "")
     if urlsplit(url).scheme not in ("http", "https"):
-        raise SettingRefused(variable, "it holds no http:// or https:// address; set it for the dashboard and for whoever runs ingest")
+        raise SettingRefused(
+            variable, "it holds no http:// or https:// address; set it for the dashboard and for whoever runs ingest"
+        )
     body = json.dumps({"subject": message["subject"], **message["body"]}, ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json", "User-Agent": "Buyerview", "Idempotency-Key": _digest(message["message_id"])}
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Buyerview",
+        "Idempotency-Key": _digest(message["message_id"]),
+    }
     with closing(urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as answered:
         if answered.geturl() != url:  # it was followed without what was to be told
             raise OSError("the webhook's address leads to another: put that one into the setting")
@@ -127,7 +149,9 @@ def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
     """Hand a message to the mail server. Raises one of FAILURES."""
     url = urlsplit(setting.get("BUYERVIEW_SMTP", ""))
     if url.scheme not in PORTS or not url.hostname:
-        raise SettingRefused("BUYERVIEW_SMTP", f"it holds no mail server: {', '.join(f'{kind}://host' for kind in PORTS)}")
+        raise SettingRefused(
+            "BUYERVIEW_SMTP", f"it holds no mail server: {', '.join(f'{kind}://host' for kind in PORTS)}"
+        )
     opening = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
     with opening(url.hostname, url.port or PORTS[url.scheme], timeout=TIMEOUT) as server:
         if url.scheme == "smtp+starttls":
@@ -153,7 +177,8 @@ def as_text(body: Mapping[str, Any]) -> str:
     lines = [
         f"{body['title']}: {number(body['value'])}{of}",
         f"{body['from']} to {body['to']}, {where}",
-        f"Rule “{body['rule']}”: {body['condition']}" + (f" {number(body['limit'])}" if body["limit"] is not None else ""),
+        f"Rule “{body['rule']}”: {body['condition']}"
+        + (f" {number(body['limit'])}" if body["limit"] is not None else ""),
         f"Target {number(body['target'])}" if body["target"] is not None else "",
         f"The period before: {number(body['before'])}" if body["before"] is not None else "",
         _fired(body.get("fired"), number),

@@ -1,7 +1,7 @@
 """One order's story in words: what each of the five tests found and the evidence it rests on. Pure, plain text.
 
-A sentence is written per failed line from the code the facts give (`on_time_reason` ...) and the records that code speaks of. The verdict
-itself is never worked out here: facts decide, the story shows why.
+A sentence is written per failed line from the code the facts give (`on_time_reason` ...) and the records that code
+speaks of. The verdict itself is never worked out here: facts decide, the story shows why.
 """
 
 from collections.abc import Callable
@@ -43,13 +43,17 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
         return [_passed(records, verdict)]
     telling = [line for line in records.lines if line.get(verdict) is facts[verdict] and line.get(f"{verdict}_reason")]
     if facts[verdict] is None:
-        codes = sorted({str(line[f"{verdict}_reason"]) for line in telling} or {facts[f"{verdict}_reason"] or "no_evidence"})
+        codes = sorted(
+            {str(line[f"{verdict}_reason"]) for line in telling} or {facts[f"{verdict}_reason"] or "no_evidence"}
+        )
         told = [UNKNOWNS.get(code, formatting.in_words(code)) for code in codes]
         return [f"{text[:1].upper()}{text[1:]}." for text in told]
     said: dict[str, list[str]] = {}
     for line in telling:
         said.setdefault(_told(records, line, verdict, as_of), []).append(line["line_no"])
-    found = [f"{'Line' if len(numbers) == 1 else 'Lines'} {', '.join(numbers)}: {text}" for text, numbers in said.items()]
+    found = [
+        f"{'Line' if len(numbers) == 1 else 'Lines'} {', '.join(numbers)}: {text}" for text, numbers in said.items()
+    ]
     return found or [f"{reason(facts[f'{verdict}_reason'])}."]
 
 
@@ -109,7 +113,11 @@ def _late(records: OrderRecords, line: Row, as_of: datetime | None) -> str:
         )
     else:
         told += f", not all of it had arrived by {_watermark(as_of)}"
-    last = max((header for header, _ in _sent(records, line) if header.get("received_at")), key=lambda header: header["received_at"], default=None)
+    last = max(
+        (header for header, _ in _sent(records, line) if header.get("received_at")),
+        key=lambda header: header["received_at"],
+        default=None,
+    )
     return told + (f" (consignment {last['shipment_id']}{_carrier(last)})." if last else ".")
 
 
@@ -120,15 +128,22 @@ def _watermark(as_of: datetime | None) -> str:
 def _never_received(records: OrderRecords, line: Row, as_of: datetime | None) -> str:
     other = any(header.get("received_at") for header, _ in _sent(records, line))
     told = f"due {formatting.day(line.get('due_day'))}, {'nothing of what was ordered' if other else 'nothing'} had arrived by {_watermark(as_of)}"
-    under_way = [header for header, _ in _sent(records, line) if header.get("shipped_at") and not header.get("received_at")]
+    under_way = [
+        header for header, _ in _sent(records, line) if header.get("shipped_at") and not header.get("received_at")
+    ]
     if under_way:
         first = under_way[0]
         told += f"; consignment {first['shipment_id']} left {_at(first, 'shipped_at')}{_carrier(first)} and has no proof of delivery"
     return told + "."
 
 
-def _too_early(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001 - one shape for every teller
-    first = min((header for header, _ in _sent(records, line) if header.get("received_at")), key=lambda header: header["received_at"], default={})
+# one shape for every teller
+def _too_early(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
+    first = min(
+        (header for header, _ in _sent(records, line) if header.get("received_at")),
+        key=lambda header: header["received_at"],
+        default={},
+    )
     return f"arrived {_at(first, 'received_at')}, before the window agreed."
 
 
@@ -175,7 +190,11 @@ def _credit(what: str) -> Callable[[OrderRecords, Row, datetime | None], str]:
 
 
 def _wrong_item(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    wrong = [(header, one) for header, one in _sent(records, line) if one.get("product_id") not in (None, line.get("product_id"))]
+    wrong = [
+        (header, one)
+        for header, one in _sent(records, line)
+        if one.get("product_id") not in (None, line.get("product_id"))
+    ]
     return (
         "; ".join(
             f"consignment {header['shipment_id']} carried {_product(records, one['product_id'])}"
@@ -196,11 +215,17 @@ def _product(records: OrderRecords, product_id: str | None) -> str:
 def _wrong_place(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
     wanted = records.order.get("ship_to")
     wrong = [header for header, _ in _sent(records, line) if header.get("received_place") not in (None, wanted)]
-    return f"received at {wrong[0]['received_place']}, ordered to {wanted}." if wrong else f"not received at {wanted or 'the place ordered'}."
+    return (
+        f"received at {wrong[0]['received_place']}, ordered to {wanted}."
+        if wrong
+        else f"not received at {wanted or 'the place ordered'}."
+    )
 
 
 def _over_shipped(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    return f"{formatting.quantity(line['received_qty'])} received where {formatting.quantity(line['owed_qty'])} were owed."
+    return (
+        f"{formatting.quantity(line['received_qty'])} received where {formatting.quantity(line['owed_qty'])} were owed."
+    )
 
 
 def _billed_quantity(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
@@ -243,13 +268,23 @@ def _differs(column: str, what: str) -> Callable[[OrderRecords, Row, datetime | 
     def tell(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
         wanted = records.order.get(column)
         wrong = [header for header, _ in _bills(records, line) if header.get(column) != wanted]
-        return "; ".join(f"invoice {one['invoice_id']} says {what} {one.get(column) or 'none'}, the order {wanted}" for one in wrong) + "."
+        return (
+            "; ".join(
+                f"invoice {one['invoice_id']} says {what} {one.get(column) or 'none'}, the order {wanted}"
+                for one in wrong
+            )
+            + "."
+        )
 
     return tell
 
 
 def _billed_late(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    first = min((header for header, _ in _bills(records, line) if header.get("invoiced_at")), key=lambda header: header["invoiced_at"], default={})
+    first = min(
+        (header for header, _ in _bills(records, line) if header.get("invoiced_at")),
+        key=lambda header: header["invoiced_at"],
+        default={},
+    )
     invoice = first.get("invoice_id", formatting.DASH)
     return f"received {formatting.day(line.get('settled_day'))}, first billed {_at(first, 'invoiced_at')} (invoice {invoice})."
 
@@ -263,7 +298,10 @@ def _reversed(records: OrderRecords, line: Row, as_of: datetime | None) -> str: 
     if not back:
         return "its invoice was taken back."
     return (
-        "; ".join(f"{one['invoice_id']} of {_at(one, 'invoiced_at')} takes back {one.get('reverses_invoice_id') or 'the invoice'}" for one in back)
+        "; ".join(
+            f"{one['invoice_id']} of {_at(one, 'invoiced_at')} takes back {one.get('reverses_invoice_id') or 'the invoice'}"
+            for one in back
+        )
         + "."
     )
 

@@ -1,4 +1,6 @@
-"""One order's records as tables: its lines with their verdicts, its consignments, what was billed for it. Pure: records in, markup out."""
+"""One order's records as tables: its lines with their verdicts, its consignments, what was billed for it. Pure: records
+in, markup out.
+"""
 
 import json
 
@@ -23,7 +25,8 @@ def lines(records: OrderRecords) -> str:
         short = line.get("state") == "judged" and (line.get("counted_qty") or 0) < (line.get("owed_qty") or 0)
         goods = line.get("line_kind", "goods") == "goods"
         verdicts = [
-            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or formatting.DASH) for name in reasons.TITLES
+            _verdict(line.get(name)) if line.get("state") == "judged" else Cell(line.get("state") or formatting.DASH)
+            for name in reasons.TITLES
         ]
         rows.append(
             [
@@ -31,7 +34,9 @@ def lines(records: OrderRecords) -> str:
                 Cell(product or formatting.in_words(line["line_kind"]), small=small),
                 Cell(formatting.quantity(line["ordered_qty"])),
                 Cell(formatting.quantity(line.get("owed_qty"))),
-                Cell(formatting.quantity(line.get("counted_qty")) if goods else formatting.DASH, flagged=goods and short),
+                Cell(
+                    formatting.quantity(line.get("counted_qty")) if goods else formatting.DASH, flagged=goods and short
+                ),
                 Cell(formatting.price(line["unit_price_amount"])),
                 *verdicts,
             ]
@@ -58,7 +63,12 @@ def shipments(records: OrderRecords) -> str:
                 Cell(formatting.quantity(one["damaged_qty"]), flagged=damaged),
             ]
         )
-    return tables.table(("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"), rows, caption="Shipments", numeric=(4, 5, 6))
+    return tables.table(
+        ("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"),
+        rows,
+        caption="Shipments",
+        numeric=(4, 5, 6),
+    )
 
 
 def invoices(records: OrderRecords, currency: str | None) -> str:
@@ -73,7 +83,10 @@ def invoices(records: OrderRecords, currency: str | None) -> str:
         kind = formatting.in_words(header.get("invoice_kind") or "invoice")
         rows.append(
             [
-                Cell(one["invoice_id"], small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}"),
+                Cell(
+                    one["invoice_id"],
+                    small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}",
+                ),
                 Cell(one["line_no"] or "charge"),
                 Cell(formatting.moment(header.get("invoiced_at"), header.get("invoiced_at_is_date"))),
                 Cell(formatting.quantity(one["billed_qty"])),
@@ -81,7 +94,9 @@ def invoices(records: OrderRecords, currency: str | None) -> str:
                 Cell(formatting.money(one["line_amount"], header.get("currency") or currency)),
             ]
         )
-    return tables.table(("Document", "Line", "Date", "Billed", "Unit price", "Amount"), rows, caption="Invoices", numeric=(3, 4, 5))
+    return tables.table(
+        ("Document", "Line", "Date", "Billed", "Unit price", "Amount"), rows, caption="Invoices", numeric=(3, 4, 5)
+    )
 
 
 def record_link(key: str) -> str:
@@ -91,7 +106,11 @@ def record_link(key: str) -> str:
     except (json.JSONDecodeError, AttributeError):
         order_id = None
     text = formatting.html(pairs(key))
-    return f'<a href="{formatting.html(links.order_story_url(order_id))}" target="_self">{text}</a>' if isinstance(order_id, str) else text
+    return (
+        f'<a href="{formatting.html(links.order_story_url(order_id))}" target="_self">{text}</a>'
+        if isinstance(order_id, str)
+        else text
+    )
 
 
 def pairs(text: str) -> str:
@@ -100,4 +119,8 @@ def pairs(text: str) -> str:
         values = json.loads(text)
     except json.JSONDecodeError:
         return text
-    return ", ".join(f"{name} {formatting.plain(value)}" for name, value in values.items()) if isinstance(values, dict) else text
+    return (
+        ", ".join(f"{name} {formatting.plain(value)}" for name, value in values.items())
+        if isinstance(values, dict)
+        else text
+    )

@@ -1,4 +1,6 @@
-"""The 13 steps of one order, drawn to one scale of time, with the deadline as a line through them. Pure: rows in, markup out."""
+"""The 13 steps of one order, drawn to one scale of time, with the deadline as a line through them. Pure: rows in,
+markup out.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +14,9 @@ LEAST = 0.6
 """Per cent of the scale a bar has at least, or it could not be seen."""
 
 
-def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, died_at: str | None, slack: Mapping[int, int]) -> str:
+def steps(
+    rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, died_at: str | None, slack: Mapping[int, int]
+) -> str:
     """Every step: when it was worked on, how long, what was waited before it, and the slack left after it."""
     first = min(row["started_at"] or row["finished_at"] for row in rows)
     last = max([row["finished_at"] or as_of for row in rows] + ([deadline] if deadline else []))
@@ -21,15 +25,39 @@ def steps(rows: Sequence[Row], *, deadline: datetime | None, as_of: datetime, di
     def share(at: datetime) -> float:
         return (at - first) / timedelta(seconds=1) / whole * 100
 
-    line = f'<i class="bv-due" style="left:{min(share(deadline), 100 - LEAST):.2f}%"></i>' if deadline and first <= deadline else ""
+    line = (
+        f'<i class="bv-due" style="left:{min(share(deadline), 100 - LEAST):.2f}%"></i>'
+        if deadline and first <= deadline
+        else ""
+    )
     by_step = {int(row["step_no"]): row for row in rows}
-    items = "".join(_step(number, by_step.get(number), share, line, as_of, slack.get(number), died=died_at == f"{number:02d}") for number in STEPS)
-    due = f'<span class="bv-muted">The line is the deadline, {formatting.html(formatting.moment(deadline))}.</span>' if line else ""
-    never = '<p class="bv-worse">The promise could not be kept from the start: the usual time of the steps was longer.</p>' if died_at == "00" else ""
+    items = "".join(
+        _step(number, by_step.get(number), share, line, as_of, slack.get(number), died=died_at == f"{number:02d}")
+        for number in STEPS
+    )
+    due = (
+        f'<span class="bv-muted">The line is the deadline, {formatting.html(formatting.moment(deadline))}.</span>'
+        if line
+        else ""
+    )
+    never = (
+        '<p class="bv-worse">The promise could not be kept from the start: the usual time of the steps was longer.</p>'
+        if died_at == "00"
+        else ""
+    )
     return f'<div class="bv">{never}<ol class="bv bv-steps">{items}</ol>{due}</div>'
 
 
-def _step(number: int, row: Row | None, share: Callable[[datetime], float], line: str, as_of: datetime, slack: int | None, *, died: bool) -> str:
+def _step(
+    number: int,
+    row: Row | None,
+    share: Callable[[datetime], float],
+    line: str,
+    as_of: datetime,
+    slack: int | None,
+    *,
+    died: bool,
+) -> str:
     name = f'<span class="bv-step"><b>{number}</b> {formatting.html(formatting.step(number).partition("  ")[2])}</span>'
     if row is None:
         return f'<li class="bv-idle">{name}<span class="bv-lane">{line}</span><span class="bv-muted">not recorded</span></li>'

@@ -1,4 +1,6 @@
-"""What happened to one order, from the inquiry to the money: one line of plain text an event, in the order of time. Pure."""
+"""What happened to one order, from the inquiry to the money: one line of plain text an event, in the order of time.
+Pure.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +26,9 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to the order, or was to happen (`plan`); `wrong`: after it should have, or against the buyer; `by_us`: written here."""
+    """Something that happened to the order, or was to happen (`plan`); `wrong`: after it should have, or against the
+    buyer; `by_us`: written here.
+    """
 
     at: datetime
     when: str
@@ -36,14 +40,25 @@ class Event:
 
 def events(records: OrderRecords, around: OrderContext, item: Item, comments: list[dict[str, Any]]) -> list[Event]:
     """Everything there is to tell, in the order of time."""
-    found = [*_ordered(records), *_asked(around), *_promised(around), *_held(around), *_delivered(records), *_billed(records, around)]
+    found = [
+        *_ordered(records),
+        *_asked(around),
+        *_promised(around),
+        *_held(around),
+        *_delivered(records),
+        *_billed(records, around),
+    ]
     found += [*_told(around), *_complained(around), *_came_back(around), *done(item, comments)]
     return sorted((event for event in found if event), key=lambda event: (event.at, event.plan))
 
 
 def _ordered(records: OrderRecords) -> Iterator[Event | None]:
     order, facts = records.order, records.facts
-    yield _event(order, "ordered_at", f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""))
+    yield _event(
+        order,
+        "ordered_at",
+        f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""),
+    )
     yield _event(order, "requested_by", "Asked for by", plan=True)
     yield _event(order, "promised_by", "Promised by", plan=True)
     yield _event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)
@@ -70,7 +85,14 @@ def _promised(around: OrderContext) -> Iterator[Event | None]:
     """Promises made or changed at once to the same deadline are one event."""
 
     def same(row: Row) -> tuple[Any, ...]:
-        return row["changed_at"], row["revision_no"] == 1, row["promised_by"], row["changed_by"] or "seller", row["basis"] or "", row["reason"] or ""
+        return (
+            row["changed_at"],
+            row["revision_no"] == 1,
+            row["promised_by"],
+            row["changed_by"] or "seller",
+            row["basis"] or "",
+            row["reason"] or "",
+        )
 
     for key, made in groupby(sorted(around.promises, key=lambda row: tuple(map(str, same(row)))), key=same):
         rows = list(made)
@@ -105,7 +127,11 @@ def _billed(records: OrderRecords, around: OrderContext) -> Iterator[Event | Non
         kind = formatting.in_words(header.get("invoice_kind") or "invoice")
         yield _event(header, "invoiced_at", f"{kind} {header['invoice_id']}", wrong=kind != "Invoice")
     for payment in around.payments:
-        yield _event(payment, "paid_at", f"Paid {formatting.money(payment['amount'], payment['currency'])} on invoice {payment['invoice_id']}")
+        yield _event(
+            payment,
+            "paid_at",
+            f"Paid {formatting.money(payment['amount'], payment['currency'])} on invoice {payment['invoice_id']}",
+        )
 
 
 def _told(around: OrderContext) -> Iterator[Event | None]:
@@ -136,7 +162,10 @@ def _came_back(around: OrderContext) -> Iterator[Event | None]:
     for one in around.returns:
         what = f"{formatting.quantity(one['returned_qty'])} of line {one['line_no']}"
         yield _event(
-            one, "announced_at", f"Return of {what} announced: {formatting.in_words(one['reason'] or 'no reason given').lower()}", wrong=True
+            one,
+            "announced_at",
+            f"Return of {what} announced: {formatting.in_words(one['reason'] or 'no reason given').lower()}",
+            wrong=True,
         )
         yield _event(one, "received_at", f"Return of {what} received")
         yield _event(one, "credited_at", f"Return of {what} credited")
@@ -145,13 +174,23 @@ def _came_back(around: OrderContext) -> Iterator[Event | None]:
 def done(item: Item, comments: list[dict[str, Any]]) -> Iterator[Event]:
     """What people did and said about it."""
     if item.detected_at:
-        yield Event(item.detected_at, formatting.moment(item.detected_at), "Failure noticed" if item.remedy else "Noticed", by_us=True)
+        yield Event(
+            item.detected_at,
+            formatting.moment(item.detected_at),
+            "Failure noticed" if item.remedy else "Noticed",
+            by_us=True,
+        )
     if item.acknowledged_at and item.acknowledged_at != item.resolved_at:
         yield Event(item.acknowledged_at, formatting.moment(item.acknowledged_at), "Buyer told", by_us=True)
     if item.resolved_at:
         note = f": {item.remedy_note}" if item.remedy_note else ""
         done = REMEDIES[item.remedy or "other"].lower()
-        yield Event(item.resolved_at, formatting.moment(item.resolved_at), f"Put right by {item.resolved_by}, {done}{note}", by_us=True)
+        yield Event(
+            item.resolved_at,
+            formatting.moment(item.resolved_at),
+            f"Put right by {item.resolved_by}, {done}{note}",
+            by_us=True,
+        )
     for one in comments:
         yield Event(one["at"], formatting.moment(one["at"]), f"{one['who']}: {one['text']}", by_us=True)
 

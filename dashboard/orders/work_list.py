@@ -1,7 +1,7 @@
 """The work list: orders with what people do about them, narrowed by it, and many given to somebody at once.
 
-Rows are a checkbox, a link and our own markup: real elements, so that keyboards and screen readers can choose them. What people wrote is read
-anew on every run, for the orders of the page alone, or as the set of orders a filter names.
+Rows are a checkbox, a link and our own markup: real elements, so that keyboards and screen readers can choose them.
+What people wrote is read anew on every run, for the orders of the page alone, or as the set of orders a filter names.
 """
 
 import re
@@ -31,7 +31,9 @@ UNASSIGNED_TOO_LONG = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Orders to keep to (None: none in particular), orders to leave out, and whether they are to be put right already, which `done` are."""
+    """Orders to keep to (None: none in particular), orders to leave out, and whether they are to be put right already,
+    which `done` are.
+    """
 
     among: tuple[str, ...] | None = None
     but: tuple[str, ...] = ()
@@ -41,7 +43,9 @@ class OrderFilter:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a list: its head, its width as CSS grid track, and what stands in it (markup) for a row and its item."""
+    """One column of a list: its head, its width as CSS grid track, and what stands in it (markup) for a row and its
+    item.
+    """
 
     head: str
     track: str
@@ -49,17 +53,26 @@ class Column:
 
 
 def current_moment() -> datetime:
-    """The moment a person means by now, naive UTC: the clock's, or the data's watermark where the data end more than a day ago."""
+    """The moment a person means by now, naive UTC: the clock's, or the data's watermark where the data end more than a
+    day ago.
+    """
     clock = datetime.now(UTC).replace(tzinfo=None, second=0, microsecond=0)
     as_of = page.as_of()
-    return as_of.replace(second=0, microsecond=0) if as_of is not None and clock - as_of > UNASSIGNED_TOO_LONG else clock
+    return (
+        as_of.replace(second=0, microsecond=0) if as_of is not None and clock - as_of > UNASSIGNED_TOO_LONG else clock
+    )
 
 
 def choose_filter(slugs: Sequence[str] = tuple(VIEWS)) -> str:
     """Draw the choice of which orders to show; it stands in the address."""
     asked = st.query_params.get("show")
     shown: str = st.segmented_control(
-        "Show", slugs, default=asked if asked in slugs else "all", format_func=lambda slug: VIEWS[slug], key="work_show", required=True
+        "Show",
+        slugs,
+        default=asked if asked in slugs else "all",
+        format_func=lambda slug: VIEWS[slug],
+        key="work_show",
+        required=True,
     )
     if shown != "all":
         st.query_params["show"] = shown
@@ -98,20 +111,40 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
     heads = "".join(f"<span>{formatting.html(column.head)}</span>" for column in columns)
     with st.container(gap=None, key="work_rows"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="work_head"):
-            st.checkbox("All on this page", key="work_all", on_change=_choose_all, args=([row["order_id"] for row in listed],), width=156)
-            theme.show_html(f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>')
+            st.checkbox(
+                "All on this page",
+                key="work_all",
+                on_change=_choose_all,
+                args=([row["order_id"] for row in listed],),
+                width=156,
+            )
+            theme.show_html(
+                f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>'
+            )
         for at, row in enumerate(listed):
             order_id = row["order_id"]
             item = items.get(order_id, Item(order_id))
-            cells = "".join(f'<span><i class="bv-label">{formatting.html(column.head)} </i>{column.cell(row, item)}</span>' for column in columns)
+            cells = "".join(
+                f'<span><i class="bv-label">{formatting.html(column.head)} </i>{column.cell(row, item)}</span>'
+                for column in columns
+            )
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
-                st.checkbox(f"Choose order {_said(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22)
-                st.page_link(st.session_state["_pages"][STORY], label=formatting.markdown(order_id), query_params={"order": order_id}, width=120)
+                st.checkbox(
+                    f"Choose order {_said(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22
+                )
+                st.page_link(
+                    st.session_state["_pages"][STORY],
+                    label=formatting.markdown(order_id),
+                    query_params={"order": order_id},
+                    width=120,
+                )
                 theme.show_html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
 
 
 def _said(order_id: str) -> str:
-    """An order's number as a label: read aloud as it stands, backslashes and all, so that only what could be Markdown is escaped."""
+    """An order's number as a label: read aloud as it stands, backslashes and all, so that only what could be Markdown
+    is escaped.
+    """
     return order_id if re.fullmatch(r"[A-Za-z0-9 -]+", order_id) else formatting.markdown(order_id)
 
 
@@ -150,7 +183,9 @@ def orders_not_in_data(show: str) -> None:
         return
     try:
         with open_store(locate(), write=False) as store:
-            ours = work_items.order_ids(store, status=work_items.OPEN, owner=user_name.user_name() if show == "mine" else None)
+            ours = work_items.order_ids(
+                store, status=work_items.OPEN, owner=user_name.user_name() if show == "mine" else None
+            )
             missing = queries.not_there(page.generation(), tuple(ours))
             items = work_items.items(store, missing[:MAX_NOT_IN_DATA])
     except StoreUnusable:  # the list says so
@@ -182,8 +217,17 @@ def assign_form(listed: Sequence[Row], items: dict[str, Item]) -> None:
             width=190,
         )
         label = f"Assign {formatting.count(len(chosen), 'order')}" if chosen else "Assign"
-        st.button(label, type="primary", disabled=not chosen, on_click=_assign, args=(chosen, items), key="work_assign_go")
-        st.button("Take back", disabled=not chosen, on_click=_assign, args=(chosen, items, True), key="work_assign_none", help="Give them to nobody")
+        st.button(
+            label, type="primary", disabled=not chosen, on_click=_assign, args=(chosen, items), key="work_assign_go"
+        )
+        st.button(
+            "Take back",
+            disabled=not chosen,
+            on_click=_assign,
+            args=(chosen, items, True),
+            key="work_assign_none",
+            help="Give them to nobody",
+        )
     show_message()
 
 
@@ -198,7 +242,11 @@ def _people() -> list[str]:
 
 
 def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False) -> None:
-    to = None if nobody else (st.session_state.get("work_to") or "").strip()[: user_name.LONGEST] or user_name.user_name()
+    to = (
+        None
+        if nobody
+        else (st.session_state.get("work_to") or "").strip()[: user_name.LONGEST] or user_name.user_name()
+    )
     if to == user_name.NOBODY:
         set_message("Give your name, or say whom to give them to.", wrong=True)
         return

@@ -1,4 +1,6 @@
-"""What people do about one order: whose it is, what was said, what was done and when; the forms to say it, and everything that was changed."""
+"""What people do about one order: whose it is, what was said, what was done and when; the forms to say it, and
+everything that was changed.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -33,15 +35,26 @@ WORDS = {
 
 
 def work_panel(
-    order_id: str, *, customer: str | None, detected_at: datetime | None, acknowledged_at: datetime | None, open_cases: Sequence[str], failed: bool
+    order_id: str,
+    *,
+    customer: str | None,
+    detected_at: datetime | None,
+    acknowledged_at: datetime | None,
+    open_cases: Sequence[str],
+    failed: bool,
 ) -> None:
-    """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before them.
+    """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before
+    them.
 
     open_cases: cases the buyer raised that are not settled, without which the order does not count as recovered.
     """
     try:
         with open_store(locate(), write=False) as store:
-            item, said, changes = work_items.item(store, order_id), work_items.comments(store, order_id), work_items.history(store, order_id)
+            item, said, changes = (
+                work_items.item(store, order_id),
+                work_items.comments(store, order_id),
+                work_items.history(store, order_id),
+            )
     except StoreUnusable as error:
         resolution_errors(error)
         return
@@ -54,7 +67,9 @@ def work_panel(
             f'<p class="bv bv-muted">{formatting.html(named)} of the buyer still open: recovery counts the order as settled when all is.</p>'
         )
     if item.status == work_items.RESOLVED:
-        st.button("Not put right after all: reopen", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen")
+        st.button(
+            "Not put right after all: reopen", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen"
+        )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         user_name.name_field()
         if item.owner != user_name.user_name():
@@ -64,7 +79,9 @@ def work_panel(
     if said:
         theme.show_html(_comments(said))
     with st.form("work_comment", border=False, clear_on_submit=True):
-        st.text_area("Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="What should the next person know?")
+        st.text_area(
+            "Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="What should the next person know?"
+        )
         st.form_submit_button("Add comment", on_click=_comment, args=(item,))
     if item.status == work_items.OPEN and failed:
         with st.expander("Put right: say what was done", expanded=False, key="work_resolve"):
@@ -87,7 +104,11 @@ def _standing(item: Item) -> str:
             f'<span class="bv-muted">by {formatting.html(item.resolved_by)}, {formatting.html(formatting.moment(item.resolved_at))}</span>{note}</div>'
         )
     whose = f"<b>{formatting.html(item.owner)}</b> works on it." if item.owner else "Nobody works on it."
-    since = f' <span class="bv-muted">Noticed {formatting.html(formatting.moment(item.detected_at))}.</span>' if item.detected_at else ""
+    since = (
+        f' <span class="bv-muted">Noticed {formatting.html(formatting.moment(item.detected_at))}.</span>'
+        if item.detected_at
+        else ""
+    )
     return f'<p class="bv">{whose}{since}</p>'
 
 
@@ -116,7 +137,11 @@ def _changes(changes: list[dict[str, Any]]) -> str:
 def _plain(name: str, value: str | None) -> str:
     if value is None:
         return "nobody" if name == "owner" else "nothing"
-    return formatting.moment(datetime.fromisoformat(value)) if name.endswith("_at") else work_items.REMEDIES.get(value, value)
+    return (
+        formatting.moment(datetime.fromisoformat(value))
+        if name.endswith("_at")
+        else work_items.REMEDIES.get(value, value)
+    )
 
 
 def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:
@@ -127,13 +152,26 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
         "resolved": at,
     }
     with st.form("work_resolving", border=False):
-        st.radio("What was done", list(work_items.REMEDIES), format_func=lambda code: work_items.REMEDIES[code], key="work_remedy", horizontal=True)
-        st.text_input("In words", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …")
+        st.radio(
+            "What was done",
+            list(work_items.REMEDIES),
+            format_func=lambda code: work_items.REMEDIES[code],
+            key="work_remedy",
+            horizontal=True,
+        )
+        st.text_input(
+            "In words", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …"
+        )
         with st.container(horizontal=True, gap="small"):
             for name, label in (("detected", "Noticed"), ("acknowledged", "Buyer told"), ("resolved", "Put right")):
                 clock = f"{moments[name].replace(tzinfo=UTC).astimezone(zone()):%Z}"
                 st.datetime_input(
-                    f"{label} ({clock})", to_business_time(moments[name]), key=f"work_{name}_at", step=300, width=190, format="DD.MM.YYYY"
+                    f"{label} ({clock})",
+                    to_business_time(moments[name]),
+                    key=f"work_{name}_at",
+                    step=300,
+                    width=190,
+                    format="DD.MM.YYYY",
                 )
         st.form_submit_button("Put right", type="primary", on_click=_resolve, args=(item,))
     when = "" if background_apply.is_available() else " once `buyerview apply` has run"
@@ -149,7 +187,9 @@ def _assign(item: Item, mine: bool) -> None:
         return
     try:
         with open_store(locate()) as store:
-            refused = work_items.assign(store, user_name.user_name(), [item], user_name.user_name() if mine else None, at=current_moment())
+            refused = work_items.assign(
+                store, user_name.user_name(), [item], user_name.user_name() if mine else None, at=current_moment()
+            )
     except StoreUnusable as error:
         set_message(str(error), wrong=True)
         return

@@ -1,7 +1,8 @@
-"""The weekly digest: last whole week's scorecard as one e-mail, with its trend as a picture, what got worse and for whom, and links.
+"""The weekly digest: last whole week's scorecard as one e-mail, with its trend as a picture, what got worse and for
+whom, and links.
 
-The numbers are those of the scorecard and of the report for the same days. A mail takes every text as data (escaped), brings its picture along
-with words that say the same, and has a plain part that says all of it.
+The numbers are those of the scorecard and of the report for the same days. A mail takes every text as data (escaped),
+brings its picture along with words that say the same, and has a plain part that says all of it.
 """
 
 import os
@@ -53,14 +54,22 @@ class Worse:
 
 
 def made(where: Where = (), *, to: str, setting: Mapping[str, str] = os.environ) -> EmailMessage:
-    """The digest of the newest generation; `to` may be empty where it is only written to a file. Raises NothingPublished or SettingRefused."""
+    """The digest of the newest generation; `to` may be empty where it is only written to a file. Raises
+    NothingPublished or SettingRefused.
+    """
     published = queries.current()
     if published is None:
         raise NothingPublished(str(locate()))
     with queries.one_generation(published.number):
         view = digest_text(published.number, where, setting.get("BUYERVIEW_URL", "http://localhost:8501"))
     sender = {} if to else {"BUYERVIEW_MAIL_FROM": NOBODY}
-    message = delivery.mail(to or NOBODY, view["subject"], in_words(view), identity=f"digest {view['identity']} {to}", setting={**sender, **setting})
+    message = delivery.mail(
+        to or NOBODY,
+        view["subject"],
+        in_words(view),
+        identity=f"digest {view['identity']} {to}",
+        setting={**sender, **setting},
+    )
     message.add_alternative(markup(view), subtype="html")
     drawn = chart_download.render_image(view["trend"]["spec"], "png")
     html_part = message.get_payload()[1]  # type: ignore[index]  # the alternative just added
@@ -94,12 +103,22 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
     course = ScorecardAnswers(generation, weeks, where, ())
     shown = pdf.report_text(numbers, filters, generation, as_of, numbers.main())
     spec, alternative = course.trend(numbers.main(), is_dark=False)
-    title, under = f"{MEASURES[numbers.main()].title} over time", f"{formatting.date_range(weeks.start, weeks.end)} · {filters.label}"
-    tiles = [{**tile, "link": _behind(base, generation, name, week, where)} for name, tile in zip(TILES, shown["tiles"], strict=True)]
+    title, under = (
+        f"{MEASURES[numbers.main()].title} over time",
+        f"{formatting.date_range(weeks.start, weeks.end)} · {filters.label}",
+    )
+    tiles = [
+        {**tile, "link": _behind(base, generation, name, week, where)}
+        for name, tile in zip(TILES, shown["tiles"], strict=True)
+    ]
     main = tiles[TILES.index(numbers.main())]
     before = week.previous or (week.start, week.end)
-    segments = queries.answers(generation, Question(TILES, by=("segment",), start=before[0], end=before[1], where=where))
-    fell = worse_measures([*numbers.now.values(), *numbers.segments], [*numbers.then.get(period.BEFORE, {}).values(), *segments])
+    segments = queries.answers(
+        generation, Question(TILES, by=("segment",), start=before[0], end=before[1], where=where)
+    )
+    fell = worse_measures(
+        [*numbers.now.values(), *numbers.segments], [*numbers.then.get(period.BEFORE, {}).values(), *segments]
+    )
     return {
         "subject": f"Service {formatting.date_range(week.start, week.end)}: {main['title'].lower()} {main['value']}"
         + (f", {main['word']}" if main["word"] else ""),
@@ -110,7 +129,9 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
         "worse": [_worse(one, base, generation, week, where) for one in fell[:WORSE_MOST]],
         "reasons": shown["reasons"],
         "trend": {
-            "spec": chart_download.with_title({**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False),
+            "spec": chart_download.with_title(
+                {**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False
+            ),
             "alternative": alternative,
         },
         "footer": shown["footer"],
@@ -119,13 +140,22 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
 
 
 def worse_measures(now: Iterable[Answer], before: Iterable[Answer]) -> list[Worse]:
-    """The scorecard's measures that are worse than in the week before by as much as can be read, those that moved the most first.
+    """The scorecard's measures that are worse than in the week before by as much as can be read, those that moved the
+    most first.
 
-    Shares before days and the like, which are on no common scale. Too few judged in either week, and a value that is not known, prove nothing.
+    Shares before days and the like, which are on no common scale. Too few judged in either week, and a value that is
+    not known, prove nothing.
     """
     then = {_key(one): one for one in before}
-    found = [Worse(one.measure, _key(one)[1], one, then[_key(one)]) for one in now if one.measure in TILES and _key(one) in then]
-    return sorted((one for one in found if _proven(one)), key=lambda one: (str(MEASURES[one.measure].unit) != "share", -abs(one.moved)))
+    found = [
+        Worse(one.measure, _key(one)[1], one, then[_key(one)])
+        for one in now
+        if one.measure in TILES and _key(one) in then
+    ]
+    return sorted(
+        (one for one in found if _proven(one)),
+        key=lambda one: (str(MEASURES[one.measure].unit) != "share", -abs(one.moved)),
+    )
 
 
 def _key(one: Answer) -> tuple[str, str | None]:
@@ -142,8 +172,16 @@ def _proven(one: Worse) -> bool:
 
 def _worse(one: Worse, base: str, generation: int, week: period.Period, where: Where) -> dict[str, str]:
     measure = MEASURES[one.measure]
-    narrowed = where if one.segment is None else (*(held for held in where if held[0] != "segment"), ("segment", (one.segment,)))
-    of = f" ({formatting.number(one.now.numerator)} of {formatting.number(one.now.denominator)})" if str(measure.unit) == "share" else ""
+    narrowed = (
+        where
+        if one.segment is None
+        else (*(held for held in where if held[0] != "segment"), ("segment", (one.segment,)))
+    )
+    of = (
+        f" ({formatting.number(one.now.numerator)} of {formatting.number(one.now.denominator)})"
+        if str(measure.unit) == "share"
+        else ""
+    )
     return {
         "title": cards.title(measure),
         "whose": "all in view" if one.segment is None else f"segment {one.segment}",
@@ -156,7 +194,9 @@ def _behind(base: str, generation: int, measure: str, week: period.Period, where
     return _address(base, "behind", generation, week, where, (("measure", measure), ("part", "counted")))
 
 
-def _address(base: str, path: str, generation: int, week: period.Period, where: Where, asked: Sequence[tuple[str, str]] = ()) -> str:
+def _address(
+    base: str, path: str, generation: int, week: period.Period, where: Where, asked: Sequence[tuple[str, str]] = ()
+) -> str:
     """An address that shows these very numbers later, whatever was published since."""
     days: list[date] = [week.start, week.end]
     chosen = [*asked, ("period", period.DATES), *(("dates", str(day)) for day in days)]
@@ -173,10 +213,24 @@ def in_words(view: dict[str, Any]) -> str:
     lines = [view["under"], ""]
     lines += [NO_ORDERS] if not view["judged"] else []
     lines += [f"{tile['title']}: {', '.join(_told(tile))}" for tile in view["tiles"]]
-    lines += ["", "What got worse", *([f"- {one['title']}, {one['whose']}: {one['said']}\n  {one['link']}" for one in view["worse"]] or [NONE_WORSE])]
+    lines += [
+        "",
+        "What got worse",
+        *(
+            [f"- {one['title']}, {one['whose']}: {one['said']}\n  {one['link']}" for one in view["worse"]]
+            or [NONE_WORSE]
+        ),
+    ]
     if view["reasons"]["rows"]:
         lines += ["", view["reasons"]["title"], *[f"- {name}: {orders}" for name, orders in view["reasons"]["rows"]]]
-    lines += ["", view["trend"]["alternative"], "", f"The scorecard with these numbers: {view['link']}", "", *view["footer"]]
+    lines += [
+        "",
+        view["trend"]["alternative"],
+        "",
+        f"The scorecard with these numbers: {view['link']}",
+        "",
+        *view["footer"],
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -185,12 +239,20 @@ def _told(tile: dict[str, str]) -> list[str]:
 
 
 _INK, _MUTED, _LINE = (theme.LIGHT[name] for name in ("ink", "muted", "line"))
-_COLOURS = {"on": theme.LIGHT["good"], "watch": theme.LIGHT["watch"], "off": theme.LIGHT["bad"], "unproven": _MUTED, "none": _MUTED}
+_COLOURS = {
+    "on": theme.LIGHT["good"],
+    "watch": theme.LIGHT["watch"],
+    "off": theme.LIGHT["bad"],
+    "unproven": _MUTED,
+    "none": _MUTED,
+}
 _SHAPES = {"on": "●", "watch": "◆", "off": "▲", "unproven": "◌", "none": ""}
 
 
 def markup(view: dict[str, Any]) -> str:
-    """The digest as HTML that mail programs understand: tables and styles of their own, no sheet, no script, nothing loaded from elsewhere."""
+    """The digest as HTML that mail programs understand: tables and styles of their own, no sheet, no script, nothing
+    loaded from elsewhere.
+    """
     quiet = f"color:{_MUTED};font-size:13px"
     empty = f'<p style="{quiet}">{NO_ORDERS}</p>' if not view["judged"] else ""
     tiles = "".join(_tile(tile) for tile in view["tiles"])
@@ -199,14 +261,18 @@ def markup(view: dict[str, Any]) -> str:
         f"{formatting.html(one['whose'])}: {formatting.html(one['said'])}</li>"
         for one in view["worse"]
     )
-    reasons = "".join(f"<li>{formatting.html(name)}: {formatting.html(orders)}</li>" for name, orders in view["reasons"]["rows"])
+    reasons = "".join(
+        f"<li>{formatting.html(name)}: {formatting.html(orders)}</li>" for name, orders in view["reasons"]["rows"]
+    )
     none = f'<p style="{quiet}">{NONE_WORSE}</p>'
     parts = [
         f'<h1 style="font-size:20px;margin:0">Service in the week</h1><p style="{quiet}">{formatting.html(view["under"])}</p>{empty}',
         f'<table role="presentation" cellpadding="0" cellspacing="0" style="width:100%;border-collapse:collapse">{tiles}</table>',
         f'<h2 style="{_HEAD}">What got worse</h2>' + (f'<ul style="padding-left:18px">{fell}</ul>' if fell else none),
         f'<img src="cid:trend" width="{WIDTH}" style="max-width:100%;height:auto" alt="{formatting.html(view["trend"]["alternative"])}">',
-        f'<h2 style="{_HEAD}">{formatting.html(view["reasons"]["title"])}</h2><ul style="padding-left:18px">{reasons}</ul>' if reasons else "",
+        f'<h2 style="{_HEAD}">{formatting.html(view["reasons"]["title"])}</h2><ul style="padding-left:18px">{reasons}</ul>'
+        if reasons
+        else "",
         f'<p><a href="{formatting.html(view["link"])}" style="color:{theme.LIGHT["accent"]}">Open the scorecard with these numbers</a></p>',
         f'<p style="{quiet}">{"<br>".join(formatting.html(line) for line in view["footer"])}</p>',
     ]
@@ -223,7 +289,11 @@ _HEAD = "font-size:16px;margin:24px 0 8px"
 
 def _tile(tile: dict[str, str]) -> str:
     border = f"padding:8px 12px 8px 0;border-bottom:1px solid {_LINE}"
-    word = f'<span style="color:{_COLOURS[tile["css"]]}">{_SHAPES[tile["css"]]} {formatting.html(tile["word"])}</span>' if tile["word"] else ""
+    word = (
+        f'<span style="color:{_COLOURS[tile["css"]]}">{_SHAPES[tile["css"]]} {formatting.html(tile["word"])}</span>'
+        if tile["word"]
+        else ""
+    )
     notes = "; ".join(formatting.html(part) for part in (tile["against"], tile["note"]) if part)
     return (
         f'<tr><td style="{border}">{formatting.html(tile["title"])}<br><span style="color:{_MUTED};font-size:13px">{notes}</span></td>'

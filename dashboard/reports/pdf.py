@@ -1,7 +1,8 @@
-"""One page of the scorecard as a PDF: title, period, filters, tiles with their state, the trend, segments, and what all of it rests on.
+"""One page of the scorecard as a PDF: title, period, filters, tiles with their state, the trend, segments, and what all
+of it rests on.
 
-Set by Typst from `assets/report.typ`, into which everything goes as data: a customer's name is never markup. The PDF is tagged (PDF/UA-1) and
-the same view of the same generation gives the same bytes.
+Set by Typst from `assets/report.typ`, into which everything goes as data: a customer's name is never markup. The PDF is
+tagged (PDF/UA-1) and the same view of the same generation gives the same bytes.
 """
 
 import html
@@ -52,7 +53,9 @@ def button(numbers: ScorecardAnswers, filters: Filters, measure: str) -> None:
     )
 
 
-def write(target: Path, *, choice: str, start: date | None, end: date | None, where: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+def write(
+    target: Path, *, choice: str, start: date | None, end: date | None, where: tuple[tuple[str, tuple[str, ...]], ...]
+) -> None:
     """Write the report of a view of the newest generation. choice: a period of the filter bar, where no days are given."""
     published = queries.current()
     if published is None:
@@ -68,9 +71,13 @@ def write(target: Path, *, choice: str, start: date | None, end: date | None, wh
         target.write_bytes(pdf(report_text(numbers, filters, published.number, as_of, numbers.main())))
 
 
-def report_text(numbers: ScorecardAnswers, filters: Filters, generation: int, as_of: datetime | None, measure: str) -> dict[str, Any]:
+def report_text(
+    numbers: ScorecardAnswers, filters: Filters, generation: int, as_of: datetime | None, measure: str
+) -> dict[str, Any]:
     """Everything the page says, as plain data."""
-    marks: dict[str, Mark] = queries.marks(generation, datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0))
+    marks: dict[str, Mark] = queries.marks(
+        generation, datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
+    )
     held = {name for name in TILES if name in marks and marks[name].held}
     spec, alternative = numbers.trend(measure, is_dark=False)
     return {
@@ -100,22 +107,46 @@ def pdf(view: dict[str, Any]) -> bytes:
     said = json.dumps({**view, "trend": trend}, ensure_ascii=False)
     made = int(datetime.fromisoformat(view["made"]).replace(tzinfo=UTC).timestamp())
     fonts = [str(chart_download.PRINT_FONTS)]
-    return bytes(typst.compile(str(TEMPLATE), sys_inputs={"view": said}, font_paths=fonts, format="pdf", pdf_standards="ua-1", timestamp=made))
+    return bytes(
+        typst.compile(
+            str(TEMPLATE),
+            sys_inputs={"view": said},
+            font_paths=fonts,
+            format="pdf",
+            pdf_standards="ua-1",
+            timestamp=made,
+        )
+    )
 
 
 def _words(markup: str) -> str:
     """The words of our own markup."""
-    return " ".join(html.unescape(re.sub(r"<i\b.*?</i>|<[^>]+>", " ", markup)).split()).replace(" .", ".").replace(" ,", ",")
+    return (
+        " ".join(html.unescape(re.sub(r"<i\b.*?</i>|<[^>]+>", " ", markup)).split())
+        .replace(" .", ".")
+        .replace(" ,", ",")
+    )
 
 
 def _tile(numbers: ScorecardAnswers, name: str, held: bool) -> dict[str, str]:
     tile, measure = numbers.tile(name), MEASURES[name]
     if tile.now is None or cards.value(tile.now, measure) == formatting.DASH:
-        return {"title": cards.title(measure), "value": formatting.DASH, "word": "", "css": "none", "against": "", "note": _why(tile.now)}
+        return {
+            "title": cards.title(measure),
+            "value": formatting.DASH,
+            "word": "",
+            "css": "none",
+            "against": "",
+            "note": _why(tile.now),
+        }
     target = None if held else tile.target
     stands = cards.status_of(tile.now, measure, target)
     then = numbers.then.get(periods.BEFORE, {}).get(name)
-    notes = (_words(cards.change(tile.now, then, measure)), cards.coverage(tile.now), cards.too_few_text(tile.now, measure))
+    notes = (
+        _words(cards.change(tile.now, then, measure)),
+        cards.coverage(tile.now),
+        cards.too_few_text(tile.now, measure),
+    )
     return {
         "title": cards.title(measure),
         "value": cards.value(tile.now, measure),
@@ -144,7 +175,9 @@ def _segments(numbers: ScorecardAnswers, held: set[str]) -> dict[str, Any]:
         "title": "By customer segment",
         "heads": ["Segment", "Judged", *map(short, TILES)],
         "rows": rows,
-        "left_out": f"The {SEGMENTS_MOST} largest of {len(largest):,} segments." if len(largest) > SEGMENTS_MOST else "",
+        "left_out": f"The {SEGMENTS_MOST} largest of {len(largest):,} segments."
+        if len(largest) > SEGMENTS_MOST
+        else "",
     }
 
 
@@ -153,7 +186,10 @@ Cells = list[dict[str, str]]
 
 def _row(name: str, answers: dict[str, Answer], numbers: ScorecardAnswers, where: Any, held: set[str]) -> Cells:
     judged = answers.get("judged_orders")
-    cells = [{"text": name or "(none)", "css": "none"}, {"text": formatting.number(judged.value if judged else None), "css": "none"}]
+    cells = [
+        {"text": name or "(none)", "css": "none"},
+        {"text": formatting.number(judged.value if judged else None), "css": "none"},
+    ]
     for measure in TILES:
         target = None if measure in held else target_for(numbers.targets, measure, where)
         cells.append(_cell(measure, answers.get(measure), target))
@@ -163,7 +199,10 @@ def _row(name: str, answers: dict[str, Answer], numbers: ScorecardAnswers, where
 def _cell(name: str, answer: Answer | None, target: Target | None) -> dict[str, str]:
     measure = MEASURES[name]
     stands = cards.status_of(answer, measure, target)
-    return {"text": formatting.DASH if answer is None else cards.value(answer, measure), "css": stands.css if answer is not None else "none"}
+    return {
+        "text": formatting.DASH if answer is None else cards.value(answer, measure),
+        "css": stands.css if answer is not None else "none",
+    }
 
 
 def _reasons(generation: int, filters: Filters) -> dict[str, Any]:

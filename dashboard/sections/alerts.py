@@ -21,33 +21,59 @@ def alert_rules() -> None:
     try:
         with open_store(locate(), write=False) as store:
             rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
-            log, waiting = storage.reading_log(store, size=20), [one for one in storage.messages(store) if one["sent_at"] is None]
+            log, waiting = (
+                storage.reading_log(store, size=20),
+                [one for one in storage.messages(store) if one["sent_at"] is None],
+            )
     except StoreUnusable as error:
         theme.show_html(cards.empty("Alerts cannot be read", formatting.html(error)))
         return
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
-        st.caption("Looked at once for every generation, over the last whole period. What is not proven neither fires nor clears.")
+        st.caption(
+            "Looked at once for every generation, over the last whole period. What is not proven neither fires nor clears."
+        )
         if rules:
             theme.show_html(_rules(rules, states, last))
-            with st.expander("Change or delete a rule", key="rule_change"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            with (
+                st.expander("Change or delete a rule", key="rule_change"),
+                st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+            ):
                 named = {one.rule_id: one for one in rules}
-                number = st.selectbox("Rule", list(named), format_func=lambda one: named[one].name, key="rule_chosen", width=260)
+                number = st.selectbox(
+                    "Rule", list(named), format_func=lambda one: named[one].name, key="rule_chosen", width=260
+                )
                 st.button("Open in the form", on_click=alerts_form.open_rule, args=(named[number],), key="rule_open")
-                st.button("Delete", on_click=alerts_form.remove, args=(named[number],), key="rule_delete", icon=":material/delete:")
+                st.button(
+                    "Delete",
+                    on_click=alerts_form.remove,
+                    args=(named[number],),
+                    key="rule_delete",
+                    icon=":material/delete:",
+                )
         else:
-            theme.show_html(cards.empty("No rule is written yet", "Write one below: it shows when it would have fired before you save it."))
+            theme.show_html(
+                cards.empty(
+                    "No rule is written yet", "Write one below: it shows when it would have fired before you save it."
+                )
+            )
     with theme.card("form"):
         alerts_form.rule_form()
     with theme.card("log"):
         st.header("What fired", anchor=False)
-        theme.show_html(_log(log) if log else cards.empty("Nothing fired yet", "News stands here as soon as a rule fires or is over."))
+        theme.show_html(
+            _log(log)
+            if log
+            else cards.empty("Nothing fired yet", "News stands here as soon as a rule fires or is over.")
+        )
         if waiting:
             theme.show_html(_waiting(waiting))
 
 
 def _words(rule: Rule) -> str:
-    limit = "" if rule.limit is None or rule.condition == OFF_TARGET else f" {alerts_form.number(rule.measure, rule.limit)}"
+    limit = (
+        "" if rule.limit is None or rule.condition == OFF_TARGET else f" {alerts_form.number(rule.measure, rule.limit)}"
+    )
     where = "; ".join(f"{formatting.in_words(name).lower()} {', '.join(values)}" for name, values in rule.where)
     often = f", {rule.in_a_row} times in a row" if rule.in_a_row > 1 else ""
     return f"{alerts_form.MEANT[rule.condition]}{limit} in a {rule.period}{often}{f', {where}' if where else ''}"
@@ -64,19 +90,29 @@ def _rules(rules: list[Rule], states: dict[int, Any], last: dict[int, dict[str, 
             stands = '<span class="bv-state bv-unproven"><i aria-hidden="true">◌</i>not proven</span>'
         else:
             stands = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>clear</span>'
-        read = "not looked at yet" if seen is None else f"{alerts_form.number(rule.measure, float(seen['number']) if seen['number'] else None)}"
+        read = (
+            "not looked at yet"
+            if seen is None
+            else f"{alerts_form.number(rule.measure, float(seen['number']) if seen['number'] else None)}"
+        )
         when = "" if seen is None else formatting.date_range(seen["starts_on"], seen["ends_on"])
         why = str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(NOT_PROVEN) else when
         rows.append([
             Cell(rule.name, small=f"by {rule.owner}"), Cell(title, small=_words(rule)), Cell(markup=stands), Cell(read, small=why),
             Cell(", ".join(one.partition(":")[2] for one in rule.channels) or "nobody", small=_quiet(rule)),
         ])  # fmt: skip
-    return tables.table(("Rule", "Measure", "Stands", "Last reading", "Tells"), rows, caption="Alert rules and how they stand")
+    return tables.table(
+        ("Rule", "Measure", "Stands", "Last reading", "Tells"), rows, caption="Alert rules and how they stand"
+    )
 
 
 def _quiet(rule: Rule) -> str:
     told = [f"quiet {rule.quiet_from:%H:%M}–{rule.quiet_to:%H:%M}"] if rule.quiet_from and rule.quiet_to else []
-    told += [f"muted until {formatting.day(rule.muted_until.date())}"] if rule.muted_until and rule.muted_until > save_view.now() else []
+    told += (
+        [f"muted until {formatting.day(rule.muted_until.date())}"]
+        if rule.muted_until and rule.muted_until > save_view.now()
+        else []
+    )
     return ", ".join(told)
 
 

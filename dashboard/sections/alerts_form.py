@@ -12,7 +12,19 @@ from dashboard.components.tables import Cell
 from dashboard.frame import page, save_view, user_name
 from metrics.alerts import storage
 from metrics.alerts.evaluate import RuleCheck
-from metrics.alerts.rules import ABOVE, BELOW, CONDITIONS, MOVED, NOT_PROVEN, OFF_TARGET, OTHER, PERIODS, Rule, unsupported, validation_errors
+from metrics.alerts.rules import (
+    ABOVE,
+    BELOW,
+    CONDITIONS,
+    MOVED,
+    NOT_PROVEN,
+    OFF_TARGET,
+    OTHER,
+    PERIODS,
+    Rule,
+    unsupported,
+    validation_errors,
+)
 from metrics.errors import BuyerviewError
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
@@ -36,7 +48,11 @@ BESIDE: dict[str, Any] = {"horizontal": True, "vertical_alignment": "bottom", "g
 
 def number(measure: str, value: Any) -> str:
     """A value of a measure; a dash where there is none, or the measure is gone."""
-    return formatting.number(value, MEASURES[measure].unit) if measure in MEASURES and value is not None else formatting.DASH
+    return (
+        formatting.number(value, MEASURES[measure].unit)
+        if measure in MEASURES and value is not None
+        else formatting.DASH
+    )
 
 
 def rule_form() -> None:
@@ -64,10 +80,14 @@ def _subject(held: Rule, key: str) -> Rule:
     """The rule with its name and measure as typed."""
     with st.container(**BESIDE):
         user_name.name_field()
-        name = st.text_input("Name", held.name, key=f"rule_name_{key}", max_chars=80, width=260, placeholder="Segment A late")
+        name = st.text_input(
+            "Name", held.name, key=f"rule_name_{key}", max_chars=80, width=260, placeholder="Segment A late"
+        )
         names = sorted(MEASURES, key=lambda one: MEASURES[one].title)
         at = names.index(held.measure) if held.measure in names else names.index("otif")
-        measure = st.selectbox("Measure", names, at, format_func=lambda one: MEASURES[one].title, key=f"rule_measure_{key}", width=320)
+        measure = st.selectbox(
+            "Measure", names, at, format_func=lambda one: MEASURES[one].title, key=f"rule_measure_{key}", width=320
+        )
     return replace(held, name=name.strip(), measure=measure)
 
 
@@ -77,21 +97,49 @@ def _condition(rule: Rule, key: str) -> Rule:
     scale, mark = (SHARE, "%") if unit is Unit.SHARE else (1.0, str(unit))
     limit = over = None
     with st.container(**BESIDE):
-        condition = st.selectbox("When it is", CONDITIONS, CONDITIONS.index(rule.condition), format_func=MEANT.get, key=f"rule_is_{key}", width=240)
+        condition = st.selectbox(
+            "When it is",
+            CONDITIONS,
+            CONDITIONS.index(rule.condition),
+            format_func=MEANT.get,
+            key=f"rule_is_{key}",
+            width=240,
+        )
         if condition != OFF_TARGET:
-            limit = st.number_input(f"Limit ({mark})", value=_scaled(rule.limit, scale), key=f"rule_limit_{key}", width=150, placeholder="90")
+            limit = st.number_input(
+                f"Limit ({mark})",
+                value=_scaled(rule.limit, scale),
+                key=f"rule_limit_{key}",
+                width=150,
+                placeholder="90",
+            )
         if condition in (BELOW, ABOVE):
             wavers = "It stays firing until the value is back here, so that a value that wavers is told once"
             over = st.number_input(
-                f"Over at ({mark})", value=_scaled(rule.clear_at, scale), key=f"rule_over_{key}", width=150, placeholder="the limit", help=wavers
+                f"Over at ({mark})",
+                value=_scaled(rule.clear_at, scale),
+                key=f"rule_over_{key}",
+                width=150,
+                placeholder="the limit",
+                help=wavers,
             )
-        period = st.selectbox("In the last whole", list(PERIODS), list(PERIODS).index(rule.period), key=f"rule_period_{key}", width=150)
+        period = st.selectbox(
+            "In the last whole", list(PERIODS), list(PERIODS).index(rule.period), key=f"rule_period_{key}", width=150
+        )
         often = "Periods in a row, however often data of one are published"
         in_a_row = st.number_input("Times in a row", 1, 20, rule.in_a_row, key=f"rule_row_{key}", width=150, help=often)
         min_n = st.number_input("Judged at least", 1, 100_000, rule.min_n, key=f"rule_min_{key}", width=140)
         unknown = "Of all that is in view; less known than this neither fires nor clears"
         known = st.number_input(
-            "Known at least (%)", 0.0, SHARE, _scaled(rule.min_coverage, SHARE), 1.0, "%.0f", f"rule_known_{key}", unknown, width=150
+            "Known at least (%)",
+            0.0,
+            SHARE,
+            _scaled(rule.min_coverage, SHARE),
+            1.0,
+            "%.0f",
+            f"rule_known_{key}",
+            unknown,
+            width=150,
         )
     return replace(
         rule, condition=condition, limit=_scaled(limit, 1 / scale), clear_at=_scaled(over, 1 / scale), period=period, in_a_row=int(in_a_row),
@@ -108,9 +156,13 @@ def _whom(rule: Rule, key: str) -> Rule:
     """The rule with whose orders it looks at and whom it tells as typed."""
     where = _where(rule, key)
     with st.container(**BESIDE):
-        to = st.text_input("Mail to", _listed(rule, "mailto"), key=f"rule_mail_{key}", placeholder="ops@example.org, …", width=280)
+        to = st.text_input(
+            "Mail to", _listed(rule, "mailto"), key=f"rule_mail_{key}", placeholder="ops@example.org, …", width=280
+        )
         named = "NAME of the variable BUYERVIEW_WEBHOOK_NAME"
-        hook = st.text_input("Webhooks", _listed(rule, "webhook"), key=f"rule_hook_{key}", placeholder="OPS", width=150, help=named)
+        hook = st.text_input(
+            "Webhooks", _listed(rule, "webhook"), key=f"rule_hook_{key}", placeholder="OPS", width=150, help=named
+        )
         quiet = st.toggle("Quiet hours", rule.quiet_from is not None, key=f"rule_quiet_{key}")
         start = st.time_input("From", rule.quiet_from or time(20), key=f"rule_from_{key}", width=110) if quiet else None
         end = st.time_input("To", rule.quiet_to or time(7), key=f"rule_to_{key}", width=110) if quiet else None
@@ -123,7 +175,9 @@ def _whom(rule: Rule, key: str) -> Rule:
 
 
 def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays: it may come back."""
+    """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays:
+    it may come back.
+    """
     options, held = page.data_status()["options"], dict(rule.where)
     able = [name for name in DIMENSIONS if name == "customer" or len(options[name]) > 1 or name in held]
     with st.container(**BESIDE):
@@ -143,7 +197,13 @@ def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
                 values = list(dict.fromkeys([*options[name], *mine]))
                 chosen = st.multiselect(word, values, mine, key=f"rule_{name}_{key}", placeholder="All", width=220)
             else:  # too many to list
-                typed = st.text_input(word, ", ".join(mine), key=f"rule_{name}_{key}", help="Exactly as in your system, commas between", width=220)
+                typed = st.text_input(
+                    word,
+                    ", ".join(mine),
+                    key=f"rule_{name}_{key}",
+                    help="Exactly as in your system, commas between",
+                    width=220,
+                )
                 chosen = [one.strip() for one in typed.split(",") if one.strip()]
             found += [(name, tuple(chosen))] if chosen else []
     return tuple(found)
@@ -172,7 +232,9 @@ def _tried(rule: Rule) -> None:
     times = formatting.count(sum(one.event == "fired" for one in events), "time")
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
     said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
-    theme.show_html(f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough to say anything).</span></p>')
+    theme.show_html(
+        f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough to say anything).</span></p>'
+    )
     st.caption("Of those periods as they stand in the numbers shown, not as each generation knew them then.")
     if events:
         rows = [
@@ -188,7 +250,11 @@ def _tried(rule: Rule) -> None:
             ]
             for one in reversed(events)
         ]
-        theme.show_html(tables.table(("Period", "What", "Value", "Counted"), rows, caption="What the rule would have said", numeric=(2, 3)))
+        theme.show_html(
+            tables.table(
+                ("Period", "What", "Value", "Counted"), rows, caption="What the rule would have said", numeric=(2, 3)
+            )
+        )
 
 
 def open_rule(rule: Rule | None) -> None:
@@ -207,7 +273,9 @@ def _save(rule: Rule, wrong: list[str]) -> None:
         st.session_state["_rule_told"] = str(error)
         return
     st.session_state["_rule"] = None
-    st.session_state["_rules_written"] = st.session_state.get("_rules_written", 0) + 1  # an empty form: a second click writes no second rule
+    st.session_state["_rules_written"] = (
+        st.session_state.get("_rules_written", 0) + 1
+    )  # an empty form: a second click writes no second rule
     st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is looked at with the next generation."
 
 

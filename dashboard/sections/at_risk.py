@@ -1,4 +1,6 @@
-"""The parts of the page of orders at risk: how many and what they are worth by how they stand, and the list with the step each one is at."""
+"""The parts of the page of orders at risk: how many and what they are worth by how they stand, and the list with the
+step each one is at.
+"""
 
 from datetime import datetime, timedelta
 
@@ -46,7 +48,12 @@ def orders_at_risk(filters: Filters) -> None:
                         user_name.name_field()
                 return
             where = " with these filters" if filters.where else ""
-            theme.show_html(cards.empty(f"No order is at risk{where}", f"Every open order has a day or more to spare at the usual pace.{_unfed()}"))
+            theme.show_html(
+                cards.empty(
+                    f"No order is at risk{where}",
+                    f"Every open order has a day or more to spare at the usual pace.{_unfed()}",
+                )
+            )
         return
     with theme.card("risk"):
         theme.show_html(_sums(listing))
@@ -70,7 +77,10 @@ def _sums(listing: Listing) -> str:
         rows = [one for one in listing.sums if one["standing"] == standing]
         if rows:
             worth = [one for one in rows if one["ordered_amount"] is not None]
-            told = " · ".join(f'<span class="bv-nowrap">{formatting.compact(float(one["ordered_amount"]))} {_currency(one)}</span>' for one in worth)
+            told = " · ".join(
+                f'<span class="bv-nowrap">{formatting.compact(float(one["ordered_amount"]))} {_currency(one)}</span>'
+                for one in worth
+            )
             pairs.append((formatting.integer(sum(one["orders"] for one in rows)), f"{words}<br>{told}"))
     return cards.figures(pairs)
 
@@ -83,16 +93,16 @@ def _columns(as_of: datetime | None) -> list[Column]:
     def stands(row: Row, _: Item) -> str:
         css, shape = STATE_LOOKS[row["standing"]]
         said = SLACK_STATES[row["standing"]]
-        return (
-            f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
-        )
+        return f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
 
     def slack(row: Row, _: Item) -> str:
         seconds = row["slack_seconds"]
         if seconds is None:
             return f"{formatting.DASH}<small>not known</small>"
         css = "bv-worse" if seconds < 0 else ""
-        return f'<b class="{css}">{duration(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
+        return (
+            f'<b class="{css}">{duration(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
+        )
 
     def deadline(row: Row, _: Item) -> str:
         left = f"in {duration(int((row['deadline_at'] - as_of) / timedelta(seconds=1)))}" if as_of else ""
@@ -101,7 +111,11 @@ def _columns(as_of: datetime | None) -> list[Column]:
     def step(row: Row, _: Item) -> str:
         if row["step"] is None:
             return formatting.DASH
-        since = f"{row['step_standing']}, for {duration(row['age_seconds'])}" if row["age_seconds"] is not None else row["step_standing"]
+        since = (
+            f"{row['step_standing']}, for {duration(row['age_seconds'])}"
+            if row["age_seconds"] is not None
+            else row["step_standing"]
+        )
         return f"{formatting.html(formatting.step(row['step']))}<small>{formatting.html(since)}</small>"
 
     return [

@@ -1,4 +1,6 @@
-"""The parts of the availability page: the buyer's three questions, what came at once and what in the end, and what was missing most."""
+"""The parts of the availability page: the buyer's three questions, what came at once and what in the end, and what was
+missing most.
+"""
 
 import streamlit as st
 
@@ -45,15 +47,25 @@ def questions(filters: Filters) -> None:
     """Draw the three questions and all of them."""
     answers = glance.answers_in_view(NAME, filters)
     st.header("Did I get what I wanted?", anchor=False)
-    bars = [Bar(MEASURES[name].title, float(answers[name].value or 0), _said(answers, name)) for name in QUESTIONS if answers[name].value is not None]
+    bars = [
+        Bar(MEASURES[name].title, float(answers[name].value or 0), _said(answers, name))
+        for name in QUESTIONS
+        if answers[name].value is not None
+    ]
     if not bars:
         theme.show_html(
-            cards.empty("The questions cannot be answered", formatting.html(answers[MAIN].no_data or "Nothing is judged in this period."))
+            cards.empty(
+                "The questions cannot be answered",
+                formatting.html(answers[MAIN].no_data or "Nothing is judged in this period."),
+            )
         )
         return
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="questions_chart", alternative=told, title="What, when, how much"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
+        key="questions_chart",
+        alternative=told,
+        title="What, when, how much",
     )
 
 
@@ -76,10 +88,20 @@ def fills(filters: Filters) -> None:
             said = f"{cards.value(first, MEASURES[f'{name}_first_pass'])} → {said}"
         bars.append(Bar(FILL_NAMES[name], float(first.value if first.value is not None else final.value), said))
     if not bars:
-        theme.show_html(cards.empty("No fill rate", formatting.html(answers["order_fill_final"].no_data or "Nothing is judged in this period.")))
+        theme.show_html(
+            cards.empty(
+                "No fill rate",
+                formatting.html(answers["order_fill_final"].no_data or "Nothing is judged in this period."),
+            )
+        )
         return
     told = "Fill rates at first pass and in the end: " + "; ".join(f"{one.name} {one.said}" for one in bars)
-    chart_download.export_chart(chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="fills_chart", alternative=told, title="Fill rates")
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
+        key="fills_chart",
+        alternative=told,
+        title="Fill rates",
+    )
     st.caption("The bar is the first pass where shipping dates tell it; the figures are first pass → in the end.")
 
 
@@ -87,21 +109,36 @@ def products(filters: Filters) -> None:
     """Draw the products that were missing most."""
     st.header("What was missing most", anchor=False)
     at = int(st.session_state.get("short_page", 1))
-    found: Listing = queries.read(page.generation(), "worst_products", glance.question_in_view(filters), page=at, size=SIZE)
+    found: Listing = queries.read(
+        page.generation(), "worst_products", glance.question_in_view(filters), page=at, size=SIZE
+    )
     if not found.total:
-        theme.show_html(cards.empty("Nothing was missing", "Every goods line due in this period came in full, of those where it is known."))
+        theme.show_html(
+            cards.empty(
+                "Nothing was missing", "Every goods line due in this period came in full, of those where it is known."
+            )
+        )
         return
     rows = [
         [
             Cell(row["name"] or row["product_id"], small=row["product_id"] if row["name"] else ""),
-            Cell(formatting.number(row["missing_amount"], Unit.MONEY) if row["missing_amount"] is not None else formatting.DASH),
+            Cell(
+                formatting.number(row["missing_amount"], Unit.MONEY)
+                if row["missing_amount"] is not None
+                else formatting.DASH
+            ),
             Cell(formatting.number(row["missing_qty"], Unit.UNITS)),
             Cell(f"{formatting.integer(row['short_lines'])} of {formatting.integer(row['lines'])}"),
         ]
         for row in found.rows
     ]
     theme.show_html(
-        tables.table(("Product", "Value missing", "Pieces missing", "Lines short"), rows, caption="Products missing most", numeric=(1, 2, 3))
+        tables.table(
+            ("Product", "Value missing", "Pieces missing", "Lines short"),
+            rows,
+            caption="Products missing most",
+            numeric=(1, 2, 3),
+        )
     )
     page.pager(found.total, SIZE, key="short_page")
 

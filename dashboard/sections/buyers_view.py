@@ -1,4 +1,6 @@
-"""The parts of the buyer's view: the five tests beside each other with what is known of them, which of them failed together, and their course."""
+"""The parts of the buyer's view: the five tests beside each other with what is known of them, which of them failed
+together, and their course.
+"""
 
 import streamlit as st
 
@@ -23,7 +25,9 @@ TONES = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "ba
 
 
 def headline(filters: Filters) -> bool:
-    """Draw the page in a sentence: how many orders passed all five, and which test failed most; False where there is nothing to say."""
+    """Draw the page in a sentence: how many orders passed all five, and which test failed most; False where there is
+    nothing to say.
+    """
     answers = glance.answers_in_view(NAME, filters)
     if all(answers[name].value is None and not answers[name].judged for name in VERDICTS) and glance.nothing_to_show(
         answers, "otif", filters, "judged orders"
@@ -35,7 +39,9 @@ def headline(filters: Filters) -> bool:
     if known:
         _, worst = min(known)
         title = cards.title(MEASURES[worst]).lower()
-        sentences.append(f"The test that fails most is {formatting.html(title)}, passed by {glance.number(answers, worst)}.")
+        sentences.append(
+            f"The test that fails most is {formatting.html(title)}, passed by {glance.number(answers, worst)}."
+        )
     sentences.append(glance.worst(NAME, main, filters))
     with theme.card("said"):
         glance.headline_card(main, answers, filters, *sentences)
@@ -55,7 +61,12 @@ def five_tests(filters: Filters) -> None:
             continue
         stands = cards.status_of(answer, measure, quality_marks.target_in_view(targets, name, filters.where))
         said = f"{stands.shape} {cards.value(answer, measure)}".strip()
-        if answer.coverage is not None and float(answer.coverage) < 1 and answer.worst is not None and answer.best is not None:
+        if (
+            answer.coverage is not None
+            and float(answer.coverage) < 1
+            and answer.worst is not None
+            and answer.best is not None
+        ):
             said += f" ({formatting.integer(float(answer.worst) * 100, 1)}–{formatting.percent(float(answer.best))})"
             partly.append((float(answer.coverage), cards.title(measure).lower()))
         bars.append(Bar(cards.title(measure), float(answer.value), said, tone=TONES.get(stands, "accent")))
@@ -64,7 +75,10 @@ def five_tests(filters: Filters) -> None:
         theme.show_html(cards.empty("Nothing is judged in this period", "Choose another period, or take a filter off."))
         return
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="tests_chart", alternative="; ".join(told), title="The five tests"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
+        key="tests_chart",
+        alternative="; ".join(told),
+        title="The five tests",
     )
     note = "● on target, ◆ watch, ▲ off target."
     if partly:
@@ -78,12 +92,17 @@ def failing_together(filters: Filters) -> None:
     found: list[Combination] = queries.read(page.generation(), "failing_together", glance.question_in_view(filters))
     st.header("Which tests fail together", anchor=False)
     if not found:
-        theme.show_html(cards.empty("No order failed", "Every judged order in view passed the tests that could be made."))
+        theme.show_html(
+            cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
+        )
         return
     whole = sum(orders for _, orders in found)
     rows = [
         [
-            Cell(" + ".join(cards.title(MEASURES[name]) for name in names), small="alone" if len(names) == 1 else "together"),
+            Cell(
+                " + ".join(cards.title(MEASURES[name]) for name in names),
+                small="alone" if len(names) == 1 else "together",
+            ),
             Cell(formatting.integer(orders)),
             Cell(f"{orders / whole:.1%}"),
         ]
@@ -91,9 +110,23 @@ def failing_together(filters: Filters) -> None:
     ]
     rest = sum(orders for _, orders in found[COMBINATIONS_SHOWN:])
     if rest:
-        rows.append([Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"), Cell(formatting.integer(rest)), Cell(f"{rest / whole:.1%}")])
+        rows.append(
+            [
+                Cell(f"{len(found) - COMBINATIONS_SHOWN} other combinations"),
+                Cell(formatting.integer(rest)),
+                Cell(f"{rest / whole:.1%}"),
+            ]
+        )
     rows.append([Cell("All failed orders"), Cell(formatting.integer(whole)), Cell("100.0%")])
-    theme.show_html(tables.table(("Tests failed", "Orders", "Of the failed"), rows, caption="Tests that failed together", numeric=(1, 2), total=True))
+    theme.show_html(
+        tables.table(
+            ("Tests failed", "Orders", "Of the failed"),
+            rows,
+            caption="Tests that failed together",
+            numeric=(1, 2),
+            total=True,
+        )
+    )
     menu.link("failed-orders", "Open the failed orders")
 
 

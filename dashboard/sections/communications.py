@@ -1,4 +1,6 @@
-"""The parts of the communications page: were late buyers told in time, what was told before, during and after, and the four dimensions of service."""
+"""The parts of the communications page: were late buyers told in time, what was told before, during and after, and the
+four dimensions of service.
+"""
 
 import streamlit as st
 
@@ -36,7 +38,9 @@ def headline(filters: Filters) -> None:
         return
     sentences = [
         f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} late buyers were told before the deadline",
-        f", half of those told {glance.number(answers, 'notice_hours')} ahead or more." if answers["notice_hours"].value is not None else ".",
+        f", half of those told {glance.number(answers, 'notice_hours')} ahead or more."
+        if answers["notice_hours"].value is not None
+        else ".",
     ]
     timely, right = (glance.number(answers, name) for name in ("info_timely", "info_accurate"))
     with theme.card("said"):
@@ -62,13 +66,21 @@ def notice(filters: Filters) -> None:
         theme.show_html(cards.empty("No late order", "No order due in this period was late."))
         return
     bars = [
-        Bar(name[:1].upper() + name[1:], orders, f"{formatting.integer(orders)} · {formatting.percent(orders / total, 0)}", tone=_tone(name))
+        Bar(
+            name[:1].upper() + name[1:],
+            orders,
+            f"{formatting.integer(orders)} · {formatting.percent(orders / total, 0)}",
+            tone=_tone(name),
+        )
         for name, orders in found.items()
         if orders or name != "not known when"
     ]
     told = "Late orders by the notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="notice_chart", alternative=told, title="Late orders by the notice given"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()),
+        key="notice_chart",
+        alternative=told,
+        title="Late orders by the notice given",
     )
     st.caption(f"{formatting.count(total, 'late order')}, by the first notice of delay.")
 
@@ -86,24 +98,41 @@ def phases(filters: Filters) -> None:
     found: dict[tuple[str, str], dict[str, Answer]] = {}
     for one in measure_table.answers_for(shown, filters, "phase", "message_kind"):
         if one.judged or one.denominator:
-            found.setdefault((one.dimensions["phase"] or "", one.dimensions["message_kind"] or ""), {})[one.measure] = one
+            found.setdefault((one.dimensions["phase"] or "", one.dimensions["message_kind"] or ""), {})[one.measure] = (
+                one
+            )
     if not found:
         theme.show_html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
         return
     order = list(PHASES)
-    ranked = sorted(found.items(), key=lambda one: (order.index(one[0][0]) if one[0][0] in order else len(order), one[0][1]))
+    ranked = sorted(
+        found.items(), key=lambda one: (order.index(one[0][0]) if one[0][0] in order else len(order), one[0][1])
+    )
     rows = []
     for (phase, kind), answers in ranked:
-        cells = [_linked(answers.get(measure.name), measure.name, (("phase", phase), ("message_kind", kind))) for measure in shown]
+        cells = [
+            _linked(answers.get(measure.name), measure.name, (("phase", phase), ("message_kind", kind)))
+            for measure in shown
+        ]
         due = answers.get("info_timely")
-        rows.append([Cell(formatting.in_words(kind), small=PHASES.get(phase, phase)), Cell(formatting.number(due.judged if due else None)), *cells])
-    theme.show_html(tables.table(("Told", "Due", "In time", "Right"), rows, caption="Messages by phase and kind", numeric=(1, 2, 3)))
+        rows.append(
+            [
+                Cell(formatting.in_words(kind), small=PHASES.get(phase, phase)),
+                Cell(formatting.number(due.judged if due else None)),
+                *cells,
+            ]
+        )
+    theme.show_html(
+        tables.table(("Told", "Due", "In time", "Right"), rows, caption="Messages by phase and kind", numeric=(1, 2, 3))
+    )
 
 
 def _linked(answer: Answer | None, name: str, at: tuple[tuple[str, str], ...]) -> Cell:
     one = measure_table.cell(answer, MEASURES[name])
     return (
-        Cell(markup=f'<a href="{formatting.html(links.drill_down_url(name, at=at))}" target="_self">{one.markup}</a>') if answer is not None else one
+        Cell(markup=f'<a href="{formatting.html(links.drill_down_url(name, at=at))}" target="_self">{one.markup}</a>')
+        if answer is not None
+        else one
     )
 
 
@@ -112,9 +141,16 @@ def dimensions(filters: Filters) -> None:
     st.header("The four dimensions of service", anchor=False)
     names = tuple(name for shown in DIMENSIONS.values() for name in shown)
     answers = {one.measure: one for one in measure_table.answers_for([MEASURES[name] for name in names], filters)}
-    rows = [[Cell(dimension), Cell(markup="".join(_line(name, answers[name]) for name in shown))] for dimension, shown in DIMENSIONS.items()]
-    theme.show_html(tables.table(("Dimension", "How it stands"), rows, caption="Time, dependability, communications, convenience"))
-    st.caption("Time and dependability have pages of their own; packages say what each segment was promised of all four.")
+    rows = [
+        [Cell(dimension), Cell(markup="".join(_line(name, answers[name]) for name in shown))]
+        for dimension, shown in DIMENSIONS.items()
+    ]
+    theme.show_html(
+        tables.table(("Dimension", "How it stands"), rows, caption="Time, dependability, communications, convenience")
+    )
+    st.caption(
+        "Time and dependability have pages of their own; packages say what each segment was promised of all four."
+    )
 
 
 def _line(name: str, answer: Answer) -> str:

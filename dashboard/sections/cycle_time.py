@@ -1,4 +1,6 @@
-"""The parts of the cycle-time page: how long orders took beside what was promised, how dependable that is, and what it costs the buyer."""
+"""The parts of the cycle-time page: how long orders took beside what was promised, how dependable that is, and what it
+costs the buyer.
+"""
 
 import json
 from functools import lru_cache
@@ -41,15 +43,23 @@ def headline(filters: Filters) -> bool:
         return False
     sentences = [f"Orders took {glance.number(answers, MAIN)} from order to arrival"]
     if answers["cycle_p50"].value is not None:
-        sentences[0] += f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within {glance.number(answers, 'cycle_p95')}"
+        sentences[0] += (
+            f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within {glance.number(answers, 'cycle_p95')}"
+        )
     sentences[0] += "."
     if answers["promise_lead"].value is not None:
-        sentences.append(f"Those placed in these days were promised in {glance.number(answers, 'promise_lead')} on average.")
+        sentences.append(
+            f"Those placed in these days were promised in {glance.number(answers, 'promise_lead')} on average."
+        )
     if answers["beyond_promise"].value is not None:
         sentences.append(f"{glance.number(answers, 'beyond_promise')} took longer than promised.")
     if answers["safety_stock_cost"].value is not None:
-        known = f" ({formatting.html(answers['safety_stock_cost'].remark)})" if answers["safety_stock_cost"].remark else ""
-        sentences.append(f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year{known}.")
+        known = (
+            f" ({formatting.html(answers['safety_stock_cost'].remark)})" if answers["safety_stock_cost"].remark else ""
+        )
+        sentences.append(
+            f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year{known}."
+        )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, *sentences)
     glance.tiles(filters, TILES, answers)
@@ -77,15 +87,23 @@ def _template(is_dark: bool, has_promise: bool) -> str:
     )
     outline = alt.Chart(alt.NamedData(name="promised")).mark_line(aria=False, interpolate="step-after", strokeWidth=1.8)
     layers = [bars, outline.encode(x=x, y="orders:Q", **shade)] if has_promise else [bars]
-    rules = alt.Chart(alt.NamedData(name="marks")).mark_rule(aria=False, strokeDash=[5, 4], color=colour["muted"]).encode(x=x)
+    rules = (
+        alt.Chart(alt.NamedData(name="marks"))
+        .mark_rule(aria=False, strokeDash=[5, 4], color=colour["muted"])
+        .encode(x=x)
+    )
     labels = alt.Chart(alt.NamedData(name="marks")).encode(x=x, y=alt.Y("down:Q", scale=None, axis=None), text="name:N")
     beside: dict[str, Any] = {"align": "left", "baseline": "top", "dx": 4, "fontSize": 11.5}
     ground = labels.mark_text(**beside, aria=False, color=colour["card"], stroke=colour["card"], strokeWidth=4)
-    return charts.finish(alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour, legend=True)
+    return charts.finish(
+        alt.layer(*layers, rules, ground, labels.mark_text(**beside, color=colour["ink"])), colour, legend=True
+    )
 
 
 def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Corners of a line around bars that are not drawn: at the left edge of each day, days without an order too, and back to nothing."""
+    """Corners of a line around bars that are not drawn: at the left edge of each day, days without an order too, and
+    back to nothing.
+    """
     orders = dict(promised)
     first, last = min(orders), max(orders)
     corners = [(first - 0.5, 0), *((day - 0.5, orders.get(day, 0)) for day in range(first, last + 1)), (last + 0.5, 0)]
@@ -93,7 +111,9 @@ def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
 
 
 def spread(filters: Filters) -> None:
-    """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 % and 95 % arrived."""
+    """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 %
+    and 95 % arrived.
+    """
     view = glance.question_in_view(filters)
     found: list[tuple[int, int]] = queries.read(page.generation(), "day_counts", view)
     answers = glance.answers_in_view(NAME, filters)
@@ -108,10 +128,16 @@ def spread(filters: Filters) -> None:
     most = max(orders for _, orders in (*found, *promised))
     spec["layer"][0]["encoding"]["y"]["scale"] = {"domainMax": ROOM * most}
     spec["datasets"] = {
-        "days": [{"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders, "what": TOOK} for days, orders in found],
+        "days": [
+            {"days": days, "from": days - 0.42, "to": days + 0.42, "orders": orders, "what": TOOK}
+            for days, orders in found
+        ],
         "promised": _outline(promised) if promised else [],
         # Each label below the one before: on a phone they stand too close to lie side by side.
-        "marks": [{"days": days, "name": f"{name}: {formatting.integer(days)}", "down": 2 + at * LINE} for at, (name, days) in enumerate(known)],
+        "marks": [
+            {"days": days, "name": f"{name}: {formatting.integer(days)}", "down": 2 + at * LINE}
+            for at, (name, days) in enumerate(known)
+        ],
     }
     told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known
@@ -121,7 +147,11 @@ def spread(filters: Filters) -> None:
         told += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
         note = f"The line: in how many days the same orders had been promised. {note}"
     chart_download.export_chart(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
-    longer = f" Orders of {LONGEST} days and more stand at {LONGEST}." if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]]) else ""
+    longer = (
+        f" Orders of {LONGEST} days and more stand at {LONGEST}."
+        if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]])
+        else ""
+    )
     st.caption(f"{note}{longer}")
 
 
@@ -129,21 +159,36 @@ def carriers(filters: Filters) -> None:
     """Draw how dependable each carrier is, the least dependable first."""
     found = glance.answers_by(NAME, filters, "carrier")
     st.header("Dependable, and less so", anchor=False)
-    rows = [(name, answers) for name, answers in found.items() if answers.get(MAIN) is not None and answers[MAIN].value is not None]
+    rows = [
+        (name, answers)
+        for name, answers in found.items()
+        if answers.get(MAIN) is not None and answers[MAIN].value is not None
+    ]
     if len(rows) < 2:
         theme.show_html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
         return
     rows.sort(key=lambda one: -_value(one[1], "cycle_sd"))
-    shown = [[Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)] for name, answers in rows[:CARRIERS_SHOWN]]
+    shown = [
+        [Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)]
+        for name, answers in rows[:CARRIERS_SHOWN]
+    ]
     heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
-    theme.show_html(tables.table(heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))))
+    theme.show_html(
+        tables.table(
+            heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))
+        )
+    )
     st.caption("The spread is the standard deviation: buyers plan for it more than for the mean.")
 
 
 def _figure(answer: Answer | None, measure: str, carrier: str) -> Cell:
     """A carrier's number, leading to the orders behind it."""
     one = measure_table.cell(answer, MEASURES[measure])
-    return measure_table.markup_link_cell(one, links.drill_down_url(measure, by="carrier", value=carrier)) if answer else one
+    return (
+        measure_table.markup_link_cell(one, links.drill_down_url(measure, by="carrier", value=carrier))
+        if answer
+        else one
+    )
 
 
 def _value(answers: Answers, name: str) -> float:

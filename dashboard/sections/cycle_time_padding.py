@@ -1,4 +1,6 @@
-"""How much slack promises held against how often they were kept, for the parts of the business: padding is dear, a broken promise dearer."""
+"""How much slack promises held against how often they were kept, for the parts of the business: padding is dear, a
+broken promise dearer.
+"""
 
 import json
 from functools import lru_cache
@@ -36,13 +38,20 @@ def padding_against_kept(filters: Filters) -> None:
     for name in (SLACK, KEPT):
         if whole[name].value is None and not is_withheld(whole[name]):
             theme.show_html(
-                cards.empty(f"No {(MEASURES[name].short or name).lower()}", formatting.html(whole[name].no_data or "Nothing in this period."))
+                cards.empty(
+                    f"No {(MEASURES[name].short or name).lower()}",
+                    formatting.html(whole[name].no_data or "Nothing in this period."),
+                )
             )
             return
     parts: dict[str, Answers] = {}
     for one in measure_table.answers_for(measures, filters, by):
         parts.setdefault(one.dimensions[by] or "", {})[one.measure] = one
-    known = [(name, answers) for name, answers in parts.items() if _number(answers, SLACK) is not None and answers[KEPT].judged]
+    known = [
+        (name, answers)
+        for name, answers in parts.items()
+        if _number(answers, SLACK) is not None and answers[KEPT].judged
+    ]
     ranked = sorted(known, key=lambda one: (_few(one[1]), _number(one[1], KEPT) or 0, one[0]))
     left, right = st.columns(2, gap="small")
     with left:
@@ -65,7 +74,12 @@ def _template(is_dark: bool) -> str:
     colour = palette(is_dark)
     low, high = alt.param(name="low", value=0), alt.param(name="high", value=1)
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False, clamp=True)
-    x = alt.X("padding:Q", title="Days promised beyond the day asked for", scale=alt.Scale(zero=True, padding=18), axis=alt.Axis(tickCount=6))
+    x = alt.X(
+        "padding:Q",
+        title="Days promised beyond the day asked for",
+        scale=alt.Scale(zero=True, padding=18),
+        axis=alt.Axis(tickCount=6),
+    )
     y = alt.Y("kept:Q", title="Promises kept", scale=scale, axis=alt.Axis(format=".1~%", tickCount=5))
     tips = [
         alt.Tooltip("name:N", title=" "),
@@ -80,8 +94,12 @@ def _template(is_dark: bool) -> str:
         whole.mark_rule(**dashed).encode(x=x),
         whole.mark_rule(**dashed).encode(y=y),
         bounds.encode(x=x, y=alt.Y("lowest:Q", scale=scale), y2="highest:Q", tooltip=tips),
-        parts.mark_point(filled=True, size=340, opacity=1, color=colour["accent"], stroke=colour["card"]).encode(x=x, y=y, tooltip=tips),
-        parts.mark_text(aria=False, fontSize=11, fontWeight=600, color=colour["on-accent"]).encode(x=x, y=y, text="number:N"),
+        parts.mark_point(filled=True, size=340, opacity=1, color=colour["accent"], stroke=colour["card"]).encode(
+            x=x, y=y, tooltip=tips
+        ),
+        parts.mark_text(aria=False, fontSize=11, fontWeight=600, color=colour["on-accent"]).encode(
+            x=x, y=y, text="number:N"
+        ),
     ]
     return charts.finish(alt.layer(*layers).add_params(low, high), colour, legend=True)
 
@@ -106,7 +124,11 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     """Parts that rest on enough orders as numbered points, the numbers being those of the table."""
     points = [_point(at, name, answers) for at, (name, answers) in enumerate(ranked, start=1) if not _few(answers)]
     if not points:
-        theme.show_html(cards.empty("Too few orders to compare", f"None has {MIN_N} judged orders whose promise is known to be kept or not."))
+        theme.show_html(
+            cards.empty(
+                "Too few orders to compare", f"None has {MIN_N} judged orders whose promise is known to be kept or not."
+            )
+        )
         return
     known = [point for point in points if point["kept"] is not None]
     ranges = [point for point in points if point["lowest"] is not None]
@@ -123,7 +145,9 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     told = f"Padding against promises kept by {DIMENSIONS[by].lower()}: " + "; ".join(
         f"{point['name']} {point['said_padding']}, {point['said_kept']} kept" for point in points[:ROWS_SHOWN]
     )
-    chart_download.export_chart(spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}")
+    chart_download.export_chart(
+        spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}"
+    )
     notes = ["Dashed: all in view. Right and low is worst: asked to wait longer, and still let down."]
     if few := len(ranked) - len(points):
         notes.append(f"Not drawn: {formatting.integer(few)} with fewer than {MIN_N} orders to judge by.")
@@ -139,7 +163,11 @@ def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None
             Cell(f"{at}. {name or '(none)'}"),
             *(
                 measure_table.markup_link_cell(
-                    measure_table.cell(answers.get(measure), MEASURES[measure], quality_marks.target_in_view(targets, measure, ((by, (name,)),))),
+                    measure_table.cell(
+                        answers.get(measure),
+                        MEASURES[measure],
+                        quality_marks.target_in_view(targets, measure, ((by, (name,)),)),
+                    ),
                     links.drill_down_url(measure, by=by, value=name),
                 )
                 for measure in HEADS
@@ -148,6 +176,13 @@ def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None
         for at, (name, answers) in enumerate(ranked[:ROWS_SHOWN], start=1)
     ]
     heads = (DIMENSIONS[by], *HEADS.values())
-    theme.show_html(tables.table(heads, rows, caption="Promises by padding, lead time and how often kept, the least kept first", numeric=(1, 2, 3)))
+    theme.show_html(
+        tables.table(
+            heads,
+            rows,
+            caption="Promises by padding, lead time and how often kept, the least kept first",
+            numeric=(1, 2, 3),
+        )
+    )
     rest = f" The {ROWS_SHOWN} kept least of {formatting.integer(len(ranked))}." if len(ranked) > ROWS_SHOWN else ""
     st.caption(f"Padding goes by the day ordered, promises kept by the day due.{rest}")

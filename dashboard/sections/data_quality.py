@@ -1,4 +1,6 @@
-"""The parts of the data quality page that say how far the numbers can be trusted: in a sentence, check by check, and feed by feed."""
+"""The parts of the data quality page that say how far the numbers can be trusted: in a sentence, check by check, and
+feed by feed.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -26,12 +28,18 @@ def _feeds() -> list[Row]:
 
 
 def _touched() -> dict[Failed, list[str]]:
-    """The checks that keep records out of numbers now, the most records first, with the measures they concern; those that hold numbers come first."""
+    """The checks that keep records out of numbers now, the most records first, with the measures they concern; those
+    that hold numbers come first.
+    """
     found: dict[Failed, list[str]] = {}
     for name in MEASURES:
         for one in quality_marks.mark_for(name).failed:
             found.setdefault(one, []).append(name)
-    return dict(sorted(found.items(), key=lambda one: (one[0].share <= WITHHELD_SHARE, -one[0].records, one[0].feed, one[0].rule)))
+    return dict(
+        sorted(
+            found.items(), key=lambda one: (one[0].share <= WITHHELD_SHARE, -one[0].records, one[0].feed, one[0].rule)
+        )
+    )
 
 
 def _late() -> dict[str, Late]:
@@ -47,7 +55,9 @@ def headline() -> str:
     held = [name for name in concerned if quality_marks.mark_for(name).held]
     wrong = [row for row in rows if not reconciliation(row)]
     declared = "as the source declared" if freshness.get("data_as_of_declared") else "the latest accepted event"
-    said = [f"Data as of <strong>{formatting.html(formatting.moment(freshness.get('data_as_of')))}</strong>, {declared}."]
+    said = [
+        f"Data as of <strong>{formatting.html(formatting.moment(freshness.get('data_as_of')))}</strong>, {declared}."
+    ]
     share = kept_out / came if came else 0.0
     said.append(
         f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; {formatting.integer(kept_out)} "
@@ -56,10 +66,16 @@ def headline() -> str:
         else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )
     said.append(
-        f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept out of them." if held else ""
+        f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept out of them."
+        if held
+        else ""
     )
-    said.append(f"Late: {formatting.html(', '.join(formatting.in_words(feed).lower() for feed in late))}." if late else "")
-    said.append("Every row given is accounted for." if not wrong else f"<strong>{len(wrong)} feeds do not add up.</strong>")
+    said.append(
+        f"Late: {formatting.html(', '.join(formatting.in_words(feed).lower() for feed in late))}." if late else ""
+    )
+    said.append(
+        "Every row given is accounted for." if not wrong else f"<strong>{len(wrong)} feeds do not add up.</strong>"
+    )
     return f'<div class="bv bv-headline"><span>{" ".join(one for one in said if one)}</span></div>'
 
 
@@ -75,7 +91,9 @@ def checks() -> None:
     if len(listed) > CHECKS_SHOWN:
         with st.expander(f"{formatting.count(len(listed) - CHECKS_SHOWN, 'more check')}"):
             theme.show_html(_checks(listed[CHECKS_SHOWN:]))
-    st.caption(f"Above {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged against their targets.")
+    st.caption(
+        f"Above {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged against their targets."
+    )
 
 
 def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
@@ -124,13 +142,20 @@ def feeds() -> None:
         [
             Cell(formatting.in_words(row["feed"])),
             Cell(markup=_came(row, late.get(row["feed"]), now)),
-            *(Cell(formatting.integer(int(row[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(
+                Cell(formatting.integer(int(row[name])))
+                for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
+            ),
             Cell(markup=_state(reconciliation(row), "yes", "no")),
         ]
         for row in _feeds()
     ]
     heads = ("Feed", "Last came", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
-    theme.show_html(tables.table(heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)))
+    theme.show_html(
+        tables.table(
+            heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)
+        )
+    )
     lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.data_status()["feeds"])
     if lacking:
         st.caption(f"No source brings {formatting.markdown(', '.join(lacking))}: measures that need them say so.")

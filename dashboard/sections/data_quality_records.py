@@ -1,4 +1,6 @@
-"""The parts of the data quality page that show ingest's ledger as it is: quarantine, stand-ins, runs with their checks, restatements."""
+"""The parts of the data quality page that show ingest's ledger as it is: quarantine, stand-ins, runs with their checks,
+restatements.
+"""
 
 import json
 from typing import Any
@@ -15,7 +17,12 @@ from metrics.lists.rows import Listing, Row
 
 SIZE = 25
 CHECKS_SHOWN = 14
-STATUSES = {"rejected": "Rejected", "waiting": "Waiting for its parent", "released": "Released since", "dropped": "Dropped"}
+STATUSES = {
+    "rejected": "Rejected",
+    "waiting": "Waiting for its parent",
+    "released": "Released since",
+    "dropped": "Dropped",
+}
 
 
 def _ledger(name: str, run_id: int | None = None) -> Any:
@@ -27,7 +34,10 @@ def stand_ins() -> str:
     declared = page.data_status()["stand_ins"]
     if not declared:
         return '<p class="bv bv-muted">No stand-ins: every mapped column is what it says.</p>'
-    rows = [[Cell(f"{row['feed']}.{row['column_name']}"), Cell(row["stands_in_for"]), Cell(row["source"])] for row in declared]
+    rows = [
+        [Cell(f"{row['feed']}.{row['column_name']}"), Cell(row["stands_in_for"]), Cell(row["source"])]
+        for row in declared
+    ]
     return tables.table(("Column", "Is really", "Source"), rows, caption="Stand-ins declared by sources")
 
 
@@ -41,7 +51,10 @@ def runs() -> None:
             Cell(markup=f'<span class="bv-nowrap">{formatting.html(formatting.moment(run["started_at"]))}</span>'),
             Cell(_took(run)),
             Cell(formatting.moment(run["data_as_of"])),
-            *(Cell(formatting.integer(int(run[name] or 0))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(
+                Cell(formatting.integer(int(run[name] or 0)))
+                for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
+            ),
         ]
         for run in history.rows
     ]
@@ -71,11 +84,19 @@ def _files(files: list[Row]) -> str:
     rows = [
         [
             Cell(markup=f'<span class="bv-break">{formatting.html(one["name"])}</span>', small=f"to {one['feed']}"),
-            *(Cell(formatting.integer(int(one[name]))) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(
+                Cell(formatting.integer(int(one[name])))
+                for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
+            ),
         ]
         for one in files
     ]
-    return tables.table(("File", "Rows in", "Loaded", "Quarantined", "Superseded"), rows, caption="Files of the run", numeric=(1, 2, 3, 4))
+    return tables.table(
+        ("File", "Rows in", "Loaded", "Quarantined", "Superseded"),
+        rows,
+        caption="Files of the run",
+        numeric=(1, 2, 3, 4),
+    )
 
 
 def _checks(checks: list[Row]) -> None:
@@ -88,12 +109,21 @@ def _checks(checks: list[Row]) -> None:
     st.caption(f"{len(checks)} checks, {len(failing)} found something{more}.")
     if failing:
         rows = [
-            [Cell(_check_name(one), small=_checked(one)), Cell(formatting.integer(one["rows_checked"])), Cell(formatting.integer(one["rows_failed"]))]
+            [
+                Cell(_check_name(one), small=_checked(one)),
+                Cell(formatting.integer(one["rows_checked"])),
+                Cell(formatting.integer(one["rows_failed"])),
+            ]
             for one in failing[:CHECKS_SHOWN]
         ]
-        theme.show_html(tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2)))
+        theme.show_html(
+            tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2))
+        )
     with st.expander(f"All {len(checks)} checks"):
-        every = [{"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]} for one in checks]
+        every = [
+            {"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]}
+            for one in checks
+        ]
         st.dataframe(pd.DataFrame(every), hide_index=True, alt="All checks of the run")
 
 
@@ -128,10 +158,20 @@ def quarantine() -> None:
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
             feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
             feeds_wanted = st.multiselect(
-                "Feed", feeds_held, format_func=formatting.in_words, key="quarantine_feeds", placeholder="All feeds", width=220
+                "Feed",
+                feeds_held,
+                format_func=formatting.in_words,
+                key="quarantine_feeds",
+                placeholder="All feeds",
+                width=220,
             )
             statuses = st.multiselect(
-                "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="quarantine_statuses", placeholder="Any", width=220
+                "Status",
+                list(STATUSES),
+                format_func=STATUSES.__getitem__,
+                key="quarantine_statuses",
+                placeholder="Any",
+                width=220,
             )
             rule = st.selectbox(
                 "Rule",
@@ -171,7 +211,9 @@ def _records(held: Listing) -> None:
     page.pager(held.total, SIZE, key="quarantine_page")
     names = [f"{row['object_name']}, row {row['row_no']}" for row in held.rows]
     chosen = event.selection.rows[0] if event.selection.rows else 0
-    at = st.selectbox("Record", range(len(names)), index=min(chosen, len(names) - 1), format_func=names.__getitem__, width=380)
+    at = st.selectbox(
+        "Record", range(len(names)), index=min(chosen, len(names) - 1), format_func=names.__getitem__, width=380
+    )
     theme.show_html(_record(held.rows[at]))
 
 

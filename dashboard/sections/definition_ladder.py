@@ -62,10 +62,22 @@ def ladder_steps(found: Ladder) -> None:
     for at, step in enumerate(known):
         lost = (known[at - 1].value or 0) - (step.value or 0) if at else 0
         less = f" · {formatting.MINUS}{formatting.difference(lost, Unit.SHARE)}" if lost >= 5e-4 else ""
-        bars.append(Bar(step.rung.name, step.value or 0, f"{formatting.number(step.value, Unit.SHARE)}{less}", note=step.rung.adds))
-    told = "Good orders by definition, the most lenient first: " + "; ".join(f"{bar.name} {bar.note}: {bar.said}" for bar in bars)
+        bars.append(
+            Bar(
+                step.rung.name,
+                step.value or 0,
+                f"{formatting.number(step.value, Unit.SHARE)}{less}",
+                note=step.rung.adds,
+            )
+        )
+    told = "Good orders by definition, the most lenient first: " + "; ".join(
+        f"{bar.name} {bar.note}: {bar.said}" for bar in bars
+    )
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1), key="ladder_chart", alternative=told, title="Good orders by definition"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
+        key="ladder_chart",
+        alternative=told,
+        title="Good orders by definition",
     )
 
 
@@ -78,9 +90,13 @@ def table(found: Ladder) -> str:
             rows.append([name, Cell(step.rung.base), Cell(formatting.DASH, small=step.skipped), "", ""])
             continue
         low, high = step.interval or (None, None)
-        within = f"{formatting.percent(low)} – {formatting.percent(high)}" if low is not None and high is not None else ""
+        within = (
+            f"{formatting.percent(low)} – {formatting.percent(high)}" if low is not None and high is not None else ""
+        )
         of = f"{formatting.integer(step.numerator)} of {formatting.integer(step.denominator)}"
-        rows.append([name, Cell(step.rung.base), Cell(formatting.number(step.value, Unit.SHARE)), Cell(of), Cell(within)])
+        rows.append(
+            [name, Cell(step.rung.base), Cell(formatting.number(step.value, Unit.SHARE)), Cell(of), Cell(within)]
+        )
     heads = ("Rung adds", "Out of", "Good", "Orders", "95 % interval")
     return tables.table(heads, rows, caption="The same orders under ever stricter definitions", numeric=(2, 3, 4))
 
@@ -88,7 +104,9 @@ def table(found: Ladder) -> str:
 def policy() -> tuple[Policy, str]:
     """Draw the choice of another policy and a verdict."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        verdict = page.select("Verdict", ("otif", *[name for name in VERDICTS if name != "otif"]), TITLES, key="verdict", width=190)
+        verdict = page.select(
+            "Verdict", ("otif", *[name for name in VERDICTS if name != "otif"]), TITLES, key="verdict", width=190
+        )
         late = int(st.number_input("Days of tolerance", 0, 30, 1, key="late_days", width=150))
         under = float(st.number_input("Short by at most, %", 0.0, 50.0, 0.0, step=0.5, key="under", width=170))
         early = st.toggle("Too early fails too", key="window")
@@ -109,7 +127,9 @@ def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
 
 
 def flips(found: Diff) -> None:
-    """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip, each leading to its story."""
+    """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip, each leading
+    to its story.
+    """
     (before, after), (of_before, of_after) = found.numerators, found.denominators
     said = [
         ("Strict", f"{formatting.integer(before)} of {formatting.integer(of_before)}"),
@@ -126,13 +146,17 @@ def flips(found: Diff) -> None:
     at = min(at, -(-len(found.flips) // SIZE))
     rows = [
         [
-            Cell(markup=f'<a href="{formatting.html(links.order_story_url(one.order_id))}" target="_self">{formatting.html(one.order_id)}</a>'),
+            Cell(
+                markup=f'<a href="{formatting.html(links.order_story_url(one.order_id))}" target="_self">{formatting.html(one.order_id)}</a>'
+            ),
             Cell(f"{SAYS[one.before]} → {SAYS[one.after]}"),
             Cell(one.rule.replace("_", " ")),
             Cell((one.reason_before or one.reason_after or "").replace("_", " ")),
         ]
         for one in found.flips[(at - 1) * SIZE : at * SIZE]
     ]
-    theme.show_html(tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip"))
+    theme.show_html(
+        tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip")
+    )
     page.pager(len(found.flips), SIZE, key="flips_page")
     menu.link("failed-orders", "Open the failed orders")

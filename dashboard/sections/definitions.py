@@ -1,4 +1,6 @@
-"""The parts of the definitions page: every measure of the catalogue in words, by the page that shows it, each with an address of its own."""
+"""The parts of the definitions page: every measure of the catalogue in words, by the page that shows it, each with an
+address of its own.
+"""
 
 import streamlit as st
 
@@ -29,7 +31,12 @@ def asked() -> Measure | None:
 def search() -> list[Measure]:
     """Draw the search field; the measures whose name, title or text has all the words typed."""
     typed = st.text_input(
-        "Search", key="q", placeholder="Search measures: otif, fill, cycle …", bind="query-params", width=360, label_visibility="collapsed"
+        "Search",
+        key="q",
+        placeholder="Search measures: otif, fill, cycle …",
+        bind="query-params",
+        width=360,
+        label_visibility="collapsed",
     )
     wanted = (typed or "").casefold().split()
     return [measure for measure in MEASURES.values() if all(word in _words(measure) for word in wanted)]
@@ -37,7 +44,15 @@ def search() -> list[Measure]:
 
 def _words(measure: Measure) -> str:
     return " ".join(
-        (measure.name, measure.title, measure.short, measure.definition, measure.numerator, measure.denominator, measure.source)
+        (
+            measure.name,
+            measure.title,
+            measure.short,
+            measure.definition,
+            measure.numerator,
+            measure.denominator,
+            measure.source,
+        )
     ).casefold()
 
 
@@ -45,7 +60,10 @@ def _pages() -> dict[str, tuple[str, str]]:
     """The address and title of the page that shows each measure."""
     entries = {entry.file.removesuffix(".py"): (entry.path, entry.title) for entry in menu.ENTRIES}
     return {
-        measure.name: entries[name] for name, modules in measure_table.MEASURES_OF_PAGE.items() for module in modules for measure in BY_MODULE[module]
+        measure.name: entries[name]
+        for name, modules in measure_table.MEASURES_OF_PAGE.items()
+        for module in modules
+        for measure in BY_MODULE[module]
     }
 
 
@@ -76,8 +94,16 @@ def _measure(measure: Measure, feeds: set[str], *, opened: bool) -> str:
         ("Left out", formatting.html(measure.exclusions)),
         ("Dated by", formatting.html(_date(measure))),
         ("Grain", formatting.html(f"one {'order line' if measure.grain == 'line' else measure.grain}")),
-        ("Unit", formatting.html(f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else measure.unit)),
-        ("Made of", ", ".join(_link(name) for name in measure.formula.inputs) if isinstance(measure.formula, Derived) else formatting.DASH),
+        (
+            "Unit",
+            formatting.html(f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else measure.unit),
+        ),
+        (
+            "Made of",
+            ", ".join(_link(name) for name in measure.formula.inputs)
+            if isinstance(measure.formula, Derived)
+            else formatting.DASH,
+        ),
         ("Feeds", formatting.html(brought)),
         ("Serves", formatting.html("; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows))),
         ("Source", formatting.html(measure.source)),
@@ -97,6 +123,11 @@ def _shown(measure: Measure) -> str:
     """Where it is shown, what is behind it, why it moved, and the address of its definition."""
     path, title = _pages().get(measure.name, VOLUMES)
     further_links = [(links.page_url(path, {"measure": measure.name}), title)] if path else []
-    further_links += [(links.drill_down_url(measure.name), "the rows behind it"), (links.explain_url(measure.name), "why it moved")]
+    further_links += [
+        (links.drill_down_url(measure.name), "the rows behind it"),
+        (links.explain_url(measure.name), "why it moved"),
+    ]
     further_links.append((links.page_url("definitions", {"measure": measure.name}), "link to this definition"))
-    return " · ".join(f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in further_links)
+    return " · ".join(
+        f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in further_links
+    )

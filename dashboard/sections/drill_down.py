@@ -1,4 +1,6 @@
-"""The parts of the page behind a number: the number and its proof, its break-down, its rows; each narrows, and each order has its story."""
+"""The parts of the page behind a number: the number and its proof, its break-down, its rows; each narrows, and each
+order has its story.
+"""
 
 import csv
 import io
@@ -52,7 +54,9 @@ MANY = {"movement": "movements of money", "step": "steps of orders"}
 
 @dataclass(frozen=True)
 class DrillDownRequest:
-    """Which number the address means: a measure, a part of it, what it is narrowed to, and its own days where they are not the filter bar's."""
+    """Which number the address means: a measure, a part of it, what it is narrowed to, and its own days where they are
+    not the filter bar's.
+    """
 
     measure: Measure
     part: str
@@ -86,7 +90,9 @@ def requested(filters: Filters) -> DrillDownRequest:
 
 def rows(one: DrillDownRequest) -> DrillDown:
     """The page of the list that is looked at, with its proof."""
-    found: DrillDown = queries.behind(page.generation(), one.question, one.part, one.at, int(st.session_state.get(_key(one), 1)), SIZE)
+    found: DrillDown = queries.behind(
+        page.generation(), one.question, one.part, one.at, int(st.session_state.get(_key(one), 1)), SIZE
+    )
     return found
 
 
@@ -96,13 +102,18 @@ def _key(one: DrillDownRequest) -> str:
 
 def trail(one: DrillDownRequest) -> str:
     """From the page the number stands on to here, each step a link."""
-    home = next((name for name in measure_table.MEASURES_OF_PAGE if one.measure in measure_table.measures_of(name)), "scorecard")
+    home = next(
+        (name for name in measure_table.MEASURES_OF_PAGE if one.measure in measure_table.measures_of(name)), "scorecard"
+    )
     entry = next(entry for entry in menu.ENTRIES if entry.file == f"{home}.py")
     steps = [(entry.title, links.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
     if one.days:
         steps.append((formatting.date_range(*one.days), one.href(at=())))
     steps += [(_told(*place), one.href(at=one.at[: at + 1])) for at, place in enumerate(one.at)]
-    further_links = [f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>' for name, address in steps[:-1]]
+    further_links = [
+        f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>'
+        for name, address in steps[:-1]
+    ]
     return f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(further_links)}<li aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
 
 
@@ -116,7 +127,9 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     shown = cards.value(answer, measure)
     why = f'<span class="bv-muted">{formatting.html(answer.no_data)}</span>' if shown == formatting.DASH else ""
     notes = "".join(
-        f'<p class="bv-muted">{note}</p>' for note in (cards.coverage(answer), formatting.html(answer.remark) if answer.remark else "") if note
+        f'<p class="bv-muted">{note}</p>'
+        for note in (cards.coverage(answer), formatting.html(answer.remark) if answer.remark else "")
+        if note
     )
     tabs = "".join(
         f'<li><a href="{formatting.html(one.href(part=part))}" target="_self"{" aria-current=true" if part == one.part else ""}>'
@@ -128,7 +141,9 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     further = [("Definition", links.page_url("definitions", {"q": measure.name}))]
     if links.can_explain(measure.name):
         further.insert(0, ("Explain its change", links.explain_url(measure.name)))
-    further_links = " · ".join(f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further)
+    further_links = " · ".join(
+        f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further
+    )
     return (
         f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{quality_marks.mark_link(measure.name)}</div>{why}'
         f"<p>{formatting.html(measure.definition)}</p>{notes}"
@@ -145,7 +160,11 @@ def _several(measure: Measure) -> tuple[str, ...]:
 def _size(answer: Answer, part: str, measure: Measure) -> str:
     """How large a part is, as far as the answer says."""
     if part == "rest":
-        size = None if answer.numerator is None or answer.denominator is None else float(answer.denominator) - float(answer.numerator)
+        size = (
+            None
+            if answer.numerator is None or answer.denominator is None
+            else float(answer.denominator) - float(answer.numerator)
+        )
     else:
         size = {"counted": answer.numerator, "out_of": answer.denominator, "unknown": answer.unknown}[part]
     return "" if size is None else formatting.number(size, Unit.MONEY if measure.in_money else Unit.COUNT)
@@ -167,7 +186,9 @@ def proof_line(found: DrillDown, one: DrillDownRequest) -> str:
     else:
         said = f"<b>{listed}</b> = the {number} {WORDS[one.part]}"
     sign = "✓" if found.proven else "✗ does not come to the number:"
-    return f'<p class="bv bv-proof" data-proven="{str(found.proven).lower()}"><i aria-hidden="true">{sign}</i> {said}</p>'
+    return (
+        f'<p class="bv bv-proof" data-proven="{str(found.proven).lower()}"><i aria-hidden="true">{sign}</i> {said}</p>'
+    )
 
 
 def _noun(measure: Measure) -> str:
@@ -183,15 +204,27 @@ def _exact(value: Any, measure: Measure, found: DrillDown) -> str:
 def listing(found: DrillDown, one: DrillDownRequest) -> None:
     """The rows, a page of them, each order a link to its story; and the whole list as a file."""
     if not found.rows:
-        theme.show_html(cards.empty("No rows", "Nothing in this period and selection is behind this part of the number."))
+        theme.show_html(
+            cards.empty("No rows", "Nothing in this period and selection is behind this part of the number.")
+        )
         return
     shown = [name for name in found.columns if any(row[name] is not None for row in found.rows)]
     numeric = [
-        at for at, name in enumerate(shown) if isinstance(next(row[name] for row in found.rows if row[name] is not None), int | float | Decimal)
+        at
+        for at, name in enumerate(shown)
+        if isinstance(next(row[name] for row in found.rows if row[name] is not None), int | float | Decimal)
     ]
-    numeric = [at for at in numeric if not isinstance(next(row[shown[at]] for row in found.rows if row[shown[at]] is not None), bool)]
+    numeric = [
+        at
+        for at in numeric
+        if not isinstance(next(row[shown[at]] for row in found.rows if row[shown[at]] is not None), bool)
+    ]
     body = [[_cell(name, row, one.measure) for name in shown] for row in found.rows]
-    theme.show_html(tables.table([_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric))
+    theme.show_html(
+        tables.table(
+            [_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric
+        )
+    )
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content"):
             page.pager(found.total, SIZE, key=_key(one))
@@ -209,7 +242,9 @@ def _head(name: str, measure: Measure) -> str:
 def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
-        return Cell(markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" target="_self">{formatting.html(value)}</a>')
+        return Cell(
+            markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" target="_self">{formatting.html(value)}</a>'
+        )
     if name == ADDED:
         ticks = getattr(measure.formula, "ticks", 1)
         return formatting.quantity(value) if ticks == 1 else formatting.number(divide(value, ticks), Unit.RATIO)
@@ -256,28 +291,53 @@ def file_of(generation: int, one: DrillDownRequest) -> bytes:
 def break_down(one: DrillDownRequest) -> None:
     """The number by one dimension, each value a link that narrows to it."""
     taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
-    able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and measure_table.has_dimension(one.measure, name)]
+    able = [
+        name
+        for name in (*DIMENSIONS, *OWN_DIMENSIONS)
+        if name not in taken and measure_table.has_dimension(one.measure, name)
+    ]
     if not able:
         return
     by = page.select("Broken down by", able, {name: formatting.in_words(name) for name in able}, key="by", width=230)
-    narrowed = replace(one.question, by=(by,), where=(*one.where, *[(name, (value,)) for name, value in one.at if value is not None]))
+    narrowed = replace(
+        one.question, by=(by,), where=(*one.where, *[(name, (value,)) for name, value in one.at if value is not None])
+    )
     answers = [
-        answer for answer in queries.answers(page.generation(), narrowed) if answer.value is not None or answer.denominator or answer.numerator
+        answer
+        for answer in queries.answers(page.generation(), narrowed)
+        if answer.value is not None or answer.denominator or answer.numerator
     ]
     if not answers:
         st.caption("Nothing to break down in this period and selection.")
         return
-    answers.sort(key=lambda answer: (-float(answer.denominator or answer.numerator or answer.value or 0), str(answer.dimensions[by])))
+    answers.sort(
+        key=lambda answer: (
+            -float(answer.denominator or answer.numerator or answer.value or 0),
+            str(answer.dimensions[by]),
+        )
+    )
     body: list[list[Cell]] = []
     for answer in answers[:VALUES_SHOWN]:
         value = answer.dimensions[by]
         link = one.href(by=by, value=value)
-        sizes = [measure_table.link_cell(_size(answer, part, one.measure), one.href(by=by, value=value, part=part)) for part in _several(one.measure)]
+        sizes = [
+            measure_table.link_cell(_size(answer, part, one.measure), one.href(by=by, value=value, part=part))
+            for part in _several(one.measure)
+        ]
         body.append([measure_table.link_cell(value or "(none)", link), measure_table.cell(answer, one.measure), *sizes])
-    heads = [formatting.in_words(by), one.measure.short or one.measure.title, *[NAMES[part] for part in _several(one.measure)]]
+    heads = [
+        formatting.in_words(by),
+        one.measure.short or one.measure.title,
+        *[NAMES[part] for part in _several(one.measure)],
+    ]
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
     theme.show_html(
-        tables.table([heads[at] for at in used], [[row[at] for at in used] for row in body], caption=f"By {by}", numeric=range(1, len(used)))
+        tables.table(
+            [heads[at] for at in used],
+            [[row[at] for at in used] for row in body],
+            caption=f"By {by}",
+            numeric=range(1, len(used)),
+        )
     )
     if len(answers) > VALUES_SHOWN:
         st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}.")
@@ -292,4 +352,6 @@ def inputs(found: DrillDown, one: DrillDownRequest) -> str:
         link = one.href(measure=measure.name, part="counted")
         name = f'<a href="{formatting.html(link)}" target="_self">{formatting.html(measure.title)}</a>'
         body.append([Cell(markup=name), measure_table.cell(answer, measure), Cell(measure.definition)])
-    return tables.table(("Made of", "In view", "What it is"), body, caption="Measures this number is made of", numeric=(1,))
+    return tables.table(
+        ("Made of", "In view", "What it is"), body, caption="Measures this number is made of", numeric=(1,)
+    )

@@ -1,4 +1,6 @@
-"""The choices of the page Explore and export, all of them in the address, and the file with the command that gives the same."""
+"""The choices of the page Explore and export, all of them in the address, and the file with the command that gives the
+same.
+"""
 
 import shlex
 from collections.abc import Sequence
@@ -26,10 +28,14 @@ SHOWN = {"both": "Chart and table", "table": "Table"}
 LOOKED_AT_MOST = 30_000
 """More answers than this take seconds to make at every change of a choice, and nobody reads them on a page."""
 ROWS_HERE, SHEET_ROWS_HERE = 100_000, 20_000
-"""Rows of a file, and of an Excel file, made while others look at pages: 20,000 in Excel take a second and a quarter of the one interpreter."""
+"""Rows of a file, and of an Excel file, made while others look at pages: 20,000 in Excel take a second and a quarter of
+the one interpreter.
+"""
 OWN_VALUES = 15
 """Values a ledger's own dimension (step, outcome, cause) may well have."""
-QUESTIONS = {measure.name: formatting.in_words(module) for module, measures in BY_MODULE.items() for measure in measures}
+QUESTIONS = {
+    measure.name: formatting.in_words(module) for module, measures in BY_MODULE.items() for measure in measures
+}
 """The question of the business each measure answers, by which the list is grouped and found."""
 
 
@@ -51,16 +57,33 @@ def choose(filters: Filters) -> Choice | None:
         default=DEFAULT_MEASURES,
         placeholder="Type a word of a measure or of its question",
     )
-    able = [*DIMENSIONS, *(own for own, column in OWN_DIMENSIONS.items() if all(_has(name, own, column) for name in measures))]
+    able = [
+        *DIMENSIONS,
+        *(own for own, column in OWN_DIMENSIONS.items() if all(_has(name, own, column) for name in measures)),
+    ]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        by = _many("By", able, {name: formatting.in_words(name) for name in able}, key="by", placeholder="No dimension", width=380)
+        by = _many(
+            "By",
+            able,
+            {name: formatting.in_words(name) for name in able},
+            key="by",
+            placeholder="No dimension",
+            width=380,
+        )
         first = filters.period.asked_grain or WHOLE
         offered = (first, *(one for one in GRAIN_NAMES if one != first))
         grain = page.select("Periods", offered, GRAIN_NAMES, key="per", width=170)
         shown = page.select("Show", tuple(SHOWN), SHOWN, key="show", width=170)
     if not measures:
         return None
-    question = Question(measures=measures, by=by, grain=None if grain == WHOLE else grain, start=filters.start, end=filters.end, where=filters.where)
+    question = Question(
+        measures=measures,
+        by=by,
+        grain=None if grain == WHOLE else grain,
+        start=filters.start,
+        end=filters.end,
+        where=filters.where,
+    )
     return Choice(question, shown)
 
 
@@ -77,11 +100,15 @@ def _many(
     """A choice of several by name, whose slugs stand in the address while they are not the default."""
     asked = [name for name in st.query_params.get_all(key) if name in options]
     held = f"explore_{key}"
-    if held in st.session_state:  # what is not offered any more (a dimension that a measure just added lacks) is taken off
+    if (
+        held in st.session_state
+    ):  # what is not offered any more (a dimension that a measure just added lacks) is taken off
         st.session_state[held] = [name for name in st.session_state[held] if name in options]
     else:
         st.session_state[held] = asked or list(default)
-    chosen: list[str] = st.multiselect(label, options, format_func=named.__getitem__, key=held, placeholder=placeholder, width=width)  # type: ignore[call-overload]
+    chosen: list[str] = st.multiselect(
+        label, options, format_func=named.__getitem__, key=held, placeholder=placeholder, width=width
+    )  # type: ignore[call-overload]
     if tuple(chosen) == default:
         st.query_params.pop(key, None)
     elif chosen != st.query_params.get_all(key):
@@ -95,7 +122,9 @@ def _has(name: str, own: str, column: str) -> bool:
 
 
 def most(question: Question, filters: Filters) -> int:
-    """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations than orders."""
+    """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations
+    than orders.
+    """
     facts = page.data_status()
     orders = max(facts["extent"]["orders"] or 0, 1)
     values = [len(facts["options"][name]) or orders if name in DIMENSIONS else OWN_VALUES for name in question.by]
@@ -112,7 +141,9 @@ def answers(question: Question, filters: Filters) -> list[Answer] | None:
 
 
 def download(question: Question, *, count: int, exact: bool) -> None:
-    """The format, the button, what it gives, and the command that gives the same. count: rows of the file, at most so many unless `exact`."""
+    """The format, the button, what it gives, and the command that gives the same. count: rows of the file, at most so
+    many unless `exact`.
+    """
     number = page.generation()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         form = st.segmented_control(
@@ -126,11 +157,15 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         )
         form = form or "csv"
         name = write.download_name(_name(question), form)
-        said = queries.provenance(number, question)  # here: the file is made on a click, by a thread that knows no session
+        said = queries.provenance(
+            number, question
+        )  # here: the file is made on a click, by a thread that knows no session
         limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
         st.download_button(
             f"Download {write.TITLES[form]}",
-            data=lambda: write.download(queries.frame(number, question), form, _name(question) + write.FORMATS[form][0], said),
+            data=lambda: write.download(
+                queries.frame(number, question), form, _name(question) + write.FORMATS[form][0], said
+            ),
             file_name=name,
             type="primary",
             icon=":material/download:",
@@ -138,11 +173,21 @@ def download(question: Question, *, count: int, exact: bool) -> None:
             key="download",
             disabled=count > limit or not count,
         )
-        st.caption(f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · generation {number}")
+        st.caption(
+            f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · generation {number}"
+        )
     if count > limit:
-        other = "take CSV or Parquet, or the command below" if form == "xlsx" and count <= ROWS_HERE else "take the command below"
-        sheet = f" (a sheet holds {write.SHEET_ROWS:,} rows at most)" if form == "xlsx" and count > write.SHEET_ROWS else ""
-        st.caption(f"{write.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for them: {other}{sheet}.")
+        other = (
+            "take CSV or Parquet, or the command below"
+            if form == "xlsx" and count <= ROWS_HERE
+            else "take the command below"
+        )
+        sheet = (
+            f" (a sheet holds {write.SHEET_ROWS:,} rows at most)" if form == "xlsx" and count > write.SHEET_ROWS else ""
+        )
+        st.caption(
+            f"{write.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for them: {other}{sheet}."
+        )
     with st.expander("The same from the command line"):
         st.code(command(question, form), language="bash", wrap_lines=True)
         st.caption(
@@ -177,11 +222,18 @@ def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
             measure = able[0]
             if len(question.by) == export_charts.DIMENSIONS_DRAWN and len(able) > 1:
                 measure = page.select(
-                    "Measure of the charts", able, {name: MEASURES[name].title for name in able}, key="measure", hidden=True, width=320
+                    "Measure of the charts",
+                    able,
+                    {name: MEASURES[name].title for name in able},
+                    key="measure",
+                    hidden=True,
+                    width=320,
                 )
             else:
                 st.header("Chart", anchor=False, width="content")
-            drawn = export_charts.draw(replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=theme.is_dark())
+            drawn = export_charts.draw(
+                replace(question, measures=tuple(able)), answers, filters, measure=measure, is_dark=theme.is_dark()
+            )
             title = MEASURES[able[0]].title if len(able) == 1 or len(question.by) > 1 else f"{len(able)} measures"
             chart_download.buttons(export_charts.together(drawn.panels), "explore", title=_titled(title, question))
         if drawn.lines:
@@ -218,4 +270,6 @@ def table(question: Question, answers: list[Answer], filters: Filters) -> None:
         return
     at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
     theme.show_html(export_charts.table(question, found, filters, targets, page=at))
-    st.caption("A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: 0.25 is 25 %.")
+    st.caption(
+        "A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: 0.25 is 25 %."
+    )

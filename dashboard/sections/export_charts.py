@@ -1,6 +1,8 @@
-"""Answers to any question as panels of charts, chosen by the question's shape, and as a table: over time lines, else bars; many at once side by side.
+"""Answers to any question as panels of charts, chosen by the question's shape, and as a table: over time lines, else
+bars; many at once side by side.
 
-A chart shows the largest values only and says so; the table has every row, page by page. Nothing is computed here, and no layout is made.
+A chart shows the largest values only and says so; the table has every row, page by page. Nothing is computed here, and
+no layout is made.
 """
 
 import json
@@ -59,7 +61,9 @@ class Drawn:
 
 
 def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, measure: str, is_dark: bool) -> Drawn:
-    """A panel per measure; with two dimensions, of `measure` alone, a panel per value of the second. None where there is nothing to compare."""
+    """A panel per measure; with two dimensions, of `measure` alone, a panel per value of the second. None where there
+    is nothing to compare.
+    """
     if not (question.grain or question.by) or len(question.by) > DIMENSIONS_DRAWN:
         return Drawn([])
     first, second = (*question.by, None, None)[:2]
@@ -67,12 +71,20 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
     most = LINES_MOST if question.grain else BARS_MOST
     values, panes = _largest(answers, names, first), _largest(answers, names, second)
     cells = _cells(question, [one for one in answers if one.measure in names])
-    titled = [(MEASURES[name], name, None) for name in names] if second is None else [(MEASURES[measure], measure, pane) for pane in panes]
+    titled = (
+        [(MEASURES[name], name, None) for name in names]
+        if second is None
+        else [(MEASURES[measure], measure, pane) for pane in panes]
+    )
     panels = []
     for shown, name, pane in titled[:PANELS_MOST]:
         found = {value: cells[name, value, pane] for value in values[:most]}
         title = shown.short or shown.title if second is None else _value(pane)
-        panels.append(_lines(shown, title, found, filters, question.grain, is_dark) if question.grain else _bars(shown, title, found, is_dark))
+        panels.append(
+            _lines(shown, title, found, filters, question.grain, is_dark)
+            if question.grain
+            else _bars(shown, title, found, is_dark)
+        )
     parts = [(len(values), most, first), (len(titled), PANELS_MOST, second or "measure")]
     told = [f"{cut} of {count:,} {formatting.in_words(str(name)).lower()} values" if name != "measure" else f"{cut} of {count} measures"
             for count, cut, name in parts if count > cut]  # fmt: skip
@@ -119,30 +131,45 @@ def _lines_template(unit: Unit, is_dark: bool, with_legend: bool, monthly: bool)
         "period:O",
         title=None,
         scale=alt.Scale(type="point", padding=0.3),
-        axis=alt.Axis(grid=False, labelAngle=0, labelOverlap=True, labelExpr=f"utcFormat(utcParse(datum.value, '%Y-%m-%d'), '{named}')"),
+        axis=alt.Axis(
+            grid=False,
+            labelAngle=0,
+            labelOverlap=True,
+            labelExpr=f"utcFormat(utcParse(datum.value, '%Y-%m-%d'), '{named}')",
+        ),
     )
     y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=_axis(unit))
     legend = alt.Legend(title=None) if with_legend else None
     colour = alt.Color("series:N", sort=None, scale=alt.Scale(range=list(SERIES[is_dark])), legend=legend)
     shape = alt.Shape("series:N", sort=None, scale=alt.Scale(range=list(SHAPES)), legend=legend)
-    tips = [alt.Tooltip("series:N", title="Of"), alt.Tooltip("name:N", title="Period"), alt.Tooltip("said:N", title="Value")]
+    tips = [
+        alt.Tooltip("series:N", title="Of"),
+        alt.Tooltip("name:N", title="Period"),
+        alt.Tooltip("said:N", title="Value"),
+    ]
     base = alt.Chart(alt.NamedData("rows")).encode(x=x, y=y)
-    # Colours and shapes of the other layers come with the rows: of three layers with scales a picture would have three legends.
+    # Colours and shapes of the other layers come with the rows: of three layers with scales a picture would have three
+    # legends.
     lines = base.mark_line(strokeWidth=2).encode(detail="series:N", stroke=alt.Stroke("colour:N", scale=None))
     points = base.mark_point(filled=True, size=62, opacity=1).encode(color=colour, shape=shape, tooltip=tips)
-    hollow = base.transform_filter("datum.partial").mark_point(filled=True, size=18, opacity=1, color=palette(is_dark)["card"])
+    hollow = base.transform_filter("datum.partial").mark_point(
+        filled=True, size=18, opacity=1, color=palette(is_dark)["card"]
+    )
     hollow = hollow.encode(shape=alt.Shape("shape:N", scale=None))
     return charts.finish(alt.layer(lines, points, hollow), palette(is_dark), legend=True)
 
 
-def _lines(measure: Measure, title: str, found: dict[str | None, list[Answer]], filters: Filters, grain: str, is_dark: bool) -> Panel:
+def _lines(
+    measure: Measure, title: str, found: dict[str | None, list[Answer]], filters: Filters, grain: str, is_dark: bool
+) -> Panel:
     rows = [
         {
             "series": _value(value),
             "colour": SERIES[is_dark][at],
             "shape": list(SHAPES)[at],
             "period": one.period.isoformat(),
-            "name": formatting.period(one.period, grain) + (" (partial)" if filters.period.partial(one.period, grain) else ""),
+            "name": formatting.period(one.period, grain)
+            + (" (partial)" if filters.period.partial(one.period, grain) else ""),
             "partial": filters.period.partial(one.period, grain),
             "value": None if one.value is None else float(one.value),
             "said": formatting.number(one.value, measure.unit),
@@ -152,11 +179,21 @@ def _lines(measure: Measure, title: str, found: dict[str | None, list[Answer]], 
         if one.period is not None
     ]
     plain, pictured = (
-        json.loads(_lines_template(measure.unit, is_dark, with_legend, grain in ("month", "quarter"))) for with_legend in (False, True)
+        json.loads(_lines_template(measure.unit, is_dark, with_legend, grain in ("month", "quarter")))
+        for with_legend in (False, True)
     )
-    last = [f"{_value(value)} {formatting.number(answers[-1].value, measure.unit)}" for value, answers in found.items() if answers]
+    last = [
+        f"{_value(value)} {formatting.number(answers[-1].value, measure.unit)}"
+        for value, answers in found.items()
+        if answers
+    ]
     pictured = pictured if len(found) > 1 else plain
-    return Panel(title, _filled(plain, rows), _filled(pictured, rows), f"{measure.title} by {grain}; at the end {', '.join(last)}")
+    return Panel(
+        title,
+        _filled(plain, rows),
+        _filled(pictured, rows),
+        f"{measure.title} by {grain}; at the end {', '.join(last)}",
+    )
 
 
 @lru_cache(maxsize=64)
@@ -164,8 +201,12 @@ def _bars_template(unit: Unit, is_dark: bool) -> str:
     colour = palette(is_dark)
     y = alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, grid=False))
     base = alt.Chart(alt.NamedData("rows")).encode(y=y, x=alt.X("value:Q", title=None, axis=_axis(unit)))
-    bar = base.mark_bar(color=colour["accent"], cornerRadiusEnd=3, height={"band": 0.66}).encode(tooltip=["label:N", "said:N", "of:N"])
-    text = base.mark_text(align="left", dx=6, color=colour["ink"], fontSize=11.5, font=charts.FONT).encode(text="said:N")
+    bar = base.mark_bar(color=colour["accent"], cornerRadiusEnd=3, height={"band": 0.66}).encode(
+        tooltip=["label:N", "said:N", "of:N"]
+    )
+    text = base.mark_text(align="left", dx=6, color=colour["ink"], fontSize=11.5, font=charts.FONT).encode(
+        text="said:N"
+    )
     return charts.finish(alt.layer(bar, text), colour)
 
 
@@ -207,7 +248,13 @@ def together(panels: Sequence[Panel]) -> dict[str, Any]:
         return panels[0].pictured
     parts, datasets, ink = [], {}, panels[0].pictured["config"]["legend"]["labelColor"]
     for at, panel in enumerate(panels):
-        text = json.dumps({name: part for name, part in panel.pictured.items() if name not in ("config", "datasets", "$schema", "usermeta")})
+        text = json.dumps(
+            {
+                name: part
+                for name, part in panel.pictured.items()
+                if name not in ("config", "datasets", "$schema", "usermeta")
+            }
+        )
         part = json.loads(text.replace('"name": "rows"', f'"name": "rows{at}"'))
         title = {"text": panel.title, "anchor": "start", "font": charts.FONT, "fontSize": 13, "color": ink}
         parts.append({**part, "width": 360, "title": title})
@@ -241,7 +288,14 @@ def keys(question: Question, answers: Sequence[Answer]) -> dict[tuple[Any, ...],
     return {key: found[key] for key in sorted(found, key=lambda key: -sizes[key])}
 
 
-def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], filters: Filters, targets: list[Row], *, page: int) -> str:
+def table(
+    question: Question,
+    found: dict[tuple[Any, ...], dict[str, Answer]],
+    filters: Filters,
+    targets: list[Row],
+    *,
+    page: int,
+) -> str:
     """One page of the rows: every number with its state, what it is made of, and a link to what is behind it."""
     measures = [MEASURES[name] for name in question.measures]
     heads = [
@@ -255,16 +309,28 @@ def table(question: Question, found: dict[tuple[Any, ...], dict[str, Answer]], f
         days = None
         named = [Cell(_value(value)) for value in key[:-1]]
         if question.grain and key[-1]:
-            days = max(key[-1], filters.start), min(next_start(key[-1], question.grain) - timedelta(days=1), filters.end)
-            named.append(Cell(formatting.period(key[-1], question.grain) + (" (partial)" if filters.period.partial(key[-1], question.grain) else "")))
+            days = (
+                max(key[-1], filters.start),
+                min(next_start(key[-1], question.grain) - timedelta(days=1), filters.end),
+            )
+            named.append(
+                Cell(
+                    formatting.period(key[-1], question.grain)
+                    + (" (partial)" if filters.period.partial(key[-1], question.grain) else "")
+                )
+            )
         scope = tuple((name, (str(value),)) for name, value in at)
         cells = []
         for measure in measures:
             one = found[key].get(measure.name)
-            cell = measure_table.cell(one, measure, quality_marks.target_in_view(targets, measure.name, (*filters.where, *scope)))
+            cell = measure_table.cell(
+                one, measure, quality_marks.target_in_view(targets, measure.name, (*filters.where, *scope))
+            )
             link = links.drill_down_url(measure.name, at=at, period=days)
             shown = (
-                f'<a href="{formatting.html(link)}" target="_self">{cell.markup}</a>' if one is not None and one.value is not None else cell.markup
+                f'<a href="{formatting.html(link)}" target="_self">{cell.markup}</a>'
+                if one is not None and one.value is not None
+                else cell.markup
             )
             cells.append(replace(cell, markup=shown, small=halves(one, measure) if one is not None else ""))
         body.append([*named, *cells] if named else [Cell(WHOLE), *cells])

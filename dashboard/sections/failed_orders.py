@@ -16,7 +16,12 @@ from metrics.lists.rows import Listing, Row
 from metrics.store.work_items import RESOLVED, Item
 
 SIZE = 25
-SORTS = {"due": "Latest due first", "value": "Highest value first", "late": "Most days late first", "short": "Most value missing first"}
+SORTS = {
+    "due": "Latest due first",
+    "value": "Highest value first",
+    "late": "Most days late first",
+    "short": "Most value missing first",
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,12 @@ def no_orders(filters: Filters, choice: Choice) -> None:
                     user_name.name_field()
             return
         why = " for these reasons" if choice.reasons else ""
-        theme.show_html(cards.empty("No failed orders", f"{formatting.count(counts['judged'], 'order')} judged in this period, none failed{why}."))
+        theme.show_html(
+            cards.empty(
+                "No failed orders",
+                f"{formatting.count(counts['judged'], 'order')} judged in this period, none failed{why}.",
+            )
+        )
 
 
 WHY_NONE = {

@@ -1,4 +1,6 @@
-"""The parts of the influence page: from inquiry to order, the options buyers chose, and how the ways of fulfilling orders compare."""
+"""The parts of the influence page: from inquiry to order, the options buyers chose, and how the ways of fulfilling
+orders compare.
+"""
 
 import streamlit as st
 
@@ -81,16 +83,29 @@ def options_chosen(filters: Filters) -> None:
     st.header("What buyers chose", anchor=False)
     if glance.missing_feeds("quote_options"):
         return
-    found = [one for one in measure_table.answers_for([MEASURES["lead_option_mix"]], filters, "lead_time_class") if one.value]
+    found = [
+        one for one in measure_table.answers_for([MEASURES["lead_option_mix"]], filters, "lead_time_class") if one.value
+    ]
     if not found:
         theme.show_html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period."))
         return
     bars = [
-        Bar(_lead(one), float(one.value or 0), f"{formatting.percent(float(one.value or 0), 0)} · {formatting.integer(one.numerator or 0)}")
-        for one in sorted(found, key=lambda one: SHORTEST_FIRST.get(one.dimensions["lead_time_class"] or "", len(SHORTEST_FIRST)))
+        Bar(
+            _lead(one),
+            float(one.value or 0),
+            f"{formatting.percent(float(one.value or 0), 0)} · {formatting.integer(one.numerator or 0)}",
+        )
+        for one in sorted(
+            found, key=lambda one: SHORTEST_FIRST.get(one.dimensions["lead_time_class"] or "", len(SHORTEST_FIRST))
+        )
     ]
     told = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.said}" for bar in bars)
-    chart_download.export_chart(chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="chosen_chart", alternative=told, title="Lead times chosen")
+    chart_download.export_chart(
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()),
+        key="chosen_chart",
+        alternative=told,
+        title="Lead times chosen",
+    )
     st.caption("Options chosen, by the lead time offered: share of all options chosen, and how many.")
 
 
@@ -106,10 +121,15 @@ def models(filters: Filters) -> None:
         found.setdefault(one.dimensions["fulfilment_model"] or "", {})[one.measure] = one
     known = {model: answers for model, answers in found.items() if answers["orders"].value}
     if not known:
-        theme.show_html(cards.empty("No orders in this period", "No order with a fulfilment model was placed or due in these days."))
+        theme.show_html(
+            cards.empty("No orders in this period", "No order with a fulfilment model was placed or due in these days.")
+        )
         return
     rows = [
-        [Cell(formatting.in_words(model), small=MODELS.get(model, "")), *(_cell(answers[name], name, model) for name in COMPARED)]
+        [
+            Cell(formatting.in_words(model), small=MODELS.get(model, "")),
+            *(_cell(answers[name], name, model) for name in COMPARED),
+        ]
         for model, answers in sorted(known.items(), key=lambda one: -float(one[1]["orders"].value or 0))
     ]
     heads = ("Fulfilment model", *[MEASURES[name].short or MEASURES[name].title for name in COMPARED])
@@ -119,4 +139,8 @@ def models(filters: Filters) -> None:
 def _cell(answer: Answer, name: str, model: str) -> Cell:
     one = measure_table.cell(answer, MEASURES[name])
     href = links.drill_down_url(name, by="fulfilment_model", value=model)
-    return Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>') if answer.value is not None else one
+    return (
+        Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>')
+        if answer.value is not None
+        else one
+    )

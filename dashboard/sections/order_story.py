@@ -1,4 +1,6 @@
-"""The page of one order: what it is, how each test went and why, its 13 steps, what happened, what people do about it, and its records."""
+"""The page of one order: what it is, how each test went and why, its 13 steps, what happened, what people do about it,
+and its records.
+"""
 
 from datetime import datetime
 
@@ -28,10 +30,19 @@ def find() -> None:
     """Draw the field that opens an order by its number."""
     if "find" not in st.session_state and requested_order():
         st.session_state["find"] = requested_order()
-    st.text_input("Order number", key="find", placeholder="Order number, or a part of it", on_change=_find, width=280, type="search")
+    st.text_input(
+        "Order number",
+        key="find",
+        placeholder="Order number, or a part of it",
+        on_change=_find,
+        width=280,
+        type="search",
+    )
     if not requested_order():
         with theme.card("which"):
-            theme.show_html(cards.empty("Which order?", "Type its number above, or open one from Failed orders or At risk now."))
+            theme.show_html(
+                cards.empty("Which order?", "Type its number above, or open one from Failed orders or At risk now.")
+            )
 
 
 def _find() -> None:
@@ -44,7 +55,13 @@ def _find() -> None:
 
 def back_link() -> None:
     """Draw the way back from a story to the list it was opened over."""
-    st.button("Back to the list", icon=":material/arrow_back:", type="tertiary", on_click=lambda: st.query_params.pop("order", None), key="back")
+    st.button(
+        "Back to the list",
+        icon=":material/arrow_back:",
+        type="tertiary",
+        on_click=lambda: st.query_params.pop("order", None),
+        key="back",
+    )
 
 
 def order_story(order_id: str) -> None:
@@ -86,11 +103,17 @@ def order_story(order_id: str) -> None:
         theme.show_html(order_tables.lines(records))
     with theme.card("shipments"):
         st.header("Shipments", anchor=False)
-        theme.show_html(order_tables.shipments(records) if records.shipment_lines else cards.empty("No shipments", _none_of("shipments")))
+        theme.show_html(
+            order_tables.shipments(records)
+            if records.shipment_lines
+            else cards.empty("No shipments", _none_of("shipments"))
+        )
     with theme.card("invoices"):
         st.header("Invoices", anchor=False)
         theme.show_html(
-            order_tables.invoices(records, facts["currency"]) if records.invoice_lines else cards.empty("No invoices", _none_of("invoices"))
+            order_tables.invoices(records, facts["currency"])
+            if records.invoice_lines
+            else cards.empty("No invoices", _none_of("invoices"))
         )
 
 
@@ -101,11 +124,18 @@ def _unknown(order_id: str) -> None:
         if item.version:
             theme.show_html(
                 cards.empty(
-                    "This order is no longer in the data", f"Order <b>{formatting.html(order_id)}</b> is kept here by what was written of it."
+                    "This order is no longer in the data",
+                    f"Order <b>{formatting.html(order_id)}</b> is kept here by what was written of it.",
                 )
             )
             theme.show_html(
-                tables.facts([("Customer", item.customer or formatting.DASH), ("Whose", item.owner or "nobody"), ("Stands", item.status)])
+                tables.facts(
+                    [
+                        ("Customer", item.customer or formatting.DASH),
+                        ("Whose", item.owner or "nobody"),
+                        ("Stands", item.status),
+                    ]
+                )
             )
             theme.show_html(_events(done(item, comments)))
             return
@@ -117,7 +147,10 @@ def _unknown(order_id: str) -> None:
         )
         near = queries.numbered_like(page.generation(), order_id)
         if near:
-            listed = " · ".join(f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a>' for one in near)
+            listed = " · ".join(
+                f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a>'
+                for one in near
+            )
             theme.show_html(f'<p class="bv" style="text-align:center">Numbers like it: {listed}</p>')
 
 
@@ -133,7 +166,9 @@ def _steps(records: OrderRecords, around: OrderContext) -> str:
     if not around.steps:
         return cards.empty("No steps recorded", _none_of("order_events"))
     as_of = page.as_of() or datetime.max
-    return steps.steps(around.steps, deadline=records.facts["deadline_at"], as_of=as_of, died_at=around.died_at, slack=around.slack)
+    return steps.steps(
+        around.steps, deadline=records.facts["deadline_at"], as_of=as_of, died_at=around.died_at, slack=around.slack
+    )
 
 
 def _none_of(feed: str) -> str:
@@ -166,8 +201,14 @@ def _facts(records: OrderRecords) -> list[tuple[str, str]]:
         ("Ordered", formatting.moment(order.get("ordered_at"), order.get("ordered_at_is_date"))),
         ("Promised", formatting.moment(order.get("promised_by"), order.get("promised_by_is_date"))),
         ("Arrived", formatting.day(facts["arrived_day"])),
-        ("Order to arrival", formatting.DASH if facts["cycle_days"] is None else formatting.count(facts["cycle_days"], "day")),
-        ("Ordered value", formatting.money(facts["ordered_amount"], None if facts["currency"] == "(none)" else facts["currency"])),
+        (
+            "Order to arrival",
+            formatting.DASH if facts["cycle_days"] is None else formatting.count(facts["cycle_days"], "day"),
+        ),
+        (
+            "Ordered value",
+            formatting.money(facts["ordered_amount"], None if facts["currency"] == "(none)" else facts["currency"]),
+        ),
         ("Ship to", order.get("ship_to") or formatting.DASH),
         ("Special request", order.get("special_request") or ""),
     ]
@@ -181,7 +222,9 @@ def _tests(found: list[Test]) -> str:
 
 
 def _test(one: Test) -> str:
-    css, shape, word = {True: ("on", "●", "passed"), False: ("off", "▲", "failed"), None: ("unproven", "◌", "unknown")}[one.passed]
+    css, shape, word = {True: ("on", "●", "passed"), False: ("off", "▲", "failed"), None: ("unproven", "◌", "unknown")}[
+        one.passed
+    ]
     told = "".join(f"<li>{formatting.html(sentence)}</li>" for sentence in one.evidence)
     return (
         f'<li data-verdict="{one.verdict}"><span class="bv-name">{one.title}</span>'

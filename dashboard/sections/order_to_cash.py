@@ -1,4 +1,6 @@
-"""The parts of the order-to-cash page: the 13 steps with the time in each, the work standing there, and where the promise died."""
+"""The parts of the order-to-cash page: the 13 steps with the time in each, the work standing there, and where the
+promise died.
+"""
 
 import streamlit as st
 
@@ -42,7 +44,9 @@ def by_step(filters: Filters) -> dict[str, Answers]:
 def headline(filters: Filters, steps: dict[str, Answers]) -> None:
     """Draw the page in a few sentences, and its tiles."""
     answers = glance.answers_in_view(NAME, filters)
-    if answers[MAIN].value is None and glance.nothing_to_show(answers, "late_orders_observed", filters, "steps of orders"):
+    if answers[MAIN].value is None and glance.nothing_to_show(
+        answers, "late_orders_observed", filters, "steps of orders"
+    ):
         return
     slowest = max(STEPS, key=lambda number: _value(steps, number, "stage_hours_p90"))
     died = max(((name, _died(steps, name)) for name in steps), key=lambda one: one[1], default=("", 0))
@@ -50,12 +54,16 @@ def headline(filters: Filters, steps: dict[str, Answers]) -> None:
     if _value(steps, slowest, "stage_hours_p90"):
         at = ("step", f"{slowest:02d}")
         half, nine = (glance.number(steps[at[1]], name, at=at) for name in ("stage_hours", "stage_hours_p90"))
-        sentences.append(f"The longest step is {formatting.html(STEPS[slowest])}: half within {half}, 90 % within {nine}.")
+        sentences.append(
+            f"The longest step is {formatting.html(STEPS[slowest])}: half within {half}, 90 % within {nine}."
+        )
     if died[1]:
         where = "when they were given" if died[0] == "00" else f"at step {formatting.step(died[0])}"
         of, all_died = glance.number(answers, "late_orders_observed"), glance.number(answers, "promises_died")
         at_step = glance.number(steps[died[0]], "promises_died", at=("step", died[0]))
-        sentences.append(f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} {formatting.html(where)}.")
+        sentences.append(
+            f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} {formatting.html(where)}."
+        )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, *sentences)
     glance.tiles(filters, TILES, answers)
@@ -72,7 +80,9 @@ def _died(steps: dict[str, Answers], name: str) -> int:
 
 
 def steps_chart(steps: dict[str, Answers]) -> None:
-    """Draw the band of the 13 steps and, below it, the same as a table with the work standing there and the promises that died there."""
+    """Draw the band of the 13 steps and, below it, the same as a table with the work standing there and the promises
+    that died there.
+    """
     st.header("The 13 steps", anchor=False)
     if glance.missing_feeds("order_events"):
         return
@@ -82,10 +92,21 @@ def steps_chart(steps: dict[str, Answers]) -> None:
     spans = [*_spans(steps)]
     if spans:
         chart_download.export_chart(
-            chart_types.range_chart(spans, unit="hours", is_dark=theme.is_dark()), key="steps_chart", alternative=_told(spans), title="The 13 steps"
+            chart_types.range_chart(spans, unit="hours", is_dark=theme.is_dark()),
+            key="steps_chart",
+            alternative=_told(spans),
+            title="The 13 steps",
         )
-        st.caption("Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine of ten are.")
-    rows = [[Cell(formatting.step(number)), *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS)] for number in STEPS]
+        st.caption(
+            "Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine of ten are."
+        )
+    rows = [
+        [
+            Cell(formatting.step(number)),
+            *(_cell(steps.get(f"{number:02d}", {}), name, f"{number:02d}") for name in COLUMNS),
+        ]
+        for number in STEPS
+    ]
     if _died(steps, "00") if "00" in steps else 0:
         first = Cell("When promised", small="the promise could not be kept from the start")
         rows.append([first, *[Cell() for _ in range(len(COLUMNS) - 1)], _cell(steps["00"], "promises_died", "00")])
@@ -96,7 +117,10 @@ def steps_chart(steps: dict[str, Answers]) -> None:
 def _spans(steps: dict[str, Answers]) -> list[Span]:
     found = []
     for number in STEPS:
-        for kind, half, nine in ((IN_STEP, "stage_hours", "stage_hours_p90"), (BEFORE_STEP, "stage_wait_hours", "stage_wait_hours_p90")):
+        for kind, half, nine in (
+            (IN_STEP, "stage_hours", "stage_hours_p90"),
+            (BEFORE_STEP, "stage_wait_hours", "stage_wait_hours_p90"),
+        ):
             within = _value(steps, number, half), _value(steps, number, nine)
             if any(within):
                 said = f"half within {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
@@ -106,7 +130,9 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
 
 def _told(spans: list[Span]) -> str:
     longest = sorted(spans, key=lambda one: -one.nine)[:3]
-    return "Hours at each of the 13 steps. Longest: " + "; ".join(f"{one.step}, {one.kind}, {one.said}" for one in longest)
+    return "Hours at each of the 13 steps. Longest: " + "; ".join(
+        f"{one.step}, {one.kind}, {one.said}" for one in longest
+    )
 
 
 def _cell(answers: Answers, name: str, step: str) -> Cell:
@@ -114,7 +140,9 @@ def _cell(answers: Answers, name: str, step: str) -> Cell:
     answer = answers.get(name)
     if answer is None or not answer.value:
         return one
-    return Cell(markup=f'<a href="{formatting.html(links.drill_down_url(name, by="step", value=step))}" target="_self">{one.markup}</a>')
+    return Cell(
+        markup=f'<a href="{formatting.html(links.drill_down_url(name, by="step", value=step))}" target="_self">{one.markup}</a>'
+    )
 
 
 def late_by_step(filters: Filters) -> None:
@@ -125,13 +153,27 @@ def late_by_step(filters: Filters) -> None:
     at = int(st.session_state.get("died_page", 1))
     found: Listing = queries.read(page.generation(), "died", glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
-        theme.show_html(cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded."))
+        theme.show_html(
+            cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded.")
+        )
         return
     rows = [
-        [_order(row), formatting.day(row["due_day"]), Cell(formatting.integer(row["days_late"])) if row["days_late"] else "", _step(row)]
+        [
+            _order(row),
+            formatting.day(row["due_day"]),
+            Cell(formatting.integer(row["days_late"])) if row["days_late"] else "",
+            _step(row),
+        ]
         for row in found.rows
     ]
-    theme.show_html(tables.table(("Order", "Was due", "Days late", "The promise died"), rows, caption="Late orders and their step", numeric=(2,)))
+    theme.show_html(
+        tables.table(
+            ("Order", "Was due", "Days late", "The promise died"),
+            rows,
+            caption="Late orders and their step",
+            numeric=(2,),
+        )
+    )
     page.pager(found.total, SIZE, key="died_page")
 
 
@@ -151,7 +193,9 @@ def longest_waiting(filters: Filters) -> None:
     found: Listing = queries.read(page.generation(), "longest_standing", glance.question_in_view(filters))
     if not found.total:
         return
-    with st.expander(f"Orders under way that have stood longest ({formatting.integer(len(found.rows))} of {formatting.integer(found.total)})"):
+    with st.expander(
+        f"Orders under way that have stood longest ({formatting.integer(len(found.rows))} of {formatting.integer(found.total)})"
+    ):
         rows = [
             [
                 _order(row),
@@ -161,7 +205,11 @@ def longest_waiting(filters: Filters) -> None:
             ]
             for row in found.rows
         ]
-        theme.show_html(tables.table(("Order", "Step", "Stands", "For"), rows, caption="Orders that have stood longest", numeric=(3,)))
+        theme.show_html(
+            tables.table(
+                ("Order", "Step", "Stands", "For"), rows, caption="Orders that have stood longest", numeric=(3,)
+            )
+        )
         menu.link("at-risk", "Open orders at risk")
 
 

@@ -44,7 +44,9 @@ def headline(filters: Filters) -> bool:
     if fits.value is not None:
         sentences.append(f"{_behind('package_fit', _out_of(fits))} have the package their zone calls for.")
     if answers["under_served_protect"].value:
-        sentences.append(f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a year.")
+        sentences.append(
+            f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a year."
+        )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, *sentences, glance.worst(NAME, MAIN, filters))
         theme.show_html(crm_steps.crm_steps(NAME))
@@ -104,7 +106,12 @@ def promised_and_delivered(filters: Filters) -> None:
     found: list[Attainment] = queries.study(page.generation(), "attainments", filters.start, filters.end)
     st.header("What was promised, and what was kept", anchor=False)
     if not found:
-        theme.show_html(cards.empty("No customer had a package in this period", "Packages go by the customers' segments: map the customers feed."))
+        theme.show_html(
+            cards.empty(
+                "No customer had a package in this period",
+                "Packages go by the customers' segments: map the customers feed.",
+            )
+        )
         return
     kept: dict[tuple[str, str], list[bool | None]] = defaultdict(list)
     packages: dict[str, Package] = {}
@@ -113,11 +120,23 @@ def promised_and_delivered(filters: Filters) -> None:
         for row in one.rows:
             kept[one.package.segment, row.row].append(row.kept)
     segments = sorted(packages)
-    rows = [[Cell(row), *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), filters) for segment in segments)] for row in ROWS]
+    rows = [
+        [
+            Cell(row),
+            *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), filters) for segment in segments),
+        ]
+        for row in ROWS
+    ]
     theme.show_html(
-        tables.table(("Row", *[f"Package {one}" for one in segments]), rows, caption="Service packages and the customers that got each row")
+        tables.table(
+            ("Row", *[f"Package {one}" for one in segments]),
+            rows,
+            caption="Service packages and the customers that got each row",
+        )
     )
-    st.caption("Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a bare date, is left out.")
+    st.caption(
+        "Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a bare date, is left out."
+    )
 
 
 def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: Filters) -> Cell:
@@ -125,33 +144,43 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: 
     if not known:
         return Cell(words, small="not known for any customer")
     unknown = f"; {formatting.integer(len(kept) - len(known))} not known" if len(known) < len(kept) else ""
-    told = (
-        f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} ({formatting.percent(sum(known) / len(known), 0)}){unknown}"
-    )
+    told = f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} ({formatting.percent(sum(known) / len(known), 0)}){unknown}"
     if filters.where:  # they narrow the number behind, but not this table
         return Cell(words, small=told)
-    return Cell(markup=f'{formatting.html(words)}<span class="bv-small">{_behind(MAIN, told, (("segment", segment), ("package_row", row)))}</span>')
+    return Cell(
+        markup=f'{formatting.html(words)}<span class="bv-small">{_behind(MAIN, told, (("segment", segment), ("package_row", row)))}</span>'
+    )
 
 
 def _behind(measure: str, words: str, at: links.At = ()) -> str:
     """Words as a link to what is behind the number they tell."""
-    return f'<a href="{formatting.html(links.drill_down_url(measure, at=at))}" target="_self">{formatting.html(words)}</a>'
+    return (
+        f'<a href="{formatting.html(links.drill_down_url(measure, at=at))}" target="_self">{formatting.html(words)}</a>'
+    )
 
 
 def _words(package: Package, row: str) -> str:
     """What the package promises in a row."""
     limit = package.defect_share_max
     said = {
-        "Product quality": None if limit is None else f"{'less than' if package.defect_below else 'at most'} {limit:.1%} defects",
+        "Product quality": None
+        if limit is None
+        else f"{'less than' if package.defect_below else 'at most'} {limit:.1%} defects",
         "Order fill": None if package.order_fill_min is None else f"{package.order_fill_min:.0%}",
-        "Lead time": None if package.lead_time_days_max is None else formatting.count(package.lead_time_days_max, "day"),
-        "Delivery time": {"hour": "within 1 hour of request", "day": "on the day requested", "week": "in the week requested"}.get(
-            package.delivery_window or ""
-        ),
+        "Lead time": None
+        if package.lead_time_days_max is None
+        else formatting.count(package.lead_time_days_max, "day"),
+        "Delivery time": {
+            "hour": "within 1 hour of request",
+            "day": "on the day requested",
+            "week": "in the week requested",
+        }.get(package.delivery_window or ""),
         "Payment terms": package.payment_terms,
-        "Customer service support": {"dedicated_rep": "dedicated rep", "next_available_rep": "next available rep", "web": "through the web site"}.get(
-            package.support_level or ""
-        ),
+        "Customer service support": {
+            "dedicated_rep": "dedicated rep",
+            "next_available_rep": "next available rep",
+            "web": "through the web site",
+        }.get(package.support_level or ""),
     }
     return said[row] or "nothing promised"
 
@@ -162,13 +191,27 @@ def fit(filters: Filters) -> None:
     st.header("Do packages fit the customers?", anchor=False)
     by_place = {(one.segment, one.zone): one for one in cells}
     segments = sorted({one.segment for one in cells})
-    rows = [[Cell(f"Package {segment}"), *(_fit_cell(by_place[segment, zone]) for zone in ZONES)] for segment in segments]
+    rows = [
+        [Cell(f"Package {segment}"), *(_fit_cell(by_place[segment, zone]) for zone in ZONES)] for segment in segments
+    ]
     theme.show_html(tables.table(("", *ZONES), rows, caption="Packages against zones: customers and net sales"))
-    st.caption("◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, not the brief's.")
+    st.caption(
+        "◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, not the brief's."
+    )
     under: list[Misfit] = queries.study(page.generation(), "under_served", filters.start, filters.end)
     over: list[Misfit] = queries.study(page.generation(), "over_served", filters.start, filters.end)
-    _misfits("Under-served: Protect customers with a row missed", under, "Net sales at stake", "Every Protect customer got every row that is known.")
-    _misfits("Over-served: Danger customers served like a better package", over, "Cost above the usual", "No Danger customer got a better package.")
+    _misfits(
+        "Under-served: Protect customers with a row missed",
+        under,
+        "Net sales at stake",
+        "Every Protect customer got every row that is known.",
+    )
+    _misfits(
+        "Over-served: Danger customers served like a better package",
+        over,
+        "Cost above the usual",
+        "No Danger customer got a better package.",
+    )
 
 
 def _fit_cell(one: FitCell) -> Cell:
@@ -176,7 +219,10 @@ def _fit_cell(one: FitCell) -> Cell:
         return Cell("◎" if one.expected else formatting.DASH)
     kept = f" · {one.kept / one.known:.0%} of rows kept" if one.known else ""
     mark = "◎ " if one.expected else ""
-    return Cell(f"{mark}{formatting.count(one.customers, 'customer')}", small=f"{formatting.number(one.sales, Unit.MONEY)} net sales{kept}")
+    return Cell(
+        f"{mark}{formatting.count(one.customers, 'customer')}",
+        small=f"{formatting.number(one.sales, Unit.MONEY)} net sales{kept}",
+    )
 
 
 def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
@@ -186,7 +232,11 @@ def _misfits(title: str, found: list[Misfit], amount: str, none: str) -> None:
         return
     ranked = sorted(found, key=lambda one: (-one.amount, one.customer.customer_id))
     rows = [
-        [Cell(one.customer.customer_id, small=f"segment {one.customer.segment}"), Cell(formatting.number(one.amount, Unit.MONEY)), Cell(one.why)]
+        [
+            Cell(one.customer.customer_id, small=f"segment {one.customer.segment}"),
+            Cell(formatting.number(one.amount, Unit.MONEY)),
+            Cell(one.why),
+        ]
         for one in ranked[:MISFITS_SHOWN]
     ]
     theme.show_html(tables.table(("Customer", amount, "Why"), rows, caption=title, numeric=(1,)))

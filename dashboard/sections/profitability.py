@@ -1,4 +1,6 @@
-"""The parts of the profitability page: every customer by sales and cost with the cuts, and what could be done about each in Danger."""
+"""The parts of the profitability page: every customer by sales and cost with the cuts, and what could be done about
+each in Danger.
+"""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +38,11 @@ CURVE = 40
 """Pieces the cut of the cost is drawn in."""
 NAME = "profitability"
 TILES = ("customer_profit", "net_sales_value", "cost_to_serve", "loss_making_customers")
-OPTIONS = {"danger_interaction": "serving them like others", "danger_charge": "charging what they cost", "danger_channel": "another channel"}
+OPTIONS = {
+    "danger_interaction": "serving them like others",
+    "danger_charge": "charging what they cost",
+    "danger_channel": "another channel",
+}
 
 
 def headline(filters: Filters) -> bool:
@@ -45,14 +51,22 @@ def headline(filters: Filters) -> bool:
     if glance.nothing_to_show(answers, "zone", filters, "customers with money moved"):
         return False
     found: dict[str, Answers] = {}
-    for one in measure_table.answers_for([MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"):
+    for one in measure_table.answers_for(
+        [MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"
+    ):
         found.setdefault(one.dimensions["zone"] or "", {})[one.measure] = one
     whole, danger = glance.number(answers, "zone"), found.get(DANGER, {})
     sentences = [f"None of {whole} customers is in Danger."]
     if danger.get("zone") is not None and danger["zone"].value:
-        inside, sales, cost = (glance.number(danger, name, at=("zone", DANGER)) for name in ("zone", "zone_sales", "zone_cost"))
+        inside, sales, cost = (
+            glance.number(danger, name, at=("zone", DANGER)) for name in ("zone", "zone_sales", "zone_cost")
+        )
         sentences = [f"{inside} of {whole} customers are in Danger: they buy for {sales} and cost {cost} to serve."]
-        brought = [f"{said} would bring {glance.number(answers, name)}" for name, said in OPTIONS.items() if answers[name].value is not None]
+        brought = [
+            f"{said} would bring {glance.number(answers, name)}"
+            for name, said in OPTIONS.items()
+            if answers[name].value is not None
+        ]
         if brought:
             sentences.append(f"{brought[0][:1].upper()}{', '.join(brought)[1:]}.")
     if answers["loss_making_customers"].value:
@@ -69,7 +83,10 @@ def zones_chart(filters: Filters) -> None:
     customers, cuts = queries.study(page.generation(), "zones", filters.start, filters.end)
     if not customers:
         theme.show_html(
-            cards.empty("No zones", "No customer has a movement of money in this period. Zones need the invoices and service_costs feeds.")
+            cards.empty(
+                "No zones",
+                "No customer has a movement of money in this period. Zones need the invoices and service_costs feeds.",
+            )
         )
         return
     st.header("Customers by net sales and cost to serve", anchor=False)
@@ -79,7 +96,10 @@ def zones_chart(filters: Filters) -> None:
         "The axes are square roots, so that small customers can be told apart."
     )
     chart_download.export_chart(
-        _map(customers, cuts, is_dark=theme.is_dark()), key="zones", alternative=_told(customers), title="Customers by net sales and cost to serve"
+        _map(customers, cuts, is_dark=theme.is_dark()),
+        key="zones",
+        alternative=_told(customers),
+        title="Customers by net sales and cost to serve",
     )
     theme.show_html(_zones(customers))
 
@@ -102,7 +122,10 @@ def _map_template(is_dark: bool) -> str:
     colour = palette(is_dark)
     scale = alt.Scale(type="sqrt", nice=True)
     axis = alt.Axis(format="~s", labelExpr="datum.value === 0 ? '0' : datum.label", tickCount=5, grid=True)
-    sales, cost = alt.X("sales:Q", title="Net sales", axis=axis, scale=scale), alt.Y("cost:Q", title="Cost to serve", axis=axis, scale=scale)
+    sales, cost = (
+        alt.X("sales:Q", title="Net sales", axis=axis, scale=scale),
+        alt.Y("cost:Q", title="Cost to serve", axis=axis, scale=scale),
+    )
     named = {zone: colour[TONES[zone]] for zone in ZONES}
     points = (
         alt.Chart(alt.NamedData(name="customers"))
@@ -111,10 +134,17 @@ def _map_template(is_dark: bool) -> str:
             x=sales,
             y=cost,
             color=alt.Color("zone:N", title=None, scale=alt.Scale(domain=list(named), range=list(named.values()))),
-            shape=alt.Shape("zone:N", title=None, scale=alt.Scale(domain=list(ZONES), range=[SHAPES[zone] for zone in ZONES])),
+            shape=alt.Shape(
+                "zone:N", title=None, scale=alt.Scale(domain=list(ZONES), range=[SHAPES[zone] for zone in ZONES])
+            ),
             tooltip=[
                 alt.Tooltip(f"{name}:N", title=title)
-                for name, title in (("customer", "Customer"), ("zone", "Zone"), ("sales_said", "Net sales"), ("cost_said", "Cost to serve"))
+                for name, title in (
+                    ("customer", "Customer"),
+                    ("zone", "Zone"),
+                    ("sales_said", "Net sales"),
+                    ("cost_said", "Cost to serve"),
+                )
             ],
         )
     )
@@ -128,7 +158,9 @@ def _map_template(is_dark: bool) -> str:
 
 
 def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[str, Any]:
-    """Every customer as a point, with the cuts: a cost cut that is a share of sales rises with them (a curve of many points, for the axes bend)."""
+    """Every customer as a point, with the cuts: a cost cut that is a share of sales rises with them (a curve of many
+    points, for the axes bend).
+    """
     reach = [float(one.sales) for one in customers] + [float(cuts.sales)]
     low, high = min(0.0, *reach), max(reach)
     steps = [low + (high - low) * at / CURVE for at in range(CURVE + 1)]
@@ -158,7 +190,9 @@ def _zones(customers: Sequence[Customer]) -> str:
             Cell(formatting.integer(one.customers)),
             Cell(_money(one.sales)),
             Cell(_money(one.cost_to_serve)),
-            Cell(_money(one.profit), small=f"{formatting.count(one.unknown, 'customer')} left out" if one.unknown else ""),
+            Cell(
+                _money(one.profit), small=f"{formatting.count(one.unknown, 'customer')} left out" if one.unknown else ""
+            ),
             Cell(formatting.integer(one.loss_making)),
         ]
         for one in totals(customers)
@@ -175,15 +209,25 @@ def options(filters: Filters) -> None:
     moved: list[Channel] = queries.study(page.generation(), "channels", start, end)
     st.header("Customers in Danger, and what each option would bring", anchor=False)
     if not changed:
-        theme.show_html(cards.empty("Nobody is in Danger", "No customer of this period has low sales and a high cost to serve."))
+        theme.show_html(
+            cards.empty("Nobody is in Danger", "No customer of this period has low sales and a high cost to serve.")
+        )
         return
     st.caption(
         f"Assumed: {changed[0].moved_share:.0%} of the orders not yet electronic move to edi or web; {charged[0].acceptance:.0%} of the charge is "
         f"accepted; another channel keeps {moved[0].margin:.0%} of the contribution. None of it says that a customer would agree."
     )
-    by_charge, by_channel = {one.customer.customer_id: one for one in charged}, {one.customer.customer_id: one for one in moved}
-    ranked = sorted(changed, key=lambda one: (one.customer.profit is None, one.customer.profit or 0, one.customer.customer_id))
-    rows = [_option(one, by_charge[one.customer.customer_id], by_channel[one.customer.customer_id]) for one in ranked[:CUSTOMERS_SHOWN]]
+    by_charge, by_channel = (
+        {one.customer.customer_id: one for one in charged},
+        {one.customer.customer_id: one for one in moved},
+    )
+    ranked = sorted(
+        changed, key=lambda one: (one.customer.profit is None, one.customer.profit or 0, one.customer.customer_id)
+    )
+    rows = [
+        _option(one, by_charge[one.customer.customer_id], by_channel[one.customer.customer_id])
+        for one in ranked[:CUSTOMERS_SHOWN]
+    ]
     heads = (
         "Customer",
         "Net sales",
@@ -194,9 +238,13 @@ def options(filters: Filters) -> None:
         "Charge the cost",
         "Other channel",
     )
-    theme.show_html(tables.table(heads, rows, caption="Customers in Danger and their options", numeric=range(1, len(heads))))
+    theme.show_html(
+        tables.table(heads, rows, caption="Customers in Danger and their options", numeric=range(1, len(heads)))
+    )
     if len(ranked) > CUSTOMERS_SHOWN:
-        st.caption(f"The {CUSTOMERS_SHOWN} least profitable of {formatting.integer(len(ranked))}; the export has all of them.")
+        st.caption(
+            f"The {CUSTOMERS_SHOWN} least profitable of {formatting.integer(len(ranked))}; the export has all of them."
+        )
 
 
 def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell | str]:
@@ -210,13 +258,24 @@ def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell 
         Cell(_money(one.profit)),
         Cell(f"+{_money(changed.saving)}", small=out),
         Cell(f"+{_money(changed.moved_saving)}", small=moved_out),
-        Cell(f"+{_money(charged.gain)}", small="" if charged.break_even is None else f"breaks even at {_money(charged.break_even)}"),
-        Cell(formatting.DASH if moved.gain is None else f"{'+' if moved.gain >= 0 else formatting.MINUS}{_money(abs(moved.gain))}"),
+        Cell(
+            f"+{_money(charged.gain)}",
+            small="" if charged.break_even is None else f"breaks even at {_money(charged.break_even)}",
+        ),
+        Cell(
+            formatting.DASH
+            if moved.gain is None
+            else f"{'+' if moved.gain >= 0 else formatting.MINUS}{_money(abs(moved.gain))}"
+        ),
     ]
 
 
 def _behind(shown: str, measure: str, one: Customer) -> Cell:
-    """An amount of one customer as a link to the rows it is made of; not while filters are set, which narrow those rows but not this list."""
+    """An amount of one customer as a link to the rows it is made of; not while filters are set, which narrow those rows
+    but not this list.
+    """
     if page.current_filters().where:
         return Cell(shown)
-    return Cell(markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="customer", value=one.customer_id))}" target="_self">{shown}</a>')
+    return Cell(
+        markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="customer", value=one.customer_id))}" target="_self">{shown}</a>'
+    )

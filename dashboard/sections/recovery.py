@@ -1,4 +1,6 @@
-"""The parts of the recovery page: how far failures came on their way to be put right, whether buyers order again, cases and returns."""
+"""The parts of the recovery page: how far failures came on their way to be put right, whether buyers order again, cases
+and returns.
+"""
 
 import streamlit as st
 
@@ -31,7 +33,9 @@ def headline(filters: Filters) -> None:
     if glance.nothing_to_show(answers, MAIN, filters, "failures"):
         return
     undetected = answers["failures_undetected"].value
-    found = f"{glance.number(answers, 'failures_undetected')} failed orders nobody has detected yet." if undetected else ""
+    found = (
+        f"{glance.number(answers, 'failures_undetected')} failed orders nobody has detected yet." if undetected else ""
+    )
     by_us = f"We found {glance.number(answers, 'failure_detected_by_us')} of the failures before the buyer told us."
     main = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} failures were put right within {RECOVERY_DAYS} days."
     with theme.card("said"):
@@ -56,14 +60,24 @@ def recovery_funnel(filters: Filters) -> None:
         "The buyer ordered again": found.again,
     }
     bars = [
-        Bar(name, count, f"{formatting.integer(count)} · {formatting.percent(count / found.failed, 0)}", tone="good-strong" if at > 2 else "accent")
+        Bar(
+            name,
+            count,
+            f"{formatting.integer(count)} · {formatting.percent(count / found.failed, 0)}",
+            tone="good-strong" if at > 2 else "accent",
+        )
         for at, (name, count) in enumerate(steps.items())
     ]
     told = "Failures on their way: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=found.failed), key="chain_chart", alternative=told, title="Failures on their way"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=found.failed),
+        key="chain_chart",
+        alternative=told,
+        title="Failures on their way",
     )
-    st.caption("Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of putting them right.")
+    st.caption(
+        "Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of putting them right."
+    )
 
 
 def reorder_curves(filters: Filters) -> None:
@@ -96,13 +110,21 @@ def reorder_curves(filters: Filters) -> None:
 
 def _told(steps: list[Step]) -> str:
     last = {one.group: one.ordered_again for one in steps if one.days <= 90}
-    return "Ordered again within 90 days: " + ", ".join(f"{group} {formatting.percent(share, 0)}" for group, share in last.items())
+    return "Ordered again within 90 days: " + ", ".join(
+        f"{group} {formatting.percent(share, 0)}" for group, share in last.items()
+    )
 
 
 def cases(filters: Filters) -> None:
     """Draw questions, parts requests and complaints by kind."""
     st.header("Cases after the sale", anchor=False)
-    _by(filters, "case_kind", ("post_sale_support", "post_sale_hours_p50", "post_sale_hours_p90"), "service_cases", "case")
+    _by(
+        filters,
+        "case_kind",
+        ("post_sale_support", "post_sale_hours_p50", "post_sale_hours_p90"),
+        "service_cases",
+        "case",
+    )
 
 
 def returns(filters: Filters) -> None:
@@ -129,7 +151,12 @@ def _by(filters: Filters, dimension: str, names: tuple[str, ...], feed: str, wha
     ]
     heads = (formatting.in_words(dimension), *[MEASURES[name].short or MEASURES[name].title for name in names])
     theme.show_html(
-        tables.table(heads, rows, caption=f"{what.capitalize()}s by {formatting.in_words(dimension).lower()}", numeric=range(1, len(heads)))
+        tables.table(
+            heads,
+            rows,
+            caption=f"{what.capitalize()}s by {formatting.in_words(dimension).lower()}",
+            numeric=range(1, len(heads)),
+        )
     )
 
 
@@ -143,5 +170,6 @@ def _cell(answer: Answer | None, name: str, dimension: str, value: str) -> Cell:
         return one
     small = f"of {formatting.integer(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""
     return Cell(
-        markup=f'<a href="{formatting.html(links.drill_down_url(name, by=dimension, value=value))}" target="_self">{one.markup}</a>', small=small
+        markup=f'<a href="{formatting.html(links.drill_down_url(name, by=dimension, value=value))}" target="_self">{one.markup}</a>',
+        small=small,
     )

@@ -32,7 +32,11 @@ def list_views() -> None:
         theme.show_html(cards.empty("Views cannot be read", formatting.html(error)))
         return
     if not listed:
-        theme.show_html(cards.empty("No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."))
+        theme.show_html(
+            cards.empty(
+                "No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."
+            )
+        )
         return
     rows = [
         [
@@ -53,8 +57,16 @@ def list_views() -> None:
             st.expander("Rename or delete one of yours", key="views_change"),
             st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
         ):
-            number = st.selectbox("View", list(own), format_func=lambda one: own[one]["name"], key="view_changed", width=220)
-            name = st.text_input("New name", value=own[number]["name"], key=f"view_renamed_{number}", max_chars=save_view.LONGEST, width=220)
+            number = st.selectbox(
+                "View", list(own), format_func=lambda one: own[one]["name"], key="view_changed", width=220
+            )
+            name = st.text_input(
+                "New name",
+                value=own[number]["name"],
+                key=f"view_renamed_{number}",
+                max_chars=save_view.LONGEST,
+                width=220,
+            )
             shared = st.checkbox("Others may see it", value=own[number]["shared"], key=f"view_reshared_{number}")
             st.button("Save", on_click=_rename, args=(number, name, shared), key="view_save", disabled=not name.strip())
             st.button("Delete", on_click=_remove, args=(number,), key="view_delete", icon=":material/delete:")
@@ -83,7 +95,11 @@ def _chosen(view: dict[str, Any]) -> str:
 
 
 def _rename(number: int, name: str, shared: bool) -> None:
-    _change(lambda store: saved_views.rename(store, user_name.user_name(), number, name.strip(), shared=shared, at=save_view.now()))
+    _change(
+        lambda store: saved_views.rename(
+            store, user_name.user_name(), number, name.strip(), shared=shared, at=save_view.now()
+        )
+    )
 
 
 def _remove(number: int) -> None:

@@ -1,4 +1,6 @@
-"""What the scorecard shows, put together from answers: tiles, segments, reasons, beside the course of its measures. No layout."""
+"""What the scorecard shows, put together from answers: tiles, segments, reasons, beside the course of its measures. No
+layout.
+"""
 
 from collections.abc import Sequence
 
@@ -15,7 +17,16 @@ from dashboard.orders.reasons import reason
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 
-TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately", "cycle_days")
+TILES = (
+    "perfect_order",
+    "otif",
+    "on_time",
+    "complete",
+    "damage_free",
+    "filled_accurately",
+    "billed_accurately",
+    "cycle_days",
+)
 """Measures of the tiles, the first being what the page is about."""
 REASONS_SHOWN = 8
 
@@ -51,7 +62,11 @@ class ScorecardAnswers(Trend):
 
     def tile(self, name: str) -> Tile:
         """One measure's tile."""
-        whole = [day for day in periods(self.period.start, self.period.elapsed, self.period.grain) if not self.period.partial(day, self.period.grain)]
+        whole = [
+            day
+            for day in periods(self.period.start, self.period.elapsed, self.period.grain)
+            if not self.period.partial(day, self.period.grain)
+        ]
         answers = [self.course.get((name, day)) for day in whole]
         series = [None if answer is None or answer.value is None else float(answer.value) for answer in answers]
         return Tile(
@@ -72,7 +87,9 @@ class ScorecardAnswers(Trend):
         return quality_marks.withheld_note(TILES) + cards.tiles([self.tile(name) for name in TILES], is_dark=is_dark)
 
     def main(self) -> str:
-        """The measure the headline speaks of: perfect orders, or on time in full where evidence for the rest is missing."""
+        """The measure the headline speaks of: perfect orders, or on time in full where evidence for the rest is
+        missing.
+        """
         answer = self.now.get(TILES[0])
         return TILES[0] if answer is not None and answer.value is not None else TILES[1]
 
@@ -105,22 +122,35 @@ class ScorecardAnswers(Trend):
         if len(rows) > 1:
             rows.append([Cell("All in view"), *self._row(self.now)])
         heads = ("Segment", "Orders judged", *map(short, TILES))
-        return tables.table(heads, rows, caption="Service by customer segment, each against its target", numeric=(1,), total=len(rows) > 1)
+        return tables.table(
+            heads,
+            rows,
+            caption="Service by customer segment, each against its target",
+            numeric=(1,),
+            total=len(rows) > 1,
+        )
 
     def _row(self, answers: dict[str, Answer], segment: str | None = None) -> list[Cell | str]:
         """A segment's numbers, or those of all in view, each leading to what is behind it."""
         by = "segment" if segment is not None else None
         judged = answers.get("judged_orders")
         row: list[Cell | str] = [
-            measure_table.link_cell(formatting.integer(int(judged.value or 0)), links.drill_down_url("judged_orders", by=by, value=segment))
+            measure_table.link_cell(
+                formatting.integer(int(judged.value or 0)), links.drill_down_url("judged_orders", by=by, value=segment)
+            )
             if judged
             else ""
         ]
         for name in TILES:
-            target = self.target(name) if segment is None else quality_marks.target_in_view(self.targets, name, (("segment", (segment,)),))
+            target = (
+                self.target(name)
+                if segment is None
+                else quality_marks.target_in_view(self.targets, name, (("segment", (segment,)),))
+            )
             row.append(
                 measure_table.markup_link_cell(
-                    measure_table.cell(answers.get(name), MEASURES[name], target), links.drill_down_url(name, by=by, value=segment)
+                    measure_table.cell(answers.get(name), MEASURES[name], target),
+                    links.drill_down_url(name, by=by, value=segment),
                 )
             )
         return row
@@ -142,7 +172,9 @@ def failure_reasons(generation: int, filters: Filters, failed: int) -> str:
         for row in found[:REASONS_SHOWN]
     ]
     return tables.bars(
-        shown, label="Reasons that orders failed, with how many orders and their share of the failed ones", links=further_links
+        shown,
+        label="Reasons that orders failed, with how many orders and their share of the failed ones",
+        links=further_links,
     )
 
 

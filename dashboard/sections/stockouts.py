@@ -1,4 +1,6 @@
-"""The parts of the stockouts page: how often we had none, what the buyer did then, and what it cost as observed and as assumed."""
+"""The parts of the stockouts page: how often we had none, what the buyer did then, and what it cost as observed and as
+assumed.
+"""
 
 from decimal import Decimal
 
@@ -25,7 +27,13 @@ SAID = {
     "buyer_lost": "The buyer was lost",
     OPEN: "Still open",
 }
-TONES = {"waited": "accent", "back_ordered": "watch-strong", "sale_lost": "bad-strong", "buyer_lost": "bad-strong", OPEN: "muted"}
+TONES = {
+    "waited": "accent",
+    "back_ordered": "watch-strong",
+    "sale_lost": "bad-strong",
+    "buyer_lost": "bad-strong",
+    OPEN: "muted",
+}
 COUNTS = ("stockout_events", "stockouts_provisional")
 
 Counts = dict[str, Answers]
@@ -56,13 +64,20 @@ def _said(answers: Answers, filters: Filters) -> None:
     """The page in a few sentences."""
     events = answers["stockout_events"].value
     if not events:
-        headline.headline_card(MAIN, answers, filters, "Every line due in this period left whole by its first promise, of those where that is known.")
+        headline.headline_card(
+            MAIN,
+            answers,
+            filters,
+            "Every line due in this period left whole by its first promise, of those where that is known.",
+        )
         return
     noun = "stockout" if events == 1 else "stockouts"
     sentences = [f"{headline.number(answers, 'stockout_events')} {noun}"]
     sentences[0] += f", {headline.number(answers, MAIN)} of the lines due." if answers[MAIN].value is not None else "."
     if answers["stockout_unit_cost"].value is not None:
-        each, assumed, whole = (headline.number(answers, f"stockout_{name}") for name in ("unit_cost", "unit_cost_assumed", "total_cost"))
+        each, assumed, whole = (
+            headline.number(answers, f"stockout_{name}") for name in ("unit_cost", "unit_cost_assumed", "total_cost")
+        )
         sentences.append(f"Each costs {each} as observed ({assumed} as assumed), all of them {whole}.")
     headline.headline_card(MAIN, answers, filters, *sentences, headline.worst(NAME, MAIN, filters))
 
@@ -70,20 +85,33 @@ def _said(answers: Answers, filters: Filters) -> None:
 def _outcomes(answers: Answers, counts: Counts) -> None:
     """What buyers did: how often, and the measure's own share, which is of the stockouts that are settled."""
     st.header("What happened to the buyer", anchor=False)
-    events = {outcome: int(counts[outcome]["stockout_events"].value or 0) if outcome in counts else 0 for outcome in SAID}
+    events = {
+        outcome: int(counts[outcome]["stockout_events"].value or 0) if outcome in counts else 0 for outcome in SAID
+    }
     bars, settled = [], None
     for outcome, words in SAID.items():
         share = answers.get(f"outcome_share_{outcome}")
         of_settled = ""
         if share is not None and share.value is not None:
             settled, of_settled = share.denominator, f" · {cards.value(share, MEASURES[share.measure])}"
-        bars.append(Bar(words, events[outcome], f"{formatting.integer(events[outcome])}{of_settled}", tone=TONES[outcome]))
+        bars.append(
+            Bar(words, events[outcome], f"{formatting.integer(events[outcome])}{of_settled}", tone=TONES[outcome])
+        )
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="outcomes_chart", alternative=told, title="What happened to the buyer each time"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()),
+        key="outcomes_chart",
+        alternative=told,
+        title="What happened to the buyer each time",
     )
-    told_of = f"Shares are of the {formatting.number(settled)} that are settled." if settled is not None and events[OPEN] else ""
-    provisional = sum(int(counts[outcome]["stockouts_provisional"].value or 0) for outcome in OUTCOMES if outcome in counts)
+    told_of = (
+        f"Shares are of the {formatting.number(settled)} that are settled."
+        if settled is not None and events[OPEN]
+        else ""
+    )
+    provisional = sum(
+        int(counts[outcome]["stockouts_provisional"].value or 0) for outcome in OUTCOMES if outcome in counts
+    )
     if provisional:
         told_of += f" {formatting.integer(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost."
     if told_of:
@@ -106,15 +134,28 @@ def _costs(answers: Answers, counts: Counts) -> None:
             ]
         )
     heads = ("Outcome", "Stockouts", "Provisional", "Cost each", "Cost of all known")
-    theme.show_html(tables.table(heads, rows, caption="Stockouts and their cost by outcome", numeric=range(1, len(heads))))
+    theme.show_html(
+        tables.table(heads, rows, caption="Stockouts and their cost by outcome", numeric=range(1, len(heads)))
+    )
     expected: list[list[Cell | str]] = [
         [Cell("One stockout"), _figure(answers, "stockout_unit_cost"), _figure(answers, "stockout_unit_cost_assumed")],
-        [Cell("All stockouts"), _figure(answers, "stockout_total_cost"), _figure(answers, "stockout_total_cost_assumed")],
+        [
+            Cell("All stockouts"),
+            _figure(answers, "stockout_total_cost"),
+            _figure(answers, "stockout_total_cost_assumed"),
+        ],
     ]
     theme.show_html(
-        tables.table(("Expected cost", "As observed", "As assumed"), expected, caption="Expected cost, observed and assumed", numeric=(1, 2))
+        tables.table(
+            ("Expected cost", "As observed", "As assumed"),
+            expected,
+            caption="Expected cost, observed and assumed",
+            numeric=(1, 2),
+        )
     )
-    st.caption("Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not your business.")
+    st.caption(
+        "Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not your business."
+    )
 
 
 def _linked(answers: Answers, measure: str, outcome: str) -> Cell:

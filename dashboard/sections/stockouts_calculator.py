@@ -1,4 +1,6 @@
-"""What a better fill rate is worth: the calculator, its inputs beside what they come to, which start from our own numbers where they are set."""
+"""What a better fill rate is worth: the calculator, its inputs beside what they come to, which start from our own
+numbers where they are set.
+"""
 
 from decimal import Decimal
 
@@ -24,9 +26,20 @@ PRESETS: dict[str, dict[str, float]] = {
         "deduction": 0.0,
         "invest": 2_000_000.0,
     },
-    "Paper2Go": {"orders": 500_000, "low": 92.0, "high": 98.0, "share": 85.0, "cost": 15.0, "profit": 90.0, "deduction": 30.0, "invest": 1_000_000.0},
+    "Paper2Go": {
+        "orders": 500_000,
+        "low": 92.0,
+        "high": 98.0,
+        "share": 85.0,
+        "cost": 15.0,
+        "profit": 90.0,
+        "deduction": 30.0,
+        "invest": 1_000_000.0,
+    },
 }
-"""Two cases of Coyle's textbook, whose answers are known; the first is what the fields start with while nobody set a number of ours."""
+"""Two cases of Coyle's textbook, whose answers are known; the first is what the fields start with while nobody set a
+number of ours.
+"""
 OURS = "Our numbers"
 TEXTBOOK = "Study problem"
 FIELDS = {
@@ -44,8 +57,13 @@ def calculator(filters: Filters) -> None:
     cases = ({OURS: ours(start)} if start.stated else {}) | PRESETS
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)
-    st.caption("An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. All inputs are yours to change.")
-    chosen = st.segmented_control("Start from", list(cases), default=first, required=True, key=f"fill_case_{len(cases)}") or first
+    st.caption(
+        "An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. All inputs are yours to change."
+    )
+    chosen = (
+        st.segmented_control("Start from", list(cases), default=first, required=True, key=f"fill_case_{len(cases)}")
+        or first
+    )
     st.caption(_whence(chosen, start))
     case = cases[chosen]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -68,11 +86,21 @@ def calculator(filters: Filters) -> None:
 def ours(start: FillRateInputs) -> dict[str, float]:
     """A case of the numbers assumed, with orders and fill as observed; those are the textbook's where nothing is."""
     textbook = PRESETS[TEXTBOOK]
-    seen = {"orders": textbook["orders"], "low": textbook["low"], "high": float(start.assumed["fill_target"] * 100), "share": textbook["share"]}
+    seen = {
+        "orders": textbook["orders"],
+        "low": textbook["low"],
+        "high": float(start.assumed["fill_target"] * 100),
+        "share": textbook["share"],
+    }
     if start.low is not None and start.high is not None:
         shares = {"low": start.low.fill, "high": start.high.fill, "share": start.low.back_ordered_share}
         seen = {"orders": float(start.low.orders)} | {name: float(share * 100) for name, share in shares.items()}
-    costs = {"cost": "back_order_cost", "deduction": "invoice_deduction", "profit": "order_profit", "invest": "investment"}
+    costs = {
+        "cost": "back_order_cost",
+        "deduction": "invoice_deduction",
+        "profit": "order_profit",
+        "invest": "investment",
+    }
     return seen | {field: float(start.assumed[f"fill_{name}"]) for field, name in costs.items()}
 
 
@@ -80,7 +108,11 @@ def _whence(chosen: str, start: FillRateInputs) -> str:
     """Where the numbers the fields start with come from."""
     if chosen != OURS:
         case = "Coyle's textbook, not your business."
-        return case if start.stated else f"{case} Nobody set a number of yours: do so under “Numbers assumed” below, and the fields start from them."
+        return (
+            case
+            if start.stated
+            else f"{case} Nobody set a number of yours: do so under “Numbers assumed” below, and the fields start from them."
+        )
     told = ["Orders, fill and the back-ordered share as observed in view, brought to a year."]
     if start.low is None:
         told = ["Orders, fill now and the back-ordered share are the textbook's: none can be observed in view."]
@@ -92,8 +124,12 @@ def _whence(chosen: str, start: FillRateInputs) -> str:
 
 def _number(label: str, value: float, case: str, *, step: float = 1.0, most: float | None = None) -> Decimal:
     key = f"fill_{case}_{label}_{value:g}"  # other filters start anew
-    shown = "%.9g" if value == round(value, 2) else "%.2f"  # what was observed has more decimals than anybody reads; it is reckoned with as it is
-    typed = st.number_input(label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format=shown)
+    shown = (
+        "%.9g" if value == round(value, 2) else "%.2f"
+    )  # what was observed has more decimals than anybody reads; it is reckoned with as it is
+    typed = st.number_input(
+        label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format=shown
+    )
     return Decimal(str(typed))
 
 
@@ -101,7 +137,9 @@ def calculate(given: dict[str, Decimal]) -> Investment:
     """The inputs of the fields (shares in %) put to the calculator."""
 
     def scenario(fill: Decimal) -> Scenario:
-        return Scenario(given["orders"], fill / 100, given["share"] / 100, given["cost"], given["profit"], given["deduction"])
+        return Scenario(
+            given["orders"], fill / 100, given["share"] / 100, given["cost"], given["profit"], given["deduction"]
+        )
 
     return compare(scenario(given["low"]), scenario(given["high"]), investment=given["invest"])
 
@@ -121,5 +159,11 @@ def result(found: Investment) -> str:
         ("Payback", payback),
         ("Pays for at most, in one year", f"{found.break_even:,.0f}"),
     ]
-    table = tables.table(("", "Now", "At the higher fill"), rows, caption="Cash flow lost to incomplete orders", numeric=(1, 2), total=True)
+    table = tables.table(
+        ("", "Now", "At the higher fill"),
+        rows,
+        caption="Cash flow lost to incomplete orders",
+        numeric=(1, 2),
+        total=True,
+    )
     return table + tables.facts(told)

@@ -1,4 +1,6 @@
-"""The parts of the two-books page: where the buyer's verdict and ours differ, why, what money is at stake, and the disputed orders."""
+"""The parts of the two-books page: where the buyer's verdict and ours differ, why, what money is at stake, and the
+disputed orders.
+"""
 
 import streamlit as st
 
@@ -32,7 +34,9 @@ def headline(filters: Filters) -> None:
     differ = f"{glance.number(answers, 'books_dispute')} orders differ" if disputes else "No order differs."
     if disputes and answers["failed_value_disputed"].value is not None:
         of = glance.number(answers, "failed_value_by_buyer")
-        differ += f", with {glance.number(answers, 'failed_value_disputed')} of the {of} of goods that fail by their book."
+        differ += (
+            f", with {glance.number(answers, 'failed_value_disputed')} of the {of} of goods that fail by their book."
+        )
     elif disputes:
         differ += "."
     fine = ""
@@ -48,22 +52,37 @@ def causes(filters: Filters) -> None:
     st.header("What the books first differ in", anchor=False)
     if glance.missing_feeds("buyer_scorecards"):
         return
-    asked = measure_table.answers_for([MEASURES[name] for name in ("books_dispute", "failed_value_disputed")], filters, "cause")
+    asked = measure_table.answers_for(
+        [MEASURES[name] for name in ("books_dispute", "failed_value_disputed")], filters, "cause"
+    )
     found = {(one.dimensions["cause"], one.measure): one for one in asked}
-    counts = {cause: int(found[cause, "books_dispute"].value or 0) for cause in CAUSES if (cause, "books_dispute") in found}
+    counts = {
+        cause: int(found[cause, "books_dispute"].value or 0) for cause in CAUSES if (cause, "books_dispute") in found
+    }
     if not sum(counts.values()):
-        theme.show_html(cards.empty("Nothing in dispute", "No order in both books differs in receipt day, quantity, deadline or verdict."))
+        theme.show_html(
+            cards.empty(
+                "Nothing in dispute", "No order in both books differs in receipt day, quantity, deadline or verdict."
+            )
+        )
         return
     bars = []
     for cause, count in sorted(counts.items(), key=lambda one: -one[1]):
         amount = found[cause, "failed_value_disputed"].value if (cause, "failed_value_disputed") in found else None
         worth = f" · {formatting.number(amount, Unit.MONEY)} failing" if amount else ""
-        bars.append(Bar(formatting.in_words(cause), count, f"{formatting.count(count, 'order')}{worth}", tone="watch-strong"))
+        bars.append(
+            Bar(formatting.in_words(cause), count, f"{formatting.count(count, 'order')}{worth}", tone="watch-strong")
+        )
     told = "Orders on which the books differ, by cause: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
     chart_download.export_chart(
-        chart_types.bar_chart(bars, is_dark=theme.is_dark()), key="causes_chart", alternative=told, title="Orders on which the books differ, by cause"
+        chart_types.bar_chart(bars, is_dark=theme.is_dark()),
+        key="causes_chart",
+        alternative=told,
+        title="Orders on which the books differ, by cause",
     )
-    st.caption("An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail by the buyer's book.")
+    st.caption(
+        "An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail by the buyer's book."
+    )
 
 
 def verdicts(filters: Filters) -> None:
@@ -79,12 +98,17 @@ def verdicts(filters: Filters) -> None:
     rows = [
         [
             Cell(f"Ours: {VERDICT_WORDS[ours]}"),
-            *(Cell(formatting.integer(counts.get((ours, theirs), 0)), flagged=_differ(ours, theirs, counts)) for theirs in VERDICT_WORDS),
+            *(
+                Cell(formatting.integer(counts.get((ours, theirs), 0)), flagged=_differ(ours, theirs, counts))
+                for theirs in VERDICT_WORDS
+            ),
         ]
         for ours in VERDICT_WORDS
     ]
     heads = ("", *[f"Theirs: {said}" for said in VERDICT_WORDS.values()])
-    theme.show_html(tables.table(heads, rows, caption="Orders in both books by our verdict and the buyer's", numeric=(1, 2, 3)))
+    theme.show_html(
+        tables.table(heads, rows, caption="Orders in both books by our verdict and the buyer's", numeric=(1, 2, 3))
+    )
     st.caption("On time in full by our book against what the buyer's scorecard says. Marked: where they differ.")
 
 

@@ -1,4 +1,6 @@
-"""The parts of the page that says why a number moved: what is compared, the change in words, its parts as steps and as a table."""
+"""The parts of the page that says why a number moved: what is compared, the change in words, its parts as steps and as
+a table.
+"""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -30,12 +32,16 @@ AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year", OWN: "days of yo
 
 
 def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
-    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None while only the first of them is chosen."""
+    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None while only the first
+    of them is chosen.
+    """
     titles = {name: MEASURES[name].title for name in EXPLAINED}
     first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
     offered = [*[name for name in COMPARISONS if filters.period.compared(name) is not None], OWN]
     name = page.select("Measure", first, titles, key="measure", width=320)
-    by = page.select("Explained by", list(DIMENSIONS), {one: formatting.in_words(one) for one in DIMENSIONS}, key="by", width=190)
+    by = page.select(
+        "Explained by", list(DIMENSIONS), {one: formatting.in_words(one) for one in DIMENSIONS}, key="by", width=190
+    )
     against = page.select("Against", offered, AGAINST, key="against", width=190)
     if against == OWN:
         return MEASURES[name], by, _own_days(filters)
@@ -44,11 +50,17 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
 
 
 def _own_days(filters: Filters) -> Days | None:
-    """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks of all data."""
+    """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks
+    of all data.
+    """
     latest = filters.period.as_of + timedelta(days=730)
     first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
-    asked = [min(max(day, EARLIEST), latest) for day in links.parse_days(st.query_params.get("before")) or first]  # others stop the field
-    chosen = st.date_input("From and to", asked, EARLIEST, latest, format=reader().date_input, key="pick_before", width=230)
+    asked = [
+        min(max(day, EARLIEST), latest) for day in links.parse_days(st.query_params.get("before")) or first
+    ]  # others stop the field
+    chosen = st.date_input(
+        "From and to", asked, EARLIEST, latest, format=reader().date_input, key="pick_before", width=230
+    )
     if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
         return None
     st.query_params["before"] = f"{chosen[0]}..{chosen[1]}"
@@ -68,7 +80,11 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
         return cards.empty("No change to explain", formatting.html(found.why_not or "One of the periods has no value."))
     direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not move"
     judged = better_or_worse(float(found.change), measure.direction) or "muted"
-    size = "" if not found.change else f' by <strong class="bv-{judged}">{formatting.difference(float(found.change), measure.unit)}</strong>'
+    size = (
+        ""
+        if not found.change
+        else f' by <strong class="bv-{judged}">{formatting.difference(float(found.change), measure.unit)}</strong>'
+    )
     then, now = (_linked(one.value, measure, days) for one, days in ((found.before, before), (found.after, after)))
     text = f"<strong>{formatting.html(measure.title)}</strong> {direction}{size}: from {then} to {now}."
     if found.adds_up and found.parts and found.parts[0].effect:
@@ -83,7 +99,11 @@ def _linked(value: Any, measure: Measure, days: Days) -> str:
 
 
 def _sign(value: float, unit: Unit) -> str:
-    return f"{formatting.MINUS if value < 0 else '+'}{formatting.difference(value, unit)}" if value else formatting.difference(0, unit)
+    return (
+        f"{formatting.MINUS if value < 0 else '+'}{formatting.difference(value, unit)}"
+        if value
+        else formatting.difference(0, unit)
+    )
 
 
 def steps_chart(found: Explanation, measure: Measure) -> None:
@@ -96,7 +116,10 @@ def steps_chart(found: Explanation, measure: Measure) -> None:
     told = "; ".join(f"{one.name} {one.said}" for one in bars)
     spec = chart_types.bar_chart(bars, is_dark=theme.is_dark(), low=min(reach) - room, high=max(reach) + room)
     chart_download.export_chart(
-        spec, key="change_chart", alternative=f"{measure.title}, step by step: {told}", title=f"{measure.title}, step by step"
+        spec,
+        key="change_chart",
+        alternative=f"{measure.title}, step by step: {told}",
+        title=f"{measure.title}, step by step",
     )
 
 
@@ -108,7 +131,9 @@ def _steps(found: Explanation, measure: Measure) -> list[Bar]:
     effects = [(part.value or "(none)", float(part.effect or 0)) for part in found.parts[:STEPS_SHOWN]]
     effects += [(f"{len(rest)} more", float(sum(part.effect or 0 for part in rest)))] if rest else []
     for name, effect in effects:
-        tone = {"better": "good-strong", "worse": "bad-strong"}.get(better_or_worse(effect, measure.direction) or "", "accent")
+        tone = {"better": "good-strong", "worse": "bad-strong"}.get(
+            better_or_worse(effect, measure.direction) or "", "accent"
+        )
         bars.append(Bar(name, max(at, at + effect), _sign(effect, measure.unit), start=min(at, at + effect), tone=tone))
         at += effect
     return [*bars, Bar("Now", float(now or 0), formatting.number(now, measure.unit), start=float(now or 0), total=True)]
@@ -133,17 +158,29 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
         rest = found.parts[PARTS_SHOWN:]
         if rest:
             blank = [""] * (4 if ratio else 2)
-            rows.append([Cell(f"{len(rest)} more"), *blank, Cell(_sign(float(sum(one.effect or 0 for one in rest)), measure.unit))])
+            rows.append(
+                [
+                    Cell(f"{len(rest)} more"),
+                    *blank,
+                    Cell(_sign(float(sum(one.effect or 0 for one in rest)), measure.unit)),
+                ]
+            )
         rows.append(
             [
                 Cell("The whole change"),
                 measure_table.cell(found.before, measure),
                 measure_table.cell(found.after, measure),
-                *([Cell(_sign(float(sum(one or 0 for one in sums)), measure.unit)) for sums in _both(found)] if ratio else []),
+                *(
+                    [Cell(_sign(float(sum(one or 0 for one in sums)), measure.unit)) for sums in _both(found)]
+                    if ratio
+                    else []
+                ),
                 Cell(_sign(float(found.change or 0), measure.unit)),
             ]
         )
-    return tables.table(heads, rows, caption=f"What moved {measure.title}", numeric=range(1, len(heads)), total=found.adds_up)
+    return tables.table(
+        heads, rows, caption=f"What moved {measure.title}", numeric=range(1, len(heads)), total=found.adds_up
+    )
 
 
 def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
@@ -152,7 +189,11 @@ def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days
     for answer, period in zip((part.before, part.after), days, strict=True):
         one = measure_table.cell(answer, measure)
         href = links.drill_down_url(measure.name, by=by, value=part.value, period=period)
-        cells.append(Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>') if answer is not None else one)
+        cells.append(
+            Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>')
+            if answer is not None
+            else one
+        )
     return cells
 
 

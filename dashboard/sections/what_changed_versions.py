@@ -1,4 +1,6 @@
-"""The parts of the page that says what changed between two publishes of the data: which numbers moved, and which records came or changed."""
+"""The parts of the page that says what changed between two publishes of the data: which numbers moved, and which
+records came or changed.
+"""
 
 import streamlit as st
 
@@ -70,7 +72,9 @@ def _share(one: Restated) -> float:
 def _numbers(moved: list[Restated], then: int) -> None:
     st.header("Numbers that moved", anchor=False)
     if not moved:
-        theme.show_html(cards.empty("No number moved", "What came since does not touch the period and the orders in view."))
+        theme.show_html(
+            cards.empty("No number moved", "What came since does not touch the period and the orders in view.")
+        )
         return
     rows = []
     for one in sorted(moved, key=lambda one: (-_share(one), one.measure))[:MOVED_SHOWN]:
@@ -78,7 +82,11 @@ def _numbers(moved: list[Restated], then: int) -> None:
         old, new = (formatting.number(answer.value if answer else None, measure.unit) for answer in (one.then, one.now))
         link = f'<a href="{formatting.html(links.drill_down_url(one.measure))}" target="_self">{new}</a>'
         rows.append([Cell(measure.title, small=one.measure), old, Cell(markup=link), Cell(markup=_change(one))])
-    theme.show_html(tables.table(("Measure", f"Generation {then}", "Now", "Change"), rows, caption="Numbers that moved", numeric=(1, 2, 3)))
+    theme.show_html(
+        tables.table(
+            ("Measure", f"Generation {then}", "Now", "Change"), rows, caption="Numbers that moved", numeric=(1, 2, 3)
+        )
+    )
     if len(moved) > MOVED_SHOWN:
         st.caption(f"The {MOVED_SHOWN} that moved most of {formatting.integer(len(moved))}.")
 
@@ -99,7 +107,10 @@ def _brought(brought: list[FeedDelta]) -> None:
         return
     telling = [one for one in brought if one.rows_loaded or one.rows_quarantined]
     rows = [
-        [Cell(formatting.in_words(one.feed)), *map(formatting.integer, (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded))]
+        [
+            Cell(formatting.in_words(one.feed)),
+            *map(formatting.integer, (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)),
+        ]
         for one in telling
     ]
     heads = ("Feed", "Came", "New or changed", "Quarantined", "Known or replaced")
@@ -112,9 +123,14 @@ def _brought(brought: list[FeedDelta]) -> None:
 def _records(keys: list[RestatedKey]) -> None:
     st.header("Records that were changed", anchor=False)
     if not keys:
-        theme.show_html(cards.empty("No record was changed", "What came since added to what was there and corrected nothing."))
+        theme.show_html(
+            cards.empty("No record was changed", "What came since added to what was there and corrected nothing.")
+        )
         return
-    rows = [[Cell(one.feed, small=one.why), Cell(markup=record_link(one.key)), pairs(one.before), pairs(one.after)] for one in keys[:RECORDS_SHOWN]]
+    rows = [
+        [Cell(one.feed, small=one.why), Cell(markup=record_link(one.key)), pairs(one.before), pairs(one.after)]
+        for one in keys[:RECORDS_SHOWN]
+    ]
     theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Records changed since"))
     if len(keys) > RECORDS_SHOWN:
         st.caption(f"The first {RECORDS_SHOWN} of {formatting.integer(len(keys))}; data quality lists all of them.")

@@ -1,6 +1,8 @@
-"""The web server's application: Streamlit with a warm-up while the first visitor's browser loads it, our font, a health route and protective headers.
+"""The web server's application: Streamlit with a warm-up while the first visitor's browser loads it, our font, a health
+route and protective headers.
 
-uvicorn binds the socket itself: `streamlit run` leaves TCP_NODELAY off and every run of a page then waits 40 ms (design, screens).
+uvicorn binds the socket itself: `streamlit run` leaves TCP_NODELAY off and every run of a page then waits 40 ms
+(design, screens).
 """
 
 import asyncio
@@ -93,7 +95,11 @@ async def font(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in FONTS:
         return Response(status_code=404)
-    return FileResponse(HERE / "assets" / name, media_type="font/woff2", headers={"cache-control": "public, max-age=31536000, immutable"})
+    return FileResponse(
+        HERE / "assets" / name,
+        media_type="font/woff2",
+        headers={"cache-control": "public, max-age=31536000, immutable"},
+    )
 
 
 class WarmFirst:

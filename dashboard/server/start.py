@@ -34,7 +34,9 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
     import uvicorn
 
     if ready is not None:
-        threading.Thread(target=_announce, args=(f"http://{'localhost' if host == '127.0.0.1' else host}:{port}", ready), daemon=True).start()
+        threading.Thread(
+            target=_announce, args=(f"http://{'localhost' if host == '127.0.0.1' else host}:{port}", ready), daemon=True
+        ).start()
     uvicorn.run(
         "dashboard.server.asgi:app",
         host=host,
@@ -51,7 +53,8 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
 def _stand_where_settings_are() -> None:
     """Streamlit reads `.streamlit` of the working folder, or (installed) the one beside `dashboard/app.py`.
 
-    In a source tree it is the project's, so go there, after making the warehouse's folder independent of where we stood.
+    In a source tree it is the project's, so go there, after making the warehouse's folder independent of where we
+    stood.
     """
     if (ROOT / ".streamlit" / "config.toml").is_file():
         home = os.environ.get("BUYERVIEW_HOME")
@@ -63,11 +66,14 @@ def _stand_where_settings_are() -> None:
 def _check_settings() -> None:
     """Read the settings, and refuse to start where one that keeps strangers out has been loosened (faults 3.4).
 
-    Streamlit reads its STREAMLIT_… variables for `streamlit run` only, so the hosts behind a proxy have a variable of ours.
+    Streamlit reads its STREAMLIT_… variables for `streamlit run` only, so the hosts behind a proxy have a variable of
+    ours.
     """
     from streamlit import config
 
-    config._main_script_path = str(ROOT / "dashboard" / "app.py")  # where an installed copy keeps its settings; Streamlit 1.67 has no public way
+    config._main_script_path = str(
+        ROOT / "dashboard" / "app.py"
+    )  # where an installed copy keeps its settings; Streamlit 1.67 has no public way
     config.get_config_options(force_reparse=True)
     hosts = [host.strip() for host in os.environ.get(HOSTS, "").split(",") if host.strip()]
     if hosts:

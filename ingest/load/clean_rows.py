@@ -1,7 +1,8 @@
-"""Clean staged rows, within reach of the warehouse's connection as `clean_<feed>`: the feed's columns, and nothing left to convert.
+"""Clean staged rows, within reach of the warehouse's connection as `clean_<feed>`: the feed's columns, and nothing left
+to convert.
 
-Embedded: views over the attached staging file, so that good rows are copied once, into their table. Server: temporary tables filled by
-COPY. The merge does not know which.
+Embedded: views over the attached staging file, so that good rows are copied once, into their table. Server: temporary
+tables filled by COPY. The merge does not know which.
 """
 
 from collections.abc import Iterator
@@ -19,16 +20,21 @@ PIECE = 1 << 20
 
 
 @contextmanager
-def clean_rows(connection: Connection, scratch: Scratch, feeds: dict[str, int], *, source: str, first_file_id: int) -> Iterator[dict[str, Table]]:
+def clean_rows(
+    connection: Connection, scratch: Scratch, feeds: dict[str, int], *, source: str, first_file_id: int
+) -> Iterator[dict[str, Table]]:
     """The clean rows of each feed, as a table to select from. feeds: feed to how many of its staged rows are broken.
 
-    The staging file must be closed. `broken(feed, row)` in it lists the staged rows left out; file ids count up from first_file_id.
+    The staging file must be closed. `broken(feed, row)` in it lists the staged rows left out; file ids count up from
+    first_file_id.
     """
     selects = {feed: _select(feed, broken, source, first_file_id) for feed, broken in feeds.items()}
     if connection.dialect.name == "duckdb":
         connection.exec_driver_sql(f"ATTACH {literal(str(scratch.file))} AS {STAGING} (READ_ONLY)")
         for feed, select in selects.items():
-            connection.exec_driver_sql(f"CREATE TEMPORARY VIEW {name(f'clean_{feed}')} AS {select.format(database=f'{STAGING}.main.')}")
+            connection.exec_driver_sql(
+                f"CREATE TEMPORARY VIEW {name(f'clean_{feed}')} AS {select.format(database=f'{STAGING}.main.')}"
+            )
         yield {feed: _described(feed) for feed in selects}
         for feed in selects:
             connection.exec_driver_sql(f"DROP VIEW {name(f'clean_{feed}')}")
@@ -42,8 +48,13 @@ def _select(feed: str, broken: int, source: str, first_file_id: int) -> str:
         "file_id": f"s._object + {first_file_id}",
         "row_no": "s.rowid + s._shift",
     }
-    columns = ", ".join(f"{values.get(column.name, f's.{name(column.name)}')} AS {name(column.name)}" for column in FEEDS[feed].table.columns)
-    left_out = f" WHERE s.rowid NOT IN (SELECT row FROM {{database}}broken WHERE feed = {literal(feed)})" if broken else ""
+    columns = ", ".join(
+        f"{values.get(column.name, f's.{name(column.name)}')} AS {name(column.name)}"
+        for column in FEEDS[feed].table.columns
+    )
+    left_out = (
+        f" WHERE s.rowid NOT IN (SELECT row FROM {{database}}broken WHERE feed = {literal(feed)})" if broken else ""
+    )
     return f"SELECT {columns} FROM {{database}}{name(table_of(feed))} AS s{left_out}"
 
 
@@ -53,7 +64,9 @@ def _described(feed: str) -> Table:
 
 
 def _copied(connection: Connection, scratch: Scratch, feed: str, select: str) -> Table:
-    table = temporary(connection, f"clean_{feed}", *(Column(column.name, column.type) for column in FEEDS[feed].table.columns))
+    table = temporary(
+        connection, f"clean_{feed}", *(Column(column.name, column.type) for column in FEEDS[feed].table.columns)
+    )
     file = scratch.folder / f"clean_{feed}.csv"
     staging = scratch.connect()
     try:
@@ -62,7 +75,11 @@ def _copied(connection: Connection, scratch: Scratch, feed: str, select: str) ->
         staging.close()
     driver = connection.connection.driver_connection
     assert driver is not None
-    with file.open("rb") as data, driver.cursor() as cursor, cursor.copy(f"COPY clean_{feed} FROM STDIN (FORMAT csv, NULL '')") as copy:
+    with (
+        file.open("rb") as data,
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY clean_{feed} FROM STDIN (FORMAT csv, NULL '')") as copy,
+    ):
         while piece := data.read(PIECE):
             copy.write(piece)
     file.unlink()

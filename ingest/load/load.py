@@ -1,4 +1,6 @@
-"""Every feed in its turn, parents first: what breaks a rule across rows is kept out, the rest merged, and children of what changed judged again."""
+"""Every feed in its turn, parents first: what breaks a rule across rows is kept out, the rest merged, and children of
+what changed judged again.
+"""
 
 from collections.abc import Mapping
 
@@ -17,11 +19,18 @@ from metrics.warehouse.failpoint import failpoint
 
 
 def load(
-    connection: Connection, clean: Mapping[str, Table], arrived: Mapping[int, int], *, run_id: int, touched: Table, first_load: bool
+    connection: Connection,
+    clean: Mapping[str, Table],
+    arrived: Mapping[int, int],
+    *,
+    run_id: int,
+    touched: Table,
+    first_load: bool,
 ) -> LoadResult:
     """Merge the clean rows of every feed, parents first, and what waited for them.
 
-    arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all are new).
+    arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all
+    are new).
     """
     result = LoadResult()
     result.counts.loaded.update(arrived)
@@ -35,7 +44,9 @@ def load(
     return result
 
 
-def _merge_feed(connection: Connection, feed: str, clean: Table | None, result: LoadResult, *, run_id: int, touched: Table) -> None:
+def _merge_feed(
+    connection: Connection, feed: str, clean: Table | None, result: LoadResult, *, run_id: int, touched: Table
+) -> None:
     parked = waiting.get(feed)
     old = row_ids(connection, parked) if parked is not None else set()
     if clean is not None or old:

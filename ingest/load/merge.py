@@ -1,6 +1,7 @@
 """Rows into a canonical table: the newest version of a key stays, whatever the order of arrival.
 
-The winner is the newest `source_updated_at` (none counts as oldest), then the later run, then the later row. Source: faults, section 1.
+The winner is the newest `source_updated_at` (none counts as oldest), then the later run, then the later row. Source:
+faults, section 1.
 """
 
 from typing import Any
@@ -36,7 +37,9 @@ from metrics.schema import FEEDS, invoice_lines, restatements
 
 
 def fill(connection: Connection, feed: str, passing: Select[Any], result: LoadResult) -> None:
-    """Into an empty table: insert, then look once for keys that are there twice, which is the proof that there are none as well."""
+    """Into an empty table: insert, then look once for keys that are there twice, which is the proof that there are none
+    as well.
+    """
     target = FEEDS[feed].table
     connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
     twice = select(*_keys(feed, target)).group_by(*_keys(feed, target)).having(func.count() > 1)
@@ -54,7 +57,11 @@ def fill(connection: Connection, feed: str, passing: Select[Any], result: LoadRe
             .subquery()
         )
         losers = temporary(connection, f"losers_{feed}", Column("file_id", BigInteger), Column("row_no", BigInteger))
-        connection.execute(insert(losers).from_select(["file_id", "row_no"], select(ranked.c.file_id, ranked.c.row_no).where(ranked.c.place > 1)))
+        connection.execute(
+            insert(losers).from_select(
+                ["file_id", "row_no"], select(ranked.c.file_id, ranked.c.row_no).where(ranked.c.place > 1)
+            )
+        )
         counted = per_file(connection, losers)
         failed = sum(n for _, n in counted)
         result.counts.supersede(counted)
@@ -68,7 +75,9 @@ def fill(connection: Connection, feed: str, passing: Select[Any], result: LoadRe
     result.changed[feed] = target
 
 
-def merge(connection: Connection, feed: str, passing: Select[Any], result: LoadResult, *, run_id: int, touched: Table) -> None:
+def merge(
+    connection: Connection, feed: str, passing: Select[Any], result: LoadResult, *, run_id: int, touched: Table
+) -> None:
     """Into a table that has rows: the newest version of each key arriving, against the version there is."""
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
@@ -95,10 +104,15 @@ def merge(connection: Connection, feed: str, passing: Select[Any], result: LoadR
 
 
 def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
-    """Every incoming row whose key is there already: which row that is, and whether the incoming one is a repeat, older or newer."""
+    """Every incoming row whose key is there already: which row that is, and whether the incoming one is a repeat, older
+    or newer.
+    """
     target = FEEDS[feed].table
     mine, theirs = incoming.c.source_updated_at, target.c.source_updated_at
-    later = or_(incoming.c.file_id > target.c.file_id, and_(incoming.c.file_id == target.c.file_id, incoming.c.row_no > target.c.row_no))
+    later = or_(
+        incoming.c.file_id > target.c.file_id,
+        and_(incoming.c.file_id == target.c.file_id, incoming.c.row_no > target.c.row_no),
+    )
     as_new = or_(mine == theirs, and_(mine.is_(None), theirs.is_(None)))
     newer = or_(mine > theirs, and_(mine.is_not(None), theirs.is_(None)), and_(as_new, later))
     same = and_(*(incoming.c[one].is_not_distinct_from(target.c[one]) for one in content_columns(feed)))
@@ -115,7 +129,9 @@ def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
     return met
 
 
-def _replace(connection: Connection, feed: str, incoming: Table, met: Table, result: LoadResult, *, run_id: int, touched: Table) -> None:
+def _replace(
+    connection: Connection, feed: str, incoming: Table, met: Table, result: LoadResult, *, run_id: int, touched: Table
+) -> None:
     """Take out the versions that newer ones replace, and write down what changes."""
     target = FEEDS[feed].table
     replaced = met.c.outcome == "newer"
@@ -123,7 +139,10 @@ def _replace(connection: Connection, feed: str, incoming: Table, met: Table, res
     new = and_(met.c.file_id == incoming.c.file_id, met.c.row_no == incoming.c.row_no)
     content = [*FEEDS[feed].key, *content_columns(feed)]
     pairs = (
-        select(*(target.c[one].label(f"old_{one}") for one in content), *(incoming.c[one].label(f"new_{one}") for one in content))
+        select(
+            *(target.c[one].label(f"old_{one}") for one in content),
+            *(incoming.c[one].label(f"new_{one}") for one in content),
+        )
         .select_from(met.join(target, old).join(incoming, new))
         .where(replaced)
     )
@@ -132,19 +151,38 @@ def _replace(connection: Connection, feed: str, incoming: Table, met: Table, res
     if feed == "order_lines":
         result.quantities.extend(quantity_changes(found))
     note_changed_parents(
-        connection, feed, result, (pair for pair in found if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in PARENT_COLUMNS.get(feed, ())))
+        connection,
+        feed,
+        result,
+        (
+            pair
+            for pair in found
+            if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in PARENT_COLUMNS.get(feed, ()))
+        ),
     )
     if feed == "payments":
-        paid = select(invoice_lines.c.order_id).join(target, target.c.invoice_id == invoice_lines.c.invoice_id).join(met, old)
+        paid = (
+            select(invoice_lines.c.order_id)
+            .join(target, target.c.invoice_id == invoice_lines.c.invoice_id)
+            .join(met, old)
+        )
         add_orders(connection, touched, paid.where(replaced))
     if feed == "invoices":  # so are those of the invoice a reversal named until now
-        taken_back = select(invoice_lines.c.order_id).join(target, target.c.reverses_invoice_id == invoice_lines.c.invoice_id).join(met, old)
+        taken_back = (
+            select(invoice_lines.c.order_id)
+            .join(target, target.c.reverses_invoice_id == invoice_lines.c.invoice_id)
+            .join(met, old)
+        )
         add_orders(connection, touched, taken_back.where(replaced))
     if "order_id" in target.c:
         # The order it belonged to until now; the one it belongs to from now on is touched by the new version.
-        moved = select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))
+        moved = (
+            select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))
+        )
         connection.execute(insert(touched).from_select(["order_id"], moved))
-    counted = connection.execute(select(met.c.old_file_id, func.count()).where(replaced).group_by(met.c.old_file_id)).all()
+    counted = connection.execute(
+        select(met.c.old_file_id, func.count()).where(replaced).group_by(met.c.old_file_id)
+    ).all()
     result.counts.supersede((file_id, n) for file_id, n in counted)
     connection.execute(delete(target).where(exists().where(old, replaced)))
 

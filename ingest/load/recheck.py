@@ -1,9 +1,25 @@
-"""Loaded rows whose parents, or whose units, are others now: judged and converted again, as if they came in now. Source: rules R12, R34."""
+"""Loaded rows whose parents, or whose units, are others now: judged and converted again, as if they came in now.
+Source: rules R12, R34.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, FromClause, Select, Table, and_, delete, insert, literal, not_, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    delete,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+)
 
 from ingest.load import unit_conversion
 from ingest.load.restatements import content_columns, restated_rows
@@ -37,21 +53,28 @@ PARENTS: dict[str, tuple[str, ...]] = {
 """Feeds whose change may make a loaded row impossible, or turn it into other base units."""
 
 
-def note_changed_parents(connection: Connection, feed: str, result: LoadResult, pairs: Iterable[Mapping[Any, Any]]) -> None:
+def note_changed_parents(
+    connection: Connection, feed: str, result: LoadResult, pairs: Iterable[Mapping[Any, Any]]
+) -> None:
     """Note the keys of loaded rows that children have to be judged by anew."""
     key = FEEDS[feed].key
     rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
     if rows:
         noted = result.stirred.setdefault(feed, [])
-        table = temporary(connection, f"stirred_{feed}_{len(noted)}", *(Column(one, FEEDS[feed].table.c[one].type) for one in key))
+        table = temporary(
+            connection, f"stirred_{feed}_{len(noted)}", *(Column(one, FEEDS[feed].table.c[one].type) for one in key)
+        )
         insert_rows(connection, table, rows)
         noted.append(table)
 
 
-def recheck_children(connection: Connection, feed: str, result: LoadResult, *, run_id: int, first_file_id: int, touched: Table) -> None:
+def recheck_children(
+    connection: Connection, feed: str, result: LoadResult, *, run_id: int, first_file_id: int, touched: Table
+) -> None:
     """Rows of earlier runs whose parent, or whose product's unit, this run changed: as if they came in now.
 
-    One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew from what came.
+    One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew
+    from what came.
     """
     target, affected = FEEDS[feed].table, _affected(feed, result, first_file_id)
     if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
@@ -68,9 +91,14 @@ def recheck_children(connection: Connection, feed: str, result: LoadResult, *, r
     found = unit_conversion.find_units(connection, feed, again)
     held = check_rows(connection, feed, again, found, result)
     if held:
-        if feed in ("shipment_lines", "invoice_lines"):  # what remains of a document that loses lines is shared among fewer orders
+        if feed in (
+            "shipment_lines",
+            "invoice_lines",
+        ):  # what remains of a document that loses lines is shared among fewer orders
             document = FEEDS[feed].key[0]
-            add_orders(connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document]))))
+            add_orders(
+                connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document])))
+            )
         _take_out(connection, feed, again, held, result, run_id=run_id)
     if sent is not None:
         _convert_again(connection, feed, again, found, result, run_id=run_id)
@@ -105,23 +133,45 @@ def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnEle
     return or_(of_line, target.c.product_id.in_(measured)) if feed == "shipment_lines" else of_line
 
 
-def _take_out(connection: Connection, feed: str, again: Table, held: Mapping[RowId, RuleBreaks], result: LoadResult, *, run_id: int) -> None:
+def _take_out(
+    connection: Connection,
+    feed: str,
+    again: Table,
+    held: Mapping[RowId, RuleBreaks],
+    result: LoadResult,
+    *,
+    run_id: int,
+) -> None:
     """Loaded rows that have become impossible leave for quarantine, where they wait as they came."""
     target = FEEDS[feed].table
     out = stored_row_ids(connection, f"out_{feed}", held)
     rows = connection.execute(select(again).where(matches(out, again).exists())).mappings().all()
-    connection.execute(insert(waiting[feed]).from_select([one.name for one in again.columns], select(again).where(matches(out, again).exists())))
+    connection.execute(
+        insert(waiting[feed]).from_select(
+            [one.name for one in again.columns], select(again).where(matches(out, again).exists())
+        )
+    )
     quarantine_loaded(connection, feed, rows, held, run_id=run_id)
     for table in (target, again, *((original_rows[feed],) if feed in original_rows else ())):
         connection.execute(delete(table).where(matches(out, table).exists()))
     for file_id, _ in held:
         result.counts.loaded[file_id] -= 1
         result.counts.quarantined[file_id] += 1
-    note_changed_parents(connection, feed, result, ({f"new_{one}": value for one, value in row.items()} for row in rows))
+    note_changed_parents(
+        connection, feed, result, ({f"new_{one}": value for one, value in row.items()} for row in rows)
+    )
     out.drop(connection)
 
 
-def _convert_again(connection: Connection, feed: str, again: Table, found: unit_conversion.Units | None, result: LoadResult, *, run_id: int) -> None:
+def _convert_again(
+    connection: Connection,
+    feed: str,
+    again: Table,
+    found: unit_conversion.Units | None,
+    result: LoadResult,
+    *,
+    run_id: int,
+) -> None:
     """Replace what converts to other quantities or prices than before, and write down what changes."""
     target, sent, names = FEEDS[feed].table, original_rows[feed], [column.name for column in again.columns]
     now = temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
@@ -129,11 +179,16 @@ def _convert_again(connection: Connection, feed: str, again: Table, found: unit_
     content = [*FEEDS[feed].key, *content_columns(feed)]
     differs = or_(*(now.c[one].is_distinct_from(target.c[one]) for one in content_columns(feed)))
     pairs = (
-        select(*(target.c[one].label(f"old_{one}") for one in content), *(now.c[one].label(f"new_{one}") for one in content))
+        select(
+            *(target.c[one].label(f"old_{one}") for one in content),
+            *(now.c[one].label(f"new_{one}") for one in content),
+        )
         .select_from(now.join(target, same_row(now, target)))
         .where(differs)
     )
-    result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, connection.execute(pairs).mappings().all()))
+    result.restated += insert_rows(
+        connection, restatements, restated_rows(feed, run_id, connection.execute(pairs).mappings().all())
+    )
     for table in (target, sent):
         connection.execute(delete(table).where(matches(now, table).exists()))
     connection.execute(insert(target).from_select(names, select(now)))
@@ -145,7 +200,9 @@ def _convert_again(connection: Connection, feed: str, again: Table, found: unit_
 def keep_original(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
     """Keep rows that are converted as they came, too."""
     names = [column.name for column in original_rows[feed].columns]
-    rows = select(*(arrivals.c[one] for one in names)).where(matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists()))
+    rows = select(*(arrivals.c[one] for one in names)).where(
+        matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists())
+    )
     connection.execute(insert(original_rows[feed]).from_select(names, rows))
 
 

@@ -12,7 +12,11 @@ from metrics.schema import FEEDS, PROVENANCE
 def content_columns(feed: str) -> list[str]:
     """The columns whose change is a change of the record."""
     table = FEEDS[feed].table
-    return [column.name for column in table.columns if column.name == "deleted" or (column.name not in (*PROVENANCE, *FEEDS[feed].key))]
+    return [
+        column.name
+        for column in table.columns
+        if column.name == "deleted" or (column.name not in (*PROVENANCE, *FEEDS[feed].key))
+    ]
 
 
 def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:

@@ -18,16 +18,30 @@ def note_touched(connection: Connection, changed: Mapping[str, FromClause], touc
         if "order_id" in FEEDS[feed].table.c:
             add_orders(connection, touched, select(rows.c.order_id))
         elif feed == "shipments":
-            add_orders(connection, touched, select(lines.c.order_id).where(lines.c.shipment_id.in_(select(rows.c.shipment_id))))
+            add_orders(
+                connection, touched, select(lines.c.order_id).where(lines.c.shipment_id.in_(select(rows.c.shipment_id)))
+            )
         elif feed == "invoices":
-            named = select(rows.c.invoice_id).union(select(rows.c.reverses_invoice_id).where(rows.c.reverses_invoice_id.is_not(None)))
+            named = select(rows.c.invoice_id).union(
+                select(rows.c.reverses_invoice_id).where(rows.c.reverses_invoice_id.is_not(None))
+            )
             add_orders(connection, touched, select(bills.c.order_id).where(bills.c.invoice_id.in_(named)))
         elif feed == "payments":
-            add_orders(connection, touched, select(bills.c.order_id).where(bills.c.invoice_id.in_(select(rows.c.invoice_id))))
+            add_orders(
+                connection, touched, select(bills.c.order_id).where(bills.c.invoice_id.in_(select(rows.c.invoice_id)))
+            )
         elif feed == "customers":
-            add_orders(connection, touched, select(orders.c.order_id).where(orders.c.customer_id.in_(select(rows.c.customer_id))))
+            add_orders(
+                connection,
+                touched,
+                select(orders.c.order_id).where(orders.c.customer_id.in_(select(rows.c.customer_id))),
+            )
         elif feed in ("products", "unit_factors"):
-            add_orders(connection, touched, select(order_lines.c.order_id).where(order_lines.c.product_id.in_(select(rows.c.product_id))))
+            add_orders(
+                connection,
+                touched,
+                select(order_lines.c.order_id).where(order_lines.c.product_id.in_(select(rows.c.product_id))),
+            )
         elif feed == "policies":
             theirs = select(customers.c.customer_id).where(customers.c.policy_id.in_(select(rows.c.policy_id)))
             add_orders(connection, touched, select(orders.c.order_id).where(orders.c.customer_id.in_(theirs)))
@@ -36,11 +50,15 @@ def note_touched(connection: Connection, changed: Mapping[str, FromClause], touc
 def changes_everything(connection: Connection, result: LoadResult) -> bool:
     """Whether what came in may change every order, so that no list of orders is worth keeping."""
     return any(
-        connection.execute(select(literal(1)).select_from(result.changed[one]).limit(1)).first() for one in REBUILD_ALL if one in result.changed
+        connection.execute(select(literal(1)).select_from(result.changed[one]).limit(1)).first()
+        for one in REBUILD_ALL
+        if one in result.changed
     )
 
 
 def add_orders(connection: Connection, touched: Table, order_ids: Select[tuple[str]]) -> None:
     """Add the orders of a SELECT of order_id."""
     found = order_ids.distinct().subquery()
-    connection.execute(insert(touched).from_select(["order_id"], select(found.c.order_id).where(found.c.order_id.is_not(None))))
+    connection.execute(
+        insert(touched).from_select(["order_id"], select(found.c.order_id).where(found.c.order_id.is_not(None)))
+    )

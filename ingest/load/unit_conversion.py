@@ -1,8 +1,9 @@
 """Quantities and prices into base units while records are merged: × factor, ÷ factor, exactly or not at all.
 
-A row is converted when it names a unit that is not its product's base unit, with the factor valid on the local day its order was placed. No
-factor, or a quantity that does not fit four decimals: the row waits in quarantine, nothing is guessed. `unit` stays in the row as it came, and
-what came is kept in `as_sent_<feed>`, so that a corrected factor converts the original and not its result. Source: rules R12.
+A row is converted when it names a unit that is not its product's base unit, with the factor valid on the local day its
+order was placed. No factor, or a quantity that does not fit four decimals: the row waits in quarantine, nothing is
+guessed. `unit` stays in the row as it came, and what came is kept in `as_sent_<feed>`, so that a corrected factor
+converts the original and not its result. Source: rules R12.
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ STEP = Decimal("0.00000001")
 
 @dataclass(frozen=True)
 class Units:
-    """What some rows of a feed need: `rows` (file_id, row_no, product_id, unit, day, factor), and the converted price of each price and factor."""
+    """What some rows of a feed need: `rows` (file_id, row_no, product_id, unit, day, factor), and the converted price
+    of each price and factor.
+    """
 
     rows: Table
     prices: Table | None
@@ -64,9 +67,13 @@ class Units:
 def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | None:
     """The rows to be converted, each with its factor (null: there is none); None where no row names a unit.
 
-    Rows whose order (line) is not known yet are left out: they wait for that. So are charges that belong to no order line: they have no product.
+    Rows whose order (line) is not known yet are left out: they wait for that. So are charges that belong to no order
+    line: they have no product.
     """
-    if feed not in QUANTITIES or connection.execute(select(rows.c.row_no).where(rows.c.unit.is_not(None)).limit(1)).first() is None:
+    if (
+        feed not in QUANTITIES
+        or connection.execute(select(rows.c.row_no).where(rows.c.unit.is_not(None)).limit(1)).first() is None
+    ):
         return None
     named = temporary(
         connection,
@@ -76,11 +83,20 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
         Column("day", Date),
     )
     connection.execute(insert(named).from_select([column.name for column in named.columns], _named(feed, rows)))
-    found = temporary(connection, f"units_{feed}", *(Column(column.name, column.type) for column in named.columns), Column("factor", FACTOR))
+    found = temporary(
+        connection,
+        f"units_{feed}",
+        *(Column(column.name, column.type) for column in named.columns),
+        Column("factor", FACTOR),
+    )
     base = _as_of(named, products, products.c.base_unit, [], "base")
     factor = _as_of(named, unit_factors, unit_factors.c.factor, ["unit"], "factors")
     beside = named.outerjoin(base, _same_need(named, base)).outerjoin(factor, _same_need(named, factor))
-    wanted = select(*named.columns, factor.c.value).select_from(beside).where(or_(base.c.value.is_(None), base.c.value != named.c.unit))
+    wanted = (
+        select(*named.columns, factor.c.value)
+        .select_from(beside)
+        .where(or_(base.c.value.is_(None), base.c.value != named.c.unit))
+    )
     connection.execute(insert(found).from_select([column.name for column in found.columns], wanted))
     named.drop(connection)
     return Units(found, _prices(connection, feed, rows, found) if feed in PRICED else None)
@@ -98,16 +114,30 @@ def _named(feed: str, rows: FromClause) -> Select[Any]:
         product = func.coalesce(rows.c.product_id, order_lines.c.product_id) if packed else order_lines.c.product_id
     instant = cast(local_time(orders.c.ordered_at, orders.c.ship_to_time_zone), Date)
     day = case((orders.c.ordered_at_is_date, cast(orders.c.ordered_at, Date)), else_=instant)
-    return select(rows.c.file_id, rows.c.row_no, product, rows.c.unit, day).select_from(joined).where(rows.c.unit.is_not(None))
+    return (
+        select(rows.c.file_id, rows.c.row_no, product, rows.c.unit, day)
+        .select_from(joined)
+        .where(rows.c.unit.is_not(None))
+    )
 
 
 def _as_of(named: Table, versions: Table, value: ColumnElement[Any], more: list[str], alias: str) -> FromClause:
     """product_id, unit, day, value: of each wanted, the newest version valid on the day."""
     wanted = select(named.c.product_id, named.c.unit, named.c.day).distinct().subquery()
-    place = func.row_number().over(partition_by=[wanted.c.product_id, wanted.c.unit, wanted.c.day], order_by=versions.c.valid_from.desc())
-    same = and_(*(versions.c[one] == wanted.c[one] for one in ("product_id", *more)), versions.c.valid_from <= wanted.c.day, ~versions.c.deleted)
+    place = func.row_number().over(
+        partition_by=[wanted.c.product_id, wanted.c.unit, wanted.c.day], order_by=versions.c.valid_from.desc()
+    )
+    same = and_(
+        *(versions.c[one] == wanted.c[one] for one in ("product_id", *more)),
+        versions.c.valid_from <= wanted.c.day,
+        ~versions.c.deleted,
+    )
     ranked = select(wanted, value.label("value"), place.label("place")).join_from(wanted, versions, same).subquery()
-    return select(ranked.c.product_id, ranked.c.unit, ranked.c.day, ranked.c.value).where(ranked.c.place == 1).subquery(alias)
+    return (
+        select(ranked.c.product_id, ranked.c.unit, ranked.c.day, ranked.c.value)
+        .where(ranked.c.place == 1)
+        .subquery(alias)
+    )
 
 
 def _same_need(named: Table, found: FromClause) -> ColumnElement[bool]:
@@ -115,19 +145,28 @@ def _same_need(named: Table, found: FromClause) -> ColumnElement[bool]:
 
 
 def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -> Table:
-    """Each price and factor there is, and their quotient: worked out here, since engines divide decimals differently. Null: it does not fit."""
-    prices = temporary(connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE))
+    """Each price and factor there is, and their quotient: worked out here, since engines divide decimals differently.
+    Null: it does not fit.
+    """
+    prices = temporary(
+        connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE)
+    )
     pairs = (
         select(rows.c.unit_price_amount, found.c.factor)
         .join_from(rows, found, _same_row(rows, found))
         .where(rows.c.unit_price_amount.is_not(None), found.c.factor.is_not(None))
         .distinct()
     )
-    quotients = ((price, factor, (price / factor).quantize(STEP, ROUND_HALF_EVEN)) for price, factor in connection.execute(pairs))
+    quotients = (
+        (price, factor, (price / factor).quantize(STEP, ROUND_HALF_EVEN)) for price, factor in connection.execute(pairs)
+    )
     insert_rows(
         connection,
         prices,
-        ({"price": price, "factor": factor, "base_price": one if one < LIMIT else None} for price, factor, one in quotients),
+        (
+            {"price": price, "factor": factor, "base_price": one if one < LIMIT else None}
+            for price, factor, one in quotients
+        ),
     )
     return prices
 
@@ -153,7 +192,9 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[Rule]:
         "quantity_converts_exactly",
         "unit",
         "Quantity × factor has more than four decimals or is too large: put the quantity or the factor right.",
-        select(rows.c.file_id, rows.c.row_no, described.label("value")).select_from(joined).where(found.c.factor.is_not(None), inexact),
+        select(rows.c.file_id, rows.c.row_no, described.label("value"))
+        .select_from(joined)
+        .where(found.c.factor.is_not(None), inexact),
     )
     if units.prices is not None:
         price = units.prices
@@ -162,7 +203,9 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[Rule]:
             "price_converts",
             "unit_price_amount",
             "Price ÷ factor is too large for a price: put the price or the factor right.",
-            select(rows.c.file_id, rows.c.row_no, described.label("value")).select_from(joined.join(price, same)).where(price.c.base_price.is_(None)),
+            select(rows.c.file_id, rows.c.row_no, described.label("value"))
+            .select_from(joined.join(price, same))
+            .where(price.c.base_price.is_(None)),
         )
 
 
@@ -188,5 +231,8 @@ def converted(feed: str, rows: FromClause, units: Units | None) -> Select[Any]:
         price = units.prices
         joined = joined.outerjoin(price, and_(price.c.price == rows.c.unit_price_amount, price.c.factor == factor))
         new["unit_price_amount"] = price.c.base_price
-    columns = (case((factor.is_not(None), new[one]), else_=rows.c[one]).label(one) if one in new else rows.c[one] for one in names)
+    columns = (
+        case((factor.is_not(None), new[one]), else_=rows.c[one]).label(one) if one in new else rows.c[one]
+        for one in names
+    )
     return select(*columns).select_from(joined)

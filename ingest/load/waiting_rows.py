@@ -1,4 +1,6 @@
-"""Rules across rows: what breaks one is kept out, waits for the rows it lacks, and leaves when they came. Source: rules R33."""
+"""Rules across rows: what breaks one is kept out, waits for the rows it lacks, and leaves when they came. Source: rules
+R33.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +22,10 @@ def check_rows(
 ) -> dict[RowId, RuleBreaks]:
     """The rows that break a rule across rows, each with all of them. One that only lacks other rows waits for them."""
     held: dict[RowId, RuleBreaks] = {}
-    suite = [*cross_row_rules.rules(feed, rows), *(unit_conversion.rules(feed, rows, found) if found is not None else ())]
+    suite = [
+        *cross_row_rules.rules(feed, rows),
+        *(unit_conversion.rules(feed, rows, found) if found is not None else ()),
+    ]
     if not suite:
         return held
     total = connection.scalar(select(func.count()).select_from(rows)) or 0

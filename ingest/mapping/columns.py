@@ -1,7 +1,9 @@
-"""Text staging to typed staging: the SELECT list that turns a source's text into a feed's columns, in the same pass that reads it.
+"""Text staging to typed staging: the SELECT list that turns a source's text into a feed's columns, in the same pass
+that reads it.
 
-Every typed column `x` has `ok_x` beside it: false where text is there and does not fit its type, format or code list. Such a row is
-quarantined later; nothing is turned into a null silently. Staging is always DuckDB, so this is DuckDB's SQL. Source: faults 3.3, speed S1.
+Every typed column `x` has `ok_x` beside it: false where text is there and does not fit its type, format or code list.
+Such a row is quarantined later; nothing is turned into a null silently. Staging is always DuckDB, so this is DuckDB's
+SQL. Source: faults 3.3, speed S1.
 """
 
 from collections.abc import Iterable
@@ -22,7 +24,16 @@ TRUE = ("true", "1", "yes", "y", "t")
 FALSE = ("false", "0", "no", "n", "f")
 IDENTIFIER_CONTROLS = r"[\x00-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 TEXT_CONTROLS = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
-IDENTIFIERS = ("measure", "assumption", "scope", "service_segment", "unit", "currency", "reporting_currency", "ship_to_time_zone")
+IDENTIFIERS = (
+    "measure",
+    "assumption",
+    "scope",
+    "service_segment",
+    "unit",
+    "currency",
+    "reporting_currency",
+    "ship_to_time_zone",
+)
 """Texts that are identifiers, beside those whose name says so."""
 
 
@@ -98,13 +109,15 @@ def _unlisted(mapped: ColumnMap | None, column: str) -> str | None:
 def _among(text: str, words: Iterable[str]) -> str:
     """Whether a text is one of some words.
 
-    Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the file's records, and then every
-    row number after it is wrong.
+    Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the file's
+    records, and then every row number after it is wrong.
     """
     return f"list_contains([{', '.join(literal(word) for word in words)}], {text})"
 
 
-def _plain(column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap | None, time_zone: str) -> list[Staged]:
+def _plain(
+    column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap | None, time_zone: str
+) -> list[Staged]:
     listed = _unlisted(mapped, column)
     if isinstance(kind, Numeric):
         precision, scale = kind.precision or 18, kind.scale or 0
@@ -135,7 +148,9 @@ def _plain(column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap
 
 
 def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -> tuple[str, str]:
-    """A decimal: an optional minus, digits, at most `scale` decimals (more only if zeros); nothing else is a number here."""
+    """A decimal: an optional minus, digits, at most `scale` decimals (more only if zeros); nothing else is a number
+    here.
+    """
     whole = precision - scale
     point, group = (mapped.decimal, mapped.thousands) if mapped else (".", "")
     digits = rf"\d{{1,{whole}}}" if not group else rf"(\d{{1,{whole}}}|\d{{1,3}}(\Q{group}\E\d{{3}})+)"
@@ -176,7 +191,8 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
     )
     value = (
         f"CASE WHEN length({source}) = 10 OR ends_with({source}, 'Z') THEN {parsed} "
-        # A cast to TIMESTAMP leaves an offset out without a word; to TIMESTAMPTZ it counts (the connection's zone is UTC).
+        # A cast to TIMESTAMP leaves an offset out without a word; to TIMESTAMPTZ it counts (the connection's zone is
+        # UTC).
         f"WHEN {has_offset} THEN CAST({with_offset} AS TIMESTAMP) "
         f"ELSE {to_utc(parsed, time_zone)} END"
     )

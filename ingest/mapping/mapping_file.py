@@ -1,7 +1,8 @@
-"""A mapping file (TOML) as plain frozen data: which feeds a source brings, where each is read from, what each column is called there.
+"""A mapping file (TOML) as plain frozen data: which feeds a source brings, where each is read from, what each column is
+called there.
 
-Nothing is opened here but the mapping file itself. Every problem in it is reported at once, with the key, the nearest valid name and
-what to write instead. The keys are described in docs/mapping.md.
+Nothing is opened here but the mapping file itself. Every problem in it is reported at once, with the key, the nearest
+valid name and what to write instead. The keys are described in docs/mapping.md.
 """
 
 import difflib
@@ -107,7 +108,9 @@ class Mapping(_Table):
     feeds: dict[str, FeedMap]
     staged: dict[str, Origin]
     store: InstanceOf[URL] | None = Field(default=None, repr=False)
-    """Of the built-in mapping: the database its feeds are read from, whose watermark follows the data's (ingest/written.py)."""
+    """Of the built-in mapping: the database its feeds are read from, whose watermark follows the data's
+    (ingest/written.py).
+    """
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -116,7 +119,9 @@ def load_mapping(path: Path) -> Mapping:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise MappingRefused(shown, [f"there is no such file ({path}); give the path of a mapping file, see docs/mapping.md"]) from None
+        raise MappingRefused(
+            shown, [f"there is no such file ({path}); give the path of a mapping file, see docs/mapping.md"]
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingRefused(shown, [f"not valid TOML: {error}; put the line right"]) from None
     problems: list[str] = []
@@ -124,15 +129,22 @@ def load_mapping(path: Path) -> Mapping:
     if "source" not in raw:
         problems.append('[source] is missing: write [source] with name = "…" and time_zone = "Europe/Berlin"')
     feeds = {
-        name: feed for name, table in raw.items() if name not in ("source", "staged") and (feed := _parse_feed(name, table, problems)) is not None
+        name: feed
+        for name, table in raw.items()
+        if name not in ("source", "staged") and (feed := _parse_feed(name, table, problems)) is not None
     }
     staged_raw = raw.get("staged", {})
     staged = {
         name: origin
         for name, table in (staged_raw.items() if isinstance(staged_raw, dict) else ())
-        if (origin := _parse(Origin, table, f"staged.{name}", problems)) is not None and _check_origin(f"staged.{name}", origin, problems)
+        if (origin := _parse(Origin, table, f"staged.{name}", problems)) is not None
+        and _check_origin(f"staged.{name}", origin, problems)
     }
-    problems.extend(f"[{name}] is missing: the main job needs the feeds {', '.join(REQUIRED_FEEDS)}" for name in REQUIRED_FEEDS if name not in raw)
+    problems.extend(
+        f"[{name}] is missing: the main job needs the feeds {', '.join(REQUIRED_FEEDS)}"
+        for name in REQUIRED_FEEDS
+        if name not in raw
+    )
     problems.extend(
         f"[{name}] needs [invoices] beside it, and the other way round"
         for name, other in (("invoices", "invoice_lines"), ("invoice_lines", "invoices"))
@@ -141,7 +153,14 @@ def load_mapping(path: Path) -> Mapping:
     as_of = _watermark(source, problems) if source else None
     if problems or source is None:
         raise MappingRefused(shown, problems)
-    return Mapping(path=path.resolve(), name=source.name, time_zone=source.time_zone, data_as_of=as_of, feeds=in_feed_order(feeds), staged=staged)
+    return Mapping(
+        path=path.resolve(),
+        name=source.name,
+        time_zone=source.time_zone,
+        data_as_of=as_of,
+        feeds=in_feed_order(feeds),
+        staged=staged,
+    )
 
 
 def in_feed_order(feeds: dict[str, FeedMap]) -> dict[str, FeedMap]:
@@ -154,7 +173,8 @@ def mappable(feed: Feed) -> tuple[str, ...]:
     return tuple(
         column.name
         for column in feed.table.columns
-        if not column.name.endswith("_is_date") and column.name not in ("source", "file_id", "row_no", "time_zone_assumed")
+        if not column.name.endswith("_is_date")
+        and column.name not in ("source", "file_id", "row_no", "time_zone_assumed")
     )
 
 
@@ -162,7 +182,9 @@ def required(name: str) -> tuple[str, ...]:
     """Columns of a feed a mapping must name."""
     feed = FEEDS[name]
     return tuple(
-        column for column in mappable(feed) if not feed.table.c[column].nullable and column not in DERIVED and column not in DEFAULTS.get(name, {})
+        column
+        for column in mappable(feed)
+        if not feed.table.c[column].nullable and column not in DERIVED and column not in DEFAULTS.get(name, {})
     )
 
 
@@ -178,9 +200,14 @@ def connection_url(reference: str, *, key: str, file: str) -> str:
     name = reference.removeprefix("env:")
     url = os.environ.get(name, "")
     if not url:
-        raise MappingRefused(file, [f"{key}: the environment variable {name} is not set; set it to the database's SQLAlchemy URL"])
+        raise MappingRefused(
+            file, [f"{key}: the environment variable {name} is not set; set it to the database's SQLAlchemy URL"]
+        )
     if not urlsplit(url).scheme:
-        raise MappingRefused(file, [f"{key}: {name} holds no SQLAlchemy URL; write e.g. postgresql+psycopg://user:password@host/database"])
+        raise MappingRefused(
+            file,
+            [f"{key}: {name} holds no SQLAlchemy URL; write e.g. postgresql+psycopg://user:password@host/database"],
+        )
     return url
 
 
@@ -215,11 +242,17 @@ def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None
     for column, one in feed.columns.items():
         if column not in known:
             problems.append(f"{name}.columns.{column}: there is no such column{nearest(column, known)}")
-        given = [key for key, value in (("from", one.column), ("value", one.value), ("sql", one.sql)) if value is not None]
+        given = [
+            key for key, value in (("from", one.column), ("value", one.value), ("sql", one.sql)) if value is not None
+        ]
         if len(given) != 1:
-            problems.append(f"{name}.columns.{column}: write exactly one of from, value, sql (there is {', '.join(given) or 'none'})")
+            problems.append(
+                f"{name}.columns.{column}: write exactly one of from, value, sql (there is {', '.join(given) or 'none'})"
+            )
         if one.thousands and one.thousands == one.decimal:
-            problems.append(f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; they must differ")
+            problems.append(
+                f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; they must differ"
+            )
     if feed.select is None:
         for column in required(name):
             if column not in feed.columns:
@@ -229,26 +262,40 @@ def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None
 
 def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
     before = len(problems)
-    given = [name for name, value in (("read", origin.read), ("connection", origin.connection), ("select", origin.select)) if value]
+    given = [
+        name
+        for name, value in (("read", origin.read), ("connection", origin.connection), ("select", origin.select))
+        if value
+    ]
     if len(given) != 1:
         problems.append(f"{key}: write exactly one of read, connection, select (there is {', '.join(given) or 'none'})")
     if origin.connection and not origin.connection.startswith("env:"):
-        problems.append(f'{key}.connection: write "env:NAME" and put the URL in that environment variable, so that no secret is in the file')
+        problems.append(
+            f'{key}.connection: write "env:NAME" and put the URL in that environment variable, so that no secret is in the file'
+        )
     if origin.connection and not origin.query:
         problems.append(f'{key}.query: missing; write query = "select …"')
     if origin.query and not origin.connection:
         problems.append(f'{key}.connection: missing; write connection = "env:NAME" beside query')
     if (origin.cursor is None) != (origin.cursor_start is None):
-        problems.append(f"{key}: write cursor and cursor_start together (cursor_start is bound as :cursor in the first run)")
+        problems.append(
+            f"{key}: write cursor and cursor_start together (cursor_start is bound as :cursor in the first run)"
+        )
     if origin.cursor and (key.startswith("staged.") or origin.select):
         problems.append(f"{key}.cursor: a SELECT needs all its rows every time; leave cursor and cursor_start out")
     if origin.cursor and ":cursor" not in (origin.query or ""):
-        problems.append(f"{key}.cursor: the query must use it; write e.g. … where {origin.cursor} > :cursor order by {origin.cursor}")
+        problems.append(
+            f"{key}.cursor: the query must use it; write e.g. … where {origin.cursor} > :cursor order by {origin.cursor}"
+        )
     for pattern in origin.read:
         if not pattern.endswith(SUFFIXES):
-            problems.append(f"{key}.read: {pattern!r} ends in none of {', '.join(SUFFIXES)}; name files of one of these kinds")
+            problems.append(
+                f"{key}.read: {pattern!r} ends in none of {', '.join(SUFFIXES)}; name files of one of these kinds"
+            )
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-            problems.append(f"{key}.read: {pattern!r} leaves the data folder; write a path inside it and give the folder with --data")
+            problems.append(
+                f"{key}.read: {pattern!r} leaves the data folder; write a path inside it and give the folder with --data"
+            )
     return len(problems) == before
 
 
@@ -257,13 +304,17 @@ def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
         zone = zoneinfo.ZoneInfo(source.time_zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         known = sorted(zoneinfo.available_timezones())
-        problems.append(f"source.time_zone: {source.time_zone!r} is no IANA zone{nearest(source.time_zone, known)[:200]}")
+        problems.append(
+            f"source.time_zone: {source.time_zone!r} is no IANA zone{nearest(source.time_zone, known)[:200]}"
+        )
         return None
     if source.data_as_of is None:
         return None
     try:
         moment = datetime.fromisoformat(source.data_as_of)
     except ValueError:
-        problems.append(f'source.data_as_of: {source.data_as_of!r} is no ISO date-time; write e.g. "2026-06-30T23:59:59Z"')
+        problems.append(
+            f'source.data_as_of: {source.data_as_of!r} is no ISO date-time; write e.g. "2026-06-30T23:59:59Z"'
+        )
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)

@@ -1,7 +1,8 @@
-"""Rejected records: as they came, with every rule each one broke and what to do about it. Also how one leaves quarantine again.
+"""Rejected records: as they came, with every rule each one broke and what to do about it. Also how one leaves
+quarantine again.
 
-`waiting` rows leave when their parent arrives, `rejected` ones that only contradicted another row when that one is corrected (`released`);
-either leaves when a later record of its key is loaded (`dropped`).
+`waiting` rows leave when their parent arrives, `rejected` ones that only contradicted another row when that one is
+corrected (`released`); either leaves when a later record of its key is loaded (`dropped`).
 """
 
 import json
@@ -38,12 +39,16 @@ def write(
                 wanted = {row_no for row_no in piece if rejected[number, row_no].raw is None}
                 records = fetch_records(staging, objects[number], wanted)
                 for row_no in piece:
-                    yield _row(rejected[number, row_no], records.get(row_no, {}), objects[number], run_id, first_file_id)
+                    yield _row(
+                        rejected[number, row_no], records.get(row_no, {}), objects[number], run_id, first_file_id
+                    )
 
     insert_rows(connection, quarantine, rows())
 
 
-def _row(one: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int) -> dict[str, Any]:
+def _row(
+    one: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int
+) -> dict[str, Any]:
     key = one.key if any(value is not None for value in one.key.values()) else None
     return {
         "file_id": first_file_id + one.object_no,
@@ -71,9 +76,16 @@ def update_reasons(connection: Connection, held: Mapping[tuple[int, int], RuleBr
 
 
 def quarantine_loaded(
-    connection: Connection, feed: str, rows: Iterable[Mapping[Any, Any]], held: Mapping[tuple[int, int], RuleBreaks], *, run_id: int
+    connection: Connection,
+    feed: str,
+    rows: Iterable[Mapping[Any, Any]],
+    held: Mapping[tuple[int, int], RuleBreaks],
+    *,
+    run_id: int,
 ) -> None:
-    """Loaded rows that have become impossible into quarantine: the record as it came if it is there from before, else its columns as text."""
+    """Loaded rows that have become impossible into quarantine: the record as it came if it is there from before, else
+    its columns as text.
+    """
     again = {(row.file_id, row.row_no) for row in _open(connection, held)}
     for file_id, row_no in again:
         mine = and_(quarantine.c.file_id == file_id, quarantine.c.row_no == row_no)
@@ -92,7 +104,9 @@ def quarantine_loaded(
                 "key": json.dumps({one: str(row[one]) for one in FEEDS[feed].key}, ensure_ascii=False),
                 "order_id": row.get("order_id"),
                 "line_no": row.get("line_no"),
-                "record": json.dumps({one: None if value is None else str(value) for one, value in row.items()}, ensure_ascii=False),
+                "record": json.dumps(
+                    {one: None if value is None else str(value) for one, value in row.items()}, ensure_ascii=False
+                ),
                 **_judgement(held[row["file_id"], row["row_no"]]),
             }
             for row in rows
@@ -106,13 +120,25 @@ def _open(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
     marked = temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     same = and_(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)
-    found = list(connection.execute(select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.waits_for).join(marked, same))) if count else []
+    found = (
+        list(
+            connection.execute(
+                select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.waits_for).join(marked, same)
+            )
+        )
+        if count
+        else []
+    )
     marked.drop(connection)
     return found
 
 
 def _judgement(one: RuleBreaks) -> dict[str, str | None]:
-    return {"rules": _as_json(one.rules, {}), "status": "waiting" if one.waits_for else "rejected", "waits_for": one.waits_for}
+    return {
+        "rules": _as_json(one.rules, {}),
+        "status": "waiting" if one.waits_for else "rejected",
+        "waits_for": one.waits_for,
+    }
 
 
 def _pieces(values: list[int]) -> Iterator[list[int]]:

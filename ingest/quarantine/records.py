@@ -32,7 +32,9 @@ class BrokenRule:
 
 @dataclass
 class RuleBreaks:
-    """A record that rules across rows keep out: every rule it broke, and for each the rows it waits for (None: it waits for none)."""
+    """A record that rules across rows keep out: every rule it broke, and for each the rows it waits for (None: it waits
+    for none).
+    """
 
     rules: list[BrokenRule] = field(default_factory=list)
     reasons: list[str | None] = field(default_factory=list)
@@ -68,12 +70,16 @@ def from_reading(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, i
     for one in objects:
         for broken in one.broken:
             do = f"the record {broken.problem}: write it with one field per column, quoted where needed."
-            rejected = Rejected(one.number, broken.row_no, [BrokenRule("record_is_readable", None, None, do)], raw=broken.raw)
+            rejected = Rejected(
+                one.number, broken.row_no, [BrokenRule("record_is_readable", None, None, do)], raw=broken.raw
+            )
             result.setdefault(one.feed, {})[one.number, broken.row_no] = rejected
     return result
 
 
-def from_outcomes(staging: Staging, feed: str, outcomes: Iterable[Outcome], mapping: SourceMapping) -> dict[tuple[int, int], Rejected]:
+def from_outcomes(
+    staging: Staging, feed: str, outcomes: Iterable[Outcome], mapping: SourceMapping
+) -> dict[tuple[int, int], Rejected]:
     """Staged rows that broke an expectation, each with all of them; their staged row numbers go to the table `broken`."""
     by_row: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
@@ -91,11 +97,21 @@ def from_outcomes(staging: Staging, feed: str, outcomes: Iterable[Outcome], mapp
         for row, number, row_no, *values in staging.execute(query, [feed, piece[0], piece[-1]]).fetchall():
             named = dict(zip(columns, values, strict=True))
             rules = [
-                BrokenRule(one.rule.name, _source_column(mapping, feed, one.rule.column), None, _do(one.rule, named.get(one.rule.column)))
+                BrokenRule(
+                    one.rule.name,
+                    _source_column(mapping, feed, one.rule.column),
+                    None,
+                    _do(one.rule, named.get(one.rule.column)),
+                )
                 for one in by_row[row]
             ]
             result[number, row_no] = Rejected(
-                number, row_no, rules, {one: named[one] for one in FEEDS[feed].key}, named.get("order_id"), named.get("line_no")
+                number,
+                row_no,
+                rules,
+                {one: named[one] for one in FEEDS[feed].key},
+                named.get("order_id"),
+                named.get("line_no"),
             )
     return result
 
@@ -118,7 +134,12 @@ def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None
 
 def _as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None]) -> str:
     listed = [
-        {"rule": one.rule, "column": one.column, "value": one.value if one.value is not None else _value(one, record), "message": one.message}
+        {
+            "rule": one.rule,
+            "column": one.column,
+            "value": one.value if one.value is not None else _value(one, record),
+            "message": one.message,
+        }
         for one in rules
     ]
     return json.dumps(listed, ensure_ascii=False)
@@ -142,7 +163,8 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
         return {}
     if source.text_table is not None:
         cursor = staging.execute(
-            f"SELECT * FROM {name(source.text_table)} WHERE _row_no IN (SELECT unnest(?::BIGINT[])) ORDER BY _row_no", [sorted(wanted)]
+            f"SELECT * FROM {name(source.text_table)} WHERE _row_no IN (SELECT unnest(?::BIGINT[])) ORDER BY _row_no",
+            [sorted(wanted)],
         )
         columns = [one[0] for one in cursor.description]
         return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in cursor.fetchall()}

@@ -5,7 +5,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Select, String, Table, and_, cast, delete, exists, literal, not_, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Select,
+    String,
+    Table,
+    and_,
+    cast,
+    delete,
+    exists,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from ingest.storage.bulk_insert import insert_rows, temporary
 from ingest.storage.tables import waiting
@@ -13,7 +29,8 @@ from metrics.schema import FEEDS, quarantine, run_files
 
 
 def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> dict[int, int]:
-    """Mark as dropped what earlier runs kept out and a later record has replaced: the key was loaded, or rejected again, or the object read anew.
+    """Mark as dropped what earlier runs kept out and a later record has replaced: the key was loaded, or rejected
+    again, or the object read anew.
 
     Returns how many per file_id.
     """
@@ -21,11 +38,18 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
     for feed, about in FEEDS.items():
         open_rows = connection.execute(
             select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.key).where(
-                quarantine.c.feed == feed, quarantine.c.status == "rejected", quarantine.c.run_id < run_id, quarantine.c.key.is_not(None)
+                quarantine.c.feed == feed,
+                quarantine.c.status == "rejected",
+                quarantine.c.run_id < run_id,
+                quarantine.c.key.is_not(None),
             )
         ).all()
         keyed = [
-            {"q_file_id": row.file_id, "q_row_no": row.row_no, **{f"q_{column}": value for column, value in json.loads(row.key).items()}}
+            {
+                "q_file_id": row.file_id,
+                "q_row_no": row.row_no,
+                **{f"q_{column}": value for column, value in json.loads(row.key).items()},
+            }
             for row in open_rows
         ]
         keyed = [row for row in keyed if all(row.get(f"q_{column}") is not None for column in about.key)]
@@ -40,7 +64,9 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         insert_rows(connection, held, keyed)
         same_key = and_(*(cast(about.table.c[one], String) == held.c[f"q_{one}"] for one in about.key))
         found = connection.execute(
-            select(held.c.q_file_id, held.c.q_row_no).join_from(held, about.table, same_key).where(about.table.c.file_id > held.c.q_file_id)
+            select(held.c.q_file_id, held.c.q_row_no)
+            .join_from(held, about.table, same_key)
+            .where(about.table.c.file_id > held.c.q_file_id)
         )
         dropped.update((row.q_file_id, row.q_row_no) for row in found)
         held.drop(connection)
@@ -58,7 +84,11 @@ def _met(feed: str, parked: Table) -> Select[Any]:
     mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
     newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
     same_key = and_(*(parked.c[one] == target.c[one] for one in FEEDS[feed].key))
-    return select(parked.c.file_id, parked.c.row_no, not_(newer)).join_from(parked, target, same_key).where(target.c.file_id > parked.c.file_id)
+    return (
+        select(parked.c.file_id, parked.c.row_no, not_(newer))
+        .join_from(parked, target, same_key)
+        .where(target.c.file_id > parked.c.file_id)
+    )
 
 
 def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
@@ -72,14 +102,25 @@ def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
 
 
 def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iterator[tuple[int, int]]:
-    """Records of earlier runs that were rejected and whose key was again, or that were kept out and whose object was read under another mapping."""
+    """Records of earlier runs that were rejected and whose key was again, or that were kept out and whose object was
+    read under another mapping.
+    """
     again = quarantine.alias("again")
     same = and_(again.c.feed == quarantine.c.feed, again.c.key == quarantine.c.key, again.c.run_id == run_id)
     newer, older = run_files.alias("newer"), run_files.alias("older")
     anew = (
         select(literal(1))
-        .select_from(newer.join(older, and_(newer.c.feed == older.c.feed, newer.c.sha256 == older.c.sha256, newer.c.source == older.c.source)))
-        .where(older.c.file_id == quarantine.c.file_id, newer.c.file_id >= first_file_id, newer.c.rows_superseded < newer.c.rows_in)
+        .select_from(
+            newer.join(
+                older,
+                and_(newer.c.feed == older.c.feed, newer.c.sha256 == older.c.sha256, newer.c.source == older.c.source),
+            )
+        )
+        .where(
+            older.c.file_id == quarantine.c.file_id,
+            newer.c.file_id >= first_file_id,
+            newer.c.rows_superseded < newer.c.rows_in,
+        )
     )
     found = select(quarantine.c.file_id, quarantine.c.row_no).where(
         quarantine.c.run_id < run_id,

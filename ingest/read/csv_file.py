@@ -1,7 +1,9 @@
-"""CSV files: one look at every byte, the header read by us, the engine's reader with every option declared, and a referee.
+"""CSV files: one look at every byte, the header read by us, the engine's reader with every option declared, and a
+referee.
 
-The engine reads the good path. Where it meets anything odd it cannot number exactly (a quoted line break beside a broken record, mixed line
-ends, an encoding other than UTF-8), Python's strict `csv` reads the object instead and decides. Source: faults 3.3.
+The engine reads the good path. Where it meets anything odd it cannot number exactly (a quoted line break beside a
+broken record, mixed line ends, an encoding other than UTF-8), Python's strict `csv` reads the object instead and
+decides. Source: faults 3.3.
 """
 
 import codecs
@@ -31,7 +33,8 @@ GZIP_RATIO = 200
 GZIP_FLOOR = 1 << 26
 """Up to this many bytes no ratio is asked after: a small file of one repeated record is no danger."""
 MAX_BROKEN = 200
-"""More broken records than this and the referee reads the object: shifting row numbers range by range no longer pays."""
+"""More broken records than this and the referee reads the object: shifting row numbers range by range no longer pays.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def chunks(path: Path, shown: str) -> Iterator[bytes]:
-    """The object's bytes in pieces. Raises SourceRefused for a damaged gzip, and for one that swells beyond what records do."""
+    """The object's bytes in pieces. Raises SourceRefused for a damaged gzip, and for one that swells beyond what
+    records do.
+    """
     most = max(GZIP_FLOOR, path.stat().st_size * GZIP_RATIO) if path.name.endswith(".gz") else None
     size = 0
     try:
@@ -69,14 +74,18 @@ def chunks(path: Path, shown: str) -> Iterator[bytes]:
                 size += len(piece)
                 if most is not None and size > most:
                     reason = f"it unpacks to more than {GZIP_RATIO} times its size"
-                    raise SourceRefused(shown, "", reason, "No records are written so; if it is right, send it unpacked.")
+                    raise SourceRefused(
+                        shown, "", reason, "No records are written so; if it is right, send it unpacked."
+                    )
                 yield piece
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceRefused(shown, "", f"the gzip is cut or damaged ({error})", "Send the file again, whole.") from None
 
 
 def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
-    """One pass: hash, line ends, encoding, odd characters. Raises SourceRefused for an empty, undecodable or cut object."""
+    """One pass: hash, line ends, encoding, odd characters. Raises SourceRefused for an empty, undecodable or cut
+    object.
+    """
     digest = hashlib.sha256()
     size = newlines = 0
     suspicious = False
@@ -110,10 +119,14 @@ def _decoder(origin: Origin, shown: str) -> codecs.IncrementalDecoder:
     try:
         return codecs.getincrementaldecoder(origin.encoding)("strict")
     except LookupError:
-        raise SourceRefused(shown, "", f"there is no encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.') from None
+        raise SourceRefused(
+            shown, "", f"there is no encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
+        ) from None
 
 
-def _decode(decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, shown: str, *, final: bool = False) -> None:
+def _decode(
+    decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, shown: str, *, final: bool = False
+) -> None:
     held = len(decoder.getstate()[0])
     try:
         decoder.decode(piece, final)
@@ -132,12 +145,19 @@ def header(path: Path, origin: Origin, shown: str) -> list[str]:
         try:
             names = next(_reader(text, origin), [])
         except csv.Error as error:
-            raise SourceRefused(shown, "line 1", f"the header cannot be read ({error})", "Put the header line right.") from None
+            raise SourceRefused(
+                shown, "line 1", f"the header cannot be read ({error})", "Put the header line right."
+            ) from None
     seen: dict[str, str] = {}
     for one in names:
         folded = unicodedata.normalize("NFC", one).strip().casefold()
         if folded in seen:
-            raise SourceRefused(shown, "line 1", f"the header names {one!r} twice (also as {seen[folded]!r})", "Give every column its own name.")
+            raise SourceRefused(
+                shown,
+                "line 1",
+                f"the header names {one!r} twice (also as {seen[folded]!r})",
+                "Give every column its own name.",
+            )
         seen[folded] = one
     return names
 
@@ -146,7 +166,12 @@ def check_columns(found: list[str], wanted: list[str], shown: str) -> None:
     """Raises SourceRefused naming every column the mapping reads and the object lacks."""
     missing = [f"{one!r}{nearest(one, found)}" for one in wanted if one not in found]
     if missing:
-        raise SourceRefused(shown, "header", f"no column {'; no column '.join(missing)}", "Put the header or the mapping's `from` right.")
+        raise SourceRefused(
+            shown,
+            "header",
+            f"no column {'; no column '.join(missing)}",
+            "Put the header or the mapping's `from` right.",
+        )
 
 
 def _text_encoding(origin: Origin) -> str:
@@ -191,7 +216,8 @@ def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
 def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[Broken]]:
     """Read with Python's strict `csv`; write the good records to `target`, each with `_row_no - its position` first.
 
-    Returns the number of good records and the broken ones. Raises SourceRefused for a quote that is never closed and a cell over 64 KB.
+    Returns the number of good records and the broken ones. Raises SourceRefused for a quote that is never closed and a
+    cell over 64 KB.
     """
     broken: list[Broken] = []
     good = row_no = 0
@@ -215,11 +241,17 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
                 row_no += 1
                 if "unexpected end of data" in str(error):
                     raise SourceRefused(
-                        shown, f"line {lines.first}", "a quote opened here is never closed", "Close it, or send the file again, whole."
+                        shown,
+                        f"line {lines.first}",
+                        "a quote opened here is never closed",
+                        "Close it, or send the file again, whole.",
                     ) from None
                 if "field larger" in str(error):
                     raise SourceRefused(
-                        shown, f"line {lines.first}", "a cell is larger than 64 KB", "Check the quotes; no field of a record is that long."
+                        shown,
+                        f"line {lines.first}",
+                        "a cell is larger than 64 KB",
+                        "Check the quotes; no field of a record is that long.",
                     ) from None
                 broken.append(Broken(row_no, lines.text(), f"cannot be read: {error}"))
                 continue
@@ -263,7 +295,9 @@ class _Remembered:
 
 
 def records(path: Path, origin: Origin, wanted: set[int], *, by_line: bool) -> dict[int, dict[str, str | None]]:
-    """The records of these numbers as they came: column to text. by_line: record n is line n + 1, so the others need not be parsed."""
+    """The records of these numbers as they came: column to text. by_line: record n is line n + 1, so the others need
+    not be parsed.
+    """
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
         names = next(_reader(text, origin))
     if by_line:

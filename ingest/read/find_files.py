@@ -45,7 +45,12 @@ def find_files(folder: Path, origin: Origin, key: str) -> list[Path]:
         found = sorted(path.resolve() for path in root.glob(pattern))
         found = [path for path in found if path.is_file() and path.is_relative_to(root)]
         if not found:
-            raise SourceRefused(pattern, "", f"[{key}] finds no such file in {folder}", "Give the folder with --data, or put `read` right.")
+            raise SourceRefused(
+                pattern,
+                "",
+                f"[{key}] finds no such file in {folder}",
+                "Give the folder with --data, or put `read` right.",
+            )
         result.extend(found)
     return list(dict.fromkeys(result))
 
@@ -56,7 +61,9 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def refuse_changed(reading: Reading, files: Files) -> None:
-    """Raises SourceRefused for a file that is another one than when the run began to read: whoever writes it had not finished."""
+    """Raises SourceRefused for a file that is another one than when the run began to read: whoever writes it had not
+    finished.
+    """
     for found in files.values():
         for path, shown, _ in found:
             if not path.exists() or _state(path) != reading.states[path]:

@@ -1,4 +1,6 @@
-"""The mapping's own SQL: SELECTs and expressions over text in a locked database, their results as text tables of the scratch database."""
+"""The mapping's own SQL: SELECTs and expressions over text in a locked database, their results as text tables of the
+scratch database.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -26,7 +28,9 @@ def needs_sandbox(mapping: Mapping) -> bool:
 
 
 def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRows]]:
-    """Run the mapping's SELECTs and expressions over text in a locked database; their results as text tables of the scratch database."""
+    """Run the mapping's SELECTs and expressions over text in a locked database; their results as text tables of the
+    scratch database.
+    """
     mapping = reading.mapping
     database = reading.scratch.folder / "sandbox.duckdb"
     inside = sql_sandbox.open_sandbox(database, memory=MEMORY)
@@ -55,15 +59,21 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
                 results[feed] = []
                 for text in expressed[feed]:
                     target = f"result_{text.table}"
-                    sql_sandbox.run_expressions(inside, text.table, target, _expressions(feed_map), key=feed, file=shown)
+                    sql_sandbox.run_expressions(
+                        inside, text.table, target, _expressions(feed_map), key=feed, file=shown
+                    )
                     results[feed].append(replace(text, table=target))
     finally:
         inside.close()
     return _bring_out(reading, database, results)
 
 
-def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[list[QueryRows], dict[str, list[QueryRows]]]:
-    """Stage what the mapping's SQL may read. Returns the named staged objects, and per feed with expressions its objects."""
+def _fill_sandbox(
+    reading: Reading, inside: Connection, files: Files
+) -> tuple[list[QueryRows], dict[str, list[QueryRows]]]:
+    """Stage what the mapping's SQL may read. Returns the named staged objects, and per feed with expressions its
+    objects.
+    """
     sources: list[QueryRows] = []
     for one, origin in reading.mapping.staged.items():
         parts = list(_texts(reading, inside, f"staged.{one}", origin, files))
@@ -79,7 +89,9 @@ def _fill_sandbox(reading: Reading, inside: Connection, files: Files) -> tuple[l
             )
         sources.extend(parts)
     expressed = {
-        feed: list(_texts(reading, inside, feed, feed_map, files)) for feed, feed_map in reading.mapping.feeds.items() if _expressions(feed_map)
+        feed: list(_texts(reading, inside, feed, feed_map, files))
+        for feed, feed_map in reading.mapping.feeds.items()
+        if _expressions(feed_map)
     }
     return sources, expressed
 
@@ -89,7 +101,9 @@ def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files
         url = connection_url(origin.connection, key=f"{key}.connection", file=reading.mapping.path.name)
         shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
         table = reading.next_table()
-        read = text_tables.from_database(inside, table, url, origin, shown, reading.cursors.get(key, origin.cursor_start))
+        read = text_tables.from_database(
+            inside, table, url, origin, shown, reading.cursors.get(key, origin.cursor_start)
+        )
         yield QueryRows(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
     for path, shown, _ in files[key]:
         table = reading.next_table()
@@ -98,10 +112,15 @@ def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files
 
 
 def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:
-    """The feed's mapping with every result column that has a canonical name mapped to it. Raises MappingRefused for others."""
+    """The feed's mapping with every result column that has a canonical name mapped to it. Raises MappingRefused for
+    others.
+    """
     known = mappable(FEEDS[feed])
     used = {one.column for one in feed_map.columns.values()}
-    problems = [f"{feed}.select: {said}" for said in sql_sandbox.unknown_columns([one for one in columns if one not in used], known)]
+    problems = [
+        f"{feed}.select: {said}"
+        for said in sql_sandbox.unknown_columns([one for one in columns if one not in used], known)
+    ]
     mapped = {**{one: ColumnMap.model_validate({"from": one}) for one in columns if one in known}, **feed_map.columns}
     problems += [
         f"{feed}.select: it returns no column {column!r}, which the feed needs{nearest(column, columns)}"

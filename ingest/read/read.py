@@ -1,6 +1,7 @@
 """Source objects to typed staging: `stage_<feed>` in the scratch database, one row per record that could be read.
 
-A CSV goes there in one pass; everything else, and whatever a mapping's SQL works on, through a text table first. No rule is judged here.
+A CSV goes there in one pass; everything else, and whatever a mapping's SQL works on, through a text table first. No
+rule is judged here.
 """
 
 from collections.abc import Callable
@@ -41,7 +42,9 @@ def read_all(reading: Reading, progress: Progress) -> None:
     progress("read", 1.0)
 
 
-def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: "Future[CsvScan] | None") -> None:
+def _take_file(
+    reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: "Future[CsvScan] | None"
+) -> None:
     if look is not None:
         stage_csv(reading, feed, feed_map, path, shown, look.result())
         return
@@ -52,4 +55,8 @@ def _take_file(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown
         return
     table = reading.next_table()
     read = to_text(reading.connection, table, path, feed_map, shown)
-    stage_text(reading, feed, [QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)])
+    stage_text(
+        reading,
+        feed,
+        [QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)],
+    )

@@ -1,7 +1,8 @@
 """Where an administrator's SQL runs: a locked DuckDB database that holds staged rows and nothing else.
 
-No file, network, extension or Python object can be reached from it, no setting changed; only SELECT, and only functions that answer the
-same every time (a clock or dice would break "the same records give the same numbers"). Source: faults 3.3, C5.
+No file, network, extension or Python object can be reached from it, no setting changed; only SELECT, and only functions
+that answer the same every time (a clock or dice would break "the same records give the same numbers"). Source: faults
+3.3, C5.
 """
 
 import difflib
@@ -49,10 +50,14 @@ def lock(connection: Connection) -> None:
 
 
 def run_select(connection: Connection, statement: str, target: str, *, key: str, file: str) -> tuple[list[str], int]:
-    """Keep the result of the mapping's SELECT as text table `target`. Returns its columns and number of rows. Raises MappingRefused."""
+    """Keep the result of the mapping's SELECT as text table `target`. Returns its columns and number of rows. Raises
+    MappingRefused.
+    """
     check(connection, statement, key=key, file=file)
     try:
-        columns = [str(row[0]) for row in connection.execute(f"DESCRIBE {_bare(statement)}").fetchall() if row[0] != "_row_no"]
+        columns = [
+            str(row[0]) for row in connection.execute(f"DESCRIBE {_bare(statement)}").fetchall() if row[0] != "_row_no"
+        ]
         if len({one.casefold() for one in columns}) < len(columns):
             raise MappingRefused(file, [f"{key}: two columns of the result have the same name; name each with `as`"])
         texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
@@ -63,7 +68,9 @@ def run_select(connection: Connection, statement: str, target: str, *, key: str,
     return columns, count
 
 
-def run_expressions(connection: Connection, table: str, target: str, expressions: dict[str, str], *, key: str, file: str) -> None:
+def run_expressions(
+    connection: Connection, table: str, target: str, expressions: dict[str, str], *, key: str, file: str
+) -> None:
     """Keep `table` with one more text column per expression as `target`; the rows stay the same. Raises MappingRefused."""
     problems: list[str] = []
     for column, expression in expressions.items():
@@ -75,26 +82,35 @@ def run_expressions(connection: Connection, table: str, target: str, expressions
             problems.extend(refused.problems)
     if problems:
         raise MappingRefused(file, problems)
-    added = "".join(f", NULLIF(CAST(({one}\n) AS VARCHAR), '') AS {name(column)}" for column, one in expressions.items())
+    added = "".join(
+        f", NULLIF(CAST(({one}\n) AS VARCHAR), '') AS {name(column)}" for column, one in expressions.items()
+    )
     try:
         connection.execute(f"CREATE TABLE {name(target)} AS SELECT *{added} FROM {name(table)}")
     except duckdb.Error as error:
         raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
     before, after = (
-        connection.execute(f"SELECT count(*), count(DISTINCT _row_no), sum(_row_no) FROM {name(one)}").fetchone() for one in (table, target)
+        connection.execute(f"SELECT count(*), count(DISTINCT _row_no), sum(_row_no) FROM {name(one)}").fetchone()
+        for one in (table, target)
     )
     if before != after:
-        raise MappingRefused(file, [f"{key}: an sql expression changes the number of rows; it may only work on one row at a time"])
+        raise MappingRefused(
+            file, [f"{key}: an sql expression changes the number of rows; it may only work on one row at a time"]
+        )
 
 
 def check(connection: Connection, statement: str, *, key: str, file: str) -> None:
-    """Raises MappingRefused unless it is one SELECT that reads staged rows and calls functions without clock or dice only."""
+    """Raises MappingRefused unless it is one SELECT that reads staged rows and calls functions without clock or dice
+    only.
+    """
     try:
         statements = connection.extract_statements(statement)
     except duckdb.Error as error:
         raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise MappingRefused(file, [f"{key}: write exactly one SELECT (there are {len(statements)} statements, or another kind)"])
+        raise MappingRefused(
+            file, [f"{key}: write exactly one SELECT (there are {len(statements)} statements, or another kind)"]
+        )
     row = connection.execute(f"SELECT json_serialize_sql({literal(_bare(statement))})").fetchone()
     tree = str(row[0]) if row else ""
     if '"error":true' in tree:
@@ -102,7 +118,9 @@ def check(connection: Connection, statement: str, *, key: str, file: str) -> Non
     refused = sorted(_refused_functions(connection, tree))
     if refused:
         known = ", ".join(refused)
-        raise MappingRefused(file, [f"{key}: {known} may not be used: only staged rows, and no clock, dice, file or setting"])
+        raise MappingRefused(
+            file, [f"{key}: {known} may not be used: only staged rows, and no clock, dice, file or setting"]
+        )
 
 
 def _refused_functions(connection: Connection, tree: str) -> set[str]:

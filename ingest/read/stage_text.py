@@ -45,16 +45,29 @@ def to_text(connection: Connection, table: str, path: Path, origin: Origin, show
 def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
     look = csv_file.scan(path, origin, shown)
     head = csv_file.header(path, origin, shown)
-    database = Path(str((connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone() or [""])[0]))
+    database = Path(
+        str(
+            (
+                connection.execute(
+                    "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+                ).fetchone()
+                or [""]
+            )[0]
+        )
+    )
     clean = database.parent / f"clean-{table}.csv"
     good, broken = csv_file.read_strictly(path, origin, shown, clean)
     texts = ", ".join(name(one) for one in head)
     relation = csv_file.relation(clean, ["_shift", *head], Origin(read=("clean.csv",)))
-    connection.execute(f"CREATE TABLE {name(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}")
+    connection.execute(
+        f"CREATE TABLE {name(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}"
+    )
     connection.execute(f"UPDATE {name(table)} SET _row_no = _row_no + rowid")
     rejects = csv_file.read_rejects(connection)
     if rejects:
-        raise SourceRefused(shown, f"record {rejects[0][0]}", "two readers disagree on it", "Have the file written anew.")
+        raise SourceRefused(
+            shown, f"record {rejects[0][0]}", "two readers disagree on it", "Have the file written anew."
+        )
     clean.unlink()
     return text_tables.TextTable(head, good, look.sha256, tuple(broken))
 
@@ -66,7 +79,9 @@ def read_query(reading: Reading, feed: str, origin: Origin) -> QueryRows:
     shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
     table = reading.next_table()
     since = reading.cursors.get(feed, origin.cursor_start)
-    read = text_tables.from_database(reading.connection, table, url, origin, shown, since, as_of=mapping.data_as_of if mapping.store else None)
+    read = text_tables.from_database(
+        reading.connection, table, url, origin, shown, since, as_of=mapping.data_as_of if mapping.store else None
+    )
     return QueryRows(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
 
 
@@ -79,7 +94,9 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
             reading.repeated.append(SourceObject(-1, feed, text.name, text.sha256, rows, rows))
             continue
         mapped = text.columns_map or feed_map
-        csv_file.check_columns(text.columns, [one.column for one in mapped.columns.values() if one.column is not None], text.name)
+        csv_file.check_columns(
+            text.columns, [one.column for one in mapped.columns.values() if one.column is not None], text.name
+        )
         number, first = len(reading.objects), count(reading.connection, table_of(feed))
         columns = staging(feed, mapped, time_zone=reading.mapping.time_zone, suspicious=True)
         fill(reading.connection, feed, columns, name(text.table), number, f"_row_no - rowid - {first}")

@@ -1,6 +1,8 @@
-"""Straight to typed staging: a CSV in one pass of the engine's reader, or record by record by a strict one where that cannot number exactly.
+"""Straight to typed staging: a CSV in one pass of the engine's reader, or record by record by a strict one where that
+cannot number exactly.
 
-A staged row's number in its object is `rowid + _shift`, so that no number is worked out per row. Source: faults 3.3, speed S1.
+A staged row's number in its object is `rowid + _shift`, so that no number is worked out per row. Source: faults 3.3,
+speed S1.
 """
 
 import logging
@@ -112,9 +114,12 @@ def _words(problem: str) -> str:
 def _shift_after(connection: Connection, feed: str, first: int, broken: list[int]) -> None:
     """Count the broken records in: rows after the n-th of them have a number n higher than their place."""
     cases = " ".join(
-        f"WHEN rowid >= {first + row_no - position} THEN {position}" for position, row_no in reversed(list(enumerate(sorted(broken), start=1)))
+        f"WHEN rowid >= {first + row_no - position} THEN {position}"
+        for position, row_no in reversed(list(enumerate(sorted(broken), start=1)))
     )
-    connection.execute(f"UPDATE {name(table_of(feed))} SET _shift = _shift + CASE {cases} ELSE 0 END WHERE rowid >= {first}")
+    connection.execute(
+        f"UPDATE {name(table_of(feed))} SET _shift = _shift + CASE {cases} ELSE 0 END WHERE rowid >= {first}"
+    )
 
 
 def _load_by_referee(
@@ -135,13 +140,20 @@ def _load_by_referee(
     fill(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
     rejects = csv_file.read_rejects(reading.connection)
     if rejects or count(reading.connection, table_of(feed)) - first != good:
-        raise SourceRefused(shown, f"record {rejects[0][0] if rejects else '?'}", "two readers disagree on it", "Have the file written anew.")
+        raise SourceRefused(
+            shown,
+            f"record {rejects[0][0] if rejects else '?'}",
+            "two readers disagree on it",
+            "Have the file written anew.",
+        )
     clean.unlink()
     return good, broken
 
 
 def fill(connection: Connection, feed: str, columns: list[Staged], relation: str, number: int, shift: str) -> None:
-    """Map a relation into the feed's staging table. shift: SQL of what a row's number in its object lies above its `rowid`."""
+    """Map a relation into the feed's staging table. shift: SQL of what a row's number in its object lies above its
+    `rowid`.
+    """
     values = ", ".join(one.sql for one in columns)
     connection.execute(f"INSERT INTO {name(table_of(feed))} SELECT {values}, {number}, {shift} FROM {relation}")
 

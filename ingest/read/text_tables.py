@@ -1,6 +1,8 @@
-"""Excel, JSON lines, Parquet and databases to text staging: a table of text columns with `_row_no`, the record's number in its object.
+"""Excel, JSON lines, Parquet and databases to text staging: a table of text columns with `_row_no`, the record's number
+in its object.
 
-CSV goes straight to typed staging (csv_file.py) unless a mapping's SQL needs its text. An empty text is a null here as it is in CSV.
+CSV goes straight to typed staging (csv_file.py) unless a mapping's SQL needs its text. An empty text is a null here as
+it is in CSV.
 """
 
 import hashlib
@@ -60,26 +62,37 @@ def as_text(value: object) -> str | None:
 
 
 def from_excel(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> TextTable:
-    """One sheet, its first row being the header. Raises SourceRefused for a workbook that cannot be read or a sheet that is not there."""
+    """One sheet, its first row being the header. Raises SourceRefused for a workbook that cannot be read or a sheet
+    that is not there.
+    """
     try:
         book = CalamineWorkbook.from_path(path)
         if origin.sheet is None and len(book.sheet_names) > 1:
             raise SourceRefused(
-                shown, "", f"it has the sheets {', '.join(book.sheet_names)}", f'Write sheet = "{book.sheet_names[0]}" in the mapping.'
+                shown,
+                "",
+                f"it has the sheets {', '.join(book.sheet_names)}",
+                f'Write sheet = "{book.sheet_names[0]}" in the mapping.',
             )
         sheet = origin.sheet or book.sheet_names[0]
         if sheet not in book.sheet_names:
-            raise SourceRefused(shown, "", f"no sheet {sheet!r}; it has {', '.join(book.sheet_names)}", "Put `sheet` right.")
+            raise SourceRefused(
+                shown, "", f"no sheet {sheet!r}; it has {', '.join(book.sheet_names)}", "Put `sheet` right."
+            )
         rows = book.get_sheet_by_name(sheet).iter_rows()
         head = [as_text(cell) or "" for cell in next(rows, [])]
     except CalamineError as error:
-        raise SourceRefused(shown, "", f"not a workbook that can be read ({error})", "Save it again as .xlsx.") from None
+        raise SourceRefused(
+            shown, "", f"not a workbook that can be read ({error})", "Save it again as .xlsx."
+        ) from None
     if not any(head):
         raise SourceRefused(shown, "", "the sheet is empty", "Send it again, at least with its header row.")
     _refuse_repeated(head, shown)
     kept = [position for position, one in enumerate(head) if one]
     columns = [head[position] for position in kept]
-    records = ([as_text(row[position]) for position in kept] for row in rows if any(cell not in (None, "") for cell in row))
+    records = (
+        [as_text(row[position]) for position in kept] for row in rows if any(cell not in (None, "") for cell in row)
+    )
     count = fill(connection, table, columns, enumerate(records, start=1))
     return TextTable(columns, count, file_hash(path))
 
@@ -92,7 +105,9 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
         texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
         connection.execute(f"CREATE TABLE {name(table)} AS SELECT {texts} FROM {source}")
     except duckdb.Error as error:
-        raise SourceRefused(shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole.") from None
+        raise SourceRefused(
+            shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole."
+        ) from None
     connection.execute(f"ALTER TABLE {name(table)} ADD COLUMN _row_no BIGINT")
     connection.execute(f"UPDATE {name(table)} SET _row_no = rowid + 1")
     (count,) = connection.execute(f"SELECT count(*) FROM {name(table)}").fetchone() or (0,)
@@ -100,13 +115,20 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
 
 
 def from_json_lines(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
-    """One JSON object a line; a line that is none is broken. Raises SourceRefused for an empty, undecodable or cut file."""
+    """One JSON object a line; a line that is none is broken. Raises SourceRefused for an empty, undecodable or cut
+    file.
+    """
     broken: list[Broken] = []
     data = path.read_bytes()
     if not data:
         raise SourceRefused(shown, "", "the file is empty", "Send the file again.")
     if not data.endswith(b"\n"):
-        raise SourceRefused(shown, "last line", "it does not end with a line break, so the file may be cut", "Send the file again, whole.")
+        raise SourceRefused(
+            shown,
+            "last line",
+            "it does not end with a line break, so the file may be cut",
+            "Send the file again, whole.",
+        )
     try:
         lines = data.decode("utf-8-sig").split("\n")[:-1]
     except UnicodeDecodeError as error:
@@ -115,7 +137,9 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
     columns: dict[str, None] = {}
     for row_no, line in enumerate((line for line in lines if line.strip()), start=1):
         try:
-            record = json.loads(line, object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_no_constant)
+            record = json.loads(
+                line, object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_no_constant
+            )
             if not isinstance(record, dict):
                 raise ValueError("not an object")
         except (ValueError, RecursionError) as error:
@@ -130,7 +154,14 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
 
 
 def from_database(
-    connection: Connection, table: str, url: str | URL, origin: Origin, shown: str, since: Any, *, as_of: datetime | None = None
+    connection: Connection,
+    table: str,
+    url: str | URL,
+    origin: Origin,
+    shown: str,
+    since: Any,
+    *,
+    as_of: datetime | None = None,
 ) -> TextTable:
     """The rows of a query, pulled in pieces. `since` is bound as :cursor, `as_of` as :as_of where the query names it.
 
@@ -149,7 +180,9 @@ def from_database(
                 columns = list(result.keys())
                 _refuse_repeated(columns, shown)
                 if origin.cursor and origin.cursor not in columns:
-                    raise SourceRefused(shown, "", f"the query returns no column {origin.cursor!r}", "Select the cursor column too.")
+                    raise SourceRefused(
+                        shown, "", f"the query returns no column {origin.cursor!r}", "Select the cursor column too."
+                    )
 
                 def records() -> Iterator[tuple[int, Record]]:
                     nonlocal highest
@@ -166,7 +199,9 @@ def from_database(
             engine.dispose()
     except SQLAlchemyError as error:
         reason = _first_line(getattr(error, "orig", None) or error)
-        raise SourceRefused(shown, "", f"the database refused or broke off ({reason})", "Check the URL, the query and the server.") from None
+        raise SourceRefused(
+            shown, "", f"the database refused or broke off ({reason})", "Check the URL, the query and the server."
+        ) from None
     return TextTable(columns, count, digest.hexdigest(), cursor=highest)
 
 
@@ -178,8 +213,13 @@ def fill(connection: Connection, table: str, columns: list[str], records: Iterab
     rows = iter(records)
     while piece := list(islice(rows, BATCH)):
         arrays = [pyarrow.array([row_no for row_no, _ in piece], pyarrow.int64())]
-        arrays += [pyarrow.array([record[position] for _, record in piece], pyarrow.string()) for position in range(len(columns))]
-        connection.register("piece", pyarrow.Table.from_arrays(arrays, names=[str(position) for position in range(len(arrays))]))
+        arrays += [
+            pyarrow.array([record[position] for _, record in piece], pyarrow.string())
+            for position in range(len(columns))
+        ]
+        connection.register(
+            "piece", pyarrow.Table.from_arrays(arrays, names=[str(position) for position in range(len(arrays))])
+        )
         connection.execute(f"INSERT INTO {name(table)} SELECT * FROM piece")
         connection.unregister("piece")
         count += len(piece)
@@ -200,7 +240,9 @@ def _refuse_repeated(columns: list[str], shown: str) -> None:
     for one in columns:
         folded = one.strip().casefold()
         if folded and folded in seen:
-            raise SourceRefused(shown, "header", f"the column {one!r} is there twice", "Give every column its own name.")
+            raise SourceRefused(
+                shown, "header", f"the column {one!r} is there twice", "Give every column its own name."
+            )
         seen.add(folded)
 
 

@@ -1,4 +1,6 @@
-"""Every run and how it ended, failed ones too: a failed run leaves no generation, so it cannot be recorded in one. Kept in the store."""
+"""Every run and how it ended, failed ones too: a failed run leaves no generation, so it cannot be recorded in one. Kept
+in the store.
+"""
 
 import json
 from datetime import datetime

@@ -1,4 +1,5 @@
-"""The ledger of a run, in the same transaction as its data: quarantine, files, checks, mapped columns, cursors; and the proof that it adds up.
+"""The ledger of a run, in the same transaction as its data: quarantine, files, checks, mapped columns, cursors; and the
+proof that it adds up.
 
 Every row of every file is in exactly one of loaded, quarantined, superseded. Source: faults, section 1.
 """
@@ -52,14 +53,18 @@ def write_ledger(one: Run, build: Build) -> None:
 def _file_rows(one: Run) -> Iterator[dict[str, Any]]:
     """New files with nothing loaded yet: `write_counts` moves what the load decided."""
     first = one.known.next_file_id
-    unreadable = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row))
+    unreadable = Counter(
+        number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row)
+    )
     for source in one.objects:
         yield _file_row(one, source, first + source.number, rows_quarantined=unreadable[source.number])
     for file_id, source in enumerate(one.reading.repeated, start=first + len(one.objects)):
         yield _file_row(one, source, file_id, rows_superseded=source.rows_in)
 
 
-def _file_row(one: Run, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0) -> dict[str, Any]:
+def _file_row(
+    one: Run, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0
+) -> dict[str, Any]:
     return {
         "file_id": file_id,
         "run_id": one.known.next_run_id,
@@ -78,7 +83,10 @@ def _file_row(one: Run, source: SourceObject, file_id: int, *, rows_quarantined:
 def _drop_outdated(one: Run, connection: Connection) -> None:
     """Rejected records that a later one has replaced leave the quarantine's count for the superseded one."""
     for file_id, n in release.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
-        moved = {"rows_quarantined": run_files.c.rows_quarantined - n, "rows_superseded": run_files.c.rows_superseded + n}
+        moved = {
+            "rows_quarantined": run_files.c.rows_quarantined - n,
+            "rows_superseded": run_files.c.rows_superseded + n,
+        }
         connection.execute(update(run_files).where(run_files.c.file_id == file_id).values(moved))
 
 
@@ -117,7 +125,9 @@ def _write_taken(one: Run, connection: Connection) -> None:
             mine = (tables.cursors.c.source == one.mapping.name) & (tables.cursors.c.feed == source.feed)
             connection.execute(delete(tables.cursors).where(mine))
             kind, value = cursor_to_text(source.cursor)
-            connection.execute(insert(tables.cursors).values(source=one.mapping.name, feed=source.feed, kind=kind, value=value))
+            connection.execute(
+                insert(tables.cursors).values(source=one.mapping.name, feed=source.feed, kind=kind, value=value)
+            )
 
 
 def write_counts(connection: Connection, counts: Counts) -> None:
@@ -130,7 +140,9 @@ def write_counts(connection: Connection, counts: Counts) -> None:
         }
         if any(moved.values()):
             connection.execute(
-                update(run_files).where(run_files.c.file_id == file_id).values({one: run_files.c[one] + n for one, n in moved.items()})
+                update(run_files)
+                .where(run_files.c.file_id == file_id)
+                .values({one: run_files.c[one] + n for one, n in moved.items()})
             )
 
 
@@ -143,7 +155,9 @@ def check_balance(connection: Connection) -> None:
     present: Counter[int] = Counter()
     for feed in FEEDS.values():
         present.update(dict(per_file(connection, feed.table)))
-    kept: Counter[int] = Counter(dict(per_file(connection, quarantine_table, quarantine_table.c.status.in_(["rejected", "waiting"]))))
+    kept: Counter[int] = Counter(
+        dict(per_file(connection, quarantine_table, quarantine_table.c.status.in_(["rejected", "waiting"])))
+    )
     wrong = [
         f"{row.name} ({row.feed}): {row.rows_in} rows in, ledger {row.rows_loaded} loaded + {row.rows_quarantined} quarantined + "
         f"{row.rows_superseded} superseded, counted {present[file_id]} loaded, {kept[file_id]} quarantined"
@@ -156,5 +170,6 @@ def check_balance(connection: Connection) -> None:
     unknown = (set(present) | set(kept)) - set(about)
     if wrong or unknown:
         raise RunAborted(
-            "The ledger does not add up: " + "; ".join([*wrong[:5], *(f"file {one} is not in run_files" for one in sorted(unknown)[:5])])
+            "The ledger does not add up: "
+            + "; ".join([*wrong[:5], *(f"file {one} is not in run_files" for one in sorted(unknown)[:5])])
         )

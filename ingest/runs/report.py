@@ -67,7 +67,9 @@ class RunReport:
 def report_of(one: Run, outcome: str, generation: int | None) -> RunReport:
     """What a run did, or a dry one would have done, as far as it has come."""
     first, counts = one.known.next_file_id, one.loaded.counts
-    early = Counter(number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row))
+    early = Counter(
+        number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row)
+    )
     files = [
         FileReport(
             source.feed,
@@ -81,7 +83,8 @@ def report_of(one: Run, outcome: str, generation: int | None) -> RunReport:
         for source in one.objects
     ]
     files += [
-        FileReport(source.feed, source.name, source.sha256, source.rows_in, 0, 0, source.rows_in, repeated=True) for source in one.reading.repeated
+        FileReport(source.feed, source.name, source.sha256, source.rows_in, 0, 0, source.rows_in, repeated=True)
+        for source in one.reading.repeated
     ]
     return RunReport(
         run_id=one.known.next_run_id if outcome == "published" else None,

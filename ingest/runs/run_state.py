@@ -50,7 +50,10 @@ class Run:
 
 def previous_runs(connection: Connection, source: str) -> PreviousRuns:
     """What earlier runs left: the next numbers, the objects this source has brought, how far its cursors are."""
-    files = {row.file_id: row for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))}
+    files = {
+        row.file_id: row
+        for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))
+    }
     taken: dict[tuple[str, str, str], int] = {}
     latest: dict[tuple[str, str], str] = {}
     mine = select(tables.rows_read).where(tables.rows_read.c.source == source).order_by(tables.rows_read.c.file_id)
@@ -58,14 +61,17 @@ def previous_runs(connection: Connection, source: str) -> PreviousRuns:
         taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
         latest[row.feed, files[row.file_id].name] = row.sha256
     cursors = {
-        row.feed: cursor_from_text(row.kind, row.value) for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
+        row.feed: cursor_from_text(row.kind, row.value)
+        for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
     }
     last_run = connection.scalar(select(func.max(runs.c.run_id))) or 0
     return PreviousRuns(max(files, default=0) + 1, last_run + 1, taken, latest, cursors)
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
-    """What of a mapping decides how an object's records are read: the same content under another fingerprint is read again."""
+    """What of a mapping decides how an object's records are read: the same content under another fingerprint is read
+    again.
+    """
     as_of = None if mapping.store else mapping.data_as_of  # the store's rows are cut at it, and show it themselves
     text = json.dumps([feed_map.model_dump(mode="json"), mapping.time_zone, str(as_of)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,8 @@ from ingest.validate.row_rules import EVENTS
 from metrics.schema import FEEDS
 
 CLOCK_TOLERANCE = timedelta(hours=24)
-"""With no declared watermark, an event this long after the start of the run is taken for a mistake, not for the future."""
+"""With no declared watermark, an event this long after the start of the run is taken for a mistake, not for the future.
+"""
 
 FOREIGN_CLOCKS = ("buyer_scorecards", "service_costs")
 """Feeds whose days do not move the watermark: the buyer's own book, and the days costs are booked on."""
@@ -18,10 +19,14 @@ FOREIGN_CLOCKS = ("buyer_scorecards", "service_costs")
 def latest_event(connection: Connection, time_zone: str) -> datetime | None:
     """The latest accepted event of all data, naive UTC: a bare date is the end of that day where the source is."""
     found: list[datetime] = []
-    for feed, column in ((feed, column) for feed, columns in EVENTS.items() if feed not in FOREIGN_CLOCKS for column in columns):
+    for feed, column in (
+        (feed, column) for feed, columns in EVENTS.items() if feed not in FOREIGN_CLOCKS for column in columns
+    ):
         table = FEEDS[feed].table
         value, is_date = table.c[column], table.c[f"{column}_is_date"]
-        for bare, moment in connection.execute(select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)):
+        for bare, moment in connection.execute(
+            select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)
+        ):
             found.append(_end_of_day(moment.date(), time_zone) if bare else moment)
     return max(found, default=None)
 

@@ -1,4 +1,6 @@
-"""The scratch database of one run: a DuckDB file of its own for staging, deleted afterwards. No canonical table lives here."""
+"""The scratch database of one run: a DuckDB file of its own for staging, deleted afterwards. No canonical table lives
+here.
+"""
 
 import shutil
 import tempfile
@@ -49,7 +51,8 @@ class Scratch:
 def scratch(parent: Path | None = None) -> Iterator[Scratch]:
     """A scratch folder inside `parent` (default: the system's), removed whatever happens.
 
-    `parent` is a warehouse whose writer's lock the caller holds: scratch folders that are there already belonged to runs that were killed.
+    `parent` is a warehouse whose writer's lock the caller holds: scratch folders that are there already belonged to
+    runs that were killed.
     """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)

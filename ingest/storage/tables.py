@@ -25,23 +25,35 @@ WAITING_FEEDS = (
     "returns",
     "service_costs",
 )
-"""Feeds whose rows stand or fall with rows of others: one that breaks a rule across rows is tried again in every later run."""
+"""Feeds whose rows stand or fall with rows of others: one that breaks a rule across rows is tried again in every later
+run.
+"""
 CONVERTED_FEEDS = ("order_lines", "shipment_lines", "invoice_lines")
 """Feeds whose rows may count in a unit of their own."""
 
 
 def _like(feed: str, prefix: str, comment: str) -> Table:
-    columns = [Column(column.name, column.type, nullable=True, comment=column.comment) for column in FEEDS[feed].table.columns]
+    columns = [
+        Column(column.name, column.type, nullable=True, comment=column.comment) for column in FEEDS[feed].table.columns
+    ]
     return Table(f"{prefix}_{feed}", metadata, *columns, comment=comment)
 
 
 waiting: dict[str, Table] = {
-    feed: _like(feed, "waiting", f"one row: one typed row of {feed}, in its own unit, kept out by a rule across rows; its record is in quarantine")
+    feed: _like(
+        feed,
+        "waiting",
+        f"one row: one typed row of {feed}, in its own unit, kept out by a rule across rows; its record is in quarantine",
+    )
     for feed in WAITING_FEEDS
 }
 
 original_rows: dict[str, Table] = {
-    feed: _like(feed, "as_sent", f"one row: one row of {feed} as it came, in its own unit; the feed's table has it converted (R12)")
+    feed: _like(
+        feed,
+        "as_sent",
+        f"one row: one row of {feed} as it came, in its own unit; the feed's table has it converted (R12)",
+    )
     for feed in CONVERTED_FEEDS
 }
 
@@ -62,7 +74,12 @@ cursors = Table(
     Column("source", String, nullable=False, comment="name of the mapping"),
     Column("feed", String, nullable=False),
     Column("kind", String, nullable=False, comment="datetime, int or text"),
-    Column("value", Text, nullable=False, comment="highest value of the cursor column seen, bound as :cursor in the next run"),
+    Column(
+        "value",
+        Text,
+        nullable=False,
+        comment="highest value of the cursor column seen, bound as :cursor in the next run",
+    ),
     comment="one row: how far the incremental pulls of one feed have come",
 )
 

@@ -1,13 +1,29 @@
-"""Rules that look beyond one row: does the parent exist, did anything happen before it could. Portable SQL, run in the load's transaction.
+"""Rules that look beyond one row: does the parent exist, did anything happen before it could. Portable SQL, run in the
+load's transaction.
 
-Each rule is a SELECT of the (file_id, row_no) that break it, over rows that have just come in (or whose parents have changed) and what is
-already loaded. A row whose parent is missing waits; any other is rejected. Source: rules R12, R22, R33, R34; faults B34, B38.
+Each rule is a SELECT of the (file_id, row_no) that break it, over rows that have just come in (or whose parents have
+changed) and what is already loaded. A row whose parent is missing waits; any other is rejected. Source: rules R12, R22,
+R33, R34; faults B34, B38.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, FromClause, Select, String, and_, case, cast, func, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 
 from metrics.schema import FEEDS, fx_rates, invoices, order_lines, orders, shipments
 from metrics.sql.dialects import local_time
@@ -27,13 +43,24 @@ class Rule:
 
 
 def rules(feed: str, arrivals: FromClause) -> tuple[Rule, ...]:
-    """The rules of a feed over `arrivals` (its columns, provenance included). Parents must be merged before their children."""
+    """The rules of a feed over `arrivals` (its columns, provenance included). Parents must be merged before their
+    children.
+    """
     make = _RULES.get(feed)
     return make(arrivals) if make else ()
 
 
 def _order_lines(rows: FromClause) -> tuple[Rule, ...]:
-    return (_orphan(rows, "order_is_known", "order_id", "orders", select(1).where(orders.c.order_id == rows.c.order_id), rows.c.order_id),)
+    return (
+        _orphan(
+            rows,
+            "order_is_known",
+            "order_id",
+            "orders",
+            select(1).where(orders.c.order_id == rows.c.order_id),
+            rows.c.order_id,
+        ),
+    )
 
 
 def _shipment_lines(rows: FromClause) -> tuple[Rule, ...]:
@@ -74,7 +101,9 @@ def _of_order_line(rows: FromClause) -> tuple[Rule, ...]:
 def _of_order(rows: FromClause) -> tuple[Rule, ...]:
     """Rows that may name an order: one named has to be there, one not named is none."""
     known = select(1).where(orders.c.order_id == rows.c.order_id)
-    return (_orphan(rows, "order_is_known", "order_id", "orders", known, rows.c.order_id, rows.c.order_id.is_not(None)),)
+    return (
+        _orphan(rows, "order_is_known", "order_id", "orders", known, rows.c.order_id, rows.c.order_id.is_not(None)),
+    )
 
 
 def _holds(rows: FromClause) -> tuple[Rule, ...]:
@@ -108,7 +137,13 @@ def _unit_factors(rows: FromClause) -> tuple[Rule, ...]:
     other = rows.alias("said_too")
     key = FEEDS["unit_factors"].key
     undecided = rows.c.source_updated_at.is_not_distinct_from(other.c.source_updated_at)
-    same = and_(*(rows.c[one] == other.c[one] for one in key), rows.c.file_id == other.c.file_id, undecided, ~rows.c.deleted, ~other.c.deleted)
+    same = and_(
+        *(rows.c[one] == other.c[one] for one in key),
+        rows.c.file_id == other.c.file_id,
+        undecided,
+        ~rows.c.deleted,
+        ~other.c.deleted,
+    )
     contradicted = select(1).where(same, rows.c.factor != other.c.factor).exists()
     do = "The file has another factor of this unit from the same day on: send the one that holds."
     return (Rule("factor_is_single", "factor", do, _select(rows, cast(rows.c.factor, String), contradicted)),)
@@ -117,11 +152,15 @@ def _unit_factors(rows: FromClause) -> tuple[Rule, ...]:
 def _fx_rates(rows: FromClause) -> tuple[Rule, ...]:
     """One reporting currency for all: what is loaded decides, else the first row."""
     earliest = rows.alias("earliest")
-    first = select(earliest.c.reporting_currency).order_by(earliest.c.file_id, earliest.c.row_no).limit(1).scalar_subquery()
+    first = (
+        select(earliest.c.reporting_currency).order_by(earliest.c.file_id, earliest.c.row_no).limit(1).scalar_subquery()
+    )
     loaded = select(func.min(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted).scalar_subquery()
     other = and_(rows.c.reporting_currency != func.coalesce(loaded, first), ~rows.c.deleted)
     do = "The other rates lead to another currency: send this one in theirs, or withdraw those (deleted) before you send any in a new one."
-    return (Rule("reporting_currency_is_single", "reporting_currency", do, _select(rows, rows.c.reporting_currency, other)),)
+    return (
+        Rule("reporting_currency_is_single", "reporting_currency", do, _select(rows, rows.c.reporting_currency, other)),
+    )
 
 
 INQUIRY, WAREHOUSE_RECEIPT = 1, 8
@@ -188,13 +227,17 @@ def _before_order(rows: FromClause, moment: str, only: ColumnElement[bool] | Non
     early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
     joined = rows.join(orders, orders.c.order_id == rows.c.order_id)
     condition = early if only is None else and_(only, early)
-    broken = select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(condition)
+    broken = (
+        select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(condition)
+    )
     do = f"{moment} lies before ordered_at of its order: correct one of them and send it again."
     return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
 def before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
-    """`later` lies before `earlier`: of one kind exactly, a bare date against an instant by the instant's local day in `zone`."""
+    """`later` lies before `earlier`: of one kind exactly, a bare date against an instant by the instant's local day in
+    `zone`.
+    """
     return case(
         (later_is_date == earlier_is_date, later < earlier),
         (later_is_date, cast(later, Date) < cast(local_time(earlier, zone), Date)),

@@ -1,4 +1,5 @@
-"""One Great Expectations suite per feed, run inside the engine on the feed's staging table. The only module that imports the library.
+"""One Great Expectations suite per feed, run inside the engine on the feed's staging table. The only module that
+imports the library.
 
 What is expected is in row_rules.py. Source: faults 3.2.
 """
@@ -30,10 +31,14 @@ class Outcome:
 def create_view(connection: Connection, feed: str, suite: Iterable[Rule]) -> None:
     """The view the suite is run on: every staged row with its number `_row` and one boolean per claim."""
     claims = "".join(f", {one.claim} AS {name(one.tested)}" for one in suite if one.claim is not None)
-    connection.execute(f"CREATE VIEW {name(f'check_{feed}')} AS SELECT rowid AS _row, *{claims} FROM {name(table_of(feed))}")
+    connection.execute(
+        f"CREATE VIEW {name(f'check_{feed}')} AS SELECT rowid AS _row, *{claims} FROM {name(table_of(feed))}"
+    )
 
 
-def validate(staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: dict[str, int]) -> dict[str, list[Outcome]]:
+def validate(
+    staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: dict[str, int]
+) -> dict[str, list[Outcome]]:
     """Run every feed's suite. staged: rows staged per feed, which must be the rows the library sees.
 
     staging: the connection staging was done on, with nothing left uncommitted: the library sees committed rows only.
@@ -46,7 +51,8 @@ def validate(staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: d
 
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(False)
-        context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # a plain mapping is what its configuration reads
+        # a plain mapping is what its configuration reads
+        context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
         source = context.data_sources.add_sql(
             "staging",
             connection_string="duckdb://",
@@ -55,16 +61,23 @@ def validate(staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: d
                 # A cursor of the connection there is: two engines on one file would have to agree on every option.
                 "creator": lambda: ConnectionWrapper(staging.cursor()),
                 "poolclass": StaticPool,
-                # Without these three GX closes the connection before it fetches (great_expectations 1.24, issues 11579 and 10738).
+                # Without these three GX closes the connection before it fetches (great_expectations 1.24, issues 11579
+                # and 10738).
                 "isolation_level": "AUTOCOMMIT",
                 "skip_autocommit_rollback": True,
                 "pool_reset_on_return": None,
             },
         )
-        return {feed: _run_suite(gx, source, staging, feed, suite, staged[feed]) for feed, suite in suites.items() if staged[feed]}
+        return {
+            feed: _run_suite(gx, source, staging, feed, suite, staged[feed])
+            for feed, suite in suites.items()
+            if staged[feed]
+        }
 
 
-def _run_suite(gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[Rule, ...], rows: int) -> list[Outcome]:
+def _run_suite(
+    gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[Rule, ...], rows: int
+) -> list[Outcome]:
     batch = source.add_table_asset(feed, table_name=f"check_{feed}").add_batch_definition_whole_table(feed).get_batch()
     expectations = [_expectation(gx, one) for one in suite]
     count = gx.expectations.ExpectTableRowCountToEqual(value=rows)
@@ -77,7 +90,9 @@ def _run_suite(gx: Any, source: Any, staging: Connection, feed: str, suite: tupl
         },
     )
     refuse_exceptions(result, feed)
-    by_rule: dict[str | None, dict[str, Any]] = {one.expectation_config.kwargs.get("column"): {} for one in result.results}
+    by_rule: dict[str | None, dict[str, Any]] = {
+        one.expectation_config.kwargs.get("column"): {} for one in result.results
+    }
     for one in result.results:
         by_rule[one.expectation_config.kwargs.get("column")][one.expectation_config.type] = one
     if not by_rule[None]["expect_table_row_count_to_equal"].success:
@@ -97,7 +112,9 @@ def _expectation(gx: Any, rule: Rule) -> Any:
     if rule.kind == "present":
         return gx.expectations.ExpectColumnValuesToNotBeNull(column=rule.tested)
     if rule.kind == "between":
-        return gx.expectations.ExpectColumnValuesToBeBetween(column=rule.tested, min_value=rule.low, max_value=rule.high)
+        return gx.expectations.ExpectColumnValuesToBeBetween(
+            column=rule.tested, min_value=rule.low, max_value=rule.high
+        )
     allowed = list(rule.allowed) if rule.kind == "in_set" else [True]
     return gx.expectations.ExpectColumnValuesToBeInSet(column=rule.tested, value_set=allowed)
 
@@ -113,4 +130,6 @@ def refuse_exceptions(result: Any, feed: str) -> None:
         for part in raised:
             if part.get("raised_exception"):
                 what = f"{one.expectation_config.type} on {one.expectation_config.kwargs.get('column')}"
-                raise RunAborted(f"Validation of {feed} could not be done: {what} raised {part.get('exception_message')}.")
+                raise RunAborted(
+                    f"Validation of {feed} could not be done: {what} raised {part.get('exception_message')}."
+                )

@@ -78,7 +78,11 @@ ORDERS_IN_TIME: dict[str, tuple[tuple[str, str], ...]] = {
     "order_events": (("started_at", "finished_at"),),
     "quotes": (("asked_at", "answered_at"),),
     # Settling a case is an answer to it too, so the first answer cannot be later.
-    "service_cases": (("opened_at", "acknowledged_at"), ("opened_at", "resolved_at"), ("acknowledged_at", "resolved_at")),
+    "service_cases": (
+        ("opened_at", "acknowledged_at"),
+        ("opened_at", "resolved_at"),
+        ("acknowledged_at", "resolved_at"),
+    ),
     "returns": (("announced_at", "received_at"), ("announced_at", "credited_at")),
     "calendars": (("opens_at", "closes_at"),),
 }
@@ -119,12 +123,32 @@ RANGES: dict[tuple[str, str], tuple[float, float, str]] = {
     ("order_events", "event_no"): (1, LIMIT, "Number the attempts at a step 1, 2, 3 ..."),
     ("promises", "revision_no"): (1, LIMIT, "Number the promises of a line 1, 2, 3 ..., the first promise being 1."),
     ("unit_factors", "factor"): (LEAST, LIMIT, "Write how many base units one of the unit is: more than 0."),
-    ("unit_factors", "rounding_step"): (0.0001, LIMIT, "Write the smallest difference of base units that counts, more than 0, or leave it empty."),
-    ("fx_rates", "rate"): (LEAST, LIMIT, "Write how much of the reporting currency one unit of the currency is: more than 0."),
-    ("payments", "amount"): (0, LIMIT, "Write what came in, 0 or more; what was paid back is a credit or a reversal in invoices."),
+    ("unit_factors", "rounding_step"): (
+        0.0001,
+        LIMIT,
+        "Write the smallest difference of base units that counts, more than 0, or leave it empty.",
+    ),
+    ("fx_rates", "rate"): (
+        LEAST,
+        LIMIT,
+        "Write how much of the reporting currency one unit of the currency is: more than 0.",
+    ),
+    ("payments", "amount"): (
+        0,
+        LIMIT,
+        "Write what came in, 0 or more; what was paid back is a credit or a reversal in invoices.",
+    ),
     # A cost booked back, or a rebate on freight, is a negative row.
-    ("service_costs", "amount"): (-LIMIT, LIMIT, "Write an amount between -1,000,000,000 and 1,000,000,000, or correct it."),
-    ("assumptions", "assumed_value"): (0, LIMIT, "Write a number from 0, in the assumption's unit (a share as 0 to 1)."),
+    ("service_costs", "amount"): (
+        -LIMIT,
+        LIMIT,
+        "Write an amount between -1,000,000,000 and 1,000,000,000, or correct it.",
+    ),
+    ("assumptions", "assumed_value"): (
+        0,
+        LIMIT,
+        "Write a number from 0, in the assumption's unit (a share as 0 to 1).",
+    ),
 }
 """What columns of no common name may hold, from least to most."""
 
@@ -136,14 +160,34 @@ KNOWN: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
 
 CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "messages": (
-        ("message_is_addressed", "order_id", "order_id IS NOT NULL OR customer_id IS NOT NULL", "Name the order or the customer it is for."),
+        (
+            "message_is_addressed",
+            "order_id",
+            "order_id IS NOT NULL OR customer_id IS NOT NULL",
+            "Name the order or the customer it is for.",
+        ),
     ),
     "service_cases": (
-        ("case_is_somebodys", "order_id", "order_id IS NOT NULL OR customer_id IS NOT NULL", "Name the order or the customer it is of."),
+        (
+            "case_is_somebodys",
+            "order_id",
+            "order_id IS NOT NULL OR customer_id IS NOT NULL",
+            "Name the order or the customer it is of.",
+        ),
     ),
     "calendars": (
-        ("opens_at_has_time", "opens_at", "NOT opens_at_is_date", "Write when work begins with its time, or leave both hours empty."),
-        ("closes_at_has_time", "closes_at", "NOT closes_at_is_date", "Write when work ends with its time, or leave both hours empty."),
+        (
+            "opens_at_has_time",
+            "opens_at",
+            "NOT opens_at_is_date",
+            "Write when work begins with its time, or leave both hours empty.",
+        ),
+        (
+            "closes_at_has_time",
+            "closes_at",
+            "NOT closes_at_is_date",
+            "Write when work ends with its time, or leave both hours empty.",
+        ),
         (
             "hours_are_whole",
             "closes_at",
@@ -152,8 +196,18 @@ CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ),
     ),
     "fx_rates": (
-        ("reporting_currency_is_code", "reporting_currency", "regexp_full_match(reporting_currency, '[A-Z]{3}')", "Write a code such as EUR."),
-        ("own_rate_is_one", "rate", "currency <> reporting_currency OR rate = 1", "The reporting currency's rate to itself is 1."),
+        (
+            "reporting_currency_is_code",
+            "reporting_currency",
+            "regexp_full_match(reporting_currency, '[A-Z]{3}')",
+            "Write a code such as EUR.",
+        ),
+        (
+            "own_rate_is_one",
+            "rate",
+            "currency <> reporting_currency OR rate = 1",
+            "The reporting currency's rate to itself is 1.",
+        ),
     ),
 }
 """What else must hold of a row: name, column, SQL over the staged row that must not be false, what to do."""
@@ -170,7 +224,13 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
         *_presence(feed, feed_map, mapped),
         *_values(feed, mapped),
         *_order_in_time(feed, mapped, latest_event, time_zone),
-        Rule("text_is_clean", "ok_text", "true", "Take control, direction and zero-width characters out of the text.", claim="ok_text"),
+        Rule(
+            "text_is_clean",
+            "ok_text",
+            "true",
+            "Take control, direction and zero-width characters out of the text.",
+            claim="ok_text",
+        ),
     )
 
 
@@ -179,9 +239,15 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule
         kind = FEEDS[feed].table.c[column].type
         one = feed_map.columns[column]
         if isinstance(kind, Numeric):
-            do = f"Write a plain number with at most {kind.scale} decimals" + (f" and {one.decimal!r} as decimal sign." if one else ".")
+            do = f"Write a plain number with at most {kind.scale} decimals" + (
+                f" and {one.decimal!r} as decimal sign." if one else "."
+            )
         elif isinstance(kind, DateTime | Date):
-            do = f"Write it as {one.format}." if one.format else "Write an ISO 8601 date or date-time, e.g. 2026-03-31T14:05:00+02:00."
+            do = (
+                f"Write it as {one.format}."
+                if one.format
+                else "Write an ISO 8601 date or date-time, e.g. 2026-03-31T14:05:00+02:00."
+            )
         elif isinstance(kind, Integer):
             do = "Write a whole number."
         elif isinstance(kind, Boolean):
@@ -206,16 +272,27 @@ def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[R
             yield Rule(f"{column}_is_there", column, "present", do)
         else:
             # Text that is there and does not fit breaks that rule, not this one too.
-            yield Rule(f"{column}_is_there", column, "true", do, claim=f"({name(column)} IS NOT NULL OR NOT ok_{column})")
+            yield Rule(
+                f"{column}_is_there", column, "true", do, claim=f"({name(column)} IS NOT NULL OR NOT ok_{column})"
+            )
 
 
 def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
     for column in mapped:
         if column in SHARES:
-            yield Rule(f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1)
+            yield Rule(
+                f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1
+            )
         elif feed == "policies" and column in MOST_DAYS:
             most_days = MOST_DAYS[column]
-            yield Rule(f"{column}_in_range", column, "between", f"Write a number of days from 0 to {most_days}.", low=0, high=most_days)
+            yield Rule(
+                f"{column}_in_range",
+                column,
+                "between",
+                f"Write a number of days from 0 to {most_days}.",
+                low=0,
+                high=most_days,
+            )
         elif column.endswith(("_qty", "_amount", "tolerance", "_days", "_hours", "_days_max")):
             yield Rule(
                 f"{column}_in_range",
@@ -234,10 +311,18 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
             yield Rule(f"{column}_is_known", column, "true", do, claim=claim, known=names)
         if (feed, column) in SETS:
             allowed = SETS[feed, column]
-            yield Rule(f"{column}_in_set", column, "in_set", f"Write one of {', '.join(allowed)}, or map it with codes.", allowed=allowed)
+            yield Rule(
+                f"{column}_in_set",
+                column,
+                "in_set",
+                f"Write one of {', '.join(allowed)}, or map it with codes.",
+                allowed=allowed,
+            )
         if column == "currency":
             claim = "regexp_full_match(currency, '[A-Z]{3}')"
-            yield Rule("currency_is_code", column, "true", "Write a three-letter ISO 4217 code such as EUR.", claim=claim)
+            yield Rule(
+                "currency_is_code", column, "true", "Write a three-letter ISO 4217 code such as EUR.", claim=claim
+            )
         if column == "ship_to_time_zone":
             zones = ", ".join(literal(one) for one in sorted(available_timezones()))
             yield Rule(
@@ -254,7 +339,13 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
         yield Rule(rule, column, "true", do, claim=claim)
     for low, high in AT_MOST.get(feed, ()):
         if low in mapped:
-            yield Rule(f"{low}_not_above", low, "true", f"{low} cannot exceed {high}; correct one of them.", claim=f"{name(low)} <= {high}")
+            yield Rule(
+                f"{low}_not_above",
+                low,
+                "true",
+                f"{low} cannot exceed {high}; correct one of them.",
+                claim=f"{name(low)} <= {high}",
+            )
 
 
 def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zone: str) -> Iterator[Rule]:
@@ -264,7 +355,13 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
             # The default of valid_from, and 'no limit' dates of versions, lie before any order.
             early = "1900-01-01" if column == "valid_from" else "1990-01-01"
             claim = f"{name(column)} >= TIMESTAMP '{early}' AND {name(column)} < TIMESTAMP '2100-01-01'"
-            yield Rule(f"{column}_is_plausible", column, "true", "Write a date from 1990 to 2099; leave it empty if there is none.", claim=claim)
+            yield Rule(
+                f"{column}_is_plausible",
+                column,
+                "true",
+                "Write a date from 1990 to 2099; leave it empty if there is none.",
+                claim=claim,
+            )
     for first, second in ORDERS_IN_TIME.get(feed, ()):
         if first in mapped and second in mapped:
             yield Rule(
@@ -277,7 +374,9 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
     local_day = (latest_event + (ZoneInfo(time_zone).utcoffset(latest_event) or timedelta())).date()
     for column in EVENTS.get(feed, ()):
         if column in mapped:
-            by_day, by_instant = (f"{name(column)} <= TIMESTAMP '{latest}'" for latest in (local_day, latest_event.isoformat(sep=" ")))
+            by_day, by_instant = (
+                f"{name(column)} <= TIMESTAMP '{latest}'" for latest in (local_day, latest_event.isoformat(sep=" "))
+            )
             is_day = isinstance(table.c[column].type, Date)
             claim = by_day if is_day else f"CASE WHEN {name(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
             do = f"It lies after {latest_event.isoformat()}Z, up to which the data goes: correct it, or the mapping's data_as_of."
@@ -285,7 +384,9 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
 
 
 def not_before(later: str, earlier: str) -> str:
-    """SQL: `later` is not before `earlier`. Date against date and instant against instant exactly; mixed, by day and one day leniently."""
+    """SQL: `later` is not before `earlier`. Date against date and instant against instant exactly; mixed, by day and
+    one day leniently.
+    """
     return (
         f"CASE WHEN {name(f'{later}_is_date')} = {name(f'{earlier}_is_date')} THEN {name(later)} >= {name(earlier)} "
         f"ELSE date_trunc('day', {name(later)}) >= date_trunc('day', {name(earlier)}) - INTERVAL 1 DAY END"

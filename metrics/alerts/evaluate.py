@@ -1,7 +1,8 @@
-"""Alert rules looked at: what each reads in a generation, what follows from it, and what it would have said in the past.
+"""Alert rules looked at: what each reads in a generation, what follows from it, and what it would have said in the
+past.
 
-One question for each rule, answered as every page answers it. Nothing is sent here: news goes to the outbox (store/rules.py), in the transaction
-that remembers the reading, so that it is told once whatever breaks in between.
+One question for each rule, answered as every page answers it. Nothing is sent here: news goes to the outbox
+(store/rules.py), in the transaction that remembers the reading, so that it is told once whatever breaks in between.
 """
 
 from dataclasses import dataclass, replace
@@ -49,9 +50,13 @@ class RuleCheck:
 
 
 def read_measure(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Reading:
-    """What a rule reads of its last whole period as of a day, or of one further back. Raises UnknownName for a measure or filter that is gone."""
+    """What a rule reads of its last whole period as of a day, or of one further back. Raises UnknownName for a measure
+    or filter that is gone.
+    """
     start, end = last_full_period(rule.period, as_of, back)
-    earlier = _one(warehouse, rule, *last_full_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
+    earlier = (
+        _one(warehouse, rule, *last_full_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
+    )
     target = target_for(targets_in_view(warehouse, start=start, end=end, where=rule.where), rule.measure, rule.where)
     return reading_of(_one(warehouse, rule, start, end), earlier, target, start, end)
 
@@ -69,7 +74,9 @@ def check(rule: Rule, state: State, seen: Reading) -> RuleCheck:
 
 
 def back_test(warehouse: Connection, rule: Rule, as_of: date, *, periods: int = 26) -> list[RuleCheck]:
-    """What a rule would have read and said, had it been looked at once after each of the last periods, the oldest first."""
+    """What a rule would have read and said, had it been looked at once after each of the last periods, the oldest
+    first.
+    """
     seen, state = [], State()
     for back in reversed(range(periods)):
         one = check(rule, state, read_measure(warehouse, rule, as_of, back))
@@ -79,11 +86,19 @@ def back_test(warehouse: Connection, rule: Rule, as_of: date, *, periods: int = 
 
 
 def check_all(
-    warehouse: Connection, store: Connection, *, generation: int, as_of: datetime, now: datetime, zone: ZoneInfo, base: str = ""
+    warehouse: Connection,
+    store: Connection,
+    *,
+    generation: int,
+    as_of: datetime,
+    now: datetime,
+    zone: ZoneInfo,
+    base: str = "",
 ) -> list[RuleCheck]:
     """Look at every rule for a generation, once, and write what there is to tell into the outbox.
 
-    base: address of the dashboard, for the link in a message. A rule that cannot be asked any more is noted as such and stops nobody.
+    base: address of the dashboard, for the link in a message. A rule that cannot be asked any more is noted as such and
+    stops nobody.
     """
     found = []
     states, earlier = storage.states(store), storage.last_readings(store)
@@ -97,25 +112,35 @@ def check_all(
         except BuyerviewError as error:  # its measure or a filter of it is gone: the page shows why
             start, end = last_full_period(rule.period if rule.period in PERIODS else "week", as_of.date())
             one = RuleCheck(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
-        if storage.add_reading(store, rule, generation, one.reading, one.state, one.decided, one.event, at=now) and one.event is not None:
+        if (
+            storage.add_reading(store, rule, generation, one.reading, one.state, one.decided, one.event, at=now)
+            and one.event is not None
+        ):
             _write(store, rule, one, generation, now, zone, base)
         found.append(one)
     return found
 
 
 def _counted_before(state: State, seen: Reading, last: dict[str, Any] | None) -> State:
-    """The state as it was before the period was looked at first: "in a row" counts periods, however often data of one are published."""
+    """The state as it was before the period was looked at first: "in a row" counts periods, however often data of one
+    are published.
+    """
     again = last is not None and last["ends_on"] == seen.end and last["decided"] == state.status == CLEAR
     return replace(state, streak=max(state.streak - 1, 0)) if again else state
 
 
-def _write(store: Connection, rule: Rule, one: RuleCheck, generation: int, now: datetime, zone: ZoneInfo, base: str) -> None:
+def _write(
+    store: Connection, rule: Rule, one: RuleCheck, generation: int, now: datetime, zone: ZoneInfo, base: str
+) -> None:
     """Put news into the outbox. What is over before the alert itself left is told once, with the alert in it."""
     for channel in rule.channels:
         identity = f"rule {rule.rule_id} generation {generation} {one.event} {channel}"
         subject = f"{'Over' if one.event == OVER else 'Alert'}: {rule.name}"
         body = notification_text(rule, one, generation, base)
-        if one.event == OVER and (fired := storage.withdraw_messages(store, rule.rule_id, channel, FIRED, at=now)) is not None:
+        if (
+            one.event == OVER
+            and (fired := storage.withdraw_messages(store, rule.rule_id, channel, FIRED, at=now)) is not None
+        ):
             body["fired"], subject = fired, f"Fired and over: {rule.name}"
         storage.write_message(store, identity, channel, subject, body, due_at=notify_at(rule, now, zone))
 

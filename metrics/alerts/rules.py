@@ -1,8 +1,10 @@
-"""Alert rules: when a measure is worse than somebody wants to know of at once. Pure; store/rules.py keeps them, evaluate.py reads the numbers.
+"""Alert rules: when a measure is worse than somebody wants to know of at once. Pure; store/rules.py keeps them,
+evaluate.py reads the numbers.
 
-A rule is looked at once for every generation, over the last whole period of its kind. It fires when its condition has held `in_a_row` times, stays
-firing until the value is back beyond `clear_at` (so that a value that wavers at the limit is told once), and then says that it is over. What is
-not proven (too few judged, too little known, withheld) neither fires nor clears: unknown is not bad and not good. Source: rules P7, P8.
+A rule is looked at once for every generation, over the last whole period of its kind. It fires when its condition has
+held `in_a_row` times, stays firing until the value is back beyond `clear_at` (so that a value that wavers at the limit
+is told once), and then says that it is over. What is not proven (too few judged, too little known, withheld) neither
+fires nor clears: unknown is not bad and not good. Source: rules P7, P8.
 """
 
 from dataclasses import dataclass, replace
@@ -24,12 +26,16 @@ CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
 NOT_PROVEN = "not proven"
 PERIODS = {"day": 1, "week": 7, "4 weeks": 28, "13 weeks": 91, "month": None}
-"""Whole weeks from Monday to Sunday in days, and calendar months: the last one wholly before or at the data's watermark; the day before it."""
+"""Whole weeks from Monday to Sunday in days, and calendar months: the last one wholly before or at the data's
+watermark; the day before it.
+"""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What to look at and when to speak. `limit` and `clear_at` are in the measure's unit (shares 0 to 1); OFF_TARGET takes the target instead."""
+    """What to look at and when to speak. `limit` and `clear_at` are in the measure's unit (shares 0 to 1); OFF_TARGET
+    takes the target instead.
+    """
 
     name: str
     measure: str
@@ -41,7 +47,9 @@ class Rule:
     in_a_row: int = 1
     min_n: int = 30
     min_coverage: float = MIN_COVERAGE
-    """Share of the whole that must be known; without a say, as much as a page wants before it calls anything on or off target."""
+    """Share of the whole that must be known; without a say, as much as a page wants before it calls anything on or off
+    target.
+    """
     quiet_from: time | None = None
     quiet_to: time | None = None
     muted_until: datetime | None = None
@@ -121,7 +129,9 @@ def undeliverable(rule: Rule) -> list[str]:
         if kind == "mailto" and "@" not in name:
             wrong.append(f"{name!r} is no e-mail address.")
         elif kind == "webhook" and not name.replace("_", "").isalnum():
-            wrong.append(f"{name!r} is no name of a webhook: letters, digits and _; its address stands in the variable BUYERVIEW_WEBHOOK_{name}.")
+            wrong.append(
+                f"{name!r} is no name of a webhook: letters, digits and _; its address stands in the variable BUYERVIEW_WEBHOOK_{name}."
+            )
         elif kind not in ("mailto", "webhook"):
             wrong.append(f"{channel!r} begins with neither mailto: nor webhook:.")
     return wrong
@@ -180,7 +190,9 @@ def next_state(rule: Rule, state: State, reading: Reading, direction: Direction)
 
 
 def notify_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
-    """When a message of `at` (naive UTC) may leave: at once, or when the mute and the quiet hours (business time zone) are over."""
+    """When a message of `at` (naive UTC) may leave: at once, or when the mute and the quiet hours (business time zone)
+    are over.
+    """
     at = max(at, rule.muted_until) if rule.muted_until else at
     if rule.quiet_from is None or rule.quiet_to is None or rule.quiet_from == rule.quiet_to:
         return at
@@ -215,6 +227,13 @@ def reading_of(answer: Answer | None, before: Answer | None, target: Any, start:
     if answer is None:
         return reading
     why = answer.no_data or reading.why
-    reading = replace(reading, value=answer.value, numerator=answer.numerator, denominator=answer.denominator, coverage=answer.coverage, why=why)
+    reading = replace(
+        reading,
+        value=answer.value,
+        numerator=answer.numerator,
+        denominator=answer.denominator,
+        coverage=answer.coverage,
+        why=why,
+    )
     reading = replace(reading, before=None if before is None else before.value)
     return reading if target is None else replace(reading, target=target.value, tolerance=target.tolerance)

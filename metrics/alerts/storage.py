@@ -52,7 +52,10 @@ def save(connection: Connection, who: str, rule: Rule, *, at: datetime) -> int:
         return number
     before = next((one for one in rules(connection) if one.rule_id == rule.rule_id), None)
     changed = update(alert_rules).where(r.rule_id == rule.rule_id, r.version == rule.version)
-    if before is None or not connection.execute(changed.values(version=rule.version + 1, generation=None, **values)).rowcount:
+    if (
+        before is None
+        or not connection.execute(changed.values(version=rule.version + 1, generation=None, **values)).rowcount
+    ):
         raise ChangedMeanwhile(f"alert rule {rule.name}", "somebody else", at)
     audit.record(connection, who, "alert rule changed", f"alert rule {rule.rule_id}", _told(before), _told(rule))
     return rule.rule_id
@@ -66,17 +69,39 @@ def remove(connection: Connection, who: str, rule: Rule) -> None:
 
 
 def add_reading(
-    connection: Connection, rule: Rule, generation: int, reading: Reading, state: State, decided: str, event: str | None, *, at: datetime
+    connection: Connection,
+    rule: Rule,
+    generation: int,
+    reading: Reading,
+    state: State,
+    decided: str,
+    event: str | None,
+    *,
+    at: datetime,
 ) -> bool:
-    """Write down what a rule saw and how it stands now; False, and nothing is written, where that generation was looked at already."""
+    """Write down what a rule saw and how it stands now; False, and nothing is written, where that generation was looked
+    at already.
+    """
     a = alert_readings.c
-    known = select(func.count()).select_from(alert_readings).where(a.rule_id == rule.rule_id, a.generation == generation)
+    known = (
+        select(func.count()).select_from(alert_readings).where(a.rule_id == rule.rule_id, a.generation == generation)
+    )
     if connection.scalar(known):
         return False
     number = None if reading.value is None else str(reading.value)
-    row = {"rule_id": rule.rule_id, "generation": generation, "at": at, "starts_on": reading.start, "ends_on": reading.end}
+    row = {
+        "rule_id": rule.rule_id,
+        "generation": generation,
+        "at": at,
+        "starts_on": reading.start,
+        "ends_on": reading.end,
+    }
     connection.execute(insert(alert_readings).values(**row, number=number, decided=decided, event=event))
-    connection.execute(update(alert_rules).where(r.rule_id == rule.rule_id).values(status=state.status, streak=state.streak, generation=generation))
+    connection.execute(
+        update(alert_rules)
+        .where(r.rule_id == rule.rule_id)
+        .values(status=state.status, streak=state.streak, generation=generation)
+    )
     return True
 
 
@@ -98,23 +123,38 @@ def last_readings(connection: Connection) -> dict[int, dict[str, Any]]:
     a = alert_readings.c
     latest = select(a.rule_id, func.max(a.generation).label("generation")).group_by(a.rule_id).subquery()
     joined = alert_readings.join(latest, (latest.c.rule_id == a.rule_id) & (latest.c.generation == a.generation))
-    return {row["rule_id"]: dict(row) for row in connection.execute(select(*alert_readings.c).select_from(joined)).mappings()}
+    return {
+        row["rule_id"]: dict(row)
+        for row in connection.execute(select(*alert_readings.c).select_from(joined)).mappings()
+    }
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------------------------
 
 
-def write_message(connection: Connection, message_id: str, channel: str, subject: str, body: dict[str, Any], *, due_at: datetime) -> None:
+def write_message(
+    connection: Connection, message_id: str, channel: str, subject: str, body: dict[str, Any], *, due_at: datetime
+) -> None:
     """Put a message into the outbox, once: the same message again is left as it is."""
     if connection.scalar(select(func.count()).select_from(outbox).where(o.message_id == message_id)):
         return
     told = json.dumps(body, ensure_ascii=False, default=str)
-    connection.execute(insert(outbox).values(message_id=message_id, channel=channel, subject=subject, body=told, due_at=due_at, attempts=0))
+    connection.execute(
+        insert(outbox).values(
+            message_id=message_id, channel=channel, subject=subject, body=told, due_at=due_at, attempts=0
+        )
+    )
 
 
-def withdraw_messages(connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime) -> dict[str, Any] | None:
-    """What a message of a rule said that waits to leave (mute, quiet hours, the next try), taken out of the outbox; None where none waits."""
-    mine = o.message_id.startswith(f"rule {rule_id} generation ", autoescape=True) & o.message_id.endswith(f" {event} {channel}", autoescape=True)
+def withdraw_messages(
+    connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime
+) -> dict[str, Any] | None:
+    """What a message of a rule said that waits to leave (mute, quiet hours, the next try), taken out of the outbox;
+    None where none waits.
+    """
+    mine = o.message_id.startswith(f"rule {rule_id} generation ", autoescape=True) & o.message_id.endswith(
+        f" {event} {channel}", autoescape=True
+    )
     waiting = connection.execute(select(o.message_id, o.body).where(mine, o.sent_at.is_(None), o.due_at > at)).first()
     if waiting is None:
         return None
@@ -125,13 +165,19 @@ def withdraw_messages(connection: Connection, rule_id: int, channel: str, event:
 
 def due_messages(connection: Connection, at: datetime) -> list[dict[str, Any]]:
     """Messages to send now, the oldest first, `body` as an object."""
-    wanted = select(outbox).where(o.sent_at.is_(None), o.due_at <= at, o.attempts <= len(PAUSES)).order_by(o.due_at, o.message_id)
+    wanted = (
+        select(outbox)
+        .where(o.sent_at.is_(None), o.due_at <= at, o.attempts <= len(PAUSES))
+        .order_by(o.due_at, o.message_id)
+    )
     return [{**row, "body": json.loads(row["body"])} for row in connection.execute(wanted).mappings()]
 
 
 def mark_sent(connection: Connection, message_id: str, *, at: datetime) -> None:
     """The message left."""
-    connection.execute(update(outbox).where(o.message_id == message_id).values(sent_at=at, error=None, attempts=o.attempts + 1))
+    connection.execute(
+        update(outbox).where(o.message_id == message_id).values(sent_at=at, error=None, attempts=o.attempts + 1)
+    )
 
 
 def mark_failed(connection: Connection, message: dict[str, Any], error: str, *, at: datetime) -> None:
@@ -155,12 +201,21 @@ def _json(rule: Rule) -> str:
 
 
 def _told(rule: Rule) -> dict[str, Any]:
-    return {name: value for name, value in asdict(rule).items() if value is not None and name not in ("version", "rule_id")}
+    return {
+        name: value for name, value in asdict(rule).items() if value is not None and name not in ("version", "rule_id")
+    }
 
 
 def _rule(row: Any) -> Rule:
     kept: dict[str, Any] = json.loads(row["rule"])
-    rule = Rule(name=row["name"], owner=row["owner"], measure=row["measure"], rule_id=row["rule_id"], version=row["version"], **_typed(kept))
+    rule = Rule(
+        name=row["name"],
+        owner=row["owner"],
+        measure=row["measure"],
+        rule_id=row["rule_id"],
+        version=row["version"],
+        **_typed(kept),
+    )
     return replace(rule, channels=tuple(rule.channels))
 
 

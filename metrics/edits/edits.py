@@ -1,7 +1,9 @@
-"""What people change on the pages: assumed numbers, zone cuts, packages and targets, each with who, when, from what to what, and why.
+"""What people change on the pages: assumed numbers, zone cuts, packages and targets, each with who, when, from what to
+what, and why.
 
-An edit is one row of a feed as a person wrote it. It is kept in the store, whose rows a run brings in beside those of other sources
-(ingest/written.py): of two versions of a key the newer wins. What is in the store and not yet in a generation is pending.
+An edit is one row of a feed as a person wrote it. It is kept in the store, whose rows a run brings in beside those of
+other sources (ingest/written.py): of two versions of a key the newer wins. What is in the store and not yet in a
+generation is pending.
 """
 
 import json
@@ -46,12 +48,17 @@ class Edit:
     @property
     def row(self) -> Row:
         """The feed's own columns, typed as the feed keeps them."""
-        return typed(self.feed, {**dict(zip(key_columns(self.feed), self.key, strict=True)), **self.values, "valid_from": self.valid_from})
+        return typed(
+            self.feed,
+            {**dict(zip(key_columns(self.feed), self.key, strict=True)), **self.values, "valid_from": self.valid_from},
+        )
 
     @property
     def name(self) -> str:
         """What is edited, in a line of the audit trail."""
-        return scope_name(self.feed, {**dict(zip(key_columns(self.feed), self.key, strict=True)), "valid_from": self.valid_from})
+        return scope_name(
+            self.feed, {**dict(zip(key_columns(self.feed), self.key, strict=True)), "valid_from": self.valid_from}
+        )
 
 
 def key_columns(feed: str) -> tuple[str, ...]:
@@ -61,7 +68,9 @@ def key_columns(feed: str) -> tuple[str, ...]:
 
 def value_columns(feed: str) -> tuple[str, ...]:
     """What a feed says of a key."""
-    return tuple(column.name for column in FEEDS[feed].table.columns if column.name not in (*FEEDS[feed].key, *PROVENANCE))
+    return tuple(
+        column.name for column in FEEDS[feed].table.columns if column.name not in (*FEEDS[feed].key, *PROVENANCE)
+    )
 
 
 def typed(feed: str, row: Mapping[str, Any]) -> Row:
@@ -95,7 +104,8 @@ def edit_from_row(store: Connection, edit: Edit) -> Edit:
 def save(store: Connection, who: str, edit: Edit, before: Values | None, was: Values | None = None) -> None:
     """Keep an edit, checked before. Raises ChangedMeanwhile.
 
-    before: what the feed said of the very key and day, None: nothing; was: what was in force until then, for who reads the trail.
+    before: what the feed said of the very key and day, None: nothing; was: what was in force until then, for who reads
+    the trail.
     """
     table = TABLES[edit.feed]
     own = {**dict(zip(key_columns(edit.feed), edit.key, strict=True)), "valid_from": edit.valid_from}
@@ -108,7 +118,11 @@ def save(store: Connection, who: str, edit: Edit, before: Values | None, was: Va
     if not done:
         latest = audit.entries_of(store, edit.name)[0]
         raise ChangedMeanwhile(edit.name, latest["who"], latest["at"])
-    about = {**{name: str(value) for name, value in own.items()}, "note": edit.note or None, "was": dict(was) if was else None}
+    about = {
+        **{name: str(value) for name, value in own.items()},
+        "note": edit.note or None,
+        "was": dict(was) if was else None,
+    }
     after = {**about, **(dict.fromkeys(edit.values) if edit.deleted else edit.values)}
     audit.record(store, who, f"{edit.feed} {'taken back' if edit.deleted else 'set'}", edit.name, before, after)
 
@@ -139,7 +153,14 @@ def reverting(store: Connection, change: Mapping[str, Any]) -> Edit:
     key = tuple(after[name] for name in key_columns(feed))
     latest = next(iter(audit.entries_of(store, change["key"])), change)["after"]
     values = {name: (before or latest).get(name) for name in names}
-    edit = Edit(feed, key, date.fromisoformat(after["valid_from"]), values, f"takes back what {change['who']} changed", deleted=before is None)
+    edit = Edit(
+        feed,
+        key,
+        date.fromisoformat(after["valid_from"]),
+        values,
+        f"takes back what {change['who']} changed",
+        deleted=before is None,
+    )
     return edit_from_row(store, edit)
 
 
@@ -152,14 +173,23 @@ def rows_of(connection: Connection, feed: str) -> list[Row]:
 
 
 def merged(feed: str, rows: Iterable[Row], wrote: Sequence[Row]) -> list[Row]:
-    """The feed's rows once a run took in what was written: of two versions of a key the newer, a row without its moment being the older."""
+    """The feed's rows once a run took in what was written: of two versions of a key the newer, a row without its moment
+    being the older.
+    """
     found = {_key(feed, row): row for row in rows}
     for one in wrote:
         held = found.get(_key(feed, one))
         if held is None and one["deleted"]:
             continue
         if held is None or held["source_updated_at"] is None or held["source_updated_at"] < one["changed_at"]:
-            new = {**typed(feed, one), "source": SOURCE, "file_id": 0, "row_no": 0, "source_updated_at": one["changed_at"], "deleted": one["deleted"]}
+            new = {
+                **typed(feed, one),
+                "source": SOURCE,
+                "file_id": 0,
+                "row_no": 0,
+                "source_updated_at": one["changed_at"],
+                "deleted": one["deleted"],
+            }
             found[_key(feed, one)] = new
     return list(found.values())
 
@@ -174,7 +204,11 @@ def value_at(feed: str, rows: Iterable[Row], edit: Edit) -> dict[str, str | None
 def effective_on(feed: str, rows: Iterable[Row], key: tuple[str, ...], on: date) -> Row | None:
     """The row of a key that holds on a day: of several the last to have begun."""
     names = key_columns(feed)
-    mine = [row for row in rows if tuple(row[name] for name in names) == key and not row["deleted"] and row["valid_from"] <= on]
+    mine = [
+        row
+        for row in rows
+        if tuple(row[name] for name in names) == key and not row["deleted"] and row["valid_from"] <= on
+    ]
     return max(mine, key=lambda row: row["valid_from"], default=None)
 
 
@@ -198,12 +232,17 @@ def pending(feed: str, rows: Sequence[Row], wrote: Sequence[Row]) -> list[Row]:
 
 
 def rejected(connection: Connection, feed: str, waiting: Iterable[Row]) -> dict[str, str]:
-    """Why rows that wait were refused by the rules of the run that brought them, by the name of the edit; one changed since may yet do."""
+    """Why rows that wait were refused by the rules of the run that brought them, by the name of the edit; one changed
+    since may yet do.
+    """
     q = quarantine.c
     tables = quarantine.join(run_files, run_files.c.file_id == q.file_id).join(runs, runs.c.run_id == q.run_id)
     mine = (q.feed == feed, q.status == "rejected", run_files.c.source == SOURCE)
     refused = select(q.key, q.rules, runs.c.started_at).select_from(tables).where(*mine).order_by(q.run_id)
-    found = {tuple(json.loads(row.key or "{}").get(name) for name in FEEDS[feed].key): row for row in connection.execute(refused)}
+    found = {
+        tuple(json.loads(row.key or "{}").get(name) for name in FEEDS[feed].key): row
+        for row in connection.execute(refused)
+    }
     told = {}
     for one in waiting:
         row = found.get(tuple(str(value) for value in _key(feed, one)))

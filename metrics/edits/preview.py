@@ -1,8 +1,9 @@
-"""What an edit would change, before it is saved: the same questions put to the same code, over tables that stand in for the generation's own.
+"""What an edit would change, before it is saved: the same questions put to the same code, over tables that stand in for
+the generation's own.
 
-A temporary table hides the stored one of its name. So `tried` lays the feeds as they would be (what else was saved and is not in the numbers
-yet included) over the generation and fills the ledgers that stand on them anew; every measure and target asked of that connection is the one
-there will be. Nothing is written, and no run is held up.
+A temporary table hides the stored one of its name. So `tried` lays the feeds as they would be (what else was saved and
+is not in the numbers yet included) over the generation and fills the ledgers that stand on them anew; every measure and
+target asked of that connection is the one there will be. Nothing is written, and no run is held up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,8 +38,9 @@ DEPENDENT_TABLES: dict[str, tuple[FactTable, ...]] = {
     "service_packages": cycle_times.FACT_TABLES,
     "targets": (),
 }
-"""The ledgers that keep what a feed says in their rows, and what these read that a generation of an earlier version may lack; all other numbers
-read the feed when they are asked for."""
+"""The ledgers that keep what a feed says in their rows, and what these read that a generation of an earlier version may
+lack; all other numbers read the feed when they are asked for.
+"""
 
 _OF_ASSUMPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("lost_k", "wait_cost", "customer_years", "stockout_"): ("stockouts", "fill_rate"),
@@ -48,7 +50,9 @@ _OF_ASSUMPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("zone_", "danger_"): ("zones", "danger_zone", "packages"),
     ("package_share",): ("packages",),
 }
-"""The modules of the measures that stand on assumptions, by name, or by the word it begins with; a test holds it against the whole catalogue."""
+"""The modules of the measures that stand on assumptions, by name, or by the word it begins with; a test holds it
+against the whole catalogue.
+"""
 
 
 BY_ZONE = ("zone", "zone_sales", "zone_cost")
@@ -57,7 +61,9 @@ BY_ZONE = ("zone", "zone_sales", "zone_cost")
 
 @dataclass(frozen=True)
 class Change:
-    """One number an edit touches, of everything in view or (`of`) one segment or zone: as it is, and as it would be, each against its target."""
+    """One number an edit touches, of everything in view or (`of`) one segment or zone: as it is, and as it would be,
+    each against its target.
+    """
 
     measure: str
     of: Mapping[str, str | None]
@@ -80,7 +86,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an edit would change in a view; `asked`: how many numbers were compared; `others`: edits saved before that come with it."""
+    """What an edit would change in a view; `asked`: how many numbers were compared; `others`: edits saved before that
+    come with it.
+    """
 
     moved: list[Change]
     asked: int
@@ -100,9 +108,17 @@ def affected_measures(edit: Edit) -> tuple[str, ...]:
 
 
 def preview(
-    location: Location, edit: Edit, *, start: date, end: date, where: Where = (), on: date | None = None, generation: int | None = None
+    location: Location,
+    edit: Edit,
+    *,
+    start: date,
+    end: date,
+    where: Where = (),
+    on: date | None = None,
+    generation: int | None = None,
 ) -> Preview:
-    """Every number the edit touches that would be another, in a period and selection; an edit of one scope is looked at there.
+    """Every number the edit touches that would be another, in a period and selection; an edit of one scope is looked at
+    there.
 
     on: the day whose targets apply (default: the last).
     """
@@ -113,16 +129,29 @@ def preview(
     with open_store(location, write=False) as store:
         wrote = {feed: saved_entries(store, feed) for feed in TABLES}
     with warehouse.reading(location, generation) as connection:
-        now, targets_now = _asked(connection, views), targets_in_view(connection, start=start, end=on or end, where=where)
+        now, targets_now = (
+            _asked(connection, views),
+            targets_in_view(connection, start=start, end=on or end, where=where),
+        )
         waiting = sum(len(pending(feed, rows_of(connection, feed), wrote[feed])) for feed in TABLES)
     with preview_connection(location, wrote, edit, generation) as connection:
-        then, targets_then = _asked(connection, views), targets_in_view(connection, start=start, end=on or end, where=where)
+        then, targets_then = (
+            _asked(connection, views),
+            targets_in_view(connection, start=start, end=on or end, where=where),
+        )
     compared = []
     for key in {**now, **then}:
         measure, of = key[0], dict(key[1])
         here: Where = (*where, *((by, (value,)) for by, value in of.items() if value is not None))
         compared.append(
-            Change(measure, of, now.get(key), then.get(key), target_for(targets_now, measure, here), target_for(targets_then, measure, here))
+            Change(
+                measure,
+                of,
+                now.get(key),
+                then.get(key),
+                target_for(targets_now, measure, here),
+                target_for(targets_then, measure, here),
+            )
         )
     return Preview([one for one in compared if one.moves], len(compared), waiting)
 
@@ -149,7 +178,10 @@ def preview_connection(
         for feed in TABLES:
             new = wrote[feed]
             if edit is not None and edit.feed == feed:
-                new = [*new, {**edit.row, "deleted": edit.deleted, "changed_at": datetime.now(UTC).replace(tzinfo=None)}]
+                new = [
+                    *new,
+                    {**edit.row, "deleted": edit.deleted, "changed_at": datetime.now(UTC).replace(tzinfo=None)},
+                ]
             rows = rows_of(connection, feed)
             after = merged(feed, rows, new)
             if after != rows:
@@ -166,8 +198,14 @@ def preview_connection(
 
 def _map(connection: Connection, feeds: Sequence[str]) -> None:
     """Have the columns people write count as mapped."""
-    rows = [dict(row) for row in connection.execute(select(mapped_columns).where(mapped_columns.c.source != SOURCE)).mappings()]
-    ours = [dict(row) for row in connection.execute(select(mapped_columns).where(mapped_columns.c.source == SOURCE)).mappings()]
+    rows = [
+        dict(row)
+        for row in connection.execute(select(mapped_columns).where(mapped_columns.c.source != SOURCE)).mappings()
+    ]
+    ours = [
+        dict(row)
+        for row in connection.execute(select(mapped_columns).where(mapped_columns.c.source == SOURCE)).mappings()
+    ]
     ours = [row for row in ours if row["feed"] not in feeds]
     for feed in feeds:
         names = (*FEEDS[feed].key, *value_columns(feed))
@@ -177,7 +215,9 @@ def _map(connection: Connection, feeds: Sequence[str]) -> None:
 
 def _hide(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """A temporary table of the same name and columns, with these rows."""
-    temporary_table(table.name, {column.name: column.type for column in table.columns}).create(connection, checkfirst=False)
+    temporary_table(table.name, {column.name: column.type for column in table.columns}).create(
+        connection, checkfirst=False
+    )
     if rows:
         connection.execute(insert(table), list(rows))
 

@@ -1,4 +1,6 @@
-"""What may be written on the pages: names there are, scopes there are, numbers within what they mean; refused in words, with what to do instead."""
+"""What may be written on the pages: names there are, scopes there are, numbers within what they mean; refused in words,
+with what to do instead.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +26,9 @@ SUPPORT = ("dedicated_rep", "next_available_rep", "web")
 
 
 def validate_edit(connection: Connection, edit: Edit) -> Edit:
-    """The edit with its values tidied. Raises ValueError that says what is wrong and what to write, of a generation's names and measures."""
+    """The edit with its values tidied. Raises ValueError that says what is wrong and what to write, of a generation's
+    names and measures.
+    """
     if not FIRST <= edit.valid_from <= LAST:
         raise ValueError(f"{edit.valid_from} is no day an edit can hold from: choose one from {FIRST} to {LAST}")
     values = {name: (text or "").strip() or None for name, text in edit.values.items()}
@@ -90,7 +94,9 @@ def _number(title: str, text: str | None, *, least: int = 0, most: int = MOST, d
         share = " (a share: 25 % is 0.25)" if most == 1 else ""
         raise ValueError(f"{title}: {text} is not from {least:,} to {most:,}{share}")
     if number != round(number, decimals):
-        raise ValueError(f"{title}: write a whole number" if decimals == 0 else f"{title}: {text} has more than {decimals} decimals")
+        raise ValueError(
+            f"{title}: write a whole number" if decimals == 0 else f"{title}: {text} has more than {decimals} decimals"
+        )
     return format(number.normalize(), "f") if number else "0"
 
 
@@ -100,13 +106,25 @@ def _check_scope(connection: Connection, scope: str) -> None:
         return
     if kind == "segment" and name in _segments(connection):
         return
-    if kind == "customer" and connection.execute(select(literal(1)).where(customers.c.customer_id == name).limit(1)).first():
+    if (
+        kind == "customer"
+        and connection.execute(select(literal(1)).where(customers.c.customer_id == name).limit(1)).first()
+    ):
         return
-    if kind == "customer" and connection.execute(select(literal(1)).where(order_facts_table.c.customer_id == name).limit(1)).first():
+    if (
+        kind == "customer"
+        and connection.execute(select(literal(1)).where(order_facts_table.c.customer_id == name).limit(1)).first()
+    ):
         return
-    raise ValueError(f"{scope!r} is nobody in these data: write all, segment:A or customer:ID of a segment or customer there is")
+    raise ValueError(
+        f"{scope!r} is nobody in these data: write all, segment:A or customer:ID of a segment or customer there is"
+    )
 
 
 def _segments(connection: Connection) -> set[str]:
     used = connection.scalars(select(order_facts_table.c[dimension_column("segment")]).distinct())
-    return {*used, *(one.segment for one in DEFAULT_PACKAGES), *connection.scalars(select(service_packages.c.service_segment).distinct())}
+    return {
+        *used,
+        *(one.segment for one in DEFAULT_PACKAGES),
+        *connection.scalars(select(service_packages.c.service_segment).distinct()),
+    }

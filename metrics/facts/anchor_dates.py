@@ -1,7 +1,7 @@
 """One row: one sale order judged by the other two dates, the request and the current promise (R1).
 
-Only where another date may change the verdict is an order judged again: where some line's request, or its current promise, is another instant than
-the first promise it was judged by. Every other order keeps its strict verdict.
+Only where another date may change the verdict is an order judged again: where some line's request, or its current
+promise, is another instant than the first promise it was judged by. Every other order keeps its strict verdict.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+)
 
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions
@@ -37,7 +52,11 @@ anchor_facts_table = fact_table(
     Column("state_current", String),
     Column("on_time_current", Boolean),
     Column("on_time_current_reason", String),
-    Column("next_change_at", DateTime, comment="when time alone may change these verdicts; null: not before the strict ones"),
+    Column(
+        "next_change_at",
+        DateTime,
+        comment="when time alone may change these verdicts; null: not before the strict ones",
+    ),
 )
 
 _KEPT = ("state", "on_time", "on_time_reason", "next_change_at")
@@ -46,15 +65,34 @@ _KEPT = ("state", "on_time", "on_time_reason", "next_change_at")
 def select_rows(connection: Connection, context: BuildContext) -> Iterator[Select[Any]]:
     """Every sale order with its strict verdict, or the one of the other date where that differs."""
     # Bills, returns and rates decide nothing of on_time; leaving them out spares their joins.
-    lean = replace(context, mapped=frozenset(name for name in context.mapped if name.split(".")[0] not in ("invoice_lines", "returns", "fx_rates")))
+    lean = replace(
+        context,
+        mapped=frozenset(
+            name for name in context.mapped if name.split(".")[0] not in ("invoice_lines", "returns", "fx_rates")
+        ),
+    )
     with ExitStack() as stack:
         requested = stack.enter_context(
-            rejudge(connection, "judged_requested", Policy(anchor=Anchor.REQUESTED), lean, _requested_otherwise(context), _KEPT)
+            rejudge(
+                connection,
+                "judged_requested",
+                Policy(anchor=Anchor.REQUESTED),
+                lean,
+                _requested_otherwise(context),
+                _KEPT,
+            )
         )
         current = requested
         if has_revisions(context.mapped):
             current = stack.enter_context(
-                rejudge(connection, "judged_current", Policy(anchor=Anchor.CURRENT_PROMISE), lean, _promised_otherwise(context), _KEPT)
+                rejudge(
+                    connection,
+                    "judged_current",
+                    Policy(anchor=Anchor.CURRENT_PROMISE),
+                    lean,
+                    _promised_otherwise(context),
+                    _KEPT,
+                )
             )
         yield _rows(context, requested, current if current is not requested else None)
 
@@ -62,15 +100,24 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Selec
 def _rows(context: BuildContext, requested: FromClause, current: FromClause | None) -> Select[Any]:
     o = order_facts_table.c
     tables = _inside(order_facts_table, o.order_id, context)
-    columns: dict[str, Expression] = {name: o[name] for name in ("order_id", "ordered_day", "due_day", "state", "on_time", *DIMENSION_COLUMNS)}
+    columns: dict[str, Expression] = {
+        name: o[name] for name in ("order_id", "ordered_day", "due_day", "state", "on_time", *DIMENSION_COLUMNS)
+    }
     changes: Expression = literal(FAR, DateTime)
     for anchor, anew in (("requested", requested), ("current", current)):
-        names = {f"state_{anchor}": "state", f"on_time_{anchor}": "on_time", f"on_time_{anchor}_reason": "on_time_reason"}
+        names = {
+            f"state_{anchor}": "state",
+            f"on_time_{anchor}": "on_time",
+            f"on_time_{anchor}_reason": "on_time_reason",
+        }
         if anew is None:
             columns |= {name: o[strict] for name, strict in names.items()}
             continue
         tables = tables.outerjoin(anew, anew.c.order_id == o.order_id)
-        columns |= {name: case((anew.c.order_id.is_not(None), anew.c[strict]), else_=o[strict]) for name, strict in names.items()}
+        columns |= {
+            name: case((anew.c.order_id.is_not(None), anew.c[strict]), else_=o[strict])
+            for name, strict in names.items()
+        }
         changes = func.least(changes, _instant(anew.c.next_change_at))
     columns["next_change_at"] = func.nullif(changes, literal(FAR, DateTime))
     chosen = [cast(columns[column.name], column.type).label(column.name) for column in anchor_facts_table.columns]
@@ -86,7 +133,12 @@ def _requested_otherwise(context: BuildContext) -> Select[tuple[str]]:
     """Orders with a line whose request is another instant than its first promise."""
     line = order_line_facts_table.c
     differs = _instant(line.request_at) != _instant(line.promise_at)
-    return select(line.order_id).select_from(_inside(order_line_facts_table, line.order_id, context)).where(differs).distinct()
+    return (
+        select(line.order_id)
+        .select_from(_inside(order_line_facts_table, line.order_id, context))
+        .where(differs)
+        .distinct()
+    )
 
 
 def _promised_otherwise(context: BuildContext) -> Select[tuple[str]]:
@@ -94,14 +146,21 @@ def _promised_otherwise(context: BuildContext) -> Select[tuple[str]]:
     line, o = order_line_facts_table.c, order_facts_table.c
     lines = (
         select(line.order_id, line.line_no, line.promise_at, o.ship_to_time_zone.label("zone"))
-        .select_from(_inside(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.order_id, context))
+        .select_from(
+            _inside(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.order_id, context)
+        )
         .subquery("promised_lines")
     )
     current = current_promises(lines, as_of=context.as_of).subquery("latest_promises")
     c = current.c
     tables: FromClause = lines.join(current, and_(c.order_id == lines.c.order_id, c.line_no == lines.c.line_no))
     tables, promise = moment_span(tables, dict(c.items()), "promised_by", lines.c.zone)
-    return select(lines.c.order_id).select_from(tables).where(_instant(promise.hi) != _instant(lines.c.promise_at)).distinct()
+    return (
+        select(lines.c.order_id)
+        .select_from(tables)
+        .where(_instant(promise.hi) != _instant(lines.c.promise_at))
+        .distinct()
+    )
 
 
 def _instant(moment: Expression) -> Expression:

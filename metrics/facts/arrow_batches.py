@@ -1,6 +1,8 @@
-"""A whole fact table as Arrow batches, for files of a million rows: the engine hands them over by column, nothing is made row by row.
+"""A whole fact table as Arrow batches, for files of a million rows: the engine hands them over by column, nothing is
+made row by row.
 
-DuckDB's own COPY would be the other way; a reading connection may not touch files (`embedded.SEALED`), and this is as fast (docs/speed.md, S12).
+DuckDB's own COPY would be the other way; a reading connection may not touch files (`embedded.SEALED`), and this is as
+fast (docs/speed.md, S12).
 """
 
 from collections.abc import Iterator
@@ -13,7 +15,10 @@ from metrics.errors import UnknownName
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
 
-TABLES: dict[str, Table] = {table.name: table for table in (order_facts_table, order_line_facts_table, *(ledger.table for ledger in FACT_TABLES))}
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (order_facts_table, order_line_facts_table, *(ledger.table for ledger in FACT_TABLES))
+}
 """The tables every number is made of, by name."""
 BATCH = 100_000
 
@@ -41,7 +46,9 @@ def _from_rows(connection: Connection, statement: Select[Any], schema: pa.Schema
     """From an engine whose driver gives rows."""
     for rows in connection.execution_options(yield_per=BATCH).execute(statement).partitions():
         columns = zip(*rows, strict=True)
-        yield pa.RecordBatch.from_arrays([pa.array(values, one.type) for values, one in zip(columns, schema, strict=True)], schema=schema)
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(values, one.type) for values, one in zip(columns, schema, strict=True)], schema=schema
+        )
 
 
 def _arrow_type(column: Column[Any]) -> pa.DataType:

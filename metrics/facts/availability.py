@@ -1,13 +1,30 @@
-"""One row: one sale order and the buyer's three questions: did I get what I wanted, when I wanted it, in the quantity I wanted?
+"""One row: one sale order and the buyer's three questions: did I get what I wanted, when I wanted it, in the quantity I
+wanted?
 
-What: every goods line has a counted unit, of the right product at the right place. When: on time by the request. Quantity: complete.
-Source: rules, section 4 (b).
+What: every goods line has a counted unit, of the right product at the right place. When: on time by the request.
+Quantity: complete. Source: rules, section 4 (b).
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Select, String, and_, case, cast, false, func, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
@@ -22,7 +39,11 @@ availability_facts_table = fact_table(
     Column("due_day", Date, comment="of the strict judgement"),
     Column("state", String, comment="of the strict judgement: what and quantity"),
     Column("state_all", String, comment="of all three: pending too while the request is not yet due"),
-    Column("got_what", Boolean, comment="every goods line has a counted unit, right item and place; nothing received: false"),
+    Column(
+        "got_what",
+        Boolean,
+        comment="every goods line has a counted unit, right item and place; nothing received: false",
+    ),
     Column("got_when", Boolean, comment="on time by the request"),
     Column("got_quantity", Boolean, comment="complete"),
     Column("got_all", Boolean, comment="the AND of the three"),
@@ -34,7 +55,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     """Every sale order with something owed."""
     o, a = order_facts_table.c, anchor_facts_table.c
     what = _what(context).subquery("got_what")
-    tables: FromClause = order_facts_table.join(what, what.c.order_id == o.order_id).join(anchor_facts_table, a.order_id == o.order_id)
+    tables: FromClause = order_facts_table.join(what, what.c.order_id == o.order_id).join(
+        anchor_facts_table, a.order_id == o.order_id
+    )
     got = {
         "got_what": case((what.c.false_n > 0, false()), (what.c.unknown_n > 0, None), else_=true()),
         "got_when": a.on_time_requested,
@@ -44,7 +67,10 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         select(
             *[o[name] for name in ("order_id", "due_day", "state", *DIMENSION_COLUMNS)],
             case((o.state != "judged", o.state), else_=a.state_requested).label("state_all"),
-            *[cast(case((o.state == "judged", verdict), else_=None), Boolean).label(name) for name, verdict in got.items()],
+            *[
+                cast(case((o.state == "judged", verdict), else_=None), Boolean).label(name)
+                for name, verdict in got.items()
+            ],
         )
         .select_from(tables)
         .where(o.state != "excluded")
@@ -53,11 +79,20 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     i = inner.c
     three = (i.got_what, i.got_when, i.got_quantity)
     both = {
-        "got_all": case((or_(*[one.is_(False) for one in three]), false()), (or_(*[one.is_(None) for one in three]), None), else_=true()),
+        "got_all": case(
+            (or_(*[one.is_(False) for one in three]), false()),
+            (or_(*[one.is_(None) for one in three]), None),
+            else_=true(),
+        ),
         "all_known": and_(*[one.is_not(None) for one in three]),
     }
     return (
-        select(*[cast(both.get(column.name, i.get(column.name)), column.type).label(column.name) for column in availability_facts_table.columns]),
+        select(
+            *[
+                cast(both.get(column.name, i.get(column.name)), column.type).label(column.name)
+                for column in availability_facts_table.columns
+            ]
+        ),
     )
 
 

@@ -15,22 +15,27 @@ o = order_facts_table.c
 
 
 def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and whether a late order was late by the buyer's own doing (R29): never unknown, what is not shown is ours."""
+    """The FROM clause widened, and whether a late order was late by the buyer's own doing (R29): never unknown, what is
+    not shown is ours.
+    """
     if {"shipments.attempted_at", "shipments.failure_caused_by"} <= context.mapped:
         late = _lines_late_by_us(base, context).subquery("late_by_us")
         widened = tables.outerjoin(late, late.c.order_id == o.order_id)
         return widened, and_(late.c.late_n.is_not(None), func.coalesce(late.c.ours_n, 0) == 0)
     if {"order_events.started_at", "service_cases.opened_at"} <= context.mapped:
         tried, changed = _first_attempts(base).subquery("tried_by"), _sudden_changes(base).subquery("changed")
-        widened = tables.outerjoin(tried, tried.c.order_id == o.order_id).outerjoin(changed, changed.c.order_id == o.order_id)
+        widened = tables.outerjoin(tried, tried.c.order_id == o.order_id).outerjoin(
+            changed, changed.c.order_id == o.order_id
+        )
         in_time = func.coalesce(tried.c.started_at <= o.deadline_at, false())
         return widened, and_(in_time, func.coalesce(changed.c.opened_at < o.settled_at, false()))
     return tables, false()
 
 
 def _lines_late_by_us(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
-    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not received by the deadline that
-    was not tried by then and turned away by the buyer, or no such consignment at all. A line without proof either way is excused like a late one.
+    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not
+    received by the deadline that was not tried by then and turned away by the buyer, or no such consignment at all. A
+    line without proof either way is excused like a late one.
     """
     b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
     tables: FromClause = (
@@ -44,7 +49,9 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Select[tuple[object, 
     now = literal(context.as_of, DateTime)
     there = func.coalesce(left.hi <= now, false()) | func.coalesce(received.hi <= now, false())
     in_time = func.coalesce(received.hi <= line.deadline_at, false())
-    turned_away = and_(func.coalesce(s.failure_caused_by == "buyer", false()), func.coalesce(tried.hi <= line.deadline_at, false()))
+    turned_away = and_(
+        func.coalesce(s.failure_caused_by == "buyer", false()), func.coalesce(tried.hi <= line.deadline_at, false())
+    )
     consigned = (
         select(
             line.order_id,

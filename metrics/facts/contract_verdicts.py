@@ -1,7 +1,8 @@
 """One row: one order judged under its customer's contract (R35, P10).
 
-The contract is the policy the customer had on the order's day, in the version valid that day; what its row leaves empty is strict. Versions with
-equal settings are judged together, those that come to the strict policy not again at all. Customers without a contract are not here.
+The contract is the policy the customer had on the order's day, in the version valid that day; what its row leaves empty
+is strict. Versions with equal settings are judged together, those that come to the strict policy not again at all.
+Customers without a contract are not here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -99,9 +100,14 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Selec
     held.create(connection)
     connection.execute(
         insert(numbered),
-        [{"policy_id": name, "valid_from": day, "settings_no": distinct.index(policy)} for (name, day), policy in judged_by.items()],
+        [
+            {"policy_id": name, "valid_from": day, "settings_no": distinct.index(policy)}
+            for (name, day), policy in judged_by.items()
+        ],
     )
-    connection.execute(insert(held).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, context)))
+    connection.execute(
+        insert(held).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, context))
+    )
     for number, policy in enumerate(distinct):
         chosen = select(held).where(held.c.settings_no == number).subquery("held")
         if policy == STRICT:
@@ -118,23 +124,37 @@ def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str,
     o = order_facts_table.c
     customer = versions(customers, ("customer_id",), ("policy_id",))
     contract = versions(policies, ("policy_id",), ())
-    tables: FromClause = order_facts_table.join(customer, policy_applies(customer, o.ordered_day, customer_id=o.customer_id))
+    tables: FromClause = order_facts_table.join(
+        customer, policy_applies(customer, o.ordered_day, customer_id=o.customer_id)
+    )
     tables = tables.join(contract, policy_applies(contract, o.ordered_day, policy_id=customer.c.policy_id))
-    tables = tables.join(numbered, (numbered.c.policy_id == contract.c.policy_id) & (numbered.c.valid_from == contract.c.valid_from))
+    tables = tables.join(
+        numbered, (numbered.c.policy_id == contract.c.policy_id) & (numbered.c.valid_from == contract.c.valid_from)
+    )
     if context.only is not None:
         tables = tables.join(context.only, context.only.c.order_id == o.order_id)
-    return select(o.order_id, contract.c.policy_id, numbered.c.settings_no).select_from(tables).where(o.order_type == "sale")
+    return (
+        select(o.order_id, contract.c.policy_id, numbered.c.settings_no)
+        .select_from(tables)
+        .where(o.order_type == "sale")
+    )
 
 
 def _rows(held: FromClause, judged: FromClause) -> Select[Any]:
-    """The ledger's rows of some orders, with what `judged` (their rows under the contract) says of them and the order's own dimensions."""
+    """The ledger's rows of some orders, with what `judged` (their rows under the contract) says of them and the order's
+    own dimensions.
+    """
     o = order_facts_table.c
     tables: FromClause = held.join(order_facts_table, o.order_id == held.c.order_id)
     if judged is not order_facts_table:
         tables = tables.join(judged, judged.c.order_id == held.c.order_id)
-    columns: dict[str, Expression] = {name: o[name] for name in ("order_id", "ordered_day", "due_day", *DIMENSION_COLUMNS)}
+    columns: dict[str, Expression] = {
+        name: o[name] for name in ("order_id", "ordered_day", "due_day", *DIMENSION_COLUMNS)
+    }
     columns |= {name: judged.c[name] for name in _JUDGED} | {"policy_id": held.c.policy_id}
-    return select(*[cast(columns[column.name], column.type).label(column.name) for column in contract_facts_table.columns]).select_from(tables)
+    return select(
+        *[cast(columns[column.name], column.type).label(column.name) for column in contract_facts_table.columns]
+    ).select_from(tables)
 
 
 FACT_TABLES: tuple[FactTable, ...] = (FactTable(contract_facts_table, select_rows, key="order_id"),)

@@ -1,6 +1,7 @@
 """One row: one sale's time: its clocks from order to arrival, and what was promised on the way.
 
-The clocks need nothing but the order's own records. Source: rules R1, R26 to R30, section 3 ("direct evidence"), section 4 (c), (g).
+The clocks need nothing but the order's own records. Source: rules R1, R26 to R30, section 3 ("direct evidence"),
+section 4 (c), (g).
 """
 
 from collections.abc import Sequence
@@ -66,17 +67,31 @@ cycle_facts_table = fact_table(
     Column("due_day", Date, comment="local day it was due"),
     Column("arrived_day", Date, comment="local day its last needed goods arrived; null: a line has not arrived at all"),
     Column("on_time", Boolean, comment="the order's verdict"),
-    Column("on_time_attributable", Boolean, comment="on time, or late by the buyer's own doing (R29); null: on_time is"),
+    Column(
+        "on_time_attributable", Boolean, comment="on time, or late by the buyer's own doing (R29); null: on_time is"
+    ),
     Column("complete", Boolean, comment="all that was owed has come; of a pending order as far as it has come"),
     Column("cycle_days", Integer, comment="days from order to arrival"),
     Column("cycle_days_net", Integer, comment="days from the net clock's start (R27) to arrival, not below 0"),
     Column("cycle_seconds", BigInteger, comment="from order to arrival; null where either is a bare date"),
-    Column("cycle_seconds_net", BigInteger, comment="from the net clock's start to arrival, less holds (R27, R28); null likewise"),
+    Column(
+        "cycle_seconds_net",
+        BigInteger,
+        comment="from the net clock's start to arrival, less holds (R27, R28); null likewise",
+    ),
     Column("held_seconds", BigInteger, comment="what the net clock stood still for holds; null likewise"),
-    Column("business_seconds", BigInteger, comment="working time from order to arrival (R26); null likewise, or where no calendar knows every day"),
+    Column(
+        "business_seconds",
+        BigInteger,
+        comment="working time from order to arrival (R26); null likewise, or where no calendar knows every day",
+    ),
     Column("promise_changes_seller", Integer, comment="promises the seller changed by as_of, line by line"),
     Column("promise_changes_buyer", Integer, comment="promises the buyer changed by as_of, line by line"),
-    Column("window_granted", Boolean, comment="promised inside the window asked for; null: no window asked for, or nothing promised"),
+    Column(
+        "window_granted",
+        Boolean,
+        comment="promised inside the window asked for; null: no window asked for, or nothing promised",
+    ),
     Column("window_asked", Boolean, comment="true: the buyer asked for a window"),
     Column("basis", String, comment="what the first promise stood on: ATP, ATD, several or none"),
     Column("ordered_ahead", String, comment="whether it was ordered longer ahead than the package's lead time (R27)"),
@@ -114,7 +129,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     tables, buyers_doing = buyer_caused(tables, base, context)
     short = _short_lines(context).subquery("short")
     tables = tables.outerjoin(short, short.c.order_id == o.order_id)
-    came = case((o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0))
+    came = case(
+        (o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0)
+    )
     exact = b.cycle_seconds.is_not(None)
     return (
         select(
@@ -164,7 +181,10 @@ def _clocked(context: BuildContext) -> Select[tuple[object, ...]]:
         tables, spans[name] = moment_span(tables, header, name, zone)
     line = order_line_facts_table.c
     asked = (
-        select(line.order_id, func.max(line.request_at).label("request_at")).select_from(_lines(context)).group_by(line.order_id).subquery("asked")
+        select(line.order_id, func.max(line.request_at).label("request_at"))
+        .select_from(_lines(context))
+        .group_by(line.order_id)
+        .subquery("asked")
     )
     tables = tables.outerjoin(asked, asked.c.order_id == o.order_id)
     lead: Expression = typed_null(Integer())
@@ -201,15 +221,22 @@ def _clocked(context: BuildContext) -> Select[tuple[object, ...]]:
         net_from.label("net_from_at"),
         case((exact, seconds_between(ordered.hi, o.settled_at)), else_=typed_null(BigInteger())).label("cycle_seconds"),
         case((exact, seconds_between(net_from, o.settled_at)), else_=typed_null(BigInteger())).label("net_seconds"),
-        case((o.arrived_day.is_not(None), greater(days_between(start_day, o.arrived_day), literal(0, Integer))), else_=None).label("cycle_days_net"),
-        case((and_(window, orders.c.promised_by.is_not(None)), inside), else_=typed_null(Boolean())).label("window_granted"),
+        case(
+            (o.arrived_day.is_not(None), greater(days_between(start_day, o.arrived_day), literal(0, Integer))),
+            else_=None,
+        ).label("cycle_days_net"),
+        case((and_(window, orders.c.promised_by.is_not(None)), inside), else_=typed_null(Boolean())).label(
+            "window_granted"
+        ),
         window.label("window_asked"),
         case((ahead, AHEAD), else_=NOT_AHEAD).label("ordered_ahead"),
     ).select_from(tables)
 
 
 def _stops(base: CTE, context: BuildContext) -> FromClause | None:
-    """order_id, from_at, until_at (null: not over by as_of) of what stops the net clock: `holds` if mapped, else waits between attempts (R28)."""
+    """order_id, from_at, until_at (null: not over by as_of) of what stops the net clock: `holds` if mapped, else waits
+    between attempts (R28).
+    """
     b = base.c
     now = literal(context.as_of, DateTime)
     if "holds.placed_at" in context.mapped:
@@ -242,7 +269,9 @@ def _stops(base: CTE, context: BuildContext) -> FromClause | None:
 
 
 def _merged(base: CTE, stops: FromClause) -> Select[tuple[object, ...]]:
-    """order_id and the seconds an order stood still inside its net clock; time that several stops share is counted once."""
+    """order_id and the seconds an order stood still inside its net clock; time that several stops share is counted
+    once.
+    """
     b, s = base.c, stops.c
     begins = greater(s.from_at, b.net_from_at)
     ends = lesser(func.coalesce(s.until_at, b.until_at), b.until_at)
@@ -253,7 +282,9 @@ def _merged(base: CTE, stops: FromClause) -> Select[tuple[object, ...]]:
         .subquery("stops_inside")
     )
     i = inside.c
-    reached = func.max(i.ends).over(partition_by=i.order_id, order_by=[i.begins, i.ends], rows=(None, -1)).label("reached")
+    reached = (
+        func.max(i.ends).over(partition_by=i.order_id, order_by=[i.begins, i.ends], rows=(None, -1)).label("reached")
+    )
     so_far = select(*i, reached).subquery("stops_so_far")
     f = so_far.c
     fresh = greater(f.begins, func.coalesce(f.reached, f.begins))
@@ -280,7 +311,9 @@ def _delivery_clocks(base: CTE) -> Select[tuple[object, ...]]:
 
 
 def _promises(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
-    """One row an order: how many promises seller and buyer changed by as_of, and the basis of its lines' first promises."""
+    """One row an order: how many promises seller and buyer changed by as_of, and the basis of its lines' first
+    promises.
+    """
     b, p = base.c, promises.c
     tables: FromClause = promises.join(base, b.order_id == p.order_id)
     tables, changed = moment_span(tables, dict(p.items()), "changed_at", b.zone)

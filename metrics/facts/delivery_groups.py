@@ -3,12 +3,31 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, case, cast, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Select,
+    String,
+    case,
+    cast,
+    select,
+)
 
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders.line_verdicts import one_or_several
 from metrics.facts.orders.order_verdicts import state_over, sums_of_lines, verdicts_over
-from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, SEVERAL, order_facts_table, order_line_facts_table
+from metrics.facts.orders.tables import (
+    DIMENSION_COLUMNS,
+    GOODS_VERDICTS,
+    SEVERAL,
+    order_facts_table,
+    order_line_facts_table,
+)
 from metrics.sql.dialects import Expression
 
 group_facts_table = fact_table(
@@ -26,7 +45,8 @@ group_facts_table = fact_table(
 )
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
+# every ledger is asked alike
+def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001
     """Every group with goods owed, from the stored line facts.
 
     Services and fees of the same deadline count for how the group was billed, as they do for an order (R17).
@@ -51,7 +71,9 @@ def select_rows(connection: Connection, context: BuildContext) -> Sequence[Selec
         "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
     }
     chosen = [cast(columns[column.name], column.type).label(column.name) for column in group_facts_table.columns]
-    return [select(*chosen).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)]
+    return [
+        select(*chosen).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)
+    ]
 
 
 FACT_TABLES: tuple[FactTable, ...] = (FactTable(group_facts_table, select_rows, key="order_id"),)

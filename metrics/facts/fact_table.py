@@ -22,12 +22,16 @@ class BuildContext:
     as_of: datetime
     mapped: frozenset[str]
     only: FromClause | None = None
-    """A table of the key that the ledger's rows are made again by, to keep to (an incremental rebuild); None: everything."""
+    """A table of the key that the ledger's rows are made again by, to keep to (an incremental rebuild); None:
+    everything.
+    """
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run has changed: temporary tables of the orders judged again (order_id) and of their customers as they were and are (customer_id)."""
+    """What a run has changed: temporary tables of the orders judged again (order_id) and of their customers as they
+    were and are (customer_id).
+    """
 
     orders: FromClause
     customers: FromClause
@@ -39,9 +43,9 @@ class Changes:
 class FactTable:
     """A fact table and the SELECTs (with the table's columns, in its order) that fill it from feeds and judged facts.
 
-    key: the column that names what a row belongs to, whose rows are made again together; None: every run makes the whole ledger anew.
-    An order's rows change only when it is judged again (a column `next_change_at` has it judged again at that instant); of any other key,
-    `again` is the SELECT of those whose rows may be others now.
+    key: the column that names what a row belongs to, whose rows are made again together; None: every run makes the
+    whole ledger anew. An order's rows change only when it is judged again (a column `next_change_at` has it judged
+    again at that instant); of any other key, `again` is the SELECT of those whose rows may be others now.
     """
 
     table: Table
@@ -73,4 +77,6 @@ def fact_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Ta
 
 def order_dimensions(facts: FromClause = order_facts_table, *, but: Sequence[str] = ()) -> list[Expression]:
     """The dimension columns of order (or line) facts joined to a ledger's rows; `(none)` where no order was joined."""
-    return [func.coalesce(facts.c[name], literal(NONE, String)).label(name) for name in DIMENSION_COLUMNS if name not in but]
+    return [
+        func.coalesce(facts.c[name], literal(NONE, String)).label(name) for name in DIMENSION_COLUMNS if name not in but
+    ]

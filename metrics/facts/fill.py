@@ -29,7 +29,9 @@ def fill(connection: Connection, fact_table: FactTable, context: BuildContext, c
 def _fill_stale(connection: Connection, fact_table: FactTable, context: BuildContext) -> None:
     assert context.only is not None
     assert fact_table.key is not None
-    connection.execute(delete(fact_table.table).where(fact_table.table.c[fact_table.key].in_(select(context.only.c[fact_table.key]))))
+    connection.execute(
+        delete(fact_table.table).where(fact_table.table.c[fact_table.key].in_(select(context.only.c[fact_table.key])))
+    )
     _fill_rows(connection, fact_table, context)
 
 
@@ -38,6 +40,8 @@ def _fill_rows(connection: Connection, fact_table: FactTable, context: BuildCont
         _fill(connection, fact_table.table, rows)
 
 
-def _fill(connection: Connection, target: Table, rows: Select[tuple[object, ...]], parameters: dict[str, str] | None = None) -> None:
+def _fill(
+    connection: Connection, target: Table, rows: Select[tuple[object, ...]], parameters: dict[str, str] | None = None
+) -> None:
     connection.execute(insert(target).from_select([c.name for c in target.columns], rows), parameters or {})
     analyze(connection, target)

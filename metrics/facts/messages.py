@@ -3,7 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, DateTime, Select, String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from metrics.facts.customer_contacts import contact, done_in_time, happened_at, happened_by
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table

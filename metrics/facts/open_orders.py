@@ -1,12 +1,28 @@
 """One row: one sale with goods owed, and how long it has waited for them.
 
-How long an open order has waited changes with every `as_of`, so its row is made anew by every run, and the ledger is narrow.
+How long an open order has waited changes with every `as_of`, so its row is made anew by every run, and the ledger is
+narrow.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, DateTime, Integer, Select, String, case, false, literal, select, union
+from sqlalchemy import (
+    Boolean,
+    Column,
+    CompoundSelect,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    String,
+    case,
+    false,
+    literal,
+    select,
+    union,
+)
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale, order_dimensions
 from metrics.facts.orders import order_facts_table
@@ -19,7 +35,11 @@ open_order_facts_table = fact_table(
     "one row: one sale with goods owed, and how long it took or has taken so far",
     Column("order_id", String, comment="orders.order_id"),
     Column("ordered_day", Date, comment="local day it was ordered"),
-    Column("wait_days", Integer, comment="days from order to arrival, or to the local day of as_of while it has not arrived"),
+    Column(
+        "wait_days",
+        Integer,
+        comment="days from order to arrival, or to the local day of as_of while it has not arrived",
+    ),
     Column("arrived", Boolean, comment="true: every line has arrived at least in part"),
 )
 
@@ -44,10 +64,13 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+# every ledger is asked alike
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001
     """The orders that changed, and those that were still waiting."""
     w = open_order_facts_table.c
     return union(select(changed.orders.c.order_id), select(w.order_id).where(~w.arrived))
 
 
-FACT_TABLES: tuple[FactTable, ...] = (FactTable(open_order_facts_table, select_rows, key="order_id", stale_keys=_stale_keys),)
+FACT_TABLES: tuple[FactTable, ...] = (
+    FactTable(open_order_facts_table, select_rows, key="order_id", stale_keys=_stale_keys),
+)

@@ -17,11 +17,16 @@ segment_intervals_table = fact_table(
     "segment_gaps",
     "segment",
     "one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
-    Column("gap_days", Integer, comment="median days between the days on which its buyers ordered; empty: nobody ordered twice"),
+    Column(
+        "gap_days",
+        Integer,
+        comment="median days between the days on which its buyers ordered; empty: nobody ordered twice",
+    ),
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001 - every ledger is asked alike
+# every ledger is asked alike
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001
     """The median gap of every segment."""
     gaps = customer_intervals().subquery("order_gaps")
     others = [gaps.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS]

@@ -1,7 +1,8 @@
-"""Two ledgers of money coming in: one row per invoice with the day it was settled, one per order with the day its last invoice was.
+"""Two ledgers of money coming in: one row per invoice with the day it was settled, one per order with the day its last
+invoice was.
 
-An invoice is settled at the first moment at which what was paid reaches its gross amount (lines and tax) less what credits and reversals have
-taken back. Source: rules, section 3 ("direct evidence"), R24.
+An invoice is settled at the first moment at which what was paid reaches its gross amount (lines and tax) less what
+credits and reversals have taken back. Source: rules, section 3 ("direct evidence"), R24.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,9 @@ payment_facts_table = fact_table(
     Column("settled_day", Date, comment="local day on which nothing was left to pay; null: something is"),
     Column("taken_back", Boolean, comment="true: settled by credits and reversals alone, without any payment"),
     Column("counts", Boolean, comment="true: its due day has passed, and it was not taken back"),
-    Column("kept", Boolean, comment="paid by due_on; null where it does not count, or what was to be paid is not known"),
+    Column(
+        "kept", Boolean, comment="paid by due_on; null where it does not count, or what was to be paid is not known"
+    ),
 )
 
 cash_facts_table = fact_table(
@@ -78,7 +81,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     billed = _invoices(sums, context).cte("billed")
     reached = _settled(billed, _movements(billed, sums, context)).subquery("reached")
     b = billed.c
-    tables: FromClause = billed.join(order_facts_table, o.order_id == b.order_id).outerjoin(reached, reached.c.invoice_id == b.invoice_id)
+    tables: FromClause = billed.join(order_facts_table, o.order_id == b.order_id).outerjoin(
+        reached, reached.c.invoice_id == b.invoice_id
+    )
     tables, _due_starts, due_ends = day_bounds(tables, b.due_on, o.ship_to_time_zone)
     unpaid = and_(reached.c.settled_at.is_not(None), reached.c.first_paid_at.is_(None))
     taken_back = func.coalesce(or_(unpaid, reached.c.first_paid_at > reached.c.settled_at), false())
@@ -109,17 +114,25 @@ def _document_sums(context: BuildContext) -> Select[tuple[object, ...]]:
     line = invoice_lines.c
     taxed = "invoice_lines.tax_amount" in context.mapped
     net, tax = sum_if(true(), line.line_amount), sum_if(line.tax_amount.is_not(None), line.tax_amount)
-    gross = case((count_if(line.tax_amount.is_(None)) == 0, cast(net + tax, AMOUNT)), else_=typed_null(AMOUNT)) if taxed else net
+    gross = (
+        case((count_if(line.tax_amount.is_(None)) == 0, cast(net + tax, AMOUNT)), else_=typed_null(AMOUNT))
+        if taxed
+        else net
+    )
     order_id = func.min(func.nullif(line.order_id, ""))
     return (
-        select(line.invoice_id, cast(gross, AMOUNT).label("gross_amount"), order_id.label("order_id")).where(~line.deleted).group_by(line.invoice_id)
+        select(line.invoice_id, cast(gross, AMOUNT).label("gross_amount"), order_id.label("order_id"))
+        .where(~line.deleted)
+        .group_by(line.invoice_id)
     )
 
 
 def _invoices(sums: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
     """Invoices dated by as_of, with the zone and day of the order they name and half a minor unit of their currency."""
     i = invoices.c
-    tables: FromClause = invoices.join(sums, sums.c.invoice_id == i.invoice_id).join(order_facts_table, o.order_id == sums.c.order_id)
+    tables: FromClause = invoices.join(sums, sums.c.invoice_id == i.invoice_id).join(
+        order_facts_table, o.order_id == sums.c.order_id
+    )
     tables, dated = moment_span(tables, dict(i.items()), "invoiced_at", o.ship_to_time_zone)
     half_minor = case(
         (i.currency.in_(MINOR_UNITS_0), cast(literal("0.5"), AMOUNT)),
@@ -143,7 +156,9 @@ def _invoices(sums: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
 
 
 def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
-    """invoice_id, at, day, amount, paid (false: a credit or reversal) of everything by as_of that leaves less to pay; currencies never meet."""
+    """invoice_id, at, day, amount, paid (false: a credit or reversal) of everything by as_of that leaves less to pay;
+    currencies never meet.
+    """
     b = billed.c
     now = literal(context.as_of, DateTime)
     p = payments.c
@@ -160,7 +175,9 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
     d = document.c
     if "invoices.reverses_invoice_id" in context.mapped:
         # A reversal without lines takes the whole invoice back.
-        whole: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(sums, sums.c.invoice_id == d.invoice_id)
+        whole: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(
+            sums, sums.c.invoice_id == d.invoice_id
+        )
         whole, dated = moment_span(whole, dict(d.items()), "invoiced_at", b.zone)
         amount = case((sums.c.invoice_id.is_(None), b.gross_amount), else_=sums.c.gross_amount)
         parts.append(
@@ -169,22 +186,34 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
             .where(~d.deleted, d.invoice_kind.in_(("credit", "reversal")), dated.hi <= now)
         )
     credited = _credited(billed).subquery("credited")
-    by_line: FromClause = document.join(credited, credited.c.credit_id == d.invoice_id).join(billed, b.invoice_id == credited.c.invoice_id)
+    by_line: FromClause = document.join(credited, credited.c.credit_id == d.invoice_id).join(
+        billed, b.invoice_id == credited.c.invoice_id
+    )
     by_line, dated = moment_span(by_line, dict(d.items()), "invoiced_at", b.zone)
     unnamed = or_(d.reverses_invoice_id.is_(None), d.reverses_invoice_id == "")
     parts.append(
         select(b.invoice_id, dated.hi, cast(dated.day, Date), credited.c.amount, false())
         .select_from(by_line)
-        .where(~d.deleted, d.invoice_kind == "credit", unnamed, dated.hi <= now, func.coalesce(d.currency, "") == func.coalesce(b.currency, ""))
+        .where(
+            ~d.deleted,
+            d.invoice_kind == "credit",
+            unnamed,
+            dated.hi <= now,
+            func.coalesce(d.currency, "") == func.coalesce(b.currency, ""),
+        )
     )
     return union_all(*parts).subquery("movements")
 
 
 def _credited(billed: CTE) -> Select[tuple[object, ...]]:
-    """credit_id, invoice_id, amount: a credit that names no invoice takes back from the first invoice of each order line it names."""
+    """credit_id, invoice_id, amount: a credit that names no invoice takes back from the first invoice of each order
+    line it names.
+    """
     line, credit = invoice_lines.alias("billed_line"), invoice_lines.alias("credit_line")
     b = billed.c
-    place = func.row_number().over(partition_by=[line.c.order_id, line.c.line_no], order_by=[b.invoiced_day, b.invoice_id])
+    place = func.row_number().over(
+        partition_by=[line.c.order_id, line.c.line_no], order_by=[b.invoiced_day, b.invoice_id]
+    )
     first = (
         select(line.c.order_id, line.c.line_no, b.invoice_id, place.label("place"))
         .select_from(line.join(billed, b.invoice_id == line.c.invoice_id))
@@ -193,11 +222,14 @@ def _credited(billed: CTE) -> Select[tuple[object, ...]]:
     )
     amount = cast(credit.c.line_amount + func.coalesce(credit.c.tax_amount, cast(literal(0), AMOUNT)), AMOUNT)
     return (
-        select(credit.c.invoice_id.label("credit_id"), first.c.invoice_id, cast(func.sum(amount), AMOUNT).label("amount"))
+        select(
+            credit.c.invoice_id.label("credit_id"), first.c.invoice_id, cast(func.sum(amount), AMOUNT).label("amount")
+        )
         .select_from(
-            credit.join(first, and_(first.c.order_id == credit.c.order_id, first.c.line_no == credit.c.line_no, first.c.place == 1)).join(
-                invoices, and_(invoices.c.invoice_id == credit.c.invoice_id, invoices.c.invoice_kind == "credit")
-            )
+            credit.join(
+                first,
+                and_(first.c.order_id == credit.c.order_id, first.c.line_no == credit.c.line_no, first.c.place == 1),
+            ).join(invoices, and_(invoices.c.invoice_id == credit.c.invoice_id, invoices.c.invoice_kind == "credit"))
         )
         .where(~credit.c.deleted)
         .group_by(credit.c.invoice_id, first.c.invoice_id)
@@ -205,9 +237,13 @@ def _credited(billed: CTE) -> Select[tuple[object, ...]]:
 
 
 def _settled(billed: CTE, movements: FromClause) -> Select[tuple[object, ...]]:
-    """invoice_id, when and on which local day nothing was left to pay (to half a minor unit), and when the first payment came."""
+    """invoice_id, when and on which local day nothing was left to pay (to half a minor unit), and when the first
+    payment came.
+    """
     b, m = billed.c, movements.c
-    so_far = cast(func.sum(m.amount).over(partition_by=m.invoice_id, order_by=[m.at, m.paid, m.amount], rows=(None, 0)), AMOUNT)
+    so_far = cast(
+        func.sum(m.amount).over(partition_by=m.invoice_id, order_by=[m.at, m.paid, m.amount], rows=(None, 0)), AMOUNT
+    )
     running = select(m.invoice_id, m.at, m.day, m.paid, so_far.label("so_far")).subquery("running")
     r = running.c
     enough = r.so_far >= b.gross_amount - b.half_minor
@@ -228,7 +264,12 @@ def cash(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     if not has_payments(context.mapped):
         return ()
     line, p = invoice_lines.c, payment_facts_table.c
-    pairs = select(line.invoice_id, line.order_id).where(~line.deleted, line.order_id.is_not(None)).distinct().subquery("pairs")
+    pairs = (
+        select(line.invoice_id, line.order_id)
+        .where(~line.deleted, line.order_id.is_not(None))
+        .distinct()
+        .subquery("pairs")
+    )
     settled = (
         select(
             pairs.c.order_id,

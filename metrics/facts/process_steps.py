@@ -1,8 +1,9 @@
-"""Ledgers of the 13 order-to-cash steps: time in each and the wait before it, budgets, where promises died, and the work in progress.
+"""Ledgers of the 13 order-to-cash steps: time in each and the wait before it, budgets, where promises died, and the
+work in progress.
 
-What a step took is told by its order's own events, so a run keeps it up for the orders it touched. Budgets are medians over other orders, and work in
-progress ages with every `as_of`: those ledgers are made anew, the first small, the others only of late and of open orders.
-Source: rules, section 4 (c), slack ledger.
+What a step took is told by its order's own events, so a run keeps it up for the orders it touched. Budgets are medians
+over other orders, and work in progress ages with every `as_of`: those ledgers are made anew, the first small, the
+others only of late and of open orders. Source: rules, section 4 (c), slack ledger.
 """
 
 from collections.abc import Sequence
@@ -58,9 +59,21 @@ step_facts_table = fact_table(
     Column("latest_at", DateTime, comment="when the last attempt began (a step without a beginning: finished)"),
     Column("finished_at", DateTime, comment="when the last attempt finished; null: going on at as_of"),
     Column("finished_day", Date, comment="local day of that"),
-    Column("step_seconds", BigInteger, comment="Σ finished - started over the attempts; null while one goes on, or where one has a bare date"),
-    Column("wait_seconds", BigInteger, comment="from the latest finish of earlier steps to the first start, not below 0; null: not known"),
-    Column("leg_seconds", BigInteger, comment="from the finish of the previous finished step from 2 (else the order) to this one; steps 2 to 11"),
+    Column(
+        "step_seconds",
+        BigInteger,
+        comment="Σ finished - started over the attempts; null while one goes on, or where one has a bare date",
+    ),
+    Column(
+        "wait_seconds",
+        BigInteger,
+        comment="from the latest finish of earlier steps to the first start, not below 0; null: not known",
+    ),
+    Column(
+        "leg_seconds",
+        BigInteger,
+        comment="from the finish of the previous finished step from 2 (else the order) to this one; steps 2 to 11",
+    ),
 )
 
 step_budgets_table = fact_table(
@@ -70,7 +83,9 @@ step_budgets_table = fact_table(
     Column("step_no", Integer, comment="2 to 11"),
     Column("budget_seconds", BigInteger, comment="median leg_seconds over the on-time orders it stands on"),
     Column("orders", BigInteger, comment="how many on-time orders with events the segment has"),
-    Column("stands_on", String, comment="segment: its own orders; all: everybody's, as the segment has fewer than min_n"),
+    Column(
+        "stands_on", String, comment="segment: its own orders; all: everybody's, as the segment has fewer than min_n"
+    ),
 )
 
 late_order_facts_table = fact_table(
@@ -79,7 +94,9 @@ late_order_facts_table = fact_table(
     "one row: one late order with a finished step of 2 to 11, and the step at which its promise died",
     Column("order_id", String, comment="orders.order_id"),
     Column("due_day", Date, comment="local day it was due"),
-    Column("step", String, comment="02 to 11; 00: when promised; (none): there was time left at the last step observed"),
+    Column(
+        "step", String, comment="02 to 11; 00: when promised; (none): there was time left at the last step observed"
+    ),
     Column("died", Boolean, comment="true: at a step or when promised"),
 )
 
@@ -105,7 +122,11 @@ def has_events(mapped: frozenset[str]) -> bool:
 
 def two_digits(number: Expression) -> Expression:
     """A step's number as text that sorts: 02, 11."""
-    return case({step: literal(f"{step:02}", String) for step in (WHEN_PROMISED, *range(1, 14))}, value=number, else_=literal(NONE, String))
+    return case(
+        {step: literal(f"{step:02}", String) for step in (WHEN_PROMISED, *range(1, 14))},
+        value=number,
+        else_=literal(NONE, String),
+    )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
@@ -115,7 +136,8 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     steps = _steps(context).cte("steps")
     t = steps.c
     earlier = {
-        name: func.max(t[name]).over(partition_by=t.order_id, order_by=t.step_no, rows=(None, -1)) for name in ("finished_at", "finished_exact_at")
+        name: func.max(t[name]).over(partition_by=t.order_id, order_by=t.step_no, rows=(None, -1))
+        for name in ("finished_at", "finished_exact_at")
     }
     budgeted = and_(t.finished_at.is_not(None), t.step_no.between(BUDGETED[0], BUDGETED[-1]))
     previous = func.lag(t.finished_at).over(partition_by=[t.order_id, case((budgeted, 1), else_=0)], order_by=t.step_no)
@@ -146,7 +168,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
             p.finished_day,
             p.step_seconds,
             case((known, wait), else_=typed_null(BigInteger())).label("wait_seconds"),
-            case((p.budgeted, elapsed_seconds(p.previous_at, p.finished_at)), else_=typed_null(BigInteger())).label("leg_seconds"),
+            case((p.budgeted, elapsed_seconds(p.previous_at, p.finished_at)), else_=typed_null(BigInteger())).label(
+                "leg_seconds"
+            ),
             *order_dimensions(),
         ).select_from(placed.join(order_facts_table, o.order_id == p.order_id)),
     )
@@ -176,7 +200,9 @@ def _steps(context: BuildContext) -> Select[tuple[object, ...]]:
             done.label("done_at"),
             case((finished.hi <= now, finished.day), else_=typed_null(Date())).label("done_day"),
             case((~e.finished_at_is_date, done), else_=typed_null(DateTime())).label("done_exact_at"),
-            case((and_(timed, begun.is_not(None)), elapsed_seconds(begun, done)), else_=typed_null(BigInteger())).label("seconds"),
+            case((and_(timed, begun.is_not(None)), elapsed_seconds(begun, done)), else_=typed_null(BigInteger())).label(
+                "seconds"
+            ),
             ordered.hi.label("ordered_at"),
             from_last.label("from_last"),
         )
@@ -196,7 +222,9 @@ def _steps(context: BuildContext) -> Select[tuple[object, ...]]:
         case((finished_last, func.max(a.done_at)), else_=None).label("finished_at"),
         case((finished_last, func.max(a.done_exact_at)), else_=None).label("finished_exact_at"),
         case((finished_last, func.max(a.done_day)), else_=None).label("finished_day"),
-        case((count_if(a.seconds.is_(None)) == 0, cast(func.sum(a.seconds), BigInteger)), else_=None).label("step_seconds"),
+        case((count_if(a.seconds.is_(None)) == 0, cast(func.sum(a.seconds), BigInteger)), else_=None).label(
+            "step_seconds"
+        ),
         func.min(a.ordered_at).label("ordered_at"),
     ).group_by(a.order_id, a.step_no)
 
@@ -217,8 +245,16 @@ def budgets(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         .group_by(legs.c.segment, legs.c.step_no)
         .subquery("own_budgets")
     )
-    everybody = select(legs.c.step_no, percentile(half, legs.c.leg_seconds).label("seconds")).group_by(legs.c.step_no).subquery("budgets_of_all")
-    counted = select(legs.c.segment, func.count(func.distinct(legs.c.order_id)).label("orders")).group_by(legs.c.segment).subquery("on_time_orders")
+    everybody = (
+        select(legs.c.step_no, percentile(half, legs.c.leg_seconds).label("seconds"))
+        .group_by(legs.c.step_no)
+        .subquery("budgets_of_all")
+    )
+    counted = (
+        select(legs.c.segment, func.count(func.distinct(legs.c.order_id)).label("orders"))
+        .group_by(legs.c.segment)
+        .subquery("on_time_orders")
+    )
     segments = select(o.segment).distinct().subquery("segments")
     enough = func.coalesce(counted.c.orders, 0) >= MIN_N
     seconds = case((enough, own.c.seconds), else_=everybody.c.seconds)
@@ -233,7 +269,10 @@ def budgets(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
             cast(seconds, BigInteger),
             cast(func.coalesce(counted.c.orders, 0), BigInteger),
             case((enough, literal("segment", String)), else_=literal("all", String)).label("stands_on"),
-            *[segments.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS],
+            *[
+                segments.c.segment if name == "segment" else literal(NONE, String).label(name)
+                for name in DIMENSION_COLUMNS
+            ],
         )
         .select_from(tables)
         .where(seconds.is_not(None)),
@@ -257,7 +296,9 @@ def late_orders(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     last_good = func.max(case((t.in_time, t.step_no), else_=-1)).over(partition_by=t.order_id).label("last_good")
     marked = select(t.order_id, t.step_no, last_good).subquery("marked")
     m = marked.c
-    died = select(m.order_id, func.min(case((m.step_no > m.last_good, m.step_no), else_=None)).label("step_no")).group_by(m.order_id)
+    died = select(
+        m.order_id, func.min(case((m.step_no > m.last_good, m.step_no), else_=None)).label("step_no")
+    ).group_by(m.order_id)
     found = died.subquery("died")
     return (
         select(
@@ -271,26 +312,40 @@ def late_orders(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
 
 
 def _points() -> Select[Any]:
-    """Of every late order with a finished step of 2 to 11: when it was ordered (step 0) and when each such step was finished."""
+    """Of every late order with a finished step of 2 to 11: when it was ordered (step 0) and when each such step was
+    finished.
+    """
     late = and_(o.on_time.is_(False), o.state == "judged", o.deadline_at.is_not(None))
     finished = and_(s.leg_seconds.is_not(None), s.finished_at.is_not(None))
     keys = (o.order_id, o.segment, o.deadline_at)
-    observed = select(*keys, s.step_no, s.finished_at.label("at")).select_from(step_facts_table.join(order_facts_table, o.order_id == s.order_id))
+    observed = select(*keys, s.step_no, s.finished_at.label("at")).select_from(
+        step_facts_table.join(order_facts_table, o.order_id == s.order_id)
+    )
     seen = select(s.order_id).where(finished).distinct().subquery("seen")
-    tables, ordered = moment_span(order_facts_table.join(seen, seen.c.order_id == o.order_id), dict(o.items()), "ordered_at", o.ship_to_time_zone)
-    taken = select(*keys, cast(literal(WHEN_PROMISED), Integer).label("step_no"), ordered.hi.label("at")).select_from(tables).where(late)
+    tables, ordered = moment_span(
+        order_facts_table.join(seen, seen.c.order_id == o.order_id), dict(o.items()), "ordered_at", o.ship_to_time_zone
+    )
+    taken = (
+        select(*keys, cast(literal(WHEN_PROMISED), Integer).label("step_no"), ordered.hi.label("at"))
+        .select_from(tables)
+        .where(late)
+    )
     both = union_all(observed.where(late, finished), taken).subquery("both_points")
     return select(*both.c)
 
 
 def _remaining() -> Select[Any]:
     """segment, step_no (0 and 2 to 11) and the Σ of the budgets of later steps."""
-    step = values(sql_column("step_no", Integer), name="slack_steps").data([(number,) for number in (WHEN_PROMISED, *BUDGETED)])
+    step = values(sql_column("step_no", Integer), name="slack_steps").data(
+        [(number,) for number in (WHEN_PROMISED, *BUDGETED)]
+    )
     b = step_budgets_table.c
     later = cast(func.sum(b.budget_seconds), BigInteger).label("seconds")
     number = cast(step.c.step_no, Integer)
     return (
-        select(b.segment, number.label("step_no"), later).select_from(step_budgets_table.join(step, b.step_no > number)).group_by(b.segment, number)
+        select(b.segment, number.label("step_no"), later)
+        .select_from(step_budgets_table.join(step, b.step_no > number))
+        .group_by(b.segment, number)
     )
 
 
@@ -300,7 +355,9 @@ def work(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         return ()
     now = literal(context.as_of, DateTime)
     from_last = func.row_number().over(partition_by=s.order_id, order_by=[s.latest_at.desc(), s.step_no.desc()])
-    latest = select(s.order_id, s.step, s.started_at, s.latest_at, s.finished_at, from_last.label("from_last")).subquery("latest")
+    latest = select(
+        s.order_id, s.step, s.started_at, s.latest_at, s.finished_at, from_last.label("from_last")
+    ).subquery("latest")
     final = select(func.max(s.step_no)).scalar_subquery()
     done = select(s.order_id).where(s.step_no == final, s.finished_at.is_not(None)).subquery("done")
     under_way = order_facts_table.join(latest, and_(latest.c.order_id == o.order_id, latest.c.from_last == 1)).join(
@@ -348,4 +405,5 @@ STEPS: dict[int, str] = {
     12: "install",
     13: "invoice",
 }
-"""The 13 steps from inquiry to invoice. A dimension value `step` is the number in two digits; "00" is "when promised"."""
+"""The 13 steps from inquiry to invoice. A dimension value `step` is the number in two digits; "00" is "when promised".
+"""

@@ -1,6 +1,8 @@
-"""Two ledgers: one row per inquiry (was it answered, with a choice, and did it become an order), and one row per option offered.
+"""Two ledgers: one row per inquiry (was it answered, with a choice, and did it become an order), and one row per option
+offered.
 
-Both stand for the customer as of the day they asked, never for the order it became: else channels would convert every inquiry they have.
+Both stand for the customer as of the day they asked, never for the order it became: else channels would convert every
+inquiry they have.
 """
 
 from collections.abc import Sequence
@@ -46,7 +48,11 @@ quote_facts_table = fact_table(
     Column("quote_id", String, comment="quotes.quote_id"),
     Column("asked_day", Date, comment="local day of the inquiry"),
     Column("answered", Boolean, comment="true: answered by as_of"),
-    Column("answer_seconds", BigInteger, comment="from asked to answered, or to as_of while unanswered; to the nearest minute"),
+    Column(
+        "answer_seconds",
+        BigInteger,
+        comment="from asked to answered, or to as_of while unanswered; to the nearest minute",
+    ),
     Column("option_count", BigInteger, comment="options offered in the answer"),
     Column("accepted", Boolean, comment="true: the buyer chose one of them"),
     Column("ordered", Boolean, comment="true: it became an order placed by as_of"),
@@ -64,13 +70,21 @@ quote_option_facts_table = fact_table(
     Column("accepted", Boolean, comment="true: the buyer chose it"),
     Column("ordered", Boolean, comment="true: the inquiry became an order placed by as_of"),
     Column("young", Boolean, comment=f"true: asked less than {YOUNG_DAYS} days before as_of"),
-    Column("quoted_amount", AMOUNT, comment="worth of the inquiry, reporting currency, on one option: the accepted, else the cheapest"),
+    Column(
+        "quoted_amount",
+        AMOUNT,
+        comment="worth of the inquiry, reporting currency, on one option: the accepted, else the cheapest",
+    ),
     Column(
         "faster_days",
         Integer,
         comment="days the fastest option saves, on one option of each inquiry that has two lead times in one currency",
     ),
-    Column("faster_amount", AMOUNT, comment="price of the fastest option less that of the slowest, reporting currency, on the same row"),
+    Column(
+        "faster_amount",
+        AMOUNT,
+        comment="price of the fastest option less that of the slowest, reporting currency, on the same row",
+    ),
 )
 
 
@@ -81,7 +95,11 @@ def quote_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     asked = _asked(context).cte("asked")
     option = quote_options.c
     offered = (
-        select(option.quote_id, func.count().label("option_count"), count_if(func.coalesce(option.accepted, False)).label("accepted_n"))
+        select(
+            option.quote_id,
+            func.count().label("option_count"),
+            count_if(func.coalesce(option.accepted, False)).label("accepted_n"),
+        )
         .where(~option.deleted)
         .group_by(option.quote_id)
         .subquery("offered")
@@ -94,9 +112,9 @@ def quote_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         "accepted": and_(a.answered, func.coalesce(offered.c.accepted_n, 0) > 0),
     }
     return (
-        select(*[values[c.name].label(c.name) if c.name in values else a[c.name] for c in quote_facts_table.columns]).select_from(
-            asked.outerjoin(offered, offered.c.quote_id == a.quote_id)
-        ),
+        select(
+            *[values[c.name].label(c.name) if c.name in values else a[c.name] for c in quote_facts_table.columns]
+        ).select_from(asked.outerjoin(offered, offered.c.quote_id == a.quote_id)),
     )
 
 
@@ -110,8 +128,12 @@ def option_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     best = (
         select(
             p.quote_id,
-            func.min(case((and_(p.lead_time_days == p.fewest_days, p.comparable), p.amount), else_=None)).label("fastest_amount"),
-            func.min(case((and_(p.lead_time_days == p.most_days, p.comparable), p.amount), else_=None)).label("slowest_amount"),
+            func.min(case((and_(p.lead_time_days == p.fewest_days, p.comparable), p.amount), else_=None)).label(
+                "fastest_amount"
+            ),
+            func.min(case((and_(p.lead_time_days == p.most_days, p.comparable), p.amount), else_=None)).label(
+                "slowest_amount"
+            ),
         )
         .group_by(p.quote_id)
         .subquery("best")
@@ -124,9 +146,9 @@ def option_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         "faster_amount": cast(case((compared, best.c.fastest_amount - best.c.slowest_amount), else_=None), AMOUNT),
     }
     return (
-        select(*[values[c.name].label(c.name) if c.name in values else p[c.name] for c in quote_option_facts_table.columns]).select_from(
-            priced.join(best, best.c.quote_id == p.quote_id)
-        ),
+        select(
+            *[values[c.name].label(c.name) if c.name in values else p[c.name] for c in quote_option_facts_table.columns]
+        ).select_from(priced.join(best, best.c.quote_id == p.quote_id)),
     )
 
 
@@ -139,9 +161,13 @@ def _asked(context: BuildContext) -> Select[Any]:
     tables, dimensions = about.dimensions(asked.day)
     tables, today = day_at(tables, context.as_of, about.zone)
     # An order nobody has loaded is taken at its word; one placed after as_of, or deleted, is not there.
-    tables = tables.outerjoin(order_facts_table, o.order_id == q.order_id).outerjoin(orders, orders.c.order_id == q.order_id)
+    tables = tables.outerjoin(order_facts_table, o.order_id == q.order_id).outerjoin(
+        orders, orders.c.order_id == q.order_id
+    )
     ordered = and_(q.order_id.is_not(None), or_(o.order_id.is_not(None), orders.c.order_id.is_(None)))
-    answer_seconds = minutes_between(asked.hi, func.coalesce(happened_at(answered, context.as_of), literal(context.as_of, DateTime)))
+    answer_seconds = minutes_between(
+        asked.hi, func.coalesce(happened_at(answered, context.as_of), literal(context.as_of, DateTime))
+    )
     return (
         select(
             q.quote_id,
@@ -158,8 +184,8 @@ def _asked(context: BuildContext) -> Select[Any]:
 
 
 def _priced(asked: CTE, context: BuildContext) -> Select[Any]:
-    """One row per option of an answered inquiry: its price in the reporting currency, its place among the inquiry's options (1 stands for it),
-    and the fewest and most days of the options that have both a price and a lead time.
+    """One row per option of an answered inquiry: its price in the reporting currency, its place among the inquiry's
+    options (1 stands for it), and the fewest and most days of the options that have both a price and a lead time.
     """
     a, option = asked.c, quote_options.c
     tables: FromClause = quote_options.join(asked, a.quote_id == option.quote_id)
@@ -195,7 +221,14 @@ def _priced(asked: CTE, context: BuildContext) -> Select[Any]:
 
 def _lead_time_class(days: Expression) -> Expression:
     classes = [(days <= most, literal(words, String)) for most, words in LEAD_TIME_CLASSES]
-    return case((days.is_(None), literal(NONE, String)), *classes, else_=literal(f"over {LEAD_TIME_CLASSES[-1][0]} days", String))
+    return case(
+        (days.is_(None), literal(NONE, String)),
+        *classes,
+        else_=literal(f"over {LEAD_TIME_CLASSES[-1][0]} days", String),
+    )
 
 
-FACT_TABLES: tuple[FactTable, ...] = (FactTable(quote_facts_table, quote_rows), FactTable(quote_option_facts_table, option_rows))
+FACT_TABLES: tuple[FactTable, ...] = (
+    FactTable(quote_facts_table, quote_rows),
+    FactTable(quote_option_facts_table, option_rows),
+)

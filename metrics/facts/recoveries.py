@@ -1,7 +1,7 @@
 """One row: one judged order with its chain from the failure to the customer's next order.
 
-Chain: failed → detected (the first notice of delay, or case opened) → acknowledged → resolved → the customer's next order. docs/judgement.md says
-how each moment is read. Source: rules, section 4 (i).
+Chain: failed → detected (the first notice of delay, or case opened) → acknowledged → resolved → the customer's next
+order. docs/judgement.md says how each moment is read. Source: rules, section 4 (i).
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,15 @@ from sqlalchemy import (
 )
 
 from metrics.facts.customer_contacts import day_at, minutes_between
-from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTable, fact_table, only_stale, order_dimensions
+from metrics.facts.fact_table import (
+    ENDS_WITHIN,
+    BuildContext,
+    Changes,
+    FactTable,
+    fact_table,
+    only_stale,
+    order_dimensions,
+)
 from metrics.facts.messages import message_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.tables import GOODS_VERDICTS
@@ -41,7 +49,16 @@ from metrics.facts.retention import RETAINED_DAYS, following_orders, margin_afte
 from metrics.facts.service_cases import EDIT_SOURCE, REQUEST_KINDS, case_facts_table
 from metrics.policy import STRICT
 from metrics.schema import AMOUNT, invoice_lines, invoices
-from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, days_between, greater, plus_days, plus_microseconds, typed_null
+from metrics.sql.dialects import (
+    MICROSECONDS_A_DAY,
+    Expression,
+    count_if,
+    days_between,
+    greater,
+    plus_days,
+    plus_microseconds,
+    typed_null,
+)
 from metrics.sql.moments import moment_span, span_of
 
 CHAIN = frozenset(("messages.message_id", "service_cases.case_id"))
@@ -52,8 +69,9 @@ DAMAGE_COLUMNS = ("shipment_lines.damaged_qty", "invoices.credit_reason", "retur
 RECOVERY_DAYS = 10
 """Days from detection within which a failure must be settled to count as recovered (rules, section 5)."""
 GROUPS = ("no failure", "recovered", "unrecovered")
-"""Groups of orders whose next orders are compared. Orders not yet settled, whose limit has not passed, stand under "open"; orders without a failed
-verdict but with an unknown one under "not proven"."""
+"""Groups of orders whose next orders are compared. Orders not yet settled, whose limit has not passed, stand under
+"open"; orders without a failed verdict but with an unknown one under "not proven".
+"""
 
 _NOTHING = literal(datetime(9999, 1, 1), DateTime)
 
@@ -66,8 +84,16 @@ recovery_facts_table = fact_table(
     Column("failed", Boolean, comment="true: a verdict is false"),
     Column("recovery", String, comment="no failure, recovered, unrecovered, open or not proven"),
     Column("late", Boolean, comment="true: on_time is false"),
-    Column("warned", Boolean, comment="of late orders: told of the delay before the deadline; null: a bare date leaves it open, or not late"),
-    Column("notice_seconds", BigInteger, comment="of late orders told: from the first notice to the deadline, below 0 after it; by the minute"),
+    Column(
+        "warned",
+        Boolean,
+        comment="of late orders: told of the delay before the deadline; null: a bare date leaves it open, or not late",
+    ),
+    Column(
+        "notice_seconds",
+        BigInteger,
+        comment="of late orders told: from the first notice to the deadline, below 0 after it; by the minute",
+    ),
     Column("failed_at", DateTime, comment="first failed moment"),
     Column("detected_at", DateTime, comment="first of: notice of delay, case opened; null: not detected by as_of"),
     Column(
@@ -78,13 +104,33 @@ recovery_facts_table = fact_table(
     Column("acknowledged_at", DateTime, comment="when the buyer was first told or answered; null: not by as_of"),
     Column("resolved_at", DateTime, comment="when all was settled; null: open at as_of"),
     Column("detect_seconds", BigInteger, comment="failed to detected, or to as_of; by the minute; null: not failed"),
-    Column("acknowledge_seconds", BigInteger, comment="detected to acknowledged, or to as_of; by the minute; null: not detected"),
-    Column("resolve_seconds", BigInteger, comment="acknowledged to resolved, or to as_of; by the minute; null: not acknowledged"),
-    Column("limit_passed", Boolean, comment=f"true: failed, and {RECOVERY_DAYS} days have passed since detection (since the failure, if undetected)"),
-    Column("start_day", Date, comment="local day the wait for the next order begins: settled; unrecovered or never settled: the deadline"),
+    Column(
+        "acknowledge_seconds",
+        BigInteger,
+        comment="detected to acknowledged, or to as_of; by the minute; null: not detected",
+    ),
+    Column(
+        "resolve_seconds",
+        BigInteger,
+        comment="acknowledged to resolved, or to as_of; by the minute; null: not acknowledged",
+    ),
+    Column(
+        "limit_passed",
+        Boolean,
+        comment=f"true: failed, and {RECOVERY_DAYS} days have passed since detection (since the failure, if undetected)",
+    ),
+    Column(
+        "start_day",
+        Date,
+        comment="local day the wait for the next order begins: settled; unrecovered or never settled: the deadline",
+    ),
     Column("next_day", Date, comment="local day of the customer's first order after that; null: none by as_of"),
     Column("reorder_days", Integer, comment="days from start_day to next_day, or to as_of"),
-    Column("retained_amount", AMOUNT, comment=f"margin of the customer's orders of the {RETAINED_DAYS} days after start_day, reporting currency"),
+    Column(
+        "retained_amount",
+        AMOUNT,
+        comment=f"margin of the customer's orders of the {RETAINED_DAYS} days after start_day, reporting currency",
+    ),
 )
 
 
@@ -122,12 +168,16 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         cast(values[column.name], column.type).label(column.name) if column.name in values else g[column.name]
         for column in recovery_facts_table.columns
     ]
-    tables = grouped.outerjoin(following, following.c.order_id == g.order_id).outerjoin(margins, margins.c.order_id == g.order_id)
+    tables = grouped.outerjoin(following, following.c.order_id == g.order_id).outerjoin(
+        margins, margins.c.order_id == g.order_id
+    )
     return (select(*columns).select_from(tables),)
 
 
 def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
-    """The orders that changed, all others of their customers (their next order may be another), and those that time alone changes."""
+    """The orders that changed, all others of their customers (their next order may be another), and those that time
+    alone changes.
+    """
     o, r = order_facts_table.c, recovery_facts_table.c
     found = [
         select(changed.orders.c.order_id),
@@ -136,7 +186,11 @@ def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
     if context.as_of > changed.since:
         followed_since = literal((changed.since - ENDS_WITHIN - timedelta(RETAINED_DAYS)).date(), Date)
         unsettled = or_(r.detected_at.is_(None), r.acknowledged_at.is_(None), r.resolved_at.is_(None), ~r.limit_passed)
-        found.append(select(r.order_id).where(or_(r.next_day.is_(None), and_(r.failed, or_(unsettled, r.start_day >= followed_since)))))
+        found.append(
+            select(r.order_id).where(
+                or_(r.next_day.is_(None), and_(r.failed, or_(unsettled, r.start_day >= followed_since)))
+            )
+        )
     return union(*found)
 
 
@@ -148,11 +202,14 @@ def _first(*moments: Expression) -> Expression:
 def _failed(context: BuildContext) -> Select[Any]:
     """Judged orders with whether and when they first failed.
 
-    Late or short: the deadline of the first line that was. Damaged or filled wrong: when that line was settled. Billed wrong: the order's first
-    invoice; never billed: when the invoice window closed.
+    Late or short: the deadline of the first line that was. Damaged or filled wrong: when that line was settled. Billed
+    wrong: the order's first invoice; never billed: when the invoice window closed.
     """
     o, line = order_facts_table.c, order_line_facts_table.c
-    missed, spoiled = or_(line.on_time.is_(False), line.complete.is_(False)), or_(line.damage_free.is_(False), line.filled_accurately.is_(False))
+    missed, spoiled = (
+        or_(line.on_time.is_(False), line.complete.is_(False)),
+        or_(line.damage_free.is_(False), line.filled_accurately.is_(False)),
+    )
     on_lines = (
         select(
             line.order_id,
@@ -164,7 +221,9 @@ def _failed(context: BuildContext) -> Select[Any]:
         .group_by(line.order_id)
         .subquery("failed_lines")
     )
-    tables: FromClause = only_stale(order_facts_table, o.order_id, context).outerjoin(on_lines, on_lines.c.order_id == o.order_id)
+    tables: FromClause = only_stale(order_facts_table, o.order_id, context).outerjoin(
+        on_lines, on_lines.c.order_id == o.order_id
+    )
     billed_at: Expression = typed_null(DateTime())
     if "invoice_lines.line_amount" in context.mapped:
         billed = _first_billed(context).subquery("first_billed")
@@ -184,11 +243,15 @@ def _failed(context: BuildContext) -> Select[Any]:
             o.deadline_at,
             o.settled_at,
             o.complete,
-            and_(*[func.coalesce(o[name], True) for name in ("damage_free", "filled_accurately", "billed_accurately")]).label("only_late"),
+            and_(
+                *[func.coalesce(o[name], True) for name in ("damage_free", "filled_accurately", "billed_accurately")]
+            ).label("only_late"),
             failed.label("failed"),
             unproven.label("unproven"),
             func.coalesce(o.on_time.is_(False), false()).label("late"),
-            case((failed, func.coalesce(moments, o.deadline_at, o.settled_at)), else_=typed_null(DateTime())).label("failed_at"),
+            case((failed, func.coalesce(moments, o.deadline_at, o.settled_at)), else_=typed_null(DateTime())).label(
+                "failed_at"
+            ),
             *order_dimensions(),
         )
         .select_from(tables)
@@ -202,11 +265,18 @@ def _first_billed(context: BuildContext) -> Select[Any]:
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
         order_facts_table, and_(o.order_id == line.order_id, o.billed_accurately.is_(False))
     )
-    tables, invoiced = moment_span(only_stale(tables, o.order_id, context), dict(document.items()), "invoiced_at", o.ship_to_time_zone)
+    tables, invoiced = moment_span(
+        only_stale(tables, o.order_id, context), dict(document.items()), "invoiced_at", o.ship_to_time_zone
+    )
     return (
         select(line.order_id, func.min(invoiced.hi).label("billed_at"))
         .select_from(tables)
-        .where(~line.deleted, ~document.deleted, document.invoice_kind == "invoice", invoiced.hi <= literal(context.as_of, DateTime))
+        .where(
+            ~line.deleted,
+            ~document.deleted,
+            document.invoice_kind == "invoice",
+            invoiced.hi <= literal(context.as_of, DateTime),
+        )
         .group_by(line.order_id)
     )
 
@@ -238,11 +308,15 @@ def _chained(failing: CTE, context: BuildContext) -> Select[Any]:
     )
     detected = _first(told.c.notice_at, raised.c.opened_at)
     # Without a case, a failure that was only lateness is settled by the goods themselves.
-    arrived = case((and_(f.only_late, f.complete.is_(True), detected.is_not(None)), greater(f.settled_at, detected)), else_=None)
+    arrived = case(
+        (and_(f.only_late, f.complete.is_(True), detected.is_not(None)), greater(f.settled_at, detected)), else_=None
+    )
     resolved = case((raised.c.opened_at.is_not(None), raised.c.resolved_at), else_=arrived)
     # To tell of a delay is to acknowledge it, and so is to settle it.
     acknowledged = _first(told.c.notice_at, raised.c.acknowledged_at, resolved)
-    limit = plus_microseconds(func.coalesce(detected, f.failed_at), literal(RECOVERY_DAYS * MICROSECONDS_A_DAY, BigInteger))
+    limit = plus_microseconds(
+        func.coalesce(detected, f.failed_at), literal(RECOVERY_DAYS * MICROSECONDS_A_DAY, BigInteger)
+    )
 
     def of_failures(value: Expression, name: str) -> Expression:
         return case((f.failed, value), else_=typed_null(DateTime())).label(name)
@@ -259,7 +333,9 @@ def _chained(failing: CTE, context: BuildContext) -> Select[Any]:
         of_failures(resolved, "resolved_at"),
         and_(f.failed, func.coalesce(limit <= literal(context.as_of, DateTime), false())).label("limit_passed"),
         and_(f.failed, func.coalesce(resolved <= limit, false())).label("in_limit"),
-    ).select_from(failing.outerjoin(told, told.c.order_id == f.order_id).outerjoin(raised, raised.c.order_id == f.order_id))
+    ).select_from(
+        failing.outerjoin(told, told.c.order_id == f.order_id).outerjoin(raised, raised.c.order_id == f.order_id)
+    )
 
 
 def _grouped(chained: CTE, context: BuildContext) -> Select[Any]:
@@ -272,7 +348,10 @@ def _grouped(chained: CTE, context: BuildContext) -> Select[Any]:
         (c.limit_passed, "unrecovered"),
         else_="open",
     )
-    start = case((or_(group == "unrecovered", c.settled_at.is_(None)), func.coalesce(c.deadline_at, c.settled_at)), else_=c.settled_at)
+    start = case(
+        (or_(group == "unrecovered", c.settled_at.is_(None)), func.coalesce(c.deadline_at, c.settled_at)),
+        else_=c.settled_at,
+    )
     tables, start_span = span_of(chained, start, false(), c.ship_to_time_zone)
     tables, today = day_at(tables, context.as_of, c.ship_to_time_zone)
     return select(
@@ -284,4 +363,6 @@ def _grouped(chained: CTE, context: BuildContext) -> Select[Any]:
     ).select_from(tables)
 
 
-FACT_TABLES: tuple[FactTable, ...] = (FactTable(recovery_facts_table, select_rows, key="order_id", stale_keys=_stale_keys),)
+FACT_TABLES: tuple[FactTable, ...] = (
+    FactTable(recovery_facts_table, select_rows, key="order_id", stale_keys=_stale_keys),
+)

@@ -3,7 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+)
 
 from metrics.facts.customer_contacts import contact, day_at
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
@@ -21,13 +35,19 @@ recovery_cost_facts_table = fact_table(
     "one row: one cost of recovery: a case of a failure, goods or service of a replacement order, or a goodwill credit",
     Column("order_id", String, comment="the order it was spent on; empty: none"),
     Column("activity", String, comment="case, replacement or goodwill"),
-    Column("cost_day", Date, comment="day it was spent: case settled (open: raised), replacement ordered, cost incurred, credit dated"),
+    Column(
+        "cost_day",
+        Date,
+        comment="day it was spent: case settled (open: raised), replacement ordered, cost incurred, credit dated",
+    ),
     Column("amount", AMOUNT, comment="in the reporting currency; null: no rate or no unit cost"),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
-    """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases cost."""
+    """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases
+    cost.
+    """
     if "service_cases.cost_amount" not in context.mapped:
         return ()
     found = [_case_costs(context), _replaced_goods()]
@@ -38,14 +58,28 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     return found
 
 
-def _cost(activity: str, tables: FromClause, order_id: Expression, day: Expression, amount: Expression, dimensions: list[Expression]) -> Select[Any]:
-    columns = [order_id.label("order_id"), literal(activity, String).label("activity"), cast(day, Date).label("cost_day")]
+def _cost(
+    activity: str,
+    tables: FromClause,
+    order_id: Expression,
+    day: Expression,
+    amount: Expression,
+    dimensions: list[Expression],
+) -> Select[Any]:
+    columns = [
+        order_id.label("order_id"),
+        literal(activity, String).label("activity"),
+        cast(day, Date).label("cost_day"),
+    ]
     return select(*columns, cast(amount, AMOUNT).label("amount"), *dimensions).select_from(tables)
 
 
 def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Expression]:
     """Dimensions with the currency a cost was paid in."""
-    return [func.coalesce(currency, literal(NONE, String)).label("currency") if one.name == "currency" else one for one in dimensions]
+    return [
+        func.coalesce(currency, literal(NONE, String)).label("currency") if one.name == "currency" else one
+        for one in dimensions
+    ]
 
 
 def _case_costs(context: BuildContext) -> Select[Any]:
@@ -69,24 +103,37 @@ def _replaced_goods() -> Select[Any]:
     o, line = order_facts_table.c, order_line_facts_table.c
     tables = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
     amount = times(line.shipped_qty, line.unit_cost_amount)
-    rows = _cost("replacement", tables, line.order_id, line.ordered_day, amount, order_dimensions(order_line_facts_table))
+    rows = _cost(
+        "replacement", tables, line.order_id, line.ordered_day, amount, order_dimensions(order_line_facts_table)
+    )
     return rows.where(o.order_type == "replacement", line.line_kind == "goods", line.shipped_qty > 0)
 
 
 def _replacement_service(context: BuildContext) -> Select[Any]:
     """Costs of serving booked on replacement orders."""
     o, cost = order_facts_table.c, service_costs.c
-    tables: FromClause = service_costs.join(order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement"))
+    tables: FromClause = service_costs.join(
+        order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement")
+    )
     tables, rate = join_rate(tables, cost.currency, cost.incurred_on, context.mapped)
     tables, today = day_at(tables, context.as_of, o.ship_to_time_zone)
-    rows = _cost("replacement", tables, cost.order_id, cost.incurred_on, times(cost.amount, rate), _paid_in(cost.currency, order_dimensions()))
+    rows = _cost(
+        "replacement",
+        tables,
+        cost.order_id,
+        cost.incurred_on,
+        times(cost.amount, rate),
+        _paid_in(cost.currency, order_dimensions()),
+    )
     return rows.where(~cost.deleted, cost.incurred_on <= today)
 
 
 def _goodwill(context: BuildContext) -> Select[Any]:
     """Credits given out of goodwill, by the order they name."""
     o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
-    tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(order_facts_table, o.order_id == line.order_id)
+    tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
+        order_facts_table, o.order_id == line.order_id
+    )
     tables, dated = moment_span(tables, dict(document.items()), "invoiced_at", o.ship_to_time_zone)
     tables, rate = join_rate(tables, document.currency, cast(dated.day, Date), context.mapped)
     amount = times(line.line_amount, rate)

@@ -1,4 +1,6 @@
-"""Ledgers: fact tables beside orders and lines, one file each. They stand on the judged facts and are rebuilt after them (rebuild.py)."""
+"""Ledgers: fact tables beside orders and lines, one file each. They stand on the judged facts and are rebuilt after
+them (rebuild.py).
+"""
 
 from itertools import chain
 

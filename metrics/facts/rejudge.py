@@ -1,6 +1,8 @@
-"""Some orders judged again under another policy than the strict one, into a temporary table that a ledger's SELECT joins.
+"""Some orders judged again under another policy than the strict one, into a temporary table that a ledger's SELECT
+joins.
 
-A statement holds one judgement (its steps are named), and as many orders as memory can bear: hence the table, filled part by part.
+A statement holds one judgement (its steps are named), and as many orders as memory can bear: hence the table, filled
+part by part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +22,16 @@ ORDERS_PER_BATCH = 50_000
 
 @contextmanager
 def rejudge(
-    connection: Connection, name: str, policy: Policy, context: BuildContext, order_ids: Select[tuple[str]], columns: Sequence[str]
+    connection: Connection,
+    name: str,
+    policy: Policy,
+    context: BuildContext,
+    order_ids: Select[tuple[str]],
+    columns: Sequence[str],
 ) -> Iterator[Table]:
-    """A temporary table called `name` with order_id and these columns of order_facts, of the orders named, judged under the policy; dropped after."""
+    """A temporary table called `name` with order_id and these columns of order_facts, of the orders named, judged under
+    the policy; dropped after.
+    """
     wanted = temporary_table(f"{name}_orders", {"order_id": order_facts_table.c.order_id.type})
     judged = temporary_table(name, {column: order_facts_table.c[column].type for column in ("order_id", *columns)})
     wanted.create(connection)
@@ -42,12 +51,16 @@ def _judgement(judged: Table, wanted: Table, policy: Policy, context: BuildConte
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     part = select(wanted.c.order_id).where(wanted.c.order_id.between(first, last)).subquery("part")
     anew = order_facts(policy, context.as_of, context.mapped, only=part).subquery("judged")
-    return insert(judged).from_select([c.name for c in judged.columns], select(*[anew.c[c.name] for c in judged.columns]))
+    return insert(judged).from_select(
+        [c.name for c in judged.columns], select(*[anew.c[c.name] for c in judged.columns])
+    )
 
 
 def batches(connection: Connection, ids: FromClause, size: int) -> list[tuple[str, str]]:
     """First and last order_id of parts of `size` orders."""
     place = (func.row_number().over(order_by=ids.c.order_id) - 1).label("place")
     placed = select(ids.c.order_id, place).subquery()
-    found = select(func.min(placed.c.order_id), func.max(placed.c.order_id)).group_by(placed.c.place - placed.c.place % size)
+    found = select(func.min(placed.c.order_id), func.max(placed.c.order_id)).group_by(
+        placed.c.place - placed.c.place % size
+    )
     return sorted((first, last) for first, last in connection.execute(found))

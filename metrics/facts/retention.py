@@ -1,8 +1,25 @@
-"""What a customer did after an order that may have failed: the next order they placed, and the margin of those of the days after."""
+"""What a customer did after an order that may have failed: the next order they placed, and the margin of those of the
+days after.
+"""
 
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select, union_all
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
@@ -16,14 +33,22 @@ RETAINED_DAYS = 90
 
 
 def following_orders(grouped: CTE, context: BuildContext) -> Select[Any]:
-    """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards through their orders."""
+    """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards
+    through their orders.
+    """
     g, o = grouped.c, order_facts_table.c
     tables = _of_their_customers(order_facts_table, grouped, context)
     tables, ordered = moment_span(tables, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     placed = select(
-        o.customer_id, ordered.hi.label("at"), literal(0, Integer).label("waits"), typed_null(String()).label("order_id"), o.ordered_day.label("day")
+        o.customer_id,
+        ordered.hi.label("at"),
+        literal(0, Integer).label("waits"),
+        typed_null(String()).label("order_id"),
+        o.ordered_day.label("day"),
     )
-    waits = select(g.customer_id, g.start_at, literal(1, Integer), g.order_id, typed_null(Date())).where(g.start_at.is_not(None))
+    waits = select(g.customer_id, g.start_at, literal(1, Integer), g.order_id, typed_null(Date())).where(
+        g.start_at.is_not(None)
+    )
     events = union_all(placed.select_from(tables).where(o.order_type == "sale"), waits).cte("orders_and_waits")
     e = events.c
     # At one instant the waits come first, so that an order placed at that very instant is not after it.
@@ -41,10 +66,12 @@ def _of_their_customers(tables: FromClause, grouped: CTE, context: BuildContext)
 
 
 def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
-    """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin is not known in them.
+    """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin
+    is not known in them.
 
-    Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is what lies between.
-    While no rates are fed only orders in the failed order's own currency are added: two currencies never meet.
+    Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is
+    what lies between. While no rates are fed only orders in the failed order's own currency are added: two currencies
+    never meet.
     """
     by_currency = "fx_rates.rate" not in context.mapped
     g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
@@ -71,7 +98,9 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
             by_order.c.amount,
             by_order.c.unknown_n,
         )
-        .select_from(_of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context))
+        .select_from(
+            _of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context)
+        )
         .where(o.order_type == "sale")
     )
     ends = [
@@ -90,7 +119,10 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
     e = events.c
     window: dict[str, Any] = {"partition_by": [e.customer_id, e.money], "order_by": [e.day, e.looks], "rows": (None, 0)}
     so_far = select(
-        e.order_id, e.looks, func.sum(e.amount).over(**window).label("amount"), func.sum(e.unknown_n).over(**window).label("unknown_n")
+        e.order_id,
+        e.looks,
+        func.sum(e.amount).over(**window).label("amount"),
+        func.sum(e.unknown_n).over(**window).label("unknown_n"),
     ).subquery("so_far")
     s = so_far.c
 
@@ -98,7 +130,11 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
         return func.max(case((s.looks == 2, s[name]), else_=None)) - func.max(case((s.looks == 1, s[name]), else_=None))
 
     return (
-        select(s.order_id, cast(between("amount"), AMOUNT).label("amount"), cast(between("unknown_n"), BigInteger).label("unknown_n"))
+        select(
+            s.order_id,
+            cast(between("amount"), AMOUNT).label("amount"),
+            cast(between("unknown_n"), BigInteger).label("unknown_n"),
+        )
         .where(s.looks > 0)
         .group_by(s.order_id)
     )

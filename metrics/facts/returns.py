@@ -3,7 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, FromClause, Integer, Select, String, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+)
 
 from metrics.facts.customer_contacts import day_at, happened_by
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
@@ -25,7 +40,11 @@ return_facts_table = fact_table(
     Column("announced_day", Date, comment="local day the return was announced"),
     Column("goods", Boolean, comment="true: the order line is goods"),
     Column("returned_qty", QTY, comment="coming back, base unit"),
-    Column("handling_days", Integer, comment="days from announced to all of it credited, or to as_of; on the return's first line only, else null"),
+    Column(
+        "handling_days",
+        Integer,
+        comment="days from announced to all of it credited, or to as_of; on the return's first line only, else null",
+    ),
     Column("credited", Boolean, comment="true: the whole return is credited; on its first line only, else null"),
 )
 
@@ -36,7 +55,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         return ()
     r, line = returns.c, order_line_facts_table.c
     zone = order_facts_table.c.ship_to_time_zone
-    tables: FromClause = returns.join(order_line_facts_table, and_(line.order_id == r.order_id, line.line_no == r.line_no))
+    tables: FromClause = returns.join(
+        order_line_facts_table, and_(line.order_id == r.order_id, line.line_no == r.line_no)
+    )
     tables = tables.join(order_facts_table, order_facts_table.c.order_id == r.order_id)
     tables, announced = moment_span(tables, dict(r.items()), "announced_at", zone)
     tables, credited = moment_span(tables, dict(r.items()), "credited_at", zone)
@@ -77,7 +98,10 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
         "announced_day": case((first, w.announced_day), else_=one.announced_day),
         "credited": cast(case((first, credited_whole), else_=None), Boolean),
     }
-    columns = [values[column.name].label(column.name) if column.name in values else one[column.name] for column in return_facts_table.columns]
+    columns = [
+        values[column.name].label(column.name) if column.name in values else one[column.name]
+        for column in return_facts_table.columns
+    ]
     return (select(*columns).select_from(lines.join(whole, w.return_id == one.return_id)),)
 
 

@@ -3,7 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Select, String, case, cast, false, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Select,
+    String,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from metrics.facts.customer_contacts import contact, happened_at, happened_by, minutes_between
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
@@ -30,12 +46,17 @@ case_facts_table = fact_table(
     Column("resolved_at", DateTime, comment="when it was settled; null: open at as_of"),
     Column("open_seconds", BigInteger, comment="from raised to settled, or to as_of while open; to the nearest minute"),
     Column("granted", Boolean, comment="whether it was granted; null: undecided at as_of"),
-    Column("met", Boolean, comment="granted, and its order on time in full; null: undecided, or the order's verdict is unknown"),
+    Column(
+        "met",
+        Boolean,
+        comment="granted, and its order on time in full; null: undecided, or the order's verdict is unknown",
+    ),
 )
 
 
 EDIT_SOURCE = "buyerview:"
-"""What the numbers of cases begin with that people wrote in Buyerview of orders they put right: no buyer raised them."""
+"""What the numbers of cases begin with that people wrote in Buyerview of orders they put right: no buyer raised them.
+"""
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
@@ -67,7 +88,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
             resolved_at.label("resolved_at"),
             greater(open_seconds, literal(0, BigInteger)).label("open_seconds"),
             granted.label("granted"),
-            cast(case((granted.is_(False), false()), (granted.is_(True), order.c.otif), else_=None), Boolean).label("met"),
+            cast(case((granted.is_(False), false()), (granted.is_(True), order.c.otif), else_=None), Boolean).label(
+                "met"
+            ),
             *dimensions,
         )
         .select_from(tables)

@@ -3,7 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, CompoundSelect, Connection, Date, FromClause, Select, String, case, cast, false, func, literal, select, union
+from sqlalchemy import (
+    Boolean,
+    Column,
+    CompoundSelect,
+    Connection,
+    Date,
+    FromClause,
+    Select,
+    String,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    union,
+)
 
 from metrics.facts.customer_contacts import happened_by
 from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale
@@ -17,7 +33,9 @@ shipment_facts_table = fact_table(
     "one row: one consignment received by as_of",
     Column("shipment_id", String, comment="shipments.shipment_id"),
     Column("received_day", Date, comment="local day it was received"),
-    Column("notice_ahead", Boolean, comment="the ship notice was sent before it came; null: a bare date leaves it open"),
+    Column(
+        "notice_ahead", Boolean, comment="the ship notice was sent before it came; null: a bare date leaves it open"
+    ),
 )
 
 
@@ -33,7 +51,10 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     tables, received = moment_span(tables, dict(s.items()), "received_at", carried.c.zone)
     tables, notice = moment_span(tables, dict(s.items()), "notice_sent_at", carried.c.zone)
     ahead = case(
-        (~happened_by(notice, context.as_of), false()), (notice.hi < received.lo, literal(True)), (notice.lo >= received.hi, false()), else_=None
+        (~happened_by(notice, context.as_of), false()),
+        (notice.hi < received.lo, literal(True)),
+        (notice.lo >= received.hi, false()),
+        else_=None,
     )
     carrier = func.coalesce(s.carrier, literal(NONE, String))
     return (
@@ -51,7 +72,10 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
 def _carried(context: BuildContext) -> Select[Any]:
     """One row per consignment: the zone and dimensions of the orders it carried something for."""
     line, o = shipment_lines.c, order_facts_table.c
-    first, last = {name: func.min(o[name]) for name in DIMENSION_COLUMNS}, {name: func.max(o[name]) for name in DIMENSION_COLUMNS}
+    first, last = (
+        {name: func.min(o[name]) for name in DIMENSION_COLUMNS},
+        {name: func.max(o[name]) for name in DIMENSION_COLUMNS},
+    )
     several = literal(SEVERAL, String)
     tables = only_stale(shipment_lines.join(order_facts_table, o.order_id == line.order_id), line.shipment_id, context)
     return (
@@ -66,7 +90,8 @@ def _carried(context: BuildContext) -> Select[Any]:
     )
 
 
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001 - every ledger is asked alike
+# every ledger is asked alike
+def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001
     """The consignments of the orders that changed, and those that carry nothing any more."""
     line, was = shipment_lines.c, shipment_facts_table.c
     carrying = select(line.shipment_id).join(changed.orders, changed.orders.c.order_id == line.order_id)
@@ -74,4 +99,6 @@ def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
     return union(carrying, select(was.shipment_id).select_from(left).where(line.shipment_id.is_(None)))
 
 
-FACT_TABLES: tuple[FactTable, ...] = (FactTable(shipment_facts_table, select_rows, key="shipment_id", stale_keys=_stale_keys),)
+FACT_TABLES: tuple[FactTable, ...] = (
+    FactTable(shipment_facts_table, select_rows, key="shipment_id", stale_keys=_stale_keys),
+)

@@ -1,4 +1,6 @@
-"""What stockouts cost beside the margin of what was missing: consignments and work of back-orders, and buyers lost. Source: rules R38, R40."""
+"""What stockouts cost beside the margin of what was missing: consignments and work of back-orders, and buyers lost.
+Source: rules R38, R40.
+"""
 
 from typing import Any
 
@@ -17,8 +19,8 @@ EXTRA_WORK = ("handling", "expedite")
 
 
 def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
-    """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the others have 0, so that a mean
-    over events counts it once. Null for all of them where a part of it is not known.
+    """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the
+    others have 0, so that a mean over events counts it once. Null for all of them where a part of it is not known.
 
     Freight of a further consignment that carries several orders is the order's share of it in the money ledger.
     """
@@ -57,10 +59,16 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
 
 
 def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -> Select[Any]:
-    """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first with a back-ordered line."""
+    """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first
+    with a back-ordered line.
+    """
     o, header, m = order_facts_table.c, shipments.c, money_facts_table.c
     left = consignments.c
-    first = select(left.order_id, func.min(left.left_at).label("first_at")).group_by(left.order_id).subquery("first_consignments")
+    first = (
+        select(left.order_id, func.min(left.left_at).label("first_at"))
+        .group_by(left.order_id)
+        .subquery("first_consignments")
+    )
     back_line = and_(back.c.order_id == left.order_id, back.c.line_no == left.line_no)
     further = (
         select(left.order_id, left.shipment_id, func.max(cast(left.left_at, Date)).label("left_day"))
@@ -88,11 +96,15 @@ def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -
     )
     tables, rate = join_rate(tables, func.coalesce(header.currency, o.currency), further.c.left_day, context.mapped)
     whole = converted(header.freight_amount, rate)
-    return select(further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")).select_from(tables)
+    return select(
+        further.c.order_id, case((alone.c.shipment_id.is_not(None), whole), else_=m.amount).label("amount")
+    ).select_from(tables)
 
 
 def buyer_margins(decided: CTE) -> FromClause:
-    """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is known; 0 without any."""
+    """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is
+    known; 0 without any.
+    """
     d, m = decided.c, money_facts_table.c
     lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")
     since = cast(plus_days(lost.c.event_day, literal(-DAYS_OF_MARGIN, Integer)), Date)
@@ -100,7 +112,11 @@ def buyer_margins(decided: CTE) -> FromClause:
     sales = and_(in_time, m.kind == "net_sales", m.cost_known.is_(True), m.amount.is_not(None))
     cost = and_(in_time, m.kind == "product_cost", m.amount.is_not(None))
     return (
-        select(lost.c.customer_id, lost.c.event_day, cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"))
+        select(
+            lost.c.customer_id,
+            lost.c.event_day,
+            cast(sum_if(sales, m.amount) - sum_if(cost, m.amount), AMOUNT).label("amount"),
+        )
         .select_from(lost.outerjoin(money_facts_table, m.customer_id == lost.c.customer_id))
         .group_by(lost.c.customer_id, lost.c.event_day)
         .subquery("buyer_margins")

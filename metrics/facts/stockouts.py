@@ -1,13 +1,16 @@
 """One row: one stockout event and what came of it (R38).
 
-A line of a sale that did not leave whole by its first promise is one event, unless the order was stopped for credit at that moment: then it was not
-the stock that was missing. A row of the feed `stockouts`, demand that never became an order, is another. The outcome is the first that fits:
-buyer_lost (no order within the horizon after it), sale_lost (some of the short quantity was cancelled), back_ordered (it came in a further
-consignment after one for that order had left), waited (it came without one), open. The horizon is the assumption `lost_k` times the median gap
-between the days on which that buyer had ordered until then (with fewer than three such days: between those of all buyers of the segment). While
-it has not passed and the buyer has not ordered again, `buyer_lost` is undecided and the outcome provisional.
+A line of a sale that did not leave whole by its first promise is one event, unless the order was stopped for credit at
+that moment: then it was not the stock that was missing. A row of the feed `stockouts`, demand that never became an
+order, is another. The outcome is the first that fits: buyer_lost (no order within the horizon after it), sale_lost
+(some of the short quantity was cancelled), back_ordered (it came in a further consignment after one for that order had
+left), waited (it came without one), open. The horizon is the assumption `lost_k` times the median gap between the days
+on which that buyer had ordered until then (with fewer than three such days: between those of all buyers of the
+segment). While it has not passed and the buyer has not ordered again, `buyer_lost` is undecided and the outcome
+provisional.
 
-Money is in the reporting currency and null where something it needs is not known. Source: rules R38, R40, section 4 (d); docs/judgement.md.
+Money is in the reporting currency and null where something it needs is not known. Source: rules R38, R40, section 4
+(d); docs/judgement.md.
 """
 
 from collections.abc import Sequence
@@ -45,13 +48,35 @@ from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes, FactTab
 from metrics.facts.order_intervals import HALF, customer_intervals, segment_intervals_table
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
 from metrics.facts.stockout_costs import buyer_margins, extra_costs
-from metrics.schema import AMOUNT, QTY, assumptions, customers, holds, order_events, shipment_lines, shipments, stockouts
-from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, days_between, percentile, plus_days, plus_microseconds, times, typed_null
+from metrics.schema import (
+    AMOUNT,
+    QTY,
+    assumptions,
+    customers,
+    holds,
+    order_events,
+    shipment_lines,
+    shipments,
+    stockouts,
+)
+from metrics.sql.dialects import (
+    MICROSECONDS_A_DAY,
+    Expression,
+    count_if,
+    days_between,
+    percentile,
+    plus_days,
+    plus_microseconds,
+    times,
+    typed_null,
+)
 from metrics.sql.exchange_rates import converted
 from metrics.sql.moments import moment_span
 
 FIRST_PASS, RECEIPT, UNORDERED = "first pass", "receipt", "unordered"
-"""How an event was seen: a line short when it was to leave; a line short of what came (no source maps shipped_at); demand before any order."""
+"""How an event was seen: a line short when it was to leave; a line short of what came (no source maps shipped_at);
+demand before any order.
+"""
 
 OUTCOMES = ("waited", "back_ordered", "sale_lost", "buyer_lost")
 OPEN = "open"
@@ -72,14 +97,26 @@ stockout_facts_table = fact_table(
     Column("event_at", DateTime, comment="the first promise, or when it was wanted (end of its span), UTC"),
     Column("event_day", Date, comment="due day of the line, or local day it was wanted"),
     Column("short_qty", QTY, comment="missing, base unit; empty: not known"),
-    Column("gap_days", Integer, comment="median days between orders, the buyer's or else the segment's; empty: nobody ordered twice"),
+    Column(
+        "gap_days",
+        Integer,
+        comment="median days between orders, the buyer's or else the segment's; empty: nobody ordered twice",
+    ),
     Column("gap_is_own", Boolean, comment="true: `gap_days` is the buyer's; false: the segment's"),
     Column("horizon_day", Date, comment="last day on which an order shows that the buyer is not lost"),
     Column("outcome", String, comment="waited, back_ordered, sale_lost, buyer_lost or open"),
     Column("provisional", Boolean, comment="true: the buyer may still turn out lost"),
     Column("margin_amount", AMOUNT, comment="margin of the short quantity, reporting currency"),
-    Column("extra_amount", AMOUNT, comment="extra freight and handling of the order's back-order consignments, on its first back-ordered line"),
-    Column("buyer_margin_amount", AMOUNT, comment="of a lost buyer: margin of the 12 months before, times the years assumed"),
+    Column(
+        "extra_amount",
+        AMOUNT,
+        comment="extra freight and handling of the order's back-order consignments, on its first back-ordered line",
+    ),
+    Column(
+        "buyer_margin_amount",
+        AMOUNT,
+        comment="of a lost buyer: margin of the 12 months before, times the years assumed",
+    ),
     Column("cost_amount", AMOUNT, comment="what the event cost by its outcome; empty: open, or not known"),
 )
 
@@ -98,8 +135,9 @@ def select_rows(connection: Connection, context: BuildContext) -> Sequence[Selec
 
 
 def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
-    """The customers whose events may be others now: their orders changed or share a consignment with one that did, a horizon may have passed, or
-    what stands in for what is not known of them has changed. All of them, where an assumption has.
+    """The customers whose events may be others now: their orders changed or share a consignment with one that did, a
+    horizon may have passed, or what stands in for what is not known of them has changed. All of them, where an
+    assumption has.
     """
     e, o, line, other = stockout_facts_table.c, order_facts_table.c, shipment_lines.c, shipment_lines.alias("beside").c
     beside = shipment_lines.join(changed.orders, changed.orders.c.order_id == line.order_id)
@@ -115,8 +153,12 @@ def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
         select(o.customer_id)
         .select_from(beside)
         .where(other.shipment_id == line.shipment_id, other.order_id != line.order_id, o.order_id == other.order_id),
-        select(e.customer_id).where(e.provisional, e.horizon_day <= literal((context.as_of + ENDS_WITHIN).date(), Date)),
-        select(e.customer_id).select_from(seldom).where(~e.gap_is_own, e.gap_days.is_distinct_from(segment_intervals_table.c.gap_days)),
+        select(e.customer_id).where(
+            e.provisional, e.horizon_day <= literal((context.as_of + ENDS_WITHIN).date(), Date)
+        ),
+        select(e.customer_id)
+        .select_from(seldom)
+        .where(~e.gap_is_own, e.gap_days.is_distinct_from(segment_intervals_table.c.gap_days)),
         select(stockouts.c.customer_id).where(newly_wanted),
         select(e.customer_id).select_from(demand).where(is_new(stockouts)),
         select(customers.c.customer_id).where(is_new(customers)),
@@ -177,53 +219,89 @@ def _held(context: BuildContext) -> FromClause | None:
     `holds` comes first; else the time between two attempts at step 10, where credit is verified, stands in (R28).
     """
     line, o = order_line_facts_table.c, order_facts_table.c
-    lines = only_stale(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, context)
+    lines = only_stale(
+        order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.customer_id, context
+    )
     if "holds.placed_at" in context.mapped:
         hold = holds.c
-        tables, began = moment_span(lines.join(holds, hold.order_id == line.order_id), dict(hold.items()), "placed_at", o.ship_to_time_zone)
+        tables, began = moment_span(
+            lines.join(holds, hold.order_id == line.order_id), dict(hold.items()), "placed_at", o.ship_to_time_zone
+        )
         tables, ended = moment_span(tables, dict(hold.items()), "released_at", o.ship_to_time_zone)
         conditions = [hold.kind == "credit", ~hold.deleted]
         not_over: Expression = func.coalesce(ended.lo > line.first_due_at, true())
     elif "order_events.finished_at" in context.mapped:
         first, again = order_events.alias("attempt"), order_events.alias("next_attempt")
-        both = and_(again.c.order_id == first.c.order_id, again.c.step == first.c.step, again.c.event_no == first.c.event_no + 1)
+        both = and_(
+            again.c.order_id == first.c.order_id, again.c.step == first.c.step, again.c.event_no == first.c.event_no + 1
+        )
         attempts = lines.join(first, first.c.order_id == line.order_id).join(again, both)
         tables, began = moment_span(attempts, dict(first.c.items()), "finished_at", o.ship_to_time_zone)
         tables, ended = moment_span(tables, dict(again.c.items()), "started_at", o.ship_to_time_zone)
-        conditions = [first.c.step == 10, ~first.c.deleted, ~again.c.deleted, ended.hi <= literal(context.as_of, DateTime)]
+        conditions = [
+            first.c.step == 10,
+            ~first.c.deleted,
+            ~again.c.deleted,
+            ended.hi <= literal(context.as_of, DateTime),
+        ]
         not_over = ended.lo > line.first_due_at
     else:
         return None
     covers = and_(began.hi <= line.first_due_at, not_over)
-    return select(line.order_id, line.line_no).select_from(tables).where(*conditions, covers).distinct().subquery("held_lines")
+    return (
+        select(line.order_id, line.line_no)
+        .select_from(tables)
+        .where(*conditions, covers)
+        .distinct()
+        .subquery("held_lines")
+    )
 
 
 _FOR_EVER = date(9999, 12, 31)
 
 
 def _unordered(context: BuildContext) -> Select[Any]:
-    """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until then; a buyer who never
-    ordered it but always orders in one currency has that.
+    """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until
+    then; a buyer who never ordered it but always orders in one currency has that.
     """
     s, line, c = stockouts.c, order_line_facts_table.c, customers.c
     wanted_day = cast(s.wanted_at, Date)
-    wanted_end = case((s.wanted_at_is_date, plus_microseconds(s.wanted_at, literal(MICROSECONDS_A_DAY - 1, BigInteger))), else_=s.wanted_at)
+    wanted_end = case(
+        (s.wanted_at_is_date, plus_microseconds(s.wanted_at, literal(MICROSECONDS_A_DAY - 1, BigInteger))),
+        else_=s.wanted_at,
+    )
     instants = and_(~line.ordered_at_is_date, ~s.wanted_at_is_date)
     later = case((instants, line.ordered_at > s.wanted_at), else_=line.ordered_day > wanted_day)
     same = and_(line.customer_id == s.customer_id, line.product_id == s.product_id, line.state != "excluded")
-    place = func.row_number().over(partition_by=s.stockout_id, order_by=(line.ordered_day.desc(), line.order_id, line.line_no)).label("place")
+    place = (
+        func.row_number()
+        .over(partition_by=s.stockout_id, order_by=(line.ordered_day.desc(), line.order_id, line.line_no))
+        .label("place")
+    )
     wanted = only_stale(stockouts, s.customer_id, context)
     ordered = wanted.join(order_line_facts_table, same)
     bought_later = select(s.stockout_id).select_from(ordered).where(later).distinct().subquery("bought_later")
     ranked = (
-        select(s.stockout_id, line.unit_price_amount, line.unit_cost_amount, line.rate, line.currency, line.product_category, place)
+        select(
+            s.stockout_id,
+            line.unit_price_amount,
+            line.unit_cost_amount,
+            line.rate,
+            line.currency,
+            line.product_category,
+            place,
+        )
         .select_from(ordered)
         .where(~later)
         .subquery("bought_before")
     )
-    until = func.coalesce(func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from), cast(literal(_FOR_EVER), Date))
+    until = func.coalesce(
+        func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from), cast(literal(_FOR_EVER), Date)
+    )
     version = (
-        select(c.customer_id, c.service_segment, c.region, c.valid_from, until.label("valid_until")).where(~c.deleted).subquery("customer_versions")
+        select(c.customer_id, c.service_segment, c.region, c.valid_from, until.label("valid_until"))
+        .where(~c.deleted)
+        .subquery("customer_versions")
     )
     o = order_facts_table.c
     only_currency = (
@@ -255,10 +333,15 @@ def _unordered(context: BuildContext) -> Select[Any]:
             false().label("closed"),
             case((s.outcome.in_(OUTCOMES), s.outcome), else_=None).label("own_outcome"),
             bought_later.c.stockout_id.is_not(None).label("ordered_later"),
-            *[func.coalesce(known.get(name, literal(NONE, String)), literal(NONE, String)).label(name) for name in DIMENSION_COLUMNS],
+            *[
+                func.coalesce(known.get(name, literal(NONE, String)), literal(NONE, String)).label(name)
+                for name in DIMENSION_COLUMNS
+            ],
         )
         .select_from(
-            wanted.outerjoin(version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day))
+            wanted.outerjoin(
+                version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day)
+            )
             .outerjoin(ranked, and_(last.stockout_id == s.stockout_id, last.place == 1))
             .outerjoin(bought_later, bought_later.c.stockout_id == s.stockout_id)
             .outerjoin(only_currency, only_currency.c.customer_id == s.customer_id)
@@ -268,7 +351,9 @@ def _unordered(context: BuildContext) -> Select[Any]:
 
 
 def _timed(connection: Connection, events: CTE, context: BuildContext, on: date) -> Select[Any]:
-    """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two orders of one day are one."""
+    """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two
+    orders of one day are one.
+    """
     e, of_segment = events.c, segment_intervals_table
     gaps = customer_intervals(context).cte("order_gaps")
     moments = select(e.customer_id, e.event_day).distinct().subquery("event_days")
@@ -288,9 +373,9 @@ def _timed(connection: Connection, events: CTE, context: BuildContext, on: date)
     own = func.coalesce(buyers.c.earlier >= EARLIER_DAYS, false())
     gap = case((own, buyers.c.gap), else_=of_segment.c.gap_days)
     k = assumed_column(connection, "lost_k", customer_id=e.customer_id, segment=e.segment, on=on)
-    joined = events.outerjoin(buyers, and_(buyers.c.customer_id == e.customer_id, buyers.c.event_day == e.event_day)).outerjoin(
-        of_segment, of_segment.c.segment == e.segment
-    )
+    joined = events.outerjoin(
+        buyers, and_(buyers.c.customer_id == e.customer_id, buyers.c.event_day == e.event_day)
+    ).outerjoin(of_segment, of_segment.c.segment == e.segment)
     reach = select(
         *e, cast(gap, Integer).label("gap_days"), own.label("gap_is_own"), cast(func.floor(k * gap), Integer).label("horizon"), buyers.c.next_day
     ).select_from(joined).subquery("reaching")  # fmt: skip
@@ -313,7 +398,11 @@ def _decided(timed: CTE, left: CTE | None) -> Select[Any]:
     tables: FromClause = timed
     further: Expression = false()
     if left is not None:
-        of_order = select(left.c.order_id, func.min(left.c.left_at).label("first_at")).group_by(left.c.order_id).subquery("first_left")
+        of_order = (
+            select(left.c.order_id, func.min(left.c.left_at).label("first_at"))
+            .group_by(left.c.order_id)
+            .subquery("first_left")
+        )
         of_line = (
             select(left.c.order_id, left.c.line_no, func.max(left.c.left_at).label("last_at"))
             .group_by(left.c.order_id, left.c.line_no)
@@ -323,7 +412,13 @@ def _decided(timed: CTE, left: CTE | None) -> Select[Any]:
             of_line, and_(of_line.c.order_id == t.order_id, of_line.c.line_no == t.line_no)
         )
         further = func.coalesce(of_line.c.last_at > of_order.c.first_at, false())
-    of_line_event = case((lost, "buyer_lost"), (t.closed, "sale_lost"), (and_(t.came, further), "back_ordered"), (t.came, "waited"), else_=OPEN)
+    of_line_event = case(
+        (lost, "buyer_lost"),
+        (t.closed, "sale_lost"),
+        (and_(t.came, further), "back_ordered"),
+        (t.came, "waited"),
+        else_=OPEN,
+    )
     of_demand = case((t.own_outcome.is_not(None), t.own_outcome), (t.ordered_later, "waited"), else_="sale_lost")
     unordered = t.stockout_source == UNORDERED
     undecided = and_(~t.horizon_over, ~t.came_back)
@@ -365,7 +460,9 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, context: Bui
     buyer_margin: Expression = typed_null(AMOUNT)
     if "invoice_lines.line_amount" in context.mapped:
         of_buyer = buyer_margins(decided)
-        tables = tables.outerjoin(of_buyer, and_(of_buyer.c.customer_id == d.customer_id, of_buyer.c.event_day == d.event_day))
+        tables = tables.outerjoin(
+            of_buyer, and_(of_buyer.c.customer_id == d.customer_id, of_buyer.c.event_day == d.event_day)
+        )
         years = assumed_column(connection, "customer_years", customer_id=d.customer_id, segment=d.segment, on=on)
         buyer_margin = case((d.outcome == "buyer_lost", cast(times(of_buyer.c.amount, years), AMOUNT)), else_=None)
     wait = cast(assumed_column(connection, "wait_cost", customer_id=d.customer_id, segment=d.segment, on=on), AMOUNT)
@@ -381,5 +478,8 @@ def _costed(connection: Connection, decided: CTE, left: CTE | None, context: Bui
         "cost_amount": case(*[(d.outcome == outcome, cost) for outcome, cost in costs.items()], else_=None),
     }
     return select(
-        *[cast(made.get(column.name, d.get(column.name)), column.type).label(column.name) for column in stockout_facts_table.columns]
+        *[
+            cast(made.get(column.name, d.get(column.name)), column.type).label(column.name)
+            for column in stockout_facts_table.columns
+        ]
     ).select_from(tables)

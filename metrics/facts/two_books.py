@@ -1,13 +1,30 @@
-"""One row: one order in our books or in the buyer's: is it in both, do the verdicts agree, and where the books first differ.
+"""One row: one order in our books or in the buyer's: is it in both, do the verdicts agree, and where the books first
+differ.
 
-Of our orders those count whose customer sends scorecards at all. What either book does not say (an empty moment, quantity or verdict) differs
-from nothing. Source: rules, section 4 (k).
+Of our orders those count whose customer sends scorecards at all. What either book does not say (an empty moment,
+quantity or verdict) differs from nothing. Source: rules, section 4 (k).
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Date, DateTime, FromClause, Select, String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from metrics.facts.customer_contacts import contact, happened_at
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
@@ -23,7 +40,11 @@ two_books_facts_table = fact_table(
     "order",
     "one row: one order judged in our books, or in the buyer's scorecard",
     Column("order_id", String, comment="orders.order_id, or what the buyer calls it"),
-    Column("due_day", Date, comment="due day in our book; where only the buyer has the order, the deadline's or else the receipt's day in theirs"),
+    Column(
+        "due_day",
+        Date,
+        comment="due day in our book; where only the buyer has the order, the deadline's or else the receipt's day in theirs",
+    ),
     Column("ours", Boolean, comment="true: judged in our book"),
     Column("theirs", Boolean, comment="true: in the buyer's book"),
     Column("agree", Boolean, comment="the verdicts agree; null: not in both, or unknown in one"),
@@ -36,7 +57,11 @@ two_books_facts_table = fact_table(
     Column("their_deadline_day", Date, comment="local day of the deadline they judged by"),
     Column("our_verdict", Boolean, comment="on time in full by our book; null: unknown"),
     Column("their_verdict", Boolean, comment="passed by theirs; null: not said"),
-    Column("failing_amount", AMOUNT, comment="goods value of what fails by the buyer's book, reporting currency; null: no rate or no price"),
+    Column(
+        "failing_amount",
+        AMOUNT,
+        comment="goods value of what fails by the buyer's book, reporting currency; null: no rate or no price",
+    ),
 )
 
 
@@ -72,10 +97,13 @@ def _in_theirs(context: BuildContext) -> Select[Any]:
         "deadline": (o.due_day, due.day),
         "verdict": (o.otif, b.passed),
     }
-    differing: list[tuple[Expression, Any]] = [(mine != theirs, literal(cause, String)) for cause, (mine, theirs) in pairs.items()]
+    differing: list[tuple[Expression, Any]] = [
+        (mine != theirs, literal(cause, String)) for cause, (mine, theirs) in pairs.items()
+    ]
     p = priced.c
     late = func.coalesce(received.hi > due.hi, received_day.is_(None))
-    # Punctual but short: the units missing, at the highest price of the order, so that the stake is never understated. Else all that was owed.
+    # Punctual but short: the units missing, at the highest price of the order, so that the stake is never understated.
+    # Else all that was owed.
     only_short = and_(~late, b.received_qty < p.owed_qty, p.owed_amount.is_not(None))
     short_amount = cast(times(p.owed_qty - b.received_qty, p.highest_price), AMOUNT)
     failing = case((only_short, lesser(short_amount, p.owed_amount)), else_=p.owed_amount)
@@ -110,7 +138,10 @@ def _prices() -> Select[Any]:
         select(
             line.order_id,
             sum_if(owed, line.owed_qty).label("owed_qty"),
-            case((unpriced == 0, sum_if(and_(owed, line.owed_amount.is_not(None)), line.owed_amount)), else_=typed_null(AMOUNT)).label("owed_amount"),
+            case(
+                (unpriced == 0, sum_if(and_(owed, line.owed_amount.is_not(None)), line.owed_amount)),
+                else_=typed_null(AMOUNT),
+            ).label("owed_amount"),
             func.max(case((owed, line.unit_price_amount), else_=None)).label("highest_price"),
         )
         .where(line.order_id.in_(select(buyer_scorecards.c.order_id).where(buyer_scorecards.c.passed.is_(False))))

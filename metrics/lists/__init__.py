@@ -1,1 +1,3 @@
-"""Lists: the rows behind the numbers and beside them, one module per list. Each adds up to the measure it stands behind."""
+"""Lists: the rows behind the numbers and beside them, one module per list. Each adds up to the measure it stands
+behind.
+"""

@@ -1,14 +1,30 @@
 """Orders under way whose promise can no longer, or hardly, be kept, as things stand at the data's watermark.
 
-The slack of an order is what is left until its deadline, less what the steps still to be done take an order of its segment (half of those that came
-on time take as long: the budgets of the slack ledger), less again what has already gone of the step it waits for. One list of orders, not a
+The slack of an order is what is left until its deadline, less what the steps still to be done take an order of its
+segment (half of those that came on time take as long: the budgets of the slack ledger), less again what has already
+gone of the step it waits for. One list of orders, not a
 measure: the number of its rows is not compared over time.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Connection, DateTime, Integer, Select, String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Connection,
+    DateTime,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
 from metrics.facts.process_steps import step_budgets_table, step_facts_table, work_facts_table
@@ -47,25 +63,36 @@ def at_risk(
     page: int = 1,
     size: int = 50,
 ) -> Listing:
-    """Orders at risk, one page of them; `sums` has how many `orders` and what `ordered_amount` by `standing` and `currency`.
+    """Orders at risk, one page of them; `sums` has how many `orders` and what `ordered_amount` by `standing` and
+    `currency`.
 
-    among, but: keep to these orders, or leave these out. Grain: one order, with `standing`, `deadline_at`, `slack_seconds` (null: not known), and
-    where it stands: `step`, `step_standing`, `age_seconds`.
+    among, but: keep to these orders, or leave these out. Grain: one order, with `standing`, `deadline_at`,
+    `slack_seconds` (null: not known), and where it stands: `step`, `step_standing`, `age_seconds`.
     """
     as_of = connection.execute(select(facts_state.c.as_of)).scalar()
     if as_of is None:
         return Listing([], 0)
-    found = _at_risk(literal(as_of, DateTime), [*in_period(None, None, where), *with_names(o.order_id, among, but)]).cte("at_risk")
+    found = _at_risk(
+        literal(as_of, DateTime), [*in_period(None, None, where), *with_names(o.order_id, among, but)]
+    ).cte("at_risk")
     r = found.c
     rank = case({BEHIND: 1, TIGHT: 2, NEAR: 3, LOST: 4}, value=r.standing)
     by: dict[str, list[Any]] = {
-        "saving": [rank, case((r.standing == BEHIND, -r.slack_seconds), else_=r.slack_seconds).asc().nulls_last(), r.deadline_at],
+        "saving": [
+            rank,
+            case((r.standing == BEHIND, -r.slack_seconds), else_=r.slack_seconds).asc().nulls_last(),
+            r.deadline_at,
+        ],
         "deadline": [r.deadline_at],
         "value": [r.ordered_amount.desc().nulls_last()],
     }
     listed = select(found).order_by(*by[sort], r.order_id).limit(size).offset((page - 1) * size)
-    whole = select(r.standing, r.currency, func.count().label("orders"), func.sum(r.ordered_amount).label("ordered_amount"))
-    sums = rows_of(connection, whole.group_by(r.standing, r.currency).order_by(func.count().desc(), r.standing, r.currency))
+    whole = select(
+        r.standing, r.currency, func.count().label("orders"), func.sum(r.ordered_amount).label("ordered_amount")
+    )
+    sums = rows_of(
+        connection, whole.group_by(r.standing, r.currency).order_by(func.count().desc(), r.standing, r.currency)
+    )
     return Listing(rows_of(connection, listed), sum(int(one["orders"]) for one in sums), sums)
 
 
@@ -97,39 +124,74 @@ def _at_risk(now: Expression, view: Sequence[Expression]) -> Select[Any]:
             w.standing.label("step_standing"),
             w.age_seconds,
         )
-        .select_from(placed.outerjoin(missed, missed.c.order_id == p.order_id).outerjoin(work_facts_table, w.order_id == p.order_id))
+        .select_from(
+            placed.outerjoin(missed, missed.c.order_id == p.order_id).outerjoin(
+                work_facts_table, w.order_id == p.order_id
+            )
+        )
         .subquery("told")
     )
     return select(told).where(told.c.standing.is_not(None))
 
 
-ABOUT = ("order_id", "customer_id", "customer_name", "segment", "currency", "ordered_amount", "ordered_day", "due_day", "deadline_at")
+ABOUT = (
+    "order_id",
+    "customer_id",
+    "customer_name",
+    "segment",
+    "currency",
+    "ordered_amount",
+    "ordered_day",
+    "due_day",
+    "deadline_at",
+)
 
 
 def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
-    """Open orders with a deadline: seconds the steps still to be done take, those gone since the last one done, and those the next one takes."""
+    """Open orders with a deadline: seconds the steps still to be done take, those gone since the last one done, and
+    those the next one takes.
+    """
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     still_open = [o.state == "pending", o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
-    under_way = select(*[o[name] for name in ABOUT], ordered.hi.label("ordered_at")).select_from(tables).where(*still_open).cte("under_way")
+    under_way = (
+        select(*[o[name] for name in ABOUT], ordered.hi.label("ordered_at"))
+        .select_from(tables)
+        .where(*still_open)
+        .cte("under_way")
+    )
     u = under_way.c
     finished = and_(s.leg_seconds.is_not(None), s.finished_at.is_not(None))
     from_last = func.row_number().over(partition_by=s.order_id, order_by=s.step_no.desc()).label("from_last")
-    steps = select(s.order_id, s.step_no, s.finished_at, from_last).join(under_way, u.order_id == s.order_id).where(finished).subquery("steps_done")
+    steps = (
+        select(s.order_id, s.step_no, s.finished_at, from_last)
+        .join(under_way, u.order_id == s.order_id)
+        .where(finished)
+        .subquery("steps_done")
+    )
     last = select(steps).where(steps.c.from_last == 1).subquery("last_done")
     done: CTE = (
-        select(*u, func.coalesce(last.c.step_no, 0).label("step_no"), func.coalesce(last.c.finished_at, u.ordered_at).label("since"))
+        select(
+            *u,
+            func.coalesce(last.c.step_no, 0).label("step_no"),
+            func.coalesce(last.c.finished_at, u.ordered_at).label("since"),
+        )
         .select_from(under_way.outerjoin(last, last.c.order_id == u.order_id))
         .cte("done_so_far")
     )
     d = done.c
     later = (
-        select(d.order_id, cast(func.sum(b.budget_seconds), BigInteger).label("seconds"), cast(func.min(b.step_no), Integer).label("next_no"))
+        select(
+            d.order_id,
+            cast(func.sum(b.budget_seconds), BigInteger).label("seconds"),
+            cast(func.min(b.step_no), Integer).label("next_no"),
+        )
         .join(step_budgets_table, and_(b.segment == d.segment, b.step_no > d.step_no))
         .group_by(d.order_id)
         .subquery("later_steps")
     )
     following = step_budgets_table.alias("next_step")
-    # An order past the last step with a budget has nothing left to wait for; one whose segment has no budgets is not known.
+    # An order past the last step with a budget has nothing left to wait for; one whose segment has no budgets is not
+    # known.
     known = select(b.segment).distinct().subquery("budgeted")
     nothing = case((known.c.segment.is_not(None), _none()), else_=typed_null(BigInteger()))
     return select(

@@ -1,4 +1,6 @@
-"""Products that were missing most: goods lines due in the period of which less came than was owed. Source: rules, section 4 (b)."""
+"""Products that were missing most: goods lines due in the period of which less came than was owed. Source: rules,
+section 4 (b).
+"""
 
 from sqlalchemy import Connection, and_, case, func, select
 
@@ -15,8 +17,9 @@ from metrics.sql.dialects import Expression, count_if
 def most_often_short(connection: Connection, question: Question, *, page: int = 1, size: int = 10) -> Listing:
     """One page of products with goods missing, the largest missing value first (by pieces where no price is known).
 
-    Columns: product_id, name, lines (judged), short_lines, missing_qty (base unit), missing_amount (reporting currency; null where no line has a
-    price and a rate). What is missing is what the measures unit_fill_final and value_fill_final lack, made of their own parts.
+    Columns: product_id, name, lines (judged), short_lines, missing_qty (base unit), missing_amount (reporting currency;
+    null where no line has a price and a rate). What is missing is what the measures unit_fill_final and
+    value_fill_final lack, made of their own parts.
     """
     line, table = order_line_facts_table.c, order_line_facts_table
     units = _of("unit_fill_final")

@@ -1,4 +1,6 @@
-"""How long before the deadline buyers of late orders were told: counts by the notice given, which add up to the late orders."""
+"""How long before the deadline buyers of late orders were told: counts by the notice given, which add up to the late
+orders.
+"""
 
 from sqlalchemy import Connection, and_, case, func, select
 
@@ -21,7 +23,9 @@ IN_TIME = NOTICE_BUCKETS[:3]
 
 
 def notice_buckets(connection: Connection, question: Question) -> dict[str, int]:
-    """Late orders by the notice their buyer was given. Those in time are the numerator of `late_warned`, all but the last its denominator."""
+    """Late orders by the notice their buyer was given. Those in time are the numerator of `late_warned`, all but the
+    last its denominator.
+    """
     r = recovery_facts_table.c
     ahead, told = r.notice_seconds, r.notice_seconds.is_not(None)
     band = case(
@@ -32,7 +36,11 @@ def notice_buckets(connection: Connection, question: Question) -> dict[str, int]
         (told, NOTICE_BUCKETS[3]),
         else_=NOTICE_BUCKETS[4],
     ).label("band")
-    inner = select(band).where(r.late, *view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question)).subquery()
+    inner = (
+        select(band)
+        .where(r.late, *view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question))
+        .subquery()
+    )
     counted = rows_of(connection, select(inner.c.band, func.count().label("orders")).group_by(inner.c.band))
     found = {row["band"]: int(row["orders"]) for row in counted}
     return {name: found.get(name, 0) for name in NOTICE_BUCKETS}

@@ -1,4 +1,6 @@
-"""How many orders took how many days from order to arrival, and how many they had been promised: the distribution behind `cycle_days`."""
+"""How many orders took how many days from order to arrival, and how many they had been promised: the distribution
+behind `cycle_days`.
+"""
 
 from sqlalchemy import Connection, func, select
 
@@ -21,14 +23,20 @@ def cycle_day_counts(connection: Connection, question: Question) -> list[tuple[i
 
 
 def promised_day_counts(connection: Connection, question: Question) -> list[tuple[int, int]]:
-    """The same orders by the days they had been promised in, from order to first promise; those without a promise are left out."""
+    """The same orders by the days they had been promised in, from order to first promise; those without a promise are
+    left out.
+    """
     return _counts(connection, question, days_between(o.ordered_day, o.promised_day))
 
 
 def _counts(connection: Connection, question: Question, days: Expression) -> list[tuple[int, int]]:
     measure = MEASURES["cycle_days"]
     assert isinstance(measure.formula, Ratio)
-    view = [*view_conditions(order_facts_table, o[measure.date], question), measure.formula.denominator.condition, days.is_not(None)]
+    view = [
+        *view_conditions(order_facts_table, o[measure.date], question),
+        measure.formula.denominator.condition,
+        days.is_not(None),
+    ]
     inner = select(func.least(days, LONGEST).label("days")).where(*view).subquery()
     found = connection.execute(select(inner.c.days, func.count()).group_by(inner.c.days))
     return sorted((int(days), int(orders)) for days, orders in found)

@@ -10,7 +10,9 @@ from metrics.lists.rows import Listing, Row, rows_of
 from metrics.schema import checks, mapped_columns, quarantine, restatements, run_files, runs
 
 RULES_READ = 50_000
-"""Quarantined records looked into when broken rules are counted: their rules are JSON, which the engines do not read alike."""
+"""Quarantined records looked into when broken rules are counted: their rules are JSON, which the engines do not read
+alike.
+"""
 
 
 # --------------------------------------------------------------------------------------------------------------- ledger
@@ -20,7 +22,10 @@ def run_history(connection: Connection, *, page: int = 1, size: int = 20) -> Lis
         select(
             run_files.c.run_id,
             func.count().label("files"),
-            *(func.sum(run_files.c[name]).label(name) for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")),
+            *(
+                func.sum(run_files.c[name]).label(name)
+                for name in ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
+            ),
         )
         .group_by(run_files.c.run_id)
         .subquery()
@@ -32,7 +37,10 @@ def run_history(connection: Connection, *, page: int = 1, size: int = 20) -> Lis
         .limit(size)
         .offset((page - 1) * size)
     )
-    return Listing(rows=rows_of(connection, listing), total=int(connection.execute(select(func.count()).select_from(runs)).scalar_one()))
+    return Listing(
+        rows=rows_of(connection, listing),
+        total=int(connection.execute(select(func.count()).select_from(runs)).scalar_one()),
+    )
 
 
 def files_of_run(connection: Connection, run_id: int) -> list[Row]:
@@ -45,14 +53,19 @@ def checks_of_run(connection: Connection, run_id: int) -> list[Row]:
     table = checks.c
     failing = case((table.rows_failed > 0, 0), else_=1)
     return rows_of(
-        connection, select(checks).where(table.run_id == run_id).order_by(failing, table.rows_failed.desc(), table.feed, table.expectation)
+        connection,
+        select(checks)
+        .where(table.run_id == run_id)
+        .order_by(failing, table.rows_failed.desc(), table.feed, table.expectation),
     )
 
 
 def quarantine_counts(connection: Connection) -> list[Row]:
     """Records in quarantine by `feed` and `status`: `records`."""
     table = quarantine.c
-    counted = select(table.feed.label("feed"), table.status.label("status"), func.count().label("records")).group_by(table.feed, table.status)
+    counted = select(table.feed.label("feed"), table.status.label("status"), func.count().label("records")).group_by(
+        table.feed, table.status
+    )
     return sorted(rows_of(connection, counted), key=lambda row: (-row["records"], row["feed"], row["status"]))
 
 
@@ -62,7 +75,9 @@ def broken_rules(connection: Connection) -> list[Row]:
     A record that broke two rules counts under both. Looks into the first `RULES_READ` records.
     """
     table = quarantine.c
-    held = select(table.feed, table.rules, func.count().label("records")).where(table.status.in_(("rejected", "waiting")))
+    held = select(table.feed, table.rules, func.count().label("records")).where(
+        table.status.in_(("rejected", "waiting"))
+    )
     found: Counter[tuple[str, str, str]] = Counter()
     for row in rows_of(connection, held.group_by(table.feed, table.rules).limit(RULES_READ)):
         for rule in {(one.get("rule") or "", one.get("column") or "") for one in json.loads(row["rules"])}:
@@ -102,15 +117,22 @@ def quarantined(
 def restated_records(connection: Connection, *, page: int = 1, size: int = 25) -> Listing:
     """Records whose values a later record changed, the latest run first."""
     table = restatements.c
-    listing = select(restatements).order_by(table.run_id.desc(), table.feed, table.key).limit(size).offset((page - 1) * size)
-    return Listing(rows=rows_of(connection, listing), total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one()))
+    listing = (
+        select(restatements).order_by(table.run_id.desc(), table.feed, table.key).limit(size).offset((page - 1) * size)
+    )
+    return Listing(
+        rows=rows_of(connection, listing),
+        total=int(connection.execute(select(func.count()).select_from(restatements)).scalar_one()),
+    )
 
 
 def stand_ins(connection: Connection) -> list[Row]:
     """Columns a source fills with something else, as it declared: `source`, `feed`, `column_name`, `stands_in_for`."""
     table = mapped_columns.c
     declared = table.stands_in_for.is_not(None)
-    return rows_of(connection, select(mapped_columns).where(declared).order_by(table.source, table.feed, table.column_name))
+    return rows_of(
+        connection, select(mapped_columns).where(declared).order_by(table.source, table.feed, table.column_name)
+    )
 
 
 def mapped_feeds(connection: Connection) -> set[str]:
@@ -119,13 +141,17 @@ def mapped_feeds(connection: Connection) -> set[str]:
 
 
 def freshness(connection: Connection) -> Row:
-    """The last run and the data's watermark: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, ...; {} with no run."""
+    """The last run and the data's watermark: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, ...; {} with
+    no run.
+    """
     latest = select(runs).order_by(runs.c.run_id.desc()).limit(1)
     return next(iter(rows_of(connection, latest)), {})
 
 
 def feed_rows(connection: Connection) -> list[Row]:
-    """Rows present per feed: `feed`, `rows_loaded`, `rows_in` ..., the run that last brought any and when it was done (`last_came`, UTC)."""
+    """Rows present per feed: `feed`, `rows_loaded`, `rows_in` ..., the run that last brought any and when it was done
+    (`last_came`, UTC).
+    """
     table = run_files.c
     counted = select(
         table.feed.label("feed"),

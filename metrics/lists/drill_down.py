@@ -1,16 +1,30 @@
-"""The rows behind a number, and the proof: they add up to it. Built from the formula's own expressions, so that list and number cannot drift.
+"""The rows behind a number, and the proof: they add up to it. Built from the formula's own expressions, so that list
+and number cannot drift.
 
-A total has its rows, a ratio those counted, those it is out of, the rest of them (out of, not counted) and those whose evidence is missing.
-A percentile has the rows with a value (out of) and those at or below it (counted), the largest being the number; a spread the rows it is worked
-out from again; a survival all who wait (out of) and those it happened to (counted). What is made of other measures says of which, and they have
-rows. Source: rules P9.
+A total has its rows, a ratio those counted, those it is out of, the rest of them (out of, not counted) and those whose
+evidence is missing. A percentile has the rows with a value (out of) and those at or below it (counted), the largest
+being the number; a spread the rows it is worked out from again; a survival all who wait (out of) and those it happened
+to (counted). What is made of other measures says of which, and they have rows. Source: rules P9.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Select, and_, case, false, func, literal, not_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    select,
+)
 from sqlalchemy.sql import visitors
 
 from metrics.errors import UnknownName
@@ -43,7 +57,9 @@ MADE_OF = {
     "safety_stock": ("cycle_days", "cycle_sd", "ordered_units"),
     "profitability": ("documents_without_rate",),
 }
-"""The measures that a module's studies rest on, of those studies that read the records themselves instead of asking for other measures."""
+"""The measures that a module's studies rest on, of those studies that read the records themselves instead of asking for
+other measures.
+"""
 
 
 @dataclass(frozen=True)
@@ -64,8 +80,9 @@ class PartTotal:
 class DrillDown:
     """One page of the rows behind a part of a number.
 
-    number: what the answer says; adds_up: what the rows come to; both None where the answer has none. columns: what the rows have, in the order
-    to show them; `adds` among them is what each row brings. made_of: for a measure without rows of its own, the measures it is made of.
+    number: what the answer says; adds_up: what the rows come to; both None where the answer has none. columns: what the
+    rows have, in the order to show them; `adds` among them is what each row brings. made_of: for a measure without rows
+    of its own, the measures it is made of.
     """
 
     measure: str
@@ -93,11 +110,19 @@ def drillable_parts(measure: Measure) -> tuple[str, ...]:
         return (COUNTED,)
     if not isinstance(formula, Ratio):
         return (COUNTED, OUT_OF)
-    return (COUNTED, OUT_OF, *((REST,) if measure.unit is Unit.SHARE else ()), *((UNKNOWN,) if formula.unknown is not None else ()))
+    return (
+        COUNTED,
+        OUT_OF,
+        *((REST,) if measure.unit is Unit.SHARE else ()),
+        *((UNKNOWN,) if formula.unknown is not None else ()),
+    )
 
 
-def drill_down(connection: Connection, question: Question, part: str = COUNTED, *, at: At = (), page: int = 1, size: int = 25) -> DrillDown:
-    """The rows behind the one measure of a question without dimensions, those that bring most first; `size` 0: no rows, the proof alone.
+def drill_down(
+    connection: Connection, question: Question, part: str = COUNTED, *, at: At = (), page: int = 1, size: int = 25
+) -> DrillDown:
+    """The rows behind the one measure of a question without dimensions, those that bring most first; `size` 0: no rows,
+    the proof alone.
 
     Raises UnknownName for a measure, a dimension or a part that there is not.
     """
@@ -107,7 +132,9 @@ def drill_down(connection: Connection, question: Question, part: str = COUNTED, 
         return replace(found, made_of=inputs(connection, narrowed))
     cut = _cut(connection, measure, part, inside)
     listed = select(*_columns(measure, cut)).where(*inside, cut.rows)
-    total, *sums = connection.execute(select(func.count(), *cut.sums).select_from(measure.facts).where(*inside, cut.rows)).one()
+    total, *sums = connection.execute(
+        select(func.count(), *cut.sums).select_from(measure.facts).where(*inside, cut.rows)
+    ).one()
     number = cut.of(found.answer)
     return replace(
         found,
@@ -115,11 +142,18 @@ def drill_down(connection: Connection, question: Question, part: str = COUNTED, 
         adds_up=None if number is None else cut.finish(*sums),
         total=int(total),
         columns=tuple(column.name for column in listed.selected_columns),
-        rows=[dict(row) for row in connection.execute(_sorted(listed, measure).limit(size).offset((page - 1) * size)).mappings()] if size else [],
+        rows=[
+            dict(row)
+            for row in connection.execute(_sorted(listed, measure).limit(size).offset((page - 1) * size)).mappings()
+        ]
+        if size
+        else [],
     )
 
 
-def all_rows(connection: Connection, question: Question, part: str = COUNTED, *, at: At = ()) -> Iterator[tuple[Any, ...]]:
+def all_rows(
+    connection: Connection, question: Question, part: str = COUNTED, *, at: At = ()
+) -> Iterator[tuple[Any, ...]]:
     """The whole list, row by row, for a file; the columns' names first."""
     measure, _, inside = _narrowed(question, at)
     cut = _cut(connection, measure, part, inside)
@@ -130,7 +164,9 @@ def all_rows(connection: Connection, question: Question, part: str = COUNTED, *,
 
 
 def inputs(connection: Connection, question: Question) -> tuple[str, ...]:
-    """The measures a measure without rows is made of: what it asks for, and where it reads the records itself, what its module names."""
+    """The measures a measure without rows is made of: what it asks for, and where it reads the records itself, what its
+    module names.
+    """
     measure = find(question.measures[0])
     if isinstance(measure.formula, Derived):
         return measure.formula.inputs
@@ -147,7 +183,9 @@ def inputs(connection: Connection, question: Question) -> tuple[str, ...]:
 
 
 def _narrowed(question: Question, at: At) -> tuple[Measure, Question, list[ColumnElement[bool]]]:
-    """The measure, the question with the values of `at` among its filters, and all of it as conditions on the measure's facts."""
+    """The measure, the question with the values of `at` among its filters, and all of it as conditions on the measure's
+    facts.
+    """
     measure = find(question.measures[0])
     given = tuple((name, (value,)) for name, value in at if value is not None)
     narrowed = replace(question, measures=question.measures[:1], where=(*question.where, *given))
@@ -165,7 +203,10 @@ def _answer(connection: Connection, narrowed: Question, at: At) -> Answer:
     empty = tuple(name for name, value in at if value is None)
     found = answer(connection, replace(narrowed, by=empty))
     (whole,) = answer(connection, narrowed) if empty else found
-    return next((one for one in found if all(one.dimensions[name] is None for name in empty)), replace(whole, value=None, numerator=None))
+    return next(
+        (one for one in found if all(one.dimensions[name] is None for name in empty)),
+        replace(whole, value=None, numerator=None),
+    )
 
 
 def _cut(connection: Connection, measure: Measure, part: str, inside: list[ColumnElement[bool]]) -> PartTotal:
@@ -215,7 +256,8 @@ def _rest(formula: Ratio) -> Part:
 
 
 def _less(whole: Number | None, counted: Number | None) -> Number | None:
-    return None if whole is None or counted is None else whole - counted  # type: ignore[operator]  # both int, or both Decimal
+    # both int, or both Decimal
+    return None if whole is None or counted is None else whole - counted  # type: ignore[operator]
 
 
 def _of_spread(measure: Measure, formula: Spread, part: str) -> PartTotal:
@@ -230,7 +272,9 @@ def _of_spread(measure: Measure, formula: Spread, part: str) -> PartTotal:
     return PartTotal(known["denominator"].condition, formula.value, sums, lambda one: one.value, again)
 
 
-def _of_percentile(connection: Connection, measure: Measure, formula: Percentile, part: str, inside: list[ColumnElement[bool]]) -> PartTotal:
+def _of_percentile(
+    connection: Connection, measure: Measure, formula: Percentile, part: str, inside: list[ColumnElement[bool]]
+) -> PartTotal:
     there = formula.value.is_not(None)
     if part == OUT_OF:
         return PartTotal(there, None, (func.count(),), lambda one: one.denominator)
@@ -240,14 +284,23 @@ def _of_percentile(connection: Connection, measure: Measure, formula: Percentile
     def in_unit(ticks: Number | None) -> Number | None:
         return ticks if formula.ticks == 1 else divide(ticks, formula.ticks)
 
-    return PartTotal(and_(there, formula.value <= value) if value is not None else false(), formula.value, largest, lambda one: one.value, in_unit)
+    return PartTotal(
+        and_(there, formula.value <= value) if value is not None else false(),
+        formula.value,
+        largest,
+        lambda one: one.value,
+        in_unit,
+    )
 
 
 def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
-    """What a list shows of a row: its own number, who and when, what it brings, and the columns the formula rests on with their reasons."""
+    """What a list shows of a row: its own number, who and when, what it brings, and the columns the formula rests on
+    with their reasons.
+    """
     facts = measure.facts.c
     used = columns_used(measure) - ({cut.amount.name} if isinstance(cut.amount, Column) else set())
-    own = [name for name in facts.keys() if name in OWN or (name.endswith("_id") and name not in ABOUT)]  # noqa: SIM118 - columns, not a dict
+    # columns, not a dict
+    own = [name for name in facts.keys() if name in OWN or (name.endswith("_id") and name not in ABOUT)]  # noqa: SIM118
     about = [name for name in ABOUT if name in facts and not (name == "customer_id" and "customer_name" in facts)]
     used -= {"state"}  # every row listed is in the state its formula asks for
     reasons = {f"{name}_reason" for name in used}
@@ -256,12 +309,22 @@ def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
     if cut.amount is None:
         return shown
     at = len(own) + 1
-    return [*shown[:at], cut.amount.label(ADDED), *([facts.currency] if measure.in_money and "currency" not in about else []), *shown[at:]]
+    return [
+        *shown[:at],
+        cut.amount.label(ADDED),
+        *([facts.currency] if measure.in_money and "currency" not in about else []),
+        *shown[at:],
+    ]
 
 
 def columns_used(measure: Measure) -> set[str]:
     """Columns of the facts that a measure's formula reads; none of one made of other measures."""
-    return {column.name for expression in _expressions(measure) for column in visitors.iterate(expression) if isinstance(column, Column)}
+    return {
+        column.name
+        for expression in _expressions(measure)
+        for column in visitors.iterate(expression)
+        if isinstance(column, Column)
+    }
 
 
 def _expressions(measure: Measure) -> list[Expression]:
@@ -278,4 +341,6 @@ def _sorted(listed: Select[Any], measure: Measure) -> Select[Any]:
     """Rows that bring most first, then the latest, then by everything shown, so that a page of a list never changes."""
     columns = list(listed.selected_columns)
     first = [column.desc().nulls_last() for column in columns if column.name == ADDED]
-    return listed.order_by(*first, measure.facts.c[measure.date].desc(), *[column for column in columns if column.name != ADDED])
+    return listed.order_by(
+        *first, measure.facts.c[measure.date].desc(), *[column for column in columns if column.name != ADDED]
+    )

@@ -17,7 +17,10 @@ from metrics.queries.answer import view_conditions
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
     """Claim: one of the order's false verdicts has one of these reasons."""
     facts = order_facts_table.c
-    return or_(false(), *(and_(facts[verdict].is_(False), facts[f"{verdict}_reason"].in_(list(reasons))) for verdict in VERDICTS))
+    return or_(
+        false(),
+        *(and_(facts[verdict].is_(False), facts[f"{verdict}_reason"].in_(list(reasons))) for verdict in VERDICTS),
+    )
 
 
 SORTS = {
@@ -47,32 +50,41 @@ def failed_orders(
 ) -> Listing:
     """Orders that failed at least one test, one page of them, with how many there are and what they were worth.
 
-    among, but: keep to these orders, or leave these out. put_right: keep to those that are (False: are not) put right, by the feeds or by being
-    among `done`. Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount` and
-    `short_amount` of the whole list by currency: amounts of different currencies never meet.
+    among, but: keep to these orders, or leave these out. put_right: keep to those that are (False: are not) put right,
+    by the feeds or by being among `done`. Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount`
+    and `short_amount` of the whole list by currency: amounts of different currencies never meet.
     """
     facts = order_facts_table.c
     view = [is_failed(), *in_period(start, end, where), *with_names(facts.order_id, among, but)]
     if reasons:
         view.append(_broke(reasons))
     if put_right is not None:
-        settled = facts.order_id.in_(select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None)))
+        settled = facts.order_id.in_(
+            select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None))
+        )
         is_put_right = or_(settled, *with_names(facts.order_id, list(done), ()))
         view.append(is_put_right if put_right else ~is_put_right)
     column, descending = SORTS[sort]
     first = facts[column].desc().nulls_last() if descending else facts[column].asc().nulls_last()
-    listing = select(order_facts_table).where(*view).order_by(first, facts.order_id).limit(size).offset((page - 1) * size)
+    listing = (
+        select(order_facts_table).where(*view).order_by(first, facts.order_id).limit(size).offset((page - 1) * size)
+    )
     whole = select(
         facts.currency.label("currency"),
         func.count().label("orders"),
         func.sum(facts.ordered_amount).label("ordered_amount"),
         func.sum(facts.short_amount).label("short_amount"),
     )
-    sums = rows_of(connection, whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()))
+    sums = rows_of(
+        connection,
+        whole.where(*view).group_by(facts.currency).order_by(func.count().desc(), facts.currency.asc().nulls_last()),
+    )
     return Listing(rows=rows_of(connection, listing), total=sum(int(one["orders"]) for one in sums), sums=sums)
 
 
-def failure_reasons(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> list[Row]:
+def failure_reasons(
+    connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()
+) -> list[Row]:
     """Why orders failed: `verdict`, `reason`, `orders`, the most frequent first.
 
     An order that fails two tests is counted under both, so the counts add up to more than the failed orders.
@@ -92,23 +104,35 @@ def failure_reasons(connection: Connection, *, start: date | None = None, end: d
 
 
 def nearest_day(connection: Connection, day: date, *, measure: str | None = None, where: Where = ()) -> date | None:
-    """Return the day with data nearest to a day: the last on or before it, else the first after it; None if there is none.
+    """Return the day with data nearest to a day: the last on or before it, else the first after it; None if there is
+    none.
 
     measure: days on which this measure has rows; None: due days of judged orders. Raises UnknownName.
     """
     if measure is None:
-        dated, view = order_facts_table.c.due_day, [order_facts_table.c.state == "judged", *in_period(None, None, where)]
+        dated, view = (
+            order_facts_table.c.due_day,
+            [order_facts_table.c.state == "judged", *in_period(None, None, where)],
+        )
     else:
         found = find(measure)
         dated = found.facts.c[found.date]
-        view = view_conditions(found.facts, dated, Question((measure,), where=tuple((name, tuple(values)) for name, values in where)))
+        view = view_conditions(
+            found.facts, dated, Question((measure,), where=tuple((name, tuple(values)) for name, values in where))
+        )
     before: date | None = connection.execute(select(func.max(dated)).where(*view, dated <= day)).scalar()
     return before if before is not None else connection.execute(select(func.min(dated)).where(*view)).scalar()
 
 
-def order_counts(connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()) -> dict[str, int]:
+def order_counts(
+    connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()
+) -> dict[str, int]:
     """How many orders due in the period are judged, pending and excluded (rules P4: the other two are always shown)."""
     facts = order_facts_table.c
-    counted = select(facts.state.label("state"), func.count().label("orders")).where(*in_period(start, end, where)).group_by(facts.state)
+    counted = (
+        select(facts.state.label("state"), func.count().label("orders"))
+        .where(*in_period(start, end, where))
+        .group_by(facts.state)
+    )
     found = {row["state"]: int(row["orders"]) for row in rows_of(connection, counted)}
     return {state: found.get(state, 0) for state in ("judged", "pending", "excluded")}

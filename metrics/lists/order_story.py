@@ -1,6 +1,8 @@
-"""What surrounds one order beside its own records: the inquiry it came from, its 13 steps, holds, promises, messages, cases, returns and payments.
+"""What surrounds one order beside its own records: the inquiry it came from, its 13 steps, holds, promises, messages,
+cases, returns and payments.
 
-Records as they stand, an order's at a time; what the ledgers have worked out of them (time in a step, the failure and its recovery) comes from there.
+Records as they stand, an order's at a time; what the ledgers have worked out of them (time in a step, the failure and
+its recovery) comes from there.
 """
 
 from dataclasses import dataclass, field
@@ -35,7 +37,9 @@ from metrics.schema import (
 
 @dataclass(frozen=True)
 class OrderContext:
-    """The records about one order, each list in the order of time; `recovery` and `died_at` are empty where the ledgers tell nothing of it."""
+    """The records about one order, each list in the order of time; `recovery` and `died_at` are empty where the ledgers
+    tell nothing of it.
+    """
 
     quotes: list[Row] = field(default_factory=list)
     quote_options: list[Row] = field(default_factory=list)
@@ -57,17 +61,30 @@ class OrderContext:
 def order_context(connection: Connection, order_id: str) -> OrderContext:
     """Everything that surrounds an order; empty lists for an order nothing is recorded of."""
     asked = _of(connection, quotes, order_id, "asked_at")
-    offered = select(quote_options).where(quote_options.c.quote_id.in_([row["quote_id"] for row in asked]), quote_options.c.deleted.is_(False))
-    billed = select(invoice_lines.c.invoice_id).where(invoice_lines.c.order_id == order_id, invoice_lines.c.deleted.is_(False))
+    offered = select(quote_options).where(
+        quote_options.c.quote_id.in_([row["quote_id"] for row in asked]), quote_options.c.deleted.is_(False)
+    )
+    billed = select(invoice_lines.c.invoice_id).where(
+        invoice_lines.c.order_id == order_id, invoice_lines.c.deleted.is_(False)
+    )
     paid = (
-        select(payments).where(payments.c.invoice_id.in_(billed), payments.c.deleted.is_(False)).order_by(payments.c.paid_at, payments.c.payment_id)
+        select(payments)
+        .where(payments.c.invoice_id.in_(billed), payments.c.deleted.is_(False))
+        .order_by(payments.c.paid_at, payments.c.payment_id)
     )
     ledger = slack_ledger(connection, order_id)
     recovery = rows_of(connection, select(recovery_facts_table).where(recovery_facts_table.c.order_id == order_id))
     return OrderContext(
         quotes=asked,
-        quote_options=rows_of(connection, offered.order_by(quote_options.c.quote_id, quote_options.c.option_no)) if asked else [],
-        steps=rows_of(connection, select(step_facts_table).where(step_facts_table.c.order_id == order_id).order_by(step_facts_table.c.step_no)),
+        quote_options=rows_of(connection, offered.order_by(quote_options.c.quote_id, quote_options.c.option_no))
+        if asked
+        else [],
+        steps=rows_of(
+            connection,
+            select(step_facts_table)
+            .where(step_facts_table.c.order_id == order_id)
+            .order_by(step_facts_table.c.step_no),
+        ),
         holds=_of(connection, holds, order_id, "placed_at"),
         promises=_of(connection, promises, order_id, "changed_at"),
         messages=_of(connection, messages, order_id, "sent_at"),
@@ -77,7 +94,9 @@ def order_context(connection: Connection, order_id: str) -> OrderContext:
         recovery=recovery[0] if recovery else {},
         slack={point.step: point.slack_seconds for point in ledger.points} if ledger else {},
         died_at=connection.execute(
-            select(late_order_facts_table.c.step).where(late_order_facts_table.c.order_id == order_id, late_order_facts_table.c.died)
+            select(late_order_facts_table.c.step).where(
+                late_order_facts_table.c.order_id == order_id, late_order_facts_table.c.died
+            )
         ).scalar(),
     )
 
@@ -91,7 +110,11 @@ def _of(connection: Connection, table: Table, order_id: str, moment: str) -> lis
 def search_order_ids(connection: Connection, text: str, *, limit: int = 8) -> list[str]:
     """Order numbers that hold a text, whatever its case, in their order: for who knows only a part of one."""
     order_id = order_facts_table.c.order_id
-    return list(connection.scalars(select(order_id).where(order_id.icontains(text, autoescape=True)).order_by(order_id).limit(limit)))
+    return list(
+        connection.scalars(
+            select(order_id).where(order_id.icontains(text, autoescape=True)).order_by(order_id).limit(limit)
+        )
+    )
 
 
 def missing_orders(connection: Connection, order_ids: list[str]) -> list[str]:
@@ -102,7 +125,8 @@ def missing_orders(connection: Connection, order_ids: list[str]) -> list[str]:
 
 
 def resolution_deadlines(connection: Connection, order_ids: list[str]) -> dict[str, tuple[datetime, datetime | None]]:
-    """By when each of these failed orders is to be settled to count as recovered, and when the feeds say it was (None: not yet).
+    """By when each of these failed orders is to be settled to count as recovered, and when the feeds say it was (None:
+    not yet).
 
     Days are counted from its detection, or else from the failure; where no feed tells of recoveries, from its deadline.
     """
@@ -149,17 +173,23 @@ def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
     judged = rows_of(connection, select(order_line_facts_table).where(order_line_facts_table.c.order_id == order_id))
     sent = rows_of(
         connection,
-        select(shipment_lines).where(shipment_lines.c.order_id == order_id, _alive(shipment_lines)).order_by(shipment_lines.c.shipment_id),
+        select(shipment_lines)
+        .where(shipment_lines.c.order_id == order_id, _alive(shipment_lines))
+        .order_by(shipment_lines.c.shipment_id),
     )
     billed = rows_of(
         connection,
-        select(invoice_lines).where(invoice_lines.c.order_id == order_id, _alive(invoice_lines)).order_by(invoice_lines.c.invoice_id),
+        select(invoice_lines)
+        .where(invoice_lines.c.order_id == order_id, _alive(invoice_lines))
+        .order_by(invoice_lines.c.invoice_id),
     )
     told = {row["line_no"]: row for row in judged}
     return OrderRecords(
         facts=facts[0],
         order=order[0] if order else {},
-        lines=sorted(({**row, **told.get(row["line_no"], {})} for row in wanted), key=lambda row: _natural(row["line_no"])),
+        lines=sorted(
+            ({**row, **told.get(row["line_no"], {})} for row in wanted), key=lambda row: _natural(row["line_no"])
+        ),
         shipments=_by_ids(connection, shipments, "shipment_id", sent),
         shipment_lines=sent,
         invoices=_by_ids(connection, invoices, "invoice_id", billed),
@@ -175,12 +205,18 @@ def _natural(number: str) -> tuple[int, str]:
 
 def _by_ids(connection: Connection, table: Table, key: str, children: list[Row]) -> list[Row]:
     ids = sorted({child[key] for child in children})
-    return rows_of(connection, select(table).where(table.c[key].in_(ids), _alive(table)).order_by(table.c[key])) if ids else []
+    return (
+        rows_of(connection, select(table).where(table.c[key].in_(ids), _alive(table)).order_by(table.c[key]))
+        if ids
+        else []
+    )
 
 
 def _as_of(connection: Connection, table: Table, key: str, value: str, day: date | None) -> Row:
     """The version of a customer that applied on a day; the first one if none did yet."""
-    versions = rows_of(connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from))
+    versions = rows_of(
+        connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from)
+    )
     applied = [version for version in versions if day is None or version["valid_from"] <= day]
     return (applied or versions or [{}])[-1 if applied else 0]
 

@@ -1,4 +1,6 @@
-"""Orders behind the 13 steps: which late orders' promises died where, and which orders have stood longest where they stand."""
+"""Orders behind the 13 steps: which late orders' promises died where, and which orders have stood longest where they
+stand.
+"""
 
 from sqlalchemy import Connection, func, select
 
@@ -13,9 +15,11 @@ LONGEST = 20
 
 
 def late_by_step(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:
-    """Late orders of which some step was seen to finish, one page of them, the latest due first; as many as `late_orders_observed` counts.
+    """Late orders of which some step was seen to finish, one page of them, the latest due first; as many as
+    `late_orders_observed` counts.
 
-    Columns: order_id, customer_id, segment, due_day, step (02 to 11; 00: when promised; (none): not seen to have died), died, days_late.
+    Columns: order_id, customer_id, segment, due_day, step (02 to 11; 00: when promised; (none): not seen to have died),
+    died, days_late.
     """
     late, o = late_order_facts_table.c, order_facts_table.c
     view = view_conditions(late_order_facts_table, late_order_facts_table.c.due_day, question)
@@ -32,7 +36,8 @@ def late_by_step(connection: Connection, question: Question, *, page: int = 1, s
 
 
 def oldest_by_step(connection: Connection, question: Question) -> Listing:
-    """The orders under way that have stood longest where they stand, at the data's own date; `total` is how many are under way.
+    """The orders under way that have stood longest where they stand, at the data's own date; `total` is how many are
+    under way.
 
     Columns: order_id, customer_id, segment, step, standing (in the step, or waiting after it), age_seconds.
     """

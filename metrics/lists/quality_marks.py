@@ -1,11 +1,12 @@
-"""Which numbers a failed check concerns, and which feeds are late: what stands beside a number so that a reader knows how far to trust it.
+"""Which numbers a failed check concerns, and which feeds are late: what stands beside a number so that a reader knows
+how far to trust it.
 
-A check that failed concerns a measure if its column is one the measure rests on: what the measure needs, the keys of its feeds (a record
-without its key belongs to nothing), and the columns of its feeds that the facts in its formula are made of. What counts are the records
-still kept out now, not those that failed once: a released record marks nothing.
+A check that failed concerns a measure if its column is one the measure rests on: what the measure needs, the keys of
+its feeds (a record without its key belongs to nothing), and the columns of its feeds that the facts in its formula are
+made of. What counts are the records still kept out now, not those that failed once: a released record marks nothing.
 
-A number is *held* where a check that concerns it keeps out more than `HELD_SHARE` of its feed's records: it is still shown, since every
-screen, export and command gives the same value, but it is not judged against its target.
+A number is *held* where a check that concerns it keeps out more than `HELD_SHARE` of its feed's records: it is still
+shown, since every screen, export and command gives the same value, but it is not judged against its target.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,22 +30,57 @@ RUNS_TO_KNOW_INTERVAL = 4
 LATE_AFTER = 2
 """A feed is late after so many times its usual gap, and never before a day has passed."""
 
-_DUE = ("orders.requested_by", "orders.requested_from", "orders.promised_by", "orders.promised_from", "order_lines.requested_by")
+_DUE = (
+    "orders.requested_by",
+    "orders.requested_from",
+    "orders.promised_by",
+    "orders.promised_from",
+    "order_lines.requested_by",
+)
 DUE = (*_DUE, "order_lines.promised_by", "promises.promised_by", "promises.changed_at", "promises.revision_no")
-GIVEN_UP = ("orders.cancelled_at", "orders.cancelled_by", "order_lines.cancelled_at", "order_lines.cancelled_by", "order_lines.cancelled_qty")
+GIVEN_UP = (
+    "orders.cancelled_at",
+    "orders.cancelled_by",
+    "order_lines.cancelled_at",
+    "order_lines.cancelled_by",
+    "order_lines.cancelled_qty",
+)
 OWED = ("order_lines.ordered_qty", "order_lines.unit", "order_lines.line_kind", "unit_factors.factor", *GIVEN_UP)
-CAME = ("shipments.received_at", "shipments.shipped_at", "shipment_lines.received_qty", "shipment_lines.shipped_qty", "shipment_lines.product_id")
+CAME = (
+    "shipments.received_at",
+    "shipments.shipped_at",
+    "shipment_lines.received_qty",
+    "shipment_lines.shipped_qty",
+    "shipment_lines.product_id",
+)
 DAMAGED = ("shipment_lines.damaged_qty", "invoices.credit_reason", "returns.reason", "returns.returned_qty")
-RIGHT = ("shipment_lines.product_id", "shipment_lines.substitution_agreed", "shipments.received_place", "orders.ship_to")
+RIGHT = (
+    "shipment_lines.product_id",
+    "shipment_lines.substitution_agreed",
+    "shipments.received_place",
+    "orders.ship_to",
+)
 BILLED = ("invoices.invoiced_at", "invoices.invoice_kind", "invoices.reverses_invoice_id", "invoices.due_on")
-BILLED_LINES = ("invoice_lines.line_amount", "invoice_lines.billed_qty", "order_lines.unit_price_amount", "order_lines.tax_rate")
+BILLED_LINES = (
+    "invoice_lines.line_amount",
+    "invoice_lines.billed_qty",
+    "order_lines.unit_price_amount",
+    "order_lines.tax_rate",
+)
 
 COLUMNS_BEHIND = {
     "due_day": DUE,
     "ordered_day": ("orders.ordered_at",),
     "arrived_day": CAME,
     "state": ("orders.order_type", *GIVEN_UP),
-    "on_time": (*DUE, *CAME, *OWED, "orders.ship_to_time_zone", "shipments.attempted_at", "shipments.failure_caused_by"),
+    "on_time": (
+        *DUE,
+        *CAME,
+        *OWED,
+        "orders.ship_to_time_zone",
+        "shipments.attempted_at",
+        "shipments.failure_caused_by",
+    ),
     "complete": (*OWED, *CAME),
     "otif": (*DUE, *OWED, *CAME, "orders.ship_to_time_zone"),
     "damage_free": DAMAGED,
@@ -66,7 +102,13 @@ COLUMNS_BEHIND = {
     "ordered_amount": ("order_lines.unit_price_amount", "order_lines.ordered_qty", "orders.currency", "fx_rates.rate"),
     "owed_amount": ("order_lines.unit_price_amount", *OWED, "orders.currency", "fx_rates.rate"),
     "filled_amount": ("order_lines.unit_price_amount", *OWED, *CAME, "orders.currency", "fx_rates.rate"),
-    "first_pass_amount": ("order_lines.unit_price_amount", *OWED, "shipments.shipped_at", "shipment_lines.shipped_qty", "orders.currency"),
+    "first_pass_amount": (
+        "order_lines.unit_price_amount",
+        *OWED,
+        "shipments.shipped_at",
+        "shipment_lines.shipped_qty",
+        "orders.currency",
+    ),
     "item_ok": RIGHT,
     "place_ok": RIGHT,
     "overage_ok": (*OWED, *CAME),
@@ -93,7 +135,13 @@ FACT_TABLE_FEEDS = {
     "anchors": JUDGEMENT_FEEDS,
     "contracts": (*JUDGEMENT_FEEDS, "policies.*", "customers.policy_id", "customers.valid_from"),
     "availability_facts": JUDGEMENT_FEEDS,
-    "stockout_facts": (*JUDGEMENT_FEEDS, "stockouts.*", "products.unit_cost_amount", "order_lines.unit_price_amount", "assumptions.*"),
+    "stockout_facts": (
+        *JUDGEMENT_FEEDS,
+        "stockouts.*",
+        "products.unit_cost_amount",
+        "order_lines.unit_price_amount",
+        "assumptions.*",
+    ),
     "cycle_facts": ("orders.ordered_at", *CAME, *DUE, "order_events.*", "holds.*", "calendars.*"),
     "wait_facts": ("orders.ordered_at", *CAME),
     "step_facts": STEPS,
@@ -111,7 +159,16 @@ FACT_TABLE_FEEDS = {
         "fx_rates.*",
     ),
     "message_facts": ("messages.*",),
-    "recovery_facts": (*JUDGEMENT_FEEDS, *DAMAGED, *RIGHT, *BILLED, *BILLED_LINES, "messages.*", "service_cases.*", "products.unit_cost_amount"),
+    "recovery_facts": (
+        *JUDGEMENT_FEEDS,
+        *DAMAGED,
+        *RIGHT,
+        *BILLED,
+        *BILLED_LINES,
+        "messages.*",
+        "service_cases.*",
+        "products.unit_cost_amount",
+    ),
     "shipment_facts": ("shipments.notice_sent_at", "shipments.received_at", "shipments.shipped_at"),
     "case_facts": ("service_cases.*",),
     "return_facts": ("returns.*",),
@@ -193,7 +250,11 @@ def quality_marks(connection: Connection, now: datetime) -> dict[str, Mark]:
     for name, measure in MEASURES.items():
         rests = columns_behind(measure)
         mark = Mark(
-            tuple(one for one in kept_out if (one.feed in measure.feeds and not one.column) or f"{one.feed}.{one.column}" in rests),
+            tuple(
+                one
+                for one in kept_out
+                if (one.feed in measure.feeds and not one.column) or f"{one.feed}.{one.column}" in rests
+            ),
             tuple(late[feed] for feed in dict.fromkeys(measure.feeds) if feed in late),
         )
         if mark.failed or mark.late:
@@ -202,10 +263,15 @@ def quality_marks(connection: Connection, now: datetime) -> dict[str, Mark]:
 
 
 def failed_checks(connection: Connection) -> list[Failed]:
-    """Checks that keep records out now, the most records first; `column` is empty where the whole record cannot be read."""
+    """Checks that keep records out now, the most records first; `column` is empty where the whole record cannot be
+    read.
+    """
     table = checks.c
     columns: Mapping[tuple[str, str], str] = {
-        (feed, rule): column or "" for feed, rule, column in connection.execute(select(table.feed, table.expectation, table.column_name).distinct())
+        (feed, rule): column or ""
+        for feed, rule, column in connection.execute(
+            select(table.feed, table.expectation, table.column_name).distinct()
+        )
     }
     rows_in = {row["feed"]: int(row["rows_in"]) for row in data_quality.feed_rows(connection)}
     found: dict[tuple[str, str], int] = {}
@@ -225,7 +291,11 @@ def _known(feed: str, column: str) -> str:
 
 def late_feeds(connection: Connection, now: datetime) -> dict[str, Late]:
     """Feeds that are late, by how often their runs come."""
-    brought = select(run_files.c.feed, runs.c.finished_at).join(runs, runs.c.run_id == run_files.c.run_id).where(runs.c.finished_at.is_not(None))
+    brought = (
+        select(run_files.c.feed, runs.c.finished_at)
+        .join(runs, runs.c.run_id == run_files.c.run_id)
+        .where(runs.c.finished_at.is_not(None))
+    )
     times: dict[str, set[datetime]] = {}
     for feed, finished in connection.execute(brought):
         times.setdefault(feed, set()).add(finished)

@@ -12,7 +12,9 @@ from metrics.sql.dialects import count_if
 
 @dataclass(frozen=True)
 class Funnel:
-    """How many failures came so far by as_of. The counts are those of the survival measures of `recovery.py`: each halves of one of them."""
+    """How many failures came so far by as_of. The counts are those of the survival measures of `recovery.py`: each
+    halves of one of them.
+    """
 
     failed: int
     detected: int
@@ -31,5 +33,7 @@ def funnel(connection: Connection, question: Question) -> Funnel:
     resolved = and_(acknowledged, r.resolved_at.is_not(None))
     steps = (failed, detected, acknowledged, resolved, and_(resolved, r.next_day.is_not(None)))
     counted = select(*[count_if(one).label(f"n{at}") for at, one in enumerate(steps)])
-    row = connection.execute(counted.where(*view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question))).one()
+    row = connection.execute(
+        counted.where(*view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question))
+    ).one()
     return Funnel(*[int(one or 0) for one in row])

@@ -49,7 +49,9 @@ def is_failed() -> ColumnElement[bool]:
 
 
 def in_period(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
-    """Conditions for the orders due in a period, as chosen in the filters (rules R6: service stands in the period it was due)."""
+    """Conditions for the orders due in a period, as chosen in the filters (rules R6: service stands in the period it
+    was due).
+    """
     due = order_facts_table.c.due_day
     view: list[ColumnElement[bool]] = []
     if start is not None:
@@ -60,11 +62,13 @@ def in_period(start: date | None, end: date | None, where: Where) -> list[Column
     return view
 
 
-def with_names(order_id: ColumnElement[str], among: Sequence[str] | None, but: Sequence[str]) -> list[ColumnElement[bool]]:
+def with_names(
+    order_id: ColumnElement[str], among: Sequence[str] | None, but: Sequence[str]
+) -> list[ColumnElement[bool]]:
     """Conditions that keep to some orders (None: to none in particular) and leave others out.
 
-    The numbers go as one text and come out as a table: there may be more of them than an engine takes parameters, and DuckDB compares each row
-    with each of a list.
+    The numbers go as one text and come out as a table: there may be more of them than an engine takes parameters, and
+    DuckDB compares each row with each of a list.
     """
     conditions: list[ColumnElement[bool]] = []
     if among is not None:

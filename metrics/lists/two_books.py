@@ -20,23 +20,36 @@ VERDICT_TEXT = (
 
 
 def verdicts(connection: Connection, question: Question) -> list[Row]:
-    """Orders in both books by verdict: `our_verdict`, `their_verdict` (null: not known), and how many `orders`: those `books_matched` counts."""
+    """Orders in both books by verdict: `our_verdict`, `their_verdict` (null: not known), and how many `orders`: those
+    `books_matched` counts.
+    """
     b = two_books_facts_table.c
     counted = select(b.our_verdict, b.their_verdict, func.count().label("orders"))
-    both = counted.where(b.ours, b.theirs, *view_conditions(two_books_facts_table, two_books_facts_table.c.due_day, question))
+    both = counted.where(
+        b.ours, b.theirs, *view_conditions(two_books_facts_table, two_books_facts_table.c.due_day, question)
+    )
     return rows_of(connection, both.group_by(b.our_verdict, b.their_verdict))
 
 
 def disputed(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:
     """Orders on which the books differ, one page of them, the most money first; as many as `books_dispute` counts.
 
-    Columns: order_id, customer_id, due_day, cause, failing_amount (reporting currency), and what either book says (SAID).
+    Columns: order_id, customer_id, due_day, cause, failing_amount (reporting currency), and what either book says
+    (SAID).
     """
     b = two_books_facts_table.c
     view = [b.cause.is_not(None), *view_conditions(two_books_facts_table, two_books_facts_table.c.due_day, question)]
     nothing_last = case((b.failing_amount.is_(None), 1), else_=0)
     listed = (
-        select(b.order_id, b.customer_id, b.segment, b.due_day, b.cause, b.failing_amount, *[b[name] for name in VERDICT_TEXT])
+        select(
+            b.order_id,
+            b.customer_id,
+            b.segment,
+            b.due_day,
+            b.cause,
+            b.failing_amount,
+            *[b[name] for name in VERDICT_TEXT],
+        )
         .where(*view)
         .order_by(nothing_last, b.failing_amount.desc(), b.due_day.desc(), b.order_id, b.customer_id)
         .limit(size)

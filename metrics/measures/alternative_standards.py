@@ -1,4 +1,5 @@
-"""The buyer's view held to other standards: by the request, by the latest promise, per delivery group, and under the customer's contract.
+"""The buyer's view held to other standards: by the request, by the latest promise, per delivery group, and under the
+customer's contract.
 
 None of them is shown without the strict result beside it. Source: rules P10, R1, R4, R10, R16, R35, section 5.
 """
@@ -13,7 +14,9 @@ from metrics.measures.formulas import judged, order_share
 from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Measure, Need, Part, Ratio
 
-NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")
+NEEDS_REQUEST = Need(
+    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
+)
 NEEDS_REVISIONS = Need(("promises.promised_by",), "no feed: promises")
 NEEDS_CONTRACT = Need(("customers.policy_id",), "no feed: customers.policy_id")
 NEEDS_POLICIES = Need(("policies.policy_id",), "no feed: policies")
@@ -80,7 +83,9 @@ _JUDGED_SO = (
 )
 
 
-def _under_contract(name: str, title: str, short: str, formula: Ratio, definition: str, feeds: tuple[str, ...], needs: tuple[Need, ...]) -> Measure:
+def _under_contract(
+    name: str, title: str, short: str, formula: Ratio, definition: str, feeds: tuple[str, ...], needs: tuple[Need, ...]
+) -> Measure:
     return order_share(
         name,
         title,
@@ -130,4 +135,12 @@ PERFECT_ORDER_CONTRACT = _under_contract(
     PERFECT_ORDER.needs,
 )
 
-MEASURES = (PERFECT_GROUP, ON_TIME_GROUP, ON_TIME_REQUESTED, ON_TIME_CURRENT_PROMISE, ON_TIME_CONTRACT, OTIF_CONTRACT, PERFECT_ORDER_CONTRACT)
+MEASURES = (
+    PERFECT_GROUP,
+    ON_TIME_GROUP,
+    ON_TIME_REQUESTED,
+    ON_TIME_CURRENT_PROMISE,
+    ON_TIME_CONTRACT,
+    OTIF_CONTRACT,
+    PERFECT_ORDER_CONTRACT,
+)

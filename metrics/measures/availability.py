@@ -1,5 +1,5 @@
-"""Product availability: did I get what I wanted, when I wanted it, in the quantity I wanted; and how much of what was wanted came, at first pass and
-in the end. Source: the brief; rules, section 4 (b), R8.
+"""Product availability: did I get what I wanted, when I wanted it, in the quantity I wanted; and how much of what was
+wanted came, at first pass and in the end. Source: the brief; rules, section 4 (b), R8.
 """
 
 from sqlalchemy import and_, func
@@ -16,7 +16,9 @@ o = order_facts_table.c
 line = order_line_facts_table.c
 three = availability_facts_table.c
 
-NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")
+NEEDS_REQUEST = Need(
+    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
+)
 NEEDS_PRODUCT = Need(("shipment_lines.product_id",), "no data: product sent (map shipment_lines.product_id)")
 FIRST = "left the dock by the first promise, of the product ordered"
 FINAL = "received by now, right product or agreed substitute"
@@ -29,11 +31,24 @@ _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None
 
 
 def _reporting(amount: Expression) -> Expression:
-    """An amount of an order line in the reporting currency, at the rate of the order's day (R25); itself while no rates are fed."""
+    """An amount of an order line in the reporting currency, at the rate of the order's day (R25); itself while no rates
+    are fed.
+    """
     return converted(amount, line.rate)
 
 
-def _fill(name: str, title: str, short: str, formula: Ratio, what: str, how: str, *, orders: bool, needs: tuple[Need, ...], source: str) -> Measure:
+def _fill(
+    name: str,
+    title: str,
+    short: str,
+    formula: Ratio,
+    what: str,
+    how: str,
+    *,
+    orders: bool,
+    needs: tuple[Need, ...],
+    source: str,
+) -> Measure:
     final = name.endswith("final")
     return Measure(
         name=name,
@@ -55,7 +70,9 @@ def _fill(name: str, title: str, short: str, formula: Ratio, what: str, how: str
     )
 
 
-def _question(name: str, title: str, short: str, formula: Ratio, definition: str, halves: tuple[str, str], needs: tuple[Need, ...]) -> Measure:
+def _question(
+    name: str, title: str, short: str, formula: Ratio, definition: str, halves: tuple[str, str], needs: tuple[Need, ...]
+) -> Measure:
     return Measure(
         name=name,
         title=title,
@@ -76,7 +93,9 @@ def _question(name: str, title: str, short: str, formula: Ratio, definition: str
     )
 
 
-def _lines(name: str, title: str, short: str, formula: Ratio, definition: str, halves: tuple[str, str], need: Need, source: str) -> Measure:
+def _lines(
+    name: str, title: str, short: str, formula: Ratio, definition: str, halves: tuple[str, str], need: Need, source: str
+) -> Measure:
     return Measure(
         name=name,
         title=title,

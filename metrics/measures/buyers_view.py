@@ -7,7 +7,15 @@ from sqlalchemy import and_, func, or_
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.formulas import judged, order_share
-from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_BILLS, NEEDS_DAMAGE, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
+from metrics.measures.needs import (
+    BILLING_FEEDS,
+    CORE_FEEDS,
+    NEEDS_BILLS,
+    NEEDS_DAMAGE,
+    NEEDS_PROMISE,
+    NEEDS_RECEIPT,
+    PENDING,
+)
 from metrics.model.measure import Direction, Measure, Part, Ratio, Total, Unit
 from metrics.sql.dialects import Expression
 

@@ -101,8 +101,12 @@ def find(name: str) -> Measure:
 
 
 def dimension_column(name: str, measure: Measure | None = None) -> str:
-    """The fact column of a dimension. Raises UnknownName with the nearest, also where the measure's facts do not have it."""
-    able = DIMENSIONS | {own: column for own, column in OWN_DIMENSIONS.items() if measure is None or _has(measure, own, column)}
+    """The fact column of a dimension. Raises UnknownName with the nearest, also where the measure's facts do not have
+    it.
+    """
+    able = DIMENSIONS | {
+        own: column for own, column in OWN_DIMENSIONS.items() if measure is None or _has(measure, own, column)
+    }
     if name not in able:
         raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(able))
     return able[name]

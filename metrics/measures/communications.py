@@ -1,4 +1,6 @@
-"""Communications before, during and after the transaction, and special wishes granted. Source: the brief; rules, section 4 (g)."""
+"""Communications before, during and after the transaction, and special wishes granted. Source: the brief; rules,
+section 4 (g).
+"""
 
 from decimal import Decimal
 
@@ -48,7 +50,13 @@ def _in_time(name: str, title: str, phase: str, what: str, short: str) -> Measur
 
 
 MEASURES: tuple[Measure, ...] = (
-    _in_time("ack_on_time", "Before: acknowledged in time", "pre", "Quotes and acknowledgements before the transaction", "Acknowledged in time"),
+    _in_time(
+        "ack_on_time",
+        "Before: acknowledged in time",
+        "pre",
+        "Quotes and acknowledgements before the transaction",
+        "Acknowledged in time",
+    ),
     _measure(
         "late_warned",
         "During: told before it was late",
@@ -95,7 +103,13 @@ MEASURES: tuple[Measure, ...] = (
         source="own",
         short="Ship notice ahead",
     ),
-    _in_time("post_reply_on_time", "After: replies and invoices in time", "post", "Replies and invoices after the transaction", "Replies in time"),
+    _in_time(
+        "post_reply_on_time",
+        "After: replies and invoices in time",
+        "post",
+        "Replies and invoices after the transaction",
+        "Replies in time",
+    ),
     _measure(
         "special_granted",
         "Special requests granted",

@@ -1,4 +1,6 @@
-"""Order cycle time: how long from order to arrival, and how dependable. Source: the brief; SCOR RS.1.1; rules, section 4 (c), R30."""
+"""Order cycle time: how long from order to arrival, and how dependable. Source: the brief; SCOR RS.1.1; rules, section
+4 (c), R30.
+"""
 
 from decimal import Decimal
 
@@ -34,7 +36,8 @@ def _time(
 
 NEEDS_LEAD_TIME = Need(("service_packages.lead_time_days_max",), "no feed: service_packages")
 NEEDS_STOPS = Need(
-    ("holds.placed_at", "order_events.started_at", "service_packages.lead_time_days_max"), "no feed: holds, order_events, service_packages"
+    ("holds.placed_at", "order_events.started_at", "service_packages.lead_time_days_max"),
+    "no feed: holds, order_events, service_packages",
 )
 NEEDS_CALENDAR = Need(("calendars.opens_at",), "no feed: calendars")
 DATE_ONLY = "Orders that are not sales, that have not arrived, or of which the order or the last needed receipt came as a bare date."
@@ -156,7 +159,11 @@ MEASURES = (
     _time(
         "cycle_median_open",
         "Median with open orders",
-        Survival(open_order_facts_table.c.wait_days, open_order_facts_table.c.arrived, open_order_facts_table.c.wait_days.is_not(None)),
+        Survival(
+            open_order_facts_table.c.wait_days,
+            open_order_facts_table.c.arrived,
+            open_order_facts_table.c.wait_days.is_not(None),
+        ),
         "The days within which half of the orders had arrived, open orders counted as still waiting at the data's own date (Kaplan-Meier).",
         date="ordered_day",
         numerator="orders that arrived",

@@ -1,7 +1,8 @@
-"""What could be done about customers in the Danger zone: change how they are served, charge what it costs, or serve them through another channel.
+"""What could be done about customers in the Danger zone: change how they are served, charge what it costs, or serve
+them through another channel.
 
-Every result stands beside the inputs it was worked out from; nothing here says that a customer would accept. Source: the brief; Coyle; rules,
-section 4 (e).
+Every result stands beside the inputs it was worked out from; nothing here says that a customer would accept. Source:
+the brief; Coyle; rules, section 4 (e).
 """
 
 from collections import defaultdict
@@ -18,7 +19,18 @@ from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
 from metrics.measures.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, is_cost_to_serve
-from metrics.measures.zones import DANGER, Customer, Cuts, by_customers, cost_limit, in_zone, median, zone, zone_measure, zones
+from metrics.measures.zones import (
+    DANGER,
+    Customer,
+    Cuts,
+    by_customers,
+    cost_limit,
+    in_zone,
+    median,
+    zone,
+    zone_measure,
+    zones,
+)
 from metrics.model.measure import Direction, Measure, Result, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.sql.dialects import sum_if
@@ -31,7 +43,9 @@ STEP = Decimal("0.0001")
 
 @dataclass(frozen=True)
 class ActivityCost:
-    """One activity of one Danger customer, per order: its own cost, and the median of customers outside Danger that have it (None: none has)."""
+    """One activity of one Danger customer, per order: its own cost, and the median of customers outside Danger that
+    have it (None: none has).
+    """
 
     activity: str
     own: Decimal
@@ -41,8 +55,9 @@ class ActivityCost:
 
 @dataclass(frozen=True)
 class Interaction:
-    """Changing the interaction with one Danger customer. `saving`: activities brought to the median where that is lower, over the period's orders;
-    `moved_saving`: a share of the orders not yet electronic moved to edi or web, at what electronic orders cost. Zones are after the saving.
+    """Changing the interaction with one Danger customer. `saving`: activities brought to the median where that is
+    lower, over the period's orders; `moved_saving`: a share of the orders not yet electronic moved to edi or web, at
+    what electronic orders cost. Zones are after the saving.
     """
 
     customer: Customer
@@ -59,7 +74,9 @@ class Interaction:
 
 @dataclass(frozen=True)
 class Charge:
-    """Charging one Danger customer what serving them costs above the cut, accepted in part; profit is None where it is not known."""
+    """Charging one Danger customer what serving them costs above the cut, accepted in part; profit is None where it is
+    not known.
+    """
 
     customer: Customer
     charge: Decimal
@@ -71,7 +88,9 @@ class Charge:
 
 @dataclass(frozen=True)
 class Channel:
-    """Serving one Danger customer through another channel, which keeps a margin of the contribution and costs an amount per order."""
+    """Serving one Danger customer through another channel, which keeps a margin of the contribution and costs an amount
+    per order.
+    """
 
     customer: Customer
     margin: Decimal
@@ -83,16 +102,23 @@ class Channel:
 def interactions(
     connection: Connection, start: date | None = None, end: date | None = None, *, moved_share: Decimal | None = None
 ) -> list[Interaction]:
-    """Changed interaction, one row per Danger customer of the period. moved_share: of the orders that are not electronic (None: as assumed)."""
+    """Changed interaction, one row per Danger customer of the period. moved_share: of the orders that are not
+    electronic (None: as assumed).
+    """
     customers, cuts = zones(connection, start, end)
     share = assumed(connection, "danger_moved_share") if moved_share is None else moved_share
     costs = _activity_costs(connection, start, end)
     unit = {
-        one.customer_id: {activity: amount / one.orders for activity, amount in costs[one.customer_id].items()} for one in customers if one.orders
+        one.customer_id: {activity: amount / one.orders for activity, amount in costs[one.customer_id].items()}
+        for one in customers
+        if one.orders
     }
     activities = sorted({activity for own in unit.values() for activity in own})
     others = [one.customer_id for one in customers if one.zone != DANGER and one.customer_id in unit]
-    medians = {activity: median(unit[other][activity] for other in others if activity in unit[other]) for activity in activities}
+    medians = {
+        activity: median(unit[other][activity] for other in others if activity in unit[other])
+        for activity in activities
+    }
     channels = _channels(connection, start, end)
     electronic = _order_cost([channels[one.customer_id] for one in customers], electronic=True)
     return [
@@ -102,17 +128,28 @@ def interactions(
     ]
 
 
-def charges(connection: Connection, start: date | None = None, end: date | None = None, *, acceptance: Decimal | None = None) -> list[Charge]:
-    """The actual cost charged, one row per Danger customer. acceptance: the share of the charge that is paid (None: as assumed)."""
+def charges(
+    connection: Connection, start: date | None = None, end: date | None = None, *, acceptance: Decimal | None = None
+) -> list[Charge]:
+    """The actual cost charged, one row per Danger customer. acceptance: the share of the charge that is paid (None: as
+    assumed).
+    """
     customers, cuts = zones(connection, start, end)
     accepted = assumed(connection, "danger_charge_acceptance") if acceptance is None else acceptance
     return [charge(one, cuts, accepted) for one in customers if one.zone == DANGER]
 
 
 def channels(
-    connection: Connection, start: date | None = None, end: date | None = None, *, margin: Decimal | None = None, order_cost: Decimal | None = None
+    connection: Connection,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    margin: Decimal | None = None,
+    order_cost: Decimal | None = None,
 ) -> list[Channel]:
-    """Another channel, one row per Danger customer. margin: what it keeps; order_cost: what an order through it costs us (None: as assumed)."""
+    """Another channel, one row per Danger customer. margin: what it keeps; order_cost: what an order through it costs
+    us (None: as assumed).
+    """
     customers, _ = zones(connection, start, end)
     kept = assumed(connection, "danger_channel_margin") if margin is None else margin
     cost = assumed(connection, "danger_channel_order_cost") if order_cost is None else order_cost
@@ -120,7 +157,9 @@ def channels(
 
 
 def charge(one: Customer, cuts: Cuts, acceptance: Decimal) -> Charge:
-    """charge = cost to serve above the cut; break-even charge = max(0, -profit); new profit = profit + charge × acceptance."""
+    """charge = cost to serve above the cut; break-even charge = max(0, -profit); new profit = profit + charge ×
+    acceptance.
+    """
     asked = max(Decimal(0), _exact(one.cost_to_serve - cost_limit(one.sales, cuts)))
     gain = _exact(asked * acceptance)
     break_even = None if one.profit is None else max(Decimal(0), -one.profit)
@@ -156,12 +195,23 @@ def _interaction(
     for activity, cost in sorted(own.items()):
         middle = medians[activity]
         lower = middle is not None and middle < cost
-        listed.append(ActivityCost(activity, cost, middle, _exact((cost - middle) * one.orders) if lower and middle is not None else Decimal(0)))
+        listed.append(
+            ActivityCost(
+                activity,
+                cost,
+                middle,
+                _exact((cost - middle) * one.orders) if lower and middle is not None else Decimal(0),
+            )
+        )
     saving = sum((each.saving for each in listed), Decimal(0))
     to_move = sum(orders for name, (_, orders) in by_channel.items() if name not in ELECTRONIC)
     own_cost = _order_cost([by_channel], electronic=False)
     cheaper = own_cost is not None and electronic is not None and electronic < own_cost
-    moved = _exact((own_cost - electronic) * to_move * share) if cheaper and own_cost is not None and electronic is not None else Decimal(0)
+    moved = (
+        _exact((own_cost - electronic) * to_move * share)
+        if cheaper and own_cost is not None and electronic is not None
+        else Decimal(0)
+    )
     return Interaction(
         one,
         tuple(listed),
@@ -219,8 +269,12 @@ def _channels(connection: Connection, start: date | None, end: date | None) -> d
 def _interaction_told(rows: Sequence[Interaction]) -> str:
     told = []
     for row in rows[:3]:
-        changed = [f"{each.activity} {each.own:,.2f} to {each.median:,.2f} an order" for each in row.activities if each.saving]
-        told.append(f"{row.customer.customer_id}: {', '.join(changed) or 'nothing is cheaper elsewhere'}, then {row.new_zone}")
+        changed = [
+            f"{each.activity} {each.own:,.2f} to {each.median:,.2f} an order" for each in row.activities if each.saving
+        ]
+        told.append(
+            f"{row.customer.customer_id}: {', '.join(changed) or 'nothing is cheaper elsewhere'}, then {row.new_zone}"
+        )
     return "; ".join(told) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
 
 
@@ -232,7 +286,9 @@ def _study(
     amount: Callable[[Row], Decimal | None],
     told: Callable[[Sequence[Row]], str],
 ) -> Callable[[Connection, Question, Ask], list[Answer]]:
-    """A study that adds up what a what-if would bring over Danger customers; those whose profit is not known are left out and said."""
+    """A study that adds up what a what-if would bring over Danger customers; those whose profit is not known are left
+    out and said.
+    """
 
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
         found = {row.customer.customer_id: row for row in rows(connection, question)}
@@ -255,7 +311,13 @@ def _study(
 
 
 def _what_if(
-    name: str, title: str, work: Callable[[Connection, Question, Ask], list[Answer]], definition: str, *, source: str, profit: bool
+    name: str,
+    title: str,
+    work: Callable[[Connection, Question, Ask], list[Answer]],
+    definition: str,
+    *,
+    source: str,
+    profit: bool,
 ) -> Measure:
     return zone_measure(
         name,
@@ -265,7 +327,8 @@ def _what_if(
         work,
         definition,
         source=source,
-        exclusions="Customers outside Danger." + (" Customers whose profit is not known (said beside the value)." if profit else ""),
+        exclusions="Customers outside Danger."
+        + (" Customers whose profit is not known (said beside the value)." if profit else ""),
         product_rows=(9,),
         needs=(NEEDS_BILLS, NEEDS_COSTS, *((NEEDS_UNIT_COST,) if profit else ())),
         feeds=(*BILLING_FEEDS, *COSTS, "orders", *(("products",) if profit else ()), "assumptions"),
@@ -276,7 +339,11 @@ MEASURES: tuple[Measure, ...] = (
     _what_if(
         "danger_interaction",
         "What if: change interaction",
-        _study(lambda connection, question: interactions(connection, question.start, question.end), lambda row: row.saving, _interaction_told),
+        _study(
+            lambda connection, question: interactions(connection, question.start, question.end),
+            lambda row: row.saving,
+            _interaction_told,
+        ),
         "Saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower.",
         source="brief",
         profit=False,
@@ -287,7 +354,9 @@ MEASURES: tuple[Measure, ...] = (
         _study(
             lambda connection, question: interactions(connection, question.start, question.end),
             lambda row: row.moved_saving,
-            lambda rows: f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders move",
+            lambda rows: (
+                f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders move"
+            ),
         ),
         "Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost.",
         source="brief",
@@ -314,7 +383,9 @@ MEASURES: tuple[Measure, ...] = (
         _study(
             lambda connection, question: channels(connection, question.start, question.end),
             lambda row: row.gain,
-            lambda rows: f"assumed: the channel keeps {100 * rows[0].margin:.0f} % and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}",
+            lambda rows: (
+                f"assumed: the channel keeps {100 * rows[0].margin:.0f} % and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}"
+            ),
         ),
         "Gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against "
         "their present profit.",

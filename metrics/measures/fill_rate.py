@@ -1,7 +1,7 @@
 """What a better order fill is worth: the calculator, and the same from the orders in view with the costs assumed.
 
-An incomplete order is either back-ordered (it costs a second handling and, with some buyers, a deduction from the invoice) or lost with its
-profit. Source: Coyle (study problem 12, case Paper2Go); rules, section 4 (d), section 6.
+An incomplete order is either back-ordered (it costs a second handling and, with some buyers, a deduction from the
+invoice) or lost with its profit. Source: Coyle (study problem 12, case Paper2Go); rules, section 4 (d), section 6.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,8 @@ Dimensions = Mapping[str, str | None]
 class Scenario:
     """Orders at one order fill. Shares are 0 to 1, costs and profit money an order.
 
-    back_ordered_share: incomplete orders that are delivered later rather than lost. Raises SettingRefused for what cannot be.
+    back_ordered_share: incomplete orders that are delivered later rather than lost. Raises SettingRefused for what
+    cannot be.
     """
 
     orders: Decimal
@@ -43,7 +44,9 @@ class Scenario:
         """Refuse shares outside 0 to 1 and negative numbers."""
         for name in ("fill", "back_ordered_share"):
             if not 0 <= getattr(self, name) <= 1:
-                raise SettingRefused(name, f"{getattr(self, name)} is no share; give a number from 0 to 1 (92 % is 0.92).")
+                raise SettingRefused(
+                    name, f"{getattr(self, name)} is no share; give a number from 0 to 1 (92 % is 0.92)."
+                )
         for name in ("orders", "back_order_cost", "order_profit", "invoice_deduction"):
             if getattr(self, name) < 0:
                 raise SettingRefused(name, f"{getattr(self, name)} is below 0; give 0 or more.")
@@ -65,7 +68,9 @@ class Lost:
 
 @dataclass(frozen=True)
 class Investment:
-    """Two scenarios compared. payback_years is None where nothing is gained; break_even is the most one year's gain pays for."""
+    """Two scenarios compared. payback_years is None where nothing is gained; break_even is the most one year's gain
+    pays for.
+    """
 
     low: Lost
     high: Lost
@@ -76,7 +81,9 @@ class Investment:
 
 
 def cash_lost(scenario: Scenario) -> Lost:
-    """N·(1-fill)·[b·(back-order cost + invoice deduction) + (1-b)·profit per order], exact. Source: rules, section 4 (d)."""
+    """N·(1-fill)·[b·(back-order cost + invoice deduction) + (1-b)·profit per order], exact. Source: rules, section 4
+    (d).
+    """
     incomplete = scenario.orders * (1 - scenario.fill)
     back_ordered = incomplete * scenario.back_ordered_share
     return Lost(
@@ -87,9 +94,13 @@ def cash_lost(scenario: Scenario) -> Lost:
 
 
 def compare(low: Scenario, high: Scenario, *, investment: Decimal = Decimal(0)) -> Investment:
-    """What raising the fill from `low` to `high` gains in the year both describe, less the investment. Raises SettingRefused."""
+    """What raising the fill from `low` to `high` gains in the year both describe, less the investment. Raises
+    SettingRefused.
+    """
     if high.fill < low.fill:
-        raise SettingRefused("fill", f"the fill to be reached ({high.fill}) is below the present one ({low.fill}); give a higher one.")
+        raise SettingRefused(
+            "fill", f"the fill to be reached ({high.fill}) is below the present one ({low.fill}); give a higher one."
+        )
     if investment < 0:
         raise SettingRefused("investment", f"{investment} is below 0; give 0 or more.")
     before, after = cash_lost(low), cash_lost(high)
@@ -110,9 +121,11 @@ class Observed:
 
 
 def observed(connection: Connection, question: Question, ask: Ask) -> list[Observed]:
-    """The scenarios of the orders in view, one per combination of `by` and period: orders, fill and back-ordered share as observed, costs as assumed.
+    """The scenarios of the orders in view, one per combination of `by` and period: orders, fill and back-ordered share
+    as observed, costs as assumed.
 
-    Orders and fill are those of order_fill_first_pass; the back-ordered share is that of line stockouts that were waited for or back-ordered.
+    Orders and fill are those of order_fill_first_pass; the back-ordered share is that of line stockouts that were
+    waited for or back-ordered.
     """
     fills = ask(replace(question, measures=("order_fill_first_pass",)))
     of_lines = (*question.where, ("stockout_source", LINE_SOURCES))
@@ -123,7 +136,13 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
             key = (*one.dimensions.values(), one.period)
             kept[key] = kept.get(key, Decimal(0)) + Decimal(one.numerator) / Decimal(one.denominator)
     return [
-        _scenarios(connection, one, kept.get((*one.dimensions.values(), one.period)), scope_assumed(one.dimensions, question.where)) for one in fills
+        _scenarios(
+            connection,
+            one,
+            kept.get((*one.dimensions.values(), one.period)),
+            scope_assumed(one.dimensions, question.where),
+        )
+        for one in fills
     ]
 
 
@@ -133,7 +152,10 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
     present = Decimal(fill.numerator) / Decimal(fill.denominator)
     if kept is None and present < 1:
         return Observed(fill.dimensions, fill.period, why="no data: no incomplete order has an outcome yet")
-    given = {name: assumed(connection, f"fill_{name}", scope=scope) for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")}
+    given = {
+        name: assumed(connection, f"fill_{name}", scope=scope)
+        for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")
+    }
     share = Decimal(1) if kept is None else min(kept, Decimal(1))  # nothing incomplete: no order to share out
     costs = (share, given["back_order_cost"], given["order_profit"], given["invoice_deduction"])
     try:
@@ -141,7 +163,9 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
         high = Scenario(Decimal(fill.denominator), max(given["target"], present), *costs)
     except SettingRefused as refused:  # a page shows its other numbers beside the words
         return Observed(fill.dimensions, fill.period, why=f"no data: assumed {refused}")
-    return Observed(fill.dimensions, fill.period, low=low, high=high, investment=assumed(connection, "fill_investment", scope=scope))
+    return Observed(
+        fill.dimensions, fill.period, low=low, high=high, investment=assumed(connection, "fill_investment", scope=scope)
+    )
 
 
 def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
@@ -215,18 +239,38 @@ def _without(one: Observed, question: Question) -> Answer:
 
 
 def days_in_view(connection: Connection, question: Question) -> int | None:
-    """Days the question spans, ends included; where it leaves them open, from the first to the last due day of judged orders."""
+    """Days the question spans, ends included; where it leaves them open, from the first to the last due day of judged
+    orders.
+    """
     o = order_facts_table.c
     first, last = connection.execute(select(func.min(o.due_day), func.max(o.due_day)).where(o.state == "judged")).one()
     start, end = question.start or first, question.end or last
     return None if start is None or end is None or end < start else (end - start).days + 1
 
 
-_BROKEN_DOWN = ("segment", "region", "channel", "fulfilment_model", "customer", "product_category", "carrier", "currency")
+_BROKEN_DOWN = (
+    "segment",
+    "region",
+    "channel",
+    "fulfilment_model",
+    "customer",
+    "product_category",
+    "carrier",
+    "currency",
+)
 _WHOSE = "Orders and fill as observed at first pass, costs as assumed (assumptions fill_*)."
 
 
-def _measure(name: str, title: str, short: str, unit: Unit, direction: Direction, study: Study, definition: str, halves: tuple[str, str]) -> Measure:
+def _measure(
+    name: str,
+    title: str,
+    short: str,
+    unit: Unit,
+    direction: Direction,
+    study: Study,
+    definition: str,
+    halves: tuple[str, str],
+) -> Measure:
     return Measure(
         name=name,
         title=title,

@@ -13,17 +13,27 @@ HOUR = 3600
 
 def share_of(true: Expression, among: Expression) -> Ratio:
     """Rows among which something holds, of those where it is known whether it does."""
-    return Ratio(Part(and_(among, true.is_(True))), Part(and_(among, true.is_not(None))), Part(and_(among, true.is_(None))))
+    return Ratio(
+        Part(and_(among, true.is_(True))), Part(and_(among, true.is_not(None))), Part(and_(among, true.is_(None)))
+    )
 
 
 def judged(verdict: Expression, state: Expression, *, but: Expression | None = None) -> Ratio:
     """Judged rows whose verdict is true, of those whose verdict is known; `but`: rows that are left out altogether."""
     inside = state == "judged" if but is None else and_(state == "judged", ~but)
-    return Ratio(Part(and_(inside, verdict.is_(True))), Part(and_(inside, verdict.is_not(None))), Part(and_(inside, verdict.is_(None))))
+    return Ratio(
+        Part(and_(inside, verdict.is_(True))),
+        Part(and_(inside, verdict.is_not(None))),
+        Part(and_(inside, verdict.is_(None))),
+    )
 
 
-def order_share(name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object) -> Measure:
-    """A share of orders by `due_day`; `more` replaces what is usual: facts, numerator, denominator, exclusions, short, needs."""
+def order_share(
+    name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object
+) -> Measure:
+    """A share of orders by `due_day`; `more` replaces what is usual: facts, numerator, denominator, exclusions, short,
+    needs.
+    """
     return Measure(
         name=name,
         title=title,

@@ -1,4 +1,6 @@
-"""Influencing the order: inquiries answered, choices offered and taken, orders won; fulfilment models. Source: the brief; rules, section 4 (j)."""
+"""Influencing the order: inquiries answered, choices offered and taken, orders won; fulfilment models. Source: the
+brief; rules, section 4 (j).
+"""
 
 from decimal import Decimal
 
@@ -35,7 +37,13 @@ def _answer_hours(percent: int) -> Measure:
     return _measure(
         f"quote_hours_p{percent}",
         f"Hours to answer an inquiry, P{percent}",
-        Survival(quote.answer_seconds, quote.answered, quote.answer_seconds.is_not(None), fraction=Decimal(percent) / 100, ticks=HOUR),
+        Survival(
+            quote.answer_seconds,
+            quote.answered,
+            quote.answer_seconds.is_not(None),
+            fraction=Decimal(percent) / 100,
+            ticks=HOUR,
+        ),
         f"Hours within which {percent} % of inquiries were answered; unanswered ones count as waiting since they were asked (Kaplan-Meier).",
         f"the first hour by which {percent} % of them are answered (Kaplan-Meier)",
         "inquiries asked by the data's date",
@@ -153,7 +161,10 @@ MEASURES: tuple[Measure, ...] = (
     _measure(
         "lead_day_price",
         "Price of one day less",
-        Ratio(Part(option.faster_days.is_not(None), option.faster_amount), Part(option.faster_days.is_not(None), option.faster_days)),
+        Ratio(
+            Part(option.faster_days.is_not(None), option.faster_amount),
+            Part(option.faster_days.is_not(None), option.faster_days),
+        ),
         "What one day less of lead time costs in our offers: the price of the fastest option less that of the slowest, for each day between them.",
         "Σ price of the fastest option less that of the slowest",
         "Σ days between them",

@@ -5,14 +5,18 @@ from metrics.model.measure import Need
 
 NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
 
-NEEDS_CASES = Need(("service_cases.kind",), "no feed: service_cases")  # what people write here of orders put right has no kind
+NEEDS_CASES = Need(
+    ("service_cases.kind",), "no feed: service_cases"
+)  # what people write here of orders put right has no kind
 
 
 CORE_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
 
 BILLING_FEEDS = ("invoices", "invoice_lines")
 
-NEEDS_PROMISE = Need(("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)")
+NEEDS_PROMISE = Need(
+    ("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)"
+)
 
 NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
 

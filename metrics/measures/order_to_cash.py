@@ -12,7 +12,13 @@ from sqlalchemy import Connection, Table, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.payments import cash_facts_table, payment_facts_table
-from metrics.facts.process_steps import WHEN_PROMISED, late_order_facts_table, step_budgets_table, step_facts_table, work_facts_table
+from metrics.facts.process_steps import (
+    WHEN_PROMISED,
+    late_order_facts_table,
+    step_budgets_table,
+    step_facts_table,
+    work_facts_table,
+)
 from metrics.measures.needs import CORE_FEEDS, PENDING
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit
@@ -46,7 +52,9 @@ def _measure(
     )  # fmt: skip
 
 
-def _stage(name: str, title: str, percent: int, seconds: Expression, definition: str, exclusions: str, short: str) -> Measure:
+def _stage(
+    name: str, title: str, percent: int, seconds: Expression, definition: str, exclusions: str, short: str
+) -> Measure:
     """A percentile of the hours of a step."""
     formula = Percentile(Decimal(percent) / 100, seconds, ticks=SECONDS_AN_HOUR)
     return _measure(
@@ -58,14 +66,22 @@ def _stage(name: str, title: str, percent: int, seconds: Expression, definition:
 
 def _stages() -> Iterator[Measure]:
     in_step = "Hours in a step: from start to finish, added up over its attempts. Read it by step."
-    before = (
-        "Hours an order stood before a step: from the latest finish of its earlier steps to the step's first start, not below 0. Read it by step."
-    )
+    before = "Hours an order stood before a step: from the latest finish of its earlier steps to the step's first start, not below 0. Read it by step."
     unfinished = "Steps not finished, not observed, or with a bare date."
     unknown = "Steps not finished, without an earlier step observed, or with a bare date at either end."
     for percent, suffix in ((50, ""), (90, "_p90")):
-        yield _stage(f"stage_hours{suffix}", "Stage time", percent, step.step_seconds, in_step, unfinished, "Stage hours")
-        yield _stage(f"stage_wait_hours{suffix}", "Wait before the stage", percent, step.wait_seconds, before, unknown, "Wait hours")
+        yield _stage(
+            f"stage_hours{suffix}", "Stage time", percent, step.step_seconds, in_step, unfinished, "Stage hours"
+        )
+        yield _stage(
+            f"stage_wait_hours{suffix}",
+            "Wait before the stage",
+            percent,
+            step.wait_seconds,
+            before,
+            unknown,
+            "Wait hours",
+        )
 
 
 _LATE = {
@@ -188,7 +204,9 @@ MEASURES: tuple[Measure, ...] = (
 
 @dataclass(frozen=True)
 class SlackPoint:
-    """The time left at one point of an order's way: deadline - when - the budgets of the later steps. Negative: it could not be kept any more."""
+    """The time left at one point of an order's way: deadline - when - the budgets of the later steps. Negative: it
+    could not be kept any more.
+    """
 
     step: int
     """WHEN_PROMISED (0) for the order itself, else the step that had finished."""
@@ -198,7 +216,9 @@ class SlackPoint:
 
 @dataclass(frozen=True)
 class SlackLedger:
-    """An order's slack after each observed step from 2 to 11, and the step from which it stays below 0 (0: when promised; None: from none)."""
+    """An order's slack after each observed step from 2 to 11, and the step from which it stays below 0 (0: when
+    promised; None: from none).
+    """
 
     points: tuple[SlackPoint, ...]
     died_at: int | None
@@ -212,7 +232,9 @@ def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
         select(o.segment, o.deadline_at, ordered.hi.label("at")).select_from(tables).where(o.order_id == order_id)
     ).one_or_none()
     seen = connection.execute(
-        select(step.step_no, step.finished_at).where(step.order_id == order_id, step.leg_seconds.is_not(None)).order_by(step.step_no)
+        select(step.step_no, step.finished_at)
+        .where(step.order_id == order_id, step.leg_seconds.is_not(None))
+        .order_by(step.step_no)
     ).all()
     if header is None or header.deadline_at is None or not seen:
         return None

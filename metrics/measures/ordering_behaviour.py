@@ -1,8 +1,9 @@
 """How, how much, what and when customers order, and what serving them costs: association, never a cause.
 
-Each way of ordering (`Trait`) parts the orders into bins. A bin tells the cost to serve per order of what was ordered so (costs by their day, orders
-by theirs, as in `cost_to_serve_order`), and Spearman's rank correlation over customers: of the share of their orders in the bin (or of their mean
-value, units, lines, notice) with their whole cost to serve per order. Source: the brief; rules, section 4 (e).
+Each way of ordering (`Trait`) parts the orders into bins. A bin tells the cost to serve per order of what was ordered
+so (costs by their day, orders by theirs, as in `cost_to_serve_order`), and Spearman's rank correlation over customers:
+of the share of their orders in the bin (or of their mean value, units, lines, notice) with their whole cost to serve
+per order. Source: the brief; rules, section 4 (e).
 """
 
 import math
@@ -15,7 +16,22 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Integer, String, Table, and_, case, cast, func, literal, literal_column, null, or_, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Integer,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    tuple_,
+)
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
@@ -47,7 +63,9 @@ Where = Sequence[tuple[str, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Trait:
-    """A way of ordering. bin: the place of an order's bin, or its name; names: the names by place; value: the number correlated, if it is one."""
+    """A way of ordering. bin: the place of an order's bin, or its name; names: the names by place; value: the number
+    correlated, if it is one.
+    """
 
     title: str
     bin: Expression
@@ -57,7 +75,9 @@ class Trait:
 
 @dataclass(frozen=True)
 class Bin:
-    """Orders of one bin: placed in the period, by so many customers; cost to serve of the period that names such an order; their correlation."""
+    """Orders of one bin: placed in the period, by so many customers; cost to serve of the period that names such an
+    order; their correlation.
+    """
 
     trait: str
     name: str
@@ -74,7 +94,9 @@ class Bin:
         return f"{self.trait}: {self.name}"
 
 
-def bins(connection: Connection, question: str, start: date | None = None, end: date | None = None, where: Where = ()) -> list[Bin]:
+def bins(
+    connection: Connection, question: str, start: date | None = None, end: date | None = None, where: Where = ()
+) -> list[Bin]:
     """The bins of one of the four questions (HOW, HOW_MUCH, WHAT, WHEN), trait by trait."""
     per_order = _cost_per_order(connection, start, end, where)
     traits = _traits(connection, question, start, end, where)
@@ -83,7 +105,9 @@ def bins(connection: Connection, question: str, start: date | None = None, end: 
 
 
 def spearman(pairs: Iterable[tuple[Fraction, Fraction]]) -> float | None:
-    """Spearman's rank correlation, equal values sharing the mean of their ranks; None over fewer than three pairs or where one side never varies."""
+    """Spearman's rank correlation, equal values sharing the mean of their ranks; None over fewer than three pairs or
+    where one side never varies.
+    """
     listed = list(pairs)
     return _correlation(_ranks([x for x, _ in listed]), _ranks([y for _, y in listed]))
 
@@ -106,13 +130,17 @@ def _ranks(numbers: Sequence[Fraction]) -> Ranks:
 def _ranks_of(over: Sequence[int], under: Sequence[int]) -> Ranks:
     """The same of quotients of whole numbers, `under` above 0.
 
-    While both fit a float exactly, the nearest floats of quotients never stand in another order than the quotients: where floats are equal,
-    the products across say whether the quotients are.
+    While both fit a float exactly, the nearest floats of quotients never stand in another order than the quotients:
+    where floats are equal, the products across say whether the quotients are.
     """
     largest = max((max(map(abs, over)), max(under))) if len(over) else 0
     kind = np.int64 if largest < SAFE else object
     tops, bottoms = np.array(over, dtype=kind), np.array(under, dtype=kind)
-    nearest = tops / bottoms if largest < EXACT else np.array([Fraction(x, y) for x, y in zip(over, under, strict=True)], dtype=object)
+    nearest = (
+        tops / bottoms
+        if largest < EXACT
+        else np.array([Fraction(x, y) for x, y in zip(over, under, strict=True)], dtype=object)
+    )
     order = np.argsort(nearest, kind="stable")
     tops, bottoms = tops[order], bottoms[order]
     same = tops[1:] * bottoms[:-1] == tops[:-1] * bottoms[1:]
@@ -153,10 +181,17 @@ def _when(connection: Connection) -> list[Trait]:
     week, month = literal_column("'week'", String), literal_column("'month'", String)
     weekday = days_between(period_start(week, o.ordered_day), o.ordered_day)
     later = plus_days(o.ordered_day, literal(MONTH_END_DAYS, Integer))
-    at_end = case((period_start(month, later) > period_start(month, o.ordered_day), literal(1, Integer)), else_=literal(0, Integer))
+    at_end = case(
+        (period_start(month, later) > period_start(month, o.ordered_day), literal(1, Integer)),
+        else_=literal(0, Integer),
+    )
     notice = days_between(o.ordered_day, o.requested_day)
     listed = packages(connection)
-    leads = {place: literal(one.lead_time_days_max, Integer) for place, one in enumerate(listed) if one.lead_time_days_max is not None}
+    leads = {
+        place: literal(one.lead_time_days_max, Integer)
+        for place, one in enumerate(listed)
+        if one.lead_time_days_max is not None
+    }
     lead = case(leads, value=package_number(listed, o.segment, o.ordered_day), else_=cast(null(), Integer))
     rush = case((notice < lead, literal(0, Integer)), (notice >= lead, literal(1, Integer)), else_=literal(2, Integer))
     return [
@@ -169,7 +204,10 @@ def _when(connection: Connection) -> list[Trait]:
 
 def _quarters(connection: Connection, value: Expression, placed: Expression) -> list[Decimal]:
     """The quartiles of a value over the orders placed."""
-    asked = [percentile(literal(fraction, literal_execute=True), value).label(f"quarter_{place}") for place, fraction in enumerate(QUARTERS)]
+    asked = [
+        percentile(literal(fraction, literal_execute=True), value).label(f"quarter_{place}")
+        for place, fraction in enumerate(QUARTERS)
+    ]
     found = connection.execute(select(*asked).where(placed, value.is_not(None))).one()
     return sorted({Decimal(one) for one in found if one is not None})
 
@@ -193,7 +231,9 @@ DIMENSIONS = {"segment": "segment", "region": "region"}
 
 @cached_per_generation
 def _cost_per_order(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, Fraction]:
-    """Each customer's whole cost to serve per order, also what names no order; customers without an order are not there."""
+    """Each customer's whole cost to serve per order, also what names no order; customers without an order are not
+    there.
+    """
     costs = (
         select(m.customer_id, sum_if(is_cost_to_serve, m.amount))
         .where(is_cost_to_serve, *in_zone(m.day, start, end), *_filters(money_facts_table, where))
@@ -205,12 +245,16 @@ def _cost_per_order(connection: Connection, start: date | None, end: date | None
         .group_by(o.customer_id)
     )
     cost = {customer_id: Fraction(Decimal(amount)) for customer_id, amount in connection.execute(costs)}
-    return {customer_id: cost.get(customer_id, Fraction(0)) / orders for customer_id, orders in connection.execute(placed)}
+    return {
+        customer_id: cost.get(customer_id, Fraction(0)) / orders for customer_id, orders in connection.execute(placed)
+    }
 
 
 @dataclass
 class _Counted:
-    """What the orders of one trait come to, by customer: of each bin the orders placed and their cost, and of the value its sum and its orders."""
+    """What the orders of one trait come to, by customer: of each bin the orders placed and their cost, and of the value
+    its sum and its orders.
+    """
 
     of_bin: dict[str | int, dict[str, tuple[int, Decimal]]] = field(default_factory=lambda: defaultdict(dict))
     placed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -218,7 +262,9 @@ class _Counted:
     numbered: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
-def _counted(connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where) -> list[_Counted]:
+def _counted(
+    connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where
+) -> list[_Counted]:
     """The orders of every trait, in one pass over them."""
     linked = (
         select(m.order_id, sum_if(is_cost_to_serve, m.amount).label("cost"))
@@ -231,7 +277,10 @@ def _counted(connection: Connection, traits: Sequence[Trait], start: date | None
         select(
             o.customer_id,
             *[trait.bin.label(f"bin_{place}") for place, trait in enumerate(traits)],
-            *[(cast(null(), AMOUNT) if trait.value is None else trait.value).label(f"number_{place}") for place, trait in enumerate(traits)],
+            *[
+                (cast(null(), AMOUNT) if trait.value is None else trait.value).label(f"number_{place}")
+                for place, trait in enumerate(traits)
+            ],
             case((placed, literal(1, Integer)), else_=literal(0, Integer)).label("placed"),
             func.coalesce(linked.c.cost, cast(literal(0, Integer), AMOUNT)).label("cost"),
         )
@@ -264,14 +313,20 @@ def _counted(connection: Connection, traits: Sequence[Trait], start: date | None
 def _bins(trait: Trait, counted: _Counted, per_order: Mapping[str, Fraction]) -> list[Bin]:
     among = [one for one, n in (counted.placed if trait.value is None else counted.numbered).items() if n]
     costs = _ranks([per_order[one] for one in among])
-    whole = None if trait.value is None else _correlation(_ranks([Fraction(counted.numbers[one]) / counted.numbered[one] for one in among]), costs)
+    whole = (
+        None
+        if trait.value is None
+        else _correlation(_ranks([Fraction(counted.numbers[one]) / counted.numbered[one] for one in among]), costs)
+    )
     placed = [counted.placed[one] for one in among]
     made = []
     for name in sorted(counted.of_bin):
         here_too = counted.of_bin[name]
         correlation = whole
         if trait.value is None:
-            correlation = _correlation(_ranks_of([here_too[one][0] if one in here_too else 0 for one in among], placed), costs)
+            correlation = _correlation(
+                _ranks_of([here_too[one][0] if one in here_too else 0 for one in among], placed), costs
+            )
         count = sum(n for n, _ in here_too.values())
         cost = sum((amount for _, amount in here_too.values()), Decimal(0))
         title = trait.names[name] if isinstance(name, int) else name
@@ -288,10 +343,17 @@ def _study(question: str) -> Callable[[Connection, Question, Ask], list[Answer]]
         answers = []
         for values in _groups(connection, groups):
             within_group = (*where, *[(name, (value,)) for name, value in zip(groups, values, strict=True)])
-            found = [one for one in bins(connection, question, asked.start, asked.end, within_group) if wanted is None or one.label in wanted]
+            found = [
+                one
+                for one in bins(connection, question, asked.start, asked.end, within_group)
+                if wanted is None or one.label in wanted
+            ]
             keys = dict(zip(groups, values, strict=True))
             if "bin" in asked.by:
-                answers += [_answer({name: keys.get(name, one.label) for name in asked.by}, asked.measures[0], [one]) for one in found]
+                answers += [
+                    _answer({name: keys.get(name, one.label) for name in asked.by}, asked.measures[0], [one])
+                    for one in found
+                ]
             elif found:
                 answers.append(_answer(keys, asked.measures[0], found))
         return answers
@@ -315,7 +377,9 @@ def _answer(dimensions: Mapping[str, str | None], measure: str, found: Sequence[
     remark = f"rank correlation with cost per order over {found[0].correlated} customers: {told or 'none'}; an association, not a cause"
     value = divide(cost, orders)
     no_data = None if value is not None else "no data: no order was placed in this period and selection"
-    return Answer(dict(dimensions), None, measure, value, numerator=cost, denominator=orders, no_data=no_data, remark=remark)
+    return Answer(
+        dict(dimensions), None, measure, value, numerator=cost, denominator=orders, no_data=no_data, remark=remark
+    )
 
 
 def _behaviour(name: str, title: str, how: str) -> Measure:
@@ -343,5 +407,9 @@ MEASURES: tuple[Measure, ...] = (
     _behaviour(HOW, "How they order", "the channel it came by"),
     _behaviour(HOW_MUCH, "How much they order", "order value, units and lines"),
     _behaviour(WHAT, "What they order", "product category, fulfilment model and special requests"),
-    _behaviour(WHEN, "When they order", "weekday, month end, days of notice and rush (less notice than the package's lead time)"),
+    _behaviour(
+        WHEN,
+        "When they order",
+        "weekday, month end, days of notice and rush (less notice than the package's lead time)",
+    ),
 )

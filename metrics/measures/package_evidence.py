@@ -1,6 +1,8 @@
-"""What service packages promise, and what customers got: the sums that tell whether each row of Table 8-1 was kept, per customer and package.
+"""What service packages promise, and what customers got: the sums that tell whether each row of Table 8-1 was kept, per
+customer and package.
 
-An order stands under the package of its customer's segment as of the day it was placed (R35). Source: the brief's Table 8-1; rules, section 4 (f).
+An order stands under the package of its customer's segment as of the day it was placed (R35). Source: the brief's Table
+8-1; rules, section 4 (f).
 """
 
 from collections import Counter, defaultdict
@@ -10,7 +12,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Date, Integer, and_, case, cast, false, func, literal, literal_column, null, or_, select
+from sqlalchemy import (
+    Connection,
+    Date,
+    Integer,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+)
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
@@ -43,7 +59,9 @@ HOUR_MICROSECONDS = 3600
 
 @dataclass(frozen=True)
 class Package:
-    """What a segment is promised from a day on (None: always). `defect_below`: the share must stay below its limit, not only reach it."""
+    """What a segment is promised from a day on (None: always). `defect_below`: the share must stay below its limit, not
+    only reach it.
+    """
 
     segment: str
     valid_from: date | None
@@ -61,7 +79,9 @@ DEFAULT_PACKAGES = (
     Package("B", None, Decimal("0.10"), Decimal("0.92"), 7, "day", "3/10 net 30", "next_available_rep"),
     Package("C", None, Decimal("0.15"), Decimal("0.88"), 14, "week", "2/10 net 30", "web"),
 )
-"""Table 8-1, in force wherever no row of `service_packages` applies. Better than the band passes: B's 5 to 10 % defects is at most 10 %."""
+"""Table 8-1, in force wherever no row of `service_packages` applies. Better than the band passes: B's 5 to 10 % defects
+is at most 10 %.
+"""
 
 
 @dataclass(frozen=True)
@@ -95,14 +115,30 @@ Cell = tuple[str, Package]
 def packages(connection: Connection) -> list[Package]:
     """Every package there is or was, the defaults first, then those of `service_packages` by the day they begin."""
     p = service_packages.c
-    names = ("valid_from", "defect_share_max", "order_fill_min", "lead_time_days_max", "delivery_window", "payment_terms", "support_level")
-    rows = select(p.service_segment.label("segment"), *[p[name] for name in names]).where(~p.deleted).order_by(p.valid_from, p.service_segment)
+    names = (
+        "valid_from",
+        "defect_share_max",
+        "order_fill_min",
+        "lead_time_days_max",
+        "delivery_window",
+        "payment_terms",
+        "support_level",
+    )
+    rows = (
+        select(p.service_segment.label("segment"), *[p[name] for name in names])
+        .where(~p.deleted)
+        .order_by(p.valid_from, p.service_segment)
+    )
     return [*DEFAULT_PACKAGES, *[Package(**dict(row)) for row in connection.execute(rows).mappings()]]
 
 
 def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
     """The package of a segment on a day (None: the newest); None for a segment without one."""
-    able = [one for one in listed if one.segment == segment and (one.valid_from is None or day is None or one.valid_from <= day)]
+    able = [
+        one
+        for one in listed
+        if one.segment == segment and (one.valid_from is None or day is None or one.valid_from <= day)
+    ]
     return able[-1] if able else None
 
 
@@ -110,7 +146,10 @@ def package_number(listed: Sequence[Package], segment: Expression, day: Expressi
     """The place in `listed` of the package of each row's segment and day; null without one."""
     newest_first = [(place, one) for place, one in enumerate(listed)][::-1]
     applies_ = [
-        (segment == one.segment if one.valid_from is None else and_(segment == one.segment, day >= one.valid_from), literal(place, Integer))
+        (
+            segment == one.segment if one.valid_from is None else and_(segment == one.segment, day >= one.valid_from),
+            literal(place, Integer),
+        )
         for place, one in newest_first
     ]
     return case(*applies_, else_=cast(null(), Integer))
@@ -118,7 +157,9 @@ def package_number(listed: Sequence[Package], segment: Expression, day: Expressi
 
 @dataclass(frozen=True)
 class Span:
-    """Days from `start` to `end`, open where None. `grain`: the day, week, month or quarter to take them apart by; None: they stay together."""
+    """Days from `start` to `end`, open where None. `grain`: the day, week, month or quarter to take them apart by;
+    None: they stay together.
+    """
 
     start: date | None = None
     end: date | None = None
@@ -159,11 +200,15 @@ def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, 
 
 
 _Found = Iterable[tuple[str, int, date | None, dict[str, Any]]]
-"""Customer, place of the package, period, and the fields of Evidence that a query tells: counts by days or terms in parts, all others once."""
+"""Customer, place of the package, period, and the fields of Evidence that a query tells: counts by days or terms in
+parts, all others once.
+"""
 
 
 def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Goods received and of them damaged, or returned for damage or defect; unknown where there is no evidence, or damage without a quantity."""
+    """Goods received and of them damaged, or returned for damage or defect; unknown where there is no evidence, or
+    damage without a quantity.
+    """
     line = order_line_facts_table.c
     among = and_(line.line_kind == "goods", line.state != "excluded", func.coalesce(line.received_qty > 0, false()))
     defects = func.coalesce(line.damaged_qty > 0, false())
@@ -173,13 +218,21 @@ def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _
     inner = select(*keys, line.received_qty, line.damaged_qty, defects.label("defects"), unknown.label("unknown"))
     rows = inner.where(among, *span.holds(line.due_day)).subquery()
     r = rows.c
-    sums = (sum_if(r.received_qty > 0, r.received_qty), sum_if(r.defects, r.damaged_qty), sum_if(r.unknown, r.received_qty))
+    sums = (
+        sum_if(r.received_qty > 0, r.received_qty),
+        sum_if(r.defects, r.damaged_qty),
+        sum_if(r.unknown, r.received_qty),
+    )
     for customer_id, place, period, received, damaged, not_known in _grouped(connection, rows, sums):
         yield (
             customer_id,
             place,
             period,
-            {"received_qty": Decimal(received), "defect_qty": Decimal(damaged), "defect_unknown_qty": Decimal(not_known)},
+            {
+                "received_qty": Decimal(received),
+                "defect_qty": Decimal(damaged),
+                "defect_unknown_qty": Decimal(not_known),
+            },
         )
 
 
@@ -214,10 +267,14 @@ def _lead_time(connection: Connection, listed: Sequence[Package], span: Span) ->
 
 
 def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Orders arrived whose buyer asked for a time: settled within the hour of it, on its day, in its week. An order passes if all its lines do."""
+    """Orders arrived whose buyer asked for a time: settled within the hour of it, on its day, in its week. An order
+    passes if all its lines do.
+    """
     o, line, body = order_facts_table.c, order_line_facts_table.c, order_lines.c
     by_date = _received_by_date()
-    asked_by_date = case((body.requested_by.is_not(None), body.requested_by_is_date), else_=orders.c.requested_by_is_date)
+    asked_by_date = case(
+        (body.requested_by.is_not(None), body.requested_by_is_date), else_=orders.c.requested_by_is_date
+    )
     hour_unknown = or_(func.coalesce(asked_by_date, false()), by_date.c.order_id.is_not(None))
     apart = seconds_between(line.request_at, line.settled_at)
     week: Expression = literal_column("'week'")
@@ -253,7 +310,12 @@ def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> 
     not_known = and_(r.hour < r.lines, r.hour + r.hour_unknown == r.lines)
     sums = (func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS])
     for customer_id, place, period, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
-        yield customer_id, place, period, {"requested": n, "hour_unknown": unknown, "in_window": {"hour": hour, "day": day, "week": week_}}
+        yield (
+            customer_id,
+            place,
+            period,
+            {"requested": n, "hour_unknown": unknown, "in_window": {"hour": hour, "day": day, "week": week_}},
+        )
 
 
 def _received_by_date() -> Any:
@@ -294,7 +356,9 @@ def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _
     number = package_number(listed, c.segment, c.opened_day).label("number")
     rows = (
         select(c.customer_id, number, span.period(c.opened_day), c.acknowledged_at, version.c.account_manager)
-        .select_from(case_facts_table.outerjoin(version, policy_applies(version, c.opened_day, customer_id=c.customer_id)))
+        .select_from(
+            case_facts_table.outerjoin(version, policy_applies(version, c.opened_day, customer_id=c.customer_id))
+        )
         .where(*span.holds(c.opened_day))
         .subquery()
     )

@@ -1,14 +1,28 @@
-"""Whether each row of a service package was kept, and which package is better. Source: the brief's Table 8-1; rules, section 4 (f), P3."""
+"""Whether each row of a service package was kept, and which package is better. Source: the brief's Table 8-1; rules,
+section 4 (f), P3.
+"""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from metrics.measures.package_evidence import DELIVERY, FILL, LEAD_TIME, QUALITY, SUPPORT, TERMS, WINDOWS, Evidence, Package
+from metrics.measures.package_evidence import (
+    DELIVERY,
+    FILL,
+    LEAD_TIME,
+    QUALITY,
+    SUPPORT,
+    TERMS,
+    WINDOWS,
+    Evidence,
+    Package,
+)
 
 
 @dataclass(frozen=True)
 class RowResult:
-    """One row of a package for one customer: kept, missed, or not known (None); `value` what was reached (a share), of `n`; `needed` in words."""
+    """One row of a package for one customer: kept, missed, or not known (None); `value` what was reached (a share), of
+    `n`; `needed` in words.
+    """
 
     row: str
     kept: bool | None
@@ -18,13 +32,21 @@ class RowResult:
 
 
 def row_results(package: Package, got: Evidence, share: Decimal) -> list[RowResult]:
-    """Each row that the package has and that can be tested. share: the part of orders that must keep lead time and delivery time.
+    """Each row that the package has and that can be tested. share: the part of orders that must keep lead time and
+    delivery time.
 
     With unknowns a row is kept (or missed) only if it would be so whatever they are (P3).
     """
     kept = [
         _quality_kept(package, got),
-        _share_kept(FILL, package.order_fill_min, got.filled, got.fill_unknown, got.fill_orders, "{:.0%} of orders at first pass"),
+        _share_kept(
+            FILL,
+            package.order_fill_min,
+            got.filled,
+            got.fill_unknown,
+            got.fill_orders,
+            "{:.0%} of orders at first pass",
+        ),
         _lead_time_kept(package, got, share),
         _delivery_kept(package, got, share),
         _terms_kept(package, got),
@@ -48,7 +70,9 @@ def _at_least(true_n: int, unknown_n: int, n: int, needed: Decimal) -> bool | No
 def _share_kept(row: str, needed: Decimal | None, true_n: int, unknown_n: int, n: int, words: str) -> RowResult | None:
     if needed is None:
         return None
-    return RowResult(row, _at_least(true_n, unknown_n, n, needed), _part(true_n, n - unknown_n), n, words.format(needed))
+    return RowResult(
+        row, _at_least(true_n, unknown_n, n, needed), _part(true_n, n - unknown_n), n, words.format(needed)
+    )
 
 
 def _quality_kept(package: Package, got: Evidence) -> RowResult | None:
@@ -75,7 +99,13 @@ def _lead_time_kept(package: Package, got: Evidence, share: Decimal) -> RowResul
         return None
     within_limit = sum(n for days, n in got.cycle_days.items() if days <= limit)
     n = got.cycle_days.total()
-    return RowResult(LEAD_TIME, _at_least(within_limit, 0, n, share), _part(within_limit, n), n, f"{share:.0%} of orders within {limit} days")
+    return RowResult(
+        LEAD_TIME,
+        _at_least(within_limit, 0, n, share),
+        _part(within_limit, n),
+        n,
+        f"{share:.0%} of orders within {limit} days",
+    )
 
 
 def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> RowResult | None:
@@ -83,9 +113,17 @@ def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> RowResult
     if window is None:
         return None
     unknown = got.hour_unknown if window == "hour" else 0
-    words = {"hour": "within 1 hour of the request", "day": "on the day requested", "week": "in the week requested"}[window]
+    words = {"hour": "within 1 hour of the request", "day": "on the day requested", "week": "in the week requested"}[
+        window
+    ]
     kept = _at_least(got.in_window[window], unknown, got.requested, share)
-    return RowResult(DELIVERY, kept, _part(got.in_window[window], got.requested - unknown), got.requested, f"{share:.0%} of orders {words}")
+    return RowResult(
+        DELIVERY,
+        kept,
+        _part(got.in_window[window], got.requested - unknown),
+        got.requested,
+        f"{share:.0%} of orders {words}",
+    )
 
 
 def _terms_kept(package: Package, got: Evidence) -> RowResult | None:
@@ -93,7 +131,13 @@ def _terms_kept(package: Package, got: Evidence) -> RowResult | None:
         return None
     n, unknown = got.terms.total(), got.terms[None]
     right = got.terms[package.payment_terms.strip().lower()]
-    return RowResult(TERMS, _at_least(right, unknown, n, Decimal(1)), _part(right, n - unknown), n, f"every invoice {package.payment_terms}")
+    return RowResult(
+        TERMS,
+        _at_least(right, unknown, n, Decimal(1)),
+        _part(right, n - unknown),
+        n,
+        f"every invoice {package.payment_terms}",
+    )
 
 
 def _support_kept(package: Package, got: Evidence) -> RowResult | None:

@@ -15,10 +15,31 @@ from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import STEP, money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS
-from metrics.measures.package_evidence import Cell, Evidence, Package, Span, evidence, evidence_by_period, package_on, packages
+from metrics.measures.package_evidence import (
+    Cell,
+    Evidence,
+    Package,
+    Span,
+    evidence,
+    evidence_by_period,
+    package_on,
+    packages,
+)
 from metrics.measures.package_rows import RowResult, is_better, meets, row_results
 from metrics.measures.profitability import COSTS
-from metrics.measures.zones import BUILD, COST_ENGINEER, DANGER, PROTECT, ZONES, Customer, by_customers, describe_cuts, median, zone_measure, zones
+from metrics.measures.zones import (
+    BUILD,
+    COST_ENGINEER,
+    DANGER,
+    PROTECT,
+    ZONES,
+    Customer,
+    by_customers,
+    describe_cuts,
+    median,
+    zone_measure,
+    zones,
+)
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide, wilson
@@ -81,8 +102,12 @@ def _in_order(item: tuple[Cell, Evidence]) -> tuple[str, str, date]:
     return customer_id, package.segment, package.valid_from or date.min
 
 
-def fit_matrix(connection: Connection, start: date | None = None, end: date | None = None, *, pairing: Mapping[str, str] = PAIRING) -> list[FitCell]:
-    """Every package by every zone; customers without a package are left out. A customer stands under the segment they were last in."""
+def fit_matrix(
+    connection: Connection, start: date | None = None, end: date | None = None, *, pairing: Mapping[str, str] = PAIRING
+) -> list[FitCell]:
+    """Every package by every zone; customers without a package are left out. A customer stands under the segment they
+    were last in.
+    """
     customers, _ = zones(connection, start, end)
     kept: dict[str, list[bool]] = defaultdict(list)
     for one in attainments(connection, start, end):
@@ -118,12 +143,16 @@ def under_served(connection: Connection, start: date | None = None, end: date | 
     for one in attainments(connection, start, end):
         missed[one.customer_id] += [row.row for row in one.rows if row.kept is False]
     customers, _ = zones(connection, start, end)
-    return [Misfit(one, one.sales, ", ".join(missed[one.customer_id])) for one in customers if one.zone == PROTECT and missed[one.customer_id]]
+    return [
+        Misfit(one, one.sales, ", ".join(missed[one.customer_id]))
+        for one in customers
+        if one.zone == PROTECT and missed[one.customer_id]
+    ]
 
 
 def over_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
-    """Danger customers whose fill, lead time and delivery were as good as a better package, with their cost to serve above the median of their own
-    package outside Danger.
+    """Danger customers whose fill, lead time and delivery were as good as a better package, with their cost to serve
+    above the median of their own package outside Danger.
     """
     share = assumed(connection, "package_share")
     customers, _ = zones(connection, start, end)
@@ -131,7 +160,9 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
     for (customer_id, _), got in evidence(connection, start, end).items():
         together[customer_id] += got
     listed = packages(connection)
-    in_force = [package for segment in _segments(connection) if (package := package_on(listed, segment, end)) is not None]
+    in_force = [
+        package for segment in _segments(connection) if (package := package_on(listed, segment, end)) is not None
+    ]
     costs: dict[str | None, list[Decimal]] = defaultdict(list)
     for one in customers:
         if one.zone != DANGER:
@@ -142,7 +173,9 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
         own = package_on(listed, one.segment, end)
         if one.zone != DANGER or own is None:
             continue
-        better = [other for other in in_force if is_better(other, own) and meets(other, together[one.customer_id], share)]
+        better = [
+            other for other in in_force if is_better(other, own) and meets(other, together[one.customer_id], share)
+        ]
         usual = medians.get(one.segment)
         if better and usual is not None:
             why = f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside Danger is {usual:,.2f}"
@@ -158,7 +191,9 @@ def _days(connection: Connection, start: date | None, end: date | None) -> int:
 
 
 def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-    """package_attainment: package rows kept of those known, by customer, segment (of the package) and row; a row is judged anew in each period."""
+    """package_attainment: package rows kept of those known, by customer, segment (of the package) and row; a row is
+    judged anew in each period.
+    """
     keys: dict[str, Callable[[Attainment, RowResult], str]] = {
         "customer": lambda one, _: one.customer_id,
         "segment": lambda one, _: one.package.segment,
@@ -190,7 +225,9 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
                 judged=len(rows),
                 unknown=len(rows) - known,
                 no_data=None if known else "not proven: no row of the package has its evidence",
-                remark=None if question.grain is None else f"each {question.grain} is judged alone; in less time fewer orders can break a row",
+                remark=None
+                if question.grain is None
+                else f"each {question.grain} is judged alone; in less time fewer orders can break a row",
             )
         )
     return answers
@@ -205,7 +242,11 @@ def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Q
             value = sum(map(amount, group))
             expected = sum(amount(one) for one in group if PAIRING.get(one.zone) == one.segment)
             return Result(
-                value, expected, value, remark=f"{describe_cuts(cuts, customers)}; expected: " + ", ".join(f"{z} {s}" for z, s in PAIRING.items())
+                value,
+                expected,
+                value,
+                remark=f"{describe_cuts(cuts, customers)}; expected: "
+                + ", ".join(f"{z} {s}" for z, s in PAIRING.items()),
             )
 
         return by_customers(question, [one for one in customers if one.segment in segments], finish)

@@ -1,4 +1,6 @@
-"""Post-sale support: questions, parts and complaints settled; goods returned and how long that took. Source: the brief; rules, section 4 (h)."""
+"""Post-sale support: questions, parts and complaints settled; goods returned and how long that took. Source: the brief;
+rules, section 4 (h).
+"""
 
 from decimal import Decimal
 
@@ -23,7 +25,9 @@ def _hours(percent: int) -> Measure:
         direction=Direction.LOWER,
         facts=case_facts_table,
         date="opened_day",
-        formula=Survival(case_.open_seconds, case_.resolved_at.is_not(None), _after_sale, fraction=Decimal(percent) / 100, ticks=HOUR),
+        formula=Survival(
+            case_.open_seconds, case_.resolved_at.is_not(None), _after_sale, fraction=Decimal(percent) / 100, ticks=HOUR
+        ),
         definition=f"Hours within which {percent} % of questions, parts requests and complaints were settled; open ones count as waiting since "
         "they were raised (Kaplan-Meier).",
         numerator=f"the first hour by which {percent} % of them are settled (Kaplan-Meier)",
@@ -45,7 +49,12 @@ def _handling(percent: int) -> Measure:
         direction=Direction.LOWER,
         facts=return_facts_table,
         date="announced_day",
-        formula=Survival(returned.handling_days, returned.credited, returned.handling_days.is_not(None), fraction=Decimal(percent) / 100),
+        formula=Survival(
+            returned.handling_days,
+            returned.credited,
+            returned.handling_days.is_not(None),
+            fraction=Decimal(percent) / 100,
+        ),
         definition=f"Days within which {percent} % of returns were credited whole, counted from their announcement; uncredited ones count as waiting "
         "since (Kaplan-Meier). A return of several order lines counts once, under its first line.",
         numerator=f"the first day by which {percent} % of them are credited (Kaplan-Meier)",

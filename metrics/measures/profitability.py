@@ -1,4 +1,6 @@
-"""Profitability: net sales, cost to serve and what is left of them per customer. Source: the brief; rules R24, R25, section 4 (e)."""
+"""Profitability: net sales, cost to serve and what is left of them per customer. Source: the brief; rules R24, R25,
+section 4 (e).
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,12 +31,22 @@ is_cost_to_serve = and_(m.kind == "cost_to_serve", m.amount.is_not(None))
 is_product_cost = and_(m.kind == "product_cost", m.amount.is_not(None))
 without_unit_cost = and_(net_sales, m.cost_known.is_(False))
 without_rate = and_(m.kind.in_(("net_sales", "cost_to_serve")), m.amount.is_(None))
-DIMENSIONS = {"currency": "currency", "customer": "customer_id", "segment": "segment", "region": "region", "channel": "channel"}
+DIMENSIONS = {
+    "currency": "currency",
+    "customer": "customer_id",
+    "segment": "segment",
+    "region": "region",
+    "channel": "channel",
+}
 """What `amount_without_rate` can be broken down by, and the column that holds it."""
-NO_RATE = "Documents whose currency has no rate of their day or of the seven days before: counted in documents_without_rate."
+NO_RATE = (
+    "Documents whose currency has no rate of their day or of the seven days before: counted in documents_without_rate."
+)
 
 
-def _total(name: str, title: str, part: Part, definition: str, *, date: str = "day", unit: Unit = Unit.MONEY, **more: Any) -> Measure:
+def _total(
+    name: str, title: str, part: Part, definition: str, *, date: str = "day", unit: Unit = Unit.MONEY, **more: Any
+) -> Measure:
     told: dict[str, Any] = {
         "direction": Direction.HIGHER,
         "numerator": definition[0].lower() + definition[1:].rstrip("."),
@@ -83,7 +95,9 @@ PROFIT_PARTS = (
 def _profit(inputs: Mapping[str, Answer]) -> Result:
     if why := _unanswered(inputs):
         return Result(None, no_data=why)
-    sales, unknown, made, serving = (_exact(inputs[name]) for name in ("net_sales_value", "sales_without_unit_cost", "product_cost", "cost_to_serve"))
+    sales, unknown, made, serving = (
+        _exact(inputs[name]) for name in ("net_sales_value", "sales_without_unit_cost", "product_cost", "cost_to_serve")
+    )
     lines, documents = (int(_exact(inputs[name])) for name in ("lines_without_unit_cost", "documents_without_rate"))
     told = [f"net sales of {unknown:,.2f} on {_counted(lines, 'billed line')} without a unit cost"] if lines else []
     told += [f"{_counted(documents, 'document')} without a rate"] if documents else []
@@ -91,7 +105,9 @@ def _profit(inputs: Mapping[str, Answer]) -> Result:
 
 
 def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-    """What is left out for want of a rate, in its own currency; several currencies never in one number. Source: rules R25."""
+    """What is left out for want of a rate, in its own currency; several currencies never in one number. Source: rules
+    R25.
+    """
     keys = [m[DIMENSIONS[name]].label(name) for name in question.by]
     conditions: list[Expression] = [m[DIMENSIONS[name]].in_(values) for name, values in question.where]
     if question.start is not None:
@@ -117,10 +133,16 @@ def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -
     answers = []
     for values, group in groupby(sorted(found, key=lambda row: (key(row), row["own_currency"])), key=key):
         members = [row for row in group if row["movements"]]
-        told = "; ".join(f"{row['amount']:,.2f} {row['own_currency']} in {_counted(row['documents'], 'document')}" for row in members)
-        blank = Answer(dict(zip(question.by, values, strict=True)), None, question.measures[0], None, remark=told or None)
+        told = "; ".join(
+            f"{row['amount']:,.2f} {row['own_currency']} in {_counted(row['documents'], 'document')}" for row in members
+        )
+        blank = Answer(
+            dict(zip(question.by, values, strict=True)), None, question.measures[0], None, remark=told or None
+        )
         if len(members) > 1:
-            answers.append(replace(blank, no_data="no data: more than one currency without a rate; break down by currency"))
+            answers.append(
+                replace(blank, no_data="no data: more than one currency without a rate; break down by currency")
+            )
         else:
             amount = members[0]["amount"] if members else Decimal(0)
             answers.append(replace(blank, value=amount, numerator=amount))

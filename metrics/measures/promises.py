@@ -1,4 +1,6 @@
-"""Promises: padded, early enough, kept and changed; dependability before speed. Source: the brief; rules, section 4 (a), (c), (g), R1, R29."""
+"""Promises: padded, early enough, kept and changed; dependability before speed. Source: the brief; rules, section 4
+(a), (c), (g), R1, R29.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -16,12 +18,18 @@ from metrics.sql.dialects import Expression, days_between
 o = order_facts_table.c
 cycle = cycle_facts_table.c
 NOT_SALES = "Orders that are not sales."
-NEEDS_REQUEST = Need(("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)")
+NEEDS_REQUEST = Need(
+    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
+)
 NEEDS_WINDOW = Need(("orders.requested_from",), "no data: requested_from (map orders.requested_from)")
 NEEDS_HISTORY = Need(("promises.promised_by",), "no feed: promises")
 NEEDS_BASIS = Need(("promises.basis",), "no feed: promises (map promises.basis)")
-NEEDS_ATTEMPT = Need(("shipments.attempted_at", "order_events.started_at"), "no feed: order_events (or map shipments.attempted_at)")
-NEEDS_CAUSE = Need(("shipments.failure_caused_by", "service_cases.kind"), "no feed: service_cases (or map shipments.failure_caused_by)")
+NEEDS_ATTEMPT = Need(
+    ("shipments.attempted_at", "order_events.started_at"), "no feed: order_events (or map shipments.attempted_at)"
+)
+NEEDS_CAUSE = Need(
+    ("shipments.failure_caused_by", "service_cases.kind"), "no feed: service_cases (or map shipments.failure_caused_by)"
+)
 
 _sale = o.order_type == "sale"
 _promised = and_(_sale, o.promised_day.is_not(None))

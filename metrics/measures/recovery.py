@@ -1,7 +1,8 @@
-"""Service recovery: found, answered, settled; and whether the buyer ordered again. Source: the brief; rules, section 4 (i).
+"""Service recovery: found, answered, settled; and whether the buyer ordered again. Source: the brief; rules, section 4
+(i).
 
-The curves of no failure, recovered and unrecovered are shown as data and never summarised as an effect: published evidence on whether a good
-recovery beats no failure is mixed, and who was recovered was nobody's experiment.
+The curves of no failure, recovered and unrecovered are shown as data and never summarised as an effect: published
+evidence on whether a good recovery beats no failure is mixed, and who was recovered was nobody's experiment.
 """
 
 from collections.abc import Sequence
@@ -58,8 +59,22 @@ def _gap(name: str, verb: str, percent: int, seconds: Expression, done: Expressi
 
 def _gaps(percent: int) -> tuple[Measure, ...]:
     return (
-        _gap("detect", "detect", percent, order.detect_seconds, order.detected_at, "from failing to being detected (below 0: told before it failed)"),
-        _gap("acknowledge", "acknowledge", percent, order.acknowledge_seconds, order.acknowledged_at, "from detected to acknowledged"),
+        _gap(
+            "detect",
+            "detect",
+            percent,
+            order.detect_seconds,
+            order.detected_at,
+            "from failing to being detected (below 0: told before it failed)",
+        ),
+        _gap(
+            "acknowledge",
+            "acknowledge",
+            percent,
+            order.acknowledge_seconds,
+            order.acknowledged_at,
+            "from detected to acknowledged",
+        ),
         _gap("resolve", "resolve", percent, order.resolve_seconds, order.resolved_at, "from acknowledged to settled"),
     )
 
@@ -163,7 +178,9 @@ MEASURES: tuple[Measure, ...] = (
 
 @dataclass(frozen=True)
 class Step:
-    """A point of a group's curve: the share that has ordered again within `days`, and how many orders were still watched up to that day."""
+    """A point of a group's curve: the share that has ordered again within `days`, and how many orders were still
+    watched up to that day.
+    """
 
     group: str
     days: int
@@ -179,7 +196,8 @@ def reorder_curves(
     where: Sequence[tuple[str, tuple[str, ...]]] = (),
     longest: int = 180,
 ) -> list[Step]:
-    """The three curves (no failure, recovered, unrecovered) of orders due from `start` to `end`, up to `longest` days: shown as data.
+    """The three curves (no failure, recovered, unrecovered) of orders due from `start` to `end`, up to `longest` days:
+    shown as data.
 
     where: (column of recovery_facts, values) to keep to. A group without any order has no curve.
     """

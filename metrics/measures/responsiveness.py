@@ -1,4 +1,6 @@
-"""Responsiveness to special requests and sudden changes; information timely and accurate. Source: the brief; rules, section 4 (h)."""
+"""Responsiveness to special requests and sudden changes; information timely and accurate. Source: the brief; rules,
+section 4 (h).
+"""
 
 from decimal import Decimal
 
@@ -43,7 +45,9 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.LOWER,
         facts=case_facts_table,
         date="opened_day",
-        formula=Survival(case_.open_seconds, case_.resolved_at.is_not(None), _wish, fraction=Decimal("0.5"), ticks=HOUR),
+        formula=Survival(
+            case_.open_seconds, case_.resolved_at.is_not(None), _wish, fraction=Decimal("0.5"), ticks=HOUR
+        ),
         definition="Median hours from a special request or sudden change to its settlement; those still open count as waiting since (Kaplan-Meier).",
         numerator="the first hour by which half of them are settled (Kaplan-Meier)",
         denominator="special requests and sudden changes raised by the data's date",

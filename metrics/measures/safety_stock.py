@@ -1,8 +1,8 @@
 """What our variability costs the buyer in safety stock. Source: the brief; Coyle; rules, section 4 (l).
 
-One pair is one customer and one product. How long we take is the pair's own lines: days from order to arrival, their mean L and spread s_L. What
-the buyer needs a day is what they ordered: the pair's quantity on each calendar day since their first order, days without one included, its mean
-d and spread s_d.
+One pair is one customer and one product. How long we take is the pair's own lines: days from order to arrival, their
+mean L and spread s_L. What the buyer needs a day is what they ordered: the pair's quantity on each calendar day since
+their first order, days without one included, its mean d and spread s_d.
 """
 
 import math
@@ -24,7 +24,13 @@ from metrics.sql.dialects import Expression, days_between, sum_if, times
 MIN_N = 20
 """Arrivals of a pair below which its spread says nothing (rules, section 5, min_n)."""
 
-COLUMNS = {"segment": "segment", "region": "region", "customer": "customer_id", "product_category": "product_category", "currency": "currency"}
+COLUMNS = {
+    "segment": "segment",
+    "region": "region",
+    "customer": "customer_id",
+    "product_category": "product_category",
+    "currency": "currency",
+}
 """The dimensions pairs can be broken down and filtered by, and the column of each."""
 
 MIXED = "no data: more than one currency and no fx_rates feed; filter by currency"
@@ -33,16 +39,19 @@ line = order_line_facts_table.c
 
 
 def safety_stock(*, z: float, lead_days: float, lead_spread: float, demand: float, demand_spread: float) -> float:
-    """Units the buyer has to hold: z·√(L·s_d² + d²·s_L²). lead_*: days; demand*: units a day. Source: Coyle; standard inventory formula."""
+    """Units the buyer has to hold: z·√(L·s_d² + d²·s_L²). lead_*: days; demand*: units a day. Source: Coyle; standard
+    inventory formula.
+    """
     return z * math.sqrt(lead_days * demand_spread**2 + demand**2 * lead_spread**2)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One customer and product: how long we took (days), what they need a day, the stock this asks for (units) and the price of a unit.
+    """One customer and product: how long we took (days), what they need a day, the stock this asks for (units) and the
+    price of a unit.
 
-    units: safety stock; steady_units: what it would be if every order took equally long; unit_price: in the reporting currency, None where no line
-    has one; currencies: what prices stand in while no rates are fed.
+    units: safety stock; steady_units: what it would be if every order took equally long; unit_price: in the reporting
+    currency, None where no line has one; currencies: what prices stand in while no rates are fed.
     """
 
     dimensions: dict[str, str | None]
@@ -61,7 +70,9 @@ class Pair:
 
 
 def pairs(connection: Connection, question: Question) -> list[Pair]:
-    """Every customer × product with at least MIN_N arrivals in view, by its `dimensions`; each combination stands for itself."""
+    """Every customer × product with at least MIN_N arrivals in view, by its `dimensions`; each combination stands for
+    itself.
+    """
     by = [COLUMNS[name] for name in question.by]
     today = question.end or as_of_day(connection)
     if today is None:
@@ -88,7 +99,9 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
                 lead_spread,
                 demand,
                 demand_spread,
-                safety_stock(z=factor, lead_days=lead_days, lead_spread=lead_spread, demand=demand, demand_spread=demand_spread),
+                safety_stock(
+                    z=factor, lead_days=lead_days, lead_spread=lead_spread, demand=demand, demand_spread=demand_spread
+                ),
                 safety_stock(z=factor, lead_days=lead_days, lead_spread=0, demand=demand, demand_spread=demand_spread),
                 float(row["priced_amount"] / row["priced_quantity"]) if row["priced_quantity"] else None,
                 float(narrowest(rates, *scopes)),
@@ -99,7 +112,9 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
 
 
 def _filters(question: Question, day: Expression) -> list[Expression]:
-    """Sale goods lines of the question's selection with a day in its period. Lines excused and services are no demand (state excluded)."""
+    """Sale goods lines of the question's selection with a day in its period. Lines excused and services are no demand
+    (state excluded).
+    """
     conditions = [line.state != "excluded", line.product_id.is_not(None), day.is_not(None)]
     if question.start is not None:
         conditions.append(day >= question.start)
@@ -130,7 +145,9 @@ def _keys(by: list[str]) -> list[Expression]:
 
 
 def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select[Any]:
-    """Arrivals with what the pair ordered: the quantity of each day is summed before it is squared. Ordered, so that sums of doubles repeat."""
+    """Arrivals with what the pair ordered: the quantity of each day is summed before it is squared. Ordered, so that
+    sums of doubles repeat.
+    """
     keys = _keys(by)
     names = [key.name for key in keys]
     priced = and_(line.ordered_amount.is_not(None), line.rate.is_not(None), line.ordered_qty > 0)
@@ -165,7 +182,15 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
         .subquery("demand")
     )
     together = arrived.join(demand, and_(*[demand.c[name] == arrived.c[name] for name in names]))
-    wanted = ("first_day", "quantity", "quantity_squared", "priced_amount", "priced_quantity", "currency_first", "currency_last")
+    wanted = (
+        "first_day",
+        "quantity",
+        "quantity_squared",
+        "priced_amount",
+        "priced_quantity",
+        "currency_first",
+        "currency_last",
+    )
     order = [arrived.c[name] for name in names]
     return select(*arrived.c, *[demand.c[name] for name in wanted]).select_from(together).order_by(*order)
 
@@ -181,13 +206,19 @@ Amount = Callable[[Pair], float | None]
 
 
 def _study(amount: Amount, unit: Unit) -> Study:
-    """Σ of an amount over the pairs of each group; the remark counts pairs left out for too few arrivals, or for want of a price."""
+    """Σ of an amount over the pairs of each group; the remark counts pairs left out for too few arrivals, or for want
+    of a price.
+    """
 
     def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
         by = [COLUMNS[name] for name in question.by]
         few: dict[tuple[Any, ...], int] = {}
         below = _arrivals(question, by).having(func.count() < MIN_N).subquery("below")
-        counted = select(*[below.c[name] for name in by], func.count().label("pairs")).select_from(below).group_by(*[below.c[name] for name in by])
+        counted = (
+            select(*[below.c[name] for name in by], func.count().label("pairs"))
+            .select_from(below)
+            .group_by(*[below.c[name] for name in by])
+        )
         for row in connection.execute(counted):
             few[tuple(row[:-1])] = row[-1]
         groups: dict[tuple[Any, ...], list[Pair]] = {key: [] for key, count in few.items() if count}
@@ -206,11 +237,30 @@ def _study(amount: Amount, unit: Unit) -> Study:
 def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None], few: int) -> Answer:
     known = [one for one in amounts if one is not None]
     left_out = {f"fewer than {MIN_N} arrivals": few, "no price": len(amounts) - len(known)}
-    told = "; ".join(f"{count} of {len(amounts) + few} pairs left out: {why}" for why, count in left_out.items() if count) or None
+    told = (
+        "; ".join(f"{count} of {len(amounts) + few} pairs left out: {why}" for why, count in left_out.items() if count)
+        or None
+    )
     blank = Answer(dict(zip(question.by, key, strict=True)), None, question.measures[0], None, remark=told)
     if not known:
-        return Answer(blank.dimensions, None, blank.measure, None, denominator=0, no_data="no data: no pair left to count", remark=told)
-    return Answer(blank.dimensions, None, blank.measure, math.fsum(known), numerator=math.fsum(known), denominator=len(known), remark=told)
+        return Answer(
+            blank.dimensions,
+            None,
+            blank.measure,
+            None,
+            denominator=0,
+            no_data="no data: no pair left to count",
+            remark=told,
+        )
+    return Answer(
+        blank.dimensions,
+        None,
+        blank.measure,
+        math.fsum(known),
+        numerator=math.fsum(known),
+        denominator=len(known),
+        remark=told,
+    )
 
 
 def _cost(pair: Pair) -> float | None:
@@ -220,7 +270,17 @@ def _cost(pair: Pair) -> float | None:
 _SOURCE = "Coyle; standard inventory formula"
 
 
-def _measure(name: str, title: str, short: str, unit: Unit, amount: Amount, definition: str, numerator: str, *needs: Need, source: str) -> Measure:
+def _measure(
+    name: str,
+    title: str,
+    short: str,
+    unit: Unit,
+    amount: Amount,
+    definition: str,
+    numerator: str,
+    *needs: Need,
+    source: str,
+) -> Measure:
     return Measure(
         name=name,
         title=title,

@@ -1,4 +1,6 @@
-"""Shares that no sum over one table can give: the part and the whole are two totals of the catalogue, asked and divided here."""
+"""Shares that no sum over one table can give: the part and the whole are two totals of the catalogue, asked and divided
+here.
+"""
 
 from dataclasses import replace
 
@@ -8,23 +10,37 @@ from metrics.model.measure import Study
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import divide, wilson
 
-SHARED_DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "customer", "product_category", "carrier", "currency")
+SHARED_DIMENSIONS = (
+    "segment",
+    "region",
+    "channel",
+    "fulfilment_model",
+    "customer",
+    "product_category",
+    "carrier",
+    "currency",
+)
 """Dimensions every fact table has (catalog.DIMENSIONS, which cannot be imported by what it lists)."""
 
 
 def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study:
-    """The share that each class of `dimension` has: the total `part` of the class / the total `whole` of all classes, in the same period and other
-    dimensions. A question not broken down by the dimension is asked of all classes together.
+    """The share that each class of `dimension` has: the total `part` of the class / the total `whole` of all classes,
+    in the same period and other dimensions. A question not broken down by the dimension is asked of all classes
+    together.
     """
 
     def work(_: Connection, question: Question, ask: Ask) -> list[Answer]:
         others = tuple(name for name in question.by if name != dimension)
         elsewhere = tuple((name, values) for name, values in question.where if name != dimension)
-        wholes = {_key(one, others): one for one in ask(replace(question, measures=(whole,), by=others, where=elsewhere))}
+        wholes = {
+            _key(one, others): one for one in ask(replace(question, measures=(whole,), by=others, where=elsewhere))
+        }
         parts = {_key(one, question.by): one for one in ask(replace(question, measures=(part,)))}
         if dimension not in question.by:
             # Where there is a whole and no part of it, the share is 0, not unknown.
-            parts = {key: parts.get(key) or replace(one, value=0, numerator=0, no_data=None) for key, one in wholes.items()}
+            parts = {
+                key: parts.get(key) or replace(one, value=0, numerator=0, no_data=None) for key, one in wholes.items()
+            }
         return [_share(measure, one, wholes.get(_key(one, others))) for one in parts.values()]
 
     return Study(work, tuple(dict.fromkeys((*SHARED_DIMENSIONS, dimension))), periods=True)

@@ -1,4 +1,6 @@
-"""Stockouts: how many, what buyers did, and what one is expected to cost, observed and assumed. Source: the brief; rules, section 4 (d), R38."""
+"""Stockouts: how many, what buyers did, and what one is expected to cost, observed and assumed. Source: the brief;
+rules, section 4 (d), R38.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +21,9 @@ from metrics.sql.dialects import Expression
 s = stockout_facts_table.c
 
 SMALL = 20
-"""Events with an outcome below which a group's shares are drawn towards everyone's: (count + 20 × overall share) / (n + 20)."""
+"""Events with an outcome below which a group's shares are drawn towards everyone's: (count + 20 × overall share) / (n +
+20).
+"""
 
 TITLES = {
     "waited": "the buyer waited",
@@ -31,9 +35,13 @@ NEEDS_MOVEMENT = Need(
     ("shipments.shipped_at", "shipments.received_at", "stockouts.wanted_at"),
     "no data: shipped_at or received_at (map them in shipments), and no feed: stockouts",
 )
-NEEDS_LINES = Need(("shipments.shipped_at", "shipments.received_at"), "no data: shipped_at or received_at (map them in shipments)")
+NEEDS_LINES = Need(
+    ("shipments.shipped_at", "shipments.received_at"), "no data: shipped_at or received_at (map them in shipments)"
+)
 NEEDS_COST = Need(("products.unit_cost_amount",), "no feed: products (map products.unit_cost_amount)")
-NEEDS_EXTRA = Need(("shipments.freight_amount", "service_costs.amount"), "no feed: service_costs (or map shipments.freight_amount)")
+NEEDS_EXTRA = Need(
+    ("shipments.freight_amount", "service_costs.amount"), "no feed: service_costs (or map shipments.freight_amount)"
+)
 
 EXCLUDED = (
     "Pending lines, excused cancellations, services and fees, orders that are not sales, lines of orders stopped for credit at the first promise, "
@@ -104,7 +112,8 @@ def _cost(outcome: str) -> Measure:
 
 
 def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> Number:
-    """p_wait·c_wait + p_bo·c_bo + p_sale·m + p_buyer·(m + M), by outcome. Raises SettingRefused unless the shares add up to 1.
+    """p_wait·c_wait + p_bo·c_bo + p_sale·m + p_buyer·(m + M), by outcome. Raises SettingRefused unless the shares add
+    up to 1.
 
     Source: rules, section 4 (d).
     """
@@ -112,12 +121,17 @@ def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> 
     total = sum(given, Decimal(0))
     if abs(total - 1) > Decimal("0.000000001") or min(given) < 0:
         told = ", ".join(f"{name} {share}" for name, share in shares.items())
-        raise SettingRefused("stockout shares", f"{told} add up to {total}, not 1; give four shares from 0 to 1 that do.")
-    return sum(share * costs[name] for name, share in shares.items() if share)  # type: ignore[operator,misc]  # both Decimal or both float
+        raise SettingRefused(
+            "stockout shares", f"{told} add up to {total}, not 1; give four shares from 0 to 1 that do."
+        )
+    # both Decimal or both float
+    return sum(share * costs[name] for name, share in shares.items() if share)  # type: ignore[operator,misc]
 
 
 def assumed_unit_cost(connection: Connection, *, scope: str = "all") -> Decimal:
-    """The expected cost of a stockout as assumed: 2,132.50 unless the feed `assumptions` says otherwise. Raises SettingRefused where Σp ≠ 1."""
+    """The expected cost of a stockout as assumed: 2,132.50 unless the feed `assumptions` says otherwise. Raises
+    SettingRefused where Σp ≠ 1.
+    """
     shares = {outcome: assumed(connection, f"stockout_{outcome}_share", scope=scope) for outcome in OUTCOMES}
     costs = {outcome: assumed(connection, _COST_NAMES[outcome], scope=scope) for outcome in OUTCOMES}
     return Decimal(expected_cost(shares, costs))
@@ -140,7 +154,9 @@ def _groups(question: Question, ask: Ask, *measures: str) -> list[Group]:
 
 
 def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """stockout_rate: line events / judged goods lines whose first pass (where nobody maps shipped_at: whose completeness) is known."""
+    """stockout_rate: line events / judged goods lines whose first pass (where nobody maps shipped_at: whose
+    completeness) is known.
+    """
     answers = []
     for group in _groups(question, ask, "stockouts_of_lines", "line_fill_first_pass", "line_fill_final"):
         events, first_pass = group["stockouts_of_lines"], group["line_fill_first_pass"]
@@ -164,10 +180,19 @@ def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
 
 
 def _unit_cost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """stockout_unit_cost: the outcomes' shares times what each cost, as observed; few events borrow shares and costs from all of the period."""
+    """stockout_unit_cost: the outcomes' shares times what each cost, as observed; few events borrow shares and costs
+    from all of the period.
+    """
     whole = not question.by and not question.where and question.grain is None
-    overall = None if whole else _groups(Question(question.measures, start=question.start, end=question.end), ask, *_SHARES, *_OBSERVED)[0]
-    return [_expected(connection, question, group, overall) for group in _groups(question, ask, "stockouts_provisional", *_SHARES, *_OBSERVED)]
+    overall = (
+        None
+        if whole
+        else _groups(Question(question.measures, start=question.start, end=question.end), ask, *_SHARES, *_OBSERVED)[0]
+    )
+    return [
+        _expected(connection, question, group, overall)
+        for group in _groups(question, ask, "stockouts_provisional", *_SHARES, *_OBSERVED)
+    ]
 
 
 def _expected(connection: Connection, question: Question, group: Group, overall: Group | None) -> Answer:
@@ -178,7 +203,10 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
         return replace(blank, no_data=first.no_data or NO_ROWS)
     counts = {outcome: int(group[name].numerator or 0) for outcome, name in zip(OUTCOMES, _SHARES, strict=True)}
     small = overall is not None and events < SMALL
-    borrowed = {outcome: float(overall[f"outcome_share_{outcome}"].value or 0) if small and overall else 0.0 for outcome in OUTCOMES}
+    borrowed = {
+        outcome: float(overall[f"outcome_share_{outcome}"].value or 0) if small and overall else 0.0
+        for outcome in OUTCOMES
+    }
     shares = group_costs(counts, borrowed if small else None)
     costs: dict[str, Number] = {}
     for outcome, share in shares.items():
@@ -198,7 +226,9 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
 
 
 def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:
-    """Shares of the outcomes; with overall shares given, (count + 20 × overall share) / (n + 20). Source: rules, section 4 (d)."""
+    """Shares of the outcomes; with overall shares given, (count + 20 × overall share) / (n + 20). Source: rules,
+    section 4 (d).
+    """
     events = sum(counts.values())
     if overall is None:
         return {outcome: count / events for outcome, count in counts.items()}
@@ -212,12 +242,24 @@ def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> 
         events = group["stockout_events"]
         cost, refused = _assumed_or_why(connection, scope_assumed(events.dimensions, question.where))
         no_data = refused and f"no data: {refused}"
-        answers.append(Answer(events.dimensions, events.period, question.measures[0], cost, numerator=cost, no_data=no_data, remark="assumed"))
+        answers.append(
+            Answer(
+                events.dimensions,
+                events.period,
+                question.measures[0],
+                cost,
+                numerator=cost,
+                no_data=no_data,
+                remark="assumed",
+            )
+        )
     return answers
 
 
 def _assumed_or_why(connection: Connection, scope: str) -> tuple[Decimal | None, str | None]:
-    """The assumed cost of a stockout, or in words why what is assumed is refused: a page shows its other numbers beside them."""
+    """The assumed cost of a stockout, or in words why what is assumed is refused: a page shows its other numbers beside
+    them.
+    """
     try:
         return assumed_unit_cost(connection, scope=scope), None
     except SettingRefused as refused:
@@ -231,7 +273,14 @@ def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[An
         answers = []
         for group in _groups(question, ask, "stockout_events", unit_cost):
             events, unit = group["stockout_events"], group[unit_cost]
-            blank = Answer(events.dimensions, events.period, question.measures[0], None, denominator=events.value, remark=unit.remark)
+            blank = Answer(
+                events.dimensions,
+                events.period,
+                question.measures[0],
+                None,
+                denominator=events.value,
+                remark=unit.remark,
+            )
             if events.value == 0:
                 answers.append(replace(blank, value=Decimal(0), numerator=Decimal(0)))
             elif unit.value is None or events.value is None:
@@ -244,7 +293,16 @@ def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[An
     return work
 
 
-_BROKEN_DOWN = ("segment", "region", "channel", "fulfilment_model", "customer", "product_category", "carrier", "currency")
+_BROKEN_DOWN = (
+    "segment",
+    "region",
+    "channel",
+    "fulfilment_model",
+    "customer",
+    "product_category",
+    "carrier",
+    "currency",
+)
 _COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
 _OBSERVED_TEXT = (
     "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short quantity + p_buyer_lost × (that margin + "

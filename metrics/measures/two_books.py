@@ -31,12 +31,18 @@ def _measure(
 
 
 def _fine(measure: str, value: str) -> Study:
-    """The fine of what fails by the buyer's book: the total `value` of each customer × the share fined for them, their segment or everyone."""
+    """The fine of what fails by the buyer's book: the total `value` of each customer × the share fined for them, their
+    segment or everyone.
+    """
 
     def work(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
         rates = assumed_by_scope(connection, FINE_RATE)
         if not any(rates.values()):
-            return [] if question.by or question.grain else [Answer({}, None, measure, None, no_data=f"no data: no fine agreed (assume {FINE_RATE})")]
+            return (
+                []
+                if question.by or question.grain
+                else [Answer({}, None, measure, None, no_data=f"no data: no fine agreed (assume {FINE_RATE})")]
+            )
         by_customer = tuple(dict.fromkeys((*question.by, "customer", "segment")))
         fines: dict[tuple[object, ...], Answer] = {}
         for one in ask(replace(question, measures=(value,), by=by_customer)):

@@ -16,7 +16,9 @@ _goods_sale = and_(line.line_kind == "goods", line.owed_qty.is_not(None))
 
 
 def _reporting(amount: Expression) -> Expression:
-    """An amount of an order line in the reporting currency, at the rate of the order's day; itself while no rates are fed."""
+    """An amount of an order line in the reporting currency, at the rate of the order's day; itself while no rates are
+    fed.
+    """
     return converted(amount, line.rate)
 
 
@@ -58,7 +60,15 @@ def _volume(
 
 MEASURES = (
     _volume(
-        "orders", "Orders", Unit.COUNT, order_facts_table, "ordered_day", _sale, None, "Sales orders placed.", exclusions="Orders that are not sales."
+        "orders",
+        "Orders",
+        Unit.COUNT,
+        order_facts_table,
+        "ordered_day",
+        _sale,
+        None,
+        "Sales orders placed.",
+        exclusions="Orders that are not sales.",
     ),
     _volume(
         "order_lines",

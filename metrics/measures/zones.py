@@ -1,8 +1,9 @@
-"""The four zones of customers: Protect, Build, Cost engineer and Danger, by net sales and cost to serve. Source: the brief (three zones); Coyle (the
-fourth); rules, section 4 (e).
+"""The four zones of customers: Protect, Build, Cost engineer and Danger, by net sales and cost to serve. Source: the
+brief (three zones); Coyle (the fourth); rules, section 4 (e).
 
-The cuts are the medians over all customers that had any movement of money in the period, whatever is shown of them; the assumptions `zone_sales_cut`
-and `zone_cost_cut` put other cuts in their place, and `zone_cost_as_share` measures cost as a share of net sales instead of in money.
+The cuts are the medians over all customers that had any movement of money in the period, whatever is shown of them; the
+assumptions `zone_sales_cut` and `zone_cost_cut` put other cuts in their place, and `zone_cost_as_share` measures cost
+as a share of net sales instead of in money.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +42,9 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Customer:
-    """One customer's period: money in the reporting currency; `segment` the one they were last in, `profit` None where a part of it is not known."""
+    """One customer's period: money in the reporting currency; `segment` the one they were last in, `profit` None where
+    a part of it is not known.
+    """
 
     customer_id: str
     segment: str
@@ -55,7 +58,9 @@ class Customer:
 
 @dataclass(frozen=True)
 class ZoneTotal:
-    """What a zone's customers come to, in the reporting currency; profit and loss-making are of those whose profit is known, `unknown` are not."""
+    """What a zone's customers come to, in the reporting currency; profit and loss-making are of those whose profit is
+    known, `unknown` are not.
+    """
 
     zone: str
     customers: int
@@ -68,7 +73,9 @@ class ZoneTotal:
 
 @dataclass(frozen=True)
 class Move:
-    """What changes when one cut is moved: `cut` sales or cost, `by` its share, the customers that change zone and their net sales."""
+    """What changes when one cut is moved: `cut` sales or cost, `by` its share, the customers that change zone and their
+    net sales.
+    """
 
     cut: str
     by: Decimal
@@ -77,7 +84,9 @@ class Move:
 
 
 def zone(sales: Decimal, cost: Decimal, cuts: Cuts) -> str:
-    """The zone of a customer. At a cut, sales count as high and cost as low. Cost without any sales is a high share of them."""
+    """The zone of a customer. At a cut, sales count as high and cost as low. Cost without any sales is a high share of
+    them.
+    """
     limit = cuts.cost * sales if cuts.as_share else cuts.cost
     cheap = cost <= limit if sales > 0 or not cuts.as_share else cost <= 0
     if sales >= cuts.sales:
@@ -102,14 +111,22 @@ def median(numbers: Iterable[Decimal]) -> Decimal | None:
 def median_cuts(customers: Iterable[Customer], *, as_share: bool = False) -> Cuts:
     """Medians of net sales and of cost to serve; of the shares over the customers that have sales."""
     listed = list(customers)
-    costs = [one.cost_to_serve / one.sales for one in listed if one.sales > 0] if as_share else [one.cost_to_serve for one in listed]
+    costs = (
+        [one.cost_to_serve / one.sales for one in listed if one.sales > 0]
+        if as_share
+        else [one.cost_to_serve for one in listed]
+    )
     return Cuts(median(one.sales for one in listed) or Decimal(0), median(costs) or Decimal(0), as_share)
 
 
 def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
     """The cuts of a period: the medians, or what the assumptions put in their place (0: the median)."""
     cuts = median_cuts(customers, as_share=assumed(connection, "zone_cost_as_share") == 1)
-    return replace(cuts, sales=assumed(connection, "zone_sales_cut") or cuts.sales, cost=assumed(connection, "zone_cost_cut") or cuts.cost)
+    return replace(
+        cuts,
+        sales=assumed(connection, "zone_sales_cut") or cuts.sales,
+        cost=assumed(connection, "zone_cost_cut") or cuts.cost,
+    )
 
 
 def zoned(customers: Iterable[Customer], cuts: Cuts) -> list[Customer]:
@@ -125,7 +142,11 @@ def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decim
         for by in moves:
             moved = replace(cuts, **{cut: getattr(cuts, cut) * (1 + by)})
             changed = [one for one in customers if zone(one.sales, one.cost_to_serve, moved) != before[one.customer_id]]
-            found.append(Move(cut, by, tuple(one.customer_id for one in changed), sum((one.sales for one in changed), Decimal(0))))
+            found.append(
+                Move(
+                    cut, by, tuple(one.customer_id for one in changed), sum((one.sales for one in changed), Decimal(0))
+                )
+            )
     return found
 
 
@@ -157,13 +178,19 @@ def customers_of(connection: Connection, start: date | None, end: date | None) -
         rows = list(group)
         sales, made, serving = (sum((Decimal(row[place]) for row in rows), Decimal(0)) for place in (3, 4, 5))
         profit = None if any(row.unknown for row in rows) else sales - made - serving
-        customers.append(Customer(customer_id, str(rows[-1].segment), orders.get(customer_id, 0), sales, made, serving, profit))
+        customers.append(
+            Customer(customer_id, str(rows[-1].segment), orders.get(customer_id, 0), sales, made, serving, profit)
+        )
     return customers
 
 
 def _orders(connection: Connection, start: date | None, end: date | None) -> dict[str, int]:
     o = order_facts_table.c
-    counted = select(o.customer_id, func.count()).where(o.order_type == "sale", *in_zone(o.ordered_day, start, end)).group_by(o.customer_id)
+    counted = (
+        select(o.customer_id, func.count())
+        .where(o.order_type == "sale", *in_zone(o.ordered_day, start, end))
+        .group_by(o.customer_id)
+    )
     return {customer_id: int(n) for customer_id, n in connection.execute(counted)}
 
 
@@ -210,7 +237,9 @@ KEYS: dict[str, Callable[[Customer], str]] = {
 """What studies over customers can be broken down and filtered by."""
 
 
-def by_customers(question: Question, customers: Sequence[Customer], finish: Callable[[Sequence[Customer]], Result]) -> list[Answer]:
+def by_customers(
+    question: Question, customers: Sequence[Customer], finish: Callable[[Sequence[Customer]], Result]
+) -> list[Answer]:
     """One answer per combination of the question's dimensions that has a customer."""
     kept = [one for one in customers if all(KEYS[name](one) in values for name, values in question.where)]
 
@@ -221,7 +250,15 @@ def by_customers(question: Question, customers: Sequence[Customer], finish: Call
     for values, group in groupby(sorted(kept, key=key), key=key):
         result = finish(list(group))
         blank = Answer(dict(zip(question.by, values, strict=True)), None, question.measures[0], result.value)
-        answers.append(replace(blank, numerator=result.numerator, denominator=result.denominator, no_data=result.no_data, remark=result.remark))
+        answers.append(
+            replace(
+                blank,
+                numerator=result.numerator,
+                denominator=result.denominator,
+                no_data=result.no_data,
+                remark=result.remark,
+            )
+        )
     return answers
 
 
@@ -240,16 +277,26 @@ def study(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, 
     return work
 
 
-def _changing(value: Callable[[Sequence[Customer]], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
+def _changing(
+    value: Callable[[Sequence[Customer]], int | Decimal],
+) -> Callable[[Connection, Question, Ask], list[Answer]]:
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
         customers, cuts = zones(connection, question.start, question.end)
         moves = sensitivity(customers, cuts)
         changing = {customer_id for move in moves for customer_id in move.customers}
-        listed = "; ".join(f"{move.cut} cut {100 * move.by:+.0f} %: {len(move.customers)} customers, net sales {move.sales:,.2f}" for move in moves)
+        listed = "; ".join(
+            f"{move.cut} cut {100 * move.by:+.0f} %: {len(move.customers)} customers, net sales {move.sales:,.2f}"
+            for move in moves
+        )
 
         def finish(group: Sequence[Customer]) -> Result:
             changed = value([one for one in group if one.customer_id in changing])
-            return Result(changed, numerator=changed, denominator=value(group), remark=f"{describe_cuts(cuts, customers)}; {listed}")
+            return Result(
+                changed,
+                numerator=changed,
+                denominator=value(group),
+                remark=f"{describe_cuts(cuts, customers)}; {listed}",
+            )
 
         return by_customers(question, customers, finish)
 
@@ -294,7 +341,8 @@ def zone_measure(
     }
     return Measure(
         name=name, title=title, unit=unit, direction=direction, facts=money_facts_table, date="day", formula=Study(work, tuple(KEYS)),
-        definition=definition, source=source, exclusions=exclusions, **(texts | more),  # type: ignore[arg-type]  # texts and needs only
+        # texts and needs only
+        definition=definition, source=source, exclusions=exclusions, **(texts | more),  # type: ignore[arg-type]
     )  # fmt: skip
 
 

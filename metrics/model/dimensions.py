@@ -55,8 +55,9 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "fulfilment_model": ("fulfilment_mix",),
     "currency": ("documents_without_rate", "amount_without_rate"),
 }  # fmt: skip
-"""What a measure is about, where that says more than the segment: its break-down begins with this dimension. That a fact table happens to have a
-dimension of its own is no reason: net sales have no activity."""
+"""What a measure is about, where that says more than the segment: its break-down begins with this dimension. That a
+fact table happens to have a dimension of its own is no reason: net sales have no activity.
+"""
 
 GRAINS = ("day", "week", "month", "quarter")
 """Periods a number can be broken down by; a week starts on Monday."""

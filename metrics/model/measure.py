@@ -1,8 +1,10 @@
-"""What a measure is: a name, a unit, a definition and a formula of one of seven kinds. Plain data; no joins, no SQL strings.
+"""What a measure is: a name, a unit, a definition and a formula of one of seven kinds. Plain data; no joins, no SQL
+strings.
 
-A formula is made of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds both parts, then divides (every mean
-is one). `Spread` (standard deviation and its share of the mean) is finished from count, sum and sum of squares. These roll up. A `Percentile`
-and a `Survival` (Kaplan-Meier) are taken from the rows. A `Derived` is made of other measures' answers, a `Study` by a function of its module.
+A formula is made of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds both parts, then
+divides (every mean is one). `Spread` (standard deviation and its share of the mean) is finished from count, sum and sum
+of squares. These roll up. A `Percentile` and a `Survival` (Kaplan-Meier) are taken from the rows. A `Derived` is made
+of other measures' answers, a `Study` by a function of its module.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +42,9 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """An exact sum over fact rows: of `amount` where given (its own exact type), else the number of rows, where `condition` holds."""
+    """An exact sum over fact rows: of `amount` where given (its own exact type), else the number of rows, where
+    `condition` holds.
+    """
 
     condition: Expression
     amount: Expression | None = None
@@ -71,10 +75,12 @@ class Total:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Adds both parts, then divides. `unknown` are rows (or units) whose evidence is missing; `judged` all that were to be judged.
+    """Adds both parts, then divides. `unknown` are rows (or units) whose evidence is missing; `judged` all that were to
+    be judged.
 
-    Without `judged` they are denominator + unknown. Without `unknown` there are no bounds (means, shares of what is always known).
-    So many `ticks` of the numerator (seconds) make one of the measure's unit (hours); only means have more than one.
+    Without `judged` they are denominator + unknown. Without `unknown` there are no bounds (means, shares of what is
+    always known). So many `ticks` of the numerator (seconds) make one of the measure's unit (hours); only means have
+    more than one.
     """
 
     numerator: Part
@@ -85,13 +91,20 @@ class Ratio:
 
     def parts(self) -> dict[str, Part]:
         """The additive parts by role."""
-        roles = {"numerator": self.numerator, "denominator": self.denominator, "unknown": self.unknown, "judged": self.judged}
+        roles = {
+            "numerator": self.numerator,
+            "denominator": self.denominator,
+            "unknown": self.unknown,
+            "judged": self.judged,
+        }
         return {role: part for role, part in roles.items() if part is not None}
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Sample standard deviation of whole numbers, or with `relative` its share of the mean; from count, sum and sum of squares."""
+    """Sample standard deviation of whole numbers, or with `relative` its share of the mean; from count, sum and sum of
+    squares.
+    """
 
     value: Expression
     relative: bool = False
@@ -104,7 +117,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Percentile:
-    """The ⌈fraction·n⌉-th smallest value; recomputed from rows, never rolled up. `ticks` of the value make one of the measure's unit."""
+    """The ⌈fraction·n⌉-th smallest value; recomputed from rows, never rolled up. `ticks` of the value make one of the
+    measure's unit.
+    """
 
     fraction: Decimal
     value: Expression
@@ -121,10 +136,12 @@ class Percentile:
 
 @dataclass(frozen=True)
 class Survival:
-    """Kaplan-Meier over rows where `among`: how long until it `happened`; the others are still waiting (right-censored) after `duration`.
+    """Kaplan-Meier over rows where `among`: how long until it `happened`; the others are still waiting (right-censored)
+    after `duration`.
 
-    duration: a whole number of ticks (days, minutes); `ticks` of them make one of the measure's unit. Give either `fraction` (the time by which
-    it has happened to that share: 0.5 is the median) or `within` (the share it has happened to after so many ticks, 1 - S).
+    duration: a whole number of ticks (days, minutes); `ticks` of them make one of the measure's unit. Give either
+    `fraction` (the time by which it has happened to that share: 0.5 is the median) or `within` (the share it has
+    happened to after so many ticks, 1 - S).
     """
 
     duration: Expression
@@ -156,10 +173,13 @@ class Derived:
 
 @dataclass(frozen=True)
 class Study:
-    """Worked out by a function of its module where no sum over one table can (zones, fits): it answers the whole question itself.
+    """Worked out by a function of its module where no sum over one table can (zones, fits): it answers the whole
+    question itself.
 
-    work: (connection, the question with this measure alone, ask) to one Answer per combination of `by` and period that has one.
-    dimensions: what it can be broken down and filtered by; asked for another, it says so instead of a value. periods: whether it takes a grain.
+    work: (connection, the question with this measure alone, ask) to one Answer per combination of `by` and period that
+    has one.
+    dimensions: what it can be broken down and filtered by; asked for another, it says so instead of a value. periods:
+    whether it takes a grain.
     """
 
     work: Callable[[Connection, Question, Ask], list[Answer]]
@@ -173,12 +193,16 @@ Additive = Total | Ratio | Spread
 
 
 SNAPSHOT = "on_day"
-"""The date of measures that say how things stand at `as_of`: a question's period is not asked of them, or page and export would differ."""
+"""The date of measures that say how things stand at `as_of`: a question's period is not asked of them, or page and
+export would differ.
+"""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a measure cannot do without: any one of these "feed.column"s being mapped; else `words` stand in place of the value."""
+    """What a measure cannot do without: any one of these "feed.column"s being mapped; else `words` stand in place of
+    the value.
+    """
 
     any_of: tuple[str, ...]
     words: str
@@ -186,7 +210,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Measure:
-    """A number and all that is to be known of it. `facts` is the table its formula is over, `date` that table's column it is dated by."""
+    """A number and all that is to be known of it. `facts` is the table its formula is over, `date` that table's column
+    it is dated by.
+    """
 
     name: str
     title: str

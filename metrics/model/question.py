@@ -1,4 +1,5 @@
-"""A question and its answers: what may be asked of the catalogue, and all that travels with a number. Plain data; `query.py` answers.
+"""A question and its answers: what may be asked of the catalogue, and all that travels with a number. Plain data;
+`query.py` answers.
 
 Source: rules P7 to P9.
 """
@@ -28,8 +29,10 @@ class Question:
 class Answer:
     """One number and all that travels with it. For a share: numerator / denominator = value; shares are 0 to 1.
 
-    judged: rows (or units) that were to be judged; unknown: those whose evidence is missing; low, high: 95 % Wilson interval;
-    no_data: why there is no value; remark: what a reader must know beside the value (left out for want of a rate, provisional ...).
+    judged: rows (or units) that were to be judged; unknown: those whose evidence is missing; low, high: 95 % Wilson
+    interval;
+    no_data: why there is no value; remark: what a reader must know beside the value (left out for want of a rate,
+    provisional ...).
     """
 
     dimensions: dict[str, str | None]

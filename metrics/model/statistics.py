@@ -1,4 +1,6 @@
-"""Arithmetic that finishes a number once its exact sums are known. Pure; nothing here reads a table. Source: rules P6, P8, R30."""
+"""Arithmetic that finishes a number once its exact sums are known. Pure; nothing here reads a table. Source: rules P6,
+P8, R30.
+"""
 
 import math
 from collections.abc import Iterable
@@ -43,8 +45,8 @@ def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> 
 def survival_curve(rows: Iterable[tuple[Number, int, int]]) -> list[tuple[Number, Fraction]]:
     """The Kaplan-Meier curve as (t, S(t)) at every t at which something happened, exact.
 
-    rows: (duration, how many it happened to at that duration, how many were there: happened or censored), durations distinct. Those censored at
-    t are still at risk at t. Source: rules R30.
+    rows: (duration, how many it happened to at that duration, how many were there: happened or censored), durations
+    distinct. Those censored at t are still at risk at t. Source: rules R30.
     """
     ordered = sorted(rows, key=lambda row: row[0])
     at_risk = sum(count for _, _, count in ordered)

@@ -1,6 +1,8 @@
-"""Which records changed since a run: arrived, corrected, deleted, released from quarantine or put into it; and the orders they belong to.
+"""Which records changed since a run: arrived, corrected, deleted, released from quarantine or put into it; and the
+orders they belong to.
 
-Records are found by the file that brought their present version, so the work follows what came since, not what there is.
+Records are found by the file that brought their present version, so the work follows what came since, not what there
+is.
 """
 
 import json
@@ -10,7 +12,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, select
 
-from metrics.schema import FEEDS, invoice_lines, order_lines, orders, quarantine, restatements, run_files, shipment_lines
+from metrics.schema import (
+    FEEDS,
+    invoice_lines,
+    order_lines,
+    orders,
+    quarantine,
+    restatements,
+    run_files,
+    shipment_lines,
+)
 
 T = TypeVar("T")
 
@@ -32,7 +43,9 @@ ARRIVED, RELEASED, HELD = "arrived", "released from quarantine", "put into quara
 
 @dataclass(frozen=True)
 class RecordChange:
-    """One record that changed. how: arrived, correction, deletion, undeletion, released from or put into quarantine; before, after: the columns."""
+    """One record that changed. how: arrived, correction, deletion, undeletion, released from or put into quarantine;
+    before, after: the columns.
+    """
 
     feed: str
     key: str
@@ -44,7 +57,9 @@ class RecordChange:
 
 @dataclass(frozen=True)
 class RecordChanges:
-    """Records changed after a run, as the newest generation knows them. released: those (file_id, row_no) that were in quarantine then."""
+    """Records changed after a run, as the newest generation knows them. released: those (file_id, row_no) that were in
+    quarantine then.
+    """
 
     connection: Connection
     run_id: int
@@ -52,7 +67,9 @@ class RecordChanges:
 
 
 def changes_since(connection: Connection, run_id: int, then: Connection | None) -> RecordChanges:
-    """What changed after a run. Without the generation of `then`, what was released from quarantine since cannot be told."""
+    """What changed after a run. Without the generation of `then`, what was released from quarantine since cannot be
+    told.
+    """
     q = quarantine.c
     held = select(q.file_id, q.row_no).where(q.status.in_(OPEN))
     before = set(map(tuple, then.execute(held))) if then is not None else set()
@@ -75,7 +92,10 @@ def orders_changed(found: RecordChanges) -> set[str]:
 
 def affects_all_orders(found: RecordChanges) -> bool:
     """Whether a record changed that any order may be judged or counted by."""
-    changed = (select(FEEDS[feed].table.c.file_id).where(FEEDS[feed].table.c.file_id.in_(_later(found))).limit(1) for feed in FOR_ALL)
+    changed = (
+        select(FEEDS[feed].table.c.file_id).where(FEEDS[feed].table.c.file_id.in_(_later(found))).limit(1)
+        for feed in FOR_ALL
+    )
     return any(found.connection.execute(one).first() is not None for one in changed)
 
 
@@ -90,7 +110,9 @@ def of_orders(found: RecordChanges, order_ids: Collection[str]) -> dict[str, lis
 
 def not_of_an_order(found: RecordChanges) -> dict[str, list[RecordChange]]:
     """The changed records that belong to no order, by feed."""
-    listed = {feed: [*_changes(found, feed, _rows(feed))] for feed in FEEDS if "order_id" not in _rows(feed).selected_columns}
+    listed = {
+        feed: [*_changes(found, feed, _rows(feed))] for feed in FEEDS if "order_id" not in _rows(feed).selected_columns
+    }
     return {feed: changes for feed, changes in listed.items() if changes}
 
 
@@ -100,11 +122,19 @@ def _of(found: RecordChanges, order_ids: Sequence[str]) -> Iterator[RecordChange
         if "order_id" in rows.selected_columns:
             yield from _changes(found, feed, rows.where(rows.selected_columns.order_id.in_(order_ids)))
     q = quarantine.c
-    held = select(q.feed, q.key, q.order_id, q.rules).where(q.run_id > found.run_id, q.status.in_(OPEN), q.order_id.in_(order_ids))
+    held = select(q.feed, q.key, q.order_id, q.rules).where(
+        q.run_id > found.run_id, q.status.in_(OPEN), q.order_id.in_(order_ids)
+    )
     for row in found.connection.execute(held):
-        yield RecordChange(row.feed, row.key or "", row.order_id, HELD, after="; ".join(map(_refused, json.loads(row.rules))))
+        yield RecordChange(
+            row.feed, row.key or "", row.order_id, HELD, after="; ".join(map(_refused, json.loads(row.rules)))
+        )
     wanted = set(order_ids)
-    yield from (RecordChange(row.feed, row.key or "", row.order_id, RELEASED) for row in _let_out(found) if row.order_id in wanted)
+    yield from (
+        RecordChange(row.feed, row.key or "", row.order_id, RELEASED)
+        for row in _let_out(found)
+        if row.order_id in wanted
+    )
 
 
 def _refused(rule: dict[str, Any]) -> str:
@@ -119,7 +149,11 @@ def _rows(feed: str) -> Select[Any]:
     columns = [about.table.c[name] for name in dict.fromkeys((*about.key, "file_id"))]
     if feed in LED_BY:
         leading, by = LED_BY[feed]
-        return select(*columns, leading.c.order_id).distinct().join_from(about.table, leading, leading.c[by] == about.table.c[by])
+        return (
+            select(*columns, leading.c.order_id)
+            .distinct()
+            .join_from(about.table, leading, leading.c[by] == about.table.c[by])
+        )
     if "order_id" in about.table.c and "order_id" not in about.key:
         columns.append(about.table.c.order_id)
     return select(*columns)
@@ -166,7 +200,9 @@ def _let_out(found: RecordChanges) -> Iterator[Any]:
     q = quarantine.c
     for some in batched(sorted(found.released)):
         files = {file_id for file_id, _ in some}
-        listed = select(q.feed, q.key, q.order_id, q.file_id, q.row_no).where(and_(q.status == "released", q.file_id.in_(files)))
+        listed = select(q.feed, q.key, q.order_id, q.file_id, q.row_no).where(
+            and_(q.status == "released", q.file_id.in_(files))
+        )
         yield from (row for row in found.connection.execute(listed) if (row.file_id, row.row_no) in some)
 
 

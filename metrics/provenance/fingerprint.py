@@ -15,8 +15,18 @@ RULE_BOOK = "1"
 """Version of the rule book; a changed rule changes it, with a line in the changelog."""
 
 
-def fingerprint(measure: Measure, question: Question, *, policy: Policy, as_of: datetime, generation: int, bucket: date | None = None) -> str:
-    """First 12 hex digits of the SHA-256 of everything that decides one answer: definitions, policy, filters, period, instant, generation."""
+def fingerprint(
+    measure: Measure,
+    question: Question,
+    *,
+    policy: Policy,
+    as_of: datetime,
+    generation: int,
+    bucket: date | None = None,
+) -> str:
+    """First 12 hex digits of the SHA-256 of everything that decides one answer: definitions, policy, filters, period,
+    instant, generation.
+    """
     decided = {
         "rule_book": RULE_BOOK,
         "measure": measure.name,

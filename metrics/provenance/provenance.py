@@ -1,7 +1,9 @@
-"""What an export says of itself: what was asked, by which definitions, of which data; and the hash by which its rows are known again.
+"""What an export says of itself: what was asked, by which definitions, of which data; and the hash by which its rows
+are known again.
 
-The hash is of the rows as a set: their order, the order of the columns and the file format do not matter, every value does. It finds a cell that
-was changed; who changes the hash as well is found by asking the generation again (`verify.py`). Source: rules P9, P11; the brief.
+The hash is of the rows as a set: their order, the order of the columns and the file format do not matter, every value
+does. It finds a cell that was changed; who changes the hash as well is found by asking the generation again
+(`verify.py`). Source: rules P9, P11; the brief.
 """
 
 import hashlib
@@ -48,7 +50,9 @@ def provenance(connection: Connection, question: Question) -> dict[str, Any]:
         "definitions": {
             measure.name: {
                 **_definition(measure),
-                "fingerprint": fingerprint(measure, question, policy=STRICT, as_of=as_of, generation=number) if as_of else None,
+                "fingerprint": fingerprint(measure, question, policy=STRICT, as_of=as_of, generation=number)
+                if as_of
+                else None,
             }
             for measure in measures
         },
@@ -81,7 +85,10 @@ def _generation(connection: Connection) -> dict[str, Any]:
         "rule_book": RULE_BOOK,
         "generation": int(connection.info["generation"]),
         "data_as_of": as_of.isoformat() if as_of else None,
-        "run": {name: json.loads(canonical_text(run.get(name))) for name in ("run_id", "source", "started_at", "finished_at")},
+        "run": {
+            name: json.loads(canonical_text(run.get(name)))
+            for name in ("run_id", "source", "started_at", "finished_at")
+        },
     }
 
 
@@ -125,7 +132,9 @@ def _pairs(told: Iterable[tuple[int, str, bool]], row: Sequence[Any]) -> Iterabl
 
 
 def same_value(value: Any, *, is_number: bool) -> str | None:
-    """A value as every format gives it back: sixteen digits (what an Excel file holds), text without the quote that disarms a formula."""
+    """A value as every format gives it back: sixteen digits (what an Excel file holds), text without the quote that
+    disarms a formula.
+    """
     if value is None or value == "":
         return None
     if is_number:
@@ -154,7 +163,12 @@ def _feeds(measure: Measure) -> set[str]:
 def _failed_checks(connection: Connection, feeds: Sequence[str]) -> list[dict[str, Any]]:
     """Checks that found broken rows in the last run that brought each feed."""
     c = checks.c
-    last = select(c.feed, func.max(c.run_id).label("run_id")).where(c.feed.in_(feeds)).group_by(c.feed).subquery("last_checked")
+    last = (
+        select(c.feed, func.max(c.run_id).label("run_id"))
+        .where(c.feed.in_(feeds))
+        .group_by(c.feed)
+        .subquery("last_checked")
+    )
     found = (
         select(c.run_id, c.feed, c.expectation, c.column_name, c.rows_checked, c.rows_failed)
         .join(last, (last.c.feed == c.feed) & (last.c.run_id == c.run_id))
@@ -167,5 +181,10 @@ def _failed_checks(connection: Connection, feeds: Sequence[str]) -> list[dict[st
 def _held(connection: Connection, feeds: Sequence[str]) -> dict[str, int]:
     """How many records of each feed are kept out of the numbers."""
     q = quarantine.c
-    counted = select(q.feed, func.count()).where(q.feed.in_(feeds), q.status.in_(("rejected", "waiting"))).group_by(q.feed).order_by(q.feed)
+    counted = (
+        select(q.feed, func.count())
+        .where(q.feed.in_(feeds), q.status.in_(("rejected", "waiting")))
+        .group_by(q.feed)
+        .order_by(q.feed)
+    )
     return {feed: int(count) for feed, count in connection.execute(counted)}

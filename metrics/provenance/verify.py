@@ -1,8 +1,10 @@
-"""Whether an export's numbers are what was written, what its generation gives, and what the newest gives; and if not, which records changed.
+"""Whether an export's numbers are what was written, what its generation gives, and what the newest gives; and if not,
+which records changed.
 
-Three questions, each with its own answer: do the rows have the hash they were written with; does the generation they name still give them; does
-the newest. Where the newest gives others, the order rows behind each are compared between the two generations, and what changed of those orders is
-named. Without the older generation it is named what changed of the orders that stand behind the number now. Source: the brief.
+Three questions, each with its own answer: do the rows have the hash they were written with; does the generation they
+name still give them; does the newest. Where the newest gives others, the order rows behind each are compared between
+the two generations, and what changed of those orders is named. Without the older generation it is named what changed of
+the orders that stand behind the number now. Source: the brief.
 """
 
 import json
@@ -20,7 +22,15 @@ from metrics.measures.catalog import dimension_column, find
 from metrics.model.measure import Additive, Derived, Measure, Percentile, Survival
 from metrics.model.question import Question
 from metrics.policy import STRICT
-from metrics.provenance.changed_records import RecordChange, affects_all_orders, batched, changes_since, not_of_an_order, of_orders, orders_changed
+from metrics.provenance.changed_records import (
+    RecordChange,
+    affects_all_orders,
+    batched,
+    changes_since,
+    not_of_an_order,
+    of_orders,
+    orders_changed,
+)
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text
 from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash, same_value
 from metrics.provenance.provenance import provenance as said_by
@@ -37,7 +47,9 @@ ChangedOrders = dict[Key, dict[str, list[str]]]
 
 @dataclass(frozen=True)
 class Difference:
-    """One row of an export that is not what it was. orders: those behind it that changed, each with the records that did."""
+    """One row of an export that is not what it was. orders: those behind it that changed, each with the records that
+    did.
+    """
 
     row: dict[str, str | None]
     columns: dict[str, tuple[str | None, str | None]]
@@ -48,7 +60,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verified:
-    """What verifying found. own: differences to the file's own generation, None where it cannot be asked (`why_not_own` says why)."""
+    """What verifying found. own: differences to the file's own generation, None where it cannot be asked (`why_not_own`
+    says why).
+    """
 
     generation: int
     newest: int
@@ -60,7 +74,9 @@ class Verified:
     rules: list[str]
     """Definitions, policy and rule book that are others now."""
     elsewhere: dict[str, list[RecordChange]]
-    """Changed records that belong to no order (rates, assumptions, targets …), by feed; looked for only where numbers differ."""
+    """Changed records that belong to no order (rates, assumptions, targets …), by feed; looked for only where numbers
+    differ.
+    """
 
     @property
     def is_genuine(self) -> bool:
@@ -82,10 +98,22 @@ def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[A
         if now:
             now, elsewhere = _explained(question, now, newest, then, int(told["run"]["run_id"]))
         altered = rows_hash(columns, rows) != told["rows_sha256"]
-        return Verified(generation, newest.info["generation"], len(rows), altered, own, why_not, now, _rules(question, told), elsewhere)
+        return Verified(
+            generation,
+            newest.info["generation"],
+            len(rows),
+            altered,
+            own,
+            why_not,
+            now,
+            _rules(question, told),
+            elsewhere,
+        )
 
 
-def _then(opened: ExitStack, location: Location, question: Question, told: dict[str, Any]) -> tuple[Connection | None, str | None]:
+def _then(
+    opened: ExitStack, location: Location, question: Question, told: dict[str, Any]
+) -> tuple[Connection | None, str | None]:
     """A connection to the file's own generation, or why there is none."""
     try:
         connection = opened.enter_context(reading(location, int(told["generation"])))
@@ -108,7 +136,10 @@ def _names(question: Question) -> tuple[str, ...]:
 
 def _by_key(columns: Sequence[str], rows: Sequence[Sequence[Any]], question: Question) -> Recorded:
     names = _names(question)
-    listed = ({name: same_value(value, is_number=name in NUMBERS) for name, value in zip(columns, row, strict=True)} for row in rows)
+    listed = (
+        {name: same_value(value, is_number=name in NUMBERS) for name, value in zip(columns, row, strict=True)}
+        for row in rows
+    )
     return {tuple(row.get(name) for name in names): row for row in listed}
 
 
@@ -116,7 +147,11 @@ def _differences(question: Question, before: Recorded, after: Recorded) -> list[
     found = []
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key, {}), after.get(key, {})
-        names = [name for name in dict.fromkeys((*old, *new)) if name not in _names(question) and old.get(name) != new.get(name)]
+        names = [
+            name
+            for name in dict.fromkeys((*old, *new))
+            if name not in _names(question) and old.get(name) != new.get(name)
+        ]
         if names or not (old and new):
             pairs = {name: (old.get(name), new.get(name)) for name in names}
             found.append(Difference(dict(zip(_names(question), key, strict=True)), pairs))
@@ -137,7 +172,10 @@ def _explained(
     keys = [tuple(value for name, value in one.row.items() if name != "measure") for one in moved]
     orders = [behind[str(one.row["measure"])].get(key, set()) for one, key in zip(moved, keys, strict=True)]
     records = of_orders(found, set().union(*orders))
-    told = [replace(one, orders={order: records.get(order, []) for order in sorted(ids)}) for one, ids in zip(moved, orders, strict=True)]
+    told = [
+        replace(one, orders={order: records.get(order, []) for order in sorted(ids)})
+        for one, ids in zip(moved, orders, strict=True)
+    ]
     return told, not_of_an_order(found)
 
 
@@ -171,7 +209,9 @@ def _differing(sides: Sequence[ChangedOrders]) -> dict[Key, set[str]]:
     found: dict[Key, set[str]] = {}
     for key in {*new, *old}:
         mine, theirs = new.get(key, {}), old.get(key, {})
-        found[key] = {order for order in {*mine, *theirs} if sorted(mine.get(order, [])) != sorted(theirs.get(order, []))}
+        found[key] = {
+            order for order in {*mine, *theirs} if sorted(mine.get(order, [])) != sorted(theirs.get(order, []))
+        }
     return found
 
 
@@ -199,7 +239,9 @@ def _rules(question: Question, told: dict[str, Any]) -> list[str]:
     found = [f"rule book {told['rule_book']}, now {RULE_BOOK}"] if str(told["rule_book"]) != RULE_BOOK else []
     then, policy = told["policy"], json.loads(canonical_text(asdict(STRICT)))
     changed = [name for name in dict.fromkeys((*then, *policy)) if then.get(name) != policy.get(name)]
-    found += [f"the strict policy's {name}: {then.get(name, 'none')}, now {policy.get(name, 'none')}" for name in changed]
+    found += [
+        f"the strict policy's {name}: {then.get(name, 'none')}, now {policy.get(name, 'none')}" for name in changed
+    ]
     for name in question.measures:
         written, now = told["definitions"][name]["version"], find(name).version
         found += [f"definition of {name}: version {written}, now {now}"] if written != now else []

@@ -1,7 +1,8 @@
-"""The one place a SELECT over measures is built: a question in, answers out. Pages, exports, the command line and alerts all call `answer`.
+"""The one place a SELECT over measures is built: a question in, answers out. Pages, exports, the command line and
+alerts all call `answer`.
 
-It takes the smallest table that can answer (`rollup.py`), else the facts. Every answer carries both halves, coverage, bounds and interval, or
-the words why there is no number. Source: rules P1 to P9, P13.
+It takes the smallest table that can answer (`rollup.py`), else the facts. Every answer carries both halves, coverage,
+bounds and interval, or the words why there is no number. Source: rules P1 to P9, P13.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,20 @@ from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts, order_line_facts_table
 from metrics.measures.catalog import dimension_column, find
 from metrics.model.dimensions import GRAINS
-from metrics.model.measure import SNAPSHOT, Additive, Derived, Measure, Percentile, Ratio, Spread, Study, Survival, Total, Unit, on_table
+from metrics.model.measure import (
+    SNAPSHOT,
+    Additive,
+    Derived,
+    Measure,
+    Percentile,
+    Ratio,
+    Spread,
+    Study,
+    Survival,
+    Total,
+    Unit,
+    on_table,
+)
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import Number, divide, spread, survival_at, survival_curve, survival_quantile, wilson
 from metrics.policy import STRICT, Policy
@@ -42,11 +56,12 @@ class _Batch:
 
 
 def answer(connection: Connection, question: Question, *, policy: Policy = STRICT) -> list[Answer]:
-    """One answer per measure, period and combination of dimension values, in that order of the question's measures after the keys.
+    """One answer per measure, period and combination of dimension values, in that order of the question's measures
+    after the keys.
 
-    A question without dimensions and grain always gets one answer per measure. Under another policy than the strict one every order is judged
-    anew from the records; measures of the ledgers, which stand on the strict verdicts, have no answer then. Raises UnknownName for a measure,
-    dimension or grain.
+    A question without dimensions and grain always gets one answer per measure. Under another policy than the strict one
+    every order is judged anew from the records; measures of the ledgers, which stand on the strict verdicts, have no
+    answer then. Raises UnknownName for a measure, dimension or grain.
     """
     _check(question)
     found: dict[tuple[Any, ...], dict[str, Answer]] = {}
@@ -57,7 +72,10 @@ def answer(connection: Connection, question: Question, *, policy: Policy = STRIC
         found.setdefault((None,), {})
     known = mapped(connection)
     return [
-        found[key].get(name) or _missing(find(name), dict(zip(question.by, key, strict=False)), key[-1], _unable(find(name), question, known, policy))
+        found[key].get(name)
+        or _missing(
+            find(name), dict(zip(question.by, key, strict=False)), key[-1], _unable(find(name), question, known, policy)
+        )
         for key in sorted(found, key=lambda key: tuple((part is None, str(part)) for part in key))
         for name in question.measures
     ]
@@ -97,7 +115,9 @@ def _key(row: Any, question: Question) -> tuple[dict[str, str | None], date | No
 
 
 def _unable(measure: Measure, question: Question, known: frozenset[str], policy: Policy) -> str | None:
-    """Why a measure has no answer to a question at all, whatever the records: no feed, no such break-down, or another policy than it stands on."""
+    """Why a measure has no answer to a question at all, whatever the records: no feed, no such break-down, or another
+    policy than it stands on.
+    """
     if lacking := _lacking(measure, known):
         return lacking
     formula = measure.formula
@@ -130,7 +150,9 @@ def _survival(connection: Connection, measure: Measure, formula: Survival, quest
     def key(row: Any) -> tuple[Any, ...]:
         return tuple(row[column.name] for column in keys)
 
-    listed = sorted(connection.execute(rows).mappings(), key=lambda row: tuple((part is None, str(part)) for part in key(row)))
+    listed = sorted(
+        connection.execute(rows).mappings(), key=lambda row: tuple((part is None, str(part)) for part in key(row))
+    )
     for _, group in groupby(listed, key=key):
         members = list(group)
         dimensions, period = _key(members[0], question)
@@ -176,16 +198,20 @@ def _what_if(connection: Connection, policy: Policy) -> dict[str, FromClause]:
 
 
 def _missing(measure: Measure, dimensions: dict[str, str | None], period: date | None, unable: str | None) -> Answer:
-    """A key that the measure has no row for: a total of nothing is 0, everything else has no data, and what cannot be asked says why."""
+    """A key that the measure has no row for: a total of nothing is 0, everything else has no data, and what cannot be
+    asked says why.
+    """
     if unable is None and isinstance(measure.formula, Total):
         return Answer(dimensions, period, measure.name, 0, numerator=0)
     return Answer(dimensions, period, measure.name, None, no_data=unable or NO_ROWS)
 
 
 def frame(connection: Connection, question: Question) -> pd.DataFrame:
-    """The answers as a table: the dimensions, `period` (with a grain), then COLUMNS. Shares and means are doubles; counts and money exact.
+    """The answers as a table: the dimensions, `period` (with a grain), then COLUMNS. Shares and means are doubles;
+    counts and money exact.
 
-    `note` follows where there is something a reader must know: why there is no value, and stand-ins a source declared for what it lacks.
+    `note` follows where there is something a reader must know: why there is no value, and stand-ins a source declared
+    for what it lacks.
     """
     return to_frame(answer(connection, question), question, stand_ins(connection))
 
@@ -193,7 +219,9 @@ def frame(connection: Connection, question: Question) -> pd.DataFrame:
 def stand_ins(connection: Connection) -> tuple[str, ...]:
     """What a source fills with something else, as it declared: "shipments.received_at is ship date"."""
     table = mapped_columns.c
-    declared = select(table.feed, table.column_name, table.stands_in_for).where(table.stands_in_for.is_not(None)).distinct()
+    declared = (
+        select(table.feed, table.column_name, table.stands_in_for).where(table.stands_in_for.is_not(None)).distinct()
+    )
     return tuple(sorted(f"{feed}.{column} is {what}" for feed, column, what in connection.execute(declared)))
 
 
@@ -201,7 +229,11 @@ def to_frame(answers: Iterable[Answer], question: Question, declared: tuple[str,
     """Answers as the table that exports hold; `period` is the first day of the period."""
     listed = list(answers)
     rows = [
-        [*[one.dimensions[name] for name in question.by], *([one.period] if question.grain else []), *[getattr(one, name) for name in COLUMNS]]
+        [
+            *[one.dimensions[name] for name in question.by],
+            *([one.period] if question.grain else []),
+            *[getattr(one, name) for name in COLUMNS],
+        ]
         for one in listed
     ]
     names = [*question.by, *(["period"] if question.grain else []), *COLUMNS]
@@ -242,7 +274,9 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
     asked = (*question.by, *[name for name, _ in question.where])
     rollup = None
     if facts is None and not batch.percentiles:
-        rollup = smallest_rollup(batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end)
+        rollup = smallest_rollup(
+            batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end
+        )
     source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
     day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
     conditions, keys = _keys(source, day, question, stored=rollup is not None and question.grain in rollup.periods)
@@ -251,11 +285,17 @@ def _select(batch: _Batch, question: Question, facts: FromClause | None = None) 
         columns += _parts(measure, source, stored=rollup is not None)
     columns += [func.min(source.c.currency).label("currency_first"), func.max(source.c.currency).label("currency_last")]
     columns.append(func.count().label("rows_found"))
-    return select(*keys, *columns).select_from(source).where(and_(*conditions)).group_by(*[_inside(key) for key in keys])
+    return (
+        select(*keys, *columns).select_from(source).where(and_(*conditions)).group_by(*[_inside(key) for key in keys])
+    )
 
 
-def _keys(source: FromClause, day: Expression, question: Question, *, stored: bool = False) -> tuple[list[Expression], list[Expression]]:
-    """The WHERE of a question, and its dimensions and period as labelled columns. stored: the source has the period as a column."""
+def _keys(
+    source: FromClause, day: Expression, question: Question, *, stored: bool = False
+) -> tuple[list[Expression], list[Expression]]:
+    """The WHERE of a question, and its dimensions and period as labelled columns. stored: the source has the period as
+    a column.
+    """
     keys: list[Expression] = [source.c[dimension_column(name)].label(name) for name in question.by]
     if question.grain is not None:
         period = source.c[question.grain] if stored else period_start(literal_column(f"'{question.grain}'"), day)
@@ -296,9 +336,14 @@ def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expres
     return columns
 
 
-def _answer(measure: Measure, row: Any, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]) -> Answer:
+def _answer(
+    measure: Measure, row: Any, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]
+) -> Answer:
     """One row's answer for one measure: the value is divided here, once, and nowhere else."""
-    part = {role: row.get(rollup_column(measure, role)) for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")}
+    part = {
+        role: row.get(rollup_column(measure, role))
+        for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")
+    }
     blank = Answer(dimensions, period, measure.name, None)
     lacking = _lacking(measure, known)
     mixed = measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]
@@ -336,13 +381,19 @@ def _ratio(measure: Measure, formula: Ratio, part: dict[str, Any], blank: Answer
     low, high = interval if interval and measure.formula.__class__ is Ratio else (None, None)
     done = replace(blank, value=value, numerator=numerator, denominator=denominator, low=low, high=high)
     if formula.unknown is None:
-        return replace(done, coverage=1.0 if denominator else None, worst=value, best=value, judged=denominator, unknown=0)
+        return replace(
+            done, coverage=1.0 if denominator else None, worst=value, best=value, judged=denominator, unknown=0
+        )
     unknown = part["unknown"]
     total = part["judged"] if formula.judged is not None else denominator + unknown
     coverage, worst, best = divide(total - unknown, total), divide(numerator, total), divide(numerator + unknown, total)
     done = replace(done, coverage=coverage, worst=worst, best=best, judged=total, unknown=unknown)
     if value is not None and worst is not None and best is not None and not worst <= value <= best:
-        return replace(done, value=None, no_data="not proven: orders with missing evidence would change it; it lies between the bounds")
+        return replace(
+            done,
+            value=None,
+            no_data="not proven: orders with missing evidence would change it; it lies between the bounds",
+        )
     if value is None and total:
         return replace(done, no_data="not proven: no order has all its evidence; it lies between the bounds")
     return done

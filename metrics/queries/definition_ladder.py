@@ -1,6 +1,7 @@
 """The definition ladder: the same orders under ever stricter definitions of good, most lenient first.
 
-Each rung keeps the tests of the rungs above it and adds one; denominators only grow, so rates cannot rise. Source: rules, section 5.
+Each rung keeps the tests of the rungs above it and adds one; denominators only grow, so rates cannot rise. Source:
+rules, section 5.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,9 @@ RUNGS = (
     Rung("L6", "complete: on time in full as the buyer asked", "all judged", (_REQUEST,)),
     Rung("L7", "filled accurately", "all judged"),
     Rung("L8", "damage free", "all judged", (_DAMAGE,)),
-    Rung("L9", "billed accurately: the perfect order as the buyer asked", "all judged", (("invoice_lines.line_amount",),)),
+    Rung(
+        "L9", "billed accurately: the perfect order as the buyer asked", "all judged", (("invoice_lines.line_amount",),)
+    ),
     Rung("L10", "excused buyer cancellations count as failures too", "judged and excused"),
 )
 
@@ -66,7 +69,9 @@ class Level:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs on the orders known on every rung shown. dropped: orders in view left out because some rung cannot tell."""
+    """The rungs on the orders known on every rung shown. dropped: orders in view left out because some rung cannot
+    tell.
+    """
 
     steps: tuple[Level, ...]
     orders: int
@@ -93,7 +98,8 @@ class Findings:
 
 
 def available_rungs(found: Findings) -> dict[str, tuple[bool, Verdict]]:
-    """For each rung whether the order is in its base, and whether it passes: the AND of the rung's test and all above it (P3).
+    """For each rung whether the order is in its base, and whether it passes: the AND of the rung's test and all above
+    it (P3).
 
     An excused order (the buyer cancelled all of it in time) stands on the last rung alone, as a failure.
     """
@@ -125,14 +131,29 @@ def _and(one: Verdict, other: Verdict) -> Verdict:
 
 
 def definition_ladder(connection: Connection, *, view: View | None = None, policy: Policy | None = None) -> Ladder:
-    """The ladder over the orders in view, under a policy's own timing (WINDOW's early test joins at L5); the strict one by default."""
+    """The ladder over the orders in view, under a policy's own timing (WINDOW's early test joins at L5); the strict one
+    by default.
+    """
     base = policy or Policy()
     deadline = Policy(under_tolerance_share=base.under_tolerance_share, receipt_event=base.receipt_event)
     current = Policy(**{**vars(deadline), "anchor": Anchor.CURRENT_PROMISE})
     lenient = Policy(**{**vars(current), "late_tolerance_days": 3})
-    request = Policy(**{**vars(deadline), "anchor": Anchor.REQUESTED, "timing": base.timing, "over_tolerance_share": base.over_tolerance_share})
+    request = Policy(
+        **{
+            **vars(deadline),
+            "anchor": Anchor.REQUESTED,
+            "timing": base.timing,
+            "over_tolerance_share": base.over_tolerance_share,
+        }
+    )
     if base.timing is Timing.WINDOW:
-        request = Policy(**{**vars(request), "early_tolerance_days": base.early_tolerance_days, "early_tolerance_hours": base.early_tolerance_hours})
+        request = Policy(
+            **{
+                **vars(request),
+                "early_tolerance_days": base.early_tolerance_days,
+                "early_tolerance_hours": base.early_tolerance_hours,
+            }
+        )
     verdicts = ("on_time", "complete", "filled_accurately", "damage_free", "billed_accurately")
     columns = ("state", "order_type", "settled_at", "ordered_qty", "owed_qty", *verdicts)
     known = mapped(connection)
@@ -154,7 +175,9 @@ def definition_ladder(connection: Connection, *, view: View | None = None, polic
             denominators[rung.name] += inside
             numerators[rung.name] += inside and passes is True
     steps = [
-        Level(rung, skipped=lacking[rung.name]) if lacking[rung.name] else Level(rung, numerators[rung.name], denominators[rung.name])
+        Level(rung, skipped=lacking[rung.name])
+        if lacking[rung.name]
+        else Level(rung, numerators[rung.name], denominators[rung.name])
         for rung in RUNGS
     ]
     return Ladder(tuple(steps), orders, dropped)
@@ -166,7 +189,9 @@ def _lacks(rung: Rung, known: frozenset[str]) -> str | None:
 
 
 def _findings(strict: Row, late3: Row, now: Row, asked: Row, lacking: Mapping[str, str | None]) -> Findings | None:
-    """The tests of an order in view; None for one that is neither judged nor excused by its buyer. A rung that is skipped tests nothing."""
+    """The tests of an order in view; None for one that is neither judged nor excused by its buyer. A rung that is
+    skipped tests nothing.
+    """
     cut = strict["owed_qty"] < strict["ordered_qty"]
     excused = strict["state"] == "excluded" and strict["order_type"] == "sale" and cut
     if not excused and any(row["state"] != "judged" for row in (strict, late3, now, asked)):

@@ -1,11 +1,12 @@
 """Why a number moved between two periods, part by part of a dimension.
 
-A ratio N/D of parts s with weight w = D_s/D and rate r = N_s/D_s moves by a *rate* part, (r1 - r0)·(w0 + w1)/2, the parts having become better or
-worse, and a *mix* part, (w1 - w0)·((r0 + r1)/2 - (R0 + R1)/2), more or less of them being in it, with R the whole's rate. Over all parts the two
-add up to the change exactly; the sums are fractions of the exact halves. A part that is in one period alone has no rate to compare: it is all mix.
-A total moves by its parts' differences. A percentile has no parts that add up: for each part it is taken again with that part's rows of the
-period before in place of its rows of the period after, which tells how far that population shifted it.
-Source: design, product (an explanation of a change that adds up exactly); the midpoint decomposition (Bennet).
+A ratio N/D of parts s with weight w = D_s/D and rate r = N_s/D_s moves by a *rate* part, (r1 - r0)·(w0 + w1)/2, the
+parts having become better or worse, and a *mix* part, (w1 - w0)·((r0 + r1)/2 - (R0 + R1)/2), more or less of them being
+in it, with R the whole's rate. Over all parts the two add up to the change exactly; the sums are fractions of the exact
+halves. A part that is in one period alone has no rate to compare: it is all mix. A total moves by its parts'
+differences. A percentile has no parts that add up: for each part it is taken again with that part's rows of the period
+before in place of its rows of the period after, which tells how far that population shifted it. Source: design, product
+(an explanation of a change that adds up exactly); the midpoint decomposition (Bennet).
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ PARTS_SHIFTED = 50
 
 @dataclass(frozen=True)
 class Contribution:
-    """One value of the dimension: its answers in both periods, and what it adds to the change of the whole, in the measure's unit.
+    """One value of the dimension: its answers in both periods, and what it adds to the change of the whole, in the
+    measure's unit.
 
     mix and rate: of a ratio, with mix + rate = effect. shift: of a percentile, which does not add up.
     """
@@ -62,7 +64,13 @@ class Explanation:
 
 
 def explain(
-    connection: Connection, measure: str, *, by: str, before: Period, after: Period, where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    connection: Connection,
+    measure: str,
+    *,
+    by: str,
+    before: Period,
+    after: Period,
+    where: tuple[tuple[str, tuple[str, ...]], ...] = (),
 ) -> Explanation:
     """Why `measure` differs between two periods of its own date, by the values of one dimension. Raises UnknownName."""
     found = find(measure)
@@ -77,7 +85,9 @@ def explain(
         return _of_ratio(blank, parts_then, parts_now)
     if isinstance(formula, Total):
         return _of_total(blank, parts_then, parts_now)
-    parts = [Contribution(value, parts_then.get(value), parts_now.get(value)) for value in _values(parts_then, parts_now)]
+    parts = [
+        Contribution(value, parts_then.get(value), parts_now.get(value)) for value in _values(parts_then, parts_now)
+    ]
     missing = whole_then.value is None or whole_now.value is None
     change = None if missing else Fraction(whole_now.value or 0) - Fraction(whole_then.value or 0)
     if isinstance(formula, Percentile) and not missing:
@@ -118,13 +128,18 @@ def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part
         if not any((part_n0, part_d0, part_n1, part_d1)):
             continue
         rate0, rate1 = (n / d if d else None for n, d in ((part_n0, part_d0), (part_n1, part_d1)))
-        middle_of_part = ((rate0 if rate0 is not None else rate1 or Fraction(0)) + (rate1 if rate1 is not None else rate0 or Fraction(0))) / 2
+        middle_of_part = (
+            (rate0 if rate0 is not None else rate1 or Fraction(0))
+            + (rate1 if rate1 is not None else rate0 or Fraction(0))
+        ) / 2
         moved = part_d1 / d1 - part_d0 / d0
         mix = moved * (middle_of_part - middle)
         rate = part_n1 / d1 - part_n0 / d0 - moved * middle_of_part
         parts.append(Contribution(value, then.get(value), now.get(value), effect=rate + mix, mix=mix, rate=rate))
     change = n1 / d1 - n0 / d0
-    return replace(blank, change=change, parts=_strongest(parts), adds_up=True, why_not=_absent(blank.before, blank.after))
+    return replace(
+        blank, change=change, parts=_strongest(parts), adds_up=True, why_not=_absent(blank.before, blank.after)
+    )
 
 
 def _of_total(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
@@ -143,7 +158,13 @@ def _strongest(parts: list[Contribution]) -> tuple[Contribution, ...]:
 
 
 def _shifted(
-    connection: Connection, measure: Measure, formula: Percentile, by: str, then: Question, now: Question, parts: list[Contribution]
+    connection: Connection,
+    measure: Measure,
+    formula: Percentile,
+    by: str,
+    then: Question,
+    now: Question,
+    parts: list[Contribution],
 ) -> list[Contribution]:
     """Each part with how far the percentile moved because its rows are now other ones; parts with most rows first."""
     facts = measure.facts

@@ -1,4 +1,5 @@
-"""What the fill-rate calculator starts from: orders and fill as observed in view, brought to a year, and the numbers assumed.
+"""What the fill-rate calculator starts from: orders and fill as observed in view, brought to a year, and the numbers
+assumed.
 
 The gain of a year it comes to is the one `fill_payback` rests on. Source: rules, section 4 (d).
 """
@@ -20,7 +21,8 @@ ASSUMED = ("fill_target", "fill_back_order_cost", "fill_invoice_deduction", "fil
 
 @dataclass(frozen=True)
 class FillRateInputs:
-    """Where to start. `low` and `high`: the orders of a year at their own fill and at the one to be reached; None where none is judged.
+    """Where to start. `low` and `high`: the orders of a year at their own fill and at the one to be reached; None where
+    none is judged.
 
     assumed: every number assumed for the view; stated: the names of those somebody gave, the others being illustrative.
     """

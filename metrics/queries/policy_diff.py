@@ -21,7 +21,9 @@ Verdict = bool | None
 
 @dataclass(frozen=True)
 class Flip:
-    """One order whose verdict differs: before and after, the policy keys that flip it by themselves, and the reason it is not true."""
+    """One order whose verdict differs: before and after, the policy keys that flip it by themselves, and the reason it
+    is not true.
+    """
 
     order_id: str
     before: Verdict
@@ -35,7 +37,8 @@ class Flip:
 class Diff:
     """Two policies compared on the orders judged under both.
 
-    judged: orders judged under both. only_first, only_other: judged under one alone (not compared). numerators: orders true under each.
+    judged: orders judged under both. only_first, only_other: judged under one alone (not compared). numerators: orders
+    true under each.
     counts: how many orders go from one verdict to another, those that stay included.
     """
 
@@ -55,7 +58,9 @@ def changed_keys(first: Policy, other: Policy) -> tuple[str, ...]:
     return tuple(field.name for field in fields(Policy) if getattr(first, field.name) != getattr(other, field.name))
 
 
-def policy_diff(connection: Connection, other: Policy, *, first: Policy = STRICT, verdict: str = "otif", view: View | None = None) -> Diff:
+def policy_diff(
+    connection: Connection, other: Policy, *, first: Policy = STRICT, verdict: str = "otif", view: View | None = None
+) -> Diff:
     """Compare two policies order by order. Raises ValueError for a verdict that is none of VERDICTS."""
     if verdict not in VERDICTS:
         raise ValueError(f"verdict {verdict!r}: write one of {', '.join(VERDICTS)}")
@@ -85,7 +90,10 @@ def policy_diff(connection: Connection, other: Policy, *, first: Policy = STRICT
         only_first=only_first,
         only_other=only_other,
         numerators=(_count(counts, 0, True), _count(counts, 1, True)),
-        denominators=(_count(counts, 0, True) + _count(counts, 0, False), _count(counts, 1, True) + _count(counts, 1, False)),
+        denominators=(
+            _count(counts, 0, True) + _count(counts, 0, False),
+            _count(counts, 1, True) + _count(counts, 1, False),
+        ),
         counts=dict(counts),
         flips=flips,
     )
@@ -97,7 +105,20 @@ def _count(counts: Counter[tuple[Verdict, Verdict]], side: int, verdict: Verdict
 
 def _flip(verdict: str, before: Row, after: Row, keys: Sequence[str], alone: Sequence[Row]) -> Flip:
     rules = (
-        [key for key, row in zip(keys, alone, strict=True) if row["state"] == "judged" and row[verdict] is after[verdict]] if alone else list(keys)
+        [
+            key
+            for key, row in zip(keys, alone, strict=True)
+            if row["state"] == "judged" and row[verdict] is after[verdict]
+        ]
+        if alone
+        else list(keys)
     )
     reason = f"{verdict}_reason"
-    return Flip(before["order_id"], before[verdict], after[verdict], ", ".join(rules) or COMBINED, before.get(reason), after.get(reason))
+    return Flip(
+        before["order_id"],
+        before[verdict],
+        after[verdict],
+        ", ".join(rules) or COMBINED,
+        before.get(reason),
+        after.get(reason),
+    )

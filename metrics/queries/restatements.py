@@ -1,4 +1,5 @@
-"""As known then, now: what a measure said in an older generation, what it says in a later one, and which records came and changed between.
+"""As known then, now: what a measure said in an older generation, what it says in a later one, and which records came
+and changed between.
 
 Source: the brief; rules, section 4 (k), restated_since.
 """
@@ -48,7 +49,9 @@ class RestatedKey:
 
 @dataclass(frozen=True)
 class FeedDelta:
-    """What the runs since brought of one feed: rows given, and of them present versions, in quarantine, and replaced or repeated."""
+    """What the runs since brought of one feed: rows given, and of them present versions, in quarantine, and replaced or
+    repeated.
+    """
 
     feed: str
     rows_in: int
@@ -77,10 +80,11 @@ def loaded_since(connection: Connection, generation: int) -> list[FeedDelta]:
 def compare_generations(
     location: Location, question: Question, generation: int, now: int | None = None
 ) -> tuple[list[Restated], list[RestatedKey], list[FeedDelta]]:
-    """Every answer to a question in that generation beside that of `now` (the newest, if not given), the keys restated between, oldest first, and
-    what the runs between brought.
+    """Every answer to a question in that generation beside that of `now` (the newest, if not given), the keys restated
+    between, oldest first, and what the runs between brought.
 
-    Raises GenerationGone where the generation is not kept any more (a server keeps the newest only) and NothingPublished where there is none.
+    Raises GenerationGone where the generation is not kept any more (a server keeps the newest only) and
+    NothingPublished where there is none.
     """
     with reading(location, generation) as connection:
         then = {_key(one): one for one in answer(connection, question)}
@@ -91,7 +95,11 @@ def compare_generations(
         keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(r.run_id, r.feed, r.key))]
         brought = loaded_since(connection, generation)
     pairs = [(then.get(key), later.get(key)) for key in dict.fromkeys((*later, *then))]
-    return [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None], keys, brought
+    return (
+        [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None],
+        keys,
+        brought,
+    )
 
 
 def _runs_since(generation: int) -> Select[tuple[int]]:

@@ -1,8 +1,10 @@
-"""Rollup tables generated from the catalogue: every additive part of every measure, summed by day and the dimensions of few values, and by month
-and customer. `smallest` says which one can answer a question. A new measure adds its columns by itself.
+"""Rollup tables generated from the catalogue: every additive part of every measure, summed by day and the dimensions of
+few values, and by month and customer. `smallest` says which one can answer a question. A new measure adds its columns
+by itself.
 
 A rollup is kept up to date by difference: what a run's orders added before is taken off, what they add now is put on.
-Columns are BIGINT or DECIMAL(18, x), never HUGEINT. Grain of `rollup_<grain>_<date>`: day × BY_DAY; of `..._customer`: month × customer × currency.
+Columns are BIGINT or DECIMAL(18, x), never HUGEINT. Grain of `rollup_<grain>_<date>`: day × BY_DAY; of `..._customer`:
+month × customer × currency.
 """
 
 from collections.abc import Iterable
@@ -74,7 +76,9 @@ def _parts_of(facts: Table, date_column: str) -> dict[str, Part]:
     }
 
 
-def _rollup(facts: Table, date_column: str, dimensions: tuple[str, ...], periods: tuple[str, ...], suffix: str) -> Rollup:
+def _rollup(
+    facts: Table, date_column: str, dimensions: tuple[str, ...], periods: tuple[str, ...], suffix: str
+) -> Rollup:
     parts = _parts_of(facts, date_column)
     table = Table(
         f"rollup_{facts.name.removesuffix('_facts')}_{date_column.removesuffix('_day')}{suffix}",
@@ -90,7 +94,9 @@ def _rollup(facts: Table, date_column: str, dimensions: tuple[str, ...], periods
 
 def _all() -> tuple[Rollup, ...]:
     sources = dict.fromkeys(
-        (measure.facts, measure.date) for measure in MEASURES.values() if measure.facts in ROLLED and isinstance(measure.formula, Additive)
+        (measure.facts, measure.date)
+        for measure in MEASURES.values()
+        if measure.facts in ROLLED and isinstance(measure.formula, Additive)
     )
     return tuple(
         rollup
@@ -108,7 +114,10 @@ ROLLUPS: tuple[Rollup, ...] = _all()
 def summed(rollup: Rollup, facts: FromClause, *, sign: int = 1) -> Select[tuple[object, ...]]:
     """The rollup's rows for these facts: columns of its table; with sign -1 what they take off."""
     day = facts.c[rollup.date]
-    periods = [day.label("day") if period == "day" else period_start(_grain(period), day).label(period) for period in rollup.periods]
+    periods = [
+        day.label("day") if period == "day" else period_start(_grain(period), day).label(period)
+        for period in rollup.periods
+    ]
     keys = select(*periods, *[facts.c[name] for name in rollup.dimensions], *_needed(rollup, facts)).select_from(facts)
     inner = keys.where(day.is_not(None)).subquery()
     grouped = [inner.c[name] for name in (*rollup.periods, *rollup.dimensions)]
@@ -116,7 +125,9 @@ def summed(rollup: Rollup, facts: FromClause, *, sign: int = 1) -> Select[tuple[
     totals: list[Expression] = [part.over(inner) for part in rollup.parts.values()]
     if sign < 0:
         rows, totals = -rows, [-total for total in totals]
-    labelled = [cast(total, rollup.table.c[name].type).label(name) for name, total in zip(rollup.parts, totals, strict=True)]
+    labelled = [
+        cast(total, rollup.table.c[name].type).label(name) for name, total in zip(rollup.parts, totals, strict=True)
+    ]
     return select(*grouped, rows.label("rows_summed"), *labelled).group_by(*grouped)
 
 
@@ -144,17 +155,22 @@ def _whole(rollup: Rollup) -> Insert:
 
 
 def update_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
-    """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing any more go.
+    """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing
+    any more go.
 
     Only the rows these facts are summed in are written again.
     """
     for rollup in ROLLUPS:
         name = rollup.facts.name
-        fresh = temporary_table(f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns})
+        fresh = temporary_table(
+            f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns}
+        )
         fresh.create(connection)
         connection.execute(_shifted(rollup, fresh, before[name], after[name]))
         analyze(connection, fresh)
-        connection.execute(delete(rollup.table).where(select(fresh.c.rows_summed).where(_same_row(rollup, fresh)).exists()))
+        connection.execute(
+            delete(rollup.table).where(select(fresh.c.rows_summed).where(_same_row(rollup, fresh)).exists())
+        )
         connection.execute(_insert(rollup, select(*fresh.columns).where(fresh.c.rows_summed != literal(0, Integer))))
         fresh.drop(connection)
 
@@ -179,7 +195,13 @@ def _insert(rollup: Rollup, rows: Select[tuple[object, ...]]) -> Insert:
 
 
 def smallest_rollup(
-    facts: Table, date_column: str, *, dimensions: Iterable[str], grain: str | None, start: date | None, end: date | None
+    facts: Table,
+    date_column: str,
+    *,
+    dimensions: Iterable[str],
+    grain: str | None,
+    start: date | None,
+    end: date | None,
 ) -> Rollup | None:
     """The rollup that can answer, else None and the facts must.
 

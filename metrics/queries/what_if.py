@@ -41,16 +41,22 @@ class View:
         return found + [o[dimension_column(name)].in_(values) for name, values in self.where]
 
 
-def judge_under(connection: Connection, policies: Sequence[Policy], view: View, columns: Sequence[str]) -> Iterator[tuple[Row, list[Row]]]:
-    """Every order in view: its stored, strictly judged row, and its row under each policy (columns of order_facts), in order of order_id.
+def judge_under(
+    connection: Connection, policies: Sequence[Policy], view: View, columns: Sequence[str]
+) -> Iterator[tuple[Row, list[Row]]]:
+    """Every order in view: its stored, strictly judged row, and its row under each policy (columns of order_facts), in
+    order of order_id.
 
-    An order that a policy does not know is impossible: every policy judges the same orders at the stored facts' own instant.
+    An order that a policy does not know is impossible: every policy judges the same orders at the stored facts' own
+    instant.
     """
     as_of: datetime = connection.execute(select(facts_state.c.as_of)).scalar_one()
     known = mapped(connection)
     chosen = ("order_id", *columns)
     for part in _parts(connection, view):
-        stored = select(*[order_facts_table.c[name] for name in chosen]).join(part, part.c.order_id == order_facts_table.c.order_id)
+        stored = select(*[order_facts_table.c[name] for name in chosen]).join(
+            part, part.c.order_id == order_facts_table.c.order_id
+        )
         strict = {row["order_id"]: dict(row) for row in connection.execute(stored).mappings()}
         anew = []
         for policy in policies:

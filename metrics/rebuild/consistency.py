@@ -1,4 +1,6 @@
-"""Numbers that cannot be: what must hold of the facts and rollups of every run, or it is not published. Source: rules P13."""
+"""Numbers that cannot be: what must hold of the facts and rollups of every run, or it is not published. Source: rules
+P13.
+"""
 
 from dataclasses import dataclass
 
@@ -20,8 +22,9 @@ class ConsistencyCheck:
 
 
 def check_consistency(connection: Connection) -> list[ConsistencyCheck]:
-    """Every claim, checked: `otif` is `on_time` and `complete` (so OTIF lies between OT + IF - 1 and the lesser), a perfect order passes every
-    test, fills lie within 0 and what is owed, and every rollup sums as many rows as its facts have.
+    """Every claim, checked: `otif` is `on_time` and `complete` (so OTIF lies between OT + IF - 1 and the lesser), a
+    perfect order passes every test, fills lie within 0 and what is owed, and every rollup sums as many rows as its
+    facts have.
     """
     return [*_orders(connection), *_lines(connection), *_rollups(connection)]
 
@@ -34,9 +37,15 @@ def _orders(connection: Connection) -> list[ConsistencyCheck]:
         connection,
         order_facts_table.name,
         {
-            "otif_is_on_time_and_complete": and_(all_known, _number(o.otif) != _number(o.on_time) * _number(o.complete)),
-            "perfect_order_passes_every_test": and_(o.perfect_order.is_(True), or_(*[test.is_not(True) for test in tests])),
-            "failed_test_is_no_perfect_order": and_(o.state == "judged", o.perfect_order.is_not(False), or_(*[test.is_(False) for test in tests])),
+            "otif_is_on_time_and_complete": and_(
+                all_known, _number(o.otif) != _number(o.on_time) * _number(o.complete)
+            ),
+            "perfect_order_passes_every_test": and_(
+                o.perfect_order.is_(True), or_(*[test.is_not(True) for test in tests])
+            ),
+            "failed_test_is_no_perfect_order": and_(
+                o.state == "judged", o.perfect_order.is_not(False), or_(*[test.is_(False) for test in tests])
+            ),
         },
     )
 
@@ -48,14 +57,20 @@ def _lines(connection: Connection) -> list[ConsistencyCheck]:
         f"{name}_between_0_and_owed": or_(line[name] < zero, line[name] > line.owed_qty)
         for name in ("filled_qty", "filled_most_qty", "first_pass_qty", "in_window_qty", "in_window_most_qty")
     }
-    return _counted(connection, order_line_facts_table.name, within | {"filled_at_most_what_is_possible": line.filled_qty > line.filled_most_qty})
+    return _counted(
+        connection,
+        order_line_facts_table.name,
+        within | {"filled_at_most_what_is_possible": line.filled_qty > line.filled_most_qty},
+    )
 
 
 def _rollups(connection: Connection) -> list[ConsistencyCheck]:
     found = []
     for rollup in ROLLUPS:
         summed = connection.execute(select(func.coalesce(func.sum(rollup.table.c.rows_summed), 0))).scalar_one()
-        there = connection.execute(select(func.count()).select_from(rollup.facts).where(rollup.facts.c[rollup.date].is_not(None))).scalar_one()
+        there = connection.execute(
+            select(func.count()).select_from(rollup.facts).where(rollup.facts.c[rollup.date].is_not(None))
+        ).scalar_one()
         found.append(ConsistencyCheck("sums_every_row", rollup.table.name, int(there), abs(int(summed) - int(there))))
     return found
 
@@ -66,5 +81,9 @@ def _number(verdict: Expression) -> Expression:
 
 def _counted(connection: Connection, table: str, broken: dict[str, Expression]) -> list[ConsistencyCheck]:
     source = order_facts_table if table == order_facts_table.name else order_line_facts_table
-    row = connection.execute(select(func.count(), *[count_if(func.coalesce(claim, False)) for claim in broken.values()]).select_from(source)).one()
-    return [ConsistencyCheck(name, table, int(row[0]), int(failed)) for name, failed in zip(broken, row[1:], strict=True)]
+    row = connection.execute(
+        select(func.count(), *[count_if(func.coalesce(claim, False)) for claim in broken.values()]).select_from(source)
+    ).one()
+    return [
+        ConsistencyCheck(name, table, int(row[0]), int(failed)) for name, failed in zip(broken, row[1:], strict=True)
+    ]

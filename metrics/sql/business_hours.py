@@ -1,14 +1,40 @@
 """Business time: the working seconds between two instants by a calendar of opening hours. Source: rules R26.
 
-Opening hours are cut at midnight UTC and added up day by day, so that the time worked by any instant is one sum up to its day and the hours of
-that day: two joins by day instead of a join by range. A closed hour needs no rule of its own: nothing is worked until the next opening.
+Opening hours are cut at midnight UTC and added up day by day, so that the time worked by any instant is one sum up to
+its day and the hours of that day: two joins by day instead of a join by range. A closed hour needs no rule of its own:
+nothing is worked until the next opening.
 """
 
-from sqlalchemy import CTE, BigInteger, Date, DateTime, FromClause, Integer, Select, and_, case, cast, func, literal, select, true, values
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    values,
+)
 from sqlalchemy import column as sql_column
 
 from metrics.schema import calendars, local_days
-from metrics.sql.dialects import Expression, days_between, greater, lesser, plus_days, plus_microseconds, seconds_between, typed_null
+from metrics.sql.dialects import (
+    Expression,
+    days_between,
+    greater,
+    lesser,
+    plus_days,
+    plus_microseconds,
+    seconds_between,
+    typed_null,
+)
 
 DELIVERY = ("ship_to", "default")
 """Calendars of the delivery clock, the first that there is, after that of the place itself."""
@@ -27,16 +53,20 @@ def elapsed_seconds(first: Expression, last: Expression) -> Expression:
 
 
 def with_calendar(tables: FromClause, place: Expression) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and the calendar of a place: its own, else that of deliveries, else the default; null where there is none."""
+    """The FROM clause widened, and the calendar of a place: its own, else that of deliveries, else the default; null
+    where there is none.
+    """
     c = calendars.c
     named = select(c.calendar_id).where(~c.deleted).distinct().subquery("calendar_names")
-    general = [select(func.max(c.calendar_id)).where(~c.deleted, c.calendar_id == name).scalar_subquery() for name in DELIVERY]
+    general = [
+        select(func.max(c.calendar_id)).where(~c.deleted, c.calendar_id == name).scalar_subquery() for name in DELIVERY
+    ]
     return tables.outerjoin(named, named.c.calendar_id == place), func.coalesce(named.c.calendar_id, *general)
 
 
 def working_seconds(clocks: CTE) -> Select[tuple[object, ...]]:
-    """order_id and `seconds` worked from `from_at` to `until_at` (UTC) by `calendar_id`; null where the calendar does not name every local day
-    from `first_day` to `last_day`: a day that is not there is not known to be closed.
+    """order_id and `seconds` worked from `from_at` to `until_at` (UTC) by `calendar_id`; null where the calendar does
+    not name every local day from `first_day` to `last_day`: a day that is not there is not known to be closed.
 
     clocks: one row an order with those columns.
     """
@@ -47,7 +77,9 @@ def working_seconds(clocks: CTE) -> Select[tuple[object, ...]]:
     named = last.c.named_before + last.c.named - first.c.named_before
     whole = named == days_between(clocks.c.first_day, clocks.c.last_day) + literal(1, Integer)
     seconds = cast(worked_until.c.seconds - worked_from.c.seconds, BigInteger)
-    return select(clocks.c.order_id, case((whole, seconds), else_=typed_null(BigInteger())).label("seconds")).select_from(
+    return select(
+        clocks.c.order_id, case((whole, seconds), else_=typed_null(BigInteger())).label("seconds")
+    ).select_from(
         clocks.join(worked_from, worked_from.c.order_id == clocks.c.order_id)
         .join(worked_until, worked_until.c.order_id == clocks.c.order_id)
         .join(first, and_(first.c.calendar_id == clocks.c.calendar_id, first.c.day == clocks.c.first_day))
@@ -68,20 +100,26 @@ def _pieces() -> Select[tuple[object, ...]]:
         .where(~c.deleted, c.opens_at.is_not(None), c.closes_at.is_not(None), ~c.opens_at_is_date, ~c.closes_at_is_date)
         .subquery("cut_hours")
     )
-    return select(cut.c.calendar_id, cut.c.day, cut.c.starts_at, seconds_between(cut.c.starts_at, cut.c.ends_at).label("seconds")).where(
-        cut.c.ends_at > cut.c.starts_at
-    )
+    return select(
+        cut.c.calendar_id, cut.c.day, cut.c.starts_at, seconds_between(cut.c.starts_at, cut.c.ends_at).label("seconds")
+    ).where(cut.c.ends_at > cut.c.starts_at)
 
 
 def _days(pieces: CTE) -> Select[tuple[object, ...]]:
-    """Every day of every calendar: calendar_id, day, seconds_before (worked before that day UTC), named (1: the calendar has a row for the local day
-    of that date) and named_before (how many days before it have one).
+    """Every day of every calendar: calendar_id, day, seconds_before (worked before that day UTC), named (1: the
+    calendar has a row for the local day of that date) and named_before (how many days before it have one).
     """
     c = calendars.c
-    rows = select(c.calendar_id, c.day, cast(literal(1), BigInteger).label("named")).where(~c.deleted).subquery("named_days")
+    rows = (
+        select(c.calendar_id, c.day, cast(literal(1), BigInteger).label("named"))
+        .where(~c.deleted)
+        .subquery("named_days")
+    )
     names = select(c.calendar_id).where(~c.deleted).distinct().subquery("calendars_there")
     every = select(local_days.c.day).distinct().subquery("every_day")
-    worked = select(pieces.c.calendar_id, pieces.c.day, func.sum(pieces.c.seconds).label("seconds")).group_by(pieces.c.calendar_id, pieces.c.day)
+    worked = select(pieces.c.calendar_id, pieces.c.day, func.sum(pieces.c.seconds).label("seconds")).group_by(
+        pieces.c.calendar_id, pieces.c.day
+    )
     work = worked.subquery("worked_days")
     tables = (
         names.join(every, true())
@@ -90,7 +128,9 @@ def _days(pieces: CTE) -> Select[tuple[object, ...]]:
     )
 
     def before(amount: Expression) -> Expression:
-        sums = func.sum(func.coalesce(amount, 0)).over(partition_by=names.c.calendar_id, order_by=every.c.day, rows=(None, -1))
+        sums = func.sum(func.coalesce(amount, 0)).over(
+            partition_by=names.c.calendar_id, order_by=every.c.day, rows=(None, -1)
+        )
         return cast(func.coalesce(sums, 0), BigInteger)
 
     return select(

@@ -1,12 +1,27 @@
-"""SQL that means the same on every engine: the few constructs that engines spell differently, one compiler rule per dialect.
+"""SQL that means the same on every engine: the few constructs that engines spell differently, one compiler rule per
+dialect.
 
-Everything else in `metrics` is plain SQLAlchemy Core. What may not be used, because engines disagree: `avg`, `stddev`, `round`,
-`extract(dow)`, integer division, float-to-int casts, continuous percentiles. Source: design, architecture.
+Everything else in `metrics` is plain SQLAlchemy Core. What may not be used, because engines disagree: `avg`, `stddev`,
+`round`, `extract(dow)`, integer division, float-to-int casts, continuous percentiles. Source: design, architecture.
 """
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Date, DateTime, Integer, Numeric, String, Table, case, cast, func, literal, null
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    Numeric,
+    String,
+    Table,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -66,7 +81,9 @@ class nearest_instant(FunctionElement[Any]):  # noqa: N801
 
 
 class percentile(FunctionElement[Any]):  # noqa: N801
-    """percentile(fraction, expression): discrete, the ⌈fraction·n⌉-th smallest; a value that is in the data, so equal everywhere."""
+    """percentile(fraction, expression): discrete, the ⌈fraction·n⌉-th smallest; a value that is in the data, so equal
+    everywhere.
+    """
 
     inherit_cache = True
     name = "percentile"
@@ -77,7 +94,9 @@ class percentile(FunctionElement[Any]):  # noqa: N801
 
 
 class period_start(FunctionElement[Any]):  # noqa: N801
-    """period_start(grain, day): first day of the day's week (Monday), month or quarter; the grain is a literal of GRAINS."""
+    """period_start(grain, day): first day of the day's week (Monday), month or quarter; the grain is a literal of
+    GRAINS.
+    """
 
     type = Date()
     inherit_cache = True
@@ -160,9 +179,11 @@ def day_of(moment: Expression) -> Expression:
 
 
 def instant_of(clock: Expression, zone: Expression) -> Expression:
-    """The UTC instant of a wall-clock time: a skipped time moves on by the gap, a repeated one is the earlier. Source: rules R3.
+    """The UTC instant of a wall-clock time: a skipped time moves on by the gap, a repeated one is the earlier. Source:
+    rules R3.
 
-    Both engines give the later instant of a repeated time, so the one an hour (or, on Lord Howe Island, half an hour) before is tried.
+    Both engines give the later instant of a repeated time, so the one an hour (or, on Lord Howe Island, half an hour)
+    before is tried.
     """
     later = nearest_instant(clock, zone)
     hour = plus_microseconds(later, literal(-MICROSECONDS_AN_HOUR, BigInteger))
@@ -178,13 +199,17 @@ def instant_of(clock: Expression, zone: Expression) -> Expression:
 
 def count_if(condition: Expression) -> Expression:
     """How many rows of the group meet a condition, as BIGINT; 0 for none."""
-    return cast(func.coalesce(func.sum(case((condition, literal(1, Integer)), else_=literal(0, Integer))), 0), BigInteger)
+    return cast(
+        func.coalesce(func.sum(case((condition, literal(1, Integer)), else_=literal(0, Integer))), 0), BigInteger
+    )
 
 
 def sum_if(condition: Expression, amount: Expression) -> Expression:
-    """Exact sum of an amount over the rows of the group that meet a condition: in the amount's decimal type, integers as BIGINT; 0 for none.
+    """Exact sum of an amount over the rows of the group that meet a condition: in the amount's decimal type, integers
+    as BIGINT; 0 for none.
 
-    The cast matters: DuckDB sums integers to HUGEINT, and summing HUGEINT columns again is 78 times slower (design, speed).
+    The cast matters: DuckDB sums integers to HUGEINT, and summing HUGEINT columns again is 78 times slower (design,
+    speed).
     """
     kind = BigInteger() if isinstance(amount.type, Integer) else amount.type
     zero = cast(literal(0, Integer), kind)
@@ -192,12 +217,16 @@ def sum_if(condition: Expression, amount: Expression) -> Expression:
 
 
 def times(quantity: Expression, price: Expression) -> Expression:
-    """Quantity times price, exact. DuckDB gives the product of two DECIMAL(18, x) 18 digits again, which a million at 10,000 overflows."""
+    """Quantity times price, exact. DuckDB gives the product of two DECIMAL(18, x) 18 digits again, which a million at
+    10,000 overflows.
+    """
     return cast(quantity, Numeric(38, 4)) * price
 
 
 def least_code(*codes: Expression) -> Expression:
-    """The smallest of several codes, nulls passed over (null only if all are). `least` treats nulls differently per engine."""
+    """The smallest of several codes, nulls passed over (null only if all are). `least` treats nulls differently per
+    engine.
+    """
     big = literal(999, Integer)
     return func.nullif(func.least(*[func.coalesce(code, big) for code in codes]), big)
 
@@ -219,12 +248,14 @@ def typed_null(like: Any) -> Expression:
 
 def concatenated(codes: dict[int, str], code: Expression) -> Expression:
     """The word a code stands for; null for an unknown code."""
-    return case({number: literal(word, String) for number, word in codes.items()}, value=code, else_=typed_null(String()))
+    return case(
+        {number: literal(word, String) for number, word in codes.items()}, value=code, else_=typed_null(String())
+    )
 
 
 def analyze(connection: Connection, *tables: Table) -> None:
-    """Let PostgreSQL's planner look at tables just filled: over what it has never seen it plans nested loops (a hundred seconds instead of none
-    for some hundred orders). DuckDB knows its tables.
+    """Let PostgreSQL's planner look at tables just filled: over what it has never seen it plans nested loops (a hundred
+    seconds instead of none for some hundred orders). DuckDB knows its tables.
     """
     if connection.dialect.name == "postgresql":
         for table in tables:

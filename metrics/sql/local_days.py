@@ -1,4 +1,6 @@
-"""`local_days`: the first and last instant of each day, in every time zone that orders are shipped to. Source: rules R3."""
+"""`local_days`: the first and last instant of each day, in every time zone that orders are shipped to. Source: rules
+R3.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -34,19 +36,27 @@ from metrics.sql.temporary_tables import temporary_table
 
 ROWS_PER_INSERT = 2000
 
-_OFFSETS: dict[str, TypeEngine[Any]] = {"zone": String(), "from_day": Date(), "to_day": Date(), "offset_us": BigInteger()}
+_OFFSETS: dict[str, TypeEngine[Any]] = {
+    "zone": String(),
+    "from_day": Date(),
+    "to_day": Date(),
+    "offset_us": BigInteger(),
+}
 
 
 def refresh_local_days(connection: Connection) -> None:
-    """Make `local_days` hold, for every zone orders are shipped to, each day from the first in the data to the last, and as far beyond as a policy
-    may reach. Nothing is done while it already does.
+    """Make `local_days` hold, for every zone orders are shipped to, each day from the first in the data to the last,
+    and as far beyond as a policy may reach. Nothing is done while it already does.
     """
     zones = set(connection.scalars(select(orders.c.ship_to_time_zone).distinct()))
     first, last = _days_in_data(connection)
     if first is None or last is None:
         return
     reach = MOST_DAYS["invoice_days"] + 2
-    first, last = max(first, date.min + timedelta(reach)) - timedelta(reach), min(last, date.max - timedelta(reach)) + timedelta(reach)
+    first, last = (
+        max(first, date.min + timedelta(reach)) - timedelta(reach),
+        min(last, date.max - timedelta(reach)) + timedelta(reach),
+    )
     have = select(func.min(local_days.c.day), func.max(local_days.c.day)).group_by(local_days.c.zone)
     covered = set(connection.scalars(select(local_days.c.zone).distinct()))
     if zones <= covered and all(low <= first and last <= high for low, high in connection.execute(have)):
@@ -57,7 +67,9 @@ def refresh_local_days(connection: Connection) -> None:
     rows = [row for zone in sorted(zones) for row in _midnight_offsets(zone, first, last + timedelta(1))]
     for start in range(0, len(rows), ROWS_PER_INSERT):
         connection.execute(insert(offsets).values(rows[start : start + ROWS_PER_INSERT]))
-    connection.execute(insert(local_days).from_select(["zone", "day", "starts_at", "ends_at"], _every_day(offsets, first, last)))
+    connection.execute(
+        insert(local_days).from_select(["zone", "day", "starts_at", "ends_at"], _every_day(offsets, first, last))
+    )
     offsets.drop(connection)
 
 
@@ -67,7 +79,9 @@ def _days_in_data(connection: Connection) -> tuple[date | None, date | None]:
     for feed in FEEDS.values():
         moments = [c for c in feed.table.columns if f"{c.name}_is_date" in feed.table.columns]
         if moments:
-            ends = connection.execute(select(*[end(cast(moment, Date)) for moment in moments for end in (func.min, func.max)])).one()
+            ends = connection.execute(
+                select(*[end(cast(moment, Date)) for moment in moments for end in (func.min, func.max)])
+            ).one()
             found += [day for day in ends if day is not None]
     return (min(found), max(found)) if found else (None, None)
 
@@ -86,8 +100,8 @@ def _midnight_offsets(zone: str, first: date, last: date) -> list[dict[str, obje
 
 
 def _midnight_offset(zone: str, day: date) -> int:
-    """Microseconds that the day's first instant lies before its midnight in UTC. fold=0 is the earlier of a repeated midnight, and moves a skipped
-    one on by the gap (R3).
+    """Microseconds that the day's first instant lies before its midnight in UTC. fold=0 is the earlier of a repeated
+    midnight, and moves a skipped one on by the gap (R3).
     """
     midnight = datetime.combine(day, time())
     start = midnight.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
@@ -98,14 +112,18 @@ def _every_day(offsets: Table, first: date, last: date) -> Select[tuple[object, 
     """zone, day, starts_at, ends_at of every day; days are counted up with digits, which every engine can."""
     digit = values(sql_column("n", Integer), name="digits").data([(n,) for n in range(10)])
     digits = [digit.alias(f"digit_{place}") for place in range(5)]
-    number: Expression = sum((cast(one.c.n, Integer) * 10**place for place, one in enumerate(digits)), literal(0, Integer))
+    number: Expression = sum(
+        (cast(one.c.n, Integer) * 10**place for place, one in enumerate(digits)), literal(0, Integer)
+    )
     count = (last - first).days
     together: FromClause = digits[0]
     for one in digits[1:]:
         together = together.join(one, true())
     counted = select(number.label("n")).select_from(together).where(number <= count).subquery()
     day = plus_days(cast(literal(first, Date), Date), counted.c.n)
-    days = select(cast(day, Date).label("day"), cast(plus_days(day, literal(1, Integer)), Date).label("next_day")).subquery()
+    days = select(
+        cast(day, Date).label("day"), cast(plus_days(day, literal(1, Integer)), Date).label("next_day")
+    ).subquery()
     today, tomorrow = offsets.alias("today"), offsets.alias("tomorrow")
     return (
         select(
@@ -116,5 +134,8 @@ def _every_day(offsets: Table, first: date, last: date) -> Select[tuple[object, 
         )
         .select_from(days)
         .join(today, days.c.day.between(today.c.from_day, today.c.to_day))
-        .join(tomorrow, and_(tomorrow.c.zone == today.c.zone, days.c.next_day.between(tomorrow.c.from_day, tomorrow.c.to_day)))
+        .join(
+            tomorrow,
+            and_(tomorrow.c.zone == today.c.zone, days.c.next_day.between(tomorrow.c.from_day, tomorrow.c.to_day)),
+        )
     )

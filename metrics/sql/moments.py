@@ -1,7 +1,8 @@
 """Moments in SQL: the span of instants a stored moment may be, in the zone of the order it belongs to.
 
-A moment is an instant or a bare date (schema.py). As a span it has `lo` and `hi` (UTC; equal for an instant) and its local `day`. All zone
-arithmetic is a join to `local_days`: engines' own zone functions are slow (1.5 s a million) and disagree about clock changes.
+A moment is an instant or a bare date (schema.py). As a span it has `lo` and `hi` (UTC; equal for an instant) and its
+local `day`. All zone arithmetic is a join to `local_days`: engines' own zone functions are slow (1.5 s a million) and
+disagree about clock changes.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,16 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, Date, FromClause, Integer, and_, case, cast, literal
 
 from metrics.schema import local_days
-from metrics.sql.dialects import MICROSECONDS_A_DAY, MICROSECONDS_AN_HOUR, Expression, day_of, instant_of, local_time, plus_days, plus_microseconds
+from metrics.sql.dialects import (
+    MICROSECONDS_A_DAY,
+    MICROSECONDS_AN_HOUR,
+    Expression,
+    day_of,
+    instant_of,
+    local_time,
+    plus_days,
+    plus_microseconds,
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,9 @@ def span_of(tables: FromClause, value: Expression, is_date: Expression, zone: Ex
     return widened, span
 
 
-def moment_span(tables: FromClause, columns: Mapping[str, Expression], name: str, zone: Expression) -> tuple[FromClause, Span]:
+def moment_span(
+    tables: FromClause, columns: Mapping[str, Expression], name: str, zone: Expression
+) -> tuple[FromClause, Span]:
     """`span_of` for the moment `name` of a table's columns."""
     return span_of(tables, columns[name], columns[f"{name}_is_date"], zone)
 
@@ -61,9 +73,18 @@ def day_bounds(tables: FromClause, day: Expression, zone: Expression) -> tuple[F
 
 
 def shifted(
-    tables: FromClause, span: Span, instant: Expression, is_date: Expression, zone: Expression, *, days: int, hours: Decimal, last: bool
+    tables: FromClause,
+    span: Span,
+    instant: Expression,
+    is_date: Expression,
+    zone: Expression,
+    *,
+    days: int,
+    hours: Decimal,
+    last: bool,
 ) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and a moment moved by local calendar days, then by elapsed hours: the last or first instant of its span.
+    """The FROM clause widened, and a moment moved by local calendar days, then by elapsed hours: the last or first
+    instant of its span.
 
     Days move the local wall clock, so a moved 14:00 is 14:00 on a day of 23 hours too (rules, section 2, deadline_at).
     """

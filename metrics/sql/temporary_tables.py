@@ -1,4 +1,6 @@
-"""Temporary tables of a run. Asked for again, a table is the same object, so that the statements over it are compiled once a process."""
+"""Temporary tables of a run. Asked for again, a table is the same object, so that the statements over it are compiled
+once a process.
+"""
 
 from collections.abc import Mapping
 from typing import Any

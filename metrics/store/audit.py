@@ -10,15 +10,26 @@ from sqlalchemy import Connection, insert, select
 from metrics.store.tables import audit_trail
 
 
-def record(connection: Connection, who: str, what: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+def record(
+    connection: Connection,
+    who: str,
+    what: str,
+    key: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> None:
     """Write one change down; None before: it is new, None after: it was deleted."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    connection.execute(insert(audit_trail).values(at=now, who=who, what=what, key=key, before=_json(before), after=_json(after)))
+    connection.execute(
+        insert(audit_trail).values(at=now, who=who, what=what, key=key, before=_json(before), after=_json(after))
+    )
 
 
 def entries_of(connection: Connection, key: str) -> list[dict[str, Any]]:
     """The changes of one thing, newest first."""
-    rows = connection.execute(select(audit_trail).where(audit_trail.c.key == key).order_by(audit_trail.c.entry.desc())).mappings()
+    rows = connection.execute(
+        select(audit_trail).where(audit_trail.c.key == key).order_by(audit_trail.c.entry.desc())
+    ).mappings()
     return [{**row, "before": _read(row["before"]), "after": _read(row["after"])} for row in rows]
 
 

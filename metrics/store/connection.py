@@ -1,9 +1,11 @@
-"""Opening the store: `store.sqlite` beside the generations of an embedded warehouse, or the schema `desk` of the server's own database.
+"""Opening the store: `store.sqlite` beside the generations of an embedded warehouse, or the schema `desk` of the
+server's own database.
 
     with opened(location) as connection:                  # one transaction: all of the block is kept, or nothing
         connection.execute(insert(work_items).values(…))
 
-A store that is not there, or older than this program, is brought up to date on the way. Unlike a generation it is written in place.
+A store that is not there, or older than this program, is brought up to date on the way. Unlike a generation it is
+written in place.
 """
 
 from collections.abc import Iterator
@@ -59,7 +61,9 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
         with _begun(engine, write=write) as connection:
             yield connection
     except CommandError as error:
-        raise StoreUnusable(str(location), f"a newer version of Buyerview wrote it ({error}); update this one") from error
+        raise StoreUnusable(
+            str(location), f"a newer version of Buyerview wrote it ({error}); update this one"
+        ) from error
     except (DatabaseError, OSError) as error:
         if isinstance(error, (IntegrityError, ProgrammingError)):  # defects of ours
             raise
@@ -70,7 +74,8 @@ def open_store(location: Location, *, write: bool = True) -> Iterator[Connection
 def _begun(engine: Engine, *, write: bool) -> Iterator[Connection]:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            # A transaction that begins by reading and then writes is refused at once if somebody wrote in between: take the turn first.
+            # A transaction that begins by reading and then writes is refused at once if somebody wrote in between: take
+            # the turn first.
             connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
         yield connection
 

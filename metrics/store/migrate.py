@@ -1,4 +1,5 @@
-"""Bringing a store up to date: Alembic runs the files of `migrations/versions` that the database has not seen, in the caller's transaction.
+"""Bringing a store up to date: Alembic runs the files of `migrations/versions` that the database has not seen, in the
+caller's transaction.
 
 A new migration names the last one there as its `down_revision`.
 """

@@ -1,4 +1,6 @@
-"""Views somebody keeps: a page with what was chosen on it. A relative period stays relative: next week the view shows next week."""
+"""Views somebody keeps: a page with what was chosen on it. A relative period stays relative: next week the view shows
+next week.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -13,17 +15,36 @@ view_columns = saved_views.c
 
 def views(connection: Connection, who: str) -> list[dict[str, Any]]:
     """What a person sees: their own views and the shared ones, by name."""
-    listed = select(saved_views).where(or_(view_columns.owner == who, view_columns.shared)).order_by(view_columns.name, view_columns.view_id)
+    listed = (
+        select(saved_views)
+        .where(or_(view_columns.owner == who, view_columns.shared))
+        .order_by(view_columns.name, view_columns.view_id)
+    )
     return [dict(row) for row in connection.execute(listed).mappings()]
 
 
 def save(connection: Connection, who: str, name: str, page: str, query: str, *, shared: bool, at: datetime) -> int:
     """Keep a view and return its number; the same name of the same person replaces the view of that name."""
-    held = connection.execute(select(saved_views).where(view_columns.owner == who, view_columns.name == name)).mappings().first()
+    held = (
+        connection.execute(select(saved_views).where(view_columns.owner == who, view_columns.name == name))
+        .mappings()
+        .first()
+    )
     values = {"name": name, "owner": who, "page": page, "query": query, "shared": shared, "changed_at": at}
     if held is not None:
-        connection.execute(update(saved_views).where(view_columns.view_id == held["view_id"]).values(version=view_columns.version + 1, **values))
-        audit.record(connection, who, "view replaced", f"view {held['view_id']}", {"page": held["page"], "query": held["query"]}, values)
+        connection.execute(
+            update(saved_views)
+            .where(view_columns.view_id == held["view_id"])
+            .values(version=view_columns.version + 1, **values)
+        )
+        audit.record(
+            connection,
+            who,
+            "view replaced",
+            f"view {held['view_id']}",
+            {"page": held["page"], "query": held["query"]},
+            values,
+        )
         return int(held["view_id"])
     number = int(connection.scalar(select(func.coalesce(func.max(view_columns.view_id), 0))) or 0) + 1
     connection.execute(insert(saved_views).values(view_id=number, version=1, **values))
@@ -34,7 +55,9 @@ def save(connection: Connection, who: str, name: str, page: str, query: str, *, 
 def rename(connection: Connection, who: str, view_id: int, name: str, *, shared: bool, at: datetime) -> None:
     """Give a view another name, or show it to others or not."""
     connection.execute(
-        update(saved_views).where(view_columns.view_id == view_id).values(name=name, shared=shared, changed_at=at, version=view_columns.version + 1)
+        update(saved_views)
+        .where(view_columns.view_id == view_id)
+        .values(name=name, shared=shared, changed_at=at, version=view_columns.version + 1)
     )
     audit.record(connection, who, "view renamed", f"view {view_id}", None, {"name": name, "shared": shared})
 

@@ -1,7 +1,7 @@
 """Every table of the store. Its state in a database is made by the migrations; a test holds the two together.
 
-Moments are naive UTC, as in the warehouse. A `version` counts a row's changes: who saves names the version they read, and is told if another
-came first.
+Moments are naive UTC, as in the warehouse. A `version` counts a row's changes: who saves names the version they read,
+and is told if another came first.
 """
 
 from typing import Any
@@ -28,7 +28,12 @@ audit_trail = Table(
     Column("entry", Integer, primary_key=True, comment="1, 2, 3 ..."),
     Column("at", DateTime, nullable=False, comment="UTC"),
     Column("who", String, nullable=False, comment="the name the person gave"),
-    Column("what", String, nullable=False, comment="what was done to which kind of thing: work item assigned, target changed ..."),
+    Column(
+        "what",
+        String,
+        nullable=False,
+        comment="what was done to which kind of thing: work item assigned, target changed ...",
+    ),
     Column("key", String, nullable=False, comment="which one"),
     Column("before", Text, comment="JSON of what changed, as it was; empty: new"),
     Column("after", Text, comment="JSON of what changed, as it is; empty: deleted"),
@@ -40,7 +45,11 @@ work_items = Table(
     "work_items",
     metadata,
     Column("order_id", String, primary_key=True, comment="orders.order_id; the item stays when the order goes"),
-    Column("customer", String, comment="who ordered, as known when the item was begun: all there is of an order that is gone"),
+    Column(
+        "customer",
+        String,
+        comment="who ordered, as known when the item was begun: all there is of an order that is gone",
+    ),
     Column("status", String, nullable=False, comment="open or resolved"),
     Column("owner", String, comment="who works on it; empty: unassigned"),
     Column("detected_at", DateTime, comment="when we noticed, UTC"),
@@ -69,7 +78,9 @@ work_comments = Table(
 
 
 def _written(name: str, comment: str, *own: Column[Any]) -> Table:
-    """A table of what people write of one feed, by the feed's key and columns; values as text, which is exact on both engines."""
+    """A table of what people write of one feed, by the feed's key and columns; values as text, which is exact on both
+    engines.
+    """
     return Table(
         name,
         metadata,
@@ -119,7 +130,12 @@ saved_views = Table(
     Column("owner", String, nullable=False, comment="the name of whoever saved it"),
     Column("shared", Boolean, nullable=False, comment="whether others see it in their list"),
     Column("page", String, nullable=False, comment="path of the page; empty: the scorecard"),
-    Column("query", Text, nullable=False, comment="what was chosen, as it stands in the address; a relative period stays relative"),
+    Column(
+        "query",
+        Text,
+        nullable=False,
+        comment="what was chosen, as it stands in the address; a relative period stays relative",
+    ),
     Column("changed_at", DateTime, nullable=False, comment="UTC"),
     Column("version", Integer, nullable=False, comment="1, 2, 3 ... by every change"),
     comment="one row: one view of a page somebody keeps",
@@ -132,7 +148,12 @@ alert_rules = Table(
     Column("name", String, nullable=False, comment="what its owner calls it"),
     Column("owner", String, nullable=False, comment="the name of whoever wrote it"),
     Column("measure", String, nullable=False, comment="name of a measure"),
-    Column("rule", Text, nullable=False, comment="JSON of the rest: condition, limit, period, filters, quiet hours, channels (metrics/alerts.py)"),
+    Column(
+        "rule",
+        Text,
+        nullable=False,
+        comment="JSON of the rest: condition, limit, period, filters, quiet hours, channels (metrics/alerts.py)",
+    ),
     Column("status", String, nullable=False, comment="clear or firing"),
     Column("streak", Integer, nullable=False, comment="times in a row its condition has held while clear"),
     Column("generation", Integer, comment="the generation it was looked at for last"),
@@ -159,12 +180,20 @@ outbox = Table(
     "outbox",
     metadata,
     Column(
-        "message_id", String, primary_key=True, comment="rule, generation, event and channel: the same news is one message, however often it is tried"
+        "message_id",
+        String,
+        primary_key=True,
+        comment="rule, generation, event and channel: the same news is one message, however often it is tried",
     ),
     Column("channel", String, nullable=False, comment="mailto:ADDRESS or webhook:NAME"),
     Column("subject", String, nullable=False),
     Column("body", Text, nullable=False, comment="JSON of what is told"),
-    Column("due_at", DateTime, nullable=False, comment="not before, UTC: quiet hours, a mute, or the pause before another try"),
+    Column(
+        "due_at",
+        DateTime,
+        nullable=False,
+        comment="not before, UTC: quiet hours, a mute, or the pause before another try",
+    ),
     Column("attempts", Integer, nullable=False, comment="how often it was tried"),
     Column("sent_at", DateTime, comment="UTC; empty: not yet"),
     Column("error", Text, comment="why the last try failed"),

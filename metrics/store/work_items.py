@@ -1,7 +1,9 @@
-"""Work items: what people do about orders that failed or are about to. One item an order; none is kept until somebody does something.
+"""Work items: what people do about orders that failed or are about to. One item an order; none is kept until somebody
+does something.
 
-Who saves names the item as they read it. Where another came first nothing is written and ChangedMeanwhile says who, so that no change is lost
-under another; comments are only ever added. The item stays when its order leaves the data, and any generation can be read beside it.
+Who saves names the item as they read it. Where another came first nothing is written and ChangedMeanwhile says who, so
+that no change is lost under another; comments are only ever added. The item stays when its order leaves the data, and
+any generation can be read beside it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -58,7 +60,9 @@ def item(connection: Connection, order_id: str) -> Item:
     return items(connection, [order_id]).get(order_id, Item(order_id))
 
 
-def order_ids(connection: Connection, *, status: str | None = None, owner: str | None = None, owned: bool = False) -> list[str]:
+def order_ids(
+    connection: Connection, *, status: str | None = None, owner: str | None = None, owned: bool = False
+) -> list[str]:
     """Orders whose item has a status, an owner, or any owner, in their order."""
     w = work_items.c
     wanted: list[ColumnElement[bool]] = []
@@ -74,7 +78,10 @@ def order_ids(connection: Connection, *, status: str | None = None, owner: str |
 def owners(connection: Connection) -> list[str]:
     """Everybody who owns something, in alphabetical order."""
     w = work_items.c
-    return [str(name) for name in connection.scalars(select(w.owner).where(w.owner.is_not(None)).distinct().order_by(w.owner))]
+    return [
+        str(name)
+        for name in connection.scalars(select(w.owner).where(w.owner.is_not(None)).distinct().order_by(w.owner))
+    ]
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -86,7 +93,12 @@ def counts(connection: Connection) -> dict[str, int]:
 def comments(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     """What was said about an order, oldest first: `at`, `who`, `text`."""
     c = work_comments.c
-    return [dict(row) for row in connection.execute(select(c.at, c.who, c.text).where(c.order_id == order_id).order_by(c.comment_id)).mappings()]
+    return [
+        dict(row)
+        for row in connection.execute(
+            select(c.at, c.who, c.text).where(c.order_id == order_id).order_by(c.comment_id)
+        ).mappings()
+    ]
 
 
 def history(connection: Connection, order_id: str) -> list[dict[str, Any]]:
@@ -94,7 +106,9 @@ def history(connection: Connection, order_id: str) -> list[dict[str, Any]]:
     return audit.entries_of(connection, _key(order_id))
 
 
-def assign(connection: Connection, who: str, chosen: Sequence[Item], owner: str | None, *, at: datetime) -> list[ChangedMeanwhile]:
+def assign(
+    connection: Connection, who: str, chosen: Sequence[Item], owner: str | None, *, at: datetime
+) -> list[ChangedMeanwhile]:
     """Give orders to somebody, or (None) to nobody; what others changed meanwhile is left as it is and returned.
 
     To take an order up is to have noticed its failure: `at` is that moment unless there is one.
@@ -128,7 +142,9 @@ def resolve(
     acknowledged_at: datetime | None,
     resolved_at: datetime,
 ) -> Item:
-    """Say what was done about an order, and when. Raises ChangedMeanwhile, and ValueError where the moments cannot have been so."""
+    """Say what was done about an order, and when. Raises ChangedMeanwhile, and ValueError where the moments cannot have
+    been so.
+    """
     told = [moment for moment in (detected_at, acknowledged_at, resolved_at) if moment is not None]
     if told != sorted(told):
         raise ValueError("noticed, answered and put right must follow one another in time")
@@ -151,8 +167,12 @@ def resolve(
 
 
 def reopen(connection: Connection, who: str, one: Item) -> Item:
-    """Take a resolution back: it was not put right after all. What had been said of it stays in the history. Raises ChangedMeanwhile."""
-    return _change(connection, who, "reopened", one, status=OPEN, resolved_at=None, remedy=None, remedy_note=None, resolved_by=None)
+    """Take a resolution back: it was not put right after all. What had been said of it stays in the history. Raises
+    ChangedMeanwhile.
+    """
+    return _change(
+        connection, who, "reopened", one, status=OPEN, resolved_at=None, remedy=None, remedy_note=None, resolved_by=None
+    )
 
 
 def _change(connection: Connection, who: str, what: str, one: Item, **values: Any) -> Item:

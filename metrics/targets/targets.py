@@ -1,6 +1,7 @@
 """Targets with their tolerance bands, by measure and scope, and how an answer stands against one.
 
-Source: rules P7 (nothing is green, amber or red under `min_coverage`), R31 (a group's target is weighted by judged orders).
+Source: rules P7 (nothing is green, amber or red under `min_coverage`), R31 (a group's target is weighted by judged
+orders).
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +29,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What a measure should reach and how far off is still 'watch', in the measure's unit (shares as 0 to 1), and whose target it is."""
+    """What a measure should reach and how far off is still 'watch', in the measure's unit (shares as 0 to 1), and whose
+    target it is.
+    """
 
     value: float
     tolerance: float = 0.0
@@ -42,8 +45,11 @@ _NOTHING = 1e-12
 """Less than this apart is at the target: values are doubles."""
 
 
-def target_for(rows: Iterable[Mapping[str, Any]], measure: str, where: Iterable[tuple[str, tuple[str, ...]]]) -> Target | None:
-    """The target of a measure for what is in view: the customer's or the segment's own, that of several together, else everyone's.
+def target_for(
+    rows: Iterable[Mapping[str, Any]], measure: str, where: Iterable[tuple[str, tuple[str, ...]]]
+) -> Target | None:
+    """The target of a measure for what is in view: the customer's or the segment's own, that of several together, else
+    everyone's.
 
     rows: `group_targets.targets_in_view`, or where only one of each is looked at `listing.targets_on`.
     """
@@ -61,7 +67,8 @@ def scope_of(name: str, values: tuple[str, ...]) -> str:
 
 
 def group_target(rows: Iterable[Mapping[str, Any]], measure: str, judged: Mapping[str, Number]) -> Target | None:
-    """The target of several segments or customers together: theirs, weighted by judged orders (R31); None where one of them has none.
+    """The target of several segments or customers together: theirs, weighted by judged orders (R31); None where one of
+    them has none.
 
     judged: scope (`segment:A`, `customer:ID`) to its judged orders; scopes without any weigh nothing.
     """
@@ -72,7 +79,9 @@ def group_target(rows: Iterable[Mapping[str, Any]], measure: str, judged: Mappin
     whole = sum(weights.values())
 
     def mean(column: str) -> float:
-        return float(sum((Decimal(own[scope][column] or 0) * weight for scope, weight in weights.items()), Decimal(0)) / whole)
+        return float(
+            sum((Decimal(own[scope][column] or 0) * weight for scope, weight in weights.items()), Decimal(0)) / whole
+        )
 
     return Target(mean("target_value"), mean("tolerance"), scope=", ".join(sorted(weights)))
 
@@ -81,7 +90,9 @@ def _target(row: Mapping[str, Any]) -> Target:
     return Target(float(row["target_value"]), float(row["tolerance"] or 0), row["scope"])
 
 
-def state_of_value(value: Number | None, target: Target | None, direction: Direction, *, coverage: Number | None = None) -> State:
+def state_of_value(
+    value: Number | None, target: Target | None, direction: Direction, *, coverage: Number | None = None
+) -> State:
     """How one value stands."""
     if value is None:
         return State.NO_DATA
@@ -106,7 +117,14 @@ def state_of(answer: Answer | None, measure: Measure, target: Target | None) -> 
 
 
 def is_withheld(answer: Answer) -> tuple[float, float] | None:
-    """The bounds that stand in place of a point withheld (rules P7); None where there is a point, or no evidence at all."""
-    if answer.value is not None or answer.worst is None or answer.best is None or (answer.no_data or "").startswith(("no feed", "no data")):
+    """The bounds that stand in place of a point withheld (rules P7); None where there is a point, or no evidence at
+    all.
+    """
+    if (
+        answer.value is not None
+        or answer.worst is None
+        or answer.best is None
+        or (answer.no_data or "").startswith(("no feed", "no data"))
+    ):
         return None
     return answer.worst, answer.best

@@ -8,8 +8,8 @@
         build.connection.execute(insert(orders), rows)
         build.publish()                          # without it the build is dropped
 
-How generations are kept is in `embedded.py` and `build.py` (a folder of DuckDB files) and `server.py` (PostgreSQL). No question is answered
-here.
+How generations are kept is in `embedded.py` and `build.py` (a folder of DuckDB files) and `server.py` (PostgreSQL). No
+question is answered here.
 """
 
 import os
@@ -26,7 +26,19 @@ from metrics.errors import SettingRefused
 from metrics.warehouse import duckdb_reader, duckdb_writer, postgres
 from metrics.warehouse.generation import Build, Generation
 
-__all__ = ["Build", "Generation", "Location", "close", "create_tables", "current", "locate", "reading", "rehearsing", "trying", "writing"]
+__all__ = [
+    "Build",
+    "Generation",
+    "Location",
+    "close",
+    "create_tables",
+    "current",
+    "locate",
+    "reading",
+    "rehearsing",
+    "trying",
+    "writing",
+]
 
 DEFAULT_HOME = Path("~/.local/share/buyerview")
 
@@ -48,7 +60,8 @@ class Location:
 
 
 def locate() -> Location:
-    """The warehouse the environment names: BUYERVIEW_WAREHOUSE (a server's URL), else BUYERVIEW_HOME (a folder), else the default folder.
+    """The warehouse the environment names: BUYERVIEW_WAREHOUSE (a server's URL), else BUYERVIEW_HOME (a folder), else
+    the default folder.
 
     Raises SettingRefused if the URL cannot be used.
     """
@@ -72,9 +85,9 @@ def current(location: Location) -> Generation | None:
 def reading(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
     """A read-only connection that sees one generation for the whole block: the one `current` names, or the one given.
 
-    `connection.info` has "generation" (its number) and "fallback" (why it is not the newest, or None).
-    Raises NothingPublished, GenerationGone (not kept any more; a server keeps the newest only) and GenerationDamaged, the last also in the
-    middle of the block: a second `reading` is then served the generation before it.
+    `connection.info` has "generation" (its number) and "fallback" (why it is not the newest, or None). Raises
+    NothingPublished, GenerationGone (not kept any more; a server keeps the newest only) and GenerationDamaged, the last
+    also in the middle of the block: a second `reading` is then served the generation before it.
     """
     if location.folder is not None:
         return duckdb_reader.reading(location.folder, generation)
@@ -82,14 +95,17 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
 
 
 def preview(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
-    """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the end."""
+    """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the
+    end.
+    """
     if location.folder is not None:
         return duckdb_reader.preview(location.folder, generation)
     return postgres.preview(_url(location), generation)
 
 
 def writing(location: Location) -> AbstractContextManager[Build]:
-    """The next generation, as a copy of the newest, to be changed and published. One at a time: Raises WarehouseBusy at once otherwise.
+    """The next generation, as a copy of the newest, to be changed and published. One at a time: Raises WarehouseBusy at
+    once otherwise.
 
     Leaving the block without `publish()` drops the build and changes nothing.
     """
@@ -100,16 +116,22 @@ def writing(location: Location) -> AbstractContextManager[Build]:
 
 @contextmanager
 def copy_for_dry_run(location: Location) -> Iterator[Build]:
-    """As `writing`, of which nothing can come: what is published, and what the folder or the database holds, stays as it is.
+    """As `writing`, of which nothing can come: what is published, and what the folder or the database holds, stays as
+    it is.
 
-    An embedded warehouse is copied aside (to the system's folder for temporary files), and another run may be writing meanwhile; on a server
-    it is a transaction that is rolled back, and a run that is writing there raises WarehouseBusy.
+    An embedded warehouse is copied aside (to the system's folder for temporary files), and another run may be writing
+    meanwhile; on a server it is a transaction that is rolled back, and a run that is writing there raises
+    WarehouseBusy.
     """
 
     def publish() -> Generation:
         raise RuntimeError("a rehearsal publishes nothing")
 
-    with duckdb_writer.copy_for_dry_run(location.folder) if location.folder is not None else postgres.writing(_url(location)) as one:
+    with (
+        duckdb_writer.copy_for_dry_run(location.folder)
+        if location.folder is not None
+        else postgres.writing(_url(location)) as one
+    ):
         yield replace(one, publish=publish)
 
 
@@ -136,7 +158,9 @@ def _server_url(address: str) -> URL:
         url = make_url(address)
     except (ArgumentError, ValueError):
         # Not chained and not quoted: what does not parse may still hold a password.
-        raise SettingRefused("BUYERVIEW_WAREHOUSE", "is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.") from None
+        raise SettingRefused(
+            "BUYERVIEW_WAREHOUSE", "is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+        ) from None
     if url.get_backend_name() != "postgresql":
         raise SettingRefused(
             "BUYERVIEW_WAREHOUSE",

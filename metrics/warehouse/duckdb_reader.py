@@ -1,7 +1,8 @@
 """The embedded warehouse, read: a folder of immutable DuckDB files `gen-00000042.duckdb` and the pointer `CURRENT`.
 
-A reader takes `CURRENT` once and opens that file read-only and sandboxed; a process keeps the last two open and gives each block a cursor.
-Published files are never written to again. Every DuckDB connection of the warehouse is made here. Source: faults, section 2 and 3.1.
+A reader takes `CURRENT` once and opens that file read-only and sandboxed; a process keeps the last two open and gives
+each block a cursor. Published files are never written to again. Every DuckDB connection of the warehouse is made here.
+Source: faults, section 2 and 3.1.
 """
 
 import contextlib
@@ -40,16 +41,19 @@ LOCKED_SETTINGS = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
 }
-"""Options of every DuckDB connection of ours: no code from elsewhere, and no variable of the calling Python as a table."""
+"""Options of every DuckDB connection of ours: no code from elsewhere, and no variable of the calling Python as a table.
+"""
 
 _DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
 """What DuckDB raises when it meets a damaged block; some have other causes too."""
 
 
 class _Instance:
-    """One generation opened read-only in this process; closed when it is neither kept nor in use, and listed in `_open` until then.
+    """One generation opened read-only in this process; closed when it is neither kept nor in use, and listed in `_open`
+    until then.
 
-    (A file opened a second time while still open would be the same instance to DuckDB, whose configuration is locked by then.)
+    (A file opened a second time while still open would be the same instance to DuckDB, whose configuration is locked by
+    then.)
     """
 
     def __init__(self, path: Path) -> None:
@@ -223,7 +227,8 @@ def _condemn(folder: Path, path: Path, why: str) -> GenerationDamaged:
 def _is_altered(folder: Path, generation: Generation) -> bool:
     """Whether a generation's bytes are not those published.
 
-    Hashing a file drops this process's DuckDB lock on it (POSIX), which matters to nobody: no one ever writes to a published file.
+    Hashing a file drops this process's DuckDB lock on it (POSIX), which matters to nobody: no one ever writes to a
+    published file.
     """
     for entry in read_pointer(folder):
         if entry.number == generation.number:
@@ -238,7 +243,8 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         config["threads"] = threads
     if read_only:
         config["enable_external_access"] = "false"
-        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder it is given, not those above.
+        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder
+        # it is given, not those above.
         name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
         config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}-{name}")
     root = duckdb.connect(str(path), read_only=read_only, config=dict(config))
@@ -253,7 +259,9 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _memory_limit(*, read_only: bool) -> str:
-    """BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY, else 1 or 2 GB but no more than a fifth or two fifths of the memory there is."""
+    """BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY, else 1 or 2 GB but no more than a fifth or two fifths of the
+    memory there is.
+    """
     setting = os.environ.get("BUYERVIEW_READ_MEMORY" if read_only else "BUYERVIEW_WRITE_MEMORY")
     if setting:
         return setting

@@ -1,8 +1,10 @@
-"""The embedded warehouse, written: a run works in a copy of the newest generation, which then becomes the next one, or nothing does.
+"""The embedded warehouse, written: a run works in a copy of the newest generation, which then becomes the next one, or
+nothing does.
 
-In this order: lock, delete dead builds unread, copy the newest generation to `build-...`, change the copy, checkpoint, close, hash, fsync,
-rename to a number never used before, replace `CURRENT`, delete what is no longer kept. Killed anywhere before the replace, `CURRENT` is
-as it was. No crashed file is ever opened, so no log is ever replayed. Source: faults, section 2 and 3.1.
+In this order: lock, delete dead builds unread, copy the newest generation to `build-...`, change the copy, checkpoint,
+close, hash, fsync, rename to a number never used before, replace `CURRENT`, delete what is no longer kept. Killed
+anywhere before the replace, `CURRENT` is as it was. No crashed file is ever opened, so no log is ever replayed. Source:
+faults, section 2 and 3.1.
 """
 
 import contextlib
@@ -31,7 +33,9 @@ from metrics.warehouse.pointer import Published, as_generation, read_pointer, re
 log = logging.getLogger(__name__)
 
 STORAGE_VERSION = "v1.5.0"
-"""The first file is created with it and copies inherit it: a file of this version refuses a WAL of its own kind that is not its own."""
+"""The first file is created with it and copies inherit it: a file of this version refuses a WAL of its own kind that is
+not its own.
+"""
 
 KEPT = 3
 """Generations kept at least: the newest, and those a slow reader or a link with ?v= may still name."""
@@ -92,7 +96,9 @@ def writing(folder: Path) -> Iterator[Build]:
 
 @contextmanager
 def copy_for_dry_run(folder: Path) -> Iterator[Build]:
-    """As `writing`, in a folder of its own that is deleted afterwards: neither `folder` nor a run that is writing there notices."""
+    """As `writing`, in a folder of its own that is deleted afterwards: neither `folder` nor a run that is writing there
+    notices.
+    """
     with tempfile.TemporaryDirectory(prefix="buyerview-rehearsal-") as place:
         aside = Path(place)
         with contextlib.suppress(FileNotFoundError):
@@ -120,8 +126,13 @@ def _checkpoint(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, p
 
 
 def _compact(root: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Copy the build into a fresh file, put in its place when closed, if more of it is free than used: DuckDB never gives space back."""
-    used, free = root.execute("SELECT used_blocks, free_blocks FROM pragma_database_size() LIMIT 1").fetchone() or (0, 0)
+    """Copy the build into a fresh file, put in its place when closed, if more of it is free than used: DuckDB never
+    gives space back.
+    """
+    used, free = root.execute("SELECT used_blocks, free_blocks FROM pragma_database_size() LIMIT 1").fetchone() or (
+        0,
+        0,
+    )
     if free <= used or path.stat().st_size < COMPACT_FROM_BYTES:
         return
     name = root.execute("SELECT current_database()").fetchone()
@@ -170,7 +181,9 @@ def _collect(folder: Path, orphans: list[Path]) -> None:
 
 
 def _drop(connection: Connection, engine: Engine, root: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Close and delete a build that was not published. A dead instance cannot roll back or close cleanly: that is no news."""
+    """Close and delete a build that was not published. A dead instance cannot roll back or close cleanly: that is no
+    news.
+    """
     for end in (connection.close, engine.dispose, root.close):
         with contextlib.suppress(DBAPIError, duckdb.Error):
             end()
@@ -198,7 +211,9 @@ def _disk_faults(folder: Path) -> Iterator[None]:
 
 
 def _clean(folder: Path) -> tuple[int, list[Path]]:
-    """Delete dead builds unread. Returns the next number, above every file of the folder, and the files never published."""
+    """Delete dead builds unread. Returns the next number, above every file of the folder, and the files never
+    published.
+    """
     for path in folder.glob("build-*"):
         _delete(path)
         failpoint("warehouse.delete_build")
@@ -210,10 +225,11 @@ def _clean(folder: Path) -> tuple[int, list[Path]]:
 
 
 def _copy_newest(folder: Path, build: Path) -> Generation | None:
-    """Copy the newest generation that is as it was published, and say which; create an empty file if nothing is published yet.
+    """Copy the newest generation that is as it was published, and say which; create an empty file if nothing is
+    published yet.
 
-    A damaged one is passed over: what its run brought is then unknown to the ledger and is loaded again when it comes again. A stray `.wal`
-    beside it is no reason to, for the copy has another name.
+    A damaged one is passed over: what its run brought is then unknown to the ledger and is loaded again when it comes
+    again. A stray `.wal` beside it is no reason to, for the copy has another name.
     """
     published = read_pointer(folder)
     problems = []
@@ -230,7 +246,9 @@ def _copy_newest(folder: Path, build: Path) -> Generation | None:
         problems.append(f"{entry.file} has changed since it was published")
         log.error("%s: this run starts from the generation before it", problems[-1])
     if problems:
-        raise GenerationDamaged(str(folder), folder / published[0].file, "is not what was published, nor is any older generation")
+        raise GenerationDamaged(
+            str(folder), folder / published[0].file, "is not what was published, nor is any older generation"
+        )
     _need_space(folder, 0)
     with duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)) as memory:
         memory.execute(f"ATTACH '{_quoted(build)}' AS build (STORAGE_VERSION '{STORAGE_VERSION}')")
@@ -255,12 +273,16 @@ def _refuse_network_folder(folder: Path) -> None:
 
 
 def file_system(folder: Path, mounts: str) -> str | None:
-    """The type of the file system a folder is on, by the kernel's mount table (/proc/self/mountinfo); None: the table does not say."""
+    """The type of the file system a folder is on, by the kernel's mount table (/proc/self/mountinfo); None: the table
+    does not say.
+    """
     depth, kind = -1, None
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
         point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), left.split()[4]))
-        if folder.is_relative_to(point) and len(point.parts) >= depth:  # of two on one point the later one hides the earlier
+        if (
+            folder.is_relative_to(point) and len(point.parts) >= depth
+        ):  # of two on one point the later one hides the earlier
             depth, kind = len(point.parts), right.split()[0]
     return kind
 

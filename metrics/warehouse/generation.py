@@ -32,8 +32,9 @@ class Generation:
 class Build:
     """The generation a run is making. Nobody reads it before `publish()`; leaving `writing` without that drops it.
 
-    Write through `connection` only. Never call its `commit()`: call `save()` after a long step and `publish()` at the end, which mean the
-    right thing on both kinds of warehouse (a server's run is one transaction, and its connection refuses an early commit).
+    Write through `connection` only. Never call its `commit()`: call `save()` after a long step and `publish()` at the
+    end, which mean the right thing on both kinds of warehouse (a server's run is one transaction, and its connection
+    refuses an early commit).
     """
 
     number: int
@@ -41,10 +42,13 @@ class Build:
     dialect: Literal["duckdb", "postgresql"]
     connection: Connection
     engine: Engine
-    """For tools that want an engine. On DuckDB its connections see what was saved: close them before `publish()`. On a server they are
-    other sessions, which do not see the run."""
+    """For tools that want an engine. On DuckDB its connections see what was saved: close them before `publish()`. On a
+    server they are other sessions, which do not see the run.
+    """
     base: Generation | None
-    """The generation it started as a copy of; its `fallback` tells when that is not the newest because the newest is damaged."""
+    """The generation it started as a copy of; its `fallback` tells when that is not the newest because the newest is
+    damaged.
+    """
     save: Callable[[], None]
     """Keeps what was done so far: commits inside the build's file, does nothing on a server."""
     publish: Callable[[], Generation]

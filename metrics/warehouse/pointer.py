@@ -1,7 +1,8 @@
-"""CURRENT: which generation files of a folder are published, newest first, each with the size and SHA-256 it was published with.
+"""CURRENT: which generation files of a folder are published, newest first, each with the size and SHA-256 it was
+published with.
 
-Replacing this small file is the commit of a run. The files themselves are opened in `embedded.py` and made in `build.py`.
-Source: faults, section 2.
+Replacing this small file is the commit of a run. The files themselves are opened in `embedded.py` and made in
+`build.py`. Source: faults, section 2.
 """
 
 import hashlib
@@ -39,13 +40,18 @@ def read_pointer(folder: Path) -> list[Published]:
         head = json.loads(text)
         return [Published(**{name: entry[name] for name in names}) for entry in [head, *head["older"]]]
     except (ValueError, KeyError, TypeError) as error:
-        raise WarehouseError(str(folder), f"the file CURRENT cannot be understood ({error!r}). Restore it from a backup.") from error
+        raise WarehouseError(
+            str(folder), f"the file CURRENT cannot be understood ({error!r}). Restore it from a backup."
+        ) from error
 
 
 def replace_pointer(folder: Path, published: list[Published]) -> None:
     """Make these the published generations, newest first: all of them or, if we die before `os.replace`, none."""
     head, *older = published
-    text = json.dumps({**asdict(head), "previous": older[0].file if older else None, "older": [asdict(one) for one in older]}, indent=1)
+    text = json.dumps(
+        {**asdict(head), "previous": older[0].file if older else None, "older": [asdict(one) for one in older]},
+        indent=1,
+    )
     pointer = folder / "CURRENT"
     temporary = folder / "CURRENT.tmp"
     with temporary.open("w", encoding="utf-8") as file:
@@ -77,7 +83,9 @@ def wal(path: Path) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """A file's SHA-256 in hexadecimal. Never of a file that this process has open for writing: closing it would drop DuckDB's lock."""
+    """A file's SHA-256 in hexadecimal. Never of a file that this process has open for writing: closing it would drop
+    DuckDB's lock.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

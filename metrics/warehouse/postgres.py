@@ -1,8 +1,8 @@
 """The warehouse on a server: PostgreSQL, one schema `buyerview`, one transaction per run.
 
-The newest generation is the state of the tables; older ones are not kept. `generations` lists what was published, and a row is added in
-the transaction of the run, so that readers see the run and its number together or neither. A reader's block is one REPEATABLE READ,
-READ ONLY transaction. Source: faults, section 2.
+The newest generation is the state of the tables; older ones are not kept. `generations` lists what was published, and a
+row is added in the transaction of the run, so that readers see the run and its number together or neither. A reader's
+block is one REPEATABLE READ, READ ONLY transaction. Source: faults, section 2.
 """
 
 import threading
@@ -56,7 +56,9 @@ _guard = threading.Lock()
 
 @compiles(CreateColumn, "postgresql")
 def _text_sorts_by_code_point(element: CreateColumn, compiler: Any, **kw: Any) -> str:
-    """Text columns are created with the C collation, so that an order is the same on every engine whatever the database's default is."""
+    """Text columns are created with the C collation, so that an order is the same on every engine whatever the
+    database's default is.
+    """
     rendered: str = compiler.visit_create_column(element, **kw)
     kind = element.element.type
     return f'{rendered} COLLATE "C"' if isinstance(kind, String) and kind.collation is None else rendered
@@ -79,7 +81,9 @@ def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
 
 @contextmanager
 def preview(url: URL, number: int | None = None) -> Iterator[Connection]:
-    """As `reading`, but temporary tables may be made; a session of its own, so that no other has planned its statements without them."""
+    """As `reading`, but temporary tables may be made; a session of its own, so that no other has planned its statements
+    without them.
+    """
     with _connected(_new_engine(url, poolclass=NullPool), url) as connection:
         yield _of_generation(connection.execution_options(isolation_level="REPEATABLE READ"), url, number)
 
@@ -98,7 +102,9 @@ def _of_generation(connection: Connection, url: URL, number: int | None) -> Conn
 @contextmanager
 def writing(url: URL) -> Iterator[Build]:
     """The next generation, to be changed and published; see warehouse.writing."""
-    engine = _new_engine(url, poolclass=NullPool)  # what a run leaves in its session, temporary tables above all, ends with it
+    engine = _new_engine(
+        url, poolclass=NullPool
+    )  # what a run leaves in its session, temporary tables above all, ends with it
     with _connected(engine, url) as connection:
         if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
             raise WarehouseBusy(_name(url))
@@ -113,14 +119,18 @@ def writing(url: URL) -> Iterator[Build]:
         @event.listens_for(connection, "commit")
         def _refuse_early_commit(_: Connection) -> None:
             if not publishing:
-                raise RuntimeError("a run on a server is one transaction: call build.save() or build.publish(), not commit()")
+                raise RuntimeError(
+                    "a run on a server is one transaction: call build.save() or build.publish(), not commit()"
+                )
 
         def publish() -> Generation:
             nonlocal publishing
             if published:
                 raise RuntimeError("publish() was called twice on one build")
             published_at = datetime.now(UTC)
-            connection.execute(insert(generations).values(number=number, published_at=published_at.replace(tzinfo=None)))
+            connection.execute(
+                insert(generations).values(number=number, published_at=published_at.replace(tzinfo=None))
+            )
             failpoint("warehouse.server_commit")
             publishing = True
             _commit(connection, url, number)
@@ -192,7 +202,9 @@ def _new_engine(url: URL, *, poolclass: type[Pool]) -> Engine:
     options = f"-c search_path={SCHEMA} -c TimeZone=UTC"
     shared = {"compiled_cache": compiled_cache("postgresql")}
     ping = poolclass is QueuePool
-    return create_engine(url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared)
+    return create_engine(
+        url, poolclass=poolclass, pool_pre_ping=ping, connect_args={"options": options}, execution_options=shared
+    )
 
 
 def _name(url: URL) -> str:

@@ -1,7 +1,8 @@
 """What several measures of one page rest on, worked out once while a generation is read.
 
-A reading connection of `warehouse.reading` sees one generation and nobody writes through it, so that the same question has the same answer until
-it closes. Elsewhere (a run, a preview that lays tables of its own over the generation) everything is worked out each time.
+A reading connection of `warehouse.reading` sees one generation and nobody writes through it, so that the same question
+has the same answer until it closes. Elsewhere (a run, a preview that lays tables of its own over the generation)
+everything is worked out each time.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,9 @@ KEPT = "once"
 
 
 def cached_per_generation(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Connection, P], T]:
-    """Keep what a function of a connection and of plain values finds, for as long as the connection is read from. Nobody may change it."""
+    """Keep what a function of a connection and of plain values finds, for as long as the connection is read from.
+    Nobody may change it.
+    """
 
     @wraps(work)
     def kept(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:

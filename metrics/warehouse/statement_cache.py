@@ -1,5 +1,5 @@
-"""Compiled statements shared by every engine of a process: each generation has an engine of its own, and compiling the judging of orders
-takes longer than running it on a day's records.
+"""Compiled statements shared by every engine of a process: each generation has an engine of its own, and compiling the
+judging of orders takes longer than running it on a day's records.
 """
 
 from collections.abc import MutableMapping
@@ -12,7 +12,9 @@ Key = tuple[Any, ...]
 
 
 class _Compiled(dict[Key, Any]):
-    """SQLAlchemy's compiled cache, its key led by the dialect's name instead of the dialect: ours differ in nothing else."""
+    """SQLAlchemy's compiled cache, its key led by the dialect's name instead of the dialect: ours differ in nothing
+    else.
+    """
 
     def get(self, key: Key, default: Any = None) -> Any:
         """The compiled statement."""

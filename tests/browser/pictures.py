@@ -1,6 +1,8 @@
-"""`python -m tests.browser.pictures [--out DIR] [--home DIR] [--only PATH]`: pictures of every page, wide and on a phone, light and dark.
+"""`python -m tests.browser.pictures [--out DIR] [--home DIR] [--only PATH]`: pictures of every page, wide and on a
+phone, light and dark.
 
-Without --home they show 3,000 sample orders of every feed. Pages that need something named (an order, a measure) are shown with one.
+Without --home they show 3,000 sample orders of every feed. Pages that need something named (an order, a measure) are
+shown with one.
 """
 
 import argparse
@@ -44,7 +46,9 @@ def take(home: Path, out: Path, only: str | None) -> None:
     """Write the pictures."""
     out.mkdir(parents=True, exist_ok=True)
     with served(home) as (address, _), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(require("chromium", "apt-get install chromium")), args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=str(require("chromium", "apt-get install chromium")), args=list(FLAGS)
+        )
         for width, scheme in KINDS:
             context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
             page = context.new_page()

@@ -53,7 +53,9 @@ def test_a_filter_changes_the_address_and_the_number(screen: Screen, shared_home
     expect(screen.value("otif")).to_have_text(written(shared_home, "otif", where=(("segment", ("C",)),)))
 
 
-def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someone_else(screen: Screen, chromium: Browser) -> None:
+def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someone_else(
+    screen: Screen, chromium: Browser
+) -> None:
     screen.go()
     assert screen.page.url.rstrip("/") == screen.address
     screen.page.get_by_role("radio", name="26W").click()
@@ -67,7 +69,9 @@ def test_the_address_holds_only_what_was_chosen_and_gives_the_same_page_to_someo
 
 def test_filters_outlive_a_change_of_page(screen: Screen) -> None:
     screen.go("/?segment=B")
-    expect(screen.page.get_by_role("button", name="Segment: B ✕")).to_be_visible()  # the filter has taken what the address says
+    expect(
+        screen.page.get_by_role("button", name="Segment: B ✕")
+    ).to_be_visible()  # the filter has taken what the address says
     screen.idle()
     screen.page.get_by_role("link", name="Failed orders").first.click()
     expect(screen.page.get_by_role("heading", level=1)).to_have_text("Failed orders")
@@ -134,8 +138,13 @@ def test_reasons_narrow_the_list(screen: Screen) -> None:
     expect(screen.page.locator(".bv-ledger b").first).to_have_text("1")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) if name in ("json", "parquet") else name for name in write.FORMATS])
-def test_a_download_is_byte_for_byte_what_the_command_line_gives(name: str, screen: Screen, shared_home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.long) if name in ("json", "parquet") else name for name in write.FORMATS],
+)
+def test_a_download_is_byte_for_byte_what_the_command_line_gives(
+    name: str, screen: Screen, shared_home: Path, tmp_path: Path
+) -> None:
     screen.go("/export?segment=B&segment=C&period=26W&m=otif&m=cycle_days&m=ordered_value&grain=month")
     screen.page.get_by_role("radio", name=write.TITLES[name], exact=True).click()
     button = screen.page.get_by_role("button", name=f"Download {write.TITLES[name]}")
@@ -149,11 +158,19 @@ def test_a_download_is_byte_for_byte_what_the_command_line_gives(name: str, scre
     assert words[:2] == ["buyerview", "export"]
     environment = {**os.environ, "BUYERVIEW_HOME": str(shared_home), "PYTHONPATH": str(ROOT)}
     environment.pop("BUYERVIEW_WAREHOUSE", None)
-    subprocess.run([sys.executable, "-c", "import buyerview; buyerview.main()", *words[1:]], cwd=tmp_path, env=environment, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", "import buyerview; buyerview.main()", *words[1:]],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        timeout=120,
+    )
     assert Path(got.value.path()).read_bytes() == (tmp_path / words[-1]).read_bytes()
 
 
-def test_a_new_generation_appears_by_itself_and_leaves_what_was_begun(chromium: Browser, serve: Served, tmp_path: Path) -> None:
+def test_a_new_generation_appears_by_itself_and_leaves_what_was_begun(
+    chromium: Browser, serve: Served, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     screen = Screen(chromium.new_page(), serve(home)).go()
@@ -174,14 +191,17 @@ def test_a_new_generation_appears_by_itself_and_leaves_what_was_begun(chromium: 
 
 
 @pytest.fixture(scope="module")
-def empty_address(serve: Served, tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> str:  # noqa: ARG001 - skips first
+# skips first
+def empty_address(serve: Served, tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> str:  # noqa: ARG001
     folder = tmp_path_factory.mktemp("empty") / "home"
     folder.mkdir()
     return serve(folder)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_empty_warehouse_says_what_to_run_and_never_shows_an_error(path: str, empty_address: str, chromium: Browser) -> None:
+def test_an_empty_warehouse_says_what_to_run_and_never_shows_an_error(
+    path: str, empty_address: str, chromium: Browser
+) -> None:
     screen = Screen(chromium.new_page(), empty_address).go(path)
     expect(screen.page.get_by_text("buyerview demo")).to_be_visible()
     expect(screen.page.get_by_test_id("stException")).to_have_count(0)
@@ -212,7 +232,9 @@ def test_filters_fold_on_a_phone_so_that_numbers_come_first(phone: Screen) -> No
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
-def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(zone: str, chromium: Browser, address: str) -> None:
+def test_r37_days_on_charts_and_lists_are_the_same_in_every_time_zone(
+    zone: str, chromium: Browser, address: str
+) -> None:
     context = chromium.new_context(timezone_id=zone, locale="en-GB", viewport={"width": 1440, "height": 900})
     screen = Screen(context.new_page(), address).go()
     labels = screen.page.locator(".vega-embed svg text, .vega-embed canvas")

@@ -1,4 +1,6 @@
-"""Three people's work from end to end, in a real browser on sample orders of every feed; each number asserted against `buyerview export`."""
+"""Three people's work from end to end, in a real browser on sample orders of every feed; each number asserted against
+`buyerview export`.
+"""
 
 import json
 import os
@@ -44,7 +46,9 @@ def command(home: Path) -> Command:
         environment = {**os.environ, "BUYERVIEW_HOME": str(home), "PYTHONPATH": str(ROOT)}
         environment.pop("BUYERVIEW_WAREHOUSE", None)
         asked = [sys.executable, "-c", "import buyerview; buyerview.main()", *[str(word) for word in words]]
-        return subprocess.run(asked, env=environment, cwd=home.parent, check=check, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            asked, env=environment, cwd=home.parent, check=check, capture_output=True, text=True, timeout=120
+        )
 
     return go
 
@@ -65,8 +69,19 @@ def weeks(home: Path) -> dict[str, Any]:
     return {"--from": chosen.start, "--to": chosen.end}
 
 
-def exported(command: Command, weeks: dict[str, Any], *names: str, by: str = "", where: str = "") -> list[dict[str, Any]]:
-    words = ["export", "--measures", ",".join(names), "--format", "json", "--out", "-", *[str(word) for pair in weeks.items() for word in pair]]
+def exported(
+    command: Command, weeks: dict[str, Any], *names: str, by: str = "", where: str = ""
+) -> list[dict[str, Any]]:
+    words = [
+        "export",
+        "--measures",
+        ",".join(names),
+        "--format",
+        "json",
+        "--out",
+        "-",
+        *[str(word) for pair in weeks.items() for word in pair],
+    ]
     words += ["--by", by] if by else []
     words += ["--where", where] if where else []
     found: list[dict[str, Any]] = json.loads(command(*words).stdout)
@@ -77,14 +92,18 @@ def text(row: dict[str, Any]) -> str:
     return formatting.number(row["value"], MEASURES[row["measure"]].unit)
 
 
-def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(desk: Screen, command: Command, weeks: dict[str, Any]) -> None:
+def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(
+    desk: Screen, command: Command, weeks: dict[str, Any]
+) -> None:
     desk.go()
     for row in exported(command, weeks, "otif", "on_time", "complete", "damage_free", "cycle_days"):
         expect(desk.value(row["measure"])).to_contain_text(text(row))
     segments = {row["segment"]: row for row in exported(command, weeks, "otif", by="segment")}
     table = desk.page.get_by_role("table", name=re.compile("by customer segment"))
     for name, row in segments.items():
-        expect(table.get_by_role("row").filter(has=desk.page.get_by_role("rowheader", name=name, exact=True))).to_contain_text(text(row))
+        expect(
+            table.get_by_role("row").filter(has=desk.page.get_by_role("rowheader", name=name, exact=True))
+        ).to_contain_text(text(row))
 
     desk.page.get_by_role("toolbar", name="Segment").get_by_role("button", name="C", exact=True).click()
     expect(desk.value("otif")).to_contain_text(text(segments["C"]))
@@ -111,15 +130,28 @@ def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(desk: Sc
     expect(desk.page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(desk: Screen, command: Command, home: Path, weeks: dict[str, Any]) -> None:
+def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(
+    desk: Screen, command: Command, home: Path, weeks: dict[str, Any]
+) -> None:
     facts = order_facts_table.c
-    failed = command("export", "--measures", "failed_orders", "--format", "json", "--out", "-", *[str(one) for pair in weeks.items() for one in pair])
+    failed = command(
+        "export",
+        "--measures",
+        "failed_orders",
+        "--format",
+        "json",
+        "--out",
+        "-",
+        *[str(one) for pair in weeks.items() for one in pair],
+    )
     desk.go("/failed-orders")
     expect(desk.page.locator(".bv-ledger").first).to_contain_text(text(json.loads(failed.stdout)[0]))
 
     with reading(Location(folder=home)) as connection:
         late = connection.scalars(
-            select(facts.order_id).where(facts.on_time.is_(False), facts.due_day.between(weeks["--from"], weeks["--to"])).order_by(facts.order_id)
+            select(facts.order_id)
+            .where(facts.on_time.is_(False), facts.due_day.between(weeks["--from"], weeks["--to"]))
+            .order_by(facts.order_id)
         ).first()
     desk.go(f"/order-story?order={late}")
     desk.page.get_by_role("textbox", name="Your name").fill("Ada")

@@ -1,7 +1,8 @@
-"""A small warehouse for tests of screens: canonical records written straight into a generation, judged by the product's own facts.
+"""A small warehouse for tests of screens: canonical records written straight into a generation, judged by the product's
+own facts.
 
-No ingest: what a page shows must not depend on how records came. Plain orders come in three segments over 60 weeks; the HAND-… orders have
-one known failure each, so that a story can be read and checked.
+No ingest: what a page shows must not depend on how records came. Plain orders come in three segments over 60 weeks; the
+HAND-… orders have one known failure each, so that a story can be read and checked.
 """
 
 import json
@@ -110,7 +111,13 @@ def order(
         }
     )
     rows["invoices"].append(
-        {"invoice_id": f"I-{order_id}", "invoice_kind": "invoice", **_moment("invoiced_at", came), "currency": "EUR", "credit_reason": None}
+        {
+            "invoice_id": f"I-{order_id}",
+            "invoice_kind": "invoice",
+            **_moment("invoiced_at", came),
+            "currency": "EUR",
+            "credit_reason": None,
+        }
     )
     rows["invoice_lines"].append(
         {
@@ -141,7 +148,15 @@ def records(count: int, *, seed: int = 1) -> Rows:
             }
         )
     for product, name in (("P1", "Pump"), ("P2", "Valve")):
-        rows["products"].append({"product_id": product, "valid_from": date(2020, 1, 1), "name": name, "category": f"{name}s", "base_unit": "piece"})
+        rows["products"].append(
+            {
+                "product_id": product,
+                "valid_from": date(2020, 1, 1),
+                "name": name,
+                "category": f"{name}s",
+                "base_unit": "piece",
+            }
+        )
     for at in range(count):
         number = dice.randrange(30)
         due = LAST_DUE - timedelta(days=dice.randrange(420))
@@ -177,12 +192,36 @@ def records(count: int, *, seed: int = 1) -> Rows:
         ("billed_accurately", "0.97", "0.02"),
         ("cycle_days", "7.2", "0.3"),
     ):
-        rows["targets"].append({"measure": measure, "scope": "all", "valid_from": date(2020, 1, 1), "target_value": value, "tolerance": tolerance})
-    rows["targets"].append({"measure": "otif", "scope": "segment:A", "valid_from": date(2020, 1, 1), "target_value": "0.95", "tolerance": "0.02"})
+        rows["targets"].append(
+            {
+                "measure": measure,
+                "scope": "all",
+                "valid_from": date(2020, 1, 1),
+                "target_value": value,
+                "tolerance": tolerance,
+            }
+        )
+    rows["targets"].append(
+        {
+            "measure": "otif",
+            "scope": "segment:A",
+            "valid_from": date(2020, 1, 1),
+            "target_value": "0.95",
+            "tolerance": "0.02",
+        }
+    )
     return rows
 
 
-def publish(home: Path | Location, *, count: int = 400, seed: int = 1, billing: bool = True, stand_in: str | None = None, rejected: int = 3) -> int:
+def publish(
+    home: Path | Location,
+    *,
+    count: int = 400,
+    seed: int = 1,
+    billing: bool = True,
+    stand_in: str | None = None,
+    rejected: int = 3,
+) -> int:
     """Publish one generation into the folder (or the place); returns its number. Replaces what an earlier one held."""
     location = home if isinstance(home, Location) else Location(folder=home)
     rows = records(count, seed=seed)
@@ -193,7 +232,11 @@ def publish(home: Path | Location, *, count: int = 400, seed: int = 1, billing: 
         for table in schema.metadata.sorted_tables:
             connection.execute(delete(table))
         for file_id, feed in enumerate(feeds, start=1):
-            _insert(connection, schema.FEEDS[feed].table, [_stamp(row, file_id, at) for at, row in enumerate(rows[feed], start=1)])
+            _insert(
+                connection,
+                schema.FEEDS[feed].table,
+                [_stamp(row, file_id, at) for at, row in enumerate(rows[feed], start=1)],
+            )
         _ledger(connection, rows, feeds, build.number, stand_in, rejected)
         rebuild(connection, as_of=AS_OF, touched=None)
         return build.publish().number
@@ -202,10 +245,16 @@ def publish(home: Path | Location, *, count: int = 400, seed: int = 1, billing: 
 def _insert(connection: Any, table: Table, rows: Iterable[dict[str, Any]]) -> None:
     found = list(rows)
     for at in range(0, len(found), 500):
-        connection.execute(insert(table).values([{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]]))
+        connection.execute(
+            insert(table).values(
+                [{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]]
+            )
+        )
 
 
-def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int) -> None:
+def _ledger(
+    connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int
+) -> None:
     run = {
         "run_id": 1,
         "source": "small",
@@ -250,7 +299,12 @@ def _ledger(connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int
             stands = stand_in if column == "received_at" else None
             mapped.append({"source": "small", "feed": feed, "column_name": column, "stands_in_for": stands})
     for at in range(rejected):
-        rule = {"rule": "not a number", "column": "ordered_qty", "value": "two", "message": "'two' is not a number: write 2"}
+        rule = {
+            "rule": "not a number",
+            "column": "ordered_qty",
+            "value": "two",
+            "message": "'two' is not a number: write 2",
+        }
         held.append(
             {
                 "file_id": 2,

@@ -39,7 +39,9 @@ def test_page_shows_no_exception_and_its_title(page: str, page_of_small: Open) -
 
 
 def test_menu_has_every_page_file() -> None:
-    assert {entry.file for entry in menu.ENTRIES} == {file.name for file in menu.FOLDER.glob("*.py") if file.name != "__init__.py"}
+    assert {entry.file for entry in menu.ENTRIES} == {
+        file.name for file in menu.FOLDER.glob("*.py") if file.name != "__init__.py"
+    }
 
 
 def test_scorecard_shows_the_number_the_query_answers(page_of_small: Open) -> None:
@@ -50,7 +52,9 @@ def test_scorecard_shows_the_number_the_query_answers(page_of_small: Open) -> No
 
 def test_a_segment_in_the_address_changes_the_number(page_of_small: Open) -> None:
     at = page_of_small(segment="C")
-    assert shown(at, "otif") == formatting.number(asked("otif", where=(("segment", ("C",)),)).value, MEASURES["otif"].unit)
+    assert shown(at, "otif") == formatting.number(
+        asked("otif", where=(("segment", ("C",)),)).value, MEASURES["otif"].unit
+    )
     assert shown(at, "otif") != shown(page_of_small(), "otif")
 
 
@@ -68,7 +72,10 @@ def test_half_a_date_range_shows_a_page_and_no_error(page_of_small: Open) -> Non
     assert not at.exception
 
 
-@pytest.mark.parametrize("nonsense", [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}])
+@pytest.mark.parametrize(
+    "nonsense",
+    [{"period": "99W"}, {"segment": "nobody"}, {"measure": "x"}, {"order": "' or 1=1 --"}, {"region": "x" * 3000}],
+)
 def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
     for page in (None, "failed_orders"):
         assert not page_of_small(page, **nonsense).exception
@@ -89,7 +96,9 @@ def test_failed_list_counts_what_the_measure_counts(page_of_small: Open) -> None
         ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in consignment S-HAND-DAMAGED"),
     ],
 )
-def test_story_says_where_the_test_failed_with_the_evidence(order_id: str, verdict: str, words: str, page_of_small: Open) -> None:
+def test_story_says_where_the_test_failed_with_the_evidence(
+    order_id: str, verdict: str, words: str, page_of_small: Open
+) -> None:
     at = page_of_small("failed_orders", order=order_id)
     assert not at.exception
     told = markup(at).split(f'data-verdict="{verdict}"')[1].split("</ul>")[0]
@@ -134,7 +143,9 @@ def test_every_measure_is_defined(page_of_small: Open) -> None:
 
 # ------------------------------------------------------------------------------------------------------- honest emptiness
 @pytest.mark.parametrize("page", PAGES)
-def test_before_the_first_publish_a_page_says_what_to_run(page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
+def test_before_the_first_publish_a_page_says_what_to_run(
+    page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
     at_home(tmp_path / "empty")
     at = open_page(None if page == "scorecard" else page)
     assert not at.exception
@@ -165,12 +176,16 @@ def test_a_page_run_reads_one_generation(page_of_small: Open, monkeypatch: pytes
 
     read: list[int | None] = []
     real = warehouse.reading
-    monkeypatch.setattr(queries.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation))
+    monkeypatch.setattr(
+        queries.warehouse, "reading", lambda place, generation=None: read.append(generation) or real(place, generation)
+    )
     page_of_small()
     assert len(read) == 1, "one connection serves the whole page"
 
 
-def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
+def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
+    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
     home = tmp_path / "home"
     publish(home, count=60, seed=2)
     at_home(home)

@@ -1,15 +1,17 @@
-"""A process that has imported everything a run needs and forks a child for each run or reader asked for: `python -m tests.fault.fork_server`.
+"""A process that has imported everything a run needs and forks a child for each run or reader asked for: `python -m
+tests.fault.fork_server`.
 
-Importing the validation and compiling the statements of a run take seconds, a fork a hundredth of one. No database is open when it forks, so a
-child inherits no handle. Standard input takes one JSON list a line, standard output answers each with one line:
+Importing the validation and compiling the statements of a run take seconds, a fork a hundredth of one. No database is
+open when it forks, so a child inherits no handle. Standard input takes one JSON list a line, standard output answers
+each with one line:
 
     ["warm", MAPPING ...]                    run the mappings one after another into a folder thrown away -> 0
     ["ingest", HOME, MAPPING, FAILPOINT]     run the mapping; FAILPOINT may be empty     -> the child's pid
     ["read", HOME, STOP]                     read and check until the file STOP exists   -> the child's pid
     ["wait", PID]                                                                        -> its return code, below 0 for a signal
 
-HOME is a folder or the URL of a server. What the validation library found is remembered for each mapping: the same records have the same
-faults, and asking it again takes longer than the whole rest of a run.
+HOME is a folder or the URL of a server. What the validation library found is remembered for each mapping: the same
+records have the same faults, and asking it again takes longer than the whole rest of a run.
 """
 
 import contextlib
@@ -99,7 +101,9 @@ def assert_whole(connection: Any) -> None:
 def born(role: Callable[..., None], arguments: list[str]) -> int:
     """The pid of a child that plays the role."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: the idle ones of imported libraries
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of forking with threads: the idle ones of imported libraries
         pid = os.fork()
     if pid:
         return pid

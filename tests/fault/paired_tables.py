@@ -31,7 +31,9 @@ def publish(location: Location) -> int:
 
 
 def runs_seen(connection: Connection) -> int:
-    """How many runs the connection's generation holds. Raises AssertionError if it is torn or is not the generation it says it is."""
+    """How many runs the connection's generation holds. Raises AssertionError if it is torn or is not the generation it
+    says it is.
+    """
     seen: list[tuple[int, int, int]] = []
     for table in (debits, credits):
         query = select(func.count(), func.sum(table.c.amount), func.max(table.c.run))

@@ -1,4 +1,5 @@
-"""A process of its own that writes or reads the warehouse of its environment: `python -m tests.fault.process ROLE [ARGUMENT]`.
+"""A process of its own that writes or reads the warehouse of its environment: `python -m tests.fault.process ROLE
+[ARGUMENT]`.
 
     write N    publish N generations; print the number of each
     hold       begin a build, print "held", wait for a line (or the end) of standard input, publish
@@ -39,7 +40,9 @@ def outgrow(location: Location, limit: int) -> None:
 
 
 def read(location: Location, least_reads: int, least_generations: int) -> dict[str, int]:
-    """Read and check again and again; every twentieth time from files just opened, every third by the number that `current` gave."""
+    """Read and check again and again; every twentieth time from files just opened, every third by the number that
+    `current` gave.
+    """
     reads = newest = runs = 0
     generations: set[int] = set()
     while reads < least_reads or len(generations) < least_generations:
@@ -52,7 +55,9 @@ def read(location: Location, least_reads: int, least_generations: int) -> dict[s
             number = generation.number
         with reading(location, number) as connection:
             assert connection.info["fallback"] is None
-            assert connection.info["generation"] >= newest, f"went back from {newest} to {connection.info['generation']}"
+            assert connection.info["generation"] >= newest, (
+                f"went back from {newest} to {connection.info['generation']}"
+            )
             newest = connection.info["generation"]
             seen = paired_tables.runs_seen(connection)
             assert seen >= runs, f"went back from {runs} runs to {seen}"

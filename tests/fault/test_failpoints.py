@@ -9,7 +9,14 @@ from tests.support import failpoints
 
 def test_every_step_of_the_publish_is_collected() -> None:
     names = failpoints.names(["metrics"])
-    assert {"warehouse.lock", "warehouse.copy", "warehouse.hash", "warehouse.rename", "warehouse.replace", "warehouse.collect"} <= set(names)
+    assert {
+        "warehouse.lock",
+        "warehouse.copy",
+        "warehouse.hash",
+        "warehouse.rename",
+        "warehouse.replace",
+        "warehouse.collect",
+    } <= set(names)
 
 
 def test_a_step_without_a_literal_name_is_refused(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with writing(location) as build:
             # What comes after the ballast keeps DuckDB from cutting the file where the ballast was.
             for table, rows in (("ballast", 300_000), ("keel", 30_000)):
-                build.connection.exec_driver_sql(f"create table {table} as select hash(range) as noise from range({rows})")
+                build.connection.exec_driver_sql(
+                    f"create table {table} as select hash(range) as noise from range({rows})"
+                )
                 build.save()
                 build.connection.exec_driver_sql("checkpoint")
                 build.save()
@@ -52,7 +54,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_sound(location: Location) -> None:
-    """CURRENT names a file that exists, has no WAL and has the size and SHA-256 it was published with; the tables agree (faults, I4)."""
+    """CURRENT names a file that exists, has no WAL and has the size and SHA-256 it was published with; the tables agree
+    (faults, I4).
+    """
     if location.folder is not None:
         pointer = json.loads((location.folder / "CURRENT").read_text())
         for entry in [pointer, *pointer["older"]]:
@@ -77,7 +81,9 @@ def killed_at(step: str, start: Start) -> None:
 
 
 @pytest.mark.parametrize("step", ON_FILES)
-def test_a_run_killed_at_any_step_leaves_what_was_published(step: str, location: Location, history: Path, start: Start) -> None:
+def test_a_run_killed_at_any_step_leaves_what_was_published(
+    step: str, location: Location, history: Path, start: Start
+) -> None:
     folder = location.folder
     assert folder is not None
     shutil.copytree(history, folder)
@@ -115,7 +121,9 @@ def test_the_first_run_ever_killed_leaves_nothing_or_itself(step: str, location:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("step", "published"), [*((step, 1) for step in ON_SERVER), ("warehouse.server_commit", 0)])
-def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(step: str, published: int, server_location: Location, start: Start) -> None:
+def test_a_run_on_a_server_killed_at_any_step_leaves_what_was_published(
+    step: str, published: int, server_location: Location, start: Start
+) -> None:
     for _ in range(published):
         paired_tables.publish(server_location)
     killed_at(step, start)
@@ -152,7 +160,9 @@ def test_a_stopped_run_leaves_what_was_published_and_frees_the_lock(any_location
     assert runs(any_location) == 2
 
 
-def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_is_reported_and_the_next_run_is_whole(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each call that writes in turn fails once with 'no space left'; what CURRENT then says is what the run did."""
     paired_tables.publish(location)
     outcomes = []
@@ -188,7 +198,9 @@ def test_a_failing_disk_is_reported_and_the_next_run_is_whole(location: Location
     ]  # fmt: skip
 
 
-def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_on_disk_before_its_name_and_its_name_before_the_pointer(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = location.folder
     assert folder is not None
     paired_tables.publish(location)

@@ -1,4 +1,6 @@
-"""Readers while generations are published, killed half way, collected and damaged: never half a publish, never a wrong answer."""
+"""Readers while generations are published, killed half way, collected and damaged: never half a publish, never a wrong
+answer.
+"""
 
 import json
 import random
@@ -35,8 +37,12 @@ def newest_file(location: Location) -> Path:
     return generation.file
 
 
-def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_location: Location, start: Start) -> None:
-    """Two readers, and a writer that is killed at a random time and starts again; the readers' own checks are in `entries.runs_seen`."""
+def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(
+    any_location: Location, start: Start
+) -> None:
+    """Two readers, and a writer that is killed at a random time and starts again; the readers' own checks are in
+    `entries.runs_seen`.
+    """
     paired_tables.publish(any_location)
     dice = random.Random()
     reads, generations = (READS, GENERATIONS) if any_location.folder else (READS // 3, GENERATIONS // 2)
@@ -64,7 +70,9 @@ def test_a_thousand_reads_during_publishes_and_kills_see_no_half_a_publish(any_l
     assert not any_location.folder or not list(any_location.folder.glob("build-*"))
 
 
-def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_at_once(any_location: Location, start: Start) -> None:
+def test_of_writers_that_start_at_once_one_runs_and_the_others_are_told_at_once(
+    any_location: Location, start: Start
+) -> None:
     holder = start("hold")
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
@@ -121,7 +129,10 @@ def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(locat
     generation = current(location)
     assert generation is not None
     assert generation.number == before
-    assert generation.fallback == f"generation {number} cannot be read: {file.name} has a .wal file beside it, which a published generation never has"
+    assert (
+        generation.fallback
+        == f"generation {number} cannot be read: {file.name} has a .wal file beside it, which a published generation never has"
+    )
     with reading(location) as connection:
         assert connection.info["generation"] == before
         assert connection.info["fallback"] == generation.fallback
@@ -137,7 +148,9 @@ def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(locat
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "deleted", "overwritten"])
-def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one_before(damage: str, location: Location) -> None:
+def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one_before(
+    damage: str, location: Location
+) -> None:
     for _ in range(2):
         paired_tables.publish(location)
     file = newest_file(location)
@@ -163,7 +176,9 @@ def test_a_damaged_generation_is_not_served_and_the_next_run_starts_from_the_one
 
 
 def test_a_flipped_bit_gives_the_generation_before_and_never_a_wrong_answer(location: Location, tmp_path: Path) -> None:
-    """Random bits, each in a copy of its own. A bit that only a query meets ends that block; the next one gets the older generation."""
+    """Random bits, each in a copy of its own. A bit that only a query meets ends that block; the next one gets the
+    older generation.
+    """
     for _ in range(2):
         paired_tables.publish(location)
     newest = newest_file(location).name
@@ -213,14 +228,19 @@ def test_a_pointer_that_cannot_be_understood_stops_everyone(location: Location) 
         pass
 
 
-def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paired_tables.publish(location)
     assert location.folder is not None
     stale = read_pointer(location.folder)
     for _ in range(duckdb_writer.KEPT):
         paired_tables.publish(location)
     answers = [stale]
-    monkeypatch.setattr("metrics.warehouse.duckdb_reader.read_pointer", lambda folder: answers.pop() if answers else read_pointer(folder))
+    monkeypatch.setattr(
+        "metrics.warehouse.duckdb_reader.read_pointer",
+        lambda folder: answers.pop() if answers else read_pointer(folder),
+    )
     with reading(location) as connection:
         assert paired_tables.runs_seen(connection) == duckdb_writer.KEPT + 1
         assert connection.info["fallback"] is None
@@ -244,7 +264,10 @@ def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(l
 )
 def test_a_reader_reaches_nothing_but_its_generation(statement: str, location: Location) -> None:
     paired_tables.publish(location)
-    with reading(location) as connection, pytest.raises(Exception, match=r"Permission|Cannot|locked|does not exist|disabled"):
+    with (
+        reading(location) as connection,
+        pytest.raises(Exception, match=r"Permission|Cannot|locked|does not exist|disabled"),
+    ):
         connection.exec_driver_sql(statement)
 
 
@@ -260,17 +283,23 @@ def test_threads_of_one_process_read_at_once_while_generations_come_and_go(locat
     with ThreadPoolExecutor(6) as pool:
         futures = pool.map(read_some, range(6))
         for _ in range(4):
-            with writing(location) as build:  # (a process that reads should not write; here it keeps the readers on their toes)
+            with writing(
+                location
+            ) as build:  # (a process that reads should not write; here it keeps the readers on their toes)
                 paired_tables.add(build)
                 build.publish()
         assert all(1 <= seen <= 5 for seen in futures)
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
-def test_a_network_folder_is_refused_for_writing(kind: str, location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_folder_is_refused_for_writing(
+    kind: str, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert location.folder is not None
     point = str(location.folder.parent).replace(" ", "\\040")
-    mounts = f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 0:42 / {point} rw,relatime shared:7 - {kind} server:/share rw\n"
+    mounts = (
+        f"22 1 8:1 / / rw - ext4 /dev/sda rw\n36 22 0:42 / {point} rw,relatime shared:7 - {kind} server:/share rw\n"
+    )
     monkeypatch.setattr(duckdb_writer, "_mounts", lambda: mounts)
     with pytest.raises(SettingRefused, match=kind), writing(location):
         pass

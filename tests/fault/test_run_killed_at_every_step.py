@@ -1,7 +1,9 @@
-"""The whole of a run (read, map, validate, load, build, publish) killed at every step there is, with a reader looking on.
+"""The whole of a run (read, map, validate, load, build, publish) killed at every step there is, with a reader looking
+on.
 
-What is published stays until the replace of CURRENT (on a server: the commit) and is complete after it; the next run needs no help and
-ends where a run that nobody killed ends: every row of every table (so every answer). Source: faults, section 4.A.
+What is published stays until the replace of CURRENT (on a server: the commit) and is complete after it; the next run
+needs no help and ends where a run that nobody killed ends: every row of every table (so every answer). Source: faults,
+section 4.A.
 """
 
 import hashlib
@@ -34,15 +36,24 @@ NOT_REACHED = {"warehouse.compact"}
 ON_FILES = [step for step in STEPS if not step.startswith("warehouse.server") and step not in NOT_REACHED]
 AGAIN = ["ingest.read:7", "ingest.merge:6"]
 """Steps that come once for each feed, further on than the first."""
-ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + ["ingest.merge:6", "ingest.ledger", "rebuild.rollups", "ingest.built"]
+ON_SERVER = [step for step in STEPS if step.startswith("warehouse.server")] + [
+    "ingest.merge:6",
+    "ingest.ledger",
+    "rebuild.rollups",
+    "ingest.built",
+]
 OWN_TIMES = {"runs": ("finished_at", "generation"), "generations": ("number", "published_at")}
 """Columns that say when a run ended and how many were tried: the only ones that may differ."""
 
 
 def groups(steps: list[str], *, at_most: int) -> list[list[str]]:
-    """The steps in groups whose runs are killed in a row, each a next run for the one before; a step after the commit is by itself."""
+    """The steps in groups whose runs are killed in a row, each a next run for the one before; a step after the commit
+    is by itself.
+    """
     early = [step for step in steps if step not in COMMITTED]
-    return [early[start : start + at_most] for start in range(0, len(early), at_most)] + [[step] for step in steps if step in COMMITTED]
+    return [early[start : start + at_most] for start in range(0, len(early), at_most)] + [
+        [step] for step in steps if step in COMMITTED
+    ]
 
 
 class Nursery:
@@ -75,9 +86,13 @@ def nursery(mappings: tuple[Path, Path]) -> Iterator[Nursery]:
 
 @pytest.fixture(scope="module")
 def mappings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What was taken in before, and what the killed run brings: other orders, other versions of the same, and some that were waited for."""
+    """What was taken in before, and what the killed run brings: other orders, other versions of the same, and some that
+    were waited for.
+    """
     folder = tmp_path_factory.mktemp("records")
-    return generate(ORDERS, folder / "before", seed=7, feeds="core"), generate(ORDERS + 10, folder / "after", seed=8, feeds="core")
+    return generate(ORDERS, folder / "before", seed=7, feeds="core"), generate(
+        ORDERS + 10, folder / "after", seed=8, feeds="core"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +109,9 @@ def before(nursery: Nursery, mappings: tuple[Path, Path], tmp_path_factory: pyte
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(nursery: Nursery, mappings: tuple[Path, Path], before: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def uninterrupted(
+    nursery: Nursery, mappings: tuple[Path, Path], before: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """What the folder holds after a run that nobody killed."""
     folder = tmp_path_factory.mktemp("after") / "home"
     shutil.copytree(before, folder)
@@ -109,7 +126,11 @@ def contents(place: Location) -> dict[str, str]:
     with reading(place) as connection:
         found = {}
         for table in sorted(set(inspect(connection).get_table_names()) - {"run_history"}):
-            columns = [one["name"] for one in inspect(connection).get_columns(table) if one["name"] not in OWN_TIMES.get(table, ())]
+            columns = [
+                one["name"]
+                for one in inspect(connection).get_columns(table)
+                if one["name"] not in OWN_TIMES.get(table, ())
+            ]
             listed = ", ".join(f'"{name}"' for name in columns)
             rows = connection.execute(text(f'select {listed} from "{table}"')) if columns else ()
             found[table] = hashed(repr(tuple(row)) for row in rows)
@@ -130,7 +151,12 @@ def published_files(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("steps", groups(ON_FILES + AGAIN, at_most=8), ids=" ".join)
 def test_runs_killed_one_after_another_change_nothing_and_the_next_one_completes(
-    steps: list[str], nursery: Nursery, mappings: tuple[Path, Path], before: Path, uninterrupted: dict[str, str], tmp_path: Path
+    steps: list[str],
+    nursery: Nursery,
+    mappings: tuple[Path, Path],
+    before: Path,
+    uninterrupted: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     folder, stop = tmp_path / "home", tmp_path / "stop"
     shutil.copytree(before, folder)
@@ -152,7 +178,8 @@ def test_runs_killed_one_after_another_change_nothing_and_the_next_one_completes
     pointer = json.loads((folder / "CURRENT").read_text())
     kept = {entry["file"] for entry in [pointer, *pointer["older"]]}
     left = {path.name for path in folder.iterdir()} - kept - {"CURRENT", "lock", "store.sqlite"}
-    # The run after a commit finds nothing new, so it publishes and collects nothing either: the next one that does will.
+    # The run after a commit finds nothing new, so it publishes and collects nothing either: the next one that does
+    # will.
     assert left <= (set(was) if set(steps) <= COMMITTED else set())
 
 
@@ -165,7 +192,9 @@ def server_before(postgres_url: str, nursery: Nursery, mappings: tuple[Path, Pat
 
 
 @pytest.fixture(scope="module")
-def server_uninterrupted(postgres_url: str, nursery: Nursery, mappings: tuple[Path, Path], server_before: str) -> dict[str, str]:
+def server_uninterrupted(
+    postgres_url: str, nursery: Nursery, mappings: tuple[Path, Path], server_before: str
+) -> dict[str, str]:
     """What the database holds after a run that nobody killed."""
     with postgres.database(postgres_url, "killed_after", template=server_before) as url:
         assert nursery.run(url, mappings[1]) == 0

@@ -9,7 +9,9 @@ from tests.ingest.files import Source
 
 @pytest.fixture(autouse=True)
 def no_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests of taking records in look at records, orders and lines: the ledgers made of those after every run have tests of their own."""
+    """Tests of taking records in look at records, orders and lines: the ledgers made of those after every run have
+    tests of their own.
+    """
     monkeypatch.setattr(rebuild, "FACT_TABLES", ())
 
 

@@ -41,7 +41,9 @@ class Source:
 
     folder: Path
     location: Location
-    columns: dict[str, dict[str, str]] = field(default_factory=lambda: {feed: dict(columns) for feed, columns in COLUMNS.items()})
+    columns: dict[str, dict[str, str]] = field(
+        default_factory=lambda: {feed: dict(columns) for feed, columns in COLUMNS.items()}
+    )
     origin: dict[str, str] = field(default_factory=dict)
     head: str = ""
     """More lines for [source]."""
@@ -53,7 +55,12 @@ class Source:
         return path
 
     def write_all(self) -> Source:
-        for name, content in (("orders", ORDERS), ("order_lines", LINES), ("shipments", SHIPMENTS), ("shipment_lines", SHIPMENT_LINES)):
+        for name, content in (
+            ("orders", ORDERS),
+            ("order_lines", LINES),
+            ("shipments", SHIPMENTS),
+            ("shipment_lines", SHIPMENT_LINES),
+        ):
             self.write(f"{name}.csv", content)
         return self
 
@@ -84,7 +91,9 @@ def everything(connection: Connection) -> dict[str, list[dict[str, Any]]]:
 
 def kept(connection: Connection) -> list[Any]:
     """The quarantine, in order."""
-    return list(connection.execute(select(quarantine).order_by(quarantine.c.feed, quarantine.c.file_id, quarantine.c.row_no)))
+    return list(
+        connection.execute(select(quarantine).order_by(quarantine.c.feed, quarantine.c.file_id, quarantine.c.row_no))
+    )
 
 
 def ledger(connection: Connection) -> dict[str, tuple[int, int, int, int]]:
@@ -96,7 +105,9 @@ def ledger(connection: Connection) -> dict[str, tuple[int, int, int, int]]:
 
 
 def add(source: Source, feed: str, content: str, *, mapped: tuple[str, ...] | None = None) -> None:
-    """Give the source another feed: a CSV whose columns have the canonical names. mapped: those the mapping names (default: all of the feed's)."""
+    """Give the source another feed: a CSV whose columns have the canonical names. mapped: those the mapping names
+    (default: all of the feed's).
+    """
     source.write(f"{feed}.csv", content)
     header = content.partition("\n")[0].split(",")
     source.columns[feed] = {one: f'"{one}"' for one in (mapped or header) if one in FEEDS[feed].table.c}

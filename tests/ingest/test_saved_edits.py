@@ -1,4 +1,6 @@
-"""What is written in Buyerview enters the numbers by an ordinary run: an order put right moves recovery by exactly that order."""
+"""What is written in Buyerview enters the numbers by an ordinary run: an order put right moves recovery by exactly that
+order.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -53,11 +55,17 @@ def test_an_order_put_right_on_a_page_moves_recovery_by_exactly_that_order(fille
     put_right(filled, "HAND-SHORT", LATE_CAME + timedelta(days=1))
     first = saved_edits.ingest_saved_edits(location=filled)
     assert first is not None
-    assert (first.outcome, first.source, first.data_as_of) == ("published", "written in Buyerview", small_warehouse.AS_OF)
+    assert (first.outcome, first.source, first.data_as_of) == (
+        "published",
+        "written in Buyerview",
+        small_warehouse.AS_OF,
+    )
     before = numbers(filled)
 
     put_right(filled, "HAND-LATE", LATE_CAME + timedelta(days=3))
-    put_right(filled, "HAND-DAMAGED", small_warehouse.AS_OF + timedelta(days=9))  # after the data's watermark: noticed, not yet put right
+    put_right(
+        filled, "HAND-DAMAGED", small_warehouse.AS_OF + timedelta(days=9)
+    )  # after the data's watermark: noticed, not yet put right
     assert saved_edits.ingest_saved_edits(location=filled).outcome == "published"  # type: ignore[union-attr]
     after = numbers(filled)
     assert after["failed_orders"] == before["failed_orders"]
@@ -101,7 +109,10 @@ def test_what_we_write_is_no_case_a_buyer_raised(filled: Location) -> None:
     assert saved_edits.ingest_saved_edits(location=filled) is not None
     buyers = ("special_granted", "special_met", "responsiveness", "post_sale_support", "post_sale_hours_p50")
     with reading(filled) as connection:
-        found = {one.measure: one for one in answer(connection, Question((*buyers, "failure_detected_by_us", "recovered_share")))}
+        found = {
+            one.measure: one
+            for one in answer(connection, Question((*buyers, "failure_detected_by_us", "recovered_share")))
+        }
     assert found["recovered_share"].denominator
     assert found["failure_detected_by_us"].denominator in (None, 0)
     assert {found[name].no_data for name in buyers} == {"no feed: service_cases"}

@@ -1,4 +1,6 @@
-"""Verifying an export after a run: a changed assumption and a rejected record are named as what moved the number, and nothing else is."""
+"""Verifying an export after a run: a changed assumption and a rejected record are named as what moved the number, and
+nothing else is.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Errors that help: they name the nearest known name, carry their facts as fields, and have an exit status of their own."""
+"""Errors that help: they name the nearest known name, carry their facts as fields, and have an exit status of their
+own.
+"""
 
 import inspect
 

@@ -1,4 +1,6 @@
-"""The strict policy is the rule book's table of defaults, value by value, and what cannot be a policy is refused (rules, section 5)."""
+"""The strict policy is the rule book's table of defaults, value by value, and what cannot be a policy is refused
+(rules, section 5).
+"""
 
 from dataclasses import asdict
 from decimal import Decimal
@@ -34,13 +36,26 @@ def test_reasons_are_told_in_the_order_of_their_codes_and_unknown_ones_last() ->
     assert max(FALSE_CODES) < FIRST_UNKNOWN <= min(UNKNOWN_CODES)
     assert len(set(CODES.values())) == len(CODES) == len(FALSE_CODES) + len(UNKNOWN_CODES)
     assert list(CODES) == sorted(CODES)
-    assert list(UNKNOWN_CODES.values()) == ["no_feed", "quarantined", "no_anchor", "no_evidence", "not_yet_due", "nothing_received"]
+    assert list(UNKNOWN_CODES.values()) == [
+        "no_feed",
+        "quarantined",
+        "no_anchor",
+        "no_evidence",
+        "not_yet_due",
+        "nothing_received",
+    ]
 
 
 @pytest.mark.parametrize(
     "policy",
     [
-        {"timing": "WINDOW", "anchor": "current_promise", "rebase": "none", "receipt_event": "shipped_at", "open_balance": "late"},
+        {
+            "timing": "WINDOW",
+            "anchor": "current_promise",
+            "rebase": "none",
+            "receipt_event": "shipped_at",
+            "open_balance": "late",
+        },
         {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90},
         {"claims_days": 0, "invoice_days": 0},
         {"late_tolerance_hours": Decimal("0.5")},

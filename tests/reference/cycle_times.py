@@ -1,4 +1,6 @@
-"""The clocks of an order in plain Python: business time, the net clock, spread, the open tail, the slack ledger (R26 to R28, R30, section 4 (c))."""
+"""The clocks of an order in plain Python: business time, the net clock, spread, the open tail, the slack ledger (R26 to
+R28, R30, section 4 (c)).
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +9,17 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
-from tests.reference.verdicts import Judge, OrderJudgement, Promise, Row, day_ends, day_starts, event, local_day, shifted
+from tests.reference.verdicts import (
+    Judge,
+    OrderJudgement,
+    Promise,
+    Row,
+    day_ends,
+    day_starts,
+    event,
+    local_day,
+    shifted,
+)
 
 Interval = tuple[datetime, datetime]
 
@@ -32,7 +44,8 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def business_time(clock: Interval, calendars: Sequence[Row], names: Sequence[str], zone: str) -> timedelta | None:
-    """The open hours inside an interval by the first of these calendars that exists (R26); None where it does not name every local day of it.
+    """The open hours inside an interval by the first of these calendars that exists (R26); None where it does not name
+    every local day of it.
 
     An order of a closed hour needs no case of its own: nothing is open until the next opening.
     """
@@ -46,18 +59,30 @@ def business_time(clock: Interval, calendars: Sequence[Row], names: Sequence[str
     return sum((overlap(clock, open_hours) for open_hours in hours), timedelta(0))
 
 
-def buyers_holds(order_id: str, holds: Sequence[Row] | None, events: Sequence[Row], zone: str, until: datetime) -> list[Interval]:
-    """When an order waited for the buyer's data or credit (R28): its holds, or without that feed the time between two attempts at step 2 or 10."""
+def buyers_holds(
+    order_id: str, holds: Sequence[Row] | None, events: Sequence[Row], zone: str, until: datetime
+) -> list[Interval]:
+    """When an order waited for the buyer's data or credit (R28): its holds, or without that feed the time between two
+    attempts at step 2 or 10.
+    """
     if holds is not None:
         found = []
         for row in holds:
             placed, released = event(row, "placed_at", zone), event(row, "released_at", zone)
-            if row["order_id"] == order_id and row["kind"] in ("credit", "data") and row["caused_by"] == "buyer" and placed is not None:
+            if (
+                row["order_id"] == order_id
+                and row["kind"] in ("credit", "data")
+                and row["caused_by"] == "buyer"
+                and placed is not None
+            ):
                 found.append((placed, min(until, released or until)))
         return merged(found)
     waits = []
     for step in (2, 10):
-        attempts = sorted((row for row in events if row["order_id"] == order_id and row["step"] == step), key=lambda row: row["event_no"])
+        attempts = sorted(
+            (row for row in events if row["order_id"] == order_id and row["step"] == step),
+            key=lambda row: row["event_no"],
+        )
         for one, following in pairwise(attempts):
             ended, began = event(one, "finished_at", zone), event(following, "started_at", zone)
             if ended is not None and began is not None:
@@ -71,7 +96,9 @@ def net_day(ordered: date, requested: date | None, lead_days: int | None) -> dat
 
 
 def net_start(request: Promise, lead_days: int, zone: str) -> datetime:
-    """The instant of that: a bare date (and a day's last microsecond, which is taken for one) gives the start of its day."""
+    """The instant of that: a bare date (and a day's last microsecond, which is taken for one) gives the start of its
+    day.
+    """
     asked = local_day(request.ends(zone), zone)
     if request.ends(zone) == day_ends(asked, zone):
         return day_starts(asked - timedelta(days=lead_days), zone)
@@ -107,12 +134,18 @@ def clocks(judge: Judge, found: OrderJudgement, order: Row) -> dict[str, int | N
     if found.request is not None and lead_days is not None:
         dwell = max(dwell, net_start(found.request, lead_days, zone) - found.clock[0])
     holds = judge.rows("holds", found.order_id) if judge.fed("holds") else None
-    begun = [row for row in judge.rows("order_events", found.order_id) if (at := event(row, "started_at", zone)) is None or at <= judge.as_of]
+    begun = [
+        row
+        for row in judge.rows("order_events", found.order_id)
+        if (at := event(row, "started_at", zone)) is None or at <= judge.as_of
+    ]
     stopped = buyers_holds(found.order_id, holds, begun, zone, found.clock[1])
     net = net_time(found.clock, dwell, stopped)
     begins = min(found.clock[1], found.clock[0] + dwell)
     calendars = judge.feeds.get("calendars", [])
-    worked = business_time(found.clock, calendars, [name for name in (order["ship_to"], "ship_to", "default") if name], zone)
+    worked = business_time(
+        found.clock, calendars, [name for name in (order["ship_to"], "ship_to", "default") if name], zone
+    )
     said["cycle_seconds"] = seconds(found.clock[1] - found.clock[0])
     said["cycle_seconds_net"] = seconds(net)
     said["held_seconds"] = seconds(found.clock[1] - begins - net)
@@ -167,7 +200,9 @@ def beyond_promise(lateness: Sequence[int]) -> Fraction | None:
 
 @dataclass(frozen=True)
 class Slack:
-    """What is left of an order's time when it is taken and after each observed step, in hours, and where its promise died."""
+    """What is left of an order's time when it is taken and after each observed step, in hours, and where its promise
+    died.
+    """
 
     at_order: Fraction
     after: Mapping[int, Fraction]
@@ -176,7 +211,9 @@ class Slack:
 
 
 def slack(deadline: Fraction, finished: Mapping[int, Fraction], budgets: Mapping[int, Fraction]) -> Slack:
-    """Hours from the order's taking to its deadline and to the end of each observed step; a step without a budget has none to give."""
+    """Hours from the order's taking to its deadline and to the end of each observed step; a step without a budget has
+    none to give.
+    """
     at_order = deadline - sum(budgets.values(), Fraction(0))
     after = {
         step: deadline - end - sum((budget for later, budget in budgets.items() if later > step), Fraction(0))
@@ -193,7 +230,8 @@ def slack(deadline: Fraction, finished: Mapping[int, Fraction], budgets: Mapping
 
 
 def budgets(finishes: Sequence[Mapping[int, Fraction]]) -> dict[int, Fraction]:
-    """The median hours each step takes from the previous observed one's end (the order's taking: 0), over on-time orders (nearest rank).
+    """The median hours each step takes from the previous observed one's end (the order's taking: 0), over on-time
+    orders (nearest rank).
 
     A missing step's time falls to the next one that was observed.
     """

@@ -36,13 +36,19 @@ def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
 
 
 def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) -> dict[str, Any]:
-    """What follows for an order of its lines. Days late: of an order that has arrived whole, some line of it after its deadline; early is 0."""
+    """What follows for an order of its lines. Days late: of an order that has arrived whole, some line of it after its
+    deadline; early is 0.
+    """
     owed = [line for line in lines if line.state != "excluded"]
     goods = [line for line in lines if line.line_kind == "goods"]
     columns = [(line, line_columns(line, zone)) for line in lines]
-    late = order.state == "judged" and any(line.settled_at and line.deadline_at and line.settled_at > line.deadline_at for line in owed)
+    late = order.state == "judged" and any(
+        line.settled_at and line.deadline_at and line.settled_at > line.deadline_at for line in owed
+    )
     tested = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
-    known = tested[0].verdict is not None and all(one.verdict is not None or one.reason == "nothing_received" for one in tested[1:])
+    known = tested[0].verdict is not None and all(
+        one.verdict is not None or one.reason == "nothing_received" for one in tested[1:]
+    )
     return {
         "line_count": len(lines),
         "goods_line_count": len(owed),
@@ -54,9 +60,16 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
         "ordered_qty": sum((line.ordered_qty for line in goods), Decimal(0)),
         "received_qty": sum((line.received_qty for line in goods), Decimal(0)),
         "ordered_amount": sum((own["ordered_amount"] or Decimal(0) for _, own in columns), Decimal(0)),
-        "received_amount": sum((own["received_amount"] or Decimal(0) for line, own in columns if line in goods), Decimal(0)),
+        "received_amount": sum(
+            (own["received_amount"] or Decimal(0) for line, own in columns if line in goods), Decimal(0)
+        ),
         "billed_amount": sum((line.billed_amount or Decimal(0) for line in lines), Decimal(0)),
         "short_amount": sum(
-            (own["owed_amount"] - own["filled_amount"] for line, own in columns if line in owed and own["owed_amount"] is not None), Decimal(0)
+            (
+                own["owed_amount"] - own["filled_amount"]
+                for line, own in columns
+                if line in owed and own["owed_amount"] is not None
+            ),
+            Decimal(0),
         ),
     }

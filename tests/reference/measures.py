@@ -1,7 +1,8 @@
 """Measures counted from what the judge decided, one order or order line at a time: the reference for the SQL's answers.
 
-Each is a sum over rows (P1, P2): true / known for verdicts, units and value for fills, days for cycle time; section 4 of the rule book. The
-value of a line is an amount of four decimals; all lines are taken to be in one currency: the caller sees to that.
+Each is a sum over rows (P1, P2): true / known for verdicts, units and value for fills, days for cycle time; section 4
+of the rule book. The value of a line is an amount of four decimals; all lines are taken to be in one currency: the
+caller sees to that.
 """
 
 import math
@@ -70,8 +71,12 @@ def judged_lines(judgement: Judgement) -> Iterable[tuple[OrderJudgement, LineJud
     return ((judgement.orders[line.order_id], line) for line in judgement.lines.values() if line.state == "judged")
 
 
-def measure(judgement: Judgement, name: str, *, by: tuple[str, ...] = (), grain: str | None = None) -> dict[Key, Counted]:
-    """The measure for every combination of dimension values and period that has a row; a key is (dimensions..., period)."""
+def measure(
+    judgement: Judgement, name: str, *, by: tuple[str, ...] = (), grain: str | None = None
+) -> dict[Key, Counted]:
+    """The measure for every combination of dimension values and period that has a row; a key is (dimensions...,
+    period).
+    """
     found: dict[Key, Counted] = defaultdict(Counted)
 
     def cell(order: OrderJudgement, day: date, line: LineJudgement | None = None) -> Counted:
@@ -103,7 +108,9 @@ def perfect_orders(judgement: Judgement, cell: Cell) -> None:
     for order in judged_orders(judgement):
         sums = cell(order, order.due_day)
         parts = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
-        known = parts[0].verdict is not None and all(part.verdict is not None or part.reason == "nothing_received" for part in parts[1:])
+        known = parts[0].verdict is not None and all(
+            part.verdict is not None or part.reason == "nothing_received" for part in parts[1:]
+        )
         perfect = order.findings["perfect_order"].verdict
         sums.judged += 1
         sums.unknown += perfect is None

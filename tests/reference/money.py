@@ -12,7 +12,8 @@ MOST_DAYS_OLD = 7
 
 
 def rate(currency: str | None, day: date, rates: Sequence[Row]) -> Decimal | None:
-    """The rate to the reporting currency on a day: the latest on or before it, at most a week old; 1 for the reporting currency itself.
+    """The rate to the reporting currency on a day: the latest on or before it, at most a week old; 1 for the reporting
+    currency itself.
 
     Without any rate loaded there is no other currency to report in, and every amount stands as it is.
     """
@@ -57,7 +58,11 @@ def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> lis
     """Each document dated by the end of a day with its signed amount."""
     found = []
     for document in invoices:
-        own = [row for row in lines if row["invoice_id"] == document["invoice_id"] and row["line_no"] is not None and not row["deleted"]]
+        own = [
+            row
+            for row in lines
+            if row["invoice_id"] == document["invoice_id"] and row["line_no"] is not None and not row["deleted"]
+        ]
         day = document["invoiced_at"].date()
         if own and day <= until and not document["deleted"]:
             amount = SIGNS[document["invoice_kind"]] * sum((row["line_amount"] for row in own), Decimal(0))
@@ -66,7 +71,9 @@ def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> lis
 
 
 def sales_by_order(judge: Judge) -> dict[str, dict[str, Any]]:
-    """What was billed less credited less reversed of each order's goods and services by `as_of`, and how many billed lines had no rate."""
+    """What was billed less credited less reversed of each order's goods and services by `as_of`, and how many billed
+    lines had no rate.
+    """
     rates = judge.feeds.get("fx_rates", [])
     found: dict[str, dict[str, Any]] = {}
     for order in judge.feeds["orders"]:
@@ -84,9 +91,15 @@ def sales_by_order(judge: Judge) -> dict[str, dict[str, Any]]:
 
 
 def movements(judge: Judge, order: Row) -> Iterator[tuple[Row, str | None, Decimal]]:
-    """The order's documents by `as_of`, each with its currency and a signed line of it; a reversal without lines takes back its invoice, once."""
+    """The order's documents by `as_of`, each with its currency and a signed line of it; a reversal without lines takes
+    back its invoice, once.
+    """
     kinds = {row["line_no"]: row["line_kind"] for row in judge.rows("order_lines", order["order_id"])}
-    lines = [row for row in judge.rows("invoice_lines", order["order_id"]) if kinds.get(row["line_no"]) in ("goods", "service")]
+    lines = [
+        row
+        for row in judge.rows("invoice_lines", order["order_id"])
+        if kinds.get(row["line_no"]) in ("goods", "service")
+    ]
     with_lines = {row["invoice_id"] for row in judge.feeds.get("invoice_lines", [])}
 
     def happened(document: Row) -> bool:
@@ -100,14 +113,23 @@ def movements(judge: Judge, order: Row) -> Iterator[tuple[Row, str | None, Decim
         if happened(bill):
             yield bill, bill["currency"] or order["currency"], SIGNS[bill["invoice_kind"]] * row["line_amount"]
         taking_back = [
-            one for one in judge.invoices.values() if one["invoice_kind"] == "reversal" and one["reverses_invoice_id"] == bill["invoice_id"]
+            one
+            for one in judge.invoices.values()
+            if one["invoice_kind"] == "reversal" and one["reverses_invoice_id"] == bill["invoice_id"]
         ]
         first = min(taking_back, key=lambda one: (one["invoiced_at"], one["invoice_id"]), default=None)
-        if bill["invoice_kind"] == "invoice" and first is not None and first["invoice_id"] not in with_lines and happened(first):
+        if (
+            bill["invoice_kind"] == "invoice"
+            and first is not None
+            and first["invoice_id"] not in with_lines
+            and happened(first)
+        ):
             yield first, first["currency"] or bill["currency"] or order["currency"], -row["line_amount"]
 
 
-def net_sales(documents: Iterable[Posted], rates: Sequence[Row], *, first: date = date.min, last: date = date.max) -> Money:
+def net_sales(
+    documents: Iterable[Posted], rates: Sequence[Row], *, first: date = date.min, last: date = date.max
+) -> Money:
     """The ledger's view: documents of these days."""
     total = Money()
     for one in documents:

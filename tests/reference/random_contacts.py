@@ -1,7 +1,8 @@
 """Messages, cases, returns, inquiries and scorecards drawn at random around orders, and counted again in plain Python.
 
-The recount reads only the records and the verdicts of the order facts (which the judge proves); it shares no code with the ledgers. Everything
-is in UTC. A moment is kept as its span: an instant twice, or a day's first and last microsecond.
+The recount reads only the records and the verdicts of the order facts (which the judge proves); it shares no code with
+the ledgers. Everything is in UTC. A moment is kept as its span: an instant twice, or a day's first and last
+microsecond.
 """
 
 from collections import defaultdict
@@ -32,7 +33,9 @@ def drawn(seed: int, orders: int) -> Records:
     made: dict[str, list[Row]] = defaultdict(list)
     for n in range(8):
         made["customers"].append(builders.customer(customer_id=f"C{n}", service_segment=draw.choice("AB")))
-        made["customers"].append(builders.customer(customer_id=f"C{n}", valid_from="2026-03-01", service_segment=draw.choice("AB")))
+        made["customers"].append(
+            builders.customer(customer_id=f"C{n}", valid_from="2026-03-01", service_segment=draw.choice("AB"))
+        )
     made["products"].append(builders.product(unit_cost_amount="3"))
     for n in range(orders):
         _order(draw, made, f"O{n}", draw.randint(0, 110))
@@ -45,7 +48,11 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
     customer_id, due = f"C{draw.randint(0, 7)}", day + draw.randint(2, 10)
     kind = draw.choices(("sale", "replacement"), (9, 1))[0]
     values = {"channel": draw.choice(("edi", "web", None)), "order_type": kind, "customer_id": customer_id}
-    made["orders"].append(builders.order(order_id=order_id, ordered_at=moment(draw, day, day), promised_by=moment(draw, due, due), **values))
+    made["orders"].append(
+        builders.order(
+            order_id=order_id, ordered_at=moment(draw, day, day), promised_by=moment(draw, due, due), **values
+        )
+    )
     made["order_lines"].append(builders.order_line(order_id=order_id))
     if draw.random() < 0.9:
         arrived = due + draw.choice((-1, -1, 0, 0, 0, 1, 4))
@@ -57,24 +64,47 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
         if draw.random() < 0.9:
             invoice = {"invoice_id": order_id, "invoiced_at": moment(draw, max(arrived, day + 1), arrived + 3)}
             made["invoices"].append(builders.invoice(**invoice))
-            billed = {"unit_price_amount": draw.choice(("5", "5", "5", "5", "5.1")), "billed_qty": quantities["received_qty"]}
+            billed = {
+                "unit_price_amount": draw.choice(("5", "5", "5", "5", "5.1")),
+                "billed_qty": quantities["received_qty"],
+            }
             made["invoice_lines"].append(builders.invoice_line(invoice_id=order_id, order_id=order_id, **billed))
     for n in range(draw.randint(0, 3)):
-        about: dict[str, Any] = {"message_id": f"{order_id}-{n}", "order_id": order_id if draw.random() < 0.9 else None, "customer_id": customer_id}
-        about |= {"phase": draw.choice(("pre", "during", "post")), "kind": draw.choice(("delay_notice", "delay_notice", "case_reply", None))}
-        about |= {"due_at": moment(draw, day, due + 5) if draw.random() < 0.8 else None, "correct": draw.choice((True, True, False, None))}
-        made["messages"].append(builders.message(**about, sent_at=moment(draw, day, due + 8) if draw.random() < 0.8 else None))
+        about: dict[str, Any] = {
+            "message_id": f"{order_id}-{n}",
+            "order_id": order_id if draw.random() < 0.9 else None,
+            "customer_id": customer_id,
+        }
+        about |= {
+            "phase": draw.choice(("pre", "during", "post")),
+            "kind": draw.choice(("delay_notice", "delay_notice", "case_reply", None)),
+        }
+        about |= {
+            "due_at": moment(draw, day, due + 5) if draw.random() < 0.8 else None,
+            "correct": draw.choice((True, True, False, None)),
+        }
+        made["messages"].append(
+            builders.message(**about, sent_at=moment(draw, day, due + 8) if draw.random() < 0.8 else None)
+        )
     for n in range(draw.choice((0, 0, 1, 2))):
         opened = due + draw.randint(-4, 6)
         kind = draw.choice(("complaint", "question", "parts_request", "special_request", "sudden_change"))
-        case: dict[str, Any] = {"case_id": f"{order_id}-{n}", "order_id": order_id, "customer_id": customer_id, "kind": kind}
+        case: dict[str, Any] = {
+            "case_id": f"{order_id}-{n}",
+            "order_id": order_id,
+            "customer_id": customer_id,
+            "kind": kind,
+        }
         case |= {"opened_at": moment(draw, opened, opened), "granted": draw.choice((True, False, None))}
         case["acknowledged_at"] = moment(draw, opened + 1, opened + 3) if draw.random() < 0.7 else None
         case["resolved_at"] = moment(draw, opened + 3, opened + 20) if draw.random() < 0.7 else None
         made["service_cases"].append(builders.service_case(**case, cost_amount=draw.choice((None, 10, 25))))
     if draw.random() < 0.2:
         announced = due + draw.randint(2, 9)
-        back: dict[str, Any] = {"returned_qty": draw.randint(1, 20), "reason": draw.choice(("damage", "not_wanted", None))}
+        back: dict[str, Any] = {
+            "returned_qty": draw.randint(1, 20),
+            "reason": draw.choice(("damage", "not_wanted", None)),
+        }
         back["announced_at"] = moment(draw, announced, announced)
         back["credited_at"] = moment(draw, announced + 1, announced + 15) if draw.random() < 0.6 else None
         made["returns"].append(builders.returned(return_id=order_id, order_id=order_id, **back))
@@ -85,7 +115,9 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
             "due_by": moment(draw, due, due + draw.choice((0, 0, 1))) if draw.random() < 0.8 else None,
             "received_qty": draw.choice((None, 95, 100)),
         }
-        made["buyer_scorecards"].append(builders.scorecard(**card, received_at=moment(draw, due - 1, due + 1) if draw.random() < 0.8 else None))
+        made["buyer_scorecards"].append(
+            builders.scorecard(**card, received_at=moment(draw, due - 1, due + 1) if draw.random() < 0.8 else None)
+        )
 
 
 def _quote(draw: Random, made: dict[str, list[Row]], quote_id: str, orders: int) -> None:
@@ -95,8 +127,15 @@ def _quote(draw: Random, made: dict[str, list[Row]], quote_id: str, orders: int)
     values = {"quote_id": quote_id, "customer_id": f"C{draw.randint(0, 7)}", "order_id": order_id}
     made["quotes"].append(builders.quote(**values, asked_at=moment(draw, asked, asked), answered_at=answered))
     for n in range(draw.randint(0, 3)):
-        option: dict[str, Any] = {"quote_id": quote_id, "option_no": str(n), "lead_time_days": draw.choice((None, 2, 3, 7, 20))}
-        option |= {"price_amount": draw.choice((None, 100, 150, 220)), "accepted": draw.choice((True, False, False, None))}
+        option: dict[str, Any] = {
+            "quote_id": quote_id,
+            "option_no": str(n),
+            "lead_time_days": draw.choice((None, 2, 3, 7, 20)),
+        }
+        option |= {
+            "price_amount": draw.choice((None, 100, 150, 220)),
+            "accepted": draw.choice((True, False, False, None)),
+        }
         made["quote_options"].append(builders.quote_option(**option))
 
 
@@ -160,7 +199,9 @@ def told_right(records: Records, as_of: datetime) -> list[bool | None]:
 
 
 def failures(records: Records, orders: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[str, dict[str, Any]]:
-    """What became of each failed order: first notice and case, acknowledged, resolved, recovered. orders: the order facts by order_id."""
+    """What became of each failed order: first notice and case, acknowledged, resolved, recovered. orders: the order
+    facts by order_id.
+    """
     notices, cases, bills = defaultdict(list), defaultdict(list), {}
     for row in records["messages"]:
         if row["kind"] == "delay_notice" and row["order_id"] and (sent := happened(row, "sent_at", as_of)):
@@ -173,7 +214,10 @@ def failures(records: Records, orders: Mapping[str, Mapping[str, Any]], as_of: d
             bills[row["invoice_id"]] = dated[1]
     found = {}
     for order_id, facts in orders.items():
-        verdicts = {name: facts[name] for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")}
+        verdicts = {
+            name: facts[name]
+            for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
+        }
         if facts["state"] != "judged" or False not in verdicts.values():
             continue
         moments = [facts["deadline_at"]] if False in (verdicts["on_time"], verdicts["complete"]) else []
@@ -186,7 +230,12 @@ def failures(records: Records, orders: Mapping[str, Mapping[str, Any]], as_of: d
 
 
 def _chain(
-    facts: Mapping[str, Any], verdicts: dict[str, bool | None], failed_at: datetime, notices: list[Span], cases: list[Row], as_of: datetime
+    facts: Mapping[str, Any],
+    verdicts: dict[str, bool | None],
+    failed_at: datetime,
+    notices: list[Span],
+    cases: list[Row],
+    as_of: datetime,
 ) -> dict[str, Any]:
     resolved_by_case = {row["case_id"]: happened(row, "resolved_at", as_of) for row in cases}
     cases = [row for row in cases if (end := resolved_by_case[row["case_id"]]) is None or end[1] >= failed_at]
@@ -199,7 +248,11 @@ def _chain(
     if cases:
         ends = [resolved_by_case[row["case_id"]] for row in cases]
         resolved = max(end[1] for end in ends if end) if all(ends) else None
-    elif detected and verdicts["complete"] and False not in [verdicts[name] for name in ("damage_free", "filled_accurately", "billed_accurately")]:
+    elif (
+        detected
+        and verdicts["complete"]
+        and False not in [verdicts[name] for name in ("damage_free", "filled_accurately", "billed_accurately")]
+    ):
         resolved = max(facts["settled_at"], detected)
     acknowledged = min((one for one in (first_notice, *answered, resolved) if one), default=None)
     by_us: bool | None = None
@@ -219,7 +272,9 @@ def _chain(
     }  # fmt: skip
 
 
-def reorders(records: Records, orders: Mapping[str, Mapping[str, Any]], groups: Mapping[str, str], as_of: datetime) -> dict[str, tuple[int, bool]]:
+def reorders(
+    records: Records, orders: Mapping[str, Mapping[str, Any]], groups: Mapping[str, str], as_of: datetime
+) -> dict[str, tuple[int, bool]]:
     """Days to the customer's next sale after each judged order, and whether there was one."""
     placed = defaultdict(list)
     for row in records["orders"]:
@@ -236,8 +291,18 @@ def reorders(records: Records, orders: Mapping[str, Mapping[str, Any]], groups: 
     return found
 
 
-def retained(orders: Mapping[str, Mapping[str, Any]], lines: Mapping[str, Mapping[str, Any]], start: date, customer_id: str) -> Decimal:
-    """Margin of the customer's sales ordered in the 90 days after a day, at a unit cost of 3; lines: the line facts by order_id."""
-    mine = [name for name, facts in orders.items() if facts["customer_id"] == customer_id and facts["order_type"] == "sale"]
-    billed = [lines[name] for name in mine if start < orders[name]["ordered_day"] <= start + 90 * DAY and lines[name]["billed_amount"] is not None]
+def retained(
+    orders: Mapping[str, Mapping[str, Any]], lines: Mapping[str, Mapping[str, Any]], start: date, customer_id: str
+) -> Decimal:
+    """Margin of the customer's sales ordered in the 90 days after a day, at a unit cost of 3; lines: the line facts by
+    order_id.
+    """
+    mine = [
+        name for name, facts in orders.items() if facts["customer_id"] == customer_id and facts["order_type"] == "sale"
+    ]
+    billed = [
+        lines[name]
+        for name in mine
+        if start < orders[name]["ordered_day"] <= start + 90 * DAY and lines[name]["billed_amount"] is not None
+    ]
     return sum((line["billed_amount"] - line["billed_qty"] * 3 for line in billed), Decimal(0))

@@ -1,10 +1,10 @@
 """Drawn order histories: small, dense and nasty, so that edge cases meet each other.
 
-`worlds()` and `histories()` are Hypothesis strategies: a world is a day, an `as_of`, a policy and a set of mapped columns; a history is one
-order around that day. `populated()` fills a world with many histories, which are independent of each other but judged together. All
-moments lie within a few days of each other and of clock changes; quantities differ by the half steps that rounding and tolerance are about.
-Rows keep the rules of ingest (quantities not below zero, received not before shipped, shipped not before ordered, no duplicate key);
-everything else may be wrong.
+`worlds()` and `histories()` are Hypothesis strategies: a world is a day, an `as_of`, a policy and a set of mapped
+columns; a history is one order around that day. `populated()` fills a world with many histories, which are independent
+of each other but judged together. All moments lie within a few days of each other and of clock changes; quantities
+differ by the half steps that rounding and tolerance are about. Rows keep the rules of ingest (quantities not below
+zero, received not before shipped, shipped not before ordered, no duplicate key); everything else may be wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -49,7 +49,14 @@ T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 ZONES = ("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "UTC")
-DAYS = (date(2026, 3, 8), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1), date(2026, 2, 27), date(2026, 12, 30))
+DAYS = (
+    date(2026, 3, 8),
+    date(2026, 3, 29),
+    date(2026, 10, 25),
+    date(2026, 11, 1),
+    date(2026, 2, 27),
+    date(2026, 12, 30),
+)
 """Days histories happen around: clock changes in New York and Berlin, both ways, and ends of a month and a year."""
 WALL_TIMES = ("00:00:00", "01:30:00", "02:30:00", "12:00:00", "14:00:00", "16:00:00", "23:59:59.999999")
 OPTIONAL = (
@@ -132,7 +139,9 @@ def pick(draw: Draw, *values: T) -> T:
 
 
 def a_moment(draw: Draw, day: date, zone: str) -> str:
-    """A moment of that local day as the builders take it: a bare date, or an instant at a telling time of the wall clock or of UTC."""
+    """A moment of that local day as the builders take it: a bare date, or an instant at a telling time of the wall
+    clock or of UTC.
+    """
     kind = pick(draw, "date", "date", "wall", "wall", "utc")
     if kind == "date":
         return day.isoformat()
@@ -209,7 +218,9 @@ def a_line(draft: OrderDraft, number: int) -> Row:
     quantity = Decimal(pick(draw, *["10"] * 6, "100", "100", "1", "1", "2.5", "2.5", "0"))
     cancellation = draft.cancellation(5)
     if cancellation:
-        cancellation["cancelled_qty"] = pick(draw, None, quantity, quantity / 2, quantity / 2, min(quantity, Decimal(1)))
+        cancellation["cancelled_qty"] = pick(
+            draw, None, quantity, quantity / 2, quantity / 2, min(quantity, Decimal(1))
+        )
     return order_line(
         order_id=draft.order_id,
         line_no=str(number),
@@ -242,7 +253,9 @@ def a_shipment(draft: OrderDraft, number: int, ordered: str) -> Row:
 
 
 def a_shipment_line(draft: OrderDraft, carried_by: Row, line: Row, number: int, parts: int) -> Row:
-    """A part of an order line in a consignment: its even share of `parts`, or half of the time about that and more or less wrong."""
+    """A part of an order line in a consignment: its even share of `parts`, or half of the time about that and more or
+    less wrong.
+    """
     draw = draft.draw
     wanted: Decimal = line["ordered_qty"]
     keys = {
@@ -252,9 +265,13 @@ def a_shipment_line(draft: OrderDraft, carried_by: Row, line: Row, number: int, 
         "line_no": line["line_no"],
     }
     if chance(draw, 2):
-        return shipment_line(**keys, product_id=line["product_id"], shipped_qty=wanted / parts, damaged_qty=pick(draw, Decimal(0), None))
+        return shipment_line(
+            **keys, product_id=line["product_id"], shipped_qty=wanted / parts, damaged_qty=pick(draw, Decimal(0), None)
+        )
     half, step = wanted / 2, Decimal(pick(draw, "0", "0.5", "0.4", "0.0004", "0.0005", "1"))
-    quantity = max(Decimal(0), pick(draw, wanted, half, half, wanted - step, wanted + step, half - step, half + step, Decimal(0)))
+    quantity = max(
+        Decimal(0), pick(draw, wanted, half, half, wanted - step, wanted + step, half - step, half + step, Decimal(0))
+    )
     received = pick(draw, None, None, None, quantity, max(Decimal(0), quantity - step), quantity + step)
     if carried_by["received_at"] is None:
         received = None
@@ -275,7 +292,9 @@ def an_invoice(draft: OrderDraft, number: int, the_order: Row) -> Row:
     draw = draft.draw
     if chance(draw, 2):
         agreed = {column: the_order[column] for column in ("bill_to", "payment_terms", "currency")}
-        return invoice(invoice_id=f"{draft.order_id}-I{number}", invoiced_at=draft.moment(0, 1, 1, 2, 5, 9, 10), **agreed)
+        return invoice(
+            invoice_id=f"{draft.order_id}-I{number}", invoiced_at=draft.moment(0, 1, 1, 2, 5, 9, 10), **agreed
+        )
     kind = pick(draw, *["invoice"] * 7, "credit", "credit", "reversal")
     return invoice(
         invoice_id=f"{draft.order_id}-I{number}",
@@ -285,7 +304,9 @@ def an_invoice(draft: OrderDraft, number: int, the_order: Row) -> Row:
         bill_to=pick(draw, *[the_order["bill_to"]] * 6, "B2", None),
         payment_terms=pick(draw, *[the_order["payment_terms"]] * 6, "net 10", None),
         currency=pick(draw, *[the_order["currency"]] * 6, "USD", None),
-        credit_reason=pick(draw, "goodwill", "billing", "damage", "defect", "short", "return", None) if kind == "credit" else None,
+        credit_reason=pick(draw, "goodwill", "billing", "damage", "defect", "short", "return", None)
+        if kind == "credit"
+        else None,
         deleted=draft.deleted(),
     )
 
@@ -297,9 +318,26 @@ def an_invoice_line(draft: OrderDraft, bill: Row, line: Row, number: int, sent: 
         right = (sent * (line["unit_price_amount"] or Decimal(0))).quantize(Decimal("0.0001"))
         tax = right * (line["tax_rate"] or Decimal(0))
         return invoice_line(
-            **keys, order_id=draft.order_id, billed_qty=sent, unit_price_amount=line["unit_price_amount"], line_amount=right, tax_amount=tax
+            **keys,
+            order_id=draft.order_id,
+            billed_qty=sent,
+            unit_price_amount=line["unit_price_amount"],
+            line_amount=right,
+            tax_amount=tax,
         )
-    quantity = pick(draw, sent, sent, sent, line["ordered_qty"], sent / 2, sent + 1, sent - Decimal("0.5"), sent - 1, Decimal(0), None)
+    quantity = pick(
+        draw,
+        sent,
+        sent,
+        sent,
+        line["ordered_qty"],
+        sent / 2,
+        sent + 1,
+        sent - Decimal("0.5"),
+        sent - 1,
+        Decimal(0),
+        None,
+    )
     quantity = None if quantity is None else max(Decimal(0), quantity)
     price = pick(draw, *[line["unit_price_amount"]] * 6, Decimal("5.10"), None)
     amount = ((quantity or Decimal(0)) * (price or Decimal(0))).quantize(Decimal("0.0001"))
@@ -310,7 +348,9 @@ def an_invoice_line(draft: OrderDraft, bill: Row, line: Row, number: int, sent: 
         billed_qty=quantity,
         unit_price_amount=price,
         line_amount=amount + Decimal(off),
-        tax_amount=pick(draw, *[(amount + Decimal(off)) * (line["tax_rate"] or Decimal(0)) + Decimal(off)] * 6, Decimal(1), None),
+        tax_amount=pick(
+            draw, *[(amount + Decimal(off)) * (line["tax_rate"] or Decimal(0)) + Decimal(off)] * 6, Decimal(1), None
+        ),
         deleted=draft.deleted(),
     )
 
@@ -321,7 +361,9 @@ def a_quarantined_row(draft: OrderDraft) -> Row:
     return {
         "file_id": 1,
         "run_id": 1,
-        "feed": pick(draw, "shipment_lines", "invoice_lines", "shipments", "invoices", "order_lines", "returns", "promises"),
+        "feed": pick(
+            draw, "shipment_lines", "invoice_lines", "shipments", "invoices", "order_lines", "returns", "promises"
+        ),
         "object_name": "drawn",
         "row_no": 1,
         "key": None,
@@ -335,7 +377,9 @@ def a_quarantined_row(draft: OrderDraft) -> Row:
 
 
 def some_promises(draft: OrderDraft, line: Row) -> list[Row]:
-    """Changes of a line's promise by anybody, before and after its deadlines; their numbers need not follow their times."""
+    """Changes of a line's promise by anybody, before and after its deadlines; their numbers need not follow their
+    times.
+    """
     draw = draft.draw
     return [
         promise(
@@ -374,7 +418,17 @@ def some_restatements(draft: OrderDraft, line: Row) -> list[Row]:
 def some_returns(draft: OrderDraft, line: Row) -> list[Row]:
     """Goods of the line coming back for any reason, before or after `as_of`."""
     draw = draft.draw
-    reasons = ("not_wanted", "not_wanted", "damage", "defect", "wrong_item", "wrong_place", "wrong_quantity", "other", None)
+    reasons = (
+        "not_wanted",
+        "not_wanted",
+        "damage",
+        "defect",
+        "wrong_item",
+        "wrong_place",
+        "wrong_quantity",
+        "other",
+        None,
+    )
     return [
         returned(
             return_id=f"{draft.order_id}-R{number}",
@@ -468,23 +522,48 @@ def some_customers(draw: Draw, middle: date) -> list[Row]:
     """Customers with versions that start around the orders, one deleted; `nobody` has none."""
     rows = [
         customer(customer_id="C1", service_segment="A", region="North", policy_id=pick(draw, "K1", "K1", None)),
-        customer(customer_id="C2", service_segment=pick(draw, "B", None), region=None, policy_id=pick(draw, "K2", "K1", "K9", None)),
+        customer(
+            customer_id="C2",
+            service_segment=pick(draw, "B", None),
+            region=None,
+            policy_id=pick(draw, "K2", "K1", "K9", None),
+        ),
         customer(customer_id="C3", valid_from=middle - timedelta(days=pick(draw, 2, 1, 3)), service_segment="C"),
     ]
     if chance(draw, 2):
-        rows.append(customer(customer_id="C1", valid_from=middle - timedelta(days=pick(draw, 2, 1)), service_segment="B", deleted=chance(draw, 4)))
+        rows.append(
+            customer(
+                customer_id="C1",
+                valid_from=middle - timedelta(days=pick(draw, 2, 1)),
+                service_segment="B",
+                deleted=chance(draw, 4),
+            )
+        )
     return rows
 
 
 def some_products(draw: Draw, middle: date) -> list[Row]:
     """P counted in pieces, K in kilograms, E in an unnamed unit; X is in no list; one changes its unit on the way."""
     rows = [
-        product(product_id="P", category="tools", base_unit=pick(draw, "piece", "EA"), unit_cost_amount=pick(draw, "3.5", None)),
+        product(
+            product_id="P",
+            category="tools",
+            base_unit=pick(draw, "piece", "EA"),
+            unit_cost_amount=pick(draw, "3.5", None),
+        ),
         product(product_id="K", category=pick(draw, "food", None), base_unit="kg"),
         product(product_id="E", category="tools", base_unit=None),
     ]
     if chance(draw, 3):
-        rows.append(product(product_id="K", valid_from=middle - timedelta(days=2), category="food", base_unit="piece", deleted=chance(draw, 4)))
+        rows.append(
+            product(
+                product_id="K",
+                valid_from=middle - timedelta(days=2),
+                category="food",
+                base_unit="piece",
+                deleted=chance(draw, 4),
+            )
+        )
     return rows
 
 
@@ -492,10 +571,20 @@ def some_factors(draw: Draw, middle: date) -> list[Row]:
     """Rounding steps of the products' own base units, and a box that says nothing of them."""
     rows = [
         unit_factor(product_id="P"),
-        unit_factor(product_id="P", unit=pick(draw, "piece", "EA"), factor=1, rounding_step=pick(draw, "1", "0.1", None)),
+        unit_factor(
+            product_id="P", unit=pick(draw, "piece", "EA"), factor=1, rounding_step=pick(draw, "1", "0.1", None)
+        ),
     ]
     if chance(draw, 2):
-        rows.append(unit_factor(product_id="K", unit="kg", valid_from=middle - timedelta(days=pick(draw, 2, 30)), factor=1, rounding_step="0.01"))
+        rows.append(
+            unit_factor(
+                product_id="K",
+                unit="kg",
+                valid_from=middle - timedelta(days=pick(draw, 2, 30)),
+                factor=1,
+                rounding_step="0.01",
+            )
+        )
     return rows
 
 
@@ -503,7 +592,9 @@ def some_contracts(draw: Draw, middle: date) -> list[Row]:
     """K1 with two versions, K2 with none before the orders; K9 is in no list."""
     return [
         policy_version(policy_id="K1", **terms(draw)),
-        policy_version(policy_id="K1", valid_from=middle - timedelta(days=pick(draw, 2, 1)), deleted=chance(draw, 4), **terms(draw)),
+        policy_version(
+            policy_id="K1", valid_from=middle - timedelta(days=pick(draw, 2, 1)), deleted=chance(draw, 4), **terms(draw)
+        ),
         policy_version(policy_id="K2", valid_from=middle - timedelta(days=pick(draw, 3, 2, 1)), **terms(draw)),
     ]
 
@@ -527,9 +618,18 @@ def terms(draw: Draw) -> dict[str, Any]:
 def some_rates(draw: Draw, middle: date) -> list[Row]:
     """Rates to the dollar (or the euro itself) of days up to ten before the orders; none of the dinar."""
     to = pick(draw, "USD", "EUR")
-    days = sorted({middle - timedelta(days=number) for number in (pick(draw, 1, 2, 3), pick(draw, 5, 9, 10), pick(draw, 9, 12))})
-    rates = [fx_rate(currency="EUR", on_date=day, rate=f"1.1{number}", reporting_currency=to) for number, day in enumerate(days) if to != "EUR"]
-    return rates + [fx_rate(currency="JPY", on_date=day, rate=f"0.006{number}", reporting_currency=to) for number, day in enumerate(days)]
+    days = sorted(
+        {middle - timedelta(days=number) for number in (pick(draw, 1, 2, 3), pick(draw, 5, 9, 10), pick(draw, 9, 12))}
+    )
+    rates = [
+        fx_rate(currency="EUR", on_date=day, rate=f"1.1{number}", reporting_currency=to)
+        for number, day in enumerate(days)
+        if to != "EUR"
+    ]
+    return rates + [
+        fx_rate(currency="JPY", on_date=day, rate=f"0.006{number}", reporting_currency=to)
+        for number, day in enumerate(days)
+    ]
 
 
 def some_packages(draw: Draw, middle: date) -> list[Row]:
@@ -548,7 +648,10 @@ def some_calendars(draw: Draw, middle: date) -> list[Row]:
         forgotten = pick(draw, None, None, -1, 2)
         for number in range(-5, 7):
             day = middle + timedelta(days=number)
-            hours: dict[str, str | None] = {"opens_at": f"{day}T08:00Z", "closes_at": f"{day}T{pick(draw, '10', '12', '13')}:00Z"}
+            hours: dict[str, str | None] = {
+                "opens_at": f"{day}T08:00Z",
+                "closes_at": f"{day}T{pick(draw, '10', '12', '13')}:00Z",
+            }
             if chance(draw, 4):
                 hours = {"opens_at": None, "closes_at": None}
             if number != forgotten:
@@ -595,7 +698,9 @@ def a_mapping(draw: Draw) -> frozenset[str]:
 
 
 def without_unmapped(all_records: Records, mapped: frozenset[str]) -> Records:
-    """The records as ingest would leave them: nothing in a column nobody maps, no row in a feed nobody maps, numbers of four decimals."""
+    """The records as ingest would leave them: nothing in a column nobody maps, no row in a feed nobody maps, numbers of
+    four decimals.
+    """
     kept: Records = {}
     for feed, rows in all_records.items():
         unmapped = [column for column in columns(feed) if f"{feed}.{column}" not in mapped] if feed in MAKERS else []
@@ -639,9 +744,11 @@ def histories(draw: Draw, middle: date) -> Records:
 
 
 def drawn(strategy: st.SearchStrategy[T], number: int, *, start: int) -> list[T]:
-    """So many values of the strategy, the same ones for the same start: Hypothesis draws them, to be judged all at once.
+    """So many values of the strategy, the same ones for the same start: Hypothesis draws them, to be judged all at
+    once.
 
-    They come from many short runs without the first examples, which are the plainest, and before Hypothesis begins to vary what it had.
+    They come from many short runs without the first examples, which are the plainest, and before Hypothesis begins to
+    vary what it had.
     """
     found: list[T] = []
     while len(found) < number:
@@ -654,7 +761,13 @@ def a_few(strategy: st.SearchStrategy[T], start: int) -> list[T]:
     found: list[T] = []
 
     @seed(start)
-    @settings(max_examples=SHORT, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=SHORT,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(strategy)
     def collect(value: T) -> None:
         found.append(value)
@@ -677,5 +790,10 @@ DOCUMENTS = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id", "re
 
 
 def prefixed(one: Records, prefix: str, keys: Sequence[str] = DOCUMENTS) -> Records:
-    """The same records with their orders, shipments and invoices renamed, so that several histories can be judged together."""
-    return {feed: [row | {key: f"{prefix}-{row[key]}" for key in keys if row.get(key)} for row in rows] for feed, rows in one.items()}
+    """The same records with their orders, shipments and invoices renamed, so that several histories can be judged
+    together.
+    """
+    return {
+        feed: [row | {key: f"{prefix}-{row[key]}" for key in keys if row.get(key)} for row in rows]
+        for feed, rows in one.items()
+    }

@@ -51,8 +51,8 @@ def stockouts(judge: Judge, lost_k: int = 3) -> Iterator[Stockout]:
 
 
 def usual_gap(ordering: Ordering, customer_id: str, segment: str, until: date) -> int | None:
-    """The median days between the customer's ordering days up to one, the lower middle one of an even number; with fewer than three
-    such days, between those of all customers of the segment.
+    """The median days between the customer's ordering days up to one, the lower middle one of an even number; with
+    fewer than three such days, between those of all customers of the segment.
     """
     days = sorted(day for day in ordering.get(customer_id, {}) if day <= until)
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
@@ -66,7 +66,9 @@ def usual_gap(ordering: Ordering, customer_id: str, segment: str, until: date) -
     return sorted(gaps)[(len(gaps) - 1) // 2] if gaps else None
 
 
-def stockout(court: LineCourt, sisters: list[LineCourt], order: OrderJudgement, ordering: Ordering, lost_k: int = 3) -> Stockout | None:
+def stockout(
+    court: LineCourt, sisters: list[LineCourt], order: OrderJudgement, ordering: Ordering, lost_k: int = 3
+) -> Stockout | None:
     """The event of one judged line, or None: everything was there to send, or the buyer's credit kept it back.
 
     Where no source says when things left, a line short of what came is one.
@@ -100,18 +102,29 @@ def stockout(court: LineCourt, sisters: list[LineCourt], order: OrderJudgement, 
 
 
 def outcome(court: LineCourt, sisters: list[LineCourt]) -> str:
-    """What came of the short quantity, where the buyer stayed: some of it cancelled, come in a further consignment, come in the first, or open."""
+    """What came of the short quantity, where the buyer stayed: some of it cancelled, come in a further consignment,
+    come in the first, or open.
+    """
     if court.found.cancelled_short_qty > 0:
         return "sale_lost"
     if court.found.findings["complete"].verdict is not True:
         return "open"
     own = [one.left.last for one in court.consignments if one.left and one.has_left and one.shipped_qty > 0]
-    of_order = [one.left.last for line in sisters for one in line.consignments if one.left and one.has_left and one.shipped_qty > 0]
-    return "back_ordered" if own and max(own) > min(of_order) and court.judge.tested("shipments.shipped_at") else "waited"
+    of_order = [
+        one.left.last
+        for line in sisters
+        for one in line.consignments
+        if one.left and one.has_left and one.shipped_qty > 0
+    ]
+    return (
+        "back_ordered" if own and max(own) > min(of_order) and court.judge.tested("shipments.shipped_at") else "waited"
+    )
 
 
 def held(court: LineCourt, at: datetime | None) -> bool:
-    """Whether the order certainly stood still for the buyer's credit, at step 10, when the line was promised: a hold, or between two attempts."""
+    """Whether the order certainly stood still for the buyer's credit, at step 10, when the line was promised: a hold,
+    or between two attempts.
+    """
     judge, order_id, zone = court.judge, court.order["order_id"], court.zone
     if at is None:
         return False
@@ -121,7 +134,9 @@ def held(court: LineCourt, at: datetime | None) -> bool:
             if row["kind"] == "credit" and placed and placed.last <= at and (released is None or released.first > at):
                 return True
         return False
-    attempts = sorted((row for row in judge.rows("order_events", order_id) if row["step"] == 10), key=lambda row: row["event_no"])
+    attempts = sorted(
+        (row for row in judge.rows("order_events", order_id) if row["step"] == 10), key=lambda row: row["event_no"]
+    )
     for one, following in pairwise(attempts):
         ended, began = span(one, "finished_at", zone), span(following, "started_at", zone)
         if ended and began and ended.last <= at < began.first and began.last <= judge.as_of:
@@ -135,5 +150,7 @@ def expected_cost(shares: dict[str, Fraction], costs: dict[str, Fraction]) -> Fr
     Raises ValueError.
     """
     if sum(shares.values()) != 1:
-        raise ValueError(f"the shares of the outcomes add up to {sum(shares.values())}, not to 1; give each outcome's share of all events")
+        raise ValueError(
+            f"the shares of the outcomes add up to {sum(shares.values())}, not to 1; give each outcome's share of all events"
+        )
     return sum((share * costs[name] for name, share in shares.items()), Fraction(0))

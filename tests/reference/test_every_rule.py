@@ -1,6 +1,8 @@
-"""Every rule of the book, R1 to R40, has a test that names it: for what the product says, and where the judge has it for the judge as well.
+"""Every rule of the book, R1 to R40, has a test that names it: for what the product says, and where the judge has it
+for the judge as well.
 
-A worked example of an order's verdicts is a case of tests/support/rule_cases.py, put to both. Any other test of a rule is called `test_rNN_...`.
+A worked example of an order's verdicts is a case of tests/support/rule_cases.py, put to both. Any other test of a rule
+is called `test_rNN_...`.
 """
 
 import re
@@ -25,13 +27,19 @@ CASE_RULES = {int(found[1]) for case in CASES if (found := re.match(r"R(\d+) ", 
 
 def named_in(paths: list[Path]) -> set[int]:
     """The rules that functions of these files are called after."""
-    return {int(number) for path in paths for number in re.findall(r"^(?:async )?def test_r(\d+)_", path.read_text(encoding="utf-8"), re.M)}
+    return {
+        int(number)
+        for path in paths
+        for number in re.findall(r"^(?:async )?def test_r(\d+)_", path.read_text(encoding="utf-8"), re.M)
+    }
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_tested_on_what_the_product_says(rule: int) -> None:
     product = [path for path in TESTS.rglob("test_*.py") if path.name not in OF_THE_JUDGE]
-    assert rule in CASE_RULES | named_in(product), f"R{rule}: no case in rule_cases.py and no test_r{rule:02d}_...; write its worked example"
+    assert rule in CASE_RULES | named_in(product), (
+        f"R{rule}: no case in rule_cases.py and no test_r{rule:02d}_...; write its worked example"
+    )
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in NOT_JUDGED])

@@ -1,4 +1,6 @@
-"""The independent judge against the worked examples that are about more than one order's verdicts: contracts, groups, clocks, money, stockouts."""
+"""The independent judge against the worked examples that are about more than one order's verdicts: contracts, groups,
+clocks, money, stockouts.
+"""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -60,9 +62,14 @@ def hours_between(start: str, end: str) -> timedelta:
 
 def test_r01_padding_is_two_days_and_each_anchor_has_its_verdict() -> None:
     """Requested 10, promised 12, the seller moves it to 20 on day 11, received 15."""
-    moved = history(sent(14, 15), requested_by=day(10), promised_by=day(12)) | {"promises": [promise(changed_by="seller", changed_at=day(11))]}
+    moved = history(sent(14, 15), requested_by=day(10), promised_by=day(12)) | {
+        "promises": [promise(changed_by="seller", changed_at=day(11))]
+    }
     said = {
-        anchor: judge(moved, {"anchor": anchor}, END_OF_APRIL, everything() | everything("promises")).orders["O"].findings["on_time"].verdict
+        anchor: judge(moved, {"anchor": anchor}, END_OF_APRIL, everything() | everything("promises"))
+        .orders["O"]
+        .findings["on_time"]
+        .verdict
         for anchor in ("requested", "first_promise", "current_promise")
     }
     assert said == {"requested": False, "first_promise": False, "current_promise": True}
@@ -75,8 +82,13 @@ def test_r01_padding_is_two_days_and_each_anchor_has_its_verdict() -> None:
 def test_r16_groups_are_graded_alone_and_the_order_passes_with_all_of_them() -> None:
     """Line 1 due 5 received 5, line 2 due 20 received 22: groups 1/2, order on_time false."""
     two = [order_line(promised_by=day(5)), order_line(line_no="2", promised_by=day(20))]
-    found = judge(history(sent(4, 5, line_no="1"), sent(21, 22, line_no="2"), lines=two), {}, END_OF_APRIL, everything()).orders["O"]
-    assert {deadline: group.findings["on_time"].verdict for deadline, group in found.groups.items()} == {end_of(5): True, end_of(20): False}
+    found = judge(
+        history(sent(4, 5, line_no="1"), sent(21, 22, line_no="2"), lines=two), {}, END_OF_APRIL, everything()
+    ).orders["O"]
+    assert {deadline: group.findings["on_time"].verdict for deadline, group in found.groups.items()} == {
+        end_of(5): True,
+        end_of(20): False,
+    }
     assert found.groups[end_of(5)].findings["perfect_order"].verdict is True
     assert found.findings["on_time"].verdict is False
 
@@ -116,12 +128,18 @@ def test_r29_late_by_the_buyers_change(more: Records, attributable: bool) -> Non
 def test_r29_the_shipments_own_columns_speak_first() -> None:
     records = history(sent(9, 12)) | {"order_events": [OFFERED], "service_cases": [SUDDEN]}
     assert judge(records, {}, END_OF_APRIL, CHANGED).orders["O"].on_time_attributable is False
-    records["shipments"][0] |= {"attempted_at": datetime(2026, 3, 10), "attempted_at_is_date": True, "failure_caused_by": "buyer"}
+    records["shipments"][0] |= {
+        "attempted_at": datetime(2026, 3, 10),
+        "attempted_at_is_date": True,
+        "failure_caused_by": "buyer",
+    }
     assert judge(records, {}, END_OF_APRIL, CHANGED).orders["O"].on_time_attributable is True
 
 
 def test_r35_a_contract_is_that_of_the_customer_and_of_the_day_of_ordering() -> None:
-    """Ordered 1 March under K1, which forgave two days until 28 February and forgives five from 1 April; from 2 March K2 forgives nine."""
+    """Ordered 1 March under K1, which forgave two days until 28 February and forgives five from 1 April; from 2 March
+    K2 forgives nine.
+    """
     records = history(sent(8, 12)) | {
         "customers": [customer(policy_id="K1"), customer(valid_from="2026-03-02", policy_id="K2")],
         "policies": [
@@ -149,7 +167,12 @@ def week() -> list[Row]:
     """Monday 2 March to Sunday 15 March 2026, open from 8 to 16 but at week ends."""
     days = [date(2026, 3, 2) + timedelta(days=number) for number in range(14)]
     shut = {"opens_at": None, "closes_at": None}
-    return [calendar_day(day=one, **({"opens_at": f"{one}T08:00Z", "closes_at": f"{one}T16:00Z"} if one.weekday() < 5 else shut)) for one in days]
+    return [
+        calendar_day(
+            day=one, **({"opens_at": f"{one}T08:00Z", "closes_at": f"{one}T16:00Z"} if one.weekday() < 5 else shut)
+        )
+        for one in days
+    ]
 
 
 def test_r26_friday_evening_to_monday_morning() -> None:
@@ -160,7 +183,10 @@ def test_r26_friday_evening_to_monday_morning() -> None:
 
 
 def test_r26_within_one_day_and_without_a_calendar() -> None:
-    assert business_time((datetime(2026, 3, 6, 7), datetime(2026, 3, 6, 9, 30)), week(), ("default",), "UTC") == HOUR * 3 / 2
+    assert (
+        business_time((datetime(2026, 3, 6, 7), datetime(2026, 3, 6, 9, 30)), week(), ("default",), "UTC")
+        == HOUR * 3 / 2
+    )
     assert business_time((datetime(2026, 3, 6), datetime(2026, 3, 20)), week(), ("default",), "UTC") is None
     assert business_time((datetime(2026, 3, 6), datetime(2026, 3, 7)), week(), ("ship_from",), "UTC") is None
 
@@ -192,7 +218,10 @@ def test_r28_holds_come_first_and_overlapping_ones_stop_the_clock_once() -> None
 
 
 def test_r28_an_attempt_whose_end_nobody_told_stops_nothing() -> None:
-    events = [order_event(finished_at=None), order_event(event_no=2, started_at="2026-03-03T10:00Z", finished_at="2026-03-03T12:00Z")]
+    events = [
+        order_event(finished_at=None),
+        order_event(event_no=2, started_at="2026-03-03T10:00Z", finished_at="2026-03-03T12:00Z"),
+    ]
     assert buyers_holds("O", None, events, "UTC", datetime(2026, 3, 6)) == []
 
 
@@ -251,14 +280,22 @@ def test_budgets_are_medians_and_a_missing_steps_time_falls_to_the_next() -> Non
 
 def documents(*rows: tuple[str, str, int, str | None]) -> Any:
     """Documents of (kind, day, amount, line): line None is freight."""
-    headers = [invoice(invoice_id=f"I{number}", invoice_kind=kind, invoiced_at=on) for number, (kind, on, _, _) in enumerate(rows)]
-    lines = [invoice_line(invoice_id=f"I{number}", line_no=line, line_amount=amount) for number, (_, _, amount, line) in enumerate(rows)]
+    headers = [
+        invoice(invoice_id=f"I{number}", invoice_kind=kind, invoiced_at=on)
+        for number, (kind, on, _, _) in enumerate(rows)
+    ]
+    lines = [
+        invoice_line(invoice_id=f"I{number}", line_no=line, line_amount=amount)
+        for number, (_, _, amount, line) in enumerate(rows)
+    ]
     return posted(headers, lines, until=date(2026, 4, 30))
 
 
 def test_r24_net_sales_by_the_ledger_and_by_the_order() -> None:
     """March invoice 1,000 and freight 50, April credit 100: ledger March 1,000, April -100; cohort 900."""
-    found = documents(("invoice", "2026-03-10", 1000, "1"), ("invoice", "2026-03-10", 50, None), ("credit", "2026-04-05", 100, "1"))
+    found = documents(
+        ("invoice", "2026-03-10", 1000, "1"), ("invoice", "2026-03-10", 50, None), ("credit", "2026-04-05", 100, "1")
+    )
     assert net_sales(found, [], first=date(2026, 3, 1), last=date(2026, 3, 31)).amount == 1000
     assert net_sales(found, [], first=date(2026, 4, 1), last=date(2026, 4, 30)).amount == -100
     assert net_sales_of_orders(found, [], frozenset({"O"})).amount == 900
@@ -267,13 +304,19 @@ def test_r24_net_sales_by_the_ledger_and_by_the_order() -> None:
 
 def test_r24_reversed_and_reissued() -> None:
     """Invoice 1,000, reversal 1,000, reissue 950: 950."""
-    found = documents(("invoice", "2026-03-10", 1000, "1"), ("reversal", "2026-03-11", 1000, "1"), ("invoice", "2026-03-12", 950, "1"))
+    found = documents(
+        ("invoice", "2026-03-10", 1000, "1"), ("reversal", "2026-03-11", 1000, "1"), ("invoice", "2026-03-12", 950, "1")
+    )
     assert net_sales_of_orders(found, [], frozenset({"O"})).amount == 950
 
 
 def test_r25_currencies_meet_at_the_rate_of_the_document_day() -> None:
-    """5,000 USD, 5,000 EUR at 1.10 and 10,000 AED without a rate: 10,500 USD and 10,000 AED in one document, never 20,000."""
-    headers = [invoice(invoice_id=currency, currency=currency, invoiced_at="2026-03-05") for currency in ("USD", "EUR", "AED")]
+    """5,000 USD, 5,000 EUR at 1.10 and 10,000 AED without a rate: 10,500 USD and 10,000 AED in one document, never
+    20,000.
+    """
+    headers = [
+        invoice(invoice_id=currency, currency=currency, invoiced_at="2026-03-05") for currency in ("USD", "EUR", "AED")
+    ]
     amounts = {"USD": 5000, "EUR": 5000, "AED": 10000}
     lines = [invoice_line(invoice_id=currency, line_amount=amount) for currency, amount in amounts.items()]
     found = net_sales(posted(headers, lines, until=date(2026, 4, 30)), [fx_rate()])

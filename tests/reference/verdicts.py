@@ -1,8 +1,9 @@
 """The independent judge: the rule book in slow, plain Python, one order line at a time.
 
-It reads records as they stand in the canonical feeds and knows nothing of the SQL that judges the same records in `metrics`. Both must
-agree on every verdict, reason and quantity (tests/metrics/facts/orders/test_reference_agrees.py). Rule numbers are those of the rule book; where it
-leaves room, docs/judgement.md says how it is read. Clocks are in judge_clocks.py, money in judge_money.py, stockouts in judge_stockouts.py.
+It reads records as they stand in the canonical feeds and knows nothing of the SQL that judges the same records in
+`metrics`. Both must agree on every verdict, reason and quantity (tests/metrics/facts/orders/test_reference_agrees.py).
+Rule numbers are those of the rule book; where it leaves room, docs/judgement.md says how it is read. Clocks are in
+judge_clocks.py, money in judge_money.py, stockouts in judge_stockouts.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -86,7 +87,25 @@ VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "
 
 TICK = timedelta(microseconds=1)
 PIECES = {"piece", "pieces", "pc", "pcs", "ea", "each", "unit", "units"}
-NO_MINOR = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF")
+NO_MINOR = (
+    "BIF",
+    "CLP",
+    "DJF",
+    "GNF",
+    "ISK",
+    "JPY",
+    "KMF",
+    "KRW",
+    "PYG",
+    "RWF",
+    "UGX",
+    "UYI",
+    "VND",
+    "VUV",
+    "XAF",
+    "XOF",
+    "XPF",
+)
 THREE_DIGITS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 MINOR_DIGITS = dict.fromkeys(NO_MINOR, 0) | dict.fromkeys(THREE_DIGITS, 3) | dict.fromkeys(("CLF", "UYW"), 4)
 """ISO 4217: how many decimals a currency has; all others have two."""
@@ -367,13 +386,16 @@ def same(left: Any, right: Any, *, tested: bool) -> Verdict:
 def judge(records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> Judgement:
     """Judge every order of the records at `as_of` (UTC, no zone).
 
-    policy: the keys of `STRICT` that differ. mapped: `feed.column` of every column a source fills; a feed with none is absent.
+    policy: the keys of `STRICT` that differ. mapped: `feed.column` of every column a source fills; a feed with none is
+    absent.
     """
     return Judge(records, {**STRICT, **policy}, as_of, mapped).judgement()
 
 
 def contracts(records: Records, as_of: datetime, mapped: frozenset[str]) -> dict[str, tuple[str, OrderJudgement]]:
-    """Each order whose customer has a contract, as that contract judges it: order_id to (policy_id, judgement) (R35, section 5, P10)."""
+    """Each order whose customer has a contract, as that contract judges it: order_id to (policy_id, judgement) (R35,
+    section 5, P10).
+    """
     strict = Judge(records, STRICT, as_of, mapped)
     terms: dict[tuple[str, date], list[str]] = {}
     for order in strict.feeds["orders"]:
@@ -398,7 +420,12 @@ class Judge:
     """The records, the policy and the moment of one judgement."""
 
     def __init__(
-        self, records: Records, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str], only: frozenset[str] | None = None
+        self,
+        records: Records,
+        policy: Mapping[str, Any],
+        as_of: datetime,
+        mapped: frozenset[str],
+        only: frozenset[str] | None = None,
     ) -> None:
         self.policy, self.as_of, self.mapped, self.only = policy, as_of, mapped, only
         alive = {feed: [row for row in rows if not row["deleted"]] for feed, rows in records.items() if self.fed(feed)}
@@ -417,7 +444,9 @@ class Judge:
 
     def rows(self, feed: str, order_id: str, line_no: str | None = None) -> list[Row]:
         """The rows of a feed about one order, or one line of it."""
-        return [row for row in self.of_order.get(feed, {}).get(order_id, []) if line_no is None or row["line_no"] == line_no]
+        return [
+            row for row in self.of_order.get(feed, {}).get(order_id, []) if line_no is None or row["line_no"] == line_no
+        ]
 
     def fed(self, feed: str) -> bool:
         return any(name.startswith(f"{feed}.") for name in self.mapped)
@@ -431,7 +460,11 @@ class Judge:
         orders: dict[str, OrderJudgement] = {}
         for order in self.feeds["orders"]:
             ordered = event(order, "ordered_at", order["ship_to_time_zone"])
-            if ordered is None or ordered > self.as_of or (self.only is not None and order["order_id"] not in self.only):
+            if (
+                ordered is None
+                or ordered > self.as_of
+                or (self.only is not None and order["order_id"] not in self.only)
+            ):
                 continue
             own = self.rows("order_lines", order["order_id"])
             judged = [LineCourt(self, order, line) for line in own]
@@ -475,7 +508,8 @@ class LineCourt:
         factors = [
             row
             for row in self.judge.feeds.get("unit_factors", [])
-            if (row["product_id"], row["unit"]) == (self.line["product_id"], base_unit) and row["valid_from"] <= self.ordered_day
+            if (row["product_id"], row["unit"]) == (self.line["product_id"], base_unit)
+            and row["valid_from"] <= self.ordered_day
         ]
         own = max(factors, key=lambda row: row["valid_from"])["rounding_step"] if factors else None
         if own is not None:
@@ -533,7 +567,9 @@ class LineCourt:
     @property
     def receipts(self) -> list[Receipt]:
         """Counted receipts, in order of their ends."""
-        counted = [Receipt(one.came.first, one.came.last, one.quantity) for one in self.received if one.came and one.counts]
+        counted = [
+            Receipt(one.came.first, one.came.last, one.quantity) for one in self.received if one.came and one.counts
+        ]
         return sorted(counted, key=lambda receipt: receipt.last)
 
     @property
@@ -556,7 +592,9 @@ class LineCourt:
     def written(self, name: str) -> Promise | None:
         """The date as first written: the line's own, else the order's."""
         carrier = self.own_or_orders(name)
-        return Promise(carrier[name], carrier[f"{name}_is_date"], carrier is self.order) if carrier is not None else None
+        return (
+            Promise(carrier[name], carrier[f"{name}_is_date"], carrier is self.order) if carrier is not None else None
+        )
 
     def deadline_of(self, promise: Promise, policy: Mapping[str, Any]) -> datetime:
         """The last moment that keeps a promise under a policy (R4)."""
@@ -620,7 +658,9 @@ class LineCourt:
         return request.ends(self.zone) if request else None
 
     def due_day(self) -> date:
-        """The day the line stands under: no tolerance and no what-if moves it, so the promise is re-based as the strict policy does."""
+        """The day the line stands under: no tolerance and no what-if moves it, so the promise is re-based as the strict
+        policy does.
+        """
         promise = self.first_promise_after(STRICT)
         due = promise.ends(self.zone) if promise else self.request
         return local_day(due, self.zone) if due else self.ordered_day
@@ -636,7 +676,13 @@ class LineCourt:
         if not changes:
             return Decimal(self.line["ordered_qty"])
         until = self.as_of if self.deadline is None else min(self.deadline, self.as_of)
-        return max(Decimal(quantity) for quantity in (changes[0]["before_qty"], *(row["after_qty"] for row in changes if row["data_as_of"] <= until)))
+        return max(
+            Decimal(quantity)
+            for quantity in (
+                changes[0]["before_qty"],
+                *(row["after_qty"] for row in changes if row["data_as_of"] <= until),
+            )
+        )
 
     def cancelled(self, row: Row) -> datetime | None:
         """When the line or its order was cancelled, by whomever, if it has happened."""
@@ -691,7 +737,8 @@ class LineCourt:
         return least if least == most else None
 
     def back_ordered(self) -> Verdict:
-        """Short at the first promise, all sent in the end (an agreed substitute too, for the right place), and some of it only later.
+        """Short at the first promise, all sent in the end (an agreed substitute too, for the right place), and some of
+        it only later.
 
         The clock is that of shipping: what was sent was sent, whatever came of it.
         """
@@ -703,7 +750,9 @@ class LineCourt:
         return not self.enough(first) and later and self.enough(sum((one.shipped_qty for one in sent), Decimal(0)))
 
     def in_window(self, *, certainly: bool) -> Decimal:
-        """Units that came inside the window, or by the deadline; if not certainly, also what may have, and what may have left by then."""
+        """Units that came inside the window, or by the deadline; if not certainly, also what may have, and what may
+        have left by then.
+        """
         deadline, opens = self.deadline, self.window_from
         if deadline is None:
             return Decimal(0)
@@ -713,11 +762,16 @@ class LineCourt:
             if late <= deadline and (opens is None or early >= opens):
                 came += one.quantity
         if not certainly:
-            came += sum((one.quantity for one in self.unproven if one.counts and one.left and one.left.first <= deadline), Decimal(0))
+            came += sum(
+                (one.quantity for one in self.unproven if one.counts and one.left and one.left.first <= deadline),
+                Decimal(0),
+            )
         return came
 
     def damaged_quantity(self) -> Decimal:
-        """Units that came damaged or went back for damage, each unit once as far as can be told: the larger of the two counts."""
+        """Units that came damaged or went back for damage, each unit once as far as can be told: the larger of the two
+        counts.
+        """
         on_arrival = sum((one.damaged_qty or Decimal(0) for one in self.received), Decimal(0))
         sent_back = sum((row["returned_qty"] for row in self.returns if row["reason"] in DAMAGE), Decimal(0))
         return max(on_arrival, sent_back)
@@ -803,7 +857,9 @@ class LineCourt:
         return self.four_cases() | {"damage_free": self.damage_free(), "filled_accurately": self.filled_accurately()}
 
     def arrivals(self) -> list[list[Receipt]]:
-        """The unproven consignments' arrivals in each of the four cases (section 2): when shipped, at `as_of`, never, at the deadline."""
+        """The unproven consignments' arrivals in each of the four cases (section 2): when shipped, at `as_of`, never,
+        at the deadline.
+        """
         coming = [one for one in self.unproven if one.counts]
         when_shipped = [Receipt(one.left.first, one.left.last, one.quantity) for one in coming if one.left]
         at_as_of = [Receipt(self.as_of, self.as_of, one.quantity) for one in coming]
@@ -811,7 +867,12 @@ class LineCourt:
             return [when_shipped, at_as_of, []]
         at_deadline = [
             # one that only may have left by the deadline only may have come by then
-            Receipt(self.deadline, self.deadline + (TICK if one.left.last > self.deadline else timedelta()), one.quantity, never_early=True)
+            Receipt(
+                self.deadline,
+                self.deadline + (TICK if one.left.last > self.deadline else timedelta()),
+                one.quantity,
+                never_early=True,
+            )
             for one in coming
             if one.left and one.left.first <= self.deadline
         ]
@@ -902,7 +963,9 @@ class LineCourt:
         parts = {name: [finding.verdict] for name, finding in self.accuracy_findings().items()}
         for row in self.returns:
             if row["reason"] in WRONG:
-                parts[{"wrong_item": "item_ok", "wrong_place": "place_ok", "wrong_quantity": "overage_ok"}[row["reason"]]].append(False)
+                parts[
+                    {"wrong_item": "item_ok", "wrong_place": "place_ok", "wrong_quantity": "overage_ok"}[row["reason"]]
+                ].append(False)
             elif row["reason"] is None and self.judge.tested("returns.reason"):
                 for verdicts in parts.values():
                     verdicts.append(None)
@@ -915,7 +978,9 @@ class LineCourt:
         return together([*self.accuracy_findings().values(), *self.sent_back(WRONG, "returned_wrong")])
 
     def sent_back(self, reasons: tuple[str, ...], why: str) -> list[Finding]:
-        """What the returns announced by `as_of` say against a verdict; one whose reason is not told may say anything (P3, R22)."""
+        """What the returns announced by `as_of` say against a verdict; one whose reason is not told may say anything
+        (P3, R22).
+        """
         if not self.judge.tested("returns.reason"):
             return []
         said = [TRUE, *(Finding(False, why) for row in self.returns if row["reason"] in reasons)]
@@ -963,7 +1028,11 @@ class LineCourt:
 
     def reversed_invoices(self) -> set[str]:
         documents = self.judge.invoices.values()
-        return {one["reverses_invoice_id"] for one in documents if one["invoice_kind"] == "reversal" and self.dated(one) <= self.as_of}
+        return {
+            one["reverses_invoice_id"]
+            for one in documents
+            if one["invoice_kind"] == "reversal" and self.dated(one) <= self.as_of
+        }
 
     def billing(self, order_settled: datetime | None) -> Finding:
         """Whether the line was billed as it was delivered and agreed, whatever its kind."""
@@ -997,7 +1066,9 @@ class LineCourt:
         return day_ends(local_day(settled, self.zone) + timedelta(days=self.policy["invoice_days"]), self.zone)
 
     def nothing_to_bill(self, bills: list[tuple[Row, Row]], closes: datetime | None, *, goods: bool) -> bool:
-        """Whether nothing came, is coming (and would count) or was billed; a service waits for its order to settle instead."""
+        """Whether nothing came, is coming (and would count) or was billed; a service waits for its order to settle
+        instead.
+        """
         if bills:
             return False
         return not self.received and not any(one.counts for one in self.unproven) if goods else closes is None
@@ -1031,7 +1102,11 @@ class LineCourt:
         )
         parts = [part(price, "billed_price"), part(self.amount_right(document, bill), "billed_amount")]
         parts.append(part(self.tax_right(document, bill), "billed_tax"))
-        for column, reason in (("payment_terms", "billed_terms"), ("bill_to", "billed_party"), ("currency", "billed_currency")):
+        for column, reason in (
+            ("payment_terms", "billed_terms"),
+            ("bill_to", "billed_party"),
+            ("currency", "billed_currency"),
+        ):
             agrees = same(document[column], self.order[column], tested=tested(f"invoices.{column}", f"orders.{column}"))
             parts.append(part(agrees, reason))
         return parts
@@ -1042,7 +1117,10 @@ class LineCourt:
             return True
         if any(bill[column] is None for column in columns):
             return None
-        return bool(abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"]) <= half_minor(document["currency"]))
+        return bool(
+            abs(bill["line_amount"] - bill["billed_qty"] * bill["unit_price_amount"])
+            <= half_minor(document["currency"])
+        )
 
     def tax_right(self, document: Row, bill: Row) -> Verdict:
         """Whether the agreed tax was billed on what was billed, to half a minor unit."""
@@ -1050,7 +1128,9 @@ class LineCourt:
             return True
         if self.line["tax_rate"] is None or bill["tax_amount"] is None:
             return None
-        return bool(abs(bill["tax_amount"] - bill["line_amount"] * self.line["tax_rate"]) <= half_minor(document["currency"]))
+        return bool(
+            abs(bill["tax_amount"] - bill["line_amount"] * self.line["tax_rate"]) <= half_minor(document["currency"])
+        )
 
 
 def half_minor(currency: str | None) -> Decimal:
@@ -1097,7 +1177,9 @@ class OrderCourt:
         for name in ("damage_free", "filled_accurately"):
             found[name] = together(without_neutral([line.findings[name] for line in self.owed]))
         found["billed_accurately"] = together(without_neutral([line.billed for line in self.lines]))
-        found["perfect_order"] = together(found[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately"))
+        found["perfect_order"] = together(
+            found[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")
+        )
         return found
 
     def judgement(self) -> OrderJudgement:
@@ -1110,7 +1192,9 @@ class OrderCourt:
             order_type=self.order["order_type"] or "sale",
             state=self.state(),
             deadline_at=max((line.deadline_at for line in self.owed if line.deadline_at and self.sale), default=None),
-            due_day=max((line.due_day for line in (self.owed if self.sale and self.owed else self.lines)), default=ordered_day),
+            due_day=max(
+                (line.due_day for line in (self.owed if self.sale and self.owed else self.lines)), default=ordered_day
+            ),
             ordered_day=ordered_day,
             settled_at=self.settled,
             arrived_day=arrived_day,
@@ -1134,7 +1218,9 @@ class OrderCourt:
         names = ("item_ok", "place_ok", "overage_ok")
         if self.state() != "judged":
             return dict.fromkeys(names)
-        telling = [line for line in self.owed if line.findings["filled_accurately"].reason != "nothing_received"] or self.owed
+        telling = [
+            line for line in self.owed if line.findings["filled_accurately"].reason != "nothing_received"
+        ] or self.owed
         return {name: all_of(line.parts[name] for line in telling) for name in names}
 
     def requests(self) -> list[Promise]:
@@ -1143,12 +1229,18 @@ class OrderCourt:
 
     def clock(self, ordered: Span) -> tuple[datetime, datetime] | None:
         """From order to arrival, where neither is a bare date; an arrival at a day's last microsecond is taken for one."""
-        if self.settled is None or ordered.first != ordered.last or self.settled == day_ends(local_day(self.settled, self.zone), self.zone):
+        if (
+            self.settled is None
+            or ordered.first != ordered.last
+            or self.settled == day_ends(local_day(self.settled, self.zone), self.zone)
+        ):
             return None
         return ordered.first, self.settled
 
     def got_what_wanted(self) -> Verdict:
-        """Every goods line has something that counts, the right item at the right place; what may be on its way may yet (section 4 (b))."""
+        """Every goods line has something that counts, the right item at the right place; what may be on its way may yet
+        (section 4 (b)).
+        """
         if self.state() != "judged":
             return None
         verdicts: list[Verdict] = []
@@ -1162,19 +1254,27 @@ class OrderCourt:
         return all_of(verdicts)
 
     def groups(self) -> dict[datetime | None, GroupJudgement]:
-        """The order's delivery groups by deadline (R16): goods lines owed; services and fees of that deadline are in its billing."""
+        """The order's delivery groups by deadline (R16): goods lines owed; services and fees of that deadline are in
+        its billing.
+        """
         found: dict[datetime | None, GroupJudgement] = {}
         if not self.sale:
             return found
         for deadline in {line.deadline_at for line in self.owed}:
             owed = [line for line in self.owed if line.deadline_at == deadline]
             if any(line.state == "pending" for line in owed):
-                found[deadline] = GroupJudgement("pending", dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due")))
+                found[deadline] = GroupJudgement(
+                    "pending", dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due"))
+                )
                 continue
-            findings = {name: together(line.findings[name] for line in owed) for name in ("on_time", "complete", "otif")}
+            findings = {
+                name: together(line.findings[name] for line in owed) for name in ("on_time", "complete", "otif")
+            }
             for name in ("damage_free", "filled_accurately"):
                 findings[name] = together(without_neutral([line.findings[name] for line in owed]))
-            findings["billed_accurately"] = together(without_neutral([line.billed for line in self.lines if line.deadline_at == deadline]))
+            findings["billed_accurately"] = together(
+                without_neutral([line.billed for line in self.lines if line.deadline_at == deadline])
+            )
             findings["perfect_order"] = together(findings[name] for name in VERDICTS[2:])
             found[deadline] = GroupJudgement("judged", findings)
         return found
@@ -1182,32 +1282,47 @@ class OrderCourt:
     def attributable(self, on_time: Verdict) -> Verdict:
         """`on_time`, or late by the buyer's doing (R29).
 
-        The columns made for it speak first: each consignment of a line not on time that did not come by its deadline was offered by then and failed
-        by the buyer; a line that nobody can tell of passes only if it would whether it came in time or not. Without them: step 11 was begun by the
-        deadline and the buyer raised a sudden change before the last receipt.
+        The columns made for it speak first: each consignment of a line not on time that did not come by its deadline
+        was offered by then and failed by the buyer; a line that nobody can tell of passes only if it would whether it
+        came in time or not. Without them: step 11 was begun by the deadline and the buyer raised a sudden change before
+        the last receipt.
         """
         if on_time is not False:
             return on_time
         if self.judge.tested("shipments.attempted_at", "shipments.failure_caused_by"):
             return all(self.buyers_doing(court) for court in self.courts if court.found.owed_goods)
-        failing = [court for court in self.courts if court.found.owed_goods and court.found.findings["on_time"].verdict is False]
+        failing = [
+            court
+            for court in self.courts
+            if court.found.owed_goods and court.found.findings["on_time"].verdict is False
+        ]
         if self.settled is None:
             return False
         deadline = min(court.deadline for court in failing if court.deadline)
         events = self.judge.rows("order_events", self.order["order_id"])
-        offered = any(row["step"] == 11 and row["event_no"] == 1 and self.by(row, "started_at", deadline) for row in events)
-        cases = [row for row in self.judge.rows("service_cases", self.order["order_id"]) if row["kind"] == "sudden_change"]
-        return offered and any((opened := event(row, "opened_at", self.zone)) is not None and opened < self.settled for row in cases)
+        offered = any(
+            row["step"] == 11 and row["event_no"] == 1 and self.by(row, "started_at", deadline) for row in events
+        )
+        cases = [
+            row for row in self.judge.rows("service_cases", self.order["order_id"]) if row["kind"] == "sudden_change"
+        ]
+        return offered and any(
+            (opened := event(row, "opened_at", self.zone)) is not None and opened < self.settled for row in cases
+        )
 
     def buyers_doing(self, court: LineCourt) -> bool:
-        """Whether a line was on time, or each consignment that had not come by its deadline was offered by then and failed by the buyer."""
+        """Whether a line was on time, or each consignment that had not come by its deadline was offered by then and
+        failed by the buyer.
+        """
         on_time = court.found.findings["on_time"]
         if on_time.verdict is True:
             return True
         if court.deadline is None or on_time.reason in ("quarantined", "no_feed"):
             return False  # when it was due, or what else was sent, nobody can tell
         late = [row for row in self.consignments(court) if not self.by(row, "received_at", court.deadline)]
-        return bool(late) and all(self.by(row, "attempted_at", court.deadline) and row["failure_caused_by"] == "buyer" for row in late)
+        return bool(late) and all(
+            self.by(row, "attempted_at", court.deadline) and row["failure_caused_by"] == "buyer" for row in late
+        )
 
     def by(self, row: Row, name: str, deadline: datetime) -> bool:
         at = event(row, name, self.zone)
@@ -1217,7 +1332,9 @@ class OrderCourt:
         """The consignments of a line that had left or come by `as_of`."""
         carried = {row["shipment_id"] for row in self.judge.rows("shipment_lines", *court.keys)}
         rows = [self.judge.shipments[one] for one in sorted(carried) if one in self.judge.shipments]
-        return [row for row in rows if any(self.by(row, name, self.judge.as_of) for name in ("shipped_at", "received_at"))]
+        return [
+            row for row in rows if any(self.by(row, name, self.judge.as_of) for name in ("shipped_at", "received_at"))
+        ]
 
     def dimensions(self, ordered_day: date) -> dict[str, str]:
         customer = self.judge.version("customers", "customer_id", self.order["customer_id"], ordered_day) or {}
@@ -1227,7 +1344,9 @@ class OrderCourt:
             "region": customer.get("region") or "(none)",
             "channel": self.order["channel"] or "(none)",
             "fulfilment_model": self.order["fulfilment_model"] or "(none)",
-            "product_category": one_of(line.product_category or "(none)" for line in self.lines if line.line_kind == "goods"),
+            "product_category": one_of(
+                line.product_category or "(none)" for line in self.lines if line.line_kind == "goods"
+            ),
             "carrier": one_of(carrier for line in self.lines for carrier in line.carriers),
         }
 

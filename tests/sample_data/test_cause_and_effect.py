@@ -1,4 +1,6 @@
-"""What the feeds around the orders say fits the orders: nobody picks what was never ordered, nothing is answered before it is asked."""
+"""What the feeds around the orders say fits the orders: nobody picks what was never ordered, nothing is answered before
+it is asked.
+"""
 
 import duckdb
 import pytest
@@ -26,7 +28,9 @@ def books(folder):
         delimiter = ";" if feed == "products" else ","
         connection.execute(f"create table {feed} as select * from {read}", [str(folder / f"{feed}.csv"), delimiter])
     # a copy that was spoilt has a key with a nine in front, a record spoilt in place a value no clean one has
-    connection.execute("delete from orders where not regexp_full_match(coalesce(order_no, ''), 'SO1[0-9]{7}') or length(sold_to) <> 6")
+    connection.execute(
+        "delete from orders where not regexp_full_match(coalesce(order_no, ''), 'SO1[0-9]{7}') or length(sold_to) <> 6"
+    )
     yield connection
     connection.close()
 
@@ -42,7 +46,14 @@ def test_every_feed_has_records(folder, feed):
 
 def test_the_core_alone_is_the_same_core(folder, tmp_path):
     generate(ORDERS, tmp_path, feeds="core")
-    assert {path.stem for path in tmp_path.glob("*.csv")} == {"defects", "orders_2", "order_lines_2", "shipments_2", *BOOKS, *CHUNK_FILES["core"]}
+    assert {path.stem for path in tmp_path.glob("*.csv")} == {
+        "defects",
+        "orders_2",
+        "order_lines_2",
+        "shipments_2",
+        *BOOKS,
+        *CHUNK_FILES["core"],
+    }
     assert "[messages]" not in (tmp_path / "mapping.toml").read_text(encoding="utf-8")
     for feed in CHUNK_FILES["core"]:
         assert (tmp_path / f"{feed}.csv").read_bytes() == (folder / f"{feed}.csv").read_bytes()
@@ -51,7 +62,9 @@ def test_the_core_alone_is_the_same_core(folder, tmp_path):
 def test_the_whole_set_after_the_core_alone_leaves_nothing_out(folder, tmp_path):
     generate(200, tmp_path, feeds="core")
     generate(ORDERS, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
 
 
 def test_loading_ends_when_the_last_of_the_first_consignments_leaves(books):
@@ -62,7 +75,9 @@ def test_loading_ends_when_the_last_of_the_first_consignments_leaves(books):
     done = "select order_no, max(done_at) as done_at from order_events where step = '10' and length(try) = 1 group by 1"
     compared = f"select * from ({left}) join ({done}) using (order_no) where done_at is not null"
     assert count(books, compared) > ORDERS * 0.9
-    assert count(books, f"{compared} and abs(epoch(left_at::timestamptz) - epoch(done_at::timestamptz)) > 0") <= 3  # corrected in shipments_2.csv
+    assert (
+        count(books, f"{compared} and abs(epoch(left_at::timestamptz) - epoch(done_at::timestamptz)) > 0") <= 3
+    )  # corrected in shipments_2.csv
 
 
 def test_goods_are_verified_when_they_are_received(books):
@@ -122,7 +137,9 @@ def test_invoices_are_paid_with_what_was_billed(books):
     paid = "select doc_no, sum(amount::double) as paid from payments where receipt_no like 'PM1%' or receipt_no like 'PM2%' group by 1"
     compared = f"select * from ({billed}) join ({paid}) using (doc_no)"
     assert count(books, compared) > ORDERS * 0.8
-    assert count(books, f"select * from ({compared}) where paid > billed + 0.005") <= 3  # a billed line was spoilt in place
+    assert (
+        count(books, f"select * from ({compared}) where paid > billed + 0.005") <= 3
+    )  # a billed line was spoilt in place
 
 
 def test_who_is_late_is_told_so_more_often_in_segment_a(books):
@@ -141,7 +158,9 @@ def test_customers_who_leave_do_not_come_back(books):
 
 
 def test_every_currency_has_bills_and_the_krona_no_recent_rate(books):
-    bills = dict(books.execute("select curr, count(*) from invoices where doc_date > '2026-01-10' group by 1").fetchall())
+    bills = dict(
+        books.execute("select curr, count(*) from invoices where doc_date > '2026-01-10' group by 1").fetchall()
+    )
     newest = dict(books.execute("select curr, max(on_date) from fx_rates where to_curr = 'EUR' group by 1").fetchall())
     assert {"EUR", "USD", "GBP", "SEK"} <= bills.keys()
     assert newest["SEK"] == "2025-12-29"

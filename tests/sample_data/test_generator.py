@@ -47,7 +47,9 @@ def record(folder: Path, defect: dict[str, str]) -> tuple[dict[str, str], str]:
 def test_the_same_orders_and_seed_give_the_same_bytes(sample, tmp_path):
     again = tmp_path / "again"
     command = [sys.executable, "-m", "sample_data", "--orders", str(ORDERS), "--out", str(again)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True, timeout=120
+    )
     assert done.stdout.strip() == str(again / "mapping.toml")
     assert contents(again) == contents(sample)
 
@@ -114,19 +116,33 @@ def test_the_record_listed_carries_the_defect(sample, kind: Kind):
 def test_records_of_the_wrong_width_are_those_listed(sample):
     for feed in CORE:
         header, *body = lines(sample / f"{feed}.csv")
-        wrong = {str(number) for number, line in enumerate(body, 1) if len(next(csv.reader([line.replace("\0", "")]))) != len(header.split(","))}
-        listed = {defect["row_no"] for defect in planted(sample) if defect["file"] == f"{feed}.csv" and defect["kind"] in ("short_row", "long_row")}
+        wrong = {
+            str(number)
+            for number, line in enumerate(body, 1)
+            if len(next(csv.reader([line.replace("\0", "")]))) != len(header.split(","))
+        }
+        listed = {
+            defect["row_no"]
+            for defect in planted(sample)
+            if defect["file"] == f"{feed}.csv" and defect["kind"] in ("short_row", "long_row")
+        }
         assert wrong == listed
 
 
 def test_the_children_of_a_missing_order_are_all_listed(sample):
-    order_nos = {record(sample, defect)[0]["order_no"] for defect in planted(sample) if defect["kind"] == "order_missing"}
+    order_nos = {
+        record(sample, defect)[0]["order_no"] for defect in planted(sample) if defect["kind"] == "order_missing"
+    }
     assert order_nos
     assert not any(line.split(",")[0] in order_nos for line in lines(sample / "orders.csv"))
     listed = {(defect["file"], int(defect["row_no"])) for defect in planted(sample) if defect["outcome"] == WAITING}
     for feed in WAITS_FOR:
         body = lines(sample / f"{feed}.csv")[1:]
-        children = {(f"{feed}.csv", number) for number, line in enumerate(body, 1) if any(order_no in line for order_no in order_nos)}
+        children = {
+            (f"{feed}.csv", number)
+            for number, line in enumerate(body, 1)
+            if any(order_no in line for order_no in order_nos)
+        }
         assert children <= listed
 
 

@@ -40,7 +40,9 @@ def outcomes(sample, tmp_path_factory):
 def read_outcomes(connection) -> dict[Place, str]:
     files = {row.file_id: row for row in connection.execute(select(run_files))}
     places = {
-        (PurePath(file.name).name, row_no): SUPERSEDED for file in files.values() for row_no in range(1, file.rows_in + 1)
+        (PurePath(file.name).name, row_no): SUPERSEDED
+        for file in files.values()
+        for row_no in range(1, file.rows_in + 1)
     }  # what is neither loaded nor in quarantine
     for feed in FEEDS.values():
         for file_id, row_no in connection.execute(select(feed.table.c.file_id, feed.table.c.row_no)):
@@ -57,7 +59,11 @@ def planted(sample: Path) -> dict[Place, tuple[str, str]]:
 
 
 def test_every_planted_defect_is_caught(sample, outcomes):
-    missed = {place: (kind, outcome, outcomes[place]) for place, (kind, outcome) in planted(sample).items() if outcomes[place] != outcome}
+    missed = {
+        place: (kind, outcome, outcomes[place])
+        for place, (kind, outcome) in planted(sample).items()
+        if outcomes[place] != outcome
+    }
     assert missed == {}
 
 

@@ -1,4 +1,6 @@
-"""Records put through the real SQL in an empty DuckDB, and measures asked of them: what a hand-worked case needs, in one line."""
+"""Records put through the real SQL in an empty DuckDB, and measures asked of them: what a hand-worked case needs, in
+one line.
+"""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -25,8 +27,12 @@ ALL = everything(*MAKERS)
 
 
 @contextmanager
-def built(as_of: datetime = AS_OF, *, mapped: frozenset[str] = ALL, url: str | None = None, **feeds: Iterable[Row]) -> Iterator[Connection]:
-    """A connection to the facts, ledgers and rollups of these records, judged at as_of; every column of every feed is mapped unless said."""
+def built(
+    as_of: datetime = AS_OF, *, mapped: frozenset[str] = ALL, url: str | None = None, **feeds: Iterable[Row]
+) -> Iterator[Connection]:
+    """A connection to the facts, ledgers and rollups of these records, judged at as_of; every column of every feed is
+    mapped unless said.
+    """
     engine = create_engine(url, poolclass=StaticPool) if url else memory()
     with engine.connect() as connection:
         build(connection, records(**feeds), as_of, mapped)
@@ -46,7 +52,9 @@ def halves(connection: Connection, measure: str, **question: Any) -> tuple[objec
     return found.numerator, found.denominator
 
 
-def by(connection: Connection, measure: str, dimension: str, **question: Any) -> dict[str | None, tuple[object, object]]:
+def by(
+    connection: Connection, measure: str, dimension: str, **question: Any
+) -> dict[str | None, tuple[object, object]]:
     """Numerator and denominator of each value of a dimension."""
     return {
         found.dimensions[dimension]: (found.numerator, found.denominator)
@@ -60,12 +68,18 @@ def ledger(connection: Connection, table: Table, *key: str) -> dict[Any, dict[st
     return {row[key[0]] if len(key) == 1 else tuple(row[name] for name in key): row for row in rows}
 
 
-def sale(order_id: str, *, received: str | None = None, notice: str | None = None, **values: object) -> dict[str, list[Row]]:
+def sale(
+    order_id: str, *, received: str | None = None, notice: str | None = None, **values: object
+) -> dict[str, list[Row]]:
     """An order of 100 promised for 10 March 2026, received on a day (or not at all)."""
     return {
         "orders": [order(order_id=order_id, **values)],
         "order_lines": [order_line(order_id=order_id)],
-        "shipments": [shipment(shipment_id=order_id, shipped_at="2026-03-02", received_at=received, notice_sent_at=notice)] if received else [],
+        "shipments": [
+            shipment(shipment_id=order_id, shipped_at="2026-03-02", received_at=received, notice_sent_at=notice)
+        ]
+        if received
+        else [],
         "shipment_lines": [shipment_line(shipment_id=order_id, order_id=order_id)] if received else [],
     }
 
@@ -77,7 +91,8 @@ def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
 
 
 def only(*modules: ModuleType) -> Callable[..., Any]:
-    """A fixture for a test module that asks of these ledgers alone: builds fill them and what they read, and leave the others empty.
+    """A fixture for a test module that asks of these ledgers alone: builds fill them and what they read, and leave the
+    others empty.
 
     Filling all of them is most of what a hand-worked case costs.
     """
@@ -85,7 +100,9 @@ def only(*modules: ModuleType) -> Callable[..., Any]:
     for ledger in wanted:  # grows: what a ledger's module reads of others
         named = vars(sys.modules[ledger.select_rows.__module__]).values()
         read = [table for table in named if isinstance(table, Table)]
-        wanted += [other for other in FACT_TABLES if other not in wanted and any(other.table is table for table in read)]
+        wanted += [
+            other for other in FACT_TABLES if other not in wanted and any(other.table is table for table in read)
+        ]
 
     @pytest.fixture(scope="module", autouse=True)
     def filled() -> Iterator[None]:

@@ -1,8 +1,8 @@
 """Rows of the canonical feeds with everything defaulted, so that a test writes only what matters to it.
 
-A row is a dict with every column of `metrics.schema`, provenance included. A moment is given as text, `"2026-03-10"` (a bare date) or
-`"2026-03-10T14:00Z"` (an instant), and becomes its two columns; a number may be given as int, text or Decimal. By default everything
-is clean and strict: one sale to place P1 in UTC, billed and shipped as ordered.
+A row is a dict with every column of `metrics.schema`, provenance included. A moment is given as text, `"2026-03-10"` (a
+bare date) or `"2026-03-10T14:00Z"` (an instant), and becomes its two columns; a number may be given as int, text or
+Decimal. By default everything is clean and strict: one sale to place P1 in UTC, billed and shipped as ordered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,11 @@ Records = dict[str, list[Row]]
 
 def columns(feed: str) -> tuple[str, ...]:
     """The feed's own columns as a mapping file names them: a moment is one column, provenance is not there."""
-    return tuple(column for column in (one.name for one in FEEDS[feed].table.columns) if column not in PROVENANCE and not column.endswith("_is_date"))
+    return tuple(
+        column
+        for column in (one.name for one in FEEDS[feed].table.columns)
+        if column not in PROVENANCE and not column.endswith("_is_date")
+    )
 
 
 def everything(*feeds: str) -> frozenset[str]:
@@ -29,7 +33,9 @@ def everything(*feeds: str) -> frozenset[str]:
 
 
 def moment(text: str) -> tuple[datetime, bool]:
-    """The two columns of a moment: `2026-03-10` is a bare date, anything longer an ISO instant, given in UTC where it has no zone."""
+    """The two columns of a moment: `2026-03-10` is a bare date, anything longer an ISO instant, given in UTC where it
+    has no zone.
+    """
     if len(text) == len("2026-03-10"):
         return datetime.fromisoformat(text), True
     value = datetime.fromisoformat(text)
@@ -120,8 +126,17 @@ def invoice(**values: Any) -> Row:
 
 
 def invoice_line(**values: Any) -> Row:
-    """100 at 5.00 billed for line 1; the amount follows from quantity and price unless given, and 20 % tax from the amount."""
-    defaults = {"invoice_id": "I1", "invoice_line_no": "1", "order_id": "O", "line_no": "1", "billed_qty": 100, "unit_price_amount": "5.00"}
+    """100 at 5.00 billed for line 1; the amount follows from quantity and price unless given, and 20 % tax from the
+    amount.
+    """
+    defaults = {
+        "invoice_id": "I1",
+        "invoice_line_no": "1",
+        "order_id": "O",
+        "line_no": "1",
+        "billed_qty": 100,
+        "unit_price_amount": "5.00",
+    }
     given = defaults | values
     if "line_amount" not in given:
         given["line_amount"] = Decimal(str(given["billed_qty"] or 0)) * Decimal(str(given["unit_price_amount"] or 0))
@@ -132,13 +147,25 @@ def invoice_line(**values: Any) -> Row:
 
 def customer(**values: Any) -> Row:
     """Customer C, segment A, region North, from the start of 2026."""
-    defaults = {"customer_id": "C", "valid_from": "2026-01-01", "name": "Customer", "service_segment": "A", "region": "North"}
+    defaults = {
+        "customer_id": "C",
+        "valid_from": "2026-01-01",
+        "name": "Customer",
+        "service_segment": "A",
+        "region": "North",
+    }
     return row("customers", defaults | values)
 
 
 def product(**values: Any) -> Row:
     """Product P, counted in pieces, from the start of 2026."""
-    defaults = {"product_id": "P", "valid_from": "2026-01-01", "name": "Product", "category": "tools", "base_unit": "piece"}
+    defaults = {
+        "product_id": "P",
+        "valid_from": "2026-01-01",
+        "name": "Product",
+        "category": "tools",
+        "base_unit": "piece",
+    }
     return row("products", defaults | values)
 
 
@@ -169,23 +196,35 @@ def policy_version(**values: Any) -> Row:
 
 def target(**values: Any) -> Row:
     """95 % on time for everyone, from the start of 2026."""
-    return row("targets", {"measure": "on_time", "scope": "all", "valid_from": "2026-01-01", "target_value": "0.95"} | values)
+    return row(
+        "targets", {"measure": "on_time", "scope": "all", "valid_from": "2026-01-01", "target_value": "0.95"} | values
+    )
 
 
 def assumption(**values: Any) -> Row:
     """An assumed carrying rate of 20 % for everyone, from the start of 2026."""
-    return row("assumptions", {"assumption": "carrying_rate", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "0.2"} | values)
+    return row(
+        "assumptions",
+        {"assumption": "carrying_rate", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "0.2"} | values,
+    )
 
 
 def calendar_day(**values: Any) -> Row:
     """Monday 2 March 2026, open from 8 to 16 UTC everywhere."""
-    defaults = {"calendar_id": "default", "day": "2026-03-02", "opens_at": "2026-03-02T08:00Z", "closes_at": "2026-03-02T16:00Z"}
+    defaults = {
+        "calendar_id": "default",
+        "day": "2026-03-02",
+        "opens_at": "2026-03-02T08:00Z",
+        "closes_at": "2026-03-02T16:00Z",
+    }
     return row("calendars", defaults | values)
 
 
 def fx_rate(**values: Any) -> Row:
     """1.10 reporting dollars for one euro on 1 March 2026."""
-    return row("fx_rates", {"currency": "EUR", "on_date": "2026-03-01", "rate": "1.10", "reporting_currency": "USD"} | values)
+    return row(
+        "fx_rates", {"currency": "EUR", "on_date": "2026-03-01", "rate": "1.10", "reporting_currency": "USD"} | values
+    )
 
 
 def promise(**values: Any) -> Row:
@@ -217,23 +256,43 @@ def hold(**values: Any) -> Row:
 
 def order_event(**values: Any) -> Row:
     """The first attempt at step 2, from 1 March 10:00 to 2 March 10:00 UTC."""
-    defaults = {"order_id": "O", "step": 2, "event_no": 1, "started_at": "2026-03-01T10:00Z", "finished_at": "2026-03-02T10:00Z"}
+    defaults = {
+        "order_id": "O",
+        "step": 2,
+        "event_no": 1,
+        "started_at": "2026-03-01T10:00Z",
+        "finished_at": "2026-03-02T10:00Z",
+    }
     return row("order_events", defaults | values)
 
 
 def payment(**values: Any) -> Row:
     """500 euros for invoice I1, come in on 20 March."""
-    return row("payments", {"payment_id": "Y1", "invoice_id": "I1", "paid_at": "2026-03-20", "amount": 500, "currency": "EUR"} | values)
+    return row(
+        "payments",
+        {"payment_id": "Y1", "invoice_id": "I1", "paid_at": "2026-03-20", "amount": 500, "currency": "EUR"} | values,
+    )
 
 
 def quote(**values: Any) -> Row:
     """An inquiry of customer C on 1 March, answered the next day, without an order."""
-    return row("quotes", {"quote_id": "Q1", "customer_id": "C", "asked_at": "2026-03-01T09:00Z", "answered_at": "2026-03-02T09:00Z"} | values)
+    return row(
+        "quotes",
+        {"quote_id": "Q1", "customer_id": "C", "asked_at": "2026-03-01T09:00Z", "answered_at": "2026-03-02T09:00Z"}
+        | values,
+    )
 
 
 def quote_option(**values: Any) -> Row:
     """500 euros in 7 days, not accepted."""
-    defaults = {"quote_id": "Q1", "option_no": "1", "price_amount": 500, "currency": "EUR", "lead_time_days": 7, "accepted": False}
+    defaults = {
+        "quote_id": "Q1",
+        "option_no": "1",
+        "price_amount": 500,
+        "currency": "EUR",
+        "lead_time_days": 7,
+        "accepted": False,
+    }
     return row("quote_options", defaults | values)
 
 
@@ -282,7 +341,11 @@ def returned(**values: Any) -> Row:
 
 def stockout(**values: Any) -> Row:
     """Customer C wanted 10 of product P on 5 March and there were none; what came of it is not known."""
-    return row("stockouts", {"stockout_id": "X1", "customer_id": "C", "product_id": "P", "wanted_qty": 10, "wanted_at": "2026-03-05"} | values)
+    return row(
+        "stockouts",
+        {"stockout_id": "X1", "customer_id": "C", "product_id": "P", "wanted_qty": 10, "wanted_at": "2026-03-05"}
+        | values,
+    )
 
 
 def service_cost(**values: Any) -> Row:

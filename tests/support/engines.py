@@ -18,7 +18,9 @@ _numbers = count(1)
 
 
 def memory() -> Engine:
-    """An engine on an empty DuckDB in memory, set up as the embedded warehouse sets up its own; its connections share one session."""
+    """An engine on an empty DuckDB in memory, set up as the embedded warehouse sets up its own; its connections share
+    one session.
+    """
     engine = new_engine(duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
     with engine.connect():  # which looks up whether it does
         engine.dialect.supports_comments = False  # a comment a column is most of what creating our tables takes

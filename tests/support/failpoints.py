@@ -1,4 +1,6 @@
-"""The steps of a run at which the tests kill it: collected from the sources, so that a new step is tested as soon as it is written."""
+"""The steps of a run at which the tests kill it: collected from the sources, so that a new step is tested as soon as it
+is written.
+"""
 
 import ast
 import importlib
@@ -21,7 +23,9 @@ def names(packages: Iterable[str | Path]) -> list[str]:
                 if isinstance(node, ast.Call) and _called(node) == "failpoint":
                     name = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
                     if not isinstance(name, str):
-                        raise ValueError(f"{path}:{node.lineno}: give failpoint() a literal name, so that the tests find it")
+                        raise ValueError(
+                            f"{path}:{node.lineno}: give failpoint() a literal name, so that the tests find it"
+                        )
                     found.add(name)
     return sorted(found)
 

@@ -1,4 +1,6 @@
-"""A throwaway PostgreSQL cluster of the machine's own programs: in a temporary folder, without durability, gone after the tests."""
+"""A throwaway PostgreSQL cluster of the machine's own programs: in a temporary folder, without durability, gone after
+the tests.
+"""
 
 import os
 import pwd
@@ -22,7 +24,9 @@ HOW = "apt-get install postgresql-15 (or any later version)"
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """Run a cluster and yield the URL of its database `postgres`. Skips where PostgreSQL's programs are missing (in CI: fails)."""
+    """Run a cluster and yield the URL of its database `postgres`. Skips where PostgreSQL's programs are missing (in CI:
+    fails).
+    """
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="buyerview-postgres-"))
     identity = _identity(folder)
@@ -60,7 +64,9 @@ def cluster() -> Iterator[str]:
 
 @contextmanager
 def database(cluster_url: str, name: str, *, template: str = "template1") -> Iterator[str]:
-    """Create a database in the cluster, empty or a copy of `template`, yield its URL and drop it with whoever is still connected."""
+    """Create a database in the cluster, empty or a copy of `template`, yield its URL and drop it with whoever is still
+    connected.
+    """
     with psycopg.connect(plain(cluster_url), autocommit=True) as connection:
         connection.execute(f'create database "{name}" template "{template}"')
         try:
@@ -81,7 +87,9 @@ def _programs() -> Path:
 
 
 def _identity(folder: Path) -> dict[str, Any]:
-    """Options that start a program as an ordinary user if we are root, whom the server refuses; the folder becomes that user's."""
+    """Options that start a program as an ordinary user if we are root, whom the server refuses; the folder becomes that
+    user's.
+    """
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name: entry for entry in pwd.getpwall()}

@@ -1,4 +1,5 @@
-"""Programs from outside Python that tests need: the browser, PostgreSQL. A test without one skips and says how to get it.
+"""Programs from outside Python that tests need: the browser, PostgreSQL. A test without one skips and says how to get
+it.
 
 In CI (CI=true in the environment) it fails instead, so that nothing is left untested there by oversight.
 """
@@ -11,7 +12,9 @@ import pytest
 
 
 def require(program: str | Path, how: str) -> Path:
-    """The path of a program, by name or by path. Without it: skip, saying `how` to get it; with CI=true in the environment, fail."""
+    """The path of a program, by name or by path. Without it: skip, saying `how` to get it; with CI=true in the
+    environment, fail.
+    """
     found = shutil.which(program)
     if found is not None:
         return Path(found)

@@ -1,8 +1,9 @@
 """The rule book's worked examples of R1 to R40 that a verdict or a quantity of an order answers, as data.
 
-The same cases are put to the independent judge (tests/reference/test_reference_rules.py) and to the SQL, so an example of the book is tested
-against both. Numbers are worked out in the book; days are of March 2026, the zone is UTC and `as_of` is the end of 30 April 2026 unless
-a case says otherwise. Dates and verdicts here are those of the book's "example → expected" column.
+The same cases are put to the independent judge (tests/reference/test_reference_rules.py) and to the SQL, so an example
+of the book is tested against both. Numbers are worked out in the book; days are of March 2026, the zone is UTC and
+`as_of` is the end of 30 April 2026 unless a case says otherwise. Dates and verdicts here are those of the book's
+"example → expected" column.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,8 @@ T, F, U = True, False, None
 class Case:
     """One worked example: records, how they are judged, and what must come out.
 
-    orders: order_id to {column of order_facts: value}; lines: (order_id, line_no) to {column of order_line_facts: value}.
+    orders: order_id to {column of order_facts: value}; lines: (order_id, line_no) to {column of order_line_facts:
+    value}.
     """
 
     name: str
@@ -62,21 +64,32 @@ def end_of(number: int) -> datetime:
 
 
 def sent(left: int | str | None, came: int | str | None, qty: Any = 100, **values: Any) -> Row:
-    """A delivery: the day (or text moment) it left and came, its quantity, and more columns of its shipment or shipment line."""
+    """A delivery: the day (or text moment) it left and came, its quantity, and more columns of its shipment or shipment
+    line.
+    """
     return {"left": left, "came": came, "qty": qty, **values}
 
 
 def history(
-    *deliveries: Row, wanted: Row | None = None, lines: list[Row] | None = None, bills: list[Row] | None = None, **order_values: Any
+    *deliveries: Row,
+    wanted: Row | None = None,
+    lines: list[Row] | None = None,
+    bills: list[Row] | None = None,
+    **order_values: Any,
 ) -> Records:
-    """One order with its deliveries, billed once for what was sent unless `bills` (columns of invoice and invoice line) says otherwise."""
+    """One order with its deliveries, billed once for what was sent unless `bills` (columns of invoice and invoice line)
+    says otherwise.
+    """
     headers, contents, documents, billed = [], [], [], []
     wanted_lines = lines if lines is not None else [order_line(**(wanted or {}))]
     for number, delivery in enumerate(deliveries, start=1):
         values = dict(delivery)
         left, came, qty = values.pop("left"), values.pop("came"), values.pop("qty")
         header = {name: values.pop(name) for name in ("carrier", "received_place") if name in values}
-        moments = {"shipped_at": day(left) if isinstance(left, int) else left, "received_at": day(came) if isinstance(came, int) else came}
+        moments = {
+            "shipped_at": day(left) if isinstance(left, int) else left,
+            "received_at": day(came) if isinstance(came, int) else came,
+        }
         headers.append(shipment(shipment_id=f"S{number}", **moments, **header))
         contents.append(shipment_line(shipment_id=f"S{number}", shipped_qty=qty, **values))
     if bills is None:
@@ -168,7 +181,15 @@ def quarantined(**values: Any) -> Row:
 WITH_PROMISES = everything() | everything("promises")
 WITH_RETURNS = everything() | everything("returns")
 WITH_FACTORS = everything() | everything("unit_factors")
-PERFECT = {"on_time": T, "complete": T, "otif": T, "damage_free": T, "filled_accurately": T, "billed_accurately": T, "state": "judged"}
+PERFECT = {
+    "on_time": T,
+    "complete": T,
+    "otif": T,
+    "damage_free": T,
+    "filled_accurately": T,
+    "billed_accurately": T,
+    "state": "judged",
+}
 FAILED = {"state": "judged", "on_time": F, "complete": F, "otif": F}
 LA, TOKYO, NEW_YORK = "America/Los_Angeles", "Asia/Tokyo", "America/New_York"
 WINDOW = {"timing": "WINDOW"}
@@ -182,8 +203,16 @@ def between_two_and_four(came: str) -> Records:
 CASES: list[Case] = [
     Case("clean order is perfect", history(sent(8, 9)), {"O": PERFECT}),
     # R1: requested 10, promised 12, received 15, and 11 (between the two)
-    Case("R1 first promise is the headline", history(sent(8, 15), requested_by=day(10), promised_by=day(12)), otif(F, T, F)),
-    Case("R1 received between request and promise", history(sent(8, 11), requested_by=day(10), promised_by=day(12)), otif(T, T, T)),
+    Case(
+        "R1 first promise is the headline",
+        history(sent(8, 15), requested_by=day(10), promised_by=day(12)),
+        otif(F, T, F),
+    ),
+    Case(
+        "R1 received between request and promise",
+        history(sent(8, 11), requested_by=day(10), promised_by=day(12)),
+        otif(T, T, T),
+    ),
     Case(
         "R1 the same by the request",
         history(sent(8, 11), requested_by=day(10), promised_by=day(12)),
@@ -226,8 +255,15 @@ CASES: list[Case] = [
         {("O", "1"): {"promise_at": end_of(20)}},
         mapped=WITH_PROMISES,
     ),
-    Case("R1 the buyer's move on the deadline's own day", promised_ten(moved("buyer", 12, 20)), verdicts(on_time=T), mapped=WITH_PROMISES),
-    Case("R1 the buyer's move too late", promised_ten(moved("buyer", 13, 20)), verdicts(on_time=F), mapped=WITH_PROMISES),
+    Case(
+        "R1 the buyer's move on the deadline's own day",
+        promised_ten(moved("buyer", 12, 20)),
+        verdicts(on_time=T),
+        mapped=WITH_PROMISES,
+    ),
+    Case(
+        "R1 the buyer's move too late", promised_ten(moved("buyer", 13, 20)), verdicts(on_time=F), mapped=WITH_PROMISES
+    ),
     Case(
         "R1 a move before the deadline that the move before it gave",
         promised_ten(moved("buyer", 11, 14), moved("buyer", 13, 20, revision_no=3)),
@@ -289,9 +325,18 @@ CASES: list[Case] = [
         verdicts(on_time=T, deadline_at=datetime(2026, 3, 8, 7, 30)),
         policy={"late_tolerance_days": 1},
     ),
-    Case("R3 a bare date inside the window's day cannot be told", history(sent(9, 10), **TWO_TO_FOUR), verdicts(on_time=U, complete=T)),
+    Case(
+        "R3 a bare date inside the window's day cannot be told",
+        history(sent(9, 10), **TWO_TO_FOUR),
+        verdicts(on_time=U, complete=T),
+    ),
     # R4: window 14:00 to 16:00
-    Case("R4 early in a window", between_two_and_four("2026-03-10T13:30Z"), verdicts(on_time=F, on_time_reason="too_early"), policy=WINDOW),
+    Case(
+        "R4 early in a window",
+        between_two_and_four("2026-03-10T13:30Z"),
+        verdicts(on_time=F, on_time_reason="too_early"),
+        policy=WINDOW,
+    ),
     Case("R4 early for a deadline", between_two_and_four("2026-03-10T13:30Z"), verdicts(on_time=T)),
     Case(
         "R4 early within tolerance",
@@ -299,7 +344,12 @@ CASES: list[Case] = [
         verdicts(on_time=T),
         policy=WINDOW | {"early_tolerance_hours": Decimal("0.5")},
     ),
-    Case("R4 the deadline itself is in time", between_two_and_four("2026-03-10T16:00:00Z"), verdicts(on_time=T), policy=WINDOW),
+    Case(
+        "R4 the deadline itself is in time",
+        between_two_and_four("2026-03-10T16:00:00Z"),
+        verdicts(on_time=T),
+        policy=WINDOW,
+    ),
     Case(
         "R4 a second after the deadline",
         between_two_and_four("2026-03-10T16:00:01Z"),
@@ -307,8 +357,18 @@ CASES: list[Case] = [
         policy=WINDOW,
     ),
     Case("R4 without a window the anchor's day opens it", history(sent(8, 9)), verdicts(on_time=F), policy=WINDOW),
-    Case("R4 a day early within tolerance", history(sent(8, 9)), verdicts(on_time=T), policy=WINDOW | {"early_tolerance_days": 1}),
-    Case("R4 a day earlier than that", history(sent(7, 8)), verdicts(on_time=F), policy=WINDOW | {"early_tolerance_days": 1}),
+    Case(
+        "R4 a day early within tolerance",
+        history(sent(8, 9)),
+        verdicts(on_time=T),
+        policy=WINDOW | {"early_tolerance_days": 1},
+    ),
+    Case(
+        "R4 a day earlier than that",
+        history(sent(7, 8)),
+        verdicts(on_time=F),
+        policy=WINDOW | {"early_tolerance_days": 1},
+    ),
     # R5: A due 28 April nothing shipped; B due 2 May, received 29 April
     Case(
         "R5 open orders fail when due and wait until then",
@@ -335,7 +395,9 @@ CASES: list[Case] = [
     Case(
         "R8 first pass and final fill",
         history(sent(8, 9, 70), sent(14, 15, 30)),
-        lines={("O", "1"): {"owed_qty": 100, "first_pass_qty": 70, "filled_qty": 100, "back_ordered": T, "substituted": F}},
+        lines={
+            ("O", "1"): {"owed_qty": 100, "first_pass_qty": 70, "filled_qty": 100, "back_ordered": T, "substituted": F}
+        },
     ),
     Case(
         "R8 short and nothing sent later",
@@ -364,7 +426,12 @@ CASES: list[Case] = [
         verdicts(complete=T),
         policy={"under_tolerance_share": Decimal("0.02")},
     ),
-    Case("R10 three short of two per cent", history(sent(8, 9, 97)), verdicts(complete=F), policy={"under_tolerance_share": Decimal("0.02")}),
+    Case(
+        "R10 three short of two per cent",
+        history(sent(8, 9, 97)),
+        verdicts(complete=F),
+        policy={"under_tolerance_share": Decimal("0.02")},
+    ),
     # R11
     Case(
         "R11 less than half a gram is equal",
@@ -373,11 +440,16 @@ CASES: list[Case] = [
         | {"shipment_lines": [shipment_line(shipped_qty="0.9996", product_id="K")]},
         verdicts(complete=T),
     ),
-    Case("R11 one piece of a million is missed", history(sent(8, 9, 999_999), wanted={"ordered_qty": 1_000_000}), verdicts(complete=F)),
+    Case(
+        "R11 one piece of a million is missed",
+        history(sent(8, 9, 999_999), wanted={"ordered_qty": 1_000_000}),
+        verdicts(complete=F),
+    ),
     # R11: ten pieces that may be sold by the tenth, 9.9 received
     Case(
         "R11 the product's own rounding step",
-        history(sent(8, 9, "9.9"), wanted={"ordered_qty": 10}) | {"unit_factors": [unit_factor(unit="piece", factor=1, rounding_step="0.1")]},
+        history(sent(8, 9, "9.9"), wanted={"ordered_qty": 10})
+        | {"unit_factors": [unit_factor(unit="piece", factor=1, rounding_step="0.1")]},
         verdicts(complete=F),
         mapped=WITH_FACTORS,
     ),
@@ -402,7 +474,11 @@ CASES: list[Case] = [
         {("O", "1"): {"owed_qty": 0}},
     ),
     *(
-        Case(f"R13 cancelled {name}", history(bills=[], cancelled_at=day(on), cancelled_by=by, cancel_reason=why), {"O": FAILED})
+        Case(
+            f"R13 cancelled {name}",
+            history(bills=[], cancelled_at=day(on), cancelled_by=by, cancel_reason=why),
+            {"O": FAILED},
+        )
         for name, on, by, why in (
             ("by the buyer too late", 12, "buyer", None),
             ("for our fault", 8, "buyer", "out_of_stock"),
@@ -432,7 +508,10 @@ CASES: list[Case] = [
     ),
     Case(
         "R14 a lower restatement that a cancellation explains",
-        history(sent(8, 9, 80), wanted={"ordered_qty": 80, "cancelled_qty": 20, "cancelled_at": day(8), "cancelled_by": "buyer"})
+        history(
+            sent(8, 9, 80),
+            wanted={"ordered_qty": 80, "cancelled_qty": 20, "cancelled_at": day(8), "cancelled_by": "buyer"},
+        )
         | {"restated_quantities": [restated(100, 80)]},
         verdicts(complete=T, otif=T),
         {("O", "1"): {"owed_qty": 80}},
@@ -484,14 +563,20 @@ CASES: list[Case] = [
             lines=[order_line(promised_by=day(5)), order_line(line_no="2", promised_by=day(20))],
         ),
         verdicts(on_time=F, due_day=date(2026, 3, 20)),
-        {("O", "1"): {"on_time": T, "due_day": date(2026, 3, 5)}, ("O", "2"): {"on_time": F, "due_day": date(2026, 3, 20)}},
+        {
+            ("O", "1"): {"on_time": T, "due_day": date(2026, 3, 5)},
+            ("O", "2"): {"on_time": F, "due_day": date(2026, 3, 20)},
+        },
     ),
     # R17: fee of 10 billed 12
     Case(
         "R17 a fee is billed but not delivered",
         history(
             sent(8, 9),
-            lines=[order_line(), order_line(line_no="2", line_kind="fee", product_id=None, ordered_qty=1, unit_price_amount=10)],
+            lines=[
+                order_line(),
+                order_line(line_no="2", line_kind="fee", product_id=None, ordered_qty=1, unit_price_amount=10),
+            ],
             bills=[{}, {"invoice_id": "I1", "line_no": "2", "billed_qty": 1, "unit_price_amount": 12}],
         )
         | {"invoices": [invoice()]},
@@ -552,7 +637,12 @@ CASES: list[Case] = [
         verdicts(damage_free=U, damage_free_reason="no_evidence"),
         as_of=end_of(20),
     ),
-    Case("R21 no claim in the window", history(sent(1, 1, damaged_qty=None), promised_by=day(1)), verdicts(damage_free=T), as_of=end_of(36)),
+    Case(
+        "R21 no claim in the window",
+        history(sent(1, 1, damaged_qty=None), promised_by=day(1)),
+        verdicts(damage_free=T),
+        as_of=end_of(36),
+    ),
     Case(
         "R21 no claim, but nowhere to see one",
         history(sent(1, 1, damaged_qty=None), promised_by=day(1)),
@@ -560,7 +650,11 @@ CASES: list[Case] = [
         as_of=end_of(36),
         mapped=everything() - {"invoices.credit_reason"},
     ),
-    Case("R21 damage recorded", history(sent(8, 9, damaged_qty=1)), verdicts(complete=T, damage_free=F, damage_free_reason="damaged")),
+    Case(
+        "R21 damage recorded",
+        history(sent(8, 9, damaged_qty=1)),
+        verdicts(complete=T, damage_free=F, damage_free_reason="damaged"),
+    ),
     Case(
         "R21 a credit for damage",
         history(sent(8, 9), bills=[{}, {"invoice_kind": "credit", "credit_reason": "damage", "billed_qty": 5}]),
@@ -598,7 +692,14 @@ CASES: list[Case] = [
     Case(
         "R22 a wrong item put right is no overage",
         history(sent(8, 9), sent(19, 20), bills=[{}]) | {"returns": [sent_back("wrong_item", on=12)]},
-        verdicts(on_time=T, filled_accurately=F, filled_accurately_reason="returned_wrong", overage_ok=T, item_ok=F, place_ok=T),
+        verdicts(
+            on_time=T,
+            filled_accurately=F,
+            filled_accurately_reason="returned_wrong",
+            overage_ok=T,
+            item_ok=F,
+            place_ok=T,
+        ),
         mapped=WITH_RETURNS,
     ),
     Case(
@@ -627,7 +728,11 @@ CASES: list[Case] = [
         mapped=WITH_RETURNS,
     ),
     # R23: received 100 at 5.00
-    Case("R23 part invoices add up", history(sent(8, 9), bills=[{"billed_qty": 60}, {"billed_qty": 40}]), verdicts(billed_accurately=T)),
+    Case(
+        "R23 part invoices add up",
+        history(sent(8, 9), bills=[{"billed_qty": 60}, {"billed_qty": 40}]),
+        verdicts(billed_accurately=T),
+    ),
     Case(
         "R23 billed twice",
         history(sent(8, 9), bills=[{}, {}]),
@@ -637,7 +742,10 @@ CASES: list[Case] = [
         "R23 a wrong price stands though credited",
         history(
             sent(8, 9),
-            bills=[{"unit_price_amount": "5.10"}, {"invoice_kind": "credit", "credit_reason": "billing", "unit_price_amount": "0.10"}],
+            bills=[
+                {"unit_price_amount": "5.10"},
+                {"invoice_kind": "credit", "credit_reason": "billing", "unit_price_amount": "0.10"},
+            ],
         ),
         verdicts(billed_accurately=F, billed_accurately_reason="billed_price"),
     ),
@@ -656,7 +764,10 @@ CASES: list[Case] = [
     ),
     Case(
         "R23 a reversal after as_of has not happened",
-        history(sent(8, 9), bills=[{}, {"invoice_kind": "reversal", "reverses_invoice_id": "I1", "invoiced_at": "2026-05-05T10:00Z"}]),
+        history(
+            sent(8, 9),
+            bills=[{}, {"invoice_kind": "reversal", "reverses_invoice_id": "I1", "invoiced_at": "2026-05-05T10:00Z"}],
+        ),
         verdicts(billed_accurately=T),
     ),
     Case("R23 not billed yet", history(sent(8, 9), bills=[]), verdicts(billed_accurately=U), as_of=end_of(12)),
@@ -678,7 +789,11 @@ CASES: list[Case] = [
         history(sent(8, 9), bills=[{"invoiced_at": day(17)}]),
         verdicts(billed_accurately=F, billed_accurately_reason="billed_late"),
     ),
-    Case("R23 billed on its last day", history(sent(8, 9), bills=[{"invoiced_at": day(16)}]), verdicts(billed_accurately=T)),
+    Case(
+        "R23 billed on its last day",
+        history(sent(8, 9), bills=[{"invoiced_at": day(16)}]),
+        verdicts(billed_accurately=T),
+    ),
     *(
         Case(
             f"R23 {column} other than agreed",
@@ -697,7 +812,11 @@ CASES: list[Case] = [
         history(sent(8, 9), bills=[{"tax_amount": "100.01"}]),
         verdicts(billed_accurately=F, billed_accurately_reason="billed_tax"),
     ),
-    Case("R23 half a cent of tax is rounding", history(sent(8, 9), bills=[{"tax_amount": "100.005"}]), verdicts(billed_accurately=T)),
+    Case(
+        "R23 half a cent of tax is rounding",
+        history(sent(8, 9), bills=[{"tax_amount": "100.005"}]),
+        verdicts(billed_accurately=T),
+    ),
     Case(
         "R23 tax not told where it is mapped",
         history(sent(8, 9), bills=[{"tax_amount": None}]),
@@ -709,7 +828,11 @@ CASES: list[Case] = [
         verdicts(billed_accurately=T),
         mapped=everything() - {"order_lines.tax_rate"},
     ),
-    Case("R23 half a cent is rounding", history(sent(8, 9), bills=[{"line_amount": "500.005"}]), verdicts(billed_accurately=T)),
+    Case(
+        "R23 half a cent is rounding",
+        history(sent(8, 9), bills=[{"line_amount": "500.005"}]),
+        verdicts(billed_accurately=T),
+    ),
     Case(
         "R23 less the damaged is right too",
         history(sent(8, 9, damaged_qty=10), bills=[{"billed_qty": 90}]),
@@ -734,7 +857,12 @@ CASES: list[Case] = [
         {("O", "1"): {"counted_qty": 0}},
     ),
     # R33: sent twice is one row after the upsert, a newer version of 90 counts 90
-    Case("R33 the newest version counts", history(sent(8, 9, 90)), verdicts(complete=F), {("O", "1"): {"counted_qty": 90}}),
+    Case(
+        "R33 the newest version counts",
+        history(sent(8, 9, 90)),
+        verdicts(complete=F),
+        {("O", "1"): {"counted_qty": 90}},
+    ),
     # R34: ordered 6, received 4: rejected, and the order cannot be judged meanwhile
     Case(
         "R34 a receipt before the order leaves the order unknown",
@@ -750,7 +878,12 @@ CASES: list[Case] = [
     Case(
         "R35 the segment of the day of ordering",
         history(sent(33, 34), ordered_at="2026-03-30", promised_by="2026-04-10")
-        | {"customers": [customer_version(service_segment="B"), customer_version(valid_from="2026-04-01", service_segment="A")]},
+        | {
+            "customers": [
+                customer_version(service_segment="B"),
+                customer_version(valid_from="2026-04-01", service_segment="A"),
+            ]
+        },
         verdicts(segment="B"),
     ),
     # R39: 60 own + 40 by a supplier on 12
@@ -781,14 +914,17 @@ CASES: list[Case] = [
 
 
 def judged_alike() -> list[tuple[Case, dict[str, str]]]:
-    """The cases put together that have the same policy, `as_of` and columns: one case of all their records, and the prefix of each one's names.
+    """The cases put together that have the same policy, `as_of` and columns: one case of all their records, and the
+    prefix of each one's names.
 
     One query for many costs no more than for one.
     """
     found: dict[Any, tuple[Case, dict[str, str]]] = {}
     for number, case in enumerate(CASES):
         alike = (repr(sorted(case.policy.items())), case.as_of, case.mapped)
-        whole, prefixes = found.setdefault(alike, (Case("together", {}, policy=case.policy, as_of=case.as_of, mapped=case.mapped), {}))
+        whole, prefixes = found.setdefault(
+            alike, (Case("together", {}, policy=case.policy, as_of=case.as_of, mapped=case.mapped), {})
+        )
         prefixes[case.name] = f"N{number:03d}"
         renamed_all = prefixed(case.records, prefixes[case.name], (*DOCUMENTS, "customer_id", "product_id"))
         for feed, rows in renamed_all.items():

@@ -1,4 +1,6 @@
-"""Records put through the real SQL: load them into canonical tables, then ask the facts under any policy, or build facts, ledgers and rollups."""
+"""Records put through the real SQL: load them into canonical tables, then ask the facts under any policy, or build
+facts, ledgers and rollups.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +16,10 @@ from metrics.sql.local_days import refresh_local_days
 
 Facts = tuple[dict[tuple[str, str], dict[str, Any]], dict[str, dict[str, Any]]]
 
-TABLES = {name: feed.table for name, feed in FEEDS.items()} | {"quarantine": quarantine, "restated_quantities": restated_quantities}
+TABLES = {name: feed.table for name, feed in FEEDS.items()} | {
+    "quarantine": quarantine,
+    "restated_quantities": restated_quantities,
+}
 """What records may hold: the feeds, and what ingest keeps that judging reads."""
 
 
@@ -28,12 +33,18 @@ def load(connection: Connection, records: Mapping[str, list[dict[str, Any]]]) ->
     refresh_local_days(connection)
 
 
-def build(connection: Connection, records: Mapping[str, list[dict[str, Any]]], as_of: datetime, mapped: frozenset[str]) -> None:
-    """Load the records, say which columns are mapped, and make facts, ledgers and rollups of them: `metrics.queries.answer` can be asked then."""
+def build(
+    connection: Connection, records: Mapping[str, list[dict[str, Any]]], as_of: datetime, mapped: frozenset[str]
+) -> None:
+    """Load the records, say which columns are mapped, and make facts, ledgers and rollups of them:
+    `metrics.queries.answer` can be asked then.
+    """
     load(connection, records)
     connection.execute(delete(mapped_columns))
     pairs = [name.split(".") for name in sorted(mapped)]
-    connection.execute(insert(mapped_columns), [{"source": "test", "feed": feed, "column_name": column} for feed, column in pairs])
+    connection.execute(
+        insert(mapped_columns), [{"source": "test", "feed": feed, "column_name": column} for feed, column in pairs]
+    )
     rebuild(connection, as_of=as_of, touched=None)
 
 

@@ -2,7 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, true, union_all
+from sqlalchemy import (
+    CTE,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
 
 from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import row_of
@@ -14,8 +30,8 @@ from metrics.sql.moments import moment_span
 
 
 def invoiced_lines(context: BuildContext) -> Select[Any]:
-    """One row per invoice, credit and reversal line of a goods or service line, signed; a reversal without own lines takes back the lines of the
-    invoice it names, once.
+    """One row per invoice, credit and reversal line of a goods or service line, signed; a reversal without own lines
+    takes back the lines of the invoice it names, once.
     """
     body, header = invoice_lines.c, invoices.c
     own = and_(header.invoice_id == body.invoice_id, ~header.deleted)
@@ -29,7 +45,9 @@ def invoiced_lines(context: BuildContext) -> Select[Any]:
 
 
 def _documented(tables: FromClause, document: Any, original: Any, body: Any, context: BuildContext) -> Select[Any]:
-    """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines stand on."""
+    """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines
+    stand on.
+    """
     line = order_line_facts_table.c
     tables = tables.join(order_line_facts_table, and_(line.order_id == body.order_id, line.line_no == body.line_no))
     tables = tables.join(orders, orders.c.order_id == line.order_id)
@@ -46,7 +64,8 @@ def _documented(tables: FromClause, document: Any, original: Any, body: Any, con
             dated.day.label("day"),
             func.coalesce(document.currency, original.currency, orders.c.currency).label("currency"),
             cast(sign * body.line_amount, AMOUNT).label("original_amount"),
-            # A credit may be for money alone; an invoice or reversal that does not say how much it bills leaves its cost unknown.
+            # A credit may be for money alone; an invoice or reversal that does not say how much it bills leaves its
+            # cost unknown.
             case(
                 (and_(document.invoice_kind == "credit", body.billed_qty.is_(None)), cast(literal(0, Integer), QTY)),
                 else_=cast(sign * body.billed_qty, QTY),
@@ -60,9 +79,15 @@ def _documented(tables: FromClause, document: Any, original: Any, body: Any, con
 def _lineless_reversals() -> FromClause:
     """Reversals without lines of their own that are the first to take back the invoice they name."""
     r = invoices.alias("reversal").c
-    place = func.row_number().over(partition_by=r.reverses_invoice_id, order_by=(r.invoiced_at, r.invoice_id)).label("place")
+    place = (
+        func.row_number()
+        .over(partition_by=r.reverses_invoice_id, order_by=(r.invoiced_at, r.invoice_id))
+        .label("place")
+    )
     ranked = (
-        select(r.invoice_id, r.invoice_kind, r.reverses_invoice_id, r.invoiced_at, r.invoiced_at_is_date, r.currency, place)
+        select(
+            r.invoice_id, r.invoice_kind, r.reverses_invoice_id, r.invoiced_at, r.invoiced_at_is_date, r.currency, place
+        )
         .where(r.invoice_kind == "reversal", r.reverses_invoice_id.is_not(None), ~r.deleted)
         .subquery("reversals")
     )
@@ -76,21 +101,30 @@ def _lineless_reversals() -> FromClause:
 
 
 def _unit_cost_known(line: Any, quantity: Expression) -> Expression:
-    """Whether a billed line's product cost is known. A service without a unit cost has none: what it costs is cost to serve."""
-    return and_(quantity.is_not(None), case((line.line_kind == "service", true()), else_=line.unit_cost_amount.is_not(None)))
+    """Whether a billed line's product cost is known. A service without a unit cost has none: what it costs is cost to
+    serve.
+    """
+    return and_(
+        quantity.is_not(None), case((line.line_kind == "service", true()), else_=line.unit_cost_amount.is_not(None))
+    )
 
 
 def net_sales(billed: CTE, context: BuildContext) -> Select[Any]:
     """Net sales of the lines billed (R24)."""
     b, line = billed.c, order_line_facts_table.c
-    tables: FromClause = billed.join(order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no))
+    tables: FromClause = billed.join(
+        order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no)
+    )
     tables, rate = join_rate(tables, b.currency, b.day, context.mapped)
     place = func.row_number().over(partition_by=b.document_id, order_by=(b.order_id, b.line_no, b.invoice_line_no))
     return select(
         *row_of(
             {
                 "kind": literal("net_sales", String),
-                **{name: b[name] for name in ("source", "document_id", "order_id", "line_no", "day", "original_amount", "quantity")},
+                **{
+                    name: b[name]
+                    for name in ("source", "document_id", "order_id", "line_no", "day", "original_amount", "quantity")
+                },
                 "cohort_day": line.ordered_day,
                 "amount": times(b.original_amount, rate),
                 "cost_known": _unit_cost_known(line, b.quantity),
@@ -105,7 +139,9 @@ def net_sales(billed: CTE, context: BuildContext) -> Select[Any]:
 def product_cost(billed: CTE, context: BuildContext) -> Select[Any]:
     """Without a rate a line's sales are left out, so its cost is too."""
     b, line = billed.c, order_line_facts_table.c
-    tables: FromClause = billed.join(order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no))
+    tables: FromClause = billed.join(
+        order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no)
+    )
     tables, rate = join_rate(tables, b.currency, b.day, context.mapped)
     cost = case(
         (rate.is_(None), typed_null(AMOUNT)),

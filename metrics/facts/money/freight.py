@@ -6,7 +6,23 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Date, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, values
+from sqlalchemy import (
+    Connection,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    values,
+)
 from sqlalchemy import column as sql_column
 
 from metrics.facts.fact_table import BuildContext, only_stale
@@ -36,7 +52,9 @@ def _carried(context: BuildContext) -> FromClause:
 
 def _orders_carried(carried: FromClause) -> FromClause:
     c = carried.c
-    counted = select(c.shipment_id, func.count().label("orders"), func.min(c.order_id).label("order_id")).group_by(c.shipment_id)
+    counted = select(c.shipment_id, func.count().label("orders"), func.min(c.order_id).label("order_id")).group_by(
+        c.shipment_id
+    )
     return counted.subquery("orders_carried")
 
 
@@ -52,13 +70,19 @@ def freight_of_single_orders(context: BuildContext) -> FromClause:
 
 
 def freight_of_shared_shipments(connection: Connection, context: BuildContext) -> Iterator[FromClause]:
-    """Freight of consignments that carry several orders, shared by quantity. Divided here: engines round a quotient differently."""
+    """Freight of consignments that carry several orders, shared by quantity. Divided here: engines round a quotient
+    differently.
+    """
     carried = _carried(context)
     counted = _orders_carried(carried)
     c, s = carried.c, shipments.c
     found = connection.execute(
         select(c.shipment_id, c.order_id, c.quantity, s.freight_amount)
-        .select_from(carried.join(counted, counted.c.shipment_id == c.shipment_id).join(shipments, s.shipment_id == c.shipment_id))
+        .select_from(
+            carried.join(counted, counted.c.shipment_id == c.shipment_id).join(
+                shipments, s.shipment_id == c.shipment_id
+            )
+        )
         .where(counted.c.orders > 1)
         .order_by(c.shipment_id, c.order_id)
     ).all()
@@ -73,9 +97,17 @@ def freight_of_shared_shipments(connection: Connection, context: BuildContext) -
 
 
 def _by_quantity(carried: Sequence[Any]) -> list[tuple[str, Decimal]]:
-    """Each order's part of one consignment's freight. Parts are differences of rounded running totals, so that they add up to the whole."""
+    """Each order's part of one consignment's freight. Parts are differences of rounded running totals, so that they add
+    up to the whole.
+    """
     whole = Decimal(carried[0].freight_amount)
-    return list(zip([row.order_id for row in carried], freight_parts(whole, [Decimal(row.quantity) for row in carried]), strict=True))
+    return list(
+        zip(
+            [row.order_id for row in carried],
+            freight_parts(whole, [Decimal(row.quantity) for row in carried]),
+            strict=True,
+        )
+    )
 
 
 def freight_parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
@@ -97,12 +129,17 @@ def freight_rows(carried: FromClause, context: BuildContext) -> Select[Any]:
     """Freight of consignments that have left or arrived, on the day they left (arrived, where that is not known)."""
     s, part, now = shipments.c, carried.c, literal(context.as_of, DateTime)
     zone = orders.c.ship_to_time_zone
-    tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(orders, orders.c.order_id == part.order_id)
+    tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(
+        orders, orders.c.order_id == part.order_id
+    )
     tables, shipped = moment_span(tables, dict(s.items()), "shipped_at", zone)
     tables, received = moment_span(tables, dict(s.items()), "received_at", zone)
     incurred = incurred_costs(context).subquery("incurred")
     charged = (
-        select(incurred.c.order_id).where(incurred.c.activity == FREIGHT, incurred.c.order_id.is_not(None)).distinct().subquery("charged_freight")
+        select(incurred.c.order_id)
+        .where(incurred.c.activity == FREIGHT, incurred.c.order_id.is_not(None))
+        .distinct()
+        .subquery("charged_freight")
     )
     left, arrived = func.coalesce(shipped.hi <= now, false()), func.coalesce(received.hi <= now, false())
     dated = (

@@ -2,7 +2,22 @@
 
 from typing import Any
 
-from sqlalchemy import Date, DateTime, FromClause, Integer, Select, String, and_, case, cast, false, func, literal, select, true
+from sqlalchemy import (
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    select,
+    true,
+)
 
 from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import cost_rows
@@ -22,7 +37,15 @@ def incurred_costs(context: BuildContext) -> Select[Any]:
     tables, _, ends = day_bounds(tables, c.incurred_on, orders.c.ship_to_time_zone)
     ended = func.coalesce(ends, _utc_end(c.incurred_on))
     return (
-        select(c.cost_id, c.customer_id, c.order_id, func.lower(c.activity).label("activity"), c.amount, c.currency, c.incurred_on)
+        select(
+            c.cost_id,
+            c.customer_id,
+            c.order_id,
+            func.lower(c.activity).label("activity"),
+            c.amount,
+            c.currency,
+            c.incurred_on,
+        )
         .select_from(tables)
         .where(~c.deleted, ended <= literal(context.as_of, DateTime))
     )
@@ -83,13 +106,20 @@ def case_rows(context: BuildContext) -> Select[Any]:
         .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
         .subquery("dated_cases")
     )
-    # A case and a service cost of the same customer that both name no order count as the same work: it is not paid for twice.
+    # A case and a service cost of the same customer that both name no order count as the same work: it is not paid for
+    # twice.
     incurred, d = incurred_costs(context).cte("incurred"), dated.c
     i = incurred.c
-    by_order = select(i.order_id).where(i.activity == CASE, i.order_id.is_not(None)).distinct().subquery("charged_orders")
-    by_customer = select(i.customer_id).where(i.activity == CASE, i.order_id.is_(None)).distinct().subquery("charged_customers")
+    by_order = (
+        select(i.order_id).where(i.activity == CASE, i.order_id.is_not(None)).distinct().subquery("charged_orders")
+    )
+    by_customer = (
+        select(i.customer_id).where(i.activity == CASE, i.order_id.is_(None)).distinct().subquery("charged_customers")
+    )
     charged = case((d.order_id.is_(None), by_customer.c.customer_id), else_=by_order.c.order_id).is_not(None)
-    joined = dated.outerjoin(by_order, by_order.c.order_id == d.order_id).outerjoin(by_customer, by_customer.c.customer_id == d.customer_id)
+    joined = dated.outerjoin(by_order, by_order.c.order_id == d.order_id).outerjoin(
+        by_customer, by_customer.c.customer_id == d.customer_id
+    )
     return cost_rows(
         joined,
         {

@@ -27,7 +27,11 @@ money_facts_table = fact_table(
     Column("line_no", String, comment="the order line billed"),
     Column("day", Date, comment="local day of the document or cost"),
     Column("cohort_day", Date, comment="local day the order was placed; without an order `day`"),
-    Column("amount", AMOUNT, comment="in the reporting currency; empty: no rate (net_sales, cost_to_serve), no unit cost (product_cost)"),
+    Column(
+        "amount",
+        AMOUNT,
+        comment="in the reporting currency; empty: no rate (net_sales, cost_to_serve), no unit cost (product_cost)",
+    ),
     Column("original_amount", AMOUNT, comment="in `currency`"),
     Column("quantity", QTY, comment="net billed, of net_sales and product_cost"),
     Column("cost_known", Boolean, comment="of net_sales: whether its product cost is known (services need none)"),
@@ -46,7 +50,9 @@ def row_of(values_: dict[str, Expression], facts: FromClause | None) -> list[Exp
         if column.name in values_:
             value = values_[column.name]
         elif column.name in DIMENSION_COLUMNS:
-            value = literal(NONE, String) if facts is None else func.coalesce(facts.c[column.name], literal(NONE, String))
+            value = (
+                literal(NONE, String) if facts is None else func.coalesce(facts.c[column.name], literal(NONE, String))
+            )
         else:
             value = literal(NONE, String) if column.name == "activity" else typed_null(column.type)
         chosen.append(cast(value, column.type).label(column.name))
@@ -54,9 +60,17 @@ def row_of(values_: dict[str, Expression], facts: FromClause | None) -> list[Exp
 
 
 def cost_rows(
-    tables: FromClause, values_: dict[str, Expression], *, customer: Expression, currency: Expression, day: Expression, context: BuildContext
+    tables: FromClause,
+    values_: dict[str, Expression],
+    *,
+    customer: Expression,
+    currency: Expression,
+    day: Expression,
+    context: BuildContext,
 ) -> Select[Any]:
-    """Costs to serve with the dimensions of their order; without one, segment and region of the customer's version of that day."""
+    """Costs to serve with the dimensions of their order; without one, segment and region of the customer's version of
+    that day.
+    """
     o, version = order_facts_table.c, versions(customers, ("customer_id",), ("service_segment", "region"))
     tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(
         version, policy_applies(version, day, customer_id=customer)

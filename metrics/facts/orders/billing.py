@@ -1,6 +1,8 @@
-"""How a line was billed: invoice lines summed to the order line, and the code of `billed_accurately`. Source: rules R23.
+"""How a line was billed: invoice lines summed to the order line, and the code of `billed_accurately`. Source: rules
+R23.
 
-Grain of `bills`: one row per order line that any invoice or credit names. Freight and other charges name none and are not here.
+Grain of `bills`: one row per order line that any invoice or credit names. Freight and other charges name none and are
+not here.
 """
 
 from datetime import datetime
@@ -20,7 +22,9 @@ def has_invoices(mapped: frozenset[str]) -> bool:
 
 
 def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
-    """Documents dated by `as_of`, summed to the order line; each `_wrong_n` counts failed comparisons, each `_unknown_n` untestable ones."""
+    """Documents dated by `as_of`, summed to the order line; each `_wrong_n` counts failed comparisons, each
+    `_unknown_n` untestable ones.
+    """
     header, body, line = invoices.c, invoice_lines.c, lines.c
     tables: FromClause = invoice_lines.join(invoices, and_(header.invoice_id == body.invoice_id, ~header.deleted)).join(
         lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
@@ -31,7 +35,8 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
     if "invoices.reverses_invoice_id" in mapped:
         taken_back = _first_reversals()
         tables = tables.outerjoin(taken_back, taken_back.c.reverses_invoice_id == header.invoice_id)
-        # A reversal names no order line of its own; a bare date on it is a day of the order it takes the bill back from.
+        # A reversal names no order line of its own; a bare date on it is a day of the order it takes the bill back
+        # from.
         tables, on_day = span_of(tables, taken_back.c.first_day, true(), line.zone)
         reversed_ = func.coalesce(taken_back.c.first_instant <= now, false()) | func.coalesce(on_day.hi <= now, false())
     is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
@@ -46,11 +51,18 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Sele
 
     def compared(billed: str, agreed: str, first: Expression, second: Expression) -> tuple[Expression, Expression]:
         tested = true() if {billed, agreed} <= mapped else false()
-        return count_if(and_(is_invoice, tested, first != second)), count_if(and_(is_invoice, tested, or_(first.is_(None), second.is_(None))))
+        return count_if(and_(is_invoice, tested, first != second)), count_if(
+            and_(is_invoice, tested, or_(first.is_(None), second.is_(None)))
+        )
 
     taxed = true() if {"invoice_lines.tax_amount", "order_lines.tax_rate"} <= mapped else false()
     untaxed = body.tax_amount - times(body.line_amount, line.tax_rate)
-    price = compared("invoice_lines.unit_price_amount", "order_lines.unit_price_amount", body.unit_price_amount, line.unit_price_amount)
+    price = compared(
+        "invoice_lines.unit_price_amount",
+        "order_lines.unit_price_amount",
+        body.unit_price_amount,
+        line.unit_price_amount,
+    )
     terms = compared("invoices.payment_terms", "orders.payment_terms", header.payment_terms, line.payment_terms)
     party = compared("invoices.bill_to", "orders.bill_to", header.bill_to, line.bill_to)
     currency = compared("invoices.currency", "orders.currency", header.currency, line.currency)
@@ -104,8 +116,9 @@ def _first_reversals() -> FromClause:
 def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[str]) -> Expression:
     """The code of billed_accurately of a line.
 
-    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right quantities), half_step,
-    window_end (last instant for the first bill; null: no receipt to count from) and nothing (nothing was received, left or billed).
+    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right
+    quantities), half_step, window_end (last instant for the first bill; null: no receipt to count from) and nothing
+    (nothing was received, left or billed).
     """
     c = billed_lines.c
     half = c.half_step

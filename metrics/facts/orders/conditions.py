@@ -10,4 +10,9 @@ LATE = and_(order.state == "judged", order.days_late.is_not(None))
 
 ARRIVED = and_(order.state == "judged", order.settled_at.is_not(None))
 
-FAILED = or_(*[order[name].is_(False) for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")])
+FAILED = or_(
+    *[
+        order[name].is_(False)
+        for name in ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
+    ]
+)

@@ -1,4 +1,5 @@
-"""When an order and its lines were due: orders as they stood at an instant, and lines with their deadline, window, first promise and due day.
+"""When an order and its lines were due: orders as they stood at an instant, and lines with their deadline, window,
+first promise and due day.
 
 Source: rules, section 2, R1, R3, R4, R35.
 """
@@ -7,7 +8,23 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CTE, Date, DateTime, FromClause, Numeric, Select, Table, and_, case, cast, false, func, literal, or_, select
+from sqlalchemy import (
+    CTE,
+    Date,
+    DateTime,
+    FromClause,
+    Numeric,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions, rebased_promises
 from metrics.facts.orders.tables import NONE
@@ -34,9 +51,16 @@ def orders_placed(as_of: datetime, only: FromClause | None) -> Select[tuple[obje
         select(
             *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed")],
             func.coalesce(o.order_type, "sale").label("order_type"),
-            *[o[name] for name in ("bill_to", "payment_terms", "currency", "ship_to", "delivery_term", "special_request")],
+            *[
+                o[name]
+                for name in ("bill_to", "payment_terms", "currency", "ship_to", "delivery_term", "special_request")
+            ],
             *[o[name] for name in ("cancelled_by", "cancel_reason")],
-            *[o[f"{name}{flag}"] for name in ("requested_from", "requested_by", "promised_from", "promised_by") for flag in ("", "_is_date")],
+            *[
+                o[f"{name}{flag}"]
+                for name in ("requested_from", "requested_by", "promised_from", "promised_by")
+                for flag in ("", "_is_date")
+            ],
             zone.label("zone"),
             ordered.day.label("ordered_day"),
             cancelled.hi.label("order_cancel_at"),
@@ -59,19 +83,29 @@ def versions(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Fro
     c = table.c
     following = func.lead(c.valid_from).over(partition_by=[c[key] for key in keys], order_by=c.valid_from)
     until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
-    return select(*[c[name] for name in (*keys, *names)], c.valid_from, until).where(~c.deleted).subquery(f"{table.name}_versions")
+    return (
+        select(*[c[name] for name in (*keys, *names)], c.valid_from, until)
+        .where(~c.deleted)
+        .subquery(f"{table.name}_versions")
+    )
 
 
 def policy_applies(version: FromClause, day: Expression, **keys: Expression) -> Expression:
-    """Whether a version is the one of that day (R35). No OR in it: an OR would turn DuckDB's hash join into a nested loop."""
-    return and_(*[version.c[name] == key for name, key in keys.items()], version.c.valid_from <= day, version.c.valid_until > day)
+    """Whether a version is the one of that day (R35). No OR in it: an OR would turn DuckDB's hash join into a nested
+    loop.
+    """
+    return and_(
+        *[version.c[name] == key for name, key in keys.items()],
+        version.c.valid_from <= day,
+        version.c.valid_until > day,
+    )
 
 
 def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
     """Order lines with their deadline, window, first promise and due day, and the product as of the order's day.
 
-    `due_day` follows the first promise as the strict policy re-bases it, whatever policy is asked: tolerances and what-ifs move no order to
-    another period.
+    `due_day` follows the first promise as the strict policy re-bases it, whatever policy is asked: tolerances and
+    what-ifs move no order to another period.
     """
     lines = _anchored_lines(header, policy, as_of, mapped)
     b = lines.c
@@ -89,7 +123,14 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
         tables, anchor = moment_span(tables, dict(b.items()), held_to, zone)
     tables, line_cancel = moment_span(tables, dict(b.items()), "line_cancelled_at", zone)
     tables, deadline = shifted(
-        tables, anchor, b[held_to], b[f"{held_to}_is_date"], zone, days=policy.late_tolerance_days, hours=policy.late_tolerance_hours, last=True
+        tables,
+        anchor,
+        b[held_to],
+        b[f"{held_to}_is_date"],
+        zone,
+        days=policy.late_tolerance_days,
+        hours=policy.late_tolerance_hours,
+        last=True,
     )
     window_from: Expression = typed_null(DateTime())
     if policy.timing is Timing.WINDOW:
@@ -100,7 +141,18 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
     tables, rate = join_rate(tables, b.currency, b.ordered_day, mapped)
     return select(
         *[b[name] for name in _ORDER_COLUMNS],
-        *[b[name] for name in ("line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty")],
+        *[
+            b[name]
+            for name in (
+                "line_no",
+                "product_id",
+                "line_kind",
+                "ordered_qty",
+                "unit_price_amount",
+                "tax_rate",
+                "cancelled_qty",
+            )
+        ],
         b.line_cancelled_by,
         b.line_cancel_reason,
         line_cancel.hi.label("line_cancel_at"),
@@ -130,13 +182,29 @@ _ORDER_COLUMNS = (
 def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> CTE:
     """Order lines with the dates they are held to: the line's own, else its order's, re-based as the policy says (R1).
 
-    `due_by` is there only where it may differ from `promised_by`, `current_by` only where the anchor asks for it; `..._own`: not the order's date.
+    `due_by` is there only where it may differ from `promised_by`, `current_by` only where the anchor asks for it;
+    `..._own`: not the order's date.
     """
     body, o = order_lines.c, header.c
     base = (
         select(
-            *[column for name, column in o.items() if not name.endswith(("_by", "_by_is_date")) or name == "cancelled_by"],
-            *[body[name] for name in ("line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty")],
+            *[
+                column
+                for name, column in o.items()
+                if not name.endswith(("_by", "_by_is_date")) or name == "cancelled_by"
+            ],
+            *[
+                body[name]
+                for name in (
+                    "line_no",
+                    "product_id",
+                    "line_kind",
+                    "ordered_qty",
+                    "unit_price_amount",
+                    "tax_rate",
+                    "cancelled_qty",
+                )
+            ],
             body.cancelled_by.label("line_cancelled_by"),
             body.cancel_reason.label("line_cancel_reason"),
             body.cancelled_at.label("line_cancelled_at"),
@@ -185,27 +253,46 @@ def _own_or_order(body: Any, o: Any, name: str) -> tuple[Expression, Expression,
     )
 
 
-def _window_from(tables: FromClause, b: Any, anchor: Span, held_to: str, policy: Policy) -> tuple[FromClause, Expression]:
-    """Where the window opens: the order's own `_from`, else the start of the anchor's local day; less the early tolerance."""
+def _window_from(
+    tables: FromClause, b: Any, anchor: Span, held_to: str, policy: Policy
+) -> tuple[FromClause, Expression]:
+    """Where the window opens: the order's own `_from`, else the start of the anchor's local day; less the early
+    tolerance.
+    """
     start = "requested_from" if held_to == "requested_by" else "promised_from"
     tables, from_day, _ = day_bounds(tables, anchor.day, b.zone)
     own_window = and_(b[start].is_not(None), ~b[f"{held_to}_own"])
     value = case((anchor.hi.is_(None), None), (own_window, b[start]), else_=from_day)
     is_date = case((own_window, b[f"{start}_is_date"]), else_=false())
     tables, opening = span_of(tables, value, is_date, b.zone)
-    return shifted(tables, opening, value, is_date, b.zone, days=-policy.early_tolerance_days, hours=-policy.early_tolerance_hours, last=False)
+    return shifted(
+        tables,
+        opening,
+        value,
+        is_date,
+        b.zone,
+        days=-policy.early_tolerance_days,
+        hours=-policy.early_tolerance_hours,
+        last=False,
+    )
 
 
 _HALF = Numeric(18, 5)
 
 
-def _half_step(tables: FromClause, b: Any, product: FromClause, mapped: frozenset[str]) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and half the smallest difference of the product's base unit that counts: as unit_factors says, else by unit (R11)."""
+def _half_step(
+    tables: FromClause, b: Any, product: FromClause, mapped: frozenset[str]
+) -> tuple[FromClause, Expression]:
+    """The FROM clause widened, and half the smallest difference of the product's base unit that counts: as unit_factors
+    says, else by unit (R11).
+    """
     pieces = func.lower(func.coalesce(product.c.base_unit, "")).in_(PIECES)
     usual = case((pieces, cast(literal("0.5"), _HALF)), else_=cast(literal("0.0005"), _HALF))
     if "unit_factors.rounding_step" not in mapped:
         return tables, usual
     unit = versions(unit_factors, ("product_id", "unit"), ("rounding_step",))
-    tables = tables.outerjoin(unit, policy_applies(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit))
+    tables = tables.outerjoin(
+        unit, policy_applies(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit)
+    )
     given = cast(unit.c.rounding_step * cast(literal("0.5"), Numeric(2, 1)), _HALF)
     return tables, case((unit.c.rounding_step > 0, given), else_=usual)

@@ -1,4 +1,5 @@
-"""Order lines judged: receipts, what is owed and bills brought together, each verdict with its reason. Grain: one row per order line.
+"""Order lines judged: receipts, what is owed and bills brought together, each verdict with its reason. Grain: one row
+per order line.
 
 Source: rules, section 2; docs/judgement.md.
 """
@@ -35,12 +36,24 @@ from metrics.facts.orders.returns import has_returns, returned_per_line
 from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, order_line_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
 from metrics.schema import AMOUNT, QTY, quarantine
-from metrics.sql.dialects import Expression, concatenated, count_if, greater, least_code, lesser, plus_days, times, typed_null
+from metrics.sql.dialects import (
+    Expression,
+    concatenated,
+    count_if,
+    greater,
+    least_code,
+    lesser,
+    plus_days,
+    times,
+    typed_null,
+)
 from metrics.sql.moments import day_bounds, span_of
 
 
 def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
-    """One row per order line of the header's orders: columns of `order_line_facts_table`. header: rows of `orders_placed`."""
+    """One row per order line of the header's orders: columns of `order_line_facts_table`. header: rows of
+    `orders_placed`.
+    """
     dated = dated_lines(header, policy, as_of, mapped).cte("dated_lines")
     consigned = consignments(dated, policy=policy, as_of=as_of, mapped=mapped).cte("consignments")
     received = receipts(consigned, as_of=as_of, mapped=mapped).cte("receipts")
@@ -55,7 +68,9 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     o = owed.c
     settled_at = func.coalesce(settling.c.settled_at, o.last_counted_at)
     goods_owed = and_(o.order_type == "sale", o.line_kind == "goods", o.owed_qty > 0)
-    tables: FromClause = owed.outerjoin(settling, and_(settling.c.order_id == o.order_id, settling.c.line_no == o.line_no))
+    tables: FromClause = owed.outerjoin(
+        settling, and_(settling.c.order_id == o.order_id, settling.c.line_no == o.line_no)
+    )
     tables, settle = span_of(tables, settled_at, false(), o.zone)
     now = literal(as_of, DateTime)
     settled_lines = (
@@ -66,7 +81,10 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
             goods_owed.label("goods_owed"),
             case(
                 (~goods_owed, "excluded"),
-                (or_(func.coalesce(o.deadline_at > now, false()), func.coalesce(o.promise_at > now, false())), "pending"),
+                (
+                    or_(func.coalesce(o.deadline_at > now, false()), func.coalesce(o.promise_at > now, false())),
+                    "pending",
+                ),
                 else_="judged",
             ).label("state"),
         )
@@ -76,15 +94,21 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     return _with_verdicts(settled_lines, policy, as_of, mapped)
 
 
-def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def _with_verdicts(
+    settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]
+) -> Select[tuple[object, ...]]:
     """Settled lines with their six verdicts and reasons: columns of `order_line_facts_table`."""
     cases = select(*settled_lines.c, *four_cases(settled_lines, policy=policy, as_of=as_of)).cte("four_cases")
     lines = _coded(cases, policy, as_of, mapped).cte("coded_lines")
     s = lines.c
     verdicts: dict[str, Expression] = {}
     for name in GOODS_VERDICTS:
-        judged = and_(s.order_type == "sale", s.state != "pending") if name == "billed_accurately" else s.state == "judged"
-        verdicts[name], verdicts[f"{name}_reason"] = verdict_of(s[f"{name}_code"], judged=judged, pending=s.state == "pending")
+        judged = (
+            and_(s.order_type == "sale", s.state != "pending") if name == "billed_accurately" else s.state == "judged"
+        )
+        verdicts[name], verdicts[f"{name}_reason"] = verdict_of(
+            s[f"{name}_code"], judged=judged, pending=s.state == "pending"
+        )
 
     for name in PARTS:
         verdicts[name], _ = verdict_of(s[f"{name}_code"], judged=s.state == "judged", pending=s.state == "pending")
@@ -100,7 +124,11 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
         "carrier": one_or_several(s.carrier_first, s.carrier_last),
         "first_pass_full": first_pass_full,
         "back_ordered": cast(
-            case((first_pass_full.is_(None), None), else_=and_(~first_pass_full, s.sent_later_n > 0, s.sent_qty > s.enough_above)), Boolean
+            case(
+                (first_pass_full.is_(None), None),
+                else_=and_(~first_pass_full, s.sent_later_n > 0, s.sent_qty > s.enough_above),
+            ),
+            Boolean,
         ),
         "substituted": s.substitute_n > 0,
         "damaged_qty": cast(greater(s.damaged_qty, s.returned_damaged_qty), QTY),
@@ -113,7 +141,9 @@ def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: 
         "next_change_at": _next_change(s, as_of),
     }
     chosen = [
-        values[column.name].label(column.name) if column.name in values else s[_TIMELY.get(column.name, column.name)].label(column.name)
+        values[column.name].label(column.name)
+        if column.name in values
+        else s[_TIMELY.get(column.name, column.name)].label(column.name)
         for column in order_line_facts_table.columns
     ]
     return select(*chosen)
@@ -183,7 +213,9 @@ def one_or_several(first: Expression, last: Expression) -> Expression:
 
 
 def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
-    """One row per order line with its bills (zeros where there are none), the right quantities and the end of the invoice window."""
+    """One row per order line with its bills (zeros where there are none), the right quantities and the end of the
+    invoice window.
+    """
     s = lines.c
     summed = bills(lines, as_of=as_of, mapped=mapped).cte("bills")
     order_settled = (
@@ -194,12 +226,16 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
         .subquery("order_settled")
     )
     zeros = {name: cast(literal(0), kind) for name, kind in EMPTY_BILL.items()}
-    numbers = [column.name for column in summed.columns if column.name not in ("order_id", "line_no", "first_billed_at")]
+    numbers = [
+        column.name for column in summed.columns if column.name not in ("order_id", "line_no", "first_billed_at")
+    ]
     not_goods = s.line_kind != "goods"
-    reference_day = case((not_goods, order_settled.c.settled_day), else_=func.coalesce(s.settled_day, s.last_unproven_day))
-    tables: FromClause = lines.outerjoin(summed, and_(summed.c.order_id == s.order_id, summed.c.line_no == s.line_no)).outerjoin(
-        order_settled, order_settled.c.order_id == s.order_id
+    reference_day = case(
+        (not_goods, order_settled.c.settled_day), else_=func.coalesce(s.settled_day, s.last_unproven_day)
     )
+    tables: FromClause = lines.outerjoin(
+        summed, and_(summed.c.order_id == s.order_id, summed.c.line_no == s.line_no)
+    ).outerjoin(order_settled, order_settled.c.order_id == s.order_id)
     tables, _, window_end = day_bounds(tables, plus_days(reference_day, literal(policy.invoice_days, Integer)), s.zone)
     right_qty = case((not_goods, s.owed_qty), else_=s.counted_qty + s.unproven_qty)
     unseen = case((not_goods, order_settled.c.settled_at.is_(None)), else_=and_(s.received_n == 0, s.unproven_n == 0))
@@ -229,7 +265,9 @@ def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, 
 
 
 def _next_change(s: Any, as_of: datetime) -> Expression:
-    """The next instant after `as_of` at which time alone may change a verdict; null for never. An incremental rebuild asks for it."""
+    """The next instant after `as_of` at which time alone may change a verdict; null for never. An incremental rebuild
+    asks for it.
+    """
     now = literal(as_of, DateTime)
     far = literal(datetime(9999, 1, 1), DateTime)
     moments = (s.deadline_at, s.promise_at, s.claims_close_first, s.claims_close_last, s.invoice_window_end)
@@ -239,11 +277,15 @@ def _next_change(s: Any, as_of: datetime) -> Expression:
 
 _GOODS_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "promises", "returns")
 _BILL_FEEDS = ("invoices", "invoice_lines")
-"""Whose quarantined records make an order's verdicts unknown: all of them, or how it was billed. Other feeds decide no verdict."""
+"""Whose quarantined records make an order's verdicts unknown: all of them, or how it was billed. Other feeds decide no
+verdict.
+"""
 
 
 def _held(feeds: tuple[str, ...], grain: tuple[str, ...]) -> FromClause:
-    """Order lines (grain: order_id, line_no) or whole orders (order_id) with a record in quarantine: unknown meanwhile, not failed (R34)."""
+    """Order lines (grain: order_id, line_no) or whole orders (order_id) with a record in quarantine: unknown meanwhile,
+    not failed (R34).
+    """
     q = quarantine.c
     wanted = q.feed.in_(feeds)
     # A rejected order line is missing from its order, so the whole order is unknown.

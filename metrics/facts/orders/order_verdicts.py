@@ -5,7 +5,22 @@ Source: rules, section 2, R16, R17; docs/judgement.md.
 
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, FromClause, Integer, Select, and_, case, cast, false, func, literal, or_, select, true
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
 from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
@@ -15,7 +30,9 @@ from metrics.sql.dialects import Expression, count_if, days_between, greater, le
 
 
 def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
-    """One row per order from its line facts. A verdict is the AND over the lines that matter (P2, rules R16, R17; docs/judgement.md)."""
+    """One row per order from its line facts. A verdict is the AND over the lines that matter (P2, rules R16, R17;
+    docs/judgement.md).
+    """
     line, o = lines.c, header.c
     sums = sums_of_lines(lines, line.order_id)
     x = sums.c
@@ -26,7 +43,12 @@ def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
     is_late = and_(state == "judged", settled_whole, x.late_n > 0)
     columns |= {
         "state": state,
-        "first_pass_full": case((x.first_pass_short_n > 0, false()), (x.first_pass_unknown_n > 0, None), (x.goods_owed_n > 0, true()), else_=None),
+        "first_pass_full": case(
+            (x.first_pass_short_n > 0, false()),
+            (x.first_pass_unknown_n > 0, None),
+            (x.goods_owed_n > 0, true()),
+            else_=None,
+        ),
         "customer_name": o.customer_name,
         "ship_to_time_zone": o.zone,
         "rate": x.rate,
@@ -42,7 +64,10 @@ def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
         "settled_at": case((settled_whole, x.settled_at), else_=None),
         "arrived_day": arrived_day,
         "cycle_days": case((o.order_type == "sale", days_between(o.ordered_day, arrived_day)), else_=None),
-        "days_late": case((is_late, greater(days_between(func.coalesce(x.due_day, o.ordered_day), arrived_day), literal(0, Integer))), else_=None),
+        "days_late": case(
+            (is_late, greater(days_between(func.coalesce(x.due_day, o.ordered_day), arrived_day), literal(0, Integer))),
+            else_=None,
+        ),
         "line_count": func.coalesce(x.line_count, literal(0, BigInteger)),
         "goods_line_count": func.coalesce(x.goods_owed_n, literal(0, BigInteger)),
         "next_change_at": x.next_change_at,
@@ -64,29 +89,40 @@ def state_over(x: Any) -> Expression:
 
 
 def verdicts_over(x: Any, state: Expression) -> dict[str, Expression]:
-    """Every verdict and reason, the parts of filled_accurately, `perfect_order` and `perfect_order_known`, from the sums of some lines.
+    """Every verdict and reason, the parts of filled_accurately, `perfect_order` and `perfect_order_known`, from the
+    sums of some lines.
 
-    The point of perfect_order counts where all its tests are known; nothing received counts as known: it has failed already (P7).
+    The point of perfect_order counts where all its tests are known; nothing received counts as known: it has failed
+    already (P7).
     """
     judged, pending = state == "judged", state == "pending"
     received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
     codes: dict[str, Expression] = {name: x[f"{name}_code"] for name in ("on_time", "complete", "otif")}
     for name in ("damage_free", "filled_accurately"):
-        codes[name] = case((received_any, x[f"{name}_code"]), (x.quarantined_n > 0, literal(CODE["quarantined"])), else_=nothing)
+        codes[name] = case(
+            (received_any, x[f"{name}_code"]), (x.quarantined_n > 0, literal(CODE["quarantined"])), else_=nothing
+        )
     codes["billed_accurately"] = case((x.billable_lines > 0, x.billed_accurately_code), else_=nothing)
     columns: dict[str, Expression] = {}
     for name, code in codes.items():
         columns[name], columns[f"{name}_reason"] = verdict_of(code, judged=judged, pending=pending)
     columns |= {name: _part(x, name, judged=judged) for name in PARTS}
     tests = ("otif", "damage_free", "filled_accurately", "billed_accurately")
-    columns["perfect_order"], _ = verdict_of(least_code(*[codes[name] for name in tests]), judged=judged, pending=pending)
-    known = [or_(codes[name].is_(None), codes[name] < FIRST_UNKNOWN, *([codes[name] == nothing] if name != "otif" else [])) for name in tests]
+    columns["perfect_order"], _ = verdict_of(
+        least_code(*[codes[name] for name in tests]), judged=judged, pending=pending
+    )
+    known = [
+        or_(codes[name].is_(None), codes[name] < FIRST_UNKNOWN, *([codes[name] == nothing] if name != "otif" else []))
+        for name in tests
+    ]
     columns["perfect_order_known"] = case((judged, and_(*known)), else_=false())
     return columns
 
 
 def _part(x: Any, name: str, *, judged: Expression) -> Expression:
-    """One part of filled_accurately: the AND over the lines but those of which nothing was received; null where that leaves none."""
+    """One part of filled_accurately: the AND over the lines but those of which nothing was received; null where that
+    leaves none.
+    """
     all_well = and_(x.received_lines > 0, x[f"{name}_unknown_n"] == 0)
     return case((~judged, None), (x[f"{name}_false_n"] > 0, false()), (all_well, true()), else_=None)
 
@@ -130,7 +166,9 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             func.max(case((goods_owed, line.deadline_at), else_=None)).label("deadline_at"),
             func.max(line.requested_day).label("requested_day"),
             func.max(line.promised_day).label("promised_day"),
-            func.coalesce(func.max(case((goods_owed, line.due_day), else_=None)), func.max(line.due_day)).label("due_day"),
+            func.coalesce(func.max(case((goods_owed, line.due_day), else_=None)), func.max(line.due_day)).label(
+                "due_day"
+            ),
             func.min(category).label("category_first"),
             func.max(category).label("category_last"),
             func.min(carrier).label("carrier_first"),
@@ -139,7 +177,9 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
             *[sum_if(goods, line[name]).label(name) for name in ("ordered_qty", "owed_qty", "received_qty")],
             sum_if(line.ordered_amount.is_not(None), line.ordered_amount).label("ordered_amount"),
             sum_if(goods & line.received_amount.is_not(None), line.received_amount).label("received_amount"),
-            sum_if(goods_owed & line.owed_amount.is_not(None), cast(line.owed_amount - line.filled_amount, AMOUNT)).label("short_amount"),
+            sum_if(
+                goods_owed & line.owed_amount.is_not(None), cast(line.owed_amount - line.filled_amount, AMOUNT)
+            ).label("short_amount"),
             sum_if(line.billed_amount.is_not(None), line.billed_amount).label("billed_amount"),
             func.max(line.rate).label("rate"),
             func.min(line.next_change_at).label("next_change_at"),

@@ -1,11 +1,26 @@
-"""What is owed: the quantity ordered, less what the buyer cancelled in time, and what is enough of it and what too much.
+"""What is owed: the quantity ordered, less what the buyer cancelled in time, and what is enough of it and what too
+much.
 
 Source: rules R9, R10, R11, R13, R14, R15.
 """
 
 from datetime import datetime
 
-from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    DateTime,
+    FromClause,
+    Select,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from metrics.facts.orders.returns import RETURNED_AMOUNTS, RETURNED_COUNTS
 from metrics.policy import Policy
@@ -51,12 +66,21 @@ _RECEIPT_COUNTS = [
     "substitute_n",
     "sent_later_n",
 ]
-_RECEIPT_MOMENTS = ["carrier_first", "carrier_last", "last_counted_at", "last_unproven_day", "claims_close_first", "claims_close_last"]
+_RECEIPT_MOMENTS = [
+    "carrier_first",
+    "carrier_last",
+    "last_counted_at",
+    "last_unproven_day",
+    "claims_close_first",
+    "claims_close_last",
+]
 
 
-def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Select[tuple[object, ...]]:
-    """Dated lines with their receipts and returns (zero where there are none), what is owed after restatements (R14) and excused cancellations (R13),
-    what is enough, and what a cancellation closed.
+def owed_quantities(
+    dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime
+) -> Select[tuple[object, ...]]:
+    """Dated lines with their receipts and returns (zero where there are none), what is owed after restatements (R14)
+    and excused cancellations (R13), what is enough, and what a cancellation closed.
 
     back: sums of `returned`; None without the feed.
     """
@@ -85,7 +109,10 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
         after_order = case((order_closed, lesser(after_line, amounts["by_order_cancel_qty"])), else_=after_line)
         return cast(greater(after_order, zero), QTY)
 
-    owed = less(excused(d.line_cancel_at, d.line_cancelled_by, d.line_cancel_reason), excused(d.order_cancel_at, d.cancelled_by, d.cancel_reason))
+    owed = less(
+        excused(d.line_cancel_at, d.line_cancelled_by, d.line_cancel_reason),
+        excused(d.order_cancel_at, d.cancelled_by, d.cancel_reason),
+    )
     still_wanted = less(*[func.coalesce(at <= now, false()) for at in (d.line_cancel_at, d.order_cancel_at)])
     under, over = policy.under_tolerance_share, policy.over_tolerance_share
     tables: FromClause = dated.outerjoin(received, and_(r.order_id == d.order_id, r.line_no == d.line_no))
@@ -106,17 +133,28 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
 
 
 def _restated(dated: CTE, as_of: datetime) -> Select[tuple[object, ...]]:
-    """order_id, line_no, gross_qty: the largest of the quantity first ordered and every restated one whose run's watermark lay within the deadline
-    (R14). A lower restatement takes nothing off: a buyer's cut arrives as a cancellation.
+    """order_id, line_no, gross_qty: the largest of the quantity first ordered and every restated one whose run's
+    watermark lay within the deadline (R14). A lower restatement takes nothing off: a buyer's cut arrives as a
+    cancellation.
     """
     r, d = restated_quantities.c, dated.c
     first = func.row_number().over(partition_by=[r.order_id, r.line_no], order_by=[r.run_id, r.before_qty.desc()])
-    in_time = and_(r.data_as_of <= literal(as_of, DateTime), or_(d.deadline_at.is_(None), r.data_as_of <= d.deadline_at))
+    in_time = and_(
+        r.data_as_of <= literal(as_of, DateTime), or_(d.deadline_at.is_(None), r.data_as_of <= d.deadline_at)
+    )
     rows = (
-        select(r.order_id, r.line_no, r.before_qty, case((in_time, r.after_qty), else_=None).label("after_qty"), first.label("place"))
+        select(
+            r.order_id,
+            r.line_no,
+            r.before_qty,
+            case((in_time, r.after_qty), else_=None).label("after_qty"),
+            first.label("place"),
+        )
         .select_from(restated_quantities.join(dated, and_(d.order_id == r.order_id, d.line_no == r.line_no)))
         .subquery("restatements_of_lines")
     )
     original = func.max(case((rows.c.place == 1, rows.c.before_qty), else_=None))
     raised = func.coalesce(func.max(rows.c.after_qty), original)
-    return select(rows.c.order_id, rows.c.line_no, cast(greater(original, raised), QTY).label("gross_qty")).group_by(rows.c.order_id, rows.c.line_no)
+    return select(rows.c.order_id, rows.c.line_no, cast(greater(original, raised), QTY).label("gross_qty")).group_by(
+        rows.c.order_id, rows.c.line_no
+    )

@@ -1,7 +1,8 @@
 """Promises made after the first: which of them count, line by line. Source: rules R1; section 2, anchor date.
 
-A buyer's revision re-bases the first promise if it came by the deadline then in force, that of the last promise it accepted; a seller's never does.
-Taken in order of time, the first one refused ends the chain: whatever follows comes later still, against the same deadline.
+A buyer's revision re-bases the first promise if it came by the deadline then in force, that of the last promise it
+accepted; a seller's never does. Taken in order of time, the first one refused ends the chain: whatever follows comes
+later still, against the same deadline.
 """
 
 from datetime import datetime
@@ -19,17 +20,23 @@ def has_revisions(mapped: frozenset[str]) -> bool:
 
 
 def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: datetime) -> Select[tuple[object, ...]]:
-    """One row per order line whose first promise its buyer moved: order_id, line_no, promised_by, promised_by_is_date of the last move accepted.
+    """One row per order line whose first promise its buyer moved: order_id, line_no, promised_by, promised_by_is_date
+    of the last move accepted.
 
-    lines: order_id, line_no, zone and the first promise, promised_by with its flag. days, hours: the tolerance of every deadline.
+    lines: order_id, line_no, zone and the first promise, promised_by with its flag. days, hours: the tolerance of every
+    deadline.
     """
     p, line = promises.c, lines.c
     tables: FromClause = promises.join(lines, and_(line.order_id == p.order_id, line.line_no == p.line_no))
     tables, changed = moment_span(tables, dict(p.items()), "changed_at", line.zone)
     tables, promise = moment_span(tables, dict(p.items()), "promised_by", line.zone)
-    tables, deadline = shifted(tables, promise, p.promised_by, p.promised_by_is_date, line.zone, days=days, hours=hours, last=True)
+    tables, deadline = shifted(
+        tables, promise, p.promised_by, p.promised_by_is_date, line.zone, days=days, hours=hours, last=True
+    )
     tables, first = moment_span(tables, dict(line.items()), "promised_by", line.zone)
-    tables, first_deadline = shifted(tables, first, line.promised_by, line.promised_by_is_date, line.zone, days=days, hours=hours, last=True)
+    tables, first_deadline = shifted(
+        tables, first, line.promised_by, line.promised_by_is_date, line.zone, days=days, hours=hours, last=True
+    )
     told = (
         select(
             p.order_id,
@@ -51,18 +58,22 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
     refused = case((t.changed_at <= in_force, 0), else_=1)
     tried = select(*t, refused.label("refused")).subquery("tried_revisions")
     r = tried.c
-    so_far = func.sum(r.refused).over(partition_by=[r.order_id, r.line_no], order_by=[r.changed_at, r.revision_no], rows=(None, 0))
+    so_far = func.sum(r.refused).over(
+        partition_by=[r.order_id, r.line_no], order_by=[r.changed_at, r.revision_no], rows=(None, 0)
+    )
     chained = select(*r, so_far.label("refused_so_far")).subquery("chained_revisions")
     c = chained.c
-    last = func.row_number().over(partition_by=[c.order_id, c.line_no], order_by=[c.changed_at.desc(), c.revision_no.desc()])
+    last = func.row_number().over(
+        partition_by=[c.order_id, c.line_no], order_by=[c.changed_at.desc(), c.revision_no.desc()]
+    )
     accepted = select(*c, last.label("from_last")).where(c.refused_so_far == 0).subquery("accepted_revisions")
     a = accepted.c
     return select(a.order_id, a.line_no, a.promised_by, a.promised_by_is_date).where(a.from_last == 1)
 
 
 def current_promises(lines: FromClause, *, as_of: datetime) -> Select[tuple[object, ...]]:
-    """One row per order line with a promise in the history by `as_of`: order_id, line_no, promised_by, promised_by_is_date of its highest revision,
-    whoever made it.
+    """One row per order line with a promise in the history by `as_of`: order_id, line_no, promised_by,
+    promised_by_is_date of its highest revision, whoever made it.
 
     lines: order_id, line_no, zone.
     """
@@ -76,4 +87,6 @@ def current_promises(lines: FromClause, *, as_of: datetime) -> Select[tuple[obje
         .where(~p.deleted, changed.hi <= literal(as_of, DateTime))
         .subquery("known_revisions")
     )
-    return select(known.c.order_id, known.c.line_no, known.c.promised_by, known.c.promised_by_is_date).where(known.c.from_last == 1)
+    return select(known.c.order_id, known.c.line_no, known.c.promised_by, known.c.promised_by_is_date).where(
+        known.c.from_last == 1
+    )

@@ -11,13 +11,17 @@ from metrics.schema import QTY
 from metrics.sql.dialects import Expression, least_code
 
 CASES = ("when_shipped", "now", "never", "in_time")
-"""The four-case test: when every unproven consignment arrives. `in_time`: at the deadline if it left by then, else never."""
+"""The four-case test: when every unproven consignment arrives. `in_time`: at the deadline if it left by then, else
+never.
+"""
 
 
 def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Expression]:
-    """Columns `on_time_<case>` and `complete_<case>`: the code of each verdict in each of CASES. Null is true (policy.CODES).
+    """Columns `on_time_<case>` and `complete_<case>`: the code of each verdict in each of CASES. Null is true
+    (policy.CODES).
 
-    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `still_wanted_qty` (what nobody cancelled).
+    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `still_wanted_qty` (what nobody
+    cancelled).
     """
     c = lines.c
     none_n, none_q = literal(0, BigInteger), cast(literal(0), QTY)
@@ -26,7 +30,8 @@ def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Ex
     all_late = case((in_time_now, none_n), else_=c.unproven_n)
     perhaps_left_late = c.unproven_n - c.maybe_left_in_time_n
     surely_not_left = c.unproven_n - c.left_in_time_n
-    # The unproven in each case: quantity, certain and possible quantity in time, number, late, possibly late, early, possibly early.
+    # The unproven in each case: quantity, certain and possible quantity in time, number, late, possibly late, early,
+    # possibly early.
     unproven = (
         (
             c.unproven_qty, c.left_in_time_qty, c.maybe_left_in_time_qty, c.unproven_n,
@@ -39,7 +44,9 @@ def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Ex
             none_n, c.maybe_left_in_time_n - c.left_in_time_n, none_n, none_n,
         ),
     )  # fmt: skip
-    on_time = [_on_time_code(c, one, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)]
+    on_time = [
+        _on_time_code(c, one, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)
+    ]
     complete = [
         case((c.counted_qty + one[0] > c.enough_above, None), else_=literal(CODE["short"])).label(f"complete_{name}")
         for name, one in zip(CASES, unproven, strict=True)
@@ -48,19 +55,25 @@ def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Ex
 
 
 def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]:
-    """The codes of on_time, complete and otif: what the four cases agree on, else unknown. lines: with the columns of `four_cases`."""
+    """The codes of on_time, complete and otif: what the four cases agree on, else unknown. lines: with the columns of
+    `four_cases`.
+    """
     c = lines.c
     no_anchor = literal(CODE["no_anchor"])
 
     def agreed(codes: Sequence[Expression]) -> Expression:
-        return case((c.unproven_n == 0, codes[CASES.index("never")]), else_=_four_equal(codes, literal(CODE["no_evidence"])))
+        return case(
+            (c.unproven_n == 0, codes[CASES.index("never")]), else_=_four_equal(codes, literal(CODE["no_evidence"]))
+        )
 
     times = [c[f"on_time_{name}"] for name in CASES]
     wholes = [c[f"complete_{name}"] for name in CASES]
     both = [least_code(time, whole) for time, whole in zip(times, wholes, strict=True)]
     complete = agreed(wholes)
     undated = c.deadline_at.is_(None)
-    otif = case((undated, case((complete == CODE["short"], literal(CODE["short"])), else_=no_anchor)), else_=agreed(both))
+    otif = case(
+        (undated, case((complete == CODE["short"], literal(CODE["short"])), else_=no_anchor)), else_=agreed(both)
+    )
     return case((undated, no_anchor), else_=agreed(times)), complete, otif
 
 
@@ -69,8 +82,14 @@ def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> E
     quantity, sure, maybe, number, late, maybe_late, early, maybe_early = unproven
     total, enough_above = r.counted_qty + quantity, r.enough_above
     is_late, unknown = literal(CODE["late"]), literal(CODE["no_evidence"])
-    in_time = case((r.in_time_qty + sure > enough_above, None), (r.maybe_in_time_qty + maybe <= enough_above, is_late), else_=unknown)
-    still_open = [(total <= r.still_wanted_qty - r.half_step, is_late)] if policy.open_balance is OpenBalance.LATE else []
+    in_time = case(
+        (r.in_time_qty + sure > enough_above, None),
+        (r.maybe_in_time_qty + maybe <= enough_above, is_late),
+        else_=unknown,
+    )
+    still_open = (
+        [(total <= r.still_wanted_qty - r.half_step, is_late)] if policy.open_balance is OpenBalance.LATE else []
+    )
     code = case(
         (total > enough_above, in_time),
         (r.counted_n + number == 0, literal(CODE["never_received"])),
@@ -81,12 +100,16 @@ def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> E
     )
     if policy.timing is Timing.DEADLINE:
         return code
-    too_early = case((r.early_n + early > 0, literal(CODE["too_early"])), (r.maybe_early_n + maybe_early > 0, unknown), else_=None)
+    too_early = case(
+        (r.early_n + early > 0, literal(CODE["too_early"])), (r.maybe_early_n + maybe_early > 0, unknown), else_=None
+    )
     return least_code(code, too_early)
 
 
 def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
-    """The common verdict of four codes, else unknown. Different reasons for false are all false: the first in the list is told."""
+    """The common verdict of four codes, else unknown. Different reasons for false are all false: the first in the list
+    is told.
+    """
     kinds = [case((code.is_(None), 1), (code < FIRST_UNKNOWN, 0), else_=2) for code in codes]
     same = and_(*[kinds[0] == kind for kind in kinds[1:]])
     return case((same, least_code(*codes)), else_=unknown)

@@ -1,14 +1,29 @@
 """What came, when and in what state: shipment lines summed to the order line, and the verdicts they decide.
 
-A *counted* receipt is of the right product (or an agreed substitute), at the right place, of more than nothing, by `as_of`. An *unproven*
-consignment has left and has no receipt: the four-case test asks what the verdict would be if it came when shipped, now, never, or just in time.
-Grain of `receipts`: one row per order line with any consignment; `q` is exact quantity, `n` a count of consignments.
-Source: rules, section 2, R2 to R4, R7, R9, R19 to R22.
+A *counted* receipt is of the right product (or an agreed substitute), at the right place, of more than nothing, by
+`as_of`. An *unproven* consignment has left and has no receipt: the four-case test asks what the verdict would be if it
+came when shipped, now, never, or just in time. Grain of `receipts`: one row per order line with any consignment; `q` is
+exact quantity, `n` a count of consignments. Source: rules, section 2, R2 to R4, R7, R9, R19 to R22.
 """
 
 from datetime import datetime
 
-from sqlalchemy import CTE, BigInteger, DateTime, FromClause, Select, and_, case, cast, false, func, literal, or_, select, true
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    DateTime,
+    FromClause,
+    Select,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from metrics.policy import COLLECTED_TERMS, Policy, ReceiptEvent
 from metrics.schema import QTY, shipment_lines, shipments
@@ -16,12 +31,14 @@ from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, lesse
 from metrics.sql.moments import either, moment_span
 
 
-def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def consignments(
+    lines: FromClause, *, policy: Policy, as_of: datetime, mapped: frozenset[str]
+) -> Select[tuple[object, ...]]:
     """One row per shipment line that had left or arrived by `as_of`, with what each rule asks of it as true or false."""
     header, body, line = shipments.c, shipment_lines.c, lines.c
-    tables: FromClause = shipment_lines.join(shipments, and_(header.shipment_id == body.shipment_id, ~header.deleted)).join(
-        lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
-    )
+    tables: FromClause = shipment_lines.join(
+        shipments, and_(header.shipment_id == body.shipment_id, ~header.deleted)
+    ).join(lines, and_(line.order_id == body.order_id, line.line_no == body.line_no))
     tables, shipped = moment_span(tables, dict(header.items()), "shipped_at", line.zone)
     received = shipped
     if policy.receipt_event is ReceiptEvent.RECEIVED_AT:
@@ -35,7 +52,9 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
     quantity = func.coalesce(body.received_qty, body.shipped_qty)
     same_product = or_(body.product_id.is_(None), line.product_id.is_(None), body.product_id == line.product_id)
     agreed = func.coalesce(body.substitution_agreed, false()) if policy.allow_substitution else false()
-    place = case((received.hi > now, None), else_=header.received_place)  # a receipt after as_of has not told its place yet
+    place = case(
+        (received.hi > now, None), else_=header.received_place
+    )  # a receipt after as_of has not told its place yet
     same_place = or_(place.is_(None), line.ship_to.is_(None), place == line.ship_to)
     claims_close = plus_microseconds(received.hi, literal(policy.claims_days * MICROSECONDS_A_DAY, BigInteger))
     return (
@@ -58,10 +77,14 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
             same_product.label("same_product"),
             or_(same_product, agreed).label("right_product"),
             same_place.label("right_place"),
-            (_both(mapped, "shipment_lines.product_id", "order_lines.product_id") & or_(body.product_id.is_(None), line.product_id.is_(None))).label(
-                "product_unknown"
-            ),
-            (_both(mapped, "shipments.received_place", "orders.ship_to") & or_(place.is_(None), line.ship_to.is_(None))).label("place_unknown"),
+            (
+                _both(mapped, "shipment_lines.product_id", "order_lines.product_id")
+                & or_(body.product_id.is_(None), line.product_id.is_(None))
+            ).label("product_unknown"),
+            (
+                _both(mapped, "shipments.received_place", "orders.ship_to")
+                & or_(place.is_(None), line.ship_to.is_(None))
+            ).label("place_unknown"),
             line.deadline_at,
             line.window_from,
             line.first_due_at,
@@ -129,20 +152,27 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Sele
         count_if(damage_open).label("damage_unknown_n"),
         count_if(counted & ~c.same_product).label("substitute_n"),
         sum_if(and_(c.shipped_qty > 0, c.right_product, c.right_place), c.shipped_qty).label("sent_qty"),
-        count_if(and_(c.shipped_qty > 0, c.right_product, c.right_place, c.shipped_hi > c.first_due_at)).label("sent_later_n"),
+        count_if(and_(c.shipped_qty > 0, c.right_product, c.right_place, c.shipped_hi > c.first_due_at)).label(
+            "sent_later_n"
+        ),
         func.min(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_first"),
         func.max(case((and_(here, c.damaged_qty.is_(None)), c.claims_close), else_=None)).label("claims_close_last"),
         count_if(here & ~c.right_product).label("wrong_item_n"),
-        count_if(or_(here & c.product_unknown, and_(~c.proven, c.shipped_qty > 0, or_(~c.right_product, c.product_unknown)))).label("item_unknown_n"),
+        count_if(
+            or_(here & c.product_unknown, and_(~c.proven, c.shipped_qty > 0, or_(~c.right_product, c.product_unknown)))
+        ).label("item_unknown_n"),
         count_if(here & ~c.right_place).label("wrong_place_n"),
         count_if(here & c.place_unknown).label("place_unknown_n"),
         sum_if(first_pass & (c.shipped_hi <= c.first_due_at), c.shipped_qty).label("first_pass_sure_qty"),
-        sum_if(first_pass & or_(c.shipped_lo.is_(None), c.shipped_lo <= c.first_due_at), c.shipped_qty).label("first_pass_most_qty"),
+        sum_if(first_pass & or_(c.shipped_lo.is_(None), c.shipped_lo <= c.first_due_at), c.shipped_qty).label(
+            "first_pass_most_qty"
+        ),
     ).group_by(c.order_id, c.line_no)
 
 
 def settling_receipts(consigned: CTE, needs: FromClause) -> Select[tuple[object, ...]]:
-    """When the running counted quantity was first enough, for lines that took more than one receipt (others settle with their only one).
+    """When the running counted quantity was first enough, for lines that took more than one receipt (others settle with
+    their only one).
 
     needs: order_id, line_no, enough_above (exact quantity that must be exceeded); only lines in it are looked at.
     """
@@ -153,7 +183,9 @@ def settling_receipts(consigned: CTE, needs: FromClause) -> Select[tuple[object,
             c.line_no,
             c.received_hi,
             needs.c.enough_above,
-            func.sum(c.quantity).over(partition_by=[c.order_id, c.line_no], order_by=c.received_hi, range_=(None, 0)).label("so_far"),
+            func.sum(c.quantity)
+            .over(partition_by=[c.order_id, c.line_no], order_by=c.received_hi, range_=(None, 0))
+            .label("so_far"),
         )
         .select_from(consigned.join(needs, and_(needs.c.order_id == c.order_id, needs.c.line_no == c.line_no)))
         .where(c.proven, c.quantity > 0, c.right_product, c.right_place)
@@ -167,7 +199,9 @@ def settling_receipts(consigned: CTE, needs: FromClause) -> Select[tuple[object,
 
 
 def first_pass_qty(lines: FromClause, mapped: frozenset[str]) -> Expression:
-    """What left by the first promise of the product ordered, at most what is owed; null where that is not known. Source: rules R8."""
+    """What left by the first promise of the product ordered, at most what is owed; null where that is not known.
+    Source: rules R8.
+    """
     if "shipments.shipped_at" not in mapped:
         return typed_null(QTY)
     c = lines.c

@@ -1,7 +1,8 @@
-"""What came back: returns summed to the order line. A return does not un-deliver; its reason tells against a verdict, and one that
-gives no reason may tell against any of them. Source: rules R22, P3.
+"""What came back: returns summed to the order line. A return does not un-deliver; its reason tells against a verdict,
+and one that gives no reason may tell against any of them. Source: rules R22, P3.
 
-Grain of `returned`: one row per order line with a return announced by the instant; `n` counts returns, `q` is exact quantity.
+Grain of `returned`: one row per order line with a return announced by the instant; `n` counts returns, `q` is exact
+quantity.
 """
 
 from datetime import datetime
@@ -14,7 +15,13 @@ from metrics.sql.dialects import count_if, sum_if
 from metrics.sql.moments import moment_span
 
 RETURNED_AMOUNTS = ("returned_qty", "returned_damaged_qty")
-RETURNED_COUNTS = ("returned_damaged_n", "returned_item_n", "returned_place_n", "returned_quantity_n", "returned_unknown_n")
+RETURNED_COUNTS = (
+    "returned_damaged_n",
+    "returned_item_n",
+    "returned_place_n",
+    "returned_quantity_n",
+    "returned_unknown_n",
+)
 """Columns of `returned` beside its key."""
 
 
@@ -24,7 +31,9 @@ def has_returns(mapped: frozenset[str]) -> bool:
 
 
 def returned_per_line(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
-    """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone. Without a mapped reason they are netted alone."""
+    """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone. Without a mapped reason
+    they are netted alone.
+    """
     r, line = returns.c, lines.c
     tables: FromClause = returns.join(lines, and_(line.order_id == r.order_id, line.line_no == r.line_no))
     tables, announced = moment_span(tables, dict(r.items()), "announced_at", line.zone)

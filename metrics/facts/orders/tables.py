@@ -17,7 +17,16 @@ GOODS_VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurate
 PARTS = ("item_ok", "place_ok", "overage_ok")
 """The parts of `filled_accurately`: right products, right place, no more than was owed."""
 
-DIMENSION_COLUMNS = ("segment", "region", "channel", "fulfilment_model", "currency", "customer_id", "product_category", "carrier")
+DIMENSION_COLUMNS = (
+    "segment",
+    "region",
+    "channel",
+    "fulfilment_model",
+    "currency",
+    "customer_id",
+    "product_category",
+    "carrier",
+)
 
 facts_metadata = MetaData()
 

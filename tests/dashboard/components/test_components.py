@@ -128,7 +128,10 @@ def answers(**text: str) -> pd.DataFrame:
         "numerator": 2,
         "denominator": 3,
     }
-    return pd.DataFrame([{**row, "coverage": 1.0, "worst": 2 / 3, "best": 2 / 3}, {**row, "customer": None, "value": None}], dtype=object)
+    return pd.DataFrame(
+        [{**row, "coverage": 1.0, "worst": 2 / 3, "best": 2 / 3}, {**row, "customer": None, "value": None}],
+        dtype=object,
+    )
 
 
 def test_every_format_holds_the_same_numbers() -> None:
@@ -152,10 +155,25 @@ def test_the_same_answers_give_the_same_bytes(fmt_name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "＝1+1", '=HYPERLINK("http://evil.example")', "=cmd|' /C calc'!A0"]
+    "text",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@x",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        " =1",
+        "＝1+1",
+        '=HYPERLINK("http://evil.example")',
+        "=cmd|' /C calc'!A0",
+    ],
 )
 def test_no_formula_leaves_through_an_export(text: str) -> None:
-    row = next(iter(csv.DictReader(io.StringIO(write.as_bytes(answers(customer=text), "csv", {}).decode(), newline=""))))
+    row = next(
+        iter(csv.DictReader(io.StringIO(write.as_bytes(answers(customer=text), "csv", {}).decode(), newline="")))
+    )
     assert row["customer"].startswith("'")
     cell = openpyxl.load_workbook(io.BytesIO(write.as_bytes(answers(customer=text), "xlsx", {})))["Answers"]["A2"]
     assert cell.data_type != "f"
@@ -179,8 +197,14 @@ def test_half_a_cent_rounds_up_wherever_an_amount_is_shown() -> None:
     assert float(formatting.cents(Decimal("3828.4250"))) == 3828.43
 
 
-def segment(name: str, value: float, *, target: float | None = None, orders: int = 50) -> tuple[str, Answer, Target | None]:
-    return name, Answer({"segment": name}, None, "otif", value, denominator=orders, coverage=1.0), target and Target(target, 0.02)
+def segment(
+    name: str, value: float, *, target: float | None = None, orders: int = 50
+) -> tuple[str, Answer, Target | None]:
+    return (
+        name,
+        Answer({"segment": name}, None, "otif", value, denominator=orders, coverage=1.0),
+        target and Target(target, 0.02),
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
         ("tlh", "1,234.5 days", "−1,234,567.50 EUR", "93.8%", "3 Mar 2026", "30 Mar – 28 Jun 2026"),
     ],
 )
-def test_numbers_and_dates_are_written_as_the_reader_does(tag: str, number: str, money: str, share: str, day: str, span: str, reads: Reads) -> None:
+def test_numbers_and_dates_are_written_as_the_reader_does(
+    tag: str, number: str, money: str, share: str, day: str, span: str, reads: Reads
+) -> None:
     reads(tag)
     assert formatting.number(1234.5, Unit.DAYS) == number
     assert formatting.money(Decimal("-1234567.5"), "EUR") == money
@@ -62,9 +64,16 @@ def test_without_a_reader_numbers_are_plain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "told"), [(None, "30 Mar 2026 23:30 UTC"), ("Europe/Berlin", "31 Mar 2026 01:30 CEST"), ("America/New_York", "30 Mar 2026 19:30 EDT")]
+    ("zone", "told"),
+    [
+        (None, "30 Mar 2026 23:30 UTC"),
+        ("Europe/Berlin", "31 Mar 2026 01:30 CEST"),
+        ("America/New_York", "30 Mar 2026 19:30 EDT"),
+    ],
 )
-def test_a_moment_is_told_in_the_business_time_zone(zone: str | None, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_moment_is_told_in_the_business_time_zone(
+    zone: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(locale.ZONE, raising=False)
     if zone:
         monkeypatch.setenv(locale.ZONE, zone)
@@ -89,7 +98,9 @@ def test_a_moment_is_chosen_by_the_clocks_of_the_business_and_kept_in_utc(monkey
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
     assert locale.to_business_time(datetime(2026, 3, 30, 8)) == datetime(2026, 3, 30, 10)
     assert locale.to_utc(datetime(2026, 3, 30, 10)) == datetime(2026, 3, 30, 8)
-    assert locale.to_utc(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30), "of two half past twos the first"
+    assert locale.to_utc(datetime(2026, 10, 25, 2, 30)) == datetime(2026, 10, 25, 0, 30), (
+        "of two half past twos the first"
+    )
     with pytest.raises(ValueError, match="never was in Europe/Berlin"):
         locale.to_utc(datetime(2026, 3, 29, 2, 30))
 

@@ -76,7 +76,9 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
 
     with open_store(locate()) as store:
         at_that = {"started_at": change["at"], "finished_at": change["at"] + timedelta(seconds=9), "outcome": "failed"}
-        store.execute(insert(run_history).values(source=edits.SOURCE, report='{"message": "the disk is full"}', **at_that))
+        store.execute(
+            insert(run_history).values(source=edits.SOURCE, report='{"message": "the disk is full"}', **at_that)
+        )
     at.run()
     assert "The last try failed: the disk is full" in markup(at)
 
@@ -90,7 +92,9 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
 
 
 @pytest.mark.usefixtures("own", "no_apply")
-@pytest.mark.parametrize(("page", "kind"), [("stockouts", "assumptions"), ("profitability", "zones"), ("packages", "packages")])
+@pytest.mark.parametrize(
+    ("page", "kind"), [("stockouts", "assumptions"), ("profitability", "zones"), ("packages", "packages")]
+)
 def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Open) -> None:
     at = open_page(page)
     assert not at.exception
@@ -103,7 +107,9 @@ def test_every_kind_is_previewed_on_its_page(page: str, kind: str, open_page: Op
 @pytest.mark.usefixtures("own", "no_apply")
 def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_back(open_page: Open) -> None:
     """Written past the form (an older form, another program): the run rejects the row and publishes the rest."""
-    bad = Edit("targets", ("otif", "all"), date(2026, 1, 1), {"target_value": "0.8", "tolerance": "-1"}, note="typed elsewhere")
+    bad = Edit(
+        "targets", ("otif", "all"), date(2026, 1, 1), {"target_value": "0.8", "tolerance": "-1"}, note="typed elsewhere"
+    )
     with open_store(locate()) as store:
         edits.save(store, "Ada", bad, None)
     report = saved_edits.ingest_saved_edits(location=locate())
@@ -148,7 +154,9 @@ def test_what_is_saved_during_a_run_is_brought_in_by_one_more(monkeypatch: pytes
     assert background_apply.running()
     gate.set()
     wait_until(lambda: not background_apply.running())
-    assert len(ran) == 3, "the first, and one more for all others, which was tried again while another run was under way"
+    assert len(ran) == 3, (
+        "the first, and one more for all others, which was tried again while another run was under way"
+    )
 
 
 @pytest.mark.usefixtures("no_apply")

@@ -47,7 +47,9 @@ def run(small: Path, monkeypatch: pytest.MonkeyPatch) -> Run:  # noqa: ARG001 - 
 
 
 @pytest.mark.parametrize("fmt", list(write.FORMATS))
-def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(fmt: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(
+    fmt: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     question = replace(ASKED, start=date(2026, 1, 1), end=date(2026, 6, 30))
     generation = queries.current().number
     words = export.command(question, fmt).split()
@@ -71,9 +73,14 @@ def test_a_csv_is_plain_and_what_it_is_stands_beside_it(run: Run, tmp_path: Path
     assert told["checks_failed"][0]["rows_failed"] == told["in_quarantine"]["order_lines"] == 3
 
 
-def test_verify_ends_with_a_status_for_each_answer(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_ends_with_a_status_for_each_answer(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "x.json"
-    assert run("export", "--measures", "otif,failed_orders", "--by", "segment", "--format", "json", "--out", str(file)) == 0
+    assert (
+        run("export", "--measures", "otif,failed_orders", "--by", "segment", "--format", "json", "--out", str(file))
+        == 0
+    )
     assert run("verify", str(file)) == 0
     rows = json.loads(file.read_text())
     rows[1]["value"] += 1
@@ -139,7 +146,9 @@ def test_rows_of_another_engine_make_the_same_table(small: Path) -> None:  # noq
     assert by_row.sort_by("order_id").equals(pa.Table.from_batches(rest).sort_by("order_id"))
 
 
-def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(
+    page_of_small: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "SHEET_ROWS_HERE", 2)
     at = page_of_small("export")
     at.session_state["format"] = "xlsx"
@@ -150,7 +159,9 @@ def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(page_of_small
     assert not any("take CSV or Parquet" in caption.value for caption in at.caption)
 
 
-def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(
+    page_of_small: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "LOOKED_AT_MOST", 100)
     at = page_of_small("export", by=["customer", "carrier"], per="week", m=["otif"], period="52W")
     assert not at.exception
@@ -164,11 +175,15 @@ def test_text_of_a_table_is_harmless_in_csv() -> None:
     assert fact_table._harmless(batch).to_pydict() == {"a": ["'=1+1", "plain", None, "' \u200b@x"], "n": [-1, 2, 3, 4]}
 
 
-@pytest.mark.parametrize("words", [("--measures", "otif", "--table", "order_facts"), (), ("--table", "order_facts", "--by", "segment")])
+@pytest.mark.parametrize(
+    "words", [("--measures", "otif", "--table", "order_facts"), (), ("--table", "order_facts", "--by", "segment")]
+)
 def test_measures_or_a_table_are_exported_never_both(words: tuple[str, ...], run: Run, tmp_path: Path) -> None:
     assert run("export", *words, "--format", "csv", "--out", str(tmp_path / "x.csv")) == 2
 
 
-def test_a_table_that_there_is_not_names_the_nearest(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_there_is_not_names_the_nearest(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("export", "--table", "order_fact", "--format", "csv", "--out", str(tmp_path / "x.csv")) == 64
     assert "order_facts" in capsys.readouterr().err

@@ -29,13 +29,32 @@ def choose(choice: str, *days: date, grain: str | None = None) -> period.Period:
         ("Quarter", (), "2026-04-01", "2026-05-28", ("2026-01-01", "2026-02-27"), ("2025-04-01", "2025-05-28")),
         ("Year", (), "2026-01-01", "2026-05-28", ("2025-01-01", "2025-05-28"), None),
         ("All", (), "2024-01-01", "2026-05-28", None, None),
-        ("Dates", ("2026-05-20", "2026-06-20"), "2026-05-20", "2026-06-20", ("2026-05-11", "2026-05-19"), ("2025-05-20", "2025-05-28")),
+        (
+            "Dates",
+            ("2026-05-20", "2026-06-20"),
+            "2026-05-20",
+            "2026-06-20",
+            ("2026-05-11", "2026-05-19"),
+            ("2025-05-20", "2025-05-28"),
+        ),
         ("Dates", ("2026-06-20", "2026-06-30"), "2026-06-20", "2026-06-30", None, None),
-        ("Dates", ("2024-02-29", "2024-02-29"), "2024-02-29", "2024-02-29", ("2024-02-28", "2024-02-28"), ("2023-02-28", "2023-02-28")),
+        (
+            "Dates",
+            ("2024-02-29", "2024-02-29"),
+            "2024-02-29",
+            "2024-02-29",
+            ("2024-02-28", "2024-02-28"),
+            ("2023-02-28", "2023-02-28"),
+        ),
     ],
 )
 def test_a_period_is_compared_with_equally_long_ones(
-    choice: str, days: tuple[str, ...], start: str, end: str, before: tuple[str, str] | None, last_year: tuple[str, str] | None
+    choice: str,
+    days: tuple[str, ...],
+    start: str,
+    end: str,
+    before: tuple[str, str] | None,
+    last_year: tuple[str, str] | None,
 ) -> None:
     found = choose(choice, *map(date.fromisoformat, days))
     assert (str(found.start), str(found.end)) == (start, end)
@@ -67,7 +86,8 @@ def test_what_a_tile_is_compared_with_is_what_the_query_answers(page_of_small: O
     html = markup(page_of_small(period="Dates", dates=["2026-06-01", "2026-06-28"]))
     with warehouse.reading(warehouse.locate()) as connection:
         now, then = (
-            answer.answer(connection, Question(("on_time",), start=date(year, 6, 1), end=date(year, 6, 28)))[0].value for year in (2026, 2025)
+            answer.answer(connection, Question(("on_time",), start=date(year, 6, 1), end=date(year, 6, 28)))[0].value
+            for year in (2026, 2025)
         )
     moved = (now - then) * 100
     tile = html.split('data-measure="on_time"')[1].split("</li>")[0]

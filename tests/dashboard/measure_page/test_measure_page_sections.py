@@ -1,4 +1,6 @@
-"""The pages of the buyer's standing and its first measures answer their question first, with the numbers the query gives."""
+"""The pages of the buyer's standing and its first measures answer their question first, with the numbers the query
+gives.
+"""
 
 from collections.abc import Callable
 from datetime import date
@@ -42,7 +44,9 @@ def asked(*measures: str, by: tuple[str, ...] = (), grain: str | None = None) ->
 def drawn(at: AppTest) -> dict[str, list[dict[str, Any]]]:
     """The rows that the page's charts draw, by their name in the chart; names that two charts share are the last one's."""
     return {
-        rows.name: pa.ipc.open_stream(rows.data.data).read_all().to_pylist() for chart in at.get("vega_lite_chart") for rows in chart.proto.datasets
+        rows.name: pa.ipc.open_stream(rows.data.data).read_all().to_pylist()
+        for chart in at.get("vega_lite_chart")
+        for rows in chart.proto.datasets
     }
 
 
@@ -58,7 +62,10 @@ def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: 
     for one in outcomes:
         if one.dimensions["outcome"] != "open":
             (share,) = asked(f"outcome_share_{one.dimensions['outcome']}")
-            assert f"{formatting.integer(int(one.value or 0))} · {formatting.number(share.value, MEASURES[share.measure].unit)}" in drawn
+            assert (
+                f"{formatting.integer(int(one.value or 0))} · {formatting.number(share.value, MEASURES[share.measure].unit)}"
+                in drawn
+            )
             assert f"outcome%3A{one.dimensions['outcome']}" in shown
 
 
@@ -79,11 +86,18 @@ def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of
     drawn = profitability._map(customers, cuts, is_dark=False)["datasets"]
     assert len(drawn["customers"]) == len(customers)
     assert {point["cost"] for point in drawn["cost_cut"]} == {float(cuts.cost)}
-    share = profitability._map(customers, zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False)["datasets"]
-    assert share["cost_cut"][-1]["cost"] == pytest.approx(share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6)
+    share = profitability._map(customers, zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False)[
+        "datasets"
+    ]
+    assert share["cost_cut"][-1]["cost"] == pytest.approx(
+        share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6
+    )
 
 
-@pytest.mark.parametrize(("page", "main"), [("buyers_view", "perfect_order"), ("availability", "available_as_wanted"), ("cycle_time", "cycle_days")])
+@pytest.mark.parametrize(
+    ("page", "main"),
+    [("buyers_view", "perfect_order"), ("availability", "available_as_wanted"), ("cycle_time", "cycle_days")],
+)
 def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, **DAYS)
     assert not at.exception
@@ -94,7 +108,9 @@ def test_a_page_says_its_main_number_first(page: str, main: str, page_of_sample:
 
 
 @pytest.mark.parametrize(("chosen", "grain"), [("perfect_order", "month"), ("complete", "quarter")])
-def test_the_trend_of_the_buyers_view_is_the_measure_by_the_grain(chosen: str, grain: str, page_of_sample: Open) -> None:
+def test_the_trend_of_the_buyers_view_is_the_measure_by_the_grain(
+    chosen: str, grain: str, page_of_sample: Open
+) -> None:
     at = page_of_sample("buyers_view", **DAYS, trend=chosen, grain=grain)
     assert not at.exception
     told = [one for one in asked(chosen, grain=grain) if one.value is not None]
@@ -136,7 +152,10 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     known = [one for one in rows if one.value is not None]
     worst = min(known, key=lambda one: (float(one.value or 0), str(one.dimensions["package_row"])))
     shown = markup(at)
-    assert f"<strong>{formatting.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the packages promise" in shown
+    assert (
+        f"<strong>{formatting.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the packages promise"
+        in shown
+    )
     assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
 
 
@@ -150,7 +169,9 @@ def test_packages_over_time_are_the_measure_by_the_grain(page_of_sample: Open) -
     at = page_of_sample("packages", **DAYS, grain="quarter")
     assert not at.exception
     told = asked("package_attainment", grain="quarter")
-    assert {row["period"]: row["value"] for row in drawn(at)["points"]} == {str(one.period): float(one.value or 0) for one in told}
+    assert {row["period"]: row["value"] for row in drawn(at)["points"]} == {
+        str(one.period): float(one.value or 0) for one in told
+    }
     assert any("Each quarter is judged alone" in one.value for one in at.caption)
 
 
@@ -162,13 +183,18 @@ def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_
     for one in known:
         assert one.numerator is not None
         out_of = formatting.count(int(one.denominator or 0), "customer")
-        assert f"{formatting.integer(int(one.numerator))} of {out_of} ({formatting.percent(one.value, 0)})" in shown, one
+        assert f"{formatting.integer(int(one.numerator))} of {out_of} ({formatting.percent(one.value, 0)})" in shown, (
+            one
+        )
 
 
 @pytest.mark.parametrize(
-    ("page", "measure", "first"), [("profitability", "net_sales_value", "segment"), ("packages", "package_attainment", "package_row")]
+    ("page", "measure", "first"),
+    [("profitability", "net_sales_value", "segment"), ("packages", "package_attainment", "package_row")],
 )
-def test_a_break_down_begins_with_what_says_most_and_has_the_rest(page: str, measure: str, first: str, page_of_sample: Open) -> None:
+def test_a_break_down_begins_with_what_says_most_and_has_the_rest(
+    page: str, measure: str, first: str, page_of_sample: Open
+) -> None:
     at = page_of_sample(page, **DAYS, measure=measure)
     (by,) = [box for box in at.selectbox if box.label == "By"]
     assert by.value == first

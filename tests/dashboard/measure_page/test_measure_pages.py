@@ -45,7 +45,9 @@ def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: O
         ("ladder", ("by the strictest", "order-story?")),
     ],
 )
-def test_a_page_answers_its_question_first_and_leads_to_orders(page: str, told: tuple[str, ...], page_of_sample: Open) -> None:
+def test_a_page_answers_its_question_first_and_leads_to_orders(
+    page: str, told: tuple[str, ...], page_of_sample: Open
+) -> None:
     at = page_of_sample(page, period="52W")
     assert not at.exception
     for words in told:
@@ -59,9 +61,16 @@ def test_days_with_nothing_name_the_nearest_that_have_something(page: str, page_
     assert "nearest day" in markup(at)
 
 
-def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Path) -> None:  # noqa: ARG001 - the warehouse that is read
+# the warehouse that is read
+def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Path) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
-        found = explain(connection, "otif", by="segment", before=(date(2025, 7, 1), date(2025, 12, 31)), after=(date(2026, 1, 1), date(2026, 6, 30)))
+        found = explain(
+            connection,
+            "otif",
+            by="segment",
+            before=(date(2025, 7, 1), date(2025, 12, 31)),
+            after=(date(2026, 1, 1), date(2026, 6, 30)),
+        )
     bars = what_changed._steps(found, MEASURES["otif"])
     assert (bars[0].total, bars[-1].total) == (True, True)
     moved = sum((one.end - one.start) * (1 if one.said.startswith("+") else -1) for one in bars if not one.total)
@@ -70,7 +79,9 @@ def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Pa
 
 def test_what_changed_between_days_of_ones_own_is_what_the_query_explains(page_of_sample: Open) -> None:
     of_filters = {"period": "Dates", "dates": ["2026-05-01", "2026-05-31"]}
-    at = page_of_sample("what_changed", measure="on_time", against="days", before="2026-02-01..2026-02-28", **of_filters)
+    at = page_of_sample(
+        "what_changed", measure="on_time", against="days", before="2026-02-01..2026-02-28", **of_filters
+    )
     assert not at.exception
     with warehouse.reading(warehouse.locate()) as connection:
         before, after = (date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 5, 1), date(2026, 5, 31))
@@ -126,12 +137,17 @@ def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: O
 
 def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:
     spec = chart_types.bar_chart(
-        [Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)], is_dark=False
+        [Bar("b", 3, "three"), Bar("a", 5, "five", start=2, tone="bad-strong"), Bar("c", 4, "four", total=True)],
+        is_dark=False,
     )
     assert [row["name"] for row in spec["datasets"]["rows"]] == ["b", "a", "c"]
     assert [row["name"] for row in spec["datasets"]["bars"]] == ["b", "a"]
     assert [row["name"] for row in spec["datasets"]["totals"]] == ["c"]
-    assert {one["name"]: one["value"] for one in spec["params"]} == {"low": 0, "high": 5, "figure": pytest.approx(5 * LETTER + 14)}
+    assert {one["name"]: one["value"] for one in spec["params"]} == {
+        "low": 0,
+        "high": 5,
+        "figure": pytest.approx(5 * LETTER + 14),
+    }
     noted = chart_types.bar_chart([Bar("L1", 3, "three", note="what it adds"), Bar("L2", 1, "one")], is_dark=False)
     assert [row["note"] for row in noted["datasets"]["rows"]] == ["what it adds", ""]
     assert noted["height"] > 2 * chart_types.ROW

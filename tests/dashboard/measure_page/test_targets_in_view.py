@@ -1,4 +1,6 @@
-"""A view of several segments is judged against theirs, weighted by judged orders (R31): the same on every page and by every command."""
+"""A view of several segments is judged against theirs, weighted by judged orders (R31): the same on every page and by
+every command.
+"""
 
 import json
 import sys
@@ -48,13 +50,15 @@ def weighted() -> float:
         ((("customer", ("C1", "C2")),), "all"),
     ],
 )
-def test_several_together_where_one_of_them_has_its_own(where: tuple[tuple[str, tuple[str, ...]], ...], scope: str) -> None:
+def test_several_together_where_one_of_them_has_its_own(
+    where: tuple[tuple[str, tuple[str, ...]], ...], scope: str
+) -> None:
     with warehouse.reading(warehouse.locate()) as connection:
         found = target_for(targets_in_view(connection, start=START, end=END, where=where), "otif", where)
         everyone = target_for(targets_on(connection, END), "complete", where)
-        assert target_for(targets_in_view(connection, start=START, end=END, where=where), "complete", where) == everyone, (
-            "nobody has its own of these"
-        )
+        assert (
+            target_for(targets_in_view(connection, start=START, end=END, where=where), "complete", where) == everyone
+        ), "nobody has its own of these"
     assert found is not None
     assert found.scope == scope
 
@@ -71,11 +75,26 @@ def test_pages_and_commands_judge_several_segments_against_the_same(
     assert found.value == pytest.approx(wanted)
     assert Trend(("otif",), generation.number, PERIOD, BOTH).target("otif") == found
 
-    words = ["targets", "--json", "--from", str(START), "--to", str(END), "--where", "segment=A", "--where", "segment=B"]
+    words = [
+        "targets",
+        "--json",
+        "--from",
+        str(START),
+        "--to",
+        str(END),
+        "--where",
+        "segment=A",
+        "--where",
+        "segment=B",
+    ]
     monkeypatch.setattr(sys, "argv", ["buyerview", *words])
     with suppress(SystemExit):
         buyerview.main()
-    (row,) = [one for one in json.loads(capsys.readouterr().out) if (one["measure"], one["scope"]) == ("otif", "segments in view")]
+    (row,) = [
+        one
+        for one in json.loads(capsys.readouterr().out)
+        if (one["measure"], one["scope"]) == ("otif", "segments in view")
+    ]
     (whole,) = queries.answers(generation.number, Question(("otif",), start=START, end=END, where=BOTH))
     assert (row["target_value"], row["value"]) == (found.value, whole.value)
 

@@ -39,7 +39,8 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[Any] = []
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802 - the library's names
+    # the library's names
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802
         self.mails.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))
         return "250 taken"
 
@@ -94,13 +95,21 @@ def place_with(tmp_path: Path, *channels: str, due_at: datetime = AT) -> Locatio
     place = Location(folder=tmp_path)
     with open_store(place) as store:
         for channel in channels:
-            storage.write_message(store, f"rule 1 generation 7 fired {channel}", channel, "Alert: Late\nagain", BODY, due_at=due_at)
+            storage.write_message(
+                store, f"rule 1 generation 7 fired {channel}", channel, "Alert: Late\nagain", BODY, due_at=due_at
+            )
     return place
 
 
-def test_mail_and_webhook_get_the_news_once(tmp_path: Path, mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]) -> None:
+def test_mail_and_webhook_get_the_news_once(
+    tmp_path: Path, mailbox: tuple[Mailbox, str], hook: tuple[list[Any], str]
+) -> None:
     place = place_with(tmp_path, "mailto:ops@example.org", "webhook:OPS")
-    setting = {"BUYERVIEW_SMTP": mailbox[1], "BUYERVIEW_MAIL_FROM": "buyerview@example.com", "BUYERVIEW_WEBHOOK_OPS": hook[1]}
+    setting = {
+        "BUYERVIEW_SMTP": mailbox[1],
+        "BUYERVIEW_MAIL_FROM": "buyerview@example.com",
+        "BUYERVIEW_WEBHOOK_OPS": hook[1],
+    }
     assert delivery.send_pending(place, now=AT, setting=setting) == (2, 0)
     assert delivery.send_pending(place, now=AT + timedelta(days=1), setting=setting) == (0, 0)
 
@@ -115,13 +124,22 @@ def test_mail_and_webhook_get_the_news_once(tmp_path: Path, mailbox: tuple[Mailb
     assert "https://service.example.org/behind?v=7" in text
 
     ((headers, body),) = hook[0]
-    assert (body["value"], body["numerator"], body["denominator"], body["subject"]) == (0.6, 6, 10, "Alert: Late\nagain")
+    assert (body["value"], body["numerator"], body["denominator"], body["subject"]) == (
+        0.6,
+        6,
+        10,
+        "Alert: Late\nagain",
+    )
     assert len(headers["Idempotency-Key"]) == 32
 
 
 def test_what_cannot_leave_waits_says_why_and_leaves_later(tmp_path: Path, hook: tuple[list[Any], str]) -> None:
     place = place_with(tmp_path, "webhook:OPS", "mailto:ops@example.org")
-    down = {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down", "BUYERVIEW_MAIL_FROM": "b@example.com", "BUYERVIEW_SMTP": "smtp://127.0.0.1:9"}
+    down = {
+        "BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down",
+        "BUYERVIEW_MAIL_FROM": "b@example.com",
+        "BUYERVIEW_SMTP": "smtp://127.0.0.1:9",
+    }
     assert delivery.send_pending(place, now=AT, setting=down) == (0, 2)
     with open_store(place) as store:
         told = {one["channel"]: one["error"] for one in storage.messages(store)}
@@ -154,7 +172,9 @@ def test_a_wrong_password_is_said_without_it(tmp_path: Path) -> None:
     def refuse(*_: object) -> AuthResult:
         return AuthResult(success=False, handled=False)
 
-    controller = Controller(Mailbox(), hostname="127.0.0.1", port=free_port(), authenticator=refuse, auth_require_tls=False)
+    controller = Controller(
+        Mailbox(), hostname="127.0.0.1", port=free_port(), authenticator=refuse, auth_require_tls=False
+    )
     controller.start()
     try:
         place = place_with(tmp_path, "mailto:ops@example.org")
@@ -218,11 +238,23 @@ def test_a_round_looks_sends_and_is_quiet_the_second_time(
     monkeypatch.setenv("BUYERVIEW_WEBHOOK_OPS", hook[1])
     assert alert_round.run_alerts(place) == ""
     with open_store(place) as store:
-        storage.save(store, "Ada", Rule("Any", "cycle_days", ABOVE, limit=0.0, period="13 weeks", min_n=1, channels=("webhook:OPS",)), at=AT)
+        storage.save(
+            store,
+            "Ada",
+            Rule("Any", "cycle_days", ABOVE, limit=0.0, period="13 weeks", min_n=1, channels=("webhook:OPS",)),
+            at=AT,
+        )
     assert alert_round.run_alerts(place) == "1 alert rule changed, 1 message sent"
     assert alert_round.run_alerts(place) == ""
     ((_, body),) = hook[0]
     with reading(place) as connection:
-        (answer,) = query.answer(connection, Question(("cycle_days",), start=date.fromisoformat(body["from"]), end=date.fromisoformat(body["to"])))
-    assert (body["value"], body["numerator"], body["denominator"]) == (float(answer.value), answer.numerator, answer.denominator)
+        (answer,) = query.answer(
+            connection,
+            Question(("cycle_days",), start=date.fromisoformat(body["from"]), end=date.fromisoformat(body["to"])),
+        )
+    assert (body["value"], body["numerator"], body["denominator"]) == (
+        float(answer.value),
+        answer.numerator,
+        answer.denominator,
+    )
     warehouse.close(place)

@@ -33,7 +33,9 @@ def test_every_list_and_story(small: Connection) -> None:
     assert all(any(row[verdict] is False for verdict in VERDICTS) for row in whole.rows)
     ids = [row["order_id"] for row in whole.rows]
 
-    pages = [row["order_id"] for page in (1, 2, 3, 4) for row in failed_orders.failed_orders(small, page=page, size=5).rows]
+    pages = [
+        row["order_id"] for page in (1, 2, 3, 4) for row in failed_orders.failed_orders(small, page=page, size=5).rows
+    ]
     assert pages == ids[:20], "pages follow each other without gap or repeat"
     assert [row["due_day"] for row in whole.rows] == sorted((row["due_day"] for row in whole.rows), reverse=True)
     values = [row["ordered_amount"] for row in failed_orders.failed_orders(small, sort="value", size=1000).rows]
@@ -43,7 +45,10 @@ def test_every_list_and_story(small: Connection) -> None:
     assert [row["order_id"] for row in wrong.rows] == ["HAND-WRONG"]
     reasons = {(row["verdict"], row["reason"]): row["orders"] for row in failed_orders.failure_reasons(small)}
     assert reasons[("filled_accurately", "wrong_item")] == 1
-    assert reasons[("billed_accurately", "billed_price")] == failed_orders.failed_orders(small, reasons=("billed_price",)).total
+    assert (
+        reasons[("billed_accurately", "billed_price")]
+        == failed_orders.failed_orders(small, reasons=("billed_price",)).total
+    )
     in_c = failed_orders.failed_orders(small, where=(("segment", ("C",)),), size=1000)
     assert {row["segment"] for row in in_c.rows} == {"C"}
 
@@ -63,19 +68,32 @@ def test_every_list_and_story(small: Connection) -> None:
     assert story.product_names == {"P1": "Pump"}
     assert order_story.order_records(small, "NOPE") is None
 
-    targets = {(row["measure"], row["scope"]): float(row["target_value"]) for row in options.targets_on(small, AS_OF.date())}
+    targets = {
+        (row["measure"], row["scope"]): float(row["target_value"]) for row in options.targets_on(small, AS_OF.date())
+    }
     assert targets[("otif", "segment:A")] == 0.95
     assert options.targets_on(small, date(2019, 1, 1)) == []
 
     runs = data_quality.run_history(small)
     assert (runs.total, runs.rows[0]["rows_quarantined"]) == (1, 3)
     assert next(row["rows_failed"] for row in data_quality.checks_of_run(small, 1)) == 3
-    assert data_quality.broken_rules(small) == [{"feed": "order_lines", "rule": "not a number", "column": "ordered_qty", "records": 3}]
-    held = data_quality.quarantined(small, feeds=("order_lines",), statuses=("rejected",), rule="not a number", page=2, size=2)
-    assert (held.total, [row["row_no"] for row in held.rows], held.rows[0]["rules"][0]["message"]) == (3, [9], "'two' is not a number: write 2")
+    assert data_quality.broken_rules(small) == [
+        {"feed": "order_lines", "rule": "not a number", "column": "ordered_qty", "records": 3}
+    ]
+    held = data_quality.quarantined(
+        small, feeds=("order_lines",), statuses=("rejected",), rule="not a number", page=2, size=2
+    )
+    assert (held.total, [row["row_no"] for row in held.rows], held.rows[0]["rules"][0]["message"]) == (
+        3,
+        [9],
+        "'two' is not a number: write 2",
+    )
     assert data_quality.quarantined(small, rule="100%_").total == 0
     assert data_quality.restated_records(small).total == 1
     assert data_quality.freshness(small)["data_as_of"] == AS_OF
     assert data_quality.stand_ins(small) == []
     assert "invoices" in data_quality.mapped_feeds(small)
-    assert all(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"] for row in data_quality.feed_rows(small))
+    assert all(
+        row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"]
+        for row in data_quality.feed_rows(small)
+    )

@@ -33,11 +33,32 @@ def told(around: OrderContext, item: Item | None = None, comments: list[dict[str
 def test_a_story_runs_from_the_inquiry_to_the_money_in_the_order_of_time() -> None:
     around = OrderContext(
         quotes=[quote(quote_id="Q", asked_at="2026-02-20T09:00:00Z", answered_at="2026-02-21T09:00:00Z")],
-        quote_options=[quote_option(quote_id="Q", option_no="1", price_amount="10.00", currency="EUR", lead_time_days=6, accepted=True)],
-        holds=[hold(kind="credit", placed_at="2026-03-02T09:00:00Z", released_at="2026-03-03T09:00:00Z", caused_by="buyer")],
-        messages=[message(kind="delay_notice", due_at="2026-03-04T09:00:00Z", sent_at="2026-03-05T09:00:00Z", correct=False)],
-        cases=[service_case(case_id="K", kind="complaint", opened_at="2026-03-12T09:00:00Z", acknowledged_at=None, resolved_at=None)],
-        returns=[returned(line_no="1", returned_qty=3, reason="damage", announced_at="2026-03-13T09:00:00Z", received_at=None, credited_at=None)],
+        quote_options=[
+            quote_option(
+                quote_id="Q", option_no="1", price_amount="10.00", currency="EUR", lead_time_days=6, accepted=True
+            )
+        ],
+        holds=[
+            hold(kind="credit", placed_at="2026-03-02T09:00:00Z", released_at="2026-03-03T09:00:00Z", caused_by="buyer")
+        ],
+        messages=[
+            message(kind="delay_notice", due_at="2026-03-04T09:00:00Z", sent_at="2026-03-05T09:00:00Z", correct=False)
+        ],
+        cases=[
+            service_case(
+                case_id="K", kind="complaint", opened_at="2026-03-12T09:00:00Z", acknowledged_at=None, resolved_at=None
+            )
+        ],
+        returns=[
+            returned(
+                line_no="1",
+                returned_qty=3,
+                reason="damage",
+                announced_at="2026-03-13T09:00:00Z",
+                received_at=None,
+                credited_at=None,
+            )
+        ],
         payments=[payment(invoice_id="I", paid_at="2026-04-01", amount="7.00", currency="EUR")],
     )
     assert told(around) == [
@@ -55,11 +76,29 @@ def test_a_story_runs_from_the_inquiry_to_the_money_in_the_order_of_time() -> No
 
 
 def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> None:
-    first = {"revision_no": 1, "promised_by": "2026-03-10", "changed_at": "2026-03-01T09:00:00Z", "basis": "ATP", "reason": None}
-    moved = {"revision_no": 2, "promised_by": "2026-03-14", "changed_at": "2026-03-05T09:00:00Z", "basis": "ATP", "reason": "no_stock"}
-    made = [promise(line_no=line, **values) for line in ("10", "2") for values in (first, {**moved, "changed_by": None})]
+    first = {
+        "revision_no": 1,
+        "promised_by": "2026-03-10",
+        "changed_at": "2026-03-01T09:00:00Z",
+        "basis": "ATP",
+        "reason": None,
+    }
+    moved = {
+        "revision_no": 2,
+        "promised_by": "2026-03-14",
+        "changed_at": "2026-03-05T09:00:00Z",
+        "basis": "ATP",
+        "reason": "no_stock",
+    }
+    made = [
+        promise(line_no=line, **values) for line in ("10", "2") for values in (first, {**moved, "changed_by": None})
+    ]
     made.append(promise(line_no="3", **{**moved, "changed_by": "buyer", "reason": None}))
-    found = [one for one in events(records(), OrderContext(promises=made), Item("O"), []) if "romise" in one.what and not one.plan]
+    found = [
+        one
+        for one in events(records(), OrderContext(promises=made), Item("O"), [])
+        if "romise" in one.what and not one.plan
+    ]
     assert [(one.what, one.wrong) for one in found] == [
         ("Promised 10 Mar 2026 for lines 2, 10 (ATP)", False),
         ("Promise moved to 14 Mar 2026 for line 3 by the buyer (ATP)", False),
@@ -68,20 +107,48 @@ def test_lines_promised_or_moved_together_are_one_event_with_who_did_it() -> Non
 
 
 def test_what_people_did_is_told_once_not_again_as_the_case_it_was_made_into() -> None:
-    done = Item("O", detected_at=START, acknowledged_at=START + HOUR, resolved_at=START + 2 * HOUR, remedy="credited", resolved_by="Ada", version=2)
+    done = Item(
+        "O",
+        detected_at=START,
+        acknowledged_at=START + HOUR,
+        resolved_at=START + 2 * HOUR,
+        remedy="credited",
+        resolved_by="Ada",
+        version=2,
+    )
     case = service_case(case_id="buyerview:O", kind=None, opened_at="2026-03-01T08:00:00Z") | {"source": SOURCE}
     said = told(OrderContext(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
-    assert said == ["Ordered by Acme (web)", "Failure noticed", f"Bo: {EVIL}", "Buyer told", "Put right by Ada, credited", "Promised by"]
+    assert said == [
+        "Ordered by Acme (web)",
+        "Failure noticed",
+        f"Bo: {EVIL}",
+        "Buyer told",
+        "Put right by Ada, credited",
+        "Promised by",
+    ]
 
 
 def step(number: int, begun: float | None, ended: float | None, **values: Any) -> dict[str, Any]:
-    at = {name: None if hours is None else START + hours * HOUR for name, hours in (("started_at", begun), ("finished_at", ended))}
-    return {"step_no": number, "attempts": 1, "latest_at": at["started_at"], "step_seconds": None, "wait_seconds": None, **at, **values}
+    at = {
+        name: None if hours is None else START + hours * HOUR
+        for name, hours in (("started_at", begun), ("finished_at", ended))
+    }
+    return {
+        "step_no": number,
+        "attempts": 1,
+        "latest_at": at["started_at"],
+        "step_seconds": None,
+        "wait_seconds": None,
+        **at,
+        **values,
+    }
 
 
 def test_the_steps_stand_to_one_scale_with_the_deadline_through_them() -> None:
     rows = [step(2, 0, 10, step_seconds=36_000), step(9, 20, 50, wait_seconds=36_000, attempts=2), step(10, 60, None)]
-    drawn = steps.steps(rows, deadline=START + 75 * HOUR, as_of=START + 100 * HOUR, died_at="09", slack={2: 7200, 9: -3600})
+    drawn = steps.steps(
+        rows, deadline=START + 75 * HOUR, as_of=START + 100 * HOUR, died_at="09", slack={2: 7200, 9: -3600}
+    )
     assert drawn.count('class="bv-due" style="left:75.00%"') == 13
     assert "left:0.00%;width:10.00%" in drawn
     assert "left:20.00%;width:30.00%" in drawn
@@ -99,7 +166,14 @@ def test_a_promise_dead_from_the_start_is_told_above_the_steps() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 min"), (59 * 60, "59 min"), (4 * 3600 + 660, "4 h 11 min"), (26 * 3600, "26 h"), (74 * 3600, "3 days 2 h"), (-5, "0 min")],
+    [
+        (0, "0 min"),
+        (59 * 60, "59 min"),
+        (4 * 3600 + 660, "4 h 11 min"),
+        (26 * 3600, "26 h"),
+        (74 * 3600, "3 days 2 h"),
+        (-5, "0 min"),
+    ],
 )
 def test_durations_are_told_in_the_units_that_matter(seconds: int, words: str) -> None:
     assert formatting.duration(seconds) == words
@@ -116,7 +190,9 @@ def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standi
     assert SLACK_STATES[standing] in cells[0]
     assert "<img" not in "".join(cells)
     assert cells[2] == (
-        f"{formatting.DASH}<small>not known</small>" if standing == "near" else '<b class="bv-worse">2 h</b><small>too little</small>'
+        f"{formatting.DASH}<small>not known</small>"
+        if standing == "near"
+        else '<b class="bv-worse">2 h</b><small>too little</small>'
     )
     assert "in 30 h" in cells[3]
     assert cells[4] == (formatting.DASH if standing == "near" else "9  Pick<small>in the step, for 1 h</small>")

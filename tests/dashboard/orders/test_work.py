@@ -38,7 +38,9 @@ def item(place: Location, order_id: str) -> Item:
         return work_items.item(store, order_id)
 
 
-def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they_are(desk: Location, open_page: Open) -> None:
+def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they_are(
+    desk: Location, open_page: Open
+) -> None:
     at = open_page("failed_orders", **DUE)
     at.checkbox(key="work_all").check().run()
     at.button(key="work_assign_go").click().run()
@@ -56,7 +58,9 @@ def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they
     assert not at.exception
 
 
-def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(desk: Location, open_page: Open) -> None:
+def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
+    desk: Location, open_page: Open
+) -> None:
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
     at.text_area(key="work_text").set_value("called <b>them</b>")
     at.button(key="FormSubmitter:work_comment-Add comment").click().run()
@@ -66,9 +70,17 @@ def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
     at.button(key="FormSubmitter:work_resolving-Put right").click().run()
     assert not at.exception
     done = item(desk, "HAND-LATE")
-    assert (done.status, done.remedy, done.remedy_note, done.resolved_by) == ("resolved", "credited", "freight credited", "Bo")
+    assert (done.status, done.remedy, done.remedy_note, done.resolved_by) == (
+        "resolved",
+        "credited",
+        "freight credited",
+        "Bo",
+    )
     assert "Put right by Bo, credited: freight credited" in markup(at)
-    shown = {show: markup(open_page("failed_orders", show=show, sort="late", reason="late", **DUE)) for show in ("open", "resolved")}
+    shown = {
+        show: markup(open_page("failed_orders", show=show, sort="late", reason="late", **DUE))
+        for show in ("open", "resolved")
+    }
     assert "Credited</span>" in shown["resolved"]
     assert "Credited</span>" not in shown["open"]
     at = open_page("order_story", order="HAND-LATE")
@@ -76,7 +88,9 @@ def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
     assert item(desk, "HAND-LATE").status == "open"
 
 
-def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(desk: Location, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(
+    desk: Location, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(locale.ZONE, "Europe/Berlin")
     at = write(open_page("order_story", order="HAND-LATE"), "Bo")
     for name, minute in (("detected", 10), ("acknowledged", 20), ("resolved", 30)):

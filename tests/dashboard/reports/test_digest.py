@@ -1,4 +1,6 @@
-"""The weekly digest: the scorecard's own numbers for last week, provable losses only, every text as data, a picture with words."""
+"""The weekly digest: the scorecard's own numbers for last week, provable losses only, every text as data, a picture
+with words.
+"""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -36,7 +38,14 @@ def parts(message: EmailMessage) -> dict[str, EmailMessage]:
 
 
 def answered(measure: str, segment: str | None, value: float | None, of: int = MIN_N) -> Answer:
-    return Answer({} if segment is None else {"segment": segment}, None, measure, value, numerator=round((value or 0) * of), denominator=of)
+    return Answer(
+        {} if segment is None else {"segment": segment},
+        None,
+        measure,
+        value,
+        numerator=round((value or 0) * of),
+        denominator=of,
+    )
 
 
 def test_it_says_last_weeks_numbers_as_the_scorecard_does(message: EmailMessage) -> None:
@@ -87,12 +96,24 @@ def test_only_what_is_provably_worse_is_told_the_largest_fall_first() -> None:
         answered("on_time", "D", 0.90),
         answered("cycle_days", None, 7.0),
     ]
-    assert [(one.measure, one.segment) for one in digest.worse_measures(now, before)] == [("otif", "A"), ("otif", None), ("cycle_days", None)]
+    assert [(one.measure, one.segment) for one in digest.worse_measures(now, before)] == [
+        ("otif", "A"),
+        ("otif", None),
+        ("cycle_days", None),
+    ]
 
 
 def test_data_text_is_never_markup() -> None:
     evil = '<img src=x onerror="alert(1)">'
-    tile = {"title": evil, "value": evil, "word": evil, "css": "off", "against": evil, "note": evil, "link": '"><script>'}
+    tile = {
+        "title": evil,
+        "value": evil,
+        "word": evil,
+        "css": "off",
+        "against": evil,
+        "note": evil,
+        "link": '"><script>',
+    }
     view = {
         "subject": evil, "under": evil, "judged": 0, "tiles": [tile], "link": '"><script>', "footer": [evil],
         "worse": [{"title": evil, "whose": evil, "said": evil, "link": '"><script>'}],
@@ -119,7 +140,9 @@ def test_a_file_needs_no_setting(small: Path) -> None:  # noqa: ARG001
     assert "localhost:8501" in parts(digest.made(to="", setting={}))["text/plain"].get_content()
 
 
-def test_a_mail_server_takes_it_and_a_missing_one_is_named(message: EmailMessage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_server_takes_it_and_a_missing_one_is_named(
+    message: EmailMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     box = Mailbox()
     controller = Controller(box, hostname="127.0.0.1", port=free_port())
     controller.start()

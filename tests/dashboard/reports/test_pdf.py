@@ -1,4 +1,6 @@
-"""The one-page report: it says what the scorecard says, is one tagged page whatever the data hold, and takes no text for markup."""
+"""The one-page report: it says what the scorecard says, is one tagged page whatever the data hold, and takes no text
+for markup.
+"""
 
 from datetime import date
 from pathlib import Path
@@ -18,7 +20,14 @@ EVIL = '#panic("x") *bold* $1$ <label> @ref #read("/etc/passwd") ' + "long " * 3
 def view(**changes: Any) -> dict[str, Any]:
     """A view as plain data, with more of everything than a page is likely to hold."""
     cell = {"text": "77.8–82.0%", "css": "off"}
-    tile = {"title": EVIL[:40], "value": "77.8–82.0%", "word": "off target", "css": "off", "against": "target 85.0%", "note": EVIL[:90]}
+    tile = {
+        "title": EVIL[:40],
+        "value": "77.8–82.0%",
+        "word": "off target",
+        "css": "off",
+        "against": "target 85.0%",
+        "note": EVIL[:90],
+    }
     rows = [[cell] * 10] * (pdf.SEGMENTS_MOST + 1)
     spec = {"width": 640, "height": 205, "mark": "point", "data": {"values": []}}
     told = {
@@ -47,7 +56,8 @@ def test_the_same_view_gives_the_same_bytes() -> None:
     assert pdf.pdf(view()) == pdf.pdf(view())
 
 
-def test_it_says_what_the_scorecard_says(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the warehouse
+# the warehouse
+def test_it_says_what_the_scorecard_says(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr(pdf, "pdf", lambda one: seen.append(one) or b"%PDF")
     pdf.write(tmp_path / "x.pdf", choice="13W", start=None, end=None, where=(("segment", ("C",)),))

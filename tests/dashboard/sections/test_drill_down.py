@@ -63,7 +63,10 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
 
 def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_small: Open) -> None:
     html, answer = markup(page_of_small("buyers_view")), asked("on_time")
-    cell = re.search(r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span class="bv-small">([^<]*)</span>)?', html)
+    cell = re.search(
+        r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span class="bv-small">([^<]*)</span>)?',
+        html,
+    )
     assert cell is not None
     assert answer.unknown, "the case has some that are not known"
     assert cell.groups() == (formatting.number(answer.denominator), f"{formatting.number(answer.unknown)} not known")
@@ -92,7 +95,15 @@ def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", [{"measure": "x"}, {"at": "colour:red"}, {"part": "some"}, {"days": "2026-99-01..x"}, {"at": "segment:nobody"}, {"measure": "zone"}]
+    "nonsense",
+    [
+        {"measure": "x"},
+        {"at": "colour:red"},
+        {"part": "some"},
+        {"days": "2026-99-01..x"},
+        {"at": "segment:nobody"},
+        {"measure": "zone"},
+    ],
 )
 def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
     assert not page_of_small("behind", **nonsense).exception
@@ -110,7 +121,8 @@ def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
 def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: Open) -> None:
     page_of_small("behind")
     one = drill_down.DrillDownRequest(MEASURES["complete"], "out_of", (), None, WEEKS.start, WEEKS.end, ())
-    columns, *rows = csv.reader(io.StringIO(drill_down.file_of(queries.current().number, one).decode()))  # type: ignore[union-attr]  # published
+    # published
+    columns, *rows = csv.reader(io.StringIO(drill_down.file_of(queries.current().number, one).decode()))  # type: ignore[union-attr]
     assert len(rows) == asked("complete").denominator
     assert columns[:2] == ["order_id", "due_day"]
     assert re.fullmatch(r"2026-\d\d-\d\d", rows[0][1])
@@ -130,7 +142,9 @@ def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch:
     assert "held" not in html.split('data-measure="otif"')[1].split("</li>")[0]
 
 
-def test_where_most_numbers_are_held_it_is_said_once_above_them(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_most_numbers_are_held_it_is_said_once_above_them(
+    page_of_small: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
     monkeypatch.setattr(queries, "marks", lambda *_: dict.fromkeys(scorecard.TILES[1:], kept_out))
     html = markup(page_of_small())

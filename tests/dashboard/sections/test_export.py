@@ -1,4 +1,6 @@
-"""Explore and export: charts by the shape of the question, every row in the table, all choices in the address, pictures that say what they show."""
+"""Explore and export: charts by the shape of the question, every row in the table, all choices in the address, pictures
+that say what they show.
+"""
 
 import json
 from datetime import date
@@ -19,11 +21,17 @@ from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import EVIL
 from tests.dashboard.test_pages import asked
 
-VIEW = Filters(choose("Dates", as_of=date(2026, 6, 30), first=date(2026, 1, 1), days=(date(2026, 4, 1), date(2026, 6, 30))), ())
+VIEW = Filters(
+    choose("Dates", as_of=date(2026, 6, 30), first=date(2026, 1, 1), days=(date(2026, 4, 1), date(2026, 6, 30))), ()
+)
 
 
-def share(value: float | None, *, period: date | None = None, measure: str = "otif", of: int = 10, **dimensions: str) -> Answer:
-    return Answer(dict(dimensions), period, measure, value, numerator=None if value is None else round(value * of), denominator=of)
+def share(
+    value: float | None, *, period: date | None = None, measure: str = "otif", of: int = 10, **dimensions: str
+) -> Answer:
+    return Answer(
+        dict(dimensions), period, measure, value, numerator=None if value is None else round(value * of), denominator=of
+    )
 
 
 def drawn(question: Question, answers: list[Answer], **more: Any) -> export_charts.Drawn:
@@ -34,8 +42,12 @@ def test_over_time_there_is_a_line_for_each_value_and_bars_without_time() -> Non
     months = [date(2026, at, 1) for at in (4, 5, 6)]
     answers = [share(0.9, period=month, segment=segment) for segment in "AB" for month in months]
     (panel,) = drawn(Question(("otif",), by=("segment",), grain="month"), answers).panels
-    assert {(row["series"], row["period"]) for row in panel.spec["datasets"]["rows"]} == {(s, m.isoformat()) for s in "AB" for m in months}
-    (panel,) = drawn(Question(("otif",), by=("segment",)), [share(0.9, segment="A", of=5), share(0.8, segment="B", of=50)]).panels
+    assert {(row["series"], row["period"]) for row in panel.spec["datasets"]["rows"]} == {
+        (s, m.isoformat()) for s in "AB" for m in months
+    }
+    (panel,) = drawn(
+        Question(("otif",), by=("segment",)), [share(0.9, segment="A", of=5), share(0.8, segment="B", of=50)]
+    ).panels
     assert [row["label"] for row in panel.spec["datasets"]["rows"]] == ["B", "A"]
     assert panel.spec["datasets"]["rows"][0]["of"] == "40 of 50"
 
@@ -87,7 +99,12 @@ def test_every_choice_stands_in_the_address_and_comes_from_it(page_of_small: Ope
     assert not at.exception
 
 
-SHAPES: list[dict[str, Any]] = [{"by": ["segment"], "per": "week"}, {"by": ["segment", "carrier"]}, {"by": ["customer", "carrier", "region"]}, {}]
+SHAPES: list[dict[str, Any]] = [
+    {"by": ["segment"], "per": "week"},
+    {"by": ["segment", "carrier"]},
+    {"by": ["customer", "carrier", "region"]},
+    {},
+]
 
 
 @pytest.mark.parametrize("address", SHAPES)
@@ -115,7 +132,9 @@ def test_a_picture_says_what_it_shows_and_brings_its_font() -> None:
 
 def test_a_picture_reads_nothing_from_elsewhere() -> None:
     with pytest.raises(ValueError, match=r"not allowed|External data"):
-        chart_download.render_image({"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg")
+        chart_download.render_image(
+            {"data": {"url": "http://127.0.0.1:9/x.csv"}, "mark": "point", "encoding": {"x": {"field": "a"}}}, "svg"
+        )
 
 
 def test_a_held_number_is_not_judged_here_either(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
-"""Every measure is the same number on its page, in the file `buyerview export` writes, and in the table the export page offers."""
+"""Every measure is the same number on its page, in the file `buyerview export` writes, and in the table the export page
+offers.
+"""
 
 import json
 import sys
@@ -34,10 +36,24 @@ def at_sample(sample: Location, at_home: Callable[[Path], None]) -> Location:
     return sample
 
 
-def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], where: Any, start: date, end: date) -> dict[str, dict[str, Any]]:
+def exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], where: Any, start: date, end: date
+) -> dict[str, dict[str, Any]]:
     """What the command writes, by measure."""
     file = tmp_path / "answers.json"
-    words = ["export", "--measures", ",".join(names), "--format", "json", "--out", str(file), "--from", str(start), "--to", str(end)]
+    words = [
+        "export",
+        "--measures",
+        ",".join(names),
+        "--format",
+        "json",
+        "--out",
+        str(file),
+        "--from",
+        str(start),
+        "--to",
+        str(end),
+    ]
     words += [word for name, values in where for value in values for word in ("--where", f"{name}={value}")]
     monkeypatch.setattr(sys, "argv", ["buyerview", *words])
     with suppress(SystemExit):
@@ -55,7 +71,9 @@ def shown(html: str, measure: str) -> str:
 def test_page_command_and_export_page_give_the_same_number(
     page: str, where: Any, at_sample: Location, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = list(scorecard.TILES) if page == "scorecard" else [measure.name for measure in measure_table.measures_of(page)]
+    names = (
+        list(scorecard.TILES) if page == "scorecard" else [measure.name for measure in measure_table.measures_of(page)]
+    )
     html = markup(open_page(None if page == "scorecard" else page, **{name: list(values) for name, values in where}))
     generation = current(at_sample)
     assert generation is not None
@@ -64,7 +82,9 @@ def test_page_command_and_export_page_give_the_same_number(
     written = exported(tmp_path, monkeypatch, names, where, weeks.start, weeks.end)
 
     offered = queries.frame(generation.number, Question(tuple(names), start=weeks.start, end=weeks.end, where=where))
-    assert [dict(zip(offered.columns, row, strict=True)) for row in write.export_rows(offered)] == list(written.values())
+    assert [dict(zip(offered.columns, row, strict=True)) for row in write.export_rows(offered)] == list(
+        written.values()
+    )
     for name in names:
         row, number = written[name], shown(html, name)
         if row["value"] is not None:

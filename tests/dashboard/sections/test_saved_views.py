@@ -39,7 +39,9 @@ def test_what_is_on_the_screen_is_kept_without_the_generation(desk: Location, op
     assert "Half a year of A" in html
 
 
-def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(desk: Location, open_page: Open) -> None:
+def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(
+    desk: Location, open_page: Open
+) -> None:
     with open_store(desk) as store:
         saved_views.save(store, "Ada", "Gone", "stockouts", "segment=Z&measure=never", shared=True, at=AT)
         saved_views.save(store, "Ada", "Mine <i>only</i>", "", "", shared=False, at=AT)

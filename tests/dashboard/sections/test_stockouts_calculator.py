@@ -1,4 +1,6 @@
-"""The calculator on the page reproduces the two cases whose answers are known (rules, section 6), and starts from our numbers where they are set."""
+"""The calculator on the page reproduces the two cases whose answers are known (rules, section 6), and starts from our
+numbers where they are set.
+"""
 
 from collections.abc import Callable
 from datetime import date
@@ -25,7 +27,9 @@ def test_known_cases(case: str, lost_now: int, lost_then: int, gain: int, net: i
 
 
 @pytest.mark.parametrize("where", [(), (("segment", ("B",)),)], ids=["all", "a segment"])
-def test_our_numbers_come_to_the_gain_of_a_year_that_the_payback_rests_on(where: tuple[tuple[str, tuple[str, ...]], ...], sample: Location) -> None:
+def test_our_numbers_come_to_the_gain_of_a_year_that_the_payback_rests_on(
+    where: tuple[tuple[str, tuple[str, ...]], ...], sample: Location
+) -> None:
     view = Question(("fill_payback",), start=date(2025, 7, 1), end=date(2026, 6, 30), where=where)
     with reading(sample) as connection:
         (payback,) = answer(connection, view)
@@ -43,11 +47,15 @@ def test_without_an_order_in_view_orders_and_fill_are_the_textbooks(sample: Loca
         start = fill_rate_inputs(connection, Question((), start=date(2020, 1, 1), end=date(2020, 1, 31)))
     case = ours(start)
     assert start.low is None
-    assert [case[name] for name in ("orders", "low", "share")] == [PRESETS[TEXTBOOK][name] for name in ("orders", "low", "share")]
+    assert [case[name] for name in ("orders", "low", "share")] == [
+        PRESETS[TEXTBOOK][name] for name in ("orders", "low", "share")
+    ]
     assert [case[name] for name in ("high", "cost", "deduction", "profit", "invest")] == [98, 60, 0, 450, 250_000]
 
 
-def test_the_page_starts_from_our_numbers_where_somebody_set_one(sample: Location, at_home: Callable[..., None], open_page: Open) -> None:
+def test_the_page_starts_from_our_numbers_where_somebody_set_one(
+    sample: Location, at_home: Callable[..., None], open_page: Open
+) -> None:
     assert sample.folder is not None
     at_home(sample.folder)
     at = open_page("stockouts")
@@ -55,7 +63,9 @@ def test_the_page_starts_from_our_numbers_where_somebody_set_one(sample: Locatio
     fields = {field.label: field.value for field in at.number_input}
     assert (fields["Cost of a back-order"], fields["Profit per order"], fields["Investment"]) == (60, 450, 250_000)
     assert any("as observed in view" in part.value for part in at.caption)
-    assert any("Illustrative, since nobody set them: fill to reach, invoice deduction." in part.value for part in at.caption)
+    assert any(
+        "Illustrative, since nobody set them: fill to reach, invoice deduction." in part.value for part in at.caption
+    )
 
 
 def test_the_page_says_that_it_starts_from_the_textbook_where_nobody_set_one(page_of_small: Open) -> None:

@@ -1,4 +1,6 @@
-"""The web server around the pages: what answers while it warms up, and what every answer carries. Asked as the server is, by ASGI."""
+"""The web server around the pages: what answers while it warms up, and what every answer carries. Asked as the server
+is, by ASGI.
+"""
 
 import asyncio
 import json
@@ -34,7 +36,11 @@ APP = Starlette(
 async def answered(path: str, kind: str = "http") -> list[Any]:
     """The messages the application sends for one request."""
     sent: list[Any] = []
-    asked = [{"type": "websocket.connect"} if kind == "websocket" else {"type": "http.request", "body": b"", "more_body": False}]
+    asked = [
+        {"type": "websocket.connect"}
+        if kind == "websocket"
+        else {"type": "http.request", "body": b"", "more_body": False}
+    ]
 
     async def receive() -> Any:
         return asked.pop() if asked else await asyncio.Event().wait()  # it stays, and says nothing more
@@ -42,7 +48,15 @@ async def answered(path: str, kind: str = "http") -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": kind, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [], "root_path": ""}
+    scope = {
+        "type": kind,
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "root_path": "",
+    }
     await asyncio.wait_for(APP(scope, receive, send), 20)
     return sent
 
@@ -59,7 +73,8 @@ def get(path: str) -> tuple[int, dict[bytes, bytes], bytes]:
     return begins["status"], dict(begins["headers"]), b"".join(part.get("body", b"") for part in parts)
 
 
-def test_a_page_waits_for_the_warm_up_and_health_says_so(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the warehouse
+# the warehouse
+def test_a_page_waits_for_the_warm_up_and_health_says_so(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     warm = threading.Event()
     monkeypatch.setattr(asgi, "_warm", warm)
     status, _, body = get("/healthz")
@@ -85,7 +100,9 @@ def test_a_warm_up_that_fails_keeps_no_page_waiting(monkeypatch: pytest.MonkeyPa
     assert asgi._warm.is_set()
 
 
-@pytest.mark.parametrize(("path", "status"), [("/assets/inter-latin.woff2", 200), ("/assets/other.woff2", 404), ("/nothing", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/assets/inter-latin.woff2", 200), ("/assets/other.woff2", 404), ("/nothing", 404)]
+)
 def test_no_answer_may_be_framed_or_sniffed(path: str, status: int) -> None:
     found, headers, _ = get(path)
     assert found == status

@@ -37,7 +37,13 @@ def test_setting_is_the_required_one(section: str, name: str, value: object) -> 
 def start(**environment: str) -> subprocess.CompletedProcess[str]:
     code = "from dashboard.server.start import _check_settings; _check_settings()"
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -52,7 +58,12 @@ def test_hosts_behind_a_proxy_are_named_by_a_variable_and_a_star_is_refused() ->
     assert "BUYERVIEW_ALLOWED_HOSTS=dashboard.example.com" in refused.stderr
 
 
-GOOD = {"server.allowedHosts": ["localhost"], "server.enableCORS": True, "server.enableXsrfProtection": True, "server.enableAgentApi": False}
+GOOD = {
+    "server.allowedHosts": ["localhost"],
+    "server.enableCORS": True,
+    "server.enableXsrfProtection": True,
+    "server.enableAgentApi": False,
+}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +81,9 @@ def test_each_loosened_setting_is_named(name: str, value: object) -> None:
     assert name in str(insecure_settings({**GOOD, name: value}.__getitem__))
 
 
-def test_a_damaged_warehouse_gives_a_message_and_no_traceback(tmp_path: Path, at_home: Callable[[Path], None], open_page: Open) -> None:
+def test_a_damaged_warehouse_gives_a_message_and_no_traceback(
+    tmp_path: Path, at_home: Callable[[Path], None], open_page: Open
+) -> None:
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "CURRENT").write_text("not what was published")

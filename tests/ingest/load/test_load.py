@@ -25,10 +25,13 @@ def test_every_row_of_every_file_is_in_exactly_one_of_three_states(any_source: S
         counts = ledger(connection)
     # 3 good lines; O9 waits and "many" is no number; O1/1 is there twice.
     assert counts["order_lines.csv"] == (6, 3, 2, 1)
-    assert all(rows_in == loaded + quarantined + superseded for rows_in, loaded, quarantined, superseded in counts.values())
-    assert {(file.name, file.rows_in, file.rows_loaded, file.rows_quarantined, file.rows_superseded) for file in report.files} == {
-        (name, *numbers) for name, numbers in counts.items()
-    }
+    assert all(
+        rows_in == loaded + quarantined + superseded for rows_in, loaded, quarantined, superseded in counts.values()
+    )
+    assert {
+        (file.name, file.rows_in, file.rows_loaded, file.rows_quarantined, file.rows_superseded)
+        for file in report.files
+    } == {(name, *numbers) for name, numbers in counts.items()}
 
 
 def test_running_twice_is_running_once(any_source: Source) -> None:
@@ -77,7 +80,12 @@ OFTEN = ((2, 1, 0), (1, 2, 0))
 
 
 @pytest.mark.parametrize(
-    "order", [pytest.param(order, marks=[] if order in OFTEN else pytest.mark.long) for order in itertools.permutations(range(3))], ids=str
+    "order",
+    [
+        pytest.param(order, marks=[] if order in OFTEN else pytest.mark.long)
+        for order in itertools.permutations(range(3))
+    ],
+    ids=str,
 )
 def test_the_newest_version_wins_whatever_the_order_of_arrival(source: Source, order: tuple[int, ...]) -> None:
     versioned(source)
@@ -128,14 +136,20 @@ def test_a_correction_replaces_the_record_and_is_kept_as_a_restatement(any_sourc
     assert report.restated == 1
     with reading(any_source.location) as connection:
         row = connection.execute(select(restatements)).one()
-        assert (row.feed, json.loads(row.key), row.why) == ("order_lines", {"order_id": "O2", "line_no": "1"}, "correction")
+        assert (row.feed, json.loads(row.key), row.why) == (
+            "order_lines",
+            {"order_id": "O2", "line_no": "1"},
+            "correction",
+        )
         assert (json.loads(row.before), json.loads(row.after)) == ({"ordered_qty": "7.0000"}, {"ordered_qty": "9.0000"})
 
 
 def test_an_older_version_arriving_late_is_superseded(source: Source) -> None:
     versioned(source)
     source.origin["orders"] = 'read = "orders*.csv"'
-    source.write("orders.csv", VERSIONED + "O1,NEW,2026-03-02,2026-03-10,2026-05-02T00:00:00Z\nO2,C2,2026-03-03,2026-03-10,\n")
+    source.write(
+        "orders.csv", VERSIONED + "O1,NEW,2026-03-02,2026-03-10,2026-05-02T00:00:00Z\nO2,C2,2026-03-03,2026-03-10,\n"
+    )
     source.take_in()
     source.write("orders_late.csv", VERSIONED + "O1,OLD,2026-03-02,2026-03-10,2026-05-01T00:00:00Z\n")
     source.take_in()
@@ -154,7 +168,10 @@ def test_a_tombstone_and_its_undoing_are_versions_like_any_other(source: Source)
         with reading(source.location) as connection:
             assert rows(connection, "orders")[0]["deleted"] is (gone == "true")
     with reading(source.location) as connection:
-        assert list(connection.scalars(select(restatements.c.why).order_by(restatements.c.run_id))) == ["deletion", "undeletion"]
+        assert list(connection.scalars(select(restatements.c.why).order_by(restatements.c.run_id))) == [
+            "deletion",
+            "undeletion",
+        ]
 
 
 def test_within_one_file_the_later_row_wins(source: Source) -> None:
@@ -220,7 +237,9 @@ def test_a_dry_run_reports_and_writes_nothing(source: Source) -> None:
     source.write("order_lines.csv", LINES + "O1,3,P1,-4\n")
     report = source.take_in(dry_run=True)
     assert report.outcome == "checked"
-    assert [(one.feed, one.rule, one.rows) for one in report.rules_broken] == [("order_lines", "ordered_qty_in_range", 1)]
+    assert [(one.feed, one.rule, one.rows) for one in report.rules_broken] == [
+        ("order_lines", "ordered_qty_in_range", 1)
+    ]
     assert current(source.location) is None
     assert source.location.folder is not None
     assert not source.location.folder.exists()
@@ -231,7 +250,10 @@ def all_there_is(place: Location) -> object:
     if place.folder is not None:
         return {path.name: path.read_bytes() for path in place.folder.iterdir() if path.name != "store.sqlite"}
     with reading(place) as connection:
-        return [(name, sorted(map(repr, connection.execute(text(f'select * from "{name}"'))))) for name in inspect(connection).get_table_names()]
+        return [
+            (name, sorted(map(repr, connection.execute(text(f'select * from "{name}"')))))
+            for name in inspect(connection).get_table_names()
+        ]
 
 
 def test_a_dry_run_says_what_the_run_after_it_does(any_source: Source) -> None:
@@ -247,7 +269,10 @@ def test_a_dry_run_says_what_the_run_after_it_does(any_source: Source) -> None:
     assert done.released == 1
     assert {one.rule for one in done.rules_broken} >= {"order_is_known", "ordered_qty_fits_type"}
     assert sum(one.rows_superseded for one in done.files) > 0
-    assert replace(dry, outcome=done.outcome, run_id=done.run_id, generation=done.generation, finished_at=done.finished_at) == done
+    assert (
+        replace(dry, outcome=done.outcome, run_id=done.run_id, generation=done.generation, finished_at=done.finished_at)
+        == done
+    )
 
 
 def test_no_key_is_there_twice(source: Source) -> None:

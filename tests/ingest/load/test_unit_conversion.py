@@ -1,4 +1,6 @@
-"""Units: what came in boxes stands in pieces, exactly, by the factor of the day it was ordered, or waits. Source: rules R12."""
+"""Units: what came in boxes stands in pieces, exactly, by the factor of the day it was ordered, or waits. Source: rules
+R12.
+"""
 
 import json
 from decimal import Decimal
@@ -17,7 +19,9 @@ O3,C1,2026-03-31T22:00:00Z,Europe/Berlin
 O4,C1,2026-04-01T05:00:00Z,America/Los_Angeles
 O5,C1,2026-04-01,Europe/Berlin
 """
-LINES = "order_id,line_no,product_id,unit,ordered_qty,unit_price_amount\n" + "".join(f"O{n},1,P1,box,1,100\n" for n in range(1, 6))
+LINES = "order_id,line_no,product_id,unit,ordered_qty,unit_price_amount\n" + "".join(
+    f"O{n},1,P1,box,1,100\n" for n in range(1, 6)
+)
 FACTORS = "product_id,unit,valid_from,factor\nP1,box,2026-01-01,12\nP1,box,2026-04-01,16\n"
 PRODUCTS = "product_id,valid_from,base_unit\nP1,2020-01-01,piece\n"
 
@@ -43,13 +47,18 @@ def quantities(connection: Connection) -> dict[str, Decimal]:
 
 def broken(connection: Connection) -> dict[tuple[str, str], list[str]]:
     """The rules broken by feed and record, of records in quarantine still."""
-    return {(row.feed, row.status): sorted(one["rule"] for one in json.loads(row.rules)) for row in kept(connection) if row.status != "released"}
+    return {
+        (row.feed, row.status): sorted(one["rule"] for one in json.loads(row.rules))
+        for row in kept(connection)
+        if row.status != "released"
+    }
 
 
 def test_r12_the_factor_valid_on_the_local_day_of_the_order_converts(any_source: Source) -> None:
     in_boxes(any_source).take_in()
     with reading(any_source.location) as connection:
-        # 12 until 31 March, 16 from 1 April. O3 is placed at 00:00 on 1 April in Berlin, O4 at 22:00 on 31 March in Los Angeles.
+        # 12 until 31 March, 16 from 1 April. O3 is placed at 00:00 on 1 April in Berlin, O4 at 22:00 on 31 March in Los
+        # Angeles.
         factors = {"O1": 12, "O2": 12, "O3": 16, "O4": 12, "O5": 16}
         assert quantities(connection) == factors
         prices = {row["order_id"]: row["unit_price_amount"] for row in rows(connection, "order_lines")}
@@ -70,7 +79,10 @@ def test_r12_without_a_factor_a_row_waits_and_is_not_guessed(any_source: Source)
     with reading(any_source.location) as connection:
         # O1 is ordered on 30 March, before any factor is valid; its shipment line waits for the order line.
         assert sorted(quantities(connection)) == ["O2", "O3", "O4", "O5"]
-        assert broken(connection) == {("order_lines", "waiting"): ["unit_has_factor"], ("shipment_lines", "waiting"): ["order_line_is_known"]}
+        assert broken(connection) == {
+            ("order_lines", "waiting"): ["unit_has_factor"],
+            ("shipment_lines", "waiting"): ["order_line_is_known"],
+        }
         assert kept(connection)[0].waits_for == "unit_factors P1 / box / 2026-03-30"
     any_source.write("unit_factors.csv", "product_id,unit,valid_from,factor\nP1,box,2025-01-01,10\n")
     assert any_source.take_in().released == 2
@@ -84,7 +96,10 @@ def test_r12_two_factors_of_one_day_contradict_each_other(source: Source) -> Non
     in_boxes(source).write("unit_factors.csv", FACTORS + "P1,box,2026-01-01,10\n")
     source.take_in()
     with reading(source.location) as connection:
-        assert [(row.feed, row.row_no) for row in kept(connection) if "factor_is_single" in row.rules] == [("unit_factors", 1), ("unit_factors", 3)]
+        assert [(row.feed, row.row_no) for row in kept(connection) if "factor_is_single" in row.rules] == [
+            ("unit_factors", 1),
+            ("unit_factors", 3),
+        ]
         assert quantities(connection) == {"O3": 16, "O5": 16}
     source.write("unit_factors.csv", FACTORS)
     source.take_in()
@@ -101,7 +116,12 @@ def test_r12_a_corrected_factor_converts_what_came_and_not_its_result(any_source
         assert quantities(connection) == {"O1": 24, "O2": 24, "O3": 16, "O4": 24, "O5": 16}
         assert rows(connection, "shipment_lines")[0]["received_qty"] == 12
         assert rows(connection, "order_lines")[0]["unit_price_amount"] == Decimal("4.16666667")
-        told = [row.key for row in connection.execute(select(restatements).where(restatements.c.feed == "order_lines").order_by(restatements.c.key))]
+        told = [
+            row.key
+            for row in connection.execute(
+                select(restatements).where(restatements.c.feed == "order_lines").order_by(restatements.c.key)
+            )
+        ]
         assert [json.loads(one)["order_id"] for one in told] == ["O1", "O2", "O4"]
         # The buyer wanted one box all along: no change of quantity in the sense of R14.
         assert connection.execute(select(restated_quantities)).all() == []
@@ -147,7 +167,8 @@ def test_r12_a_later_factor_and_a_corrected_order_day_convert_anew(any_source: S
 def test_r12_the_base_unit_needs_no_factor(any_source: Source) -> None:
     in_boxes(any_source).write("order_lines.csv", LINES.replace(",box,1,100", ",piece,7,2.5"))
     any_source.write(
-        "shipment_lines.csv", "shipment_id,shipment_line_no,order_id,line_no,product_id,unit,shipped_qty,received_qty,damaged_qty\nS1,1,O1,1,,,7,,\n"
+        "shipment_lines.csv",
+        "shipment_id,shipment_line_no,order_id,line_no,product_id,unit,shipped_qty,received_qty,damaged_qty\nS1,1,O1,1,,,7,,\n",
     )
     any_source.take_in()
     with reading(any_source.location) as connection:
@@ -163,7 +184,9 @@ def test_r12_the_base_unit_needs_no_factor(any_source: Source) -> None:
         ("0.00000001", "0", "999999999", "price_converts"),
     ],
 )
-def test_r12_what_does_not_convert_exactly_is_quarantined(any_source: Source, factor: str, quantity: str, price: str, rule: str) -> None:
+def test_r12_what_does_not_convert_exactly_is_quarantined(
+    any_source: Source, factor: str, quantity: str, price: str, rule: str
+) -> None:
     in_boxes(any_source).write("unit_factors.csv", FACTORS + f"P2,box,2026-01-01,{factor}\n")
     any_source.write("order_lines.csv", LINES + f"O1,2,P2,box,{quantity},{price}\n")
     any_source.take_in()
@@ -179,5 +202,8 @@ def test_r12_billed_quantities_convert_and_charges_without_an_order_line_stay(an
     add(any_source, "invoice_lines", head + "I1,1,O1,1,box,1,100,100\nI1,2,,,trip,1,30,30\n")
     any_source.take_in()
     with reading(any_source.location) as connection:
-        found = [(row["unit"], row["billed_qty"], row["unit_price_amount"], row["line_amount"]) for row in rows(connection, "invoice_lines")]
+        found = [
+            (row["unit"], row["billed_qty"], row["unit_price_amount"], row["line_amount"])
+            for row in rows(connection, "invoice_lines")
+        ]
         assert found == [("box", 12, Decimal("8.33333333"), 100), ("trip", 1, 30, 30)]

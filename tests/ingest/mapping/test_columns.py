@@ -28,7 +28,9 @@ def typed(engine: Connection, feed: str, column: str, about: dict[str, object], 
         for one in staging(feed, feed_map, time_zone="Europe/Berlin", suspicious=False)
         if one.name in (column, f"{column}_is_date", f"ok_{column}")
     ]
-    row = engine.execute(f"SELECT {', '.join(one.sql for one in wanted)} FROM (SELECT ?::VARCHAR AS t)", [text]).fetchone()
+    row = engine.execute(
+        f"SELECT {', '.join(one.sql for one in wanted)} FROM (SELECT ?::VARCHAR AS t)", [text]
+    ).fetchone()
     assert row is not None
     return row
 
@@ -49,7 +51,9 @@ def typed(engine: Connection, feed: str, column: str, about: dict[str, object], 
         ("2026-10-25T02:30:00", datetime(2026, 10, 25, 0, 30), False),
     ],
 )
-def test_a_moment_is_an_instant_in_utc_or_a_bare_date(engine: Connection, text: str, value: datetime, is_date: bool) -> None:
+def test_a_moment_is_an_instant_in_utc_or_a_bare_date(
+    engine: Connection, text: str, value: datetime, is_date: bool
+) -> None:
     assert typed(engine, "orders", "promised_by", {}, text) == (value, is_date, True)
 
 
@@ -85,7 +89,9 @@ def test_nothing_is_nothing_and_fits(engine: Connection) -> None:
         ("%d.%m.%Y %H:%M %z", "05.03.2026 10:00 +0500", datetime(2026, 3, 5, 5), False),
     ],
 )
-def test_a_declared_format_is_the_only_one(engine: Connection, form: str, text: str, value: datetime, is_date: bool) -> None:
+def test_a_declared_format_is_the_only_one(
+    engine: Connection, form: str, text: str, value: datetime, is_date: bool
+) -> None:
     assert typed(engine, "orders", "promised_by", {"format": form}, text) == (value, is_date, True)
     assert typed(engine, "orders", "promised_by", {"format": form}, "2026-03-05")[-1] is False
 
@@ -106,7 +112,10 @@ def test_a_number_is_exact(engine: Connection, about: dict[str, object], text: s
     assert (str(number), fits) == (value, True)
 
 
-@pytest.mark.parametrize(("about", "text"), [({"decimal": ","}, "1.5"), ({"decimal": ",", "thousands": "."}, "1.23,5"), ({}, "1,5"), ({}, "1.23456")])
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [({"decimal": ","}, "1.5"), ({"decimal": ",", "thousands": "."}, "1.23,5"), ({}, "1,5"), ({}, "1.23456")],
+)
 def test_a_number_written_otherwise_does_not_fit(engine: Connection, about: dict[str, object], text: str) -> None:
     assert typed(engine, "order_lines", "ordered_qty", about, text)[-1] is False
 
@@ -117,7 +126,10 @@ def test_an_unlisted_code_does_not_fit(engine: Connection) -> None:
     assert typed(engine, "orders", "channel", about, "X") == (None, False)
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"])
+@pytest.mark.parametrize(
+    "zone",
+    ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"],
+)
 def test_local_times_become_the_instants_pythons_calendar_names(engine: Connection, zone: str) -> None:
     query = f"SELECT l, {to_utc('l', zone)} FROM (SELECT TIMESTAMP '2010-06-01' + n * INTERVAL 15 MINUTE AS l FROM range(80000) AS r(n))"
     wrong = [

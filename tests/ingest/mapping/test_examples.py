@@ -1,4 +1,6 @@
-"""The worked examples against answers known from elsewhere; skipped where the data is not at hand (it may not be copied here)."""
+"""The worked examples against answers known from elsewhere; skipped where the data is not at hand (it may not be copied
+here).
+"""
 
 import os
 from pathlib import Path
@@ -23,7 +25,9 @@ def data(name: str) -> Path:
     return folder
 
 
-def parts(location: Location, *measures: str, by: tuple[str, ...] = ()) -> dict[tuple[str | None, ...], tuple[object, object]]:
+def parts(
+    location: Location, *measures: str, by: tuple[str, ...] = ()
+) -> dict[tuple[str | None, ...], tuple[object, object]]:
     """(measure, dimensions …) to numerator and denominator."""
     with reading(location) as connection:
         found = answer(connection, Question(measures=measures, by=by))
@@ -46,10 +50,16 @@ def test_atliq_gives_the_published_figures(location: Location) -> None:
         ("otif",): (9208, 31729),
         ("line_fill_final",): (37661, 57096),
     }
-    city = {key: round(100 * int(str(top)) / int(str(bottom)), 2) for key, (top, bottom) in parts(location, "otif", by=("region",)).items()}
+    city = {
+        key: round(100 * int(str(top)) / int(str(bottom)), 2)
+        for key, (top, bottom) in parts(location, "otif", by=("region",)).items()
+    }
     assert city == {("otif", "Ahmedabad"): 29.33, ("otif", "Surat"): 30.07, ("otif", "Vadodara"): 27.78}
     with reading(location) as connection:
-        said = {one.measure: one.no_data for one in answer(connection, Question(measures=("damage_free", "billed_accurately")))}
+        said = {
+            one.measure: one.no_data
+            for one in answer(connection, Question(measures=("damage_free", "billed_accurately")))
+        }
     assert all(text and text.startswith("no feed") for text in said.values()), said
 
 
@@ -58,7 +68,9 @@ def test_northwind_pulled_from_a_database_gives_its_known_answers(
     location: Location, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = (data("northwind") / "northwind.sql").read_text(encoding="utf-8")
-    with psycopg.connect(make_url(postgres_database).set(drivername="postgresql").render_as_string(hide_password=False)) as database:
+    with psycopg.connect(
+        make_url(postgres_database).set(drivername="postgresql").render_as_string(hide_password=False)
+    ) as database:
         database.execute(script.encode())
     monkeypatch.setenv("NORTHWIND_URL", postgres_database)
     report = run(EXAMPLES / "northwind.toml", location=location)
@@ -71,7 +83,9 @@ def test_northwind_pulled_from_a_database_gives_its_known_answers(
     assert found["days_late",] == (236, 37)
     with reading(location) as connection:
         stand_ins = connection.execute(
-            select(mapped_columns.c.column_name, mapped_columns.c.stands_in_for).where(mapped_columns.c.stands_in_for.is_not(None))
+            select(mapped_columns.c.column_name, mapped_columns.c.stands_in_for).where(
+                mapped_columns.c.stands_in_for.is_not(None)
+            )
         )
         assert sorted(map(tuple, stand_ins)) == [("promised_by", "required date"), ("received_at", "ship date")]
     assert run(EXAMPLES / "northwind.toml", location=location).outcome == "unchanged"
@@ -97,7 +111,9 @@ def test_a_cursor_pulls_only_what_is_new_and_a_repeat_is_harmless(
             text += f"[{feed}]\nconnection = 'env:ERP_URL'\nquery = 'select * from {feed} where updated_at >= :cursor order by updated_at'\n"
             text += f"cursor = 'updated_at'\ncursor_start = 2000-01-01T00:00:00Z\n[{feed}.columns]\n"
             text += "".join(f"{one} = '{one}'\n" for one in columns)
-        database.execute("insert into orders values ('O1', 'C1', '2026-03-01', '2026-03-01T10:00Z'), ('O2', 'C1', '2026-03-01', '2026-03-02T10:00Z')")
+        database.execute(
+            "insert into orders values ('O1', 'C1', '2026-03-01', '2026-03-01T10:00Z'), ('O2', 'C1', '2026-03-01', '2026-03-02T10:00Z')"
+        )
         mapping = tmp_path / "erp.toml"
         mapping.write_text(text)
         first = run(mapping, location=location)
@@ -105,4 +121,6 @@ def test_a_cursor_pulls_only_what_is_new_and_a_repeat_is_harmless(
         second = run(mapping, location=location)
     assert [file.rows_in for file in first.files if file.feed == "orders"] == [2]
     # O2 again, for it has the last value seen, and O3.
-    assert [(file.rows_in, file.rows_loaded, file.rows_superseded) for file in second.files if file.feed == "orders"] == [(2, 1, 1)]
+    assert [
+        (file.rows_in, file.rows_loaded, file.rows_superseded) for file in second.files if file.feed == "orders"
+    ] == [(2, 1, 1)]

@@ -34,12 +34,24 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         ('read = "orders*.csv"', 'read = "../orders.csv"', "leaves the data folder"),
         ('read = "orders*.csv"', 'read = "orders.txt"', "ends in none of"),
         ('read = "orders*.csv"', 'connection = "postgresql://u:secret@h/d"\nquery = "select 1"', 'write "env:NAME"'),
-        ('read = "orders*.csv"', 'read = "orders.csv"\nselect = "select 1"', "write exactly one of read, connection, select"),
+        (
+            'read = "orders*.csv"',
+            'read = "orders.csv"\nselect = "select 1"',
+            "write exactly one of read, connection, select",
+        ),
         ('order_id = "order_no"\ncustomer_id', "customer_id", "orders.columns.order_id: must be mapped"),
         ("Europe/Berlin", "Europe/Berlim", "is no IANA zone"),
         ("2026-06-30T18:00:00Z", "yesterday", "is no ISO date-time"),
-        ('{ from = "unit_cost", decimal = "," }', '{ from = "unit_cost", value = "1" }', "write exactly one of from, value, sql"),
-        ('{ from = "unit_cost", decimal = "," }', '{ from = "unit_cost", decimal = ";" }', "products.columns.unit_cost_amount.decimal"),
+        (
+            '{ from = "unit_cost", decimal = "," }',
+            '{ from = "unit_cost", value = "1" }',
+            "write exactly one of from, value, sql",
+        ),
+        (
+            '{ from = "unit_cost", decimal = "," }',
+            '{ from = "unit_cost", decimal = ";" }',
+            "products.columns.unit_cost_amount.decimal",
+        ),
         ("[source]", "[source", "not valid TOML"),
     ],
 )

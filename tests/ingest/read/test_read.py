@@ -30,12 +30,20 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("a column is missing", b"no,customer,placed\nO1,C1,2026-03-02\n", "no column 'promised'"),
     ("latin-1, not declared", (HEADER + "O1,Müller,2026-03-02,\n").encode("latin-1"), "byte 32: not valid utf-8"),
     ("utf-16, not declared", (HEADER + ROW).encode("utf-16"), "byte 0: not valid utf-8"),
-    ("a cell over 64 KB", (HEADER + f'O1,"{"x" * 70_000}\n",2026-03-02,\nO2,"a"b,2026-03-02,\n').encode(), "larger than 64 KB"),
+    (
+        "a cell over 64 KB",
+        (HEADER + f'O1,"{"x" * 70_000}\n",2026-03-02,\nO2,"a"b,2026-03-02,\n').encode(),
+        "larger than 64 KB",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("content", "reason"), [(content, reason) for _, content, reason in REFUSED], ids=[name for name, _, _ in REFUSED])
-def test_an_object_that_cannot_be_trusted_is_refused_and_nothing_is_published(source: Source, content: bytes, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"), [(content, reason) for _, content, reason in REFUSED], ids=[name for name, _, _ in REFUSED]
+)
+def test_an_object_that_cannot_be_trusted_is_refused_and_nothing_is_published(
+    source: Source, content: bytes, reason: str
+) -> None:
     source.write("orders.csv", content)
     with pytest.raises(SourceRefused, match=reason) as refused:
         source.take_in()
@@ -136,12 +144,25 @@ def as_plain_csv(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any
         return rows(connection, "orders")
 
 
-OFTEN = ("gzip", "mixed line ends", "utf-16, declared", "semicolons and single quotes", "JSON lines", "Excel", "Parquet")
+OFTEN = (
+    "gzip",
+    "mixed line ends",
+    "utf-16, declared",
+    "semicolons and single quotes",
+    "JSON lines",
+    "Excel",
+    "Parquet",
+)
 """Forms in every run; the others are in the long one."""
 
 
-@pytest.mark.parametrize("form", [one if one in OFTEN else pytest.param(one, marks=pytest.mark.long) for one in (*variants(), "Excel", "Parquet")])
-def test_every_form_of_the_same_records_gives_the_same_rows(source: Source, form: str, as_plain_csv: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    "form",
+    [one if one in OFTEN else pytest.param(one, marks=pytest.mark.long) for one in (*variants(), "Excel", "Parquet")],
+)
+def test_every_form_of_the_same_records_gives_the_same_rows(
+    source: Source, form: str, as_plain_csv: list[dict[str, Any]]
+) -> None:
     cells = [line.split(",") for line in ORDERS.splitlines()]
     if form == "Excel":
         with xlsxwriter.Workbook(str(source.folder / "orders.xlsx")) as book:
@@ -162,15 +183,21 @@ def test_every_form_of_the_same_records_gives_the_same_rows(source: Source, form
         assert rows(connection, "orders") == as_plain_csv
 
 
-def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_keep_their_numbers(source: Source) -> None:
-    source.write("orders.csv", HEADER + "O0,C1\n" + ROW + "O2,C2,2026-03-03,2026-03-10,more\nO3,C1,,\nO4,C1,2026-03-03,\n")
+def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_keep_their_numbers(
+    source: Source,
+) -> None:
+    source.write(
+        "orders.csv", HEADER + "O0,C1\n" + ROW + "O2,C2,2026-03-03,2026-03-10,more\nO3,C1,,\nO4,C1,2026-03-03,\n"
+    )
     source.take_in()
     with reading(source.location) as connection:
         assert [(row.row_no, row.record) for row in kept(connection) if row.key is None] == [
             (1, "O0,C1"),
             (3, "O2,C2,2026-03-03,2026-03-10,more"),
         ]
-        assert [(row.row_no, json.loads(row.key)) for row in kept(connection) if row.key and row.feed == "orders"] == [(4, {"order_id": "O3"})]
+        assert [(row.row_no, json.loads(row.key)) for row in kept(connection) if row.key and row.feed == "orders"] == [
+            (4, {"order_id": "O3"})
+        ]
         table = FEEDS["orders"].table
         assert dict(connection.execute(select(table.c.order_id, table.c.row_no)).all()) == {"O1": 2, "O4": 5}
         assert ledger(connection)["orders.csv"] == (5, 2, 3, 0)
@@ -178,7 +205,10 @@ def test_short_and_long_records_are_quarantined_with_their_line_and_the_others_k
 
 def test_quoted_line_breaks_beside_a_broken_record_are_numbered_by_the_strict_reader(source: Source) -> None:
     source.columns["orders"]["special_request"] = '"wish"'
-    source.write("orders.csv", 'no,customer,placed,promised,wish\nO1,C1,2026-03-02,,"two\nlines ""quoted"""\nO2,C1\nO3,C1,2026-03-02,,\n')
+    source.write(
+        "orders.csv",
+        'no,customer,placed,promised,wish\nO1,C1,2026-03-02,,"two\nlines ""quoted"""\nO2,C1\nO3,C1,2026-03-02,,\n',
+    )
     source.take_in()
     with reading(source.location) as connection:
         assert rows(connection, "orders")[0]["special_request"] == 'two\nlines "quoted"'
@@ -191,7 +221,9 @@ def test_a_record_with_a_control_or_direction_character_is_quarantined_in_both_m
     any_source.take_in()
     with reading(any_source.location) as connection:
         found = [row for row in kept(connection) if row.feed == "orders"]
-        assert [(row.row_no, [rule["rule"] for rule in json.loads(row.rules)]) for row in found] == [(n, ["text_is_clean"]) for n in range(2, 7)]
+        assert [(row.row_no, [rule["rule"] for rule in json.loads(row.rules)]) for row in found] == [
+            (n, ["text_is_clean"]) for n in range(2, 7)
+        ]
         assert [row["order_id"] for row in rows(connection, "orders")] == ["O1"]
 
 
@@ -200,7 +232,9 @@ def test_what_is_no_plain_number_is_quarantined(source: Source) -> None:
     source.write("order_lines.csv", LINES + "".join(f'O1,{n},P1,"{text}"\n' for n, text in enumerate(bad, start=3)))
     source.take_in()
     with reading(source.location) as connection:
-        assert [(row.feed, row.row_no) for row in kept(connection)] == [("order_lines", n) for n in range(4, 4 + len(bad))]
+        assert [(row.feed, row.row_no) for row in kept(connection)] == [
+            ("order_lines", n) for n in range(4, 4 + len(bad))
+        ]
 
 
 def test_what_is_no_plausible_date_is_quarantined(source: Source) -> None:
@@ -239,7 +273,9 @@ def test_a_header_and_no_records_is_no_error(source: Source) -> None:
 
 def test_a_json_line_that_is_none_is_quarantined(source: Source) -> None:
     good = '{"no": "O1", "customer": "C1", "placed": "2026-03-02", "promised": null}\n'
-    source.write("orders.jsonl", good + '{"no": "O2", "no": "O3"}\n{"no": NaN}\n' + "[" * 5000 + "\n" + good.replace("O1", "O5"))
+    source.write(
+        "orders.jsonl", good + '{"no": "O2", "no": "O3"}\n{"no": NaN}\n' + "[" * 5000 + "\n" + good.replace("O1", "O5")
+    )
     source.origin["orders"] = 'read = "orders.jsonl"'
     source.take_in()
     with reading(source.location) as connection:

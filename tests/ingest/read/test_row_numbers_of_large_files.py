@@ -1,4 +1,6 @@
-"""Row numbers stay those of the file where it is read in several pieces at once: a join in the reading pass would shuffle them."""
+"""Row numbers stay those of the file where it is read in several pieces at once: a join in the reading pass would
+shuffle them.
+"""
 
 from pathlib import Path
 
@@ -19,8 +21,13 @@ def test_a_broken_record_far_into_a_large_file_keeps_its_number(tmp_path: Path) 
         (tmp_path / f"{feed}.csv").write_text(",".join(columns) + "\n")
     mapping = ['[source]\nname = "large"\ntime_zone = "UTC"\n']
     for feed, columns in CORE.items():
-        mapping.append(f'[{feed}]\nread = "{feed}.csv"\n[{feed}.columns]\n' + "".join(f'{column} = "{column}"\n' for column in columns))
-    mapping.append('[customers]\nread = "customers.csv"\n[customers.columns]\ncustomer_id = "id"\nname = "name"\ndeleted = "gone"\n')
+        mapping.append(
+            f'[{feed}]\nread = "{feed}.csv"\n[{feed}.columns]\n'
+            + "".join(f'{column} = "{column}"\n' for column in columns)
+        )
+    mapping.append(
+        '[customers]\nread = "customers.csv"\n[customers.columns]\ncustomer_id = "id"\nname = "name"\ndeleted = "gone"\n'
+    )
     (tmp_path / "mapping.toml").write_text("\n".join(mapping))
     place = Location(folder=tmp_path / "home")
     run(tmp_path / "mapping.toml", location=place)

@@ -55,7 +55,9 @@ def locked(tmp_path: Path) -> Iterator[Connection]:
         "",
     ],
 )
-def test_what_leaves_the_sandbox_or_answers_differently_each_time_is_refused(locked: Connection, statement: str) -> None:
+def test_what_leaves_the_sandbox_or_answers_differently_each_time_is_refused(
+    locked: Connection, statement: str
+) -> None:
     with pytest.raises(MappingRefused, match=r"orders\.select"):
         sql_sandbox.run_select(locked, statement, "result", key="orders.select", file="mapping.toml")
     assert locked.execute("SELECT count(*) FROM staged").fetchone() == (3,)
@@ -69,12 +71,21 @@ def test_a_select_over_staged_rows_gives_text(locked: Connection) -> None:
 
 
 def test_an_expression_adds_a_column_and_keeps_the_rows(locked: Connection) -> None:
-    sql_sandbox.run_expressions(locked, "staged", "result", {"sql:a": "upper(v) || '-' || _row_no"}, key="orders", file="f")
+    sql_sandbox.run_expressions(
+        locked, "staged", "result", {"sql:a": "upper(v) || '-' || _row_no"}, key="orders", file="f"
+    )
     assert locked.execute('SELECT "sql:a" FROM result ORDER BY _row_no').fetchall() == [("V1-1",), ("V2-2",), ("V3-3",)]
 
 
 @pytest.mark.parametrize(
-    "expression", ["unnest([1, 2])", "count(*)", "1) from staged; drop table staged; select (1", "v) from staged where (true", "random()"]
+    "expression",
+    [
+        "unnest([1, 2])",
+        "count(*)",
+        "1) from staged; drop table staged; select (1",
+        "v) from staged where (true",
+        "random()",
+    ],
 )
 def test_an_expression_that_changes_the_rows_is_refused(locked: Connection, expression: str) -> None:
     with pytest.raises(MappingRefused):

@@ -1,4 +1,6 @@
-"""Rows that stand or fall with other rows: parents, dates against the order, changed quantities. Source: rules R14, R22, R33, R34."""
+"""Rows that stand or fall with other rows: parents, dates against the order, changed quantities. Source: rules R14,
+R22, R33, R34.
+"""
 
 import json
 from datetime import datetime
@@ -13,7 +15,10 @@ from metrics.warehouse import reading
 from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source, add, everything, kept, rows
 
 ORPHANS: dict[str, tuple[str, str]] = {
-    "promises": ("order_id,line_no,revision_no,promised_by,changed_at\nO9,1,1,2026-03-10,2026-03-02\n", "order_lines O9 / 1"),
+    "promises": (
+        "order_id,line_no,revision_no,promised_by,changed_at\nO9,1,1,2026-03-10,2026-03-02\n",
+        "order_lines O9 / 1",
+    ),
     "holds": ("hold_id,order_id,placed_at\nH1,O9,2026-03-04\n", "orders O9"),
     "order_events": ("order_id,step,event_no,started_at\nO9,2,1,2026-03-04\n", "orders O9"),
     "payments": ("payment_id,invoice_id,paid_at,amount\nZ1,I9,2026-04-01,100\n", "invoices I9"),
@@ -21,15 +26,26 @@ ORPHANS: dict[str, tuple[str, str]] = {
     "quote_options": ("quote_id,option_no\nQ1,1\n", "quotes Q1"),
     "messages": ("message_id,order_id,customer_id\nM1,O9,\nM2,,C9\n", "orders O9"),
     "service_cases": ("case_id,order_id,customer_id,opened_at\nK1,O9,,2026-02-01\nK2,,C9,2026-02-01\n", "orders O9"),
-    "returns": ("return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O9,1,1,2026-03-12\n", "order_lines O9 / 1"),
-    "service_costs": ("cost_id,customer_id,order_id,amount,incurred_on\nX1,C1,O9,5,2026-03-01\nX2,C9,,5,2026-03-01\n", "orders O9"),
+    "returns": (
+        "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O9,1,1,2026-03-12\n",
+        "order_lines O9 / 1",
+    ),
+    "service_costs": (
+        "cost_id,customer_id,order_id,amount,incurred_on\nX1,C1,O9,5,2026-03-01\nX2,C9,,5,2026-03-01\n",
+        "orders O9",
+    ),
 }
-"""A first row whose parent is missing, what it then waits for, and where there is one a second row that names no parent and waits for nobody."""
+"""A first row whose parent is missing, what it then waits for, and where there is one a second row that names no parent
+and waits for nobody.
+"""
 
 
 def counts_add_up(connection: Connection) -> bool:
     """Rows in = loaded + quarantined + superseded for every file."""
-    return all(row.rows_in == row.rows_loaded + row.rows_quarantined + row.rows_superseded for row in connection.execute(select(run_files)))
+    return all(
+        row.rows_in == row.rows_loaded + row.rows_quarantined + row.rows_superseded
+        for row in connection.execute(select(run_files))
+    )
 
 
 def with_invoices(source: Source, invoices: str = "", lines: str = "") -> None:
@@ -46,7 +62,9 @@ def test_r33_a_child_waits_for_its_parent_and_is_released_with_it(any_source: So
         assert {row.feed: (row.row_no, row.status, row.waits_for) for row in kept(connection)} == {
             feed: (1, "waiting", parent) for feed, (_, parent) in ORPHANS.items()
         }
-        assert {feed: len(rows(connection, feed)) for feed in ORPHANS} == {feed: content.count("\n") - 2 for feed, (content, _) in ORPHANS.items()}
+        assert {feed: len(rows(connection, feed)) for feed in ORPHANS} == {
+            feed: content.count("\n") - 2 for feed, (content, _) in ORPHANS.items()
+        }
         assert counts_add_up(connection)
     any_source.write("orders.csv", ORDERS + "O9,C1,2026-03-02,2026-03-10\n")
     any_source.write("order_lines.csv", LINES + "O9,1,P1,1\n")
@@ -54,13 +72,19 @@ def test_r33_a_child_waits_for_its_parent_and_is_released_with_it(any_source: So
     assert any_source.take_in().released == len(ORPHANS)
     with reading(any_source.location) as connection:
         assert {row.status for row in kept(connection)} == {"released"}
-        assert {feed: len(rows(connection, feed)) for feed in ORPHANS} == {feed: content.count("\n") - 1 for feed, (content, _) in ORPHANS.items()}
+        assert {feed: len(rows(connection, feed)) for feed in ORPHANS} == {
+            feed: content.count("\n") - 1 for feed, (content, _) in ORPHANS.items()
+        }
         assert counts_add_up(connection)
 
 
 def test_r22_a_return_of_nothing_we_know_is_quarantined(any_source: Source) -> None:
     head = "return_id,return_line_no,order_id,line_no,returned_qty,reason,announced_at\n"
-    add(any_source, "returns", head + "R1,1,O1,1,2,damage,2026-03-12\nR1,2,O1,9,2,damage,2026-03-12\nR2,1,,,2,damage,2026-03-12\n")
+    add(
+        any_source,
+        "returns",
+        head + "R1,1,O1,1,2,damage,2026-03-12\nR1,2,O1,9,2,damage,2026-03-12\nR2,1,,,2,damage,2026-03-12\n",
+    )
     any_source.take_in()
     with reading(any_source.location) as connection:
         assert [(row["return_id"], row["return_line_no"]) for row in rows(connection, "returns")] == [("R1", "1")]
@@ -69,9 +93,15 @@ def test_r22_a_return_of_nothing_we_know_is_quarantined(any_source: Source) -> N
 
 @pytest.mark.parametrize(
     ("first", "second", "dropped"),
-    [("", "", True), ("2026-03-20T00:00:00Z", "2026-03-21T00:00:00Z", True), ("2026-03-21T00:00:00Z", "2026-03-20T00:00:00Z", False)],
+    [
+        ("", "", True),
+        ("2026-03-20T00:00:00Z", "2026-03-21T00:00:00Z", True),
+        ("2026-03-21T00:00:00Z", "2026-03-20T00:00:00Z", False),
+    ],
 )
-def test_r22_a_return_that_is_linked_right_later_waits_no_longer(source: Source, first: str, second: str, dropped: bool) -> None:
+def test_r22_a_return_that_is_linked_right_later_waits_no_longer(
+    source: Source, first: str, second: str, dropped: bool
+) -> None:
     head = "return_id,return_line_no,order_id,line_no,returned_qty,announced_at,source_updated_at\n"
     add(source, "returns", head + f"R1,1,O1,9,2,2026-03-12,{first}\n")
     source.origin["returns"] = 'read = "returns*.csv"'
@@ -103,7 +133,11 @@ def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_m
 @pytest.mark.parametrize(
     ("feed", "content", "rule"),
     [
-        ("holds", "hold_id,order_id,placed_at\nH1,O1,2026-03-01\nH2,O1,2026-03-02\n", "placed_at_not_before_ordered_at"),
+        (
+            "holds",
+            "hold_id,order_id,placed_at\nH1,O1,2026-03-01\nH2,O1,2026-03-02\n",
+            "placed_at_not_before_ordered_at",
+        ),
         (
             "returns",
             "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-01\nR2,1,O1,1,1,2026-03-12\n",
@@ -122,14 +156,17 @@ def test_a_record_that_waits_is_there_once_when_its_file_is_read_under_another_m
         ),
     ],
 )
-def test_r34_what_happens_to_an_order_does_not_happen_before_it_is_placed(any_source: Source, feed: str, content: str, rule: str) -> None:
+def test_r34_what_happens_to_an_order_does_not_happen_before_it_is_placed(
+    any_source: Source, feed: str, content: str, rule: str
+) -> None:
     # O1 is placed on 2 March 10:00 in Berlin, 09:00 UTC.
     add(any_source, feed, content)
     any_source.take_in()
     with reading(any_source.location) as connection:
-        assert [(row.feed, row.row_no, row.status, row.order_id, json.loads(row.rules)[0]["rule"]) for row in kept(connection)] == [
-            (feed, 1, "rejected", "O1", rule)
-        ]
+        assert [
+            (row.feed, row.row_no, row.status, row.order_id, json.loads(row.rules)[0]["rule"])
+            for row in kept(connection)
+        ] == [(feed, 1, "rejected", "O1", rule)]
         assert len(rows(connection, feed)) == content.count("\n") - 2
 
 
@@ -145,12 +182,17 @@ def test_r34_inquiries_requests_payments_and_promises_may_come_before_the_order(
 
 
 def test_r34_a_corrected_parent_makes_loaded_children_impossible_and_possible_again(any_source: Source) -> None:
-    add(any_source, "returns", "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-12\n")
+    add(
+        any_source,
+        "returns",
+        "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-12\n",
+    )
     any_source.take_in()
     with reading(any_source.location) as connection:
         whole = everything(connection)
         assert kept(connection) == []
-    # O1 is said to have been ordered on 20 March: it cannot have been received on the 9th, nor have come back on the 12th.
+    # O1 is said to have been ordered on 20 March: it cannot have been received on the 9th, nor have come back on the
+    # 12th.
     late = ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20")
     any_source.write("orders.csv", late)
     any_source.take_in()
@@ -225,7 +267,11 @@ def test_events_of_every_feed_move_the_watermark_and_plans_do_not(source: Source
         assert before.isoformat() == "2026-03-11T22:59:59.999999"
     add(source, "messages", "message_id,order_id,due_at,sent_at\nM1,O1,2026-05-20T00:00:00Z,2026-03-20T10:00:00Z\n")
     add(source, "service_costs", "cost_id,customer_id,amount,incurred_on\nX1,C1,5,2026-05-01\n")
-    add(source, "calendars", "calendar_id,day,opens_at,closes_at\ndefault,2026-05-04,2026-05-04T08:00:00Z,2026-05-04T16:00:00Z\n")
+    add(
+        source,
+        "calendars",
+        "calendar_id,day,opens_at,closes_at\ndefault,2026-05-04,2026-05-04T08:00:00Z,2026-05-04T16:00:00Z\n",
+    )
     add(source, "policies", "policy_id,valid_from\nX,2026-05-01\n")
     source.take_in()
     with reading(source.location) as connection:
@@ -248,7 +294,10 @@ TOUCHES: dict[str, tuple[str, set[str] | None]] = {
     "promises": ("order_id,line_no,revision_no,promised_by,changed_at\nO1,1,1,2026-03-10,2026-03-02\n", {"O1"}),
     "holds": ("hold_id,order_id,placed_at\nH1,O2,2026-03-04\n", {"O2"}),
     "order_events": ("order_id,step,event_no,started_at\nO1,2,1,2026-03-04\n", {"O1"}),
-    "returns": ("return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-12\n", {"O1"}),
+    "returns": (
+        "return_id,return_line_no,order_id,line_no,returned_qty,announced_at\nR1,1,O1,1,1,2026-03-12\n",
+        {"O1"},
+    ),
     "messages": ("message_id,order_id,customer_id\nM1,O2,\nM2,,C1\n", {"O2"}),
     "service_cases": ("case_id,order_id,customer_id,opened_at\nK1,O2,,2026-02-01\n", {"O2"}),
     "payments": ("payment_id,invoice_id,paid_at,amount\nZ1,I1,2026-04-01,100\n", {"O1"}),
@@ -273,13 +322,17 @@ def touched_orders(monkeypatch: pytest.MonkeyPatch) -> list[set[str] | None]:
         del as_of
         facts_metadata.create_all(connection)
         rollup_metadata.create_all(connection)
-        found.append(None if touched is None else set(connection.scalars(select(column("order_id")).select_from(table(touched)))))
+        found.append(
+            None if touched is None else set(connection.scalars(select(column("order_id")).select_from(table(touched))))
+        )
 
     monkeypatch.setattr("ingest.pipeline.rebuild", rebuilt)
     return found
 
 
-def test_each_feed_has_the_orders_judged_again_that_it_may_change(source: Source, touched_orders: list[set[str] | None]) -> None:
+def test_each_feed_has_the_orders_judged_again_that_it_may_change(
+    source: Source, touched_orders: list[set[str] | None]
+) -> None:
     with_invoices(source, "I1,2026-03-20\n", "I1,1,O1,1,100\n")
     source.take_in()
     for feed, (content, _) in TOUCHES.items():
@@ -287,10 +340,14 @@ def test_each_feed_has_the_orders_judged_again_that_it_may_change(source: Source
         source.take_in()
         del source.columns[feed]
     assert touched_orders[0] is None
-    assert dict(zip(TOUCHES, touched_orders[1:], strict=True)) == {feed: orders for feed, (_, orders) in TOUCHES.items()}
+    assert dict(zip(TOUCHES, touched_orders[1:], strict=True)) == {
+        feed: orders for feed, (_, orders) in TOUCHES.items()
+    }
 
 
-def test_a_payment_that_moves_to_another_invoice_touches_both(source: Source, touched_orders: list[set[str] | None]) -> None:
+def test_a_payment_that_moves_to_another_invoice_touches_both(
+    source: Source, touched_orders: list[set[str] | None]
+) -> None:
     with_invoices(source, "I1,2026-03-20\nI2,2026-03-20\n", "I1,1,O1,1,100\nI2,1,O2,1,100\n")
     for invoice in ("I1", "I2"):
         add(source, "payments", f"payment_id,invoice_id,paid_at,amount\nZ1,{invoice},2026-04-01,100\n")
@@ -298,8 +355,14 @@ def test_a_payment_that_moves_to_another_invoice_touches_both(source: Source, to
     assert touched_orders == [None, {"O1", "O2"}]
 
 
-def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(source: Source, touched_orders: list[set[str] | None]) -> None:
-    add(source, "invoice_lines", "invoice_id,invoice_line_no,order_id,line_no,line_amount\nI1,1,O1,1,100\nI2,1,O2,1,100\n")
+def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(
+    source: Source, touched_orders: list[set[str] | None]
+) -> None:
+    add(
+        source,
+        "invoice_lines",
+        "invoice_id,invoice_line_no,order_id,line_no,line_amount\nI1,1,O1,1,100\nI2,1,O2,1,100\n",
+    )
     invoices = "invoice_id,invoiced_at,invoice_kind,reverses_invoice_id\nI1,2026-03-20,invoice,\nI2,2026-03-20,invoice,\nR1,2026-03-22,reversal,{}\n"
     for named in ("I1", "I2"):
         add(source, "invoices", invoices.format(named))
@@ -310,7 +373,9 @@ def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(source
 def test_orders_that_share_a_document_with_rows_that_became_impossible_are_judged_again(
     source: Source, touched_orders: list[set[str] | None]
 ) -> None:
-    """S1 carries O1 and O2; O1's row goes to quarantine when O1 is said to have been ordered after it came: O2's share of the freight is another."""
+    """S1 carries O1 and O2; O1's row goes to quarantine when O1 is said to have been ordered after it came: O2's share
+    of the freight is another.
+    """
     source.write("shipment_lines.csv", "delivery,item,no,pos,qty\nS1,1,O1,1,10\nS1,2,O2,1,7\n")
     source.take_in()
     source.write("orders.csv", ORDERS.replace("O1,C1,2026-03-02T10:00:00", "O1,C1,2026-03-20"))

@@ -32,11 +32,16 @@ def test_both_shapes_of_a_raised_exception_abort_the_run() -> None:
 
 def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> None:
     staging = duckdb.connect()
-    staging.execute("CREATE VIEW check_orders AS SELECT n AS _row, n AS q, n % 2 = 0 AS rule_even FROM range(1000) AS r(n)")
+    staging.execute(
+        "CREATE VIEW check_orders AS SELECT n AS _row, n AS q, n % 2 = 0 AS rule_even FROM range(1000) AS r(n)"
+    )
     even = Rule("even", "q", "true", "Make it even.", claim="q % 2 = 0")
     small = Rule("small", "q", "between", "Make it small.", low=0, high=900)
     outcomes = validate(staging, {"orders": (even, small)}, {"orders": 1000})["orders"]
-    assert [(one.rule.name, one.rows_checked, len(one.broken)) for one in outcomes] == [("even", 1000, 500), ("small", 1000, 99)]
+    assert [(one.rule.name, one.rows_checked, len(one.broken)) for one in outcomes] == [
+        ("even", 1000, 500),
+        ("small", 1000, 99),
+    ]
     with pytest.raises(RunAborted):
         validate(staging, {"orders": (Rule("gone", "no_such_column", "present", "x"),)}, {"orders": 1000})
     with pytest.raises(RunAborted, match="did not see the 7 rows"):
@@ -157,10 +162,14 @@ def test_every_feed_is_judged_row_by_row_and_says_which_rules_each_row_breaks(an
         add(any_source, feed, content)
     any_source.take_in()
     with reading(any_source.location) as connection:
-        broken = {(row.feed, row.row_no): sorted({one["rule"] for one in json.loads(row.rules)}) for row in kept(connection)}
+        broken = {
+            (row.feed, row.row_no): sorted({one["rule"] for one in json.loads(row.rules)}) for row in kept(connection)
+        }
         loaded = {(feed, number) for feed in ROWS for number in connection.scalars(select(FEEDS[feed].table.c.row_no))}
         advice = {
-            row.feed: json.loads(row.rules)[0]["message"] for row in kept(connection) if row.feed in ("assumptions", "targets") and row.row_no == 2
+            row.feed: json.loads(row.rules)[0]["message"]
+            for row in kept(connection)
+            if row.feed in ("assumptions", "targets") and row.row_no == 2
         }
     expected = {
         (feed, number): sorted(record["expect"].split())

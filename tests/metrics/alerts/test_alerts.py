@@ -1,4 +1,6 @@
-"""Alert rules: when they fire, when they are over, what proves nothing, when a message may leave; and a rule looked at on real facts."""
+"""Alert rules: when they fire, when they are over, what proves nothing, when a message may leave; and a rule looked at
+on real facts.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +60,14 @@ def events(rule: Rule, values: list[Reading], direction: Direction = HIGHER) -> 
 
 
 def test_it_fires_once_and_is_over_only_beyond_the_value_that_ends_it() -> None:
-    assert events(RULE, [saw(0.95), saw(0.89), saw(0.85), saw(0.91), saw(0.93), saw(0.89)]) == [None, FIRED, None, None, OVER, FIRED]
+    assert events(RULE, [saw(0.95), saw(0.89), saw(0.85), saw(0.91), saw(0.93), saw(0.89)]) == [
+        None,
+        FIRED,
+        None,
+        None,
+        OVER,
+        FIRED,
+    ]
 
 
 def test_so_often_in_a_row() -> None:
@@ -81,9 +90,16 @@ def test_what_is_not_proven_neither_fires_nor_clears() -> None:
 def test_off_target_knows_the_tolerance_and_which_way_is_better() -> None:
     rule = Rule("Days", "cycle_days", OFF_TARGET)
     aim = {"target": 8.0, "tolerance": 1.0}
-    assert events(rule, [saw(8.9, **aim), saw(9.1, **aim), saw(8.5, **aim), saw(8.0, **aim)], LOWER) == [None, FIRED, None, OVER]
+    assert events(rule, [saw(8.9, **aim), saw(9.1, **aim), saw(8.5, **aim), saw(8.0, **aim)], LOWER) == [
+        None,
+        FIRED,
+        None,
+        OVER,
+    ]
     assert not_proven(rule, saw(9.5)) == "no target"
-    edge = saw(0.85, target=0.9, tolerance=0.05)  # 0.9 - 0.85 is a little more than 0.05 in doubles; every page says watch
+    edge = saw(
+        0.85, target=0.9, tolerance=0.05
+    )  # 0.9 - 0.85 is a little more than 0.05 in doubles; every page says watch
     assert events(replace(rule, measure="otif"), [edge], HIGHER) == [None]
 
 
@@ -136,7 +152,12 @@ def test_quiet_hours_are_those_of_the_business(local: tuple[int, ...], leaves: t
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)), st.times(), st.times())
 def test_nothing_leaves_in_quiet_hours_nor_before_it_happened(at: datetime, start: time, end: time) -> None:
-    rule = replace(RULE, quiet_from=start.replace(microsecond=0), quiet_to=end.replace(microsecond=0), muted_until=datetime(2026, 2, 1))
+    rule = replace(
+        RULE,
+        quiet_from=start.replace(microsecond=0),
+        quiet_to=end.replace(microsecond=0),
+        muted_until=datetime(2026, 2, 1),
+    )
     leaves = notify_at(rule, at, BERLIN)
     assert leaves >= max(at, datetime(2026, 2, 1))
     assert notify_at(rule, leaves, BERLIN) == leaves
@@ -190,7 +211,10 @@ ORDERS = together(
         for due in DUE
         for number in range(10)
     ],
-    {"customers": [customer()], "targets": [target(measure="on_time", target_value="0.95", tolerance="0.02", valid_from="2026-01-01")]},
+    {
+        "customers": [customer()],
+        "targets": [target(measure="on_time", target_value="0.95", tolerance="0.02", valid_from="2026-01-01")],
+    },
 )
 SMALL = Rule("Late", "on_time", BELOW, limit=0.9, min_n=10, channels=("mailto:ops@example.org", "webhook:OPS"))
 
@@ -216,7 +240,15 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
 
     def watch(generation: int, as_of: datetime) -> list[str | None]:
         with open_store(place) as store:
-            seen = evaluate.check_all(warehouse, store, generation=generation, as_of=as_of, now=at, zone=BERLIN, base="https://service.example.org/")
+            seen = evaluate.check_all(
+                warehouse,
+                store,
+                generation=generation,
+                as_of=as_of,
+                now=at,
+                zone=BERLIN,
+                base="https://service.example.org/",
+            )
         return [one.event for one in seen]
 
     with open_store(place) as store:
@@ -225,10 +257,14 @@ def test_every_generation_is_looked_at_once_and_news_is_written_once(warehouse: 
     with open_store(place) as store:
         (rule,) = storage.rules(store)
         messages = {one["message_id"]: one for one in storage.due_messages(store, at)}
-        assert set(messages) == {f"rule {number} generation {g} {e} {c}" for g, e in ((7, FIRED), (9, OVER)) for c in SMALL.channels}
+        assert set(messages) == {
+            f"rule {number} generation {g} {e} {c}" for g, e in ((7, FIRED), (9, OVER)) for c in SMALL.channels
+        }
         body = messages[f"rule {number} generation 7 {FIRED} webhook:OPS"]["body"]
         assert (body["value"], body["numerator"], body["denominator"], body["generation"]) == (0.6, 6, 10, 7)
-        assert body["link"].startswith("https://service.example.org/behind?measure=on_time&part=counted&period=Dates&dates=2026-03-16")
+        assert body["link"].startswith(
+            "https://service.example.org/behind?measure=on_time&part=counted&period=Dates&dates=2026-03-16"
+        )
         assert body["link"].endswith("v=7")
         assert [one["event"] for one in storage.reading_log(store)] == [OVER, FIRED]
 
@@ -245,13 +281,23 @@ def test_an_alert_held_back_until_it_is_over_does_not_leave_as_an_alert(warehous
         storage.save(store, "Ada", replace(SMALL, name="Its neighbour", muted_until=mute), at=at)
         evaluate.check_all(warehouse, store, generation=7, as_of=at, now=at, zone=BERLIN)
         assert len(storage.messages(store)) == 4
-        evaluate.check_all(warehouse, store, generation=8, as_of=datetime(2026, 3, 30), now=datetime(2026, 3, 30), zone=BERLIN)
+        evaluate.check_all(
+            warehouse, store, generation=8, as_of=datetime(2026, 3, 30), now=datetime(2026, 3, 30), zone=BERLIN
+        )
         assert storage.due_messages(store, datetime(2026, 4, 1)) == []
         messages = {one["message_id"]: one for one in storage.due_messages(store, mute)}
-    assert set(messages) == {f"rule {one} generation 8 {OVER} {channel}" for one in (number, number + 1) for channel in SMALL.channels}
+    assert set(messages) == {
+        f"rule {one} generation 8 {OVER} {channel}" for one in (number, number + 1) for channel in SMALL.channels
+    }
     message = messages[f"rule {number} generation 8 {OVER} mailto:ops@example.org"]
-    assert (message["subject"], message["body"]["value"], message["body"]["fired"]["value"]) == ("Fired and over: Late", 1.0, 0.6)
-    assert "It had fired at 60.0%, 2026-03-16 to 2026-03-22; that message was held back" in as_text(message["body"]).replace("\u202f", "")
+    assert (message["subject"], message["body"]["value"], message["body"]["fired"]["value"]) == (
+        "Fired and over: Late",
+        1.0,
+        0.6,
+    )
+    assert "It had fired at 60.0%, 2026-03-16 to 2026-03-22; that message was held back" in as_text(
+        message["body"]
+    ).replace("\u202f", "")
 
 
 def test_a_rule_whose_measure_is_gone_says_so_and_stops_nobody(warehouse: Connection, tmp_path: Path) -> None:

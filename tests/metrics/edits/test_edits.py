@@ -59,8 +59,14 @@ def numbers(connection: Any) -> dict[Any, Any]:
         *answer(connection, Question(("zone", "zone_sales"), by=("zone",), **view)),
     ]
     return {
-        **{(one.measure, *one.dimensions.values()): (one.value, one.numerator, one.denominator, one.no_data) for one in asked},
-        **{(row["measure"], row["scope"]): (row["target_value"], row["tolerance"]) for row in options.targets_on(connection, END)},
+        **{
+            (one.measure, *one.dimensions.values()): (one.value, one.numerator, one.denominator, one.no_data)
+            for one in asked
+        },
+        **{
+            (row["measure"], row["scope"]): (row["target_value"], row["tolerance"])
+            for row in options.targets_on(connection, END)
+        },
     }
 
 
@@ -141,7 +147,10 @@ def test_an_edit_touches_only_the_measures_it_is_previewed_on(filled: Location) 
         groups.setdefault(affected_measures(an_edit("assumptions", name, "all", assumed_value="1")), []).append(name)
     for measures, names in groups.items():
         changed = datetime(2026, 7, 1)
-        other = [{**an_edit("assumptions", name, "all", assumed_value="0.37").row, "deleted": False, "changed_at": changed} for name in names]
+        other = [
+            {**an_edit("assumptions", name, "all", assumed_value="0.37").row, "deleted": False, "changed_at": changed}
+            for name in names
+        ]
         with preview_connection(filled, {**nothing, "assumptions": other}) as connection:
             then = numbers(connection)
         assert {key[0] for key in {**now, **then} if then.get(key) != now.get(key)} <= {*measures}, names
@@ -188,7 +197,9 @@ def test_an_edit_whose_run_failed_waits_with_its_reason(filled: Location, monkey
 
 def waiting(location: Location) -> list[Any]:
     with reading(location) as connection, open_store(location, write=False) as store:
-        return edits.pending("assumptions", edits.rows_of(connection, "assumptions"), edits.saved_entries(store, "assumptions"))
+        return edits.pending(
+            "assumptions", edits.rows_of(connection, "assumptions"), edits.saved_entries(store, "assumptions")
+        )
 
 
 REFUSED = (
@@ -218,4 +229,9 @@ def test_nonsense_is_refused_in_words(filled: Location) -> None:
             with pytest.raises(ValueError, match=why):
                 validate_edit(connection, edit)
         (customer, *_) = options.options(connection, "customer")
-        assert validate_edit(connection, an_edit("targets", "otif", f"customer:{customer}", target_value=" 0.950 ")).values["target_value"] == "0.95"
+        assert (
+            validate_edit(
+                connection, an_edit("targets", "otif", f"customer:{customer}", target_value=" 0.950 ")
+            ).values["target_value"]
+            == "0.95"
+        )

@@ -45,8 +45,12 @@ HISTORIES = together(
     history("A seller moves it", "2026-03-15", ("seller", "2026-03-20", "2026-03-11")),
     history("B buyer moves it", "2026-03-15", ("buyer", "2026-03-20", "2026-03-11")),
     history("C buyer, too late", "2026-03-15", ("buyer", "2026-03-20", "2026-03-13")),
-    history("D twice in time", "2026-03-18", ("buyer", "2026-03-15", "2026-03-11"), ("buyer", "2026-03-20", "2026-03-14")),
-    history("E chain broken", "2026-03-18", ("buyer", "2026-03-15", "2026-03-13"), ("buyer", "2026-03-20", "2026-03-14")),
+    history(
+        "D twice in time", "2026-03-18", ("buyer", "2026-03-15", "2026-03-11"), ("buyer", "2026-03-20", "2026-03-14")
+    ),
+    history(
+        "E chain broken", "2026-03-18", ("buyer", "2026-03-15", "2026-03-13"), ("buyer", "2026-03-20", "2026-03-14")
+    ),
     history("F as promised", "2026-03-11", requested="2026-03-12"),
     history("G never asked", "2026-03-11", requested=None),
     history("H not yet told", "2026-03-15", ("buyer", "2026-03-20", "2026-05-02")),
@@ -74,7 +78,10 @@ def built() -> Iterator[Connection]:
 
 def verdicts(connection: Connection) -> dict[str, tuple[Any, ...]]:
     a = anchor_facts_table.c
-    return {row[0][0]: tuple(row[1:]) for row in connection.execute(select(a.order_id, a.on_time, a.on_time_current, a.on_time_requested, a.due_day))}
+    return {
+        row[0][0]: tuple(row[1:])
+        for row in connection.execute(select(a.order_id, a.on_time, a.on_time_current, a.on_time_requested, a.due_day))
+    }
 
 
 def test_r01_who_moved_the_promise_and_when_decides_which_date_counts(built: Connection) -> None:
@@ -92,20 +99,26 @@ def test_r01_who_moved_the_promise_and_when_decides_which_date_counts(built: Con
 
 
 def test_r01_the_three_results_stand_beside_each_other_with_both_halves(built: Connection) -> None:
-    """On time by the first promise B, D, F, G of 8; by the latest all but H; by the request F of the 7 that asked for a day."""
+    """On time by the first promise B, D, F, G of 8; by the latest all but H; by the request F of the 7 that asked for a
+    day.
+    """
     found = answer(built, Question(("on_time", "on_time_current_promise", "on_time_requested")))
     assert [(one.numerator, one.denominator, one.unknown) for one in found] == [(4, 8, 0), (7, 8, 0), (1, 7, 1)]
 
 
 def test_r01_an_order_without_a_request_says_why_it_is_unknown(built: Connection) -> None:
     reasons = built.execute(
-        select(anchor_facts_table.c.order_id, anchor_facts_table.c.on_time_requested_reason).where(anchor_facts_table.c.on_time_requested.is_(None))
+        select(anchor_facts_table.c.order_id, anchor_facts_table.c.on_time_requested_reason).where(
+            anchor_facts_table.c.on_time_requested.is_(None)
+        )
     ).all()
     assert [tuple(row) for row in reasons] == [("G never asked", "no_anchor")]
 
 
 def test_r01_what_a_policy_lets_nobody_move_stays_and_no_order_changes_its_period(connection: Connection) -> None:
-    """rebase none: B is late by the 12th, and still due on the 20th. A day's tolerance: C's move on the 13th came in time, yet C is due the 12th."""
+    """rebase none: B is late by the 12th, and still due on the 20th. A day's tolerance: C's move on the 13th came in
+    time, yet C is due the 12th.
+    """
     load(connection, HISTORIES)
     _, fixed = ask(connection, {"rebase": "none"}, END_OF_APRIL, MAPPED)
     _, lenient = ask(connection, {"late_tolerance_days": 1}, END_OF_APRIL, MAPPED)

@@ -40,17 +40,28 @@ def test_what_somebody_stated_is_told_from_the_default(connection: Connection) -
     connection.execute(insert(customers), [customer(), customer(customer_id="D", service_segment="B")])
     assert stated(connection, "carrying_rate") is None
     give(connection, assumed_value="0.15", scope="segment:A")
-    assert [stated(connection, "carrying_rate", scope=scope) for scope in ("customer:C", "customer:D", "all")] == [Decimal("0.15"), None, None]
+    assert [stated(connection, "carrying_rate", scope=scope) for scope in ("customer:C", "customer:D", "all")] == [
+        Decimal("0.15"),
+        None,
+        None,
+    ]
     give(connection, assumed_value="0.20")
-    assert stated(connection, "carrying_rate", scope="customer:D") == Decimal("0.20")  # said, if the same as the default
+    assert stated(connection, "carrying_rate", scope="customer:D") == Decimal(
+        "0.20"
+    )  # said, if the same as the default
     with pytest.raises(UnknownName):
         stated(connection, "carying_rate")
 
 
 def test_the_preset_of_the_rule_book_comes_to_2132_50() -> None:
     of = {name: one.default for name, one in ASSUMPTIONS.items()}
-    assert sum(of[f"stockout_{outcome}_share"] for outcome in ("waited", "back_ordered", "sale_lost", "buyer_lost")) == 1
-    parts = [of[f"stockout_{outcome}_share"] * of[f"stockout_{outcome}_cost"] for outcome in ("back_ordered", "sale_lost", "buyer_lost")]
+    assert (
+        sum(of[f"stockout_{outcome}_share"] for outcome in ("waited", "back_ordered", "sale_lost", "buyer_lost")) == 1
+    )
+    parts = [
+        of[f"stockout_{outcome}_share"] * of[f"stockout_{outcome}_cost"]
+        for outcome in ("back_ordered", "sale_lost", "buyer_lost")
+    ]
     assert of["stockout_waited_share"] * of["wait_cost"] + sum(parts) == Decimal("2132.50")
 
 
@@ -73,7 +84,11 @@ def test_a_customer_comes_before_their_segment_and_that_before_everyone(connecti
     give(connection, assumed_value="0.05", scope="customer:C")
     assert assumed(connection, "carrying_rate", scope="customer:C") == Decimal("0.05")
     assert assumed(connection, "carrying_rate", scope="segment:A") == Decimal("0.15")
-    assert assumed_by_scope(connection, "carrying_rate") == {"all": Decimal("0.25"), "segment:A": Decimal("0.15"), "customer:C": Decimal("0.05")}
+    assert assumed_by_scope(connection, "carrying_rate") == {
+        "all": Decimal("0.25"),
+        "segment:A": Decimal("0.15"),
+        "customer:C": Decimal("0.05"),
+    }
 
 
 def test_as_a_column_every_row_gets_the_number_of_its_own_customer_or_segment(connection: Connection) -> None:

@@ -15,7 +15,17 @@ from metrics.policy import STRICT, Policy
 from metrics.queries.answer import answer
 from metrics.schema import FEEDS, policies
 from tests.support.ask_measures import only
-from tests.support.builders import Records, customer, everything, order, order_line, policy_version, records, shipment, shipment_line
+from tests.support.builders import (
+    Records,
+    customer,
+    everything,
+    order,
+    order_line,
+    policy_version,
+    records,
+    shipment,
+    shipment_line,
+)
 from tests.support.engines import memory
 from tests.support.sql_facts import build
 
@@ -75,7 +85,10 @@ HISTORIES = loaded(
 def test_r35_an_order_is_judged_by_the_contract_of_its_own_day(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
     c = contract_facts_table.c
-    found = {row[0][0]: tuple(row[1:]) for row in connection.execute(select(c.order_id, c.policy_id, c.on_time, c.complete, c.otif, c.due_day))}
+    found = {
+        row[0][0]: tuple(row[1:])
+        for row in connection.execute(select(c.order_id, c.policy_id, c.on_time, c.complete, c.otif, c.due_day))
+    }
     assert found == {
         "A": ("K1", True, True, True, date(2026, 3, 10)),
         "B": ("K1", False, True, False, date(2026, 3, 10)),
@@ -91,7 +104,10 @@ def test_r35_the_contract_result_stands_beside_the_strict_one(connection: Connec
     found = answer(connection, Question(("on_time_contract", "otif_contract", "on_time", "otif")))
     assert [(one.numerator, one.denominator) for one in found] == [(3, 5), (2, 5), (2, 7), (2, 7)]
     by_policy = answer(connection, Question(("on_time_contract",), by=("policy",)))
-    assert [(one.dimensions["policy"], one.numerator, one.denominator) for one in by_policy] == [("K1", 3, 4), ("K2", 0, 1)]
+    assert [(one.dimensions["policy"], one.numerator, one.denominator) for one in by_policy] == [
+        ("K1", 3, 4),
+        ("K2", 0, 1),
+    ]
 
 
 def test_without_contracts_no_order_is_under_one(connection: Connection) -> None:
@@ -104,12 +120,17 @@ def test_without_contracts_no_order_is_under_one(connection: Connection) -> None
 
 def test_what_a_contract_leaves_empty_is_strict(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
-    rows: list[Any] = list(connection.execute(select(policies).order_by(policies.c.policy_id, policies.c.valid_from)).mappings())
+    rows: list[Any] = list(
+        connection.execute(select(policies).order_by(policies.c.policy_id, policies.c.valid_from)).mappings()
+    )
     assert policy_of(rows[0]) == STRICT
     assert policy_of(rows[1]) == Policy(late_tolerance_days=2, under_tolerance_share=Decimal("0.02"))
 
 
 def test_a_contract_that_cannot_be_is_named(connection: Connection) -> None:
     impossible = HISTORIES | {"policies": [policy_version(late_tolerance_days=400)]}
-    with pytest.raises(ValueError, match="policies K1, valid from 2026-01-01: policy key late_tolerance_days: 400; write a number of days"):
+    with pytest.raises(
+        ValueError,
+        match="policies K1, valid from 2026-01-01: policy key late_tolerance_days: 400; write a number of days",
+    ):
         build(connection, impossible, END_OF_APRIL, everything(*FEEDS))

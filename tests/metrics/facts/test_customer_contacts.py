@@ -1,4 +1,6 @@
-"""Every ledger of contacts against an independent count in plain Python over drawn records, on both engines. Source: rules, section 4 (g) to (k)."""
+"""Every ledger of contacts against an independent count in plain Python over drawn records, on both engines. Source:
+rules, section 4 (g) to (k).
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,7 +34,9 @@ from tests.support.builders import Records
 ORDERS = 150
 RECORDS: Records = random_contacts.drawn(seed=3, orders=ORDERS)
 MEASURES = tuple(
-    measure for module in (communications, responsiveness, post_sale_support, recovery, influence, two_books) for measure in module.MEASURES
+    measure
+    for module in (communications, responsiveness, post_sale_support, recovery, influence, two_books)
+    for measure in module.MEASURES
 )
 LEDGER_KEYS = {
     message_facts_table: ("message_id",),
@@ -64,7 +68,9 @@ def counted(connection: Connection, measure: str, **question: Any) -> tuple[Any,
     return found.numerator, found.denominator, found.unknown
 
 
-def waited(connection: Connection, measure: str, waits: list[tuple[int, bool]], fraction: Fraction, ticks: int = 3600) -> None:
+def waited(
+    connection: Connection, measure: str, waits: list[tuple[int, bool]], fraction: Fraction, ticks: int = 3600
+) -> None:
     found, expected = one(connection, measure), random_contacts.waiting(waits, fraction)
     assert (found.numerator, found.denominator) == (sum(ended for _, ended in waits), len(waits))
     assert found.value == (None if expected is None else expected / ticks)
@@ -90,44 +96,83 @@ def test_messages(connection: Connection) -> None:
 def test_cases(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
     cases = [row for row in RECORDS["service_cases"] if random_contacts.happened(row, "opened_at", AS_OF)]
     settled = {row["case_id"]: random_contacts.happened(row, "resolved_at", AS_OF) for row in cases}
-    decided = {row["case_id"]: row["granted"] if row["resolved_at"] is None or settled[row["case_id"]] else None for row in cases}
+    decided = {
+        row["case_id"]: row["granted"] if row["resolved_at"] is None or settled[row["case_id"]] else None
+        for row in cases
+    }
     waits: dict[str, list[tuple[int, bool]]] = {"wish": [], "support": []}
     for row in cases:
         ended, opened = settled[row["case_id"]], random_contacts.span(row, "opened_at")
         assert opened is not None
         wait = max(0, random_contacts.minutes(opened[1], ended[1] if ended else AS_OF))
-        waits["wish" if row["kind"] in ("special_request", "sudden_change") else "support"].append((wait, ended is not None))
-    wishes = [row["case_id"] for row in cases if row["kind"] in ("special_request", "sudden_change") and decided[row["case_id"]] is not None]
-    assert counted(connection, "responsiveness")[:2] == (sum(bool(decided[name] and settled[name]) for name in wishes), len(wishes))
+        waits["wish" if row["kind"] in ("special_request", "sudden_change") else "support"].append(
+            (wait, ended is not None)
+        )
+    wishes = [
+        row["case_id"]
+        for row in cases
+        if row["kind"] in ("special_request", "sudden_change") and decided[row["case_id"]] is not None
+    ]
+    assert counted(connection, "responsiveness")[:2] == (
+        sum(bool(decided[name] and settled[name]) for name in wishes),
+        len(wishes),
+    )
     waited(connection, "responsiveness_hours", waits["wish"], Fraction(1, 2))
     waited(connection, "post_sale_hours_p50", waits["support"], Fraction(1, 2))
     waited(connection, "post_sale_hours_p90", waits["support"], Fraction(9, 10))
-    assert counted(connection, "post_sale_support")[:2] == (sum(ended for _, ended in waits["support"]), len(waits["support"]))
-    asked = {row["case_id"]: row["order_id"] for row in cases if row["kind"] == "special_request" and decided[row["case_id"]] is not None}
+    assert counted(connection, "post_sale_support")[:2] == (
+        sum(ended for _, ended in waits["support"]),
+        len(waits["support"]),
+    )
+    asked = {
+        row["case_id"]: row["order_id"]
+        for row in cases
+        if row["kind"] == "special_request" and decided[row["case_id"]] is not None
+    }
     assert counted(connection, "special_granted")[:2] == (sum(decided[name] for name in asked), len(asked))
     met = [orders.get(order_id, {}).get("otif") if decided[name] else False for name, order_id in asked.items()]
     assert counted(connection, "special_met") == random_contacts.share(met)
 
 
 def test_returns(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
-    back = [row for row in RECORDS["returns"] if random_contacts.happened(row, "announced_at", AS_OF) and row["order_id"] in orders]
+    back = [
+        row
+        for row in RECORDS["returns"]
+        if random_contacts.happened(row, "announced_at", AS_OF) and row["order_id"] in orders
+    ]
     received = sum(facts["received_qty"] for facts in orders.values())
     assert counted(connection, "return_share")[:2] == (sum(row["returned_qty"] for row in back), received)
     reasons: Counter[str] = Counter()
     for row in back:
         reasons[row["reason"] or "(none)"] += row["returned_qty"]
-    assert by(connection, "return_share", "return_reason") == {reason: (Decimal(qty), received) for reason, qty in reasons.items()}
+    assert by(connection, "return_share", "return_reason") == {
+        reason: (Decimal(qty), received) for reason, qty in reasons.items()
+    }
     credited = [random_contacts.happened(row, "credited_at", AS_OF) for row in back]
-    days = [((end[1] if end else AS_OF).date() - row["announced_at"].date()).days for row, end in zip(back, credited, strict=True)]
-    waited(connection, "return_handling_p50", [(one, end is not None) for one, end in zip(days, credited, strict=True)], Fraction(1, 2), ticks=1)
+    days = [
+        ((end[1] if end else AS_OF).date() - row["announced_at"].date()).days
+        for row, end in zip(back, credited, strict=True)
+    ]
+    waited(
+        connection,
+        "return_handling_p50",
+        [(one, end is not None) for one, end in zip(days, credited, strict=True)],
+        Fraction(1, 2),
+        ticks=1,
+    )
 
 
 def test_ship_notices(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
     verdicts: list[bool | None] = []
     for row in RECORDS["shipments"]:
-        came, notice = random_contacts.happened(row, "received_at", AS_OF), random_contacts.happened(row, "notice_sent_at", AS_OF)
+        came, notice = (
+            random_contacts.happened(row, "received_at", AS_OF),
+            random_contacts.happened(row, "notice_sent_at", AS_OF),
+        )
         if came and row["shipment_id"] in orders:
-            verdicts.append(False if notice is None else True if notice[1] < came[0] else False if notice[0] >= came[1] else None)
+            verdicts.append(
+                False if notice is None else True if notice[1] < came[0] else False if notice[0] >= came[1] else None
+            )
     assert counted(connection, "ship_notice_ahead") == random_contacts.share(verdicts)
 
 
@@ -175,11 +220,24 @@ def test_recoveries(connection: Connection, orders: dict[str, dict[str, Any]]) -
     known = [chain["by_us"] for chain in expected.values() if chain["detected_at"]]
     assert counted(connection, "failure_detected_by_us") == random_contacts.share(known)
     passed = [chain for chain in expected.values() if chain["limit_passed"]]
-    assert counted(connection, "recovered_share")[:2] == (sum(chain["recovery"] == "recovered" for chain in passed), len(passed))
+    assert counted(connection, "recovered_share")[:2] == (
+        sum(chain["recovery"] == "recovered" for chain in passed),
+        len(passed),
+    )
     gaps = [(chain["failed_at"], chain["detected_at"]) for chain in expected.values()]
-    waited(connection, "detect_hours_p50", [(random_contacts.minutes(a, b or AS_OF), b is not None) for a, b in gaps], Fraction(1, 2))
+    waited(
+        connection,
+        "detect_hours_p50",
+        [(random_contacts.minutes(a, b or AS_OF), b is not None) for a, b in gaps],
+        Fraction(1, 2),
+    )
     gaps = [(chain["acknowledged_at"], chain["resolved_at"]) for chain in expected.values() if chain["acknowledged_at"]]
-    waited(connection, "resolve_hours_p50", [(random_contacts.minutes(a, b or AS_OF), b is not None) for a, b in gaps], Fraction(1, 2))
+    waited(
+        connection,
+        "resolve_hours_p50",
+        [(random_contacts.minutes(a, b or AS_OF), b is not None) for a, b in gaps],
+        Fraction(1, 2),
+    )
 
 
 def test_retained_margins(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
@@ -199,10 +257,16 @@ def test_recovery_costs(connection: Connection, orders: dict[str, dict[str, Any]
     cases = sum(
         row["cost_amount"] or 0
         for row in RECORDS["service_cases"]
-        if row["order_id"] in failed and row["kind"] not in ("special_request", "sudden_change") and random_contacts.happened(row, "opened_at", AS_OF)
+        if row["order_id"] in failed
+        and row["kind"] not in ("special_request", "sudden_change")
+        and random_contacts.happened(row, "opened_at", AS_OF)
     )
     replaced = [name for name, facts in orders.items() if facts["order_type"] == "replacement"]
-    shipped = [row for row in RECORDS["shipments"] if row["shipment_id"] in replaced and random_contacts.happened(row, "shipped_at", AS_OF)]
+    shipped = [
+        row
+        for row in RECORDS["shipments"]
+        if row["shipment_id"] in replaced and random_contacts.happened(row, "shipped_at", AS_OF)
+    ]
     found = {activity: value for activity, (value, _) in by(connection, "recovery_cost", "activity").items()}
     assert found == {"case": cases, "replacement": Decimal(100 * 3 * len(shipped))}
 
@@ -213,11 +277,18 @@ def test_quotes(connection: Connection, orders: dict[str, dict[str, Any]]) -> No
     offered = {name: [row for row in RECORDS["quote_options"] if row["quote_id"] == name] for name in answered}
     old = {row["quote_id"] for row in asked if row["asked_at"].date() <= date(2026, 3, 31)}
     there = {row["order_id"] for row in RECORDS["orders"]}
-    won = {row["quote_id"] for row in asked if row["order_id"] and (row["order_id"] in orders or row["order_id"] not in there)}
+    won = {
+        row["quote_id"]
+        for row in asked
+        if row["order_id"] and (row["order_id"] in orders or row["order_id"] not in there)
+    }
     replied = {name for name, at in answered.items() if at}
     chosen = {name for name in replied if any(option["accepted"] for option in offered[name])}
     assert counted(connection, "quotes_answered")[:2] == (len(replied), len(asked))
-    assert counted(connection, "quotes_with_choice")[:2] == (sum(len(offered[name]) >= 2 for name in replied), len(replied))
+    assert counted(connection, "quotes_with_choice")[:2] == (
+        sum(len(offered[name]) >= 2 for name in replied),
+        len(replied),
+    )
     assert counted(connection, "quotes_accepted")[:2] == (len(chosen & old), len(replied & old))
     assert counted(connection, "quote_conversion")[:2] == (len(won & old), len(old))
     assert one(connection, "quotes_young").value == len(asked) - len(old)
@@ -231,7 +302,11 @@ def test_quotes(connection: Connection, orders: dict[str, dict[str, Any]]) -> No
     for name in replied:
         priced = [row for row in offered[name] if row["price_amount"] is not None]
         taken = [row for row in offered[name] if row["accepted"]]
-        prices = [row["price_amount"] for row in taken if row["price_amount"] is not None] if taken else [row["price_amount"] for row in priced]
+        prices = (
+            [row["price_amount"] for row in taken if row["price_amount"] is not None]
+            if taken
+            else [row["price_amount"] for row in priced]
+        )
         if prices:
             worth[name] = min(prices)
         both = [row for row in priced if row["lead_time_days"] is not None]
@@ -254,7 +329,11 @@ def test_quotes(connection: Connection, orders: dict[str, dict[str, Any]]) -> No
 
 def test_books(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
     senders = {row["customer_id"] for row in RECORDS["buyer_scorecards"]}
-    ours = {(facts["customer_id"], name) for name, facts in orders.items() if facts["state"] == "judged" and facts["customer_id"] in senders}
+    ours = {
+        (facts["customer_id"], name)
+        for name, facts in orders.items()
+        if facts["state"] == "judged" and facts["customer_id"] in senders
+    }
     mine = {(facts["customer_id"], name) for name, facts in orders.items()}
     cards = {}
     for row in RECORDS["buyer_scorecards"]:
@@ -262,10 +341,16 @@ def test_books(connection: Connection, orders: dict[str, dict[str, Any]]) -> Non
         begun = random_contacts.span(row, "due_by") or random_contacts.span(row, "received_at")
         if key in ours or (key not in mine and (begun is None or begun[1] <= AS_OF)):
             cards[key] = row
-    dated = {key for key, row in cards.items() if key in mine or row["due_by"] or random_contacts.happened(row, "received_at", AS_OF)}
+    dated = {
+        key
+        for key, row in cards.items()
+        if key in mine or row["due_by"] or random_contacts.happened(row, "received_at", AS_OF)
+    }
     assert counted(connection, "books_matched")[:2] == (len(ours & set(cards)), len(ours | dated))
     verdicts = [
-        None if cards[key]["passed"] is None or orders[key[1]]["otif"] is None else cards[key]["passed"] == orders[key[1]]["otif"]
+        None
+        if cards[key]["passed"] is None or orders[key[1]]["otif"] is None
+        else cards[key]["passed"] == orders[key[1]]["otif"]
         for key in ours & set(cards)
     ]
     assert counted(connection, "books_agree") == random_contacts.share(verdicts)
@@ -277,10 +362,14 @@ def test_books(connection: Connection, orders: dict[str, dict[str, Any]]) -> Non
             "receipt_day": (facts["arrived_day"], came and came[1].date()), "quantity": (facts["received_qty"], card["received_qty"]),
             "deadline": (facts["due_day"], due and due[1].date()), "verdict": (facts["otif"], card["passed"]),
         }  # fmt: skip
-        differing = [cause for cause, (our, their) in pairs.items() if our is not None and their is not None and our != their]
+        differing = [
+            cause for cause, (our, their) in pairs.items() if our is not None and their is not None and our != their
+        ]
         causes.update(differing[:1])
     assert len(causes) == 4
-    assert {cause: part for cause, (part, _) in by(connection, "books_dispute", "cause").items() if part} == dict(causes)
+    assert {cause: part for cause, (part, _) in by(connection, "books_dispute", "cause").items() if part} == dict(
+        causes
+    )
 
 
 def test_the_parts_of_every_total_add_up(connection: Connection) -> None:
@@ -291,13 +380,16 @@ def test_the_parts_of_every_total_add_up(connection: Connection) -> None:
         assert whole, measure.name
         for dimension in (*DIMENSIONS, *[name for name in own if name in measure.facts.columns]):
             parts = [found.value for found in answer(connection, Question((measure.name,), by=(dimension,)))]
-            assert sum(parts, 0) == whole, (measure.name, dimension)  # type: ignore[arg-type]  # a Total always has a value
+            # a Total always has a value
+            assert sum(parts, 0) == whole, (measure.name, dimension)  # type: ignore[arg-type]
 
 
 def test_shares_of_a_mix_add_up_to_one(connection: Connection) -> None:
     assert set(SHARED_DIMENSIONS) == set(DIMENSIONS)
     for segment in ("A", "B"):
-        found = answer(connection, Question(("lead_option_mix",), by=("lead_time_class",), where=(("segment", (segment,)),)))
+        found = answer(
+            connection, Question(("lead_option_mix",), by=("lead_time_class",), where=(("segment", (segment,)),))
+        )
         assert sum(share.value for share in found if share.value) == pytest.approx(1)
 
 

@@ -12,7 +12,17 @@ from metrics.model.question import Question
 from metrics.queries.answer import answer
 from metrics.schema import FEEDS
 from tests.support.ask_measures import only
-from tests.support.builders import Records, everything, invoice, invoice_line, order, order_line, records, shipment, shipment_line
+from tests.support.builders import (
+    Records,
+    everything,
+    invoice,
+    invoice_line,
+    order,
+    order_line,
+    records,
+    shipment,
+    shipment_line,
+)
 from tests.support.engines import memory
 from tests.support.sql_facts import build
 
@@ -30,8 +40,9 @@ def connection() -> Iterator[Connection]:
 
 
 def test_r16_each_delivery_group_is_graded_alone_and_the_order_passes_only_with_all(connection: Connection) -> None:
-    """Line 1 due the 5th, received the 5th; line 2 due the 20th, received the 22nd; both billed right; a fee without a date of its own, due with the
-    order on the 20th, is billed 12 instead of 10."""
+    """Line 1 due the 5th, received the 5th; line 2 due the 20th, received the 22nd; both billed right; a fee without a
+    date of its own, due with the order on the 20th, is billed 12 instead of 10.
+    """
     histories = records(
         orders=[order(promised_by="2026-03-20")],
         order_lines=[
@@ -53,8 +64,15 @@ def test_r16_each_delivery_group_is_graded_alone_and_the_order_passes_only_with_
     )
     build(connection, histories, END_OF_APRIL, everything(*FEEDS))
     g = group_facts_table.c
-    found = connection.execute(select(g.deadline_at, g.line_count, g.on_time, g.otif, g.billed_accurately, g.perfect_group).order_by(g.deadline_at))
-    assert [(row[0].day, *row[1:]) for row in found] == [(5, 1, True, True, True, True), (20, 1, False, False, False, False)]
+    found = connection.execute(
+        select(g.deadline_at, g.line_count, g.on_time, g.otif, g.billed_accurately, g.perfect_group).order_by(
+            g.deadline_at
+        )
+    )
+    assert [(row[0].day, *row[1:]) for row in found] == [
+        (5, 1, True, True, True, True),
+        (20, 1, False, False, False, False),
+    ]
     asked = answer(connection, Question(("on_time_group", "on_time", "perfect_group", "perfect_order")))
     assert [(one.numerator, one.denominator) for one in asked] == [(1, 2), (0, 1), (1, 2), (0, 1)]
 
@@ -70,7 +88,9 @@ def short(key: str, **cancelled: object) -> Records:
 
 
 def test_r15_a_closed_remainder_is_short_and_no_longer_overdue(connection: Connection) -> None:
-    """Open for ever; closed whole by the seller; 30 of the 40 closed; dropped in time by the buyer; closed by the buyer, too late; not due yet."""
+    """Open for ever; closed whole by the seller; 30 of the 40 closed; dropped in time by the buyer; closed by the
+    buyer, too late; not due yet.
+    """
     many = [
         short("open"),
         short("closed", cancelled_at="2026-03-12", cancelled_by="seller"),
@@ -79,7 +99,12 @@ def test_r15_a_closed_remainder_is_short_and_no_longer_overdue(connection: Conne
         short("too late", cancelled_at="2026-03-12", cancelled_by="buyer", cancelled_qty=40),
         records(orders=[order(order_id="ahead", promised_by="2026-05-20")], order_lines=[order_line(order_id="ahead")]),
     ]
-    build(connection, {feed: [row for one in many for row in one[feed]] for feed in many[0]}, END_OF_APRIL, everything(*FEEDS))
+    build(
+        connection,
+        {feed: [row for one in many for row in one[feed]] for feed in many[0]},
+        END_OF_APRIL,
+        everything(*FEEDS),
+    )
     overdue, complete, on_time = answer(connection, Question(("overdue_open", "complete", "on_time")))
     assert overdue.value == 2
     assert (complete.numerator, complete.denominator) == (1, 5)

@@ -11,7 +11,17 @@ from metrics.facts import process_steps
 from metrics.lists.at_risk import at_risk
 from tests.support import engines
 from tests.support.ask_measures import only
-from tests.support.builders import Row, customer, everything, order, order_event, order_line, records, shipment, shipment_line
+from tests.support.builders import (
+    Row,
+    customer,
+    everything,
+    order,
+    order_event,
+    order_line,
+    records,
+    shipment,
+    shipment_line,
+)
 from tests.support.sql_facts import build
 
 filled = only(process_steps)
@@ -33,7 +43,10 @@ def at(hours: float) -> str:
 
 def placed(order_id: str, hour: float, due: float, done: dict[int, float]) -> tuple[Row, Row, list[Row]]:
     """An order placed and due at an hour, with the hours at which its steps were finished."""
-    events = [order_event(order_id=order_id, step=step, started_at=at(end - 1), finished_at=at(end)) for step, end in done.items()]
+    events = [
+        order_event(order_id=order_id, step=step, started_at=at(end - 1), finished_at=at(end))
+        for step, end in done.items()
+    ]
     return order(order_id=order_id, ordered_at=at(hour), promised_by=at(due)), order_line(order_id=order_id), events
 
 
@@ -64,7 +77,10 @@ def world(*more: Any, **feeds: Any) -> Any:
 
 def slacks(connection: Connection, **asked: Any) -> list[tuple[str, str, float | None]]:
     rows = at_risk(connection, **asked).rows
-    return [(row["order_id"], row["standing"], None if row["slack_seconds"] is None else row["slack_seconds"] / 3600) for row in rows]
+    return [
+        (row["order_id"], row["standing"], None if row["slack_seconds"] is None else row["slack_seconds"] / 3600)
+        for row in rows
+    ]
 
 
 def test_what_can_still_be_saved_stands_first_by_the_slack_it_has_left(database: Connection) -> None:

@@ -1,4 +1,6 @@
-"""The rows behind a number come to that number: every part of every measure, in all and by segment, over the sample warehouse."""
+"""The rows behind a number come to that number: every part of every measure, in all and by segment, over the sample
+warehouse.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,7 +48,9 @@ def test_every_measure_has_rows_or_is_made_of_measures_that_do() -> None:
 @pytest.mark.parametrize("name", WITH_ROWS)
 def test_the_rows_come_to_the_number_in_all_and_by_segment(name: str, connection: Connection) -> None:
     question = Question((name,), **HALF)
-    views = [()] + [(("segment", one.dimensions["segment"]),) for one in answer(connection, replace(question, by=("segment",)))]
+    views = [()] + [
+        (("segment", one.dimensions["segment"]),) for one in answer(connection, replace(question, by=("segment",)))
+    ]
     for part in drillable_parts(MEASURES[name]):
         for at in views:
             found = drill_down(connection, question, part, at=at, size=0)
@@ -73,7 +77,11 @@ def test_the_file_of_a_list_adds_up_by_hand(name: str, connection: Connection) -
 def test_pages_of_a_list_are_the_whole_list(connection: Connection) -> None:
     question = Question(("billed_accurately",), **HALF)
     _, *rows = all_rows(connection, question, "out_of")
-    paged = [tuple(row.values()) for page in range(1, 99) for row in drill_down(connection, question, "out_of", page=page, size=17).rows]
+    paged = [
+        tuple(row.values())
+        for page in range(1, 99)
+        for row in drill_down(connection, question, "out_of", page=page, size=17).rows
+    ]
     assert paged == rows
     assert len(rows) > 40
 

@@ -1,4 +1,6 @@
-"""What pages show beside their measures adds up to them: combinations of failed tests, missing goods, days from order to arrival."""
+"""What pages show beside their measures adds up to them: combinations of failed tests, missing goods, days from order
+to arrival.
+"""
 
 from dataclasses import replace
 from datetime import date
@@ -24,7 +26,10 @@ def test_combinations_add_up_to_the_failed_orders_and_each_test_to_its_own(view:
     with reading(sample) as connection:
         found = failure_combinations(connection, view)
         known = {
-            one.measure: one for one in answer(connection, Question(("failed_orders", *VERDICTS), start=view.start, end=view.end, where=view.where))
+            one.measure: one
+            for one in answer(
+                connection, Question(("failed_orders", *VERDICTS), start=view.start, end=view.end, where=view.where)
+            )
         }
     assert sum(orders for _, orders in found) == known["failed_orders"].value
     assert len({names for names, _ in found}) == len(found)
@@ -39,7 +44,9 @@ def test_days_rest_on_the_orders_the_mean_rests_on(view: Question, sample: Locat
         found = cycle_day_counts(connection, view)
         (mean,) = answer(connection, Question(("cycle_days",), start=view.start, end=view.end, where=view.where))
     assert sum(orders for _, orders in found) == mean.denominator
-    assert sum(days * orders for days, orders in found) == mean.numerator  # no order of the sample took longer than is told apart
+    assert (
+        sum(days * orders for days, orders in found) == mean.numerator
+    )  # no order of the sample took longer than is told apart
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=["half a year", "two segments"])
@@ -47,7 +54,9 @@ def test_promised_days_are_those_of_the_orders_that_arrived(view: Question, samp
     expected: dict[int, int] = {}
     with reading(sample) as connection:
         for row in connection.execute(select(*order_facts_table.c)).mappings():
-            arrived = row["arrived_day"] is not None and row["cycle_days"] is not None and row["promised_day"] is not None
+            arrived = (
+                row["arrived_day"] is not None and row["cycle_days"] is not None and row["promised_day"] is not None
+            )
             inside = arrived and (view.start or date.min) <= row["arrived_day"] <= (view.end or date.max)
             if inside and all(row[name] in values for name, values in view.where):
                 days = (row["promised_day"] - row["ordered_day"]).days
@@ -91,7 +100,10 @@ def test_missing_goods_are_those_of_the_lines_page_by_page(sample: Location) -> 
 def test_missing_goods_add_up_to_what_the_fill_rates_lack(view: Question, sample: Location) -> None:
     with reading(sample) as connection:
         rows = most_often_short(connection, view, size=1000).rows
-        known = {one.measure: one for one in answer(connection, replace(view, measures=("value_fill_final", "unit_fill_final")))}
+        known = {
+            one.measure: one
+            for one in answer(connection, replace(view, measures=("value_fill_final", "unit_fill_final")))
+        }
     for name, column in (("value_fill_final", "missing_amount"), ("unit_fill_final", "missing_qty")):
         lacking = known[name].denominator - known[name].numerator
         assert sum(row[column] or 0 for row in rows) == lacking > 0

@@ -43,7 +43,9 @@ def test_notices_given_in_time_are_the_late_orders_warned(connection: Connection
 
 @VIEWS
 def test_the_chain_of_failures_is_the_halves_of_its_measures(connection: Connection, view: Question) -> None:
-    detect, acknowledge, resolve = asked(connection, view, "detect_hours_p50", "acknowledge_hours_p50", "resolve_hours_p50")
+    detect, acknowledge, resolve = asked(
+        connection, view, "detect_hours_p50", "acknowledge_hours_p50", "resolve_hours_p50"
+    )
     found = funnel(connection, view)
     assert (found.failed, found.detected) == (detect.denominator, detect.numerator)
     assert (found.detected, found.acknowledged) == (acknowledge.denominator, acknowledge.numerator)
@@ -57,7 +59,9 @@ def test_late_orders_listed_are_those_counted_and_died_where_they_say(connection
     listed = late_by_step(connection, view, size=10_000)
     assert listed.total == len(listed.rows) == observed.value
     assert sum(bool(row["died"]) for row in listed.rows) == dead.value
-    assert [row["order_id"] for row in late_by_step(connection, view, page=2, size=2).rows] == [row["order_id"] for row in listed.rows[2:4]]
+    assert [row["order_id"] for row in late_by_step(connection, view, page=2, size=2).rows] == [
+        row["order_id"] for row in listed.rows[2:4]
+    ]
 
 
 def test_orders_that_stand_longest_are_of_the_work_in_progress(connection: Connection) -> None:
@@ -70,10 +74,14 @@ def test_orders_that_stand_longest_are_of_the_work_in_progress(connection: Conne
 
 @VIEWS
 def test_verdicts_and_disputes_are_the_orders_of_both_books(connection: Connection, view: Question) -> None:
-    matched, agree, dispute, money = asked(connection, view, "books_matched", "books_agree", "books_dispute", "failed_value_disputed")
+    matched, agree, dispute, money = asked(
+        connection, view, "books_matched", "books_agree", "books_dispute", "failed_value_disputed"
+    )
     found = verdicts(connection, view)
     assert sum(row["orders"] for row in found) == matched.numerator
-    same = sum(row["orders"] for row in found if row["our_verdict"] is not None and row["our_verdict"] == row["their_verdict"])
+    same = sum(
+        row["orders"] for row in found if row["our_verdict"] is not None and row["our_verdict"] == row["their_verdict"]
+    )
     assert same == agree.numerator
     listed = disputed(connection, view, size=10_000)
     assert listed.total == len(listed.rows) == dispute.value
@@ -88,7 +96,9 @@ def test_the_nearest_day_is_one_on_which_the_measure_has_rows(connection: Connec
     first = nearest_day(connection, date(2000, 1, 1), measure="quotes_answered")
     assert first is not None
     assert first > date(2000, 1, 1)
-    assert nearest_day(connection, date(2026, 5, 1), measure="quotes_answered", where=(("segment", ("nobody",)),)) is None
+    assert (
+        nearest_day(connection, date(2026, 5, 1), measure="quotes_answered", where=(("segment", ("nobody",)),)) is None
+    )
 
 
 def test_generations_kept_are_those_published(sample: Location) -> None:

@@ -1,4 +1,6 @@
-"""A failed check marks exactly the numbers whose feed and column it concerns; too many records kept out hold them; late feeds are late."""
+"""A failed check marks exactly the numbers whose feed and column it concerns; too many records kept out hold them; late
+feeds are late.
+"""
 
 import json
 from collections.abc import Iterator
@@ -22,9 +24,20 @@ def loaded() -> Iterator[Connection]:
         for run in range(1, 6):
             at = NOW - timedelta(days=6 - run)
             common = {"source": "s", "outcome": "published", "data_as_of_declared": False, "generation": run}
-            opened.execute(insert(runs), {"run_id": run, "started_at": at, "finished_at": at, "data_as_of": at, **common})
-            counts = {"rows_staged": 200, "rows_in": 200, "rows_loaded": 200, "rows_quarantined": 0, "rows_superseded": 0}
-            files = [{"file_id": run, "run_id": run, "source": "s", "feed": feed, "name": "f", "sha256": "", **counts} for feed in FEEDS]
+            opened.execute(
+                insert(runs), {"run_id": run, "started_at": at, "finished_at": at, "data_as_of": at, **common}
+            )
+            counts = {
+                "rows_staged": 200,
+                "rows_in": 200,
+                "rows_loaded": 200,
+                "rows_quarantined": 0,
+                "rows_superseded": 0,
+            }
+            files = [
+                {"file_id": run, "run_id": run, "source": "s", "feed": feed, "name": "f", "sha256": "", **counts}
+                for feed in FEEDS
+            ]
             opened.execute(insert(run_files), files)
         yield opened
 
@@ -40,10 +53,25 @@ def connection(loaded: Connection) -> Connection:
 def keep_out(connection: Connection, feed: str, column: str, records: int, *, status: str = "rejected") -> None:
     """Records that a check on a column keeps out; the source calls the column otherwise."""
     rule = f"{column}_fits_type"
-    found = {"run_id": 5, "feed": feed, "expectation": rule, "column_name": column, "rows_checked": 200, "rows_failed": records}
+    found = {
+        "run_id": 5,
+        "feed": feed,
+        "expectation": rule,
+        "column_name": column,
+        "rows_checked": 200,
+        "rows_failed": records,
+    }
     connection.execute(insert(checks), found)
     rules = json.dumps([{"rule": rule, "column": f"their_{column}", "value": "?", "message": ""}])
-    held = {"file_id": 5, "run_id": 5, "feed": feed, "object_name": "f", "record": "{}", "rules": rules, "status": status}
+    held = {
+        "file_id": 5,
+        "run_id": 5,
+        "feed": feed,
+        "object_name": "f",
+        "record": "{}",
+        "rules": rules,
+        "status": status,
+    }
     connection.execute(insert(quarantine), [{**held, "row_no": at} for at in range(records)])
 
 
@@ -107,10 +135,18 @@ def test_a_feed_is_late_after_twice_its_usual_gap(connection: Connection) -> Non
 
 
 def test_what_measures_rest_on_are_columns_there_are() -> None:
-    known = {f"{name}.{column.name}" for name, feed in FEEDS.items() for column in feed.table.columns} | {f"{name}.*" for name in FEEDS}
+    known = {f"{name}.{column.name}" for name, feed in FEEDS.items() for column in feed.table.columns} | {
+        f"{name}.*" for name in FEEDS
+    }
     assert {one for columns in (*COLUMNS_BEHIND.values(), *FACT_TABLE_FEEDS.values()) for one in columns} <= known
-    assert set(FACT_TABLE_FEEDS) >= {measure.facts.name for measure in MEASURES.values()} - {"order_facts", "order_line_facts"}
+    assert set(FACT_TABLE_FEEDS) >= {measure.facts.name for measure in MEASURES.values()} - {
+        "order_facts",
+        "order_line_facts",
+    }
     for measure in MEASURES.values():
         assert columns_behind(measure)
         for need in measure.needs:
-            assert any(one in columns_behind(measure) for one in need.any_of if one.partition(".")[0] in measure.feeds) or not measure.feeds
+            assert (
+                any(one in columns_behind(measure) for one in need.any_of if one.partition(".")[0] in measure.feeds)
+                or not measure.feeds
+            )

@@ -1,4 +1,6 @@
-"""The ledgers of other standards over the whole sample, each counted another way: what is copied, grouped or judged in part against the whole."""
+"""The ledgers of other standards over the whole sample, each counted another way: what is copied, grouped or judged in
+part against the whole.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -49,8 +51,14 @@ def judged(connection: Connection, policy: Policy) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("anchor", "name"), [(Anchor.REQUESTED, "requested"), (Anchor.CURRENT_PROMISE, "current")])
-def test_judging_only_orders_whose_dates_differ_gives_what_judging_all_gives(connection: Connection, anchor: Anchor, name: str) -> None:
-    every = {order_id: row for order_id, row in judged(connection, Policy(anchor=anchor)).items() if row["order_type"] == "sale"}
+def test_judging_only_orders_whose_dates_differ_gives_what_judging_all_gives(
+    connection: Connection, anchor: Anchor, name: str
+) -> None:
+    every = {
+        order_id: row
+        for order_id, row in judged(connection, Policy(anchor=anchor)).items()
+        if row["order_type"] == "sale"
+    }
     found = {row["order_id"]: row for row in rows(connection, anchor_facts_table)}
     assert found.keys() == every.keys()
     columns = {f"state_{name}": "state", f"on_time_{name}": "on_time", f"on_time_{name}_reason": "on_time_reason"}
@@ -87,12 +95,19 @@ def test_every_order_under_contract_is_judged_by_the_version_of_its_day(connecti
 
 def test_scors_roll_up_is_the_perfect_order_order_by_order(connection: Connection) -> None:
     o = order_facts_table.c
-    found = connection.execute(select(o.order_id, o.perfect_order, SCOR_TRUE.label("good"), SCOR_FALSE.label("bad")).where(o.state == "judged")).all()
+    found = connection.execute(
+        select(o.order_id, o.perfect_order, SCOR_TRUE.label("good"), SCOR_FALSE.label("bad")).where(o.state == "judged")
+    ).all()
     assert {row.perfect_order for row in found} == {True, False, None}
     for row in found:
         assert row.perfect_order == (True if row.good else False if row.bad else None), row.order_id
     scor, perfect = answer(connection, Question(("perfect_order_scor4", "perfect_order")))
-    assert (scor.numerator, scor.denominator, scor.unknown, scor.judged) == (perfect.numerator, perfect.denominator, perfect.unknown, perfect.judged)
+    assert (scor.numerator, scor.denominator, scor.unknown, scor.judged) == (
+        perfect.numerator,
+        perfect.denominator,
+        perfect.unknown,
+        perfect.judged,
+    )
 
 
 def every_one(verdicts: list[bool | None]) -> bool | None:
@@ -118,6 +133,8 @@ def test_a_group_is_all_its_lines(connection: Connection) -> None:
         for name in ("damage_free", "filled_accurately"):
             told = [line[name] for line in goods if line[f"{name}_reason"] != "nothing_received"]
             assert group[name] == (every_one(told) if told else None), (key, name)
-        told = [line["billed_accurately"] for line in lines[key] if line["billed_accurately_reason"] != "nothing_received"]
+        told = [
+            line["billed_accurately"] for line in lines[key] if line["billed_accurately_reason"] != "nothing_received"
+        ]
         assert group["billed_accurately"] == (every_one(told) if told else None), key
         assert group["perfect_group"] == every_one([group[name] for name in VERDICTS[2:]]), key

@@ -22,7 +22,9 @@ from metrics.warehouse import Location, reading
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT.parent / "shared" / "data" / "atliq"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="AtliQ has no licence and is not shipped; put its files beside the project to run this")
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(), reason="AtliQ has no licence and is not shipped; put its files beside the project to run this"
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +52,26 @@ def ask(connection: Connection, *measures: str, policy: Policy | None = None, **
         ("order_fill_final", 16_747, 31_729),
     ],
 )
-def test_published_ratios_come_out_to_the_last_order(atliq: Connection, measure: str, numerator: int, denominator: int) -> None:
+def test_published_ratios_come_out_to_the_last_order(
+    atliq: Connection, measure: str, numerator: int, denominator: int
+) -> None:
     (one,) = ask(atliq, measure)
     assert (one.numerator, one.denominator, one.coverage) == (numerator, denominator, 1.0)
     assert one.value == numerator / denominator
 
 
 def test_volumes(atliq: Connection) -> None:
-    values = {one.measure: one.value for one in ask(atliq, "orders", "order_lines", "ordered_units", "received_units", "judged_orders")}
-    assert values == {"orders": 31_729, "order_lines": 57_096, "ordered_units": 13_426_936, "received_units": 12_969_157, "judged_orders": 31_729}
+    values = {
+        one.measure: one.value
+        for one in ask(atliq, "orders", "order_lines", "ordered_units", "received_units", "judged_orders")
+    }
+    assert values == {
+        "orders": 31_729,
+        "order_lines": 57_096,
+        "ordered_units": 13_426_936,
+        "received_units": 12_969_157,
+        "judged_orders": 31_729,
+    }
 
 
 def test_cycle_time_and_its_spread(atliq: Connection) -> None:
@@ -77,15 +90,27 @@ def test_the_wilson_interval_of_otif(atliq: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("city", "on_time", "complete", "otif", "orders"),
-    [("Ahmedabad", 6_433, 5_995, 3_244, 11_061), ("Surat", 5_935, 5_095, 2_916, 9_696), ("Vadodara", 6_362, 5_657, 3_048, 10_972)],
+    [
+        ("Ahmedabad", 6_433, 5_995, 3_244, 11_061),
+        ("Surat", 5_935, 5_095, 2_916, 9_696),
+        ("Vadodara", 6_362, 5_657, 3_048, 10_972),
+    ],
 )
 def test_every_city(atliq: Connection, city: str, on_time: int, complete: int, otif: int, orders: int) -> None:
     answers = ask(atliq, "on_time", "complete", "otif", where=(("region", (city,)),))
-    assert [(one.numerator, one.denominator) for one in answers] == [(on_time, orders), (complete, orders), (otif, orders)]
+    assert [(one.numerator, one.denominator) for one in answers] == [
+        (on_time, orders),
+        (complete, orders),
+        (otif, orders),
+    ]
 
 
 def test_months_go_by_the_day_the_order_was_due(atliq: Connection) -> None:
-    months = [(one.period, one.numerator, one.denominator) for one in ask(atliq, "otif", grain="month") if one.period and one.period.month < 9]
+    months = [
+        (one.period, one.numerator, one.denominator)
+        for one in ask(atliq, "otif", grain="month")
+        if one.period and one.period.month < 9
+    ]
     counts = [(1_456, 5_066), (1_506, 5_239), (1_595, 5_422), (1_492, 5_232), (1_571, 5_333), (1_588, 5_437)]
     assert months == [(date(2022, month, 1), *count) for month, count in enumerate(counts, start=3)]
 
@@ -113,7 +138,9 @@ def test_a_window_flips_exactly_the_early_orders_back(atliq: Connection) -> None
 
 
 def test_the_ladder_without_a_request_damage_or_bills(atliq: Connection) -> None:
-    """Everything arrived and nothing was cancelled: each rung is out of all orders; +3 days without completeness is 31,729 less none."""
+    """Everything arrived and nothing was cancelled: each rung is out of all orders; +3 days without completeness is
+    31,729 less none.
+    """
     steps = {step.rung.name: step for step in definition_ladder(atliq).steps}
     assert [name for name, step in steps.items() if step.skipped] == ["L5", "L6", "L8", "L9"]
     assert {step.denominator for step in steps.values() if not step.skipped} == {31_729}
@@ -133,13 +160,23 @@ def test_the_other_ways_to_cut_months_give_what_was_published_and_are_not_offere
             count[0] += otif
             count[1] += 1
     ordered_months = [[1_561, 5_407], [1_506, 5_253], [1_578, 5_417], [1_497, 5_213], [1_567, 5_339], [1_499, 5_100]]
-    arrived_months = [[1_474, 4_961], [1_501, 5_231], [1_590, 5_432], [1_495, 5_216], [1_573, 5_348], [1_575, 5_414], [0, 127]]
+    arrived_months = [
+        [1_474, 4_961],
+        [1_501, 5_231],
+        [1_590, 5_432],
+        [1_495, 5_216],
+        [1_573, 5_348],
+        [1_575, 5_414],
+        [0, 127],
+    ]
     assert [by_order[month] for month in sorted(by_order)] == ordered_months
     assert [by_arrival[month] for month in sorted(by_arrival)] == arrived_months
 
 
 def test_wrong_ways_that_were_published_differ_from_ours(atliq: Connection) -> None:
-    """The mean of line ratios (96.5886), ordered over delivered (103.53 %), OT × IF (31.1575 %), and the estimate LFR^(lines per order) (47.29 %)."""
+    """The mean of line ratios (96.5886), ordered over delivered (103.53 %), OT × IF (31.1575 %), and the estimate
+    LFR^(lines per order) (47.29 %).
+    """
     line = order_line_facts_table.c
     ratios = [float(filled / owed) for filled, owed in atliq.execute(select(line.filled_qty, line.owed_qty))]
     unit, lines, on_time, complete = ask(atliq, "unit_fill_final", "line_fill_final", "on_time", "complete")
@@ -161,7 +198,8 @@ def test_lines_that_were_early_or_late(atliq: Connection) -> None:
 
 
 def test_what_if_too_early_failed_as_well(atliq: Connection) -> None:
-    on_time, otif = ask(atliq, "on_time", "otif", policy=Policy(timing="WINDOW"))  # type: ignore[arg-type]  # a settings file's plain text
+    # a settings file's plain text
+    on_time, otif = ask(atliq, "on_time", "otif", policy=Policy(timing="WINDOW"))  # type: ignore[arg-type]
     assert (on_time.numerator, otif.numerator) == (15_406, 7_081)
 
 
@@ -173,7 +211,10 @@ def test_customers_otif_is_never_averaged(atliq: Connection) -> None:
     assert sum(one.numerator or 0 for one in customers) == 9_208
 
 
-@pytest.mark.parametrize("measure", ["damage_free", "billed_accurately", "value_fill_final", "perfect_order", "ordered_value", "billed_value"])
+@pytest.mark.parametrize(
+    "measure",
+    ["damage_free", "billed_accurately", "value_fill_final", "perfect_order", "ordered_value", "billed_value"],
+)
 def test_what_has_no_feed_says_so(atliq: Connection, measure: str) -> None:
     (one,) = ask(atliq, measure)
     assert one.value is None
@@ -187,13 +228,19 @@ def test_first_pass_fill_needs_the_shipping_date(atliq: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("measure", "simple", "weighted"), [("on_time", 86.0857, 85.2429), ("complete", 76.5143, 76.3120), ("otif", 65.9143, 65.1020)]
+    ("measure", "simple", "weighted"),
+    [("on_time", 86.0857, 85.2429), ("complete", 76.5143, 76.3120), ("otif", 65.9143, 65.1020)],
 )
-def test_targets_as_published_and_weighted_by_orders(atliq: Connection, measure: str, simple: float, weighted: float) -> None:
+def test_targets_as_published_and_weighted_by_orders(
+    atliq: Connection, measure: str, simple: float, weighted: float
+) -> None:
     """The published targets are simple means of 35 customers'; a group's target is weighted by its judged orders (R31)."""
     found = atliq.execute(select(targets.c.scope, targets.c.target_value).where(targets.c.measure == measure))
     by_customer = {scope.removeprefix("customer:"): value for scope, value in found}
     judged = {one.dimensions["customer"]: one.judged for one in ask(atliq, measure, by=("customer",))}
     assert len(by_customer) == 35
     assert round(float(100 * sum(by_customer.values()) / 35), 4) == simple
-    assert round(float(100 * sum(by_customer[name or ""] * int(n or 0) for name, n in judged.items()) / 31_729), 4) == weighted
+    assert (
+        round(float(100 * sum(by_customer[name or ""] * int(n or 0) for name, n in judged.items()) / 31_729), 4)
+        == weighted
+    )

@@ -55,9 +55,9 @@ def wanted(order_id: str, *lines: str, **head: Any) -> dict[str, list[Row]]:
 def world() -> dict[str, list[Row]]:
     """Eight orders and what came of each (what, when, quantity):
 
-    ALL came whole on the 8th (T, T, T); LATE on the 9th, in the promise but after the request (T, F, T); SHORT 60 on the 8th (T, T, F);
-    WRONG got Q unasked (F, F, F); NONE got nothing (F, F, F); WAY left on the 7th without proof of receipt (?, ?, ?);
-    HALF got one line of two (F, F, F); SUB got an agreed substitute (T, T, T).
+    ALL came whole on the 8th (T, T, T); LATE on the 9th, in the promise but after the request (T, F, T); SHORT 60 on
+    the 8th (T, T, F); WRONG got Q unasked (F, F, F); NONE got nothing (F, F, F); WAY left on the 7th without proof of
+    receipt (?, ?, ?); HALF got one line of two (F, F, F); SUB got an agreed substitute (T, T, T).
     """
     parts = [
         wanted("ALL"), came("ALL", "2026-03-07", "2026-03-08"),
@@ -73,7 +73,10 @@ def world() -> dict[str, list[Row]]:
 
 
 def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    return {feed: [one for part in parts for one in part.get(feed, [])] for feed in {feed for part in parts for feed in part}}
+    return {
+        feed: [one for part in parts for one in part.get(feed, [])]
+        for feed in {feed for part in parts for feed in part}
+    }
 
 
 def asked(connection: Connection, *names: str) -> dict[str, Answer]:
@@ -87,7 +90,10 @@ def halves(one: Answer) -> tuple[Any, ...]:
 def test_each_order_answers_the_three_questions(connection: Connection) -> None:
     build(connection, records(**world()), END_OF_APRIL, CORE)
     a = availability_facts_table.c
-    found = {row_[0]: tuple(row_[1:]) for row_ in connection.execute(select(a.order_id, a.got_what, a.got_when, a.got_quantity, a.got_all))}
+    found = {
+        row_[0]: tuple(row_[1:])
+        for row_ in connection.execute(select(a.order_id, a.got_what, a.got_when, a.got_quantity, a.got_all))
+    }
     assert found == {
         "ALL": (True, True, True, True),
         "LATE": (True, False, True, False),
@@ -101,7 +107,8 @@ def test_each_order_answers_the_three_questions(connection: Connection) -> None:
 
 
 def test_the_three_questions_and_all_three_with_both_halves(connection: Connection) -> None:
-    # of eight orders one (WAY) is unknown in all. what: ALL LATE SHORT SUB; when: ALL SHORT SUB; quantity: ALL LATE SUB; all three: ALL SUB
+    # of eight orders one (WAY) is unknown in all. what: ALL LATE SHORT SUB; when: ALL SHORT SUB; quantity: ALL LATE
+    # SUB; all three: ALL SUB
     build(connection, records(**world()), END_OF_APRIL, CORE)
     found = asked(connection, "got_what_wanted", "got_when_wanted", "got_quantity_wanted", "available_as_wanted")
     assert [halves(one) for one in found.values()] == [(4, 7, 1), (3, 7, 1), (3, 7, 1), (2, 7, 1)]
@@ -111,7 +118,10 @@ def test_the_three_questions_and_all_three_with_both_halves(connection: Connecti
 def test_all_three_is_decided_per_order_not_multiplied(connection: Connection) -> None:
     # LATE fails when, SHORT fails quantity: each question 1/2, all three 0/2 and not 1/4
     parts = together(
-        wanted("LATE"), came("LATE", "2026-03-07", "2026-03-09"), wanted("SHORT"), came("SHORT", "2026-03-07", "2026-03-08", shipped_qty=60)
+        wanted("LATE"),
+        came("LATE", "2026-03-07", "2026-03-09"),
+        wanted("SHORT"),
+        came("SHORT", "2026-03-07", "2026-03-08", shipped_qty=60),
     )
     build(connection, records(**parts), END_OF_APRIL, CORE)
     found = asked(connection, "got_when_wanted", "got_quantity_wanted", "available_as_wanted")
@@ -124,20 +134,28 @@ def test_an_order_whose_request_is_not_yet_due_is_judged_for_what_but_not_for_wh
     build(connection, records(**together(later, came("O", "2026-03-07", "2026-03-08"))), END_OF_APRIL, CORE)
     found = asked(connection, "got_what_wanted", "got_when_wanted", "available_as_wanted")
     assert halves(found["got_what_wanted"]) == (1, 1, 0)
-    assert [(found[name].value, found[name].judged) for name in ("got_when_wanted", "available_as_wanted")] == [(None, 0), (None, 0)]
+    assert [(found[name].value, found[name].judged) for name in ("got_when_wanted", "available_as_wanted")] == [
+        (None, 0),
+        (None, 0),
+    ]
 
 
 def test_without_a_request_when_is_not_known_and_without_the_column_it_says_so(connection: Connection) -> None:
     build(
         connection,
-        records(**together({"orders": [order()], "order_lines": [order_line()]}, came("O", "2026-03-07", "2026-03-08"))),
+        records(
+            **together({"orders": [order()], "order_lines": [order_line()]}, came("O", "2026-03-07", "2026-03-08"))
+        ),
         END_OF_APRIL,
         CORE,
     )
     one = asked(connection, "got_when_wanted")["got_when_wanted"]
     assert (one.value, one.unknown) == (None, 1)
     build(connection, records(**world()), END_OF_APRIL, CORE - {"orders.requested_by", "order_lines.requested_by"})
-    assert asked(connection, "got_when_wanted")["got_when_wanted"].no_data == "no data: requested_by (map it in orders or order_lines)"
+    assert (
+        asked(connection, "got_when_wanted")["got_when_wanted"].no_data
+        == "no data: requested_by (map it in orders or order_lines)"
+    )
 
 
 def test_a_quarantined_line_makes_what_unknown(connection: Connection) -> None:
@@ -150,7 +168,8 @@ def test_a_quarantined_line_makes_what_unknown(connection: Connection) -> None:
 
 
 def test_substitutes_and_back_orders_of_all_judged_lines(connection: Connection) -> None:
-    # ten lines. Substituted: SUB. Short at first pass with the rest sent later: BACK (60 on the 7th, 40 on the 12th); SHORT's rest never went.
+    # ten lines. Substituted: SUB. Short at first pass with the rest sent later: BACK (60 on the 7th, 40 on the 12th);
+    # SHORT's rest never went.
     parts = together(
         world(),
         wanted("BACK"),
@@ -163,7 +182,8 @@ def test_substitutes_and_back_orders_of_all_judged_lines(connection: Connection)
 
 
 def test_value_fill_is_in_the_reporting_currency(connection: Connection) -> None:
-    # EUR: 60 of 100 at 5.00 × 1.10 = 330 of 550. USD, the reporting currency: 100 of 100 at 5.00 = 500 of 500. AED has no rate: left out.
+    # EUR: 60 of 100 at 5.00 × 1.10 = 330 of 550. USD, the reporting currency: 100 of 100 at 5.00 = 500 of 500. AED has
+    # no rate: left out.
     parts = [{"fx_rates": [fx_rate()]}]
     for order_id, currency, quantity in (("E", "EUR", 60), ("U", "USD", 100), ("D", "AED", 100)):
         parts += [wanted(order_id, currency=currency), came(order_id, "2026-03-07", "2026-03-08", shipped_qty=quantity)]

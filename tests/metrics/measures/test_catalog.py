@@ -36,7 +36,14 @@ def nothing() -> Iterator[Connection]:
 
 @EVERY
 def test_every_measure_says_what_it_is(measure: Measure) -> None:
-    for text in (measure.title, measure.definition, measure.numerator, measure.denominator, measure.exclusions, measure.source):
+    for text in (
+        measure.title,
+        measure.definition,
+        measure.numerator,
+        measure.denominator,
+        measure.exclusions,
+        measure.source,
+    ):
         assert text.strip()
     assert re.fullmatch(r"[a-z0-9_]+", measure.name)
     assert measure.product_rows
@@ -77,7 +84,9 @@ def test_every_dimension_is_a_column_of_every_fact_table() -> None:
 def test_rollups_hold_every_measure_that_adds_up_and_only_narrow_exact_types() -> None:
     """HUGEINT columns are 78 times slower to sum again, and floating sums depend on their order."""
     held = {name.split("__")[0] for rollup in ROLLUPS for name in rollup.parts}
-    rolled = {name for name, measure in MEASURES.items() if isinstance(measure.formula, Additive) and measure.facts in ROLLED}
+    rolled = {
+        name for name, measure in MEASURES.items() if isinstance(measure.formula, Additive) and measure.facts in ROLLED
+    }
     assert held == rolled
     for rollup in ROLLUPS:
         for name in rollup.parts:
@@ -86,16 +95,24 @@ def test_rollups_hold_every_measure_that_adds_up_and_only_narrow_exact_types() -
             assert str(kind) in ("BIGINT", "NUMERIC(18, 4)")
 
 
-@pytest.mark.parametrize(("dimension", "name"), [(dimension, name) for dimension, names in ABOUT.items() for name in names])
+@pytest.mark.parametrize(
+    ("dimension", "name"), [(dimension, name) for dimension, names in ABOUT.items() for name in names]
+)
 def test_what_a_measure_is_about_is_a_dimension_it_has(dimension: str, name: str) -> None:
     measure = find(name)
     column = dimension_column(dimension, measure)
-    assert dimension in measure.formula.dimensions if isinstance(measure.formula, Study) else column in measure.facts.columns
+    assert (
+        dimension in measure.formula.dimensions
+        if isinstance(measure.formula, Study)
+        else column in measure.facts.columns
+    )
     assert default_dimension(measure) == dimension  # named once
 
 
 def test_a_break_down_begins_with_the_segment_where_a_measure_is_about_nothing_else() -> None:
-    assert [default_dimension(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")] == ["segment"] * 4
+    assert [
+        default_dimension(find(name)) for name in ("otif", "net_sales_value", "cycle_hours", "stockout_unit_cost")
+    ] == ["segment"] * 4
 
 
 def test_an_unknown_measure_suggests_the_nearest() -> None:
@@ -104,7 +121,8 @@ def test_an_unknown_measure_suggests_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numerator", "denominator", "low", "high"), [(3, 4, 30.06, 95.44), (5, 5, 56.55, 100), (0, 5, 0, 43.45), (19, 20, 76.39, 99.11)]
+    ("numerator", "denominator", "low", "high"),
+    [(3, 4, 30.06, 95.44), (5, 5, 56.55, 100), (0, 5, 0, 43.45), (19, 20, 76.39, 99.11)],
 )
 def test_wilson_intervals_of_the_rule_book(numerator: int, denominator: int, low: float, high: float) -> None:
     interval = wilson(numerator, denominator)

@@ -1,4 +1,6 @@
-"""Communications, hand-worked: what was told before, during and after, and special wishes granted. Source: rules, section 4 (g)."""
+"""Communications, hand-worked: what was told before, during and after, and special wishes granted. Source: rules,
+section 4 (g).
+"""
 
 from datetime import datetime
 
@@ -74,7 +76,10 @@ def test_a_message_without_an_order_stands_for_its_customer_as_of_that_day() -> 
 
 def test_a_day_is_local_to_where_the_order_goes() -> None:
     """00:30 UTC on 6 March is still the 5th in New York, and a due day of the 5th ends there at 05:00 UTC."""
-    messages = [told("M", "2026-03-05", "2026-03-06T00:30Z"), told("without an order", "2026-03-05", "2026-03-06T05:00Z", order_id=None)]
+    messages = [
+        told("M", "2026-03-05", "2026-03-06T00:30Z"),
+        told("without an order", "2026-03-05", "2026-03-06T05:00Z", order_id=None),
+    ]
     with built(**sale("O", ship_to_time_zone="America/New_York"), messages=messages) as connection:
         assert halves(connection, "ack_on_time", end=datetime(2026, 3, 5).date()) == (1, 2)
 
@@ -177,7 +182,23 @@ def test_special_requests_granted_and_met() -> None:
 def test_without_the_feed_the_words_say_which() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("messages.", "service_cases.")))
     with built(mapped=core, **sale("O", received="2026-03-12")) as connection:
-        for measure in ("ack_on_time", "late_warned", "notice_hours", "post_reply_on_time", "info_timely", "info_accurate"):
+        for measure in (
+            "ack_on_time",
+            "late_warned",
+            "notice_hours",
+            "post_reply_on_time",
+            "info_timely",
+            "info_accurate",
+        ):
             assert (one(connection, measure).value, one(connection, measure).no_data) == (None, "no feed: messages")
-        for measure in ("special_granted", "special_met", "responsiveness", "responsiveness_hours", "post_sale_support"):
-            assert (one(connection, measure).value, one(connection, measure).no_data) == (None, "no feed: service_cases")
+        for measure in (
+            "special_granted",
+            "special_met",
+            "responsiveness",
+            "responsiveness_hours",
+            "post_sale_support",
+        ):
+            assert (one(connection, measure).value, one(connection, measure).no_data) == (
+                None,
+                "no feed: service_cases",
+            )

@@ -1,4 +1,6 @@
-"""The clocks of an order: gross, net of ordering ahead and of holds, open orders, completion; hand-worked, then recounted in plain Python."""
+"""The clocks of an order: gross, net of ordering ahead and of holds, open orders, completion; hand-worked, then
+recounted in plain Python.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -47,7 +49,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 def ask(
-    connection: Connection, name: str, made: dict[str, Any], mapped: frozenset[str] = PACKAGED, as_of: datetime = END_OF_APRIL, **more: Any
+    connection: Connection,
+    name: str,
+    made: dict[str, Any],
+    mapped: frozenset[str] = PACKAGED,
+    as_of: datetime = END_OF_APRIL,
+    **more: Any,
 ) -> Answer:
     build(connection, made, as_of, mapped)
     (one,) = answer(connection, Question((name,), **more))
@@ -69,7 +76,11 @@ def delivered(ordered: str, received: str | None, *, name: str = "O", qty: int =
 def test_over_a_clock_change_the_hour_wanted_keeps_its_place_on_the_clock(database: Connection) -> None:
     """Wanted 30 October 2024 10:00 in Helsinki, lead 3 days: from the 27th 10:00 (08:00 UTC), on a day of 25 hours."""
     made = delivered(
-        "2024-10-25T12:00Z", "2024-10-30T08:00Z", requested_by="2024-10-30T08:00Z", promised_by="2024-10-30", ship_to_time_zone="Europe/Helsinki"
+        "2024-10-25T12:00Z",
+        "2024-10-30T08:00Z",
+        requested_by="2024-10-30T08:00Z",
+        promised_by="2024-10-30",
+        ship_to_time_zone="Europe/Helsinki",
     ) | {
         "service_packages": [service_package(valid_from="2024-01-01", lead_time_days_max=3)],
         "customers": [customer(valid_from="2024-01-01")],
@@ -108,18 +119,26 @@ def test_the_net_clock_in_days(database: Connection, requested: str | None, rece
 
 
 def test_without_a_package_of_the_segment_the_net_clock_is_the_gross_one(database: Connection) -> None:
-    made = delivered("2026-03-01", "2026-04-01", requested_by="2026-04-01") | {"service_packages": [service_package(service_segment="B")]}
+    made = delivered("2026-03-01", "2026-04-01", requested_by="2026-04-01") | {
+        "service_packages": [service_package(service_segment="B")]
+    }
     assert ask(database, "cycle_days_net", made).value == 31.0
     unfed = ask(database, "cycle_days_net", made, everything())
     assert (unfed.value, unfed.no_data) == (None, "no feed: service_packages")
 
 
 def test_the_net_clock_in_hours_starts_at_the_hour_wanted_less_the_lead_time(database: Connection) -> None:
-    """Ordered 1 March 08:00, wanted 20 March 14:00, received 20 March 15:00: from 13 March 14:00 it is 7 days and an hour."""
-    made = delivered("2026-03-01T08:00Z", "2026-03-20T15:00Z", requested_by="2026-03-20T14:00Z", promised_by="2026-03-20")
+    """Ordered 1 March 08:00, wanted 20 March 14:00, received 20 March 15:00: from 13 March 14:00 it is 7 days and an
+    hour.
+    """
+    made = delivered(
+        "2026-03-01T08:00Z", "2026-03-20T15:00Z", requested_by="2026-03-20T14:00Z", promised_by="2026-03-20"
+    )
     assert ask(database, "cycle_hours_net", made).value == 7 * 24 + 1
     assert ask(database, "cycle_hours", made).value == 19 * 24 + 7
-    by_day = made | {"orders": [order(ordered_at="2026-03-01T08:00Z", requested_by="2026-03-20", promised_by="2026-03-20")]}
+    by_day = made | {
+        "orders": [order(ordered_at="2026-03-01T08:00Z", requested_by="2026-03-20", promised_by="2026-03-20")]
+    }
     assert ask(database, "cycle_hours_net", by_day).value == 7 * 24 + 15  # from the start of 13 March
 
 
@@ -173,7 +192,10 @@ def test_a_clock_with_a_bare_date_at_either_end_is_not_told_in_hours(database: C
 
 def test_r29_late_by_the_buyers_own_doing_is_not_held_against_us(database: Connection) -> None:
     """Due 10, attempt 10, case opened 9, received 12: on_time F, attributable T; without the case F."""
-    mapped = everything() | everything("order_events", "service_cases") - {"shipments.attempted_at", "shipments.failure_caused_by"}
+    mapped = everything() | everything("order_events", "service_cases") - {
+        "shipments.attempted_at",
+        "shipments.failure_caused_by",
+    }
     mapped -= {"shipments.attempted_at", "shipments.failure_caused_by"}
     attempt = order_event(step=11, started_at="2026-03-10T10:00Z", finished_at="2026-03-12T10:00Z")
     case = service_case(kind="sudden_change", opened_at="2026-03-09T10:00Z")
@@ -187,7 +209,10 @@ def test_r29_late_by_the_buyers_own_doing_is_not_held_against_us(database: Conne
     assert attributable() == (1, 1)
     assert attributable(service_cases=[]) == (0, 1)
     assert attributable(service_cases=[service_case(opened_at="2026-03-09T10:00Z")]) == (0, 1)  # a complaint
-    assert attributable(service_cases=[service_case(kind="sudden_change", opened_at="2026-03-13T10:00Z")]) == (0, 1)  # after the receipt
+    assert attributable(service_cases=[service_case(kind="sudden_change", opened_at="2026-03-13T10:00Z")]) == (
+        0,
+        1,
+    )  # after the receipt
     assert attributable(order_events=[attempt | {"started_at": datetime(2026, 3, 11)}]) == (0, 1)  # tried too late
     assert attributable(order_events=[attempt | {"event_no": 2}]) == (0, 1)
 
@@ -212,8 +237,14 @@ def test_r29_a_failed_attempt_recorded_with_its_cause_wins_over_events_and_cases
     assert attributable(shipment(**came, attempted_at="2026-03-10", failure_caused_by="carrier")) == 0
     assert attributable(shipment(**came, attempted_at="2026-03-11", failure_caused_by="buyer")) == 0
     turned_away = shipment(**came, attempted_at="2026-03-10", failure_caused_by="buyer")
-    assert attributable(turned_away, shipment(shipment_id="S2", shipped_at="2026-03-11", received_at="2026-03-13"), qty=50) == 0
-    assert attributable(turned_away, shipment(shipment_id="S2", shipped_at="2026-03-08", received_at="2026-03-09"), qty=50) == 1
+    assert (
+        attributable(turned_away, shipment(shipment_id="S2", shipped_at="2026-03-11", received_at="2026-03-13"), qty=50)
+        == 0
+    )
+    assert (
+        attributable(turned_away, shipment(shipment_id="S2", shipped_at="2026-03-08", received_at="2026-03-09"), qty=50)
+        == 1
+    )
 
 
 def test_r30_the_median_with_open_orders_is_kaplan_meiers(database: Connection) -> None:
@@ -228,13 +259,21 @@ def test_r30_the_median_with_open_orders_is_kaplan_meiers(database: Connection) 
     one = ask(database, "cycle_median_open", made, as_of=as_of)
     assert (one.value, one.numerator, one.denominator) == (4, 2, 4)
     assert answer(database, Question(("cycle_p50",)))[0].value == 2
-    waiting = ask(database, "cycle_median_open", together(*[delivered("2026-03-10", None, name=name) for name in "CD"]), as_of=as_of)
+    waiting = ask(
+        database,
+        "cycle_median_open",
+        together(*[delivered("2026-03-10", None, name=name) for name in "CD"]),
+        as_of=as_of,
+    )
     assert (waiting.value, waiting.no_data) == (None, "not reached: too many are still open")
 
 
 def test_excused_and_other_orders_wait_for_nothing(database: Connection) -> None:
     excused = {"cancelled_at": "2026-03-08", "cancelled_by": "buyer", "cancel_reason": "changed mind"}
-    made = together(delivered("2026-03-01", None, name="A", **excused), delivered("2026-03-01", "2026-03-03", name="B", order_type="sample"))
+    made = together(
+        delivered("2026-03-01", None, name="A", **excused),
+        delivered("2026-03-01", "2026-03-03", name="B", order_type="sample"),
+    )
     build(database, made, END_OF_APRIL, PACKAGED)
     assert database.execute(select(open_order_facts_table.c.order_id)).all() == []
     assert database.scalars(select(cycle_facts_table.c.order_id)).all() == ["A"]
@@ -246,7 +285,9 @@ def test_completion_days_are_those_of_complete_orders(database: Connection) -> N
         delivered("2026-03-01", "2026-03-07", name="B"),
         delivered("2026-03-01", "2026-03-20", name="C", qty=60),  # never complete
         delivered("2026-03-01", "2026-03-03", name="D", promised_by="2026-05-10"),  # pending, and has come
-        delivered("2026-03-01", "2026-03-03", name="E", qty=60, promised_by="2026-05-10"),  # pending, part of it has come
+        delivered(
+            "2026-03-01", "2026-03-03", name="E", qty=60, promised_by="2026-05-10"
+        ),  # pending, part of it has come
     )
     one = ask(database, "completion_days", made)
     assert (one.numerator, one.denominator, one.value) == (4 + 6 + 2, 3, 4.0)
@@ -263,14 +304,21 @@ def test_the_days_of_an_open_order_are_local_ones(database: Connection) -> None:
     """as_of 15 March 20:00 UTC is the 16th in Tokyo."""
     made = delivered("2026-03-10", None, ship_to_time_zone="Asia/Tokyo")
     build(database, made, datetime(2026, 3, 15, 20), PACKAGED)
-    assert database.execute(select(open_order_facts_table.c.wait_days, open_order_facts_table.c.arrived)).all() == [(6, False)]
+    assert database.execute(select(open_order_facts_table.c.wait_days, open_order_facts_table.c.arrived)).all() == [
+        (6, False)
+    ]
 
 
 def test_dependability_is_what_the_slow_tail_adds(database: Connection) -> None:
     """Twenty orders, nineteen of 2 to 4 days and one of 12: P50 3, P95 the 19th smallest."""
     days = [2] * 6 + [3] * 7 + [4] * 6 + [12]
     start = datetime(2026, 3, 1)
-    made = together(*[delivered("2026-03-01", f"{(start + timedelta(days=took)).date()}", name=f"O{number:02}") for number, took in enumerate(days)])
+    made = together(
+        *[
+            delivered("2026-03-01", f"{(start + timedelta(days=took)).date()}", name=f"O{number:02}")
+            for number, took in enumerate(days)
+        ]
+    )
     one = ask(database, "dependability_gap", made)
     assert one.value == 4 - 3
     nothing = ask(database, "dependability_gap", delivered("2026-03-01", None))
@@ -290,7 +338,10 @@ def recounted(connection: Connection) -> dict[str, int]:
     def table(source: Table) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(select(*source.c)).mappings()]
 
-    live = {name: [row for row in table(FEEDS[name].table) if not row["deleted"]] for name in ("orders", "holds", "calendars", "service_packages")}
+    live = {
+        name: [row for row in table(FEEDS[name].table) if not row["deleted"]]
+        for name in ("orders", "holds", "calendars", "service_packages")
+    }
     headers = {row["order_id"]: row for row in live["orders"]}
     facts = [row for row in table(order_facts_table) if row["order_type"] == "sale"]
     wanted: dict[str, datetime] = {}
@@ -302,7 +353,11 @@ def recounted(connection: Connection) -> dict[str, int]:
     kinds = {"timed": 0, "ahead": 0, "held": 0, "worked": 0}
     for fact in facts:
         order_id, zone, clock = fact["order_id"], fact["ship_to_time_zone"], clocks[fact["order_id"]]
-        valid = [row for row in live["service_packages"] if row["service_segment"] == fact["segment"] and row["valid_from"] <= fact["ordered_day"]]
+        valid = [
+            row
+            for row in live["service_packages"]
+            if row["service_segment"] == fact["segment"] and row["valid_from"] <= fact["ordered_day"]
+        ]
         lead = max(valid, key=lambda row: row["valid_from"])["lead_time_days_max"] if valid else None
         starts = net_day(fact["ordered_day"], fact["requested_day"], lead)
         arrived, settled = fact["arrived_day"], fact["settled_at"]

@@ -24,8 +24,18 @@ def test_coyle_study_problem_12() -> None:
     # low: 5,000 × 20 % = 1,000 incomplete: 700 × 150 = 105,000 and 300 × 12,500 = 3,750,000
     # high: 5,000 × 8 % = 400: 280 × 150 = 42,000 and 120 × 12,500 = 1,500,000
     found = compare(coyle("0.80"), coyle("0.92"), investment=D(2_000_000))
-    assert (found.low.incomplete, found.low.back_ordered, found.low.lost, found.low.cash) == (1000, 105_000, 3_750_000, 3_855_000)
-    assert (found.high.incomplete, found.high.back_ordered, found.high.lost, found.high.cash) == (400, 42_000, 1_500_000, 1_542_000)
+    assert (found.low.incomplete, found.low.back_ordered, found.low.lost, found.low.cash) == (
+        1000,
+        105_000,
+        3_750_000,
+        3_855_000,
+    )
+    assert (found.high.incomplete, found.high.back_ordered, found.high.lost, found.high.cash) == (
+        400,
+        42_000,
+        1_500_000,
+        1_542_000,
+    )
     assert found.gain == found.break_even == 2_313_000
     assert found.net == 313_000
     assert found.payback_years == pytest.approx(0.8647, abs=5e-5)
@@ -34,8 +44,18 @@ def test_coyle_study_problem_12() -> None:
 def test_coyle_case_paper2go() -> None:
     # low: 40,000 incomplete: 34,000 × (15 + 30) = 1,530,000 and 6,000 × 90 = 540,000; high: a quarter of it
     found = compare(paper2go("0.92"), paper2go("0.98"), investment=D(1_000_000))
-    assert (found.low.incomplete, found.low.back_ordered, found.low.lost, found.low.cash) == (40_000, 1_530_000, 540_000, 2_070_000)
-    assert (found.high.incomplete, found.high.back_ordered, found.high.lost, found.high.cash) == (10_000, 382_500, 135_000, 517_500)
+    assert (found.low.incomplete, found.low.back_ordered, found.low.lost, found.low.cash) == (
+        40_000,
+        1_530_000,
+        540_000,
+        2_070_000,
+    )
+    assert (found.high.incomplete, found.high.back_ordered, found.high.lost, found.high.cash) == (
+        10_000,
+        382_500,
+        135_000,
+        517_500,
+    )
     assert found.gain == 1_552_500
     assert found.net == 552_500
 
@@ -64,7 +84,13 @@ def test_the_break_even_investment_pays_back_in_exactly_a_year() -> None:
     ],
 )
 def test_impossible_inputs_are_refused_by_name(values: dict[str, Decimal], name: str) -> None:
-    given = {"orders": D(5000), "fill": D("0.8"), "back_ordered_share": D("0.7"), "back_order_cost": D(150), "order_profit": D(12_500)}
+    given = {
+        "orders": D(5000),
+        "fill": D("0.8"),
+        "back_ordered_share": D("0.7"),
+        "back_order_cost": D(150),
+        "order_profit": D(12_500),
+    }
     with pytest.raises(SettingRefused) as refused:
         Scenario(**(given | values))
     assert refused.value.name == name
@@ -78,4 +104,6 @@ def test_a_lower_fill_or_a_negative_investment_is_refused() -> None:
 
 
 def test_what_is_lost_is_lost_per_order() -> None:
-    assert cash_lost(coyle("0.5")).cash * 2 == cash_lost(Scenario(D(10_000), D("0.5"), D("0.70"), D(150), D(12_500))).cash
+    assert (
+        cash_lost(coyle("0.5")).cash * 2 == cash_lost(Scenario(D(10_000), D("0.5"), D("0.70"), D(150), D(12_500))).cash
+    )

@@ -12,8 +12,12 @@ from tests.support.builders import Row, customer, fx_rate, quote, quote_option
 filled = only(quotes)
 
 
-def option(quote_id: str, option_no: str, price: object, days: int | None, accepted: bool | None = None, **values: object) -> Row:
-    return quote_option(quote_id=quote_id, option_no=option_no, price_amount=price, lead_time_days=days, accepted=accepted, **values)
+def option(
+    quote_id: str, option_no: str, price: object, days: int | None, accepted: bool | None = None, **values: object
+) -> Row:
+    return quote_option(
+        quote_id=quote_id, option_no=option_no, price_amount=price, lead_time_days=days, accepted=accepted, **values
+    )
 
 
 QUOTES = together(
@@ -24,7 +28,9 @@ QUOTES = together(
         "quotes": [
             quote(quote_id="won", asked_at="2026-03-01T09:00Z", answered_at="2026-03-01T11:00Z", order_id="O"),
             quote(quote_id="lost", asked_at="2026-02-27T09:00Z", answered_at="2026-02-27T15:00Z"),
-            quote(quote_id="later", asked_at="2026-03-01T09:00Z", answered_at="2026-03-03T09:00Z", order_id="late order"),
+            quote(
+                quote_id="later", asked_at="2026-03-01T09:00Z", answered_at="2026-03-03T09:00Z", order_id="late order"
+            ),
             quote(quote_id="elsewhere", asked_at="2026-03-01T09:00Z", answered_at=None, order_id="not in our feed"),
             quote(quote_id="open", asked_at="2026-03-01T09:00Z", answered_at="2026-05-02T09:00Z"),
             quote(quote_id="young", asked_at="2026-04-10T09:00Z", answered_at="2026-04-10T10:00Z", order_id="O"),
@@ -46,7 +52,9 @@ QUOTES = together(
 
 
 def test_inquiries_answered_and_how_soon() -> None:
-    """Six asked, four answered after 2, 6, 48 and 1 hours. S: 5/6 at 1 h, 2/3 at 2 h, 1/2 at 6 h; P50 is 6 h, P90 is not reached."""
+    """Six asked, four answered after 2, 6, 48 and 1 hours. S: 5/6 at 1 h, 2/3 at 2 h, 1/2 at 6 h; P50 is 6 h, P90 is
+    not reached.
+    """
     with built(**QUOTES) as connection:
         assert halves(connection, "quotes_answered") == (4, 6)
         found = one(connection, "quote_hours_p50")
@@ -75,7 +83,8 @@ def test_conversion_by_number_and_value() -> None:
         assert halves(connection, "quote_conversion") == (2, 5)
         assert halves(connection, "value_quote_conversion") == (Decimal(620), Decimal(1100))
     with built(datetime(2026, 5, 31), **QUOTES) as connection:
-        # By the end of May "later" has ordered, "open" is answered (100), and "young" (900) is old enough; "tomorrow" is 30 days old.
+        # By the end of May "later" has ordered, "open" is answered (100), and "young" (900) is old enough; "tomorrow"
+        # is 30 days old.
         assert halves(connection, "quote_conversion") == (4, 7)
         assert halves(connection, "value_quote_conversion") == (Decimal(620 + 200 + 900), Decimal(1100 + 100 + 900))
 
@@ -115,15 +124,28 @@ def test_r25_options_in_another_currency_are_converted_at_the_day_asked_or_left_
         assert one(connection, "lead_day_price").denominator == 0
     no_rates = frozenset(name for name in ALL if not name.startswith("fx_rates."))
     with built(mapped=no_rates, **(records | {"fx_rates": []})) as connection:
-        assert one(connection, "value_quote_conversion").no_data == "no data: more than one currency and no fx_rates feed; filter by currency"
-        assert halves(connection, "value_quote_conversion", where=(("currency", ("EUR",)),)) == (Decimal(100), Decimal(100))
+        assert (
+            one(connection, "value_quote_conversion").no_data
+            == "no data: more than one currency and no fx_rates feed; filter by currency"
+        )
+        assert halves(connection, "value_quote_conversion", where=(("currency", ("EUR",)),)) == (
+            Decimal(100),
+            Decimal(100),
+        )
 
 
 def test_fulfilment_models_as_shares_of_all_sales_orders() -> None:
     parts = [sale(f"S{n}", fulfilment_model="make_to_stock", channel="edi" if n else "web") for n in range(3)]
-    records = together(*parts, sale("M", fulfilment_model="make_to_order"), sale("R", fulfilment_model="make_to_order", order_type="replacement"))
+    records = together(
+        *parts,
+        sale("M", fulfilment_model="make_to_order"),
+        sale("R", fulfilment_model="make_to_order", order_type="replacement"),
+    )
     with built(**records) as connection:
-        assert by(connection, "fulfilment_mix", "fulfilment_model") == {"make_to_stock": (3, 4), "make_to_order": (1, 4)}
+        assert by(connection, "fulfilment_mix", "fulfilment_model") == {
+            "make_to_stock": (3, 4),
+            "make_to_order": (1, 4),
+        }
         found = {
             (one.dimensions["channel"], one.dimensions["fulfilment_model"]): (one.numerator, one.denominator)
             for one in answer(connection, Question(("fulfilment_mix",), by=("channel", "fulfilment_model")))

@@ -55,18 +55,33 @@ def at(hours: float) -> str:
 
 def finished(order_id: str, hours: dict[int, float]) -> list[Row]:
     """Steps of an order that finished so many hours after it was placed, each begun an hour before."""
-    return [order_event(order_id=order_id, step=step, started_at=at(end - 1), finished_at=at(end)) for step, end in hours.items()]
+    return [
+        order_event(order_id=order_id, step=step, started_at=at(end - 1), finished_at=at(end))
+        for step, end in hours.items()
+    ]
 
 
-def world(arrivals: dict[str, float | None], events: list[Row], *, due: float = 72, customers: dict[str, str] | None = None, **feeds: Any) -> Any:
+def world(
+    arrivals: dict[str, float | None],
+    events: list[Row],
+    *,
+    due: float = 72,
+    customers: dict[str, str] | None = None,
+    **feeds: Any,
+) -> Any:
     """Orders of hour 0 due at an hour, received at theirs."""
     there = {name: hours for name, hours in arrivals.items() if hours is not None}
     segments = customers or {}
     return (
         records(
-            orders=[order(order_id=name, customer_id=segments.get(name, "C"), ordered_at=at(0), promised_by=at(due)) for name in arrivals],
+            orders=[
+                order(order_id=name, customer_id=segments.get(name, "C"), ordered_at=at(0), promised_by=at(due))
+                for name in arrivals
+            ],
             order_lines=[order_line(order_id=name) for name in arrivals],
-            shipments=[shipment(shipment_id=name, shipped_at=at(0), received_at=at(hours)) for name, hours in there.items()],
+            shipments=[
+                shipment(shipment_id=name, shipped_at=at(0), received_at=at(hours)) for name, hours in there.items()
+            ],
             shipment_lines=[shipment_line(shipment_id=name, order_id=name) for name in there],
             customers=[customer(), customer(customer_id="D", service_segment="B")],
             order_events=events,
@@ -80,12 +95,20 @@ BOOK = {2: 8.0, 9: 28.0, 10: 42.0, 11: 66.0}
 
 
 def test_the_slack_ledger_of_the_rule_book(database: Connection) -> None:
-    """Due at hour 72, budgets 8, 20, 14, 24 h; finishes 10, 45, 55, 76: slack +6 at order, then +4, -11, -7, -4: the promise died at step 9."""
+    """Due at hour 72, budgets 8, 20, 14, 24 h; finishes 10, 45, 55, 76: slack +6 at order, then +4, -11, -7, -4: the
+    promise died at step 9.
+    """
     made = world({"GOOD": 66, "LATE": 76}, [*finished("GOOD", BOOK), *finished("LATE", {2: 10, 9: 45, 10: 55, 11: 76})])
     build(database, made, END_OF_APRIL, MAPPED)
     found = slack_ledger(database, "LATE")
     assert found is not None
-    assert [(point.step, point.slack_seconds / 3600) for point in found.points] == [(0, 6), (2, 4), (9, -11), (10, -7), (11, -4)]
+    assert [(point.step, point.slack_seconds / 3600) for point in found.points] == [
+        (0, 6),
+        (2, 4),
+        (9, -11),
+        (10, -7),
+        (11, -4),
+    ]
     assert found.died_at == 9
     assert found.points[0] == SlackPoint(0, START, 6 * 3600)
     by_step = answer(database, Question(("promise_died", "promises_died"), by=("step",)))
@@ -107,38 +130,69 @@ def test_the_slack_ledger_of_the_rule_book(database: Connection) -> None:
         ({2: 8, 9: 28, 10: 42}, "(none)"),  # there was time left at the last step observed
     ],
 )
-def test_a_promise_dies_at_the_first_step_from_which_slack_stays_below_0(database: Connection, finishes: dict[int, float], step: str) -> None:
-    made = world({"GOOD": 66, "LATE": 90}, [*finished("GOOD", BOOK), *finished("LATE", {number: float(end) for number, end in finishes.items()})])
+def test_a_promise_dies_at_the_first_step_from_which_slack_stays_below_0(
+    database: Connection, finishes: dict[int, float], step: str
+) -> None:
+    made = world(
+        {"GOOD": 66, "LATE": 90},
+        [*finished("GOOD", BOOK), *finished("LATE", {number: float(end) for number, end in finishes.items()})],
+    )
     build(database, made, END_OF_APRIL, MAPPED)
     assert database.scalars(select(late_order_facts_table.c.step)).all() == [step]
 
 
 def test_a_promise_may_be_dead_when_it_is_given(database: Connection) -> None:
-    # Budgets 8 and 32 h: LATE is in time after step 2 (40 - 8 - 32) and 20 h behind after 9; TIGHT was 10 h short at once.
+    # Budgets 8 and 32 h: LATE is in time after step 2 (40 - 8 - 32) and 20 h behind after 9; TIGHT was 10 h short at
+    # once.
     made = world({"GOOD": 40, "LATE": 70}, [*finished("GOOD", {2: 8, 11: 40}), *finished("LATE", BOOK)], due=40)
     made["orders"] += [order(order_id="TIGHT", ordered_at=at(0), promised_by=at(30))]
     made["order_lines"] += [order_line(order_id="TIGHT")]
     made["order_events"] += finished("TIGHT", {2: 8, 11: 40})
     build(database, made, END_OF_APRIL, MAPPED)
-    died = {row.order_id: row.step for row in database.execute(select(late_order_facts_table.c.order_id, late_order_facts_table.c.step))}
+    died = {
+        row.order_id: row.step
+        for row in database.execute(select(late_order_facts_table.c.order_id, late_order_facts_table.c.step))
+    }
     assert died == {"LATE": "09", "TIGHT": "00"}
 
 
 def test_budgets_are_the_segments_own_only_with_enough_on_time_orders(database: Connection) -> None:
-    """Nineteen on-time orders of segment A take 10 hours, 30 of B take 20: A has too few and takes the median of all, 20."""
+    """Nineteen on-time orders of segment A take 10 hours, 30 of B take 20: A has too few and takes the median of all,
+    20.
+    """
     own = {f"A{number}": 50.0 for number in range(19)} | {f"B{number}": 50.0 for number in range(30)}
     events = [event for name in own for event in finished(name, {2: 10.0 if name.startswith("A") else 20.0})]
-    build(database, world(own, events, customers={name: "D" for name in own if name.startswith("B")}), END_OF_APRIL, MAPPED)
+    build(
+        database,
+        world(own, events, customers={name: "D" for name in own if name.startswith("B")}),
+        END_OF_APRIL,
+        MAPPED,
+    )
     b = step_budgets_table.c
-    found = database.execute(select(b.segment, b.step_no, b.budget_seconds, b.orders, b.stands_on).order_by(b.segment)).all()
+    found = database.execute(
+        select(b.segment, b.step_no, b.budget_seconds, b.orders, b.stands_on).order_by(b.segment)
+    ).all()
     assert found == [("A", 2, 20 * 3600, 19, "all"), ("B", 2, 20 * 3600, 30, "segment")]
     own["A19"] = 50.0
-    build(database, world(own, [*events, *finished("A19", {2: 10.0})], customers={n: "D" for n in own if n.startswith("B")}), END_OF_APRIL, MAPPED)
-    assert database.execute(select(b.segment, b.budget_seconds, b.stands_on).order_by(b.segment)).all()[0] == ("A", 10 * 3600, "segment")
+    build(
+        database,
+        world(own, [*events, *finished("A19", {2: 10.0})], customers={n: "D" for n in own if n.startswith("B")}),
+        END_OF_APRIL,
+        MAPPED,
+    )
+    assert database.execute(select(b.segment, b.budget_seconds, b.stands_on).order_by(b.segment)).all()[0] == (
+        "A",
+        10 * 3600,
+        "segment",
+    )
 
 
 def stage(connection: Connection, name: str) -> dict[str | None, Any]:
-    return {one.dimensions["step"]: one.value for one in answer(connection, Question((name,), by=("step",))) if one.value is not None}
+    return {
+        one.dimensions["step"]: one.value
+        for one in answer(connection, Question((name,), by=("step",)))
+        if one.value is not None
+    }
 
 
 def test_stage_time_adds_up_attempts_and_the_wait_begins_at_the_latest_earlier_finish(database: Connection) -> None:
@@ -173,10 +227,18 @@ def test_a_bare_date_is_no_time_in_a_step(database: Connection) -> None:
 
 
 def test_what_finishes_after_as_of_is_still_under_way(database: Connection) -> None:
-    events = [*finished("A", {2: 10, 9: 20, 13: 30}), *finished("B", {2: 10, 9: 20}), *finished("C", {2: 10}), *finished("D", {2: 10, 9: 40.5})]
+    events = [
+        *finished("A", {2: 10, 9: 20, 13: 30}),
+        *finished("B", {2: 10, 9: 20}),
+        *finished("C", {2: 10}),
+        *finished("D", {2: 10, 9: 40.5}),
+    ]
     build(database, world({"A": 25, "B": None, "C": None, "D": None, "E": None}, events), START + 40 * HOUR, MAPPED)
     by = ("step", "standing")
-    found = {tuple(one.dimensions[name] for name in by): (one.measure, one.value) for one in answer(database, Question(("work_in_progress",), by=by))}
+    found = {
+        tuple(one.dimensions[name] for name in by): (one.measure, one.value)
+        for one in answer(database, Question(("work_in_progress",), by=by))
+    }
     assert found == {
         ("09", "waiting after it"): ("work_in_progress", 1),
         ("02", "waiting after it"): ("work_in_progress", 1),
@@ -190,7 +252,9 @@ def test_cancelled_orders_are_not_under_way(database: Connection) -> None:
     made = world({"A": None, "B": None}, [*finished("A", {2: 10}), *finished("B", {2: 10, 9: 20})])
     made["orders"][0] |= {"cancelled_at": datetime(2026, 3, 2), "cancelled_at_is_date": True, "cancelled_by": "seller"}
     build(database, made, END_OF_APRIL, MAPPED)
-    assert [one.value for one in answer(database, Question(("work_in_progress",)))] == [0]  # B finished the last step anyone has
+    assert [one.value for one in answer(database, Question(("work_in_progress",)))] == [
+        0
+    ]  # B finished the last step anyone has
 
 
 def test_without_events_the_steps_say_so(database: Connection) -> None:
@@ -237,10 +301,16 @@ def test_steps_and_slack_are_what_plain_python_works_out(database: Connection) -
     assert len(expected) > 4
     told = {one.dimensions["step"]: one.value for one in answer(database, Question(("promises_died",), by=("step",)))}
     assert told == {step: (0 if step == "(none)" else count) for step, count in expected.items()}
-    shares = {one.dimensions["step"]: (one.numerator, one.denominator) for one in answer(database, Question(("promise_died",), by=("step",)))}
+    shares = {
+        one.dimensions["step"]: (one.numerator, one.denominator)
+        for one in answer(database, Question(("promise_died",), by=("step",)))
+    }
     assert shares == {step: (0 if step == "(none)" else count, len(late)) for step, count in expected.items()}
     w = step_facts_table.c
-    waits = {row.order_id: row.wait_seconds for row in database.execute(select(w.order_id, w.wait_seconds).where(w.step_no == 9))}
+    waits = {
+        row.order_id: row.wait_seconds
+        for row in database.execute(select(w.order_id, w.wait_seconds).where(w.step_no == 9))
+    }
     for name, seconds in waits.items():
         earlier = [end for step, end in finishes[name].items() if step < 9]
         assert seconds == (max(0, 3600 * (finishes[name][9] - 1 - max(earlier))) if earlier else None)
@@ -249,7 +319,13 @@ def test_steps_and_slack_are_what_plain_python_works_out(database: Connection) -
 # ---------------------------------------------------------------- payment
 
 
-def paid(connection: Connection, *payments: Row, documents: list[Row] | None = None, lines: list[Row] | None = None, **order_values: Any) -> Any:
+def paid(
+    connection: Connection,
+    *payments: Row,
+    documents: list[Row] | None = None,
+    lines: list[Row] | None = None,
+    **order_values: Any,
+) -> Any:
     """One order of 1 March, delivered on the 5th, billed 500 + 100 tax on the 10th, due on the 31st."""
     made = records(
         orders=[order(**order_values)],
@@ -281,7 +357,10 @@ def test_an_invoice_is_settled_by_the_payment_that_leaves_nothing_open(database:
     assert answer(database, Question(("order_to_cash_days",)))[0].value is None
     two = [payment(amount=500, paid_at="2026-03-20"), payment(payment_id="Y2", amount=100, paid_at="2026-04-02")]
     assert paid(database, *two) == (date(2026, 4, 2), False)
-    assert paid(database, payment(amount="599.995", paid_at="2026-03-31")) == (date(2026, 3, 31), True)  # to half a cent, on the last day
+    assert paid(database, payment(amount="599.995", paid_at="2026-03-31")) == (
+        date(2026, 3, 31),
+        True,
+    )  # to half a cent, on the last day
     assert paid(database, payment(amount=600, paid_at="2026-05-02")) == (None, False)  # after as_of
     assert paid(database, payment(amount=600, currency="USD")) == (None, False)
 
@@ -290,7 +369,10 @@ def test_credits_and_reversals_leave_less_to_pay(database: Connection) -> None:
     header, line = credit("K1", "100", "2026-03-15")
     assert paid(database, payment(amount=500), documents=[header], lines=[line]) == (date(2026, 3, 20), True)
     named, named_line = credit("K1", "100", "2026-03-25", reverses_invoice_id="I1")
-    assert paid(database, payment(amount=500), documents=[named], lines=[named_line]) == (date(2026, 3, 25), True)  # open until the credit came
+    assert paid(database, payment(amount=500), documents=[named], lines=[named_line]) == (
+        date(2026, 3, 25),
+        True,
+    )  # open until the credit came
 
 
 def test_an_invoice_taken_back_whole_is_neither_kept_nor_broken(database: Connection) -> None:
@@ -302,7 +384,9 @@ def test_an_invoice_taken_back_whole_is_neither_kept_nor_broken(database: Connec
     assert paid(database, late, documents=[reversal, again], lines=lines) == (date(2026, 3, 12), None)
     (terms,) = answer(database, Question(("terms_kept_by_buyer",)))
     assert (terms.numerator, terms.denominator) == (1, 1)
-    assert database.execute(select(cash_facts_table.c.invoices, cash_facts_table.c.cash_day, cash_facts_table.c.cash_days)).one() == (
+    assert database.execute(
+        select(cash_facts_table.c.invoices, cash_facts_table.c.cash_day, cash_facts_table.c.cash_days)
+    ).one() == (
         1,
         date(2026, 4, 10),
         40,
@@ -310,7 +394,9 @@ def test_an_invoice_taken_back_whole_is_neither_kept_nor_broken(database: Connec
 
 
 def test_an_invoice_whose_tax_is_not_known_is_not_known_to_be_settled(database: Connection) -> None:
-    assert paid(database, payment(amount=600), lines=[invoice_line(invoice_line_no="2", line_amount="0", tax_amount=None)]) == (None, None)
+    assert paid(
+        database, payment(amount=600), lines=[invoice_line(invoice_line_no="2", line_amount="0", tax_amount=None)]
+    ) == (None, None)
     (terms,) = answer(database, Question(("terms_kept_by_buyer",)))
     assert (terms.denominator, terms.unknown) == (0, 1)
 
@@ -318,7 +404,10 @@ def test_an_invoice_whose_tax_is_not_known_is_not_known_to_be_settled(database: 
 def test_an_order_is_settled_when_its_last_invoice_is(database: Connection) -> None:
     second = invoice(invoice_id="I2", due_on=date(2026, 4, 15))
     lines = [invoice_line(invoice_id="I2", billed_qty=20)]
-    payments = [payment(amount=600, paid_at="2026-03-20"), payment(payment_id="Y2", invoice_id="I2", amount=120, paid_at="2026-03-30")]
+    payments = [
+        payment(amount=600, paid_at="2026-03-20"),
+        payment(payment_id="Y2", invoice_id="I2", amount=120, paid_at="2026-03-30"),
+    ]
     paid(database, *payments, documents=[second], lines=lines)
     assert answer(database, Question(("order_to_cash_days",)))[0].value == 29.0
     paid(database, *payments[:1], documents=[second], lines=lines)
@@ -360,7 +449,14 @@ def test_payments_are_what_plain_python_adds_up(database: Connection) -> None:
             moves.append((day, amount))
         for number in range(drawn.randrange(0, 4)):
             day, amount = drawn.randrange(10, 59), drawn.choice([gross, gross // 2, gross - gross // 2, 1])
-            payments.append(payment(payment_id=f"{name}{number}", invoice_id=name, amount=amount, paid_at=f"{(START + timedelta(day - 1)).date()}"))
+            payments.append(
+                payment(
+                    payment_id=f"{name}{number}",
+                    invoice_id=name,
+                    amount=amount,
+                    paid_at=f"{(START + timedelta(day - 1)).date()}",
+                )
+            )
             moves.append((day, amount))
         so_far, expected[name] = 0, None
         for day, amount in sorted(moves):
@@ -376,7 +472,10 @@ def test_payments_are_what_plain_python_adds_up(database: Connection) -> None:
     )
     build(database, made, END_OF_APRIL, MAPPED)
     p = payment_facts_table.c
-    found = {name: None if day is None else (day - date(2026, 2, 28)).days for name, day in database.execute(select(p.invoice_id, p.settled_day))}
+    found = {
+        name: None if day is None else (day - date(2026, 2, 28)).days
+        for name, day in database.execute(select(p.invoice_id, p.settled_day))
+    }
     assert found == expected
     settled = [day for day in expected.values() if day is not None]
     (terms,) = answer(database, Question(("terms_kept_by_buyer",)))

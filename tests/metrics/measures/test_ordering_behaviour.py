@@ -34,7 +34,8 @@ def fractions(*numbers: int) -> list[Fraction]:
         ((1, 2, 3, 4), (40, 30, 20, 10), -1.0),
         # Ranks 1 2 3 4 5 against 2 1 4 3 5: squared differences 1 + 1 + 1 + 1 + 0 = 4; 1 - 6 × 4 / (5 × 24) = 0.8.
         ((1, 2, 3, 4, 5), (20, 10, 40, 30, 50), 0.8),
-        # A tie: ranks 1 2.5 2.5 4 against 1 2 3 4: covariance 4.5 (of deviations), variances 4.5 and 5: 4.5 / sqrt(22.5) = 0.9487.
+        # A tie: ranks 1 2.5 2.5 4 against 1 2 3 4: covariance 4.5 (of deviations), variances 4.5 and 5: 4.5 /
+        # sqrt(22.5) = 0.9487.
         ((1, 2, 2, 3), (10, 20, 30, 40), 0.9486832980505138),
         ((1, 2), (1, 2), None),
         ((1, 1, 1), (1, 2, 3), None),
@@ -48,34 +49,49 @@ def test_spearman(first: tuple[int, ...], second: tuple[int, ...], expected: flo
 @pytest.mark.parametrize("size", [10, 2**33, 2**60], ids=["fits 64 bits", "fits a float", "fits neither"])
 def test_ranks_are_those_of_exact_fractions_whatever_the_size(size: int) -> None:
     """Fractions sorted as Python sorts them, equal ones sharing: twice the mean of their places."""
-    numbers = [Fraction(size * top, under) for top, under in ((3, 7), (0, 5), (6, 14), (-2, 3), (1, 1), (3, 8), (0, 1), (3, 7))]
+    numbers = [
+        Fraction(size * top, under) for top, under in ((3, 7), (0, 5), (6, 14), (-2, 3), (1, 1), (3, 8), (0, 1), (3, 7))
+    ]
     ordered = sorted(numbers)
     wanted = [2 * ordered.index(one) + 1 + ordered.count(one) for one in numbers]
     assert _ranks(numbers).tolist() == wanted
 
 
 def test_numbers_nearer_to_each_other_than_floats_can_tell_keep_their_ranks() -> None:
-    """Ranks 2 1 3 4 against 1 2 3 4: squared differences 1 + 1; 1 - 6 × 2 / (4 × 15) = 0.8. As floats the first two would be a tie: 0.9487."""
+    """Ranks 2 1 3 4 against 1 2 3 4: squared differences 1 + 1; 1 - 6 × 2 / (4 × 15) = 0.8. As floats the first two
+    would be a tie: 0.9487.
+    """
     just = Fraction(1, 2**60)
     assert float(1 + just) == 1.0
-    assert spearman(zip([1 + just, Fraction(1), Fraction(2), Fraction(3)], fractions(1, 2, 3, 4), strict=True)) == pytest.approx(0.8, rel=1e-12)
+    assert spearman(
+        zip([1 + just, Fraction(1), Fraction(2), Fraction(3)], fractions(1, 2, 3, 4), strict=True)
+    ) == pytest.approx(0.8, rel=1e-12)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Four orders of March and what serving them cost; a visit of 60 to Y names no order.
 
-    O1 X edi 2 March (Monday), 100 at 5.00, wanted on the 4th (2 days), cost 10. O2 X edi 30 March (month end), 200, wanted on the 12th of April (13
-    days), cost 20, of which 5 in April. O3 Y phone 3 March (Tuesday), 10 in two lines, wanted on the 4th, special, cost 40. O4 Z phone 4 March, 40,
-    no request, cost 30.
+    O1 X edi 2 March (Monday), 100 at 5.00, wanted on the 4th (2 days), cost 10. O2 X edi 30 March (month end), 200,
+    wanted on the 12th of April (13 days), cost 20, of which 5 in April. O3 Y phone 3 March (Tuesday), 10 in two lines,
+    wanted on the 4th, special, cost 40. O4 Z phone 4 March, 40, no request, cost 30.
     """
     lines = {"O1": (100,), "O2": (200,), "O3": (5, 5), "O4": (40,)}
     records = builders.records(
         orders=[
-            builders.order(order_id="O1", customer_id="X", channel="edi", ordered_at="2026-03-02", requested_by="2026-03-04"),
-            builders.order(order_id="O2", customer_id="X", channel="edi", ordered_at="2026-03-30", requested_by="2026-04-12"),
             builders.order(
-                order_id="O3", customer_id="Y", channel="phone", ordered_at="2026-03-03", requested_by="2026-03-04", special_request="ring twice"
+                order_id="O1", customer_id="X", channel="edi", ordered_at="2026-03-02", requested_by="2026-03-04"
+            ),
+            builders.order(
+                order_id="O2", customer_id="X", channel="edi", ordered_at="2026-03-30", requested_by="2026-04-12"
+            ),
+            builders.order(
+                order_id="O3",
+                customer_id="Y",
+                channel="phone",
+                ordered_at="2026-03-03",
+                requested_by="2026-03-04",
+                special_request="ring twice",
             ),
             builders.order(order_id="O4", customer_id="Z", channel="phone", ordered_at="2026-03-04"),
         ],
@@ -84,7 +100,10 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
             for name, quantities in lines.items()
             for place, quantity in enumerate(quantities, start=1)
         ],
-        customers=[builders.customer(customer_id=name, service_segment=segment) for name, segment in (("X", "A"), ("Y", "B"), ("Z", "B"))],
+        customers=[
+            builders.customer(customer_id=name, service_segment=segment)
+            for name, segment in (("X", "A"), ("Y", "B"), ("Z", "B"))
+        ],
         products=[builders.product()],
         service_costs=[
             builders.service_cost(cost_id="1", order_id="O1", customer_id="X", amount=10),
@@ -100,13 +119,15 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
         yield connection
 
 
-def table(connection: Connection, question: str, start: date | None = None, end: date | None = None) -> dict[str, tuple[int, int, Decimal]]:
+def table(
+    connection: Connection, question: str, start: date | None = None, end: date | None = None
+) -> dict[str, tuple[int, int, Decimal]]:
     return {one.label: (one.orders, one.customers, one.cost) for one in bins(connection, question, start, end)}
 
 
 def test_how(warehouse: Connection) -> None:
-    """Edi: O1 and O2, cost 30, 15 an order. Phone: O3 and O4, cost 70, 35 an order. X costs 15 an order, Y 100 with the visit, Z 30; X alone orders
-    by edi: ranks of the edi share 3, 1.5, 1.5 against 1, 3, 2 give -0.8660.
+    """Edi: O1 and O2, cost 30, 15 an order. Phone: O3 and O4, cost 70, 35 an order. X costs 15 an order, Y 100 with the
+    visit, Z 30; X alone orders by edi: ranks of the edi share 3, 1.5, 1.5 against 1, 3, 2 give -0.8660.
     """
     found = {one.label: one for one in bins(warehouse, HOW)}
     assert {label: (one.orders, one.customers, one.cost, one.cost_per_order) for label, one in found.items()} == {
@@ -156,7 +177,9 @@ def test_what(warehouse: Connection) -> None:
 
 
 def test_when(warehouse: Connection) -> None:
-    """Notice 2, 13, 1 days and none. Package lead times: A 3 days, B 7: O1 (2 < 3) and O3 (1 < 7) are rush, O2 (13) is not, O4 is not known."""
+    """Notice 2, 13, 1 days and none. Package lead times: A 3 days, B 7: O1 (2 < 3) and O3 (1 < 7) are rush, O2 (13) is
+    not, O4 is not known.
+    """
     assert table(warehouse, WHEN) == {
         "Weekday: Monday": (2, 1, Decimal(30)),
         "Weekday: Tuesday": (1, 1, Decimal(40)),
@@ -180,7 +203,9 @@ def test_answers(measure: str, warehouse: Connection) -> None:
     assert (whole.value, whole.numerator, whole.denominator) == (25.0, Decimal(100), 4)
     assert whole.remark is not None
     assert whole.remark.endswith("an association, not a cause")
-    by_segment = {one.dimensions["segment"]: one.value for one in answer(warehouse, Question((measure,), by=("segment",)))}
+    by_segment = {
+        one.dimensions["segment"]: one.value for one in answer(warehouse, Question((measure,), by=("segment",)))
+    }
     assert by_segment == {"A": 15.0, "B": 35.0}
     for trait in {one.trait for one in bins(warehouse, measure)}:
         assert sum(one.cost for one in bins(warehouse, measure) if one.trait == trait) == Decimal(100)

@@ -1,4 +1,6 @@
-"""Service packages on hand-worked customers: the default Table 8-1, each row kept or missed, fit and misfits, worked out beside each test."""
+"""Service packages on hand-worked customers: the default Table 8-1, each row kept or missed, fit and misfits, worked
+out beside each test.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +15,16 @@ from sqlalchemy import Connection
 from metrics.facts import service_cases
 from metrics.facts.money import movements
 from metrics.measures import packages as fits
-from metrics.measures.package_evidence import DEFAULT_PACKAGES, ROWS, TABLE_8_1, Evidence, Package, evidence, package_on, packages
+from metrics.measures.package_evidence import (
+    DEFAULT_PACKAGES,
+    ROWS,
+    TABLE_8_1,
+    Evidence,
+    Package,
+    evidence,
+    package_on,
+    packages,
+)
 from metrics.measures.package_rows import is_better, meets, row_results
 from metrics.queries.answer import Answer, Question, answer
 from tests.support import builders
@@ -75,8 +86,15 @@ def test_fill(filled: int, unknown: int, expected: tuple[bool | None, ...]) -> N
 
 
 def test_lead_time_and_delivery_need_the_package_share() -> None:
-    """Of 20 orders 19 (95 %) within 3 days keep A; 18 (90 %) do not. In the hour 18, and 1 not known: 19 of 20 would do, so it is not known."""
-    got = Evidence(cycle_days=Counter({2: 10, 3: 9, 9: 1}), in_window=Counter(hour=18, day=19, week=20), hour_unknown=1, requested=20)
+    """Of 20 orders 19 (95 %) within 3 days keep A; 18 (90 %) do not. In the hour 18, and 1 not known: 19 of 20 would
+    do, so it is not known.
+    """
+    got = Evidence(
+        cycle_days=Counter({2: 10, 3: 9, 9: 1}),
+        in_window=Counter(hour=18, day=19, week=20),
+        hour_unknown=1,
+        requested=20,
+    )
     assert kept(A, got)["Lead time"] is True
     assert kept(A, replace(got, cycle_days=Counter({3: 18, 4: 2})))["Lead time"] is False
     assert [kept(one, got)["Delivery time"] for one in DEFAULT_PACKAGES] == [None, True, True]
@@ -84,7 +102,9 @@ def test_lead_time_and_delivery_need_the_package_share() -> None:
 
 
 def test_terms_and_support() -> None:
-    """Every invoice on the package's terms, every case acknowledged; for A while there was a representative; C's web site is not tested."""
+    """Every invoice on the package's terms, every case acknowledged; for A while there was a representative; C's web
+    site is not tested.
+    """
     got = Evidence(terms=Counter({"4/10 net 30": 3}), cases=2, acknowledged=2, acknowledged_with_rep=1)
     assert [kept(one, got)["Payment terms"] for one in DEFAULT_PACKAGES] == [True, False, False]
     assert kept(A, replace(got, terms=Counter({"4/10 net 30": 3, None: 1})))["Payment terms"] is None
@@ -99,7 +119,13 @@ def test_without_evidence_every_row_is_unknown() -> None:
 def test_which_package_is_better() -> None:
     assert [is_better(A, B), is_better(B, C), is_better(C, A), is_better(A, A)] == [True, True, False, False]
     assert not is_better(replace(A, delivery_window=None), B)
-    got = Evidence(filled=98, fill_orders=100, cycle_days=Counter({3: 20}), in_window=Counter(hour=0, day=20, week=20), requested=20)
+    got = Evidence(
+        filled=98,
+        fill_orders=100,
+        cycle_days=Counter({3: 20}),
+        in_window=Counter(hour=0, day=20, week=20),
+        requested=20,
+    )
     assert [meets(one, got, SHARE) for one in DEFAULT_PACKAGES] == [False, True, True]
 
 
@@ -107,17 +133,30 @@ def test_which_package_is_better() -> None:
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """Five customers, one order each, ordered on 2 March, wanted by 5 March 12:00, received as `received` says.
 
-    P (Protect, A): received 5 March 12:30, terms and case right, but 2 of 100 damaged: quality missed, else kept.
-    B (Build, B): received on 12 March, ten days after the order and a week late: lead time and delivery missed; terms right; no case.
-    E (Cost engineer, D): no package.  D (Danger, C): received at 12:10 on the day in 3 days: served as A and B. C2 (Protect, C): cost 14.
+    P (Protect, A): received 5 March 12:30, terms and case right, but 2 of 100 damaged: quality missed, else kept. B
+    (Build, B): received on 12 March, ten days after the order and a week late: lead time and delivery missed; terms
+    right; no case. E (Cost engineer, D): no package.  D (Danger, C): received at 12:10 on the day in 3 days: served as
+    A and B. C2 (Protect, C): cost 14.
     """
-    received = {"P": "2026-03-05T12:30Z", "B": "2026-03-12T09:00Z", "E": "2026-03-05T12:30Z", "D": "2026-03-05T12:10Z", "C2": "2026-03-05T12:30Z"}
+    received = {
+        "P": "2026-03-05T12:30Z",
+        "B": "2026-03-12T09:00Z",
+        "E": "2026-03-05T12:30Z",
+        "D": "2026-03-05T12:10Z",
+        "C2": "2026-03-05T12:30Z",
+    }
     money = {"P": (100, 10), "B": (20, 5), "E": (90, 40), "D": (10, 30), "C2": (100, 14)}
     segments = {"P": "A", "B": "B", "E": "D", "D": "C", "C2": "C"}
     terms = {"A": "4/10 net 30", "B": "3/10 net 30", "C": "2/10 net 30", "D": "net 30"}
     records = builders.records(
         orders=[
-            builders.order(order_id=name, customer_id=name, ordered_at="2026-03-02", requested_by="2026-03-05T12:00Z", promised_by="2026-03-06")
+            builders.order(
+                order_id=name,
+                customer_id=name,
+                ordered_at="2026-03-02",
+                requested_by="2026-03-05T12:00Z",
+                promised_by="2026-03-06",
+            )
             for name in money
         ],
         order_lines=[builders.order_line(order_id=name) for name in money],
@@ -126,12 +165,27 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
             for name, segment in segments.items()
         ],
         products=[builders.product(unit_cost_amount=0)],
-        shipments=[builders.shipment(shipment_id=name, shipped_at="2026-03-04", received_at=received[name]) for name in money],
-        shipment_lines=[builders.shipment_line(shipment_id=name, order_id=name, damaged_qty=2 if name == "P" else 0) for name in money],
+        shipments=[
+            builders.shipment(shipment_id=name, shipped_at="2026-03-04", received_at=received[name]) for name in money
+        ],
+        shipment_lines=[
+            builders.shipment_line(shipment_id=name, order_id=name, damaged_qty=2 if name == "P" else 0)
+            for name in money
+        ],
         invoices=[builders.invoice(invoice_id=name, payment_terms=terms[segments[name]]) for name in money],
-        invoice_lines=[builders.invoice_line(invoice_id=name, order_id=name, line_amount=sales) for name, (sales, _) in money.items()],
-        service_cases=[builders.service_case(order_id="P", customer_id="P", opened_at="2026-03-20T09:00Z", acknowledged_at="2026-03-20T10:00Z")],
-        service_costs=[builders.service_cost(cost_id=name, customer_id=name, order_id=name, amount=cost) for name, (_, cost) in money.items()],
+        invoice_lines=[
+            builders.invoice_line(invoice_id=name, order_id=name, line_amount=sales)
+            for name, (sales, _) in money.items()
+        ],
+        service_cases=[
+            builders.service_case(
+                order_id="P", customer_id="P", opened_at="2026-03-20T09:00Z", acknowledged_at="2026-03-20T10:00Z"
+            )
+        ],
+        service_costs=[
+            builders.service_cost(cost_id=name, customer_id=name, order_id=name, amount=cost)
+            for name, (_, cost) in money.items()
+        ],
     )
     with empty(request) as connection:
         build(connection, records, APRIL_END, MAPPED)
@@ -144,7 +198,10 @@ def one(connection: Connection, measure: str, by: tuple[str, ...] = (), **period
 
 
 def by(connection: Connection, measure: str, *dimensions: str) -> dict[tuple[str | None, ...], Any]:
-    return {tuple(found.dimensions[name] for name in dimensions): found.value for found in answer(connection, Question((measure,), by=dimensions))}
+    return {
+        tuple(found.dimensions[name] for name in dimensions): found.value
+        for found in answer(connection, Question((measure,), by=dimensions))
+    }
 
 
 def test_rows_of_records(warehouse: Connection) -> None:
@@ -168,9 +225,15 @@ def test_attainment_is_rows_kept_of_rows_known(warehouse: Connection) -> None:
     assert by(warehouse, "package_attainment", "package_row")["Lead time",] == 0.75
 
 
-@pytest.mark.parametrize(("grain", "days", "periods"), [("day", 1, 5), ("week", 7, 3), ("month", 31, 1), ("quarter", 90, 1)])
-def test_attainment_of_a_period_is_that_of_its_days_alone(grain: str, days: int, periods: int, warehouse: Connection) -> None:
-    """Received on the 5th and 12th of March, due on the 6th, billed on the 10th, a case on the 20th: three weeks, one month."""
+@pytest.mark.parametrize(
+    ("grain", "days", "periods"), [("day", 1, 5), ("week", 7, 3), ("month", 31, 1), ("quarter", 90, 1)]
+)
+def test_attainment_of_a_period_is_that_of_its_days_alone(
+    grain: str, days: int, periods: int, warehouse: Connection
+) -> None:
+    """Received on the 5th and 12th of March, due on the 6th, billed on the 10th, a case on the 20th: three weeks, one
+    month.
+    """
     found = answer(warehouse, Question(("package_attainment",), by=("segment",), grain=grain))
     assert len({one.period for one in found}) == periods
     for told in found:
@@ -190,9 +253,13 @@ def test_an_attainment_over_time_says_that_periods_are_judged_alone(warehouse: C
 
 
 def test_fit_of_package_and_zone(warehouse: Connection) -> None:
-    """Cuts: sales 90, cost 14. P and C2 Protect, E Cost engineer (no package), B Build, D Danger. All but C2 in the expected pairing."""
+    """Cuts: sales 90, cost 14. P and C2 Protect, E Cost engineer (no package), B Build, D Danger. All but C2 in the
+    expected pairing.
+    """
     cells = {(cell.segment, cell.zone): cell for cell in fits.fit_matrix(warehouse) if cell.customers}
-    assert {key: (cell.sales, cell.cost_to_serve, cell.kept, cell.known, cell.expected) for key, cell in cells.items()} == {
+    assert {
+        key: (cell.sales, cell.cost_to_serve, cell.kept, cell.known, cell.expected) for key, cell in cells.items()
+    } == {
         ("A", "Protect"): (100, 10, 5, 6, True),
         ("B", "Build"): (20, 5, 3, 5, True),
         ("C", "Danger"): (10, 30, 5, 5, True),
@@ -214,7 +281,9 @@ def test_under_served_protect(warehouse: Connection) -> None:
 
 
 def test_over_served_danger(warehouse: Connection) -> None:
-    """D is promised C and got A and B; it costs 30, the median of C outside Danger (C2 alone) is 14: 16, a year 16 × 365 / 31 = 188.3871."""
+    """D is promised C and got A and B; it costs 30, the median of C outside Danger (C2 alone) is 14: 16, a year 16 ×
+    365 / 31 = 188.3871.
+    """
     found = one(warehouse, "over_served_danger", start=date(2026, 3, 1), end=date(2026, 3, 31))
     assert (found.numerator, found.value) == (Decimal(16), Decimal("188.3871"))
     (row,) = fits.over_served(warehouse)
@@ -224,7 +293,10 @@ def test_over_served_danger(warehouse: Connection) -> None:
 def test_a_row_of_the_feed_replaces_the_default_from_its_day_on() -> None:
     """A's lead time is 3 days until 9 March, then 5: orders of the 2nd and the 9th stand under different packages."""
     records = builders.records(
-        orders=[builders.order(order_id="O1", ordered_at="2026-03-02"), builders.order(order_id="O2", ordered_at="2026-03-09")],
+        orders=[
+            builders.order(order_id="O1", ordered_at="2026-03-02"),
+            builders.order(order_id="O2", ordered_at="2026-03-09"),
+        ],
         order_lines=[builders.order_line(order_id="O1"), builders.order_line(order_id="O2")],
         customers=[builders.customer()],
         service_packages=[builders.service_package(valid_from="2026-03-09", lead_time_days_max=5)],

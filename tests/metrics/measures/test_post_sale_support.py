@@ -39,7 +39,9 @@ def test_r30_hours_to_settle_with_the_open_one_waiting() -> None:
         found = one(connection, "post_sale_hours_p50")
         assert (found.value, found.numerator, found.denominator) == (4.0, 3, 4)
         assert one(connection, "post_sale_hours_p90").no_data == "not reached: too many are still open"
-        assert one(connection, "post_sale_hours_p90", where=(("case_kind", ("question", "parts_request")),)).value == 4.0
+        assert (
+            one(connection, "post_sale_hours_p90", where=(("case_kind", ("question", "parts_request")),)).value == 4.0
+        )
 
 
 RETURNED = together(
@@ -48,8 +50,22 @@ RETURNED = together(
     sale("Z", received="2026-03-09", channel="phone"),
     {
         "returns": [
-            returned(return_id="1", order_id="A", returned_qty=10, reason="damage", announced_at="2026-03-12", credited_at="2026-03-14"),
-            returned(return_id="2", order_id="A", returned_qty=5, reason="not_wanted", announced_at="2026-03-12", credited_at="2026-03-16"),
+            returned(
+                return_id="1",
+                order_id="A",
+                returned_qty=10,
+                reason="damage",
+                announced_at="2026-03-12",
+                credited_at="2026-03-14",
+            ),
+            returned(
+                return_id="2",
+                order_id="A",
+                returned_qty=5,
+                reason="not_wanted",
+                announced_at="2026-03-12",
+                credited_at="2026-03-16",
+            ),
             returned(return_id="3", order_id="B", returned_qty=25, reason="damage", announced_at="2026-04-25"),
             returned(return_id="4", order_id="B", returned_qty=25, reason="damage", announced_at="2026-05-02"),
             returned(return_id="5", order_id="nobody's", returned_qty=25, announced_at="2026-04-25"),
@@ -66,7 +82,10 @@ def test_units_returned_of_units_received_by_the_cohort_of_the_order() -> None:
         assert by(connection, "return_share", "channel") == {"edi": (15, 100), "web": (25, 100), "phone": (0, 100)}
         assert halves(connection, "return_share", start=date(2026, 4, 1)) == (25, 100)
         months = answer(connection, Question(("return_share",), grain="month"))
-        assert [(one.period, one.numerator, one.denominator) for one in months] == [(date(2026, 3, 1), 15, 200), (date(2026, 4, 1), 25, 100)]
+        assert [(one.period, one.numerator, one.denominator) for one in months] == [
+            (date(2026, 3, 1), 15, 200),
+            (date(2026, 4, 1), 25, 100),
+        ]
 
 
 def test_by_reason_each_reason_is_a_part_of_all_units_received() -> None:
@@ -95,7 +114,9 @@ def test_a_return_of_two_lines_is_one_return_credited_with_its_last() -> None:
             "shipment_lines": [shipment_line(shipment_id="O", shipment_line_no="2", line_no="2", product_id="Q")],
             "returns": [
                 returned(returned_qty=1, announced_at="2026-03-12", credited_at="2026-03-13"),
-                returned(returned_qty=2, return_line_no="2", line_no="2", announced_at="2026-03-12", credited_at="2026-03-20"),
+                returned(
+                    returned_qty=2, return_line_no="2", line_no="2", announced_at="2026-03-12", credited_at="2026-03-20"
+                ),
             ],
         },
     )

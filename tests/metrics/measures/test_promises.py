@@ -26,7 +26,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
         yield connection
 
 
-def load(connection: Connection, *orders: Row, promises: tuple[Row, ...] = (), received: str = "2026-03-09", mapped: frozenset[str] = MAPPED) -> None:
+def load(
+    connection: Connection,
+    *orders: Row,
+    promises: tuple[Row, ...] = (),
+    received: str = "2026-03-09",
+    mapped: frozenset[str] = MAPPED,
+) -> None:
     """Each order with one line of 100, all received on that day."""
     names = [one["order_id"] for one in orders]
     made = records(
@@ -49,7 +55,9 @@ def halves(connection: Connection, name: str) -> tuple[Any, Any]:
 
 
 def test_padding_and_lead_are_signed_means_of_days(database: Connection) -> None:
-    """Ordered 1 March. Asked 10, promised 12: +2. Asked 10, promised 9: -1. Nothing asked, promised 15. Nothing promised."""
+    """Ordered 1 March. Asked 10, promised 12: +2. Asked 10, promised 9: -1. Nothing asked, promised 15. Nothing
+    promised.
+    """
     load(
         database,
         order(order_id="A", requested_by="2026-03-10", promised_by="2026-03-12"),
@@ -71,7 +79,13 @@ def test_promise_changes_are_counted_by_who_made_them(database: Connection) -> N
         promise(order_id="A", revision_no=4, changed_by="buyer"),
         promise(order_id="A", revision_no=5, changed_by="seller", changed_at="2026-05-02"),  # after as_of
     )
-    load(database, order(order_id="A"), order(order_id="B"), order(order_id="C", promised_by="2026-06-01"), promises=changes)
+    load(
+        database,
+        order(order_id="A"),
+        order(order_id="B"),
+        order(order_id="C", promised_by="2026-06-01"),
+        promises=changes,
+    )
     assert halves(database, "promise_revisions") == (2, 2)  # C is pending
     assert halves(database, "promise_revisions_buyer") == (1, 2)
 
@@ -92,13 +106,17 @@ def test_promises_kept_by_what_they_stood_on(database: Connection) -> None:
             for name, day, basis in (("A", 10, "ATP"), ("B", "08", "ATP"))
         ],
         promise(order_id="C", revision_no=1, promised_by="2026-03-10", basis="ATD"),
-        promise(order_id="C", revision_no=2, promised_by="2026-03-11", basis="ATP", changed_by="seller"),  # the first promise counts
+        promise(
+            order_id="C", revision_no=2, promised_by="2026-03-11", basis="ATP", changed_by="seller"
+        ),  # the first promise counts
         promise(order_id="E", revision_no=1, promised_by="2026-03-10", basis="ATD"),
         promise(order_id="E", line_no="2", revision_no=1, promised_by="2026-03-10", basis="ATP"),
     )
     orders = [order(order_id=name, promised_by="2026-03-08" if name == "B" else "2026-03-10") for name in "ABCDE"]
     load(database, *orders, promises=promises)
-    found = {one.dimensions["basis"]: (one.numerator, one.denominator) for one in ask(database, "promise_kept", "basis")}
+    found = {
+        one.dimensions["basis"]: (one.numerator, one.denominator) for one in ask(database, "promise_kept", "basis")
+    }
     assert found == {"ATP": (1, 2), "ATD": (1, 1), "(none)": (1, 1), "(several)": (1, 1)}
     assert halves(database, "promise_kept") == halves(database, "on_time") == (4, 5)
 

@@ -1,4 +1,6 @@
-"""Service recovery, hand-worked: the chain of each failure, the next orders, the cost and the margin kept. Source: rules, section 4 (i)."""
+"""Service recovery, hand-worked: the chain of each failure, the next orders, the cost and the margin kept. Source:
+rules, section 4 (i).
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,8 +45,15 @@ def notice(order_id: str, sent: str) -> dict[str, list[Row]]:
     return {"messages": [message(message_id=f"notice of {order_id}", order_id=order_id, sent_at=sent)]}
 
 
-def case(order_id: str, opened: str, acknowledged: str | None = None, resolved: str | None = None, **values: object) -> dict[str, list[Row]]:
-    given = {"case_id": f"case of {order_id} {opened}", "order_id": order_id, "opened_at": opened, "acknowledged_at": acknowledged}
+def case(
+    order_id: str, opened: str, acknowledged: str | None = None, resolved: str | None = None, **values: object
+) -> dict[str, list[Row]]:
+    given = {
+        "case_id": f"case of {order_id} {opened}",
+        "order_id": order_id,
+        "opened_at": opened,
+        "acknowledged_at": acknowledged,
+    }
     return {"service_cases": [service_case(**(given | {"resolved_at": resolved} | values))]}
 
 
@@ -75,7 +84,12 @@ def test_the_chain_of_each_failure() -> None:
     assert [rows["buyer first"][name] for name in chain] == [
         END_OF_10TH, datetime(2026, 3, 11, 6), datetime(2026, 3, 11, 8), datetime(2026, 3, 13, 8),
     ]  # fmt: skip
-    assert [rows["case only"][name] for name in chain] == [END_OF_10TH, datetime(2026, 3, 11, 6), datetime(2026, 3, 11, 7), None]
+    assert [rows["case only"][name] for name in chain] == [
+        END_OF_10TH,
+        datetime(2026, 3, 11, 6),
+        datetime(2026, 3, 11, 7),
+        None,
+    ]
     assert [rows["silent"][name] for name in chain] == [END_OF_10TH, None, None, None]
     assert [rows["good"][name] for name in chain] == [None, None, None, None]
     assert {name: row["recovery"] for name, row in rows.items()} == {
@@ -92,7 +106,9 @@ def test_found_by_us_counts_detected_failures_only() -> None:
 
 
 def test_hours_of_each_gap() -> None:
-    """Detect, from the end of the 10th: -38, 6, 6, 6 and one open. Acknowledge: 0, 2, 1, 1. Resolve: 122, 48, 335 and one open."""
+    """Detect, from the end of the 10th: -38, 6, 6, 6 and one open. Acknowledge: 0, 2, 1, 1. Resolve: 122, 48, 335 and
+    one open.
+    """
     with built(**CHAINS) as connection:
         assert one(connection, "detect_hours_p50").value == 6
         assert one(connection, "detect_hours_p90").no_data == "not reached: too many are still open"
@@ -104,7 +120,9 @@ def test_hours_of_each_gap() -> None:
 
 
 def test_recovered_of_those_whose_ten_days_have_passed() -> None:
-    """Two of five within ten days of detection. On 21 March 05:00 the cases of the 11th 06:00 still have an hour: only the told and silent ones."""
+    """Two of five within ten days of detection. On 21 March 05:00 the cases of the 11th 06:00 still have an hour: only
+    the told and silent ones.
+    """
     with built(**CHAINS) as connection:
         assert halves(connection, "recovered_share") == (2, 5)
     with built(datetime(2026, 3, 21, 5), **CHAINS) as connection:
@@ -163,13 +181,26 @@ def again(customer_id: str, first: str, *later: str) -> list[dict[str, list[Row]
     """A customer's order due 10 March, received on `first`, and orders on later days (promised far ahead, so pending)."""
     parts = [sale(customer_id, received=first, customer_id=customer_id), billed(customer_id)]
     for day in later:
-        parts.append({"orders": [order(order_id=f"{customer_id} {day}", customer_id=customer_id, ordered_at=day, promised_by="2026-12-01")]})
+        parts.append(
+            {
+                "orders": [
+                    order(
+                        order_id=f"{customer_id} {day}",
+                        customer_id=customer_id,
+                        ordered_at=day,
+                        promised_by="2026-12-01",
+                    )
+                ]
+            }
+        )
         parts.append({"order_lines": [order_line(order_id=f"{customer_id} {day}")]})
     return parts
 
 
 REORDERS = together(
-    *again("A", "2026-03-09", "2026-03-05", "2026-03-19", "2026-03-29"),  # 10 days after arrival; the one of the 5th came before it
+    *again(
+        "A", "2026-03-09", "2026-03-05", "2026-03-19", "2026-03-29"
+    ),  # 10 days after arrival; the one of the 5th came before it
     *again("B", "2026-03-09", "2026-04-08"),  # 30 days
     *again("D", "2026-03-09"),  # none in 52 days
     *again("E", "2026-03-09", "2026-03-09"),  # the same bare date: not after it; none in 52 days
@@ -185,15 +216,21 @@ def test_ordered_again_within_30_days_by_hand() -> None:
         assert rows["L"]["start_day"] == date(2026, 3, 10)
         found = one(connection, "reorder_30")
         assert (found.value, found.numerator, found.denominator) == (0.6, 3, 5)
-        by_group = {one.dimensions["recovery"]: one for one in answer(connection, Question(("reorder_30",), by=("recovery",)))}
+        by_group = {
+            one.dimensions["recovery"]: one for one in answer(connection, Question(("reorder_30",), by=("recovery",)))
+        }
         assert (by_group["no failure"].value, by_group["no failure"].denominator) == (0.5, 4)
         assert (by_group["unrecovered"].value, by_group["unrecovered"].denominator) == (1.0, 1)
         # Nobody has been watched for 60 days, and two are still waiting.
-        assert one(connection, "reorder_60").no_data == "not known yet: nobody still waiting has been watched long enough"
+        assert (
+            one(connection, "reorder_60").no_data == "not known yet: nobody still waiting has been watched long enough"
+        )
 
 
 def test_a_wait_cut_short_by_as_of_is_censored_not_counted_as_none() -> None:
-    """At the end of 20 March: A after 10 days, B, D, E watched for 11, L's deadline was 10 days ago. Within 10 days: 1/5."""
+    """At the end of 20 March: A after 10 days, B, D, E watched for 11, L's deadline was 10 days ago. Within 10 days:
+    1/5.
+    """
     with built(datetime(2026, 3, 20, 23, 59, 59, 999999), **REORDERS) as connection:
         rows = ledger(connection, recovery_facts_table, "order_id")
         assert {name: (rows[name]["reorder_days"], rows[name]["next_day"] is None) for name in "ABDEL"} == {
@@ -209,7 +246,9 @@ def test_the_three_curves_are_data() -> None:
             ("no failure", 0, 0.0, 4), ("no failure", 10, 0.25, 4), ("no failure", 30, 0.5, 3), ("unrecovered", 0, 0.0, 1),
             ("unrecovered", 20, 1.0, 1),
         ]  # fmt: skip
-        assert {step.group for step in reorder_curves(connection, where=(("customer_id", ("A", "B")),))} == {"no failure"}
+        assert {step.group for step in reorder_curves(connection, where=(("customer_id", ("A", "B")),))} == {
+            "no failure"
+        }
         assert reorder_curves(connection, start=date(2026, 3, 11)) == []
         assert [step.days for step in reorder_curves(connection, longest=10)] == [0, 10, 0]
 
@@ -237,7 +276,9 @@ def test_without_messages_and_cases_no_failure_is_called_unrecovered_and_nothing
 
 
 def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
-    """Case 30 (the request's 99 and the good order's 50 are none), goods 40 × 3 = 120 and picking 7 of the replacement, goodwill 25."""
+    """Case 30 (the request's 99 and the good order's 50 are none), goods 40 × 3 = 120 and picking 7 of the replacement,
+    goodwill 25.
+    """
     records = together(
         sale("late", received="2026-03-12"),
         sale("good", received="2026-03-09"),
@@ -252,8 +293,13 @@ def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
             "order_lines": [order_line(order_id="R", ordered_qty=40)],
             "shipments": [shipment(shipment_id="R", shipped_at="2026-03-16", received_at="2026-03-18")],
             "shipment_lines": [shipment_line(shipment_id="R", order_id="R", shipped_qty=40)],
-            "service_costs": [service_cost(order_id="R", amount=7, incurred_on="2026-03-16"), service_cost(cost_id="T2", order_id="late", amount=8)],
-            "invoices": [invoice(invoice_id="G", invoice_kind="credit", credit_reason="goodwill", invoiced_at="2026-04-03")],
+            "service_costs": [
+                service_cost(order_id="R", amount=7, incurred_on="2026-03-16"),
+                service_cost(cost_id="T2", order_id="late", amount=8),
+            ],
+            "invoices": [
+                invoice(invoice_id="G", invoice_kind="credit", credit_reason="goodwill", invoiced_at="2026-04-03")
+            ],
             "invoice_lines": [invoice_line(invoice_id="G", order_id="late", billed_qty=5)],
         },
     )
@@ -265,15 +311,30 @@ def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
         }  # fmt: skip
         assert halves(connection, "late_warned") == (0, 1)  # the replacement is no sale
     with built(datetime(2026, 3, 20), **records) as connection:
-        assert by(connection, "recovery_cost", "activity")["case"] == (Decimal(30), None)  # open: by the day it was raised
+        assert by(connection, "recovery_cost", "activity")["case"] == (
+            Decimal(30),
+            None,
+        )  # open: by the day it was raised
 
 
 def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
-    """From the deadline, 10 March, to 8 June: orders of 11 March (100 × (5 - 3) = 200) and 8 June (200); not of 10 March nor 9 June."""
+    """From the deadline, 10 March, to 8 June: orders of 11 March (100 × (5 - 3) = 200) and 8 June (200); not of 10
+    March nor 9 June.
+    """
     parts = [sale("F", received="2026-03-20"), billed("F"), {"products": [product(unit_cost_amount=3)]}]
     for day in ("2026-03-10", "2026-03-11", "2026-06-08", "2026-06-09"):
-        parts.append({"orders": [order(order_id=day, ordered_at=day, promised_by="2026-12-01")], "order_lines": [order_line(order_id=day)]})
-        parts.append({"invoices": [invoice(invoice_id=day, invoiced_at=day)], "invoice_lines": [invoice_line(invoice_id=day, order_id=day)]})
+        parts.append(
+            {
+                "orders": [order(order_id=day, ordered_at=day, promised_by="2026-12-01")],
+                "order_lines": [order_line(order_id=day)],
+            }
+        )
+        parts.append(
+            {
+                "invoices": [invoice(invoice_id=day, invoiced_at=day)],
+                "invoice_lines": [invoice_line(invoice_id=day, order_id=day)],
+            }
+        )
     records = together(*parts)
     with built(datetime(2026, 6, 30), **records) as connection:
         found = one(connection, "retained_margin")
@@ -281,10 +342,14 @@ def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
         assert by(connection, "retained_margin", "recovery") == {"unrecovered": (Decimal(400), 1)}
     with built(datetime(2026, 6, 1), **records) as connection:
         assert one(connection, "retained_margin").denominator == 0  # the ninety days have not passed
-    dollars = records | {"orders": [*records["orders"][:2], *[one | {"currency": "USD"} for one in records["orders"][2:]]]}
+    dollars = records | {
+        "orders": [*records["orders"][:2], *[one | {"currency": "USD"} for one in records["orders"][2:]]]
+    }
     no_rates = frozenset(name for name in ALL if not name.startswith("fx_rates."))
     with built(datetime(2026, 6, 30), mapped=no_rates, **dollars) as connection:
         assert one(connection, "retained_margin").value == 0  # the others are in another currency
-    unknown = records | {"products": [product(unit_cost_amount=3), product(valid_from="2026-06-01", unit_cost_amount=None)]}
+    unknown = records | {
+        "products": [product(unit_cost_amount=3), product(valid_from="2026-06-01", unit_cost_amount=None)]
+    }
     with built(datetime(2026, 6, 30), **unknown) as connection:
         assert one(connection, "retained_margin").denominator == 0  # one order after it has no unit cost

@@ -1,4 +1,6 @@
-"""Measures counted from the judge's verdicts: the rule book's own sums first, then the SQL's answers on drawn histories."""
+"""Measures counted from the judge's verdicts: the rule book's own sums first, then the SQL's answers on drawn
+histories.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -71,10 +73,19 @@ def rebuilt(connection: Connection, world: World) -> None:
     for table in (runs, mapped_columns):
         connection.execute(delete(table))
     moment = datetime(2026, 1, 1)
-    run = {"run_id": 1, "source": "test", "started_at": moment, "outcome": "published", "data_as_of": world.as_of, "generation": 1}
+    run = {
+        "run_id": 1,
+        "source": "test",
+        "started_at": moment,
+        "outcome": "published",
+        "data_as_of": world.as_of,
+        "generation": 1,
+    }
     connection.execute(insert(runs), run | {"data_as_of_declared": True})
     pairs = [name.split(".") for name in sorted(world.mapped)]
-    connection.execute(insert(mapped_columns), [{"source": "test", "feed": feed, "column_name": column} for feed, column in pairs])
+    connection.execute(
+        insert(mapped_columns), [{"source": "test", "feed": feed, "column_name": column} for feed, column in pairs]
+    )
     rebuild(connection, as_of=world.as_of, touched=None)
 
 
@@ -91,14 +102,23 @@ def differences(connection: Connection, world: World, by: tuple[str, ...], grain
     }
     wrong = []
     for name in MEASURES:
-        expected = {key: one for key, one in measure(judgement, name, by=by, grain=grain).items() if one.judged or one.numerator}
+        expected = {
+            key: one for key, one in measure(judgement, name, by=by, grain=grain).items() if one.judged or one.numerator
+        }
         for key in expected.keys() | {key[1:] for key in got if key[0] == name}:
             one, found = expected.get(key, Counted()), got.get((name, *key))
             if found is None or found.no_data:
-                if one.denominator and not (found and str(found.no_data).startswith("no data:")):  # a column it cannot do without is not mapped
+                if one.denominator and not (
+                    found and str(found.no_data).startswith("no data:")
+                ):  # a column it cannot do without is not mapped
                     wrong.append(f"{name} {key}: judge {one}, SQL {found and found.no_data}")
                 continue
-            here = {"numerator": one.numerator, "denominator": one.denominator, "judged": one.judged, "unknown": one.unknown}
+            here = {
+                "numerator": one.numerator,
+                "denominator": one.denominator,
+                "judged": one.judged,
+                "unknown": one.unknown,
+            }
             if found.judged is None:  # a count, or a mean of days
                 here = {"numerator": one.numerator}
             there = {column: getattr(found, column) for column in here}

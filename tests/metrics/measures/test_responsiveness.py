@@ -10,7 +10,9 @@ filled = only(service_cases, messages)
 
 
 def wish(case_id: str, opened: str, resolved: str | None = None, **values: object) -> Row:
-    return service_case(**({"case_id": case_id, "kind": "special_request", "opened_at": opened, "resolved_at": resolved} | values))
+    return service_case(
+        **({"case_id": case_id, "kind": "special_request", "opened_at": opened, "resolved_at": resolved} | values)
+    )
 
 
 def test_responsiveness_counts_what_was_granted_and_settled_of_what_was_decided() -> None:
@@ -25,18 +27,27 @@ def test_responsiveness_counts_what_was_granted_and_settled_of_what_was_decided(
     ]
     with built(**sale("O"), service_cases=cases) as connection:
         assert halves(connection, "responsiveness") == (2, 4)
-        assert by(connection, "responsiveness", "case_kind") == {"special_request": (1, 3), "sudden_change": (1, 1), "complaint": (0, 0)}
+        assert by(connection, "responsiveness", "case_kind") == {
+            "special_request": (1, 3),
+            "sudden_change": (1, 1),
+            "complaint": (0, 0),
+        }
 
 
 def test_a_case_settled_after_as_of_was_neither_settled_nor_decided() -> None:
-    cases = [wish("a", "2026-03-02T10:00Z", "2026-03-09T10:00Z", granted=True), wish("b", "2026-03-09T10:00Z", granted=True)]
+    cases = [
+        wish("a", "2026-03-02T10:00Z", "2026-03-09T10:00Z", granted=True),
+        wish("b", "2026-03-09T10:00Z", granted=True),
+    ]
     with built(datetime(2026, 3, 5), **sale("O"), service_cases=cases) as connection:
         found = one(connection, "responsiveness")
         assert (found.value, found.denominator) == (None, 0)
 
 
 def test_r30_hours_to_settle_keep_the_open_ones_waiting() -> None:
-    """Settled after 2 and 4 days, open for 5 and 5: S falls to 0.75 at 48 h and to 0.5 at 96 h. Settled only would say 48 h."""
+    """Settled after 2 and 4 days, open for 5 and 5: S falls to 0.75 at 48 h and to 0.5 at 96 h. Settled only would say
+    48 h.
+    """
     as_of = datetime(2026, 3, 10, 10)
     cases = [
         wish("a", "2026-03-02T10:00Z", "2026-03-04T10:00Z"),

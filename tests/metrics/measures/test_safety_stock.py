@@ -1,4 +1,6 @@
-"""Safety stock: the book's four figures, and a customer × product worked from its orders, with what is left out counted."""
+"""Safety stock: the book's four figures, and a customer × product worked from its orders, with what is left out
+counted.
+"""
 
 import math
 from collections.abc import Iterator
@@ -23,14 +25,19 @@ CORE = everything("orders", "order_lines", "shipments", "shipment_lines")
 NAMES = ("buyer_safety_stock", "safety_stock_variability", "safety_stock_cost")
 
 
-@pytest.mark.parametrize(("lead_days", "lead_spread", "units"), [(4, 1, 177.17), (2, 1, 170.95), (4, 0.5, 105.33), (4, 0, 65.80)])
+@pytest.mark.parametrize(
+    ("lead_days", "lead_spread", "units"), [(4, 1, 177.17), (2, 1, 170.95), (4, 0.5, 105.33), (4, 0, 65.80)]
+)
 def test_the_four_figures_of_the_book(lead_days: float, lead_spread: float, units: float) -> None:
     found = safety_stock(z=1.645, lead_days=lead_days, lead_spread=lead_spread, demand=100, demand_spread=20)
     assert round(found, 2) == units
 
 
 def test_halving_the_spread_saves_more_than_halving_the_length() -> None:
-    both = [safety_stock(z=1.645, lead_days=days, lead_spread=spread, demand=100, demand_spread=20) for days, spread in ((4, 1), (4, 0.5), (2, 1))]
+    both = [
+        safety_stock(z=1.645, lead_days=days, lead_spread=spread, demand=100, demand_spread=20)
+        for days, spread in ((4, 1), (4, 0.5), (2, 1))
+    ]
     assert (round(both[0] - both[1], 2), round(both[0] - both[2], 2)) == (71.84, 6.22)
 
 
@@ -50,12 +57,16 @@ FIRST = date(2026, 3, 1)
 
 
 def orders(count: int, *, who: str = "C", currency: str = "EUR") -> dict[str, list[Row]]:
-    """So many orders of P at 5.00, one every second day from 1 March: 100 and 140 by turns, arriving after 2 and 6 days by turns."""
+    """So many orders of P at 5.00, one every second day from 1 March: 100 and 140 by turns, arriving after 2 and 6 days
+    by turns.
+    """
     made: dict[str, list[Row]] = {"orders": [], "order_lines": [], "shipments": [], "shipment_lines": []}
     for place in range(count):
         name, day, quantity = f"{who}{place:02d}", FIRST + timedelta(2 * place), (100, 140)[place % 2]
         arrived = (day + timedelta((2, 6)[place % 2])).isoformat()
-        made["orders"].append(order(order_id=name, customer_id=who, ordered_at=day.isoformat(), promised_by=arrived, currency=currency))
+        made["orders"].append(
+            order(order_id=name, customer_id=who, ordered_at=day.isoformat(), promised_by=arrived, currency=currency)
+        )
         made["order_lines"].append(order_line(order_id=name, ordered_qty=quantity))
         made["shipments"].append(shipment(shipment_id=name, shipped_at=day.isoformat(), received_at=arrived))
         made["shipment_lines"].append(shipment_line(shipment_id=name, order_id=name, shipped_qty=quantity))
@@ -63,7 +74,10 @@ def orders(count: int, *, who: str = "C", currency: str = "EUR") -> dict[str, li
 
 
 def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    return {feed: [one for part in parts for one in part.get(feed, [])] for feed in {feed for part in parts for feed in part}}
+    return {
+        feed: [one for part in parts for one in part.get(feed, [])]
+        for feed in {feed for part in parts for feed in part}
+    }
 
 
 def asked(connection: Connection, *, by: tuple[str, ...] = (), **more: object) -> dict[str, Answer]:
@@ -98,14 +112,18 @@ def test_a_pair_is_worked_out_from_its_own_orders(connection: Connection) -> Non
 def test_pairs_with_fewer_than_20_arrivals_are_left_out_and_counted(connection: Connection) -> None:
     build(connection, records(**together(orders(20), orders(19, who="D"))), END_OF_APRIL, CORE)
     found = asked(connection)
-    assert (found["buyer_safety_stock"].denominator, found["buyer_safety_stock"].remark) == (1, "1 of 2 pairs left out: fewer than 20 arrivals")
+    assert (found["buyer_safety_stock"].denominator, found["buyer_safety_stock"].remark) == (
+        1,
+        "1 of 2 pairs left out: fewer than 20 arrivals",
+    )
     by_customer = answer(connection, Question(("buyer_safety_stock",), by=("customer",)))
     assert [(one.dimensions["customer"], one.value is None) for one in by_customer] == [("C", False), ("D", True)]
     assert by_customer[1].no_data == "no data: no pair left to count"
 
 
 def test_the_days_asked_for_bound_arrivals_and_demand(connection: Connection) -> None:
-    # the last order, of 16 April, arrived on the 22nd: not in it, but it was wanted; demand from 1 March to 20 April: 51 days
+    # the last order, of 16 April, arrived on the 22nd: not in it, but it was wanted; demand from 1 March to 20 April:
+    # 51 days
     build(connection, records(**orders(24)), END_OF_APRIL, CORE)
     (pair,) = pairs(connection, Question(NAMES, end=date(2026, 4, 20)))
     assert pair.arrivals == 23

@@ -1,4 +1,6 @@
-"""Stockouts: R38 and R40 worked by hand, what each event cost, the measures with both halves, and a recount of the sample in plain Python."""
+"""Stockouts: R38 and R40 worked by hand, what each event cost, the measures with both halves, and a recount of the
+sample in plain Python.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -67,7 +69,11 @@ def connection() -> Iterator[Connection]:
 def stockouts_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worked cases fill the ledgers they ask about and no others: a build takes a fifth of the time."""
     if "sample" not in request.fixturenames:
-        monkeypatch.setattr(rebuild, "FACT_TABLES", (*movements.FACT_TABLES, *order_intervals.FACT_TABLES, *stockouts_module.FACT_TABLES))
+        monkeypatch.setattr(
+            rebuild,
+            "FACT_TABLES",
+            (*movements.FACT_TABLES, *order_intervals.FACT_TABLES, *stockouts_module.FACT_TABLES),
+        )
         monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
         monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
 
@@ -78,7 +84,10 @@ def events(
     """The ledger's rows of these records, stockouts of lines first."""
     build(connection, records(**feeds), as_of, mapped)
     found = connection.execute(select(stockout_facts_table)).mappings()
-    return sorted((dict(one) for one in found), key=lambda one: (one["order_id"] or "~", one["line_no"] or "", one["stockout_id"] or ""))
+    return sorted(
+        (dict(one) for one in found),
+        key=lambda one: (one["order_id"] or "~", one["line_no"] or "", one["stockout_id"] or ""),
+    )
 
 
 def sent(*consignments: tuple[str, int], order_id: str = "O", line_no: str = "1") -> dict[str, list[Row]]:
@@ -88,13 +97,18 @@ def sent(*consignments: tuple[str, int], order_id: str = "O", line_no: str = "1"
         shipment_id = f"{order_id}-{line_no}-{place}"
         came = (date.fromisoformat(day) + timedelta(1)).isoformat()
         made["shipments"].append(shipment(shipment_id=shipment_id, shipped_at=day, received_at=came))
-        made["shipment_lines"].append(shipment_line(shipment_id=shipment_id, order_id=order_id, line_no=line_no, shipped_qty=quantity))
+        made["shipment_lines"].append(
+            shipment_line(shipment_id=shipment_id, order_id=order_id, line_no=line_no, shipped_qty=quantity)
+        )
     return made
 
 
 def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """Records of several orders in one."""
-    return {feed: [one for part in parts for one in part.get(feed, [])] for feed in {feed for part in parts for feed in part}}
+    return {
+        feed: [one for part in parts for one in part.get(feed, [])]
+        for feed in {feed for part in parts for feed in part}
+    }
 
 
 def earlier_orders(*days: str) -> dict[str, list[Row]]:
@@ -102,7 +116,12 @@ def earlier_orders(*days: str) -> dict[str, list[Row]]:
     parts = []
     for day in days:
         promised = (date.fromisoformat(day) + timedelta(2)).isoformat()
-        parts.append({"orders": [order(order_id=f"E{day}", ordered_at=day, promised_by=promised)], "order_lines": [order_line(order_id=f"E{day}")]})
+        parts.append(
+            {
+                "orders": [order(order_id=f"E{day}", ordered_at=day, promised_by=promised)],
+                "order_lines": [order_line(order_id=f"E{day}")],
+            }
+        )
         parts.append(sent((day, 100), order_id=f"E{day}"))
     return together(*parts)
 
@@ -140,7 +159,12 @@ CLOSED = {"cancelled_qty": 30, "cancelled_at": "2026-03-12", "cancelled_by": "se
 def test_r38_30_closed_by_the_seller_is_sale_lost(connection: Connection) -> None:
     later = earlier_orders(*WEEKLY, "2026-03-20")
     (one,) = events(connection, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), later))
-    assert (one["outcome"], one["provisional"], one["gap_days"], one["horizon_day"]) == ("sale_lost", False, 7, date(2026, 3, 31))
+    assert (one["outcome"], one["provisional"], one["gap_days"], one["horizon_day"]) == (
+        "sale_lost",
+        False,
+        7,
+        date(2026, 3, 31),
+    )
 
 
 def test_r38_the_same_with_nothing_ordered_by_the_31st_is_buyer_lost(connection: Connection) -> None:
@@ -167,19 +191,28 @@ def test_r38_an_order_on_the_last_day_of_the_horizon_keeps_the_buyer(connection:
 def test_r38_until_the_horizon_has_passed_the_next_fit_is_provisional(
     connection: Connection, as_of: datetime, outcome: str, provisional: bool
 ) -> None:
-    (one,) = events(connection, as_of=as_of, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), earlier_orders(*WEEKLY)))
+    (one,) = events(
+        connection, as_of=as_of, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), earlier_orders(*WEEKLY))
+    )
     assert (one["outcome"], one["provisional"]) == (outcome, provisional)
 
 
 def test_r38_with_fewer_than_three_earlier_order_days_the_gap_is_the_segments(connection: Connection) -> None:
-    # C ordered once. Of segment A, D ordered on 1, 6 and 11 February and B (segment B) every day: the segment's gaps are 5, 5.
+    # C ordered once. Of segment A, D ordered on 1, 6 and 11 February and B (segment B) every day: the segment's gaps
+    # are 5, 5.
     people = {"customers": [customer(), customer(customer_id="D"), customer(customer_id="B", service_segment="B")]}
     parts = [people, the_order(**CLOSED), sent(("2026-03-08", 70))]
-    for who, days in (("D", ("2026-02-01", "2026-02-06", "2026-02-11")), ("B", ("2026-02-01", "2026-02-02", "2026-02-03"))):
+    for who, days in (
+        ("D", ("2026-02-01", "2026-02-06", "2026-02-11")),
+        ("B", ("2026-02-01", "2026-02-02", "2026-02-03")),
+    ):
         for day in days:
             one = f"{who}{day}"
             parts.append(
-                {"orders": [order(order_id=one, customer_id=who, ordered_at=day, promised_by=day)], "order_lines": [order_line(order_id=one)]}
+                {
+                    "orders": [order(order_id=one, customer_id=who, ordered_at=day, promised_by=day)],
+                    "order_lines": [order_line(order_id=one)],
+                }
             )
             parts.append(sent((day, 100), order_id=one))
     (found,) = events(connection, **together(*parts))
@@ -188,16 +221,27 @@ def test_r38_with_fewer_than_three_earlier_order_days_the_gap_is_the_segments(co
 
 def test_r38_two_orders_of_one_day_leave_no_gap_of_nothing(connection: Connection) -> None:
     twice = together(
-        earlier_orders(*WEEKLY), {"orders": [order(order_id="T")], "order_lines": [order_line(order_id="T")]}, sent(("2026-03-02", 100), order_id="T")
+        earlier_orders(*WEEKLY),
+        {"orders": [order(order_id="T")], "order_lines": [order_line(order_id="T")]},
+        sent(("2026-03-02", 100), order_id="T"),
     )
     (found,) = events(connection, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), twice))
     assert found["gap_days"] == 7
 
 
 def test_r38_lost_k_is_an_assumption(connection: Connection) -> None:
-    shorter = {"assumptions": [row("assumptions", {"assumption": "lost_k", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "1.5"})]}
+    shorter = {
+        "assumptions": [
+            row(
+                "assumptions",
+                {"assumption": "lost_k", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "1.5"},
+            )
+        ]
+    }
     # 1.5 × 7 = 10.5 days: the last whole day is 20 March
-    (one,) = events(connection, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), earlier_orders(*WEEKLY), shorter))
+    (one,) = events(
+        connection, **together(the_order(**CLOSED), sent(("2026-03-08", 70)), earlier_orders(*WEEKLY), shorter)
+    )
     assert one["horizon_day"] == date(2026, 3, 20)
 
 
@@ -225,34 +269,57 @@ def test_r38_a_credit_hold_over_the_first_promise_is_no_stockout(
     connection: Connection, kind: str, placed: str, released: str | None, is_event: bool
 ) -> None:
     stopped = {"holds": [hold(kind=kind, placed_at=placed, released_at=released)]}
-    found = events(connection, EVERYTHING | everything("holds"), **together(the_order(), sent(("2026-03-14", 100)), stopped))
+    found = events(
+        connection, EVERYTHING | everything("holds"), **together(the_order(), sent(("2026-03-14", 100)), stopped)
+    )
     assert len(found) == is_event
 
 
 @pytest.mark.parametrize(
-    ("step", "again", "is_event"), [(10, "2026-03-12T10:00Z", False), (10, "2026-03-10T10:00Z", True), (2, "2026-03-12T10:00Z", True)]
+    ("step", "again", "is_event"),
+    [(10, "2026-03-12T10:00Z", False), (10, "2026-03-10T10:00Z", True), (2, "2026-03-12T10:00Z", True)],
 )
-def test_r38_without_holds_two_attempts_at_step_10_stand_in(connection: Connection, step: int, again: str, is_event: bool) -> None:
+def test_r38_without_holds_two_attempts_at_step_10_stand_in(
+    connection: Connection, step: int, again: str, is_event: bool
+) -> None:
     attempts = {
         "order_events": [
             order_event(step=step, started_at="2026-03-08T09:00Z", finished_at="2026-03-08T10:00Z"),
             order_event(step=step, event_no=2, started_at=again, finished_at="2026-03-12T12:00Z"),
         ]
     }
-    found = events(connection, EVERYTHING | everything("order_events"), **together(the_order(), sent(("2026-03-14", 100)), attempts))
+    found = events(
+        connection,
+        EVERYTHING | everything("order_events"),
+        **together(the_order(), sent(("2026-03-14", 100)), attempts),
+    )
     assert len(found) == is_event
 
 
 def test_r38_without_shipped_at_lines_short_of_what_came_are_events_and_say_so(connection: Connection) -> None:
-    (one,) = events(connection, EVERYTHING - {"shipments.shipped_at"}, **together(the_order(), sent(("2026-03-08", 70))))
+    (one,) = events(
+        connection, EVERYTHING - {"shipments.shipped_at"}, **together(the_order(), sent(("2026-03-08", 70)))
+    )
     assert (one["stockout_source"], one["short_qty"], one["outcome"]) == ("receipt", 30, "open")
     (rate,) = answer(connection, Question(("stockout_rate",)))
-    assert (rate.numerator, rate.denominator, rate.remark) == (1, 1, "lines short of what was received: no source maps shipped_at")
+    assert (rate.numerator, rate.denominator, rate.remark) == (
+        1,
+        1,
+        "lines short of what was received: no source maps shipped_at",
+    )
 
 
 @pytest.mark.parametrize("order_type", ["replacement", "internal", "sample"])
 def test_r40_an_order_that_is_no_sale_meets_no_stockout(connection: Connection, order_type: str) -> None:
-    assert events(connection, **together({"orders": [order(order_type=order_type)], "order_lines": [order_line()]}, sent(("2026-03-14", 100)))) == []
+    assert (
+        events(
+            connection,
+            **together(
+                {"orders": [order(order_type=order_type)], "order_lines": [order_line()]}, sent(("2026-03-14", 100))
+            ),
+        )
+        == []
+    )
 
 
 # ---------------------------------------------------------------- demand that never became an order
@@ -260,16 +327,26 @@ def test_r40_an_order_that_is_no_sale_meets_no_stockout(connection: Connection, 
 
 def test_r38_a_stockouts_row_keeps_its_own_outcome(connection: Connection) -> None:
     (one,) = events(connection, stockouts=[stockout(outcome="back_ordered")], customers=[customer()])
-    assert (one["outcome"], one["provisional"], one["segment"], one["region"], one["short_qty"]) == ("back_ordered", False, "A", "North", 10)
+    assert (one["outcome"], one["provisional"], one["segment"], one["region"], one["short_qty"]) == (
+        "back_ordered",
+        False,
+        "A",
+        "North",
+        10,
+    )
 
 
 def test_r38_a_stockouts_row_is_waited_if_the_customer_orders_the_product_later(connection: Connection) -> None:
-    bought = together({"orders": [order(ordered_at="2026-03-06")], "order_lines": [order_line()]}, sent(("2026-03-08", 100)))
+    bought = together(
+        {"orders": [order(ordered_at="2026-03-06")], "order_lines": [order_line()]}, sent(("2026-03-08", 100))
+    )
     (one,) = events(connection, **bought, stockouts=[stockout()])
     assert (one["outcome"], one["provisional"]) == ("waited", False)
 
 
-def test_r38_a_stockouts_row_is_sale_lost_if_they_only_ordered_it_before_or_something_else(connection: Connection) -> None:
+def test_r38_a_stockouts_row_is_sale_lost_if_they_only_ordered_it_before_or_something_else(
+    connection: Connection,
+) -> None:
     before = earlier_orders("2026-03-05")  # the same day: not later
     other = {"orders": [order(ordered_at="2026-03-06")], "order_lines": [order_line(product_id="Q")]}
     found = events(connection, **together(before, other, {"stockouts": [stockout()]}))
@@ -292,7 +369,8 @@ def test_a_lost_sale_costs_the_margin_of_what_was_short(connection: Connection) 
 
 
 def test_a_lost_buyer_costs_their_margin_of_twelve_months_besides(connection: Connection) -> None:
-    # 20 February billed 100 at 5.00, cost 3.00: margin 200. Billed after the event: not in it. More than a year before: not in it.
+    # 20 February billed 100 at 5.00, cost 3.00: margin 200. Billed after the event: not in it. More than a year before:
+    # not in it.
     billed = {
         "invoices": [
             invoice(invoice_id="I1", invoiced_at="2026-02-20"),
@@ -309,7 +387,12 @@ def test_a_lost_buyer_costs_their_margin_of_twelve_months_besides(connection: Co
     (one,) = events(connection, MONEY, **parts)
     assert (one["outcome"], one["buyer_margin_amount"], one["cost_amount"]) == ("buyer_lost", 200, 260)
     years = {
-        "assumptions": [row("assumptions", {"assumption": "customer_years", "scope": "customer:C", "valid_from": "2026-01-01", "assumed_value": 2})]
+        "assumptions": [
+            row(
+                "assumptions",
+                {"assumption": "customer_years", "scope": "customer:C", "valid_from": "2026-01-01", "assumed_value": 2},
+            )
+        ]
     }
     (one,) = events(connection, MONEY, **together(parts, years))
     assert (one["buyer_margin_amount"], one["cost_amount"]) == (400, 460)
@@ -321,28 +404,45 @@ def back_ordered_twice() -> dict[str, list[Row]]:
         "orders": [order()],
         "order_lines": [order_line(), order_line(line_no="2")],
         "shipments": [
-            shipment(shipment_id="S1", shipped_at="2026-03-08", received_at="2026-03-09", freight_amount=40, currency="EUR"),
-            shipment(shipment_id="S2", shipped_at="2026-03-14", received_at="2026-03-15", freight_amount=25, currency="EUR"),
+            shipment(
+                shipment_id="S1", shipped_at="2026-03-08", received_at="2026-03-09", freight_amount=40, currency="EUR"
+            ),
+            shipment(
+                shipment_id="S2", shipped_at="2026-03-14", received_at="2026-03-15", freight_amount=25, currency="EUR"
+            ),
         ],
         "shipment_lines": [
             shipment_line(shipment_id=consignment, shipment_line_no=line_no, line_no=line_no, shipped_qty=quantity)
             for consignment, quantity in (("S1", 70), ("S2", 30))
             for line_no in ("1", "2")
         ],
-        "service_costs": [service_cost(activity="handling", amount=5), service_cost(cost_id="T2", activity="picking", amount=20)],
+        "service_costs": [
+            service_cost(activity="handling", amount=5),
+            service_cost(cost_id="T2", activity="picking", amount=20),
+        ],
     }
 
 
 def test_a_back_order_costs_its_extra_freight_and_handling_once(connection: Connection) -> None:
     # 25 freight of the further consignment + 5 handling = 30, on the first of the two lines; picking is no extra
     found = events(connection, MONEY, **together(back_ordered_twice(), COSTED))
-    assert [(one["outcome"], one["extra_amount"], one["cost_amount"]) for one in found] == [("back_ordered", 30, 30), ("back_ordered", 0, 0)]
+    assert [(one["outcome"], one["extra_amount"], one["cost_amount"]) for one in found] == [
+        ("back_ordered", 30, 30),
+        ("back_ordered", 0, 0),
+    ]
     (mean,) = answer(connection, Question(("stockout_cost_back_ordered",)))
     assert (mean.value, mean.numerator, mean.denominator) == (15, 30, 2)
 
 
 def test_waiting_costs_what_is_assumed(connection: Connection) -> None:
-    given = {"assumptions": [row("assumptions", {"assumption": "wait_cost", "scope": "all", "valid_from": "2026-01-01", "assumed_value": 7})]}
+    given = {
+        "assumptions": [
+            row(
+                "assumptions",
+                {"assumption": "wait_cost", "scope": "all", "valid_from": "2026-01-01", "assumed_value": 7},
+            )
+        ]
+    }
     (one,) = events(connection, MONEY, **together(the_order(), sent(("2026-03-14", 100)), given))
     assert (one["outcome"], one["cost_amount"]) == ("waited", 7)
 
@@ -363,7 +463,9 @@ def asked(connection: Connection, *names: str, by: tuple[str, ...] = ()) -> dict
 
 
 def four_outcomes(connection: Connection) -> None:
-    """Customer C: waited, back-ordered and sale lost, and one line whole; the customer went on ordering. One unordered stockout, sale lost."""
+    """Customer C: waited, back-ordered and sale lost, and one line whole; the customer went on ordering. One unordered
+    stockout, sale lost.
+    """
     lines = together(
         {"orders": [order(order_id=name) for name in "WBS"] + [order(order_id="F")]},
         {"order_lines": [order_line(order_id=name, **(CLOSED if name == "S" else {})) for name in "WBSF"]},
@@ -372,7 +474,12 @@ def four_outcomes(connection: Connection) -> None:
         sent(("2026-03-08", 70), order_id="S"),
         sent(("2026-03-08", 100), order_id="F"),
         earlier_orders(*WEEKLY, "2026-03-20"),
-        {"stockouts": [stockout(product_id="Q", outcome="sale_lost"), stockout(stockout_id="X2", product_id="Q", outcome="waited")]},
+        {
+            "stockouts": [
+                stockout(product_id="Q", outcome="sale_lost"),
+                stockout(stockout_id="X2", product_id="Q", outcome="waited"),
+            ]
+        },
         {"shipments": [], "customers": [customer()]},
         COSTED,
     )
@@ -382,10 +489,17 @@ def four_outcomes(connection: Connection) -> None:
 
 
 def test_counts_shares_and_rate_with_both_halves(connection: Connection) -> None:
-    # events: W waited, B back-ordered, S sale lost, X1 sale lost, X2 waited: 5. Judged goods lines: W, B, S, F and three earlier: 7.
+    # events: W waited, B back-ordered, S sale lost, X1 sale lost, X2 waited: 5. Judged goods lines: W, B, S, F and
+    # three earlier: 7.
     four_outcomes(connection)
     found = asked(
-        connection, "stockout_events", "stockouts_of_lines", "stockouts_unordered", "stockouts_open", "stockouts_provisional", "stockout_rate"
+        connection,
+        "stockout_events",
+        "stockouts_of_lines",
+        "stockouts_unordered",
+        "stockouts_open",
+        "stockouts_provisional",
+        "stockout_rate",
     )
     assert [one.value for one in found.values()][:5] == [5, 3, 2, 0, 0]
     assert (found["stockout_rate"].numerator, found["stockout_rate"].denominator) == (3, 7)
@@ -396,10 +510,16 @@ def test_counts_shares_and_rate_with_both_halves(connection: Connection) -> None
 
 
 def test_the_expected_cost_is_shares_times_costs(connection: Connection) -> None:
-    # p: waited 2/5 × 0, back-ordered 1/5 × 24 (freight of its one further consignment), sale lost 2/5 × 60 (X1's margin is not known: Q has no price)
-    # = 4.8 + 24 = 28.80; in total 5 × 28.80 = 144
+    # p: waited 2/5 × 0, back-ordered 1/5 × 24 (freight of its one further consignment), sale lost 2/5 × 60 (X1's margin
+    # is not known: Q has no price) = 4.8 + 24 = 28.80; in total 5 × 28.80 = 144
     four_outcomes(connection)
-    found = asked(connection, "stockout_unit_cost", "stockout_total_cost", "stockout_unit_cost_assumed", "stockout_total_cost_assumed")
+    found = asked(
+        connection,
+        "stockout_unit_cost",
+        "stockout_total_cost",
+        "stockout_unit_cost_assumed",
+        "stockout_total_cost_assumed",
+    )
     assert found["stockout_unit_cost"].value == pytest.approx(28.80)
     assert (found["stockout_unit_cost"].numerator, found["stockout_unit_cost"].denominator) == (pytest.approx(144), 5)
     assert (found["stockout_total_cost"].value, found["stockout_total_cost"].denominator) == (pytest.approx(144), 5)
@@ -430,7 +550,12 @@ def test_the_preset_of_the_book_and_shares_that_are_no_whole(connection: Connect
     assert assumed_unit_cost(connection) == Decimal("2132.50")
     with pytest.raises(SettingRefused, match="add up to"):
         expected_cost({"waited": 0.5, "sale_lost": 0.4}, {"waited": 0, "sale_lost": 1})
-    wrong = {"assumption": "stockout_back_ordered_share", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "0.8"}
+    wrong = {
+        "assumption": "stockout_back_ordered_share",
+        "scope": "all",
+        "valid_from": "2026-01-01",
+        "assumed_value": "0.8",
+    }
     build(connection, records(assumptions=[row("assumptions", wrong)]), END_OF_APRIL, EVERYTHING)
     with pytest.raises(SettingRefused, match="not 1"):
         assumed_unit_cost(connection)
@@ -455,7 +580,8 @@ def test_an_impossible_fill_target_is_told_instead_of_a_number(connection: Conne
 
 
 def test_the_calculator_is_filled_from_the_orders_in_view(connection: Connection) -> None:
-    # four orders due on 10 March (W, B, S short, F whole) and three earlier whole ones: fill 4/7; of the short W, B kept, S lost: b = 2/3.
+    # four orders due on 10 March (W, B, S short, F whole) and three earlier whole ones: fill 4/7; of the short W, B
+    # kept, S lost: b = 2/3.
     # lost: 3 × (2/3 × 150 + 1/3 × 12,500) = 300 + 12,500 = 12,800; at 98 %: 0.14 incomplete of 7: 12,800 × 0.14 / 3
     four_outcomes(connection)
     found = asked(connection, "fill_cash_lost", "fill_gain", "fill_payback")
@@ -476,15 +602,24 @@ def rows_of(connection: Connection, table: Any) -> list[dict[str, Any]]:
 def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location) -> None:
     with reading(sample) as connection:
         as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
-        ledger = {(one["order_id"], one["line_no"], one["stockout_id"]): one for one in rows_of(connection, stockout_facts_table)}
+        ledger = {
+            (one["order_id"], one["line_no"], one["stockout_id"]): one
+            for one in rows_of(connection, stockout_facts_table)
+        }
         lines, heads = rows_of(connection, order_line_facts_table), rows_of(connection, order_facts_table)
         sales = [one for one in heads if one["order_type"] == "sale"]
         stops = [one for one in rows_of(connection, holds) if one["kind"] == "credit" and not one["deleted"]]
         zone = {one["order_id"]: one["ship_to_time_zone"] for one in rows_of(connection, orders)}
         header = {one["shipment_id"]: one for one in rows_of(connection, shipments) if not one["deleted"]}
-        bodies = [one for one in rows_of(connection, shipment_lines) if not one["deleted"] and one["shipment_id"] in header]
+        bodies = [
+            one for one in rows_of(connection, shipment_lines) if not one["deleted"] and one["shipment_id"] in header
+        ]
         demand = [one for one in rows_of(connection, stockouts) if not one["deleted"]]
-        given = [one for one in rows_of(connection, assumptions) if one["assumption"] == "lost_k" and one["valid_from"] <= as_of.date()]
+        given = [
+            one
+            for one in rows_of(connection, assumptions)
+            if one["assumption"] == "lost_k" and one["valid_from"] <= as_of.date()
+        ]
 
     def ends(row_: dict[str, Any], name: str, where: str) -> datetime | None:
         """The last instant of a moment, UTC."""
@@ -498,7 +633,10 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
     of_segment: dict[str, list[int]] = {}
     for one in sales:
         order_days.setdefault(one["customer_id"], set()).add(one["ordered_day"])
-    segment_on = {(one["customer_id"], one["ordered_day"]): one["segment"] for one in sorted(sales, key=lambda one: str(one["segment"]))}
+    segment_on = {
+        (one["customer_id"], one["ordered_day"]): one["segment"]
+        for one in sorted(sales, key=lambda one: str(one["segment"]))
+    }
     for who, days in order_days.items():
         ordered = sorted(days)
         for before, after in pairwise(ordered):
@@ -508,8 +646,14 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
         return sorted(values)[(len(values) + 1) // 2 - 1] if values else None
 
     def lost_k(who: str, segment: str) -> Decimal:
-        newest = {one["scope"]: one["assumed_value"] for one in sorted(given, key=lambda one: one["valid_from"]) if not one["deleted"]}
-        return next((newest[scope] for scope in (f"customer:{who}", f"segment:{segment}", "all") if scope in newest), Decimal(3))  # type: ignore[no-any-return]
+        newest = {
+            one["scope"]: one["assumed_value"]
+            for one in sorted(given, key=lambda one: one["valid_from"])
+            if not one["deleted"]
+        }
+        return next(
+            (newest[scope] for scope in (f"customer:{who}", f"segment:{segment}", "all") if scope in newest), Decimal(3)
+        )  # type: ignore[no-any-return]
 
     def buyer(who: str, segment: str, day: date, at: datetime) -> tuple[bool, bool]:
         """Whether the buyer is lost, and whether that is undecided."""
@@ -536,7 +680,10 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
         if any(
             one["order_id"] == line["order_id"]
             and ends(one, "placed_at", place) <= at
-            and (one["released_at"] is None or (one["released_at"] if one["released_at_is_date"] else ends(one, "released_at", place)) > at)
+            and (
+                one["released_at"] is None
+                or (one["released_at"] if one["released_at_is_date"] else ends(one, "released_at", place)) > at
+            )
             for one in stops
         ):
             continue
@@ -556,7 +703,11 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
             outcome = "back_ordered" if max(mine) > min(when for _, when in left) else "waited"
         else:
             outcome = "open"
-        expected[line["order_id"], line["line_no"], None] = (line["owed_qty"] - line["first_pass_qty"], outcome, undecided)
+        expected[line["order_id"], line["line_no"], None] = (
+            line["owed_qty"] - line["first_pass_qty"],
+            outcome,
+            undecided,
+        )
     for one in demand:
         at = ends(one, "wanted_at", "UTC")
         assert at is not None
@@ -564,7 +715,11 @@ def test_the_ledger_of_the_sample_is_what_a_plain_recount_gives(sample: Location
             continue
         key = (None, None, one["stockout_id"])
         _, undecided = buyer(one["customer_id"], ledger[key]["segment"], one["wanted_at"].date(), at)
-        bought = [line for line in lines if line["customer_id"] == one["customer_id"] and line["product_id"] == one["product_id"]]
+        bought = [
+            line
+            for line in lines
+            if line["customer_id"] == one["customer_id"] and line["product_id"] == one["product_id"]
+        ]
         later = [line for line in bought if line["state"] != "excluded" and after_(line, one)]
         outcome = one["outcome"] or ("waited" if later else "sale_lost")
         expected[key] = (one["wanted_qty"], outcome, undecided and not one["outcome"] and not later)

@@ -1,4 +1,6 @@
-"""Two-books reconciliation, hand-worked, and what a restatement changed between two generations. Source: rules, section 4 (k)."""
+"""Two-books reconciliation, hand-worked, and what a restatement changed between two generations. Source: rules, section
+4 (k).
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,7 +28,10 @@ def theirs(order_id: str, **values: object) -> dict[str, list[Row]]:
 
 
 BOOKS = together(
-    *[sale(name, received="2026-03-09") for name in ("same", "day", "quantity", "deadline", "verdict", "unsaid", "missing")],
+    *[
+        sale(name, received="2026-03-09")
+        for name in ("same", "day", "quantity", "deadline", "verdict", "unsaid", "missing")
+    ],
     sale("late", received="2026-03-12"),
     sale("pending", promised_by="2026-05-05"),
     sale("other customer", received="2026-03-09", customer_id="D"),
@@ -45,7 +50,8 @@ BOOKS = together(
 
 
 def test_orders_in_both_books_of_those_in_either() -> None:
-    """Both: same, day, quantity, deadline, verdict, unsaid, late. Ours only: missing. Theirs only: two, for the last is another customer's order.
+    """Both: same, day, quantity, deadline, verdict, unsaid, late. Ours only: missing. Theirs only: two, for the last is
+    another customer's order.
 
     The pending one is in neither count, and customer D sends no scorecards.
     """
@@ -66,7 +72,11 @@ def test_verdicts_that_agree_where_both_are_known() -> None:
 
 def test_a_dispute_stands_under_the_first_thing_that_differs() -> None:
     with built(**BOOKS) as connection:
-        causes = {name: row["cause"] for name, row in ledger(connection, two_books_facts_table, "order_id").items() if row["cause"]}
+        causes = {
+            name: row["cause"]
+            for name, row in ledger(connection, two_books_facts_table, "order_id").items()
+            if row["cause"]
+        }
         assert causes == {"day": "receipt_day", "quantity": "quantity", "deadline": "deadline", "verdict": "verdict"}
         assert one(connection, "books_dispute").value == 4
         disputes = {cause: value for cause, (value, _) in by(connection, "books_dispute", "cause").items()}
@@ -77,7 +87,8 @@ def test_a_dispute_stands_under_the_first_thing_that_differs() -> None:
 
 
 def test_what_fails_by_the_buyers_book_in_money() -> None:
-    """At 5.00: day late 500; quantity in time but 10 short 50; deadline of the 8th missed 500; verdict, no reason given, 500; late 500.
+    """At 5.00: day late 500; quantity in time but 10 short 50; deadline of the 8th missed 500; verdict, no reason
+    given, 500; late 500.
 
     All but the late one are disputed.
     """
@@ -107,7 +118,10 @@ def test_without_scorecards_there_is_no_second_book() -> None:
     core = frozenset(name for name in ALL if not name.startswith("buyer_scorecards."))
     with built(mapped=core, **sale("O")) as connection:
         for measure in ("books_matched", "books_agree", "books_dispute", "fine_at_stake"):
-            assert (one(connection, measure).value, one(connection, measure).no_data) == (None, "no feed: buyer_scorecards")
+            assert (one(connection, measure).value, one(connection, measure).no_data) == (
+                None,
+                "no feed: buyer_scorecards",
+            )
 
 
 def publish(location: Location, number: int, *parts: dict[str, list[Row]]) -> None:
@@ -115,7 +129,14 @@ def publish(location: Location, number: int, *parts: dict[str, list[Row]]) -> No
     with writing(location) as found:
         metadata.create_all(found.connection)
         build(found.connection, records(**together(*parts)), AS_OF, ALL)
-        run = {"run_id": number, "source": "test", "started_at": AS_OF, "outcome": "published", "data_as_of_declared": True, "generation": number}
+        run = {
+            "run_id": number,
+            "source": "test",
+            "started_at": AS_OF,
+            "outcome": "published",
+            "data_as_of_declared": True,
+            "generation": number,
+        }
         found.connection.execute(insert(runs).values(run))
         if number == 2:
             changed = {"run_id": 2, "feed": "shipments", "key": '["late"]', "why": "correction"}
@@ -124,7 +145,9 @@ def publish(location: Location, number: int, *parts: dict[str, list[Row]]) -> No
 
 
 def test_as_known_then_and_now_with_the_records_restated_between(location: Location) -> None:
-    """One of two on time; then the second receipt is corrected from the 12th to the 9th: 50 % became 100 %, by one record."""
+    """One of two on time; then the second receipt is corrected from the 12th to the 9th: 50 % became 100 %, by one
+    record.
+    """
     publish(location, 1, sale("good", received="2026-03-09"), sale("late", received="2026-03-12"))
     publish(location, 2, sale("good", received="2026-03-09"), sale("late", received="2026-03-09", channel="web"))
     ((found,), keys, brought) = compare_generations(location, Question(("on_time",)), 1)
@@ -134,7 +157,10 @@ def test_as_known_then_and_now_with_the_records_restated_between(location: Locat
     assert found.change == 0.5
     assert keys == [RestatedKey(2, "shipments", '["late"]', '{"a": 1}', '{"a": 2}', "correction")]
     assert brought == []
-    by_channel = {one.dimensions["channel"]: one for one in compare_generations(location, Question(("orders",), by=("channel",)), 1)[0]}
+    by_channel = {
+        one.dimensions["channel"]: one
+        for one in compare_generations(location, Question(("orders",), by=("channel",)), 1)[0]
+    }
     assert (by_channel["web"].then, by_channel["web"].change) == (None, None)
     assert by_channel["(none)"].change == -1
     assert compare_generations(location, Question(("on_time",)), 2)[1] == []
@@ -143,6 +169,9 @@ def test_as_known_then_and_now_with_the_records_restated_between(location: Locat
 
 
 def test_a_scorecard_of_what_had_not_come_yet_tells_of_no_receipt() -> None:
-    with built(datetime(2026, 3, 11), **together(sale("O", received="2026-03-09"), theirs("O", received_at="2026-03-12", passed=True))) as connection:
+    with built(
+        datetime(2026, 3, 11),
+        **together(sale("O", received="2026-03-09"), theirs("O", received_at="2026-03-12", passed=True)),
+    ) as connection:
         row = ledger(connection, two_books_facts_table, "order_id")["O"]
         assert (row["their_receipt_day"], row["cause"]) == (None, None)

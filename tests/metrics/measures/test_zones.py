@@ -1,4 +1,6 @@
-"""Zones of customers and what could be done about Danger, on hand-worked customers. Every number is worked out beside its test."""
+"""Zones of customers and what could be done about Danger, on hand-worked customers. Every number is worked out beside
+its test.
+"""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -27,7 +29,8 @@ BOOK = {"P": (100, 10), "B": (20, 5), "E": (90, 40), "D": (10, 30)}
 
 def customers(**given: tuple[int, int]) -> list[Customer]:
     return [
-        Customer(name, "A", 1, Decimal(sales), Decimal(0), Decimal(cost), Decimal(sales - cost)) for name, (sales, cost) in (given or BOOK).items()
+        Customer(name, "A", 1, Decimal(sales), Decimal(0), Decimal(cost), Decimal(sales - cost))
+        for name, (sales, cost) in (given or BOOK).items()
     ]
 
 
@@ -44,14 +47,21 @@ def test_the_four_customers_of_the_rule_book() -> None:
 
 @pytest.mark.parametrize(
     ("sales", "cost", "expected"),
-    [("55", "20", "Protect"), ("54.9999", "20", "Build"), ("55", "20.0001", "Cost engineer"), ("54.9999", "20.0001", "Danger")],
+    [
+        ("55", "20", "Protect"),
+        ("54.9999", "20", "Build"),
+        ("55", "20.0001", "Cost engineer"),
+        ("54.9999", "20.0001", "Danger"),
+    ],
 )
 def test_at_a_cut_sales_are_high_and_cost_is_low(sales: str, cost: str, expected: str) -> None:
     assert zones.zone(Decimal(sales), Decimal(cost), Cuts(Decimal(55), Decimal(20))) == expected
 
 
 def test_cost_as_a_share_of_sales() -> None:
-    """Shares 0.10, 0.25, 0.444, 3: median (0.25 + 0.4444) / 2 = 0.3472. Without sales any cost is a high share, none is a low one."""
+    """Shares 0.10, 0.25, 0.444, 3: median (0.25 + 0.4444) / 2 = 0.3472. Without sales any cost is a high share, none is
+    a low one.
+    """
     cuts = zones.median_cuts(customers(), as_share=True)
     assert cuts.cost == (Decimal("0.25") + Decimal(40) / Decimal(90)) / 2
     assert by_zone(customers(), cuts) == {"P": "Protect", "B": "Build", "E": "Cost engineer", "D": "Danger"}
@@ -65,11 +75,14 @@ def test_median_of_an_odd_number_and_of_none() -> None:
 
 
 def test_zones_move_only_where_a_customer_lies_near_the_cut() -> None:
-    """Cuts 55 and 20. X (50, 19): the sales cut moved to 49.5 (-10 %) or 44 (-20 %) makes it Protect; the cost cut moved to 18 (-10 %) or 16 makes it
-    Danger. The four others lie more than 20 % away from both cuts.
+    """Cuts 55 and 20. X (50, 19): the sales cut moved to 49.5 (-10 %) or 44 (-20 %) makes it Protect; the cost cut
+    moved to 18 (-10 %) or 16 makes it Danger. The four others lie more than 20 % away from both cuts.
     """
     listed = [*customers(), *customers(X=(50, 19))]
-    moves = {(move.cut, move.by): (move.customers, move.sales) for move in zones.sensitivity(listed, Cuts(Decimal(55), Decimal(20)))}
+    moves = {
+        (move.cut, move.by): (move.customers, move.sales)
+        for move in zones.sensitivity(listed, Cuts(Decimal(55), Decimal(20)))
+    }
     assert moves == {
         ("sales", Decimal("-0.20")): (("X",), Decimal(50)),
         ("sales", Decimal("-0.10")): (("X",), Decimal(50)),
@@ -83,10 +96,17 @@ def test_zones_move_only_where_a_customer_lies_near_the_cut() -> None:
 
 
 def test_charging_the_actual_cost() -> None:
-    """D: sales 10, cost 30, cut 20. Charge 30 - 20 = 10; break-even max(0, -(10 - 30)) = 20; half accepted: profit -20 + 5 = -15."""
+    """D: sales 10, cost 30, cut 20. Charge 30 - 20 = 10; break-even max(0, -(10 - 30)) = 20; half accepted: profit -20
+    + 5 = -15.
+    """
     (one,) = customers(D=(10, 30))
     row = danger_zone.charge(one, Cuts(Decimal(55), Decimal(20)), Decimal("0.5"))
-    assert (row.charge, row.break_even, row.gain, row.new_profit) == (Decimal(10), Decimal(20), Decimal(5), Decimal(-15))
+    assert (row.charge, row.break_even, row.gain, row.new_profit) == (
+        Decimal(10),
+        Decimal(20),
+        Decimal(5),
+        Decimal(-15),
+    )
 
 
 def test_another_channel() -> None:
@@ -98,7 +118,8 @@ def test_another_channel() -> None:
 
 @pytest.fixture(scope="module", params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """The rule book's four customers as records, billed on 10 March, cost by activity; P and B order by edi, E in the field, D twice by phone.
+    """The rule book's four customers as records, billed on 10 March, cost by activity; P and B order by edi, E in the
+    field, D twice by phone.
 
     D's second order has no cost of its own. Sales are 100, 20, 90, 10; goods cost nothing but D's, which cost 4.
     """
@@ -116,9 +137,14 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
         customers=[builders.customer(customer_id=name, service_segment="B" if name == "B" else "A") for name in BOOK],
         products=[builders.product(product_id=f"of {name}", unit_cost_amount=4 if name == "D" else 0) for name in BOOK],
         invoices=[builders.invoice(invoice_id=name) for name in BOOK],
-        invoice_lines=[builders.invoice_line(invoice_id=name, order_id=name, billed_qty=1, line_amount=sales) for name, (sales, _) in BOOK.items()],
+        invoice_lines=[
+            builders.invoice_line(invoice_id=name, order_id=name, billed_qty=1, line_amount=sales)
+            for name, (sales, _) in BOOK.items()
+        ],
         service_costs=[
-            builders.service_cost(cost_id=f"{name} {activity}", customer_id=name, order_id=name, activity=activity, amount=amount)
+            builders.service_cost(
+                cost_id=f"{name} {activity}", customer_id=name, order_id=name, activity=activity, amount=amount
+            )
             for name, listed in costs.items()
             for activity, amount in listed.items()
         ],
@@ -129,7 +155,10 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 def by(connection: Connection, measure: str, dimension: str, **period: Any) -> dict[str | None, Any]:
-    return {found.dimensions[dimension]: found.value for found in answer(connection, Question((measure,), by=(dimension,), **period))}
+    return {
+        found.dimensions[dimension]: found.value
+        for found in answer(connection, Question((measure,), by=(dimension,), **period))
+    }
 
 
 def one(connection: Connection, measure: str, *, where: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Answer:
@@ -184,8 +213,8 @@ def test_a_period_without_movements_has_no_zones(warehouse: Connection) -> None:
 
 
 def test_changing_the_interaction(warehouse: Connection) -> None:
-    """D has 2 orders: order taking 5 an order against the median 2 of (2, 1, 6): saves 3 × 2 = 6; picking 1 against 6 of (8, 4): no saving; expedite
-    is done for nobody else: no saving. Cost 30 - 6 = 24, still above 20: Danger.
+    """D has 2 orders: order taking 5 an order against the median 2 of (2, 1, 6): saves 3 × 2 = 6; picking 1 against 6
+    of (8, 4): no saving; expedite is done for nobody else: no saving. Cost 30 - 6 = 24, still above 20: Danger.
     """
     (row,) = danger_zone.interactions(warehouse)
     assert [(each.activity, each.own, each.median, each.saving) for each in row.activities] == [
@@ -199,7 +228,9 @@ def test_changing_the_interaction(warehouse: Connection) -> None:
 
 
 def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
-    """An order by phone costs D 30 / 2 = 15, one by edi (10 + 5) / 2 = 7.50: both moved save 15, cost 15 is below the cut 20. Half of them: 7.50."""
+    """An order by phone costs D 30 / 2 = 15, one by edi (10 + 5) / 2 = 7.50: both moved save 15, cost 15 is below the
+    cut 20. Half of them: 7.50.
+    """
     (row,) = danger_zone.interactions(warehouse, moved_share=Decimal(1))
     assert (row.orders_to_move, row.own_order_cost, row.electronic_order_cost) == (2, Decimal(15), Decimal("7.5"))
     assert (row.moved_saving, row.moved_zone) == (Decimal(15), "Build")
@@ -210,13 +241,18 @@ def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
 def test_the_assumptions_stand_beside_the_result(warehouse: Connection) -> None:
     """Charge 30 - 20 = 10 at 50 %: 5; channel: (10 - 4) × 0.8 - 0 = 4.8 against -24: 28.8."""
     charged = one(warehouse, "danger_charge")
-    assert (charged.value, charged.remark) == (Decimal(5), "charge 10.00, assumed acceptance 50 %, break-even charge 24.00")
+    assert (charged.value, charged.remark) == (
+        Decimal(5),
+        "charge 10.00, assumed acceptance 50 %, break-even charge 24.00",
+    )
     moved = one(warehouse, "danger_channel")
     assert (moved.value, moved.remark) == (Decimal("28.8"), "assumed: the channel keeps 20 % and costs 0.00")
 
 
 def test_assumed_cuts_replace_the_medians() -> None:
-    """Sales cut 15, cost cut 35: P (100, 10) and B (20, 5) are Protect, E (90, 40) is Cost engineer, D (10, 30) is Build."""
+    """Sales cut 15, cost cut 35: P (100, 10) and B (20, 5) are Protect, E (90, 40) is Cost engineer, D (10, 30) is
+    Build.
+    """
     engine = memory()
     with engine.connect() as connection:
         build(

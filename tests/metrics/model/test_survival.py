@@ -35,7 +35,11 @@ def test_r30_the_curve_is_scipys(seed: int) -> None:
         assert float(survival_at(curve, t)) == pytest.approx(float(theirs.evaluate(t)), abs=1e-12)
     for fraction in ("0.5", "0.9", "0.95"):
         limit = 1 - float(fraction)
-        reached = [int(t) for t, left in zip(theirs.quantiles, theirs.probabilities, strict=True) if left <= limit + 1e-12 and t in happened]
+        reached = [
+            int(t)
+            for t, left in zip(theirs.quantiles, theirs.probabilities, strict=True)
+            if left <= limit + 1e-12 and t in happened
+        ]
         assert survival_quantile(curve, Decimal(fraction)) == (reached[0] if reached else None)
 
 

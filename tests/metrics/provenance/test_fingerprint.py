@@ -11,12 +11,24 @@ from metrics.model.question import Question
 from metrics.policy import STRICT, Policy
 from metrics.provenance.fingerprint import canonical_text, fingerprint
 
-QUESTION = Question(("otif",), by=("segment",), grain="month", start=date(2026, 1, 1), end=date(2026, 3, 31), where=(("region", ("North", "South")),))
+QUESTION = Question(
+    ("otif",),
+    by=("segment",),
+    grain="month",
+    start=date(2026, 1, 1),
+    end=date(2026, 3, 31),
+    where=(("region", ("North", "South")),),
+)
 AS_OF = datetime(2026, 4, 30)
 
 
 def of(question: Question = QUESTION, measure: str = "otif", policy: Policy = STRICT, **rest: object) -> str:
-    return fingerprint(MEASURES[measure], question, policy=policy, **{"as_of": AS_OF, "generation": 42, "bucket": date(2026, 1, 1)} | rest)  # type: ignore[arg-type]
+    return fingerprint(
+        MEASURES[measure],
+        question,
+        policy=policy,
+        **{"as_of": AS_OF, "generation": 42, "bucket": date(2026, 1, 1)} | rest,
+    )  # type: ignore[arg-type]
 
 
 def test_it_is_twelve_hex_digits_and_the_same_each_time() -> None:
@@ -28,7 +40,11 @@ def test_it_is_twelve_hex_digits_and_the_same_each_time() -> None:
 def test_the_order_of_filters_and_values_does_not_matter() -> None:
     two = replace(QUESTION, where=(("region", ("North",)), ("channel", ("edi", "web"))))
     assert of(two) == of(replace(two, where=(("channel", ("web", "edi")), ("region", ("North",)))))
-    assert canonical_text({"b": Decimal("1.50"), "a": 1}) == canonical_text({"a": 1, "b": Decimal("1.5")}) == '{"a":1,"b":"1.5"}'
+    assert (
+        canonical_text({"b": Decimal("1.50"), "a": 1})
+        == canonical_text({"a": 1, "b": Decimal("1.5")})
+        == '{"a":1,"b":"1.5"}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +71,12 @@ def test_every_policy_key_changes_it() -> None:
         "fault_reasons": ("late",), "under_tolerance_share": Decimal("0.01"), "over_tolerance_share": Decimal("0.01"), "rebase": "none",
     }  # fmt: skip
     prints = {
-        field.name: of(policy=replace(STRICT, **{field.name: changed.get(field.name, getattr(STRICT, field.name) if field.name in changed else 5)}))
+        field.name: of(
+            policy=replace(
+                STRICT,
+                **{field.name: changed.get(field.name, getattr(STRICT, field.name) if field.name in changed else 5)},
+            )
+        )
         for field in fields(Policy)
     }
     assert len({*prints.values(), of()}) == len(prints) + 1
@@ -63,5 +84,7 @@ def test_every_policy_key_changes_it() -> None:
 
 def test_a_new_version_of_a_measure_changes_it() -> None:
     measure = MEASURES["otif"]
-    again = fingerprint(replace(measure, version=2), QUESTION, policy=STRICT, as_of=AS_OF, generation=42, bucket=date(2026, 1, 1))
+    again = fingerprint(
+        replace(measure, version=2), QUESTION, policy=STRICT, as_of=AS_OF, generation=42, bucket=date(2026, 1, 1)
+    )
     assert again != of()

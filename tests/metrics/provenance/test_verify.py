@@ -21,7 +21,12 @@ from metrics.rebuild.rebuild import rebuild
 from metrics.warehouse import Location
 from tests.dashboard.small_warehouse import AS_OF, publish
 
-ASKED = Question(("otif", "cycle_days", "failed_orders", "ordered_value"), by=("segment", "carrier"), grain="month", start=date(2026, 4, 1))
+ASKED = Question(
+    ("otif", "cycle_days", "failed_orders", "ordered_value"),
+    by=("segment", "carrier"),
+    grain="month",
+    start=date(2026, 4, 1),
+)
 LATE = ("HAND-PRICE", date(2026, 6, 12))
 """Came on its day; a correction says it came five days later."""
 
@@ -31,9 +36,17 @@ def correct(build: warehouse.Build) -> None:
     came = datetime(2026, 6, 17)
     shipment = {"shipment_id": f"S-{LATE[0]}"}
     c = schema.shipments.c
-    run = {"run_id": 2, "source": "small", "started_at": AS_OF, "outcome": "published", "data_as_of": AS_OF + timedelta(days=1)}
+    run = {
+        "run_id": 2,
+        "source": "small",
+        "started_at": AS_OF,
+        "outcome": "published",
+        "data_as_of": AS_OF + timedelta(days=1),
+    }
     file = {"file_id": 90, "run_id": 2, "source": "small", "feed": "shipments", "name": "again.csv", "sha256": "1" * 64}
-    counts = dict.fromkeys(("rows_staged", "rows_in", "rows_loaded"), 1) | dict.fromkeys(("rows_quarantined", "rows_superseded"), 0)
+    counts = dict.fromkeys(("rows_staged", "rows_in", "rows_loaded"), 1) | dict.fromkeys(
+        ("rows_quarantined", "rows_superseded"), 0
+    )
     before, after = {"received_at": "2026-06-12"}, {"received_at": "2026-06-17"}
     told = {
         "run_id": 2,
@@ -44,7 +57,9 @@ def correct(build: warehouse.Build) -> None:
         "why": "correction",
     }
     connection = build.connection
-    connection.execute(update(schema.shipments).where(c.shipment_id == shipment["shipment_id"]).values(received_at=came, file_id=90))
+    connection.execute(
+        update(schema.shipments).where(c.shipment_id == shipment["shipment_id"]).values(received_at=came, file_id=90)
+    )
     connection.execute(insert(schema.runs).values(**run, data_as_of_declared=True, generation=build.number))
     connection.execute(insert(schema.run_files).values(**file, **counts))
     connection.execute(insert(schema.restatements).values(**told))
@@ -95,7 +110,9 @@ def test_one_cell_that_was_changed_is_found_and_named(written: tuple[Location, P
         (tmp_path / f"x.csv{ending}").write_bytes((folder / f"x.csv{ending}").read_bytes())
     lines = (tmp_path / "x.csv").read_text().splitlines()
     at = next(i for i, line in enumerate(lines) if ",failed_orders,1,1," in line)
-    (tmp_path / "x.csv").write_text("\n".join([*lines[:at], lines[at].replace(",failed_orders,1,1,", ",failed_orders,0,1,"), *lines[at + 1 :]]))
+    (tmp_path / "x.csv").write_text(
+        "\n".join([*lines[:at], lines[at].replace(",failed_orders,1,1,", ",failed_orders,0,1,"), *lines[at + 1 :]])
+    )
     told = verified(place, tmp_path / "x.csv")
     assert told.altered
     assert [(one.row["measure"], one.columns) for one in told.own or []] == [("failed_orders", {"value": ("1", "0")})]
@@ -121,7 +138,11 @@ def test_the_hash_does_not_depend_on_the_order_of_rows_and_columns() -> None:
 
 def test_sixteen_digits_and_disarmed_formulas_come_back_as_the_same_value() -> None:
     third = 2 / 3
-    assert same_value(third, is_number=True) == same_value(f"{third:.16G}", is_number=True) == same_value(repr(third), is_number=True)
+    assert (
+        same_value(third, is_number=True)
+        == same_value(f"{third:.16G}", is_number=True)
+        == same_value(repr(third), is_number=True)
+    )
     assert formula("=1+1")
     assert same_value("'=1+1", is_number=False) == same_value("=1+1", is_number=False)
     assert same_value("'tis", is_number=False) == "'tis"
@@ -135,7 +156,10 @@ def test_a_correction_that_came_later_is_named_with_its_order(corrected: tuple[L
     (change,) = moved.orders[LATE[0]]
     assert (change.feed, change.how) == ("shipments", "correction")
     assert json.loads(change.key) == {"shipment_id": f"S-{LATE[0]}"}
-    assert (json.loads(change.before or ""), json.loads(change.after or "")) == ({"received_at": "2026-06-12"}, {"received_at": "2026-06-17"})
+    assert (json.loads(change.before or ""), json.loads(change.after or "")) == (
+        {"received_at": "2026-06-12"},
+        {"received_at": "2026-06-17"},
+    )
     others = {order for one in told.now for order, changes in one.orders.items() if order != LATE[0] and changes}
     assert others == set()
 
@@ -149,7 +173,9 @@ def test_without_its_generation_the_orders_with_changed_records_are_named(correc
     assert {order for one in told.now for order in one.orders} == {LATE[0]}
 
 
-def test_a_file_made_elsewhere_is_not_held_against_a_generation_of_the_same_number(written: tuple[Location, Path]) -> None:
+def test_a_file_made_elsewhere_is_not_held_against_a_generation_of_the_same_number(
+    written: tuple[Location, Path],
+) -> None:
     place, folder = written
     found = read(folder / "x.parquet")
     told = verify(place, found.columns, found.rows, {**found.provenance, "data_as_of": "2020-01-01T00:00:00"})
@@ -168,14 +194,19 @@ def test_what_is_not_an_export_says_so(tmp_path: Path) -> None:
         read(tmp_path / "none.csv")
 
 
-def test_what_is_judged_otherwise_now_is_named_by_its_setting_and_its_definition(written: tuple[Location, Path]) -> None:
+def test_what_is_judged_otherwise_now_is_named_by_its_setting_and_its_definition(
+    written: tuple[Location, Path],
+) -> None:
     place, folder = written
     found = read(folder / "x.parquet")
     said = json.loads(json.dumps(found.provenance))
     said["policy"]["late_tolerance_days"], said["definitions"]["otif"]["version"], said["rule_book"] = 3, 0, "1999"
     told = verify(place, found.columns, found.rows, said)
     assert told.is_genuine
-    assert told.rules[1:] == ["the strict policy's late_tolerance_days: 3, now 0", f"definition of otif: version 0, now {find('otif').version}"]
+    assert told.rules[1:] == [
+        "the strict policy's late_tolerance_days: 3, now 0",
+        f"definition of otif: version 0, now {find('otif').version}",
+    ]
     assert told.rules[0].startswith("rule book 1999, now ")
 
 
@@ -190,7 +221,9 @@ def _cut(name: str, keep: float) -> Callable[[Path], None]:
 def _without(name: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         beside = folder / f"x.csv{write.PROVENANCE_SUFFIX}"
-        beside.write_text(json.dumps({one: value for one, value in json.loads(beside.read_text()).items() if one != name}))
+        beside.write_text(
+            json.dumps({one: value for one, value in json.loads(beside.read_text()).items() if one != name})
+        )
 
     return change
 

@@ -13,7 +13,18 @@ from metrics.policy import Policy
 from metrics.queries.answer import Answer, Question, answer, frame
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import mapped_columns
-from tests.support.builders import Records, everything, invoice, invoice_line, order, order_event, order_line, records, shipment, shipment_line
+from tests.support.builders import (
+    Records,
+    everything,
+    invoice,
+    invoice_line,
+    order,
+    order_event,
+    order_line,
+    records,
+    shipment,
+    shipment_line,
+)
 from tests.support.engines import memory
 from tests.support.sql_facts import load
 
@@ -31,12 +42,17 @@ def connection() -> Iterator[Connection]:
 def publish(connection: Connection, loaded: Records, *, mapped: frozenset[str] | None = None) -> None:
     load(connection, loaded)
     connection.execute(delete(mapped_columns))
-    rows = [dict(zip(("feed", "column_name"), name.split("."), strict=True), source="test") for name in sorted(mapped or everything())]
+    rows = [
+        dict(zip(("feed", "column_name"), name.split("."), strict=True), source="test")
+        for name in sorted(mapped or everything())
+    ]
     connection.execute(insert(mapped_columns), rows)
     rebuild(connection, as_of=END_OF_APRIL, touched=None)
 
 
-def history(number: int, *, came: str | None = "2026-03-09", left: str | None = "2026-03-08", damaged: Any = 0, **values: Any) -> Records:
+def history(
+    number: int, *, came: str | None = "2026-03-09", left: str | None = "2026-03-08", damaged: Any = 0, **values: Any
+) -> Records:
     """Order `number`, one line of 100 at 5.00 promised on 10 March, billed right."""
     key = f"O{number}"
     return records(
@@ -114,7 +130,10 @@ def test_a_split_receipt_is_not_counted_twice(connection: Connection) -> None:
     split = records(
         orders=[order(promised_by="2026-03-10")],
         order_lines=[order_line(ordered_qty=10)],
-        shipments=[shipment(shipment_id="S1", received_at="2026-03-08"), shipment(shipment_id="S2", received_at="2026-03-09")],
+        shipments=[
+            shipment(shipment_id="S1", received_at="2026-03-08"),
+            shipment(shipment_id="S2", received_at="2026-03-09"),
+        ],
         shipment_lines=[shipment_line(shipment_id="S1", shipped_qty=6), shipment_line(shipment_id="S2", shipped_qty=4)],
         invoices=[invoice()],
         invoice_lines=[invoice_line(billed_qty=10, line_amount=50)],
@@ -131,7 +150,9 @@ def test_a_table_has_a_note_only_where_there_is_something_to_say(connection: Con
     assert frame(connection, Question(("billed_accurately",)))["note"].tolist() == ["no feed: invoices"]
 
 
-@pytest.mark.parametrize("question", [Question(("otfi",)), Question(("otif",), by=("regoin",)), Question(("otif",), grain="fortnight")])
+@pytest.mark.parametrize(
+    "question", [Question(("otfi",)), Question(("otif",), by=("regoin",)), Question(("otif",), grain="fortnight")]
+)
 def test_an_unknown_name_is_refused(connection: Connection, question: Question) -> None:
     with pytest.raises(UnknownName):
         answer(connection, question)
@@ -156,8 +177,13 @@ def test_what_cannot_be_broken_down_says_so_in_every_part(connection: Connection
 def test_how_things_stand_now_is_the_same_whatever_the_period(connection: Connection) -> None:
     """One order under way since 2 March: a period that ended in January, as a page may show, does not make it none."""
     loaded = history(0, came=None, left=None)
-    loaded["order_events"] = [order_event(order_id="O0", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)]
+    loaded["order_events"] = [
+        order_event(order_id="O0", step=2, event_no=1, started_at="2026-03-02T10:00Z", finished_at=None)
+    ]
     events = frozenset(f"order_events.{name}" for name in ("order_id", "step", "event_no", "started_at", "finished_at"))
     publish(connection, loaded, mapped=everything() | events)
-    (whole,), (january,) = ask(connection, "work_in_progress"), ask(connection, "work_in_progress", start=date(2026, 1, 1), end=date(2026, 1, 31))
+    (whole,), (january,) = (
+        ask(connection, "work_in_progress"),
+        ask(connection, "work_in_progress", start=date(2026, 1, 1), end=date(2026, 1, 31)),
+    )
     assert whole.value == january.value == 1

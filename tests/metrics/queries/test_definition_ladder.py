@@ -67,7 +67,11 @@ def test_every_rung_of_the_ladder(connection: Connection) -> None:
 
 
 def test_rungs_without_a_feed_are_skipped_by_name(connection: Connection) -> None:
-    mapped = frozenset(name for name in everything() if not name.startswith(("invoice", "returns")) and name != "shipment_lines.damaged_qty")
+    mapped = frozenset(
+        name
+        for name in everything()
+        if not name.startswith(("invoice", "returns")) and name != "shipment_lines.damaged_qty"
+    )
     publish(connection, together(*histories()), mapped=mapped)
     steps = {step.rung.name: step for step in definition_ladder(connection).steps}
     assert {name: step.skipped for name, step in steps.items() if step.skipped} == {
@@ -86,7 +90,9 @@ VERDICT = st.sampled_from([True, False, None])
 FINDINGS = st.builds(Findings, st.booleans(), st.booleans(), st.booleans(), *[VERDICT] * 7)
 
 
-@given(st.lists(FINDINGS.filter(lambda one: one.arrived or one.by_first is not True), max_size=30))  # what never arrived cannot have been on time
+@given(
+    st.lists(FINDINGS.filter(lambda one: one.arrived or one.by_first is not True), max_size=30)
+)  # what never arrived cannot have been on time
 def test_rates_cannot_rise_and_bases_only_grow(orders: list[Findings]) -> None:
     places = [available_rungs(one) for one in orders]
     places = [one for one in places if not any(inside and passes is None for inside, passes in one.values())]

@@ -1,7 +1,8 @@
-"""One definition, two engines: what DuckDB answers and what PostgreSQL answers from the same records, to the last digit.
+"""One definition, two engines: what DuckDB answers and what PostgreSQL answers from the same records, to the last
+digit.
 
-Asked is everything the catalogue has: every measure by every dimension, in no period, weeks and months. The same answers are then taken
-from the facts without the rollups, and the parts of every total are added up to the whole.
+Asked is everything the catalogue has: every measure by every dimension, in no period, weeks and months. The same
+answers are then taken from the facts without the rollups, and the parts of every total are added up to the whole.
 """
 
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ ROLLED_UP = tuple(name for name, measure in MEASURES.items() if measure.facts in
 OFTEN = [(by, grain) for by in BYS for grain in GRAINS if grain is None or not by]
 """Every dimension, and every grain in all; the other pairs are in the long run."""
 PAIRS = [
-    pytest.param(by, grain, marks=[] if (by, grain) in OFTEN else pytest.mark.long, id=f"{'-'.join(by) or 'all'}-{grain}")
+    pytest.param(
+        by, grain, marks=[] if (by, grain) in OFTEN else pytest.mark.long, id=f"{'-'.join(by) or 'all'}-{grain}"
+    )
     for by in BYS
     for grain in GRAINS
 ]
@@ -74,14 +77,22 @@ def same(one: Any, other: Any) -> bool:
 
 
 def assert_same(ones: list[Answer], others: list[Answer]) -> None:
-    assert [(one.dimensions, one.period, one.measure) for one in ones] == [(one.dimensions, one.period, one.measure) for one in others]
-    different = [(one, other) for one, other in zip(ones, others, strict=True) if not all(map(same, astuple(one), astuple(other)))]
+    assert [(one.dimensions, one.period, one.measure) for one in ones] == [
+        (one.dimensions, one.period, one.measure) for one in others
+    ]
+    different = [
+        (one, other)
+        for one, other in zip(ones, others, strict=True)
+        if not all(map(same, astuple(one), astuple(other)))
+    ]
     assert not different, f"{len(different)} of {len(ones)} differ, the first: {different[0]}"
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(("by", "grain"), PAIRS)
-def test_both_engines_give_the_same_answers(by: tuple[str, ...], grain: str | None, embedded: Location, server: Location) -> None:
+def test_both_engines_give_the_same_answers(
+    by: tuple[str, ...], grain: str | None, embedded: Location, server: Location
+) -> None:
     assert_same(asked(embedded, EVERYTHING, by, grain), asked(server, EVERYTHING, by, grain))
 
 
@@ -98,14 +109,18 @@ def test_both_engines_judge_every_row_alike(facts: Any, embedded: Location, serv
 
 
 @pytest.mark.parametrize(("by", "grain"), PAIRS)
-def test_a_rollup_answers_what_the_facts_answer(by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollup_answers_what_the_facts_answer(
+    by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rolled = asked(embedded, ROLLED_UP, by, grain)
     monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
     assert_same(rolled, asked(embedded, ROLLED_UP, by, grain))
 
 
 @pytest.mark.parametrize(("by", "grain"), PAIRS)
-def test_the_parts_of_every_total_add_up_to_the_whole(by: tuple[str, ...], grain: str | None, embedded: Location) -> None:
+def test_the_parts_of_every_total_add_up_to_the_whole(
+    by: tuple[str, ...], grain: str | None, embedded: Location
+) -> None:
     whole = {one.measure: one.value for one in asked(embedded, TOTALS, (), None)}
     added: dict[str, Any] = dict.fromkeys(TOTALS, 0)
     for one in asked(embedded, TOTALS, by, grain):
@@ -115,13 +130,17 @@ def test_the_parts_of_every_total_add_up_to_the_whole(by: tuple[str, ...], grain
 
 
 @pytest.mark.parametrize("size", [pytest.param(7, marks=pytest.mark.long), 100])
-def test_facts_made_in_parts_are_those_made_at_once(size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_made_in_parts_are_those_made_at_once(
+    size: int, embedded: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with writing(embedded) as build:  # never published
         connection = build.connection
         tables = (order_line_facts_table, order_facts_table)
         whole = [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables]
         monkeypatch.setattr(rebuild, "ORDERS_A_PART", size)
-        rebuild.rebuild(connection, as_of=connection.execute(select(rebuild.facts_state.c.as_of)).scalar_one(), touched=None)
+        rebuild.rebuild(
+            connection, as_of=connection.execute(select(rebuild.facts_state.c.as_of)).scalar_one(), touched=None
+        )
         assert [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables] == whole
 
 

@@ -23,13 +23,21 @@ MARCH, APRIL = (date(2026, 3, 1), date(2026, 3, 31)), (date(2026, 4, 1), date(20
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
     """March: North 3 of 4 in time, South 1 of 2. April: North 1 of 2, South 3 of 4, and East, new, 1 of 1."""
-    plan = {("03", "North"): (3, 4), ("03", "South"): (1, 2), ("04", "North"): (1, 2), ("04", "South"): (3, 4), ("04", "East"): (1, 1)}
+    plan = {
+        ("03", "North"): (3, 4),
+        ("03", "South"): (1, 2),
+        ("04", "North"): (1, 2),
+        ("04", "South"): (3, 4),
+        ("04", "East"): (1, 1),
+    }
     made, number = [], 0
     for (month, region), (good, all_) in plan.items():
         for at in range(all_):
             number += 1
             came = f"2026-{month}-{9 if at < good else 14 + at:02d}"
-            made.append(history(number, came=came, left=f"2026-{month}-02", customer_id=region, ordered_at=f"2026-{month}-01"))
+            made.append(
+                history(number, came=came, left=f"2026-{month}-02", customer_id=region, ordered_at=f"2026-{month}-01")
+            )
             made[-1]["orders"][0]["promised_by"] = made[-1]["orders"][0]["promised_by"].replace(month=int(month))
     loaded = together(*made)
     loaded["customers"] = [customer(customer_id=region, region=region) for region in ("North", "South", "East")]
@@ -41,7 +49,9 @@ def connection() -> Iterator[Connection]:
 
 
 def test_a_ratio_moves_by_mix_and_rate_parts_that_add_up(connection: Connection) -> None:
-    """On time 4/6 → 5/7, R = 29/42 in the middle. North: w 4/6 → 2/7, r 3/4 → 1/2; South: w 2/6 → 4/7, r 1/2 → 3/4; East: w 0 → 1/7, r 1."""
+    """On time 4/6 → 5/7, R = 29/42 in the middle. North: w 4/6 → 2/7, r 3/4 → 1/2; South: w 2/6 → 4/7, r 1/2 → 3/4;
+    East: w 0 → 1/7, r 1.
+    """
     found = explain(connection, "on_time", by="region", before=MARCH, after=APRIL)
     assert found.change == Fraction(5, 7) - Fraction(4, 6) == Fraction(1, 21)
     parts = {part.value: (part.mix, part.rate) for part in found.parts}
@@ -62,7 +72,9 @@ def test_a_total_moves_by_its_parts(connection: Connection) -> None:
 
 
 def test_a_percentile_says_how_far_each_population_shifted_it(connection: Connection) -> None:
-    """Days to arrive, March: 8 8 8 16 (North), 8 14 (South); April: 8 14 (North), 8 8 8 16 (South), 8 (East): P90 16 and 16."""
+    """Days to arrive, March: 8 8 8 16 (North), 8 14 (South); April: 8 14 (North), 8 8 8 16 (South), 8 (East): P90 16
+    and 16.
+    """
     found = explain(connection, "cycle_p90", by="region", before=MARCH, after=APRIL)
     assert (found.before.value, found.after.value, found.change, found.adds_up) == (16, 16, 0, False)
     # With South as it was in March (8, 14) April's largest would be 14; the others leave it at 16.
@@ -85,19 +97,34 @@ HALVES = st.tuples(st.integers(0, 50), st.integers(0, 50)).map(lambda pair: (min
 
 
 @given(st.dictionaries(st.sampled_from("ABCDE"), HALVES), st.dictionaries(st.sampled_from("ABCDE"), HALVES))
-def test_mix_and_rate_add_up_to_the_change_whatever_the_halves(then: dict[str, tuple[int, int]], now: dict[str, tuple[int, int]]) -> None:
+def test_mix_and_rate_add_up_to_the_change_whatever_the_halves(
+    then: dict[str, tuple[int, int]], now: dict[str, tuple[int, int]]
+) -> None:
     def one(n: int, d: int) -> Answer:
-        return Answer({}, None, "on_time", n / d if d else None, numerator=n, denominator=Decimal(d), no_data=None if d else "no data")
+        return Answer(
+            {},
+            None,
+            "on_time",
+            n / d if d else None,
+            numerator=n,
+            denominator=Decimal(d),
+            no_data=None if d else "no data",
+        )
 
-    whole_then, whole_now = (one(sum(n for n, _ in side.values()), sum(d for _, d in side.values())) for side in (then, now))
+    whole_then, whole_now = (
+        one(sum(n for n, _ in side.values()), sum(d for _, d in side.values())) for side in (then, now)
+    )
     blank = Explanation("on_time", "region", whole_then, whole_now, None, (), adds_up=False)
     found = _of_ratio(blank, *({name: one(*pair) for name, pair in side.items()} for side in (then, now)))
     if whole_then.denominator and whole_now.denominator:
         assert sum((part.effect or Fraction(0) for part in found.parts), Fraction(0)) == found.change
-        assert all(part.mix is not None and part.rate is not None and part.mix + part.rate == part.effect for part in found.parts)
-        assert found.change == Fraction(whole_now.numerator or 0) / int(whole_now.denominator) - Fraction(whole_then.numerator or 0) / int(
-            whole_then.denominator
+        assert all(
+            part.mix is not None and part.rate is not None and part.mix + part.rate == part.effect
+            for part in found.parts
         )
+        assert found.change == Fraction(whole_now.numerator or 0) / int(whole_now.denominator) - Fraction(
+            whole_then.numerator or 0
+        ) / int(whole_then.denominator)
     else:
         assert found.change is None
         assert found.why_not

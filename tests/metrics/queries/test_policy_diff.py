@@ -15,13 +15,22 @@ from tests.support.engines import memory
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    """Six orders of 100 promised on 10 March: a good one, one a day late, one early, one short by 1, one a day late and short by 1, one unproven."""
+    """Six orders of 100 promised on 10 March: a good one, one a day late, one early, one short by 1, one a day late and
+    short by 1, one unproven.
+    """
     engine = memory()
     with engine.connect() as opened:
         short, both = history(3, came="2026-03-09"), history(4, came="2026-03-11")
         for one in (short, both):
             one["shipment_lines"][0]["shipped_qty"] = Decimal(99)
-        histories = (history(0, came="2026-03-10"), history(1, came="2026-03-11"), history(2, came="2026-03-09"), short, both, history(5, came=None))
+        histories = (
+            history(0, came="2026-03-10"),
+            history(1, came="2026-03-11"),
+            history(2, came="2026-03-09"),
+            short,
+            both,
+            history(5, came=None),
+        )
         publish(opened, together(*histories))
         yield opened
     engine.dispose()
@@ -33,16 +42,19 @@ def flips(connection: Connection, other: Policy, **rest: object) -> dict[str, tu
 
 def test_a_day_of_tolerance_saves_the_order_a_day_late(connection: Connection) -> None:
     found = policy_diff(connection, Policy(late_tolerance_days=1))
-    assert [(one.order_id, one.before, one.after, one.rule, one.reason_before, one.reason_after) for one in found.flips] == [
-        ("O1", False, True, "late_tolerance_days", "late", None)
-    ]
+    assert [
+        (one.order_id, one.before, one.after, one.rule, one.reason_before, one.reason_after) for one in found.flips
+    ] == [("O1", False, True, "late_tolerance_days", "late", None)]
     assert (found.judged, found.only_first, found.only_other) == (6, 0, 0)
     assert (found.numerators, found.denominators) == ((2, 3), (5, 5))
     assert found.counts == {(True, True): 2, (False, True): 1, (False, False): 2, (None, None): 1}
 
 
 def test_a_window_fails_what_came_early_and_makes_the_unproven_no_better(connection: Connection) -> None:
-    assert flips(connection, Policy(timing="WINDOW"), verdict="on_time") == {"O2": (True, False, "timing"), "O3": (True, False, "timing")}  # type: ignore[arg-type]
+    assert flips(connection, Policy(timing="WINDOW"), verdict="on_time") == {
+        "O2": (True, False, "timing"),
+        "O3": (True, False, "timing"),
+    }  # type: ignore[arg-type]
 
 
 def test_the_rule_named_is_the_one_that_flips_the_order_by_itself(connection: Connection) -> None:
@@ -64,12 +76,19 @@ def test_flips_there_and_back_are_the_difference_of_the_numerators(connection: C
 
 
 def test_two_policies_neither_of_them_strict(connection: Connection) -> None:
-    found = policy_diff(connection, Policy(late_tolerance_days=1), first=Policy(late_tolerance_days=1, under_tolerance_share=Decimal("0.01")))
+    found = policy_diff(
+        connection,
+        Policy(late_tolerance_days=1),
+        first=Policy(late_tolerance_days=1, under_tolerance_share=Decimal("0.01")),
+    )
     assert {one.order_id: (one.before, one.after) for one in found.flips} == {"O3": (True, False), "O4": (True, False)}
 
 
 def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
-    assert policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=(("customer", ("nobody",)),))).judged == 0
+    assert (
+        policy_diff(connection, Policy(late_tolerance_days=1), view=View(where=(("customer", ("nobody",)),))).judged
+        == 0
+    )
 
 
 def test_a_verdict_that_is_none_is_refused(connection: Connection) -> None:

@@ -1,4 +1,6 @@
-"""Mistakes that were published by others and that the product must refuse (rules, section 6). Those of AtliQ's data are in test_atliq.py."""
+"""Mistakes that were published by others and that the product must refuse (rules, section 6). Those of AtliQ's data are
+in test_atliq.py.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -22,7 +24,9 @@ def connection() -> Iterator[Connection]:
 
 
 def test_perfect_orders_are_counted_not_multiplied(connection: Connection) -> None:
-    """99.95 × 99.2 × … = 94.04 % was called perfect orders. Two orders, one late, the other damaged: no perfect order, though 50 % × 50 % is 25 %."""
+    """99.95 × 99.2 × … = 94.04 % was called perfect orders. Two orders, one late, the other damaged: no perfect order,
+    though 50 % × 50 % is 25 %.
+    """
     publish(connection, together(history(0, came="2026-03-12"), history(1, damaged=1)))
     perfect, on_time, damage_free = ask(connection, "perfect_order", "on_time", "damage_free")
     assert (perfect.numerator, perfect.denominator, perfect.value) == (0, 2, 0.0)
@@ -57,5 +61,14 @@ def test_nothing_due_is_no_rate_not_100_percent(connection: Connection) -> None:
 
 def test_service_is_never_dated_by_the_actual_date() -> None:
     """A last month that collapses because only late orders spill into it was published."""
-    judged = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately", "perfect_order", "unit_fill_first_pass")
+    judged = (
+        "on_time",
+        "complete",
+        "otif",
+        "damage_free",
+        "filled_accurately",
+        "billed_accurately",
+        "perfect_order",
+        "unit_fill_first_pass",
+    )
     assert {MEASURES[name].date for name in judged} == {"due_day"}

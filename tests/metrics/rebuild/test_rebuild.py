@@ -19,7 +19,12 @@ from metrics.warehouse import Location, writing
 SMALL = Path(__file__).parents[3] / "sample_data" / "small"
 JUNE, AUGUST = datetime(2026, 6, 30, 18), datetime(2026, 8, 15, 12)
 """The sample's own watermark, and an instant by which every promise, claims and invoice window of it has passed."""
-BUILT = (order_line_facts_table, order_facts_table, *[ledger.table for ledger in FACT_TABLES], *[rollup.table for rollup in ROLLUPS])
+BUILT = (
+    order_line_facts_table,
+    order_facts_table,
+    *[ledger.table for ledger in FACT_TABLES],
+    *[rollup.table for rollup in ROLLUPS],
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,5 +71,8 @@ def test_changed_and_vanished_records_change_only_their_orders(connection: Conne
     connection.execute(update(shipment_lines).where(shipment_lines.c.order_id.in_(halved)).values(received_qty=1))
     connection.execute(update(orders).where(orders.c.order_id.in_(gone)).values(deleted=True))
     rebuild(connection, as_of=JUNE, touched=touched_orders(connection, some).name)
-    assert connection.scalars(select(order_facts_table.c.order_id).where(order_facts_table.c.order_id.in_(gone))).all() == []
+    assert (
+        connection.scalars(select(order_facts_table.c.order_id).where(order_facts_table.c.order_id.in_(gone))).all()
+        == []
+    )
     assert_same_as_anew(connection, JUNE)

@@ -1,5 +1,6 @@
-"""Ledgers kept up by difference equal those made anew. Each case is one thing a row depends on beyond the records of its own order; all cases are
-judged together, and that each of them changes some row is asserted too, so that none passes for having changed nothing.
+"""Ledgers kept up by difference equal those made anew. Each case is one thing a row depends on beyond the records of
+its own order; all cases are judged together, and that each of them changes some row is asserted too, so that none
+passes for having changed nothing.
 """
 
 from dataclasses import dataclass, field, replace
@@ -27,17 +28,30 @@ from tests.support.sql_facts import load
 filled = only(movements, stockouts, recoveries)
 
 Parts = dict[str, list[builders.Row]]
-LATEST = {"file_id": 2, "run_id": 2, "source": "test", "feed": "stockouts", "name": "two", "sha256": "-"} | dict.fromkeys(
-    ("rows_staged", "rows_in", "rows_loaded", "rows_quarantined", "rows_superseded"), 0
-)
+LATEST = {
+    "file_id": 2,
+    "run_id": 2,
+    "source": "test",
+    "feed": "stockouts",
+    "name": "two",
+    "sha256": "-",
+} | dict.fromkeys(("rows_staged", "rows_in", "rows_loaded", "rows_quarantined", "rows_superseded"), 0)
 """A run that brought file 2."""
 LATER = datetime(2026, 5, 10, 12)
-KEPT = (order_facts_table, order_line_facts_table, money_facts_table, segment_intervals_table, stockout_facts_table, recovery_facts_table)
+KEPT = (
+    order_facts_table,
+    order_line_facts_table,
+    money_facts_table,
+    segment_intervals_table,
+    stockout_facts_table,
+    recovery_facts_table,
+)
 
 
 @dataclass(frozen=True)
 class Case:
-    """Records before and after, the orders that ingest would call touched, and the tables in which rows of the case are others then.
+    """Records before and after, the orders that ingest would call touched, and the tables in which rows of the case are
+    others then.
 
     Every id of a case begins with its name.
     """
@@ -52,20 +66,34 @@ class Case:
 
 def sold(order_id: str, customer_id: str, **values: Any) -> Parts:
     """An order of 100 P at 5.00, cost 3.00 each."""
-    return {"orders": [builders.order(order_id=order_id, customer_id=customer_id, **values)], "order_lines": [builders.order_line(order_id=order_id)]}
+    return {
+        "orders": [builders.order(order_id=order_id, customer_id=customer_id, **values)],
+        "order_lines": [builders.order_line(order_id=order_id)],
+    }
 
 
 def billed(invoice_id: str, *order_ids: str, **values: Any) -> Parts:
     """An invoice with the lines of these orders."""
-    lines = [builders.invoice_line(invoice_id=invoice_id, invoice_line_no=str(i), order_id=order_id) for i, order_id in enumerate(order_ids, 1)]
+    lines = [
+        builders.invoice_line(invoice_id=invoice_id, invoice_line_no=str(i), order_id=order_id)
+        for i, order_id in enumerate(order_ids, 1)
+    ]
     return {"invoices": [builders.invoice(invoice_id=invoice_id, **values)], "invoice_lines": lines}
 
 
 def carried(shipment_id: str, freight: int, **shipped: int) -> Parts:
     """A consignment received on 9 March, with the quantity it carried for each order."""
-    header = builders.shipment(shipment_id=shipment_id, shipped_at="2026-03-02", received_at="2026-03-09", freight_amount=freight, currency="EUR")
+    header = builders.shipment(
+        shipment_id=shipment_id,
+        shipped_at="2026-03-02",
+        received_at="2026-03-09",
+        freight_amount=freight,
+        currency="EUR",
+    )
     lines = [
-        builders.shipment_line(shipment_id=shipment_id, shipment_line_no=str(i), order_id=order_id, shipped_qty=n, received_qty=n)
+        builders.shipment_line(
+            shipment_id=shipment_id, shipment_line_no=str(i), order_id=order_id, shipped_qty=n, received_qty=n
+        )
         for i, (order_id, n) in enumerate(shipped.items(), 1)
     ]
     return {"shipments": [header], "shipment_lines": lines}
@@ -82,7 +110,11 @@ def of_customer(name: str, **values: Any) -> Parts:
 
 def reversal(invoice_id: str, reverses: str, **values: Any) -> Parts:
     """A reversal without lines of its own."""
-    return {"invoices": [builders.invoice(invoice_id=invoice_id, invoice_kind="reversal", reverses_invoice_id=reverses, **values)]}
+    return {
+        "invoices": [
+            builders.invoice(invoice_id=invoice_id, invoice_kind="reversal", reverses_invoice_id=reverses, **values)
+        ]
+    }
 
 
 MONEY = (
@@ -112,7 +144,13 @@ MONEY = (
     Case(
         "newcase",
         {},
-        {"service_cases": [builders.service_case(case_id="newcase", order_id="newcase1", customer_id="newcase", cost_amount=7, currency="EUR")]},
+        {
+            "service_cases": [
+                builders.service_case(
+                    case_id="newcase", order_id="newcase1", customer_id="newcase", cost_amount=7, currency="EUR"
+                )
+            ]
+        },
         ("newcase1",),
         always=sold("newcase1", "newcase"),
     ),
@@ -132,13 +170,18 @@ MONEY = (
         ("shared1",),
         always=together(sold("shared1", "shared"), sold("shared2", "shared")),
     ),
-    # The second order is charged freight by a cost of its own, which must be seen although only the first order changed.
+    # The second order is charged freight by a cost of its own, which must be seen although only the first order
+    # changed.
     Case(
         "charged",
         carried("charged", 90, charged1=50, charged2=100),
         carried("charged", 90, charged1=80, charged2=100),
         ("charged1",),
-        always=together(sold("charged1", "charged"), sold("charged2", "charged"), costs("chargedT", order_id="charged2", activity="freight")),
+        always=together(
+            sold("charged1", "charged"),
+            sold("charged2", "charged"),
+            costs("chargedT", order_id="charged2", activity="freight"),
+        ),
     ),
     Case(
         "costfreight",
@@ -153,7 +196,11 @@ MONEY = (
         reversal("reversedR1", "reversed", invoiced_at="2026-03-12"),
         reversal("reversedR1", "reversed", invoiced_at="2026-03-12", deleted=True),
         ("reversed1",),
-        always=together(sold("reversed1", "reversed"), billed("reversed", "reversed1"), reversal("reversedR2", "reversed", invoiced_at="2026-03-14")),
+        always=together(
+            sold("reversed1", "reversed"),
+            billed("reversed", "reversed1"),
+            reversal("reversedR2", "reversed", invoiced_at="2026-03-14"),
+        ),
     ),
     # A cost goes from one order to another.
     Case(
@@ -168,14 +215,23 @@ MONEY = (
         "segment",
         of_customer("segment"),
         of_customer("segment", service_segment="B"),
-        always=together(costs("segmentT", order_id=None, customer_id="segment"), costs("segmentU", order_id="segment?", customer_id="segment")),
+        always=together(
+            costs("segmentT", order_id=None, customer_id="segment"),
+            costs("segmentU", order_id="segment?", customer_id="segment"),
+        ),
     ),
     # A case without an order is not counted beside a service cost of the same work.
     Case(
         "settled",
         {},
         costs("settledT", order_id=None, customer_id="settled", activity="case"),
-        always={"service_cases": [builders.service_case(case_id="settled", order_id=None, customer_id="settled", cost_amount=7, currency="EUR")]},
+        always={
+            "service_cases": [
+                builders.service_case(
+                    case_id="settled", order_id=None, customer_id="settled", cost_amount=7, currency="EUR"
+                )
+            ]
+        },
     ),
 )
 """What money rows depend on."""
@@ -185,14 +241,19 @@ def short(order_id: str, customer_id: str, **values: Any) -> Parts:
     """An order of which only 60 of the 100 left by its promise."""
     part = {
         "shipments": [builders.shipment(shipment_id=f"{order_id}S", shipped_at="2026-03-05", received_at="2026-03-09")],
-        "shipment_lines": [builders.shipment_line(shipment_id=f"{order_id}S", order_id=order_id, shipped_qty=60, received_qty=60)],
+        "shipment_lines": [
+            builders.shipment_line(shipment_id=f"{order_id}S", order_id=order_id, shipped_qty=60, received_qty=60)
+        ],
     }
     return together(sold(order_id, customer_id, **values), part)
 
 
 def on_days(customer_id: str, *days: str, **values: Any) -> Parts:
     """Orders of these days that came in full."""
-    placed = [sold(f"{customer_id}{i}", customer_id, ordered_at=day, promised_by="2026-06-01", **values) for i, day in enumerate(days)]
+    placed = [
+        sold(f"{customer_id}{i}", customer_id, ordered_at=day, promised_by="2026-06-01", **values)
+        for i, day in enumerate(days)
+    ]
     return together(*placed)
 
 
@@ -237,7 +298,11 @@ STOCKOUTS = (
     Case(
         "beside",
         {},
-        {"shipment_lines": [builders.shipment_line(shipment_id="besideT", shipment_line_no="3", order_id="besideb1", shipped_qty=60)]},
+        {
+            "shipment_lines": [
+                builders.shipment_line(shipment_id="besideT", shipment_line_no="3", order_id="besideb1", shipped_qty=60)
+            ]
+        },
         ("besideb1",),
         (stockout_facts_table, money_facts_table),
         together(
@@ -247,11 +312,19 @@ STOCKOUTS = (
             sold("besideb1", "besideb"),
             {
                 "shipments": [
-                    builders.shipment(shipment_id="besideT", shipped_at="2026-03-15", received_at="2026-03-20", freight_amount=50, currency="EUR")
+                    builders.shipment(
+                        shipment_id="besideT",
+                        shipped_at="2026-03-15",
+                        received_at="2026-03-20",
+                        freight_amount=50,
+                        currency="EUR",
+                    )
                 ],
                 "shipment_lines": [
                     builders.shipment_line(shipment_id="besideT", order_id="beside1", shipped_qty=40, received_qty=40),
-                    builders.shipment_line(shipment_id="besideT", shipment_line_no="2", order_id="besideb1", shipped_qty=40),
+                    builders.shipment_line(
+                        shipment_id="besideT", shipment_line_no="2", order_id="besideb1", shipped_qty=40
+                    ),
                 ],
             },
         ),
@@ -265,9 +338,17 @@ STOCKOUTS = (
         (stockout_facts_table, money_facts_table),
         together(short("lost9", "lost"), on_days("lost", "2026-02-20", "2026-02-23", "2026-02-26")),
     ),
-    # Demand before any order names none: it is found by having come with the run, and so is the buyer it was said to be of before.
+    # Demand before any order names none: it is found by having come with the run, and so is the buyer it was said to be
+    # of before.
     Case("newly", {}, wanted("newlyX", "newly", file_id=2), (), (stockout_facts_table,)),
-    Case("meant", wanted("meantX", "meant"), wanted("meantX", "meant2", file_id=2), (), (stockout_facts_table,), together(of_customer("meant2"))),
+    Case(
+        "meant",
+        wanted("meantX", "meant"),
+        wanted("meantX", "meant2", file_id=2),
+        (),
+        (stockout_facts_table,),
+        together(of_customer("meant2")),
+    ),
     # A buyer who never ordered is in another segment.
     Case(
         "region",
@@ -278,7 +359,8 @@ STOCKOUTS = (
         wanted("regionX", "region"),
     ),
 )
-"""What stockouts depend on: the other orders of their buyer, the segment, consignments, and records that name no order."""
+"""What stockouts depend on: the other orders of their buyer, the segment, consignments, and records that name no order.
+"""
 
 
 def late(order_id: str, customer_id: str, received: str = "2026-03-12", **values: Any) -> Parts:
@@ -298,7 +380,14 @@ def raised(name: str, opened: str, resolved: str | None) -> Parts:
 
 RECOVERIES = (
     # The buyer's next order comes to be known.
-    Case("next", {}, sold("next9", "next", ordered_at="2026-03-20"), ("next9",), (recovery_facts_table,), late("next1", "next")),
+    Case(
+        "next",
+        {},
+        sold("next9", "next", ordered_at="2026-03-20"),
+        ("next9",),
+        (recovery_facts_table,),
+        late("next1", "next"),
+    ),
     # It turns out to be another buyer's.
     Case(
         "theirs",
@@ -315,7 +404,10 @@ RECOVERIES = (
         billed("retained", "retained9", invoiced_at="2026-03-22"),
         ("retained9",),
         (recovery_facts_table,),
-        together(late("retained1", "retained", ordered_at="2026-01-03", promised_by="2026-01-05"), sold("retained9", "retained")),
+        together(
+            late("retained1", "retained", ordered_at="2026-01-03", promised_by="2026-01-05"),
+            sold("retained9", "retained"),
+        ),
     ),
     Case(
         "answered",
@@ -336,7 +428,11 @@ ASSUMED = (
         (stockout_facts_table,),
         together(
             sold("assumed1", "assumed"),
-            {"shipments": [builders.shipment(shipment_id="assumed", shipped_at="2026-03-15", received_at="2026-03-20")]},
+            {
+                "shipments": [
+                    builders.shipment(shipment_id="assumed", shipped_at="2026-03-15", received_at="2026-03-20")
+                ]
+            },
             {"shipment_lines": [builders.shipment_line(shipment_id="assumed", order_id="assumed1")]},
         ),
     ),
@@ -367,7 +463,9 @@ TIME = (
         {},
         {},
         changes=(recovery_facts_table,),
-        always=together(late("silent1", "silent", promised_by="2026-03-13"), billed("silent", "silent1", invoiced_at="2026-03-13")),
+        always=together(
+            late("silent1", "silent", promised_by="2026-03-13"), billed("silent", "silent1", invoiced_at="2026-03-13")
+        ),
     ),
     # Somebody has, and the failure, told of long after, is settled: its limit passes.
     Case(
@@ -407,7 +505,9 @@ TIME = (
         ),
     ),
     # What was wanted on the day of the former as_of had not ended by then.
-    Case("sameday", {}, {}, changes=(stockout_facts_table,), always=wanted("samedayX", "sameday", wanted_at="2026-05-01")),
+    Case(
+        "sameday", {}, {}, changes=(stockout_facts_table,), always=wanted("samedayX", "sameday", wanted_at="2026-05-01")
+    ),
     # A cost is known before the day it is booked on has ended; with it goes the freight it charges.
     Case(
         "booked",
@@ -445,7 +545,9 @@ def of_case(case: Case, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def world(cases: tuple[Case, ...], *, after: bool) -> Parts:
-    own = {row["customer_id"] for case in cases for part in (case.always, case.before) for row in part.get("customers", ())}
+    own = {
+        row["customer_id"] for case in cases for part in (case.always, case.before) for row in part.get("customers", ())
+    }
     buyers = [of_customer(case.name) for case in cases if case.name not in own]
     return together(
         {"products": [builders.product(unit_cost_amount=3)]},
@@ -454,7 +556,10 @@ def world(cases: tuple[Case, ...], *, after: bool) -> Parts:
     )
 
 
-@pytest.mark.parametrize(("cases", "as_of"), [(MONEY + STOCKOUTS + RECOVERIES, AS_OF), (ASSUMED, AS_OF), (ASSUMED_THEN, LATER), (TIME, LATER)])
+@pytest.mark.parametrize(
+    ("cases", "as_of"),
+    [(MONEY + STOCKOUTS + RECOVERIES, AS_OF), (ASSUMED, AS_OF), (ASSUMED_THEN, LATER), (TIME, LATER)],
+)
 def test_what_rows_depend_on(cases: tuple[Case, ...], as_of: datetime) -> None:
     with built(AS_OF, mapped=ALL - builders.everything("fx_rates"), **world(cases, after=False)) as connection:
         before = contents(connection)
@@ -474,7 +579,9 @@ def test_what_rows_depend_on(cases: tuple[Case, ...], as_of: datetime) -> None:
 
 
 def test_tables_of_an_earlier_version_are_made_anew() -> None:
-    """Even where no record changed: a ledger that lacks a column, and a rollup that has one that no measure needs any more."""
+    """Even where no record changed: a ledger that lacks a column, and a rollup that has one that no measure needs any
+    more.
+    """
     rollup = ROLLUPS[0].table
     with built(**short("O", "C")) as connection:
         before = contents(connection)
@@ -482,5 +589,6 @@ def test_tables_of_an_earlier_version_are_made_anew() -> None:
         connection.exec_driver_sql(f"ALTER TABLE {rollup.name} ADD COLUMN of_old BIGINT")
         rebuild(connection, as_of=AS_OF, touched=touched_orders(connection, []).name)
         assert contents(connection) == before
-        assert "of_old" not in connection.exec_driver_sql(f"SELECT * FROM {rollup.name}").keys()  # noqa: SIM118 - rows have no names
+        # rows have no names
+        assert "of_old" not in connection.exec_driver_sql(f"SELECT * FROM {rollup.name}").keys()  # noqa: SIM118
         assert connection.execute(select(rollup)).all()

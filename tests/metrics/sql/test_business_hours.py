@@ -28,18 +28,31 @@ def database(request: pytest.FixtureRequest) -> Iterator[Connection]:
         yield connection
 
 
-def week(first: date, days: int = 14, *, opens: int = 8, closes: int = 16, calendar_id: str = "default") -> list[dict[str, Any]]:
+def week(
+    first: date, days: int = 14, *, opens: int = 8, closes: int = 16, calendar_id: str = "default"
+) -> list[dict[str, Any]]:
     """Monday to Friday open from `opens` to `closes` UTC, closed at the weekend."""
     rows = []
     for number in range(days):
         day = first + number * DAY
         hours = {"opens_at": f"{day}T{opens:02}:00Z", "closes_at": f"{day}T{closes:02}:00Z"}
-        rows.append(calendar_day(calendar_id=calendar_id, day=day, **(hours if day.weekday() < 5 else {"opens_at": None, "closes_at": None})))
+        rows.append(
+            calendar_day(
+                calendar_id=calendar_id,
+                day=day,
+                **(hours if day.weekday() < 5 else {"opens_at": None, "closes_at": None}),
+            )
+        )
     return rows
 
 
 def hours(
-    connection: Connection, ordered: str, received: str, calendars: list[dict[str, Any]], measure: str = "cycle_business_hours", **more: Any
+    connection: Connection,
+    ordered: str,
+    received: str,
+    calendars: list[dict[str, Any]],
+    measure: str = "cycle_business_hours",
+    **more: Any,
 ) -> Any:
     """The measure for one order from and to these instants."""
     made = records(
@@ -79,14 +92,19 @@ def test_a_day_the_calendar_does_not_name_is_not_known_to_be_closed(database: Co
     calendars = [row for row in week(date(2026, 3, 2)) if row["day"] != date(2026, 3, 4)]
     assert hours(database, "2026-03-03T09:00Z", "2026-03-05T09:00Z", calendars) is None
     assert hours(database, "2026-03-05T09:00Z", "2026-03-06T09:00Z", calendars) == 8.0
-    assert hours(database, "2026-03-01T09:00Z", "2026-03-03T09:00Z", calendars) is None  # the 1st is before its first day
+    assert (
+        hours(database, "2026-03-01T09:00Z", "2026-03-03T09:00Z", calendars) is None
+    )  # the 1st is before its first day
 
 
 def test_the_place_has_its_own_calendar_then_deliveries_have_one_then_everyone(database: Connection) -> None:
     clock = ("2026-03-03T06:00Z", "2026-03-03T20:00Z")
     first = date(2026, 3, 2)
     everyone, deliveries = week(first), week(first, opens=8, closes=14, calendar_id="ship_to")
-    place, elsewhere = week(first, opens=8, closes=12, calendar_id="P1"), week(first, opens=8, closes=9, calendar_id="P2")
+    place, elsewhere = (
+        week(first, opens=8, closes=12, calendar_id="P1"),
+        week(first, opens=8, closes=9, calendar_id="P2"),
+    )
     assert hours(database, *clock, everyone + elsewhere) == 8.0
     assert hours(database, *clock, everyone + elsewhere + deliveries) == 6.0
     assert hours(database, *clock, everyone + elsewhere + deliveries + place) == 4.0
@@ -109,7 +127,10 @@ def test_business_time_over_a_clock_change(database: Connection) -> None:
 def test_hours_that_cross_midnight_utc(database: Connection) -> None:
     """Los Angeles is open from 09:00 to 17:00, 17:00 to 01:00 UTC."""
     calendars = [
-        calendar_day(day=f"2026-01-{day:02}", opens_at=f"2026-01-{day:02}T17:00Z", closes_at=f"2026-01-{day + 1:02}T01:00Z") for day in range(5, 10)
+        calendar_day(
+            day=f"2026-01-{day:02}", opens_at=f"2026-01-{day:02}T17:00Z", closes_at=f"2026-01-{day + 1:02}T01:00Z"
+        )
+        for day in range(5, 10)
     ]
     zone = {"ship_to_time_zone": "America/Los_Angeles"}
     assert hours(database, "2026-01-05T23:00Z", "2026-01-06T18:30Z", calendars, **zone) == 3.5
@@ -127,7 +148,11 @@ def test_working_time_is_what_plain_python_adds_up(database: Connection) -> None
         closes = opens + timedelta(minutes=drawn.randrange(0, 900))
         closed = drawn.random() < 0.3
         calendars.append(
-            calendar_day(day=day.date(), opens_at=None if closed else f"{opens.isoformat()}Z", closes_at=None if closed else f"{closes.isoformat()}Z")
+            calendar_day(
+                day=day.date(),
+                opens_at=None if closed else f"{opens.isoformat()}Z",
+                closes_at=None if closed else f"{closes.isoformat()}Z",
+            )
         )
         if not closed:
             open_hours.append((opens, closes))
@@ -136,10 +161,14 @@ def test_working_time_is_what_plain_python_adds_up(database: Connection) -> None
         start = datetime(2026, 3, 1) + timedelta(seconds=drawn.randrange(0, 25 * 86400))
         clocks[f"O{number:04}"] = (start, start + timedelta(seconds=drawn.randrange(1, 4 * 86400)))
     made = records(
-        orders=[order(order_id=name, ordered_at=f"{start.isoformat()}Z", promised_by=None) for name, (start, _) in clocks.items()],
+        orders=[
+            order(order_id=name, ordered_at=f"{start.isoformat()}Z", promised_by=None)
+            for name, (start, _) in clocks.items()
+        ],
         order_lines=[order_line(order_id=name) for name in clocks],
         shipments=[
-            shipment(shipment_id=name, shipped_at=f"{start.isoformat()}Z", received_at=f"{end.isoformat()}Z") for name, (start, end) in clocks.items()
+            shipment(shipment_id=name, shipped_at=f"{start.isoformat()}Z", received_at=f"{end.isoformat()}Z")
+            for name, (start, end) in clocks.items()
         ],
         shipment_lines=[shipment_line(shipment_id=name, order_id=name) for name in clocks],
         calendars=calendars,
@@ -148,6 +177,8 @@ def test_working_time_is_what_plain_python_adds_up(database: Connection) -> None
     (whole,) = answer(database, Question(("cycle_business_hours",)))
     worked = timedelta(0)
     for start, end in clocks.values():
-        worked += sum((max(timedelta(0), min(end, closes) - max(start, opens)) for opens, closes in open_hours), timedelta(0))
+        worked += sum(
+            (max(timedelta(0), min(end, closes) - max(start, opens)) for opens, closes in open_hours), timedelta(0)
+        )
     assert whole.denominator == 1000
     assert whole.numerator == pytest.approx(worked / timedelta(hours=1))

@@ -26,9 +26,14 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
-def rate_of(connection: Connection, currency: str | None, day: str, *rates: dict[str, Any], mapped: frozenset[str] = FED) -> Decimal | None:
+def rate_of(
+    connection: Connection, currency: str | None, day: str, *rates: dict[str, Any], mapped: frozenset[str] = FED
+) -> Decimal | None:
     """The rate of an order of that day, the same on its line."""
-    load(connection, records(orders=[order(currency=currency, ordered_at=day)], order_lines=[order_line()], fx_rates=rates))
+    load(
+        connection,
+        records(orders=[order(currency=currency, ordered_at=day)], order_lines=[order_line()], fx_rates=rates),
+    )
     lines, orders = ask(connection, {}, END_OF_APRIL, mapped)
     assert lines["O", "1"]["rate"] == orders["O"]["rate"]
     found: Decimal | None = orders["O"]["rate"]
@@ -57,7 +62,9 @@ def test_r25_the_latest_rate_on_or_before_the_day_and_at_most_seven_days_old(
 
 
 def test_a_deleted_rate_was_never_there(connection: Connection) -> None:
-    found = rate_of(connection, "EUR", "2026-03-05", fx_rate(rate="1.10"), fx_rate(on_date="2026-03-05", rate="1.20", deleted=True))
+    found = rate_of(
+        connection, "EUR", "2026-03-05", fx_rate(rate="1.10"), fx_rate(on_date="2026-03-05", rate="1.20", deleted=True)
+    )
     assert found == Decimal("1.10")
 
 

@@ -1,4 +1,6 @@
-"""The store: made on first use, on both kinds of warehouse; what an earlier version kept is adopted; a block is kept whole or not at all."""
+"""The store: made on first use, on both kinds of warehouse; what an earlier version kept is adopted; a block is kept
+whole or not at all.
+"""
 
 import threading
 from datetime import datetime
@@ -15,7 +17,13 @@ from metrics.store.connection import open_store, store_url
 from metrics.store.tables import audit_trail, metadata, run_history
 from metrics.warehouse import Location
 
-A_RUN = {"source": "erp", "started_at": datetime(2026, 3, 1), "finished_at": datetime(2026, 3, 1), "outcome": "published", "report": "{}"}
+A_RUN = {
+    "source": "erp",
+    "started_at": datetime(2026, 3, 1),
+    "finished_at": datetime(2026, 3, 1),
+    "outcome": "published",
+    "report": "{}",
+}
 
 
 def is_as_described(connection: Connection) -> bool:

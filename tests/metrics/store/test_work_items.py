@@ -30,13 +30,22 @@ def test_an_order_is_assigned_commented_resolved_and_reopened_and_every_change_i
         assert (one.customer, one.owner, one.status, one.detected_at, one.version) == ("Acme", "Bo", "open", MAY, 1)
         work_items.comment(store, "Bo", one, " called them \n", at=MAY)
         done = work_items.resolve(store, "Bo", one, **PUT_RIGHT)
-        assert (work_items.order_ids(store, status="resolved"), work_items.order_ids(store, owner="Bo"), work_items.owners(store)) == (
+        assert (
+            work_items.order_ids(store, status="resolved"),
+            work_items.order_ids(store, owner="Bo"),
+            work_items.owners(store),
+        ) == (
             ["O1"],
             ["O1", "O2"],
             ["Bo"],
         )
         back = work_items.reopen(store, "Ada", done)
-        assert (back.status, back.resolved_at, back.remedy, back.acknowledged_at) == ("open", None, None, PUT_RIGHT["acknowledged_at"])
+        assert (back.status, back.resolved_at, back.remedy, back.acknowledged_at) == (
+            "open",
+            None,
+            None,
+            PUT_RIGHT["acknowledged_at"],
+        )
         assert [(said["who"], said["text"]) for said in work_items.comments(store, "O1")] == [("Bo", "called them")]
         told = work_items.history(store, "O1")
     assert [(one["who"], one["what"]) for one in told] == [
@@ -99,7 +108,9 @@ def many_at_once(place: Location) -> None:
         assert len(refused) == 7
         assert {one.who for one in refused} == {work_items.item(store, "O1").owner}
         assert len(work_items.history(store, "O1")) == 1
-        assert sorted(said["who"] for said in work_items.comments(store, "O2")) == [f"person {number}" for number in range(8)]
+        assert sorted(said["who"] for said in work_items.comments(store, "O2")) == [
+            f"person {number}" for number in range(8)
+        ]
 
 
 def test_of_many_at_once_one_gets_the_order_and_all_are_heard(location: Location) -> None:

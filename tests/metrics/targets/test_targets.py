@@ -28,7 +28,9 @@ ROWS = [
         ((("segment", ("A",)), ("customer", ("C1",))), "customer:C1"),
     ],
 )
-def test_the_narrowest_scope_in_view_gives_the_target(where: tuple[tuple[str, tuple[str, ...]], ...], scope: str) -> None:
+def test_the_narrowest_scope_in_view_gives_the_target(
+    where: tuple[tuple[str, tuple[str, ...]], ...], scope: str
+) -> None:
     found = target_for(ROWS, "otif", where)
     assert found is not None
     assert found.scope == scope
@@ -39,8 +41,12 @@ def test_a_measure_without_a_target_has_none() -> None:
 
 
 def test_r31_a_groups_target_is_weighted_by_judged_orders() -> None:
-    """A 0.98 on 30 orders, B 0.92 on 10 → (29.4 + 9.2) / 40 = 0.965, tolerance 0.1 / 40 = 0.0025; the mean of the two would say 0.95."""
-    assert group_target(ROWS, "otif", {"segment:A": 30, "segment:B": 10, "segment:C": 0}) == Target(0.965, 0.0025, "segment:A, segment:B")
+    """A 0.98 on 30 orders, B 0.92 on 10 → (29.4 + 9.2) / 40 = 0.965, tolerance 0.1 / 40 = 0.0025; the mean of the two
+    would say 0.95.
+    """
+    assert group_target(ROWS, "otif", {"segment:A": 30, "segment:B": 10, "segment:C": 0}) == Target(
+        0.965, 0.0025, "segment:A, segment:B"
+    )
     assert group_target(ROWS, "otif", {"segment:A": 30, "segment:C": 1}) is None
 
 
@@ -64,7 +70,11 @@ def test_too_little_evidence_proves_nothing() -> None:
     assert state_of_value(1.0, Target(0.90), Direction.HIGHER, coverage=0.89) is State.NOT_PROVEN
 
 
-@pytest.mark.parametrize(("worst", "best", "state"), [(0.91, 0.95, State.ON), (0.80, 0.95, State.NOT_PROVEN), (0.70, 0.80, State.OFF)])
+@pytest.mark.parametrize(
+    ("worst", "best", "state"), [(0.91, 0.95, State.ON), (0.80, 0.95, State.NOT_PROVEN), (0.70, 0.80, State.OFF)]
+)
 def test_where_the_point_is_withheld_both_bounds_must_agree(worst: float, best: float, state: State) -> None:
-    one = Answer({}, None, "otif", None, worst=worst, best=best, coverage=0.5, no_data="not proven: it lies between the bounds")
+    one = Answer(
+        {}, None, "otif", None, worst=worst, best=best, coverage=0.5, no_data="not proven: it lies between the bounds"
+    )
     assert state_of(one, MEASURES["otif"], Target(0.90, 0.02)) is state

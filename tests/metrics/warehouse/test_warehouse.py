@@ -12,7 +12,14 @@ from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from metrics import warehouse
-from metrics.errors import BuildFailed, GenerationGone, NothingPublished, SettingRefused, WarehouseBusy, WarehouseUnreachable
+from metrics.errors import (
+    BuildFailed,
+    GenerationGone,
+    NothingPublished,
+    SettingRefused,
+    WarehouseBusy,
+    WarehouseUnreachable,
+)
 from metrics.schema import metadata, targets
 from metrics.warehouse import Location, create_tables, current, locate, reading, writing
 from metrics.warehouse.query_cache import cached_per_generation
@@ -67,7 +74,9 @@ def test_every_table_of_the_contract_is_created_once(any_location: Location) -> 
         create_tables(build.connection)
         build.publish()
     with reading(any_location) as connection:
-        assert [connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables] == [0] * len(metadata.tables)
+        assert [connection.scalar(select(func.count()).select_from(table)) for table in metadata.sorted_tables] == [
+            0
+        ] * len(metadata.tables)
 
 
 def test_the_next_generation_starts_from_the_last(any_location: Location) -> None:
@@ -133,7 +142,9 @@ def test_readers_cannot_write(any_location: Location) -> None:
     assert read(any_location) == ["otif"]
 
 
-def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_each_time(any_location: Location) -> None:
+def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_each_time(
+    any_location: Location,
+) -> None:
     publish(any_location, "otif")
     worked: list[tuple[int, str]] = []
 
@@ -149,7 +160,12 @@ def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_e
     ):
         worked.clear()
         with opened(any_location) as connection:
-            said = [work(connection, 1, word="a"), work(connection, 1, word="a"), work(connection, 1, word="b"), work(connection, 2)]
+            said = [
+                work(connection, 1, word="a"),
+                work(connection, 1, word="a"),
+                work(connection, 1, word="b"),
+                work(connection, 2),
+            ]
         assert said == ["1a", "1a", "1b", "2"]
         assert worked == expected
 
@@ -174,7 +190,9 @@ def test_text_sorts_by_code_point_on_both_engines(any_location: Location) -> Non
     assert read(any_location) == sorted(names)
 
 
-def test_moments_come_back_as_they_were_written_whatever_the_zone_of_the_machine(any_location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_come_back_as_they_were_written_whatever_the_zone_of_the_machine(
+    any_location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TZ", "America/St_Johns")
     moment = datetime(2026, 3, 29, 1, 30, 0, 123456)
     with writing(any_location) as build:
@@ -216,7 +234,9 @@ def test_a_run_loads_no_code_from_elsewhere(statement: str, location: Location) 
         build.connection.exec_driver_sql(statement)
 
 
-def test_a_reader_with_little_memory_puts_what_does_not_fit_on_the_disk(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_with_little_memory_puts_what_does_not_fit_on_the_disk(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BUYERVIEW_READ_MEMORY", "40MB")
     monkeypatch.setenv("BUYERVIEW_THREADS", "1")
     publish(location)
@@ -259,8 +279,12 @@ def test_the_environment_names_the_warehouse(home: Path, monkeypatch: pytest.Mon
     assert "canary" not in str(place) + repr(place)
 
 
-@pytest.mark.parametrize("address", ["mysql://root:canary@host/db", "canary", "postgresql+psycopg://user:canary@host:port/db"])
-def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "address", ["mysql://root:canary@host/db", "canary", "postgresql+psycopg://user:canary@host:port/db"]
+)
+def test_an_address_that_cannot_be_used_is_refused_without_repeating_it(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", address)
     with pytest.raises(SettingRefused, match="BUYERVIEW_WAREHOUSE") as caught:
         locate()

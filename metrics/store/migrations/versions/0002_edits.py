@@ -31,7 +31,9 @@ def upgrade() -> None:
     op.create_table(
         "written_packages",
         sa.Column("service_segment", sa.String, primary_key=True, comment="whose package"),
-        sa.Column("defect_share_max", sa.String, comment="units damaged or returned defective / units received, at most"),
+        sa.Column(
+            "defect_share_max", sa.String, comment="units damaged or returned defective / units received, at most"
+        ),
         sa.Column("order_fill_min", sa.String, comment="first-pass order fill, at least"),
         sa.Column("lead_time_days_max", sa.String, comment="days from order to arrival, at most"),
         sa.Column("delivery_window", sa.String, comment="hour, day or week"),

@@ -18,7 +18,12 @@ def upgrade() -> None:
         sa.Column("owner", sa.String, nullable=False, comment="the name of whoever saved it"),
         sa.Column("shared", sa.Boolean, nullable=False, comment="whether others see it in their list"),
         sa.Column("page", sa.String, nullable=False, comment="path of the page; empty: the scorecard"),
-        sa.Column("query", sa.Text, nullable=False, comment="what was chosen, as it stands in the address; a relative period stays relative"),
+        sa.Column(
+            "query",
+            sa.Text,
+            nullable=False,
+            comment="what was chosen, as it stands in the address; a relative period stays relative",
+        ),
         *_changed(),
         comment="one row: one view of a page somebody keeps",
     )
@@ -29,7 +34,10 @@ def upgrade() -> None:
         sa.Column("owner", sa.String, nullable=False, comment="the name of whoever wrote it"),
         sa.Column("measure", sa.String, nullable=False, comment="name of a measure"),
         sa.Column(
-            "rule", sa.Text, nullable=False, comment="JSON of the rest: condition, limit, period, filters, quiet hours, channels (metrics/alerts.py)"
+            "rule",
+            sa.Text,
+            nullable=False,
+            comment="JSON of the rest: condition, limit, period, filters, quiet hours, channels (metrics/alerts.py)",
         ),
         sa.Column("status", sa.String, nullable=False, comment="clear or firing"),
         sa.Column("streak", sa.Integer, nullable=False, comment="times in a row its condition has held while clear"),
@@ -60,7 +68,12 @@ def upgrade() -> None:
         sa.Column("channel", sa.String, nullable=False, comment="mailto:ADDRESS or webhook:NAME"),
         sa.Column("subject", sa.String, nullable=False),
         sa.Column("body", sa.Text, nullable=False, comment="JSON of what is told"),
-        sa.Column("due_at", sa.DateTime, nullable=False, comment="not before, UTC: quiet hours, a mute, or the pause before another try"),
+        sa.Column(
+            "due_at",
+            sa.DateTime,
+            nullable=False,
+            comment="not before, UTC: quiet hours, a mute, or the pause before another try",
+        ),
         sa.Column("attempts", sa.Integer, nullable=False, comment="how often it was tried"),
         sa.Column("sent_at", sa.DateTime, comment="UTC; empty: not yet"),
         sa.Column("error", sa.Text, comment="why the last try failed"),

@@ -37,11 +37,18 @@ class Books:
         """Read every feed; a deleted record was never there."""
         self.as_of: datetime = connection.execute(select(facts_state.c.as_of)).scalar_one()
         self.feeds: dict[str, list[Row]] = {
-            name: [dict(row) for row in connection.execute(select(feed.table)).mappings() if not row["deleted"]] for name, feed in FEEDS.items()
+            name: [dict(row) for row in connection.execute(select(feed.table)).mappings() if not row["deleted"]]
+            for name, feed in FEEDS.items()
         }
         found = {row["order_id"]: row for row in self.feeds["orders"]}
-        self.orders = {key: row for key, row in found.items() if self.end(row, "ordered_at", self.zone(row)) <= self.as_of}
-        self.lines = {(row["order_id"], row["line_no"]): row for row in self.feeds["order_lines"] if row["order_id"] in self.orders}
+        self.orders = {
+            key: row for key, row in found.items() if self.end(row, "ordered_at", self.zone(row)) <= self.as_of
+        }
+        self.lines = {
+            (row["order_id"], row["line_no"]): row
+            for row in self.feeds["order_lines"]
+            if row["order_id"] in self.orders
+        }
         self.reporting = next((row["reporting_currency"] for row in self.feeds["fx_rates"]), None)
         self.rates = {(row["currency"], row["on_date"]): row["rate"] for row in self.feeds["fx_rates"]}
 
@@ -70,13 +77,24 @@ class Books:
         """In the reporting currency: the newest rate of the day or the seven before (R25)."""
         if self.reporting is None or currency == self.reporting:
             return amount
-        rate = next((self.rates[currency, day - timedelta(n)] for n in range(8) if (currency, day - timedelta(n)) in self.rates), None)
+        rate = next(
+            (
+                self.rates[currency, day - timedelta(n)]
+                for n in range(8)
+                if (currency, day - timedelta(n)) in self.rates
+            ),
+            None,
+        )
         return None if rate is None else (amount * rate).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
     def unit_cost(self, order: Row, line: Row) -> Decimal | None:
         """Of the day the order was placed (R35)."""
         ordered = self.day(order, "ordered_at", self.zone(order))
-        able = [row for row in self.feeds["products"] if row["product_id"] == line["product_id"] and row["valid_from"] <= ordered]
+        able = [
+            row
+            for row in self.feeds["products"]
+            if row["product_id"] == line["product_id"] and row["valid_from"] <= ordered
+        ]
         return max(able, key=lambda row: row["valid_from"])["unit_cost_amount"] if able else None
 
     def billed(self) -> Iterator[tuple[Any, ...]]:
@@ -89,7 +107,10 @@ class Books:
         for header in headers.values():
             if header["invoice_kind"] == "reversal" and header["reverses_invoice_id"]:
                 reversals[header["reverses_invoice_id"]].append(header)
-        first = {min(rows, key=lambda row: (row["invoiced_at"], row["invoice_id"]))["invoice_id"] for rows in reversals.values()}
+        first = {
+            min(rows, key=lambda row: (row["invoiced_at"], row["invoice_id"]))["invoice_id"]
+            for rows in reversals.values()
+        }
         for header in headers.values():
             own = bodies[header["invoice_id"]]
             reversed_ = headers.get(header["reverses_invoice_id"] or "")
@@ -109,7 +130,9 @@ class Books:
                 key = ("(none)", header["invoice_kind"], header["invoice_id"], line["order_id"], line["line_no"], day)
                 yield ("net_sales", *key, amount)
                 cost = self.unit_cost(order, line)
-                quantity = body["billed_qty"] if header["invoice_kind"] != "credit" else body["billed_qty"] or Decimal(0)
+                quantity = (
+                    body["billed_qty"] if header["invoice_kind"] != "credit" else body["billed_qty"] or Decimal(0)
+                )
                 if line["line_kind"] == "service" and cost is None:
                     cost, quantity = Decimal(0), Decimal(0)
                 known = amount is not None and cost is not None and quantity is not None
@@ -125,7 +148,16 @@ class Books:
             activity = (row["activity"] or "(none)").lower()
             charged.add((row["order_id"], None if row["order_id"] else row["customer_id"], activity))
             amount = self.money(row["amount"], row["currency"] or (order or {}).get("currency"), row["incurred_on"])
-            yield ("cost_to_serve", activity, "service_cost", row["cost_id"], row["order_id"], None, row["incurred_on"], amount)
+            yield (
+                "cost_to_serve",
+                activity,
+                "service_cost",
+                row["cost_id"],
+                row["order_id"],
+                None,
+                row["incurred_on"],
+                amount,
+            )
         yield from self.cases(charged)
         yield from self.freight(charged)
 
@@ -193,6 +225,10 @@ def test_zones_hold_every_customer_and_all_money(connection: Connection) -> None
     customers, cuts = zones.zones(connection)
     assert {one.zone for one in customers} == set(zones.ZONES)
     assert cuts == zones.median_cuts(customers)
-    for measure, amount in (("net_sales_value", "sales"), ("product_cost", "product_cost"), ("cost_to_serve", "cost_to_serve")):
+    for measure, amount in (
+        ("net_sales_value", "sales"),
+        ("product_cost", "product_cost"),
+        ("cost_to_serve", "cost_to_serve"),
+    ):
         (whole,) = answer(connection, Question((measure,)))
         assert sum(getattr(one, amount) for one in customers) == whole.value

@@ -1,8 +1,9 @@
-"""The SQL and the independent judge must say the same of every order history Hypothesis draws: verdict, reason, quantity, moment and day.
+"""The SQL and the independent judge must say the same of every order history Hypothesis draws: verdict, reason,
+quantity, moment and day.
 
-500 histories on DuckDB and 100 on PostgreSQL by default, the same each run; `HISTORIES=20000` draws that many, `SEED=7` other ones.
-Histories of one world are judged together, for one query costs the same for a hundred as for one; a difference names the order and
-shows its rows, so nothing needs to be shrunk.
+500 histories on DuckDB and 100 on PostgreSQL by default, the same each run; `HISTORIES=20000` draws that many, `SEED=7`
+other ones. Histories of one world are judged together, for one query costs the same for a hundred as for one; a
+difference names the order and shows its rows, so nothing needs to be shrunk.
 """
 
 import os
@@ -36,7 +37,13 @@ from sqlalchemy.pool import StaticPool
 from metrics.facts import anchor_dates, contract_verdicts, cycle_times, delivery_groups, order_intervals, stockouts
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.money import movements
-from metrics.facts.orders import facts_metadata, order_facts_from_lines, order_facts_table, order_line_facts, order_line_facts_table
+from metrics.facts.orders import (
+    facts_metadata,
+    order_facts_from_lines,
+    order_facts_table,
+    order_line_facts,
+    order_line_facts_table,
+)
 from metrics.policy import STRICT as STRICT_POLICY
 from metrics.policy import Policy
 from metrics.schema import metadata
@@ -47,7 +54,17 @@ from tests.reference.facts import line_columns, order_columns
 from tests.reference.money import rate, sales_by_order
 from tests.reference.random_orders import World, drawn, populated, worlds
 from tests.reference.stockouts import stockouts as judged_stockouts
-from tests.reference.verdicts import STRICT, TICK, VERDICTS, Finding, Judge, Judgement, LineJudgement, OrderJudgement, judge
+from tests.reference.verdicts import (
+    STRICT,
+    TICK,
+    VERDICTS,
+    Finding,
+    Judge,
+    Judgement,
+    LineJudgement,
+    OrderJudgement,
+    judge,
+)
 from tests.reference.verdicts import contracts as judged_by_contract
 from tests.support.builders import MAKERS, Records, everything, order_line, shipment
 from tests.support.engines import memory
@@ -86,7 +103,17 @@ LINE_COLUMNS = (
     "cancelled_short_qty",
     "unit_cost_amount",
 )
-ORDER_COLUMNS = ("order_type", "state", "deadline_at", "due_day", "ordered_day", "settled_at", "arrived_day", "cycle_days", "owed_qty")
+ORDER_COLUMNS = (
+    "order_type",
+    "state",
+    "deadline_at",
+    "due_day",
+    "ordered_day",
+    "settled_at",
+    "arrived_day",
+    "cycle_days",
+    "owed_qty",
+)
 PARTS = ("item_ok", "place_ok", "overage_ok")
 KNOWN_TO_ALL = ("customers", "products", "unit_factors", "policies", "fx_rates", "service_packages", "calendars")
 """Feeds that are about no one order."""
@@ -151,7 +178,9 @@ def as_arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
 
 def judged_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
     """What the judge says, by the names of the facts' columns (the rate apart)."""
-    said = {name: getattr(found, name) for name in (LINE_COLUMNS if isinstance(found, LineJudgement) else ORDER_COLUMNS)}
+    said = {
+        name: getattr(found, name) for name in (LINE_COLUMNS if isinstance(found, LineJudgement) else ORDER_COLUMNS)
+    }
     said |= {name: found.parts[name] for name in PARTS}
     for name in VERDICTS:
         said[name], said[f"{name}_reason"] = found.findings[name].verdict, found.findings[name].reason
@@ -167,7 +196,9 @@ def columns_that_follow(world: World, judgement: Judgement) -> dict[Any, dict[st
     of_order: dict[str, list[LineJudgement]] = {order_id: [] for order_id in judgement.orders}
     for line in judgement.lines.values():
         of_order[line.order_id].append(line)
-    lines: dict[Any, dict[str, Any]] = {key: line_columns(line, zones[line.order_id]) for key, line in judgement.lines.items()}
+    lines: dict[Any, dict[str, Any]] = {
+        key: line_columns(line, zones[line.order_id]) for key, line in judgement.lines.items()
+    }
     return lines | {key: order_columns(order, of_order[key], zones[key]) for key, order in judgement.orders.items()}
 
 
@@ -187,7 +218,12 @@ def sql_policy(policy: dict[str, Any]) -> Policy:
 
 def stored_lines(connection: Connection, rows: Select[Any]) -> Table:
     """The line facts in a temporary table, from which the order facts are made as a rebuild makes them."""
-    kept = Table("line_facts_drawn", MetaData(), *(Column(column.name, column.type) for column in rows.selected_columns), prefixes=["TEMPORARY"])
+    kept = Table(
+        "line_facts_drawn",
+        MetaData(),
+        *(Column(column.name, column.type) for column in rows.selected_columns),
+        prefixes=["TEMPORARY"],
+    )
     kept.create(connection)
     connection.execute(insert(kept).from_select([column.name for column in kept.columns], rows))
     return kept
@@ -203,17 +239,29 @@ def disagreements(connection: Connection, world: World) -> list[str]:
     orders = connection.execute(order_facts_from_lines(kept, world.as_of)).mappings().all()
     kept.drop(connection)
     expected: dict[Any, Any] = judgement.lines | judgement.orders
-    got: dict[Any, Any] = {(row["order_id"], row["line_no"]): row for row in lines} | {row["order_id"]: row for row in orders}
+    got: dict[Any, Any] = {(row["order_id"], row["line_no"]): row for row in lines} | {
+        row["order_id"]: row for row in orders
+    }
     found = [f"{key}: in one only" for key in expected.keys() ^ got.keys()]
     if len(got) != len(lines) + len(orders):
         found.append("a row of the facts comes more than once")
     following = columns_that_follow(world, judgement)
     for order_id in judgement.orders:
-        changes = [row["next_change_at"] for row in lines if row["order_id"] == order_id and row["next_change_at"] is not None]
+        changes = [
+            row["next_change_at"] for row in lines if row["order_id"] == order_id and row["next_change_at"] is not None
+        ]
         following[order_id]["next_change_at"] = min(changes, default=None)
     for key in expected.keys() & got.keys():
-        said = judged_columns(expected[key]) | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)} | following[key]
-        wrong = [f"{name}: judge {value!r}, SQL {got[key][name]!r}" for name, value in said.items() if not equal(value, got[key][name])]
+        said = (
+            judged_columns(expected[key])
+            | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)}
+            | following[key]
+        )
+        wrong = [
+            f"{name}: judge {value!r}, SQL {got[key][name]!r}"
+            for name, value in said.items()
+            if not equal(value, got[key][name])
+        ]
         if wrong:
             found.append(f"{key}: " + "; ".join(wrong))
     return found
@@ -223,7 +271,9 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
     """Rows of the ledgers of other judgements, filled as a rebuild fills them on strict facts: ledger to rows."""
     load(connection, world.records)
     facts_metadata.create_all(connection)
-    rows: list[tuple[Table, Select[Any]]] = [(order_line_facts_table, order_line_facts(STRICT_POLICY, world.as_of, world.mapped))]
+    rows: list[tuple[Table, Select[Any]]] = [
+        (order_line_facts_table, order_line_facts(STRICT_POLICY, world.as_of, world.mapped))
+    ]
     rows.append((order_facts_table, order_facts_from_lines(order_line_facts_table, world.as_of)))
     for table, filling in rows:
         fill(connection, table, [filling])
@@ -247,7 +297,11 @@ def net_sales_by_order() -> Select[Any]:
     """The ledger's net sales of each order, and how many lines had no rate."""
     m = movements.money_facts.c
     return (
-        select(m.order_id, sum_if(m.amount.is_not(None), m.amount).label("net_sales"), count_if(m.amount.is_(None)).label("left_out"))
+        select(
+            m.order_id,
+            sum_if(m.amount.is_not(None), m.amount).label("net_sales"),
+            count_if(m.amount.is_(None)).label("left_out"),
+        )
         .where(m.kind == "net_sales")
         .group_by(m.order_id)
     )
@@ -272,10 +326,17 @@ def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
     """What the judge says that the ledgers hold: ledger to key to columns."""
     strict = judge(world.records, {}, world.as_of, world.mapped).orders
     sales = {order_id: order for order_id, order in strict.items() if order.order_type == "sale"}
-    by_anchor = {anchor: judge(world.records, {"anchor": anchor}, world.as_of, world.mapped).orders for anchor in ("requested", "current_promise")}
+    by_anchor = {
+        anchor: judge(world.records, {"anchor": anchor}, world.as_of, world.mapped).orders
+        for anchor in ("requested", "current_promise")
+    }
     dates: dict[Any, dict[str, Any]] = {}
     for order_id, order in sales.items():
-        said: dict[str, Any] = {"state": order.state, "due_day": order.due_day, "on_time": order.findings["on_time"].verdict}
+        said: dict[str, Any] = {
+            "state": order.state,
+            "due_day": order.due_day,
+            "on_time": order.findings["on_time"].verdict,
+        }
         for anchor, name in (("requested", "requested"), ("current_promise", "current")):
             other = by_anchor[anchor][order_id]
             said |= {f"state_{name}": other.state, f"on_time_{name}": other.findings["on_time"].verdict}
@@ -287,7 +348,12 @@ def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
         for deadline, group in order.groups.items()
     }
     by_contract = {
-        order_id: {"policy_id": policy_id, "state": order.state, "deadline_at": order.deadline_at, "due_day": sales[order_id].due_day}
+        order_id: {
+            "policy_id": policy_id,
+            "state": order.state,
+            "deadline_at": order.deadline_at,
+            "due_day": sales[order_id].due_day,
+        }
         | said_of(order.findings, whole="perfect_order")
         for order_id, (policy_id, order) in judged_by_contract(world.records, world.as_of, world.mapped).items()
         if order_id in sales
@@ -296,16 +362,25 @@ def said_in_ledgers(world: World) -> dict[str, dict[Any, dict[str, Any]]]:
     rows = {row["order_id"]: row for row in sitting.feeds["orders"]}
     timed: dict[Any, dict[str, Any]] = {}
     for order_id, order in sales.items():
-        said = {name: getattr(order, name) for name in ("state", "due_day", "arrived_day", "cycle_days", "on_time_attributable")}
+        said = {
+            name: getattr(order, name)
+            for name in ("state", "due_day", "arrived_day", "cycle_days", "on_time_attributable")
+        }
         timed[order_id] = said | clocks(sitting, order, rows[order_id])
     missed = {
-        (one.order_id, one.line_no): {name: getattr(one, name) for name in ("short_qty", "gap_days", "horizon_day", "outcome", "provisional")}
+        (one.order_id, one.line_no): {
+            name: getattr(one, name) for name in ("short_qty", "gap_days", "horizon_day", "outcome", "provisional")
+        }
         | {"event_at": one.at}
         for one in judged_stockouts(sitting)
     }
-    return {"cycle_facts": timed, "anchors": dates, "delivery_groups": grouped, "contracts": by_contract, "stockout_facts": missed} | {
-        "net_sales": sales_by_order(sitting)
-    }
+    return {
+        "cycle_facts": timed,
+        "anchors": dates,
+        "delivery_groups": grouped,
+        "contracts": by_contract,
+        "stockout_facts": missed,
+    } | {"net_sales": sales_by_order(sitting)}
 
 
 LEDGER_KEYS = {
@@ -324,7 +399,10 @@ def ledger_disagreements(connection: Connection, world: World) -> list[str]:
     for ledger, expected in said_in_ledgers(world).items():
         keyed = {tuple(row[key] for key in LEDGER_KEYS[ledger]): row for row in got[ledger]}
         rows = {key[0] if len(key) == 1 else key: row for key, row in keyed.items()}
-        found += [f"{key}: {ledger} in one only: {'judge' if key in expected else 'SQL'}" for key in expected.keys() ^ rows.keys()]
+        found += [
+            f"{key}: {ledger} in one only: {'judge' if key in expected else 'SQL'}"
+            for key in expected.keys() ^ rows.keys()
+        ]
         if len(rows) != len(got[ledger]):
             found.append(f"{ledger}: a row comes more than once")
         for key in expected.keys() & rows.keys():
@@ -360,29 +438,41 @@ def explain(world: World, found: list[str]) -> str:
     shown.append(f"not mapped: {absent}")
     for feed in TABLES:
         for row in world.records.get(feed, []):
-            own = row.get("order_id") == order_id or str(row.get("shipment_id", row.get("invoice_id"))).startswith(f"{order_id}-")
+            own = row.get("order_id") == order_id or str(row.get("shipment_id", row.get("invoice_id"))).startswith(
+                f"{order_id}-"
+            )
             if own or feed in KNOWN_TO_ALL:
-                told = {name: str(value) for name, value in row.items() if value is not None and name not in ("source", "file_id", "row_no")}
+                told = {
+                    name: str(value)
+                    for name, value in row.items()
+                    if value is not None and name not in ("source", "file_id", "row_no")
+                }
                 shown.append(f"{feed}: {told}")
     return "\n".join(shown)
 
 
 def worlds_of_the_cases() -> list[World]:
     """The rule book's examples, those judged alike put together."""
-    return [World(whole.as_of.date(), whole.records, whole.policy, whole.as_of, whole.mapped) for whole, _ in judged_alike()]
+    return [
+        World(whole.as_of.date(), whole.records, whole.policy, whole.as_of, whole.mapped) for whole, _ in judged_alike()
+    ]
 
 
 def worlds_of_the_ledgers() -> list[World]:
     """The same, those with one `as_of` and the same columns put together: ledgers know no policy but the strict one."""
     found: dict[Any, World] = {}
     for world in worlds_of_the_cases():
-        records = found.setdefault((world.as_of, world.mapped), replace(world, records={feed: [] for feed in TABLES}, policy={})).records
+        records = found.setdefault(
+            (world.as_of, world.mapped), replace(world, records={feed: [] for feed in TABLES}, policy={})
+        ).records
         for feed, rows in world.records.items():
             records[feed].extend(rows)
     return list(found.values())
 
 
-def compare(connection: Connection, among: list[World], differ: Callable[[Connection, World], list[str]] = disagreements) -> None:
+def compare(
+    connection: Connection, among: list[World], differ: Callable[[Connection, World], list[str]] = disagreements
+) -> None:
     for world in among:
         found = differ(connection, world)
         assert not found, explain(world, found)
@@ -413,13 +503,20 @@ def test_no_verdict_changes_before_the_facts_say_it_may(embedded: Connection, st
     world = populated(drawn(worlds(), 1, start=start)[0], 40, start=start)
     happened = replace(world, records=told_by_now(world))
     load(embedded, happened.records)
-    rows = embedded.execute(order_line_facts(sql_policy(dict(world.policy)), world.as_of, world.mapped)).mappings().all()
-    until = {(row["order_id"], row["line_no"]): (row["next_change_at"] or world.as_of + timedelta(days=400)) - TICK for row in rows}
+    rows = (
+        embedded.execute(order_line_facts(sql_policy(dict(world.policy)), world.as_of, world.mapped)).mappings().all()
+    )
+    until = {
+        (row["order_id"], row["line_no"]): (row["next_change_at"] or world.as_of + timedelta(days=400)) - TICK
+        for row in rows
+    }
     now = judge(happened.records, world.policy, world.as_of, world.mapped).lines
     assert len(set(until.values())) > 10
     for moment in set(until.values()):
         then = judge(happened.records, world.policy, moment, world.mapped).lines
-        assert {key: then[key].findings for key in until if until[key] == moment} == {key: now[key].findings for key in until if until[key] == moment}
+        assert {key: then[key].findings for key in until if until[key] == moment} == {
+            key: now[key].findings for key in until if until[key] == moment
+        }
         assert all(then[key].state == now[key].state for key in until if until[key] == moment)
 
 
@@ -439,19 +536,27 @@ def told_by_now(world: World) -> Records:
 
 
 def test_r29_a_sister_line_without_proof_must_be_shown_to_be_the_buyers_doing_too(embedded: Connection) -> None:
-    """Due 10: line 1 was tried on the 10th, turned away by the buyer and came on the 12th; line 2 left on the 9th and never was signed for."""
+    """Due 10: line 1 was tried on the 10th, turned away by the buyer and came on the 12th; line 2 left on the 9th and
+    never was signed for.
+    """
     tried = {"IN_TIME": "2026-03-10", "TOO_LATE": "2026-03-11", "NEVER": None}
     told = []
     for name, second in tried.items():
         one = history(sent(9, 12), sent(9, None, line_no="2"), lines=[order_line(), order_line(line_no="2")])
         for row, on in zip(one["shipments"], ("2026-03-10", second), strict=True):
-            row |= shipment(attempted_at=on, failure_caused_by="buyer" if on else None) | {key: row[key] for key in CARRIED}
+            row |= shipment(attempted_at=on, failure_caused_by="buyer" if on else None) | {
+                key: row[key] for key in CARRIED
+            }
         told.append(renamed(one, name))
     world = World(END_OF_APRIL.date(), both(*told), {}, END_OF_APRIL, everything())
     assert ledger_disagreements(embedded, world) == []
     found = judge(world.records, {}, END_OF_APRIL, world.mapped)
     assert {found.lines[name, "2"].findings["on_time"] for name in tried} == {Finding(None, "no_evidence")}
-    assert {name: found.orders[name].on_time_attributable for name in tried} == {"IN_TIME": True, "TOO_LATE": False, "NEVER": False}
+    assert {name: found.orders[name].on_time_attributable for name in tried} == {
+        "IN_TIME": True,
+        "TOO_LATE": False,
+        "NEVER": False,
+    }
 
 
 CARRIED = ("shipment_id", "shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date")

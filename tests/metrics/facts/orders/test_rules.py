@@ -16,7 +16,9 @@ from tests.support.sql_facts import Facts, ask, build, load
 
 @pytest.fixture(scope="module")
 def judged() -> dict[str, tuple[str, Facts]]:
-    """What the SQL says of each case, those judged alike in one query: case name to (prefix of its names, line facts and order facts)."""
+    """What the SQL says of each case, those judged alike in one query: case name to (prefix of its names, line facts
+    and order facts).
+    """
     engine = memory()
     said: dict[str, tuple[str, Facts]] = {}
     with engine.connect() as connection:
@@ -33,7 +35,9 @@ def values(row: dict[str, Any], expected: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
-def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(case: Case, judged: dict[str, tuple[str, Facts]]) -> None:
+def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(
+    case: Case, judged: dict[str, tuple[str, Facts]]
+) -> None:
     prefix, (lines, orders) = judged[case.name]
     for order_id, expected in case.orders.items():
         assert values(orders[f"{prefix}-{order_id}"], expected) == dict(expected)
@@ -43,7 +47,9 @@ def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(case: Case, j
 
 def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
     """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (P8)."""
-    orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [renamed(history(sent(11, 12)), "LATE")]
+    orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [
+        renamed(history(sent(11, 12)), "LATE")
+    ]
     engine = memory()
     with engine.connect() as connection:
         build(connection, both(*orders), END_OF_APRIL, everything())
