@@ -7,18 +7,15 @@ corrected (`released`); either leaves when a later record of its key is loaded (
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, and_, select, update
 
-from ingest.quarantine.records import Rejected, RuleBreaks, _as_json, _storable, fetch_records
+from ingest.quarantine.records import Rejected, RuleBreaks, _as_json, _pieces, _storable, fetch_records
 from ingest.read.source_objects import SourceObject
 from ingest.storage.bulk_insert import insert_rows, temporary
 from ingest.storage.scratch_database import Connection as Staging
 from metrics.schema import FEEDS, quarantine, run_files
-
-PIECE = 20_000
 
 
 def write(
@@ -139,9 +136,3 @@ def _judgement(one: RuleBreaks) -> dict[str, str | None]:
         "status": "waiting" if one.waits_for else "rejected",
         "waits_for": one.waits_for,
     }
-
-
-def _pieces(values: list[int]) -> Iterator[list[int]]:
-    remaining = iter(values)
-    while piece := list(islice(remaining, PIECE)):
-        yield piece

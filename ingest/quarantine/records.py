@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ingest.mapping.mapping_file import Mapping as SourceMapping
 from ingest.mapping.mapping_file import nearest
-from ingest.quarantine.quarantine import _pieces
 from ingest.read import csv_file
 from ingest.read.source_objects import SourceObject
 from ingest.read.staging import table_of
@@ -17,6 +17,7 @@ from ingest.validate.expectations import Outcome
 from ingest.validate.row_rules import Rule
 from metrics.schema import FEEDS
 
+PIECE = 20_000
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -171,3 +172,9 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
     assert source.path is not None
     assert source.origin is not None
     return csv_file.records(source.path, source.origin, wanted, by_line=source.lines_are_records)
+
+
+def _pieces(values: list[int]) -> Iterator[list[int]]:
+    remaining = iter(values)
+    while piece := list(islice(remaining, PIECE)):
+        yield piece

@@ -29,7 +29,7 @@ from metrics.facts.money import movements
 
 FACT_TABLES: tuple[FactTable, ...] = tuple(
     chain.from_iterable(
-        module.LEDGERS
+        module.FACT_TABLES
         for module in (
             anchor_dates,
             availability,

@@ -96,7 +96,7 @@ def only(*modules: ModuleType) -> Callable[..., Any]:
 
     Filling all of them is most of what a hand-worked case costs.
     """
-    wanted = [ledger for module in modules for ledger in module.LEDGERS]
+    wanted = [ledger for module in modules for ledger in module.FACT_TABLES]
     for ledger in wanted:  # grows: what a ledger's module reads of others
         named = vars(sys.modules[ledger.select_rows.__module__]).values()
         read = [table for table in named if isinstance(table, Table)]
