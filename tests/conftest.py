@@ -24,22 +24,15 @@ gc.set_threshold(
     50_000, 20, 20
 )  # judging builds large trees of SQL: looking for garbage every 700 objects takes a fifth of the time
 
-ON_BOTH_ENGINES = ("test_engines_agree.py", "test_judge_agrees.py", "test_warehouse.py")
-"""Files whose cases on the server are in every run; in others they are in the long one, since these prove the engines
-equal on all measures.
-"""
-
-WHOLE_RUNS = ("test_across.py", "test_units.py")
-"""Files whose every case is a whole ingest run with the library that validates, ten seconds each: in the long run,
-test_load.py standing for them.
-"""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the server's turn of a test that runs on both kinds of warehouse to the long run (`-m ""`)."""
+    """Move the PostgreSQL case of a test that runs on both engines to the long run (`-m ""`).
+
+    Modules marked `both_engines` keep it in every run: they show that both engines give equal answers for all measures.
+    """
     for item in items:
-        of_both = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
-        if item.path.name in WHOLE_RUNS or (of_both and item.path.name not in ON_BOTH_ENGINES):
+        on_server = any(f"[{name}" in item.name or f"-{name}" in item.name for name in ("postgresql", "server"))
+        if on_server and item.get_closest_marker("both_engines") is None:
             item.add_marker(pytest.mark.long)
 
 

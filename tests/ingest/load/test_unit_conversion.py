@@ -12,6 +12,8 @@ from metrics.schema import order_lines, restated_quantities, restatements, shipm
 from metrics.warehouse import reading
 from tests.ingest.files import Source, add, kept, ledger, rows
 
+pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code in every run
+
 ORDERS = """order_id,customer_id,ordered_at,ship_to_time_zone
 O1,C1,2026-03-30,Europe/Berlin
 O2,C1,2026-03-31T21:59:00Z,Europe/Berlin

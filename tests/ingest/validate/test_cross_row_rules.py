@@ -14,6 +14,8 @@ from metrics.schema import FEEDS, restated_quantities, run_files, runs
 from metrics.warehouse import reading
 from tests.ingest.files import LINES, ORDERS, SHIPMENTS, Source, add, everything, kept, rows
 
+pytestmark = pytest.mark.long  # every case is a whole run; test_load.py runs the same code in every run
+
 ORPHANS: dict[str, tuple[str, str]] = {
     "promises": (
         "order_id,line_no,revision_no,promised_by,changed_at\nO9,1,1,2026-03-10,2026-03-02\n",

@@ -28,6 +28,8 @@ from metrics.warehouse import Location, reading, writing
 from tests.conftest import SAMPLE_ORDERS
 from tests.support import postgres
 
+pytestmark = pytest.mark.both_engines
+
 NOW = datetime(2026, 7, 1, 6)
 BYS: tuple[tuple[str, ...], ...] = ((), *((name,) for name in DIMENSIONS))
 GRAINS = (None, "week", "month")

@@ -24,6 +24,8 @@ from metrics.schema import metadata, targets
 from metrics.warehouse import Location, create_tables, current, locate, reading, writing
 from metrics.warehouse.query_cache import cached_per_generation
 
+pytestmark = pytest.mark.both_engines
+
 
 def target(measure: str, **columns: Any) -> dict[str, Any]:
     defaults = {"scope": "all", "valid_from": date(2026, 1, 1), "target_value": Decimal("0.95"), "tolerance": None}

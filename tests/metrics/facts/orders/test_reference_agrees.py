@@ -71,6 +71,8 @@ from tests.support.engines import memory
 from tests.support.rule_cases import END_OF_APRIL, both, history, judged_alike, renamed, sent
 from tests.support.sql_facts import TABLES
 
+pytestmark = pytest.mark.both_engines
+
 WORLDS = 20
 HISTORIES = int(os.environ.get("HISTORIES", "500"))
 SEED = int(os.environ.get("SEED", "1"))
