@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CompoundSelect,
     Connection,
     Date,
     DateTime,
     Integer,
     Numeric,
+    Select,
     String,
     Table,
     case,
@@ -29,7 +31,12 @@ from sqlalchemy.sql.functions import FunctionElement
 MICROSECONDS_A_DAY = 86_400_000_000
 MICROSECONDS_AN_HOUR = 3_600_000_000
 
-Expression = ColumnElement[Any]
+Expression = ColumnElement[Any]  # Any: a value of any SQL type
+"""A column, or an SQL expression over columns."""
+Rows = Select[*tuple[object, ...]]
+"""A SELECT with any columns. It has not run yet: other statements join it or insert its rows."""
+Union = CompoundSelect[*tuple[object, ...]]
+"""Several SELECTs with the same columns, combined by UNION."""
 
 
 class days_between(FunctionElement[int]):  # noqa: N801 - named as the SQL function it stands for
