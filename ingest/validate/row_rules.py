@@ -34,14 +34,21 @@ class Rule:
     high: float | None = None
     allowed: tuple[str, ...] = ()
     claim: str | None = None
-    """SQL over the staged row that must not be false; it becomes the boolean column `tested`."""
+    """SQL over the staged row that must not be false."""
     known: tuple[str, ...] = ()
     """Names of which the nearest to what the row has is suggested."""
 
     @property
-    def tested(self) -> str:
-        """The column the expectation looks at."""
-        return f"rule_{self.name}" if self.claim is not None else self.column
+    def condition(self) -> str:
+        """SQL over the staged row, true or false: whether the row keeps the rule. An empty value breaks `present` only."""
+        column = name(self.column)
+        if self.kind == "present":
+            return f"{column} IS NOT NULL"
+        if self.kind == "between":
+            return f"{column} IS NULL OR {column} BETWEEN {self.low!r} AND {self.high!r}"
+        if self.kind == "in_set":
+            return f"{column} IS NULL OR {column} IN ({', '.join(literal(word) for word in self.allowed)})"
+        return f"({self.claim}) IS NOT FALSE"
 
 
 SETS: dict[tuple[str, str], tuple[str, ...]] = {

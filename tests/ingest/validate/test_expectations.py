@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from ingest.errors import RunAborted
-from ingest.validate.expectations import refuse_exceptions, validate
+from ingest.read.staging import table_of
+from ingest.validate.expectations import create_view, refuse_exceptions, validate
 from ingest.validate.row_rules import Rule
 from metrics.schema import FEEDS
 from metrics.warehouse import reading
@@ -32,20 +33,22 @@ def test_both_shapes_of_a_raised_exception_abort_the_run() -> None:
 
 def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> None:
     staging = duckdb.connect()
-    staging.execute(
-        "CREATE VIEW check_orders AS SELECT n AS _row, n AS q, n % 2 = 0 AS rule_even FROM range(1000) AS r(n)"
-    )
+    staging.execute(f"CREATE TABLE {table_of('orders')} AS SELECT n AS q FROM range(1000) AS r(n)")
     even = Rule("even", "q", "true", "Make it even.", claim="q % 2 = 0")
     small = Rule("small", "q", "between", "Make it small.", low=0, high=900)
+    create_view(staging, "orders", (even, small))
     outcomes = validate(staging, {"orders": (even, small)}, {"orders": 1000})["orders"]
     assert [(one.rule.name, one.rows_checked, len(one.broken)) for one in outcomes] == [
         ("even", 1000, 500),
         ("small", 1000, 99),
     ]
-    with pytest.raises(RunAborted):
-        validate(staging, {"orders": (Rule("gone", "no_such_column", "present", "x"),)}, {"orders": 1000})
+    assert outcomes[0].broken[:3] == (1, 3, 5)
+    assert outcomes[1].broken[0] == 901
     with pytest.raises(RunAborted, match="did not see the 7 rows"):
-        validate(staging, {"orders": (even,)}, {"orders": 7})
+        validate(staging, {"orders": (even, small)}, {"orders": 7})
+    staging.execute("DROP VIEW check_orders")
+    with pytest.raises(RunAborted, match="no_such_column"):
+        create_view(staging, "orders", (Rule("gone", "no_such_column", "present", "x"),))
     staging.close()
 
 
