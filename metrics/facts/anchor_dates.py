@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -32,7 +31,7 @@ from metrics.facts.orders.promise_revisions import current_promises, has_revisio
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
 from metrics.facts.rejudge import rejudge
 from metrics.policy import Anchor, Policy
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, Rows
 from metrics.sql.moments import moment_span
 
 FAR = datetime(9999, 1, 1)
@@ -62,7 +61,7 @@ anchor_facts_table = fact_table(
 _KEPT = ("state", "on_time", "on_time_reason", "next_change_at")
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Iterator[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
     """Every sale order with its strict verdict, or the one of the other date where that differs."""
     # Bills, returns and rates decide nothing of on_time; leaving them out spares their joins.
     lean = replace(
@@ -97,7 +96,7 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Selec
         yield _rows(context, requested, current if current is not requested else None)
 
 
-def _rows(context: BuildContext, requested: FromClause, current: FromClause | None) -> Select[Any]:
+def _rows(context: BuildContext, requested: FromClause, current: FromClause | None) -> Rows:
     o = order_facts_table.c
     tables = _inside(order_facts_table, o.order_id, context)
     columns: dict[str, Expression] = {

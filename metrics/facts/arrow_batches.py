@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, Numeric, Select, Table, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, Numeric, Table, select
 
 from metrics.errors import UnknownName
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
+from metrics.sql.dialects import Rows
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -35,14 +36,15 @@ def batches(connection: Connection, table: Table) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([(column.name, _arrow_type(column)) for column in table.columns])
     yield pa.RecordBatch.from_pylist([], schema=schema)
     if connection.dialect.name == "duckdb":
-        found: Any = connection.execution_options(duckdb_arrow=True).execute(select(table))
-        with found.batches(BATCH) as read:
+        # Any: SQLAlchemy does not know the batches that the DuckDB driver returns here.
+        result: Any = connection.execution_options(duckdb_arrow=True).execute(select(table))
+        with result.batches(BATCH) as read:
             yield from (batch.cast(schema) for batch in read)
     else:
         yield from _from_rows(connection, select(table), schema)
 
 
-def _from_rows(connection: Connection, statement: Select[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _from_rows(connection: Connection, statement: Rows, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """From an engine whose driver gives rows."""
     for rows in connection.execution_options(yield_per=BATCH).execute(statement).partitions():
         columns = zip(*rows, strict=True)
@@ -51,7 +53,7 @@ def _from_rows(connection: Connection, statement: Select[Any], schema: pa.Schema
         )
 
 
-def _arrow_type(column: Column[Any]) -> pa.DataType:
+def _arrow_type(column: Column[Any]) -> pa.DataType:  # Any: a column of any type
     kind = column.type
     if isinstance(kind, Numeric):
         return pa.decimal128(kind.precision or 38, kind.scale or 0)

@@ -6,7 +6,6 @@ Quantity: complete. Source: rules, section 4 (b).
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -14,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Date,
     FromClause,
-    Select,
     String,
     and_,
     case,
@@ -29,7 +27,7 @@ from sqlalchemy import (
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
-from metrics.sql.dialects import count_if
+from metrics.sql.dialects import Rows, count_if
 
 availability_facts_table = fact_table(
     "availability_facts",
@@ -51,7 +49,7 @@ availability_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every sale order with something owed."""
     o, a = order_facts_table.c, anchor_facts_table.c
     what = _what(context).subquery("got_what")
@@ -96,7 +94,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _what(context: BuildContext) -> Select[Any]:
+def _what(context: BuildContext) -> Rows:
     """One row per order: how many of its goods lines owed are not what was wanted, and of how many that is not known.
 
     A line of which nothing counts fails, unless something is on its way; a quarantined one is not known (R34).

@@ -1,11 +1,11 @@
 """Orders that were late by the buyer's own doing. Source: rules R29."""
 
-from sqlalchemy import CTE, DateTime, FromClause, Select, and_, false, func, literal, or_, select
+from sqlalchemy import CTE, DateTime, FromClause, and_, false, func, literal, or_, select
 
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.schema import order_events, service_cases, shipment_lines, shipments
-from metrics.sql.dialects import Expression, count_if
+from metrics.sql.dialects import Expression, Rows, count_if
 from metrics.sql.moments import moment_span
 
 ARRIVAL_STEP = 11
@@ -32,7 +32,7 @@ def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[
     return tables, false()
 
 
-def _lines_late_by_us(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
+def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
     """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not
     received by the deadline that was not tried by then and turned away by the buyer, or no such consignment at all. A
     line without proof either way is excused like a late one.
@@ -77,7 +77,7 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Select[tuple[object, 
     )
 
 
-def _first_attempts(base: CTE) -> Select[tuple[object, ...]]:
+def _first_attempts(base: CTE) -> Rows:
     """When the first attempt at delivery began."""
     b, e = base.c, order_events.c
     tables: FromClause = order_events.join(base, b.order_id == e.order_id)
@@ -90,7 +90,7 @@ def _first_attempts(base: CTE) -> Select[tuple[object, ...]]:
     )
 
 
-def _sudden_changes(base: CTE) -> Select[tuple[object, ...]]:
+def _sudden_changes(base: CTE) -> Rows:
     """When the buyer first changed their mind."""
     b, c = base.c, service_cases.c
     tables: FromClause = service_cases.join(base, b.order_id == c.order_id)

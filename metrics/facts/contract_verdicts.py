@@ -5,8 +5,7 @@ is strict. Versions with equal settings are judged together, those that come to 
 Customers without a contract are not here.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from sqlalchemy import (
     Boolean,
@@ -16,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
+    RowMapping,
     Select,
     String,
     Table,
@@ -30,7 +30,7 @@ from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order
 from metrics.facts.rejudge import rejudge
 from metrics.policy import STRICT, Policy
 from metrics.schema import customers, policies
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, Rows
 from metrics.sql.temporary_tables import temporary_table
 
 contract_facts_table = fact_table(
@@ -74,7 +74,7 @@ _SETTINGS = (
 _TEXT, _DAY, _NUMBER = String(), Date(), Integer()
 
 
-def policy_of(row: Mapping[Any, Any]) -> Policy:
+def policy_of(row: RowMapping) -> Policy:
     """The policy a row of `policies` stands for; what it leaves empty is strict.
 
     Raises ValueError naming the row and its context that cannot be.
@@ -85,7 +85,7 @@ def policy_of(row: Mapping[Any, Any]) -> Policy:
         raise ValueError(f"policies {row['policy_id']}, valid from {row['valid_from']}: {error}") from None
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Iterator[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
     """The orders under contract, one SELECT per distinct settings."""
     if not {"customers.policy_id", "policies.policy_id"} <= context.mapped:
         return
@@ -140,7 +140,7 @@ def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str,
     )
 
 
-def _rows(held: FromClause, judged: FromClause) -> Select[Any]:
+def _rows(held: FromClause, judged: FromClause) -> Rows:
     """The ledger's rows of some orders, with what `judged` (their rows under the contract) says of them and the order's
     own dimensions.
     """

@@ -5,7 +5,6 @@ section 4 (c), (g).
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -38,6 +36,7 @@ from metrics.sql.business_hours import has_calendars, with_calendar, working_sec
 from metrics.sql.dialects import (
     MICROSECONDS_A_DAY,
     Expression,
+    Rows,
     count_if,
     days_between,
     greater,
@@ -101,7 +100,7 @@ cycle_facts_table = fact_table(
 o = order_facts_table.c
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every sale's clocks and promises."""
     base = _clocked(context).cte("clocked")
     b = base.c
@@ -171,7 +170,7 @@ def _lines(context: BuildContext) -> FromClause:
     return only_stale(order_line_facts_table, order_line_facts_table.c.order_id, context)
 
 
-def _clocked(context: BuildContext) -> Select[tuple[object, ...]]:
+def _clocked(context: BuildContext) -> Rows:
     """One row a sale: the gross clock, where the net clock starts (R27), and whether the window asked for was granted."""
     zone, header = o.ship_to_time_zone, dict(orders.c.items())
     tables = _sales(context)
@@ -268,7 +267,7 @@ def _stops(base: CTE, context: BuildContext) -> FromClause | None:
     return select(*tried.c).where(tried.c.from_at.is_not(None), tried.c.until_at <= now).subquery("stops")
 
 
-def _merged(base: CTE, stops: FromClause) -> Select[tuple[object, ...]]:
+def _merged(base: CTE, stops: FromClause) -> Rows:
     """order_id and the seconds an order stood still inside its net clock; time that several stops share is counted
     once.
     """
@@ -292,7 +291,7 @@ def _merged(base: CTE, stops: FromClause) -> Select[tuple[object, ...]]:
     return select(f.order_id, cast(func.sum(seconds), BigInteger).label("seconds")).group_by(f.order_id)
 
 
-def _delivery_clocks(base: CTE) -> Select[tuple[object, ...]]:
+def _delivery_clocks(base: CTE) -> Rows:
     """The gross clocks with the calendar each runs by."""
     b = base.c
     tables, calendar_id = with_calendar(base, b.ship_to)
@@ -310,7 +309,7 @@ def _delivery_clocks(base: CTE) -> Select[tuple[object, ...]]:
     )
 
 
-def _promises(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
+def _promises(base: CTE, context: BuildContext) -> Rows:
     """One row an order: how many promises seller and buyer changed by as_of, and the basis of its lines' first
     promises.
     """
@@ -336,7 +335,7 @@ def _promises(base: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
     ).group_by(k.order_id)
 
 
-def _short_lines(context: BuildContext) -> Select[tuple[object, ...]]:
+def _short_lines(context: BuildContext) -> Rows:
     """How many lines of an order have not come in full."""
     line = order_line_facts_table.c
     short = and_(line.state != "excluded", line.filled_qty < line.owed_qty)

@@ -1,7 +1,6 @@
 """One row: one delivery group, the lines of an order with one deadline (R16)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -11,7 +10,6 @@ from sqlalchemy import (
     Date,
     DateTime,
     FromClause,
-    Select,
     String,
     case,
     cast,
@@ -28,7 +26,7 @@ from metrics.facts.orders.tables import (
     order_facts_table,
     order_line_facts_table,
 )
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, Rows
 
 group_facts_table = fact_table(
     "delivery_groups",
@@ -45,8 +43,7 @@ group_facts_table = fact_table(
 )
 
 
-# every ledger is asked alike
-def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every group with goods owed, from the stored line facts.
 
     Services and fees of the same deadline count for how the group was billed, as they do for an order (R17).

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, CompoundSelect, Connection, FromClause, Select, String, Table, func, literal, select
+from sqlalchemy import Column, Connection, FromClause, SelectBase, String, Table, func, literal, select
 
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table
 from metrics.schema import run_files
-from metrics.sql.dialects import Expression
+from metrics.sql.dialects import Expression, Rows
 
 ENDS_WITHIN = timedelta(days=2)
 """A bare date ends within so long after its midnight in UTC, wherever the order is."""
@@ -49,9 +49,9 @@ class FactTable:
     """
 
     table: Table
-    select_rows: Callable[[Connection, BuildContext], Iterable[Select[Any]]]
+    select_rows: Callable[[Connection, BuildContext], Iterable[Rows]]
     key: str | None = None
-    stale_keys: Callable[[Changes, BuildContext], Select[Any] | CompoundSelect[Any]] | None = None
+    stale_keys: Callable[[Changes, BuildContext], SelectBase] | None = None
 
 
 def only_stale(tables: FromClause, key: Expression, context: BuildContext) -> FromClause:
@@ -68,7 +68,7 @@ def is_new(feed: Table) -> Expression:
     return feed.c.file_id.in_(select(run_files.c.file_id).where(run_files.c.run_id == latest))
 
 
-def fact_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:
+def fact_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:  # Any: columns of several types
     """A ledger's table: its own columns, then the dimensions that every fact table has."""
     own = {column.name for column in columns}
     shared = [Column(dimension, String) for dimension in DIMENSION_COLUMNS if dimension not in own]

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, Select, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable
-from metrics.sql.dialects import analyze
+from metrics.sql.dialects import Rows, analyze
 from metrics.sql.temporary_tables import temporary_table
 
 
@@ -40,8 +40,6 @@ def _fill_rows(connection: Connection, fact_table: FactTable, context: BuildCont
         _fill(connection, fact_table.table, rows)
 
 
-def _fill(
-    connection: Connection, target: Table, rows: Select[tuple[object, ...]], parameters: dict[str, str] | None = None
-) -> None:
+def _fill(connection: Connection, target: Table, rows: Rows, parameters: dict[str, str] | None = None) -> None:
     connection.execute(insert(target).from_select([c.name for c in target.columns], rows), parameters or {})
     analyze(connection, target)

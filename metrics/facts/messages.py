@@ -1,7 +1,6 @@
 """One row: something told, or to be told, to a buyer: was it told in time, and was it right."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -9,7 +8,6 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
-    Select,
     String,
     and_,
     case,
@@ -24,7 +22,7 @@ from metrics.facts.customer_contacts import contact, done_in_time, happened_at, 
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE
 from metrics.schema import messages
-from metrics.sql.dialects import typed_null
+from metrics.sql.dialects import Rows, typed_null
 
 message_facts_table = fact_table(
     "message_facts",
@@ -44,7 +42,7 @@ message_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every message of the feed; nothing where no feed brings any."""
     if "messages.message_id" not in context.mapped:
         return ()

@@ -5,17 +5,15 @@ narrow.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
-    CompoundSelect,
     Connection,
     Date,
     DateTime,
     Integer,
-    Select,
+    SelectBase,
     String,
     case,
     false,
@@ -26,7 +24,7 @@ from sqlalchemy import (
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale, order_dimensions
 from metrics.facts.orders import order_facts_table
-from metrics.sql.dialects import days_between
+from metrics.sql.dialects import Rows, days_between
 from metrics.sql.moments import span_of
 
 open_order_facts_table = fact_table(
@@ -46,7 +44,7 @@ open_order_facts_table = fact_table(
 o = order_facts_table.c
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every sale with goods owed: open ones have waited until as_of."""
     now = literal(context.as_of, DateTime)
     tables, today = span_of(only_stale(order_facts_table, o.order_id, context), now, false(), o.ship_to_time_zone)
@@ -64,8 +62,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-# every ledger is asked alike
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001
+def _stale_keys(changed: Changes, _: BuildContext) -> SelectBase:
     """The orders that changed, and those that were still waiting."""
     w = open_order_facts_table.c
     return union(select(changed.orders.c.order_id), select(w.order_id).where(~w.arrived))

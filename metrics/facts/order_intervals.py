@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Select, String, cast, func, literal, select
+from sqlalchemy import Column, Connection, Integer, String, cast, func, literal, select
 
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
-from metrics.sql.dialects import days_between, percentile
+from metrics.sql.dialects import Rows, days_between, percentile
 
 HALF = literal(Decimal("0.5"), literal_execute=True)
 """The share below a median, for `percentile`."""
@@ -25,15 +24,14 @@ segment_intervals_table = fact_table(
 )
 
 
-# every ledger is asked alike
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:  # noqa: ARG001
+def select_rows(_connection: Connection, _context: BuildContext) -> Sequence[Rows]:
     """The median gap of every segment."""
     gaps = customer_intervals().subquery("order_gaps")
     others = [gaps.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS]
     return (select(cast(percentile(HALF, gaps.c.gap), Integer).label("gap_days"), *others).group_by(gaps.c.segment),)
 
 
-def customer_intervals(context: BuildContext | None = None) -> Select[Any]:
+def customer_intervals(context: BuildContext | None = None) -> Rows:
     """One row for each day a customer ordered on, with their segment and the days since they last had."""
     o = order_facts_table.c
     tables = order_facts_table if context is None else only_stale(order_facts_table, o.customer_id, context)

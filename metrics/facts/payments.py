@@ -6,7 +6,6 @@ credits and reversals have taken back. Source: rules, section 3 ("direct evidenc
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -35,7 +33,7 @@ from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_
 from metrics.facts.orders import order_facts_table
 from metrics.policy import MINOR_UNITS_0, MINOR_UNITS_3
 from metrics.schema import AMOUNT, invoice_lines, invoices, payments
-from metrics.sql.dialects import count_if, days_between, sum_if, typed_null
+from metrics.sql.dialects import Rows, count_if, days_between, sum_if, typed_null
 from metrics.sql.moments import day_bounds, moment_span
 
 payment_facts_table = fact_table(
@@ -73,7 +71,7 @@ def has_payments(mapped: frozenset[str]) -> bool:
     return "payments.paid_at" in mapped
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every invoice that names an order; nothing where no feed brings payments."""
     if not has_payments(context.mapped):
         return ()
@@ -109,7 +107,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _document_sums(context: BuildContext) -> Select[tuple[object, ...]]:
+def _document_sums(context: BuildContext) -> Rows:
     """One row a document: gross_amount (null where a tax that is mapped is empty) and the first order it names."""
     line = invoice_lines.c
     taxed = "invoice_lines.tax_amount" in context.mapped
@@ -127,7 +125,7 @@ def _document_sums(context: BuildContext) -> Select[tuple[object, ...]]:
     )
 
 
-def _invoices(sums: CTE, context: BuildContext) -> Select[tuple[object, ...]]:
+def _invoices(sums: CTE, context: BuildContext) -> Rows:
     """Invoices dated by as_of, with the zone and day of the order they name and half a minor unit of their currency."""
     i = invoices.c
     tables: FromClause = invoices.join(sums, sums.c.invoice_id == i.invoice_id).join(
@@ -205,7 +203,7 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
     return union_all(*parts).subquery("movements")
 
 
-def _credited(billed: CTE) -> Select[tuple[object, ...]]:
+def _credited(billed: CTE) -> Rows:
     """credit_id, invoice_id, amount: a credit that names no invoice takes back from the first invoice of each order
     line it names.
     """
@@ -236,7 +234,7 @@ def _credited(billed: CTE) -> Select[tuple[object, ...]]:
     )
 
 
-def _settled(billed: CTE, movements: FromClause) -> Select[tuple[object, ...]]:
+def _settled(billed: CTE, movements: FromClause) -> Rows:
     """invoice_id, when and on which local day nothing was left to pay (to half a minor unit), and when the first
     payment came.
     """
@@ -259,7 +257,7 @@ def _settled(billed: CTE, movements: FromClause) -> Select[tuple[object, ...]]:
     )
 
 
-def cash(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def cash(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every sale that is paid for; nothing where no feed brings payments."""
     if not has_payments(context.mapped):
         return ()

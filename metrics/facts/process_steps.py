@@ -7,7 +7,6 @@ others only of late and of open orders. Source: rules, section 4 (c), slack ledg
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -38,7 +36,7 @@ from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.policy import MIN_N
 from metrics.schema import order_events, orders
 from metrics.sql.business_hours import elapsed_seconds
-from metrics.sql.dialects import Expression, count_if, greater, percentile, typed_null
+from metrics.sql.dialects import Expression, Rows, count_if, greater, percentile, typed_null
 from metrics.sql.moments import moment_span, span_of
 
 BUDGETED = range(2, 12)
@@ -129,7 +127,7 @@ def two_digits(number: Expression) -> Expression:
     )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every order × step begun by as_of; nothing where no feed brings events."""
     if not has_events(context.mapped):
         return ()
@@ -176,7 +174,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _steps(context: BuildContext) -> Select[tuple[object, ...]]:
+def _steps(context: BuildContext) -> Rows:
     """Attempts by as_of summed to order × step; a step is finished when its last attempt is."""
     e = order_events.c
     now = literal(context.as_of, DateTime)
@@ -229,7 +227,7 @@ def _steps(context: BuildContext) -> Select[tuple[object, ...]]:
     ).group_by(a.order_id, a.step_no)
 
 
-def budgets(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def budgets(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """The budget of every step for every segment with orders; steps no on-time order finished have none."""
     if not has_events(context.mapped):
         return ()
@@ -279,7 +277,7 @@ def budgets(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def late_orders(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def late_orders(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every late order with a finished step of 2 to 11: the first step from which its slack stays below 0."""
     if not has_events(context.mapped):
         return ()
@@ -311,7 +309,7 @@ def late_orders(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _points() -> Select[Any]:
+def _points() -> Rows:
     """Of every late order with a finished step of 2 to 11: when it was ordered (step 0) and when each such step was
     finished.
     """
@@ -334,7 +332,7 @@ def _points() -> Select[Any]:
     return select(*both.c)
 
 
-def _remaining() -> Select[Any]:
+def _remaining() -> Rows:
     """segment, step_no (0 and 2 to 11) and the Σ of the budgets of later steps."""
     step = values(sql_column("step_no", Integer), name="slack_steps").data(
         [(number,) for number in (WHEN_PROMISED, *BUDGETED)]
@@ -349,7 +347,7 @@ def _remaining() -> Select[Any]:
     )
 
 
-def work(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def work(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every order under way: where it stands and since when. Done is who finished the last step that any order has."""
     if not has_events(context.mapped):
         return ()

@@ -6,7 +6,6 @@ inquiry they have.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -33,7 +31,7 @@ from metrics.facts.customer_contacts import contact, day_at, happened_at, happen
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE, order_facts_table
 from metrics.schema import AMOUNT, orders, quote_options, quotes
-from metrics.sql.dialects import Expression, count_if, days_between, greater, typed_null
+from metrics.sql.dialects import Expression, Rows, count_if, days_between, greater, typed_null
 from metrics.sql.exchange_rates import converted, join_rate
 
 YOUNG_DAYS = 30
@@ -88,7 +86,7 @@ quote_option_facts_table = fact_table(
 )
 
 
-def quote_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def quote_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every inquiry asked by as_of; nothing where no feed brings any."""
     if "quotes.quote_id" not in context.mapped:
         return ()
@@ -118,7 +116,7 @@ def quote_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def option_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def option_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every option of an inquiry answered by as_of; nothing where no feed brings any."""
     if "quote_options.quote_id" not in context.mapped:
         return ()
@@ -152,7 +150,7 @@ def option_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _asked(context: BuildContext) -> Select[Any]:
+def _asked(context: BuildContext) -> Rows:
     """One row per inquiry asked by as_of, without its options."""
     q, o = quotes.c, order_facts_table.c
     about = contact(quotes, with_order=False)
@@ -183,7 +181,7 @@ def _asked(context: BuildContext) -> Select[Any]:
     )
 
 
-def _priced(asked: CTE, context: BuildContext) -> Select[Any]:
+def _priced(asked: CTE, context: BuildContext) -> Rows:
     """One row per option of an answered inquiry: its price in the reporting currency, its place among the inquiry's
     options (1 stands for it), and the fewest and most days of the options that have both a price and a lead time.
     """

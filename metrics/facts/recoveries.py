@@ -6,20 +6,18 @@ order. docs/judgement.md says how each moment is read. Source: rules, section 4 
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     CTE,
     BigInteger,
     Boolean,
     Column,
-    CompoundSelect,
     Connection,
     Date,
     DateTime,
     FromClause,
     Integer,
-    Select,
+    SelectBase,
     String,
     and_,
     case,
@@ -52,6 +50,7 @@ from metrics.schema import AMOUNT, invoice_lines, invoices
 from metrics.sql.dialects import (
     MICROSECONDS_A_DAY,
     Expression,
+    Rows,
     count_if,
     days_between,
     greater,
@@ -134,7 +133,7 @@ recovery_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every judged order; nothing where no feed could tell of a recovery."""
     if not CHAIN & context.mapped:
         return ()
@@ -174,7 +173,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     return (select(*columns).select_from(tables),)
 
 
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
+def _stale_keys(changed: Changes, context: BuildContext) -> SelectBase:
     """The orders that changed, all others of their customers (their next order may be another), and those that time
     alone changes.
     """
@@ -199,7 +198,7 @@ def _first(*moments: Expression) -> Expression:
     return cast(func.nullif(func.least(*[func.coalesce(moment, _NOTHING) for moment in moments]), _NOTHING), DateTime)
 
 
-def _failed(context: BuildContext) -> Select[Any]:
+def _failed(context: BuildContext) -> Rows:
     """Judged orders with whether and when they first failed.
 
     Late or short: the deadline of the first line that was. Damaged or filled wrong: when that line was settled. Billed
@@ -259,7 +258,7 @@ def _failed(context: BuildContext) -> Select[Any]:
     )
 
 
-def _first_billed(context: BuildContext) -> Select[Any]:
+def _first_billed(context: BuildContext) -> Rows:
     """One row per order billed wrong: its first invoice by as_of."""
     o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
@@ -281,7 +280,7 @@ def _first_billed(context: BuildContext) -> Select[Any]:
     )
 
 
-def _chained(failing: CTE, context: BuildContext) -> Select[Any]:
+def _chained(failing: CTE, context: BuildContext) -> Rows:
     """Judged orders with the moments of their recovery; all null where nothing failed, but for the notice of a delay."""
     f, m, c = failing.c, message_facts_table.c, case_facts_table.c
     told = (
@@ -338,7 +337,7 @@ def _chained(failing: CTE, context: BuildContext) -> Select[Any]:
     )
 
 
-def _grouped(chained: CTE, context: BuildContext) -> Select[Any]:
+def _grouped(chained: CTE, context: BuildContext) -> Rows:
     """The chain with its group, and the local days that the wait for the next order begins on and ends at as_of."""
     c = chained.c
     group = case(

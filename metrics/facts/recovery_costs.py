@@ -1,7 +1,6 @@
 """One row: one cost of recovery, on the order it was spent on. Source: rules, section 4 (i)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -9,7 +8,6 @@ from sqlalchemy import (
     Date,
     DateTime,
     FromClause,
-    Select,
     String,
     and_,
     case,
@@ -25,7 +23,7 @@ from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.facts.service_cases import REQUEST_KINDS
 from metrics.schema import AMOUNT, invoice_lines, invoices, service_cases, service_costs
-from metrics.sql.dialects import Expression, times
+from metrics.sql.dialects import Expression, Rows, times
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
 
@@ -44,7 +42,7 @@ recovery_cost_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases
     cost.
     """
@@ -65,7 +63,7 @@ def _cost(
     day: Expression,
     amount: Expression,
     dimensions: list[Expression],
-) -> Select[Any]:
+) -> Rows:
     columns = [
         order_id.label("order_id"),
         literal(activity, String).label("activity"),
@@ -82,7 +80,7 @@ def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Express
     ]
 
 
-def _case_costs(context: BuildContext) -> Select[Any]:
+def _case_costs(context: BuildContext) -> Rows:
     """Cases of failed orders, other than wishes."""
     c, failure = service_cases.c, recovery_facts_table.c
     about = contact(service_cases)
@@ -98,7 +96,7 @@ def _case_costs(context: BuildContext) -> Select[Any]:
     return rows.where(~c.deleted, c.cost_amount.is_not(None), opened.hi <= now, kind.not_in(REQUEST_KINDS))
 
 
-def _replaced_goods() -> Select[Any]:
+def _replaced_goods() -> Rows:
     """Goods shipped on replacement orders, at unit cost."""
     o, line = order_facts_table.c, order_line_facts_table.c
     tables = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
@@ -109,7 +107,7 @@ def _replaced_goods() -> Select[Any]:
     return rows.where(o.order_type == "replacement", line.line_kind == "goods", line.shipped_qty > 0)
 
 
-def _replacement_service(context: BuildContext) -> Select[Any]:
+def _replacement_service(context: BuildContext) -> Rows:
     """Costs of serving booked on replacement orders."""
     o, cost = order_facts_table.c, service_costs.c
     tables: FromClause = service_costs.join(
@@ -128,7 +126,7 @@ def _replacement_service(context: BuildContext) -> Select[Any]:
     return rows.where(~cost.deleted, cost.incurred_on <= today)
 
 
-def _goodwill(context: BuildContext) -> Select[Any]:
+def _goodwill(context: BuildContext) -> Rows:
     """Credits given out of goodwill, by the order they name."""
     o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(

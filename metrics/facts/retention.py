@@ -2,15 +2,12 @@
 days after.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     CTE,
     BigInteger,
     Date,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -24,7 +21,7 @@ from sqlalchemy import (
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.schema import AMOUNT
-from metrics.sql.dialects import Expression, count_if, plus_days, sum_if, times, typed_null
+from metrics.sql.dialects import Expression, Rows, count_if, plus_days, sum_if, times, typed_null
 from metrics.sql.exchange_rates import converted
 from metrics.sql.moments import moment_span
 
@@ -32,7 +29,7 @@ RETAINED_DAYS = 90
 """Days after a failure whose margin is what was retained."""
 
 
-def following_orders(grouped: CTE, context: BuildContext) -> Select[Any]:
+def following_orders(grouped: CTE, context: BuildContext) -> Rows:
     """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards
     through their orders.
     """
@@ -65,7 +62,7 @@ def _of_their_customers(tables: FromClause, grouped: CTE, context: BuildContext)
     return tables.join(theirs, theirs.c.customer_id == order_facts_table.c.customer_id)
 
 
-def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
+def margin_after_failure(grouped: CTE, context: BuildContext) -> Rows:
     """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin
     is not known in them.
 
@@ -117,12 +114,15 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Select[Any]:
     ]
     events = union_all(earned, *ends).cte("margins_and_looks")
     e = events.c
-    window: dict[str, Any] = {"partition_by": [e.customer_id, e.money], "order_by": [e.day, e.looks], "rows": (None, 0)}
+
+    def so_far_of(amount: Expression) -> Expression:
+        return func.sum(amount).over(partition_by=[e.customer_id, e.money], order_by=[e.day, e.looks], rows=(None, 0))
+
     so_far = select(
         e.order_id,
         e.looks,
-        func.sum(e.amount).over(**window).label("amount"),
-        func.sum(e.unknown_n).over(**window).label("unknown_n"),
+        so_far_of(e.amount).label("amount"),
+        so_far_of(e.unknown_n).label("unknown_n"),
     ).subquery("so_far")
     s = so_far.c
 

@@ -1,7 +1,6 @@
 """One row: goods of one order line coming back: how many, why, and how long until the whole return was credited."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -10,7 +9,6 @@ from sqlalchemy import (
     Date,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -24,7 +22,7 @@ from metrics.facts.customer_contacts import day_at, happened_by
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import NONE, order_facts_table, order_line_facts_table
 from metrics.schema import QTY, returns
-from metrics.sql.dialects import count_if, days_between
+from metrics.sql.dialects import Rows, count_if, days_between
 from metrics.sql.moments import moment_span
 
 return_facts_table = fact_table(
@@ -49,7 +47,7 @@ return_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every returned line announced by as_of whose order line exists; nothing where no feed brings any."""
     if "returns.return_id" not in context.mapped:
         return ()

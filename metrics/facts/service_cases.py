@@ -1,7 +1,6 @@
 """One row: one case a buyer raised: granted, met, and how long until it was settled."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -10,7 +9,6 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
-    Select,
     String,
     case,
     cast,
@@ -25,7 +23,7 @@ from metrics.facts.customer_contacts import contact, happened_at, happened_by, m
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table
 from metrics.facts.orders import NONE
 from metrics.schema import service_cases
-from metrics.sql.dialects import greater
+from metrics.sql.dialects import Rows, greater
 
 REQUEST_KINDS = ("special_request", "sudden_change")
 """Kinds of case that ask for something beyond the ordinary."""
@@ -59,7 +57,7 @@ EDIT_SOURCE = "buyerview:"
 """
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every case opened by as_of; nothing where no feed brings any."""
     if "service_cases.case_id" not in context.mapped:
         return ()

@@ -1,16 +1,14 @@
 """One row: one consignment received: was the buyer told before it came?"""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
-    CompoundSelect,
     Connection,
     Date,
     FromClause,
-    Select,
+    SelectBase,
     String,
     case,
     cast,
@@ -25,6 +23,7 @@ from metrics.facts.customer_contacts import happened_by
 from metrics.facts.fact_table import BuildContext, Changes, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, SEVERAL, order_facts_table
 from metrics.schema import shipment_lines, shipments
+from metrics.sql.dialects import Rows
 from metrics.sql.moments import moment_span
 
 shipment_facts_table = fact_table(
@@ -39,7 +38,7 @@ shipment_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Every consignment received that carried something for an order; nothing where no source maps ship notices.
 
     A dimension in which the orders of a consignment differ stands under `(several)`.
@@ -69,7 +68,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     )
 
 
-def _carried(context: BuildContext) -> Select[Any]:
+def _carried(context: BuildContext) -> Rows:
     """One row per consignment: the zone and dimensions of the orders it carried something for."""
     line, o = shipment_lines.c, order_facts_table.c
     first, last = (
@@ -90,8 +89,7 @@ def _carried(context: BuildContext) -> Select[Any]:
     )
 
 
-# every ledger is asked alike
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001
+def _stale_keys(changed: Changes, _: BuildContext) -> SelectBase:
     """The consignments of the orders that changed, and those that carry nothing any more."""
     line, was = shipment_lines.c, shipment_facts_table.c
     carrying = select(line.shipment_id).join(changed.orders, changed.orders.c.order_id == line.order_id)

@@ -2,15 +2,13 @@
 Source: rules R38, R40.
 """
 
-from typing import Any
-
-from sqlalchemy import CTE, Date, FromClause, Integer, Select, and_, case, cast, func, literal, select, union_all
+from sqlalchemy import CTE, Date, FromClause, Integer, and_, case, cast, func, literal, select, union_all
 
 from metrics.facts.fact_table import BuildContext
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.schema import AMOUNT, shipment_lines, shipments
-from metrics.sql.dialects import count_if, plus_days, sum_if
+from metrics.sql.dialects import Rows, count_if, plus_days, sum_if
 from metrics.sql.exchange_rates import converted, join_rate
 
 DAYS_OF_MARGIN = 365
@@ -27,7 +25,7 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
     d, m = decided.c, money_facts_table.c
     back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
     b = back.c
-    parts: list[Select[Any]] = []
+    parts: list[Rows] = []
     if "shipments.freight_amount" in context.mapped:
         parts.append(_extra_freight(back, left, context))
     if "service_costs.amount" in context.mapped:
@@ -58,7 +56,7 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
     )
 
 
-def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -> Select[Any]:
+def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -> Rows:
     """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first
     with a back-ordered line.
     """

@@ -15,20 +15,18 @@ Money is in the reporting currency and null where something it needs is not know
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from sqlalchemy import (
     CTE,
     BigInteger,
     Boolean,
     Column,
-    CompoundSelect,
     Connection,
     Date,
     DateTime,
     FromClause,
     Integer,
-    Select,
+    SelectBase,
     String,
     and_,
     case,
@@ -62,6 +60,7 @@ from metrics.schema import (
 from metrics.sql.dialects import (
     MICROSECONDS_A_DAY,
     Expression,
+    Rows,
     count_if,
     days_between,
     percentile,
@@ -121,7 +120,7 @@ stockout_facts_table = fact_table(
 )
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Sequence[Rows]:
     """One SELECT of every event by `as_of`."""
     on = context.as_of.date()
     found = _short_lines(context)
@@ -134,7 +133,7 @@ def select_rows(connection: Connection, context: BuildContext) -> Sequence[Selec
     return (_costed(connection, decided, left, context, on),)
 
 
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
+def _stale_keys(changed: Changes, context: BuildContext) -> SelectBase:
     """The customers whose events may be others now: their orders changed or share a consignment with one that did, a
     horizon may have passed, or what stands in for what is not known of them has changed. All of them, where an
     assumption has.
@@ -169,7 +168,7 @@ def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:
 FACT_TABLES = (FactTable(stockout_facts_table, select_rows, key="customer_id", stale_keys=_stale_keys),)
 
 
-def _short_lines(context: BuildContext) -> Select[Any]:
+def _short_lines(context: BuildContext) -> Rows:
     """Events of order lines. came: the line is complete by now; closed: some short quantity was cancelled."""
     line = order_line_facts_table.c
     if "shipments.shipped_at" in context.mapped:
@@ -191,7 +190,7 @@ def _short_lines(context: BuildContext) -> Select[Any]:
         "event_at": line.first_due_at,
         "event_day": line.due_day,
         "short_qty": short,
-        "margin_amount": _margin(short, line),
+        "margin_amount": _margin(short, order_line_facts_table),
     }
     return (
         select(
@@ -207,8 +206,9 @@ def _short_lines(context: BuildContext) -> Select[Any]:
     )
 
 
-def _margin(quantity: Expression, line: Any) -> Expression:
+def _margin(quantity: Expression, lines: FromClause) -> Expression:
     """Margin of a quantity at the line's price and the product's cost, reporting currency; a unit cost has no other."""
+    line = lines.c
     price = converted(cast(times(quantity, line.unit_price_amount), AMOUNT), line.rate)
     return cast(price - cast(times(quantity, line.unit_cost_amount), AMOUNT), AMOUNT)
 
@@ -260,7 +260,7 @@ def _held(context: BuildContext) -> FromClause | None:
 _FOR_EVER = date(9999, 12, 31)
 
 
-def _unordered(context: BuildContext) -> Select[Any]:
+def _unordered(context: BuildContext) -> Rows:
     """Events of the feed. Price, cost, currency and category are those of the buyer's latest order of the product until
     then; a buyer who never ordered it but always orders in one currency has that.
     """
@@ -324,7 +324,7 @@ def _unordered(context: BuildContext) -> Select[Any]:
         "event_at": wanted_end,
         "event_day": wanted_day,
         "short_qty": s.wanted_qty,
-        "margin_amount": _margin(s.wanted_qty, last),
+        "margin_amount": _margin(s.wanted_qty, ranked),
     }
     return (
         select(
@@ -350,7 +350,7 @@ def _unordered(context: BuildContext) -> Select[Any]:
     )
 
 
-def _timed(connection: Connection, events: CTE, context: BuildContext, on: date) -> Select[Any]:
+def _timed(connection: Connection, events: CTE, context: BuildContext, on: date) -> Rows:
     """Events with the buyer's gap and horizon, and whether they ordered again within it. Gaps are between days: two
     orders of one day are one.
     """
@@ -391,7 +391,7 @@ def _timed(connection: Connection, events: CTE, context: BuildContext, on: date)
     )
 
 
-def _decided(timed: CTE, left: CTE | None) -> Select[Any]:
+def _decided(timed: CTE, left: CTE | None) -> Rows:
     """Events with their outcome: the first that fits. left: what had left; None where no source says when."""
     t = timed.c
     lost = and_(t.horizon_over, ~t.came_back)
@@ -448,7 +448,7 @@ def _left(events: CTE, context: BuildContext) -> CTE:
     )
 
 
-def _costed(connection: Connection, decided: CTE, left: CTE | None, context: BuildContext, on: date) -> Select[Any]:
+def _costed(connection: Connection, decided: CTE, left: CTE | None, context: BuildContext, on: date) -> Rows:
     """Events with what they cost: columns of `stockout_facts`."""
     d = decided.c
     tables: FromClause = decided

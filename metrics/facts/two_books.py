@@ -6,7 +6,6 @@ quantity or verdict) differs from nothing. Source: rules, section 4 (k).
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -15,7 +14,6 @@ from sqlalchemy import (
     Date,
     DateTime,
     FromClause,
-    Select,
     String,
     and_,
     case,
@@ -30,7 +28,7 @@ from metrics.facts.customer_contacts import contact, happened_at
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, order_dimensions
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.schema import AMOUNT, QTY, buyer_scorecards
-from metrics.sql.dialects import Expression, lesser, sum_if, times, typed_null
+from metrics.sql.dialects import Expression, Rows, lesser, sum_if, times, typed_null
 
 CAUSES = ("receipt_day", "quantity", "deadline", "verdict")
 """Where two books of one order may differ; the first in this order is the dispute's cause."""
@@ -65,7 +63,7 @@ two_books_facts_table = fact_table(
 )
 
 
-def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     """Orders of both books or of one; nothing where no feed brings scorecards.
 
     Orders that our book has pending or excluded are left out on both sides.
@@ -75,7 +73,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Select[Any]]:
     return (_in_theirs(context), _only_in_ours())
 
 
-def _in_theirs(context: BuildContext) -> Select[Any]:
+def _in_theirs(context: BuildContext) -> Rows:
     """Every order of a scorecard, beside ours."""
     b = buyer_scorecards.c
     # The buyer's name for an order is theirs: another customer's order of that name is another order.
@@ -97,7 +95,7 @@ def _in_theirs(context: BuildContext) -> Select[Any]:
         "deadline": (o.due_day, due.day),
         "verdict": (o.otif, b.passed),
     }
-    differing: list[tuple[Expression, Any]] = [
+    differing: list[tuple[Expression, Expression]] = [
         (mine != theirs, literal(cause, String)) for cause, (mine, theirs) in pairs.items()
     ]
     p = priced.c
@@ -129,7 +127,7 @@ def _in_theirs(context: BuildContext) -> Select[Any]:
     )
 
 
-def _prices() -> Select[Any]:
+def _prices() -> Rows:
     """One row per order: the goods owed, their value, and the highest price among them. Null where a line has no price."""
     line = order_line_facts_table.c
     owed = and_(line.line_kind == "goods", line.owed_qty > 0)
@@ -149,7 +147,7 @@ def _prices() -> Select[Any]:
     )
 
 
-def _only_in_ours() -> Select[Any]:
+def _only_in_ours() -> Rows:
     """Judged orders of customers that send scorecards which are not in any."""
     o, b = order_facts_table.c, buyer_scorecards.c
     senders = select(b.customer_id).where(~b.deleted).distinct().subquery("senders")

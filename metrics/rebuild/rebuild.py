@@ -8,14 +8,12 @@ The cost of a run follows its delta: an order's verdicts change only when its re
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Connection,
     Date,
     DateTime,
     FromClause,
-    Select,
     String,
     Table,
     and_,
@@ -58,7 +56,7 @@ from metrics.schema import (
     shipment_lines,
     shipments,
 )
-from metrics.sql.dialects import analyze
+from metrics.sql.dialects import Expression, Rows, analyze
 from metrics.sql.local_days import refresh_local_days
 from metrics.sql.temporary_tables import temporary_table
 from metrics.warehouse.failpoint import failpoint
@@ -185,7 +183,7 @@ def _rebuild_changed(
         copied.drop(connection)
 
 
-def _dated_lately(since: datetime, as_of: datetime) -> Iterator[Select[Any]]:
+def _dated_lately(since: datetime, as_of: datetime) -> Iterator[Rows]:
     """order_id of records of the days from `since` to `as_of`: a bare date, or a day costs are booked on, may have been
     known before it had ended where its order is.
     """
@@ -214,17 +212,16 @@ def _dated_lately(since: datetime, as_of: datetime) -> Iterator[Select[Any]]:
                 )
 
 
-def _latest_run() -> Select[tuple[int]]:
-    # a scalar subquery compares like a value
-    return select(func.max(quarantine.c.run_id)).scalar_subquery()  # type: ignore[return-value]
+def _latest_run() -> Expression:
+    return select(func.max(quarantine.c.run_id)).scalar_subquery()
 
 
-def _customers_of(*facts: Table) -> Select[Any]:
+def _customers_of(*facts: Table) -> Rows:
     found = union(*[select(one.c.customer_id) for one in facts]).subquery()
     return select(found.c.customer_id)
 
 
-def _copy(connection: Connection, name: str, like: Table, rows: Select[Any], *columns: str) -> Table:
+def _copy(connection: Connection, name: str, like: Table, rows: Rows, *columns: str) -> Table:
     """A temporary table of these rows: the columns of a fact table, or those named."""
     copied = temporary_table(
         name, {column.name: column.type for column in like.columns if not columns or column.name in columns}

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    CompoundSelect,
     Connection,
     Date,
     DateTime,
@@ -35,8 +34,6 @@ Expression = ColumnElement[Any]  # Any: a value of any SQL type
 """A column, or an SQL expression over columns."""
 Rows = Select[*tuple[object, ...]]
 """A SELECT with any columns. It has not run yet: other statements join it or insert its rows."""
-Union = CompoundSelect[*tuple[object, ...]]
-"""Several SELECTs with the same columns, combined by UNION."""
 
 
 class days_between(FunctionElement[int]):  # noqa: N801 - named as the SQL function it stands for
