@@ -11,12 +11,19 @@ out in `facts/`. Null value, null flag.
 Source: design, data-model.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Numeric, String, Table, Text
 
 metadata = MetaData()
+
+AnyColumn = Column[Any]  # Any: tables mix columns of every type
+Row = dict[str, Any]  # Any: a row's values as the driver returns them
+"""A row as a dictionary of our own."""
+RowValues = Mapping[str, Any]  # Any: see Row
+"""A row that is only read: a `Row`, or a row of a result."""
 
 QTY = Numeric(18, 4)
 """A quantity in the product's base unit, or a unit price: exact, four decimals."""
@@ -459,22 +466,19 @@ class Feed:
     core: bool = False
     parent: str | None = None
     """The feed a row waits for when the row's parent has not arrived."""
-    parent_key: tuple[str, ...] = ()
-    """This feed's columns that name the parent's key."""
 
 
 FEEDS: dict[str, Feed] = {
     "products": Feed(products, ("product_id", "valid_from")),
     "unit_factors": Feed(unit_factors, ("product_id", "unit", "valid_from")),
     "orders": Feed(orders, ("order_id",), core=True),
-    "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders", parent_key=("order_id",)),
+    "order_lines": Feed(order_lines, ("order_id", "line_no"), core=True, parent="orders"),
     "shipments": Feed(shipments, ("shipment_id",), core=True),
     "shipment_lines": Feed(
         shipment_lines,
         ("shipment_id", "shipment_line_no"),
         core=True,
         parent="order_lines",
-        parent_key=("order_id", "line_no"),
     ),
     "invoices": Feed(invoices, ("invoice_id",), core=True),
     "invoice_lines": Feed(
@@ -482,7 +486,6 @@ FEEDS: dict[str, Feed] = {
         ("invoice_id", "invoice_line_no"),
         core=True,
         parent="order_lines",
-        parent_key=("order_id", "line_no"),
     ),
     "customers": Feed(customers, ("customer_id", "valid_from")),
     "service_packages": Feed(service_packages, ("service_segment", "valid_from")),
@@ -492,16 +495,18 @@ FEEDS: dict[str, Feed] = {
     "calendars": Feed(calendars, ("calendar_id", "day")),
     "fx_rates": Feed(fx_rates, ("currency", "on_date")),
     "promises": Feed(
-        promises, ("order_id", "line_no", "revision_no"), parent="order_lines", parent_key=("order_id", "line_no")
+        promises,
+        ("order_id", "line_no", "revision_no"),
+        parent="order_lines",
     ),
-    "holds": Feed(holds, ("hold_id",), parent="orders", parent_key=("order_id",)),
-    "order_events": Feed(order_events, ("order_id", "step", "event_no"), parent="orders", parent_key=("order_id",)),
-    "payments": Feed(payments, ("payment_id",), parent="invoices", parent_key=("invoice_id",)),
+    "holds": Feed(holds, ("hold_id",), parent="orders"),
+    "order_events": Feed(order_events, ("order_id", "step", "event_no"), parent="orders"),
+    "payments": Feed(payments, ("payment_id",), parent="invoices"),
     "quotes": Feed(quotes, ("quote_id",)),
-    "quote_options": Feed(quote_options, ("quote_id", "option_no"), parent="quotes", parent_key=("quote_id",)),
-    "messages": Feed(messages, ("message_id",), parent="orders", parent_key=("order_id",)),
-    "service_cases": Feed(service_cases, ("case_id",), parent="orders", parent_key=("order_id",)),
-    "returns": Feed(returns, ("return_id", "return_line_no"), parent="order_lines", parent_key=("order_id", "line_no")),
+    "quote_options": Feed(quote_options, ("quote_id", "option_no"), parent="quotes"),
+    "messages": Feed(messages, ("message_id",), parent="orders"),
+    "service_cases": Feed(service_cases, ("case_id",), parent="orders"),
+    "returns": Feed(returns, ("return_id", "return_line_no"), parent="order_lines"),
     "stockouts": Feed(stockouts, ("stockout_id",)),
     "service_costs": Feed(service_costs, ("cost_id",)),
     "buyer_scorecards": Feed(buyer_scorecards, ("customer_id", "order_id")),

@@ -1,3 +1,1 @@
-"""What people write: the small transactional database beside the warehouse, its tables, its migrations and its audit
-trail.
-"""
+"""The store: a small transactional database of user edits. Tables, migrations and the audit trail."""

@@ -1,11 +1,9 @@
-"""Opening the store: `store.sqlite` beside the generations of an embedded warehouse, or the schema `desk` of the
-server's own database.
+"""Open the store: `store.sqlite` next to the generations of an embedded warehouse, or the schema `desk` of the server.
 
-    with opened(location) as connection:                  # one transaction: all of the block is kept, or nothing
+    with open_store(location) as connection:              # one transaction: commits at the end, rolls back on an error
         connection.execute(insert(work_items).values(…))
 
-A store that is not there, or older than this program, is brought up to date on the way. Unlike a generation it is
-written in place.
+A missing or older store is created or migrated first. The store is changed in place; it has no generations.
 """
 
 from collections.abc import Iterator
@@ -26,13 +24,13 @@ from metrics.warehouse import Location
 FILE = "store.sqlite"
 SCHEMA = "desk"
 PATIENCE = 30
-"""Seconds to wait for whoever is writing to the file; what a person saves takes milliseconds."""
+"""Seconds to wait for another writer of the file. A save takes milliseconds."""
 LOCK = 0x6465736B
-"""Key of the advisory lock under which a server's store is brought up to date: "desk" as a number."""
+"""Key of the advisory lock around the migration of a server's store: "desk" as a number."""
 
 
 def store_url(location: Location) -> URL:
-    """The address of a warehouse's store."""
+    """Return the database URL of a warehouse's store."""
     if location.folder is not None:
         return URL.create("sqlite+pysqlite", database=str(location.folder / FILE))
     assert location.url is not None
@@ -41,41 +39,41 @@ def store_url(location: Location) -> URL:
 
 @contextmanager
 def open_store(location: Location, *, write: bool = True) -> Iterator[Connection]:
-    """The store, up to date, in one transaction; `write=False` waits for no writer.
+    """Open the store, migrated, in one transaction. `write=False` does not wait for a writer.
 
-    Raises StoreUnusable where it cannot be opened, read or written.
+    Raises StoreUnusable if the store cannot be opened, read, written or migrated.
     """
     try:
         if location.folder is not None:
             location.folder.mkdir(parents=True, exist_ok=True)
         engine = _engine(store_url(location))
-        with _begun(engine, write=write) as connection:
+        with _transaction(engine, write=write) as connection:
             if not migrate.needs_migration(connection):
                 yield connection
                 return
-        with _begun(engine, write=True) as connection:
+        with _transaction(engine, write=True) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
                 connection.execute(CreateSchema(SCHEMA, if_not_exists=True))
             migrate.migrate(connection)
-        with _begun(engine, write=write) as connection:
+        with _transaction(engine, write=write) as connection:
             yield connection
     except CommandError as error:
         raise StoreUnusable(
-            str(location), f"a newer version of Buyerview wrote it ({error}); update this one"
+            str(location), f"a newer version of Buyerview created it ({error}). Update Buyerview on this machine"
         ) from error
     except (DatabaseError, OSError) as error:
-        if isinstance(error, (IntegrityError, ProgrammingError)):  # defects of ours
+        if isinstance(error, (IntegrityError, ProgrammingError)):  # a defect of this program, not of the store
             raise
         raise StoreUnusable(str(location), str(getattr(error, "orig", error)).strip()) from error
 
 
 @contextmanager
-def _begun(engine: Engine, *, write: bool) -> Iterator[Connection]:
+def _transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            # A transaction that begins by reading and then writes is refused at once if somebody wrote in between: take
-            # the turn first.
+            # SQLite rejects a write in a transaction that began with a read if another connection wrote in between.
+            # BEGIN IMMEDIATE takes the write lock first.
             connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
         yield connection
 
@@ -90,7 +88,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver would commit before it changes a table
+    connection.isolation_level = None  # otherwise the driver commits before it creates a table
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()

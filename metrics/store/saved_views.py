@@ -1,20 +1,18 @@
-"""Views somebody keeps: a page with what was chosen on it. A relative period stays relative: next week the view shows
-next week.
-"""
+"""Saved views: a page with its filters. A relative period stays relative: next week the view shows next week."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from metrics.schema import Row
 from metrics.store import audit
 from metrics.store.tables import saved_views
 
 view_columns = saved_views.c
 
 
-def views(connection: Connection, who: str) -> list[dict[str, Any]]:
-    """What a person sees: their own views and the shared ones, by name."""
+def views(connection: Connection, who: str) -> list[Row]:
+    """Return the views a user sees, by name: their own and the shared ones."""
     listed = (
         select(saved_views)
         .where(or_(view_columns.owner == who, view_columns.shared))
@@ -24,28 +22,28 @@ def views(connection: Connection, who: str) -> list[dict[str, Any]]:
 
 
 def save(connection: Connection, who: str, name: str, page: str, query: str, *, shared: bool, at: datetime) -> int:
-    """Keep a view and return its number; the same name of the same person replaces the view of that name."""
-    held = (
+    """Save a view and return its number. It replaces the owner's view of the same name."""
+    existing = (
         connection.execute(select(saved_views).where(view_columns.owner == who, view_columns.name == name))
         .mappings()
         .first()
     )
     values = {"name": name, "owner": who, "page": page, "query": query, "shared": shared, "changed_at": at}
-    if held is not None:
+    if existing is not None:
         connection.execute(
             update(saved_views)
-            .where(view_columns.view_id == held["view_id"])
+            .where(view_columns.view_id == existing["view_id"])
             .values(version=view_columns.version + 1, **values)
         )
         audit.record(
             connection,
             who,
             "view replaced",
-            f"view {held['view_id']}",
-            {"page": held["page"], "query": held["query"]},
+            f"view {existing['view_id']}",
+            {"page": existing["page"], "query": existing["query"]},
             values,
         )
-        return int(held["view_id"])
+        return int(existing["view_id"])
     number = int(connection.scalar(select(func.coalesce(func.max(view_columns.view_id), 0))) or 0) + 1
     connection.execute(insert(saved_views).values(view_id=number, version=1, **values))
     audit.record(connection, who, "view saved", f"view {number}", None, values)
@@ -53,7 +51,7 @@ def save(connection: Connection, who: str, name: str, page: str, query: str, *, 
 
 
 def rename(connection: Connection, who: str, view_id: int, name: str, *, shared: bool, at: datetime) -> None:
-    """Give a view another name, or show it to others or not."""
+    """Rename a view and set whether other users see it."""
     connection.execute(
         update(saved_views)
         .where(view_columns.view_id == view_id)
@@ -64,6 +62,6 @@ def rename(connection: Connection, who: str, view_id: int, name: str, *, shared:
 
 def remove(connection: Connection, who: str, view_id: int) -> None:
     """Delete a view."""
-    held = connection.execute(select(saved_views).where(view_columns.view_id == view_id)).mappings().first()
+    existing = connection.execute(select(saved_views).where(view_columns.view_id == view_id)).mappings().first()
     connection.execute(delete(saved_views).where(view_columns.view_id == view_id))
-    audit.record(connection, who, "view deleted", f"view {view_id}", dict(held) if held else None, None)
+    audit.record(connection, who, "view deleted", f"view {view_id}", dict(existing) if existing else None, None)

@@ -1,4 +1,4 @@
-"""What Alembic runs: our migrations over the connection `migrating` handed it, in that connection's transaction."""
+"""Run the migrations over the connection that `metrics.store.migrate` passes, in its transaction."""
 
 from alembic import context
 

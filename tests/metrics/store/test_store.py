@@ -1,7 +1,6 @@
-"""The store: made on first use, on both kinds of warehouse; what an earlier version kept is adopted; a block is kept
-whole or not at all.
-"""
+"""The store: created on first use on both kinds of warehouse, adopted from earlier versions, and transactional."""
 
+import sqlite3
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, func, insert, select
 
 from metrics.errors import StoreUnusable
-from metrics.store import audit
+from metrics.store import audit, migrate
 from metrics.store.connection import open_store, store_url
-from metrics.store.tables import audit_trail, metadata, run_history
+from metrics.store.tables import audit_trail, metadata, run_history, work_items
 from metrics.warehouse import Location
 
 A_RUN = {
@@ -73,6 +72,44 @@ def test_a_file_of_an_earlier_version_is_adopted(location: Location) -> None:
     with open_store(location) as connection:
         assert connection.scalar(select(run_history.c.source)) == "erp"
         assert is_as_described(connection)
+
+
+def former_store(location: Location, revision: str) -> None:
+    """Create the store as the former migrations left it at a revision, with one run in its history."""
+    assert location.folder is not None
+    location.folder.mkdir()
+    text = (Path(__file__).parent / "former_revisions.sql").read_text("utf-8")
+    sections = text.split("-- revision ")[1:]
+    with sqlite3.connect(location.folder / "store.sqlite") as database:
+        for section in sections:
+            number, statements = section.split("\n", 1)
+            if number <= revision:
+                database.executescript(statements)
+        database.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+        database.execute("INSERT INTO run_history VALUES ('erp', '2026-03-01', '2026-03-01', 'published', 1, '{}')")
+        database.execute(
+            "INSERT INTO work_items VALUES ('O1', NULL, 'open', 'Ada', NULL, NULL, NULL, NULL, NULL, NULL, '2026-03-01', 1)"
+        )
+    database.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_stores_of_the_former_migrations_are_adopted_without_loss(location: Location, revision: str) -> None:
+    former_store(location, revision)
+    with open_store(location) as connection:
+        assert is_as_described(connection)
+        assert connection.scalars(select(run_history.c.source)).all() == ["erp"]
+        assert connection.scalars(select(work_items.c.owner)).all() == ["Ada"]
+        assert MigrationContext.configure(connection).get_current_heads() == ("0003",)
+    a_block_is_kept_whole_or_not_at_all(location)
+
+
+def test_a_store_at_the_last_former_revision_is_not_changed(location: Location) -> None:
+    former_store(location, "0003")
+    engine = create_engine(store_url(location))
+    with engine.connect() as connection:
+        assert not migrate.needs_migration(connection)
+    engine.dispose()
 
 
 def test_ten_who_open_a_new_store_at_once_all_get_to_write(location: Location) -> None:
