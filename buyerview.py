@@ -1,7 +1,7 @@
-"""The command `buyerview`: its entry, and the list of what it can do. The only place, with commands/, that wires
-ingest, metrics and dashboard.
+"""Entry point of the command `buyerview`, and the list of its commands.
 
-Errors of ours become a message on standard error and an exit status; anything else is a defect and shows its traceback.
+Only this module and commands/ import ingest, metrics and dashboard together. A BuyerviewError becomes a message on
+standard error and an exit status. Any other exception is a defect and shows its traceback.
 """
 
 import logging
@@ -29,7 +29,7 @@ app.command("fill-rate")(analysis.fill_rate)
 
 
 def main() -> None:
-    """Run the command; turn our own errors into a message and an exit status."""
+    """Run the command; turn a BuyerviewError into a message and an exit status."""
     from metrics.errors import BuyerviewError
 
     level = os.environ.get("BUYERVIEW_LOG", "WARNING").upper()
@@ -37,7 +37,7 @@ def main() -> None:
     for handler in logging.getLogger().handlers:
         handler.setLevel(level)  # Great Expectations sets its own loggers to INFO
     try:
-        app(args=_where_words(sys.argv[1:]))
+        app(args=_repeat_where(sys.argv[1:]))
     except BuyerviewError as error:
         screen.print(f"buyerview: {error}", markup=False, style="red", soft_wrap=True)
         sys.exit(error.exit_code)
@@ -46,19 +46,19 @@ def main() -> None:
         sys.exit(1)
 
 
-def _where_words(words: list[str]) -> list[str]:
-    """`--where a=1 b=2` as `--where a=1 --where b=2`: an option of the command line library takes one word."""
-    found: list[str] = []
-    inside = False
+def _repeat_where(words: list[str]) -> list[str]:
+    """Rewrite `--where a=1 b=2` as `--where a=1 --where b=2`, because an option of typer takes one value."""
+    rewritten: list[str] = []
+    after_where = False
     for word in words:
         if word == "--where":
-            inside = True
-        elif inside and "=" in word and not word.startswith("-"):
-            found += ["--where", word]
+            after_where = True
+        elif after_where and "=" in word and not word.startswith("-"):
+            rewritten += ["--where", word]
         else:
-            inside = False
-            found.append(word)
-    return found
+            after_where = False
+            rewritten.append(word)
+    return rewritten
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
-"""The commands of the command line, by what they are about. Heavy imports are inside: `buyerview --help` needs none of
-them.
+"""The commands of the command line, grouped by subject.
+
+Modules import heavy libraries inside functions, so that `buyerview --help` starts fast.
 """

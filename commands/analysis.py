@@ -1,4 +1,4 @@
-"""A question of the numbers each: measures, targets, ladder, diff, explain, fill-rate."""
+"""Commands that answer questions about the numbers: measures, targets, ladder, diff, explain, fill-rate."""
 
 import json
 from typing import Annotated
@@ -11,9 +11,9 @@ from commands.output import number, out, screen, show, verdict_word
 
 
 def list_measures(
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything the catalogue says, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole catalogue as JSON.")] = False,
 ) -> None:
-    """List every measure with its definition and the part of the brief it serves."""
+    """List every measure with its definition."""
     from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
 
     if as_json:
@@ -45,10 +45,11 @@ def list_measures(
 
 
 def targets(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
-    """Show every measure that has a target, and how it stands."""
+    """Show every target and its status."""
     from metrics.lists.data_quality import freshness
     from metrics.measures.catalog import MEASURES
-    from metrics.queries.answer import Question, answer
+    from metrics.model.question import Question
+    from metrics.queries.answer import answer
     from metrics.targets.in_view import targets_in_view
     from metrics.targets.targets import state_of, target_for
     from metrics.warehouse import locate, reading
@@ -68,21 +69,21 @@ def targets(start: From = None, end: To = None, where: Where = None, as_json: As
                 rows.append({**row, "value": None, "state": "no such measure"})
                 continue
             question = Question((row["measure"],), start=day_of(start), end=day_of(end), where=(*chosen, *scope))
-            (one,) = answer(connection, question)
+            (result,) = answer(connection, question)
             target = target_for([row], row["measure"], scope or chosen)
-            state = state_of(one, MEASURES[row["measure"]], target)
-            rows.append({**row, "value": one.value, "state": str(state), "no_data": one.no_data})
+            state = state_of(result, MEASURES[row["measure"]], target)
+            rows.append({**row, "value": result.value, "state": str(state), "no_data": result.no_data})
     show(rows, ("measure", "scope", "target_value", "tolerance", "value", "state"), as_json=as_json)
 
 
 def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJson = False) -> None:
-    """Judge the same orders by ever stricter definitions of good."""
-    from metrics.queries.definition_ladder import definition_ladder as climb
+    """Judge the same orders under ten definitions, each stricter than the last."""
+    from metrics.queries.definition_ladder import definition_ladder
     from metrics.queries.what_if import View
     from metrics.warehouse import locate, reading
 
     with reading(locate()) as connection:
-        found = climb(connection, view=View(day_of(start), day_of(end), filters_of(where or [])))
+        result = definition_ladder(connection, view=View(day_of(start), day_of(end), filters_of(where or [])))
     rows = [
         {
             "rung": step.rung.name,
@@ -93,20 +94,23 @@ def ladder(start: From = None, end: To = None, where: Where = None, as_json: AsJ
             "value": step.value,
             "skipped": step.skipped,
         }
-        for step in found.steps
+        for step in result.steps
     ]
     show(rows, ("rung", "adds", "out of", "numerator", "denominator", "value", "skipped"), as_json=as_json)
     screen.print(
-        f"{found.orders:,} orders known on every rung; {found.dropped:,} left out because some rung cannot tell"
+        f"{result.orders:,} orders known on every rung; {result.dropped:,} left out because a rung could not judge them"
     )
 
 
 def diff(
-    changes: Annotated[list[str], typer.Argument(help="Policy keys to change: late_tolerance_days=1 timing=WINDOW")],
+    changes: Annotated[
+        list[str], typer.Argument(help="Policy keys to change, for example late_tolerance_days=1 timing=WINDOW.")
+    ],
     verdict: Annotated[
         str,
         typer.Option(
-            help="on_time, complete, otif, damage_free, filled_accurately, billed_accurately or perfect_order."
+            help="Verdict to compare: on_time, complete, otif, damage_free, filled_accurately, "
+            "billed_accurately or perfect_order."
         ),
     ] = "otif",
     start: From = None,
@@ -114,53 +118,62 @@ def diff(
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the orders whose verdict flips when the strict policy is changed, and the rule that flips each."""
-    from metrics.queries.policy_diff import policy_diff as compare
+    """List orders whose verdict another policy changes.
+
+    Each order is listed with the policy key that changes its verdict.
+    """
+    from metrics.queries.policy_diff import policy_diff
     from metrics.queries.what_if import View
     from metrics.warehouse import locate, reading
 
     try:
         policy = policy_of(changes)
         with reading(locate()) as connection:
-            found = compare(
+            result = policy_diff(
                 connection, policy, verdict=verdict, view=View(day_of(start), day_of(end), filters_of(where or []))
             )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     rows = [
         {
-            "order": one.order_id,
-            "before": verdict_word(one.before),
-            "after": verdict_word(one.after),
-            "rule": one.rule,
-            "reason before": one.reason_before,
-            "reason after": one.reason_after,
+            "order": flip.order_id,
+            "before": verdict_word(flip.before),
+            "after": verdict_word(flip.after),
+            "rule": flip.rule,
+            "reason before": flip.reason_before,
+            "reason after": flip.reason_after,
         }
-        for one in found.flips
+        for flip in result.flips
     ]
     show(rows, ("order", "before", "after", "rule", "reason before", "reason after"), as_json=as_json)
-    (before, after), (of_before, of_after) = found.numerators, found.denominators
+    (before, after), (of_before, of_after) = result.numerators, result.denominators
     screen.print(
-        f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; {len(rows):,} of {found.judged:,} orders judged under both flip"
+        f"{verdict}: {before:,} of {of_before:,} → {after:,} of {of_after:,}; "
+        f"{len(rows):,} of {result.judged:,} orders judged under both policies change"
     )
-    if found.only_first or found.only_other:
-        screen.print(f"judged under one policy alone and not compared: {found.only_first:,} and {found.only_other:,}")
+    if result.only_first or result.only_other:
+        screen.print(
+            f"Not compared, because only one policy judges them: {result.only_first:,} and {result.only_other:,}"
+        )
 
 
 def explain(
     measure: Annotated[str, typer.Argument(help="Name of a measure (see `buyerview measures`).")],
     by: Annotated[str, typer.Option("--by", help="Dimension whose parts explain the change.")],
-    before: Annotated[str, typer.Option(help="Period before, FIRST..LAST: 2026-01-01..2026-03-31")],
-    after: Annotated[str, typer.Option(help="Period after, FIRST..LAST")],
+    before: Annotated[str, typer.Option(help="Earlier period, FIRST..LAST, for example 2026-01-01..2026-03-31.")],
+    after: Annotated[str, typer.Option(help="Later period, FIRST..LAST.")],
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a measure moved between two periods: parts that add up to the change."""
-    from metrics.queries.explain import explain as take_apart
+    """Explain why a measure changed between two periods.
+
+    The change is split into parts, one per value of a dimension. The parts add up to the change.
+    """
+    from metrics.queries.explain import explain as explain_change
     from metrics.warehouse import locate, reading
 
     with reading(locate()) as connection:
-        found = take_apart(
+        result = explain_change(
             connection, measure, by=by, before=period_of(before), after=period_of(after), where=filters_of(where or [])
         )
     rows = [
@@ -173,43 +186,45 @@ def explain(
             "effect": number(part.effect),
             "shift": part.shift,
         }
-        for part in found.parts
+        for part in result.parts
     ]
     used = [name for name in ("mix", "rate", "effect", "shift") if any(row[name] is not None for row in rows)]
     show(rows, (by, "before", "after", *used), as_json=as_json)
-    if found.why_not:
-        screen.print(f"{measure}: {found.why_not}")
+    if result.why_not:
+        screen.print(f"{measure}: {result.why_not}")
     else:
-        words = "the effects add up to the change" if found.adds_up else "its parts do not add up"
-        screen.print(f"{measure}: {found.before.value} → {found.after.value}, change {number(found.change)}; {words}")
+        words = "the effects add up to the change" if result.adds_up else "the parts do not add up to the change"
+        screen.print(
+            f"{measure}: {result.before.value} → {result.after.value}, change {number(result.change)}; {words}"
+        )
 
 
 def fill_rate(
     orders: Annotated[float, typer.Option(help="Orders a year.")],
-    low: Annotated[float, typer.Option("--from-fill", help="Order fill now, 0 to 1.")],
-    high: Annotated[float, typer.Option("--to-fill", help="Order fill to be reached, 0 to 1.")],
+    low: Annotated[float, typer.Option("--from-fill", help="Order fill rate now, 0 to 1.")],
+    high: Annotated[float, typer.Option("--to-fill", help="Order fill rate to reach, 0 to 1.")],
     back_ordered: Annotated[
-        float, typer.Option(help="Share of incomplete orders that is back-ordered, 0 to 1; the rest is lost.")
+        float, typer.Option(help="Share of incomplete orders that are back-ordered, 0 to 1; the others are lost.")
     ],
     back_order_cost: Annotated[float, typer.Option(help="Cost of a back-order.")],
     profit: Annotated[float, typer.Option(help="Profit of an order.")],
-    deduction: Annotated[float, typer.Option(help="Deducted from the invoice of a back-ordered order.")] = 0,
-    investment: Annotated[float, typer.Option(help="What reaching the higher fill costs.")] = 0,
+    deduction: Annotated[float, typer.Option(help="Amount deducted from the invoice of a back-ordered order.")] = 0,
+    investment: Annotated[float, typer.Option(help="Cost of reaching the higher fill rate.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Work out what a better fill rate is worth."""
+    """Calculate the value of a higher fill rate."""
     from decimal import Decimal
 
     from metrics.measures.fill_rate import Scenario, compare
 
     def scenario(fill: float) -> Scenario:
         return Scenario(
-            *(Decimal(str(one)) for one in (orders, fill, back_ordered, back_order_cost, profit, deduction))
+            *(Decimal(str(value)) for value in (orders, fill, back_ordered, back_order_cost, profit, deduction))
         )
 
-    found = compare(scenario(low), scenario(high), investment=Decimal(str(investment)))
+    result = compare(scenario(low), scenario(high), investment=Decimal(str(investment)))
     rows = [
-        {"": name, "now": float(getattr(found.low, key)), "then": float(getattr(found.high, key))}
+        {"": name, "now": float(getattr(result.low, key)), "then": float(getattr(result.high, key))}
         for name, key in (
             ("incomplete orders", "incomplete"),
             ("lost, back-ordered", "back_ordered"),
@@ -218,7 +233,8 @@ def fill_rate(
         )
     ]
     show(rows, ("", "now", "then"), as_json=as_json)
-    payback = "never" if found.payback_years is None else f"{found.payback_years:.4f} years"
+    payback = "never" if result.payback_years is None else f"{result.payback_years:.4f} years"
     screen.print(
-        f"gain {found.gain:,f}; less the investment {found.net:,f}; payback {payback}; pays for {found.break_even:,f} at most in one year"
+        f"gain {result.gain:,f}; net of the investment {result.net:,f}; payback {payback}; "
+        f"highest investment repaid within a year {result.break_even:,f}"
     )

@@ -1,50 +1,55 @@
-"""Files that are taken away, and whether they still hold: export, verify, report."""
+"""Commands that write and check files: export, verify, report."""
 
 import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.options import Format, From, Grain, To, Where, day_of, filters_of, words_of
-from commands.output import not_a_terminal, out, screen
+from commands.output import out, screen, silence_streamlit
+
+if TYPE_CHECKING:
+    from metrics.provenance.changed_records import RecordChange
+    from metrics.provenance.verify import Difference, Verified
 
 
 def export(
-    fmt: Annotated[Format, typer.Option("--format", help="What to write.")],
-    target: Annotated[Path, typer.Option("--out", help="File to write; - is standard output.")],
+    fmt: Annotated[Format, typer.Option("--format", help="File format.")],
+    target: Annotated[Path, typer.Option("--out", help="File to write, or - for standard output.")],
     measures: Annotated[
-        str, typer.Option("--measures", help="Names, with commas: otif,on_time (see `buyerview measures`).")
+        str, typer.Option("--measures", help="Measures, separated by commas: otif,on_time (see `buyerview measures`).")
     ] = "",
     table: Annotated[
         str,
         typer.Option(
-            "--table", help="Instead: a whole table the numbers are made of, order_facts or order_line_facts."
+            "--table", help="Fact table to write instead of measures, for example order_facts or order_line_facts."
         ),
     ] = "",
-    by: Annotated[str, typer.Option("--by", help="Dimensions, with commas: region,segment.")] = "",
-    grain: Annotated[Grain | None, typer.Option("--grain", help="Period to break down by.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Dimensions, separated by commas: region,segment.")] = "",
+    grain: Annotated[Grain | None, typer.Option("--grain", help="Period for a breakdown over time.")] = None,
     start: From = None,
     end: To = None,
     where: Where = None,
 ) -> None:
-    """Write any measures by any dimensions and period; rates as fractions in full precision.
+    """Write measures or a whole fact table to a file.
 
-    What the numbers are (definitions, filters, policy, generation, checks that failed, hash of the rows) is on Excel's
-    second sheet, in Parquet's metadata, and for CSV and JSON beside them in FILE.provenance.json; a FILE that ends in
-    .zip is an archive of both.
+    Measures can be broken down by dimensions and period. Rates are fractions in full precision. Every export states its definitions, filters, policy, data version, failed
+    checks and a hash of its rows. Excel has them on the second sheet and Parquet in its metadata. CSV and JSON have
+    them in FILE.provenance.json. A FILE that ends in .zip contains both files.
     """
     from dashboard.exports import write as files
     from dashboard.exports.fact_table import write as write_table
+    from metrics.model.question import Question
     from metrics.provenance.provenance import provenance
-    from metrics.queries.answer import Question, frame
+    from metrics.queries.answer import frame
     from metrics.warehouse import locate, reading
 
     if bool(measures) == bool(table) or (table and (by or grain or start or end or where or str(target) == "-")):
         raise typer.BadParameter(
-            "give --measures with what they are broken down and filtered by, or --table and a file alone",
+            "give --measures with dimensions and filters, or --table with --out FILE and nothing else",
             param_hint="--table",
         )
     if table:
@@ -61,28 +66,29 @@ def export(
     )
     with reading(locate()) as connection:
         answers = frame(connection, question)
-        known = provenance(connection, question)
-    for declared in known["stand_ins"]:
+        recorded = provenance(connection, question)
+    for declared in recorded["stand_ins"]:
         screen.print(f"note: {declared}", markup=False, soft_wrap=True)
     if str(target) == "-":
-        sys.stdout.buffer.write(files.as_bytes(answers, fmt.value, known))
+        sys.stdout.buffer.write(files.as_bytes(answers, fmt.value, recorded))
         sys.stdout.buffer.flush()
     else:
-        files.write(answers, fmt.value, target, known)
+        files.write(answers, fmt.value, target, recorded)
 
 
 def verify(
     file: Annotated[
         Path,
-        typer.Argument(help="A file of `buyerview export` or of the dashboard: CSV, Excel, Parquet, JSON or .zip."),
+        typer.Argument(help="File written by `buyerview export` or the dashboard: CSV, Excel, Parquet, JSON or .zip."),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything found, as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all differences as JSON.")] = False,
 ) -> None:
-    """Say whether an export's numbers are what was written and still come out; if not, which records changed.
+    """Check an export: is it unaltered, and are its numbers current?
 
-    Exit status: 0 not altered, and the newest generation gives the same numbers; 1 altered (the rows do not have the
-    hash written with them, or their own generation gives others); 3 not altered, but the newest generation gives other
-    numbers; 65 not an export of Buyerview, or what says so is lost; 66 nothing is published here.
+    If the newest data gives other numbers, the command lists the records that changed. Exit status 0: the file is not altered, and the newest data gives the same numbers. 1: the file is altered. Its rows
+    do not match their hash, or its own data version gives other numbers. 3: the file is not altered, but the newest
+    data gives other numbers. 65: the file is not an export of Buyerview, or its provenance is missing. 66: there is no
+    published data.
     """
     from dataclasses import asdict
 
@@ -91,36 +97,41 @@ def verify(
     from metrics.provenance.verify import verify as check
     from metrics.warehouse import locate
 
-    if (said := recorded_table(file)) is not None:
-        altered = sha256(file) != said["file_sha256"]
-        words = "✗ ALTERED: the file does not have" if altered else "✓ the file has"
+    if (table := recorded_table(file)) is not None:
+        altered = sha256(file) != table["file_sha256"]
+        verdict = "✗ ALTERED: the file does not match" if altered else "✓ The file matches"
         out.print(
-            f"{file}: table {said['table']}, {said['rows']:,} rows, generation {said['generation']}\n{words} the hash written with it",
+            f"{file}: table {table['table']}, {table['rows']:,} rows, data version {table['generation']}\n"
+            f"{verdict} its recorded hash",
             markup=False,
         )
         sys.exit(int(altered))
     written = read_for_verification(file)
-    found = check(locate(), written.columns, written.rows, written.provenance)
+    result = check(locate(), written.columns, written.rows, written.provenance)
     if as_json:
-        print(json.dumps(asdict(found), ensure_ascii=False, indent=2))
+        print(json.dumps(asdict(result), ensure_ascii=False, indent=2))
     else:
-        _verified(file, found)
-    sys.exit(1 if not found.is_genuine else 3 if found.now else 0)
+        _print_verified(file, result)
+    sys.exit(1 if not result.is_genuine else 3 if result.now else 0)
 
 
 def report(
     target: Annotated[Path, typer.Option("--out", help="PDF file to write.")],
     period: Annotated[
-        str, typer.Option("--period", help="As in the dashboard: 4W, 13W, 26W, 52W, Quarter, Year or All.")
+        str, typer.Option("--period", help="Period as in the dashboard: 4W, 13W, 26W, 52W, Quarter, Year or All.")
     ] = "13W",
     start: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive, instead of a period.")
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day, inclusive, in place of --period."),
     ] = None,
     end: To = None,
     where: Where = None,
 ) -> None:
-    """Write one page of the scorecard as a PDF: tiles, trend, segments, and what they rest on."""
-    not_a_terminal()
+    """Write the scorecard as a one-page PDF.
+
+    The page shows the tiles, the trend, the segments and notes on the data.
+    """
+    silence_streamlit()
     from dashboard.frame.period import CHOICES, DATES
     from dashboard.reports.pdf import write
 
@@ -133,69 +144,71 @@ def report(
 
 
 SHOWN_ROWS, SHOWN_ORDERS = 20, 10
-"""Differences printed, and orders of each; --json has all."""
+"""Printed differences, and printed orders per difference. `--json` prints all."""
 
 
-def _verified(file: Path, found: Any) -> None:
-    def say(text: str) -> None:
-        out.print(text, markup=False, soft_wrap=True)
+def _print(text: str) -> None:
+    out.print(text, markup=False, soft_wrap=True)
 
-    say(f"{file}: {found.rows:,} rows, generation {found.generation}")
-    say(
-        "✗ ALTERED: the rows do not have the hash written with them"
-        if found.altered
-        else "✓ the rows have the hash written with them"
+
+def _print_verified(file: Path, result: "Verified") -> None:
+    _print(f"{file}: {result.rows:,} rows, data version {result.generation}")
+    _print(
+        "✗ ALTERED: the rows do not match their recorded hash"
+        if result.altered
+        else "✓ The rows match their recorded hash"
     )
-    if found.own is None:
-        say(f"– its own generation cannot be asked: {found.why_not_own}")
+    if result.own is None:
+        _print(f"– Data version {result.generation} is not available: {result.why_not_own}")
     else:
-        say(
-            f"✗ generation {found.generation} gives other numbers:"
-            if found.own
-            else f"✓ generation {found.generation} gives the same numbers"
+        _print(
+            f"✗ Data version {result.generation} gives other numbers:"
+            if result.own
+            else f"✓ Data version {result.generation} gives the same numbers"
         )
-        _differences(found.own, say)
-    for rule in found.rules:
-        say(f"– judged otherwise now: {rule}")
-    if not found.now:
-        say(f"✓ the newest generation, {found.newest}, gives the same numbers")
+        _print_differences(result.own)
+    for rule in result.rules:
+        _print(f"– Changed since the export: {rule}")
+    if not result.now:
+        _print(f"✓ The newest data version, {result.newest}, gives the same numbers")
         return
-    compared = "the file" if found.own is None else f"generation {found.generation}"
-    say(f"✗ the newest generation, {found.newest}, gives other numbers than {compared}:")
-    if found.own is None:
-        say("  (the orders named are all those behind the number of which a record changed)")
-    _differences(found.now, say)
-    for feed, changes in found.elsewhere.items():
-        say(
-            f"  changed besides, of no order: {len(changes):,} of {feed}, for example {_key(changes[0])} {_what_changed(changes[0])}"
-        )
+    compared = "the file" if result.own is None else f"data version {result.generation}"
+    _print(f"✗ The newest data version, {result.newest}, gives other numbers than {compared}:")
+    if result.own is None:
+        _print("  (The list names every order behind the number that has a changed record.)")
+    _print_differences(result.now)
+    for feed, changes in result.elsewhere.items():
+        example = f"{_key(changes[0])} {_change_text(changes[0])}"
+        _print(f"  Changed records that belong to no order: {len(changes):,} of {feed}, for example {example}")
 
 
-def _differences(differences: Any, say: Any) -> None:
-    for one in differences[:SHOWN_ROWS]:
+def _print_differences(differences: "list[Difference]") -> None:
+    for difference in differences[:SHOWN_ROWS]:
         row = ", ".join(
-            value if name == "measure" else f"{name} {'(empty)' if value is None else value}"
-            for name, value in one.row.items()
+            str(value) if name == "measure" else f"{name} {'(empty)' if value is None else value}"
+            for name, value in difference.row.items()
         )
-        moved = ", ".join(f"{name} {before or '–'} → {after or '–'}" for name, (before, after) in one.columns.items())
-        say(f"  {row}: {moved}")
-        for order, changes in list(one.orders.items())[:SHOWN_ORDERS]:
-            told = "; ".join(f"{change.feed} {_key(change)} {_what_changed(change)}" for change in changes)
-            say(f"    order {order}: {told or 'no record changed: it came due, or a window closed, as time went on'}")
-        if len(one.orders) > SHOWN_ORDERS:
-            say(f"    … {SHOWN_ORDERS} of {len(one.orders):,} orders; --json has all")
+        moved = ", ".join(
+            f"{name} {before or '–'} → {after or '–'}" for name, (before, after) in difference.columns.items()
+        )
+        _print(f"  {row}: {moved}")
+        for order, changes in list(difference.orders.items())[:SHOWN_ORDERS]:
+            listed = "; ".join(f"{change.feed} {_key(change)} {_change_text(change)}" for change in changes)
+            _print(f"    order {order}: {listed or 'no record changed; the order came due, or a window closed'}")
+        if len(difference.orders) > SHOWN_ORDERS:
+            _print(f"    … {SHOWN_ORDERS} of {len(difference.orders):,} orders; use --json for all")
     if len(differences) > SHOWN_ROWS:
-        say(f"  … {SHOWN_ROWS} of {len(differences):,} rows; --json has all")
+        _print(f"  … {SHOWN_ROWS} of {len(differences):,} rows; use --json for all")
 
 
-def _key(change: Any) -> str:
+def _key(change: "RecordChange") -> str:
     return " / ".join(str(value) for value in json.loads(change.key or "{}").values())
 
 
-def _what_changed(change: Any) -> str:
+def _change_text(change: "RecordChange") -> str:
     if change.before is None:
         return change.how + (f" ({change.after})" if change.after else "")
-    before, after = json.loads(change.before), json.loads(change.after)
+    before, after = json.loads(change.before), json.loads(change.after or "null")
     return f"{change.how}: " + ", ".join(
         f"{name} {before.get(name)} → {after.get(name)}" for name in dict.fromkeys((*before, *after))
     )

@@ -1,14 +1,17 @@
-"""Options several commands share, and what is written in them."""
+"""Options that several commands share, and functions that parse their values."""
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from metrics.policy import Policy
+
 
 class Grain(StrEnum):
-    """Periods a number can be broken down by."""
+    """Periods for a breakdown over time."""
 
     DAY = "day"
     WEEK = "week"
@@ -17,7 +20,7 @@ class Grain(StrEnum):
 
 
 class Format(StrEnum):
-    """What an export is written as."""
+    """File formats of an export."""
 
     CSV = "csv"
     XLSX = "xlsx"
@@ -30,52 +33,53 @@ From = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], h
 To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, inclusive.")]
 
 Where = Annotated[
-    list[str] | None, typer.Option("--where", help="dimension=value; the same dimension twice means either.")
+    list[str] | None,
+    typer.Option("--where", help="Filter dimension=value; repeat a dimension for any of several values."),
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON, in full precision.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in full precision.")]
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a list with commas."""
+    """Split a comma-separated list."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def day_of(moment: datetime | None) -> date | None:
-    """The day of a date that was given."""
+    """Return the date of a moment, or None."""
     return moment.date() if moment else None
 
 
 def filters_of(words: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What `--where` says, as a question has it."""
-    found: dict[str, list[str]] = {}
+    """Return the filters of `--where` as a Question takes them. Raises BadParameter if a filter has no equals sign."""
+    values_of: dict[str, list[str]] = {}
     for word in words:
         name, sign, value = word.partition("=")
         if not sign:
             raise typer.BadParameter(f"{word!r}: write dimension=value, for example region=North", param_hint="--where")
-        found.setdefault(name.strip(), []).append(value)
-    return tuple((name, tuple(values)) for name, values in found.items())
+        values_of.setdefault(name.strip(), []).append(value)
+    return tuple((name, tuple(values)) for name, values in values_of.items())
 
 
-def period_of(words: str) -> tuple[date, date]:
-    """FIRST..LAST as two days."""
-    first, sign, last = words.partition("..")
+def period_of(text: str) -> tuple[date, date]:
+    """Parse FIRST..LAST into two dates. Raises BadParameter if the text is not a period."""
+    first, sign, last = text.partition("..")
     try:
         if not sign:
             raise ValueError
         return date.fromisoformat(first), date.fromisoformat(last)
     except ValueError:
-        raise typer.BadParameter(f"{words!r}: write FIRST..LAST, for example 2026-01-01..2026-03-31") from None
+        raise typer.BadParameter(f"{text!r}: write FIRST..LAST, for example 2026-01-01..2026-03-31") from None
 
 
-def policy_of(changes: list[str]) -> Any:
-    """The strict policy with some keys changed. Raises ValueError for a key or value that is none."""
-    from dataclasses import fields, replace
+def policy_of(changes: list[str]) -> "Policy":
+    """Return the strict policy with some keys changed. Raises ValueError for an unknown key or value."""
+    from dataclasses import fields
 
-    from metrics.policy import STRICT
+    from metrics.policy import STRICT, Policy
 
     known = {field.name: getattr(STRICT, field.name) for field in fields(STRICT)}
-    chosen: dict[str, Any] = {}
+    chosen = dict(known)
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or key not in known:
@@ -85,7 +89,7 @@ def policy_of(changes: list[str]) -> Any:
             if isinstance(strict, bool):
                 chosen[key] = {"true": True, "false": False}[text.lower()]
             elif isinstance(strict, StrEnum):
-                chosen[key] = text  # Policy itself says which words it knows
+                chosen[key] = text  # Policy checks the word
             elif isinstance(strict, tuple):
                 chosen[key] = tuple(text.split("+"))
             else:
@@ -93,4 +97,4 @@ def policy_of(changes: list[str]) -> Any:
         except (KeyError, ValueError, ArithmeticError):
             like = "true or false" if isinstance(strict, bool) else f"a value like {strict}"
             raise ValueError(f"{change!r}: write {key}= and {like}") from None
-    return replace(STRICT, **chosen)
+    return Policy(**chosen)

@@ -1,25 +1,36 @@
-"""What commands print: numbers and tables on standard output, progress and summaries on standard error."""
+"""Output of the commands: results on standard output, progress and summaries on standard error."""
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+if TYPE_CHECKING:
+    from ingest.runs.report import RunReport
 
 screen = Console(stderr=True, highlight=False)
 
 out = Console(highlight=False)
 
+SHOWN_RULES = 40
+"""Broken rules in a printed summary. `--json` prints all."""
+
 
 @contextmanager
-def progress_bars(*, shown: bool) -> Iterator[Any]:
-    """A progress callback (step, share from 0 to 1) drawn as one bar a step on standard error."""
+def progress_bars(*, shown: bool) -> Iterator[Callable[[str, float], None]]:
+    """Yield a progress callback `(step, share from 0 to 1)` that draws one bar per step on standard error.
+
+    The callback draws nothing if `shown` is false.
+    """
     if not shown:
-        yield None
+        yield lambda _step, _share: None
         return
     columns = (
         TextColumn("{task.description:<28}"),
@@ -28,29 +39,27 @@ def progress_bars(*, shown: bool) -> Iterator[Any]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=screen, transient=not screen.is_terminal) as progress:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
-        def tell(step: str, share: float) -> None:
+        def report(step: str, share: float) -> None:
             if step not in tasks:
                 for other in tasks.values():
                     progress.update(other, completed=1.0)
                 tasks[step] = progress.add_task(step, total=1.0)
             progress.update(tasks[step], completed=share)
 
-        yield tell
+        yield report
         for task in tasks.values():
             progress.update(task, completed=1.0)
 
 
-def right_aligned(name: str) -> Any:
-    """The head of a column of numbers."""
-    from rich.table import Column
-
+def right_aligned(name: str) -> Column:
+    """Return a table column for numbers."""
     return Column(name, justify="right", no_wrap=True)
 
 
-def show(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    """Rows as a table, or as JSON."""
+def show(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON."""
     if as_json:
         print(
             json.dumps(
@@ -60,21 +69,18 @@ def show(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool)
         return
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(
-            *[
-                "–"
-                if row.get(name) is None
-                else f"{row[name]:.10g}"
-                if isinstance(row[name], float)
-                else str(row[name])
-                for name in columns
-            ]
-        )
+        table.add_row(*[_cell(row.get(name)) for name in columns])
     out.print(table)
 
 
-def summary(report: Any) -> None:
-    """The table at the end of a run: every object with what became of its rows, then the rules that were broken."""
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def summary(report: "RunReport") -> None:
+    """Print the summary of a run: row counts of every file or query, then the broken rules."""
     files = Table(
         "feed",
         "object",
@@ -82,38 +88,41 @@ def summary(report: Any) -> None:
         box=None,
         pad_edge=False,
     )
-    for one in report.files:
-        counts = [f"{count:,}" for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)]
-        files.add_row(one.feed, one.name + (" (taken before)" if one.repeated else ""), *counts)
+    for file in report.files:
+        counts = (file.rows_in, file.rows_loaded, file.rows_quarantined, file.rows_superseded)
+        name = file.name + (" (read before)" if file.repeated else "")
+        files.add_row(file.feed, name, *[f"{count:,}" for count in counts])
     screen.print(files)
     if report.rules_broken:
-        broken = Table("feed", "rule", right_aligned("rows"), "for example", box=None, pad_edge=False, show_edge=False)
-        for rule in report.rules_broken[:40]:
+        broken = Table("feed", "rule", right_aligned("rows"), "example", box=None, pad_edge=False, show_edge=False)
+        for rule in report.rules_broken[:SHOWN_RULES]:
             broken.add_row(rule.feed, rule.rule, f"{rule.rows:,}", rule.example)
         screen.print()
         screen.print(broken, markup=False)
-        if len(report.rules_broken) > 40:
-            screen.print(f"… and {len(report.rules_broken) - 40} more; --json prints them all.")
-    known = f"data as of {report.data_as_of:%Y-%m-%d %H:%M} UTC" if report.data_as_of else "no data yet"
-    where = f"generation {report.generation}, " if report.generation else ""
+        if len(report.rules_broken) > SHOWN_RULES:
+            screen.print(f"… and {len(report.rules_broken) - SHOWN_RULES} more; use --json for all.")
+    as_of = f"data as of {report.data_as_of:%Y-%m-%d %H:%M} UTC" if report.data_as_of else "no data yet"
+    version = f"data version {report.generation}, " if report.generation else ""
     screen.print(
-        f"\n{report.outcome}: {where}{known}; {report.checks_failed} of {report.checks} checks found broken rows, {report.released} rows released, "
-        f"{report.restated} restated."
+        f"\n{report.outcome}: {version}{as_of}; {report.checks_failed} of {report.checks} checks failed, "
+        f"{report.released} rows released, {report.restated} rows restated."
     )
 
 
 def verdict_word(verdict: bool | None) -> str:
-    """A verdict in a word."""
+    """Return a verdict as true, false or unknown."""
     return {True: "true", False: "false", None: "unknown"}[verdict]
 
 
-def number(value: Any) -> float | None:
-    """A fraction or decimal as JSON and tables show it."""
+def number(value: Fraction | Decimal | float | None) -> float | None:
+    """Return a fraction or decimal as a float, or None."""
     return None if value is None else float(value)
 
 
-def not_a_terminal() -> None:
-    """Keep Streamlit from saying, once for every cached function, that no browser is there. (It sets its loggers'
-    levels itself.)
+def silence_streamlit() -> None:
+    """Suppress Streamlit's warning that no browser is connected, which it logs for every cached function.
+
+    This adds a filter, because Streamlit sets the levels of its loggers again.
     """
-    logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(lambda said: said.levelno > logging.WARNING)
+    logger = logging.getLogger("streamlit.runtime.caching.cache_data_api")
+    logger.addFilter(lambda record: record.levelno > logging.WARNING)

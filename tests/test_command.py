@@ -1,4 +1,4 @@
-"""The command line: the names others script against, what goes to standard output, and how it fails."""
+"""The command line: names and keys that scripts use, output streams, errors and exit statuses."""
 
 import csv
 import io
@@ -44,8 +44,8 @@ def run(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
             buyerview.main()
         except SystemExit as ended:
             status = int(ended.code or 0)
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
 
     return command
 
@@ -54,8 +54,8 @@ def test_measures_as_json_names_every_measure_and_the_product_rows_it_serves(run
     status, out, _ = run("measures", "--json")
     listed = json.loads(out)
     assert status == 0
-    assert [one["name"] for one in listed] == list(MEASURES)
-    assert all(one["product_rows"] for one in listed)
+    assert [measure["name"] for measure in listed] == list(MEASURES)
+    assert all(measure["product_rows"] for measure in listed)
 
 
 def test_an_export_has_the_dimensions_the_period_and_both_halves(run: Run) -> None:
@@ -125,13 +125,13 @@ def test_the_same_files_again_change_nothing(run: Run) -> None:
     assert json.loads(out)["outcome"] == "unchanged"
 
 
-def test_with_nothing_written_there_is_nothing_to_apply(run: Run) -> None:
+def test_without_saved_edits_apply_does_nothing(run: Run) -> None:
     assert run("apply", "--json")[:2] == (0, "null\n")
-    assert "Nothing was written" in run("apply")[2]
+    assert "no saved edits" in run("apply")[2]
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "message"),
     [
         (("export", "--measures", "otfi", "--format", "csv", "--out", "-"), 64, "Did you mean otif"),
         (("export", "--measures", "otif", "--by", "regin", "--format", "csv", "--out", "-"), 64, "Did you mean region"),
@@ -140,21 +140,23 @@ def test_with_nothing_written_there_is_nothing_to_apply(run: Run) -> None:
         (("ingest", str(SMALL), "--every", "soon"), 2, "30s, 5m or 1h"),
     ],
 )
-def test_errors_go_to_standard_error_with_a_status(run: Run, words: tuple[str, ...], status: int, said: str) -> None:
+def test_errors_go_to_standard_error_with_a_status(run: Run, words: tuple[str, ...], status: int, message: str) -> None:
     ended, out, err = run(*words)
     assert (ended, out) == (status, "")
-    assert said in err
+    assert message in err
     assert "Traceback" not in err
 
 
-def test_nothing_published_says_what_to_do(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_published_data_the_error_names_the_next_command(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BUYERVIEW_HOME", str(tmp_path))
     status, _, err = run("export", "--measures", "otif", "--format", "csv", "--out", "-")
     assert status == 66
     assert "buyerview demo" in err
 
 
-def test_every_target_is_listed_with_how_it_stands(run: Run) -> None:
+def test_every_target_is_listed_with_its_status(run: Run) -> None:
     status, out, _ = run("targets", "--json")
     listed = json.loads(out)
     assert status == 0
@@ -168,7 +170,7 @@ def test_the_ladder_never_rises(run: Run) -> None:
     rungs = [row for row in json.loads(out) if row["skipped"] is None]
     assert status == 0
     assert [row["rung"] for row in rungs] == [f"L{n}" for n in range(1, 11)]
-    assert all(one["value"] >= other["value"] for one, other in itertools.pairwise(rungs))
+    assert all(rung["value"] >= stricter["value"] for rung, stricter in itertools.pairwise(rungs))
     assert "known on every rung" in err
 
 
@@ -182,7 +184,7 @@ def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("diff", "tolerance=1"), "write key=value with one of timing"),
         (("diff", "late_tolerance_days=soon"), "write late_tolerance_days="),
@@ -194,10 +196,10 @@ def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:
         ),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_words(run: Run, words: tuple[str, ...], said: str) -> None:
+def test_wrong_arguments_of_comparisons_are_explained(run: Run, words: tuple[str, ...], message: str) -> None:
     status, _, err = run(*words)
     assert status == 2
-    assert said in " ".join(err.replace("│", " ").split())
+    assert message in " ".join(err.replace("│", " ").split())
 
 
 def test_an_explanation_adds_up_to_the_change(run: Run) -> None:
@@ -222,7 +224,10 @@ def test_an_explanation_adds_up_to_the_change(run: Run) -> None:
 
 
 def test_the_fill_rate_calculator_gives_the_known_answer(run: Run) -> None:
-    words = "--orders 5000 --from-fill 0.8 --to-fill 0.92 --back-ordered 0.7 --back-order-cost 150 --profit 12500 --investment 2000000"
+    words = (
+        "--orders 5000 --from-fill 0.8 --to-fill 0.92 --back-ordered 0.7 --back-order-cost 150 --profit 12500 "
+        "--investment 2000000"
+    )
     status, out, err = run("fill-rate", *words.split())
     assert status == 0
     assert "3855000" in out
@@ -230,7 +235,7 @@ def test_the_fill_rate_calculator_gives_the_known_answer(run: Run) -> None:
     assert "payback 0.8647 years" in err
 
 
-def test_a_fill_that_cannot_be_is_refused(run: Run) -> None:
+def test_an_impossible_fill_rate_is_refused(run: Run) -> None:
     words = "--orders 1 --from-fill 80 --to-fill 92 --back-ordered 0.7 --back-order-cost 150 --profit 12500"
     status, _, err = run("fill-rate", *words.split())
     assert status

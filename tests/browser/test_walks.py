@@ -170,7 +170,7 @@ def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(
     desk.idle()
 
     applied = command("apply")
-    assert "generation 2" in applied.stdout + applied.stderr
+    assert "data version 2" in applied.stdout + applied.stderr
     c = service_cases.c
     with reading(Location(folder=home)) as connection:
         assert connection.info["generation"] == 2
