@@ -1,1 +1,4 @@
-"""Fact tables, one file per table, in the order given by registry.py."""
+"""Fact tables: derived data that measures and lists read. One file per table, in the build order of registry.py.
+
+Read fact_table.py first. It explains the concepts and how to add a table.
+"""

@@ -1,8 +1,9 @@
-"""Numbers that are assumed rather than observed: a default each, which the feed `assumptions` overrides for everyone, a
-segment or a customer.
+"""Assumptions: numbers that Buyerview cannot observe. Each has a default.
 
-A measure that stands on one says so in its definition, and what was observed stands beside it. Source: rules, section 4
-(d), (e), (l), section 5.
+The feed `assumptions` overrides a default for everyone, for a segment or for a customer. Each override applies from a
+day on. A measure that depends on an assumption says so in its definition and is shown next to the observed numbers.
+Source: section 4 (d) (stockouts), (e) (profitability and ordering behaviour) and (l) (buyer's safety stock);
+section 5 (policies).
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,13 +19,14 @@ from metrics.schema import assumptions, customers
 from metrics.sql.dialects import Expression
 
 EVERYONE = "all"
-"""The scope that holds where no narrower one has a number."""
+"""The scope that applies if no narrower scope has a number."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """One assumed number: what is taken while the feed gives none. `source`: who says so; "illustrative" where nobody
-    does.
+    """An assumed number and its default, which applies if the feed gives no number.
+
+    source: where the default comes from; "illustrative" if it has no source.
     """
 
     default: Decimal
@@ -37,42 +39,50 @@ def _assume(default: str, unit: str, title: str, source: str) -> Assumption:
     return Assumption(Decimal(default), unit, title, source)
 
 
-_PRESET = "illustrative (rules, section 4 (d): 0.70 × 75 + 0.20 × 400 + 0.10 × 20,000 = 2,132.50)"
+_PRESET = "illustrative: 0.70 × 75 + 0.20 × 400 + 0.10 × 20,000 = 2,132.50 (section 4 (d), stockouts)"
 _COYLE = "illustrative (Coyle, study problem 12)"
 
 ASSUMPTIONS: dict[str, Assumption] = {
     "lost_k": _assume(
-        "3", "median gaps", "Median gaps between orders after which a silent buyer counts as lost", "rules, section 5"
+        "3",
+        "median gaps",
+        "Median gaps between orders after which a buyer without orders counts as lost",
+        "section 5 (policies)",
     ),
-    "wait_cost": _assume(
-        "0", "money an event", "What a stockout costs where the buyer simply waits", "rules, section 4 (d)"
-    ),
-    "customer_years": _assume("1", "years", "Years of margin lost with a buyer", "rules, section 4 (d)"),
-    "stockout_waited_share": _assume("0", "share", "Assumed share of stockouts where the buyer waits", _PRESET),
+    "wait_cost": _assume("0", "money an event", "Cost of a stockout if the buyer waits", "section 4 (d) (stockouts)"),
+    "customer_years": _assume("1", "years", "Years of margin lost with a buyer", "section 4 (d) (stockouts)"),
+    "stockout_waited_share": _assume("0", "share", "Assumed share of stockouts in which the buyer waits", _PRESET),
     "stockout_back_ordered_share": _assume("0.70", "share", "Assumed share of stockouts back-ordered", _PRESET),
-    "stockout_sale_lost_share": _assume("0.20", "share", "Assumed share of stockouts where the sale is lost", _PRESET),
+    "stockout_sale_lost_share": _assume(
+        "0.20", "share", "Assumed share of stockouts in which the sale is lost", _PRESET
+    ),
     "stockout_buyer_lost_share": _assume(
-        "0.10", "share", "Assumed share of stockouts where the buyer is lost", _PRESET
+        "0.10", "share", "Assumed share of stockouts in which the buyer is lost", _PRESET
     ),
     "stockout_back_ordered_cost": _assume("75", "money an event", "Assumed cost of a back-order", _PRESET),
     "stockout_sale_lost_cost": _assume("400", "money an event", "Assumed cost of a lost sale", _PRESET),
     "stockout_buyer_lost_cost": _assume("20000", "money an event", "Assumed cost of a lost buyer", _PRESET),
     "fill_target": _assume(
-        "0.98", "share", "Order fill to be reached by investing", "illustrative (the brief's Table 8-1, package A)"
+        "0.98",
+        "share",
+        "Order fill that the investment reaches",
+        "illustrative (package A of the default service packages)",
     ),
     "fill_back_order_cost": _assume("150", "money an order", "Cost of a back-order", _COYLE),
     "fill_invoice_deduction": _assume(
-        "0", "money an order", "What is deducted from the invoice of an incomplete order", _COYLE
+        "0", "money an order", "Deduction from the invoice of an incomplete order", _COYLE
     ),
-    "fill_order_profit": _assume("12500", "money an order", "Profit of an order, lost with it", _COYLE),
+    "fill_order_profit": _assume("12500", "money an order", "Profit lost with an order", _COYLE),
     "fill_investment": _assume("2000000", "money", "Investment that reaches the fill target", _COYLE),
     "fine_rate": _assume(
         "0",
         "share",
-        "Share of goods value fined that the buyer's book fails; 0: no fine agreed",
+        "Fine as a share of the goods value that the buyer's book fails; 0: no fine agreed",
         "SupplyPike (Walmart: 0.03)",
     ),
-    "carrying_rate": _assume("0.20", "share a year", "Yearly cost of carrying stock, of its value", "illustrative"),
+    "carrying_rate": _assume(
+        "0.20", "share a year", "Yearly cost of carrying stock, as a share of its value", "illustrative"
+    ),
     "z": _assume(
         "1.645",
         "standard deviations",
@@ -92,7 +102,7 @@ ASSUMPTIONS: dict[str, Assumption] = {
         "own",
     ),
     "zone_cost_as_share": _assume(
-        "0", "1 or 0", "Whether zones take cost to serve as a share of net sales (1) or in money (0)", "own"
+        "0", "1 or 0", "Measure of cost to serve for the zones: a share of net sales (1) or money (0)", "own"
     ),
     "danger_moved_share": _assume(
         "0.50", "share", "Share of a Danger customer's other orders that would move to edi or web", "illustrative"
@@ -101,43 +111,48 @@ ASSUMPTIONS: dict[str, Assumption] = {
         "0.50", "share", "Share of the actual cost charged that a Danger customer would pay", "illustrative"
     ),
     "danger_channel_margin": _assume(
-        "0.20", "share", "What an alternative channel keeps of net sales less product cost", "illustrative"
+        "0.20", "share", "Share of net sales less product cost that an alternative channel keeps", "illustrative"
     ),
     "danger_channel_order_cost": _assume(
-        "0", "money an order", "What an order through an alternative channel costs us", "illustrative"
+        "0", "money an order", "Our cost of an order through an alternative channel", "illustrative"
     ),
     "package_share": _assume(
-        "0.95", "share", "Share of orders that must keep a package's lead time and delivery time", "rules, section 5"
+        "0.95",
+        "share",
+        "Share of orders that must keep a package's lead time and delivery time",
+        "section 5 (policies)",
     ),
 }
-"""Every assumption by name. A row of the feed with another name is of no effect."""
+"""Every assumption by name. A row of the feed with another name has no effect."""
 
 
 def assumed(connection: Connection, name: str, *, scope: str = EVERYONE, on: date | None = None) -> Decimal:
-    """The number assumed for a scope ("all", "segment:A" or "customer:ID") on a day; without a day, on that of the
-    facts' `as_of`.
+    """Return the number assumed for a scope on a day.
 
-    A customer's own number comes before that of their segment, and that before everyone's. Raises UnknownName with the
-    nearest.
+    scope: "all", "segment:A" or "customer:ID". A customer's number precedes that of their segment, which precedes the
+    number for everyone. on: None for the day of the facts' `as_of`. Raises UnknownName, which lists the nearest names.
     """
     given = assumed_by_scope(connection, name, on=on)
-    return narrowest(given, *_wider(connection, scope, on))
+    return value_for_scope(given, *_scopes_from_narrowest(connection, scope, on))
 
 
 def assumed_by_scope(connection: Connection, name: str, *, on: date | None = None) -> dict[str, Decimal]:
-    """By scope, the newest number valid on the day, from one SELECT for all of them; "all" is always there. Raises
-    UnknownName with the nearest.
+    """Return the newest number valid on the day by scope. The scope "all" is always included.
+
+    Raises UnknownName, which lists the nearest names.
     """
-    given = _given_by_scope(connection, name, on)  # first: it refuses a name there is not
+    given = _given_by_scope(connection, name, on)  # must run first: it raises for an unknown name
     return {EVERYONE: ASSUMPTIONS[name].default} | given
 
 
 def stated(connection: Connection, name: str, *, scope: str = EVERYONE, on: date | None = None) -> Decimal | None:
-    """The same number as `assumed`, but only where the feed gives one for the scope; None where the default stands.
-    Raises UnknownName.
+    """Return the same number as `assumed`, or None if the feed gives none and the default applies.
+
+    Raises UnknownName, which lists the nearest names.
     """
     given = _given_by_scope(connection, name, on)
-    return next((given[one] for one in (*_wider(connection, scope, on), EVERYONE) if one in given), None)
+    scopes = (*_scopes_from_narrowest(connection, scope, on), EVERYONE)
+    return next((given[candidate] for candidate in scopes if candidate in given), None)
 
 
 def _given_by_scope(connection: Connection, name: str, on: date | None) -> dict[str, Decimal]:
@@ -151,32 +166,33 @@ def _given_by_scope(connection: Connection, name: str, on: date | None) -> dict[
     return {scope: Decimal(value) for scope, value in connection.execute(valid)}
 
 
-def scope_assumed(dimensions: Mapping[str, str | None], where: Iterable[tuple[str, tuple[str, ...]]] = ()) -> str:
-    """Whose assumptions an answer stands on: those of the one customer or segment it is for, else everyone's. where: as
-    in a Question.
+def assumption_scope(dimensions: Mapping[str, str | None], where: Iterable[tuple[str, tuple[str, ...]]] = ()) -> str:
+    """Return the scope whose assumptions apply to an answer.
+
+    This is the customer or segment that the answer is limited to, otherwise everyone. where: as in a Question.
     """
     only = {name: values[0] for name, values in where if len(values) == 1} | dict(dimensions)
     return next((f"{kind}:{only[kind]}" for kind in ("customer", "segment") if only.get(kind) is not None), EVERYONE)
 
 
-def narrowest(given: Mapping[str, Decimal], *scopes: str) -> Decimal:
-    """The number of the first of the scopes that has one, else everyone's."""
+def value_for_scope(given: Mapping[str, Decimal], *scopes: str) -> Decimal:
+    """Return the number of the first scope that has one, otherwise the number for everyone."""
     return next((given[scope] for scope in scopes if scope in given), given[EVERYONE])
 
 
 def assumed_column(
     connection: Connection, name: str, *, customer_id: Expression, segment: Expression, on: date | None = None
 ) -> Expression:
-    """The number assumed for the customer and segment of each row, as a column."""
+    """Return a column with the number assumed for the customer and segment of each row."""
     given = assumed_by_scope(connection, name, on=on)
-    found = _number(given[EVERYONE])
+    number = _number(given[EVERYONE])
     for kind, column in (("segment", segment), ("customer", customer_id)):
         of_kind = {
             scope.partition(":")[2]: _number(value) for scope, value in given.items() if scope.startswith(f"{kind}:")
         }
         if of_kind:
-            found = case(of_kind, value=column, else_=found)
-    return found
+            number = case(of_kind, value=column, else_=number)
+    return number
 
 
 def _number(value: Decimal) -> Expression:
@@ -184,13 +200,13 @@ def _number(value: Decimal) -> Expression:
 
 
 def as_of_day(connection: Connection) -> date | None:
-    """The day of the facts' `as_of`; None while there are none."""
+    """Return the day of the facts' `as_of`, or None if no facts are built yet."""
     as_of = connection.execute(select(facts_state.c.as_of)).scalar_one_or_none()
     return None if as_of is None else as_of.date()
 
 
-def _wider(connection: Connection, scope: str, on: date | None) -> tuple[str, ...]:
-    """The scope, and for a customer the segment they are in on the day."""
+def _scopes_from_narrowest(connection: Connection, scope: str, on: date | None) -> tuple[str, ...]:
+    """Return the scope and, for a customer, also the scope of their segment on the day."""
     kind, _, customer_id = scope.partition(":")
     if kind != "customer":
         return (scope,)

@@ -1,4 +1,29 @@
-"""What a ledger is: a fact table beside orders and lines, and the SELECTs that fill it."""
+"""Definition of a fact table, and the helpers that all fact tables share. It contains no table itself.
+
+A fact table stores derived data: one file of this folder declares its columns and the SELECTs that fill it.
+The tables of judged orders and order lines come first (`metrics.facts.orders`). All other fact tables read those two,
+the feeds, and fact tables that come earlier in `registry.py`. Measures and lists read fact tables only.
+
+How to add a fact table:
+
+1. Create a file named after the feature. Declare the table with `fact_table(name, grain, comment, *columns)`.
+2. Write `select_rows(connection, context)`. It returns SELECTs whose columns have the table's names and order. It
+   returns nothing if the sources do not map the columns that it needs (`context.mapped`).
+3. Export `FACT_TABLES = (FactTable(table, select_rows),)` and add the module to `registry.py`, after the modules
+   that it reads.
+
+This is enough: every run then rebuilds the whole table. Large tables also state which rows a run must rebuild:
+
+4. Set `key` to a column, for example "order_id". A run deletes and refills all rows with a stale key. `select_rows`
+   must honour `context.only`, usually through `only_stale`.
+5. With the key "order_id", the stale orders are those that the run judges again. If the rows depend on time alone,
+   add a column `next_change_at`: the run then also judges an order again once that instant has passed.
+6. With another key, or if rows become stale for other reasons, write `stale_keys(changes, context)`. It selects the
+   keys of the stale rows.
+
+A partial rebuild must give the same rows as a full rebuild. `tests/metrics/rebuild/test_rebuild_fact_tables.py`
+compares the two.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,71 +37,78 @@ from metrics.schema import run_files
 from metrics.sql.dialects import Expression, Rows
 
 ENDS_WITHIN = timedelta(days=2)
-"""A bare date ends within so long after its midnight in UTC, wherever the order is."""
+"""A bare date ends at most this long after its midnight in UTC, in every time zone."""
 
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What the facts a ledger stands on were judged with."""
+    """The inputs of one build of a fact table."""
 
     as_of: datetime
+    """The instant up to which records count (naive UTC)."""
     mapped: frozenset[str]
+    """Every "feed.column" that some source maps."""
     only: FromClause | None = None
-    """A table of the key that the ledger's rows are made again by, to keep to (an incremental rebuild); None:
-    everything.
-    """
+    """A table with one column, the stale keys. The build is limited to them. None: build all rows."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run has changed: temporary tables of the orders judged again (order_id) and of their customers as they
-    were and are (customer_id).
-    """
+    """The orders and customers that a run has changed."""
 
     orders: FromClause
+    """Temporary table with the order_id of every order judged again."""
     customers: FromClause
+    """Temporary table with the customer_id of those orders, before and after the run."""
     since: datetime
-    """The `as_of` before."""
+    """The `as_of` of the previous run."""
 
 
 @dataclass(frozen=True)
 class FactTable:
-    """A fact table and the SELECTs (with the table's columns, in its order) that fill it from feeds and judged facts.
-
-    key: the column that names what a row belongs to, whose rows are made again together; None: every run makes the
-    whole ledger anew. An order's rows change only when it is judged again (a column `next_change_at` has it judged
-    again at that instant); of any other key, `again` is the SELECT of those whose rows may be others now.
-    """
+    """A table, the SELECTs that fill it, and the rows that a run must rebuild."""
 
     table: Table
     select_rows: Callable[[Connection, BuildContext], Iterable[Rows]]
+    """Returns SELECTs with the columns of the table, in the same order."""
     key: str | None = None
+    """The column by which a run deletes and refills stale rows. None: every run rebuilds the whole table."""
     stale_keys: Callable[[Changes, BuildContext], SelectBase] | None = None
-
-
-def only_stale(tables: FromClause, key: Expression, context: BuildContext) -> FromClause:
-    """The FROM clause with only the rows wanted of a ledger; `key`: what it is made again by."""
-    if context.only is None:
-        return tables
-    (wanted,) = context.only.c
-    return tables.join(context.only, wanted == key)
-
-
-def is_new(feed: Table) -> Expression:
-    """Whether a record of the feed came with the latest run."""
-    latest = select(func.max(run_files.c.run_id)).scalar_subquery()
-    return feed.c.file_id.in_(select(run_files.c.file_id).where(run_files.c.run_id == latest))
+    """Returns a SELECT of the stale keys. None: the keys are the orders that were judged again."""
 
 
 def fact_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:  # Any: columns of several types
-    """A ledger's table: its own columns, then the dimensions that every fact table has."""
+    """Declare a fact table: its own columns, then the dimensions that every fact table has.
+
+    grain: the word for one row, for example "order". comment: one sentence that says what one row is.
+    """
     own = {column.name for column in columns}
     shared = [Column(dimension, String) for dimension in DIMENSION_COLUMNS if dimension not in own]
     return Table(name, facts_metadata, *columns, *shared, comment=comment, info={"grain": grain})
 
 
 def order_dimensions(facts: FromClause = order_facts_table, *, but: Sequence[str] = ()) -> list[Expression]:
-    """The dimension columns of order (or line) facts joined to a ledger's rows; `(none)` where no order was joined."""
+    """Return the dimension columns of joined order (or line) facts; `(none)` if no order was joined.
+
+    but: dimensions to leave out.
+    """
     return [
         func.coalesce(facts.c[name], literal(NONE, String)).label(name) for name in DIMENSION_COLUMNS if name not in but
     ]
+
+
+def only_stale(tables: FromClause, key: Expression, context: BuildContext) -> FromClause:
+    """Limit a FROM clause to the stale keys of a partial rebuild. A full rebuild returns it unchanged.
+
+    key: the column of `tables` that corresponds to `FactTable.key`.
+    """
+    if context.only is None:
+        return tables
+    (stale_key,) = context.only.c
+    return tables.join(context.only, stale_key == key)
+
+
+def is_new(feed: Table) -> Expression:
+    """Return the condition that a record of the feed was loaded by the latest run."""
+    latest = select(func.max(run_files.c.run_id)).scalar_subquery()
+    return feed.c.file_id.in_(select(run_files.c.file_id).where(run_files.c.run_id == latest))

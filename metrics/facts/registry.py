@@ -1,5 +1,6 @@
-"""Ledgers: fact tables beside orders and lines, one file each. They stand on the judged facts and are rebuilt after
-them (rebuild.py).
+"""All fact tables in build order, except those of judged orders and order lines.
+
+`metrics/rebuild/rebuild.py` fills the judged orders and order lines first, and then these tables from first to last.
 """
 
 from itertools import chain
@@ -53,4 +54,4 @@ FACT_TABLES: tuple[FactTable, ...] = tuple(
         )
     )
 )
-"""Every ledger, those that others read first."""
+"""Every fact table. A table comes after the tables that it reads."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, func, select
 
 from metrics.errors import SettingRefused
-from metrics.facts.assumptions import assumed, scope_assumed
+from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.orders import order_facts_table
 from metrics.measures.needs import CORE_FEEDS, NEEDS_SHIPPED, PENDING
 from metrics.model.measure import Direction, Measure, Study, Unit
@@ -140,7 +140,7 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
             connection,
             one,
             kept.get((*one.dimensions.values(), one.period)),
-            scope_assumed(one.dimensions, question.where),
+            assumption_scope(one.dimensions, question.where),
         )
         for one in fills
     ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, func, select
 
-from metrics.facts.assumptions import as_of_day, assumed_by_scope, narrowest
+from metrics.facts.assumptions import as_of_day, assumed_by_scope, value_for_scope
 from metrics.facts.orders import order_line_facts_table
 from metrics.measures.needs import CORE_FEEDS, NEEDS_RECEIPT
 from metrics.model.measure import Direction, Measure, Need, Study, Unit
@@ -88,7 +88,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
         scopes = (f"customer:{row['customer_id']}", f"segment:{row['segment_last']}")
         lead_days, lead_spread = _mean_and_spread(row["arrivals"], row["days"], row["days_squared"])
         demand, demand_spread = _mean_and_spread(days, row["quantity"], row["quantity_squared"])
-        factor = float(narrowest(z, *scopes))
+        factor = float(value_for_scope(z, *scopes))
         found.append(
             Pair(
                 {name: row[column] for name, column in zip(question.by, by, strict=True)},
@@ -104,7 +104,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
                 ),
                 safety_stock(z=factor, lead_days=lead_days, lead_spread=0, demand=demand, demand_spread=demand_spread),
                 float(row["priced_amount"] / row["priced_quantity"]) if row["priced_quantity"] else None,
-                float(narrowest(rates, *scopes)),
+                float(value_for_scope(rates, *scopes)),
                 frozenset() if rates_fed else frozenset({row["currency_first"], row["currency_last"]}),
             )
         )

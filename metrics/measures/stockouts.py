@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, and_
 
 from metrics.errors import SettingRefused
-from metrics.facts.assumptions import assumed, scope_assumed
+from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.stockouts import OPEN, OUTCOMES, UNORDERED, stockout_facts_table
 from metrics.measures.fill_rate import LINE_SOURCES
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_SHIPPED
@@ -218,7 +218,7 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
         costs[outcome] = float(cost or 0)
     value = float(expected_cost(shares, costs))
     provisional = group["stockouts_provisional"].value
-    instead, refused = _assumed_or_why(connection, scope_assumed(blank.dimensions, question.where))
+    instead, refused = _assumed_or_why(connection, assumption_scope(blank.dimensions, question.where))
     told = [refused or f"assumed instead: {instead:,.2f}"]
     told += [f"{provisional} of {events} provisional"] if provisional else []
     told += [f"{events} stockouts are few: shares drawn towards those of all"] if small else []
@@ -240,7 +240,7 @@ def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> 
     answers = []
     for group in _groups(question, ask, "stockout_events"):
         events = group["stockout_events"]
-        cost, refused = _assumed_or_why(connection, scope_assumed(events.dimensions, question.where))
+        cost, refused = _assumed_or_why(connection, assumption_scope(events.dimensions, question.where))
         no_data = refused and f"no data: {refused}"
         answers.append(
             Answer(

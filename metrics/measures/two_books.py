@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, and_
 
-from metrics.facts.assumptions import assumed_by_scope, narrowest
+from metrics.facts.assumptions import assumed_by_scope, value_for_scope
 from metrics.facts.two_books import two_books_facts_table
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT
 from metrics.measures.shares import SHARED_DIMENSIONS
@@ -46,7 +46,9 @@ def _fine(measure: str, value: str) -> Study:
         by_customer = tuple(dict.fromkeys((*question.by, "customer", "segment")))
         fines: dict[tuple[object, ...], Answer] = {}
         for one in ask(replace(question, measures=(value,), by=by_customer)):
-            rate = narrowest(rates, f"customer:{one.dimensions['customer']}", f"segment:{one.dimensions['segment']}")
+            rate = value_for_scope(
+                rates, f"customer:{one.dimensions['customer']}", f"segment:{one.dimensions['segment']}"
+            )
             dimensions = {name: one.dimensions[name] for name in question.by}
             key = (*dimensions.values(), one.period)
             so_far = fines.get(key) or Answer(dimensions, one.period, measure, Decimal(0), numerator=Decimal(0))

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from metrics.facts.assumptions import assumed, scope_assumed, stated
+from metrics.facts.assumptions import assumed, assumption_scope, stated
 from metrics.measures.fill_rate import Scenario, days_in_view, observed
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import DAYS_A_YEAR
@@ -39,7 +39,7 @@ def fill_rate_inputs(connection: Connection, question: Question) -> FillRateInpu
     def ask(other: Question) -> list[Answer]:
         return answer(connection, other)
 
-    scope = scope_assumed({}, question.where)
+    scope = assumption_scope({}, question.where)
     given = tuple(name for name in ASSUMED if stated(connection, name, scope=scope) is not None)
     numbers = {name: assumed(connection, name, scope=scope) for name in ASSUMED}
     (seen,) = observed(connection, question, ask)

@@ -1,10 +1,8 @@
-"""Numbers that cannot be: what must hold of the facts and rollups of every run, or it is not published. Source: rules
-P13.
-"""
+"""Consistency checks on facts and rollups. A run that fails a check is not published. Source: P13 (consistency checks)."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Integer, and_, cast, func, literal, or_, select
+from sqlalchemy import Connection, Integer, Table, and_, cast, func, literal, or_, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.queries.rollups import ROLLUPS
@@ -13,7 +11,7 @@ from metrics.sql.dialects import Expression, count_if
 
 @dataclass(frozen=True)
 class ConsistencyCheck:
-    """One claim about all rows of a table: how many were looked at and how many break it."""
+    """The result of one check on a table: how many rows were checked and how many failed."""
 
     name: str
     table: str
@@ -22,9 +20,12 @@ class ConsistencyCheck:
 
 
 def check_consistency(connection: Connection) -> list[ConsistencyCheck]:
-    """Every claim, checked: `otif` is `on_time` and `complete` (so OTIF lies between OT + IF - 1 and the lesser), a
-    perfect order passes every test, fills lie within 0 and what is owed, and every rollup sums as many rows as its
-    facts have.
+    """Run every check and return the results.
+
+    - `otif` equals `on_time` and `complete`. So OTIF lies between OT + IF - 1 and the lesser of OT and IF.
+    - A perfect order passes every test.
+    - Filled quantities lie between 0 and the owed quantity.
+    - Every rollup sums as many rows as its fact table has.
     """
     return [*_orders(connection), *_lines(connection), *_rollups(connection)]
 
@@ -35,7 +36,7 @@ def _orders(connection: Connection) -> list[ConsistencyCheck]:
     tests = (o.otif, o.damage_free, o.filled_accurately, o.billed_accurately)
     return _counted(
         connection,
-        order_facts_table.name,
+        order_facts_table,
         {
             "otif_is_on_time_and_complete": and_(
                 all_known, _number(o.otif) != _number(o.on_time) * _number(o.complete)
@@ -59,31 +60,35 @@ def _lines(connection: Connection) -> list[ConsistencyCheck]:
     }
     return _counted(
         connection,
-        order_line_facts_table.name,
+        order_line_facts_table,
         within | {"filled_at_most_what_is_possible": line.filled_qty > line.filled_most_qty},
     )
 
 
 def _rollups(connection: Connection) -> list[ConsistencyCheck]:
-    found = []
+    checks = []
     for rollup in ROLLUPS:
         summed = connection.execute(select(func.coalesce(func.sum(rollup.table.c.rows_summed), 0))).scalar_one()
-        there = connection.execute(
+        expected = connection.execute(
             select(func.count()).select_from(rollup.facts).where(rollup.facts.c[rollup.date].is_not(None))
         ).scalar_one()
-        found.append(ConsistencyCheck("sums_every_row", rollup.table.name, int(there), abs(int(summed) - int(there))))
-    return found
+        failed = abs(int(summed) - int(expected))
+        checks.append(ConsistencyCheck("sums_every_row", rollup.table.name, int(expected), failed))
+    return checks
 
 
 def _number(verdict: Expression) -> Expression:
     return cast(verdict, Integer)
 
 
-def _counted(connection: Connection, table: str, broken: dict[str, Expression]) -> list[ConsistencyCheck]:
-    source = order_facts_table if table == order_facts_table.name else order_line_facts_table
+def _counted(connection: Connection, facts: Table, broken: dict[str, Expression]) -> list[ConsistencyCheck]:
+    """Count the rows of a fact table, and the rows that meet each condition of `broken`."""
     row = connection.execute(
-        select(func.count(), *[count_if(func.coalesce(claim, False)) for claim in broken.values()]).select_from(source)
+        select(func.count(), *[count_if(func.coalesce(condition, False)) for condition in broken.values()]).select_from(
+            facts
+        )
     ).one()
     return [
-        ConsistencyCheck(name, table, int(row[0]), int(failed)) for name, failed in zip(broken, row[1:], strict=True)
+        ConsistencyCheck(name, facts.name, int(row[0]), int(failed))
+        for name, failed in zip(broken, row[1:], strict=True)
     ]

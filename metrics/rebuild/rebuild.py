@@ -1,8 +1,7 @@
-"""Facts and rollups brought up to date after a load: everything, or only the orders a run touched and those that have
-come due since.
+"""Update facts and rollups after a load: all orders, or only those that may have changed.
 
-The cost of a run follows its delta: an order's verdicts change only when its records do, or when `as_of` passes its
-`next_change_at`.
+The cost of a run depends on the number of changed records. A verdict of an order changes only if its records change or
+`as_of` passes its `next_change_at`.
 """
 
 import json
@@ -31,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 
 from metrics.facts.fact_table import ENDS_WITHIN, BuildContext, Changes
-from metrics.facts.fill import _fill, fill
+from metrics.facts.fill import fill, insert_rows
 from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import (
     facts_metadata,
@@ -42,7 +41,7 @@ from metrics.facts.orders import (
     order_line_facts_table,
 )
 from metrics.facts.registry import FACT_TABLES
-from metrics.facts.rejudge import batches
+from metrics.facts.rejudge import order_batches
 from metrics.policy import STRICT
 from metrics.queries.rollups import rebuild_rollups, rollup_metadata, update_rollups
 from metrics.schema import (
@@ -66,25 +65,21 @@ _COLUMNS = table(
     *[sql_column(name, String) for name in ("table_schema", "table_name", "column_name")],
     schema="information_schema",
 )
-"""Every column there is, as both engines list them."""
-
-ORDERS_PER_BATCH = 50_000
-"""Orders whose lines are judged in one statement: DuckDB holds all its steps at once, 25 kB an order, and would spill a
-million to disk.
-"""
+"""All columns of the database. Both engines list them here."""
 
 
 def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> None:
-    """Bring facts and rollups to `as_of` (naive UTC), in the caller's transaction.
+    """Update facts and rollups to `as_of` (naive UTC), in the caller's transaction.
 
-    touched: name of a table whose `order_id`s are the orders with changed records; None for everything. The whole is
-    rebuilt too when there are no facts yet or an earlier version of Buyerview made them, when other columns are mapped
-    than before, or when `as_of` went back. No stored event but a bare date may lie after the former `as_of` (ingest
-    sees to that): it would come due unseen.
+    touched: name of a table with the `order_id` of every order whose records changed; None to rebuild everything.
+
+    Everything is also rebuilt if there are no facts yet, if the columns of a table or the mapped columns have changed,
+    or if `as_of` is earlier than before. A partial rebuild assumes that no stored instant lies after the previous
+    `as_of`, since it would miss such an event. Ingest ensures this. Bare dates are an exception: they are checked here.
     """
-    reshaped = _of_other_columns(connection)
+    reshaped = _reshaped_tables(connection)
     for metadata in (facts_metadata, rollup_metadata):
-        metadata.drop_all(connection, [one for one in metadata.tables.values() if one.name in reshaped])
+        metadata.drop_all(connection, [stored for stored in metadata.tables.values() if stored.name in reshaped])
         metadata.create_all(connection)
     known = mapped(connection)
     before = connection.execute(select(facts_state)).one_or_none()
@@ -100,8 +95,8 @@ def rebuild(connection: Connection, *, as_of: datetime, touched: str | None) -> 
     failpoint("rebuild.done")
 
 
-def _of_other_columns(connection: Connection) -> set[str]:
-    """Names of the stored tables of facts and rollups that have other columns than this version gives them."""
+def _reshaped_tables(connection: Connection) -> set[str]:
+    """Return the names of stored fact and rollup tables whose columns differ from those of this version."""
     c = _COLUMNS.c
     stored: dict[str, set[str]] = {}
     for name, column in connection.execute(
@@ -123,9 +118,9 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
     first, last = bindparam("first_order", type_=String), bindparam("last_order", type_=String)
     part = select(orders.c.order_id).where(orders.c.order_id.between(first, last)).subquery("part")
     lines = order_line_facts(STRICT, as_of, known, only=part)
-    for first_order, last_order in batches(connection, orders, ORDERS_PER_BATCH):
-        _fill(connection, order_line_facts_table, lines, {"first_order": first_order, "last_order": last_order})
-    _fill(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
+    for first_order, last_order in order_batches(connection, orders):
+        insert_rows(connection, order_line_facts_table, lines, {"first_order": first_order, "last_order": last_order})
+    insert_rows(connection, order_facts_table, order_facts_from_lines(order_line_facts_table, as_of))
     failpoint("rebuild.ledgers")
     for fact_table in FACT_TABLES:
         fill(connection, fact_table, BuildContext(as_of, known))
@@ -136,23 +131,8 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
 def _rebuild_changed(
     connection: Connection, as_of: datetime, known: frozenset[str], since: datetime, touched: FromClause
 ) -> None:
-    redo = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
-    redo.create(connection)
-    waiting = (
-        order_facts_table,
-        *[
-            fact_table.table
-            for fact_table in FACT_TABLES
-            if fact_table.key == "order_id" and "next_change_at" in fact_table.table.c
-        ],
-    )
-    due = [select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in waiting]
-    lately = _dated_lately(since, as_of) if as_of > since else ()
-    held = select(quarantine.c.order_id).where(quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run())
-    connection.execute(insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, *lately, held)))
-    analyze(connection, redo)
+    redo = _orders_to_judge(connection, as_of, since, touched)
     before: dict[str, Table] = {}
-    after: dict[str, Table] = {}
     tables = (order_line_facts_table, order_facts_table)
     for facts in tables:
         before[facts.name] = _copy(
@@ -166,7 +146,7 @@ def _rebuild_changed(
     whole = _copy(connection, "order_facts_after", order_facts_table, order_facts_from_lines(lines, as_of, only=redo))
     after = {order_line_facts_table.name: lines, order_facts_table.name: whole}
     for facts in tables:
-        _fill(connection, facts, select(*after[facts.name].c))
+        insert_rows(connection, facts, select(*after[facts.name].c))
     failpoint("rebuild.ledgers")
     customers = _copy(
         connection,
@@ -179,36 +159,71 @@ def _rebuild_changed(
         fill(connection, fact_table, BuildContext(as_of, known), Changes(redo, customers, since))
     failpoint("rebuild.rollups")
     update_rollups(connection, before, after)
-    for copied in (redo, customers, *before.values(), *after.values()):
-        copied.drop(connection)
+    for temporary in (redo, customers, *before.values(), *after.values()):
+        temporary.drop(connection)
 
 
-def _dated_lately(since: datetime, as_of: datetime) -> Iterator[Rows]:
-    """order_id of records of the days from `since` to `as_of`: a bare date, or a day costs are booked on, may have been
-    known before it had ended where its order is.
+def _orders_to_judge(connection: Connection, as_of: datetime, since: datetime, touched: FromClause) -> Table:
+    """Create the temporary table of the orders that a partial rebuild judges again.
+
+    These are the touched orders, orders whose `next_change_at` has passed, orders with records dated around the runs,
+    and orders of which the latest run quarantined a record.
+    """
+    redo = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
+    redo.create(connection)
+    judged_tables = (
+        order_facts_table,
+        *[
+            fact_table.table
+            for fact_table in FACT_TABLES
+            if fact_table.key == "order_id" and "next_change_at" in fact_table.table.c
+        ],
+    )
+    due = [
+        select(facts.c.order_id).where(facts.c.next_change_at <= literal(as_of, DateTime)) for facts in judged_tables
+    ]
+    recent = _recently_dated(since, as_of) if as_of > since else ()
+    quarantined = select(quarantine.c.order_id).where(
+        quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run()
+    )
+    connection.execute(
+        insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, *recent, quarantined))
+    )
+    analyze(connection, redo)
+    return redo
+
+
+def _recently_dated(since: datetime, as_of: datetime) -> Iterator[Rows]:
+    """Yield SELECTs of the orders whose records have a bare date, or a cost booked on a day, near `since` to `as_of`.
+
+    Such a date may have been loaded before its day ended in the order's time zone.
     """
     first, last = literal(since - ENDS_WITHIN, DateTime), literal(as_of + ENDS_WITHIN, DateTime)
     for feed in FEEDS.values():
         c = feed.table.c
-        bare = [and_(c[f"{one.name}_is_date"], one.between(first, last)) for one in c if f"{one.name}_is_date" in c]
+        dated = [
+            and_(c[f"{column.name}_is_date"], column.between(first, last))
+            for column in c
+            if f"{column.name}_is_date" in c
+        ]
         if feed.table is service_costs:
-            bare = [c.incurred_on.between(cast(first, Date), cast(last, Date))]
-        if not bare:
+            dated = [c.incurred_on.between(cast(first, Date), cast(last, Date))]
+        if not dated:
             continue
         if "order_id" in c:
-            yield select(c.order_id).where(or_(*bare))
+            yield select(c.order_id).where(or_(*dated))
         elif feed.table is shipments:
             yield (
                 select(shipment_lines.c.order_id)
                 .join(shipments, c.shipment_id == shipment_lines.c.shipment_id)
-                .where(or_(*bare))
+                .where(or_(*dated))
             )
         elif feed.table is invoices:
             for document in (c.invoice_id, c.reverses_invoice_id):
                 yield (
                     select(invoice_lines.c.order_id)
                     .join(invoices, document == invoice_lines.c.invoice_id)
-                    .where(or_(*bare))
+                    .where(or_(*dated))
                 )
 
 
@@ -217,15 +232,15 @@ def _latest_run() -> Expression:
 
 
 def _customers_of(*facts: Table) -> Rows:
-    found = union(*[select(one.c.customer_id) for one in facts]).subquery()
-    return select(found.c.customer_id)
+    customers = union(*[select(order_facts.c.customer_id) for order_facts in facts]).subquery()
+    return select(customers.c.customer_id)
 
 
 def _copy(connection: Connection, name: str, like: Table, rows: Rows, *columns: str) -> Table:
-    """A temporary table of these rows: the columns of a fact table, or those named."""
+    """Create a temporary table with these rows and the columns of a fact table, or only the named columns."""
     copied = temporary_table(
         name, {column.name: column.type for column in like.columns if not columns or column.name in columns}
     )
     copied.create(connection)
-    _fill(connection, copied, rows)
+    insert_rows(connection, copied, rows)
     return copied
