@@ -75,7 +75,7 @@ def test_a_run_whose_numbers_cannot_be_is_not_published(tmp_path: Path, monkeypa
     place = Location(folder=tmp_path)
     monkeypatch.setattr(
         pipeline,
-        "consistency",
+        "check_consistency",
         lambda _connection: [ConsistencyCheck("otif_is_on_time_and_complete", "order_facts", 10, 1)],
     )
     with pytest.raises(RunAborted, match="1 of 10 rows of order_facts break otif_is_on_time_and_complete"):
