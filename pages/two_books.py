@@ -16,4 +16,4 @@ with right, theme.card("verdicts", height="stretch"):
     two_books.verdicts(filters)
 with theme.card("disputed"):
     two_books.orders(filters)
-measure_table.measure_table("books")
+measure_table.measure_table("two_books")

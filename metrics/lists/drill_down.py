@@ -51,8 +51,8 @@ ABOUT = ("customer_name", "customer_id", "segment", "product_id", "policy_id")
 
 MADE_OF = {
     "zones": ("net_sales_value", "cost_to_serve", "customer_profit"),
-    "danger": ("net_sales_value", "cost_to_serve", "customer_profit", "cost_to_serve_order"),
-    "behaviour": ("cost_to_serve", "orders"),
+    "danger_zone": ("net_sales_value", "cost_to_serve", "customer_profit", "cost_to_serve_order"),
+    "ordering_behaviour": ("cost_to_serve", "orders"),
     "packages": ("net_sales_value", "cost_to_serve", "cycle_days", "complete", "on_time"),
     "safety_stock": ("cycle_days", "cycle_sd", "ordered_units"),
     "profitability": ("documents_without_rate",),

@@ -68,7 +68,7 @@ def judge_under(
 
 
 def _parts(connection: Connection, view: View) -> Iterator[Any]:
-    """The orders in view as SELECTs of order_id, ORDERS_A_PART at a time."""
+    """The orders in view as SELECTs of order_id, ORDERS_PER_BATCH at a time."""
     o = order_facts_table.c
     inside = view.conditions()
     place = (func.row_number().over(order_by=o.order_id) - 1).label("place")

@@ -225,5 +225,5 @@ def test_what_changed_adds_up_on_the_page(page_of_small: Open) -> None:
 
 
 def test_the_ladder_shows_every_rung(page_of_small: Open) -> None:
-    html = markup(page_of_small("ladder"))
+    html = markup(page_of_small("definition_ladder"))
     assert all(f">{name}<" in html for name in ("L1", "L4", "L10"))

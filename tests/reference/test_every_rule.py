@@ -14,7 +14,7 @@ from tests.support.rule_cases import CASES
 
 TESTS = Path(__file__).parents[1]
 RULES = range(1, 41)
-OF_THE_JUDGE = {"test_judge_alone.py", "test_judge_examples.py"}
+OF_THE_JUDGE = {"test_reference_rules.py", "test_reference_examples.py"}
 NOT_JUDGED = {
     12: "units are converted at ingest; the judge reads base units",
     32: "small numbers are about showing a rate, which the judge does not do",
@@ -44,7 +44,7 @@ def test_every_rule_is_tested_on_what_the_product_says(rule: int) -> None:
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in NOT_JUDGED])
 def test_every_rule_is_tested_on_the_judge(rule: int) -> None:
-    judges = [TESTS / "metrics" / name for name in OF_THE_JUDGE]
+    judges = [TESTS / "reference" / name for name in OF_THE_JUDGE]
     assert rule in CASE_RULES | named_in(judges), f"R{rule}: the judge is not held to its worked example"
 
 

@@ -27,7 +27,7 @@ def page_of_sample(sample: Location, at_home: Callable[[Path], None], open_page:
     return open_page
 
 
-@pytest.mark.parametrize("page", ["order_to_cash", "communications", "recovery", "influence", "books"])
+@pytest.mark.parametrize("page", ["order_to_cash", "communications", "recovery", "influence", "two_books"])
 def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: Open) -> None:
     at = page_of_small(page)
     assert not at.exception
@@ -41,8 +41,8 @@ def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: O
         ("communications", ("late buyers were told before the deadline", "Convenience")),
         ("recovery", ("put right within 10 days", "Complaint")),
         ("influence", ("inquiries became an order", "buy, make, sell")),
-        ("books", ("verdict and ours agree on", "Ours: failed", "order-story?")),
-        ("ladder", ("by the strictest", "order-story?")),
+        ("two_books", ("verdict and ours agree on", "Ours: failed", "order-story?")),
+        ("definition_ladder", ("by the strictest", "order-story?")),
     ],
 )
 def test_a_page_answers_its_question_first_and_leads_to_orders(
@@ -54,7 +54,7 @@ def test_a_page_answers_its_question_first_and_leads_to_orders(
         assert words in markup(at)
 
 
-@pytest.mark.parametrize("page", ["communications", "recovery", "influence", "books", "ladder"])
+@pytest.mark.parametrize("page", ["communications", "recovery", "influence", "two_books", "definition_ladder"])
 def test_days_with_nothing_name_the_nearest_that_have_something(page: str, page_of_sample: Open) -> None:
     at = page_of_sample(page, period="Dates", dates=["2020-01-01", "2020-01-31"])
     assert not at.exception

@@ -30,7 +30,7 @@ def links_of(html: str) -> dict[str, dict[str, list[str]]]:
     found = {}
     for href, measure in LINK.findall(html):
         parted = urlsplit(href.replace("&amp;", "&"))
-        assert parted.path == links.PATH
+        assert parted.path == links.DRILL_DOWN
         found[measure] = parse_qs(parted.query)
     return found
 
@@ -45,7 +45,7 @@ def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_sm
 
 @pytest.mark.parametrize("part", drillable_parts(MEASURES["otif"]))
 def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
-    at = page_of_small("behind", measure="otif", part=part)
+    at = page_of_small("drill_down", measure="otif", part=part)
     assert not at.exception
     html = markup(at)
     answer = asked("otif")
@@ -73,7 +73,7 @@ def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_sma
 
 
 def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_of_small: Open) -> None:
-    html = markup(page_of_small("behind", measure="on_time", part="out_of", at=["carrier:Blitz", "segment:A"]))
+    html = markup(page_of_small("drill_down", measure="on_time", part="out_of", at=["carrier:Blitz", "segment:A"]))
     answer = asked("on_time", where=(("carrier", ("Blitz",)), ("segment", ("A",))))
     assert f"<b>{formatting.count(int(answer.denominator or 0), 'order')}</b>" in html
     trail = html.split("bv-trail")[1].split("</nav>")[0]
@@ -83,12 +83,12 @@ def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_o
 
 
 def test_every_order_of_the_list_leads_to_its_story(page_of_small: Open) -> None:
-    html = markup(page_of_small("behind", measure="complete", part="rest"))
+    html = markup(page_of_small("drill_down", measure="complete", part="rest"))
     assert f"{links.STORY}?order=HAND-SHORT" in html
 
 
 def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
-    html = markup(page_of_small("behind", measure="dependability_gap"))
+    html = markup(page_of_small("drill_down", measure="dependability_gap"))
     assert "measure=cycle_p50" in html
     assert "measure=cycle_p95" in html
     assert 'data-proven="' not in html.split("<style>")[0]
@@ -106,11 +106,11 @@ def test_a_number_made_of_others_leads_to_them(page_of_small: Open) -> None:
     ],
 )
 def test_nonsense_in_the_address_shows_a_page(nonsense: dict[str, str], page_of_small: Open) -> None:
-    assert not page_of_small("behind", **nonsense).exception
+    assert not page_of_small("drill_down", **nonsense).exception
 
 
 def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
-    html = markup(page_of_small("behind", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
+    html = markup(page_of_small("drill_down", measure="on_time", part="out_of", days="2026-06-01..2026-06-07"))
     with warehouse.reading(warehouse.locate()) as connection:
         days = links.parse_days("2026-06-01..2026-06-07")
         assert days is not None
@@ -119,7 +119,7 @@ def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
 
 
 def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: Open) -> None:
-    page_of_small("behind")
+    page_of_small("drill_down")
     one = drill_down.DrillDownRequest(MEASURES["complete"], "out_of", (), None, WEEKS.start, WEEKS.end, ())
     # published
     columns, *rows = csv.reader(io.StringIO(drill_down.file_of(queries.current().number, one).decode()))  # type: ignore[union-attr]

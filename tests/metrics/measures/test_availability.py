@@ -30,7 +30,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Fills the two ledgers asked about and no others: a build takes a fifth of the time."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", (*anchor_dates.FACT_TABLES, *availability.FACT_TABLES))
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
-    monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
+    monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
     engine = memory()
     with engine.connect() as connection:
         yield connection

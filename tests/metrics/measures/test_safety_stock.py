@@ -46,7 +46,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Fills the facts and no ledger: a build takes a fifth of the time."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", ())
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
-    monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
+    monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
     engine = memory()
     with engine.connect() as connection:
         yield connection

@@ -75,7 +75,7 @@ def stockouts_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
             (*movements.FACT_TABLES, *order_intervals.FACT_TABLES, *stockouts_module.FACT_TABLES),
         )
         monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
-        monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
+        monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
 
 
 def events(

@@ -115,7 +115,7 @@ def test_a_rollup_answers_what_the_facts_answer(
     by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rolled = asked(embedded, ROLLED_UP, by, grain)
-    monkeypatch.setattr(query, "smallest", lambda *_, **__: None)
+    monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
     assert_same(rolled, asked(embedded, ROLLED_UP, by, grain))
 
 
@@ -139,7 +139,7 @@ def test_facts_made_in_parts_are_those_made_at_once(
         connection = build.connection
         tables = (order_line_facts_table, order_facts_table)
         whole = [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables]
-        monkeypatch.setattr(rebuild, "ORDERS_A_PART", size)
+        monkeypatch.setattr(rebuild, "ORDERS_PER_BATCH", size)
         rebuild.rebuild(
             connection, as_of=connection.execute(select(rebuild.facts_state.c.as_of)).scalar_one(), touched=None
         )

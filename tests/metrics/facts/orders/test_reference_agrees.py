@@ -289,7 +289,7 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
         *stockouts.FACT_TABLES,
         *movements.FACT_TABLES,
     ):
-        fill(connection, ledger.table, ledger.rows(connection, BuildContext(world.as_of, world.mapped)))
+        fill(connection, ledger.table, ledger.select_rows(connection, BuildContext(world.as_of, world.mapped)))
         if ledger.table is not movements.money_facts:
             found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
     return found | {"net_sales": list(connection.execute(net_sales_by_order()).mappings())}
