@@ -10,6 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import filters, live_refresh, menu, quality_marks, user_name
 from metrics.errors import BuyerviewError, GenerationGone
+from metrics.lists.data_status import DataStatus, data_status
 from metrics.warehouse.generation import Generation
 
 ADDRESS_LIMIT = 2_048
@@ -45,13 +46,13 @@ def nothing_published() -> None:
         )
 
 
-def banners(frame: dict[str, object], fallback: str | None) -> None:
+def banners(status: DataStatus, fallback: str | None) -> None:
     """What a reader must know on every page: an older generation is served, and stand-ins a source declared."""
     if fallback:
         theme.show_html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
     declared = [
-        f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in frame["stand_ins"]
-    ]  # type: ignore[attr-defined]
+        f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in status.stand_ins
+    ]
     if declared:
         theme.show_html(
             cards.banner(
@@ -80,15 +81,14 @@ def unpin() -> None:
 
 def run(generation: Generation, newest: int) -> None:
     """The frame with its page, all of one generation."""
-    frame = queries.frame_facts(generation.number)
-    as_of = frame["freshness"].get("data_as_of") or generation.published_at
-    extent = frame["extent"]
-    first = extent["first_day"] or as_of.date()
-    st.session_state["_generation"], st.session_state["_frame"] = generation.number, frame
+    status = queries.cached(data_status, generation.number)
+    as_of = status.data_as_of or generation.published_at
+    first = status.first_day or as_of.date()
+    st.session_state["_generation"], st.session_state["_frame"] = generation.number, status
     with st.container(gap=None, key="head"):
         st.title(entry.title, anchor=False)
         st.session_state["_subtitle"] = st.empty()
-    banners(frame, generation.fallback)
+    banners(status, generation.fallback)
     if generation.number != newest:
         theme.show_html(
             cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}.")
@@ -96,10 +96,10 @@ def run(generation: Generation, newest: int) -> None:
         st.button("Show the newest", on_click=unpin)
     link = live_refresh.link_to(generation.number)
     chosen = filters.bar(
-        frame["options"],
+        status.options,
         as_of=as_of.date(),
         first=first,
-        last=extent["last_day"] or first,
+        last=status.last_day or first,
         shown=entry.filtered,
         link=link,
     )
@@ -107,7 +107,7 @@ def run(generation: Generation, newest: int) -> None:
     quality_marks.load_marks(generation.number)
     page.run()
     with st.sidebar:
-        live_refresh.data_badge(newest, frame["freshness"])
+        live_refresh.data_badge(newest, status.data_as_of)
         user_name.remember_user_name()
 
 

@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from dashboard import queries
 from dashboard.components import formatting, theme
 from dashboard.frame import page
 from dashboard.sections import definition_ladder
 
 filters = page.current_filters()
 page.subtitle(f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label}")
-if not queries.standing(page.generation(), filters.start, filters.end, filters.where)["judged"]:
+if not definition_ladder.has_orders(filters):
     page.no_orders(filters)
 else:
     found = definition_ladder.ladder(filters)

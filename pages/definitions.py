@@ -9,7 +9,7 @@ from dashboard.sections import definitions
 
 page.subtitle("Every measure: what is counted, out of what, what is left out, and where the definition comes from.")
 form.edit_form("targets")
-feeds = page.data_status()["feeds"]
+feeds = page.data_status().feeds
 found, asked = definitions.search(), definitions.asked()
 if asked is not None:
     found = [measure for measure in found if measure is not asked]

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import menu, page
 from dashboard.measure_page import trend
@@ -11,7 +10,7 @@ from dashboard.sections import scorecard
 
 filters = page.current_filters()
 numbers = scorecard.ScorecardAnswers(page.generation(), filters.period, filters.where, filters.compare)
-counts = queries.standing(page.generation(), filters.start, filters.end, filters.where)
+counts = scorecard.order_counts(filters)
 page.subtitle(
     f"Due {formatting.date_range(filters.start, filters.end)}{' (running)' if filters.period.provisional else ''} · "
     f"{formatting.count(counts['judged'], 'order')} judged, {formatting.integer(counts['pending'])} pending, "

@@ -72,7 +72,7 @@ def _today() -> date:
 
 def _form(kind: str, one: EditForm, desk: EditState) -> None:
     st.caption(one.hint)
-    segments = page.data_status()["options"].get("segment", [])
+    segments = page.data_status().options.get("segment", [])
     packed = (
         sorted({*segments, *(row["service_segment"] for row in desk.merged)}) if one.feed == "service_packages" else []
     )

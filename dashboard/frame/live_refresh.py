@@ -1,7 +1,6 @@
 """Freshness in the sidebar, and the page running again by itself once a new generation is published."""
 
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -9,6 +8,7 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import formatting, theme
 from metrics.errors import BuyerviewError
+from metrics.warehouse import Generation
 
 PIN = "v"
 """Part of the address that names the generation to show."""
@@ -17,7 +17,7 @@ SECONDS = 5
 
 
 @st.fragment(run_every=SECONDS)
-def data_badge(newest: int | None, freshness: dict[str, Any]) -> None:
+def data_badge(newest: int | None, as_of: datetime | None) -> None:
     """Which data the page shows; runs the whole page again when another generation is published than the `newest` it
     knew of.
     """
@@ -28,7 +28,7 @@ def data_badge(newest: int | None, freshness: dict[str, Any]) -> None:
         return
     if (now.number if now else None) != newest:
         st.rerun(scope="app")
-    theme.show_html(_side(now, freshness))
+    theme.show_html(_side(now, as_of))
 
 
 def link_to(generation: int) -> str:
@@ -37,10 +37,9 @@ def link_to(generation: int) -> str:
     return f"{st.context.url or ''}?{urlencode({**chosen, PIN: generation}, doseq=True)}"
 
 
-def _side(now: Any, freshness: dict[str, Any]) -> str:
+def _side(now: Generation | None, as_of: datetime | None) -> str:
     if now is None:
         return '<div class="bv-side" role="status"><p>Waiting for the first data …</p></div>'
-    as_of = freshness.get("data_as_of")
     lines = [
         f"<p><b>Data as of {formatting.html(formatting.moment(as_of))}</b></p>" if as_of else "",
         f"<p>Published {formatting.age(now.published_at, datetime.now(UTC))} · generation {now.number}</p>",

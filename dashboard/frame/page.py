@@ -1,7 +1,6 @@
 """What a page asks of the frame it stands in: the generation it reads, the filters, its subtitle."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import streamlit as st
 
@@ -9,6 +8,10 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import filters
 from dashboard.frame.filters import Filters
+from metrics.lists.data_status import DataStatus
+from metrics.lists.failed_orders import nearest_day
+from metrics.lists.rows import Row
+from metrics.targets.in_view import targets_in_view
 
 
 def generation() -> int:
@@ -22,16 +25,22 @@ def current_filters() -> Filters:
     return filters.read_filters()
 
 
-def data_status() -> dict[str, Any]:
-    """Freshness, extent, stand-ins, feeds and filter values of this generation."""
-    found: dict[str, Any] = st.session_state["_frame"]
-    return found
+def data_status() -> DataStatus:
+    """Return the status of the data of this run's generation."""
+    status: DataStatus = st.session_state["_frame"]
+    return status
 
 
 def as_of() -> datetime | None:
     """The data's watermark."""
-    at: datetime | None = data_status()["freshness"].get("data_as_of")
-    return at
+    return data_status().data_as_of
+
+
+def targets(chosen: Filters) -> list[Row]:
+    """Return the targets that apply on the last day in view, and those of several segments or customers together."""
+    return queries.cached(
+        targets_in_view, generation(), start=chosen.start, end=chosen.period.elapsed, where=chosen.where
+    )
 
 
 def subtitle(text: str) -> None:
@@ -98,7 +107,7 @@ def pager(total: int, size: int, *, key: str) -> int:
 
 def no_orders(chosen: Filters) -> None:
     """Nothing is judged in view: say so, and offer the nearest days that have something."""
-    near = queries.nearest_day(generation(), chosen.period.elapsed, chosen.where)
+    near = queries.cached(nearest_day, generation(), chosen.period.elapsed, where=chosen.where)
     where = f" for {formatting.html(chosen.label)}" if chosen.where else ""
     when = f"No judged order was due {formatting.date_range(chosen.start, chosen.end)}{where}."
     with theme.card("nothing"):

@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard import queries
 from dashboard.components import formatting
 from dashboard.frame import links
-from metrics.lists.quality_marks import WITHHELD_SHARE, Mark
+from metrics.lists.quality_marks import WITHHELD_SHARE, Mark, quality_marks
 from metrics.targets.targets import Target, target_for
 
 FEW_WITHHELD = 3
@@ -23,8 +23,13 @@ REASON_TEXT = 5
 
 def load_marks(generation: int) -> None:
     """Look the marks up once for the page of this run."""
+    st.session_state["_marks"] = read_marks(generation)
+
+
+def read_marks(generation: int) -> dict[str, Mark]:
+    """Return the marks of all measures. The time is cut to the hour, so that they are computed once an hour."""
     hour = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
-    st.session_state["_marks"] = queries.marks(generation, hour)
+    return queries.cached_large(quality_marks, generation, hour)
 
 
 def mark_for(measure: str) -> Mark:

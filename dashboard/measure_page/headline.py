@@ -14,6 +14,7 @@ from dashboard.frame.filters import Filters
 from dashboard.frame.period import BEFORE, LAST_YEAR, periods
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
+from metrics.lists.failed_orders import nearest_day
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import SNAPSHOT
 from metrics.model.question import NO_ROWS, Answer, Question
@@ -66,7 +67,7 @@ def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[s
 def worst(name: str, measure: str, filters: Filters) -> str:
     """The segment that is furthest off in a measure; "" where none is (cards.furthest)."""
     whole = answers_in_view(name, filters).get(measure)
-    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    targets = page.targets(filters)
     segments = {
         segment: answers for segment, answers in answers_by(name, filters, "segment").items() if measure in answers
     }
@@ -83,9 +84,7 @@ def worst(name: str, measure: str, filters: Filters) -> str:
 
 def headline_card(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:
     """Draw the sentences that answer a page's question, the main measure's state against its target before them."""
-    target = quality_marks.target_in_view(
-        queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where), main, filters.where
-    )
+    target = quality_marks.target_in_view(page.targets(filters), main, filters.where)
     state = cards.state(cards.status_of(answers[main], MEASURES[main], target))
     theme.show_html(
         f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>'
@@ -107,7 +106,7 @@ def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
             for one in queries.answers(generation, Question(shown, start=start, end=end, where=filters.where))
         }
     targets, small = (
-        queries.targets(generation, filters.start, period.elapsed, filters.where),
+        page.targets(filters),
         quality_marks.mostly_withheld(shown),
     )
     drawn = [
@@ -134,7 +133,7 @@ def _value(answer: Answer | None) -> float | None:
 
 def missing_feeds(*feeds: str) -> bool:
     """Whether none of these feeds is there; says so then."""
-    if page.data_status()["feeds"] & set(feeds):
+    if page.data_status().feeds & set(feeds):
         return False
     named = " or ".join(f"<code>{feed}</code>" for feed in feeds)
     theme.show_html(cards.empty("No records of this yet", f"Add the feed {named} to see this."))
@@ -161,7 +160,7 @@ def nothing_to_show(answers: Answers, main: str, filters: Filters, what: str) ->
             )
             theme.show_html(cards.empty(f"No {what} recorded", f"{add} What the other feeds tell stands below."))
             return True
-        near = queries.nearest_day(page.generation(), filters.period.elapsed, filters.where, main)
+        near = queries.cached(nearest_day, page.generation(), filters.period.elapsed, measure=main, where=filters.where)
         hint = (
             "There are none at all with these filters."
             if near is None

@@ -70,8 +70,7 @@ def answers_for(measures: Sequence[Measure], filters: Filters, *by: str) -> list
     question = Question(
         tuple(measure.name for measure in measures), by=by, start=filters.start, end=filters.end, where=filters.where
     )
-    found: list[Answer] = queries.answers(page.generation(), question)
-    return found
+    return queries.answers(page.generation(), question)
 
 
 def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
@@ -80,7 +79,7 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
     for one in answers_for([measure for measure in measures if has_dimension(measure, "segment")], filters, "segment"):
         parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
     segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
-    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    targets = page.targets(filters)
     names = [measure.name for measure in measures]
     small = quality_marks.mostly_withheld(names)
     rows = [
@@ -200,7 +199,7 @@ def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
         theme.show_html(cards.empty("No data", formatting.html(f"{why[:1].upper()}{why[1:]}.")))
         return
     answers.sort(key=lambda one: (-float(one.denominator or one.value or 0), str(one.dimensions[by])))
-    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    targets = page.targets(filters)
     rows = [
         [
             link_cell(_value(by, one.dimensions[by]), links.drill_down_url(name, by=by, value=one.dimensions[by])),

@@ -16,6 +16,7 @@ from dashboard.frame import chart_download, links, menu, page, quality_marks
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods, same_weekdays
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
+from metrics.targets.in_view import targets_in_view
 from metrics.targets.targets import Target, is_withheld
 
 Where = tuple[tuple[str, tuple[str, ...]], ...]
@@ -37,7 +38,7 @@ class Trend:
         compare: Sequence[str] = COMPARISONS,
     ) -> None:
         self.period, self.where = period, where
-        self.targets = queries.targets(generation, period.start, period.elapsed, where)
+        self.targets = queries.cached(targets_in_view, generation, start=period.start, end=period.elapsed, where=where)
         self.course = _course(
             queries.answers(
                 generation, Question(measures, grain=period.grain, start=period.start, end=period.end, where=where)

@@ -15,6 +15,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.frame import links, page, user_name
 from metrics.errors import StoreUnusable
+from metrics.lists.order_story import missing_orders
 from metrics.lists.rows import Row
 from metrics.store import work_items
 from metrics.store.connection import open_store
@@ -186,7 +187,7 @@ def orders_not_in_data(show: str) -> None:
             ours = work_items.order_ids(
                 store, status=work_items.OPEN, owner=user_name.user_name() if show == "mine" else None
             )
-            missing = queries.not_there(page.generation(), tuple(ours))
+            missing = queries.cached(missing_orders, page.generation(), tuple(ours))
             items = work_items.items(store, missing[:MAX_NOT_IN_DATA])
     except StoreUnusable:  # the list says so
         return

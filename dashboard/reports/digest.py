@@ -25,6 +25,7 @@ from dashboard.reports import pdf
 from dashboard.sections.scorecard import TILES, ScorecardAnswers
 from metrics.alerts.rules import last_full_period
 from metrics.errors import NothingPublished, SettingRefused
+from metrics.lists.data_status import data_status
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 from metrics.policy import MIN_N
@@ -94,9 +95,11 @@ def send(message: EmailMessage) -> None:
 
 def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
     """Everything the digest says, as plain data."""
-    frame = queries.frame_facts(generation)
-    as_of = frame["freshness"]["data_as_of"]
-    first = frame["extent"]["first_day"] or as_of.date()
+    status = queries.cached(data_status, generation)
+    as_of = status.data_as_of
+    if as_of is None:
+        raise NothingPublished(str(locate()))
+    first = status.first_day or as_of.date()
     week = period.choose(period.DATES, as_of=as_of.date(), first=first, days=last_full_period("week", as_of.date()))
     filters, numbers = Filters(week, where), ScorecardAnswers(generation, week, where)
     weeks = period.choose(period.DEFAULT, as_of=as_of.date(), first=first)

@@ -18,16 +18,17 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
 from dashboard.components.status import Status
-from dashboard.frame import chart_download, page
+from dashboard.frame import chart_download, page, quality_marks
 from dashboard.frame import period as periods
 from dashboard.frame.filters import Filters
 from dashboard.orders import reasons
 from dashboard.sections.scorecard import REASONS_SHOWN, TILES, ScorecardAnswers, short
 from metrics.errors import NothingPublished
-from metrics.lists.quality_marks import Mark
+from metrics.lists.data_status import data_status
+from metrics.lists.failed_orders import failure_reasons
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
-from metrics.provenance.provenance import rows_hash
+from metrics.provenance.provenance import provenance, rows_hash
 from metrics.targets.targets import Target, target_for
 from metrics.warehouse import locate
 
@@ -61,10 +62,12 @@ def write(
     if published is None:
         raise NothingPublished(str(locate()))
     with queries.one_generation(published.number):
-        frame = queries.frame_facts(published.number)
-        as_of = frame["freshness"]["data_as_of"]
+        status = queries.cached(data_status, published.number)
+        as_of = status.data_as_of
+        if as_of is None:
+            raise NothingPublished(str(locate()))
         days = tuple(day for day in (start, end) if day is not None)
-        first = frame["extent"]["first_day"] or as_of.date()
+        first = status.first_day or as_of.date()
         period = periods.choose(periods.DATES if days else choice, as_of=as_of.date(), first=first, days=days)
         filters = Filters(period, where)
         numbers = ScorecardAnswers(published.number, period, where)
@@ -75,9 +78,7 @@ def report_text(
     numbers: ScorecardAnswers, filters: Filters, generation: int, as_of: datetime | None, measure: str
 ) -> dict[str, Any]:
     """Everything the page says, as plain data."""
-    marks: dict[str, Mark] = queries.marks(
-        generation, datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
-    )
+    marks = quality_marks.read_marks(generation)
     held = {name for name in TILES if name in marks and marks[name].held}
     spec, alternative = numbers.trend(measure, is_dark=False)
     return {
@@ -206,7 +207,7 @@ def _cell(name: str, answer: Answer | None, target: Target | None) -> dict[str, 
 
 
 def _reasons(generation: int, filters: Filters) -> dict[str, Any]:
-    found = queries.failure_reasons(generation, filters.start, filters.end, filters.where)
+    found = queries.cached(failure_reasons, generation, start=filters.start, end=filters.end, where=filters.where)
     rows = [(reasons.reason(row["reason"]), formatting.count(row["orders"], "order")) for row in found[:REASONS_SHOWN]]
     more = f", the {REASONS_SHOWN} most frequent of {len(found)} reasons" if len(found) > REASONS_SHOWN else ""
     return {"title": f"Why orders fail{more}", "rows": rows}
@@ -215,8 +216,8 @@ def _reasons(generation: int, filters: Filters) -> dict[str, Any]:
 def _footer(filters: Filters, generation: int, as_of: datetime | None) -> Sequence[str]:
     """What the page rests on, as an export says it."""
     question = Question(TILES, start=filters.start, end=filters.end, where=filters.where)
-    said = queries.provenance(generation, question)
-    answers: list[Answer] = queries.answers(generation, question)
+    said = queries.cached(provenance, generation, question)
+    answers = queries.answers(generation, question)
     digest = rows_hash(("measure", "value"), [(one.measure, one.value) for one in answers])
     failed = sum(check["rows_failed"] for check in said["checks_failed"])
     held = sum(said["in_quarantine"].values())

@@ -10,8 +10,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import page, save_view, user_name
-from metrics.alerts import storage
-from metrics.alerts.evaluate import RuleCheck
+from metrics.alerts import evaluate, storage
 from metrics.alerts.rules import (
     ABOVE,
     BELOW,
@@ -178,7 +177,7 @@ def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays:
     it may come back.
     """
-    options, held = page.data_status()["options"], dict(rule.where)
+    options, held = page.data_status().options, dict(rule.where)
     able = [name for name in DIMENSIONS if name == "customer" or len(options[name]) > 1 or name in held]
     with st.container(**BESIDE):
         names = st.multiselect(
@@ -223,7 +222,9 @@ def _tried(rule: Rule) -> None:
     if as_of is None:
         return
     try:
-        seen: list[RuleCheck] = queries.back_test(page.generation(), rule, as_of.date(), BACK_TEST_PERIODS)
+        seen = queries.cached_large(
+            evaluate.back_test, page.generation(), rule, as_of.date(), periods=BACK_TEST_PERIODS
+        )
     except BuyerviewError as error:
         st.caption(formatting.markdown(str(error)))
         return

@@ -13,6 +13,7 @@ from dashboard.frame import page, user_name
 from dashboard.frame.filters import Filters
 from dashboard.orders import work_list
 from dashboard.orders.work_list import Column
+from metrics.lists import at_risk
 from metrics.lists.at_risk import BEHIND, LOST, NEAR, SLACK_STATES, SORTS, TIGHT
 from metrics.lists.rows import Listing, Row
 from metrics.store.work_items import Item
@@ -33,12 +34,7 @@ def orders_at_risk(filters: Filters) -> None:
         chosen = work_list.choose_filter(("all", "mine", "unassigned"))
         sort = page.select("Order of the list", SORTS, ORDERS, key="sort", width=230)
     narrow = work_list.order_filter(chosen)
-    view = (page.generation(), filters.where, sort)
-    number = int(st.session_state.get("risk_page", 1))
-    listing: Listing = queries.at_risk(*view, number, SIZE, narrow.among, narrow.but)
-    if number > 1 and not listing.rows and listing.total:
-        st.session_state["risk_page"] = 1
-        listing = queries.at_risk(*view, 1, SIZE, narrow.among, narrow.but)
+    listing = _page(filters, narrow, sort, int(st.session_state.get("risk_page", 1)))
     if not listing.total:
         with theme.card("none"):
             if chosen != "all":
@@ -65,8 +61,26 @@ def orders_at_risk(filters: Filters) -> None:
         page.pager(listing.total, SIZE, key="risk_page")
 
 
+def _page(filters: Filters, narrow: work_list.OrderFilter, sort: str, number: int) -> Listing:
+    """Return a page of the list; its first page if the filters leave fewer pages than the chosen number."""
+    listing = queries.cached(
+        at_risk.at_risk,
+        page.generation(),
+        where=filters.where,
+        among=narrow.among,
+        but=narrow.but,
+        sort=sort,
+        page=number,
+        size=SIZE,
+    )
+    if number > 1 and not listing.rows and listing.total:
+        st.session_state["risk_page"] = 1
+        return _page(filters, narrow, sort, 1)
+    return listing
+
+
 def _unfed() -> str:
-    if "order_events" in page.data_status()["feeds"]:
+    if "order_events" in page.data_status().feeds:
         return ""
     return " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, or late in part, is listed."
 

@@ -13,7 +13,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
-from metrics.lists.rows import Listing
+from metrics.lists.availability import most_often_short
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
@@ -109,9 +109,7 @@ def products(filters: Filters) -> None:
     """Draw the products that were missing most."""
     st.header("What was missing most", anchor=False)
     at = int(st.session_state.get("short_page", 1))
-    found: Listing = queries.read(
-        page.generation(), "worst_products", glance.question_in_view(filters), page=at, size=SIZE
-    )
+    found = queries.cached(most_often_short, page.generation(), glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
         theme.show_html(
             cards.empty(

@@ -14,7 +14,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page import trend as over_time
-from metrics.lists.buyers_view import Combination
+from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.rows import VERDICTS
 from metrics.measures.catalog import MEASURES
 
@@ -51,7 +51,7 @@ def headline(filters: Filters) -> bool:
 def five_tests(filters: Filters) -> None:
     """Draw the five tests as bars, each against its target, and what is not known of them."""
     answers = glance.answers_in_view(NAME, filters)
-    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    targets = page.targets(filters)
     st.header("The five tests, and all of them", anchor=False)
     bars, told = [], []
     partly: list[tuple[float, str]] = []
@@ -89,7 +89,7 @@ def five_tests(filters: Filters) -> None:
 
 def failing_together(filters: Filters) -> None:
     """Draw which tests failed together, every exact combination, so that the orders add up to those that failed."""
-    found: list[Combination] = queries.read(page.generation(), "failing_together", glance.question_in_view(filters))
+    found = queries.cached(failure_combinations, page.generation(), glance.question_in_view(filters))
     st.header("Which tests fail together", anchor=False)
     if not found:
         theme.show_html(

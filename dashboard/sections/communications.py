@@ -12,7 +12,7 @@ from dashboard.frame import chart_download, links, page
 from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
-from metrics.lists.communications import IN_TIME
+from metrics.lists.communications import IN_TIME, notice_buckets
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
@@ -60,7 +60,7 @@ def notice(filters: Filters) -> None:
     st.header("Were late buyers told in time?", anchor=False)
     if glance.missing_feeds("messages"):
         return
-    found: dict[str, int] = queries.read(page.generation(), "bands", glance.question_in_view(filters))
+    found = queries.cached(notice_buckets, page.generation(), glance.question_in_view(filters))
     total = sum(found.values())
     if not total:
         theme.show_html(cards.empty("No late order", "No order due in this period was late."))

@@ -19,7 +19,7 @@ from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
 from dashboard.sections import cycle_time_padding
-from metrics.lists.cycle_time import LONGEST
+from metrics.lists.cycle_time import LONGEST, cycle_day_counts, promised_day_counts
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
@@ -115,13 +115,13 @@ def spread(filters: Filters) -> None:
     and 95 % arrived.
     """
     view = glance.question_in_view(filters)
-    found: list[tuple[int, int]] = queries.read(page.generation(), "day_counts", view)
+    found = queries.cached(cycle_day_counts, page.generation(), view)
     answers = glance.answers_in_view(NAME, filters)
     st.header("How long orders took", anchor=False)
     if not found:
         theme.show_html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
         return
-    promised: list[tuple[int, int]] = queries.read(page.generation(), "promised_day_counts", view)
+    promised = queries.cached(promised_day_counts, page.generation(), view)
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
     spec: dict[str, Any] = json.loads(_template(theme.is_dark(), bool(promised)))
     spec["height"] = 230

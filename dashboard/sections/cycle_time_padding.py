@@ -9,7 +9,6 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from dashboard import queries
 from dashboard.components import cards, charts, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
@@ -157,7 +156,7 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
 
 
 def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None:
-    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    targets = page.targets(filters)
     rows = [
         [
             Cell(f"{at}. {name or '(none)'}"),

@@ -11,6 +11,7 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
+from metrics.lists.data_quality import feed_rows
 from metrics.lists.quality_marks import WITHHELD_SHARE, Failed, Late
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
@@ -23,8 +24,7 @@ NAMED = 4
 
 
 def _feeds() -> list[Row]:
-    found: list[Row] = queries.ledger(page.generation(), "feed_rows")
-    return found
+    return queries.cached(feed_rows, page.generation())
 
 
 def _touched() -> dict[Failed, list[str]]:
@@ -48,16 +48,14 @@ def _late() -> dict[str, Late]:
 
 def headline() -> str:
     """Whether the numbers can be trusted, in a few sentences."""
-    freshness, touched, late = page.data_status()["freshness"], _touched(), _late()
+    status, touched, late = page.data_status(), _touched(), _late()
     rows = _feeds()
     came, kept_out = (sum(int(row[name]) for row in rows) for name in ("rows_in", "rows_quarantined"))
     concerned = {name for names in touched.values() for name in names}
     held = [name for name in concerned if quality_marks.mark_for(name).held]
     wrong = [row for row in rows if not reconciliation(row)]
-    declared = "as the source declared" if freshness.get("data_as_of_declared") else "the latest accepted event"
-    said = [
-        f"Data as of <strong>{formatting.html(formatting.moment(freshness.get('data_as_of')))}</strong>, {declared}."
-    ]
+    declared = "as the source declared" if status.data_as_of_declared else "the latest accepted event"
+    said = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
     share = kept_out / came if came else 0.0
     said.append(
         f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; {formatting.integer(kept_out)} "
@@ -156,7 +154,7 @@ def feeds() -> None:
             heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)
         )
     )
-    lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.data_status()["feeds"])
+    lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.data_status().feeds)
     if lacking:
         st.caption(f"No source brings {formatting.markdown(', '.join(lacking))}: measures that need them say so.")
 

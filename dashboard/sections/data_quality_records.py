@@ -13,6 +13,7 @@ from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import page
 from dashboard.orders.records import pairs, record_link
+from metrics.lists import data_quality
 from metrics.lists.rows import Listing, Row
 
 SIZE = 25
@@ -25,13 +26,9 @@ STATUSES = {
 }
 
 
-def _ledger(name: str, run_id: int | None = None) -> Any:
-    return queries.ledger(page.generation(), name, run_id)
-
-
 def stand_ins() -> str:
     """Columns filled with something else, as their sources declared."""
-    declared = page.data_status()["stand_ins"]
+    declared = page.data_status().stand_ins
     if not declared:
         return '<p class="bv bv-muted">No stand-ins: every mapped column is what it says.</p>'
     rows = [
@@ -43,7 +40,7 @@ def stand_ins() -> str:
 
 def runs() -> None:
     """The runs, and one run's files and checks."""
-    history: Listing = _ledger("run_history")
+    history = queries.cached(data_quality.run_history, page.generation())
     rows = [
         [
             Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"),
@@ -68,9 +65,9 @@ def runs() -> None:
     shown = st.selectbox("Files and checks of", ids, format_func=lambda number: f"Run {number}", key="run", width=160)
     left, right = st.columns(2, gap="medium")
     with left:
-        theme.show_html(_files(_ledger("files_of_run", shown)))
+        theme.show_html(_files(queries.cached(data_quality.files_of_run, page.generation(), shown)))
     with right:
-        _checks(_ledger("checks_of_run", shown))
+        _checks(queries.cached(data_quality.checks_of_run, page.generation(), shown))
 
 
 def _took(run: Row) -> str:
@@ -137,7 +134,7 @@ def _checked(check: Row) -> str:
 
 def quarantine() -> None:
     """Rejected records: which rules they broke, and each as it came."""
-    rules = _ledger("broken_rules")
+    rules = queries.cached(data_quality.broken_rules, page.generation())
     if not rules:
         theme.show_html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
         return
@@ -156,7 +153,9 @@ def quarantine() -> None:
         theme.show_html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
     with right:
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-            feeds_held = sorted({row["feed"] for row in _ledger("quarantine_counts")})
+            feeds_held = sorted(
+                {row["feed"] for row in queries.cached(data_quality.quarantine_counts, page.generation())}
+            )
             feeds_wanted = st.multiselect(
                 "Feed",
                 feeds_held,
@@ -183,7 +182,15 @@ def quarantine() -> None:
                 width=220,
             )
         at = int(st.session_state.get("quarantine_page", 1))
-        held: Listing = queries.quarantined(page.generation(), tuple(feeds_wanted), tuple(statuses), rule, at, SIZE)
+        held = queries.cached(
+            data_quality.quarantined,
+            page.generation(),
+            feeds=tuple(feeds_wanted),
+            statuses=tuple(statuses),
+            rule=rule,
+            page=at,
+            size=SIZE,
+        )
         _records(held)
 
 
@@ -246,7 +253,7 @@ def _record(row: Row) -> str:
 def restatements() -> None:
     """What later records changed."""
     at = int(st.session_state.get("restated_page", 1))
-    listing: Listing = queries.restated(page.generation(), at, SIZE)
+    listing = queries.cached(data_quality.restated_records, page.generation(), page=at, size=SIZE)
     if not listing.total:
         theme.show_html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
         return

@@ -12,10 +12,12 @@ from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
 from dashboard.frame.filters import Filters
+from metrics.lists.failed_orders import order_counts
 from metrics.model.measure import Unit
 from metrics.policy import STRICT, Policy, Timing
-from metrics.queries.definition_ladder import Ladder, Level
-from metrics.queries.policy_diff import VERDICTS, Diff
+from metrics.queries.definition_ladder import Ladder, Level, definition_ladder
+from metrics.queries.policy_diff import VERDICTS, Diff, policy_diff
+from metrics.queries.what_if import View
 
 SIZE = 25
 TITLES = {
@@ -25,11 +27,20 @@ TITLES = {
 SAYS = {True: "good", False: "failed", None: "unknown"}
 
 
+def _view(filters: Filters) -> View:
+    return View(filters.start, filters.end, filters.where)
+
+
+def has_orders(filters: Filters) -> bool:
+    """Return whether any order in view is judged."""
+    counts = queries.cached(order_counts, page.generation(), start=filters.start, end=filters.end, where=filters.where)
+    return counts["judged"] > 0
+
+
 def ladder(filters: Filters) -> Ladder:
     """The ladder of the orders in view."""
     with st.spinner("Judging the same orders by ten definitions …"):
-        found: Ladder = queries.rungs(page.generation(), filters.start, filters.end, filters.where)
-    return found
+        return queries.cached_large(definition_ladder, page.generation(), view=_view(filters))
 
 
 def _known(found: Ladder) -> list[Level]:
@@ -122,8 +133,7 @@ def policy() -> tuple[Policy, str]:
 def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
     """The orders in view under the strict and the other policy."""
     with st.spinner("Judging the orders anew …"):
-        found: Diff = queries.flips(page.generation(), other, verdict, filters.start, filters.end, filters.where)
-    return found
+        return queries.cached_large(policy_diff, page.generation(), other, verdict=verdict, view=_view(filters))
 
 
 def flips(found: Diff) -> None:

@@ -67,7 +67,7 @@ def _pages() -> dict[str, tuple[str, str]]:
     }
 
 
-def listing(measures: list[Measure], feeds: set[str]) -> str:
+def listing(measures: list[Measure], feeds: frozenset[str]) -> str:
     """Measures by their page, each folded to its first sentence; those whose feeds nobody maps say so."""
     pages = _pages()
     groups: dict[tuple[str, str], list[Measure]] = {}
@@ -84,7 +84,7 @@ def _date(measure: Measure) -> str:
     return DATES.get(measure.date) or measure.facts.c[measure.date].comment or formatting.in_words(measure.date).lower()
 
 
-def _measure(measure: Measure, feeds: set[str], *, opened: bool) -> str:
+def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
     """One measure with everything that is to be known of it."""
     lacking = [feed for feed in measure.feeds if feed not in feeds]
     brought = ", ".join(measure.feeds) + (f" (no feed: {', '.join(lacking)})" if lacking else "")

@@ -20,7 +20,7 @@ from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page import measure_table
 from dashboard.orders import reasons
-from metrics.lists.drill_down import ADDED, DrillDown, drillable_parts
+from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
 from metrics.measures.catalog import MEASURES, find
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Measure, Percentile, Spread, Unit
@@ -90,10 +90,8 @@ def requested(filters: Filters) -> DrillDownRequest:
 
 def rows(one: DrillDownRequest) -> DrillDown:
     """The page of the list that is looked at, with its proof."""
-    found: DrillDown = queries.behind(
-        page.generation(), one.question, one.part, one.at, int(st.session_state.get(_key(one), 1)), SIZE
-    )
-    return found
+    number = int(st.session_state.get(_key(one), 1))
+    return queries.cached(drill_down, page.generation(), one.question, one.part, at=one.at, page=number, size=SIZE)
 
 
 def _key(one: DrillDownRequest) -> str:
@@ -283,7 +281,7 @@ def file_of(generation: int, one: DrillDownRequest) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(
         [write.escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
-        for row in queries.behind_rows(generation, one.question, one.part, one.at)
+        for row in queries.read(all_rows, generation, one.question, one.part, at=one.at)
     )
     return text.getvalue().encode()
 

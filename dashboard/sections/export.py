@@ -20,6 +20,8 @@ from metrics.measures.catalog import BY_MODULE, MEASURES
 from metrics.model.dimensions import DIMENSIONS, GRAINS, OWN_DIMENSIONS
 from metrics.model.measure import Study
 from metrics.model.question import Answer, Question
+from metrics.provenance.provenance import provenance
+from metrics.queries import answer
 
 DEFAULT_MEASURES = ("otif", "on_time", "complete")
 WHOLE = "whole"
@@ -125,9 +127,9 @@ def most(question: Question, filters: Filters) -> int:
     """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations
     than orders.
     """
-    facts = page.data_status()
-    orders = max(facts["extent"]["orders"] or 0, 1)
-    values = [len(facts["options"][name]) or orders if name in DIMENSIONS else OWN_VALUES for name in question.by]
+    status = page.data_status()
+    orders = max(status.orders, 1)
+    values = [len(status.options[name]) or orders if name in DIMENSIONS else OWN_VALUES for name in question.by]
     times = len(periods(filters.start, filters.period.elapsed, question.grain)) if question.grain else 1
     return min(prod(values) * times, orders) * len(question.measures)
 
@@ -157,14 +159,14 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         )
         form = form or "csv"
         name = write.download_name(_name(question), form)
-        said = queries.provenance(
-            number, question
+        said = queries.cached(
+            provenance, number, question
         )  # here: the file is made on a click, by a thread that knows no session
         limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
         st.download_button(
             f"Download {write.TITLES[form]}",
             data=lambda: write.download(
-                queries.frame(number, question), form, _name(question) + write.FORMATS[form][0], said
+                queries.read(answer.frame, number, question), form, _name(question) + write.FORMATS[form][0], said
             ),
             file_name=name,
             type="primary",
@@ -262,7 +264,7 @@ def too_many(count: int) -> None:
 
 def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     """The answers as a table, page by page."""
-    targets = queries.targets(page.generation(), filters.start, filters.period.elapsed, filters.where)
+    targets = page.targets(filters)
     st.header("Table", anchor=False)
     found = export_charts.keys(question, answers)
     if not found:

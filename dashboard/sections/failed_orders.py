@@ -1,6 +1,6 @@
 """The parts of the page of failed orders: its own filters, what the list adds up to, and the list itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,8 @@ from dashboard.frame.filters import Filters
 from dashboard.orders import evidence, work_list
 from dashboard.orders.reasons import REASONS, reason
 from dashboard.orders.work_list import Column
+from metrics.lists import failed_orders as lists
+from metrics.lists.order_story import resolution_deadlines
 from metrics.lists.rows import Listing, Row
 from metrics.store.work_items import RESOLVED, Item
 
@@ -57,18 +59,32 @@ def choose() -> Choice:
 def listed_orders(filters: Filters, choice: Choice) -> Listing:
     """The failed orders in view."""
     narrow = work_list.order_filter(choice.show)
-    narrowed = (narrow.among, narrow.but, narrow.put_right, narrow.done)
-    view = (page.generation(), filters.start, filters.end, filters.where, choice.reasons, choice.sort)
-    listing: Listing = queries.failed_orders(*view, choice.page, SIZE, *narrowed)
-    if choice.page > 1 and not listing.rows and listing.total:  # the filters left fewer pages than the one looked at
+    listing = queries.cached(
+        lists.failed_orders,
+        page.generation(),
+        start=filters.start,
+        end=filters.end,
+        where=filters.where,
+        reasons=choice.reasons,
+        among=narrow.among,
+        but=narrow.but,
+        put_right=narrow.put_right,
+        done=narrow.done,
+        sort=choice.sort,
+        page=choice.page,
+        size=SIZE,
+    )
+    if choice.page > 1 and not listing.rows and listing.total:  # the filters leave fewer pages than the chosen one
         st.session_state["failed_page"] = 1
-        listing = queries.failed_orders(*view, 1, SIZE, *narrowed)
+        return listed_orders(filters, replace(choice, page=1))
     return listing
 
 
 def no_orders(filters: Filters, choice: Choice) -> None:
     """No failed order in view: good news, or no orders at all."""
-    counts = queries.standing(page.generation(), filters.start, filters.end, filters.where)
+    counts = queries.cached(
+        lists.order_counts, page.generation(), start=filters.start, end=filters.end, where=filters.where
+    )
     if not counts["judged"]:
         page.no_orders(filters)
         return
@@ -117,7 +133,7 @@ def failed_orders(listing: Listing) -> None:
 
 
 def _columns(listing: Listing) -> list[Column]:
-    until = queries.put_right_by(page.generation(), tuple(row["order_id"] for row in listing.rows))
+    until = queries.cached(resolution_deadlines, page.generation(), tuple(row["order_id"] for row in listing.rows))
     as_of = page.as_of()
 
     def why(row: Row, _: Item) -> str:

@@ -14,6 +14,7 @@ from dashboard.orders import records as order_tables
 from dashboard.orders.evidence import Test
 from dashboard.orders.timeline import Event, done, events, is_written
 from metrics.errors import StoreUnusable
+from metrics.lists import order_story as lists
 from metrics.lists.order_story import OrderContext, OrderRecords
 from metrics.store import work_items
 from metrics.store.connection import open_store
@@ -66,11 +67,11 @@ def back_link() -> None:
 
 def order_story(order_id: str) -> None:
     """One order's story."""
-    records: OrderRecords | None = queries.order_records(page.generation(), order_id)
+    records = queries.cached(lists.order_records, page.generation(), order_id)
     if records is None:
         _unknown(order_id)
         return
-    around: OrderContext = queries.surroundings(page.generation(), order_id)
+    around = queries.cached(lists.order_context, page.generation(), order_id)
     facts = records.facts
     failed = any(facts[name] is False for name in reasons.TITLES)
     with theme.card("order"):
@@ -145,7 +146,7 @@ def _unknown(order_id: str) -> None:
                 f"No order is numbered <b>{formatting.html(order_id)}</b> in this data. Check the number as your system writes it.",
             )
         )
-        near = queries.numbered_like(page.generation(), order_id)
+        near = queries.cached(lists.search_order_ids, page.generation(), order_id)
         if near:
             listed = " · ".join(
                 f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a>'
@@ -172,7 +173,7 @@ def _steps(records: OrderRecords, around: OrderContext) -> str:
 
 
 def _none_of(feed: str) -> str:
-    if feed in page.data_status()["feeds"]:
+    if feed in page.data_status().feeds:
         return "None is recorded for this order."
     return f"No feed: {feed}. Map the {feed} feed to see this."
 

@@ -14,7 +14,8 @@ from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.measure_table import Answers
 from metrics.facts.process_steps import STEPS
-from metrics.lists.rows import Listing, Row
+from metrics.lists import order_to_cash as lists
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 
 NAME = "order_to_cash"
@@ -151,7 +152,7 @@ def late_by_step(filters: Filters) -> None:
     if glance.missing_feeds("order_events"):
         return
     at = int(st.session_state.get("died_page", 1))
-    found: Listing = queries.read(page.generation(), "died", glance.question_in_view(filters), page=at, size=SIZE)
+    found = queries.cached(lists.late_by_step, page.generation(), glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
         theme.show_html(
             cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded.")
@@ -190,7 +191,7 @@ def _step(row: Row) -> str:
 
 def longest_waiting(filters: Filters) -> None:
     """Draw the orders under way that have stood longest, folded."""
-    found: Listing = queries.read(page.generation(), "longest_standing", glance.question_in_view(filters))
+    found = queries.cached(lists.oldest_by_step, page.generation(), glance.question_in_view(filters))
     if not found.total:
         return
     with st.expander(

@@ -15,7 +15,7 @@ from dashboard.measure_page import headline as glance
 from dashboard.measure_page import trend as over_time
 from metrics.measures.catalog import MEASURES
 from metrics.measures.package_evidence import ROWS, Package
-from metrics.measures.packages import Attainment, FitCell, Misfit
+from metrics.measures.packages import FitCell, Misfit, attainments, fit_matrix, over_served, under_served
 from metrics.measures.zones import ZONES
 from metrics.model.measure import Unit
 from metrics.model.question import Answer
@@ -103,7 +103,7 @@ def _out_of(one: Answer) -> str:
 
 def promised_and_delivered(filters: Filters) -> None:
     """Draw what each segment is promised and how many of its customers got it."""
-    found: list[Attainment] = queries.study(page.generation(), "attainments", filters.start, filters.end)
+    found = queries.cached(attainments, page.generation(), filters.start, filters.end)
     st.header("What was promised, and what was kept", anchor=False)
     if not found:
         theme.show_html(
@@ -187,7 +187,7 @@ def _words(package: Package, row: str) -> str:
 
 def fit(filters: Filters) -> None:
     """Draw packages against zones in money, and the customers served worse or better than their zone calls for."""
-    cells: list[FitCell] = queries.study(page.generation(), "fit_matrix", filters.start, filters.end)
+    cells = queries.cached(fit_matrix, page.generation(), filters.start, filters.end)
     st.header("Do packages fit the customers?", anchor=False)
     by_place = {(one.segment, one.zone): one for one in cells}
     segments = sorted({one.segment for one in cells})
@@ -198,8 +198,8 @@ def fit(filters: Filters) -> None:
     st.caption(
         "◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, not the brief's."
     )
-    under: list[Misfit] = queries.study(page.generation(), "under_served", filters.start, filters.end)
-    over: list[Misfit] = queries.study(page.generation(), "over_served", filters.start, filters.end)
+    under = queries.cached(under_served, page.generation(), filters.start, filters.end)
+    over = queries.cached(over_served, page.generation(), filters.start, filters.end)
     _misfits(
         "Under-served: Protect customers with a row missed",
         under,

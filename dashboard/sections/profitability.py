@@ -20,6 +20,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import crm_steps, measure_table
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page.measure_table import Answers
+from metrics.measures import danger_zone, zones
 from metrics.measures.catalog import MEASURES
 from metrics.measures.danger_zone import Channel, Charge, Interaction
 from metrics.measures.zones import DANGER, ZONES, Customer, Cuts, cost_limit, totals
@@ -80,7 +81,7 @@ def headline(filters: Filters) -> bool:
 
 def zones_chart(filters: Filters) -> None:
     """Draw the map of customers, the zones and the options for Danger."""
-    customers, cuts = queries.study(page.generation(), "zones", filters.start, filters.end)
+    customers, cuts = queries.cached(zones.zones, page.generation(), filters.start, filters.end)
     if not customers:
         theme.show_html(
             cards.empty(
@@ -204,9 +205,9 @@ def _zones(customers: Sequence[Customer]) -> str:
 def options(filters: Filters) -> None:
     """Draw each Danger customer with what each option would bring, and the inputs assumed."""
     start, end = filters.start, filters.end
-    changed: list[Interaction] = queries.study(page.generation(), "interactions", start, end)
-    charged: list[Charge] = queries.study(page.generation(), "charges", start, end)
-    moved: list[Channel] = queries.study(page.generation(), "channels", start, end)
+    changed = queries.cached(danger_zone.interactions, page.generation(), start, end)
+    charged = queries.cached(danger_zone.charges, page.generation(), start, end)
+    moved = queries.cached(danger_zone.channels, page.generation(), start, end)
     st.header("Customers in Danger, and what each option would bring", anchor=False)
     if not changed:
         theme.show_html(

@@ -13,9 +13,9 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from metrics.facts.recoveries import GROUPS, RECOVERY_DAYS
-from metrics.lists.recovery import Funnel
+from metrics.lists import recovery as lists
+from metrics.lists.recovery import Step
 from metrics.measures.catalog import MEASURES
-from metrics.measures.recovery import Step
 from metrics.model.question import Answer
 
 NAME = "recovery"
@@ -48,7 +48,7 @@ def recovery_funnel(filters: Filters) -> None:
     st.header("Failed, and then?", anchor=False)
     if glance.missing_feeds("messages", "service_cases"):
         return
-    found: Funnel = queries.read(page.generation(), "chain", glance.question_in_view(filters))
+    found = queries.cached(lists.funnel, page.generation(), glance.question_in_view(filters))
     if not found.failed:
         theme.show_html(cards.empty("No failure", "No judged order due in this period failed."))
         return
@@ -85,7 +85,7 @@ def reorder_curves(filters: Filters) -> None:
     st.header("Do buyers order again?", anchor=False)
     if glance.missing_feeds("messages", "service_cases"):
         return
-    steps: list[Step] = queries.read(page.generation(), "curves", glance.question_in_view(filters))
+    steps = queries.cached(lists.reorder_curves, page.generation(), glance.question_in_view(filters))
     if not steps:
         theme.show_html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
         return

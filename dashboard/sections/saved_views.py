@@ -79,7 +79,7 @@ def view_url(view: dict[str, Any]) -> str:
 
 def unavailable_parts(view: dict[str, Any]) -> str:
     """What a view names that is not there any more: a measure, a page, or a value of a filter; "" if all is there."""
-    options = page.data_status()["options"]
+    options = page.data_status().options
     gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
     for part, value in parse_qsl(view["query"]):
         if part in MEASURE_PARTS and value not in MEASURES:

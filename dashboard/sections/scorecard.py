@@ -8,12 +8,13 @@ from dashboard import queries
 from dashboard.components import cards, formatting, tables
 from dashboard.components.cards import Tile
 from dashboard.components.tables import Cell
-from dashboard.frame import links, quality_marks
+from dashboard.frame import links, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods
 from dashboard.measure_page import measure_table
 from dashboard.measure_page.trend import Trend, Where, with_trend
 from dashboard.orders.reasons import reason
+from metrics.lists import failed_orders as lists
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 
@@ -156,9 +157,16 @@ class ScorecardAnswers(Trend):
         return row
 
 
+def order_counts(filters: Filters) -> dict[str, int]:
+    """Return how many orders in view are judged, pending and excluded."""
+    return queries.cached(
+        lists.order_counts, page.generation(), start=filters.start, end=filters.end, where=filters.where
+    )
+
+
 def failure_reasons(generation: int, filters: Filters, failed: int) -> str:
     """Reasons that orders failed, the most frequent first, as bars."""
-    found = queries.failure_reasons(generation, filters.start, filters.end, filters.where)
+    found = queries.cached(lists.failure_reasons, generation, start=filters.start, end=filters.end, where=filters.where)
     if not found:
         return cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
     most = found[0]["orders"]

@@ -13,7 +13,7 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline
 from metrics.errors import SettingRefused
 from metrics.measures.fill_rate import Investment, Scenario, compare
-from metrics.queries.fill_rate_inputs import FillRateInputs
+from metrics.queries.fill_rate_inputs import FillRateInputs, fill_rate_inputs
 
 PRESETS: dict[str, dict[str, float]] = {
     "Study problem": {
@@ -53,7 +53,7 @@ FIELDS = {
 
 def calculator(filters: Filters) -> None:
     """Draw the inputs and the result."""
-    start: FillRateInputs = queries.read(page.generation(), "fill_start", headline.question_in_view(filters))
+    start = queries.cached(fill_rate_inputs, page.generation(), headline.question_in_view(filters))
     cases = ({OURS: ours(start)} if start.stated else {}) | PRESETS
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)

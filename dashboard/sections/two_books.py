@@ -13,7 +13,8 @@ from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline as glance
 from dashboard.measure_page import measure_table
 from metrics.facts.two_books import CAUSES
-from metrics.lists.rows import Listing, Row
+from metrics.lists import two_books as lists
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
@@ -90,7 +91,7 @@ def verdicts(filters: Filters) -> None:
     st.header("Their verdict and ours", anchor=False)
     if glance.missing_feeds("buyer_scorecards"):
         return
-    found: list[Row] = queries.read(page.generation(), "verdicts", glance.question_in_view(filters))
+    found = queries.cached(lists.verdicts, page.generation(), glance.question_in_view(filters))
     if not found:
         theme.show_html(cards.empty("No order in both books", "None of the orders of this period is in both."))
         return
@@ -122,7 +123,7 @@ def orders(filters: Filters) -> None:
     if glance.missing_feeds("buyer_scorecards"):
         return
     at = int(st.session_state.get("disputed_page", 1))
-    found: Listing = queries.read(page.generation(), "disputed", glance.question_in_view(filters), page=at, size=SIZE)
+    found = queries.cached(lists.disputed, page.generation(), glance.question_in_view(filters), page=at, size=SIZE)
     if not found.total:
         theme.show_html(cards.empty("No disputed order", "Where both books have an order, they say the same."))
         return

@@ -22,7 +22,7 @@ from dashboard.measure_page import measure_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
-from metrics.queries.explain import Contribution, Explanation
+from metrics.queries.explain import Contribution, Explanation, explain
 
 PARTS_SHOWN = 12
 STEPS_SHOWN = 7
@@ -70,8 +70,9 @@ def _own_days(filters: Filters) -> Days | None:
 def explanation(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
     """The change since other days."""
     after = (filters.start, filters.period.elapsed)
-    found: Explanation = queries.explanation(page.generation(), measure.name, by, before, after, filters.where)
-    return found
+    return queries.cached_large(
+        explain, page.generation(), measure.name, by=by, before=before, after=after, where=filters.where
+    )
 
 
 def sentence(found: Explanation, measure: Measure, before: Days, after: Days) -> str:

@@ -12,9 +12,10 @@ from dashboard.frame import links, page
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import EXPLAINED
 from dashboard.orders.records import pairs, record_link
+from metrics import warehouse
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
-from metrics.queries.restatements import FeedDelta, Restated, RestatedKey
+from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compare_generations
 
 MOVED_SHOWN = 30
 RECORDS_SHOWN = 50
@@ -37,8 +38,9 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
             theme.show_html(cards.empty("No older publish is kept", hint))
         return
     asked = Question(tuple(EXPLAINED), start=filters.start, end=filters.end, where=filters.where)
-    found: tuple[list[Restated], list[RestatedKey], list[FeedDelta]] = queries.since(page.generation(), asked, then)
-    answers, keys, brought = found
+    answers, keys, brought = queries.cached_large(
+        compare_generations, page.generation(), warehouse.locate(), asked, then
+    )
     moved = [one for one in answers if _moved(one)]
     came, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
     said = (

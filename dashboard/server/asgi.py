@@ -46,14 +46,15 @@ def warm_up() -> None:
     from dashboard.frame import period
     from dashboard.sections import scorecard
     from metrics.errors import BuyerviewError
+    from metrics.lists.data_status import data_status
 
     try:
         published = queries.current()
         if published is not None:
             with queries.one_generation(published.number):
-                frame = queries.frame_facts(published.number)
-                as_of = (frame["freshness"].get("data_as_of") or published.published_at).date()
-                shown = period.choose(period.DEFAULT, as_of=as_of, first=frame["extent"]["first_day"] or as_of)
+                status = queries.cached(data_status, published.number)
+                as_of = (status.data_as_of or published.published_at).date()
+                shown = period.choose(period.DEFAULT, as_of=as_of, first=status.first_day or as_of)
                 scorecard.warm(published.number, shown, is_dark=False)  # dark is drawn when somebody asks for it
     except BuyerviewError as error:  # the page will say it
         log.warning("nothing to warm up with: %s", error)

@@ -7,7 +7,7 @@ being the number; a spread the rows it is worked out from again; a survival all 
 to (counted). What is made of other measures says of which, and they have rows. Source: rules P9.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -151,16 +151,13 @@ def drill_down(
     )
 
 
-def all_rows(
-    connection: Connection, question: Question, part: str = COUNTED, *, at: At = ()
-) -> Iterator[tuple[Any, ...]]:
-    """The whole list, row by row, for a file; the columns' names first."""
+def all_rows(connection: Connection, question: Question, part: str = COUNTED, *, at: At = ()) -> list[tuple[Any, ...]]:
+    """Return the whole list for a file; the first row has the names of the columns."""
     measure, _, inside = _narrowed(question, at)
     cut = _cut(connection, measure, part, inside)
     listed = _sorted(select(*_columns(measure, cut)).where(*inside, cut.rows), measure)
-    yield tuple(column.name for column in listed.selected_columns)
-    for row in connection.execute(listed):
-        yield tuple(row)
+    names = tuple(column.name for column in listed.selected_columns)
+    return [names, *(tuple(row) for row in connection.execute(listed))]
 
 
 def inputs(connection: Connection, question: Question) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Records as they stand, an order's at a time; what the ledgers have worked out of
 its recovery) comes from there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -117,14 +118,16 @@ def search_order_ids(connection: Connection, text: str, *, limit: int = 8) -> li
     )
 
 
-def missing_orders(connection: Connection, order_ids: list[str]) -> list[str]:
+def missing_orders(connection: Connection, order_ids: Sequence[str]) -> list[str]:
     """Those of these numbers that no order of the data has."""
     order_id = order_facts_table.c.order_id
     there = set(connection.scalars(select(order_id).where(*with_names(order_id, order_ids, ()))))
     return [one for one in order_ids if one not in there]
 
 
-def resolution_deadlines(connection: Connection, order_ids: list[str]) -> dict[str, tuple[datetime, datetime | None]]:
+def resolution_deadlines(
+    connection: Connection, order_ids: Sequence[str]
+) -> dict[str, tuple[datetime, datetime | None]]:
     """By when each of these failed orders is to be settled to count as recovered, and when the feeds say it was (None:
     not yet).
 

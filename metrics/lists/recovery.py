@@ -1,11 +1,12 @@
-"""The way of a failure in counts: failed, detected, acknowledged, settled, ordered again; each of those before it."""
+"""Recovery funnel and reorder curves of the recovery page."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
-from metrics.facts.recoveries import recovery_facts_table
+from metrics.facts.recoveries import GROUPS, recovery_facts_table
 from metrics.model.question import Question
+from metrics.model.statistics import survival_curve
 from metrics.queries.answer import view_conditions
 from metrics.sql.dialects import count_if
 
@@ -37,3 +38,45 @@ def funnel(connection: Connection, question: Question) -> Funnel:
         counted.where(*view_conditions(recovery_facts_table, recovery_facts_table.c.due_day, question))
     ).one()
     return Funnel(*[int(one or 0) for one in row])
+
+
+@dataclass(frozen=True)
+class Step:
+    """A point of a group's curve: the share that has ordered again within `days`, and how many orders were still
+    watched up to that day.
+    """
+
+    group: str
+    days: int
+    ordered_again: float
+    watched: int
+
+
+def reorder_curves(connection: Connection, question: Question, *, longest: int = 180) -> list[Step]:
+    """Return the reorder curves (no failure, recovered, unrecovered) of the orders due in the period.
+
+    A curve ends after `longest` days. A group without orders has no curve. The curves are data and prove no effect.
+    """
+    order = recovery_facts_table.c
+    conditions = [
+        order.recovery.in_(GROUPS),
+        order.reorder_days.is_not(None),
+        *view_conditions(recovery_facts_table, order.due_day, question),
+    ]
+    found = connection.execute(
+        select(order.recovery, order.reorder_days, count_if(order.next_day.is_not(None)), func.count())
+        .where(*conditions)
+        .group_by(order.recovery, order.reorder_days)
+    ).all()
+    steps = []
+    for group in GROUPS:
+        rows = [(days, happened, there) for name, days, happened, there in found if name == group]
+        if rows:
+            watched = sum(there for _, _, there in rows)
+            steps.append(Step(group, 0, 0.0, watched))
+        steps += [
+            Step(group, int(days), float(1 - surviving), sum(there for when, _, there in rows if when >= days))
+            for days, surviving in survival_curve(rows)
+            if days <= longest
+        ]
+    return steps

@@ -5,21 +5,17 @@ The curves of no failure, recovered and unrecovered are shown as data and never 
 evidence on whether a good recovery beats no failure is mixed, and who was recovered was nobody's experiment.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import and_
 
-from metrics.facts.recoveries import CHAIN, GROUPS, RECOVERY_DAYS, recovery_facts_table
+from metrics.facts.recoveries import CHAIN, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
 from metrics.measures.formulas import HOUR
 from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, PENDING
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
-from metrics.model.statistics import survival_curve
-from metrics.sql.dialects import Expression, count_if
+from metrics.sql.dialects import Expression
 
 order = recovery_facts_table.c
 cost = recovery_cost_facts_table.c
@@ -174,51 +170,3 @@ MEASURES: tuple[Measure, ...] = (
         short="Margin kept",
     ),
 )
-
-
-@dataclass(frozen=True)
-class Step:
-    """A point of a group's curve: the share that has ordered again within `days`, and how many orders were still
-    watched up to that day.
-    """
-
-    group: str
-    days: int
-    ordered_again: float
-    watched: int
-
-
-def reorder_curves(
-    connection: Connection,
-    *,
-    start: date | None = None,
-    end: date | None = None,
-    where: Sequence[tuple[str, tuple[str, ...]]] = (),
-    longest: int = 180,
-) -> list[Step]:
-    """The three curves (no failure, recovered, unrecovered) of orders due from `start` to `end`, up to `longest` days:
-    shown as data.
-
-    where: (column of recovery_facts, values) to keep to. A group without any order has no curve.
-    """
-    conditions: list[Expression] = [order.recovery.in_(GROUPS), order.reorder_days.is_not(None)]
-    conditions += [order.due_day >= start] if start is not None else []
-    conditions += [order.due_day <= end] if end is not None else []
-    conditions += [order[name].in_(values) for name, values in where]
-    found = connection.execute(
-        select(order.recovery, order.reorder_days, count_if(order.next_day.is_not(None)), func.count())
-        .where(*conditions)
-        .group_by(order.recovery, order.reorder_days)
-    ).all()
-    steps = []
-    for group in GROUPS:
-        rows = [(days, happened, there) for name, days, happened, there in found if name == group]
-        if rows:
-            watched = sum(there for _, _, there in rows)
-            steps.append(Step(group, 0, 0.0, watched))
-        steps += [
-            Step(group, int(days), float(1 - surviving), sum(there for when, _, there in rows if when >= days))
-            for days, surviving in survival_curve(rows)
-            if days <= longest
-        ]
-    return steps

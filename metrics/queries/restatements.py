@@ -78,22 +78,20 @@ def loaded_since(connection: Connection, generation: int) -> list[FeedDelta]:
 
 
 def compare_generations(
-    location: Location, question: Question, generation: int, now: int | None = None
+    connection: Connection, location: Location, question: Question, generation: int
 ) -> tuple[list[Restated], list[RestatedKey], list[FeedDelta]]:
-    """Every answer to a question in that generation beside that of `now` (the newest, if not given), the keys restated
-    between, oldest first, and what the runs between brought.
+    """Compare the answers to a question in an older generation with those in the generation of the connection.
 
-    Raises GenerationGone where the generation is not kept any more (a server keeps the newest only) and
-    NothingPublished where there is none.
+    Returns the answers in pairs, the records restated since (the oldest first), and the rows loaded since, by feed.
+    Raises GenerationGone if the older generation is not kept (a server keeps the newest only).
     """
-    with reading(location, generation) as connection:
-        then = {_key(one): one for one in answer(connection, question)}
-    with reading(location, now) as connection:
-        later = {_key(one): one for one in answer(connection, question)}
-        r = restatements.c
-        changed = select(r.run_id, r.feed, r.key, r.before, r.after, r.why).where(r.run_id.in_(_runs_since(generation)))
-        keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(r.run_id, r.feed, r.key))]
-        brought = loaded_since(connection, generation)
+    with reading(location, generation) as older:
+        then = {_key(one): one for one in answer(older, question)}
+    later = {_key(one): one for one in answer(connection, question)}
+    r = restatements.c
+    changed = select(r.run_id, r.feed, r.key, r.before, r.after, r.why).where(r.run_id.in_(_runs_since(generation)))
+    keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(r.run_id, r.feed, r.key))]
+    brought = loaded_since(connection, generation)
     pairs = [(then.get(key), later.get(key)) for key in dict.fromkeys((*later, *then))]
     return (
         [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None],

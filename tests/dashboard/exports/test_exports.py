@@ -25,6 +25,7 @@ from metrics.facts import arrow_batches
 from metrics.facts.arrow_batches import TABLES, batches
 from metrics.facts.orders import order_facts_table
 from metrics.model.question import Question
+from metrics.provenance.provenance import provenance
 from metrics.queries import answer
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import EVIL
@@ -57,7 +58,7 @@ def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(
     assert run(*words[1:]) == 0
     name = words[-1].removesuffix(write.ZIP)
     assert (tmp_path / words[-1]).read_bytes() == write.download(
-        queries.frame(generation, question), fmt, name, queries.provenance(generation, question)
+        queries.read(answer.frame, generation, question), fmt, name, queries.cached(provenance, generation, question)
     )
     assert run("verify", words[-1]) == 0
 

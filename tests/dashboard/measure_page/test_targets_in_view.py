@@ -70,7 +70,9 @@ def test_pages_and_commands_judge_several_segments_against_the_same(
     wanted, generation = weighted(), warehouse.current(warehouse.locate())
     assert 0.90 < wanted < 0.95
     assert generation is not None
-    found = target_for(queries.targets(generation.number, START, END, BOTH), "otif", BOTH)
+    found = target_for(
+        queries.cached(targets_in_view, generation.number, start=START, end=END, where=BOTH), "otif", BOTH
+    )
     assert found is not None
     assert found.value == pytest.approx(wanted)
     assert Trend(("otif",), generation.number, PERIOD, BOTH).target("otif") == found

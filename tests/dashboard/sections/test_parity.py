@@ -19,8 +19,10 @@ from dashboard.exports import write
 from dashboard.frame.period import choose
 from dashboard.measure_page import measure_table
 from dashboard.sections import scorecard
+from metrics.lists.data_status import data_status
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Question
+from metrics.queries import answer
 from metrics.warehouse import Location, current
 from tests.dashboard.conftest import Open, markup
 
@@ -77,11 +79,15 @@ def test_page_command_and_export_page_give_the_same_number(
     html = markup(open_page(None if page == "scorecard" else page, **{name: list(values) for name, values in where}))
     generation = current(at_sample)
     assert generation is not None
-    frame = queries.frame_facts(generation.number)
-    weeks = choose("13W", as_of=frame["freshness"]["data_as_of"].date(), first=frame["extent"]["first_day"])
+    status = queries.cached(data_status, generation.number)
+    assert status.data_as_of is not None
+    assert status.first_day is not None
+    weeks = choose("13W", as_of=status.data_as_of.date(), first=status.first_day)
     written = exported(tmp_path, monkeypatch, names, where, weeks.start, weeks.end)
 
-    offered = queries.frame(generation.number, Question(tuple(names), start=weeks.start, end=weeks.end, where=where))
+    offered = queries.read(
+        answer.frame, generation.number, Question(tuple(names), start=weeks.start, end=weeks.end, where=where)
+    )
     assert [dict(zip(offered.columns, row, strict=True)) for row in write.export_rows(offered)] == list(
         written.values()
     )

@@ -21,6 +21,7 @@ from metrics.facts.returns import return_facts_table
 from metrics.facts.service_cases import case_facts_table
 from metrics.facts.shipments import shipment_facts_table
 from metrics.facts.two_books import two_books_facts_table
+from metrics.lists import recovery as recovery_module
 from metrics.measures import communications, influence, post_sale_support, recovery, responsiveness, two_books
 from metrics.measures.shares import SHARED_DIMENSIONS
 from metrics.model.dimensions import DIMENSIONS
@@ -212,7 +213,7 @@ def test_recoveries(connection: Connection, orders: dict[str, dict[str, Any]]) -
         waits = [reordered[name] for name, row in rows.items() if row["recovery"] == group]
         found = one(connection, "reorder_30", where=(("recovery", (group,)),))
         assert found.value == pytest.approx(float(1 - random_contacts.surviving(waits, 30)))
-        steps = [step for step in recovery.reorder_curves(connection) if step.group == group]
+        steps = [step for step in recovery_module.reorder_curves(connection, Question(())) if step.group == group]
         assert len(steps) > 3
         for step in steps[1:]:
             assert step.ordered_again == pytest.approx(float(1 - random_contacts.surviving(waits, step.days)))

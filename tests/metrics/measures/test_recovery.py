@@ -9,7 +9,7 @@ import pytest
 
 from metrics.facts import recoveries, recovery_costs
 from metrics.facts.recoveries import recovery_facts_table
-from metrics.measures.recovery import reorder_curves
+from metrics.lists.recovery import reorder_curves
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from tests.support.ask_measures import ALL, built, by, halves, ledger, one, only, sale, together
@@ -236,28 +236,33 @@ def test_a_wait_cut_short_by_as_of_is_censored_not_counted_as_none() -> None:
         assert {name: (rows[name]["reorder_days"], rows[name]["next_day"] is None) for name in "ABDEL"} == {
             "A": (10, False), "B": (11, True), "D": (11, True), "E": (11, True), "L": (10, True),
         }  # fmt: skip
-        assert [step.ordered_again for step in reorder_curves(connection) if step.group == "no failure"] == [0.0, 0.25]
+        assert [
+            step.ordered_again for step in reorder_curves(connection, Question(())) if step.group == "no failure"
+        ] == [0.0, 0.25]
 
 
 def test_the_three_curves_are_data() -> None:
     with built(**REORDERS) as connection:
-        steps = [(step.group, step.days, step.ordered_again, step.watched) for step in reorder_curves(connection)]
+        steps = [
+            (step.group, step.days, step.ordered_again, step.watched)
+            for step in reorder_curves(connection, Question(()))
+        ]
         assert steps == [
             ("no failure", 0, 0.0, 4), ("no failure", 10, 0.25, 4), ("no failure", 30, 0.5, 3), ("unrecovered", 0, 0.0, 1),
             ("unrecovered", 20, 1.0, 1),
         ]  # fmt: skip
-        assert {step.group for step in reorder_curves(connection, where=(("customer_id", ("A", "B")),))} == {
+        assert {step.group for step in reorder_curves(connection, Question((), where=(("customer", ("A", "B")),)))} == {
             "no failure"
         }
-        assert reorder_curves(connection, start=date(2026, 3, 11)) == []
-        assert [step.days for step in reorder_curves(connection, longest=10)] == [0, 10, 0]
+        assert reorder_curves(connection, Question((), start=date(2026, 3, 11))) == []
+        assert [step.days for step in reorder_curves(connection, Question(()), longest=10)] == [0, 10, 0]
 
 
 def test_orders_that_prove_nothing_are_in_no_curve() -> None:
     """Neither a failure nor its absence is proven while nothing was billed and the invoice window is open."""
     with built(datetime(2026, 3, 12), **sale("O", received="2026-03-09")) as connection:
         assert ledger(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "not proven"
-        assert reorder_curves(connection) == []
+        assert reorder_curves(connection, Question(())) == []
 
 
 def test_without_bills_the_other_four_tests_decide() -> None:

@@ -13,9 +13,9 @@ from metrics.facts import two_books
 from metrics.facts.two_books import two_books_facts_table
 from metrics.measures.two_books import FINE_RATE
 from metrics.model.question import Question
-from metrics.queries.restatements import RestatedKey, compare_generations
+from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compare_generations
 from metrics.schema import metadata, restatements, runs
-from metrics.warehouse import Location, writing
+from metrics.warehouse import Location, reading, writing
 from tests.support.ask_measures import ALL, AS_OF, built, by, halves, ledger, one, only, sale, together
 from tests.support.builders import Row, assumption, customer, records, scorecard
 from tests.support.sql_facts import build
@@ -144,13 +144,20 @@ def publish(location: Location, number: int, *parts: dict[str, list[Row]]) -> No
         found.publish()
 
 
+def compared(
+    location: Location, question: Question, older: int
+) -> tuple[list[Restated], list[RestatedKey], list[FeedDelta]]:
+    with reading(location) as connection:
+        return compare_generations(connection, location, question, older)
+
+
 def test_as_known_then_and_now_with_the_records_restated_between(location: Location) -> None:
     """One of two on time; then the second receipt is corrected from the 12th to the 9th: 50 % became 100 %, by one
     record.
     """
     publish(location, 1, sale("good", received="2026-03-09"), sale("late", received="2026-03-12"))
     publish(location, 2, sale("good", received="2026-03-09"), sale("late", received="2026-03-09", channel="web"))
-    ((found,), keys, brought) = compare_generations(location, Question(("on_time",)), 1)
+    ((found,), keys, brought) = compared(location, Question(("on_time",)), 1)
     assert found.then is not None
     assert found.now is not None
     assert [(one.numerator, one.denominator) for one in (found.then, found.now)] == [(1, 2), (2, 2)]
@@ -158,14 +165,13 @@ def test_as_known_then_and_now_with_the_records_restated_between(location: Locat
     assert keys == [RestatedKey(2, "shipments", '["late"]', '{"a": 1}', '{"a": 2}', "correction")]
     assert brought == []
     by_channel = {
-        one.dimensions["channel"]: one
-        for one in compare_generations(location, Question(("orders",), by=("channel",)), 1)[0]
+        one.dimensions["channel"]: one for one in compared(location, Question(("orders",), by=("channel",)), 1)[0]
     }
     assert (by_channel["web"].then, by_channel["web"].change) == (None, None)
     assert by_channel["(none)"].change == -1
-    assert compare_generations(location, Question(("on_time",)), 2)[1] == []
+    assert compared(location, Question(("on_time",)), 2)[1] == []
     with pytest.raises(GenerationGone):
-        compare_generations(location, Question(("on_time",)), 7)
+        compared(location, Question(("on_time",)), 7)
 
 
 def test_a_scorecard_of_what_had_not_come_yet_tells_of_no_receipt() -> None:

@@ -1,0 +1,69 @@
+"""The caches of the dashboard: one entry per function, generation and arguments."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from dashboard import queries
+from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
+from metrics.lists.failed_orders import order_counts
+from metrics.model.question import Question
+from tests.dashboard.small_warehouse import publish
+
+CALLS: list[tuple[str, int]] = []
+
+
+def first_list(connection: Connection, question: Question, *, size: int = 1) -> str:
+    CALLS.append(("first", int(connection.info["generation"])))
+    return f"first {question.by} {size}"
+
+
+def second_list(connection: Connection, question: Question, *, size: int = 1) -> str:
+    CALLS.append(("second", int(connection.info["generation"])))
+    return f"second {question.by} {size}"
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("cached", [queries.cached, queries.cached_large])
+def test_two_functions_with_equal_arguments_share_no_entry(cached: Callable[..., str]) -> None:
+    CALLS.clear()
+    for _ in range(2):
+        assert cached(first_list, 1, Question(()), size=3) == "first () 3"
+        assert cached(second_list, 1, Question(()), size=3) == "second () 3"
+    assert CALLS == [("first", 1), ("second", 1)]
+    assert cached(first_list, 1, Question(()), size=4) == "first () 4"
+    assert cached(first_list, 1, Question((), by=("segment",)), size=4) == "first ('segment',) 4"
+
+
+@pytest.mark.usefixtures("small")
+def test_lists_of_days_taken_and_days_promised_differ() -> None:
+    taken, promised = (
+        queries.cached(function, 1, Question(())) for function in (cycle_day_counts, promised_day_counts)
+    )
+    assert taken
+    assert promised
+    assert taken != promised
+
+
+@pytest.mark.usefixtures("small")
+def test_a_function_without_a_name_of_its_own_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no unique name"):
+        queries.cached(lambda connection: connection.info["generation"], 1)
+
+
+def test_a_new_generation_is_read(tmp_path: Path, at_home: Callable[[Path], None]) -> None:
+    home = tmp_path / "home"
+    publish(home, count=30, seed=2)
+    at_home(home)
+    before = queries.cached(order_counts, 1)
+    CALLS.clear()
+    queries.cached(first_list, 1, Question(()))
+    publish(home, count=45, seed=5)
+    queries.cached(first_list, 2, Question(()))
+    assert CALLS == [("first", 1), ("first", 2)]
+    assert sum(queries.cached(order_counts, 2).values()) > sum(before.values())
+    assert queries.cached(order_counts, 1) == before
+    (old,), (new,) = (queries.answers(number, Question(("judged_orders",))) for number in (1, 2))
+    assert old.value != new.value
