@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import queries
 from dashboard.components import formatting
-from dashboard.frame import links
+from dashboard.frame import links, quality_marks
 from dashboard.measure_page import measure_table
 from dashboard.sections import drill_down, scorecard
 from metrics import warehouse
@@ -146,7 +146,7 @@ def test_where_most_numbers_are_held_it_is_said_once_above_them(
     page_of_small: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
-    monkeypatch.setattr(queries, "marks", lambda *_: dict.fromkeys(scorecard.TILES[1:], kept_out))
+    monkeypatch.setattr(quality_marks, "read_marks", lambda _: dict.fromkeys(scorecard.TILES[1:], kept_out))
     html = markup(page_of_small())
     assert html.count(f"{len(scorecard.TILES) - 1} of these {len(scorecard.TILES)} numbers are held") == 1
     assert "records out of shipments" in html
