@@ -131,7 +131,7 @@ def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: O
 
 def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
-    monkeypatch.setattr(queries, "marks", lambda *_: {"on_time": kept_out})
+    monkeypatch.setattr(quality_marks, "read_marks", lambda _: {"on_time": kept_out})
     html = markup(page_of_small())
     tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
     assert tile.startswith(f">{formatting.number(asked('on_time').value, MEASURES['on_time'].unit)}<")
