@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
+from streamlit.runtime.caching.hashing import UserHashError
 
 from dashboard import queries
 from metrics.lists.cycle_time import cycle_day_counts, promised_day_counts
@@ -49,7 +50,7 @@ def test_lists_of_days_taken_and_days_promised_differ() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_function_without_a_name_of_its_own_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no unique name"):
+    with pytest.raises(UserHashError, match="has no unique name"):
         queries.cached(lambda connection: connection.info["generation"], 1)
 
 
