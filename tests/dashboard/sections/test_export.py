@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from dashboard import queries
 from dashboard.components import charts
-from dashboard.frame import chart_download
+from dashboard.frame import chart_download, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import choose
 from dashboard.sections import export, export_charts
@@ -144,5 +143,5 @@ def test_a_held_number_is_not_judged_here_either(page_of_small: Open, monkeypatc
 
     assert judged() == 2
     held = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
-    monkeypatch.setattr(queries, "marks", lambda *_: {"on_time": held})
+    monkeypatch.setattr(quality_marks, "read_marks", lambda _: {"on_time": held})
     assert judged() == 1
