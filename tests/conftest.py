@@ -2,8 +2,11 @@
 and both as one.
 """
 
+import fcntl
 import gc
 import itertools
+import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -41,17 +44,32 @@ SAMPLE_ORDERS = 500
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
-    """Sample orders of every feed, taken in by the real pipeline, for tests that only read; its mapping lies in
-    `sample` beside the folder.
+    """A warehouse with sample orders of every feed, for tests that only read.
+
+    The mapping is in the folder `sample` next to the warehouse. One test process ingests the orders; the others copy it.
     """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared_sample"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "whole" / "done").exists():
+            shutil.rmtree(shared / "whole", ignore_errors=True)
+            _ingest_sample(shared / "whole")
+            (shared / "whole" / "done").touch()
     folder = tmp_path_factory.mktemp("sample")
+    shutil.copytree(shared / "whole", folder, dirs_exist_ok=True)
+    place = Location(folder=folder / "home")
+    yield place
+    warehouse.close(place)
+
+
+def _ingest_sample(folder: Path) -> None:
     place = Location(folder=folder / "home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            rebuild, "FACT_TABLES", FACT_TABLES
-        )  # all of them, though the test that asks first may fill few (tests/support/ask_measures.py, only)
+        # The test that asks first may fill few fact tables (tests/support/ask_measures.py, only); the sample has all.
+        patch.setattr(rebuild, "FACT_TABLES", FACT_TABLES)
         run(generate(SAMPLE_ORDERS, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
-    yield place
     warehouse.close(place)
 
 

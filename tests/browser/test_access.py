@@ -25,7 +25,7 @@ def full(serve: Served, sample: Location, chromium: Browser) -> str:  # noqa: AR
     return serve(sample.folder)
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
+@pytest.fixture(scope="module", params=["light", pytest.param("dark", marks=pytest.mark.long)])
 def reader(request: pytest.FixtureRequest, chromium: Browser, full: str) -> Iterator[Screen]:
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=request.param)
     yield Screen(context.new_page(), full)

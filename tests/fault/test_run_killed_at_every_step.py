@@ -149,7 +149,14 @@ def published_files(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
-@pytest.mark.parametrize("steps", groups(ON_FILES + AGAIN, at_most=8), ids=" ".join)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(steps, marks=[pytest.mark.long] if set(steps) & COMMITTED - {"ingest.published"} else [])
+        for steps in groups(ON_FILES + AGAIN, at_most=8)
+    ],
+    ids=" ".join,
+)
 def test_runs_killed_one_after_another_change_nothing_and_the_next_one_completes(
     steps: list[str],
     nursery: Nursery,
