@@ -16,7 +16,8 @@ else:
         theme.show_html(definition_ladder.headline(found))
         definition_ladder.ladder_steps(found)
         st.caption(
-            f"{formatting.integer(found.orders)} orders known on every rung shown; {formatting.integer(found.dropped)} left out because some rung cannot tell."
+            f"{formatting.integer(found.orders)} orders known on every rung shown; {formatting.integer(found.dropped)} "
+            "left out because some rung cannot tell."
         )
         with st.expander("Every rung with its orders and interval, and those that cannot be tested"):
             theme.show_html(definition_ladder.table(found))

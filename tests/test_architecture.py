@@ -216,5 +216,8 @@ def _modules(source: str, known: dict[str, Path]) -> set[str]:
 def test_the_dashboard_starts_without_the_slow_validation_library() -> None:
     import subprocess
 
-    code = "import dashboard.server.start, metrics.queries.answer, buyerview, sys; sys.exit('great_expectations' in sys.modules or 'streamlit' in sys.modules)"
+    code = (
+        "import dashboard.server.start, metrics.queries.answer, buyerview, sys; sys.exit('great_expectations' in "
+        "sys.modules or 'streamlit' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

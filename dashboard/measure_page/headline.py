@@ -79,7 +79,10 @@ def worst(name: str, measure: str, filters: Filters) -> str:
     if found is None:
         return ""
     segment, _ = found
-    return f"Furthest off: segment <strong>{formatting.html(segment)}</strong> at {number(segments[segment], measure, at=('segment', segment))}."
+    return (
+        f"Furthest off: segment <strong>{formatting.html(segment)}</strong> at "
+        f"{number(segments[segment], measure, at=('segment', segment))}."
+    )
 
 
 def headline_card(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:

@@ -53,12 +53,14 @@ def measure_table(name: str) -> None:
     measures = measures_of(name)
     filters = page.current_filters()
     page.subtitle(
-        f"{formatting.date_range(filters.start, filters.end)} · {filters.label} · {formatting.count(len(measures), 'measure')}"
+        f"{formatting.date_range(filters.start, filters.end)} · {filters.label} · "
+        f"{formatting.count(len(measures), 'measure')}"
     )
     with theme.card("measures"):
         theme.show_html(_by_segment(measures, filters))
         st.caption(
-            "Each measure goes by its own date: the day the order was due, ordered or arrived, the document's day, or the day of the event. "
+            "Each measure goes by its own date: the day the order was due, ordered or arrived, the document's day, or "
+            "the day of the event. "
             "A dash says on hover why there is no number; ranges stand where too little is known for a point."
         )
     with theme.card("breakdown"):
@@ -113,7 +115,8 @@ def cell(answer: Answer | None, measure: Measure, target: Target | None = None) 
     if answer is None or shown == formatting.DASH:
         why = (answer.no_data if answer else None) or "no data"
         return Cell(
-            markup=f'<span class="bv-muted" title="{formatting.html(why)}">{formatting.DASH}<span class="bv-said">, {formatting.html(why)}</span></span>'
+            markup=f'<span class="bv-muted" title="{formatting.html(why)}">{formatting.DASH}<span class="bv-said">, '
+            f"{formatting.html(why)}</span></span>"
         )
     state = cards.state(cards.status_of(answer, measure, target), shown)
     return Cell(markup=f'<span title="{formatting.html(answer.remark)}">{state}</span>' if answer.remark else state)
@@ -121,7 +124,10 @@ def cell(answer: Answer | None, measure: Measure, target: Target | None = None) 
 
 def _marked(measure: Measure, one: Cell, *, small: bool) -> Cell:
     """The cell of a measure's value in view, which drills and tests look for. `small`: its mark."""
-    link = f'<a href="{formatting.html(links.drill_down_url(measure.name))}" target="_self" data-measure="{measure.name}">{one.markup}</a>'
+    link = (
+        f'<a href="{formatting.html(links.drill_down_url(measure.name))}" target="_self" '
+        f'data-measure="{measure.name}">{one.markup}</a>'
+    )
     return Cell(markup=link + quality_marks.mark_link(measure.name, small=small))
 
 

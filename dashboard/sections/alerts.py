@@ -31,7 +31,8 @@ def alert_rules() -> None:
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
         st.caption(
-            "Looked at once for every generation, over the last whole period. What is not proven neither fires nor clears."
+            "Looked at once for every generation, over the last whole period. What is not proven neither fires nor "
+            "clears."
         )
         if rules:
             theme.show_html(_rules(rules, states, last))

@@ -234,7 +234,8 @@ def _tried(rule: Rule) -> None:
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
     said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
     theme.show_html(
-        f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough to say anything).</span></p>'
+        f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough to say '
+        "anything).</span></p>"
     )
     st.caption("Of those periods as they stand in the numbers shown, not as each generation knew them then.")
     if events:

@@ -82,7 +82,10 @@ def _page(filters: Filters, narrow: work_list.OrderFilter, sort: str, number: in
 def _unfed() -> str:
     if "order_events" in page.data_status().feeds:
         return ""
-    return " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, or late in part, is listed."
+    return (
+        " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, "
+        "or late in part, is listed."
+    )
 
 
 def _sums(listing: Listing) -> str:
@@ -107,7 +110,10 @@ def _columns(as_of: datetime | None) -> list[Column]:
     def stands(row: Row, _: Item) -> str:
         css, shape = STATE_LOOKS[row["standing"]]
         said = SLACK_STATES[row["standing"]]
-        return f'<span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
+        return (
+            f'<span class="bv-state bv-{css}"><i '
+            f'aria-hidden="true">{shape}</i>{said}</span><small>{formatting.html(work_list.customer(row))}</small>'
+        )
 
     def slack(row: Row, _: Item) -> str:
         seconds = row["slack_seconds"]

@@ -71,7 +71,10 @@ def questions(filters: Filters) -> None:
 
 def _said(answers: Answers, name: str) -> str:
     answer = answers[name]
-    return f"{cards.value(answer, MEASURES[name])} · {formatting.number(answer.numerator)} of {formatting.number(answer.denominator)}"
+    return (
+        f"{cards.value(answer, MEASURES[name])} · {formatting.number(answer.numerator)} of "
+        f"{formatting.number(answer.denominator)}"
+    )
 
 
 def fills(filters: Filters) -> None:

@@ -83,7 +83,10 @@ def five_tests(filters: Filters) -> None:
     note = "● on target, ◆ watch, ▲ off target."
     if partly:
         coverage, title = min(partly)
-        note += f" In brackets what the share may be, since not all is known; least of {title}, {formatting.percent(coverage)}."
+        note += (
+            f" In brackets what the share may be, since not all is known; least of {title}, "
+            f"{formatting.percent(coverage)}."
+        )
     st.caption(note)
 
 

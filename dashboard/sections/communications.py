@@ -37,7 +37,8 @@ def headline(filters: Filters) -> None:
     if glance.nothing_to_show(answers, MAIN, filters, "late orders whose buyers could be told"):
         return
     sentences = [
-        f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} late buyers were told before the deadline",
+        f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} late buyers were told before "
+        "the deadline",
         f", half of those told {glance.number(answers, 'notice_hours')} ahead or more."
         if answers["notice_hours"].value is not None
         else ".",

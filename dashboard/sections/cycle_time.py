@@ -44,7 +44,8 @@ def headline(filters: Filters) -> bool:
     sentences = [f"Orders took {glance.number(answers, MAIN)} from order to arrival"]
     if answers["cycle_p50"].value is not None:
         sentences[0] += (
-            f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within {glance.number(answers, 'cycle_p95')}"
+            f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within "
+            f"{glance.number(answers, 'cycle_p95')}"
         )
     sentences[0] += "."
     if answers["promise_lead"].value is not None:

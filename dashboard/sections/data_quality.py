@@ -58,13 +58,15 @@ def headline() -> str:
     said = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
     share = kept_out / came if came else 0.0
     said.append(
-        f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; {formatting.integer(kept_out)} "
+        f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; "
+        f"{formatting.integer(kept_out)} "
         f"({formatting.percent(share, 2)}) are kept out and concern {formatting.count(len(concerned), 'measure')}."
         if kept_out
         else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )
     said.append(
-        f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept out of them."
+        f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept "
+        "out of them."
         if held
         else ""
     )
@@ -90,7 +92,8 @@ def checks() -> None:
         with st.expander(f"{formatting.count(len(listed) - CHECKS_SHOWN, 'more check')}"):
             theme.show_html(_checks(listed[CHECKS_SHOWN:]))
     st.caption(
-        f"Above {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged against their targets."
+        f"Above {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged "
+        "against their targets."
     )
 
 
@@ -122,7 +125,8 @@ def _named(names: list[str]) -> str:
 
 def _links(names: Iterable[str]) -> str:
     return ", ".join(
-        f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
+        f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" '
+        f'target="_self">{formatting.html(MEASURES[name].title)}</a>'
         for name in names
     )
 

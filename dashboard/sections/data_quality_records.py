@@ -237,7 +237,8 @@ def _listed(row: Row) -> dict[str, Any]:
 
 def _record(row: Row) -> str:
     rules = "".join(
-        f"<li><b>{formatting.html(rule.get('column') or row['feed'])}</b>: {formatting.html(rule.get('message') or rule.get('rule'))}</li>"
+        f"<li><b>{formatting.html(rule.get('column') or row['feed'])}</b>: "
+        f"{formatting.html(rule.get('message') or rule.get('rule'))}</li>"
         for rule in row["rules"]
     )
     waits = f"<p class='bv-muted'>Waits for {formatting.html(row['waits_for'])}</p>" if row["waits_for"] else ""

@@ -56,11 +56,15 @@ def headline(found: Ladder) -> str:
     steepest = max(pairwise(known), key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
     lost = (steepest[0].value or 0) - (steepest[1].value or 0)
     text = (
-        f"The same {formatting.integer(found.orders)} orders are <strong>{formatting.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
+        f"The same {formatting.integer(found.orders)} orders are "
+        f"<strong>{formatting.number(first.value, Unit.SHARE)}</strong> good by the most lenient definition "
         f"and <strong>{formatting.number(last.value, Unit.SHARE)}</strong> by the strictest."
     )
     if lost > 0:
-        text += f" The steepest step, {formatting.difference(lost, Unit.SHARE)}: {steepest[1].rung.name}, {formatting.html(steepest[1].rung.adds)}."
+        text += (
+            f" The steepest step, {formatting.difference(lost, Unit.SHARE)}: {steepest[1].rung.name}, "
+            f"{formatting.html(steepest[1].rung.adds)}."
+        )
     return f'<div class="bv bv-headline"><span>{text}</span></div>'
 
 
@@ -157,7 +161,8 @@ def flips(found: Diff) -> None:
     rows = [
         [
             Cell(
-                markup=f'<a href="{formatting.html(links.order_story_url(one.order_id))}" target="_self">{formatting.html(one.order_id)}</a>'
+                markup=f'<a href="{formatting.html(links.order_story_url(one.order_id))}" '
+                f'target="_self">{formatting.html(one.order_id)}</a>'
             ),
             Cell(f"{SAYS[one.before]} → {SAYS[one.after]}"),
             Cell(one.rule.replace("_", " ")),

@@ -75,7 +75,8 @@ def listing(measures: list[Measure], feeds: frozenset[str]) -> str:
         groups.setdefault(pages.get(measure.name, VOLUMES), []).append(measure)
     opened = len(measures) <= OPEN_MOST
     return "".join(
-        f'<section class="bv bv-defs"><h2>{formatting.html(title)}</h2>{"".join(_measure(measure, feeds, opened=opened) for measure in group)}</section>'
+        '<section class="bv '
+        f'bv-defs"><h2>{formatting.html(title)}</h2>{"".join(_measure(measure, feeds, opened=opened) for measure in group)}</section>'
         for (_, title), group in groups.items()
     )
 

@@ -112,7 +112,10 @@ def trail(one: DrillDownRequest) -> str:
         f'<li><a href="{formatting.html(address)}" target="_self">{formatting.html(name)}</a></li>'
         for name, address in steps[:-1]
     ]
-    return f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(further_links)}<li aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
+    return (
+        f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(further_links)}<li '
+        f'aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
+    )
 
 
 def _told(name: str, value: str | None) -> str:
@@ -130,7 +133,8 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
         if note
     )
     tabs = "".join(
-        f'<li><a href="{formatting.html(one.href(part=part))}" target="_self"{" aria-current=true" if part == one.part else ""}>'
+        f'<li><a href="{formatting.html(one.href(part=part))}" '
+        f'target="_self"{" aria-current=true" if part == one.part else ""}>'
         f"{NAMES[part]} <b>{_size(answer, part, measure)}</b></a></li>"
         for part in _several(measure)
     )
@@ -143,7 +147,8 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
         f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further
     )
     return (
-        f'<div class="bv bv-behind"><div class="bv-value"><span data-measure="{measure.name}">{shown}</span>{quality_marks.mark_link(measure.name)}</div>{why}'
+        '<div class="bv bv-behind"><div class="bv-value"><span '
+        f'data-measure="{measure.name}">{shown}</span>{quality_marks.mark_link(measure.name)}</div>{why}'
         f"<p>{formatting.html(measure.definition)}</p>{notes}"
         f"{tabs}<p>{further_links}</p></div>"
     )
@@ -241,7 +246,8 @@ def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
         return Cell(
-            markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" target="_self">{formatting.html(value)}</a>'
+            markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" '
+            f'target="_self">{formatting.html(value)}</a>'
         )
     if name == ADDED:
         ticks = getattr(measure.formula, "ticks", 1)
@@ -254,7 +260,8 @@ def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
         return formatting.number(divide(value, 3600), Unit.HOURS)
     if isinstance(value, date):
         return Cell(
-            markup=f'<span class="bv-nowrap">{formatting.html(formatting.moment(value) if isinstance(value, datetime) else formatting.day(value))}</span>'
+            markup="<span "
+            f'class="bv-nowrap">{formatting.html(formatting.moment(value) if isinstance(value, datetime) else formatting.day(value))}</span>'
         )
     return formatting.plain(value)
 

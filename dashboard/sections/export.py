@@ -176,7 +176,8 @@ def download(question: Question, *, count: int, exact: bool) -> None:
             disabled=count > limit or not count,
         )
         st.caption(
-            f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · generation {number}"
+            f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · generation "
+            f"{number}"
         )
     if count > limit:
         other = (
@@ -188,12 +189,14 @@ def download(question: Question, *, count: int, exact: bool) -> None:
             f" (a sheet holds {write.SHEET_ROWS:,} rows at most)" if form == "xlsx" and count > write.SHEET_ROWS else ""
         )
         st.caption(
-            f"{write.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for them: {other}{sheet}."
+            f"{write.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for "
+            f"them: {other}{sheet}."
         )
     with st.expander("The same from the command line"):
         st.code(command(question, form), language="bash", wrap_lines=True)
         st.caption(
-            "The file says what its numbers are: definitions, filters, policy, generation, checks that failed, and a hash of its rows. "
+            "The file says what its numbers are: definitions, filters, policy, generation, checks that failed, and a "
+            "hash of its rows. "
             "`buyerview verify FILE` says whether they still come out, and if not which records changed."
         )
 
@@ -258,7 +261,10 @@ def _titled(title: str, question: Question) -> str:
 
 def too_many(count: int) -> None:
     """Say that there is more than anybody looks at, and what to do."""
-    what = f"Up to {formatting.html(formatting.count(count, 'row'))}. The file has all of them; to see them here take coarser periods, fewer dimensions or a filter."
+    what = (
+        f"Up to {formatting.html(formatting.count(count, 'row'))}. The file has all of them; to see them here take "
+        "coarser periods, fewer dimensions or a filter."
+    )
     theme.show_html(cards.empty("Too many to look at", what))
 
 
@@ -273,5 +279,6 @@ def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
     theme.show_html(export_charts.table(question, found, filters, targets, page=at))
     st.caption(
-        "A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: 0.25 is 25 %."
+        "A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: "
+        "0.25 is 25 %."
     )

@@ -29,7 +29,10 @@ def headline(filters: Filters) -> None:
     if glance.nothing_to_show(answers, "quotes_answered", filters, "inquiries"):
         return
     won = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} inquiries became an order."
-    answered = f"Half are answered within {glance.number(answers, 'quote_hours_p50')}, 90 % within {glance.number(answers, 'quote_hours_p90')}."
+    answered = (
+        f"Half are answered within {glance.number(answers, 'quote_hours_p50')}, 90 % within "
+        f"{glance.number(answers, 'quote_hours_p90')}."
+    )
     choice = f"{glance.number(answers, 'quotes_with_choice')} of the answers offered a choice of price and lead time"
     price = answers["lead_day_price"].value
     choice += f"; a day less costs {glance.number(answers, 'lead_day_price')} on average." if price is not None else "."

@@ -143,7 +143,19 @@ def _unknown(order_id: str) -> None:
         theme.show_html(
             cards.empty(
                 "No such order",
-                f"No order is numbered <b>{formatting.html(order_id)}</b> in this data. Check the number as your system writes it.",
+                f"No order is numbered <b>{formatting.html(order_id)}</b> in this data. Check the number as your system "
+                ""
+                ""
+                ""
+                ""
+                ""
+                ""
+                ""
+                ""
+                ""
+                ""
+                ""
+                "writes it.",
             )
         )
         near = queries.cached(lists.search_order_ids, page.generation(), order_id)

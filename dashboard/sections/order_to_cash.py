@@ -63,7 +63,8 @@ def headline(filters: Filters, steps: dict[str, Answers]) -> None:
         of, all_died = glance.number(answers, "late_orders_observed"), glance.number(answers, "promises_died")
         at_step = glance.number(steps[died[0]], "promises_died", at=("step", died[0]))
         sentences.append(
-            f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} {formatting.html(where)}."
+            f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} "
+            f"{formatting.html(where)}."
         )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, *sentences)
@@ -99,7 +100,18 @@ def steps_chart(steps: dict[str, Answers]) -> None:
             title="The 13 steps",
         )
         st.caption(
-            "Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine of ten are."
+            "Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine "
+            ""
+            ""
+            ""
+            ""
+            ""
+            ""
+            ""
+            ""
+            ""
+            ""
+            "of ten are."
         )
     rows = [
         [

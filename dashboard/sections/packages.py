@@ -32,20 +32,23 @@ def headline(filters: Filters) -> bool:
     if glance.nothing_to_show(answers, MAIN, filters, "package rows"):
         return False
     sentences = [
-        f"{glance.number(answers, MAIN)} of what the packages promise was kept, of {glance.number(answers, MAIN, part='out_of')} rows known."
+        f"{glance.number(answers, MAIN)} of what the packages promise was kept, of "
+        f"{glance.number(answers, MAIN, part='out_of')} rows known."
     ]
     missed = _by_row(filters)
     if missed and missed[0].value is not None and float(missed[0].value) < 1:
         row = missed[0].dimensions["package_row"] or ""
         sentences.append(
-            f"Missed most: {formatting.html(row.lower())}, kept for {glance.number({MAIN: missed[0]}, MAIN, at=('package_row', row))} of customers."
+            f"Missed most: {formatting.html(row.lower())}, kept for "
+            f"{glance.number({MAIN: missed[0]}, MAIN, at=('package_row', row))} of customers."
         )
     fits = answers["package_fit"]
     if fits.value is not None:
         sentences.append(f"{_behind('package_fit', _out_of(fits))} have the package their zone calls for.")
     if answers["under_served_protect"].value:
         sentences.append(
-            f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a year."
+            f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a "
+            "year."
         )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, *sentences, glance.worst(NAME, MAIN, filters))
@@ -70,7 +73,8 @@ def rows_kept(filters: Filters) -> None:
         Bar(
             str(one.dimensions["package_row"]),
             float(one.value or 0),
-            f"{cards.value(one, MEASURES[MAIN])} · {formatting.number(one.numerator)} of {formatting.number(one.denominator)}",
+            f"{cards.value(one, MEASURES[MAIN])} · {formatting.number(one.numerator)} of "
+            f"{formatting.number(one.denominator)}",
         )
         for one in known
     ]
@@ -135,7 +139,8 @@ def promised_and_delivered(filters: Filters) -> None:
         )
     )
     st.caption(
-        "Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a bare date, is left out."
+        "Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a "
+        "bare date, is left out."
     )
 
 
@@ -144,11 +149,15 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: 
     if not known:
         return Cell(words, small="not known for any customer")
     unknown = f"; {formatting.integer(len(kept) - len(known))} not known" if len(known) < len(kept) else ""
-    told = f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} ({formatting.percent(sum(known) / len(known), 0)}){unknown}"
+    told = (
+        f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} "
+        f"({formatting.percent(sum(known) / len(known), 0)}){unknown}"
+    )
     if filters.where:  # they narrow the number behind, but not this table
         return Cell(words, small=told)
     return Cell(
-        markup=f'{formatting.html(words)}<span class="bv-small">{_behind(MAIN, told, (("segment", segment), ("package_row", row)))}</span>'
+        markup=f"{formatting.html(words)}<span "
+        f'class="bv-small">{_behind(MAIN, told, (("segment", segment), ("package_row", row)))}</span>'
     )
 
 
@@ -196,7 +205,8 @@ def fit(filters: Filters) -> None:
     ]
     theme.show_html(tables.table(("", *ZONES), rows, caption="Packages against zones: customers and net sales"))
     st.caption(
-        "◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, not the brief's."
+        "◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, "
+        "not the brief's."
     )
     under = queries.cached(under_served, page.generation(), filters.start, filters.end)
     over = queries.cached(over_served, page.generation(), filters.start, filters.end)

@@ -92,7 +92,8 @@ def zones_chart(filters: Filters) -> None:
         return
     st.header("Customers by net sales and cost to serve", anchor=False)
     st.caption(
-        f"{formatting.count(len(customers), 'customer')}; cuts at net sales {_money(cuts.sales)} and cost to serve {_cost_cut(cuts)} "
+        f"{formatting.count(len(customers), 'customer')}; cuts at net sales {_money(cuts.sales)} and cost to serve "
+        f"{_cost_cut(cuts)} "
         "(medians of all customers of the period unless assumptions say otherwise; filters do not move them). "
         "The axes are square roots, so that small customers can be told apart."
     )
@@ -215,8 +216,10 @@ def options(filters: Filters) -> None:
         )
         return
     st.caption(
-        f"Assumed: {changed[0].moved_share:.0%} of the orders not yet electronic move to edi or web; {charged[0].acceptance:.0%} of the charge is "
-        f"accepted; another channel keeps {moved[0].margin:.0%} of the contribution. None of it says that a customer would agree."
+        f"Assumed: {changed[0].moved_share:.0%} of the orders not yet electronic move to edi or web; "
+        f"{charged[0].acceptance:.0%} of the charge is "
+        f"accepted; another channel keeps {moved[0].margin:.0%} of the contribution. None of it says that a customer "
+        "would agree."
     )
     by_charge, by_channel = (
         {one.customer.customer_id: one for one in charged},
@@ -278,5 +281,6 @@ def _behind(shown: str, measure: str, one: Customer) -> Cell:
     if page.current_filters().where:
         return Cell(shown)
     return Cell(
-        markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="customer", value=one.customer_id))}" target="_self">{shown}</a>'
+        markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="customer", value=one.customer_id))}" '
+        f'target="_self">{shown}</a>'
     )

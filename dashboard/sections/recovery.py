@@ -37,7 +37,10 @@ def headline(filters: Filters) -> None:
         f"{glance.number(answers, 'failures_undetected')} failed orders nobody has detected yet." if undetected else ""
     )
     by_us = f"We found {glance.number(answers, 'failure_detected_by_us')} of the failures before the buyer told us."
-    main = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} failures were put right within {RECOVERY_DAYS} days."
+    main = (
+        f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} failures were put right "
+        f"within {RECOVERY_DAYS} days."
+    )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, main, glance.worst(NAME, MAIN, filters), by_us, found)
     glance.tiles(filters, TILES, answers)
@@ -76,7 +79,18 @@ def recovery_funnel(filters: Filters) -> None:
         title="Failures on their way",
     )
     st.caption(
-        "Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of putting them right."
+        "Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of "
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        "putting them right."
     )
 
 

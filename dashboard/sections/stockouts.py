@@ -113,7 +113,10 @@ def _outcomes(answers: Answers, counts: Counts) -> None:
         int(counts[outcome]["stockouts_provisional"].value or 0) for outcome in OUTCOMES if outcome in counts
     )
     if provisional:
-        told_of += f" {formatting.integer(provisional)} provisional: the buyer has not ordered again yet and may still turn out lost."
+        told_of += (
+            f" {formatting.integer(provisional)} provisional: the buyer has not ordered again yet and may still "
+            "turn out lost."
+        )
     if told_of:
         st.caption(told_of.strip())
 
@@ -154,7 +157,8 @@ def _costs(answers: Answers, counts: Counts) -> None:
         )
     )
     st.caption(
-        "Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not your business."
+        "Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not "
+        "your business."
     )
 
 
@@ -164,7 +168,8 @@ def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
     if not value:
         return Cell("0")
     return Cell(
-        markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="outcome", value=outcome))}" target="_self">{formatting.number(value)}</a>'
+        markup=f'<a href="{formatting.html(links.drill_down_url(measure, by="outcome", value=outcome))}" '
+        f'target="_self">{formatting.number(value)}</a>'
     )
 
 

@@ -58,7 +58,19 @@ def calculator(filters: Filters) -> None:
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)
     st.caption(
-        "An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. All inputs are yours to change."
+        "An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. All inputs "
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        "are yours to change."
     )
     chosen = (
         st.segmented_control("Start from", list(cases), default=first, required=True, key=f"fill_case_{len(cases)}")

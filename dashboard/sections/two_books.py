@@ -42,7 +42,10 @@ def headline(filters: Filters) -> None:
         differ += "."
     fine = ""
     if answers["fine_at_stake"].value:
-        fine = f"Disputed of the fine at stake: {glance.number(answers, 'fine_disputed')} of {glance.number(answers, 'fine_at_stake')}."
+        fine = (
+            f"Disputed of the fine at stake: {glance.number(answers, 'fine_disputed')} of "
+            f"{glance.number(answers, 'fine_at_stake')}."
+        )
     with theme.card("said"):
         glance.headline_card(MAIN, answers, filters, agree, differ, fine, glance.worst(NAME, MAIN, filters))
     glance.tiles(filters, TILES, answers)
@@ -82,7 +85,18 @@ def causes(filters: Filters) -> None:
         title="Orders on which the books differ, by cause",
     )
     st.caption(
-        "An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail by the buyer's book."
+        "An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail "
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        ""
+        "by the buyer's book."
     )
 
 

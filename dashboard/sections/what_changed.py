@@ -90,13 +90,19 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
     text = f"<strong>{formatting.html(measure.title)}</strong> {direction}{size}: from {then} to {now}."
     if found.adds_up and found.parts and found.parts[0].effect:
         strongest = found.parts[0]
-        text += f" The strongest part: <strong>{formatting.html(strongest.value or '(none)')}</strong> ({_sign(float(strongest.effect or 0), measure.unit)})."
+        text += (
+            f" The strongest part: <strong>{formatting.html(strongest.value or '(none)')}</strong> "
+            f"({_sign(float(strongest.effect or 0), measure.unit)})."
+        )
     return f'<div class="bv bv-headline"><span>{text}</span></div>'
 
 
 def _linked(value: Any, measure: Measure, days: Days) -> str:
     href = links.drill_down_url(measure.name, period=days)
-    return f'<a href="{formatting.html(href)}" target="_self"><strong>{formatting.number(value, measure.unit)}</strong></a>'
+    return (
+        f'<a href="{formatting.html(href)}" '
+        f'target="_self"><strong>{formatting.number(value, measure.unit)}</strong></a>'
+    )
 
 
 def _sign(value: float, unit: Unit) -> str:
@@ -206,5 +212,11 @@ def _both(found: Explanation) -> tuple[list[Fraction | None], list[Fraction | No
 def note(found: Explanation) -> str:
     """How to read the parts."""
     if found.adds_up:
-        return "The parts add up to the change exactly. Better or worse: their own rate moved. More or less of it: their weight in the whole did."
-    return "A percentile has no parts that add up: each line says how far it moved because that part's orders are now other ones."
+        return (
+            "The parts add up to the change exactly. Better or worse: their own rate moved. More or less of it: "
+            "their weight in the whole did."
+        )
+    return (
+        "A percentile has no parts that add up: each line says how far it moved because that part's orders are now "
+        "other ones."
+    )

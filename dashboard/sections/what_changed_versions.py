@@ -33,7 +33,10 @@ def choose() -> int | None:
 def changed_numbers(then: int | None, filters: Filters) -> None:
     """Draw what differs between an older generation and the one shown."""
     if then is None:
-        hint = "Every run publishes one; the ones before the newest are kept for some time (a PostgreSQL server keeps the newest alone)."
+        hint = (
+            "Every run publishes one; the ones before the newest are kept for some time (a PostgreSQL server keeps "
+            "the newest alone)."
+        )
         with theme.card("none"):
             theme.show_html(cards.empty("No older publish is kept", hint))
         return
@@ -45,8 +48,10 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
     came, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
     said = (
         '<div class="bv bv-headline"><span>'
-        f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view differ from generation {then}. Since then "
-        f"{formatting.integer(came)} records came: <strong>{formatting.integer(new)}</strong> new or changed, <strong>{formatting.integer(len(keys))}</strong> of them "
+        f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view "
+        f"differ from generation {then}. Since then "
+        f"{formatting.integer(came)} records came: <strong>{formatting.integer(new)}</strong> new or changed, "
+        f"<strong>{formatting.integer(len(keys))}</strong> of them "
         "corrections of what was there.</span></div>"
     )
     with theme.card("said"):
@@ -99,7 +104,10 @@ def _change(one: Restated) -> str:
     measure = MEASURES[one.measure]
     sign = "+" if one.change > 0 else formatting.MINUS
     judged = better_or_worse(float(one.change), measure.direction) or "muted"
-    return f'<span class="bv-{judged}">{sign}{formatting.difference(one.change, measure.unit)}{"" if judged == "muted" else f" {judged}"}</span>'
+    return (
+        "<span "
+        f'class="bv-{judged}">{sign}{formatting.difference(one.change, measure.unit)}{"" if judged == "muted" else f" {judged}"}</span>'
+    )
 
 
 def _brought(brought: list[FeedDelta]) -> None:

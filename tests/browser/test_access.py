@@ -50,7 +50,10 @@ def test_what_scrolls_on_a_phone_shows_it_and_is_reached_by_keyboard(full: str, 
     on = Screen(context.new_page(), full)
     try:
         on.go("/data-quality")
-        wide = "[...document.querySelectorAll('[role=region][aria-label]')].find(one => one.scrollWidth > one.clientWidth + 20)"
+        wide = (
+            "[...document.querySelectorAll('[role=region][aria-label]')].find(one => one.scrollWidth > "
+            "one.clientWidth + 20)"
+        )
         table = on.page.evaluate_handle(wide).as_element()
         assert table is not None
         table.focus()

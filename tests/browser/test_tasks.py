@@ -84,7 +84,10 @@ def test_filters_outlive_a_click_in_the_menu_before_they_are_drawn(screen: Scree
     processor = page.context.new_cdp_session(page)
     processor.send("Emulation.setCPUThrottlingRate", {"rate": 6})
     page.goto(f"{screen.address}/?segment=A", wait_until="commit")
-    there = "[...document.querySelectorAll('[data-testid=stSidebarNav] a')].find(one => one.textContent.includes('Availability'))"
+    there = (
+        "[...document.querySelectorAll('[data-testid=stSidebarNav] a')].find(one => "
+        "one.textContent.includes('Availability'))"
+    )
     page.wait_for_function(there)
     page.evaluate(f"{there}.click()")
     processor.send("Emulation.setCPUThrottlingRate", {"rate": 1})

@@ -23,7 +23,10 @@ def folder(tmp_path_factory):
 def books(folder):
     """Every file as a table of text, without the records defects.csv lists and those of orders it lists."""
     connection = duckdb.connect(":memory:")
-    read = "read_csv(?, all_varchar = true, ignore_errors = true, null_padding = true, delim = ?, quote = '\"', escape = '\"', header = true)"
+    read = (
+        "read_csv(?, all_varchar = true, ignore_errors = true, null_padding = true, delim = ?, quote = '\"', escape "
+        "= '\"', header = true)"
+    )
     for feed in (*BOOKS, *CHUNK_FILES["all"]):
         delimiter = ";" if feed == "products" else ","
         connection.execute(f"create table {feed} as select * from {read}", [str(folder / f"{feed}.csv"), delimiter])
@@ -94,7 +97,10 @@ def test_goods_are_verified_when_they_are_received(books):
 def test_no_step_begins_before_the_one_before_it(books, later):
     first = """select order_no, step::int as step, min(begun_at) as begun_at from order_events
         where length(try) = 1 and try_cast(step as int) < 14 group by all"""
-    pairs = f"select a.order_no from ({first}) a join ({first}) b using (order_no) where b.step = {later} and a.step between 2 and {later - 1}"
+    pairs = (
+        f"select a.order_no from ({first}) a join ({first}) b using (order_no) where b.step = {later} and a.step "
+        f"between 2 and {later - 1}"
+    )
     assert count(books, pairs) > 0
     assert count(books, f"{pairs} and a.begun_at > b.begun_at and a.begun_at > '2024-06-01'") == 0
 
@@ -133,8 +139,14 @@ def test_what_comes_back_was_delivered(books):
 
 
 def test_invoices_are_paid_with_what_was_billed(books):
-    billed = "select doc_no, sum(try_cast(amount as double) + try_cast(tax as double)) as billed from invoice_lines where length(item) < 3 group by 1"
-    paid = "select doc_no, sum(amount::double) as paid from payments where receipt_no like 'PM1%' or receipt_no like 'PM2%' group by 1"
+    billed = (
+        "select doc_no, sum(try_cast(amount as double) + try_cast(tax as double)) as billed from invoice_lines "
+        "where length(item) < 3 group by 1"
+    )
+    paid = (
+        "select doc_no, sum(amount::double) as paid from payments where receipt_no like 'PM1%' or receipt_no like "
+        "'PM2%' group by 1"
+    )
     compared = f"select * from ({billed}) join ({paid}) using (doc_no)"
     assert count(books, compared) > ORDERS * 0.8
     assert (

@@ -63,8 +63,8 @@ def test_stockouts_tell_what_buyers_did_and_the_outcomes_add_up(page_of_sample: 
         if one.dimensions["outcome"] != "open":
             (share,) = asked(f"outcome_share_{one.dimensions['outcome']}")
             assert (
-                f"{formatting.integer(int(one.value or 0))} · {formatting.number(share.value, MEASURES[share.measure].unit)}"
-                in drawn
+                f"{formatting.integer(int(one.value or 0))} · "
+                f"{formatting.number(share.value, MEASURES[share.measure].unit)}" in drawn
             )
             assert f"outcome%3A{one.dimensions['outcome']}" in shown
 
@@ -153,8 +153,8 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     worst = min(known, key=lambda one: (float(one.value or 0), str(one.dimensions["package_row"])))
     shown = markup(at)
     assert (
-        f"<strong>{formatting.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the packages promise"
-        in shown
+        f"<strong>{formatting.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the "
+        "packages promise" in shown
     )
     assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
 

@@ -64,7 +64,8 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
 def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_small: Open) -> None:
     html, answer = markup(page_of_small("buyers_view")), asked("on_time")
     cell = re.search(
-        r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span class="bv-small">([^<]*)</span>)?',
+        r'<td[^>]*><a href="[^"]*measure=on_time&amp;part=out_of[^"]*"[^>]*>([^<]*)</a>(?:<span '
+        r'class="bv-small">([^<]*)</span>)?',
         html,
     )
     assert cell is not None

@@ -131,7 +131,10 @@ def test_an_unlisted_code_does_not_fit(engine: Connection) -> None:
     ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"],
 )
 def test_local_times_become_the_instants_pythons_calendar_names(engine: Connection, zone: str) -> None:
-    query = f"SELECT l, {to_utc('l', zone)} FROM (SELECT TIMESTAMP '2010-06-01' + n * INTERVAL 15 MINUTE AS l FROM range(80000) AS r(n))"
+    query = (
+        f"SELECT l, {to_utc('l', zone)} FROM (SELECT TIMESTAMP '2010-06-01' + n * INTERVAL 15 MINUTE AS l FROM "
+        "range(80000) AS r(n))"
+    )
     wrong = [
         local
         for local, instant in engine.execute(query).fetchall()

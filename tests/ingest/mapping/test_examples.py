@@ -108,11 +108,15 @@ def test_a_cursor_pulls_only_what_is_new_and_a_repeat_is_harmless(
         for feed, columns in feeds.items():
             listed = ", ".join(f"{one} text" for one in columns)
             database.execute(f"create table {feed} ({listed}, updated_at timestamptz)".encode())
-            text += f"[{feed}]\nconnection = 'env:ERP_URL'\nquery = 'select * from {feed} where updated_at >= :cursor order by updated_at'\n"
+            text += (
+                f"[{feed}]\nconnection = 'env:ERP_URL'\nquery = 'select * from {feed} where updated_at >= :cursor "
+                "order by updated_at'\n"
+            )
             text += f"cursor = 'updated_at'\ncursor_start = 2000-01-01T00:00:00Z\n[{feed}.columns]\n"
             text += "".join(f"{one} = '{one}'\n" for one in columns)
         database.execute(
-            "insert into orders values ('O1', 'C1', '2026-03-01', '2026-03-01T10:00Z'), ('O2', 'C1', '2026-03-01', '2026-03-02T10:00Z')"
+            "insert into orders values ('O1', 'C1', '2026-03-01', '2026-03-01T10:00Z'), ('O2', 'C1', '2026-03-01', "
+            "'2026-03-02T10:00Z')"
         )
         mapping = tmp_path / "erp.toml"
         mapping.write_text(text)

@@ -88,7 +88,8 @@ def former_store(location: Location, revision: str) -> None:
         database.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
         database.execute("INSERT INTO run_history VALUES ('erp', '2026-03-01', '2026-03-01', 'published', 1, '{}')")
         database.execute(
-            "INSERT INTO work_items VALUES ('O1', NULL, 'open', 'Ada', NULL, NULL, NULL, NULL, NULL, NULL, '2026-03-01', 1)"
+            "INSERT INTO work_items VALUES ('O1', NULL, 'open', 'Ada', NULL, NULL, NULL, NULL, NULL, NULL, "
+            "'2026-03-01', 1)"
         )
     database.close()
 

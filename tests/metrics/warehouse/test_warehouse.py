@@ -242,7 +242,10 @@ def test_a_reader_with_little_memory_puts_what_does_not_fit_on_the_disk(
     monkeypatch.setenv("BUYERVIEW_READ_MEMORY", "40MB")
     monkeypatch.setenv("BUYERVIEW_THREADS", "1")
     publish(location)
-    sorted_by_nothing = "select max(place) from (select row_number() over (order by hash(range), repeat('x', 20)) as place from range(1000000))"
+    sorted_by_nothing = (
+        "select max(place) from (select row_number() over (order by hash(range), repeat('x', 20)) as "
+        "place from range(1000000))"
+    )
     with reading(location) as connection:
         assert connection.exec_driver_sql(sorted_by_nothing).scalar() == 1_000_000
 
