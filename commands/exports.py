@@ -36,9 +36,10 @@ def export(
 ) -> None:
     """Write measures or a whole fact table to a file.
 
-    Measures can be broken down by dimensions and period. Rates are fractions in full precision. Every export states its definitions, filters, policy, data version, failed
-    checks and a hash of its rows. Excel has them on the second sheet and Parquet in its metadata. CSV and JSON have
-    them in FILE.provenance.json. A FILE that ends in .zip contains both files.
+    Measures can be broken down by dimensions and period. Rates are fractions in full precision. Every export states
+    its definitions, filters, policy, data version, failed checks and a hash of its rows. Excel has them on the
+    second sheet and Parquet in its metadata. CSV and JSON have them in FILE.provenance.json. A FILE that ends in
+    .zip contains both files.
     """
     from dashboard.exports import write as files
     from dashboard.exports.fact_table import write as write_table
@@ -85,10 +86,11 @@ def verify(
 ) -> None:
     """Check an export: is it unaltered, and are its numbers current?
 
-    If the newest data gives other numbers, the command lists the records that changed. Exit status 0: the file is not altered, and the newest data gives the same numbers. 1: the file is altered. Its rows
-    do not match their hash, or its own data version gives other numbers. 3: the file is not altered, but the newest
-    data gives other numbers. 65: the file is not an export of Buyerview, or its provenance is missing. 66: there is no
-    published data.
+    If the newest data gives other numbers, the command lists the records that changed. Exit status 0: the file is
+    not altered, and the newest data gives the same numbers. 1: the file is altered. Its rows do not match their
+    hash, or its own data version gives other numbers. 3: the file is not altered, but the newest data gives other
+    numbers. 65: the file is not an export of Buyerview, or its provenance is missing. 66: there is no published
+    data.
     """
     from dataclasses import asdict
 

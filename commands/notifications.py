@@ -19,8 +19,9 @@ def alerts(
 ) -> None:
     """List the alert rules and their status.
 
-    First the command checks the rules that were not yet checked against the newest data. Create rules on the page Views and alerts. Buyerview checks all rules after every run. This command also sends
-    messages that could not be sent before.
+    First the command checks the rules that were not yet checked against the newest data. Create rules on the page
+    Views and alerts. Buyerview checks all rules after every run. This command also sends messages that could not be
+    sent before.
     """
     from dashboard.notifications.delivery import send_test
     from metrics.alerts import storage
