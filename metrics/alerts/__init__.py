@@ -1,1 +1,1 @@
-"""Alert rules: definition, storage, evaluation."""
+"""Alert rules: conditions on measures that send notifications."""

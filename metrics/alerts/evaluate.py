@@ -1,13 +1,11 @@
-"""Alert rules looked at: what each reads in a generation, what follows from it, and what it would have said in the
-past.
+"""Check alert rules against a generation, and back-test them over past periods.
 
-One question for each rule, answered as every page answers it. Nothing is sent here: news goes to the outbox
-(store/rules.py), in the transaction that remembers the reading, so that it is told once whatever breaks in between.
+Each rule asks one question, through the same query as the pages. Nothing is sent here. Messages go to the outbox in the
+transaction that records the reading, so that each is written exactly once.
 """
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -34,55 +32,57 @@ from metrics.errors import BuyerviewError
 from metrics.measures.catalog import find
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
+from metrics.schema import Row
 from metrics.targets.in_view import targets_in_view
 from metrics.targets.targets import target_for
 
 
 @dataclass(frozen=True)
 class RuleCheck:
-    """One look of a rule: what it read, how it stands after it, and the event it gave."""
+    """One check of a rule: the reading, the new state and the event."""
 
     reading: Reading
     state: State
     event: str | None
     decided: str
-    """clear, firing, or why nothing was proven."""
+    """clear, firing, or the reason why neither is proven."""
 
 
 def read_measure(warehouse: Connection, rule: Rule, as_of: date, back: int = 0) -> Reading:
-    """What a rule reads of its last whole period as of a day, or of one further back. Raises UnknownName for a measure
-    or filter that is gone.
+    """Return the reading of a rule for the last full period as of a day, or `back` periods earlier.
+
+    Raises UnknownName if the measure or a filter no longer exists.
     """
     start, end = last_full_period(rule.period, as_of, back)
     earlier = (
-        _one(warehouse, rule, *last_full_period(rule.period, as_of, back + 1)) if rule.condition in COMPARED else None
+        _answer(warehouse, rule, *last_full_period(rule.period, as_of, back + 1))
+        if rule.condition in COMPARED
+        else None
     )
     target = target_for(targets_in_view(warehouse, start=start, end=end, where=rule.where), rule.measure, rule.where)
-    return reading_of(_one(warehouse, rule, start, end), earlier, target, start, end)
+    return reading_of(_answer(warehouse, rule, start, end), earlier, target, start, end)
 
 
-def _one(warehouse: Connection, rule: Rule, start: date, end: date) -> Answer | None:
+def _answer(warehouse: Connection, rule: Rule, start: date, end: date) -> Answer | None:
     return next(iter(answer(warehouse, Question((rule.measure,), start=start, end=end, where=rule.where))), None)
 
 
-def check(rule: Rule, state: State, seen: Reading) -> RuleCheck:
-    """A rule after one more reading."""
+def check(rule: Rule, state: State, reading: Reading) -> RuleCheck:
+    """Check a rule against a reading."""
     direction = find(rule.measure).direction
-    after, event = next_state(rule, state, seen, direction)
-    why = not_proven(rule, seen)
-    return RuleCheck(seen, after, event, f"{NOT_PROVEN}: {why}" if why else after.status)
+    after, event = next_state(rule, state, reading, direction)
+    why = not_proven(rule, reading)
+    return RuleCheck(reading, after, event, f"{NOT_PROVEN}: {why}" if why else after.status)
 
 
 def back_test(warehouse: Connection, rule: Rule, as_of: date, *, periods: int = 26) -> list[RuleCheck]:
-    """What a rule would have read and said, had it been looked at once after each of the last periods, the oldest
-    first.
-    """
-    seen, state = [], State()
+    """Return the checks of a rule over the last periods, oldest first, as if it had run after each of them."""
+    checks, state = [], State()
     for back in reversed(range(periods)):
-        one = check(rule, state, read_measure(warehouse, rule, as_of, back))
-        seen.append(one)
-        state = one.state
-    return seen
+        result = check(rule, state, read_measure(warehouse, rule, as_of, back))
+        checks.append(result)
+        state = result.state
+    return checks
 
 
 def check_all(
@@ -95,90 +95,90 @@ def check_all(
     zone: ZoneInfo,
     base: str = "",
 ) -> list[RuleCheck]:
-    """Look at every rule for a generation, once, and write what there is to tell into the outbox.
+    """Check all rules against a generation, once, and put the messages into the outbox.
 
-    base: address of the dashboard, for the link in a message. A rule that cannot be asked any more is noted as such and
-    stops nobody.
+    base: address of the dashboard, for links in messages. A rule that can no longer be evaluated is recorded as not
+    proven; the others are still checked.
     """
-    found = []
+    checks = []
     states, earlier = storage.states(store), storage.last_readings(store)
     for rule in storage.rules(store):
         state, last = states[rule.rule_id]
         if last is not None and last >= generation:
             continue
         try:
-            seen = read_measure(warehouse, rule, as_of.date())
-            one = check(rule, _counted_before(state, seen, earlier.get(rule.rule_id)), seen)
-        except BuyerviewError as error:  # its measure or a filter of it is gone: the page shows why
+            reading = read_measure(warehouse, rule, as_of.date())
+            result = check(rule, _state_before_period(state, reading, earlier.get(rule.rule_id)), reading)
+        except BuyerviewError as error:  # its measure or a filter no longer exists; the page shows the error
             start, end = last_full_period(rule.period if rule.period in PERIODS else "week", as_of.date())
-            one = RuleCheck(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
+            result = RuleCheck(Reading(start, end, None, why=str(error)), state, None, f"{NOT_PROVEN}: {error}")
         if (
-            storage.add_reading(store, rule, generation, one.reading, one.state, one.decided, one.event, at=now)
-            and one.event is not None
+            storage.add_reading(
+                store, rule, generation, result.reading, result.state, result.decided, result.event, at=now
+            )
+            and result.event is not None
         ):
-            _write(store, rule, one, generation, now, zone, base)
-        found.append(one)
-    return found
+            _write_messages(store, rule, result, generation, now, zone, base)
+        checks.append(result)
+    return checks
 
 
-def _counted_before(state: State, seen: Reading, last: dict[str, Any] | None) -> State:
-    """The state as it was before the period was looked at first: "in a row" counts periods, however often data of one
-    are published.
-    """
-    again = last is not None and last["ends_on"] == seen.end and last["decided"] == state.status == CLEAR
-    return replace(state, streak=max(state.streak - 1, 0)) if again else state
+def _state_before_period(state: State, reading: Reading, last: Row | None) -> State:
+    """Return the state before the period was first checked, because `in_a_row` counts periods and not generations."""
+    same_period = last is not None and last["ends_on"] == reading.end and last["decided"] == state.status == CLEAR
+    return replace(state, streak=max(state.streak - 1, 0)) if same_period else state
 
 
-def _write(
-    store: Connection, rule: Rule, one: RuleCheck, generation: int, now: datetime, zone: ZoneInfo, base: str
+def _write_messages(
+    store: Connection, rule: Rule, result: RuleCheck, generation: int, now: datetime, zone: ZoneInfo, base: str
 ) -> None:
-    """Put news into the outbox. What is over before the alert itself left is told once, with the alert in it."""
+    """Write the messages of an event. If an alert clears before its message was sent, one message reports both."""
     for channel in rule.channels:
-        identity = f"rule {rule.rule_id} generation {generation} {one.event} {channel}"
-        subject = f"{'Over' if one.event == OVER else 'Alert'}: {rule.name}"
-        body = notification_text(rule, one, generation, base)
+        identity = f"rule {rule.rule_id} generation {generation} {result.event} {channel}"
+        subject = f"{'Cleared' if result.event == OVER else 'Alert'}: {rule.name}"
+        body = notification_text(rule, result, generation, base)
         if (
-            one.event == OVER
+            result.event == OVER
             and (fired := storage.withdraw_messages(store, rule.rule_id, channel, FIRED, at=now)) is not None
         ):
-            body["fired"], subject = fired, f"Fired and over: {rule.name}"
+            body["fired"], subject = fired, f"Fired and cleared: {rule.name}"
         storage.write_message(store, identity, channel, subject, body, due_at=notify_at(rule, now, zone))
 
 
-def notification_text(rule: Rule, one: RuleCheck, generation: int, base: str = "") -> dict[str, Any]:
-    """What a message says, as plain values: shares are 0 to 1."""
-    measure, seen = find(rule.measure), one.reading
+def notification_text(rule: Rule, result: RuleCheck, generation: int, base: str = "") -> Row:
+    """Return the content of a message as plain values. Shares are 0 to 1."""
+    measure, reading = find(rule.measure), result.reading
     return {
-        "event": one.event,
+        "event": result.event,
         "rule": rule.name,
         "measure": rule.measure,
         "title": measure.title,
         "unit": str(measure.unit),
         "definition": measure.definition,
         "where": [[name, list(values)] for name, values in rule.where],
-        "from": seen.start,
-        "to": seen.end,
-        "value": _plain(seen.value),
-        "numerator": _plain(seen.numerator),
-        "denominator": _plain(seen.denominator),
+        "from": reading.start,
+        "to": reading.end,
+        "value": _json_value(reading.value),
+        "numerator": _json_value(reading.numerator),
+        "denominator": _json_value(reading.denominator),
         "condition": rule.condition,
         "limit": rule.limit,
-        "before": _plain(seen.before),
-        "target": seen.target,
+        "before": _json_value(reading.before),
+        "target": reading.target,
         "generation": generation,
-        "link": link(rule, seen, generation, base),
+        "link": link(rule, reading, generation, base),
     }
 
 
-def link(rule: Rule, seen: Reading, generation: int, base: str = "") -> str:
-    """The address that shows these very numbers later."""
-    chosen: list[tuple[str, str]] = [("measure", rule.measure), ("part", "counted"), ("period", "Dates")]
-    chosen += [("dates", str(day)) for day in (seen.start, seen.end)]
-    chosen += [(name, value) for name, values in rule.where for value in values]
-    return f"{base.rstrip('/')}/behind?{urlencode([*chosen, ('v', str(generation))])}"
+def link(rule: Rule, reading: Reading, generation: int, base: str = "") -> str:
+    """Return the address of the page that shows the rows behind this reading."""
+    parameters: list[tuple[str, str]] = [("measure", rule.measure), ("part", "counted"), ("period", "Dates")]
+    parameters += [("dates", str(day)) for day in (reading.start, reading.end)]
+    parameters += [(name, value) for name, values in rule.where for value in values]
+    return f"{base.rstrip('/')}/behind?{urlencode([*parameters, ('v', str(generation))])}"
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if value is None or isinstance(value, (int, float, str)):
         return value
     return float(str(value))

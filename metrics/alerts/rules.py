@@ -1,15 +1,15 @@
-"""Alert rules: when a measure is worse than somebody wants to know of at once. Pure; store/rules.py keeps them,
-evaluate.py reads the numbers.
+"""Alert rules: conditions, states and validation. Does not read data: `storage.py` stores rules, `evaluate.py` reads
+numbers.
 
-A rule is looked at once for every generation, over the last whole period of its kind. It fires when its condition has
-held `in_a_row` times, stays firing until the value is back beyond `clear_at` (so that a value that wavers at the limit
-is told once), and then says that it is over. What is not proven (too few judged, too little known, withheld) neither
-fires nor clears: unknown is not bad and not good. Source: rules P7, P8.
+A rule is checked once per generation, over the last full period of its kind. It fires when its condition was met
+`in_a_row` times. It stays firing until the value is back beyond `clear_at`, so that a value near the limit sends one
+message only. A reading that is not proven (too few judged, low coverage, withheld) neither fires nor clears the rule.
+
+Source: P7 (point, coverage and range), P8 (small numbers).
 """
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from metrics.model.measure import Direction
@@ -21,20 +21,22 @@ from metrics.targets import targets
 BELOW, ABOVE, OFF_TARGET, MOVED, OTHER = "below", "above", "off target", "worse than before", "other than before"
 CONDITIONS = (BELOW, ABOVE, OFF_TARGET, MOVED, OTHER)
 COMPARED = (MOVED, OTHER)
-"""Conditions on how far the value is from that of the period before: for the worse, or either way."""
+"""Conditions on the change since the period before: for the worse, or in either direction."""
 CLEAR, FIRING = "clear", "firing"
 FIRED, OVER = "fired", "over"
 NOT_PROVEN = "not proven"
 PERIODS = {"day": 1, "week": 7, "4 weeks": 28, "13 weeks": 91, "month": None}
-"""Whole weeks from Monday to Sunday in days, and calendar months: the last one wholly before or at the data's
-watermark; the day before it.
+"""Length in days of each kind of period; weeks run from Monday to Sunday, and None is a calendar month.
+
+A rule checks the last period that ended on or before the data's watermark; for days, the day before the watermark.
 """
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What to look at and when to speak. `limit` and `clear_at` are in the measure's unit (shares 0 to 1); OFF_TARGET
-    takes the target instead.
+    """A measure, a condition and the channels to notify.
+
+    `limit` and `clear_at` are in the measure's unit (shares 0 to 1). OFF_TARGET uses the target instead.
     """
 
     name: str
@@ -47,14 +49,12 @@ class Rule:
     in_a_row: int = 1
     min_n: int = 30
     min_coverage: float = MIN_COVERAGE
-    """Share of the whole that must be known; without a say, as much as a page wants before it calls anything on or off
-    target.
-    """
+    """Share of the whole that must be known. The default is the coverage that pages require for a status."""
     quiet_from: time | None = None
     quiet_to: time | None = None
     muted_until: datetime | None = None
     channels: tuple[str, ...] = ()
-    """Where to tell: `mailto:name@example.org`, or `webhook:NAME` of the variable BUYERVIEW_WEBHOOK_NAME."""
+    """Where to notify: `mailto:name@example.org`, or `webhook:NAME` for the variable BUYERVIEW_WEBHOOK_NAME."""
     owner: str = ""
     rule_id: int = 0
     version: int = 0
@@ -62,7 +62,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a rule saw of one period."""
+    """The values of one period that a rule is checked against."""
 
     start: date
     end: date
@@ -74,43 +74,43 @@ class Reading:
     target: float | None = None
     tolerance: float = 0.0
     why: str | None = None
-    """Why there is no value."""
+    """Reason why there is no value."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How a rule stands: clear or firing, and how often in a row its condition has held while it was clear."""
+    """State of a rule: clear or firing, and the number of consecutive periods its condition was met while clear."""
 
     status: str = CLEAR
     streak: int = 0
 
 
 def validation_errors(rule: Rule, direction: Direction) -> list[str]:
-    """What is wrong with a rule, in words for whoever wrote it."""
-    nameless = [] if rule.name.strip() else ["Give the rule a name."]
-    return [*nameless, *unsupported(rule, direction), *undeliverable(rule)]
+    """Return everything that is wrong with a rule, as sentences for its author."""
+    unnamed = [] if rule.name.strip() else ["Enter a name for the rule."]
+    return [*unnamed, *unsupported(rule, direction), *undeliverable(rule)]
 
 
 def unsupported(rule: Rule, direction: Direction) -> list[str]:
-    """What is wrong with what a rule looks at: until it is put right there is no back-test."""
-    wrong = []
+    """Return the errors in the condition of a rule. A rule with such an error has no back-test."""
+    errors = []
     if rule.condition not in CONDITIONS:
-        wrong.append(f"No condition {rule.condition!r}: use one of {', '.join(CONDITIONS)}.")
+        errors.append(f"Unknown condition {rule.condition!r}: use one of {', '.join(CONDITIONS)}.")
     if rule.period not in PERIODS:
-        wrong.append(f"No period {rule.period!r}: use one of {', '.join(PERIODS)}.")
+        errors.append(f"Unknown period {rule.period!r}: use one of {', '.join(PERIODS)}.")
     if rule.condition != OFF_TARGET and rule.limit is None:
-        wrong.append("Give the limit.")
+        errors.append("Enter the limit.")
     if rule.condition in (OFF_TARGET, MOVED) and direction is Direction.NEITHER:
-        wrong.append("More of this measure is neither better nor worse: use below or above.")
+        errors.append("For this measure neither higher nor lower is better: use below or above.")
     if _ends_on_the_wrong_side(rule):
-        wrong.append("The value that ends it lies on the alarm's side of the limit.")
+        errors.append("The value that clears the alert is beyond the limit: choose one on the good side of it.")
     if rule.condition in COMPARED and rule.limit is not None and rule.limit < 0:
-        wrong.append("How far it moved is 0 or more.")
+        errors.append("The change must be 0 or more.")
     if not 0 <= rule.min_coverage <= 1:
-        wrong.append("What must be known is a share of 0 to 100 %.")
+        errors.append("The required coverage must be from 0 to 100 %.")
     if rule.in_a_row < 1 or rule.min_n < 1:
-        wrong.append("How often in a row and how many judged are 1 or more.")
-    return wrong
+        errors.append("The number of periods in a row and the number of judged orders must be 1 or more.")
+    return errors
 
 
 def _ends_on_the_wrong_side(rule: Rule) -> bool:
@@ -120,40 +120,41 @@ def _ends_on_the_wrong_side(rule: Rule) -> bool:
 
 
 def undeliverable(rule: Rule) -> list[str]:
-    """What is wrong with whom a rule tells, and when."""
-    wrong = []
+    """Return the errors in the channels and quiet hours of a rule."""
+    errors = []
     if (rule.quiet_from is None) != (rule.quiet_to is None):
-        wrong.append("Quiet hours have a beginning and an end.")
+        errors.append("Enter both the start and the end of the quiet hours.")
     for channel in rule.channels:
         kind, _, name = channel.partition(":")
         if kind == "mailto" and "@" not in name:
-            wrong.append(f"{name!r} is no e-mail address.")
+            errors.append(f"{name!r} is not an e-mail address.")
         elif kind == "webhook" and not name.replace("_", "").isalnum():
-            wrong.append(
-                f"{name!r} is no name of a webhook: letters, digits and _; its address stands in the variable BUYERVIEW_WEBHOOK_{name}."
+            errors.append(
+                f"{name!r} is not a valid webhook name. Use letters, digits and _, and set its address in the variable "
+                f"BUYERVIEW_WEBHOOK_{name}."
             )
         elif kind not in ("mailto", "webhook"):
-            wrong.append(f"{channel!r} begins with neither mailto: nor webhook:.")
-    return wrong
+            errors.append(f"{channel!r} must begin with mailto: or webhook:.")
+    return errors
 
 
 def not_proven(rule: Rule, reading: Reading) -> str | None:
-    """Why a reading decides nothing; None where it does."""
+    """Return the reason why a reading proves nothing, or None if it does."""
     if reading.value is None:
         return reading.why or "no value"
     if reading.denominator is not None and reading.denominator < rule.min_n:
-        return f"only {reading.denominator:,} judged, {rule.min_n:,} are wanted"
+        return f"only {reading.denominator:,} judged, {rule.min_n:,} required"
     if reading.coverage is not None and reading.coverage < rule.min_coverage:
-        return f"only {reading.coverage:.1%} known, {rule.min_coverage:.1%} is wanted"
+        return f"only {reading.coverage:.1%} known, {rule.min_coverage:.1%} required"
     if rule.condition == OFF_TARGET and reading.target is None:
         return "no target"
     if rule.condition in COMPARED and reading.before is None:
-        return "nothing earlier to compare"
+        return "no earlier value to compare with"
     return None
 
 
 def condition_met(rule: Rule, reading: Reading, direction: Direction) -> bool:
-    """Whether the condition holds for a reading that decides something."""
+    """Return true if a proven reading meets the condition."""
     return _beyond(rule, reading, direction, None)
 
 
@@ -167,22 +168,22 @@ def _beyond(rule: Rule, reading: Reading, direction: Direction, clear_at: float 
         return value > float(limit if limit is not None else 0)
     if rule.condition == OFF_TARGET:
         assert reading.target is not None
-        stands = targets.state_of_value(value, targets.Target(reading.target, reading.tolerance), direction)
-        # It fires where every page says off target, and is over only at the target itself.
-        return stands is targets.State.OFF if clear_at is None else stands is not targets.State.ON
+        status = targets.state_of_value(value, targets.Target(reading.target, reading.tolerance), direction)
+        # It fires when pages show "off target" and clears only at the target itself.
+        return status is targets.State.OFF if clear_at is None else status is not targets.State.ON
     assert reading.before is not None
-    fell = float(reading.before) - value
-    return (abs(fell) if rule.condition == OTHER else sign * fell) > float(rule.limit or 0)
+    decrease = float(reading.before) - value
+    return (abs(decrease) if rule.condition == OTHER else sign * decrease) > float(rule.limit or 0)
 
 
 def next_state(rule: Rule, state: State, reading: Reading, direction: Direction) -> tuple[State, str | None]:
-    """The state after a reading, and the event it gives: FIRED, OVER or None."""
+    """Return the state after a reading, and its event: FIRED, OVER or None."""
     if not_proven(rule, reading) is not None:
         return state, None
     if state.status == FIRING:
-        held = rule.clear_at if rule.condition in (BELOW, ABOVE) and rule.clear_at is not None else None
-        still = _beyond(rule, reading, direction, 0.0 if rule.condition == OFF_TARGET else held)
-        return (state, None) if still else (State(), OVER)
+        end_at = rule.clear_at if rule.condition in (BELOW, ABOVE) and rule.clear_at is not None else None
+        still_met = _beyond(rule, reading, direction, 0.0 if rule.condition == OFF_TARGET else end_at)
+        return (state, None) if still_met else (State(), OVER)
     if not condition_met(rule, reading, direction):
         return State(), None
     streak = state.streak + 1
@@ -190,8 +191,9 @@ def next_state(rule: Rule, state: State, reading: Reading, direction: Direction)
 
 
 def notify_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
-    """When a message of `at` (naive UTC) may leave: at once, or when the mute and the quiet hours (business time zone)
-    are over.
+    """Return the time to send a message of `at`: at once, or after the mute and the quiet hours.
+
+    Times are naive UTC. Quiet hours are in the business time zone.
     """
     at = max(at, rule.muted_until) if rule.muted_until else at
     if rule.quiet_from is None or rule.quiet_to is None or rule.quiet_from == rule.quiet_to:
@@ -206,7 +208,7 @@ def notify_at(rule: Rule, at: datetime, zone: ZoneInfo) -> datetime:
 
 
 def last_full_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]:
-    """First and last day of the last whole period on or before a day, or of one `back` periods earlier."""
+    """Return the first and last day of the last full period up to a day, or of the one `back` periods earlier."""
     days = PERIODS[kind]
     if days == 1:
         day = as_of - timedelta(days=1 + back)
@@ -221,8 +223,10 @@ def last_full_period(kind: str, as_of: date, back: int = 0) -> tuple[date, date]
     return end.replace(day=1), end
 
 
-def reading_of(answer: Answer | None, before: Answer | None, target: Any, start: date, end: date) -> Reading:
-    """What answers come to as a reading; target: metrics.targets.targets.Target or None."""
+def reading_of(
+    answer: Answer | None, before: Answer | None, target: targets.Target | None, start: date, end: date
+) -> Reading:
+    """Return the reading of a period from its answer, the answer of the period before and the target."""
     reading = Reading(start, end, None, why="no data: nothing in this period and selection")
     if answer is None:
         return reading

@@ -1,40 +1,40 @@
-"""Alert rules as people keep them, how each stands, what it read, and the messages that are to leave."""
+"""Alert rules, their readings and the outbox, in the store."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, time, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from metrics.alerts.rules import CLEAR, Reading, Rule, State
 from metrics.errors import ChangedMeanwhile
+from metrics.schema import Row
 from metrics.store import audit
 from metrics.store.tables import alert_readings, alert_rules, outbox
 
 r, o = alert_rules.c, outbox.c
 OWN = ("name", "owner", "measure", "rule_id", "version")
-"""Fields of a rule that are columns; the others stand in its JSON."""
+"""Fields of a rule that are columns. The other fields are in its JSON."""
 PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=12))
-"""Before the second, third ... try of a message; after the last one it is given up, and the page says so."""
+"""Pauses before the second, third ... attempt to send a message. After the last attempt the page shows the failure."""
 
 
 def rules(connection: Connection) -> list[Rule]:
-    """Every rule, in the order they were written."""
+    """Return all rules, in the order of creation."""
     return [_rule(row) for row in connection.execute(select(alert_rules).order_by(r.rule_id)).mappings()]
 
 
 def states(connection: Connection) -> dict[int, tuple[State, int | None]]:
-    """How each rule stands, and the generation it was looked at for last."""
-    found = connection.execute(select(r.rule_id, r.status, r.streak, r.generation))
-    return {row.rule_id: (State(row.status, row.streak), row.generation) for row in found}
+    """Return the state of each rule and the last generation it was checked against."""
+    rows = connection.execute(select(r.rule_id, r.status, r.streak, r.generation))
+    return {row.rule_id: (State(row.status, row.streak), row.generation) for row in rows}
 
 
 def save(connection: Connection, who: str, rule: Rule, *, at: datetime) -> int:
-    """Write a rule, new or changed, and return its number. A changed rule begins anew: clear.
+    """Save a new or changed rule and return its number. A changed rule starts as clear.
 
-    Raises ChangedMeanwhile where somebody else changed it since it was read.
+    Raises ChangedMeanwhile if another user changed it since it was read.
     """
     values = {
         "name": rule.name,
@@ -48,24 +48,26 @@ def save(connection: Connection, who: str, rule: Rule, *, at: datetime) -> int:
     if not rule.rule_id:
         number = int(connection.scalar(select(func.coalesce(func.max(r.rule_id), 0))) or 0) + 1
         connection.execute(insert(alert_rules).values(rule_id=number, version=1, **values))
-        audit.record(connection, who, "alert rule written", f"alert rule {number}", None, _told(rule))
+        audit.record(connection, who, "alert rule written", f"alert rule {number}", None, _audit_values(rule))
         return number
-    before = next((one for one in rules(connection) if one.rule_id == rule.rule_id), None)
+    before = next((existing for existing in rules(connection) if existing.rule_id == rule.rule_id), None)
     changed = update(alert_rules).where(r.rule_id == rule.rule_id, r.version == rule.version)
     if (
         before is None
         or not connection.execute(changed.values(version=rule.version + 1, generation=None, **values)).rowcount
     ):
-        raise ChangedMeanwhile(f"alert rule {rule.name}", "somebody else", at)
-    audit.record(connection, who, "alert rule changed", f"alert rule {rule.rule_id}", _told(before), _told(rule))
+        raise ChangedMeanwhile(f"alert rule {rule.name}", "Another user", at)
+    audit.record(
+        connection, who, "alert rule changed", f"alert rule {rule.rule_id}", _audit_values(before), _audit_values(rule)
+    )
     return rule.rule_id
 
 
 def remove(connection: Connection, who: str, rule: Rule) -> None:
-    """Delete a rule with its readings; messages already written still leave."""
+    """Delete a rule with its readings. Messages in the outbox are still sent."""
     connection.execute(delete(alert_rules).where(r.rule_id == rule.rule_id))
     connection.execute(delete(alert_readings).where(alert_readings.c.rule_id == rule.rule_id))
-    audit.record(connection, who, "alert rule deleted", f"alert rule {rule.rule_id}", _told(rule), None)
+    audit.record(connection, who, "alert rule deleted", f"alert rule {rule.rule_id}", _audit_values(rule), None)
 
 
 def add_reading(
@@ -79,14 +81,14 @@ def add_reading(
     *,
     at: datetime,
 ) -> bool:
-    """Write down what a rule saw and how it stands now; False, and nothing is written, where that generation was looked
-    at already.
+    """Record a reading and the new state of a rule. Return false, and write nothing, if the generation was already
+    checked.
     """
     a = alert_readings.c
-    known = (
+    checked = (
         select(func.count()).select_from(alert_readings).where(a.rule_id == rule.rule_id, a.generation == generation)
     )
-    if connection.scalar(known):
+    if connection.scalar(checked):
         return False
     number = None if reading.value is None else str(reading.value)
     row = {
@@ -105,21 +107,21 @@ def add_reading(
     return True
 
 
-def reading_log(connection: Connection, *, size: int = 50) -> list[dict[str, Any]]:
-    """What fired and was over, the latest first: the reading, with the rule's `name` and `measure`."""
+def reading_log(connection: Connection, *, size: int = 50) -> list[Row]:
+    """Return the readings that fired or cleared a rule, newest first, with the rule's `name` and `measure`."""
     a = alert_readings.c
-    told = (
+    entries = (
         select(*alert_readings.c, r.name, r.measure)
         .select_from(alert_readings.join(alert_rules, r.rule_id == a.rule_id))
         .where(a.event.is_not(None))
         .order_by(a.generation.desc(), a.rule_id)
         .limit(size)
     )
-    return [dict(row) for row in connection.execute(told).mappings()]
+    return [dict(row) for row in connection.execute(entries).mappings()]
 
 
-def last_readings(connection: Connection) -> dict[int, dict[str, Any]]:
-    """The last reading of each rule."""
+def last_readings(connection: Connection) -> dict[int, Row]:
+    """Return the last reading of each rule."""
     a = alert_readings.c
     latest = select(a.rule_id, func.max(a.generation).label("generation")).group_by(a.rule_id).subquery()
     joined = alert_readings.join(latest, (latest.c.rule_id == a.rule_id) & (latest.c.generation == a.generation))
@@ -129,28 +131,27 @@ def last_readings(connection: Connection) -> dict[int, dict[str, Any]]:
     }
 
 
-# --- messages ---------------------------------------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------------------
 
 
 def write_message(
-    connection: Connection, message_id: str, channel: str, subject: str, body: dict[str, Any], *, due_at: datetime
+    connection: Connection, message_id: str, channel: str, subject: str, body: Row, *, due_at: datetime
 ) -> None:
-    """Put a message into the outbox, once: the same message again is left as it is."""
+    """Put a message into the outbox. A message that is already there stays unchanged."""
     if connection.scalar(select(func.count()).select_from(outbox).where(o.message_id == message_id)):
         return
-    told = json.dumps(body, ensure_ascii=False, default=str)
+    content = json.dumps(body, ensure_ascii=False, default=str)
     connection.execute(
         insert(outbox).values(
-            message_id=message_id, channel=channel, subject=subject, body=told, due_at=due_at, attempts=0
+            message_id=message_id, channel=channel, subject=subject, body=content, due_at=due_at, attempts=0
         )
     )
 
 
-def withdraw_messages(
-    connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime
-) -> dict[str, Any] | None:
-    """What a message of a rule said that waits to leave (mute, quiet hours, the next try), taken out of the outbox;
-    None where none waits.
+def withdraw_messages(connection: Connection, rule_id: int, channel: str, event: str, *, at: datetime) -> Row | None:
+    """Remove a rule's unsent message from the outbox and return its content; None if there is none.
+
+    Unsent messages wait for the end of a mute or of quiet hours, or for the next attempt.
     """
     mine = o.message_id.startswith(f"rule {rule_id} generation ", autoescape=True) & o.message_id.endswith(
         f" {event} {channel}", autoescape=True
@@ -159,12 +160,12 @@ def withdraw_messages(
     if waiting is None:
         return None
     connection.execute(delete(outbox).where(o.message_id == waiting.message_id))
-    body: dict[str, Any] = json.loads(waiting.body)
+    body: Row = json.loads(waiting.body)
     return body
 
 
-def due_messages(connection: Connection, at: datetime) -> list[dict[str, Any]]:
-    """Messages to send now, the oldest first, `body` as an object."""
+def due_messages(connection: Connection, at: datetime) -> list[Row]:
+    """Return the messages to send now, oldest first, `body` as an object."""
     wanted = (
         select(outbox)
         .where(o.sent_at.is_(None), o.due_at <= at, o.attempts <= len(PAUSES))
@@ -174,53 +175,55 @@ def due_messages(connection: Connection, at: datetime) -> list[dict[str, Any]]:
 
 
 def mark_sent(connection: Connection, message_id: str, *, at: datetime) -> None:
-    """The message left."""
+    """Record that a message was sent."""
     connection.execute(
         update(outbox).where(o.message_id == message_id).values(sent_at=at, error=None, attempts=o.attempts + 1)
     )
 
 
-def mark_failed(connection: Connection, message: dict[str, Any], error: str, *, at: datetime) -> None:
-    """The message did not leave: try again after a pause, longer each time."""
+def mark_failed(connection: Connection, message: Row, error: str, *, at: datetime) -> None:
+    """Record a failed attempt and schedule the next one. Each pause is longer."""
     pause = PAUSES[min(message["attempts"], len(PAUSES) - 1)]
     values = {"error": error, "attempts": message["attempts"] + 1, "due_at": at + pause}
     connection.execute(update(outbox).where(o.message_id == message["message_id"]).values(**values))
 
 
-def messages(connection: Connection, *, size: int = 50) -> list[dict[str, Any]]:
-    """The latest messages, those that have not left first."""
+def messages(connection: Connection, *, size: int = 50) -> list[Row]:
+    """Return the latest messages, unsent ones first."""
     listed = select(outbox).order_by(o.sent_at.is_not(None), o.due_at.desc()).limit(size)
     return [{**row, "body": json.loads(row["body"])} for row in connection.execute(listed).mappings()]
 
 
-# --- as JSON ----------------------------------------------------------------------------------------------------------------------------
+# --- as JSON ----------------------------------------------------------------------------------------------------------
 
 
 def _json(rule: Rule) -> str:
     return json.dumps({name: value for name, value in asdict(rule).items() if name not in OWN}, default=str)
 
 
-def _told(rule: Rule) -> dict[str, Any]:
+def _audit_values(rule: Rule) -> Row:
     return {
         name: value for name, value in asdict(rule).items() if value is not None and name not in ("version", "rule_id")
     }
 
 
-def _rule(row: Any) -> Rule:
-    kept: dict[str, Any] = json.loads(row["rule"])
+def _rule(row: RowMapping) -> Rule:
+    fields: Row = json.loads(row["rule"])
     rule = Rule(
         name=row["name"],
         owner=row["owner"],
         measure=row["measure"],
         rule_id=row["rule_id"],
         version=row["version"],
-        **_typed(kept),
+        **_typed(fields),
     )
     return replace(rule, channels=tuple(rule.channels))
 
 
-def _typed(kept: dict[str, Any]) -> dict[str, Any]:
-    quiet = {name: time.fromisoformat(kept[name]) if kept.get(name) else None for name in ("quiet_from", "quiet_to")}
-    muted = datetime.fromisoformat(kept["muted_until"]) if kept.get("muted_until") else None
-    where: Sequence[Any] = kept.get("where") or ()
-    return {**kept, **quiet, "muted_until": muted, "where": tuple((name, tuple(values)) for name, values in where)}
+def _typed(fields: Row) -> Row:
+    quiet = {
+        name: time.fromisoformat(fields[name]) if fields.get(name) else None for name in ("quiet_from", "quiet_to")
+    }
+    muted = datetime.fromisoformat(fields["muted_until"]) if fields.get("muted_until") else None
+    where: Sequence[tuple[str, Sequence[str]]] = fields.get("where") or ()
+    return {**fields, **quiet, "muted_until": muted, "where": tuple((name, tuple(values)) for name, values in where)}

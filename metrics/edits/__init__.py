@@ -1,1 +1,1 @@
-"""Edits of assumptions, packages and targets."""
+"""User edits of assumptions, zone cuts, service packages and targets."""

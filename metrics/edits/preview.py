@@ -1,9 +1,8 @@
-"""What an edit would change, before it is saved: the same questions put to the same code, over tables that stand in for
-the generation's own.
+"""Preview an edit before it is saved. Runs the normal queries against temporary tables that replace the stored ones.
 
-A temporary table hides the stored one of its name. So `tried` lays the feeds as they would be (what else was saved and
-is not in the numbers yet included) over the generation and fills the ledgers that stand on them anew; every measure and
-target asked of that connection is the one there will be. Nothing is written, and no run is held up.
+A temporary table hides the stored table of the same name. `preview_connection` creates temporary feeds with all saved
+edits and the previewed one, and refills the fact tables that depend on them. Measures and targets read over that
+connection equal those after the next run. Nothing is written, and runs are not blocked.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, Table, insert, select
 
 from metrics import warehouse
-from metrics.edits.edits import SOURCE, TABLES, Edit, Row, merged, pending, rows_of, saved_entries, value_columns
+from metrics.edits.edits import SOURCE, TABLES, Edit, merged, pending, rows_of, saved_entries, value_columns
 from metrics.facts import cycle_times, order_intervals, stockouts
 from metrics.facts.fact_table import BuildContext, FactTable
 from metrics.facts.fill import fill
@@ -23,7 +22,7 @@ from metrics.facts.orders import facts_state
 from metrics.measures.catalog import BY_MODULE, MEASURES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
-from metrics.schema import FEEDS, mapped_columns
+from metrics.schema import FEEDS, Row, mapped_columns
 from metrics.sql.temporary_tables import temporary_table
 from metrics.store.connection import open_store
 from metrics.targets.in_view import targets_in_view
@@ -38,8 +37,9 @@ DEPENDENT_TABLES: dict[str, tuple[FactTable, ...]] = {
     "service_packages": cycle_times.FACT_TABLES,
     "targets": (),
 }
-"""The ledgers that keep what a feed says in their rows, and what these read that a generation of an earlier version may
-lack; all other numbers read the feed when they are asked for.
+"""Fact tables that store values of an editable feed, with the tables they read that an older generation may lack.
+
+All other numbers read the feed at query time.
 """
 
 _OF_ASSUMPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -56,13 +56,13 @@ against the whole catalogue.
 
 
 BY_ZONE = ("zone", "zone_sales", "zone_cost")
-"""What a cut moves between zones, while the whole stays the same."""
+"""Measures that a zone cut moves between zones while their total stays the same."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One number an edit touches, of everything in view or (`of`) one segment or zone: as it is, and as it would be,
-    each against its target.
+    """One number before and after an edit, with its targets. It covers the whole selection, or one segment or zone
+    (`of`).
     """
 
     measure: str
@@ -74,20 +74,21 @@ class Change:
 
     @property
     def states(self) -> tuple[State, State]:
-        """How it stands against its target now and then."""
+        """Status against the target, before and after."""
         measure = MEASURES[self.measure]
         return state_of(self.now, measure, self.target_now), state_of(self.then, measure, self.target_then)
 
     @property
     def moves(self) -> bool:
-        """Whether anything of it would be another."""
-        return _told(self.now) != _told(self.then) or self.target_now != self.target_then
+        """True if the value, its missing reason or its target changes."""
+        return _value_or_reason(self.now) != _value_or_reason(self.then) or self.target_now != self.target_then
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What an edit would change in a view; `asked`: how many numbers were compared; `others`: edits saved before that
-    come with it.
+    """The changes an edit would make to a view.
+
+    asked: how many numbers were compared; others: pending edits that are included in the preview.
     """
 
     moved: list[Change]
@@ -96,7 +97,7 @@ class Preview:
 
 
 def affected_measures(edit: Edit) -> tuple[str, ...]:
-    """The measures that may stand on what is edited."""
+    """Return the measures that may depend on the edited row."""
     if edit.feed == "targets":
         return (edit.key[0],)
     if edit.feed == "service_packages":
@@ -117,26 +118,26 @@ def preview(
     on: date | None = None,
     generation: int | None = None,
 ) -> Preview:
-    """Every number the edit touches that would be another, in a period and selection; an edit of one scope is looked at
-    there.
+    """Return every number that the edit changes in a period and selection.
 
-    on: the day whose targets apply (default: the last).
+    An edit for one segment or customer is previewed for that segment or customer. on: the day whose targets apply
+    (default: `end`).
     """
     kind, _, name = edit.key[-1].partition(":")
     if kind in ("segment", "customer") and name:
-        where = (*(one for one in where if one[0] != kind), (kind, (name,)))
+        where = (*(condition for condition in where if condition[0] != kind), (kind, (name,)))
     views = _views(edit, Question(affected_measures(edit), start=start, end=end, where=where))
     with open_store(location, write=False) as store:
-        wrote = {feed: saved_entries(store, feed) for feed in TABLES}
+        saved = {feed: saved_entries(store, feed) for feed in TABLES}
     with warehouse.reading(location, generation) as connection:
         now, targets_now = (
-            _asked(connection, views),
+            _answers(connection, views),
             targets_in_view(connection, start=start, end=on or end, where=where),
         )
-        waiting = sum(len(pending(feed, rows_of(connection, feed), wrote[feed])) for feed in TABLES)
-    with preview_connection(location, wrote, edit, generation) as connection:
+        waiting = sum(len(pending(feed, rows_of(connection, feed), saved[feed])) for feed in TABLES)
+    with preview_connection(location, saved, edit, generation) as connection:
         then, targets_then = (
-            _asked(connection, views),
+            _answers(connection, views),
             targets_in_view(connection, start=start, end=on or end, where=where),
         )
     compared = []
@@ -153,30 +154,34 @@ def preview(
                 target_for(targets_then, measure, here),
             )
         )
-    return Preview([one for one in compared if one.moves], len(compared), waiting)
+    return Preview([change for change in compared if change.moves], len(compared), waiting)
 
 
 def _views(edit: Edit, whole: Question) -> list[Question]:
-    """What is asked: everything in view together, and where the edit works on parts of it, each part."""
+    """The questions to compare: the whole selection, and its segments or zones if the edit affects them separately."""
     if edit.feed == "targets":
         fixed = {name for name, _ in whole.where}
         return [whole] if fixed & {"segment", "customer"} else [whole, replace(whole, by=("segment",))]
     return [whole, replace(whole, measures=BY_ZONE, by=("zone",))] if edit.key[0].startswith("zone_") else [whole]
 
 
-def _asked(connection: Connection, views: Sequence[Question]) -> dict[_Number, Answer]:
-    return {(one.measure, tuple(one.dimensions.items())): one for view in views for one in answer(connection, view)}
+def _answers(connection: Connection, views: Sequence[Question]) -> dict[_Number, Answer]:
+    return {
+        (result.measure, tuple(result.dimensions.items())): result
+        for view in views
+        for result in answer(connection, view)
+    }
 
 
 @contextmanager
 def preview_connection(
-    location: Location, wrote: dict[str, list[Row]], edit: Edit | None = None, generation: int | None = None
+    location: Location, saved: dict[str, list[Row]], edit: Edit | None = None, generation: int | None = None
 ) -> Iterator[Connection]:
-    """A connection on which everything is as it will be once what was written, and the edit with it, is in the numbers."""
+    """Open a connection that reads the data as they will be after the next run, with saved edits and this edit."""
     with warehouse.preview(location, generation) as connection:
-        ledgers: list[FactTable] = []
+        fact_tables: list[FactTable] = []
         for feed in TABLES:
-            new = wrote[feed]
+            new = saved[feed]
             if edit is not None and edit.feed == feed:
                 new = [
                     *new,
@@ -185,36 +190,38 @@ def preview_connection(
             rows = rows_of(connection, feed)
             after = merged(feed, rows, new)
             if after != rows:
-                _hide(connection, FEEDS[feed].table, after)
-                ledgers += DEPENDENT_TABLES[feed]
-        _map(connection, [feed for feed in TABLES if wrote[feed] or (edit is not None and edit.feed == feed)])
-        if ledgers:
+                _shadow_table(connection, FEEDS[feed].table, after)
+                fact_tables += DEPENDENT_TABLES[feed]
+        _mark_as_mapped(
+            connection, [feed for feed in TABLES if saved[feed] or (edit is not None and edit.feed == feed)]
+        )
+        if fact_tables:
             as_of = connection.execute(select(facts_state.c.as_of)).scalar_one()
-            for ledger in ledgers:
-                _hide(connection, ledger.table, ())
-                fill(connection, ledger, BuildContext(as_of, mapped(connection)))
+            for table in fact_tables:
+                _shadow_table(connection, table.table, ())
+                fill(connection, table, BuildContext(as_of, mapped(connection)))
         yield connection
 
 
-def _map(connection: Connection, feeds: Sequence[str]) -> None:
-    """Have the columns people write count as mapped."""
+def _mark_as_mapped(connection: Connection, feeds: Sequence[str]) -> None:
+    """Mark the columns of saved edits as mapped."""
     rows = [
         dict(row)
         for row in connection.execute(select(mapped_columns).where(mapped_columns.c.source != SOURCE)).mappings()
     ]
-    ours = [
+    of_edits = [
         dict(row)
         for row in connection.execute(select(mapped_columns).where(mapped_columns.c.source == SOURCE)).mappings()
     ]
-    ours = [row for row in ours if row["feed"] not in feeds]
+    of_edits = [row for row in of_edits if row["feed"] not in feeds]
     for feed in feeds:
         names = (*FEEDS[feed].key, *value_columns(feed))
-        ours += [{"source": SOURCE, "feed": feed, "column_name": name, "stands_in_for": None} for name in names]
-    _hide(connection, mapped_columns, [*rows, *ours])
+        of_edits += [{"source": SOURCE, "feed": feed, "column_name": name, "stands_in_for": None} for name in names]
+    _shadow_table(connection, mapped_columns, [*rows, *of_edits])
 
 
-def _hide(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """A temporary table of the same name and columns, with these rows."""
+def _shadow_table(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Create a temporary table of the same name and columns, with these rows."""
     temporary_table(table.name, {column.name: column.type for column in table.columns}).create(
         connection, checkfirst=False
     )
@@ -222,5 +229,5 @@ def _hide(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         connection.execute(insert(table), list(rows))
 
 
-def _told(one: Answer | None) -> tuple[object, ...] | None:
-    return None if one is None else (one.value, one.no_data)
+def _value_or_reason(result: Answer | None) -> tuple[object, ...] | None:
+    return None if result is None else (result.value, result.no_data)

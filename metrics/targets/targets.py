@@ -1,23 +1,22 @@
-"""Targets with their tolerance bands, by measure and scope, and how an answer stands against one.
+"""Targets with tolerance bands, by measure and scope, and the status of an answer.
 
-Source: rules P7 (nothing is green, amber or red under `min_coverage`), R31 (a group's target is weighted by judged
-orders).
+Source: P7 (point, coverage and range): no status below `MIN_COVERAGE`. R31 (group totals and targets).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from metrics.model.measure import Direction, Measure
 from metrics.model.question import Answer
 from metrics.model.statistics import Number
 from metrics.policy import MIN_COVERAGE
+from metrics.schema import RowValues
 
 
 class State(StrEnum):
-    """How a value stands against its target."""
+    """Status of a value against its target."""
 
     ON = "on target"
     WATCH = "watch"
@@ -29,8 +28,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What a measure should reach and how far off is still 'watch', in the measure's unit (shares as 0 to 1), and whose
-    target it is.
+    """Target of a measure, and the distance from it that still counts as 'watch', in the measure's unit (shares as 0 to
+    1).
     """
 
     value: float
@@ -39,38 +38,37 @@ class Target:
 
 
 SCOPED = ("customer", "segment")
-"""Who may have a target of their own, the narrower first."""
+"""Dimensions that may have their own target, the narrower first."""
 
-_NOTHING = 1e-12
-"""Less than this apart is at the target: values are doubles."""
+_EPSILON = 1e-12
+"""Values are doubles: a smaller difference counts as equal."""
 
 
-def target_for(
-    rows: Iterable[Mapping[str, Any]], measure: str, where: Iterable[tuple[str, tuple[str, ...]]]
-) -> Target | None:
-    """The target of a measure for what is in view: the customer's or the segment's own, that of several together, else
-    everyone's.
+def target_for(rows: Iterable[RowValues], measure: str, where: Iterable[tuple[str, tuple[str, ...]]]) -> Target | None:
+    """Return the target of a measure in a view: that of the customer, the segment or the group, else the one for
+    everyone.
 
-    rows: `group_targets.targets_in_view`, or where only one of each is looked at `listing.targets_on`.
+    rows: `in_view.targets_in_view`, or `options.targets_on` if the view has at most one segment and customer.
     """
     scopes = {row["scope"]: row for row in rows if row["measure"] == measure}
-    chosen = dict(where)
-    for scope in (*(scope_of(name, chosen[name]) for name in SCOPED if chosen.get(name)), "all"):
+    filters = dict(where)
+    for scope in (*(scope_of(name, filters[name]) for name in SCOPED if filters.get(name)), "all"):
         if scope in scopes:
             return _target(scopes[scope])
     return None
 
 
 def scope_of(name: str, values: tuple[str, ...]) -> str:
-    """The scope of one segment or customer as a target names it; of several the name of what they are together."""
+    """Return the scope of a target for a segment or customer, or the name of a group of several."""
     return f"{name}:{values[0]}" if len(values) == 1 else f"{name}s in view"
 
 
-def group_target(rows: Iterable[Mapping[str, Any]], measure: str, judged: Mapping[str, Number]) -> Target | None:
-    """The target of several segments or customers together: theirs, weighted by judged orders (R31); None where one of
-    them has none.
+def group_target(rows: Iterable[RowValues], measure: str, judged: Mapping[str, Number]) -> Target | None:
+    """Return the target of several segments or customers, weighted by judged orders; None if one of them has none.
 
-    judged: scope (`segment:A`, `customer:ID`) to its judged orders; scopes without any weigh nothing.
+    judged: judged orders by scope (`segment:A`, `customer:ID`). Scopes without judged orders do not count.
+
+    Source: R31 (group totals and targets).
     """
     own = {row["scope"]: row for row in rows if row["measure"] == measure}
     weights = {scope: Decimal(str(number)) for scope, number in judged.items() if number}
@@ -86,14 +84,14 @@ def group_target(rows: Iterable[Mapping[str, Any]], measure: str, judged: Mappin
     return Target(mean("target_value"), mean("tolerance"), scope=", ".join(sorted(weights)))
 
 
-def _target(row: Mapping[str, Any]) -> Target:
+def _target(row: RowValues) -> Target:
     return Target(float(row["target_value"]), float(row["tolerance"] or 0), row["scope"])
 
 
 def state_of_value(
     value: Number | None, target: Target | None, direction: Direction, *, coverage: Number | None = None
 ) -> State:
-    """How one value stands."""
+    """Return the status of one value."""
     if value is None:
         return State.NO_DATA
     if target is None or direction is Direction.NEITHER:
@@ -101,13 +99,13 @@ def state_of_value(
     if coverage is not None and coverage < MIN_COVERAGE:
         return State.NOT_PROVEN
     ahead = (float(value) - target.value) * (1 if direction is Direction.HIGHER else -1)
-    if ahead >= -_NOTHING:
+    if ahead >= -_EPSILON:
         return State.ON
-    return State.WATCH if ahead >= -target.tolerance - _NOTHING else State.OFF
+    return State.WATCH if ahead >= -target.tolerance - _EPSILON else State.OFF
 
 
 def state_of(answer: Answer | None, measure: Measure, target: Target | None) -> State:
-    """How an answer stands. Where its point is withheld, what both its bounds agree on; else it is not proven."""
+    """Return the status of an answer. If its point is withheld, both bounds must agree; else it is not proven."""
     if answer is None:
         return State.NO_DATA
     if bounds := is_withheld(answer):
@@ -117,8 +115,9 @@ def state_of(answer: Answer | None, measure: Measure, target: Target | None) -> 
 
 
 def is_withheld(answer: Answer) -> tuple[float, float] | None:
-    """The bounds that stand in place of a point withheld (rules P7); None where there is a point, or no evidence at
-    all.
+    """Return the bounds of an answer whose point is withheld; None if it has a point or no evidence at all.
+
+    Source: P7 (point, coverage and range).
     """
     if (
         answer.value is not None

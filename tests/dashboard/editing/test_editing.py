@@ -53,7 +53,7 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
     assert not at.exception
     assert not saves(at), "nothing to save before it was previewed"
     typed(at, "95")
-    assert "is not from 0 to 1" in markup(at)
+    assert "enter a number from 0 to 1" in markup(at)
     assert not saves(at)
     typed(at, "0.99")
     assert not at.exception

@@ -95,7 +95,7 @@ def test_a_rule_that_cannot_be_says_why_and_is_not_saved(desk: Location, open_pa
     at.text_input("rule_name_0_0").input("Late")
     at.text_input("rule_mail_0_0").input("nobody").run()
     at.button("rule_save").click().run()
-    assert "&#x27;nobody&#x27; is no e-mail address" in markup(at)
+    assert "&#x27;nobody&#x27; is not an e-mail address" in markup(at)
     with open_store(desk) as store:
         assert storage.rules(store) == []
 
