@@ -1,7 +1,11 @@
-"""One row: one sale order judged by the other two dates, the request and the current promise (R1).
+"""Orders judged by the requested date and by the current promise.
 
-Only where another date may change the verdict is an order judged again: where some line's request, or its current
-promise, is another instant than the first promise it was judged by. Every other order keeps its strict verdict.
+Grain: one row per sale order. Key: order_id.
+Stale rows: those of orders that the run judges again, also because `next_change_at` has passed.
+Source: R1 (anchor date).
+
+The strict verdict uses the first promise. An order is judged again only if the requested date or the current promise
+of a line differs from the first promise. Every other order keeps its strict verdict.
 """
 
 from collections.abc import Iterator
@@ -26,7 +30,7 @@ from sqlalchemy import (
     select,
 )
 
-from metrics.facts.fact_table import BuildContext, FactTable, fact_table
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
 from metrics.facts.rejudge import rejudge
@@ -39,12 +43,12 @@ FAR = datetime(9999, 1, 1)
 anchor_facts_table = fact_table(
     "anchors",
     "order",
-    "one row: one sale order, on time by the request and by the current promise",
+    "one row: one sale order, on time by the requested date and by the current promise",
     Column("order_id", String),
     Column("ordered_day", Date),
-    Column("due_day", Date, comment="of the strict judgement: no anchor moves it"),
-    Column("state", String, comment="of the strict judgement"),
-    Column("on_time", Boolean, comment="by the first promise: the strict verdict"),
+    Column("due_day", Date, comment="due day of the strict judgement, whatever the anchor date"),
+    Column("state", String, comment="state of the strict judgement"),
+    Column("on_time", Boolean, comment="strict verdict, by the first promise"),
     Column("state_requested", String),
     Column("on_time_requested", Boolean),
     Column("on_time_requested_reason", String),
@@ -54,16 +58,16 @@ anchor_facts_table = fact_table(
     Column(
         "next_change_at",
         DateTime,
-        comment="when time alone may change these verdicts; null: not before the strict ones",
+        comment="instant at which time alone may change these verdicts; null: not before the strict ones",
     ),
 )
 
-_KEPT = ("state", "on_time", "on_time_reason", "next_change_at")
+_VERDICT_COLUMNS = ("state", "on_time", "on_time_reason", "next_change_at")
 
 
 def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
-    """Every sale order with its strict verdict, or the one of the other date where that differs."""
-    # Bills, returns and rates decide nothing of on_time; leaving them out spares their joins.
+    """Return every sale order with the verdict by each date."""
+    # Invoices, returns and exchange rates do not affect on_time. Without them the judgement needs fewer joins.
     lean = replace(
         context,
         mapped=frozenset(
@@ -77,8 +81,8 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]
                 "judged_requested",
                 Policy(anchor=Anchor.REQUESTED),
                 lean,
-                _requested_otherwise(context),
-                _KEPT,
+                _orders_with_other_request(context),
+                _VERDICT_COLUMNS,
             )
         )
         current = requested
@@ -89,8 +93,8 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]
                     "judged_current",
                     Policy(anchor=Anchor.CURRENT_PROMISE),
                     lean,
-                    _promised_otherwise(context),
-                    _KEPT,
+                    _orders_with_other_promise(context),
+                    _VERDICT_COLUMNS,
                 )
             )
         yield _rows(context, requested, current if current is not requested else None)
@@ -98,55 +102,52 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]
 
 def _rows(context: BuildContext, requested: FromClause, current: FromClause | None) -> Rows:
     o = order_facts_table.c
-    tables = _inside(order_facts_table, o.order_id, context)
+    tables = only_stale(order_facts_table, o.order_id, context)
     columns: dict[str, Expression] = {
         name: o[name] for name in ("order_id", "ordered_day", "due_day", "state", "on_time", *DIMENSION_COLUMNS)
     }
     changes: Expression = literal(FAR, DateTime)
-    for anchor, anew in (("requested", requested), ("current", current)):
+    for anchor, judged in (("requested", requested), ("current", current)):
         names = {
             f"state_{anchor}": "state",
             f"on_time_{anchor}": "on_time",
             f"on_time_{anchor}_reason": "on_time_reason",
         }
-        if anew is None:
+        if judged is None:
             columns |= {name: o[strict] for name, strict in names.items()}
             continue
-        tables = tables.outerjoin(anew, anew.c.order_id == o.order_id)
+        tables = tables.outerjoin(judged, judged.c.order_id == o.order_id)
         columns |= {
-            name: case((anew.c.order_id.is_not(None), anew.c[strict]), else_=o[strict])
+            name: case((judged.c.order_id.is_not(None), judged.c[strict]), else_=o[strict])
             for name, strict in names.items()
         }
-        changes = func.least(changes, _instant(anew.c.next_change_at))
+        changes = func.least(changes, _instant(judged.c.next_change_at))
     columns["next_change_at"] = func.nullif(changes, literal(FAR, DateTime))
-    chosen = [cast(columns[column.name], column.type).label(column.name) for column in anchor_facts_table.columns]
-    return select(*chosen).select_from(tables).where(o.order_type == "sale")
+    selected = [cast(columns[column.name], column.type).label(column.name) for column in anchor_facts_table.columns]
+    return select(*selected).select_from(tables).where(o.order_type == "sale")
 
 
-def _inside(tables: FromClause, order_id: Expression, context: BuildContext) -> FromClause:
-    """The FROM clause kept to the orders the ledger is rebuilt for."""
-    return tables if context.only is None else tables.join(context.only, context.only.c.order_id == order_id)
-
-
-def _requested_otherwise(context: BuildContext) -> Select[tuple[str]]:
-    """Orders with a line whose request is another instant than its first promise."""
+def _orders_with_other_request(context: BuildContext) -> Select[tuple[str]]:
+    """Return the orders with a line whose requested date differs from its first promise."""
     line = order_line_facts_table.c
     differs = _instant(line.request_at) != _instant(line.promise_at)
     return (
         select(line.order_id)
-        .select_from(_inside(order_line_facts_table, line.order_id, context))
+        .select_from(only_stale(order_line_facts_table, line.order_id, context))
         .where(differs)
         .distinct()
     )
 
 
-def _promised_otherwise(context: BuildContext) -> Select[tuple[str]]:
-    """Orders with a line whose current promise is another instant than its first."""
+def _orders_with_other_promise(context: BuildContext) -> Select[tuple[str]]:
+    """Return the orders with a line whose current promise differs from its first promise."""
     line, o = order_line_facts_table.c, order_facts_table.c
     lines = (
         select(line.order_id, line.line_no, line.promise_at, o.ship_to_time_zone.label("zone"))
         .select_from(
-            _inside(order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.order_id, context)
+            only_stale(
+                order_line_facts_table.join(order_facts_table, o.order_id == line.order_id), line.order_id, context
+            )
         )
         .subquery("promised_lines")
     )

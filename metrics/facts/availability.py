@@ -1,8 +1,12 @@
-"""One row: one sale order and the buyer's three questions: did I get what I wanted, when I wanted it, in the quantity I
-wanted?
+"""Availability: the buyer's three questions, per order. Did I get what I wanted, when, and in the right quantity?
 
-What: every goods line has a counted unit, of the right product at the right place. When: on time by the request.
-Quantity: complete. Source: rules, section 4 (b).
+Grain: one row per sale order with goods owed. Key: order_id.
+Stale rows: those of orders that the run judges again.
+Source: section 4 (b) (product availability).
+
+- What: every goods line has a counted unit of the right product at the right place.
+- When: the order is on time by the requested date.
+- Quantity: the order is complete.
 """
 
 from collections.abc import Sequence
@@ -25,7 +29,7 @@ from sqlalchemy import (
 )
 
 from metrics.facts.anchor_dates import anchor_facts_table
-from metrics.facts.fact_table import BuildContext, FactTable, fact_table
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders import DIMENSION_COLUMNS, order_facts_table, order_line_facts_table
 from metrics.sql.dialects import Rows, count_if
 
@@ -34,23 +38,23 @@ availability_facts_table = fact_table(
     "order",
     "one row: one sale order and the buyer's three questions",
     Column("order_id", String),
-    Column("due_day", Date, comment="of the strict judgement"),
-    Column("state", String, comment="of the strict judgement: what and quantity"),
-    Column("state_all", String, comment="of all three: pending too while the request is not yet due"),
+    Column("due_day", Date, comment="due day of the strict judgement"),
+    Column("state", String, comment="state of the strict judgement, for what and quantity"),
+    Column("state_all", String, comment="state for all three; also pending while the requested date has not passed"),
     Column(
         "got_what",
         Boolean,
-        comment="every goods line has a counted unit, right item and place; nothing received: false",
+        comment="every goods line has a counted unit of the right item at the right place; nothing received: false",
     ),
-    Column("got_when", Boolean, comment="on time by the request"),
+    Column("got_when", Boolean, comment="on time by the requested date"),
     Column("got_quantity", Boolean, comment="complete"),
-    Column("got_all", Boolean, comment="the AND of the three"),
-    Column("all_known", Boolean, comment="true: each of the three is known"),
+    Column("got_all", Boolean, comment="true: all three are true"),
+    Column("all_known", Boolean, comment="true: none of the three is unknown"),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every sale order with something owed."""
+    """Return every sale order with goods owed."""
     o, a = order_facts_table.c, anchor_facts_table.c
     what = _what(context).subquery("got_what")
     tables: FromClause = order_facts_table.join(what, what.c.order_id == o.order_id).join(
@@ -75,19 +79,19 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         .subquery("three_questions")
     )
     i = inner.c
-    three = (i.got_what, i.got_when, i.got_quantity)
-    both = {
+    answers = (i.got_what, i.got_when, i.got_quantity)
+    combined = {
         "got_all": case(
-            (or_(*[one.is_(False) for one in three]), false()),
-            (or_(*[one.is_(None) for one in three]), None),
+            (or_(*[answer.is_(False) for answer in answers]), false()),
+            (or_(*[answer.is_(None) for answer in answers]), None),
             else_=true(),
         ),
-        "all_known": and_(*[one.is_not(None) for one in three]),
+        "all_known": and_(*[answer.is_not(None) for answer in answers]),
     }
     return (
         select(
             *[
-                cast(both.get(column.name, i.get(column.name)), column.type).label(column.name)
+                cast(combined.get(column.name, i.get(column.name)), column.type).label(column.name)
                 for column in availability_facts_table.columns
             ]
         ),
@@ -95,21 +99,20 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _what(context: BuildContext) -> Rows:
-    """One row per order: how many of its goods lines owed are not what was wanted, and of how many that is not known.
+    """Return per order the number of goods lines owed that fail the question "what", and of those that are unknown.
 
-    A line of which nothing counts fails, unless something is on its way; a quarantined one is not known (R34).
+    A line without counted units fails, unless goods are on their way. A quarantined line is unknown: R34 (impossible
+    dates).
     """
     line = order_line_facts_table.c
-    tables: FromClause = order_line_facts_table
-    if context.only is not None:
-        tables = tables.join(context.only, context.only.c.order_id == line.order_id)
-    held = func.coalesce(line.complete_reason == "quarantined", false())
-    none = line.counted_qty == 0
+    tables = only_stale(order_line_facts_table, line.order_id, context)
+    quarantined = func.coalesce(line.complete_reason == "quarantined", false())
+    nothing_counted = line.counted_qty == 0
     wrong = or_(line.item_ok.is_(False), line.place_ok.is_(False))
-    failed = and_(~held, or_(wrong, and_(none, line.unproven_qty == 0)))
-    open_ = or_(held, none, line.item_ok.is_(None), line.place_ok.is_(None))
+    failed = and_(~quarantined, or_(wrong, and_(nothing_counted, line.unproven_qty == 0)))
+    unknown = or_(quarantined, nothing_counted, line.item_ok.is_(None), line.place_ok.is_(None))
     return (
-        select(line.order_id, count_if(failed).label("false_n"), count_if(and_(~failed, open_)).label("unknown_n"))
+        select(line.order_id, count_if(failed).label("false_n"), count_if(and_(~failed, unknown)).label("unknown_n"))
         .select_from(tables)
         .where(line.state != "excluded")
         .group_by(line.order_id)

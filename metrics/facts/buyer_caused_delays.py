@@ -1,4 +1,4 @@
-"""Orders that were late by the buyer's own doing. Source: rules R29."""
+"""Buyer-caused delays: orders that were late because of the buyer. Source: R29 (buyer-caused delay)."""
 
 from sqlalchemy import CTE, DateTime, FromClause, and_, false, func, literal, or_, select
 
@@ -9,14 +9,15 @@ from metrics.sql.dialects import Expression, Rows, count_if
 from metrics.sql.moments import moment_span
 
 ARRIVAL_STEP = 11
-"""Receive and verify at the customer site: the delivery attempt (R29)."""
+"""The step "receive and verify at customer site", which is the delivery attempt."""
 
 o = order_facts_table.c
 
 
 def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and whether a late order was late by the buyer's own doing (R29): never unknown, what is
-    not shown is ours.
+    """Return the extended FROM clause, and the condition that the buyer caused the delay of a late order.
+
+    The condition is never unknown. Without proof that the buyer caused the delay, the seller caused it.
     """
     if {"shipments.attempted_at", "shipments.failure_caused_by"} <= context.mapped:
         late = _lines_late_by_us(base, context).subquery("late_by_us")
@@ -33,9 +34,11 @@ def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[
 
 
 def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
-    """One row an order with lines not on time: how many are late, and how many of all (ours_n) have a consignment not
-    received by the deadline that was not tried by then and turned away by the buyer, or no such consignment at all. A
-    line without proof either way is excused like a late one.
+    """Return per order with lines not on time: late_n, the late lines, and ours_n, the lines that the seller delayed.
+
+    The buyer delayed a line if every consignment that missed the deadline was offered by then and turned away by the
+    buyer. The seller delayed any other line, including a line without such a consignment. A line whose verdict is
+    unknown needs the same proof.
     """
     b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
     tables: FromClause = (
@@ -47,7 +50,7 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
     tables, tried = moment_span(tables, dict(s.items()), "attempted_at", b.zone)
     tables, received = moment_span(tables, dict(s.items()), "received_at", b.zone)
     now = literal(context.as_of, DateTime)
-    there = func.coalesce(left.hi <= now, false()) | func.coalesce(received.hi <= now, false())
+    has_left = func.coalesce(left.hi <= now, false()) | func.coalesce(received.hi <= now, false())
     in_time = func.coalesce(received.hi <= line.deadline_at, false())
     turned_away = and_(
         func.coalesce(s.failure_caused_by == "buyer", false()), func.coalesce(tried.hi <= line.deadline_at, false())
@@ -60,7 +63,7 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
             count_if(and_(~in_time, ~turned_away)).label("ours_n"),
         )
         .select_from(tables)
-        .where(~part.deleted, there, or_(line.on_time.is_(False), line.on_time_reason == "no_evidence"))
+        .where(~part.deleted, has_left, or_(line.on_time.is_(False), line.on_time_reason == "no_evidence"))
         .group_by(line.order_id, line.line_no)
         .subquery("consigned")
     )
@@ -68,7 +71,7 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
     late = order_line_facts_table.alias("late_line")
     whole = late.outerjoin(consigned, and_(c.order_id == late.c.order_id, c.line_no == late.c.line_no))
     ours = ~and_(func.coalesce(c.excused_n, 0) > 0, func.coalesce(c.ours_n, 0) == 0)
-    not_on_time = late.c.on_time.is_not(True)  # of an unknown sister line it must be shown as well
+    not_on_time = late.c.on_time.is_not(True)  # an unknown line needs the proof as well
     return (
         select(late.c.order_id, count_if(late.c.on_time.is_(False)).label("late_n"), count_if(ours).label("ours_n"))
         .select_from(whole.join(base, b.order_id == late.c.order_id))
@@ -78,7 +81,7 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
 
 
 def _first_attempts(base: CTE) -> Rows:
-    """When the first attempt at delivery began."""
+    """Return when the first delivery attempt of each order began."""
     b, e = base.c, order_events.c
     tables: FromClause = order_events.join(base, b.order_id == e.order_id)
     tables, started = moment_span(tables, dict(e.items()), "started_at", b.zone)
@@ -91,7 +94,7 @@ def _first_attempts(base: CTE) -> Rows:
 
 
 def _sudden_changes(base: CTE) -> Rows:
-    """When the buyer first changed their mind."""
+    """Return when the buyer first asked for a sudden change of each order."""
     b, c = base.c, service_cases.c
     tables: FromClause = service_cases.join(base, b.order_id == c.order_id)
     tables, opened = moment_span(tables, dict(c.items()), "opened_at", b.zone)

@@ -1,8 +1,12 @@
-"""One row: one order judged under its customer's contract (R35, P10).
+"""Orders judged under the customer's contract.
 
-The contract is the policy the customer had on the order's day, in the version valid that day; what its row leaves empty
-is strict. Versions with equal settings are judged together, those that come to the strict policy not again at all.
-Customers without a contract are not here.
+Grain: one row per sale order of a customer with a contract. Key: order_id.
+Stale rows: those of orders that the run judges again, also because `next_change_at` has passed.
+Source: R35 (valid on order day), P10 (strict next to contract).
+
+The contract is the version of the customer's policy that was valid on the day of the order. Settings that the policy
+leaves empty are strict. Versions with equal settings are judged together. If the settings equal the strict policy, the
+strict verdicts are copied.
 """
 
 from collections.abc import Iterator
@@ -24,7 +28,7 @@ from sqlalchemy import (
     select,
 )
 
-from metrics.facts.fact_table import BuildContext, FactTable, fact_table
+from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
 from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order_facts_table
 from metrics.facts.rejudge import rejudge
@@ -40,7 +44,7 @@ contract_facts_table = fact_table(
     Column("order_id", String),
     Column("policy_id", String),
     Column("ordered_day", Date),
-    Column("due_day", Date, comment="of the strict judgement: no contract moves it"),
+    Column("due_day", Date, comment="due day of the strict judgement, whatever the contract"),
     Column("state", String),
     *[column for name in GOODS_VERDICTS for column in (Column(name, Boolean), Column(f"{name}_reason", String))],
     Column("perfect_order", Boolean),
@@ -75,9 +79,9 @@ _TEXT, _DAY, _NUMBER = String(), Date(), Integer()
 
 
 def policy_of(row: RowMapping) -> Policy:
-    """The policy a row of `policies` stands for; what it leaves empty is strict.
+    """Return the policy that a row of the feed `policies` describes. Empty settings are strict.
 
-    Raises ValueError naming the row and its context that cannot be.
+    Raises ValueError, which names the row and the invalid setting.
     """
     try:
         return Policy(**{name: row[name] for name in _SETTINGS if row[name] is not None})
@@ -86,18 +90,20 @@ def policy_of(row: RowMapping) -> Policy:
 
 
 def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]:
-    """The orders under contract, one SELECT per distinct settings."""
+    """Yield the orders under contract, one SELECT per distinct policy."""
     if not {"customers.policy_id", "policies.policy_id"} <= context.mapped:
         return
-    listed = connection.execute(select(policies).where(~policies.c.deleted)).mappings().all()
-    judged_by = {(row["policy_id"], row["valid_from"]): policy_of(row) for row in listed}
+    policy_rows = connection.execute(select(policies).where(~policies.c.deleted)).mappings().all()
+    judged_by = {(row["policy_id"], row["valid_from"]): policy_of(row) for row in policy_rows}
     if not judged_by:
         return
     distinct = list(dict.fromkeys(judged_by.values()))
     numbered = temporary_table("contract_versions", {"policy_id": _TEXT, "valid_from": _DAY, "settings_no": _NUMBER})
-    held = temporary_table("orders_under_contract", {"order_id": _TEXT, "policy_id": _TEXT, "settings_no": _NUMBER})
+    under_contract = temporary_table(
+        "orders_under_contract", {"order_id": _TEXT, "policy_id": _TEXT, "settings_no": _NUMBER}
+    )
     numbered.create(connection)
-    held.create(connection)
+    under_contract.create(connection)
     connection.execute(
         insert(numbered),
         [
@@ -106,21 +112,23 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]
         ],
     )
     connection.execute(
-        insert(held).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, context))
+        insert(under_contract).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, context))
     )
     for number, policy in enumerate(distinct):
-        chosen = select(held).where(held.c.settings_no == number).subquery("held")
+        same_policy = select(under_contract).where(under_contract.c.settings_no == number).subquery("held")
         if policy == STRICT:
-            yield _rows(chosen, order_facts_table)
+            yield _rows(same_policy, order_facts_table)
             continue
-        with rejudge(connection, "judged_by_contract", policy, context, select(chosen.c.order_id), _JUDGED) as anew:
-            yield _rows(chosen, anew)
-    held.drop(connection)
+        with rejudge(
+            connection, "judged_by_contract", policy, context, select(same_policy.c.order_id), _JUDGED
+        ) as judged:
+            yield _rows(same_policy, judged)
+    under_contract.drop(connection)
     numbered.drop(connection)
 
 
 def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str, str, int]]:
-    """order_id, policy_id and settings_no of every sale order whose customer had a contract that day."""
+    """Return order_id, policy_id and settings_no of every sale order whose customer had a contract that day."""
     o = order_facts_table.c
     customer = versions(customers, ("customer_id",), ("policy_id",))
     contract = versions(policies, ("policy_id",), ())
@@ -131,8 +139,7 @@ def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str,
     tables = tables.join(
         numbered, (numbered.c.policy_id == contract.c.policy_id) & (numbered.c.valid_from == contract.c.valid_from)
     )
-    if context.only is not None:
-        tables = tables.join(context.only, context.only.c.order_id == o.order_id)
+    tables = only_stale(tables, o.order_id, context)
     return (
         select(o.order_id, contract.c.policy_id, numbered.c.settings_no)
         .select_from(tables)
@@ -140,18 +147,19 @@ def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str,
     )
 
 
-def _rows(held: FromClause, judged: FromClause) -> Rows:
-    """The ledger's rows of some orders, with what `judged` (their rows under the contract) says of them and the order's
-    own dimensions.
+def _rows(under_contract: FromClause, judged: FromClause) -> Rows:
+    """Return the fact table's rows of the orders in `under_contract`.
+
+    judged: the verdicts of these orders under the contract.
     """
     o = order_facts_table.c
-    tables: FromClause = held.join(order_facts_table, o.order_id == held.c.order_id)
+    tables: FromClause = under_contract.join(order_facts_table, o.order_id == under_contract.c.order_id)
     if judged is not order_facts_table:
-        tables = tables.join(judged, judged.c.order_id == held.c.order_id)
+        tables = tables.join(judged, judged.c.order_id == under_contract.c.order_id)
     columns: dict[str, Expression] = {
         name: o[name] for name in ("order_id", "ordered_day", "due_day", *DIMENSION_COLUMNS)
     }
-    columns |= {name: judged.c[name] for name in _JUDGED} | {"policy_id": held.c.policy_id}
+    columns |= {name: judged.c[name] for name in _JUDGED} | {"policy_id": under_contract.c.policy_id}
     return select(
         *[cast(columns[column.name], column.type).label(column.name) for column in contract_facts_table.columns]
     ).select_from(tables)

@@ -1,5 +1,6 @@
-"""What a message, a case or an inquiry is about: its order, its customer as of its day, the zone its days are counted
-in, and whole minutes.
+"""Joins and durations shared by messages, cases, inquiries and scorecards. It contains no fact table.
+
+A contact belongs to an order or to a customer. From these it takes its dimensions and its time zone.
 """
 
 from dataclasses import dataclass, replace
@@ -28,31 +29,36 @@ from metrics.sql.dialects import Expression, seconds_between, typed_null
 from metrics.sql.moments import Span, moment_span, span_of
 
 _FOR_EVER = date(9999, 12, 31)
-_FAR_MINUTES = 6_000_000_000_000
-"""Seconds, a multiple of 60 beyond any duration: added before rounding and taken off after, so that a duration below 0
-rounds like one above.
+_ROUNDING_OFFSET = 6_000_000_000_000
+"""Seconds: a multiple of 60, longer than any duration. It is added before rounding and subtracted afterwards, so that
+negative durations round in the same direction as positive ones.
 """
 
 
 @dataclass(frozen=True)
 class Contact:
-    """A feed joined to what each row is about: the FROM clause so far, the order facts in it (None: rows stand for the
-    customer alone), the customer and the zone.
-    """
+    """A feed joined to the orders and customers of its rows."""
 
     tables: FromClause
     order: FromClause | None
+    """The order facts in `tables`. None: the rows belong to a customer only."""
     customer_id: Expression
     zone: Expression
+    """The time zone in which the days of a row are counted."""
 
     def span(self, feed: Table, name: str) -> tuple["Contact", Span]:
-        """The contact with the days joined that the moment `name` needs, and the moment's span."""
+        """Join what the time span of a moment needs. Return the contact and the span.
+
+        name: the column of the feed that contains the moment.
+        """
         tables, span = moment_span(self.tables, dict(feed.c.items()), name, self.zone)
         return replace(self, tables=tables), span
 
     def dimensions(self, day: Expression) -> tuple[FromClause, list[Expression]]:
-        """The FROM clause with the customer's version of that day joined, and the shared dimension columns: the
-        order's; without an order the customer and their segment and region on the day. Source: rules R35.
+        """Return the extended FROM clause and the shared dimension columns.
+
+        The dimensions are those of the order. Without an order they are the customer, and the customer's segment and
+        region on the day. Source: R35 (valid on order day).
         """
         version = customer_versions()
         tables = self.tables.outerjoin(
@@ -62,18 +68,18 @@ class Contact:
         own = {"customer_id": self.customer_id, "segment": version.c.service_segment, "region": version.c.region}
         columns: list[Expression] = []
         for name in DIMENSION_COLUMNS:
-            found = [*([] if self.order is None else [self.order.c[name]]), *([own[name]] if name in own else [])]
-            columns.append(func.coalesce(*found, literal(NONE, String)).label(name))
+            candidates = [*([] if self.order is None else [self.order.c[name]]), *([own[name]] if name in own else [])]
+            columns.append(func.coalesce(*candidates, literal(NONE, String)).label(name))
         return tables, columns
 
 
 def contact(feed: Table, *, with_order: bool = True, same_customer: bool = False) -> Contact:
-    """A feed joined to its customers and, with_order, to its orders (order_id and customer_id are its columns).
+    """Join a feed to its customers and, if `with_order`, to its orders. The feed has order_id and customer_id.
 
-    same_customer: the feed names orders as the customer does, so that only that customer's order is meant.
+    same_customer: join an order only if the customer is the same, because the feed uses the customer's order numbers.
 
-    Rows without an order count their days in the zone of the customer's orders (the first by name), those of a customer
-    without any in UTC, or where no order is shipped to UTC in the first zone by name.
+    The time zone of a row is that of its order. Without an order it is the zone of the customer's orders (the first by
+    name). For a customer without orders it is UTC, or the first zone by name if no order ships to UTC.
     """
     facts = order_facts_table.c
     zones = (
@@ -82,10 +88,10 @@ def contact(feed: Table, *, with_order: bool = True, same_customer: bool = False
         .subquery("customer_zones")
     )
     utc = func.max(case((facts.ship_to_time_zone == "UTC", facts.ship_to_time_zone), else_=None))
-    elsewhere = select(func.coalesce(utc, func.min(facts.ship_to_time_zone))).scalar_subquery()
+    default_zone = select(func.coalesce(utc, func.min(facts.ship_to_time_zone))).scalar_subquery()
     own = func.nullif(feed.c.customer_id, "")
     tables = feed.outerjoin(zones, zones.c.customer_id == own)
-    zone = func.coalesce(zones.c.zone, elsewhere)
+    zone = func.coalesce(zones.c.zone, default_zone)
     if not with_order:
         return Contact(tables, None, own, zone)
     order = order_facts_table.alias("about")
@@ -99,7 +105,7 @@ def contact(feed: Table, *, with_order: bool = True, same_customer: bool = False
 
 
 def customer_versions() -> FromClause:
-    """The versions of every customer, each with the day the next takes over."""
+    """Return the versions of every customer, each with the day on which the next version starts."""
     c = customers.c
     following = func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from)
     until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
@@ -109,19 +115,20 @@ def customer_versions() -> FromClause:
 
 
 def happened_by(span: Span, as_of: datetime) -> Expression:
-    """Whether a moment has happened by `as_of`; a bare date has at the end of its day. False where there is none.
-    Source: rules, section 2.
+    """Return whether a moment has happened by `as_of`. It is false if the moment is empty.
+
+    A bare date happens at the end of its day. Source: section 2 (terms).
     """
     return func.coalesce(span.hi <= literal(as_of, DateTime), false())
 
 
 def happened_at(span: Span, as_of: datetime) -> Expression:
-    """The moment (its span's end) if it has happened by `as_of`, else null."""
+    """Return the moment (the end of its span) if it has happened by `as_of`, otherwise null."""
     return case((span.hi <= literal(as_of, DateTime), span.hi), else_=typed_null(DateTime()))
 
 
 def done_in_time(due: Span, done: Span, as_of: datetime) -> Expression:
-    """Whether something due was done by then: true, false, or null where a bare date leaves it open or nothing was due."""
+    """Return whether a due task was done in time. Null: nothing was due, or a bare date leaves it open."""
     return cast(
         case(
             (due.hi.is_(None), None),
@@ -135,15 +142,16 @@ def done_in_time(due: Span, done: Span, as_of: datetime) -> Expression:
 
 
 def day_at(tables: FromClause, as_of: datetime, zone: Expression) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and the local day `as_of` falls on."""
+    """Return the extended FROM clause and the local day of `as_of`."""
     now = literal(as_of, DateTime)
     tables, span = span_of(tables, now, false(), zone)
     return tables, func.coalesce(span.day, cast(now, Date))
 
 
 def minutes_between(first: Expression, second: Expression) -> Expression:
-    """Seconds from the first instant to the second, to the nearest whole minute (a day ends at its last microsecond,
-    not at 24:00).
+    """Return the seconds between two instants, rounded to whole minutes.
+
+    Rounding is needed because a day ends at its last microsecond, not at 24:00.
     """
-    shifted = seconds_between(first, second) + literal(_FAR_MINUTES + 30, BigInteger)
-    return cast(shifted - shifted % literal(60, BigInteger) - literal(_FAR_MINUTES, BigInteger), BigInteger)
+    shifted = seconds_between(first, second) + literal(_ROUNDING_OFFSET + 30, BigInteger)
+    return cast(shifted - shifted % literal(60, BigInteger) - literal(_ROUNDING_OFFSET, BigInteger), BigInteger)

@@ -1,4 +1,9 @@
-"""One row: one delivery group, the lines of an order with one deadline (R16)."""
+"""Delivery groups: the lines of an order that share a deadline, judged like an order.
+
+Grain: one row per order and deadline with goods owed. Key: order_id, deadline_at.
+Stale rows: those of orders that the run judges again.
+Source: R16 (delivery groups).
+"""
 
 from collections.abc import Sequence
 
@@ -31,10 +36,10 @@ from metrics.sql.dialects import Expression, Rows
 group_facts_table = fact_table(
     "delivery_groups",
     "group",
-    "one row: one delivery group, the lines of one order with one deadline, judged as an order of its own",
+    "one row: one delivery group, the lines of one order with the same deadline, judged like an order",
     Column("order_id", String),
-    Column("deadline_at", DateTime, comment="null: the lines that have no date at all"),
-    Column("due_day", Date, comment="the latest of its lines"),
+    Column("deadline_at", DateTime, comment="null: the lines without any date"),
+    Column("due_day", Date, comment="latest due day of its lines"),
     Column("state", String),
     Column("line_count", BigInteger, comment="goods lines owed"),
     *[column for name in GOODS_VERDICTS for column in (Column(name, Boolean), Column(f"{name}_reason", String))],
@@ -44,9 +49,10 @@ group_facts_table = fact_table(
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every group with goods owed, from the stored line facts.
+    """Return every group with goods owed, from the stored line facts.
 
-    Services and fees of the same deadline count for how the group was billed, as they do for an order (R17).
+    Services and fees with the same deadline count for the billing of the group, as in an order. Source: R17 (services
+    and fees).
     """
     line, o = order_line_facts_table.c, order_facts_table.c
     lines: FromClause = order_line_facts_table
@@ -67,9 +73,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         "product_category": one_or_several(x.category_first, x.category_last),
         "carrier": case((x.several_carriers_n > 0, SEVERAL), else_=one_or_several(x.carrier_first, x.carrier_last)),
     }
-    chosen = [cast(columns[column.name], column.type).label(column.name) for column in group_facts_table.columns]
+    selected = [cast(columns[column.name], column.type).label(column.name) for column in group_facts_table.columns]
     return [
-        select(*chosen).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)
+        select(*selected).select_from(sums.join(order_facts_table, o.order_id == x.order_id)).where(x.goods_owed_n > 0)
     ]
 
 

@@ -1,4 +1,9 @@
-"""One row: something told, or to be told, to a buyer: was it told in time, and was it right."""
+"""Messages to buyers: sent on time, and correct.
+
+Grain: one row per message that is due or was sent. Key: message_id.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: section 4 (g) (communications and dependability).
+"""
 
 from collections.abc import Sequence
 
@@ -29,21 +34,21 @@ message_facts_table = fact_table(
     "message",
     "one row: one message to a buyer, due or sent",
     Column("message_id", String, comment="messages.message_id"),
-    Column("order_id", String, comment="the order it is about; empty: none"),
+    Column("order_id", String, comment="the order of the message; empty: none"),
     Column("phase", String, comment="pre, during or post the transaction"),
     Column("message_kind", String, comment="messages.kind"),
-    Column("told_day", Date, comment="local day it was due; without one, the day it was sent"),
+    Column("told_day", Date, comment="local day it was due; the day it was sent if it was never due"),
     Column("due", Boolean, comment="true: its due time has passed"),
     Column("in_time", Boolean, comment="sent by its due time; null: nothing was due, or a bare date leaves it open"),
     Column("told", Boolean, comment="true: sent, and its due time has passed if it has one"),
-    Column("correct", Boolean, comment="whether what was told was right; null: not known"),
+    Column("correct", Boolean, comment="true: the content was correct; null: not known"),
     Column("sent_from", DateTime, comment="first instant it may have been sent at; null: not sent by as_of"),
     Column("sent_at", DateTime, comment="last instant it may have been sent at; null: not sent by as_of"),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every message of the feed; nothing where no feed brings any."""
+    """Return every message, or nothing if no source maps messages."""
     if "messages.message_id" not in context.mapped:
         return ()
     m = messages.c

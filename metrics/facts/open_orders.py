@@ -1,7 +1,10 @@
-"""One row: one sale with goods owed, and how long it has waited for them.
+"""Waiting times: how long orders took to arrive, and how long open orders have been waiting.
 
-How long an open order has waited changes with every `as_of`, so its row is made anew by every run, and the ledger is
-narrow.
+Grain: one row per sale order with goods owed. Key: order_id.
+Stale rows: those of orders that the run judges again, and of all open orders.
+Source: section 4 (c) (cycle time).
+
+The wait of an open order changes with every `as_of`. So this table is narrow, and separate from the cycle times.
 """
 
 from collections.abc import Sequence
@@ -30,13 +33,13 @@ from metrics.sql.moments import span_of
 open_order_facts_table = fact_table(
     "wait_facts",
     "order",
-    "one row: one sale with goods owed, and how long it took or has taken so far",
+    "one row: one sale order with goods owed, and its days until arrival or until now",
     Column("order_id", String, comment="orders.order_id"),
     Column("ordered_day", Date, comment="local day it was ordered"),
     Column(
         "wait_days",
         Integer,
-        comment="days from order to arrival, or to the local day of as_of while it has not arrived",
+        comment="days from order to arrival, or to the local day of as_of if it has not arrived",
     ),
     Column("arrived", Boolean, comment="true: every line has arrived at least in part"),
 )
@@ -45,7 +48,7 @@ o = order_facts_table.c
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every sale with goods owed: open ones have waited until as_of."""
+    """Return every sale order with goods owed. Open orders wait until as_of."""
     now = literal(context.as_of, DateTime)
     tables, today = span_of(only_stale(order_facts_table, o.order_id, context), now, false(), o.ship_to_time_zone)
     arrived = o.cycle_days.is_not(None)
@@ -63,7 +66,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _stale_keys(changed: Changes, _: BuildContext) -> SelectBase:
-    """The orders that changed, and those that were still waiting."""
+    """Select the orders that changed, and the orders that had not arrived."""
     w = open_order_facts_table.c
     return union(select(changed.orders.c.order_id), select(w.order_id).where(~w.arrived))
 

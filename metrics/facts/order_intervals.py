@@ -1,4 +1,9 @@
-"""One row: one segment: how long its buyers usually take from one day they order on to the next. Source: rules R38."""
+"""Order intervals: the usual days between two order days of a buyer, per segment.
+
+Grain: one row per segment with sale orders. Key: segment.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: R38 (stockouts).
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,29 +15,29 @@ from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.sql.dialects import Rows, days_between, percentile
 
 HALF = literal(Decimal("0.5"), literal_execute=True)
-"""The share below a median, for `percentile`."""
+"""The fraction of the median, for `percentile`."""
 
 segment_intervals_table = fact_table(
     "segment_gaps",
     "segment",
-    "one row: one segment's gap, which stands in for that of buyers who ordered too seldom",
+    "one row: one segment's gap, used for buyers with too few orders of their own",
     Column(
         "gap_days",
         Integer,
-        comment="median days between the days on which its buyers ordered; empty: nobody ordered twice",
+        comment="median days between the order days of its buyers; empty: nobody ordered on two days",
     ),
 )
 
 
 def select_rows(_connection: Connection, _context: BuildContext) -> Sequence[Rows]:
-    """The median gap of every segment."""
+    """Return the median gap of every segment."""
     gaps = customer_intervals().subquery("order_gaps")
     others = [gaps.c.segment if name == "segment" else literal(NONE, String).label(name) for name in DIMENSION_COLUMNS]
     return (select(cast(percentile(HALF, gaps.c.gap), Integer).label("gap_days"), *others).group_by(gaps.c.segment),)
 
 
 def customer_intervals(context: BuildContext | None = None) -> Rows:
-    """One row for each day a customer ordered on, with their segment and the days since they last had."""
+    """Return per customer and order day the segment and the days since the previous order day."""
     o = order_facts_table.c
     tables = order_facts_table if context is None else only_stale(order_facts_table, o.customer_id, context)
     order_days = (

@@ -1,8 +1,11 @@
-"""Two ledgers of money coming in: one row per invoice with the day it was settled, one per order with the day its last
-invoice was.
+"""Settlement of invoices, and cash per order.
 
-An invoice is settled at the first moment at which what was paid reaches its gross amount (lines and tax) less what
-credits and reversals have taken back. Source: rules, section 3 ("direct evidence"), R24.
+`payment_facts`. Grain: one row per invoice of an order. Key: invoice_id.
+`cash_facts`. Grain: one row per sale order whose invoices are all settled. Key: order_id.
+Stale rows: not tracked. Every run rebuilds both tables.
+Source: section 3 (direct evidence), R24 (net sales).
+
+An invoice is settled when payments reach its gross amount (lines and tax) less its credits and reversals.
 """
 
 from collections.abc import Sequence
@@ -39,40 +42,38 @@ from metrics.sql.moments import day_bounds, moment_span
 payment_facts_table = fact_table(
     "payment_facts",
     "invoice",
-    "one row: one invoice dated by as_of that names an order",
+    "one row: one invoice of an order, dated by as_of",
     Column("invoice_id", String, comment="invoices.invoice_id"),
-    Column("order_id", String, comment="its order (of several the first): the row's dimensions are that order's"),
-    Column("invoiced_day", Date, comment="local day of the document"),
+    Column("order_id", String, comment="its order (the first of several), which gives the dimensions"),
+    Column("invoiced_day", Date, comment="local day of the invoice"),
     Column("due_on", Date, comment="invoices.due_on"),
-    Column("gross_amount", AMOUNT, comment="lines and tax, in the invoice's currency; null: a tax is not known"),
-    Column("settled_day", Date, comment="local day on which nothing was left to pay; null: something is"),
-    Column("taken_back", Boolean, comment="true: settled by credits and reversals alone, without any payment"),
+    Column("gross_amount", AMOUNT, comment="lines and tax, in the invoice's currency; null: a tax is missing"),
+    Column("settled_day", Date, comment="local day on which the invoice was settled; null: open"),
+    Column("taken_back", Boolean, comment="true: settled by credits and reversals without a payment"),
     Column("counts", Boolean, comment="true: its due day has passed, and it was not taken back"),
-    Column(
-        "kept", Boolean, comment="paid by due_on; null where it does not count, or what was to be paid is not known"
-    ),
+    Column("kept", Boolean, comment="paid by due_on; null: it does not count, or the amount is not known"),
 )
 
 cash_facts_table = fact_table(
     "cash_facts",
     "order",
-    "one row: one sale of which every invoice that was not taken back is settled",
+    "one row: one sale order whose invoices are all settled, without those taken back",
     Column("order_id", String, comment="orders.order_id"),
-    Column("invoices", Integer, comment="how many invoices settled it"),
-    Column("cash_day", Date, comment="local day the last of them was settled"),
-    Column("cash_days", Integer, comment="days from the local day of the order to that day"),
+    Column("invoices", Integer, comment="number of settled invoices"),
+    Column("cash_day", Date, comment="local day on which the last invoice was settled"),
+    Column("cash_days", Integer, comment="days from the order day to the cash day"),
 )
 
 o = order_facts_table.c
 
 
 def has_payments(mapped: frozenset[str]) -> bool:
-    """Whether any source brings payments."""
+    """Return whether a source maps payments."""
     return "payments.paid_at" in mapped
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every invoice that names an order; nothing where no feed brings payments."""
+    """Return every invoice of an order, or nothing if no source maps payments."""
     if not has_payments(context.mapped):
         return ()
     sums = _document_sums(context).cte("document_sums")
@@ -108,7 +109,10 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _document_sums(context: BuildContext) -> Rows:
-    """One row a document: gross_amount (null where a tax that is mapped is empty) and the first order it names."""
+    """Return per document the gross amount and its first order.
+
+    The gross amount is null if the tax is mapped and a line has no tax amount.
+    """
     line = invoice_lines.c
     taxed = "invoice_lines.tax_amount" in context.mapped
     net, tax = sum_if(true(), line.line_amount), sum_if(line.tax_amount.is_not(None), line.tax_amount)
@@ -126,7 +130,7 @@ def _document_sums(context: BuildContext) -> Rows:
 
 
 def _invoices(sums: CTE, context: BuildContext) -> Rows:
-    """Invoices dated by as_of, with the zone and day of the order they name and half a minor unit of their currency."""
+    """Return the invoices dated by as_of, with their order's time zone and half a minor unit of their currency."""
     i = invoices.c
     tables: FromClause = invoices.join(sums, sums.c.invoice_id == i.invoice_id).join(
         order_facts_table, o.order_id == sums.c.order_id
@@ -154,8 +158,10 @@ def _invoices(sums: CTE, context: BuildContext) -> Rows:
 
 
 def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
-    """invoice_id, at, day, amount, paid (false: a credit or reversal) of everything by as_of that leaves less to pay;
-    currencies never meet.
+    """Return everything by as_of that reduces the open amount of an invoice.
+
+    Columns: invoice_id, at, day, amount, paid (false: a credit or reversal). Amounts in a currency other than the
+    invoice's are ignored.
     """
     b = billed.c
     now = literal(context.as_of, DateTime)
@@ -172,7 +178,7 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
     document = invoices.alias("taking_back")
     d = document.c
     if "invoices.reverses_invoice_id" in context.mapped:
-        # A reversal without lines takes the whole invoice back.
+        # A reversal without lines reverses the whole invoice.
         whole: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(
             sums, sums.c.invoice_id == d.invoice_id
         )
@@ -204,8 +210,9 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
 
 
 def _credited(billed: CTE) -> Rows:
-    """credit_id, invoice_id, amount: a credit that names no invoice takes back from the first invoice of each order
-    line it names.
+    """Return the credits per invoice: credit_id, invoice_id, amount.
+
+    A credit without an invoice number applies to the first invoice of each of its order lines.
     """
     line, credit = invoice_lines.alias("billed_line"), invoice_lines.alias("credit_line")
     b = billed.c
@@ -235,8 +242,9 @@ def _credited(billed: CTE) -> Rows:
 
 
 def _settled(billed: CTE, movements: FromClause) -> Rows:
-    """invoice_id, when and on which local day nothing was left to pay (to half a minor unit), and when the first
-    payment came.
+    """Return per invoice when it was settled, on which local day, and when its first payment arrived.
+
+    An invoice is settled if at most half a minor unit of the currency is open.
     """
     b, m = billed.c, movements.c
     so_far = cast(
@@ -258,7 +266,7 @@ def _settled(billed: CTE, movements: FromClause) -> Rows:
 
 
 def cash(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every sale that is paid for; nothing where no feed brings payments."""
+    """Return every sale order that is paid, or nothing if no source maps payments."""
     if not has_payments(context.mapped):
         return ()
     line, p = invoice_lines.c, payment_facts_table.c

@@ -1,8 +1,12 @@
-"""Two ledgers: one row per inquiry (was it answered, with a choice, and did it become an order), and one row per option
-offered.
+"""Inquiries and the options offered.
 
-Both stand for the customer as of the day they asked, never for the order it became: else channels would convert every
-inquiry they have.
+`quote_facts`. Grain: one row per inquiry asked by `as_of`. Key: quote_id.
+`quote_option_facts`. Grain: one row per option of an answered inquiry. Key: quote_id, option_no.
+Stale rows: not tracked. Every run rebuilds both tables.
+Source: section 4 (j) (influencing the order).
+
+The dimensions are those of the customer on the day of the inquiry, not those of the resulting order. With the
+dimensions of orders, the conversion rate by channel would be 100 %.
 """
 
 from collections.abc import Sequence
@@ -35,9 +39,9 @@ from metrics.sql.dialects import Expression, Rows, count_if, days_between, great
 from metrics.sql.exchange_rates import converted, join_rate
 
 YOUNG_DAYS = 30
-"""Inquiries younger than this are not yet asked whether they became an order."""
+"""Inquiries younger than this do not count in conversion rates yet."""
 LEAD_TIME_CLASSES = ((3, "up to 3 days"), (7, "4 to 7 days"), (14, "8 to 14 days"))
-"""Lead times of the default packages A, B and C (Table 8-1), the most days of each; longer ones are "over 14 days"."""
+"""Longest lead times of the default packages A, B and C, with the name of the class. Longer ones are "over 14 days"."""
 
 quote_facts_table = fact_table(
     "quote_facts",
@@ -49,7 +53,7 @@ quote_facts_table = fact_table(
     Column(
         "answer_seconds",
         BigInteger,
-        comment="from asked to answered, or to as_of while unanswered; to the nearest minute",
+        comment="seconds from asked to answered, or to as_of if unanswered; rounded to minutes",
     ),
     Column("option_count", BigInteger, comment="options offered in the answer"),
     Column("accepted", Boolean, comment="true: the buyer chose one of them"),
@@ -60,34 +64,34 @@ quote_facts_table = fact_table(
 quote_option_facts_table = fact_table(
     "quote_option_facts",
     "option",
-    "one row: one option offered in an answer given by as_of; currency is the option's",
+    "one row: one option of an inquiry answered by as_of; currency is the option's",
     Column("quote_id", String, comment="quote_options.quote_id"),
     Column("option_no", String, comment="quote_options.option_no"),
     Column("asked_day", Date, comment="local day of the inquiry"),
-    Column("lead_time_class", String, comment="offered lead time, in the classes of the default packages"),
+    Column("lead_time_class", String, comment="class of the offered lead time"),
     Column("accepted", Boolean, comment="true: the buyer chose it"),
     Column("ordered", Boolean, comment="true: the inquiry became an order placed by as_of"),
     Column("young", Boolean, comment=f"true: asked less than {YOUNG_DAYS} days before as_of"),
     Column(
         "quoted_amount",
         AMOUNT,
-        comment="worth of the inquiry, reporting currency, on one option: the accepted, else the cheapest",
+        comment="value of the inquiry, reporting currency, on one option: the accepted, else the cheapest",
     ),
     Column(
         "faster_days",
         Integer,
-        comment="days the fastest option saves, on one option of each inquiry that has two lead times in one currency",
+        comment="days the fastest option saves, on one option of an inquiry with two lead times in one currency",
     ),
     Column(
         "faster_amount",
         AMOUNT,
-        comment="price of the fastest option less that of the slowest, reporting currency, on the same row",
+        comment="extra price of the fastest option over the slowest, reporting currency, on the same row",
     ),
 )
 
 
 def quote_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every inquiry asked by as_of; nothing where no feed brings any."""
+    """Return every inquiry asked by as_of, or nothing if no source maps inquiries."""
     if "quotes.quote_id" not in context.mapped:
         return ()
     asked = _asked(context).cte("asked")
@@ -103,7 +107,7 @@ def quote_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         .subquery("offered")
     )
     a = asked.c
-    # What stands in an answer is not known before the answer is given.
+    # Before the answer is given, its options are not known.
     count = case((a.answered, func.coalesce(offered.c.option_count, 0)), else_=literal(0, BigInteger))
     values: dict[str, Expression] = {
         "option_count": cast(count, BigInteger),
@@ -117,7 +121,7 @@ def quote_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def option_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every option of an inquiry answered by as_of; nothing where no feed brings any."""
+    """Return every option of an answered inquiry, or nothing if no source maps options."""
     if "quote_options.quote_id" not in context.mapped:
         return ()
     asked = _asked(context).cte("asked")
@@ -136,10 +140,10 @@ def option_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         .group_by(p.quote_id)
         .subquery("best")
     )
-    stands = p.place == 1
-    compared = and_(stands, p.most_days > p.fewest_days, p.currency_first == p.currency_last)
+    first = p.place == 1
+    compared = and_(first, p.most_days > p.fewest_days, p.currency_first == p.currency_last)
     values = {
-        "quoted_amount": case((stands, p.amount), else_=typed_null(AMOUNT)),
+        "quoted_amount": case((first, p.amount), else_=typed_null(AMOUNT)),
         "faster_days": case((compared, p.most_days - p.fewest_days), else_=typed_null(Integer())),
         "faster_amount": cast(case((compared, best.c.fastest_amount - best.c.slowest_amount), else_=None), AMOUNT),
     }
@@ -151,14 +155,14 @@ def option_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _asked(context: BuildContext) -> Rows:
-    """One row per inquiry asked by as_of, without its options."""
+    """Return every inquiry asked by as_of, without its options."""
     q, o = quotes.c, order_facts_table.c
     about = contact(quotes, with_order=False)
     about, asked = about.span(quotes, "asked_at")
     about, answered = about.span(quotes, "answered_at")
     tables, dimensions = about.dimensions(asked.day)
     tables, today = day_at(tables, context.as_of, about.zone)
-    # An order nobody has loaded is taken at its word; one placed after as_of, or deleted, is not there.
+    # An order that was never loaded counts as ordered. A deleted order, or one placed after as_of, does not.
     tables = tables.outerjoin(order_facts_table, o.order_id == q.order_id).outerjoin(
         orders, orders.c.order_id == q.order_id
     )
@@ -182,8 +186,10 @@ def _asked(context: BuildContext) -> Rows:
 
 
 def _priced(asked: CTE, context: BuildContext) -> Rows:
-    """One row per option of an answered inquiry: its price in the reporting currency, its place among the inquiry's
-    options (1 stands for it), and the fewest and most days of the options that have both a price and a lead time.
+    """Return every option of an answered inquiry with its price in the reporting currency.
+
+    place: rank among the options of the inquiry; the option with 1 carries the inquiry's amounts. fewest_days and
+    most_days: shortest and longest lead time of the options with a price and a lead time.
     """
     a, option = asked.c, quote_options.c
     tables: FromClause = quote_options.join(asked, a.quote_id == option.quote_id)
@@ -218,7 +224,7 @@ def _priced(asked: CTE, context: BuildContext) -> Rows:
 
 
 def _lead_time_class(days: Expression) -> Expression:
-    classes = [(days <= most, literal(words, String)) for most, words in LEAD_TIME_CLASSES]
+    classes = [(days <= most, literal(name, String)) for most, name in LEAD_TIME_CLASSES]
     return case(
         (days.is_(None), literal(NONE, String)),
         *classes,

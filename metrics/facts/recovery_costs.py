@@ -1,4 +1,9 @@
-"""One row: one cost of recovery, on the order it was spent on. Source: rules, section 4 (i)."""
+"""Recovery costs: cases, replacements and goodwill credits, each on its order.
+
+Grain: one row per cost. Key: none, a cost has no id.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: section 4 (i) (service recovery).
+"""
 
 from collections.abc import Sequence
 
@@ -30,30 +35,28 @@ from metrics.sql.moments import moment_span
 recovery_cost_facts_table = fact_table(
     "recovery_cost_facts",
     "cost",
-    "one row: one cost of recovery: a case of a failure, goods or service of a replacement order, or a goodwill credit",
-    Column("order_id", String, comment="the order it was spent on; empty: none"),
+    "one row: one cost of recovery: a case, goods or service of a replacement order, or a goodwill credit",
+    Column("order_id", String, comment="the order of the cost; empty: none"),
     Column("activity", String, comment="case, replacement or goodwill"),
     Column(
         "cost_day",
         Date,
-        comment="day it was spent: case settled (open: raised), replacement ordered, cost incurred, credit dated",
+        comment="day the case was settled (opened, if open), replacement ordered, cost incurred or credit dated",
     ),
-    Column("amount", AMOUNT, comment="in the reporting currency; null: no rate or no unit cost"),
+    Column("amount", AMOUNT, comment="reporting currency; null: no rate or no unit cost"),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every cost of recovery by as_of, from each feed that some source maps; nothing where no source maps what cases
-    cost.
-    """
+    """Return the costs by as_of from every mapped feed, or nothing if no source maps the costs of cases."""
     if "service_cases.cost_amount" not in context.mapped:
         return ()
-    found = [_case_costs(context), _replaced_goods()]
+    selects = [_case_costs(context), _replaced_goods()]
     if "service_costs.amount" in context.mapped:
-        found.append(_replacement_service(context))
+        selects.append(_replacement_service(context))
     if "invoices.credit_reason" in context.mapped:
-        found.append(_goodwill(context))
-    return found
+        selects.append(_goodwill(context))
+    return selects
 
 
 def _cost(
@@ -73,15 +76,15 @@ def _cost(
 
 
 def _paid_in(currency: Expression, dimensions: list[Expression]) -> list[Expression]:
-    """Dimensions with the currency a cost was paid in."""
+    """Return the dimensions with the currency of the cost."""
     return [
-        func.coalesce(currency, literal(NONE, String)).label("currency") if one.name == "currency" else one
-        for one in dimensions
+        func.coalesce(currency, literal(NONE, String)).label("currency") if dimension.name == "currency" else dimension
+        for dimension in dimensions
     ]
 
 
 def _case_costs(context: BuildContext) -> Rows:
-    """Cases of failed orders, other than wishes."""
+    """Return the costs of cases of failed orders, without requests."""
     c, failure = service_cases.c, recovery_facts_table.c
     about = contact(service_cases)
     about, opened = about.span(service_cases, "opened_at")
@@ -97,7 +100,7 @@ def _case_costs(context: BuildContext) -> Rows:
 
 
 def _replaced_goods() -> Rows:
-    """Goods shipped on replacement orders, at unit cost."""
+    """Return the unit cost of goods shipped on replacement orders."""
     o, line = order_facts_table.c, order_line_facts_table.c
     tables = order_line_facts_table.join(order_facts_table, o.order_id == line.order_id)
     amount = times(line.shipped_qty, line.unit_cost_amount)
@@ -108,7 +111,7 @@ def _replaced_goods() -> Rows:
 
 
 def _replacement_service(context: BuildContext) -> Rows:
-    """Costs of serving booked on replacement orders."""
+    """Return the service costs booked on replacement orders."""
     o, cost = order_facts_table.c, service_costs.c
     tables: FromClause = service_costs.join(
         order_facts_table, and_(o.order_id == cost.order_id, o.order_type == "replacement")
@@ -127,7 +130,7 @@ def _replacement_service(context: BuildContext) -> Rows:
 
 
 def _goodwill(context: BuildContext) -> Rows:
-    """Credits given out of goodwill, by the order they name."""
+    """Return the goodwill credits of each order."""
     o, document, line = order_facts_table.c, invoices.c, invoice_lines.c
     tables: FromClause = invoice_lines.join(invoices, document.invoice_id == line.invoice_id).join(
         order_facts_table, o.order_id == line.order_id

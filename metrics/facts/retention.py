@@ -1,5 +1,6 @@
-"""What a customer did after an order that may have failed: the next order they placed, and the margin of those of the
-days after.
+"""Retention: the customer's next order after a judged order, and the margin of the following days.
+
+It contains no fact table; `recoveries.py` joins these SELECTs. Source: section 4 (i) (service recovery).
 """
 
 from sqlalchemy import (
@@ -26,12 +27,13 @@ from metrics.sql.exchange_rates import converted
 from metrics.sql.moments import moment_span
 
 RETAINED_DAYS = 90
-"""Days after a failure whose margin is what was retained."""
+"""Days after a failure whose margin counts as retained."""
 
 
 def following_orders(grouped: CTE, context: BuildContext) -> Rows:
-    """order_id, next_day: the day of the customer's first sale placed after the wait began, found by running backwards
-    through their orders.
+    """Return order_id and next_day, the day of the customer's first sale order after the wait began.
+
+    A window function runs backwards through the orders and waits of each customer.
     """
     g, o = grouped.c, order_facts_table.c
     tables = _of_their_customers(order_facts_table, grouped, context)
@@ -48,14 +50,14 @@ def following_orders(grouped: CTE, context: BuildContext) -> Rows:
     )
     events = union_all(placed.select_from(tables).where(o.order_type == "sale"), waits).cte("orders_and_waits")
     e = events.c
-    # At one instant the waits come first, so that an order placed at that very instant is not after it.
+    # At equal instants the waits come first, so that an order placed at the same instant does not count as later.
     later = func.min(e.day).over(partition_by=e.customer_id, order_by=[e.at.desc(), e.waits.desc()], rows=(None, 0))
-    found = select(e.order_id, e.waits, later.label("next_day")).subquery("running")
-    return select(found.c.order_id, found.c.next_day).where(found.c.waits == 1)
+    running = select(e.order_id, e.waits, later.label("next_day")).subquery("running")
+    return select(running.c.order_id, running.c.next_day).where(running.c.waits == 1)
 
 
 def _of_their_customers(tables: FromClause, grouped: CTE, context: BuildContext) -> FromClause:
-    """Order facts joined in a FROM clause: where only some orders are wanted, all those of their customers."""
+    """Limit order facts to the customers of the given orders. A full rebuild returns them unchanged."""
     if context.only is None:
         return tables
     theirs = select(grouped.c.customer_id).distinct().subquery("their_customers")
@@ -63,66 +65,28 @@ def _of_their_customers(tables: FromClause, grouped: CTE, context: BuildContext)
 
 
 def margin_after_failure(grouped: CTE, context: BuildContext) -> Rows:
-    """order_id, amount, unknown_n: the customer's margin in the days after the wait began, and how many orders' margin
-    is not known in them.
+    """Return order_id, amount and unknown_n: the customer's margin in the RETAINED_DAYS days after the wait began.
 
-    Margins are added up along each customer's days; what had come by the last day, less what had come by the first, is
-    what lies between. While no rates are fed only orders in the failed order's own currency are added: two currencies
-    never meet.
+    unknown_n: number of billed lines in these days whose margin is not known. Margins are in the reporting currency.
+    Without exchange rates, only orders in the currency of the failed order count.
+
+    The margins of each customer are summed up day by day. The sum on the last day less the sum on the first day is the
+    margin of the days between.
     """
     by_currency = "fx_rates.rate" not in context.mapped
-    g, line, o = grouped.c, order_line_facts_table.c, order_facts_table.c
-    billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
-    cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
-    margin = cast(converted(line.billed_amount, line.rate) - cost, AMOUNT)
-    by_order = (
-        select(
-            line.order_id,
-            sum_if(and_(billed, margin.is_not(None)), margin).label("amount"),
-            count_if(and_(billed, margin.is_(None))).label("unknown_n"),
-        )
-        .group_by(line.order_id)
-        .subquery("order_margins")
-    )
-    none, no_money = typed_null(String()), cast(literal(0), AMOUNT)
-    earned = (
-        select(
-            o.customer_id,
-            (o.currency if by_currency else literal(NONE, String)).label("money"),
-            o.ordered_day.label("day"),
-            literal(0, Integer).label("looks"),
-            none.label("order_id"),
-            by_order.c.amount,
-            by_order.c.unknown_n,
-        )
-        .select_from(
-            _of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context)
-        )
-        .where(o.order_type == "sale")
-    )
-    ends = [
-        select(
-            g.customer_id,
-            g.currency if by_currency else literal(NONE, String),
-            cast(plus_days(g.start_day, literal(days, Integer)), Date),
-            literal(look, Integer),
-            g.order_id,
-            no_money,
-            literal(0, BigInteger),
-        ).where(g.failed, g.start_day.is_not(None))
-        for look, days in ((1, 0), (2, RETAINED_DAYS))
-    ]
-    events = union_all(earned, *ends).cte("margins_and_looks")
+    events = union_all(
+        _earned(grouped, context, by_currency=by_currency), *_looks(grouped, by_currency=by_currency)
+    ).cte("margins_and_looks")
     e = events.c
 
-    def so_far_of(amount: Expression) -> Expression:
+    def total_so_far(amount: Expression) -> Expression:
         return func.sum(amount).over(partition_by=[e.customer_id, e.money], order_by=[e.day, e.looks], rows=(None, 0))
 
     so_far = select(
         e.order_id,
         e.looks,
-        so_far_of(e.amount).label("amount"),
-        so_far_of(e.unknown_n).label("unknown_n"),
+        total_so_far(e.amount).label("amount"),
+        total_so_far(e.unknown_n).label("unknown_n"),
     ).subquery("so_far")
     s = so_far.c
 
@@ -138,3 +102,53 @@ def margin_after_failure(grouped: CTE, context: BuildContext) -> Rows:
         .where(s.looks > 0)
         .group_by(s.order_id)
     )
+
+
+def _earned(grouped: CTE, context: BuildContext, *, by_currency: bool) -> Rows:
+    """Return the margin of every sale order on its order day."""
+    line, o = order_line_facts_table.c, order_facts_table.c
+    billed = and_(line.line_kind == "goods", line.billed_amount.is_not(None))
+    cost = cast(times(line.billed_qty, line.unit_cost_amount), AMOUNT)
+    margin = cast(converted(line.billed_amount, line.rate) - cost, AMOUNT)
+    by_order = (
+        select(
+            line.order_id,
+            sum_if(and_(billed, margin.is_not(None)), margin).label("amount"),
+            count_if(and_(billed, margin.is_(None))).label("unknown_n"),
+        )
+        .group_by(line.order_id)
+        .subquery("order_margins")
+    )
+    return (
+        select(
+            o.customer_id,
+            (o.currency if by_currency else literal(NONE, String)).label("money"),
+            o.ordered_day.label("day"),
+            literal(0, Integer).label("looks"),
+            typed_null(String()).label("order_id"),
+            by_order.c.amount,
+            by_order.c.unknown_n,
+        )
+        .select_from(
+            _of_their_customers(order_facts_table.join(by_order, by_order.c.order_id == o.order_id), grouped, context)
+        )
+        .where(o.order_type == "sale")
+    )
+
+
+def _looks(grouped: CTE, *, by_currency: bool) -> list[Rows]:
+    """Return the two days per failed order at which the sum of margins is read: looks 1 (first) and looks 2 (last)."""
+    g = grouped.c
+    no_money = cast(literal(0), AMOUNT)
+    return [
+        select(
+            g.customer_id,
+            g.currency if by_currency else literal(NONE, String),
+            cast(plus_days(g.start_day, literal(days, Integer)), Date),
+            literal(look, Integer),
+            g.order_id,
+            no_money,
+            literal(0, BigInteger),
+        ).where(g.failed, g.start_day.is_not(None))
+        for look, days in ((1, 0), (2, RETAINED_DAYS))
+    ]

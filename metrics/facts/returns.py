@@ -1,4 +1,9 @@
-"""One row: goods of one order line coming back: how many, why, and how long until the whole return was credited."""
+"""Returns: returned goods, the reason, and the days until the whole return was credited.
+
+Grain: one row per returned order line. Key: return_id, return_line_no.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: R22 (returns), section 4 (h) (order management influences).
+"""
 
 from collections.abc import Sequence
 
@@ -28,27 +33,27 @@ from metrics.sql.moments import moment_span
 return_facts_table = fact_table(
     "return_facts",
     "return",
-    "one row: one returned order line, announced by as_of",
+    "one row: one returned order line that was announced by as_of",
     Column("return_id", String, comment="returns.return_id"),
     Column("return_line_no", String, comment="returns.return_line_no"),
-    Column("order_id", String, comment="the order line the goods were delivered for"),
-    Column("line_no", String, comment="the order line the goods were delivered for"),
+    Column("order_id", String, comment="order line that delivered the goods"),
+    Column("line_no", String, comment="order line that delivered the goods"),
     Column("return_reason", String, comment="returns.reason"),
-    Column("due_day", Date, comment="due day of the order line: the cohort the return belongs to"),
+    Column("due_day", Date, comment="due day of the order line, by which returns are counted"),
     Column("announced_day", Date, comment="local day the return was announced"),
     Column("goods", Boolean, comment="true: the order line is goods"),
-    Column("returned_qty", QTY, comment="coming back, base unit"),
+    Column("returned_qty", QTY, comment="returned quantity, base unit"),
     Column(
         "handling_days",
         Integer,
-        comment="days from announced to all of it credited, or to as_of; on the return's first line only, else null",
+        comment="days until the whole return was credited, or until as_of; only on the return's first line, else null",
     ),
-    Column("credited", Boolean, comment="true: the whole return is credited; on its first line only, else null"),
+    Column("credited", Boolean, comment="true: the whole return is credited; only on its first line, else null"),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every returned line announced by as_of whose order line exists; nothing where no feed brings any."""
+    """Return every announced return of a known order line, or nothing if no source maps returns."""
     if "returns.return_id" not in context.mapped:
         return ()
     r, line = returns.c, order_line_facts_table.c
@@ -76,31 +81,31 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         .where(~r.deleted, happened_by(announced, context.as_of))
         .cte("returned_lines")
     )
-    one = lines.c
+    returned = lines.c
     whole = (
         select(
-            one.return_id,
-            func.min(one.announced_day).label("announced_day"),
-            func.max(one.credited_day).label("credited_day"),
-            func.max(one.today).label("today"),
-            count_if(one.credited_day.is_(None)).label("uncredited_n"),
+            returned.return_id,
+            func.min(returned.announced_day).label("announced_day"),
+            func.max(returned.credited_day).label("credited_day"),
+            func.max(returned.today).label("today"),
+            count_if(returned.credited_day.is_(None)).label("uncredited_n"),
         )
-        .group_by(one.return_id)
+        .group_by(returned.return_id)
         .cte("whole_returns")
     )
     w = whole.c
-    first, credited_whole = one.place == 1, w.uncredited_n == 0
+    first, credited_whole = returned.place == 1, w.uncredited_n == 0
     days = days_between(w.announced_day, case((credited_whole, w.credited_day), else_=w.today))
     values = {
         "handling_days": cast(case((first, days), else_=None), Integer),
-        "announced_day": case((first, w.announced_day), else_=one.announced_day),
+        "announced_day": case((first, w.announced_day), else_=returned.announced_day),
         "credited": cast(case((first, credited_whole), else_=None), Boolean),
     }
     columns = [
-        values[column.name].label(column.name) if column.name in values else one[column.name]
+        values[column.name].label(column.name) if column.name in values else returned[column.name]
         for column in return_facts_table.columns
     ]
-    return (select(*columns).select_from(lines.join(whole, w.return_id == one.return_id)),)
+    return (select(*columns).select_from(lines.join(whole, w.return_id == returned.return_id)),)
 
 
 FACT_TABLES: tuple[FactTable, ...] = (FactTable(return_facts_table, select_rows),)

@@ -1,4 +1,9 @@
-"""One row: one case a buyer raised: granted, met, and how long until it was settled."""
+"""Customer cases: granted, met, and the time until they were settled.
+
+Grain: one row per case opened by `as_of`. Key: case_id.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: section 4 (h) (order management influences) and (i) (service recovery).
+"""
 
 from collections.abc import Sequence
 
@@ -26,39 +31,40 @@ from metrics.schema import service_cases
 from metrics.sql.dialects import Rows, greater
 
 REQUEST_KINDS = ("special_request", "sudden_change")
-"""Kinds of case that ask for something beyond the ordinary."""
+"""Case kinds with which a buyer asks for something out of the ordinary."""
 AFTER_SALE = ("question", "parts_request", "complaint")
-"""Kinds of case that are post-sale support."""
+"""Case kinds of post-sale support."""
 
 case_facts_table = fact_table(
     "case_facts",
     "case",
     "one row: one case opened by as_of",
     Column("case_id", String, comment="service_cases.case_id"),
-    Column("order_id", String, comment="the order it is about; empty: none"),
+    Column("order_id", String, comment="the order of the case; empty: none"),
     Column("case_kind", String, comment="service_cases.kind"),
-    Column("opened_day", Date, comment="local day it was raised"),
-    Column("opened_from", DateTime, comment="first instant it may have been raised at"),
-    Column("opened_at", DateTime, comment="last instant it may have been raised at"),
-    Column("acknowledged_at", DateTime, comment="when it was first answered; null: not by as_of"),
+    Column("opened_day", Date, comment="local day it was opened"),
+    Column("opened_from", DateTime, comment="first instant at which it may have been opened"),
+    Column("opened_at", DateTime, comment="last instant at which it may have been opened"),
+    Column("acknowledged_at", DateTime, comment="first answer to the buyer; null: none by as_of"),
     Column("resolved_at", DateTime, comment="when it was settled; null: open at as_of"),
-    Column("open_seconds", BigInteger, comment="from raised to settled, or to as_of while open; to the nearest minute"),
-    Column("granted", Boolean, comment="whether it was granted; null: undecided at as_of"),
+    Column(
+        "open_seconds", BigInteger, comment="seconds from opened to settled, or to as_of if open; rounded to minutes"
+    ),
+    Column("granted", Boolean, comment="true: it was granted; null: undecided at as_of"),
     Column(
         "met",
         Boolean,
-        comment="granted, and its order on time in full; null: undecided, or the order's verdict is unknown",
+        comment="true: granted, and its order is on time in full; null: undecided, or the verdict is unknown",
     ),
 )
 
 
 EDIT_SOURCE = "buyerview:"
-"""What the numbers of cases begin with that people wrote in Buyerview of orders they put right: no buyer raised them.
-"""
+"""Prefix of the ids of cases that users created in Buyerview when they resolved an order. No buyer opened them."""
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every case opened by as_of; nothing where no feed brings any."""
+    """Return every case opened by as_of, or nothing if no source maps cases."""
     if "service_cases.case_id" not in context.mapped:
         return ()
     c = service_cases.c
@@ -70,9 +76,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     order = about.order
     assert order is not None
     resolved_at = happened_at(resolved, context.as_of)
-    # A case settled after as_of had not been decided then.
+    # A case settled after as_of is undecided at as_of.
     granted = cast(case((or_(c.resolved_at.is_(None), resolved_at.is_not(None)), c.granted), else_=None), Boolean)
-    # Raised on a bare date (its end) and settled at an hour of that day is at once, not before.
+    # A bare date means the end of its day. A case settled earlier on that day took 0 seconds.
     open_seconds = minutes_between(opened.hi, func.coalesce(resolved_at, literal(context.as_of, DateTime)))
     return (
         select(

@@ -1,4 +1,9 @@
-"""One row: one consignment received: was the buyer told before it came?"""
+"""Received shipments and their advance notice.
+
+Grain: one row per shipment received by `as_of`. Key: shipment_id.
+Stale rows: those of shipments with a line of an order that the run judges again, and of shipments without lines.
+Source: section 4 (g) (communications and dependability).
+"""
 
 from collections.abc import Sequence
 
@@ -29,19 +34,21 @@ from metrics.sql.moments import moment_span
 shipment_facts_table = fact_table(
     "shipment_facts",
     "shipment",
-    "one row: one consignment received by as_of",
+    "one row: one shipment received by as_of",
     Column("shipment_id", String, comment="shipments.shipment_id"),
     Column("received_day", Date, comment="local day it was received"),
     Column(
-        "notice_ahead", Boolean, comment="the ship notice was sent before it came; null: a bare date leaves it open"
+        "notice_ahead",
+        Boolean,
+        comment="true: the ship notice was sent before the shipment arrived; null: a bare date leaves it open",
     ),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every consignment received that carried something for an order; nothing where no source maps ship notices.
+    """Return every received shipment of an order, or nothing if no source maps ship notices.
 
-    A dimension in which the orders of a consignment differ stands under `(several)`.
+    A dimension is `(several)` if the orders of the shipment differ in it.
     """
     if not {"shipments.notice_sent_at", "shipments.received_at"} <= context.mapped:
         return ()
@@ -69,7 +76,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _carried(context: BuildContext) -> Rows:
-    """One row per consignment: the zone and dimensions of the orders it carried something for."""
+    """Return per shipment the time zone and the dimensions of its orders."""
     line, o = shipment_lines.c, order_facts_table.c
     first, last = (
         {name: func.min(o[name]) for name in DIMENSION_COLUMNS},
@@ -90,7 +97,7 @@ def _carried(context: BuildContext) -> Rows:
 
 
 def _stale_keys(changed: Changes, _: BuildContext) -> SelectBase:
-    """The consignments of the orders that changed, and those that carry nothing any more."""
+    """Select the shipments of the orders that changed, and the shipments that have no lines any more."""
     line, was = shipment_lines.c, shipment_facts_table.c
     carrying = select(line.shipment_id).join(changed.orders, changed.orders.c.order_id == line.order_id)
     left = shipment_facts_table.outerjoin(shipment_lines, line.shipment_id == was.shipment_id)

@@ -1,5 +1,7 @@
-"""What stockouts cost beside the margin of what was missing: consignments and work of back-orders, and buyers lost.
-Source: rules R38, R40.
+"""Costs of stockouts: extra cost of back-orders and the margin of lost buyers. It contains no fact table.
+
+The margin of the short quantity itself is in `stockout_events.py`. Source: R38 (stockouts), R40 (orders that are not
+sales).
 """
 
 from sqlalchemy import CTE, Date, FromClause, Integer, and_, case, cast, func, literal, select, union_all
@@ -13,14 +15,16 @@ from metrics.sql.exchange_rates import converted, join_rate
 
 DAYS_OF_MARGIN = 365
 EXTRA_WORK = ("handling", "expedite")
-"""Activities of service_costs that a back-order adds."""
+"""Activities of the feed service_costs that a back-order causes."""
 
 
 def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
-    """Extra cost of each order's back-ordered lines (order_id, line_no, amount): it stands on the first of them, the
-    others have 0, so that a mean over events counts it once. Null for all of them where a part of it is not known.
+    """Return the extra cost of the back-ordered lines: order_id, line_no, amount in the reporting currency.
 
-    Freight of a further consignment that carries several orders is the order's share of it in the money ledger.
+    The first back-ordered line of an order has the whole amount and the others have 0, so that sums count it once. The
+    amount is null for all lines of the order if a part of it is not known. left: the shipment lines that have left.
+
+    The freight of a shipment with several orders is the order's share in the money facts.
     """
     d, m = decided.c, money_facts_table.c
     back = select(d.order_id, d.line_no).where(d.outcome == "back_ordered").subquery("back_ordered_lines")
@@ -57,8 +61,9 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
 
 
 def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -> Rows:
-    """order_id and freight (reporting currency, null: not known) of each consignment that left after the order's first
-    with a back-ordered line.
+    """Return the freight of every later shipment of an order that carried a back-ordered line.
+
+    Columns: order_id and amount (reporting currency; null: not known).
     """
     o, header, m = order_facts_table.c, shipments.c, money_facts_table.c
     left = consignments.c
@@ -100,8 +105,9 @@ def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -
 
 
 def buyer_margins(decided: CTE) -> FromClause:
-    """Margin of each lost buyer in the 12 months up to the event: net sales less product cost, of sales whose cost is
-    known; 0 without any.
+    """Return the margin of each lost buyer in the 12 months up to the event, in the reporting currency.
+
+    The margin is net sales less product cost, of sales whose cost is known. It is 0 without such sales.
     """
     d, m = decided.c, money_facts_table.c
     lost = select(d.customer_id, d.event_day).where(d.outcome == "buyer_lost").distinct().subquery("lost_buyers")

@@ -1,8 +1,10 @@
-"""One row: one order in our books or in the buyer's: is it in both, do the verdicts agree, and where the books first
-differ.
+"""Two books: our verdict of an order next to that of the buyer's scorecard, and the first difference.
 
-Of our orders those count whose customer sends scorecards at all. What either book does not say (an empty moment,
-quantity or verdict) differs from nothing. Source: rules, section 4 (k).
+Grain: one row per order in our book or in the buyer's. Key: customer_id, order_id.
+Stale rows: not tracked. Every run rebuilds the whole table.
+Source: section 4 (k) (two books).
+
+Our orders count only if their customer sends scorecards. An empty date, quantity or verdict is not a difference.
 """
 
 from collections.abc import Sequence
@@ -31,42 +33,42 @@ from metrics.schema import AMOUNT, QTY, buyer_scorecards
 from metrics.sql.dialects import Expression, Rows, lesser, sum_if, times, typed_null
 
 CAUSES = ("receipt_day", "quantity", "deadline", "verdict")
-"""Where two books of one order may differ; the first in this order is the dispute's cause."""
+"""Possible differences between the books. The first one that applies is the cause of the dispute."""
 
 two_books_facts_table = fact_table(
     "book_facts",
     "order",
-    "one row: one order judged in our books, or in the buyer's scorecard",
-    Column("order_id", String, comment="orders.order_id, or what the buyer calls it"),
+    "one row: one order judged in our book or in the buyer's scorecard",
+    Column("order_id", String, comment="orders.order_id, or the buyer's own number"),
     Column(
         "due_day",
         Date,
-        comment="due day in our book; where only the buyer has the order, the deadline's or else the receipt's day in theirs",
+        comment="due day in our book; for an order of the buyer only: their deadline day, else their receipt day",
     ),
     Column("ours", Boolean, comment="true: judged in our book"),
     Column("theirs", Boolean, comment="true: in the buyer's book"),
     Column("agree", Boolean, comment="the verdicts agree; null: not in both, or unknown in one"),
-    Column("cause", String, comment="first that differs: receipt_day, quantity, deadline, verdict; null: nothing does"),
-    Column("our_receipt_day", Date, comment="local day it arrived by our book"),
-    Column("their_receipt_day", Date, comment="local day it came by theirs"),
-    Column("our_qty", QTY, comment="goods received by our book, base unit"),
-    Column("their_qty", QTY, comment="goods received by theirs, base unit"),
-    Column("our_deadline_day", Date, comment="local day it was due by our book"),
-    Column("their_deadline_day", Date, comment="local day of the deadline they judged by"),
-    Column("our_verdict", Boolean, comment="on time in full by our book; null: unknown"),
-    Column("their_verdict", Boolean, comment="passed by theirs; null: not said"),
+    Column("cause", String, comment="first difference: receipt_day, quantity, deadline or verdict; null: none"),
+    Column("our_receipt_day", Date, comment="local day of arrival in our book"),
+    Column("their_receipt_day", Date, comment="local day of receipt in their book"),
+    Column("our_qty", QTY, comment="goods received in our book, base unit"),
+    Column("their_qty", QTY, comment="goods received in their book, base unit"),
+    Column("our_deadline_day", Date, comment="local due day in our book"),
+    Column("their_deadline_day", Date, comment="local day of the deadline in their book"),
+    Column("our_verdict", Boolean, comment="on time in full in our book; null: unknown"),
+    Column("their_verdict", Boolean, comment="passed in their book; null: no verdict"),
     Column(
         "failing_amount",
         AMOUNT,
-        comment="goods value of what fails by the buyer's book, reporting currency; null: no rate or no price",
+        comment="goods value that fails in the buyer's book, reporting currency; null: no rate or no price",
     ),
 )
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Orders of both books or of one; nothing where no feed brings scorecards.
+    """Return the orders of either book, or nothing if no source maps scorecards.
 
-    Orders that our book has pending or excluded are left out on both sides.
+    Orders that are pending or excluded in our book are left out.
     """
     if "buyer_scorecards.order_id" not in context.mapped:
         return ()
@@ -74,9 +76,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _in_theirs(context: BuildContext) -> Rows:
-    """Every order of a scorecard, beside ours."""
+    """Return every order of a scorecard, with our verdict if we have the order."""
     b = buyer_scorecards.c
-    # The buyer's name for an order is theirs: another customer's order of that name is another order.
+    # Scorecards use the buyer's order numbers. Another customer's order may have the same number.
     about = contact(buyer_scorecards, same_customer=True)
     about, due = about.span(buyer_scorecards, "due_by")
     about, received = about.span(buyer_scorecards, "received_at")
@@ -100,8 +102,8 @@ def _in_theirs(context: BuildContext) -> Rows:
     ]
     p = priced.c
     late = func.coalesce(received.hi > due.hi, received_day.is_(None))
-    # Punctual but short: the units missing, at the highest price of the order, so that the stake is never understated.
-    # Else all that was owed.
+    # On time but short: the missing units at the highest price of the order, so that the amount is never too low.
+    # Otherwise: everything owed.
     only_short = and_(~late, b.received_qty < p.owed_qty, p.owed_amount.is_not(None))
     short_amount = cast(times(p.owed_qty - b.received_qty, p.highest_price), AMOUNT)
     failing = case((only_short, lesser(short_amount, p.owed_amount)), else_=p.owed_amount)
@@ -128,7 +130,7 @@ def _in_theirs(context: BuildContext) -> Rows:
 
 
 def _prices() -> Rows:
-    """One row per order: the goods owed, their value, and the highest price among them. Null where a line has no price."""
+    """Return per order the goods owed, their value and their highest price. The value is null if a price is missing."""
     line = order_line_facts_table.c
     owed = and_(line.line_kind == "goods", line.owed_qty > 0)
     unpriced = func.max(case((and_(owed, line.owed_amount.is_(None)), 1), else_=0))
@@ -148,7 +150,7 @@ def _prices() -> Rows:
 
 
 def _only_in_ours() -> Rows:
-    """Judged orders of customers that send scorecards which are not in any."""
+    """Return judged orders that no scorecard lists, of customers that send scorecards."""
     o, b = order_facts_table.c, buyer_scorecards.c
     senders = select(b.customer_id).where(~b.deleted).distinct().subquery("senders")
     named = select(b.customer_id, b.order_id).where(~b.deleted).subquery("named")
