@@ -13,7 +13,7 @@ from dashboard.frame import chart_download, links
 from dashboard.frame.filters import Filters
 from dashboard.measure_page import headline, measure_table
 from dashboard.measure_page.measure_table import Answers
-from metrics.facts.stockouts import OPEN, OUTCOMES
+from metrics.facts.stockout_events import OPEN, OUTCOMES
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 

@@ -24,14 +24,14 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    true,
 )
 
 from metrics.facts.buyer_caused_delays import buyer_caused
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale, order_dimensions
+from metrics.facts.holds import net_clock_stops, stopped_seconds
 from metrics.facts.orders import NONE, SEVERAL, order_facts_table, order_line_facts_table
 from metrics.facts.orders.due_dates import policy_applies, versions
-from metrics.schema import holds, order_events, orders, promises, service_packages
+from metrics.schema import orders, promises, service_packages
 from metrics.sql.business_hours import has_calendars, with_calendar, working_seconds
 from metrics.sql.dialects import (
     MICROSECONDS_A_DAY,
@@ -50,10 +50,6 @@ from metrics.sql.dialects import (
 )
 from metrics.sql.moments import day_bounds, moment_span
 
-WAITING_STEPS = (2, 10)
-"""Steps between whose attempts an order waits for the buyer's data or credit (R28)."""
-WAITING_KINDS = ("credit", "data")
-"""Holds that wait for the buyer."""
 AHEAD, NOT_AHEAD = "ordered ahead", "not ordered ahead"
 
 cycle_facts_table = fact_table(
@@ -106,9 +102,9 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     b = base.c
     tables: FromClause = order_facts_table.join(base, b.order_id == o.order_id)
     held: Expression = literal(0, BigInteger)
-    stops = _stops(base, context)
+    stops = net_clock_stops(base, context)
     if stops is not None:
-        stopped = _merged(base, stops).subquery("held")
+        stopped = stopped_seconds(base, stops).subquery("held")
         tables = tables.outerjoin(stopped, stopped.c.order_id == o.order_id)
         held = func.coalesce(stopped.c.seconds, literal(0, BigInteger))
     worked: Expression = typed_null(BigInteger())
@@ -230,65 +226,6 @@ def _clocked(context: BuildContext) -> Rows:
         window.label("window_asked"),
         case((ahead, AHEAD), else_=NOT_AHEAD).label("ordered_ahead"),
     ).select_from(tables)
-
-
-def _stops(base: CTE, context: BuildContext) -> FromClause | None:
-    """order_id, from_at, until_at (null: not over by as_of) of what stops the net clock: `holds` if mapped, else waits
-    between attempts (R28).
-    """
-    b = base.c
-    now = literal(context.as_of, DateTime)
-    if "holds.placed_at" in context.mapped:
-        h = holds.c
-        tables: FromClause = holds.join(base, b.order_id == h.order_id)
-        tables, placed = moment_span(tables, dict(h.items()), "placed_at", b.zone)
-        tables, released = moment_span(tables, dict(h.items()), "released_at", b.zone)
-        by_buyer = h.caused_by == "buyer" if "holds.caused_by" in context.mapped else true()
-        ended = case((released.hi <= now, released.hi), else_=typed_null(DateTime()))
-        return (
-            select(h.order_id, placed.hi.label("from_at"), ended.label("until_at"))
-            .select_from(tables)
-            .where(~h.deleted, h.kind.in_(WAITING_KINDS), by_buyer, placed.hi <= now)
-            .subquery("stops")
-        )
-    if "order_events.started_at" not in context.mapped:
-        return None
-    e = order_events.c
-    tables = order_events.join(base, b.order_id == e.order_id)
-    tables, started = moment_span(tables, dict(e.items()), "started_at", b.zone)
-    tables, finished = moment_span(tables, dict(e.items()), "finished_at", b.zone)
-    again = func.lead(started.hi).over(partition_by=[e.order_id, e.step], order_by=e.event_no)
-    tried = (
-        select(e.order_id, finished.hi.label("from_at"), again.label("until_at"))
-        .select_from(tables)
-        .where(~e.deleted, e.step.in_(WAITING_STEPS))
-        .subquery("tried")
-    )
-    return select(*tried.c).where(tried.c.from_at.is_not(None), tried.c.until_at <= now).subquery("stops")
-
-
-def _merged(base: CTE, stops: FromClause) -> Rows:
-    """order_id and the seconds an order stood still inside its net clock; time that several stops share is counted
-    once.
-    """
-    b, s = base.c, stops.c
-    begins = greater(s.from_at, b.net_from_at)
-    ends = lesser(func.coalesce(s.until_at, b.until_at), b.until_at)
-    inside = (
-        select(b.order_id, begins.label("begins"), ends.label("ends"))
-        .select_from(stops.join(base, b.order_id == s.order_id))
-        .where(b.cycle_seconds.is_not(None), ends > begins)
-        .subquery("stops_inside")
-    )
-    i = inside.c
-    reached = (
-        func.max(i.ends).over(partition_by=i.order_id, order_by=[i.begins, i.ends], rows=(None, -1)).label("reached")
-    )
-    so_far = select(*i, reached).subquery("stops_so_far")
-    f = so_far.c
-    fresh = greater(f.begins, func.coalesce(f.reached, f.begins))
-    seconds = case((f.ends > fresh, seconds_between(fresh, f.ends)), else_=literal(0, BigInteger))
-    return select(f.order_id, cast(func.sum(seconds), BigInteger).label("seconds")).group_by(f.order_id)
 
 
 def _delivery_clocks(base: CTE) -> Rows:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, and_
 
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, assumption_scope
-from metrics.facts.stockouts import OPEN, OUTCOMES, UNORDERED, stockout_facts_table
+from metrics.facts.stockout_events import OPEN, OUTCOMES, UNORDERED
+from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.fill_rate import LINE_SOURCES
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_SHIPPED
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit

@@ -18,7 +18,8 @@ from metrics.facts import order_intervals
 from metrics.facts import stockouts as stockouts_module
 from metrics.facts.money import movements
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
-from metrics.facts.stockouts import OUTCOMES, stockout_facts_table
+from metrics.facts.stockout_events import OUTCOMES
+from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.stockouts import _BROKEN_DOWN, assumed_unit_cost, expected_cost, group_costs
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.question import Question
