@@ -22,8 +22,10 @@ from metrics.facts import (
     returns,
     service_cases,
     shipments,
+    step_slack,
     stockouts,
     two_books,
+    work_in_progress,
 )
 from metrics.facts.fact_table import FactTable
 from metrics.facts.money import movements
@@ -44,6 +46,8 @@ FACT_TABLES: tuple[FactTable, ...] = tuple(
             returns,
             payments,
             process_steps,
+            step_slack,
+            work_in_progress,
             quotes,
             movements,
             order_intervals,

@@ -27,7 +27,9 @@ from sqlalchemy import (
 )
 
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
-from metrics.facts.process_steps import step_budgets_table, step_facts_table, work_facts_table
+from metrics.facts.process_steps import step_facts_table
+from metrics.facts.step_slack import step_budgets_table
+from metrics.facts.work_in_progress import work_facts_table
 from metrics.lists.rows import Listing, Where, in_period, rows_of, with_names
 from metrics.sql.business_hours import elapsed_seconds
 from metrics.sql.dialects import Expression, greater, lesser, typed_null

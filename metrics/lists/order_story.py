@@ -12,8 +12,9 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Table, select
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.facts.process_steps import late_order_facts_table, step_facts_table
+from metrics.facts.process_steps import step_facts_table
 from metrics.facts.recoveries import RECOVERY_DAYS, recovery_facts_table
+from metrics.facts.step_slack import late_order_facts_table
 from metrics.lists.rows import Row, rows_of, with_names
 from metrics.measures.order_to_cash import slack_ledger
 from metrics.schema import (

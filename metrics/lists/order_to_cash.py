@@ -5,7 +5,8 @@ stand.
 from sqlalchemy import Connection, func, select
 
 from metrics.facts.orders import order_facts_table
-from metrics.facts.process_steps import late_order_facts_table, work_facts_table
+from metrics.facts.step_slack import late_order_facts_table
+from metrics.facts.work_in_progress import work_facts_table
 from metrics.lists.rows import Listing, rows_of
 from metrics.model.question import Question
 from metrics.queries.answer import view_conditions

@@ -12,13 +12,9 @@ from sqlalchemy import Connection, Table, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.payments import cash_facts_table, payment_facts_table
-from metrics.facts.process_steps import (
-    WHEN_PROMISED,
-    late_order_facts_table,
-    step_budgets_table,
-    step_facts_table,
-    work_facts_table,
-)
+from metrics.facts.process_steps import WHEN_PROMISED, step_facts_table
+from metrics.facts.step_slack import late_order_facts_table, step_budgets_table
+from metrics.facts.work_in_progress import work_facts_table
 from metrics.measures.needs import CORE_FEEDS, PENDING
 from metrics.measures.shares import share_of_total
 from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit

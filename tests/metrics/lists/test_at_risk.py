@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from metrics.facts import process_steps
+from metrics.facts import process_steps, step_slack, work_in_progress
 from metrics.lists.at_risk import at_risk
 from tests.support import engines
 from tests.support.ask_measures import only
@@ -24,7 +24,7 @@ from tests.support.builders import (
 )
 from tests.support.sql_facts import build
 
-filled = only(process_steps)
+filled = only(process_steps, step_slack, work_in_progress)
 
 START, HOUR = datetime(2026, 3, 1), timedelta(hours=1)
 NOW = START + 100 * HOUR

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from metrics.facts import payments, process_steps
+from metrics.facts import payments, process_steps, step_slack, work_in_progress
 from metrics.facts.payments import cash_facts_table, payment_facts_table
-from metrics.facts.process_steps import STEPS, late_order_facts_table, step_budgets_table, step_facts_table
+from metrics.facts.process_steps import STEPS, step_facts_table
+from metrics.facts.step_slack import late_order_facts_table, step_budgets_table
 from metrics.measures.order_to_cash import SlackPoint, slack_ledger
 from metrics.queries.answer import Question, answer
 from tests.reference.cycle_times import budgets_of_segment, slack
@@ -35,7 +36,7 @@ from tests.support.builders import (
 from tests.support.rule_cases import END_OF_APRIL
 from tests.support.sql_facts import build
 
-filled = only(payments, process_steps)
+filled = only(payments, process_steps, step_slack, work_in_progress)
 
 MAPPED = everything() | everything("order_events", "payments")
 START = datetime(2026, 3, 1)
