@@ -1,7 +1,13 @@
-"""One row: one sale's time: its clocks from order to arrival, and what was promised on the way.
+"""Cycle times of each order, and its promises.
 
-The clocks need nothing but the order's own records. Source: rules R1, R26 to R30, section 3 ("direct evidence"),
-section 4 (c), (g).
+Grain: one row per sale order. Key: order_id.
+Stale rows: those of orders that the run judges again. A cycle time depends on the records of its own order only.
+Source: R1 (anchor date), R26 (working time), R27 (orders placed ahead), R28 (holds), R29 (buyer-caused delay), R30
+(spread and percentiles), section 3 (direct evidence), section 4 (c) (cycle time) and (g) (communications and
+dependability).
+
+The gross clock runs from the order to its arrival. The net clock starts later for orders placed ahead, and stops
+during holds caused by the buyer.
 """
 
 from collections.abc import Sequence
@@ -55,41 +61,49 @@ AHEAD, NOT_AHEAD = "ordered ahead", "not ordered ahead"
 cycle_facts_table = fact_table(
     "cycle_facts",
     "order",
-    "one row: one order that is a sale, with its clocks and promises",
+    "one row: one sale order with its cycle times and promises",
     Column("order_id", String, comment="orders.order_id"),
     Column("state", String, comment="judged, pending or excluded"),
     Column("ordered_day", Date, comment="local day it was ordered"),
     Column("due_day", Date, comment="local day it was due"),
-    Column("arrived_day", Date, comment="local day its last needed goods arrived; null: a line has not arrived at all"),
+    Column(
+        "arrived_day", Date, comment="local day on which its last needed goods arrived; null: a line has not arrived"
+    ),
     Column("on_time", Boolean, comment="the order's verdict"),
     Column(
-        "on_time_attributable", Boolean, comment="on time, or late by the buyer's own doing (R29); null: on_time is"
+        "on_time_attributable",
+        Boolean,
+        comment="true: on time, or late because of the buyer (R29); null: on_time is null",
     ),
-    Column("complete", Boolean, comment="all that was owed has come; of a pending order as far as it has come"),
+    Column("complete", Boolean, comment="true: everything owed has arrived, also for pending orders"),
     Column("cycle_days", Integer, comment="days from order to arrival"),
     Column("cycle_days_net", Integer, comment="days from the net clock's start (R27) to arrival, not below 0"),
-    Column("cycle_seconds", BigInteger, comment="from order to arrival; null where either is a bare date"),
+    Column("cycle_seconds", BigInteger, comment="seconds from order to arrival; null: one of the two is a bare date"),
     Column(
         "cycle_seconds_net",
         BigInteger,
-        comment="from the net clock's start to arrival, less holds (R27, R28); null likewise",
+        comment="seconds from the net clock's start to arrival, less holds (R27, R28); null as above",
     ),
-    Column("held_seconds", BigInteger, comment="what the net clock stood still for holds; null likewise"),
+    Column("held_seconds", BigInteger, comment="seconds for which holds stopped the net clock; null as above"),
     Column(
         "business_seconds",
         BigInteger,
-        comment="working time from order to arrival (R26); null likewise, or where no calendar knows every day",
+        comment="working time from order to arrival (R26); null as above, or no calendar covers all days",
     ),
-    Column("promise_changes_seller", Integer, comment="promises the seller changed by as_of, line by line"),
-    Column("promise_changes_buyer", Integer, comment="promises the buyer changed by as_of, line by line"),
+    Column("promise_changes_seller", Integer, comment="promises of lines that the seller changed by as_of"),
+    Column("promise_changes_buyer", Integer, comment="promises of lines that the buyer changed by as_of"),
     Column(
         "window_granted",
         Boolean,
-        comment="promised inside the window asked for; null: no window asked for, or nothing promised",
+        comment="true: promised inside the requested window; null: no window requested, or nothing promised",
     ),
-    Column("window_asked", Boolean, comment="true: the buyer asked for a window"),
-    Column("basis", String, comment="what the first promise stood on: ATP, ATD, several or none"),
-    Column("ordered_ahead", String, comment="whether it was ordered longer ahead than the package's lead time (R27)"),
+    Column("window_asked", Boolean, comment="true: the buyer requested a window"),
+    Column("basis", String, comment="basis of the first promise: ATP, ATD, several or none"),
+    Column(
+        "ordered_ahead",
+        String,
+        comment="ordered ahead, or not: longer before the request than the package's lead time (R27)",
+    ),
 )
 
 
@@ -97,7 +111,7 @@ o = order_facts_table.c
 
 
 def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Every sale's clocks and promises."""
+    """Return the cycle times and promises of every sale order."""
     base = _clocked(context).cte("clocked")
     b = base.c
     tables: FromClause = order_facts_table.join(base, b.order_id == o.order_id)
@@ -116,15 +130,17 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     changes: dict[str, Expression] = dict.fromkeys(("seller", "buyer"), literal(0, Integer))
     basis: Expression = literal(NONE, String)
     if "promises.promised_by" in context.mapped:
-        told = _promises(base, context).subquery("told")
-        tables = tables.outerjoin(told, told.c.order_id == o.order_id)
-        changes = {by: func.coalesce(told.c[by], 0) for by in changes}
-        basis = func.coalesce(case((told.c.basis_first == told.c.basis_last, told.c.basis_first), else_=SEVERAL), NONE)
-        basis = case((told.c.basis_first.is_(None), NONE), else_=basis)
-    tables, buyers_doing = buyer_caused(tables, base, context)
+        promised = _promises(base, context).subquery("told")
+        tables = tables.outerjoin(promised, promised.c.order_id == o.order_id)
+        changes = {by: func.coalesce(promised.c[by], 0) for by in changes}
+        basis = func.coalesce(
+            case((promised.c.basis_first == promised.c.basis_last, promised.c.basis_first), else_=SEVERAL), NONE
+        )
+        basis = case((promised.c.basis_first.is_(None), NONE), else_=basis)
+    tables, by_buyer = buyer_caused(tables, base, context)
     short = _short_lines(context).subquery("short")
     tables = tables.outerjoin(short, short.c.order_id == o.order_id)
-    came = case(
+    arrived_complete = case(
         (o.state == "judged", o.complete), else_=and_(o.settled_at.is_not(None), func.coalesce(short.c.short_n, 0) == 0)
     )
     exact = b.cycle_seconds.is_not(None)
@@ -136,8 +152,8 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
             o.due_day,
             o.arrived_day,
             o.on_time,
-            case((o.on_time.is_(False), buyers_doing), else_=o.on_time).label("on_time_attributable"),
-            cast(came, Boolean).label("complete"),
+            case((o.on_time.is_(False), by_buyer), else_=o.on_time).label("on_time_attributable"),
+            cast(arrived_complete, Boolean).label("complete"),
             o.cycle_days,
             b.cycle_days_net,
             b.cycle_seconds,
@@ -156,18 +172,21 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def _sales(context: BuildContext) -> FromClause:
-    """Orders that are sales, joined to their facts; those of `context.only` alone where it is given."""
+    """Return sale orders joined to their facts, limited to stale orders in a partial rebuild."""
     tables: FromClause = orders.join(order_facts_table, and_(o.order_id == orders.c.order_id, o.order_type == "sale"))
     return only_stale(tables, o.order_id, context)
 
 
 def _lines(context: BuildContext) -> FromClause:
-    """Lines of the orders wanted."""
+    """Return line facts, limited to stale orders in a partial rebuild."""
     return only_stale(order_line_facts_table, order_line_facts_table.c.order_id, context)
 
 
 def _clocked(context: BuildContext) -> Rows:
-    """One row a sale: the gross clock, where the net clock starts (R27), and whether the window asked for was granted."""
+    """Return per sale order the gross clock, the start of the net clock and the granted window.
+
+    Source: R27 (orders placed ahead).
+    """
     zone, header = o.ship_to_time_zone, dict(orders.c.items())
     tables = _sales(context)
     tables, ordered = moment_span(tables, header, "ordered_at", zone)
@@ -191,7 +210,7 @@ def _clocked(context: BuildContext) -> Rows:
     tables, _, arrival_day_ends = day_bounds(tables, o.arrived_day, zone)
     tables, _, request_day_ends = day_bounds(tables, o.requested_day, zone)
     tables, net_day_starts, _ = day_bounds(tables, net_day, zone)
-    # A bare date is asked for from the start of its day on; an hour keeps its place on the clock of the earlier day.
+    # A requested bare date starts at the beginning of its day. A requested hour keeps its time on the earlier day.
     wall = plus_microseconds(local_time(asked.c.request_at, zone), -lead * literal(MICROSECONDS_A_DAY, BigInteger))
     starts_at = case((asked.c.request_at == request_day_ends, net_day_starts), else_=instant_of(wall, zone))
     ahead = func.coalesce(net_day > o.ordered_day, false())
@@ -229,7 +248,7 @@ def _clocked(context: BuildContext) -> Rows:
 
 
 def _delivery_clocks(base: CTE) -> Rows:
-    """The gross clocks with the calendar each runs by."""
+    """Return the gross clocks with the calendar of each."""
     b = base.c
     tables, calendar_id = with_calendar(base, b.ship_to)
     return (
@@ -247,9 +266,7 @@ def _delivery_clocks(base: CTE) -> Rows:
 
 
 def _promises(base: CTE, context: BuildContext) -> Rows:
-    """One row an order: how many promises seller and buyer changed by as_of, and the basis of its lines' first
-    promises.
-    """
+    """Return per order the promises that seller and buyer changed by as_of, and the basis of the first promises."""
     b, p = base.c, promises.c
     tables: FromClause = promises.join(base, b.order_id == p.order_id)
     tables, changed = moment_span(tables, dict(p.items()), "changed_at", b.zone)
@@ -273,7 +290,7 @@ def _promises(base: CTE, context: BuildContext) -> Rows:
 
 
 def _short_lines(context: BuildContext) -> Rows:
-    """How many lines of an order have not come in full."""
+    """Return the number of lines of each order that have not arrived in full."""
     line = order_line_facts_table.c
     short = and_(line.state != "excluded", line.filled_qty < line.owed_qty)
     return select(line.order_id, count_if(short).label("short_n")).select_from(_lines(context)).group_by(line.order_id)

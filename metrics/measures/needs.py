@@ -1,6 +1,6 @@
 """Feeds and columns that several modules of measures need."""
 
-from metrics.facts.recoveries import DAMAGE_COLUMNS
+from metrics.facts.failures import DAMAGE_COLUMNS
 from metrics.model.measure import Need
 
 NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
