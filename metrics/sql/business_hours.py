@@ -12,7 +12,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     and_,
     case,
     cast,
@@ -27,6 +26,7 @@ from sqlalchemy import column as sql_column
 from metrics.schema import calendars, local_days
 from metrics.sql.dialects import (
     Expression,
+    Rows,
     days_between,
     greater,
     lesser,
@@ -64,7 +64,7 @@ def with_calendar(tables: FromClause, place: Expression) -> tuple[FromClause, Ex
     return tables.outerjoin(named, named.c.calendar_id == place), func.coalesce(named.c.calendar_id, *general)
 
 
-def working_seconds(clocks: CTE) -> Select[tuple[object, ...]]:
+def working_seconds(clocks: CTE) -> Rows:
     """order_id and `seconds` worked from `from_at` to `until_at` (UTC) by `calendar_id`; null where the calendar does
     not name every local day from `first_day` to `last_day`: a day that is not there is not known to be closed.
 
@@ -87,7 +87,7 @@ def working_seconds(clocks: CTE) -> Select[tuple[object, ...]]:
     )
 
 
-def _pieces() -> Select[tuple[object, ...]]:
+def _pieces() -> Rows:
     """Opening hours cut at midnight UTC: calendar_id, day (UTC), starts_at, seconds."""
     c = calendars.c
     offsets = values(sql_column("n", Integer), name="midnights").data([(n,) for n in range(MOST_MIDNIGHTS + 1)]).alias()
@@ -105,7 +105,7 @@ def _pieces() -> Select[tuple[object, ...]]:
     ).where(cut.c.ends_at > cut.c.starts_at)
 
 
-def _days(pieces: CTE) -> Select[tuple[object, ...]]:
+def _days(pieces: CTE) -> Rows:
     """Every day of every calendar: calendar_id, day, seconds_before (worked before that day UTC), named (1: the
     calendar has a row for the local day of that date) and named_before (how many days before it have one).
     """

@@ -24,6 +24,7 @@ from sqlalchemy import (
     null,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -36,145 +37,128 @@ Rows = Select[*tuple[object, ...]]
 """A SELECT with any columns. It has not run yet: other statements join it or insert its rows."""
 
 
-class days_between(FunctionElement[int]):  # noqa: N801 - named as the SQL function it stands for
-    """Calendar days from the first day to the second."""
+class _EngineFunction(FunctionElement[Any]):  # Any: each subclass names its SQL type
+    """An SQL function that each engine writes differently.
 
+    A subclass gives both texts; `{0}` and `{1}` are the arguments.
+    """
+
+    postgresql: str
+    duckdb: str
+
+
+@compiles(_EngineFunction)
+def _write_for_engine(element: _EngineFunction, compiler: SQLCompiler, **options: object) -> str:
+    text = element.duckdb if compiler.dialect.name == "duckdb" else element.postgresql
+    return text.format(*[compiler.process(argument, **options) for argument in element.clauses])
+
+
+class _DaysBetween(_EngineFunction):
     type = Integer()
     inherit_cache = True
     name = "days_between"
+    postgresql = "(CAST({1} AS DATE) - CAST({0} AS DATE))"
+    duckdb = "CAST(date_diff('day', {0}, {1}) AS INTEGER)"
 
 
-class seconds_between(FunctionElement[int]):  # noqa: N801
-    """Whole seconds from the first instant to the second."""
-
+class _SecondsBetween(_EngineFunction):
     type = BigInteger()
     inherit_cache = True
     name = "seconds_between"
+    postgresql = "CAST(floor(EXTRACT(EPOCH FROM ({1} - {0}))) AS BIGINT)"
+    duckdb = "((epoch_us({1}) - epoch_us({0})) // 1000000)"
 
 
-class plus_microseconds(FunctionElement[Any]):  # noqa: N801
-    """A timestamp so many microseconds on."""
-
+class _PlusMicroseconds(_EngineFunction):
     type = DateTime()
     inherit_cache = True
     name = "plus_microseconds"
+    postgresql = "({0} + CAST({1} AS BIGINT) * INTERVAL '1 microsecond')"
+    duckdb = "({0} + to_microseconds(CAST({1} AS BIGINT)))"
 
 
-class plus_days(FunctionElement[Any]):  # noqa: N801
-    """A day so many days on."""
-
+class _PlusDays(_EngineFunction):
     type = Date()
     inherit_cache = True
     name = "plus_days"
+    postgresql = duckdb = "(CAST({0} AS DATE) + CAST({1} AS INTEGER))"
 
 
-class local_time(FunctionElement[Any]):  # noqa: N801
-    """local_time(instant, zone): the wall clock in an IANA zone at a UTC instant."""
-
+class _LocalTime(_EngineFunction):
     type = DateTime()
     inherit_cache = True
     name = "local_time"
+    postgresql = duckdb = "timezone({1}, timezone('UTC', {0}))"
 
 
-class nearest_instant(FunctionElement[Any]):  # noqa: N801
-    """nearest_instant(wall clock, zone): UTC; a skipped time moves on by the gap, a repeated one is the later instant."""
-
+class _NearestInstant(_EngineFunction):
     type = DateTime()
     inherit_cache = True
     name = "nearest_instant"
+    postgresql = duckdb = "timezone('UTC', timezone({1}, CAST({0} AS TIMESTAMP)))"
 
 
-class percentile(FunctionElement[Any]):  # noqa: N801
-    """percentile(fraction, expression): discrete, the ⌈fraction·n⌉-th smallest; a value that is in the data, so equal
-    everywhere.
-    """
-
+class _Percentile(_EngineFunction):
     inherit_cache = True
     name = "percentile"
+    postgresql = duckdb = "percentile_disc({0}) WITHIN GROUP (ORDER BY {1})"
 
     def __init__(self, fraction: Expression, expression: Expression) -> None:
         super().__init__(fraction, expression)
         self.type = expression.type
 
 
-class period_start(FunctionElement[Any]):  # noqa: N801
-    """period_start(grain, day): first day of the day's week (Monday), month or quarter; the grain is a literal of
-    GRAINS.
-    """
-
+class _PeriodStart(_EngineFunction):
     type = Date()
     inherit_cache = True
     name = "period_start"
+    postgresql = duckdb = "CAST(date_trunc({0}, {1}) AS DATE)"
 
 
-def _parts(element: Any, compiler: Any, kw: Any) -> list[str]:
-    return [compiler.process(part, **kw) for part in element.clauses]
+def days_between(first: Expression, second: Expression) -> Expression:
+    """Return the calendar days from the first day to the second."""
+    return _DaysBetween(first, second)
 
 
-@compiles(days_between)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    first, second = _parts(element, compiler, kw)
-    return f"(CAST({second} AS DATE) - CAST({first} AS DATE))"
+def seconds_between(first: Expression, second: Expression) -> Expression:
+    """Return the whole seconds from the first instant to the second."""
+    return _SecondsBetween(first, second)
 
 
-@compiles(days_between, "duckdb")
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    first, second = _parts(element, compiler, kw)
-    return f"CAST(date_diff('day', {first}, {second}) AS INTEGER)"
+def plus_microseconds(instant: Expression, count: Expression) -> Expression:
+    """Return a timestamp moved by a number of microseconds."""
+    return _PlusMicroseconds(instant, count)
 
 
-@compiles(seconds_between)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    first, second = _parts(element, compiler, kw)
-    return f"CAST(floor(EXTRACT(EPOCH FROM ({second} - {first}))) AS BIGINT)"
+def plus_days(day: Expression, count: Expression) -> Expression:
+    """Return a day moved by a number of days."""
+    return _PlusDays(day, count)
 
 
-@compiles(seconds_between, "duckdb")
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    first, second = _parts(element, compiler, kw)
-    return f"((epoch_us({second}) - epoch_us({first})) // 1000000)"
+def local_time(instant: Expression, zone: Expression) -> Expression:
+    """Return the local time in an IANA zone at a UTC instant."""
+    return _LocalTime(instant, zone)
 
 
-@compiles(plus_microseconds)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    start, count = _parts(element, compiler, kw)
-    return f"({start} + CAST({count} AS BIGINT) * INTERVAL '1 microsecond')"
+def nearest_instant(clock: Expression, zone: Expression) -> Expression:
+    """Return the UTC instant of a local time.
+
+    A skipped time moves forward by the gap. Of a repeated time, the later instant is returned.
+    """
+    return _NearestInstant(clock, zone)
 
 
-@compiles(plus_microseconds, "duckdb")
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    start, count = _parts(element, compiler, kw)
-    return f"({start} + to_microseconds(CAST({count} AS BIGINT)))"
+def percentile(fraction: Expression, expression: Expression) -> Expression:
+    """Return the discrete percentile: the ⌈fraction·n⌉-th smallest value.
+
+    The result is a value of the data, so every engine returns the same.
+    """
+    return _Percentile(fraction, expression)
 
 
-@compiles(plus_days)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    start, count = _parts(element, compiler, kw)
-    return f"(CAST({start} AS DATE) + CAST({count} AS INTEGER))"
-
-
-@compiles(local_time)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    instant, zone = _parts(element, compiler, kw)
-    return f"timezone({zone}, timezone('UTC', {instant}))"
-
-
-@compiles(nearest_instant)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    clock, zone = _parts(element, compiler, kw)
-    return f"timezone('UTC', timezone({zone}, CAST({clock} AS TIMESTAMP)))"
-
-
-@compiles(percentile)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    fraction, expression = _parts(element, compiler, kw)
-    return f"percentile_disc({fraction}) WITHIN GROUP (ORDER BY {expression})"
-
-
-@compiles(period_start)
-def _(element: Any, compiler: Any, **kw: Any) -> str:
-    grain, day = _parts(element, compiler, kw)
-    return f"CAST(date_trunc({grain}, {day}) AS DATE)"
+def period_start(grain: Expression, day: Expression) -> Expression:
+    """Return the first day of the day's week (Monday), month or quarter. The grain is a literal of GRAINS."""
+    return _PeriodStart(grain, day)
 
 
 def day_of(moment: Expression) -> Expression:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     Table,
     and_,
@@ -31,7 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 from metrics.policy import MOST_DAYS
 from metrics.schema import FEEDS, local_days, orders
-from metrics.sql.dialects import Expression, plus_days, plus_microseconds
+from metrics.sql.dialects import Expression, Rows, plus_days, plus_microseconds
 from metrics.sql.temporary_tables import temporary_table
 
 ROWS_PER_INSERT = 2000
@@ -108,7 +107,7 @@ def _midnight_offset(zone: str, day: date) -> int:
     return (midnight - start) // timedelta(microseconds=1)
 
 
-def _every_day(offsets: Table, first: date, last: date) -> Select[tuple[object, ...]]:
+def _every_day(offsets: Table, first: date, last: date) -> Rows:
     """zone, day, starts_at, ends_at of every day; days are counted up with digits, which every engine can."""
     digit = values(sql_column("n", Integer), name="digits").data([(n,) for n in range(10)])
     digits = [digit.alias(f"digit_{place}") for place in range(5)]

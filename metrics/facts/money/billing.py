@@ -7,7 +7,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -24,12 +23,12 @@ from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import row_of
 from metrics.facts.orders import NONE, order_line_facts_table
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices, orders
-from metrics.sql.dialects import Expression, times, typed_null
+from metrics.sql.dialects import Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
 
 
-def invoiced_lines(context: BuildContext) -> Select[Any]:
+def invoiced_lines(context: BuildContext) -> Rows:
     """One row per invoice, credit and reversal line of a goods or service line, signed; a reversal without own lines
     takes back the lines of the invoice it names, once.
     """
@@ -44,7 +43,7 @@ def invoiced_lines(context: BuildContext) -> Select[Any]:
     return select(union_all(direct, _documented(tables, reversal.c, header, body, context)).subquery("documented"))
 
 
-def _documented(tables: FromClause, document: Any, original: Any, body: Any, context: BuildContext) -> Select[Any]:
+def _documented(tables: FromClause, document: Any, original: Any, body: Any, context: BuildContext) -> Rows:
     """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines
     stand on.
     """
@@ -109,7 +108,7 @@ def _unit_cost_known(line: Any, quantity: Expression) -> Expression:
     )
 
 
-def net_sales(billed: CTE, context: BuildContext) -> Select[Any]:
+def net_sales(billed: CTE, context: BuildContext) -> Rows:
     """Net sales of the lines billed (R24)."""
     b, line = billed.c, order_line_facts_table.c
     tables: FromClause = billed.join(
@@ -136,7 +135,7 @@ def net_sales(billed: CTE, context: BuildContext) -> Select[Any]:
     ).select_from(tables)
 
 
-def product_cost(billed: CTE, context: BuildContext) -> Select[Any]:
+def product_cost(billed: CTE, context: BuildContext) -> Rows:
     """Without a rate a line's sales are left out, so its cost is too."""
     b, line = billed.c, order_line_facts_table.c
     tables: FromClause = billed.join(

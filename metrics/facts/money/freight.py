@@ -12,7 +12,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -30,6 +29,7 @@ from metrics.facts.money.service_costs import FREIGHT, incurred_costs
 from metrics.facts.money.table import STEP, cost_rows
 from metrics.facts.orders import NONE, order_facts_table
 from metrics.schema import AMOUNT, QTY, orders, shipment_lines, shipments
+from metrics.sql.dialects import Rows
 from metrics.sql.moments import moment_span
 
 SHARES_PER_SELECT = 2000
@@ -125,7 +125,7 @@ def freight_parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     return made
 
 
-def freight_rows(carried: FromClause, context: BuildContext) -> Select[Any]:
+def freight_rows(carried: FromClause, context: BuildContext) -> Rows:
     """Freight of consignments that have left or arrived, on the day they left (arrived, where that is not known)."""
     s, part, now = shipments.c, carried.c, literal(context.as_of, DateTime)
     zone = orders.c.ship_to_time_zone

@@ -12,9 +12,8 @@ parts add up to the whole to the last digit. Source: rules R24, R25, R35, sectio
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Select, select, true, union
+from sqlalchemy import Connection, select, true, union
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable
 from metrics.facts.money.billing import invoiced_lines, net_sales, product_cost
@@ -23,9 +22,10 @@ from metrics.facts.money.service_costs import case_rows, service_cost_rows
 from metrics.facts.money.table import m, money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.schema import invoice_lines, invoices, service_cases, service_costs, shipment_lines
+from metrics.sql.dialects import Rows, Union
 
 
-def select_rows(connection: Connection, context: BuildContext) -> Sequence[Select[Any]]:
+def select_rows(connection: Connection, context: BuildContext) -> Sequence[Rows]:
     """The SELECTs of all movements by `as_of`."""
     billed = invoiced_lines(context).cte("billed")
     made = [net_sales(billed, context), product_cost(billed, context), service_cost_rows(context), case_rows(context)]
@@ -38,7 +38,7 @@ def select_rows(connection: Connection, context: BuildContext) -> Sequence[Selec
 
 
 # every ledger is asked alike
-def _stale_keys(changed: Changes, context: BuildContext) -> CompoundSelect[Any]:  # noqa: ARG001
+def _stale_keys(changed: Changes, context: BuildContext) -> Union:  # noqa: ARG001
     """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged
     to them before, as well.
 

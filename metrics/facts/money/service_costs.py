@@ -1,13 +1,10 @@
 """Cost to serve: what was booked by activity, and what settling cases cost."""
 
-from typing import Any
-
 from sqlalchemy import (
     Date,
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -23,14 +20,14 @@ from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import cost_rows
 from metrics.facts.orders import NONE
 from metrics.schema import orders, service_cases, service_costs
-from metrics.sql.dialects import Expression, plus_days, plus_microseconds
+from metrics.sql.dialects import Expression, Rows, plus_days, plus_microseconds
 from metrics.sql.moments import day_bounds, moment_span
 
 FREIGHT, CASE = "freight", "case"
 """The activities that a consignment and a case stand for, where no service cost names them."""
 
 
-def incurred_costs(context: BuildContext) -> Select[Any]:
+def incurred_costs(context: BuildContext) -> Rows:
     """Service costs of days that ended by `as_of`, in the zone of their order; without one in UTC."""
     c = service_costs.c
     tables: FromClause = service_costs.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
@@ -55,7 +52,7 @@ def _utc_end(day: Expression) -> Expression:
     return plus_microseconds(cast(plus_days(day, literal(1, Integer)), DateTime), literal(-1, Integer))
 
 
-def service_cost_rows(context: BuildContext) -> Select[Any]:
+def service_cost_rows(context: BuildContext) -> Rows:
     """What was booked, on the day it was."""
     incurred = incurred_costs(context).subquery("incurred")
     c = incurred.c
@@ -76,7 +73,7 @@ def service_cost_rows(context: BuildContext) -> Select[Any]:
     )
 
 
-def case_rows(context: BuildContext) -> Select[Any]:
+def case_rows(context: BuildContext) -> Rows:
     """What settling cases cost, on the day they were settled (opened, while they are not)."""
     c, now = service_cases.c, literal(context.as_of, DateTime)
     tables: FromClause = service_cases.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))

@@ -1,15 +1,14 @@
 """`money_facts`: one row per movement of money, and what rows of every kind share."""
 
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Boolean, Column, Date, FromClause, Select, String, cast, func, literal, select
+from sqlalchemy import Boolean, Column, Date, FromClause, String, cast, func, literal, select
 
 from metrics.facts.fact_table import BuildContext, fact_table
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
 from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.schema import AMOUNT, QTY, customers
-from metrics.sql.dialects import Expression, times, typed_null
+from metrics.sql.dialects import Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
 
 STEP = Decimal("0.0001")
@@ -67,7 +66,7 @@ def cost_rows(
     currency: Expression,
     day: Expression,
     context: BuildContext,
-) -> Select[Any]:
+) -> Rows:
     """Costs to serve with the dimensions of their order; without one, segment and region of the customer's version of
     that day.
     """

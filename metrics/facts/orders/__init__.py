@@ -24,6 +24,7 @@ from metrics.facts.orders.tables import (
     order_line_facts_table,
 )
 from metrics.policy import Policy
+from metrics.sql.dialects import Rows
 
 __all__ = [
     "DIMENSION_COLUMNS",
@@ -41,7 +42,7 @@ __all__ = [
 
 def order_line_facts(
     policy: Policy, as_of: datetime, mapped: frozenset[str], *, only: FromClause | None = None
-) -> Select[tuple[object, ...]]:
+) -> Rows:
     """One row per order line that exists at `as_of`; columns of `order_line_facts_table`.
 
     mapped: "feed.column" of everything some source maps (P3). only: a table of order_id to keep to (an incremental
@@ -51,17 +52,13 @@ def order_line_facts(
     return judged_lines(header, policy, as_of, mapped)
 
 
-def order_facts(
-    policy: Policy, as_of: datetime, mapped: frozenset[str], *, only: FromClause | None = None
-) -> Select[tuple[object, ...]]:
+def order_facts(policy: Policy, as_of: datetime, mapped: frozenset[str], *, only: FromClause | None = None) -> Rows:
     """One row per order that exists at `as_of`; columns of `order_facts_table`. Parameters as `order_line_facts`."""
     header = orders_placed(as_of, only).cte("order_base")
     lines = judged_lines(header, policy, as_of, mapped).cte("line_facts")
     return judged_orders(header, lines)
 
 
-def order_facts_from_lines(
-    lines: FromClause, as_of: datetime, *, only: FromClause | None = None
-) -> Select[tuple[object, ...]]:
+def order_facts_from_lines(lines: FromClause, as_of: datetime, *, only: FromClause | None = None) -> Rows:
     """`order_facts` from line facts that are already stored."""
     return judged_orders(orders_placed(as_of, only).cte("order_base"), lines)

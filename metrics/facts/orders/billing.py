@@ -7,12 +7,12 @@ not here.
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, FromClause, Select, and_, case, false, func, literal, or_, select, true
+from sqlalchemy import DateTime, FromClause, and_, case, false, func, literal, or_, select, true
 from sqlalchemy import cast as sql_cast
 
 from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
-from metrics.sql.dialects import Expression, count_if, least_code, sum_if, times
+from metrics.sql.dialects import Expression, Rows, count_if, least_code, sum_if, times
 from metrics.sql.moments import moment_span, span_of
 
 
@@ -21,7 +21,7 @@ def has_invoices(mapped: frozenset[str]) -> bool:
     return "invoice_lines.line_amount" in mapped
 
 
-def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Documents dated by `as_of`, summed to the order line; each `_wrong_n` counts failed comparisons, each
     `_unknown_n` untestable ones.
     """

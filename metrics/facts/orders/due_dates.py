@@ -14,7 +14,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Numeric,
-    Select,
     Table,
     and_,
     case,
@@ -30,12 +29,12 @@ from metrics.facts.orders.promise_revisions import current_promises, has_revisio
 from metrics.facts.orders.tables import NONE
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
 from metrics.schema import customers, order_lines, orders, products, unit_factors
-from metrics.sql.dialects import Expression, typed_null
+from metrics.sql.dialects import Expression, Rows, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
 
 
-def orders_placed(as_of: datetime, only: FromClause | None) -> Select[tuple[object, ...]]:
+def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
     """Orders placed by `as_of`, with the customer as of the order's local day (R35)."""
     o = orders.c
     zone = o.ship_to_time_zone
@@ -101,7 +100,7 @@ def policy_applies(version: FromClause, day: Expression, **keys: Expression) -> 
     )
 
 
-def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Order lines with their deadline, window, first promise and due day, and the product as of the order's day.
 
     `due_day` follows the first promise as the strict policy re-bases it, whatever policy is asked: tolerances and
@@ -222,7 +221,7 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
     tables: FromClause = base
     columns: dict[str, Expression] = dict(b.items())
 
-    def revised(name: str, rows: Select[tuple[object, ...]], label: str) -> None:
+    def revised(name: str, rows: Rows, label: str) -> None:
         nonlocal tables
         revision = rows.subquery(label)
         r = revision.c

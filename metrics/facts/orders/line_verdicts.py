@@ -14,7 +14,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     String,
     and_,
     case,
@@ -38,6 +37,7 @@ from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
 from metrics.schema import AMOUNT, QTY, quarantine
 from metrics.sql.dialects import (
     Expression,
+    Rows,
     concatenated,
     count_if,
     greater,
@@ -50,7 +50,7 @@ from metrics.sql.dialects import (
 from metrics.sql.moments import day_bounds, span_of
 
 
-def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """One row per order line of the header's orders: columns of `order_line_facts_table`. header: rows of
     `orders_placed`.
     """
@@ -94,9 +94,7 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     return _with_verdicts(settled_lines, policy, as_of, mapped)
 
 
-def _with_verdicts(
-    settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]
-) -> Select[tuple[object, ...]]:
+def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Settled lines with their six verdicts and reasons: columns of `order_line_facts_table`."""
     cases = select(*settled_lines.c, *four_cases(settled_lines, policy=policy, as_of=as_of)).cte("four_cases")
     lines = _coded(cases, policy, as_of, mapped).cte("coded_lines")
@@ -152,7 +150,7 @@ def _with_verdicts(
 _TIMELY = {"in_window_qty": "timely_qty", "in_window_most_qty": "timely_most_qty"}
 
 
-def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Lines with the code of each verdict (`<verdict>_code`; null is true), and the quantities that need what is owed."""
     s = cases.c
     nothing, quarantined = literal(CODE["nothing_received"]), literal(CODE["quarantined"])
@@ -212,7 +210,7 @@ def one_or_several(first: Expression, last: Expression) -> Expression:
     return case((first.is_(None), NONE), (first == last, first), else_=SEVERAL)
 
 
-def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """One row per order line with its bills (zeros where there are none), the right quantities and the end of the
     invoice window.
     """

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     FromClause,
     Integer,
-    Select,
     and_,
     case,
     cast,
@@ -26,10 +25,10 @@ from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
 from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN
 from metrics.schema import AMOUNT, QTY
-from metrics.sql.dialects import Expression, count_if, days_between, greater, least_code, sum_if
+from metrics.sql.dialects import Expression, Rows, count_if, days_between, greater, least_code, sum_if
 
 
-def judged_orders(header: CTE, lines: FromClause) -> Select[tuple[object, ...]]:
+def judged_orders(header: CTE, lines: FromClause) -> Rows:
     """One row per order from its line facts. A verdict is the AND over the lines that matter (P2, rules R16, R17;
     docs/judgement.md).
     """

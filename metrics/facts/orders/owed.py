@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     FromClause,
-    Select,
     and_,
     case,
     cast,
@@ -25,7 +24,7 @@ from sqlalchemy import (
 from metrics.facts.orders.returns import RETURNED_AMOUNTS, RETURNED_COUNTS
 from metrics.policy import Policy
 from metrics.schema import QTY, restated_quantities
-from metrics.sql.dialects import Expression, greater, lesser
+from metrics.sql.dialects import Expression, Rows, greater, lesser
 
 _RECEIPT_AMOUNTS = [
     "counted_qty",
@@ -76,9 +75,7 @@ _RECEIPT_MOMENTS = [
 ]
 
 
-def owed_quantities(
-    dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime
-) -> Select[tuple[object, ...]]:
+def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Rows:
     """Dated lines with their receipts and returns (zero where there are none), what is owed after restatements (R14)
     and excused cancellations (R13), what is enough, and what a cancellation closed.
 
@@ -132,7 +129,7 @@ def owed_quantities(
     ).select_from(tables)
 
 
-def _restated(dated: CTE, as_of: datetime) -> Select[tuple[object, ...]]:
+def _restated(dated: CTE, as_of: datetime) -> Rows:
     """order_id, line_no, gross_qty: the largest of the quantity first ordered and every restated one whose run's
     watermark lay within the deadline (R14). A lower restatement takes nothing off: a buyer's cut arrives as a
     cancellation.

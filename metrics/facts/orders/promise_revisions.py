@@ -8,9 +8,10 @@ later still, against the same deadline.
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import DateTime, FromClause, Select, and_, case, func, literal, select
+from sqlalchemy import DateTime, FromClause, and_, case, func, literal, select
 
 from metrics.schema import promises
+from metrics.sql.dialects import Rows
 from metrics.sql.moments import moment_span, shifted
 
 
@@ -19,7 +20,7 @@ def has_revisions(mapped: frozenset[str]) -> bool:
     return "promises.promised_by" in mapped
 
 
-def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: datetime) -> Select[tuple[object, ...]]:
+def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: datetime) -> Rows:
     """One row per order line whose first promise its buyer moved: order_id, line_no, promised_by, promised_by_is_date
     of the last move accepted.
 
@@ -71,7 +72,7 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
     return select(a.order_id, a.line_no, a.promised_by, a.promised_by_is_date).where(a.from_last == 1)
 
 
-def current_promises(lines: FromClause, *, as_of: datetime) -> Select[tuple[object, ...]]:
+def current_promises(lines: FromClause, *, as_of: datetime) -> Rows:
     """One row per order line with a promise in the history by `as_of`: order_id, line_no, promised_by,
     promised_by_is_date of its highest revision, whoever made it.
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     FromClause,
-    Select,
     and_,
     case,
     cast,
@@ -27,13 +26,20 @@ from sqlalchemy import (
 
 from metrics.policy import COLLECTED_TERMS, Policy, ReceiptEvent
 from metrics.schema import QTY, shipment_lines, shipments
-from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, count_if, lesser, plus_microseconds, sum_if, typed_null
+from metrics.sql.dialects import (
+    MICROSECONDS_A_DAY,
+    Expression,
+    Rows,
+    count_if,
+    lesser,
+    plus_microseconds,
+    sum_if,
+    typed_null,
+)
 from metrics.sql.moments import either, moment_span
 
 
-def consignments(
-    lines: FromClause, *, policy: Policy, as_of: datetime, mapped: frozenset[str]
-) -> Select[tuple[object, ...]]:
+def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """One row per shipment line that had left or arrived by `as_of`, with what each rule asks of it as true or false."""
     header, body, line = shipments.c, shipment_lines.c, lines.c
     tables: FromClause = shipment_lines.join(
@@ -101,7 +107,7 @@ def _both(mapped: frozenset[str], first: str, second: str) -> Expression:
     return true() if {first, second} <= mapped else false()
 
 
-def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Consignments summed to the order line. See the module for the words; `_maybe` sums include what is certain."""
     c = consigned.c
     counted = and_(c.proven, c.quantity > 0, c.right_product, c.right_place)
@@ -170,7 +176,7 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Sele
     ).group_by(c.order_id, c.line_no)
 
 
-def settling_receipts(consigned: CTE, needs: FromClause) -> Select[tuple[object, ...]]:
+def settling_receipts(consigned: CTE, needs: FromClause) -> Rows:
     """When the running counted quantity was first enough, for lines that took more than one receipt (others settle with
     their only one).
 

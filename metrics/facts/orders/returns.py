@@ -7,11 +7,11 @@ quantity.
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, FromClause, Select, and_, false, literal, select
+from sqlalchemy import DateTime, FromClause, and_, false, literal, select
 
 from metrics.policy import DAMAGE_REASONS, WRONG_ITEM_REASONS, WRONG_PLACE_REASONS, WRONG_QUANTITY_REASONS
 from metrics.schema import returns
-from metrics.sql.dialects import count_if, sum_if
+from metrics.sql.dialects import Rows, count_if, sum_if
 from metrics.sql.moments import moment_span
 
 RETURNED_AMOUNTS = ("returned_qty", "returned_damaged_qty")
@@ -30,7 +30,7 @@ def has_returns(mapped: frozenset[str]) -> bool:
     return "returns.returned_qty" in mapped
 
 
-def returned_per_line(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Select[tuple[object, ...]]:
+def returned_per_line(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone. Without a mapped reason
     they are netted alone.
     """
