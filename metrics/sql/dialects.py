@@ -24,15 +24,19 @@ from sqlalchemy import (
     null,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.elements import ColumnElement, KeyedColumnElement
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 MICROSECONDS_A_DAY = 86_400_000_000
 MICROSECONDS_AN_HOUR = 3_600_000_000
 
 Expression = ColumnElement[Any]  # Any: a value of any SQL type
 """A column, or an SQL expression over columns."""
+Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]  # Any: columns of any SQL type
+"""The columns of a table or subquery: its attribute `c`."""
 Rows = Select[*tuple[object, ...]]
 """A SELECT with any columns. It has not run yet: other statements join it or insert its rows."""
 
@@ -229,7 +233,7 @@ def lesser(first: Expression, second: Expression) -> Expression:
     return case((first <= second, first), else_=second)
 
 
-def typed_null(like: Any) -> Expression:
+def typed_null(like: TypeEngine[Any]) -> Expression:  # Any: a type of any value
     """NULL of a type."""
     return cast(null(), like)
 

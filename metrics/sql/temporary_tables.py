@@ -1,5 +1,6 @@
-"""Temporary tables of a run. Asked for again, a table is the same object, so that the statements over it are compiled
-once a process.
+"""Temporary tables of a run.
+
+The same name and columns return the same table object. SQLAlchemy then compiles its statements once per process.
 """
 
 from collections.abc import Mapping
@@ -9,13 +10,16 @@ from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.types import TypeEngine
 
 
-def temporary_table(name: str, columns: Mapping[str, TypeEngine[Any]], **options: Any) -> Table:
-    """A temporary table with these columns; whoever creates it drops it before another of its name is created."""
+def temporary_table(name: str, columns: Mapping[str, TypeEngine[Any]], **options: Any) -> Table:  # Any: as in Table
+    """Return a temporary table with these columns.
+
+    The caller creates it, and drops it before a table of the same name is created.
+    """
     key = (name, *((column, repr(kind)) for column, kind in columns.items()), *options.items())
     if key not in _TABLES:
-        made = [Column(column, kind) for column, kind in columns.items()]
-        _TABLES[key] = Table(name, MetaData(), *made, prefixes=["TEMPORARY"], **options)
+        own = [Column(column, kind) for column, kind in columns.items()]
+        _TABLES[key] = Table(name, MetaData(), *own, prefixes=["TEMPORARY"], **options)
     return _TABLES[key]
 
 
-_TABLES: dict[tuple[Any, ...], Table] = {}
+_TABLES: dict[tuple[object, ...], Table] = {}

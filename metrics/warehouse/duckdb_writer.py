@@ -111,7 +111,7 @@ def copy_for_dry_run(folder: Path) -> Iterator[Build]:
 
 def _checkpoint(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Write everything into the build's one file and close every handle on it."""
-    if engine.pool.checkedout():  # type: ignore[attr-defined]  # QueuePool has it, its base class does not
+    if isinstance(engine.pool, QueuePool) and engine.pool.checkedout():
         raise BuildFailed(str(folder), "another connection to the build is still open")
     try:
         root.execute("CHECKPOINT")

@@ -55,11 +55,13 @@ _guard = threading.Lock()
 
 
 @compiles(CreateColumn, "postgresql")
-def _text_sorts_by_code_point(element: CreateColumn, compiler: Any, **kw: Any) -> str:
+def _text_sorts_by_code_point(
+    element: CreateColumn, compiler: Any, **options: object
+) -> str:  # Any: its methods are untyped
     """Text columns are created with the C collation, so that an order is the same on every engine whatever the
     database's default is.
     """
-    rendered: str = compiler.visit_create_column(element, **kw)
+    rendered: str = compiler.visit_create_column(element, **options)
     kind = element.element.type
     return f'{rendered} COLLATE "C"' if isinstance(kind, String) and kind.collation is None else rendered
 

@@ -5,9 +5,9 @@ has the same answer until it closes. Elsewhere (a run, a preview that lays table
 everything is worked out each time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,7 +24,7 @@ def cached_per_generation(work: Callable[Concatenate[Connection, P], T]) -> Call
 
     @wraps(work)
     def kept(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
-        found: dict[Any, T] | None = connection.info.get(KEPT)
+        found: dict[Hashable, T] | None = connection.info.get(KEPT)
         if found is None:
             return work(connection, *args, **named)
         key = (work, args, tuple(sorted(named.items())))

@@ -1,7 +1,5 @@
 """Net sales and product cost: what invoices, credits and reversals moved, each at the rate of its document's day."""
 
-from typing import Any
-
 from sqlalchemy import (
     CTE,
     DateTime,
@@ -23,7 +21,7 @@ from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.money.table import row_of
 from metrics.facts.orders import NONE, order_line_facts_table
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices, orders
-from metrics.sql.dialects import Expression, Rows, times, typed_null
+from metrics.sql.dialects import Columns, Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import moment_span
 
@@ -43,7 +41,7 @@ def invoiced_lines(context: BuildContext) -> Rows:
     return select(union_all(direct, _documented(tables, reversal.c, header, body, context)).subquery("documented"))
 
 
-def _documented(tables: FromClause, document: Any, original: Any, body: Any, context: BuildContext) -> Rows:
+def _documented(tables: FromClause, document: Columns, original: Columns, body: Columns, context: BuildContext) -> Rows:
     """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines
     stand on.
     """
@@ -99,7 +97,7 @@ def _lineless_reversals() -> FromClause:
     )
 
 
-def _unit_cost_known(line: Any, quantity: Expression) -> Expression:
+def _unit_cost_known(line: Columns, quantity: Expression) -> Expression:
     """Whether a billed line's product cost is known. A service without a unit cost has none: what it costs is cost to
     serve.
     """

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -12,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
+    Row,
     String,
     and_,
     case,
@@ -96,7 +96,7 @@ def freight_of_shared_shipments(connection: Connection, context: BuildContext) -
         yield values(*columns, name=f"shares_{start}").data(shares[start : start + SHARES_PER_SELECT])
 
 
-def _by_quantity(carried: Sequence[Any]) -> list[tuple[str, Decimal]]:
+def _by_quantity(carried: Sequence[Row[*tuple[object, ...]]]) -> list[tuple[str, Decimal]]:
     """Each order's part of one consignment's freight. Parts are differences of rounded running totals, so that they add
     up to the whole.
     """

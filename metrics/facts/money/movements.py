@@ -13,7 +13,7 @@ parts add up to the whole to the last digit. Source: rules R24, R25, R35, sectio
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select, true, union
+from sqlalchemy import Connection, SelectBase, select, true, union
 
 from metrics.facts.fact_table import BuildContext, Changes, FactTable
 from metrics.facts.money.billing import invoiced_lines, net_sales, product_cost
@@ -22,7 +22,7 @@ from metrics.facts.money.service_costs import case_rows, service_cost_rows
 from metrics.facts.money.table import m, money_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.schema import invoice_lines, invoices, service_cases, service_costs, shipment_lines
-from metrics.sql.dialects import Rows, Union
+from metrics.sql.dialects import Rows
 
 
 def select_rows(connection: Connection, context: BuildContext) -> Sequence[Rows]:
@@ -37,8 +37,7 @@ def select_rows(connection: Connection, context: BuildContext) -> Sequence[Rows]
     return made
 
 
-# every ledger is asked alike
-def _stale_keys(changed: Changes, context: BuildContext) -> Union:  # noqa: ARG001
+def _stale_keys(changed: Changes, _context: BuildContext) -> SelectBase:
     """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged
     to them before, as well.
 

@@ -9,7 +9,7 @@ the rules leave room.
 
 from datetime import datetime
 
-from sqlalchemy import FromClause, Select
+from sqlalchemy import FromClause
 
 from metrics.facts.orders.due_dates import orders_placed
 from metrics.facts.orders.line_verdicts import judged_lines

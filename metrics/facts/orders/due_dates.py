@@ -6,7 +6,6 @@ Source: rules, section 2, R1, R3, R4, R35.
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -29,7 +28,7 @@ from metrics.facts.orders.promise_revisions import current_promises, has_revisio
 from metrics.facts.orders.tables import NONE
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
 from metrics.schema import customers, order_lines, orders, products, unit_factors
-from metrics.sql.dialects import Expression, Rows, typed_null
+from metrics.sql.dialects import Columns, Expression, Rows, typed_null
 from metrics.sql.exchange_rates import join_rate
 from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
 
@@ -241,7 +240,7 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
     return select(*[column.label(name) for name, column in columns.items()]).select_from(tables).cte("anchored_lines")
 
 
-def _own_or_order(body: Any, o: Any, name: str) -> tuple[Expression, Expression, Expression]:
+def _own_or_order(body: Columns, o: Columns, name: str) -> tuple[Expression, Expression, Expression]:
     """The line's own moment, else the order's; whether it is a bare date; whether it is the line's own."""
     own = body[name].is_not(None)
     flag = f"{name}_is_date"
@@ -253,7 +252,7 @@ def _own_or_order(body: Any, o: Any, name: str) -> tuple[Expression, Expression,
 
 
 def _window_from(
-    tables: FromClause, b: Any, anchor: Span, held_to: str, policy: Policy
+    tables: FromClause, b: Columns, anchor: Span, held_to: str, policy: Policy
 ) -> tuple[FromClause, Expression]:
     """Where the window opens: the order's own `_from`, else the start of the anchor's local day; less the early
     tolerance.
@@ -280,7 +279,7 @@ _HALF = Numeric(18, 5)
 
 
 def _half_step(
-    tables: FromClause, b: Any, product: FromClause, mapped: frozenset[str]
+    tables: FromClause, b: Columns, product: FromClause, mapped: frozenset[str]
 ) -> tuple[FromClause, Expression]:
     """The FROM clause widened, and half the smallest difference of the product's base unit that counts: as unit_factors
     says, else by unit (R11).

@@ -5,7 +5,6 @@ Source: rules, section 2; docs/judgement.md.
 """
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -36,6 +35,7 @@ from metrics.facts.orders.tables import GOODS_VERDICTS, NONE, PARTS, SEVERAL, or
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN, Policy
 from metrics.schema import AMOUNT, QTY, quarantine
 from metrics.sql.dialects import (
+    Columns,
     Expression,
     Rows,
     concatenated,
@@ -262,7 +262,7 @@ def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, 
     return tables, found[0], found[1]
 
 
-def _next_change(s: Any, as_of: datetime) -> Expression:
+def _next_change(s: Columns, as_of: datetime) -> Expression:
     """The next instant after `as_of` at which time alone may change a verdict; null for never. An incremental rebuild
     asks for it.
     """

@@ -3,8 +3,6 @@
 Source: rules, section 2, R16, R17; docs/judgement.md.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     CTE,
     BigInteger,
@@ -25,7 +23,7 @@ from metrics.facts.orders.line_verdicts import one_or_several, verdict_of
 from metrics.facts.orders.tables import NONE, PARTS, SEVERAL, order_facts_table
 from metrics.policy import CODE, CODES, FIRST_UNKNOWN
 from metrics.schema import AMOUNT, QTY
-from metrics.sql.dialects import Expression, Rows, count_if, days_between, greater, least_code, sum_if
+from metrics.sql.dialects import Columns, Expression, Rows, count_if, days_between, greater, least_code, sum_if
 
 
 def judged_orders(header: CTE, lines: FromClause) -> Rows:
@@ -82,12 +80,12 @@ def judged_orders(header: CTE, lines: FromClause) -> Rows:
     return select(*chosen).select_from(header.outerjoin(sums, x.order_id == o.order_id))
 
 
-def state_over(x: Any) -> Expression:
+def state_over(x: Columns) -> Expression:
     """Excluded, pending or judged, from the sums of some lines (P4)."""
     return case((func.coalesce(x.goods_owed_n, 0) == 0, "excluded"), (x.pending_n > 0, "pending"), else_="judged")
 
 
-def verdicts_over(x: Any, state: Expression) -> dict[str, Expression]:
+def verdicts_over(x: Columns, state: Expression) -> dict[str, Expression]:
     """Every verdict and reason, the parts of filled_accurately, `perfect_order` and `perfect_order_known`, from the
     sums of some lines.
 
@@ -118,7 +116,7 @@ def verdicts_over(x: Any, state: Expression) -> dict[str, Expression]:
     return columns
 
 
-def _part(x: Any, name: str, *, judged: Expression) -> Expression:
+def _part(x: Columns, name: str, *, judged: Expression) -> Expression:
     """One part of filled_accurately: the AND over the lines but those of which nothing was received; null where that
     leaves none.
     """

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, FromClause, and_, case, cast, literal, or_
 
 from metrics.policy import CODE, FIRST_UNKNOWN, OpenBalance, Policy, Timing
 from metrics.schema import QTY
-from metrics.sql.dialects import Expression, least_code
+from metrics.sql.dialects import Columns, Expression, least_code
 
 CASES = ("when_shipped", "now", "never", "in_time")
 """The four-case test: when every unproven consignment arrives. `in_time`: at the deadline if it left by then, else
@@ -77,7 +76,7 @@ def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]
     return case((undated, no_anchor), else_=agreed(times)), complete, otif
 
 
-def _on_time_code(r: Any, unproven: tuple[Expression, ...], policy: Policy) -> Expression:
+def _on_time_code(r: Columns, unproven: tuple[Expression, ...], policy: Policy) -> Expression:
     """The code of on_time in one of the four cases. Source: docs/judgement.md, On time."""
     quantity, sure, maybe, number, late, maybe_late, early, maybe_early = unproven
     total, enough_above = r.counted_qty + quantity, r.enough_above

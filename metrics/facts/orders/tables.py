@@ -6,6 +6,7 @@ A verdict is true, false or unknown (null), with the reason beside it. `__init__
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, String, Table, Text
+from sqlalchemy.types import TypeEngine
 
 from metrics.schema import AMOUNT, FACTOR, PRICE, QTY
 
@@ -28,10 +29,12 @@ DIMENSION_COLUMNS = (
     "carrier",
 )
 
+SqlType = TypeEngine[Any] | type[TypeEngine[Any]]  # Any: a type of any value
+
 facts_metadata = MetaData()
 
 
-def _columns(*names_and_types: tuple[str, Any]) -> list[Column[Any]]:
+def _columns(*names_and_types: tuple[str, SqlType]) -> list[Column[Any]]:  # Any: columns of any SQL type
     return [Column(name, kind) for name, kind in names_and_types]
 
 
