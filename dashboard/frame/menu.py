@@ -25,6 +25,12 @@ class Entry:
     filtered: bool = True
     listed: bool = True
     under: str = ""
+    measures: tuple[str, ...] = ()
+    """Modules of `metrics.measures` whose measures the page lists."""
+    main: str = ""
+    """Measure of the headline."""
+    tiles: tuple[str, ...] = ()
+    """Measures of the tiles; the first is the largest."""
 
 
 ENTRIES = (
@@ -35,6 +41,17 @@ ENTRIES = (
         "",
         "Is service good? For whom not, since when, and why?",
         under="Standing",
+        main="perfect_order",
+        tiles=(
+            "perfect_order",
+            "otif",
+            "on_time",
+            "complete",
+            "damage_free",
+            "filled_accurately",
+            "billed_accurately",
+            "cycle_days",
+        ),
     ),
     Entry(
         "packages.py",
@@ -42,6 +59,9 @@ ENTRIES = (
         ":material/inventory_2:",
         "packages",
         "What was promised to each segment, and what it got.",
+        measures=("packages",),
+        main="package_attainment",
+        tiles=("package_attainment", "under_served_protect", "over_served_danger"),
     ),
     Entry(
         "profitability.py",
@@ -49,6 +69,9 @@ ENTRIES = (
         ":material/donut_small:",
         "profitability",
         "Sales against cost to serve, customer by customer.",
+        measures=("profitability", "zones", "danger_zone", "ordering_behaviour"),
+        main="zone",
+        tiles=("customer_profit", "net_sales_value", "cost_to_serve", "loss_making_customers"),
     ),
     Entry(
         "stockouts.py",
@@ -56,6 +79,9 @@ ENTRIES = (
         ":material/remove_shopping_cart:",
         "stockouts",
         "What happened to the buyer each time, and what it cost.",
+        measures=("stockouts", "fill_rate"),
+        main="stockout_rate",
+        tiles=("stockout_rate", "stockout_events", "stockout_unit_cost", "stockout_total_cost"),
     ),
     Entry(
         "buyers_view.py",
@@ -64,6 +90,8 @@ ENTRIES = (
         "buyers-view",
         "The five tests and the perfect order.",
         under="Measures",
+        measures=("buyers_view", "alternative_standards"),
+        main="perfect_order",
     ),
     Entry(
         "availability.py",
@@ -71,6 +99,8 @@ ENTRIES = (
         ":material/shelves:",
         "availability",
         "What I wanted, when, and how much; fills.",
+        measures=("availability",),
+        main="available_as_wanted",
     ),
     Entry(
         "cycle_time.py",
@@ -78,6 +108,9 @@ ENTRIES = (
         ":material/timer:",
         "cycle-time",
         "How long, how dependable, how padded.",
+        measures=("cycle_time", "promises", "safety_stock"),
+        main="cycle_days",
+        tiles=("cycle_days", "cycle_sd", "beyond_promise", "promise_kept"),
     ),
     Entry(
         "order_to_cash.py",
@@ -85,6 +118,9 @@ ENTRIES = (
         ":material/conversion_path:",
         "order-to-cash",
         "The 13 steps, and where the promise died.",
+        measures=("order_to_cash",),
+        main="order_to_cash_days",
+        tiles=("order_to_cash_days", "work_in_progress", "promise_died", "terms_kept_by_buyer"),
     ),
     Entry(
         "communications.py",
@@ -92,6 +128,9 @@ ENTRIES = (
         ":material/forum:",
         "communications",
         "What buyers were told, in time and rightly.",
+        measures=("communications", "responsiveness"),
+        main="late_warned",
+        tiles=("late_warned", "ack_on_time", "post_reply_on_time", "info_accurate"),
     ),
     Entry(
         "recovery.py",
@@ -99,9 +138,30 @@ ENTRIES = (
         ":material/healing:",
         "recovery",
         "Failed, put right, came back? Cases and returns.",
+        measures=("recovery", "post_sale_support"),
+        main="recovered_share",
+        tiles=("recovered_share", "failure_detected_by_us", "resolve_hours_p50", "reorder_30"),
     ),
-    Entry("influence.py", "Influence", ":material/tune:", "influence", "Inquiries, options offered and chosen."),
-    Entry("two_books.py", "Two books", ":material/balance:", "two-books", "Our verdicts against the buyer's own."),
+    Entry(
+        "influence.py",
+        "Influence",
+        ":material/tune:",
+        "influence",
+        "Inquiries, options offered and chosen.",
+        measures=("influence",),
+        main="quote_conversion",
+        tiles=("quote_conversion", "quotes_answered", "quotes_with_choice", "quote_hours_p50"),
+    ),
+    Entry(
+        "two_books.py",
+        "Two books",
+        ":material/balance:",
+        "two-books",
+        "Our verdicts against the buyer's own.",
+        measures=("two_books",),
+        main="books_agree",
+        tiles=("books_agree", "books_matched", "books_dispute", "failed_value_disputed"),
+    ),
     Entry(
         "failed_orders.py",
         "Failed orders",
@@ -206,6 +266,11 @@ def headings() -> str:
     return "".join(
         f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{under}"}}' for at, under in places
     )
+
+
+def entry_of_file(name: str) -> Entry:
+    """Return the entry of a page by the name of its file, such as "recovery"."""
+    return next(one for one in ENTRIES if one.file == f"{name}.py")
 
 
 def entry(title: str) -> Entry:

@@ -1,180 +1,123 @@
-"""What a page of measures shows first: the sentence that answers its question, and a few tiles. The numbers are those
-of its table.
-"""
+"""Headline card of a page: a status and a few sentences, and the empty state that replaces them."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import streamlit as st
 
 from dashboard import queries
-from dashboard.components import cards, formatting, theme
-from dashboard.components.cards import Tile
-from dashboard.frame import links, page, quality_marks
-from dashboard.frame.filters import Filters
-from dashboard.frame.period import BEFORE, LAST_YEAR, periods
-from dashboard.measure_page import measure_table
-from dashboard.measure_page.measure_table import Answers
+from dashboard.components import cards, formatting, sentences, theme
+from dashboard.components.sentences import Phrase, Sentence
+from dashboard.components.status import Status
+from dashboard.frame import links, page
+from dashboard.measure_page.view import Answers, MeasureView
 from metrics.lists.failed_orders import nearest_day
 from metrics.measures.catalog import MEASURES
-from metrics.model.measure import SNAPSHOT
-from metrics.model.question import NO_ROWS, Answer, Question
+from metrics.model.question import NO_ROWS
 
 
-def answers_in_view(name: str, filters: Filters) -> Answers:
-    """The answers of a page's measures in view: the very question its table asks, so that it is asked once."""
-    return {one.measure: one for one in measure_table.answers_for(measure_table.measures_of(name), filters)}
+def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[str, str] | None = None) -> Phrase:
+    """Return a measure's value, or its denominator (`out_of`), as a link to the rows behind it.
 
-
-def question_in_view(filters: Filters) -> Question:
-    """The days and filters in view, for what is read beside the measures."""
-    return Question((), start=filters.start, end=filters.end, where=filters.where)
-
-
-def answers_by(name: str, filters: Filters, dimension: str) -> dict[str, Answers]:
-    """The same by a dimension's values, of the measures that have it."""
-    found: dict[str, Answers] = {}
-    for one in measure_table.answers_for(
-        [measure for measure in measure_table.measures_of(name) if measure_table.has_dimension(measure, dimension)],
-        filters,
-        dimension,
-    ):
-        found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
-    return found
-
-
-def number(answers: Answers, measure: str, *, part: str = "counted", at: tuple[str, str] | None = None) -> str:
-    """A measure's value, or its denominator (`out_of`), as a link to what is behind it; a dash where there is none.
-    `at`: dimension and value.
+    A dash replaces a missing number. `at`: a dimension and its value.
     """
     answer = answers.get(measure)
-    shown = (
-        formatting.DASH
-        if answer is None
-        else cards.value(answer, MEASURES[measure])
-        if part == "counted"
-        else formatting.number(answer.denominator)
-    )
+    if answer is None:
+        return Phrase(formatting.DASH)
+    shown = cards.value(answer, MEASURES[measure]) if part == "counted" else formatting.number(answer.denominator)
     if shown == formatting.DASH:
-        return shown
-    href = (
-        links.drill_down_url(measure, part=part, by=at[0], value=at[1])
-        if at
-        else links.drill_down_url(measure, part=part)
-    )
-    return f'<a href="{formatting.html(href)}" target="_self"><strong>{shown}</strong></a>'
+        return Phrase(shown)
+    by, value = at or (None, None)
+    return Phrase(shown, is_strong=True, url=links.drill_down_url(measure, part=part, by=by, value=value))
 
 
-def worst(name: str, measure: str, filters: Filters) -> str:
-    """The segment that is furthest off in a measure; "" where none is (cards.furthest)."""
-    whole = answers_in_view(name, filters).get(measure)
-    targets = page.targets(filters)
-    segments = {
-        segment: answers for segment, answers in answers_by(name, filters, "segment").items() if measure in answers
-    }
-    known = [
-        (one, answers[measure], quality_marks.target_in_view(targets, measure, (("segment", (one,)),)))
-        for one, answers in segments.items()
+def status_in_view(view: MeasureView, measure: str) -> Status:
+    """Return the status of a measure against its target in view."""
+    return cards.status_of(view.answers.get(measure), MEASURES[measure], view.target(measure))
+
+
+def worst_segment(view: MeasureView, measure: str) -> Sentence:
+    """Return a sentence about the segment with the largest gap to its target, or else with the worst value.
+
+    It is empty if no segment is provably worse.
+    """
+    whole = view.answers.get(measure)
+    if whole is None:
+        return ()
+    segments = [
+        (segment, answers[measure], view.target(measure, segment))
+        for segment, answers in view.segments.items()
+        if measure in answers
     ]
-    found = cards.worst_segment(MEASURES[measure], whole, known) if whole is not None else None
-    if found is None:
-        return ""
-    segment, _ = found
-    return (
-        f"Furthest off: segment <strong>{formatting.html(segment)}</strong> at "
-        f"{number(segments[segment], measure, at=('segment', segment))}."
-    )
+    worst = cards.worst_segment(MEASURES[measure], whole, segments)
+    if worst is None:
+        return ()
+    segment, _ = worst
+    target = view.target(measure, segment)
+    against = f" (target {formatting.number(target.value, MEASURES[measure].unit)})" if target else ""
+    value = number(view.segments[segment], measure, at=("segment", segment))
+    return "Largest gap: segment ", Phrase(segment, is_strong=True), ", ", value, f"{against}."
 
 
-def headline_card(main: str, answers: Answers, filters: Filters, *sentences: str) -> None:
-    """Draw the sentences that answer a page's question, the main measure's state against its target before them."""
-    target = quality_marks.target_in_view(page.targets(filters), main, filters.where)
-    state = cards.state(cards.status_of(answers[main], MEASURES[main], target))
-    theme.show_html(
-        f'<div class="bv bv-headline">{state}<span>{" ".join(one for one in sentences if one)}</span></div>'
-    )
+def headline_card(status: Status, shown: Sequence[Sentence]) -> str:
+    """Return the headline as markup: the status first, then the sentences."""
+    return f'<div class="bv bv-headline">{cards.state(status)}<span>{sentences.as_markup(shown)}</span></div>'
 
 
-def tiles(filters: Filters, shown: tuple[str, ...], answers: Answers) -> None:
-    """Draw a few measures as tiles, with what they were before and their course."""
-    generation, period = page.generation(), filters.period
-    series = replace(question_in_view(filters), measures=shown, grain=period.grain)
-    course = {(one.measure, one.period): one for one in queries.answers(generation, series)}
-    whole = [
-        day for day in periods(period.start, period.elapsed, period.grain) if not period.partial(day, period.grain)
-    ]
-    then: dict[str, Answers] = {}
-    for compared, (start, end) in filters.comparisons.items():
-        then[compared] = {
-            one.measure: one
-            for one in queries.answers(generation, Question(shown, start=start, end=end, where=filters.where))
-        }
-    targets, small = (
-        page.targets(filters),
-        quality_marks.mostly_withheld(shown),
-    )
-    drawn = [
-        Tile(
-            MEASURES[name],
-            answers.get(name),
-            None if MEASURES[name].date == SNAPSHOT else then.get(BEFORE, {}).get(name),
-            quality_marks.target_in_view(targets, name, filters.where),
-            [] if MEASURES[name].date == SNAPSHOT else [_value(course.get((name, day))) for day in whole],
-            main=not at,
-            year=None if MEASURES[name].date == SNAPSHOT else then.get(LAST_YEAR, {}).get(name),
-            behind=links.drill_down_url(name),
-            explained=links.explain_url(name),
-            mark=quality_marks.mark_link(name, small=small),
-        )
-        for at, name in enumerate(shown)
-    ]
-    theme.show_html(quality_marks.withheld_note(shown) + cards.tiles(drawn, is_dark=theme.is_dark()))
+def headline(view: MeasureView, *shown: Sentence, measure: str = "") -> None:
+    """Draw the sentences that answer the page's question, with the status of `measure` (its main measure)."""
+    theme.show_html(headline_card(status_in_view(view, measure or view.main), shown))
 
 
-def _value(answer: Answer | None) -> float | None:
-    return None if answer is None or answer.value is None else float(answer.value)
+def as_sentence(text: str) -> str:
+    """Return a text with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def missing_feeds(*feeds: str) -> bool:
-    """Whether none of these feeds is there; says so then."""
+    """Return whether none of these feeds is mapped, and draw a note if so."""
     if page.data_status().feeds & set(feeds):
         return False
-    named = " or ".join(f"<code>{feed}</code>" for feed in feeds)
-    theme.show_html(cards.empty("No records of this yet", f"Add the feed {named} to see this."))
+    names = " or ".join(f"<code>{feed}</code>" for feed in feeds)
+    theme.show_html(cards.empty("No data for this section", f"Add the feed {names} to see it."))
     return True
 
 
-def nothing_to_show(answers: Answers, main: str, filters: Filters, what: str) -> bool:
-    """Whether the page's main measure has nothing to show; says so then, and names the feed to add or the nearest days
-    that have something.
+def nothing_to_show(view: MeasureView, measure: str, noun: str) -> bool:
+    """Return whether a measure has no rows in view, and draw what to do if so: add a feed or choose other days.
 
-    what: what there is none of, in the plural: "late orders".
+    noun: the missing rows in the plural, such as "late orders".
     """
-    answer = answers[main]
+    answer = view.answers[measure]
     if answer.value is not None or answer.judged or answer.denominator:
         return False
     with theme.card("lacking"):
         why = answer.no_data or NO_ROWS
-        if why != NO_ROWS:
-            feed = why.removeprefix("no feed: ").removeprefix("no data: ")
-            add = (
+        if why == NO_ROWS:
+            _no_rows(view, measure, noun)
+        else:
+            feed = why.removeprefix("no feed: ")
+            action = (
                 f"Add the feed <code>{formatting.html(feed)}</code> to see this page."
-                if why.startswith("no feed: ")
-                else formatting.html(why)
+                if feed != why
+                else formatting.html(as_sentence(why.removeprefix("no data: ")))
             )
-            theme.show_html(cards.empty(f"No {what} recorded", f"{add} What the other feeds tell stands below."))
-            return True
-        near = queries.cached(nearest_day, page.generation(), filters.period.elapsed, measure=main, where=filters.where)
-        hint = (
-            "There are none at all with these filters."
-            if near is None
-            else f"The nearest day that has some is {formatting.day(near)}."
-        )
-        theme.show_html(
-            cards.empty(
-                f"No {what} in this period", f"None {formatting.date_range(filters.start, filters.end)}. {hint}"
-            )
-        )
-        if near is not None:
-            with st.container(horizontal=True, horizontal_alignment="center"):
-                st.button("Show the days around it", on_click=page.draw_frame, args=(near,), key="around")
+            theme.show_html(cards.empty(f"No {noun} recorded", f"{action} Numbers from other feeds are shown below."))
     return True
+
+
+def _no_rows(view: MeasureView, measure: str, noun: str) -> None:
+    """Draw that the days in view have no rows, and a button for the nearest days that have some."""
+    filters = view.filters
+    near = queries.cached(
+        nearest_day, view.generation, filters.period.elapsed, measure=measure, where=filters.where
+    )
+    hint = (
+        "No other day has any with these filters. Remove a filter."
+        if near is None
+        else f"The nearest day with data is {formatting.day(near)}."
+    )
+    days = formatting.date_range(filters.start, filters.end)
+    theme.show_html(cards.empty(f"No {noun} in this period", f"The period is {days}. {hint}"))
+    if near is not None:
+        with st.container(horizontal=True, horizontal_alignment="center"):
+            st.button("Show the days around it", on_click=page.draw_frame, args=(near,), key="around")

@@ -1,89 +1,82 @@
-"""The measures of one question of the business on a plain page: each by customer segment, and any one of them by any
-dimension it has.
-"""
+"""Tables of a measure page: its measures by customer segment, and the breakdown of any measure by a dimension."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
-from dashboard.frame.filters import Filters
-from metrics.lists.rows import Row
-from metrics.measures.catalog import BY_MODULE, default_dimension
+from dashboard.measure_page.cells import denominator_cell, link_cell, linked, value_cell
+from dashboard.measure_page.headline import as_sentence
+from dashboard.measure_page.view import Answers, MeasureView, answers_by, has_dimension
+from metrics.measures.catalog import MEASURES, default_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Study, Unit
-from metrics.model.question import Answer, Question
-from metrics.targets.targets import Target
+from metrics.model.measure import Measure, Unit
+from metrics.model.question import Answer
 
 SEGMENTS_SHOWN = 6
-"""More segments than this do not fit beside each other: the break-down below has them all."""
+"""Most segments that fit next to each other; the breakdown lists more."""
 VALUES_SHOWN = 30
 CODED = tuple(name for name in OWN_DIMENSIONS if name not in ("policy", "step", "package_row"))
-"""Dimensions whose values are codes of ours, not names of the data."""
-
-MEASURES_OF_PAGE = {
-    "buyers_view": ("buyers_view", "alternative_standards"),
-    "availability": ("availability",),
-    "cycle_time": ("cycle_time", "promises", "safety_stock"),
-    "order_to_cash": ("order_to_cash",),
-    "stockouts": ("stockouts", "fill_rate"),
-    "profitability": ("profitability", "zones", "danger_zone", "ordering_behaviour"),
-    "packages": ("packages",),
-    "communications": ("communications", "responsiveness"),
-    "recovery": ("recovery", "post_sale_support"),
-    "influence": ("influence",),
-    "two_books": ("two_books",),
-}
-"""The measure modules of each page, by the page's file name."""
-
-Answers = dict[str, Answer]
+"""Dimensions whose values are codes of Buyerview, not names from the data."""
 
 
-def measures_of(name: str) -> list[Measure]:
-    """The measures of a page."""
-    return [measure for module in MEASURES_OF_PAGE[name] for measure in BY_MODULE[module]]
-
-
-def measure_table(name: str) -> None:
-    """Draw a page's table of measures and the break-down of one of them."""
-    measures = measures_of(name)
-    filters = page.current_filters()
-    page.subtitle(
-        f"{formatting.date_range(filters.start, filters.end)} · {filters.label} · "
-        f"{formatting.count(len(measures), 'measure')}"
-    )
+def measure_table(view: MeasureView) -> None:
+    """Draw the table of a page's measures and the breakdown of one of them."""
+    filters, measures = view.filters, [MEASURES[name] for name in view.measures]
+    days = formatting.date_range(filters.start, filters.end)
+    page.subtitle(f"{days} · {filters.label} · {formatting.count(len(measures), 'measure')}")
     with theme.card("measures"):
-        theme.show_html(_by_segment(measures, filters))
+        theme.show_html(_by_segment(view, measures))
         st.caption(
-            "Each measure goes by its own date: the day the order was due, ordered or arrived, the document's day, or "
-            "the day of the event. "
-            "A dash says on hover why there is no number; ranges stand where too little is known for a point."
+            "Each measure uses its own date: the day the order was due, ordered or received, the day of the document, "
+            "or the day of the event. Hover a dash to see why. A range replaces a number if too much evidence is missing."
         )
     with theme.card("breakdown"):
-        _break_down(measures, filters)
+        _breakdown(view, measures)
 
 
-def answers_for(measures: Sequence[Measure], filters: Filters, *by: str) -> list[Answer]:
-    """Answers of the measures in view."""
-    question = Question(
-        tuple(measure.name for measure in measures), by=by, start=filters.start, end=filters.end, where=filters.where
+def segment_table(view: MeasureView) -> str:
+    """Return the tiles' measures by customer segment, each against the segment's target, and all in view last."""
+    rows: list[list[Cell | str]] = [
+        [Cell(segment), *_segment_row(view, answers, segment)] for segment, answers in sorted(view.segments.items())
+    ]
+    if len(rows) > 1:
+        rows.append([Cell("All in view"), *_segment_row(view, view.answers)])
+    return tables.table(
+        ("Segment", "Orders judged", *[short_title(name) for name in view.tiles]),
+        rows,
+        caption="Service by customer segment, each against its target",
+        numeric=(1,),
+        total=len(rows) > 1,
     )
-    return queries.answers(page.generation(), question)
 
 
-def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
-    whole: Answers = {one.measure: one for one in answers_for(measures, filters)}
-    parts: dict[str, Answers] = {}
-    for one in answers_for([measure for measure in measures if has_dimension(measure, "segment")], filters, "segment"):
-        parts.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
-    segments = sorted(parts) if 1 < len(parts) <= SEGMENTS_SHOWN else []
-    targets = page.targets(filters)
-    names = [measure.name for measure in measures]
-    small = quality_marks.mostly_withheld(names)
+def short_title(name: str) -> str:
+    """Return the title of a measure where space is short."""
+    return MEASURES[name].short or MEASURES[name].title
+
+
+def _segment_row(view: MeasureView, answers: Answers, segment: str | None = None) -> list[Cell | str]:
+    """Return the measures of a segment, or of all in view, each with a link to the rows behind it."""
+    by = "segment" if segment is not None else None
+    judged = answers.get("judged_orders")
+    url = links.drill_down_url("judged_orders", by=by, value=segment)
+    count = link_cell(formatting.integer(int(judged.value or 0)), url) if judged else Cell()
+    return [count, *[_linked_value(view, answers.get(name), name, segment) for name in view.tiles]]
+
+
+def _linked_value(view: MeasureView, answer: Answer | None, name: str, segment: str | None = None) -> Cell:
+    cell = value_cell(answer, MEASURES[name], view.target(name, segment))
+    by = "segment" if segment is not None else None
+    return cell if answer is None else linked(cell, links.drill_down_url(name, by=by, value=segment))
+
+
+def _by_segment(view: MeasureView, measures: Sequence[Measure]) -> str:
+    """Return the measures in view and by customer segment; segments are left out if too many."""
+    segments = sorted(view.segments) if 1 < len(view.segments) <= SEGMENTS_SHOWN else []
+    small = quality_marks.mostly_withheld(view.measures)
     rows = [
         [
             Cell(
@@ -91,89 +84,37 @@ def _by_segment(measures: Sequence[Measure], filters: Filters) -> str:
                 markup=f'<span title="{formatting.html(measure.definition)}">{formatting.html(measure.title)}</span>',
                 small=measure.name,
             ),
-            _marked(
-                measure,
-                cell(
-                    whole.get(measure.name), measure, quality_marks.target_in_view(targets, measure.name, filters.where)
-                ),
-                small=small,
+            _value_in_view(view, measure, small=small),
+            denominator_cell(view.answers.get(measure.name), links.drill_down_url(measure.name, part="out_of")),
+            *(
+                _linked_value(view, view.segments[segment].get(measure.name), measure.name, segment)
+                for segment in segments
             ),
-            _out_of(whole.get(measure.name), links.drill_down_url(measure.name, part="out_of")),
-            *(_of_segment(measure, name, parts[name].get(measure.name), targets) for name in segments),
         ]
         for measure in measures
     ]
     heads = ("Measure", "In view", "Out of", *[f"Segment {name}" if len(name) < 3 else name for name in segments])
-    return quality_marks.withheld_note(names) + tables.table(
+    return quality_marks.withheld_note(view.measures) + tables.table(
         heads, rows, caption="Measures, in view and by customer segment", numeric=range(1, len(heads))
     )
 
 
-def cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:
-    """One answer: its value with its state, or a dash with the reason."""
-    shown = formatting.DASH if answer is None else cards.value(answer, measure)
-    if answer is None or shown == formatting.DASH:
-        why = (answer.no_data if answer else None) or "no data"
-        return Cell(
-            markup=f'<span class="bv-muted" title="{formatting.html(why)}">{formatting.DASH}<span class="bv-said">, '
-            f"{formatting.html(why)}</span></span>"
-        )
-    state = cards.state(cards.status_of(answer, measure, target), shown)
-    return Cell(markup=f'<span title="{formatting.html(answer.remark)}">{state}</span>' if answer.remark else state)
-
-
-def _marked(measure: Measure, one: Cell, *, small: bool) -> Cell:
-    """The cell of a measure's value in view, which drills and tests look for. `small`: its mark."""
-    link = (
-        f'<a href="{formatting.html(links.drill_down_url(measure.name))}" target="_self" '
-        f'data-measure="{measure.name}">{one.markup}</a>'
-    )
+def _value_in_view(view: MeasureView, measure: Measure, *, small: bool) -> Cell:
+    """Return the value in view with its link and quality mark. `small`: the mark without its word."""
+    cell = value_cell(view.answers.get(measure.name), measure, view.target(measure.name))
+    url = formatting.html(links.drill_down_url(measure.name))
+    link = f'<a href="{url}" target="_self" data-measure="{measure.name}">{cell.markup}</a>'
     return Cell(markup=link + quality_marks.mark_link(measure.name, small=small))
 
 
-def link_cell(text: str, href: str) -> Cell:
-    """A cell of text that leads to what is behind it."""
-    return Cell(
-        text, markup=f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' if text else ""
-    )
-
-
-def _of_segment(measure: Measure, segment: str, answer: Answer | None, targets: list[Row]) -> Cell:
-    one = cell(answer, measure, quality_marks.target_in_view(targets, measure.name, (("segment", (segment,)),)))
-    href = links.drill_down_url(measure.name, by="segment", value=segment)
-    return markup_link_cell(one, href) if answer is not None else one
-
-
-def markup_link_cell(one: Cell, href: str) -> Cell:
-    """A cell of our markup that leads to what is behind it."""
-    return Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>')
-
-
-def _out_of(answer: Answer | None, href: str) -> Cell:
-    """What a number is out of, with the rows behind it, and how many more are not known."""
-    if answer is None or answer.denominator is None or (answer.value is None and not answer.judged):
-        return Cell()
-    return replace(
-        link_cell(formatting.number(answer.denominator), href),
-        small=f"{formatting.number(answer.unknown)} not known" if answer.unknown else "",
-    )
-
-
-def has_dimension(measure: Measure, dimension: str) -> bool:
-    """Whether a measure can be broken down by a dimension."""
-    if isinstance(measure.formula, Study):
-        return dimension in measure.formula.dimensions
-    return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns
-
-
 def dimensions_of(measure: Measure) -> list[str]:
-    """What a measure can be broken down by, what says most of it first."""
-    able = [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if has_dimension(measure, name)]
-    return sorted(able, key=lambda name: name != default_dimension(measure))
+    """Return the dimensions of a measure, its default dimension first."""
+    names = [name for name in (*OWN_DIMENSIONS, *DIMENSIONS) if has_dimension(measure, name)]
+    return sorted(names, key=lambda name: name != default_dimension(measure))
 
 
-def _value(by: str, value: str | None) -> str:
-    """A dimension's value as people say it: our own codes in words, what the data name as it is."""
+def _dimension_value(by: str, value: str | None) -> str:
+    """Return a dimension's value for display: codes in words, names from the data unchanged."""
     if not value or value.startswith("("):
         return value or "(none)"
     if by == "step":
@@ -181,59 +122,64 @@ def _value(by: str, value: str | None) -> str:
     return formatting.in_words(value) if by in CODED and value.islower() else value
 
 
-def _break_down(measures: Sequence[Measure], filters: Filters) -> None:
-    """One measure by one dimension, the choices kept in the address."""
-    able = {measure.name: dimensions_of(measure) for measure in measures}
-    offered = [name for name, dimensions in able.items() if dimensions]
-    st.header("Broken down", anchor=False)
+def _breakdown(view: MeasureView, measures: Sequence[Measure]) -> None:
+    """Draw a measure by a dimension; the address keeps both choices."""
+    dimensions = {measure.name: dimensions_of(measure) for measure in measures}
+    offered = [name for name, names in dimensions.items() if names]
+    st.header("Breakdown", anchor=False)
     if not offered:
-        st.caption("None of these measures is made of parts.")
+        st.caption("None of these measures can be broken down.")
         return
     titles = {measure.name: measure.title for measure in measures}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         name = page.select("Measure", offered, titles, key="measure", width=320)
-        dimensions = able[name]
-        by = page.select("By", dimensions, {one: formatting.in_words(one) for one in dimensions}, key="by", width=220)
-    measure = next(one for one in measures if one.name == name)
+        names = {dimension: formatting.in_words(dimension) for dimension in dimensions[name]}
+        by = page.select("By", dimensions[name], names, key="by", width=220)
+    measure = MEASURES[name]
     answers = [
-        one for one in answers_for([measure], filters, by) if one.value is not None or one.judged or one.denominator
+        answer
+        for answer in answers_by(view, (name,), by)
+        if answer.value is not None or answer.judged or answer.denominator
     ]
     st.caption(formatting.markdown(measure.definition))
     if not answers:
-        (whole,) = answers_for([measure], filters)
-        why = (whole.no_data or "nothing in this period and selection").removeprefix("no data: ")
-        theme.show_html(cards.empty("No data", formatting.html(f"{why[:1].upper()}{why[1:]}.")))
+        why = (view.answers[name].no_data or "nothing in this period and selection").removeprefix("no data: ")
+        theme.show_html(cards.empty("No data", formatting.html(as_sentence(why))))
         return
-    answers.sort(key=lambda one: (-float(one.denominator or one.value or 0), str(one.dimensions[by])))
-    targets = page.targets(filters)
-    rows = [
-        [
-            link_cell(_value(by, one.dimensions[by]), links.drill_down_url(name, by=by, value=one.dimensions[by])),
-            cell(one, measure, quality_marks.target_in_view(targets, name, ((by, (str(one.dimensions[by]),)),))),
-            link_cell(
-                "" if one.numerator is None else formatting.number(one.numerator, Unit.MONEY),
-                links.drill_down_url(name, by=by, value=one.dimensions[by]),
-            ),
-            _out_of(one, links.drill_down_url(name, part="out_of", by=by, value=one.dimensions[by])),
-            Cell(
-                f"{formatting.percent(one.low)} – {formatting.percent(one.high)}"
-                if one.low is not None and one.high is not None
-                else ""
-            ),
-        ]
-        for one in answers[:VALUES_SHOWN]
-    ]
-    heads = (formatting.in_words(by), measure.short or measure.title, "Counted", "Out of", "95 % interval")
-    used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in rows)]
-    theme.show_html(
-        tables.table(
-            [heads[at] for at in used],
-            [[row[at] for at in used] for row in rows],
-            caption=measure.title,
-            numeric=range(1, len(used)),
-        )
-    )
+    answers.sort(key=lambda answer: (-float(answer.denominator or answer.value or 0), str(answer.dimensions[by])))
+    theme.show_html(_breakdown_table(view, measure, by, answers[:VALUES_SHOWN]))
     if explains := links.explain_link(name):
         theme.show_html(explains)
     if len(answers) > VALUES_SHOWN:
-        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}; the export has all of them.")
+        st.caption(f"The {VALUES_SHOWN} largest of {formatting.integer(len(answers))}. The export has all of them.")
+
+
+def _breakdown_table(view: MeasureView, measure: Measure, by: str, answers: Sequence[Answer]) -> str:
+    """Return the table of a breakdown; columns without any value are left out."""
+    rows = [_breakdown_row(view, measure, by, answer) for answer in answers]
+    heads = (formatting.in_words(by), short_title(measure.name), "Counted", "Out of", "95 % interval")
+    used = [place for place in range(len(heads)) if place < 2 or any(row[place].text for row in rows)]
+    return tables.table(
+        [heads[place] for place in used],
+        [[row[place] for place in used] for row in rows],
+        caption=measure.title,
+        numeric=range(1, len(used)),
+    )
+
+
+def _breakdown_row(view: MeasureView, measure: Measure, by: str, answer: Answer) -> list[Cell]:
+    value = answer.dimensions[by]
+    url = links.drill_down_url(measure.name, by=by, value=value)
+    target = quality_marks.target_in_view(view.targets, measure.name, ((by, (str(value),)),))
+    interval = (
+        f"{formatting.percent(answer.low)} – {formatting.percent(answer.high)}"
+        if answer.low is not None and answer.high is not None
+        else ""
+    )
+    return [
+        link_cell(_dimension_value(by, value), url),
+        value_cell(answer, measure, target),
+        link_cell("" if answer.numerator is None else formatting.number(answer.numerator, Unit.MONEY), url),
+        denominator_cell(answer, links.drill_down_url(measure.name, part="out_of", by=by, value=value)),
+        Cell(interval),
+    ]

@@ -1,8 +1,7 @@
-"""A few measures over the periods in view, each with its target and what it is compared with, and the card that shows
-one of them.
-"""
+"""Trend of a page's measures: day by day, week by week or month by month, next to the periods it is compared with."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -12,121 +11,118 @@ from dashboard import queries
 from dashboard.components import charts, theme
 from dashboard.components.charts import Point
 from dashboard.components.status import Status, status
-from dashboard.frame import chart_download, links, menu, page, quality_marks
-from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Period, periods, same_weekdays
+from dashboard.frame import chart_download, links, menu, page
+from dashboard.frame.period import BEFORE, LAST_YEAR, periods, same_weekdays
+from dashboard.measure_page.view import MeasureView
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
-from metrics.targets.in_view import targets_in_view
-from metrics.targets.targets import Target, is_withheld
+from metrics.targets.targets import is_withheld
 
-Where = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def _course(answers: Sequence[Answer]) -> dict[tuple[str, date | None], Answer]:
-    return {(answer.measure, answer.period): answer for answer in answers}
+Series = dict[tuple[str, date | None], Answer]
+"""Answers by measure and first day of the period (day, week, month, ...)."""
 
 
+@dataclass(frozen=True)
 class Trend:
-    """Measures by the period's grain, for one choice of filters, and the same of what they are compared with."""
+    """Measures by the grain of the period in view, and the same for the periods compared with."""
 
-    def __init__(
-        self,
-        measures: tuple[str, ...],
-        generation: int,
-        period: Period,
-        where: Where,
-        compare: Sequence[str] = COMPARISONS,
-    ) -> None:
-        self.period, self.where = period, where
-        self.targets = queries.cached(targets_in_view, generation, start=period.start, end=period.elapsed, where=where)
-        self.course = _course(
-            queries.answers(
-                generation, Question(measures, grain=period.grain, start=period.start, end=period.end, where=where)
+    view: MeasureView
+    series: Series
+    earlier: dict[str, Series]
+    """Series of the periods compared with, by their name."""
+
+
+def by_period(view: MeasureView, measures: tuple[str, ...], start: date, end: date) -> Series:
+    """Return answers to measures between two days, by the grain of the period in view."""
+    question = Question(
+        measures, grain=view.filters.period.grain, start=start, end=end, where=view.filters.where
+    )
+    return {(answer.measure, answer.period): answer for answer in queries.answers(view.generation, question)}
+
+
+def load_trend(view: MeasureView, measures: tuple[str, ...], *, is_compared: bool = True) -> Trend:
+    """Return the trend of measures in view. Not compared: without earlier periods, which take a question each."""
+    filters = view.filters
+    compared = filters.comparisons if is_compared else {}
+    return Trend(
+        view,
+        by_period(view, measures, filters.start, filters.end),
+        {name: by_period(view, measures, *days) for name, days in compared.items()},
+    )
+
+
+def points(trend: Trend, name: str) -> list[Point]:
+    """Return the points of a measure, one per period in view, empty periods included.
+
+    Each has the value of the matching earlier period: the first next to the first, if both are equally long.
+    """
+    measure, target, filters = MEASURES[name], trend.view.target(name), trend.view.filters
+    period, grain = filters.period, filters.period.grain
+    earlier = {compared: periods(*filters.comparisons[compared], grain) for compared in trend.earlier}
+    found = []
+    for place, day in enumerate(periods(period.start, period.elapsed, grain)):
+        answer = trend.series.get((name, day))
+        then = {
+            compared: _earlier_value(trend, compared, name, day, days[place] if place < len(days) else None)
+            for compared, days in earlier.items()
+        }
+        value = None if answer is None or answer.value is None else float(answer.value)
+        partial = period.partial(day, grain)
+        coverage = answer.coverage if answer else None
+        found.append(
+            Point(
+                begins=day,
+                value=value,
+                standing=Status.NO_TARGET if partial else status(value, target, measure.direction, coverage=coverage),
+                partial=partial,
+                before=then.get(BEFORE),
+                year=then.get(LAST_YEAR),
+                of=None if answer is None or answer.denominator is None else float(answer.denominator),
+                between=is_withheld(answer) if answer is not None else None,
             )
         )
-        self.comparisons = {name: days for name in compare if (days := period.compared(name)) is not None}
-        self.course_then: dict[str, dict[tuple[str, date | None], Answer]] = {}
-        for name, (start, end) in self.comparisons.items():
-            course = queries.answers(
-                generation, Question(measures, grain=period.grain, start=start, end=end, where=where)
-            )
-            self.course_then[name] = _course(course)
+    return found
 
-    def target(self, measure: str) -> Target | None:
-        """The target in view."""
-        return quality_marks.target_in_view(self.targets, measure, self.where)
 
-    def points(self, name: str) -> list[Point]:
-        """The trend of one measure, an empty period too; what it is compared with beside it, first against first, where
-        equally long.
-        """
-        measure, target, grain = MEASURES[name], self.target(name), self.period.grain
-        days = periods(self.period.start, self.period.elapsed, grain)
-        earlier = {one: periods(*between, grain) for one, between in self.comparisons.items()}
-        found = []
-        for at, day in enumerate(days):
-            answer = self.course.get((name, day))
-            then = {
-                one: self._then(one, name, day, others[at] if at < len(others) else None)
-                for one, others in earlier.items()
-            }
-            value = None if answer is None or answer.value is None else float(answer.value)
-            partial = self.period.partial(day, grain)
-            stands = (
-                Status.NO_TARGET
-                if partial
-                else status(value, target, measure.direction, coverage=answer.coverage if answer else None)
-            )
-            found.append(
-                Point(
-                    begins=day,
-                    value=value,
-                    standing=stands,
-                    partial=partial,
-                    before=then.get(BEFORE),
-                    year=then.get(LAST_YEAR),
-                    of=None if answer is None or answer.denominator is None else float(answer.denominator),
-                    between=is_withheld(answer) if answer is not None else None,
-                )
-            )
-        return found
+def _earlier_value(trend: Trend, compared: str, name: str, day: date, other: date | None) -> float | None:
+    """Return the value of the matching earlier period; None if it has another length."""
+    filters = trend.view.filters
+    within = (filters.period.start, filters.period.elapsed)
+    if other is None or not same_weekdays(filters.period.grain, day, within, other, filters.comparisons[compared]):
+        return None
+    answer = trend.earlier[compared].get((name, other))
+    return None if answer is None or answer.value is None else float(answer.value)
 
-    def _then(self, compared: str, name: str, day: date, other: date | None) -> float | None:
-        """A measure in the matching day, week ... of what is compared with; None where that is not as long: like goes
-        with like only.
-        """
-        within = (self.period.start, self.period.elapsed)
-        if other is None or not same_weekdays(self.period.grain, day, within, other, self.comparisons[compared]):
-            return None
-        answer = self.course_then[compared].get((name, other))
-        return None if answer is None or answer.value is None else float(answer.value)
 
-    def trend(self, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
-        """The chart of one measure, and the same in a sentence."""
-        points, measure, target = self.points(name), MEASURES[name], self.target(name)
-        return charts.trend(points, measure, target=target, grain=self.period.grain, is_dark=is_dark), charts.describe(
-            points, measure, target
-        )
+def chart(trend: Trend, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
+    """Return the chart of a measure as a Vega-Lite specification, and its alternative text."""
+    shown, measure, target = points(trend, name), MEASURES[name], trend.view.target(name)
+    grain = trend.view.filters.period.grain
+    return (
+        charts.trend(shown, measure, target=target, grain=grain, is_dark=is_dark),
+        charts.describe(shown, measure, target),
+    )
 
-    def trend_note(self, name: str) -> str:
-        """What the trend's signs mean, those that are in it."""
-        points = self.points(name)
-        notes = [f"By {self.period.grain}."]
-        if any(point.before is not None for point in points):
-            notes.append("The dotted line is the period before.")
-        if any(point.year is not None for point in points):
-            notes.append("The long-dashed line is last year.")
-        if any(point.partial and point.value is not None for point in points):
-            notes.append("Hollow points are periods that are not whole.")
-        if any(point.between for point in points):
-            notes.append("Upright bars are ranges: too little is known for one number.")
-        if any(point.standing is Status.NOT_PROVEN and point.value is not None for point in points):
-            notes.append("Round blue points: too little is known to say on or off target.")
-        return " ".join(notes)
+
+def chart_note(trend: Trend, name: str) -> str:
+    """Return the meaning of the signs in the chart of a measure."""
+    shown = points(trend, name)
+    notes = [f"By {trend.view.filters.period.grain}."]
+    if any(point.before is not None for point in shown):
+        notes.append("Dotted line: the period before.")
+    if any(point.year is not None for point in shown):
+        notes.append("Long-dashed line: last year.")
+    if any(point.partial and point.value is not None for point in shown):
+        notes.append("Hollow points: incomplete periods.")
+    if any(point.between for point in shown):
+        notes.append("Vertical bars: ranges, because too much evidence is missing for one number.")
+    if any(point.standing is Status.NOT_PROVEN and point.value is not None for point in shown):
+        notes.append("Round blue points: inconclusive, on or off target.")
+    return " ".join(notes)
 
 
 def with_trend(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, ...]:
-    """Those of the measures that have a trend to show: a value, or a range in its place."""
+    """Return the measures that have a trend to show: a value, or a range that replaces it."""
     return tuple(
         name
         for name in names
@@ -135,7 +131,7 @@ def with_trend(names: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str
 
 
 def trend_section(
-    course: Trend,
+    trend: Trend,
     offered: tuple[str, ...],
     names: dict[str, str],
     *,
@@ -143,20 +139,20 @@ def trend_section(
     note: str = "",
     beside: Callable[[str], None] | None = None,
 ) -> None:
-    """Draw the trend of one of the measures, the choice kept in the address under `key`.
+    """Draw the trend of the chosen measure; the address keeps the choice under `key`.
 
-    note: what else to know of the points. beside: draws what stands next to the pictures.
+    note: a sentence after the meaning of the signs. beside: draws buttons next to the chart downloads.
     """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Over time", anchor=False, width="content")
         measure = (
-            page.select("Measure of the trend", offered, names, key=key, hidden=True)
+            page.select("Measure of the trend", list(offered), names, key=key, hidden=True)
             if len(offered) > 1
             else offered[0]
         )
-    spec, told = course.trend(measure, is_dark=theme.is_dark())
-    charts.draw(spec, key="trend", alternative=told)
-    st.caption(f"{course.trend_note(measure)} {note}")
+    spec, alternative = chart(trend, measure, is_dark=theme.is_dark())
+    charts.draw(spec, key="trend", alternative=alternative)
+    st.caption(f"{chart_note(trend, measure)} {note}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if explains := links.explain_link(measure):
             theme.show_html(explains, width="content")

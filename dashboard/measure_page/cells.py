@@ -1,0 +1,41 @@
+"""Table cells of answers: the value with its state against the target, and links to the rows behind it."""
+
+from dataclasses import replace
+
+from dashboard.components import cards, formatting
+from dashboard.components.tables import Cell
+from metrics.model.measure import Measure
+from metrics.model.question import Answer
+from metrics.targets.targets import Target
+
+
+def value_cell(answer: Answer | None, measure: Measure, target: Target | None = None) -> Cell:
+    """Return the value with its state, or a dash that shows the reason on hover."""
+    shown = formatting.DASH if answer is None else cards.value(answer, measure)
+    if answer is None or shown == formatting.DASH:
+        why = formatting.html((answer.no_data if answer else None) or "no data")
+        return Cell(
+            markup=(
+                f'<span class="bv-muted" title="{why}">{formatting.DASH}<span class="bv-said">, {why}</span></span>'
+            )
+        )
+    state = cards.state(cards.status_of(answer, measure, target), shown)
+    return Cell(markup=f'<span title="{formatting.html(answer.remark)}">{state}</span>' if answer.remark else state)
+
+
+def linked(cell: Cell, url: str) -> Cell:
+    """Return a cell whose markup links to the rows behind it."""
+    return replace(cell, markup=f'<a href="{formatting.html(url)}" target="_self">{cell.markup}</a>')
+
+
+def link_cell(text: str, url: str) -> Cell:
+    """Return a cell whose text links to the rows behind it; an empty cell for an empty text."""
+    return linked(Cell(text, markup=formatting.html(text)), url) if text else Cell()
+
+
+def denominator_cell(answer: Answer | None, url: str) -> Cell:
+    """Return the denominator with a link to its rows, and how many more are unknown."""
+    if answer is None or answer.denominator is None or (answer.value is None and not answer.judged):
+        return Cell()
+    unknown = f"{formatting.number(answer.unknown)} unknown" if answer.unknown else ""
+    return replace(link_cell(formatting.number(answer.denominator), url), small=unknown)

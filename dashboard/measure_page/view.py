@@ -1,0 +1,101 @@
+"""Answers and targets of a page's measures for the days and filters in view. A page loads them once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard import queries
+from dashboard.frame import menu, page, quality_marks
+from dashboard.frame.filters import Filters
+from metrics.lists.rows import Row
+from metrics.measures.catalog import BY_MODULE, MEASURES
+from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
+from metrics.model.measure import Measure, Study
+from metrics.model.question import Answer, Question
+from metrics.targets.in_view import targets_in_view
+from metrics.targets.targets import Target
+
+Answers = dict[str, Answer]
+"""Answers by measure."""
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """Answers to the measures of a page, for all in view and by customer segment, with their targets."""
+
+    generation: int
+    filters: Filters
+    measures: tuple[str, ...]
+    main: str
+    """The measure of the headline."""
+    tiles: tuple[str, ...]
+    answers: Answers
+    segments: dict[str, Answers]
+    """Answers by segment, for measures that have the dimension."""
+    targets: list[Row]
+
+    @property
+    def question(self) -> Question:
+        """The days and filters in view, without measures: for lists shown next to the measures."""
+        return Question((), start=self.filters.start, end=self.filters.end, where=self.filters.where)
+
+    def target(self, measure: str, segment: str | None = None) -> Target | None:
+        """Return the target of a measure for all in view or for a segment; None while the measure is withheld."""
+        where = self.filters.where if segment is None else (("segment", (segment,)),)
+        return quality_marks.target_in_view(self.targets, measure, where)
+
+
+def measures_of(entry: menu.Entry) -> tuple[str, ...]:
+    """Return the measures of a page: all of its measure modules."""
+    return tuple(measure.name for module in entry.measures for measure in BY_MODULE[module])
+
+
+def page_view(file: str) -> MeasureView:
+    """Return the view of the measure page that runs. `file`: its name, such as "recovery"."""
+    entry = menu.entry_of_file(file)
+    return load_view(entry, measures_of(entry), page.generation(), page.current_filters())
+
+
+def load_view(entry: menu.Entry, measures: tuple[str, ...], generation: int, filters: Filters) -> MeasureView:
+    """Return the answers to measures in view, in two questions: all in view, and by customer segment."""
+    view = Question(measures, start=filters.start, end=filters.end, where=filters.where)
+    with_segment = tuple(name for name in measures if has_dimension(MEASURES[name], "segment"))
+    answers = queries.answers(generation, view)
+    of_segments = queries.answers(
+        generation, Question(with_segment, by=("segment",), start=filters.start, end=filters.end, where=filters.where)
+    )
+    return MeasureView(
+        generation=generation,
+        filters=filters,
+        measures=measures,
+        main=entry.main,
+        tiles=entry.tiles,
+        answers={answer.measure: answer for answer in answers},
+        segments=by_value(of_segments, "segment"),
+        targets=queries.cached(
+            targets_in_view, generation, start=filters.start, end=filters.period.elapsed, where=filters.where
+        ),
+    )
+
+
+def answers_by(view: MeasureView, measures: Sequence[str], *dimensions: str) -> list[Answer]:
+    """Return the answers to measures in view, by dimensions."""
+    filters = view.filters
+    return queries.answers(
+        view.generation,
+        Question(tuple(measures), by=dimensions, start=filters.start, end=filters.end, where=filters.where),
+    )
+
+
+def by_value(answers: Sequence[Answer], dimension: str) -> dict[str, Answers]:
+    """Group answers by the value of a dimension ("" for an empty value), then by measure."""
+    groups: dict[str, Answers] = {}
+    for answer in answers:
+        groups.setdefault(answer.dimensions[dimension] or "", {})[answer.measure] = answer
+    return groups
+
+
+def has_dimension(measure: Measure, dimension: str) -> bool:
+    """Return whether a measure can be broken down by a dimension."""
+    if isinstance(measure.formula, Study):
+        return dimension in measure.formula.dimensions
+    return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns
