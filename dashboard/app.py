@@ -118,7 +118,7 @@ try:
         st.title(entry.title, anchor=False)
         nothing_published()
         with st.sidebar:
-            live_refresh.data_badge(None, {})
+            live_refresh.data_badge(None, None)
     else:
         shown = pinned(published)
         with queries.one_generation(shown.number):
@@ -133,4 +133,4 @@ except BuyerviewError as error:
     with theme.card("error"):
         theme.show_html(cards.empty("This page cannot be shown", formatting.html(error)))
     with st.sidebar:  # shows the page again by itself once there is something newer to read
-        live_refresh.data_badge(published.number if published else None, {})
+        live_refresh.data_badge(published.number if published else None, None)

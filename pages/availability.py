@@ -1,6 +1,19 @@
-"""Did I get what I wanted, when I wanted it, in the quantity I wanted? And what was missing?"""
+"""Availability: the buyer's three questions, first-pass and final fill, and what was missing."""
 
-from dashboard.frame import page
+import streamlit as st
+
+from dashboard.components import theme
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import availability
 
-availability.page_of(page.current_filters())
+view = page_view("availability")
+if availability.availability_headline(view):
+    left, right = st.columns(2, gap="small")
+    with left, theme.card("questions", height="stretch"):
+        availability.questions(view)
+    with right, theme.card("fills", height="stretch"):
+        availability.fills(view)
+    with theme.card("short"):
+        availability.products(view)
+measure_table(view)

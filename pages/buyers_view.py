@@ -1,6 +1,18 @@
-"""The five tests an order must pass and the perfect order: which fails most, together with which, and for whom."""
+"""Buyer's view: the five tests, the perfect order, and the tests that fail together."""
 
-from dashboard.frame import page
+import streamlit as st
+
+from dashboard.components import theme
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import buyers_view
 
-buyers_view.page_of(page.current_filters())
+view = page_view("buyers_view")
+if buyers_view.buyers_view_headline(view):
+    left, right = st.columns(2, gap="small")
+    with left, theme.card("tests", height="stretch"):
+        buyers_view.five_tests(view)
+    with right, theme.card("together", height="stretch"):
+        buyers_view.failing_together(view)
+    buyers_view.perfect_order_trend(view)
+measure_table(view)

@@ -3,17 +3,17 @@
 import streamlit as st
 
 from dashboard.components import theme
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import communications
 
-filters = page.current_filters()
-communications.headline(filters)
+view = page_view("communications")
+communications.communications_headline(view)
 left, right = st.columns([3, 2], gap="small")
 with left, theme.card("notice", height="stretch"):
-    communications.notice(filters)
+    communications.notice(view)
 with right, theme.card("phases", height="stretch"):
-    communications.phases(filters)
+    communications.phases(view)
 with theme.card("dimensions"):
-    communications.dimensions(filters)
-measure_table.measure_table("communications")
+    communications.dimensions(view)
+measure_table(view)

@@ -3,17 +3,17 @@
 import streamlit as st
 
 from dashboard.components import theme
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import influence
 
-filters = page.current_filters()
-influence.headline(filters)
+view = page_view("influence")
+influence.influence_headline(view)
 left, right = st.columns(2, gap="small")
 with left, theme.card("funnel", height="stretch"):
-    influence.funnel(filters)
+    influence.funnel(view)
 with right, theme.card("chosen", height="stretch"):
-    influence.options_chosen(filters)
+    influence.options_chosen(view)
 with theme.card("models"):
-    influence.models(filters)
-measure_table.measure_table("influence")
+    influence.models(view)
+measure_table(view)

@@ -2,18 +2,18 @@
 
 from dashboard.components import theme
 from dashboard.editing import form
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import packages
 
-filters = page.current_filters()
-if packages.headline(filters):
+view = page_view("packages")
+if packages.packages_headline(view):
     with theme.card("promised"):
-        packages.promised_and_delivered(filters)
+        packages.promised_and_delivered(view)
     with theme.card("rows_kept"):
-        packages.rows_kept(filters)
-    packages.trend(filters)
+        packages.rows_kept(view)
+    packages.attainment_trend(view)
     with theme.card("fit"):
-        packages.fit(filters)
-measure_table.measure_table("packages")
+        packages.fit(view)
+measure_table(view)
 form.edit_form("packages")

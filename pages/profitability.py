@@ -2,15 +2,15 @@
 
 from dashboard.components import theme
 from dashboard.editing import form
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import profitability
 
-filters = page.current_filters()
-if profitability.headline(filters):
+view = page_view("profitability")
+if profitability.profitability_headline(view):
     with theme.card("zones"):
-        profitability.zones_chart(filters)
+        profitability.zones_chart(view)
     with theme.card("options"):
-        profitability.options(filters)
-measure_table.measure_table("profitability")
+        profitability.options(view)
+measure_table(view)
 form.edit_form("zones")

@@ -3,20 +3,20 @@
 import streamlit as st
 
 from dashboard.components import theme
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import recovery
 
-filters = page.current_filters()
-recovery.headline(filters)
+view = page_view("recovery")
+recovery.recovery_headline(view)
 left, right = st.columns(2, gap="small")
 with left, theme.card("way", height="stretch"):
-    recovery.recovery_funnel(filters)
+    recovery.recovery_funnel(view)
 with right, theme.card("came_back", height="stretch"):
-    recovery.reorder_curves(filters)
+    recovery.reorder_curves(view)
 left, right = st.columns(2, gap="small")
 with left, theme.card("cases", height="stretch"):
-    recovery.cases(filters)
+    recovery.cases(view)
 with right, theme.card("returns", height="stretch"):
-    recovery.returns(filters)
-measure_table.measure_table("recovery")
+    recovery.returns(view)
+measure_table(view)

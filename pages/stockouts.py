@@ -1,14 +1,22 @@
-"""What happened to the buyer each time we had none, what it cost, and what a better fill rate is worth."""
+"""Stockouts: their outcome for the buyer, their cost, and the value of a better fill rate."""
+
+import streamlit as st
 
 from dashboard.components import theme
 from dashboard.editing import form
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import stockouts, stockouts_calculator
 
-filters = page.current_filters()
-stockouts.outcomes(filters)
+view = page_view("stockouts")
+if stockouts.stockouts_headline(view):
+    counts = stockouts.by_outcome(view)
+    left, right = st.columns(2, gap="small")
+    with left, theme.card("outcomes", height="stretch"):
+        stockouts.outcomes(view.answers, counts)
+    with right, theme.card("costs", height="stretch"):
+        stockouts.costs(view.answers, counts)
 with theme.card("calculator"):
-    stockouts_calculator.calculator(filters)
-measure_table.measure_table("stockouts")
+    stockouts_calculator.calculator(view)
+measure_table(view)
 form.edit_form("assumptions")

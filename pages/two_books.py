@@ -3,17 +3,17 @@
 import streamlit as st
 
 from dashboard.components import theme
-from dashboard.frame import page
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.measure_table import measure_table
+from dashboard.measure_page.view import page_view
 from dashboard.sections import two_books
 
-filters = page.current_filters()
-two_books.headline(filters)
+view = page_view("two_books")
+two_books.two_books_headline(view)
 left, right = st.columns([3, 2], gap="small")
 with left, theme.card("causes", height="stretch"):
-    two_books.causes(filters)
+    two_books.causes(view)
 with right, theme.card("verdicts", height="stretch"):
-    two_books.verdicts(filters)
+    two_books.verdicts(view)
 with theme.card("disputed"):
-    two_books.orders(filters)
-measure_table.measure_table("two_books")
+    two_books.disputed_orders(view)
+measure_table(view)

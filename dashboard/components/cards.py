@@ -134,17 +134,28 @@ def _told(no_data: str) -> str:
 
 
 def change(now: Answer, before: Answer | None, measure: Measure, than: str = "than before") -> str:
-    """Change since the period before (or another): arrow, size and whether it is better."""
+    """Return the change since another period as markup: arrow, size and whether it is better."""
+    tone, text, compared = _change(now, before, measure, than)
+    return f'<span class="bv-{tone}">{text}</span>' + (f' <span class="bv-muted">{compared}</span>' if compared else "")
+
+
+def change_text(now: Answer, before: Answer | None, measure: Measure, than: str = "than before") -> str:
+    """Return the change since another period as plain text."""
+    _, text, compared = _change(now, before, measure, than)
+    return f"{text} {compared}".strip()
+
+
+def _change(now: Answer, before: Answer | None, measure: Measure, than: str) -> tuple[str, str, str]:
+    """Return the tone, the text and the period compared with."""
     if before is None or now.value is None or before.value is None:
-        return f'<span class="bv-muted">nothing to compare {than.removeprefix("than ")}</span>'
+        return "muted", f"nothing to compare {than.removeprefix('than ')}", ""
     moved = float(now.value) - float(before.value)
     size = formatting.difference(moved, measure.unit)
     if size == formatting.difference(0, measure.unit):
-        return f'<span class="bv-muted">→ as {than.removeprefix("than ")}</span>'
+        return "muted", f"→ as {than.removeprefix('than ')}", ""
     judged = better_or_worse(moved, measure.direction)
     word = f" {judged}" if judged else ""
-    arrow = "↑" if moved > 0 else "↓"
-    return f'<span class="bv-{judged or "muted"}">{arrow} {size}{word}</span> <span class="bv-muted">{than}</span>'
+    return judged or "muted", f"{'↑' if moved > 0 else '↓'} {size}{word}", than
 
 
 def coverage(answer: Answer) -> str:
@@ -211,27 +222,6 @@ def sparkline(series: Sequence[float | None], target: Target | None, measure: Me
     told = [formatting.number(value, measure.unit) for value in (known[0], known[-1], min(known))]
     alternative = f"{title(measure)} over the period: from {told[0]} to {told[1]}, lowest {told[2]}"
     return f'<img src="data:image/svg+xml,{quote(picture)}" alt="{formatting.html(alternative)}">'
-
-
-def headline(main: Tile, segments: Sequence[tuple[str, Answer, Target | None]], *, when: str) -> str:
-    """The page in one sentence: the main measure, its state, and the segment it is furthest off for."""
-    measure, now = main.measure, main.now
-    if now is None or now.value is None:
-        return ""
-    said = f"<strong>{formatting.number(now.value, measure.unit)}</strong> {formatting.html(measure.title.lower())} in {formatting.html(when)}"
-    if main.target is not None:
-        gap = float(now.value) - main.target.value
-        side = "above" if gap > 0 else "below"
-        at = (
-            "at target"
-            if abs(gap) < 5e-4
-            else f"{formatting.difference(gap, measure.unit)} {side} the target of {formatting.number(main.target.value, measure.unit)}"
-        )
-        said += f", {at}"
-    if found := worst_segment(measure, now, segments):
-        name, answer = found
-        said += f". Furthest off: segment <strong>{formatting.html(name)}</strong> at {formatting.number(answer.value, measure.unit)}"
-    return f'<div class="bv bv-headline">{state(main.standing)}<span>{said}.</span></div>'
 
 
 def worst_segment(

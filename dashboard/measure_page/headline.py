@@ -108,9 +108,7 @@ def nothing_to_show(view: MeasureView, measure: str, noun: str) -> bool:
 def _no_rows(view: MeasureView, measure: str, noun: str) -> None:
     """Draw that the days in view have no rows, and a button for the nearest days that have some."""
     filters = view.filters
-    near = queries.cached(
-        nearest_day, view.generation, filters.period.elapsed, measure=measure, where=filters.where
-    )
+    near = queries.cached(nearest_day, view.generation, filters.period.elapsed, measure=measure, where=filters.where)
     hint = (
         "No other day has any with these filters. Remove a filter."
         if near is None

@@ -34,9 +34,7 @@ class Trend:
 
 def by_period(view: MeasureView, measures: tuple[str, ...], start: date, end: date) -> Series:
     """Return answers to measures between two days, by the grain of the period in view."""
-    question = Question(
-        measures, grain=view.filters.period.grain, start=start, end=end, where=view.filters.where
-    )
+    question = Question(measures, grain=view.filters.period.grain, start=start, end=end, where=view.filters.where)
     return {(answer.measure, answer.period): answer for answer in queries.answers(view.generation, question)}
 
 

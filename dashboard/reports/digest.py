@@ -20,9 +20,12 @@ from dashboard.components import cards, formatting, theme
 from dashboard.components.status import better_or_worse
 from dashboard.frame import chart_download, period
 from dashboard.frame.filters import Filters
+from dashboard.measure_page import trend
+from dashboard.measure_page.tiles import load_tiles
+from dashboard.measure_page.view import load_view
 from dashboard.notifications import delivery
 from dashboard.reports import pdf
-from dashboard.sections.scorecard import TILES, ScorecardAnswers
+from dashboard.sections.scorecard import ENTRY, TILES, load_scorecard
 from metrics.alerts.rules import last_full_period
 from metrics.errors import NothingPublished, SettingRefused
 from metrics.lists.data_status import data_status
@@ -101,43 +104,45 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
         raise NothingPublished(str(locate()))
     first = status.first_day or as_of.date()
     week = period.choose(period.DATES, as_of=as_of.date(), first=first, days=last_full_period("week", as_of.date()))
-    filters, numbers = Filters(week, where), ScorecardAnswers(generation, week, where)
+    shown = load_scorecard(generation, Filters(week, where))
+    view = shown.view
     weeks = period.choose(period.DEFAULT, as_of=as_of.date(), first=first)
-    course = ScorecardAnswers(generation, weeks, where, ())
-    shown = pdf.report_text(numbers, filters, generation, as_of, numbers.main())
-    spec, alternative = course.trend(numbers.main(), is_dark=False)
+    report = pdf.report_text(shown, as_of, view.main)
+    longer = load_view(ENTRY, TILES, generation, Filters(weeks, where, ()))
+    spec, alternative = trend.chart(trend.load_trend(longer, TILES), view.main, is_dark=False)
     title, under = (
-        f"{MEASURES[numbers.main()].title} over time",
-        f"{formatting.date_range(weeks.start, weeks.end)} · {filters.label}",
+        f"{MEASURES[view.main].title} over time",
+        f"{formatting.date_range(weeks.start, weeks.end)} · {view.filters.label}",
     )
     tiles = [
         {**tile, "link": _behind(base, generation, name, week, where)}
-        for name, tile in zip(TILES, shown["tiles"], strict=True)
+        for name, tile in zip(TILES, report["tiles"], strict=True)
     ]
-    main = tiles[TILES.index(numbers.main())]
+    main = tiles[TILES.index(view.main)]
     before = week.previous or (week.start, week.end)
     segments = queries.answers(
         generation, Question(TILES, by=("segment",), start=before[0], end=before[1], where=where)
     )
     fell = worse_measures(
-        [*numbers.now.values(), *numbers.segments], [*numbers.then.get(period.BEFORE, {}).values(), *segments]
+        [*view.answers.values(), *(answer for answers in view.segments.values() for answer in answers.values())],
+        [*(tile.before for tile in load_tiles(view).values() if tile.before is not None), *segments],
     )
     return {
         "subject": f"Service {formatting.date_range(week.start, week.end)}: {main['title'].lower()} {main['value']}"
         + (f", {main['word']}" if main["word"] else ""),
-        "identity": f"{generation} {week.start} {filters.label}",
-        "under": shown["under"],
-        "judged": numbers.judged,
+        "identity": f"{generation} {week.start} {view.filters.label}",
+        "under": report["under"],
+        "judged": shown.judged,
         "tiles": tiles,
         "worse": [_worse(one, base, generation, week, where) for one in fell[:WORSE_MOST]],
-        "reasons": shown["reasons"],
+        "reasons": report["reasons"],
         "trend": {
             "spec": chart_download.with_title(
                 {**spec, "width": WIDTH, "height": HEIGHT}, title=title, under=under, is_dark=False
             ),
             "alternative": alternative,
         },
-        "footer": shown["footer"],
+        "footer": report["footer"],
         "link": _address(base, "", generation, week, where),
     }
 

@@ -5,10 +5,9 @@ Set by Typst from `assets/report.typ`, into which everything goes as data: a cus
 tagged (PDF/UA-1) and the same view of the same generation gives the same bytes.
 """
 
-import html
 import json
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,25 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, theme
+from dashboard.components.cards import Tile
+from dashboard.components.sentences import as_text
 from dashboard.components.status import Status
-from dashboard.frame import chart_download, page, quality_marks
+from dashboard.frame import chart_download, quality_marks
 from dashboard.frame import period as periods
 from dashboard.frame.filters import Filters
+from dashboard.measure_page import tiles, trend
+from dashboard.measure_page.measure_table import short_title
+from dashboard.measure_page.view import MeasureView
 from dashboard.orders import reasons
-from dashboard.sections.scorecard import REASONS_SHOWN, TILES, ScorecardAnswers, short
+from dashboard.sections import scorecard
+from dashboard.sections.scorecard import REASONS_SHOWN, TILES, Scorecard
 from metrics.errors import NothingPublished
 from metrics.lists.data_status import data_status
 from metrics.lists.failed_orders import failure_reasons
 from metrics.measures.catalog import MEASURES
-from metrics.model.question import Answer, Question
+from metrics.model.question import Answer
 from metrics.provenance.provenance import provenance, rows_hash
-from metrics.targets.targets import Target, target_for
+from metrics.targets.targets import Target
 from metrics.warehouse import locate
 
 TEMPLATE = theme.ASSETS / "report.typ"
@@ -38,10 +43,10 @@ WIDTH, HEIGHT = 640, 205
 """Of the trend, in its own units; it is as wide as the page."""
 
 
-def button(numbers: ScorecardAnswers, filters: Filters, measure: str) -> None:
-    """Offer the view on the page as a PDF; `measure` is the one whose trend is in it."""
-    generation = page.generation()
-    view = report_text(numbers, filters, generation, page.as_of(), measure)
+def button(shown: Scorecard, as_of: datetime | None, measure: str) -> None:
+    """Draw the button that downloads the scorecard as a PDF, with the trend of `measure`."""
+    view = report_text(shown, as_of, measure)
+    filters = shown.view.filters
     st.download_button(
         "One-page report (PDF)",
         data=lambda: pdf(view),
@@ -69,33 +74,31 @@ def write(
         days = tuple(day for day in (start, end) if day is not None)
         first = status.first_day or as_of.date()
         period = periods.choose(periods.DATES if days else choice, as_of=as_of.date(), first=first, days=days)
-        filters = Filters(period, where)
-        numbers = ScorecardAnswers(published.number, period, where)
-        target.write_bytes(pdf(report_text(numbers, filters, published.number, as_of, numbers.main())))
+        shown = scorecard.load_scorecard(published.number, Filters(period, where))
+        target.write_bytes(pdf(report_text(shown, as_of, shown.view.main)))
 
 
-def report_text(
-    numbers: ScorecardAnswers, filters: Filters, generation: int, as_of: datetime | None, measure: str
-) -> dict[str, Any]:
-    """Everything the page says, as plain data."""
-    marks = quality_marks.read_marks(generation)
-    held = {name for name in TILES if name in marks and marks[name].held}
-    spec, alternative = numbers.trend(measure, is_dark=False)
+def report_text(shown: Scorecard, as_of: datetime | None, measure: str) -> dict[str, Any]:
+    """Return everything the report shows as plain data (JSON)."""
+    view, filters = shown.view, shown.view.filters
+    marks = quality_marks.read_marks(view.generation)
+    withheld = {name for name in TILES if name in marks and marks[name].held}
+    spec, alternative = trend.chart(shown.trend, measure, is_dark=False)
     return {
         "title": "Scorecard",
         "under": f"{formatting.date_range(filters.start, filters.end)} · {filters.label}",
-        "headline": _words(re.sub(r'<span class="bv-state.*?</span>', "", numbers.headline())),
-        "tiles": [_tile(numbers, name, name in held) for name in TILES],
+        "headline": as_text(scorecard.sentences(shown)),
+        "tiles": [_tile(tile, name in withheld) for name, tile in tiles.load_tiles(view).items()],
         "trend": {
             "title": f"{MEASURES[measure].title} over time",
             "spec": {**spec, "width": WIDTH, "height": HEIGHT},
             "alternative": alternative,
-            "note": numbers.trend_note(measure),
+            "note": trend.chart_note(shown.trend, measure),
         },
-        "segments": _segments(numbers, held),
+        "segments": _segments(view, withheld),
         "legend": [(one.css, one.word) for one in (Status.ON, Status.WATCH, Status.OFF, Status.NOT_PROVEN)],
-        "reasons": _reasons(generation, filters),
-        "footer": _footer(filters, generation, as_of),
+        "reasons": _reasons(view),
+        "footer": _footer(view, as_of),
         "made": (as_of or datetime(2000, 1, 1)).isoformat(),
     }
 
@@ -120,17 +123,8 @@ def pdf(view: dict[str, Any]) -> bytes:
     )
 
 
-def _words(markup: str) -> str:
-    """The words of our own markup."""
-    return (
-        " ".join(html.unescape(re.sub(r"<i\b.*?</i>|<[^>]+>", " ", markup)).split())
-        .replace(" .", ".")
-        .replace(" ,", ",")
-    )
-
-
-def _tile(numbers: ScorecardAnswers, name: str, held: bool) -> dict[str, str]:
-    tile, measure = numbers.tile(name), MEASURES[name]
+def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:
+    measure = tile.measure
     if tile.now is None or cards.value(tile.now, measure) == formatting.DASH:
         return {
             "title": cards.title(measure),
@@ -140,19 +134,18 @@ def _tile(numbers: ScorecardAnswers, name: str, held: bool) -> dict[str, str]:
             "against": "",
             "note": _why(tile.now),
         }
-    target = None if held else tile.target
+    target = None if is_withheld else tile.target
     stands = cards.status_of(tile.now, measure, target)
-    then = numbers.then.get(periods.BEFORE, {}).get(name)
     notes = (
-        _words(cards.change(tile.now, then, measure)),
+        cards.change_text(tile.now, tile.before, measure),
         cards.coverage(tile.now),
         cards.too_few_text(tile.now, measure),
     )
     return {
         "title": cards.title(measure),
         "value": cards.value(tile.now, measure),
-        "word": "held: too many records are kept out" if held else stands.word if stands.shape else "",
-        "css": "unproven" if held else stands.css,
+        "word": "held: too many records are kept out" if is_withheld else stands.word if stands.shape else "",
+        "css": "unproven" if is_withheld else stands.css,
         "against": f"target {formatting.number(target.value, measure.unit)}" if target else "",
         "note": "; ".join(note for note in notes if note),
     }
@@ -162,37 +155,36 @@ def _why(answer: Answer | None) -> str:
     return (answer.no_data if answer else None) or "no data"
 
 
-def _segments(numbers: ScorecardAnswers, held: set[str]) -> dict[str, Any]:
-    """The measures by customer segment, the largest where there are many, and all in view last."""
-    by_segment: dict[str, dict[str, Answer]] = {}
-    for one in numbers.segments:
-        by_segment.setdefault(one.dimensions["segment"] or "", {})[one.measure] = one
-    largest = sorted(by_segment, key=lambda segment: -float(by_segment[segment]["judged_orders"].value or 0))
+def _segments(view: MeasureView, withheld: set[str]) -> dict[str, Any]:
+    """Return the measures by customer segment (the largest segments only, if too many), and all in view last."""
+    largest = sorted(view.segments, key=lambda segment: -float(view.segments[segment]["judged_orders"].value or 0))
     shown = sorted(largest[:SEGMENTS_MOST])
-    rows = [_row(segment, by_segment[segment], numbers, (("segment", (segment,)),), held) for segment in shown]
+    rows = [_row(view, segment, withheld) for segment in shown]
     if len(rows) != 1:
-        rows.append(_row("All in view", numbers.now, numbers, numbers.where, held))
+        rows.append(_row(view, None, withheld))
+    is_cut = len(largest) > SEGMENTS_MOST
     return {
         "title": "By customer segment",
-        "heads": ["Segment", "Judged", *map(short, TILES)],
+        "heads": ["Segment", "Judged", *map(short_title, TILES)],
         "rows": rows,
-        "left_out": f"The {SEGMENTS_MOST} largest of {len(largest):,} segments."
-        if len(largest) > SEGMENTS_MOST
-        else "",
+        "left_out": f"The {SEGMENTS_MOST} largest of {len(largest):,} segments." if is_cut else "",
     }
 
 
 Cells = list[dict[str, str]]
 
 
-def _row(name: str, answers: dict[str, Answer], numbers: ScorecardAnswers, where: Any, held: set[str]) -> Cells:
+def _row(view: MeasureView, segment: str | None, withheld: set[str]) -> Cells:
+    """Return the cells of a segment, or of all in view."""
+    answers = view.answers if segment is None else view.segments[segment]
+    name = "All in view" if segment is None else segment or "(none)"
     judged = answers.get("judged_orders")
     cells = [
-        {"text": name or "(none)", "css": "none"},
+        {"text": name, "css": "none"},
         {"text": formatting.number(judged.value if judged else None), "css": "none"},
     ]
     for measure in TILES:
-        target = None if measure in held else target_for(numbers.targets, measure, where)
+        target = None if measure in withheld else view.target(measure, segment)
         cells.append(_cell(measure, answers.get(measure), target))
     return cells
 
@@ -206,16 +198,17 @@ def _cell(name: str, answer: Answer | None, target: Target | None) -> dict[str, 
     }
 
 
-def _reasons(generation: int, filters: Filters) -> dict[str, Any]:
-    found = queries.cached(failure_reasons, generation, start=filters.start, end=filters.end, where=filters.where)
+def _reasons(view: MeasureView) -> dict[str, Any]:
+    filters = view.filters
+    found = queries.cached(failure_reasons, view.generation, start=filters.start, end=filters.end, where=filters.where)
     rows = [(reasons.reason(row["reason"]), formatting.count(row["orders"], "order")) for row in found[:REASONS_SHOWN]]
     more = f", the {REASONS_SHOWN} most frequent of {len(found)} reasons" if len(found) > REASONS_SHOWN else ""
     return {"title": f"Why orders fail{more}", "rows": rows}
 
 
-def _footer(filters: Filters, generation: int, as_of: datetime | None) -> Sequence[str]:
+def _footer(view: MeasureView, as_of: datetime | None) -> Sequence[str]:
     """What the page rests on, as an export says it."""
-    question = Question(TILES, start=filters.start, end=filters.end, where=filters.where)
+    question, generation = replace(view.question, measures=TILES), view.generation
     said = queries.cached(provenance, generation, question)
     answers = queries.answers(generation, question)
     digest = rows_hash(("measure", "value"), [(one.measure, one.value) for one in answers])

@@ -9,43 +9,42 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
-from dashboard.measure_page.measure_table import Answers
+from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
+from dashboard.measure_page.view import Answers, MeasureView
 from metrics.lists.availability import most_often_short
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
-NAME = "availability"
-MAIN = "available_as_wanted"
-QUESTIONS = ("got_what_wanted", "got_when_wanted", "got_quantity_wanted", MAIN)
+QUESTIONS = ("got_what_wanted", "got_when_wanted", "got_quantity_wanted", "available_as_wanted")
 FILLS = ("order_fill", "line_fill", "unit_fill", "value_fill")
 FILL_NAMES = {"order_fill": "Orders", "line_fill": "Order lines", "unit_fill": "Pieces", "value_fill": "Value"}
 SIZE = 10
 
 
-def headline(filters: Filters) -> bool:
-    """Draw the page in a sentence; False where there is nothing to say."""
-    answers = glance.answers_in_view(NAME, filters)
-    main = MAIN if answers[MAIN].value is not None else "order_fill_final"
-    if answers[main].value is None and glance.nothing_to_show(answers, main, filters, "orders judged"):
+def availability_headline(view: MeasureView) -> bool:
+    """Draw the headline; return False if there is nothing to show."""
+    answers = view.answers
+    main = view.main if answers[view.main].value is not None else "order_fill_final"
+    if answers[main].value is None and nothing_to_show(view, main, "orders judged"):
         return False
-    sentences = [f"{glance.number(answers, main)} of orders brought what was wanted, when and as much as wanted."]
-    if main != MAIN:
-        sentences = [f"{glance.number(answers, main)} of orders were filled in the end."]
-    if answers["order_fill_first_pass"].value is not None:
-        first, final = (glance.number(answers, f"order_fill_{when}") for when in ("first_pass", "final"))
-        sentences.append(f"Filled at first pass {first}, in the end {final}.")
-    sentences.append(glance.worst(NAME, main, filters))
+    share = number(answers, main)
+    first, final = (number(answers, f"order_fill_{when}") for when in ("first_pass", "final"))
+    has_first = answers["order_fill_first_pass"].value is not None
+    met = " of orders met item, date and quantity requested."
     with theme.card("said"):
-        glance.headline_card(main, answers, filters, *sentences)
+        headline(
+            view,
+            (share, met if main == view.main else " of orders were filled in the end."),
+            ("First-pass fill ", first, ", final ", final, ".") if has_first else (),
+            worst_segment(view, main),
+            measure=main,
+        )
     return True
 
 
-def questions(filters: Filters) -> None:
+def questions(view: MeasureView) -> None:
     """Draw the three questions and all of them."""
-    answers = glance.answers_in_view(NAME, filters)
+    answers = view.answers
     st.header("Did I get what I wanted?", anchor=False)
     bars = [
         Bar(MEASURES[name].title, float(answers[name].value or 0), _said(answers, name))
@@ -56,7 +55,7 @@ def questions(filters: Filters) -> None:
         theme.show_html(
             cards.empty(
                 "The questions cannot be answered",
-                formatting.html(answers[MAIN].no_data or "Nothing is judged in this period."),
+                formatting.html(answers[view.main].no_data or "Nothing is judged in this period."),
             )
         )
         return
@@ -77,9 +76,9 @@ def _said(answers: Answers, name: str) -> str:
     )
 
 
-def fills(filters: Filters) -> None:
+def fills(view: MeasureView) -> None:
     """Draw how much came at first pass and what was added in the end."""
-    answers = glance.answers_in_view(NAME, filters)
+    answers = view.answers
     st.header("First pass, and in the end", anchor=False)
     bars = []
     for name in FILLS:
@@ -108,11 +107,11 @@ def fills(filters: Filters) -> None:
     st.caption("The bar is the first pass where shipping dates tell it; the figures are first pass → in the end.")
 
 
-def products(filters: Filters) -> None:
+def products(view: MeasureView) -> None:
     """Draw the products that were missing most."""
     st.header("What was missing most", anchor=False)
     at = int(st.session_state.get("short_page", 1))
-    found = queries.cached(most_often_short, page.generation(), glance.question_in_view(filters), page=at, size=SIZE)
+    found = queries.cached(most_often_short, view.generation, view.question, page=at, size=SIZE)
     if not found.total:
         theme.show_html(
             cards.empty(
@@ -142,16 +141,3 @@ def products(filters: Filters) -> None:
         )
     )
     page.pager(found.total, SIZE, key="short_page")
-
-
-def page_of(filters: Filters) -> None:
-    """Draw the whole page."""
-    if headline(filters):
-        left, right = st.columns(2, gap="small")
-        with left, theme.card("questions", height="stretch"):
-            questions(filters)
-        with right, theme.card("fills", height="stretch"):
-            fills(filters)
-        with theme.card("short"):
-            products(filters)
-    measure_table.measure_table(NAME)

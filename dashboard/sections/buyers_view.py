@@ -9,57 +9,56 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.status import Status
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, menu, page, quality_marks
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
-from dashboard.measure_page import trend as over_time
+from dashboard.frame import chart_download, menu
+from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
+from dashboard.measure_page.trend import load_trend, trend_section, with_trend
+from dashboard.measure_page.view import MeasureView
 from metrics.lists.buyers_view import failure_combinations
 from metrics.lists.rows import VERDICTS
 from metrics.measures.catalog import MEASURES
 
-NAME = "buyers_view"
-MAIN = "perfect_order"
 COMBINATIONS_SHOWN = 12
 TONES = {Status.ON: "good-strong", Status.WATCH: "watch-strong", Status.OFF: "bad-strong"}
 
 
-def headline(filters: Filters) -> bool:
-    """Draw the page in a sentence: how many orders passed all five, and which test failed most; False where there is
-    nothing to say.
-    """
-    answers = glance.answers_in_view(NAME, filters)
-    if all(answers[name].value is None and not answers[name].judged for name in VERDICTS) and glance.nothing_to_show(
-        answers, "otif", filters, "judged orders"
+def buyers_view_headline(view: MeasureView) -> bool:
+    """Draw the headline: perfect orders and the most frequent failure. Return False if there is nothing to show."""
+    answers = view.answers
+    if all(answers[name].value is None and not answers[name].judged for name in VERDICTS) and nothing_to_show(
+        view, "otif", "judged orders"
     ):
         return False
-    main = next((name for name in (MAIN, "otif", *VERDICTS) if answers[name].value is not None), MAIN)
+    main = next((name for name in (view.main, "otif", *VERDICTS) if answers[name].value is not None), view.main)
     known = [(float(answers[name].value or 0), name) for name in VERDICTS if answers[name].value is not None]
-    sentences = [f"{glance.number(answers, main)} {formatting.html(MEASURES[main].title.lower())}."]
-    if known:
-        _, worst = min(known)
-        title = cards.title(MEASURES[worst]).lower()
-        sentences.append(
-            f"The test that fails most is {formatting.html(title)}, passed by {glance.number(answers, worst)}."
-        )
-    sentences.append(glance.worst(NAME, main, filters))
+    _, worst = min(known, default=(0.0, ""))
     with theme.card("said"):
-        glance.headline_card(main, answers, filters, *sentences)
+        headline(
+            view,
+            (number(answers, main), f" {MEASURES[main].title.lower()}."),
+            (
+                f"Most frequent failure: {cards.title(MEASURES[worst]).lower()} (",
+                number(answers, worst),
+                " pass).",
+            )
+            if worst
+            else (),
+            worst_segment(view, main),
+            measure=main,
+        )
     return True
 
 
-def five_tests(filters: Filters) -> None:
+def five_tests(view: MeasureView) -> None:
     """Draw the five tests as bars, each against its target, and what is not known of them."""
-    answers = glance.answers_in_view(NAME, filters)
-    targets = page.targets(filters)
+    answers = view.answers
     st.header("The five tests, and all of them", anchor=False)
     bars, told = [], []
     partly: list[tuple[float, str]] = []
-    for name in (*VERDICTS, MAIN):
+    for name in (*VERDICTS, view.main):
         answer, measure = answers[name], MEASURES[name]
         if answer.value is None:
             continue
-        stands = cards.status_of(answer, measure, quality_marks.target_in_view(targets, name, filters.where))
+        stands = cards.status_of(answer, measure, view.target(name))
         said = f"{stands.shape} {cards.value(answer, measure)}".strip()
         if (
             answer.coverage is not None
@@ -90,9 +89,9 @@ def five_tests(filters: Filters) -> None:
     st.caption(note)
 
 
-def failing_together(filters: Filters) -> None:
+def failing_together(view: MeasureView) -> None:
     """Draw which tests failed together, every exact combination, so that the orders add up to those that failed."""
-    found = queries.cached(failure_combinations, page.generation(), glance.question_in_view(filters))
+    found = queries.cached(failure_combinations, view.generation, view.question)
     st.header("Which tests fail together", anchor=False)
     if not found:
         theme.show_html(
@@ -133,23 +132,11 @@ def failing_together(filters: Filters) -> None:
     menu.link("failed-orders", "Open the failed orders")
 
 
-def trend(filters: Filters) -> None:
+def perfect_order_trend(view: MeasureView) -> None:
     """Draw the perfect order, or one of the five tests, over the periods in view."""
-    shown = (MAIN, *VERDICTS)
-    offered = over_time.with_trend(shown, glance.answers_in_view(NAME, filters))
+    shown = (view.main, *VERDICTS)
+    offered = with_trend(shown, view.answers)
     if offered:
         with theme.card("trend"):
-            course = over_time.Trend(shown, page.generation(), filters.period, filters.where, filters.compare)
-            over_time.trend_section(course, offered, {name: cards.title(MEASURES[name]) for name in shown})
-
-
-def page_of(filters: Filters) -> None:
-    """Draw the whole page."""
-    if headline(filters):
-        left, right = st.columns(2, gap="small")
-        with left, theme.card("tests", height="stretch"):
-            five_tests(filters)
-        with right, theme.card("together", height="stretch"):
-            failing_together(filters)
-        trend(filters)
-    measure_table.measure_table(NAME)
+            names = {name: cards.title(MEASURES[name]) for name in shown}
+            trend_section(load_trend(view, shown), offered, names)

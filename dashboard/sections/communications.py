@@ -8,17 +8,15 @@ from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, links, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
+from dashboard.frame import chart_download, links
+from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import Answers, MeasureView, answers_by
 from metrics.lists.communications import IN_TIME, notice_buckets
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
-NAME = "communications"
-MAIN = "late_warned"
-TILES = (MAIN, "ack_on_time", "post_reply_on_time", "info_accurate")
 PHASES = {"pre": "Before", "during": "During", "post": "After"}
 DIMENSIONS = {
     "Time": ("cycle_p50", "cycle_p90"),
@@ -31,37 +29,31 @@ DIMENSIONS = {
 """The four dimensions of service and the measures that say how each stands. Source: design, product row 12."""
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a few sentences, and its tiles."""
-    answers = glance.answers_in_view(NAME, filters)
-    if glance.nothing_to_show(answers, MAIN, filters, "late orders whose buyers could be told"):
+def communications_headline(view: MeasureView) -> None:
+    """Draw the headline and the tiles."""
+    answers = view.answers
+    if nothing_to_show(view, view.main, "late orders with a notice due"):
         return
-    sentences = [
-        f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} late buyers were told before "
-        "the deadline",
-        f", half of those told {glance.number(answers, 'notice_hours')} ahead or more."
-        if answers["notice_hours"].value is not None
-        else ".",
-    ]
-    timely, right = (glance.number(answers, name) for name in ("info_timely", "info_accurate"))
+    warned, late = number(answers, view.main), number(answers, view.main, part="out_of")
+    notice_hours = answers["notice_hours"].value
+    ahead = (", at least half of them ", number(answers, "notice_hours"), " ahead") if notice_hours is not None else ()
+    timely, right = number(answers, "info_timely"), number(answers, "info_accurate")
     with theme.card("said"):
-        glance.headline_card(
-            MAIN,
-            answers,
-            filters,
-            "".join(sentences),
-            f"Of all messages {timely} were in time, of those sent {right} right.",
-            glance.worst(NAME, MAIN, filters),
+        headline(
+            view,
+            (warned, " of ", late, " late buyers were warned before the deadline", *ahead, "."),
+            (timely, " of all messages due were sent in time. ", right, " of the messages sent were correct."),
+            worst_segment(view, view.main),
         )
-    glance.tiles(filters, TILES, answers)
+    tiles(view)
 
 
-def notice(filters: Filters) -> None:
+def notice(view: MeasureView) -> None:
     """Draw how long before the deadline buyers of late orders were told."""
     st.header("Were late buyers told in time?", anchor=False)
-    if glance.missing_feeds("messages"):
+    if missing_feeds("messages"):
         return
-    found = queries.cached(notice_buckets, page.generation(), glance.question_in_view(filters))
+    found = queries.cached(notice_buckets, view.generation, view.question)
     total = sum(found.values())
     if not total:
         theme.show_html(cards.empty("No late order", "No order due in this period was late."))
@@ -90,18 +82,17 @@ def _tone(band: str) -> str:
     return "good-strong" if band in IN_TIME else "muted" if band == "not known when" else "bad-strong"
 
 
-def phases(filters: Filters) -> None:
+def phases(view: MeasureView) -> None:
     """Draw what was told before, during and after the transaction: in time, and right."""
     st.header("Before, during, after", anchor=False)
-    if glance.missing_feeds("messages"):
+    if missing_feeds("messages"):
         return
-    shown = [MEASURES[name] for name in ("info_timely", "info_accurate")]
-    found: dict[tuple[str, str], dict[str, Answer]] = {}
-    for one in measure_table.answers_for(shown, filters, "phase", "message_kind"):
-        if one.judged or one.denominator:
-            found.setdefault((one.dimensions["phase"] or "", one.dimensions["message_kind"] or ""), {})[one.measure] = (
-                one
-            )
+    shown = ("info_timely", "info_accurate")
+    found: dict[tuple[str, str], Answers] = {}
+    for answer in answers_by(view, shown, "phase", "message_kind"):
+        if answer.judged or answer.denominator:
+            kind = answer.dimensions["phase"] or "", answer.dimensions["message_kind"] or ""
+            found.setdefault(kind, {})[answer.measure] = answer
     if not found:
         theme.show_html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
         return
@@ -112,8 +103,7 @@ def phases(filters: Filters) -> None:
     rows = []
     for (phase, kind), answers in ranked:
         cells = [
-            _linked(answers.get(measure.name), measure.name, (("phase", phase), ("message_kind", kind)))
-            for measure in shown
+            _linked(answers.get(measure), measure, (("phase", phase), ("message_kind", kind))) for measure in shown
         ]
         due = answers.get("info_timely")
         rows.append(
@@ -129,7 +119,7 @@ def phases(filters: Filters) -> None:
 
 
 def _linked(answer: Answer | None, name: str, at: tuple[tuple[str, str], ...]) -> Cell:
-    one = measure_table.cell(answer, MEASURES[name])
+    one = value_cell(answer, MEASURES[name])
     return (
         Cell(markup=f'<a href="{formatting.html(links.drill_down_url(name, at=at))}" target="_self">{one.markup}</a>')
         if answer is not None
@@ -137,11 +127,11 @@ def _linked(answer: Answer | None, name: str, at: tuple[tuple[str, str], ...]) -
     )
 
 
-def dimensions(filters: Filters) -> None:
+def dimensions(view: MeasureView) -> None:
     """Draw the four dimensions of service, each with the measures that say how it stands; a feed that lacks says so."""
     st.header("The four dimensions of service", anchor=False)
     names = tuple(name for shown in DIMENSIONS.values() for name in shown)
-    answers = {one.measure: one for one in measure_table.answers_for([MEASURES[name] for name in names], filters)}
+    answers = {one.measure: one for one in answers_by(view, names)}
     rows = [
         [Cell(dimension), Cell(markup="".join(_line(name, answers[name]) for name in shown))]
         for dimension, shown in DIMENSIONS.items()

@@ -13,21 +13,17 @@ from dashboard import queries
 from dashboard.components import cards, charts, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
-from dashboard.frame import chart_download, links, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
-from dashboard.measure_page.measure_table import Answers
-from dashboard.sections import cycle_time_padding
+from dashboard.frame import chart_download, links
+from dashboard.measure_page.cells import linked, value_cell
+from dashboard.measure_page.headline import headline, nothing_to_show, number
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value, has_dimension
 from metrics.lists.cycle_time import LONGEST, cycle_day_counts, promised_day_counts
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
-NAME = "cycle_time"
-MAIN = "cycle_days"
-TILES = (MAIN, "cycle_sd", "beyond_promise", "promise_kept")
 MARKS = {"cycle_p50": "half", "cycle_p90": "90 %", "cycle_p95": "95 %"}
-BY_CARRIER = (MAIN, "cycle_sd", "cycle_p95", "beyond_promise")
+BY_CARRIER = ("cycle_days", "cycle_sd", "cycle_p95", "beyond_promise")
 CARRIERS_SHOWN = 12
 TOOK, PROMISED = "took", "were promised"
 LINE = 15
@@ -36,34 +32,32 @@ ROOM = 1.35
 """How high the axis goes, of the highest bar: the labels stand above the bars."""
 
 
-def headline(filters: Filters) -> bool:
-    """Draw the page in a sentence and its tiles; False where there is nothing to say."""
-    answers = glance.answers_in_view(NAME, filters)
-    if answers[MAIN].value is None and glance.nothing_to_show(answers, MAIN, filters, "orders that arrived"):
+def cycle_time_headline(view: MeasureView) -> bool:
+    """Draw the headline and the tiles; return False if there is nothing to show."""
+    answers = view.answers
+    if answers[view.main].value is None and nothing_to_show(view, view.main, "orders that arrived"):
         return False
-    sentences = [f"Orders took {glance.number(answers, MAIN)} from order to arrival"]
-    if answers["cycle_p50"].value is not None:
-        sentences[0] += (
-            f", half of them within {glance.number(answers, 'cycle_p50')} and 95 % within "
-            f"{glance.number(answers, 'cycle_p95')}"
-        )
-    sentences[0] += "."
-    if answers["promise_lead"].value is not None:
-        sentences.append(
-            f"Those placed in these days were promised in {glance.number(answers, 'promise_lead')} on average."
-        )
-    if answers["beyond_promise"].value is not None:
-        sentences.append(f"{glance.number(answers, 'beyond_promise')} took longer than promised.")
-    if answers["safety_stock_cost"].value is not None:
-        known = (
-            f" ({formatting.html(answers['safety_stock_cost'].remark)})" if answers["safety_stock_cost"].remark else ""
-        )
-        sentences.append(
-            f"That they vary costs our buyers {glance.number(answers, 'safety_stock_cost')} of stock a year{known}."
-        )
+    has = {name for name, answer in answers.items() if answer.value is not None}
+    median, p95 = number(answers, "cycle_p50"), number(answers, "cycle_p95")
+    spread = (", half of them within ", median, " and 95 % within ", p95) if "cycle_p50" in has else ()
+    remark = answers["safety_stock_cost"].remark
     with theme.card("said"):
-        glance.headline_card(MAIN, answers, filters, *sentences)
-    glance.tiles(filters, TILES, answers)
+        headline(
+            view,
+            ("Orders took ", number(answers, view.main), " from order to arrival", *spread, "."),
+            ("Orders placed in this period were promised in ", number(answers, "promise_lead"), " on average.")
+            if "promise_lead" in has
+            else (),
+            (number(answers, "beyond_promise"), " took longer than promised.") if "beyond_promise" in has else (),
+            (
+                "Our variability costs buyers ",
+                number(answers, "safety_stock_cost"),
+                f" a year in safety stock{f' ({remark})' if remark else ''}.",
+            )
+            if "safety_stock_cost" in has
+            else (),
+        )
+    tiles(view)
     return True
 
 
@@ -111,18 +105,17 @@ def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
     return [{"days": days, "orders": n, "what": PROMISED} for days, n in corners]
 
 
-def spread(filters: Filters) -> None:
+def spread(view: MeasureView) -> None:
     """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 %
     and 95 % arrived.
     """
-    view = glance.question_in_view(filters)
-    found = queries.cached(cycle_day_counts, page.generation(), view)
-    answers = glance.answers_in_view(NAME, filters)
+    found = queries.cached(cycle_day_counts, view.generation, view.question)
+    answers = view.answers
     st.header("How long orders took", anchor=False)
     if not found:
         theme.show_html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
         return
-    promised = queries.cached(promised_day_counts, page.generation(), view)
+    promised = queries.cached(promised_day_counts, view.generation, view.question)
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
     spec: dict[str, Any] = json.loads(_template(theme.is_dark(), bool(promised)))
     spec["height"] = 230
@@ -156,14 +149,15 @@ def spread(filters: Filters) -> None:
     st.caption(f"{note}{longer}")
 
 
-def carriers(filters: Filters) -> None:
+def carriers(view: MeasureView) -> None:
     """Draw how dependable each carrier is, the least dependable first."""
-    found = glance.answers_by(NAME, filters, "carrier")
+    measures = [name for name in view.measures if has_dimension(MEASURES[name], "carrier")]
+    found = by_value(answers_by(view, measures, "carrier"), "carrier")
     st.header("Dependable, and less so", anchor=False)
     rows = [
         (name, answers)
         for name, answers in found.items()
-        if answers.get(MAIN) is not None and answers[MAIN].value is not None
+        if answers.get(view.main) is not None and answers[view.main].value is not None
     ]
     if len(rows) < 2:
         theme.show_html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
@@ -184,27 +178,10 @@ def carriers(filters: Filters) -> None:
 
 def _figure(answer: Answer | None, measure: str, carrier: str) -> Cell:
     """A carrier's number, leading to the orders behind it."""
-    one = measure_table.cell(answer, MEASURES[measure])
-    return (
-        measure_table.markup_link_cell(one, links.drill_down_url(measure, by="carrier", value=carrier))
-        if answer
-        else one
-    )
+    one = value_cell(answer, MEASURES[measure])
+    return linked(one, links.drill_down_url(measure, by="carrier", value=carrier)) if answer else one
 
 
 def _value(answers: Answers, name: str) -> float:
     answer = answers.get(name)
     return float(answer.value) if answer is not None and answer.value is not None else -1.0
-
-
-def page_of(filters: Filters) -> None:
-    """Draw the whole page."""
-    if headline(filters):
-        left, right = st.columns(2, gap="small")
-        with left, theme.card("spread", height="stretch"):
-            spread(filters)
-        with right, theme.card("carriers", height="stretch"):
-            carriers(filters)
-        with theme.card("padding"):
-            cycle_time_padding.padding_against_kept(filters)
-    measure_table.measure_table(NAME)

@@ -13,9 +13,9 @@ from dashboard.components import cards, charts, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
 from dashboard.frame import chart_download, links, page, quality_marks
-from dashboard.frame.filters import MORE, Filters
-from dashboard.measure_page import measure_table
-from dashboard.measure_page.measure_table import Answers
+from dashboard.frame.filters import MORE
+from dashboard.measure_page.cells import linked, value_cell
+from dashboard.measure_page.view import Answers, MeasureView, answers_by
 from metrics.measures.catalog import MEASURES
 from metrics.policy import MIN_N
 from metrics.targets.targets import is_withheld
@@ -27,13 +27,13 @@ ROWS_SHOWN = 12
 HEIGHT = 270
 
 
-def padding_against_kept(filters: Filters) -> None:
+def padding_against_kept(view: MeasureView) -> None:
     """Draw each part's padding against the promises kept, and the same as a table."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Padding against promises kept", anchor=False, width="content")
         by = page.select("Promises by", tuple(DIMENSIONS), DIMENSIONS, key="promises_by", hidden=True)
-    measures = [MEASURES[name] for name in HEADS]
-    whole: Answers = {one.measure: one for one in measure_table.answers_for(measures, filters)}
+    measures = tuple(HEADS)
+    whole = view.answers
     for name in (SLACK, KEPT):
         if whole[name].value is None and not is_withheld(whole[name]):
             theme.show_html(
@@ -44,7 +44,7 @@ def padding_against_kept(filters: Filters) -> None:
             )
             return
     parts: dict[str, Answers] = {}
-    for one in measure_table.answers_for(measures, filters, by):
+    for one in answers_by(view, measures, by):
         parts.setdefault(one.dimensions[by] or "", {})[one.measure] = one
     known = [
         (name, answers)
@@ -56,7 +56,7 @@ def padding_against_kept(filters: Filters) -> None:
     with left:
         _chart(ranked, whole, by)
     with right:
-        _table(ranked, by, filters)
+        _table(ranked, by, view)
 
 
 def _number(answers: Answers, name: str) -> float | None:
@@ -155,14 +155,14 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     st.caption(" ".join(notes))
 
 
-def _table(ranked: list[tuple[str, Answers]], by: str, filters: Filters) -> None:
-    targets = page.targets(filters)
+def _table(ranked: list[tuple[str, Answers]], by: str, view: MeasureView) -> None:
+    targets = view.targets
     rows = [
         [
             Cell(f"{at}. {name or '(none)'}"),
             *(
-                measure_table.markup_link_cell(
-                    measure_table.cell(
+                linked(
+                    value_cell(
                         answers.get(measure),
                         MEASURES[measure],
                         quality_marks.target_in_view(targets, measure, ((by, (name,)),)),

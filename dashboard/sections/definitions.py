@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard.components import formatting
 from dashboard.frame import links, menu
-from dashboard.measure_page import measure_table
-from metrics.measures.catalog import BY_MODULE, MEASURES, PRODUCT_ROWS
+from dashboard.measure_page.view import measures_of
+from metrics.measures.catalog import MEASURES, PRODUCT_ROWS
 from metrics.model.measure import Derived, Measure
 
 DATES = {
@@ -58,13 +58,7 @@ def _words(measure: Measure) -> str:
 
 def _pages() -> dict[str, tuple[str, str]]:
     """The address and title of the page that shows each measure."""
-    entries = {entry.file.removesuffix(".py"): (entry.path, entry.title) for entry in menu.ENTRIES}
-    return {
-        measure.name: entries[name]
-        for name, modules in measure_table.MEASURES_OF_PAGE.items()
-        for module in modules
-        for measure in BY_MODULE[module]
-    }
+    return {name: (entry.path, entry.title) for entry in menu.ENTRIES for name in measures_of(entry)}
 
 
 def listing(measures: list[Measure], feeds: frozenset[str]) -> str:

@@ -18,7 +18,8 @@ from dashboard.exports import write
 from dashboard.frame import links, menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.cells import link_cell, value_cell
+from dashboard.measure_page.view import has_dimension, measures_of
 from dashboard.orders import reasons
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
 from metrics.measures.catalog import MEASURES, find
@@ -100,10 +101,8 @@ def _key(one: DrillDownRequest) -> str:
 
 def trail(one: DrillDownRequest) -> str:
     """From the page the number stands on to here, each step a link."""
-    home = next(
-        (name for name in measure_table.MEASURES_OF_PAGE if one.measure in measure_table.measures_of(name)), "scorecard"
-    )
-    entry = next(entry for entry in menu.ENTRIES if entry.file == f"{home}.py")
+    scorecard = menu.entry_of_file("scorecard")
+    entry = next((entry for entry in menu.ENTRIES if one.measure.name in measures_of(entry)), scorecard)
     steps = [(entry.title, links.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
     if one.days:
         steps.append((formatting.date_range(*one.days), one.href(at=())))
@@ -296,11 +295,7 @@ def file_of(generation: int, one: DrillDownRequest) -> bytes:
 def break_down(one: DrillDownRequest) -> None:
     """The number by one dimension, each value a link that narrows to it."""
     taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
-    able = [
-        name
-        for name in (*DIMENSIONS, *OWN_DIMENSIONS)
-        if name not in taken and measure_table.has_dimension(one.measure, name)
-    ]
+    able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and has_dimension(one.measure, name)]
     if not able:
         return
     by = page.select("Broken down by", able, {name: formatting.in_words(name) for name in able}, key="by", width=230)
@@ -326,10 +321,10 @@ def break_down(one: DrillDownRequest) -> None:
         value = answer.dimensions[by]
         link = one.href(by=by, value=value)
         sizes = [
-            measure_table.link_cell(_size(answer, part, one.measure), one.href(by=by, value=value, part=part))
+            link_cell(_size(answer, part, one.measure), one.href(by=by, value=value, part=part))
             for part in _several(one.measure)
         ]
-        body.append([measure_table.link_cell(value or "(none)", link), measure_table.cell(answer, one.measure), *sizes])
+        body.append([link_cell(value or "(none)", link), value_cell(answer, one.measure), *sizes])
     heads = [
         formatting.in_words(by),
         one.measure.short or one.measure.title,
@@ -356,7 +351,7 @@ def inputs(found: DrillDown, one: DrillDownRequest) -> str:
         measure = MEASURES[answer.measure]
         link = one.href(measure=measure.name, part="counted")
         name = f'<a href="{formatting.html(link)}" target="_self">{formatting.html(measure.title)}</a>'
-        body.append([Cell(markup=name), measure_table.cell(answer, measure), Cell(measure.definition)])
+        body.append([Cell(markup=name), value_cell(answer, measure), Cell(measure.definition)])
     return tables.table(
         ("Made of", "In view", "What it is"), body, caption="Measures this number is made of", numeric=(1,)
     )

@@ -21,7 +21,7 @@ from dashboard.components.theme import palette
 from dashboard.frame import links, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import next_start
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.cells import value_cell
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Measure, Unit
@@ -323,7 +323,7 @@ def table(
         cells = []
         for measure in measures:
             one = found[key].get(measure.name)
-            cell = measure_table.cell(
+            cell = value_cell(
                 one, measure, quality_marks.target_in_view(targets, measure.name, (*filters.where, *scope))
             )
             link = links.drill_down_url(measure.name, at=at, period=days)

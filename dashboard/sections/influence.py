@@ -8,45 +8,45 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import MeasureView, answers_by, by_value
 from metrics.facts.quotes import LEAD_TIME_CLASSES, YOUNG_DAYS
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
-NAME = "influence"
-MAIN = "quote_conversion"
-TILES = (MAIN, "quotes_answered", "quotes_with_choice", "quote_hours_p50")
 COMPARED = ("fulfilment_mix", "orders", "ordered_value", "cycle_days", "otif", "perfect_order")
 SHORTEST_FIRST = {name: at for at, (_, name) in enumerate(LEAD_TIME_CLASSES)}
 MODELS = {"make_to_stock": "buy, make, sell", "make_to_order": "sell, make, buy"}
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a few sentences, and its tiles."""
-    answers = glance.answers_in_view(NAME, filters)
-    if glance.nothing_to_show(answers, "quotes_answered", filters, "inquiries"):
+def influence_headline(view: MeasureView) -> None:
+    """Draw the headline and the tiles."""
+    answers = view.answers
+    if nothing_to_show(view, "quotes_answered", "inquiries"):
         return
-    won = f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} inquiries became an order."
-    answered = (
-        f"Half are answered within {glance.number(answers, 'quote_hours_p50')}, 90 % within "
-        f"{glance.number(answers, 'quote_hours_p90')}."
-    )
-    choice = f"{glance.number(answers, 'quotes_with_choice')} of the answers offered a choice of price and lead time"
-    price = answers["lead_day_price"].value
-    choice += f"; a day less costs {glance.number(answers, 'lead_day_price')} on average." if price is not None else "."
+    won, inquiries = number(answers, view.main), number(answers, view.main, part="out_of")
+    median, p90 = number(answers, "quote_hours_p50"), number(answers, "quote_hours_p90")
+    has_price = answers["lead_day_price"].value is not None
     with theme.card("said"):
-        glance.headline_card(MAIN, answers, filters, won, answered, choice, glance.worst(NAME, MAIN, filters))
-    glance.tiles(filters, TILES, answers)
+        headline(
+            view,
+            (won, " of ", inquiries, " inquiries became an order."),
+            ("Half are answered within ", median, ", 90 % within ", p90, "."),
+            (number(answers, "quotes_with_choice"), " of the answers offered a choice of price and lead time."),
+            ("Average price of one day faster: ", number(answers, "lead_day_price"), ".") if has_price else (),
+            worst_segment(view, view.main),
+        )
+    tiles(view)
 
 
-def funnel(filters: Filters) -> None:
+def funnel(view: MeasureView) -> None:
     """Draw how many inquiries came how far, of those old enough to have become an order."""
     st.header("From inquiry to order", anchor=False)
-    if glance.missing_feeds("quotes"):
+    if missing_feeds("quotes"):
         return
-    answers = glance.answers_in_view(NAME, filters)
+    answers = view.answers
     asked, answered = answers["quote_conversion"].denominator, answers["quotes_accepted"].denominator
     if not asked:
         theme.show_html(cards.empty("No inquiry to follow", f"None in view is {YOUNG_DAYS} days old yet."))
@@ -81,14 +81,12 @@ def funnel(filters: Filters) -> None:
     )
 
 
-def options_chosen(filters: Filters) -> None:
+def options_chosen(view: MeasureView) -> None:
     """Draw the lead times that buyers chose."""
     st.header("What buyers chose", anchor=False)
-    if glance.missing_feeds("quote_options"):
+    if missing_feeds("quote_options"):
         return
-    found = [
-        one for one in measure_table.answers_for([MEASURES["lead_option_mix"]], filters, "lead_time_class") if one.value
-    ]
+    found = [one for one in answers_by(view, ("lead_option_mix",), "lead_time_class") if one.value]
     if not found:
         theme.show_html(cards.empty("No option chosen", "No option on price and lead time was chosen in this period."))
         return
@@ -116,12 +114,10 @@ def _lead(one: Answer) -> str:
     return formatting.in_words(one.dimensions["lead_time_class"] or "not said")
 
 
-def models(filters: Filters) -> None:
+def models(view: MeasureView) -> None:
     """Draw how orders of each fulfilment model fare."""
     st.header("Buy-make-sell against sell-make-buy", anchor=False)
-    found: dict[str, dict[str, Answer]] = {}
-    for one in measure_table.answers_for([MEASURES[name] for name in COMPARED], filters, "fulfilment_model"):
-        found.setdefault(one.dimensions["fulfilment_model"] or "", {})[one.measure] = one
+    found = by_value(answers_by(view, COMPARED, "fulfilment_model"), "fulfilment_model")
     known = {model: answers for model, answers in found.items() if answers["orders"].value}
     if not known:
         theme.show_html(
@@ -140,7 +136,7 @@ def models(filters: Filters) -> None:
 
 
 def _cell(answer: Answer, name: str, model: str) -> Cell:
-    one = measure_table.cell(answer, MEASURES[name])
+    one = value_cell(answer, MEASURES[name])
     href = links.drill_down_url(name, by="fulfilment_model", value=model)
     return (
         Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>')

@@ -7,20 +7,18 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Span
+from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
-from dashboard.measure_page.measure_table import Answers
+from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
 from metrics.facts.process_steps import STEPS
 from metrics.lists import order_to_cash as lists
 from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 
-NAME = "order_to_cash"
-MAIN = "order_to_cash_days"
-TILES = (MAIN, "work_in_progress", "promise_died", "terms_kept_by_buyer")
 COLUMNS = {
     "stage_hours": "Hours, half within",
     "stage_hours_p90": "90 % within",
@@ -34,41 +32,47 @@ IN_STEP, BEFORE_STEP = "in step", "waiting"
 SIZE = 8
 
 
-def by_step(filters: Filters) -> dict[str, Answers]:
+def by_step(view: MeasureView) -> dict[str, Answers]:
     """The measures of the steps, by the step's two digits."""
-    found: dict[str, Answers] = {}
-    for one in measure_table.answers_for([MEASURES[name] for name in COLUMNS], filters, "step"):
-        found.setdefault(str(one.dimensions["step"]), {})[one.measure] = one
-    return found
+    return by_value(answers_by(view, tuple(COLUMNS), "step"), "step")
 
 
-def headline(filters: Filters, steps: dict[str, Answers]) -> None:
-    """Draw the page in a few sentences, and its tiles."""
-    answers = glance.answers_in_view(NAME, filters)
-    if answers[MAIN].value is None and glance.nothing_to_show(
-        answers, "late_orders_observed", filters, "steps of orders"
-    ):
+def order_to_cash_headline(view: MeasureView, steps: dict[str, Answers]) -> None:
+    """Draw the headline and the tiles."""
+    answers = view.answers
+    has_days = answers[view.main].value is not None
+    if not has_days and nothing_to_show(view, "late_orders_observed", "steps of orders"):
         return
-    slowest = max(STEPS, key=lambda number: _value(steps, number, "stage_hours_p90"))
-    died = max(((name, _died(steps, name)) for name in steps), key=lambda one: one[1], default=("", 0))
-    sentences = [f"{glance.number(answers, MAIN)} from order to cash." if answers[MAIN].value is not None else ""]
-    if _value(steps, slowest, "stage_hours_p90"):
-        at = ("step", f"{slowest:02d}")
-        half, nine = (glance.number(steps[at[1]], name, at=at) for name in ("stage_hours", "stage_hours_p90"))
-        sentences.append(
-            f"The longest step is {formatting.html(STEPS[slowest])}: half within {half}, 90 % within {nine}."
-        )
-    if died[1]:
-        where = "when they were given" if died[0] == "00" else f"at step {formatting.step(died[0])}"
-        of, all_died = glance.number(answers, "late_orders_observed"), glance.number(answers, "promises_died")
-        at_step = glance.number(steps[died[0]], "promises_died", at=("step", died[0]))
-        sentences.append(
-            f"Of {of} late orders whose steps were seen, the promise of {all_died} died on the way: {at_step} "
-            f"{formatting.html(where)}."
-        )
     with theme.card("said"):
-        glance.headline_card(MAIN, answers, filters, *sentences)
-    glance.tiles(filters, TILES, answers)
+        headline(
+            view,
+            (number(answers, view.main), " from order to cash.") if has_days else (),
+            _longest_step(steps),
+            _missed_promises(view, steps),
+        )
+    tiles(view)
+
+
+def _longest_step(steps: dict[str, Answers]) -> Sentence:
+    slowest = max(STEPS, key=lambda step: _value(steps, step, "stage_hours_p90"))
+    if not _value(steps, slowest, "stage_hours_p90"):
+        return ()
+    at = ("step", f"{slowest:02d}")
+    median, p90 = (number(steps[at[1]], name, at=at) for name in ("stage_hours", "stage_hours_p90"))
+    return f"The longest step is {STEPS[slowest]}: median ", median, ", 90 % within ", p90, "."
+
+
+def _missed_promises(view: MeasureView, steps: dict[str, Answers]) -> Sentence:
+    step, count = max(((name, _died(steps, name)) for name in steps), key=lambda pair: pair[1], default=("", 0))
+    if not count:
+        return ()
+    observed, missed = number(view.answers, "late_orders_observed"), number(view.answers, "promises_died")
+    at_step = number(steps[step], "promises_died", at=("step", step))
+    where = "when they were made" if step == "00" else f"at step {formatting.step(step)}"
+    return (
+        "Of ", observed, " late orders with recorded steps, ", missed, " missed their promise on the way, ", at_step,
+        f" {where}.",
+    )  # fmt: skip
 
 
 def _value(steps: dict[str, Answers], number: int, measure: str) -> float:
@@ -86,7 +90,7 @@ def steps_chart(steps: dict[str, Answers]) -> None:
     that died there.
     """
     st.header("The 13 steps", anchor=False)
-    if glance.missing_feeds("order_events"):
+    if missing_feeds("order_events"):
         return
     if not any(answer.value for answers in steps.values() for answer in answers.values()):
         theme.show_html(cards.empty("No steps recorded", "No order of this period and selection has any."))
@@ -129,15 +133,15 @@ def steps_chart(steps: dict[str, Answers]) -> None:
 
 def _spans(steps: dict[str, Answers]) -> list[Span]:
     found = []
-    for number in STEPS:
+    for step in STEPS:
         for kind, half, nine in (
             (IN_STEP, "stage_hours", "stage_hours_p90"),
             (BEFORE_STEP, "stage_wait_hours", "stage_wait_hours_p90"),
         ):
-            within = _value(steps, number, half), _value(steps, number, nine)
+            within = _value(steps, step, half), _value(steps, step, nine)
             if any(within):
                 said = f"half within {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
-                found.append(Span(formatting.step(number), kind, *within, said))
+                found.append(Span(formatting.step(step), kind, *within, said))
     return found
 
 
@@ -149,7 +153,7 @@ def _told(spans: list[Span]) -> str:
 
 
 def _cell(answers: Answers, name: str, step: str) -> Cell:
-    one = measure_table.cell(answers.get(name), MEASURES[name])
+    one = value_cell(answers.get(name), MEASURES[name])
     answer = answers.get(name)
     if answer is None or not answer.value:
         return one
@@ -158,13 +162,13 @@ def _cell(answers: Answers, name: str, step: str) -> Cell:
     )
 
 
-def late_by_step(filters: Filters) -> None:
+def late_by_step(view: MeasureView) -> None:
     """Draw the late orders with the step at which the promise of each died."""
     st.header("Where each late order's promise died", anchor=False)
-    if glance.missing_feeds("order_events"):
+    if missing_feeds("order_events"):
         return
     at = int(st.session_state.get("died_page", 1))
-    found = queries.cached(lists.late_by_step, page.generation(), glance.question_in_view(filters), page=at, size=SIZE)
+    found = queries.cached(lists.late_by_step, view.generation, view.question, page=at, size=SIZE)
     if not found.total:
         theme.show_html(
             cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded.")
@@ -201,9 +205,9 @@ def _step(row: Row) -> str:
     return "when it was given" if row["step"] == "00" else formatting.step(row["step"])
 
 
-def longest_waiting(filters: Filters) -> None:
+def longest_waiting(view: MeasureView) -> None:
     """Draw the orders under way that have stood longest, folded."""
-    found = queries.cached(lists.oldest_by_step, page.generation(), glance.question_in_view(filters))
+    found = queries.cached(lists.oldest_by_step, view.generation, view.question)
     if not found.total:
         return
     with st.expander(

@@ -7,12 +7,14 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
+from dashboard.components.sentences import Phrase, Sentence
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, links, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import crm_steps, measure_table
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import trend as over_time
+from dashboard.frame import chart_download, links
+from dashboard.measure_page import crm_steps
+from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.trend import load_trend, trend_section, with_trend
+from dashboard.measure_page.view import MeasureView, answers_by
 from metrics.measures.catalog import MEASURES
 from metrics.measures.package_evidence import ROWS, Package
 from metrics.measures.packages import FitCell, Misfit, attainments, fit_matrix, over_served, under_served
@@ -21,51 +23,57 @@ from metrics.model.measure import Unit
 from metrics.model.question import Answer
 
 MISFITS_SHOWN = 15
-NAME = "packages"
-MAIN = "package_attainment"
-TILES = (MAIN, "under_served_protect", "over_served_danger")
 
 
-def headline(filters: Filters) -> bool:
-    """Draw the page in a few sentences, and its tiles; False where there is nothing to say."""
-    answers = glance.answers_in_view(NAME, filters)
-    if glance.nothing_to_show(answers, MAIN, filters, "package rows"):
+def packages_headline(view: MeasureView) -> bool:
+    """Draw the headline and the tiles; return False if there is nothing to show."""
+    answers = view.answers
+    if nothing_to_show(view, view.main, "package commitments"):
         return False
-    sentences = [
-        f"{glance.number(answers, MAIN)} of what the packages promise was kept, of "
-        f"{glance.number(answers, MAIN, part='out_of')} rows known."
-    ]
-    missed = _by_row(filters)
-    if missed and missed[0].value is not None and float(missed[0].value) < 1:
-        row = missed[0].dimensions["package_row"] or ""
-        sentences.append(
-            f"Missed most: {formatting.html(row.lower())}, kept for "
-            f"{glance.number({MAIN: missed[0]}, MAIN, at=('package_row', row))} of customers."
-        )
-    fits = answers["package_fit"]
-    if fits.value is not None:
-        sentences.append(f"{_behind('package_fit', _out_of(fits))} have the package their zone calls for.")
-    if answers["under_served_protect"].value:
-        sentences.append(
-            f"Protect customers served worse than promised buy for {glance.number(answers, 'under_served_protect')} a "
-            "year."
-        )
+    met, known = number(answers, view.main), number(answers, view.main, part="out_of")
+    at_stake = answers["under_served_protect"].value
     with theme.card("said"):
-        glance.headline_card(MAIN, answers, filters, *sentences, glance.worst(NAME, MAIN, filters))
-        theme.show_html(crm_steps.crm_steps(NAME))
-    glance.tiles(filters, TILES, answers)
+        headline(
+            view,
+            (met, " of ", known, " package commitments were met."),
+            _most_missed(view),
+            _package_fit(view),
+            ("Under-served Protect customers: ", number(answers, "under_served_protect"), " annual sales at risk.")
+            if at_stake
+            else (),
+            worst_segment(view, view.main),
+        )
+        theme.show_html(crm_steps.crm_steps("packages"))
+    tiles(view)
     return True
 
 
-def _by_row(filters: Filters) -> list[Answer]:
+def _most_missed(view: MeasureView) -> Sentence:
+    missed = next(iter(_by_row(view)), None)
+    if missed is None or missed.value is None or float(missed.value) >= 1:
+        return ()
+    row = missed.dimensions["package_row"] or ""
+    share = number({view.main: missed}, view.main, at=("package_row", row))
+    return f"Most often missed: {row.lower()}, met for ", share, " of customers."
+
+
+def _package_fit(view: MeasureView) -> Sentence:
+    fits = view.answers["package_fit"]
+    if fits.value is None:
+        return ()
+    count = f"{formatting.number(fits.numerator)} of {formatting.number(fits.denominator)} customers"
+    return Phrase(count, url=links.drill_down_url("package_fit")), " have the package that suits their zone."
+
+
+def _by_row(view: MeasureView) -> list[Answer]:
     """How far each row of the packages was kept, the least first; what is not known of any customer last."""
-    found = measure_table.answers_for([MEASURES[MAIN]], filters, "package_row")
+    found = answers_by(view, (view.main,), "package_row")
     return sorted(found, key=lambda one: (one.value is None, one.value or 0, str(one.dimensions["package_row"])))
 
 
-def rows_kept(filters: Filters) -> None:
+def rows_kept(view: MeasureView) -> None:
     """Draw how far each row of the packages was kept."""
-    known = [one for one in _by_row(filters) if one.value is not None]
+    known = [one for one in _by_row(view) if one.value is not None]
     if not known:
         return
     st.header("Which promise is missed most", anchor=False)
@@ -73,7 +81,7 @@ def rows_kept(filters: Filters) -> None:
         Bar(
             str(one.dimensions["package_row"]),
             float(one.value or 0),
-            f"{cards.value(one, MEASURES[MAIN])} · {formatting.number(one.numerator)} of "
+            f"{cards.value(one, MEASURES[view.main])} · {formatting.number(one.numerator)} of "
             f"{formatting.number(one.denominator)}",
         )
         for one in known
@@ -88,26 +96,24 @@ def rows_kept(filters: Filters) -> None:
     st.caption("Customers that got the row, of those where it is known.")
 
 
-def trend(filters: Filters) -> None:
-    """Draw how far the packages were kept, period by period."""
-    offered = over_time.with_trend((MAIN,), glance.answers_in_view(NAME, filters))
+def attainment_trend(view: MeasureView) -> None:
+    """Draw the share of package commitments met, period by period."""
+    offered = with_trend((view.main,), view.answers)
     if not offered:
         return
     with theme.card("trend"):
-        # The very question of the tiles, and nothing to compare with: over a million orders each takes seconds.
-        course = over_time.Trend(TILES, page.generation(), filters.period, filters.where, ())
-        note = f"Each {filters.period.grain} is judged alone, and in less time fewer orders can break a row: "
-        note += "compare the points with each other, not with the number above."
-        over_time.trend_section(course, offered, {MAIN: MEASURES[MAIN].title}, note=note)
+        # The same question as the tiles ask, and no comparison: each takes seconds over a million orders.
+        trend = load_trend(view, view.tiles, is_compared=False)
+        note = (
+            f"Each {view.filters.period.grain} is judged on its own, and fewer orders can break a commitment in it. "
+            "Compare the points with each other, not with the number above."
+        )
+        trend_section(trend, offered, {view.main: MEASURES[view.main].title}, note=note)
 
 
-def _out_of(one: Answer) -> str:
-    return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)} customers"
-
-
-def promised_and_delivered(filters: Filters) -> None:
+def promised_and_delivered(view: MeasureView) -> None:
     """Draw what each segment is promised and how many of its customers got it."""
-    found = queries.cached(attainments, page.generation(), filters.start, filters.end)
+    found = queries.cached(attainments, view.generation, view.filters.start, view.filters.end)
     st.header("What was promised, and what was kept", anchor=False)
     if not found:
         theme.show_html(
@@ -127,7 +133,7 @@ def promised_and_delivered(filters: Filters) -> None:
     rows = [
         [
             Cell(row),
-            *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), filters) for segment in segments),
+            *(_cell(segment, row, kept[segment, row], _words(packages[segment], row), view) for segment in segments),
         ]
         for row in ROWS
     ]
@@ -144,7 +150,7 @@ def promised_and_delivered(filters: Filters) -> None:
     )
 
 
-def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: Filters) -> Cell:
+def _cell(segment: str, row: str, kept: list[bool | None], words: str, view: MeasureView) -> Cell:
     known = [one for one in kept if one is not None]
     if not known:
         return Cell(words, small="not known for any customer")
@@ -153,11 +159,11 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, filters: 
         f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} "
         f"({formatting.percent(sum(known) / len(known), 0)}){unknown}"
     )
-    if filters.where:  # they narrow the number behind, but not this table
+    if view.filters.where:  # they narrow the number behind, but not this table
         return Cell(words, small=told)
     return Cell(
         markup=f"{formatting.html(words)}<span "
-        f'class="bv-small">{_behind(MAIN, told, (("segment", segment), ("package_row", row)))}</span>'
+        f'class="bv-small">{_behind(view.main, told, (("segment", segment), ("package_row", row)))}</span>'
     )
 
 
@@ -194,9 +200,9 @@ def _words(package: Package, row: str) -> str:
     return said[row] or "nothing promised"
 
 
-def fit(filters: Filters) -> None:
+def fit(view: MeasureView) -> None:
     """Draw packages against zones in money, and the customers served worse or better than their zone calls for."""
-    cells = queries.cached(fit_matrix, page.generation(), filters.start, filters.end)
+    cells = queries.cached(fit_matrix, view.generation, view.filters.start, view.filters.end)
     st.header("Do packages fit the customers?", anchor=False)
     by_place = {(one.segment, one.zone): one for one in cells}
     segments = sorted({one.segment for one in cells})
@@ -208,8 +214,8 @@ def fit(filters: Filters) -> None:
         "◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, "
         "not the brief's."
     )
-    under = queries.cached(under_served, page.generation(), filters.start, filters.end)
-    over = queries.cached(over_served, page.generation(), filters.start, filters.end)
+    under = queries.cached(under_served, view.generation, view.filters.start, view.filters.end)
+    over = queries.cached(over_served, view.generation, view.filters.start, view.filters.end)
     _misfits(
         "Under-served: Protect customers with a row missed",
         under,

@@ -13,15 +13,15 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, charts, formatting, tables, theme
+from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
 from dashboard.components.theme import palette
 from dashboard.frame import chart_download, links, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import crm_steps, measure_table
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page.measure_table import Answers
+from dashboard.measure_page import crm_steps
+from dashboard.measure_page.headline import headline, nothing_to_show, number
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
 from metrics.measures import danger_zone, zones
-from metrics.measures.catalog import MEASURES
 from metrics.measures.danger_zone import Channel, Charge, Interaction
 from metrics.measures.zones import DANGER, ZONES, Customer, Cuts, cost_limit, totals
 from metrics.model.measure import Unit
@@ -37,51 +37,50 @@ SAID = {
 CUSTOMERS_SHOWN = 40
 CURVE = 40
 """Pieces the cut of the cost is drawn in."""
-NAME = "profitability"
-TILES = ("customer_profit", "net_sales_value", "cost_to_serve", "loss_making_customers")
 OPTIONS = {
-    "danger_interaction": "serving them like others",
-    "danger_charge": "charging what they cost",
-    "danger_channel": "another channel",
+    "danger_interaction": "Standard service would save",
+    "danger_charge": "Charging their cost would bring",
+    "danger_channel": "Another channel would bring",
 }
 
 
-def headline(filters: Filters) -> bool:
-    """Draw the page in a few sentences, and its tiles; False where there is nothing to say."""
-    answers = glance.answers_in_view(NAME, filters)
-    if glance.nothing_to_show(answers, "zone", filters, "customers with money moved"):
+def profitability_headline(view: MeasureView) -> bool:
+    """Draw the headline and the tiles; return False if there is nothing to show."""
+    answers = view.answers
+    if nothing_to_show(view, view.main, "customers with movements of money"):
         return False
-    found: dict[str, Answers] = {}
-    for one in measure_table.answers_for(
-        [MEASURES[name] for name in ("zone", "zone_sales", "zone_cost")], filters, "zone"
-    ):
-        found.setdefault(one.dimensions["zone"] or "", {})[one.measure] = one
-    whole, danger = glance.number(answers, "zone"), found.get(DANGER, {})
-    sentences = [f"None of {whole} customers is in Danger."]
-    if danger.get("zone") is not None and danger["zone"].value:
-        inside, sales, cost = (
-            glance.number(danger, name, at=("zone", DANGER)) for name in ("zone", "zone_sales", "zone_cost")
-        )
-        sentences = [f"{inside} of {whole} customers are in Danger: they buy for {sales} and cost {cost} to serve."]
-        brought = [
-            f"{said} would bring {glance.number(answers, name)}"
-            for name, said in OPTIONS.items()
-            if answers[name].value is not None
-        ]
-        if brought:
-            sentences.append(f"{brought[0][:1].upper()}{', '.join(brought)[1:]}.")
-    if answers["loss_making_customers"].value:
-        sentences.append(f"{glance.number(answers, 'loss_making_customers')} of all customers lose money.")
+    zones_in_view = by_value(answers_by(view, ("zone", "zone_sales", "zone_cost"), "zone"), "zone")
+    danger = zones_in_view.get(DANGER, {})
+    is_danger = "zone" in danger and bool(danger["zone"].value)
+    losing = number(answers, "loss_making_customers")
     with theme.card("said"):
-        glance.headline_card("zone", answers, filters, *sentences)
+        headline(
+            view,
+            _danger_customers(view, danger)
+            if is_danger
+            else ("None of ", number(answers, "zone"), " customers is in Danger."),
+            *([_option_gain(view, name) for name in OPTIONS] if is_danger else []),
+            (losing, " of all customers lose money.") if answers["loss_making_customers"].value else (),
+        )
         theme.show_html(crm_steps.crm_steps("profitability"))
-    glance.tiles(filters, TILES, answers)
+    tiles(view)
     return True
 
 
-def zones_chart(filters: Filters) -> None:
+def _danger_customers(view: MeasureView, danger: Answers) -> Sentence:
+    inside, sales, cost = (number(danger, name, at=("zone", DANGER)) for name in ("zone", "zone_sales", "zone_cost"))
+    return inside, " of ", number(view.answers, "zone"), " customers are in Danger: ", sales, " sales, ", cost, " cost."
+
+
+def _option_gain(view: MeasureView, name: str) -> Sentence:
+    if view.answers[name].value is None:
+        return ()
+    return f"{OPTIONS[name]} ", number(view.answers, name), "."
+
+
+def zones_chart(view: MeasureView) -> None:
     """Draw the map of customers, the zones and the options for Danger."""
-    customers, cuts = queries.cached(zones.zones, page.generation(), filters.start, filters.end)
+    customers, cuts = queries.cached(zones.zones, view.generation, view.filters.start, view.filters.end)
     if not customers:
         theme.show_html(
             cards.empty(
@@ -203,12 +202,12 @@ def _zones(customers: Sequence[Customer]) -> str:
     return tables.table(heads, rows, caption="The four zones", numeric=range(1, 6))
 
 
-def options(filters: Filters) -> None:
+def options(view: MeasureView) -> None:
     """Draw each Danger customer with what each option would bring, and the inputs assumed."""
-    start, end = filters.start, filters.end
-    changed = queries.cached(danger_zone.interactions, page.generation(), start, end)
-    charged = queries.cached(danger_zone.charges, page.generation(), start, end)
-    moved = queries.cached(danger_zone.channels, page.generation(), start, end)
+    start, end = view.filters.start, view.filters.end
+    changed = queries.cached(danger_zone.interactions, view.generation, start, end)
+    charged = queries.cached(danger_zone.charges, view.generation, start, end)
+    moved = queries.cached(danger_zone.channels, view.generation, start, end)
     st.header("Customers in Danger, and what each option would bring", anchor=False)
     if not changed:
         theme.show_html(

@@ -8,50 +8,51 @@ from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, links, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
+from dashboard.frame import chart_download, links
+from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import MeasureView, answers_by, by_value
 from metrics.facts.recoveries import GROUPS, RECOVERY_DAYS
 from metrics.lists import recovery as lists
 from metrics.lists.recovery import Step
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
-NAME = "recovery"
-MAIN = "recovered_share"
-TILES = (MAIN, "failure_detected_by_us", "resolve_hours_p50", "reorder_30")
 TONES = {"no failure": "accent", "recovered": "good-strong", "unrecovered": "bad-strong"}
 DASHES = {"no failure": (1, 0), "recovered": (6, 3), "unrecovered": (2, 3)}
 WATCHED_LEAST = 5
 """Fewer orders than this still watched make no point of a curve."""
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a few sentences, and its tiles."""
-    answers = glance.answers_in_view(NAME, filters)
-    if glance.nothing_to_show(answers, MAIN, filters, "failures"):
+def recovery_headline(view: MeasureView) -> None:
+    """Draw the headline and the tiles."""
+    answers = view.answers
+    if nothing_to_show(view, view.main, "failures"):
         return
-    undetected = answers["failures_undetected"].value
-    found = (
-        f"{glance.number(answers, 'failures_undetected')} failed orders nobody has detected yet." if undetected else ""
-    )
-    by_us = f"We found {glance.number(answers, 'failure_detected_by_us')} of the failures before the buyer told us."
-    main = (
-        f"{glance.number(answers, MAIN)} of {glance.number(answers, MAIN, part='out_of')} failures were put right "
-        f"within {RECOVERY_DAYS} days."
-    )
+    recovered, failures = number(answers, view.main), number(answers, view.main, part="out_of")
+    undetected = number(answers, "failures_undetected") if answers["failures_undetected"].value else None
     with theme.card("said"):
-        glance.headline_card(MAIN, answers, filters, main, glance.worst(NAME, MAIN, filters), by_us, found)
-    glance.tiles(filters, TILES, answers)
+        headline(
+            view,
+            (recovered, " of ", failures, f" failures were resolved within {RECOVERY_DAYS} days."),
+            worst_segment(view, view.main),
+            (
+                "We detected ",
+                number(answers, "failure_detected_by_us"),
+                " of the failures before the buyer reported them.",
+            ),
+            (undetected, " failed orders are not detected yet.") if undetected else (),
+        )
+    tiles(view)
 
 
-def recovery_funnel(filters: Filters) -> None:
+def recovery_funnel(view: MeasureView) -> None:
     """Draw how many failures came how far."""
     st.header("Failed, and then?", anchor=False)
-    if glance.missing_feeds("messages", "service_cases"):
+    if missing_feeds("messages", "service_cases"):
         return
-    found = queries.cached(lists.funnel, page.generation(), glance.question_in_view(filters))
+    found = queries.cached(lists.funnel, view.generation, view.question)
     if not found.failed:
         theme.show_html(cards.empty("No failure", "No judged order due in this period failed."))
         return
@@ -94,12 +95,12 @@ def recovery_funnel(filters: Filters) -> None:
     )
 
 
-def reorder_curves(filters: Filters) -> None:
+def reorder_curves(view: MeasureView) -> None:
     """Draw the share of orders after which the buyer has ordered again, by days since."""
     st.header("Do buyers order again?", anchor=False)
-    if glance.missing_feeds("messages", "service_cases"):
+    if missing_feeds("messages", "service_cases"):
         return
-    steps = queries.cached(lists.reorder_curves, page.generation(), glance.question_in_view(filters))
+    steps = queries.cached(lists.reorder_curves, view.generation, view.question)
     if not steps:
         theme.show_html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
         return
@@ -129,11 +130,11 @@ def _told(steps: list[Step]) -> str:
     )
 
 
-def cases(filters: Filters) -> None:
+def cases(view: MeasureView) -> None:
     """Draw questions, parts requests and complaints by kind."""
     st.header("Cases after the sale", anchor=False)
     _by(
-        filters,
+        view,
         "case_kind",
         ("post_sale_support", "post_sale_hours_p50", "post_sale_hours_p90"),
         "service_cases",
@@ -141,19 +142,17 @@ def cases(filters: Filters) -> None:
     )
 
 
-def returns(filters: Filters) -> None:
+def returns(view: MeasureView) -> None:
     """Draw goods returned by reason."""
     st.header("Goods returned", anchor=False)
-    _by(filters, "return_reason", ("returned_units", "return_share", "return_handling_p50"), "returns", "return")
+    _by(view, "return_reason", ("returned_units", "return_share", "return_handling_p50"), "returns", "return")
 
 
-def _by(filters: Filters, dimension: str, names: tuple[str, ...], feed: str, what: str) -> None:
+def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, what: str) -> None:
     """Measures by a dimension, the value with most first."""
-    if glance.missing_feeds(feed):
+    if missing_feeds(feed):
         return
-    found: dict[str, measure_table.Answers] = {}
-    for one in measure_table.answers_for([MEASURES[name] for name in names], filters, dimension):
-        found.setdefault(one.dimensions[dimension] or "", {})[one.measure] = one
+    found = by_value(answers_by(view, names, dimension), dimension)
     of = {value: _weight(answers[names[0]]) for value, answers in found.items()}
     if not any(of.values()):
         theme.show_html(cards.empty(f"No {what}s", "None in this period and selection."))
@@ -179,7 +178,7 @@ def _weight(answer: Answer) -> float:
 
 
 def _cell(answer: Answer | None, name: str, dimension: str, value: str) -> Cell:
-    one = measure_table.cell(answer, MEASURES[name])
+    one = value_cell(answer, MEASURES[name])
     if answer is None or answer.value is None:
         return one
     small = f"of {formatting.integer(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""

@@ -8,18 +8,17 @@ import streamlit as st
 
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
+from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline, measure_table
-from dashboard.measure_page.measure_table import Answers
+from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.headline import headline, nothing_to_show, number, worst_segment
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
 from metrics.facts.stockout_events import OPEN, OUTCOMES
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
-NAME = "stockouts"
-MAIN = "stockout_rate"
-TILES = (MAIN, "stockout_events", "stockout_unit_cost", "stockout_total_cost")
 SAID = {
     "waited": "The buyer waited",
     "back_ordered": "It came as a back-order",
@@ -40,49 +39,46 @@ Counts = dict[str, Answers]
 """Stockouts, and the provisional ones of them, by outcome."""
 
 
-def outcomes(filters: Filters) -> None:
-    """Draw the page's answer: the sentence, the tiles, what buyers did and what it cost."""
-    answers = headline.answers_in_view(NAME, filters)
-    if not answers["stockout_events"].value and headline.nothing_to_show(answers, MAIN, filters, "stockouts"):
-        return
-    with theme.card("said"):
-        _said(answers, filters)
-    if not answers["stockout_events"].value:
-        return
-    headline.tiles(filters, TILES, answers)
-    counts: Counts = {}
-    for one in measure_table.answers_for([MEASURES[name] for name in COUNTS], filters, "outcome"):
-        counts.setdefault(one.dimensions["outcome"] or "", {})[one.measure] = one
-    left, right = st.columns(2, gap="small")
-    with left, theme.card("outcomes", height="stretch"):
-        _outcomes(answers, counts)
-    with right, theme.card("costs", height="stretch"):
-        _costs(answers, counts)
-
-
-def _said(answers: Answers, filters: Filters) -> None:
-    """The page in a few sentences."""
+def stockouts_headline(view: MeasureView) -> bool:
+    """Draw the headline and the tiles; return False if there is no stockout."""
+    answers = view.answers
     events = answers["stockout_events"].value
-    if not events:
-        headline.headline_card(
-            MAIN,
-            answers,
-            filters,
-            "Every line due in this period left whole by its first promise, of those where that is known.",
-        )
-        return
-    noun = "stockout" if events == 1 else "stockouts"
-    sentences = [f"{headline.number(answers, 'stockout_events')} {noun}"]
-    sentences[0] += f", {headline.number(answers, MAIN)} of the lines due." if answers[MAIN].value is not None else "."
-    if answers["stockout_unit_cost"].value is not None:
-        each, assumed, whole = (
-            headline.number(answers, f"stockout_{name}") for name in ("unit_cost", "unit_cost_assumed", "total_cost")
-        )
-        sentences.append(f"Each costs {each} as observed ({assumed} as assumed), all of them {whole}.")
-    headline.headline_card(MAIN, answers, filters, *sentences, headline.worst(NAME, MAIN, filters))
+    if not events and nothing_to_show(view, view.main, "stockouts"):
+        return False
+    with theme.card("said"):
+        if not events:
+            headline(
+                view, ("Every line due in this period with evidence was shipped in full by its first promised date.",)
+            )
+            return False
+        headline(view, _events(view), _cost(view), worst_segment(view, view.main))
+    tiles(view)
+    return True
 
 
-def _outcomes(answers: Answers, counts: Counts) -> None:
+def _events(view: MeasureView) -> Sentence:
+    answers = view.answers
+    noun = "stockout" if answers["stockout_events"].value == 1 else "stockouts"
+    has_rate = answers[view.main].value is not None
+    rate = (", ", number(answers, view.main), " of the lines due.") if has_rate else (".",)
+    return number(answers, "stockout_events"), f" {noun}", *rate
+
+
+def _cost(view: MeasureView) -> Sentence:
+    if view.answers["stockout_unit_cost"].value is None:
+        return ()
+    observed, assumed, total = (
+        number(view.answers, f"stockout_{name}") for name in ("unit_cost", "unit_cost_assumed", "total_cost")
+    )
+    return "Average cost ", observed, " observed (", assumed, " assumed); total ", total, "."
+
+
+def by_outcome(view: MeasureView) -> Counts:
+    """Return the stockouts and the provisional stockouts by outcome."""
+    return by_value(answers_by(view, COUNTS, "outcome"), "outcome")
+
+
+def outcomes(answers: Answers, counts: Counts) -> None:
     """What buyers did: how often, and the measure's own share, which is of the stockouts that are settled."""
     st.header("What happened to the buyer", anchor=False)
     events = {
@@ -121,7 +117,7 @@ def _outcomes(answers: Answers, counts: Counts) -> None:
         st.caption(told_of.strip())
 
 
-def _costs(answers: Answers, counts: Counts) -> None:
+def costs(answers: Answers, counts: Counts) -> None:
     """What each outcome cost, and what a stockout costs as observed beside as assumed."""
     st.header("What it cost", anchor=False)
     rows: list[list[Cell | str]] = []
@@ -177,6 +173,6 @@ def _figure(answers: Answers, measure: str) -> Cell:
     """A sum of money exactly, as a link to what it is made of; a dash says on hover why there is none."""
     answer = answers[measure]
     if answer.value is None:
-        return measure_table.cell(answer, MEASURES[measure])
+        return value_cell(answer, MEASURES[measure])
     href = formatting.html(links.drill_down_url(measure))
     return Cell(markup=f'<a href="{href}" target="_self">{formatting.money(Decimal(str(answer.value)))}</a>')

@@ -8,9 +8,7 @@ import streamlit as st
 
 from dashboard import queries
 from dashboard.components import cards, formatting, tables, theme
-from dashboard.frame import page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline
+from dashboard.measure_page.view import MeasureView
 from metrics.errors import SettingRefused
 from metrics.measures.fill_rate import Investment, Scenario, compare
 from metrics.queries.fill_rate_inputs import FillRateInputs, fill_rate_inputs
@@ -51,9 +49,9 @@ FIELDS = {
 }
 
 
-def calculator(filters: Filters) -> None:
+def calculator(view: MeasureView) -> None:
     """Draw the inputs and the result."""
-    start = queries.cached(fill_rate_inputs, page.generation(), headline.question_in_view(filters))
+    start = queries.cached(fill_rate_inputs, view.generation, view.question)
     cases = ({OURS: ours(start)} if start.stated else {}) | PRESETS
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)

@@ -7,58 +7,68 @@ import streamlit as st
 from dashboard import queries
 from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
+from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, page
-from dashboard.frame.filters import Filters
-from dashboard.measure_page import headline as glance
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
+from dashboard.measure_page.tiles import tiles
+from dashboard.measure_page.view import MeasureView, answers_by
 from metrics.facts.two_books import CAUSES
 from metrics.lists import two_books as lists
 from metrics.lists.rows import Row
-from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
-NAME = "two_books"
-MAIN = "books_agree"
-TILES = (MAIN, "books_matched", "books_dispute", "failed_value_disputed")
 VERDICT_WORDS = {True: "good", False: "failed", None: "not known"}
 SIZE = 12
 
 
-def headline(filters: Filters) -> None:
-    """Draw the page in a few sentences, and its tiles."""
-    answers = glance.answers_in_view(NAME, filters)
-    if glance.nothing_to_show(answers, "books_matched", filters, "buyer's scorecards"):
+def two_books_headline(view: MeasureView) -> None:
+    """Draw the headline and the tiles."""
+    answers = view.answers
+    if nothing_to_show(view, "books_matched", "buyer's scorecards"):
         return
-    agree = f"The buyer's verdict and ours agree on {glance.number(answers, MAIN)} of the orders in both books."
-    disputes = answers["books_dispute"].value
-    differ = f"{glance.number(answers, 'books_dispute')} orders differ" if disputes else "No order differs."
-    if disputes and answers["failed_value_disputed"].value is not None:
-        of = glance.number(answers, "failed_value_by_buyer")
-        differ += (
-            f", with {glance.number(answers, 'failed_value_disputed')} of the {of} of goods that fail by their book."
-        )
-    elif disputes:
-        differ += "."
-    fine = ""
-    if answers["fine_at_stake"].value:
-        fine = (
-            f"Disputed of the fine at stake: {glance.number(answers, 'fine_disputed')} of "
-            f"{glance.number(answers, 'fine_at_stake')}."
-        )
     with theme.card("said"):
-        glance.headline_card(MAIN, answers, filters, agree, differ, fine, glance.worst(NAME, MAIN, filters))
-    glance.tiles(filters, TILES, answers)
+        headline(
+            view,
+            (
+                "The buyer's verdict and ours agree on ",
+                number(answers, view.main),
+                " of the orders in both scorecards.",
+            ),
+            _disputes(view),
+            _fine(view),
+            worst_segment(view, view.main),
+        )
+    tiles(view)
 
 
-def causes(filters: Filters) -> None:
+def _disputes(view: MeasureView) -> Sentence:
+    answers = view.answers
+    if not answers["books_dispute"].value:
+        return ("The verdicts differ on no order.",)
+    orders = number(answers, "books_dispute")
+    if answers["failed_value_disputed"].value is None:
+        return "The verdicts differ on ", orders, " orders."
+    value, failed = number(answers, "failed_value_disputed"), number(answers, "failed_value_by_buyer")
+    return (
+        "The verdicts differ on ", orders, " orders. They hold ", value, " of the ", failed,
+        " of goods that failed by the buyer's scorecard.",
+    )  # fmt: skip
+
+
+def _fine(view: MeasureView) -> Sentence:
+    if not view.answers["fine_at_stake"].value:
+        return ()
+    disputed, fine = number(view.answers, "fine_disputed"), number(view.answers, "fine_at_stake")
+    return disputed, " of the fine of ", fine, " is disputed."
+
+
+def causes(view: MeasureView) -> None:
     """Draw what the two books first differ in."""
     st.header("What the books first differ in", anchor=False)
-    if glance.missing_feeds("buyer_scorecards"):
+    if missing_feeds("buyer_scorecards"):
         return
-    asked = measure_table.answers_for(
-        [MEASURES[name] for name in ("books_dispute", "failed_value_disputed")], filters, "cause"
-    )
+    asked = answers_by(view, ("books_dispute", "failed_value_disputed"), "cause")
     found = {(one.dimensions["cause"], one.measure): one for one in asked}
     counts = {
         cause: int(found[cause, "books_dispute"].value or 0) for cause in CAUSES if (cause, "books_dispute") in found
@@ -100,12 +110,12 @@ def causes(filters: Filters) -> None:
     )
 
 
-def verdicts(filters: Filters) -> None:
+def verdicts(view: MeasureView) -> None:
     """Draw orders in both books by both verdicts."""
     st.header("Their verdict and ours", anchor=False)
-    if glance.missing_feeds("buyer_scorecards"):
+    if missing_feeds("buyer_scorecards"):
         return
-    found = queries.cached(lists.verdicts, page.generation(), glance.question_in_view(filters))
+    found = queries.cached(lists.verdicts, view.generation, view.question)
     if not found:
         theme.show_html(cards.empty("No order in both books", "None of the orders of this period is in both."))
         return
@@ -131,13 +141,13 @@ def _differ(ours: bool | None, theirs: bool | None, counts: dict[tuple[bool | No
     return None not in (ours, theirs) and ours != theirs and bool(counts.get((ours, theirs)))
 
 
-def orders(filters: Filters) -> None:
+def disputed_orders(view: MeasureView) -> None:
     """Draw the disputed orders, each with what either book says of what differs."""
     st.header("Disputed orders", anchor=False)
-    if glance.missing_feeds("buyer_scorecards"):
+    if missing_feeds("buyer_scorecards"):
         return
     at = int(st.session_state.get("disputed_page", 1))
-    found = queries.cached(lists.disputed, page.generation(), glance.question_in_view(filters), page=at, size=SIZE)
+    found = queries.cached(lists.disputed, view.generation, view.question, page=at, size=SIZE)
     if not found.total:
         theme.show_html(cards.empty("No disputed order", "Where both books have an order, they say the same."))
         return

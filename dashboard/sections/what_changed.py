@@ -18,7 +18,7 @@ from dashboard.frame import chart_download, links, page
 from dashboard.frame.filters import EARLIEST, Filters
 from dashboard.frame.links import EXPLAINED
 from dashboard.frame.period import BEFORE, COMPARISONS, LAST_YEAR, Days
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.cells import value_cell
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
@@ -175,8 +175,8 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
         rows.append(
             [
                 Cell("The whole change"),
-                measure_table.cell(found.before, measure),
-                measure_table.cell(found.after, measure),
+                value_cell(found.before, measure),
+                value_cell(found.after, measure),
                 *(
                     [Cell(_sign(float(sum(one or 0 for one in sums)), measure.unit)) for sums in _both(found)]
                     if ratio
@@ -194,7 +194,7 @@ def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days
     """A part's value before and now, each leading to what is behind it."""
     cells = []
     for answer, period in zip((part.before, part.after), days, strict=True):
-        one = measure_table.cell(answer, measure)
+        one = value_cell(answer, measure)
         href = links.drill_down_url(measure.name, by=by, value=part.value, period=period)
         cells.append(
             Cell(markup=f'<a href="{formatting.html(href)}" target="_self">{one.markup}</a>')

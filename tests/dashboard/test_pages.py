@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.components import cards, formatting
 from dashboard.frame import menu
 from dashboard.frame.period import choose
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.view import measures_of
 from metrics import warehouse
 from metrics.measures import volumes
 from metrics.measures.catalog import MEASURES
@@ -200,11 +200,11 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
     assert "no longer kept" in markup(gone)
 
 
-@pytest.mark.parametrize("page", list(measure_table.MEASURES_OF_PAGE))
+@pytest.mark.parametrize("page", [entry.file.removesuffix(".py") for entry in menu.ENTRIES if entry.measures])
 def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_small: Open) -> None:
     html = markup(page_of_small(page))
-    for measure in measure_table.measures_of(page):
-        one = asked(measure.name)
+    for name in measures_of(menu.entry_of_file(page)):
+        measure, one = MEASURES[name], asked(name)
         cell = html.split(f'data-measure="{measure.name}">')[-1].split("</td>")[0]
         if (value := cards.value(one, measure)) == formatting.DASH:
             assert formatting.html(one.no_data) in cell
@@ -214,7 +214,7 @@ def test_a_page_of_measures_shows_what_the_query_answers(page: str, page_of_smal
 
 def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
     """Volumes are the scorecard's and the breakdown's denominators."""
-    shown = {measure.name for page in measure_table.MEASURES_OF_PAGE for measure in measure_table.measures_of(page)}
+    shown = {name for entry in menu.ENTRIES for name in measures_of(entry)}
     assert set(MEASURES) - shown == {measure.name for measure in volumes.MEASURES}
 
 

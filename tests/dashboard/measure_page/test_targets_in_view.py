@@ -12,8 +12,10 @@ import pytest
 import buyerview
 from dashboard import queries
 from dashboard.components import formatting
+from dashboard.frame import menu
+from dashboard.frame.filters import Filters
 from dashboard.frame.period import choose
-from dashboard.measure_page.trend import Trend
+from dashboard.measure_page.view import load_view
 from metrics import warehouse
 from metrics.lists.options import targets_on
 from metrics.model.measure import Unit
@@ -75,7 +77,10 @@ def test_pages_and_commands_judge_several_segments_against_the_same(
     )
     assert found is not None
     assert found.value == pytest.approx(wanted)
-    assert Trend(("otif",), generation.number, PERIOD, BOTH).target("otif") == found
+    assert (
+        load_view(menu.entry_of_file("scorecard"), ("otif",), generation.number, Filters(PERIOD, BOTH)).target("otif")
+        == found
+    )
 
     words = [
         "targets",

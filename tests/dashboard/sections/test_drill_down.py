@@ -9,8 +9,8 @@ import pytest
 
 from dashboard import queries
 from dashboard.components import formatting
-from dashboard.frame import links, quality_marks
-from dashboard.measure_page import measure_table
+from dashboard.frame import links, menu, quality_marks
+from dashboard.measure_page.view import measures_of
 from dashboard.sections import drill_down, scorecard
 from metrics import warehouse
 from metrics.lists.drill_down import drillable_parts
@@ -38,7 +38,7 @@ def links_of(html: str) -> dict[str, dict[str, list[str]]]:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_number_of_a_page_leads_behind_itself(page: str | None, page_of_small: Open) -> None:
     found = links_of(markup(page_of_small(page, segment="B")))
-    shown = scorecard.TILES if page is None else [measure.name for measure in measure_table.measures_of(page)]
+    shown = scorecard.TILES if page is None else measures_of(menu.entry_of_file(page))
     assert set(shown) <= set(found)
     assert all(asks["measure"] == [name] and asks["segment"] == ["B"] for name, asks in found.items())
 

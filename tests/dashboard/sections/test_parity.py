@@ -16,8 +16,9 @@ import buyerview
 from dashboard import queries
 from dashboard.components import formatting
 from dashboard.exports import write
+from dashboard.frame import menu
 from dashboard.frame.period import choose
-from dashboard.measure_page import measure_table
+from dashboard.measure_page.view import measures_of
 from dashboard.sections import scorecard
 from metrics.lists.data_status import data_status
 from metrics.measures.catalog import MEASURES
@@ -26,7 +27,7 @@ from metrics.queries import answer
 from metrics.warehouse import Location, current
 from tests.dashboard.conftest import Open, markup
 
-PAGES = [*measure_table.MEASURES_OF_PAGE, "scorecard"]
+PAGES = [*(entry.file.removesuffix(".py") for entry in menu.ENTRIES if entry.measures), "scorecard"]
 VIEWS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ((), (("segment", ("B",)), ("channel", ("edi", "web"))))
 
 
@@ -73,9 +74,7 @@ def shown(html: str, measure: str) -> str:
 def test_page_command_and_export_page_give_the_same_number(
     page: str, where: Any, at_sample: Location, open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = (
-        list(scorecard.TILES) if page == "scorecard" else [measure.name for measure in measure_table.measures_of(page)]
-    )
+    names = list(scorecard.TILES) if page == "scorecard" else list(measures_of(menu.entry_of_file(page)))
     html = markup(open_page(None if page == "scorecard" else page, **{name: list(values) for name, values in where}))
     generation = current(at_sample)
     assert generation is not None
