@@ -159,7 +159,7 @@ def _trend_template(
     return finish(alt.layer(*layers).add_params(low, high, ticks, day), colour)
 
 
-def finish(chart: alt.LayerChart, colour: dict[str, str], *, legend: bool = False) -> str:
+def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, legend: bool = False) -> str:
     """A chart in the product's look, as JSON; `legend`: above it, and no room for labels on the right."""
     axis = {
         "labelColor": colour["muted"],

@@ -115,7 +115,7 @@ def chart_note(trend: Trend, name: str) -> str:
     if any(point.between for point in shown):
         notes.append("Vertical bars: ranges, because too much evidence is missing for one number.")
     if any(point.standing is Status.NOT_PROVEN and point.value is not None for point in shown):
-        notes.append("Round blue points: inconclusive, on or off target.")
+        notes.append("Round blue points: inconclusive against the target.")
     return " ".join(notes)
 
 

@@ -98,9 +98,9 @@ def _condition(rule: Rule, key: str) -> Rule:
     with st.container(**BESIDE):
         condition = st.selectbox(
             "When it is",
-            CONDITIONS,
+            list(CONDITIONS),
             CONDITIONS.index(rule.condition),
-            format_func=MEANT.get,
+            format_func=MEANT.__getitem__,
             key=f"rule_is_{key}",
             width=240,
         )
@@ -142,7 +142,7 @@ def _condition(rule: Rule, key: str) -> Rule:
         )
     return replace(
         rule, condition=condition, limit=_scaled(limit, 1 / scale), clear_at=_scaled(over, 1 / scale), period=period, in_a_row=int(in_a_row),
-        min_n=int(min_n), min_coverage=round(known / SHARE, 12),
+        min_n=int(min_n), min_coverage=round((known or 0) / SHARE, 12),
     )  # fmt: skip
 
 

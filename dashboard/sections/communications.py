@@ -91,8 +91,8 @@ def phases(view: MeasureView) -> None:
     found: dict[tuple[str, str], Answers] = {}
     for answer in answers_by(view, shown, "phase", "message_kind"):
         if answer.judged or answer.denominator:
-            kind = answer.dimensions["phase"] or "", answer.dimensions["message_kind"] or ""
-            found.setdefault(kind, {})[answer.measure] = answer
+            place = answer.dimensions["phase"] or "", answer.dimensions["message_kind"] or ""
+            found.setdefault(place, {})[answer.measure] = answer
     if not found:
         theme.show_html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
         return

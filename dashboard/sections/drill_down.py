@@ -26,7 +26,7 @@ from metrics.measures.catalog import MEASURES, find
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
-from metrics.model.statistics import divide
+from metrics.model.statistics import Number, divide
 
 SIZE = 25
 FILE_ROWS = 500_000
@@ -161,14 +161,14 @@ def _several(measure: Measure) -> tuple[str, ...]:
 
 def _size(answer: Answer, part: str, measure: Measure) -> str:
     """How large a part is, as far as the answer says."""
-    if part == "rest":
-        size = (
-            None
-            if answer.numerator is None or answer.denominator is None
-            else float(answer.denominator) - float(answer.numerator)
-        )
-    else:
-        size = {"counted": answer.numerator, "out_of": answer.denominator, "unknown": answer.unknown}[part]
+    is_complete = answer.numerator is not None and answer.denominator is not None
+    sizes: dict[str, Number | None] = {
+        "counted": answer.numerator,
+        "out_of": answer.denominator,
+        "unknown": answer.unknown,
+        "rest": float(answer.denominator or 0) - float(answer.numerator or 0) if is_complete else None,
+    }
+    size = sizes[part]
     return "" if size is None else formatting.number(size, Unit.MONEY if measure.in_money else Unit.COUNT)
 
 

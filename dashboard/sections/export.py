@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Literal
 
 import streamlit as st
 
@@ -97,7 +98,7 @@ def _many(
     key: str,
     placeholder: str,
     default: tuple[str, ...] = (),
-    width: int | str = "stretch",
+    width: int | Literal["stretch"] = "stretch",
 ) -> tuple[str, ...]:
     """A choice of several by name, whose slugs stand in the address while they are not the default."""
     asked = [name for name in st.query_params.get_all(key) if name in options]
@@ -110,7 +111,7 @@ def _many(
         st.session_state[held] = asked or list(default)
     chosen: list[str] = st.multiselect(
         label, options, format_func=named.__getitem__, key=held, placeholder=placeholder, width=width
-    )  # type: ignore[call-overload]
+    )
     if tuple(chosen) == default:
         st.query_params.pop(key, None)
     elif chosen != st.query_params.get_all(key):

@@ -60,9 +60,13 @@ def back_link() -> None:
         "Back to the list",
         icon=":material/arrow_back:",
         type="tertiary",
-        on_click=lambda: st.query_params.pop("order", None),
+        on_click=_close_story,
         key="back",
     )
+
+
+def _close_story() -> None:
+    st.query_params.pop("order", None)
 
 
 def order_story(order_id: str) -> None:
@@ -138,7 +142,7 @@ def _unknown(order_id: str) -> None:
                     ]
                 )
             )
-            theme.show_html(_events(done(item, comments)))
+            theme.show_html(_events(list(done(item, comments))))
             return
         theme.show_html(
             cards.empty(

@@ -149,7 +149,8 @@ def _map_template(is_dark: bool) -> str:
             ],
         )
     )
-    dashed = {"strokeDash": [5, 4], "color": colour["muted"], "strokeWidth": 1.3}
+    # Any: keyword arguments of Altair's marks
+    dashed: dict[str, Any] = {"strokeDash": [5, 4], "color": colour["muted"], "strokeWidth": 1.3}
     layers: list[alt.Chart] = [
         alt.Chart(alt.NamedData(name="sales_cut")).mark_rule(**dashed).encode(x=sales),
         alt.Chart(alt.NamedData(name="cost_cut")).mark_line(**dashed).encode(x=sales, y=cost),

@@ -154,8 +154,8 @@ def disputed_orders(view: MeasureView) -> None:
     rows = [
         [
             Cell(markup=_order(row), small=f"{row['customer_id']}, segment {row['segment']}"),
-            formatting.day(row["due_day"]),
-            formatting.in_words(row["cause"]),
+            Cell(formatting.day(row["due_day"])),
+            Cell(formatting.in_words(row["cause"])),
             *(_says(row, book) for book in ("our", "their")),
             Cell(formatting.number(row["failing_amount"], Unit.MONEY) if row["failing_amount"] else formatting.DASH),
         ]

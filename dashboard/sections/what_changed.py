@@ -55,11 +55,10 @@ def _own_days(filters: Filters) -> Days | None:
     """
     latest = filters.period.as_of + timedelta(days=730)
     first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
-    asked = [
-        min(max(day, EARLIEST), latest) for day in links.parse_days(st.query_params.get("before")) or first
-    ]  # others stop the field
+    # A day outside the limits would stop the field.
+    begin, end = (min(max(day, EARLIEST), latest) for day in links.parse_days(st.query_params.get("before")) or first)
     chosen = st.date_input(
-        "From and to", asked, EARLIEST, latest, format=reader().date_input, key="pick_before", width=230
+        "From and to", (begin, end), EARLIEST, latest, format=reader().date_input, key="pick_before", width=230
     )
     if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
         return None

@@ -88,7 +88,7 @@ def _numbers(moved: list[Restated], then: int) -> None:
         measure = MEASURES[one.measure]
         old, new = (formatting.number(answer.value if answer else None, measure.unit) for answer in (one.then, one.now))
         link = f'<a href="{formatting.html(links.drill_down_url(one.measure))}" target="_self">{new}</a>'
-        rows.append([Cell(measure.title, small=one.measure), old, Cell(markup=link), Cell(markup=_change(one))])
+        rows.append([Cell(measure.title, small=one.measure), Cell(old), Cell(markup=link), Cell(markup=_change(one))])
     theme.show_html(
         tables.table(
             ("Measure", f"Generation {then}", "Now", "Change"), rows, caption="Numbers that moved", numeric=(1, 2, 3)
@@ -119,7 +119,10 @@ def _brought(brought: list[FeedDelta]) -> None:
     rows = [
         [
             Cell(formatting.in_words(one.feed)),
-            *map(formatting.integer, (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)),
+            *(
+                Cell(formatting.integer(count))
+                for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)
+            ),
         ]
         for one in telling
     ]
@@ -138,7 +141,12 @@ def _records(keys: list[RestatedKey]) -> None:
         )
         return
     rows = [
-        [Cell(one.feed, small=one.why), Cell(markup=record_link(one.key)), pairs(one.before), pairs(one.after)]
+        [
+            Cell(one.feed, small=one.why),
+            Cell(markup=record_link(one.key)),
+            Cell(pairs(one.before)),
+            Cell(pairs(one.after)),
+        ]
         for one in keys[:RECORDS_SHOWN]
     ]
     theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Records changed since"))

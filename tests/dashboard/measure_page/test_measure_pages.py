@@ -38,8 +38,8 @@ def test_without_a_page_s_feeds_it_says_which_to_add(page: str, page_of_small: O
     ("page", "told"),
     [
         ("order_to_cash", ("from order to cash", "order-story?")),
-        ("communications", ("late buyers were told before the deadline", "Convenience")),
-        ("recovery", ("put right within 10 days", "Complaint")),
+        ("communications", ("late buyers were warned before the deadline", "Convenience")),
+        ("recovery", ("failures were resolved within 10 days", "Complaint")),
         ("influence", ("inquiries became an order", "buy, make, sell")),
         ("two_books", ("verdict and ours agree on", "Ours: failed", "order-story?")),
         ("definition_ladder", ("by the strictest", "order-story?")),
