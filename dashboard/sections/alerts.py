@@ -1,4 +1,4 @@
-"""Alert rules on the screen: how each stands, what fired, what could not be sent; rule_form.py writes them."""
+"""Alert rules: their states, the log of alerts, and messages that could not be sent. The form is in alerts_form.py."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from metrics.warehouse import locate
 
 
 def alert_rules() -> None:
-    """The rules with how they stand, the form, the log."""
+    """Draw the rules with their states, the form and the log."""
     try:
         with open_store(locate(), write=False) as store:
             rules, states, last = storage.rules(store), storage.states(store), storage.last_readings(store)
@@ -31,8 +31,8 @@ def alert_rules() -> None:
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
         st.caption(
-            "Looked at once for every generation, over the last whole period. What is not proven neither fires nor "
-            "clears."
+            "Each new data version is checked once, over the last whole period. An inconclusive value neither fires nor "
+            "clears a rule."
         )
         if rules:
             theme.show_html(_rules(rules, states, last))
@@ -55,17 +55,15 @@ def alert_rules() -> None:
         else:
             theme.show_html(
                 cards.empty(
-                    "No rule is written yet", "Write one below: it shows when it would have fired before you save it."
+                    "No alert rules yet", "Create a rule below. It shows when it would have fired before you save it."
                 )
             )
     with theme.card("form"):
         alerts_form.rule_form()
     with theme.card("log"):
-        st.header("What fired", anchor=False)
+        st.header("Alert log", anchor=False)
         theme.show_html(
-            _log(log)
-            if log
-            else cards.empty("Nothing fired yet", "News stands here as soon as a rule fires or is over.")
+            _log(log) if log else cards.empty("No alerts yet", "Alerts are listed here when a rule fires or clears.")
         )
         if waiting:
             theme.show_html(_waiting(waiting))
@@ -84,15 +82,17 @@ def _rules(rules: list[Rule], states: dict[int, Any], last: dict[int, dict[str, 
     rows = []
     for rule in rules:
         seen, (state, _) = last.get(rule.rule_id), states[rule.rule_id]
-        title = MEASURES[rule.measure].title if rule.measure in MEASURES else f"{rule.measure} (no longer there)"
+        title = (
+            MEASURES[rule.measure].title if rule.measure in MEASURES else f"{rule.measure} (no longer in the catalogue)"
+        )
         if state.status == FIRING:
             stands = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>firing</span>'
         elif seen is None or str(seen["decided"]).startswith(NOT_PROVEN):
-            stands = '<span class="bv-state bv-unproven"><i aria-hidden="true">◌</i>not proven</span>'
+            stands = '<span class="bv-state bv-unproven"><i aria-hidden="true">◌</i>inconclusive</span>'
         else:
             stands = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>clear</span>'
         read = (
-            "not looked at yet"
+            "not checked yet"
             if seen is None
             else f"{alerts_form.number(rule.measure, float(seen['number']) if seen['number'] else None)}"
         )
@@ -100,32 +100,29 @@ def _rules(rules: list[Rule], states: dict[int, Any], last: dict[int, dict[str, 
         why = str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(NOT_PROVEN) else when
         rows.append([
             Cell(rule.name, small=f"by {rule.owner}"), Cell(title, small=_words(rule)), Cell(markup=stands), Cell(read, small=why),
-            Cell(", ".join(one.partition(":")[2] for one in rule.channels) or "nobody", small=_quiet(rule)),
+            Cell(", ".join(one.partition(":")[2] for one in rule.channels) or "no channel", small=_quiet(rule)),
         ])  # fmt: skip
     return tables.table(
-        ("Rule", "Measure", "Stands", "Last reading", "Tells"), rows, caption="Alert rules and how they stand"
+        ("Rule", "Measure", "Status", "Last reading", "Notifies"), rows, caption="Alert rules and their status"
     )
 
 
 def _quiet(rule: Rule) -> str:
-    told = [f"quiet {rule.quiet_from:%H:%M}–{rule.quiet_to:%H:%M}"] if rule.quiet_from and rule.quiet_to else []
-    told += (
+    notes = [f"quiet {rule.quiet_from:%H:%M}–{rule.quiet_to:%H:%M}"] if rule.quiet_from and rule.quiet_to else []
+    notes += (
         [f"muted until {formatting.day(rule.muted_until.date())}"]
         if rule.muted_until and rule.muted_until > save_view.now()
         else []
     )
-    return ", ".join(told)
-
-
-# --- what happened ----------------------------------------------------------------------------------------------------------------------
+    return ", ".join(notes)
 
 
 def _log(log: list[dict[str, Any]]) -> str:
     rows = [
         [
-            Cell(formatting.moment(one["at"]), small=f"generation {one['generation']}"),
+            Cell(formatting.moment(one["at"]), small=f"data version {one['generation']}"),
             Cell(one["name"]),
-            Cell("fired" if one["event"] == "fired" else "over"),
+            Cell("fired" if one["event"] == "fired" else "cleared"),
             Cell(
                 alerts_form.number(one["measure"], float(one["number"]) if one["number"] else None),
                 small=formatting.date_range(one["starts_on"], one["ends_on"]),
@@ -133,7 +130,7 @@ def _log(log: list[dict[str, Any]]) -> str:
         ]
         for one in log
     ]
-    return tables.table(("When", "Rule", "What", "Value"), rows, caption="What fired and what is over", numeric=(3,))
+    return tables.table(("Time", "Rule", "Event", "Value"), rows, caption="Alerts that fired and cleared", numeric=(3,))
 
 
 def _waiting(messages: list[dict[str, Any]]) -> str:
@@ -143,9 +140,9 @@ def _waiting(messages: list[dict[str, Any]]) -> str:
             Cell(one["channel"].partition(":")[2]),
             Cell(
                 formatting.moment(one["due_at"]) if one["attempts"] <= len(storage.PAUSES) else "given up",
-                small=one["error"] or "not before its time",
+                small=one["error"] or "not due yet",
             ),
         ]
         for one in messages
     ]
-    return tables.table(("Message", "For", "Next try"), rows, caption="Messages that have not left")
+    return tables.table(("Message", "To", "Next attempt"), rows, caption="Messages not sent yet")

@@ -1,4 +1,4 @@
-"""The form that writes an alert rule, with what the rule would have said over the past."""
+"""The form of an alert rule, with its back-test: when the rule would have fired in the past."""
 
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -32,9 +32,9 @@ from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 BACK_TEST_PERIODS = 26
-"""Periods a back-test looks at."""
+"""Periods of a back-test."""
 SHARE = 100.0
-"""Shares are typed in percent."""
+"""Factor between stored shares and typed percentages."""
 MEANT = {
     BELOW: "below",
     ABOVE: "above",
@@ -46,7 +46,7 @@ BESIDE: dict[str, Any] = {"horizontal": True, "vertical_alignment": "bottom", "g
 
 
 def number(measure: str, value: Any) -> str:
-    """A value of a measure; a dash where there is none, or the measure is gone."""
+    """Return a value in the measure's unit; a dash if there is none, or if the measure no longer exists."""
     return (
         formatting.number(value, MEASURES[measure].unit)
         if measure in MEASURES and value is not None
@@ -55,28 +55,28 @@ def number(measure: str, value: Any) -> str:
 
 
 def rule_form() -> None:
-    """Draw the form: what to look at, when it speaks, whom it tells; then its back-test and the button that saves it."""
+    """Draw the form: measure, condition, recipients, back-test and the button that saves the rule."""
     held: Rule = st.session_state.get("_rule") or Rule("", "otif", OFF_TARGET)
-    st.header(f"Change “{held.name}”" if held.rule_id else "A new rule", anchor=False)
-    if told := st.session_state.pop("_rule_told", None):
-        theme.show_html(cards.banner(formatting.html(told)))
-    # Controls of a saved rule are others than those of the next, so that the form is empty again.
+    st.header(f"Change “{held.name}”" if held.rule_id else "New rule", anchor=False)
+    if message := st.session_state.pop("_rule_told", None):
+        theme.show_html(cards.banner(formatting.html(message)))
+    # A saved rule has other widget keys than the next one, so that the form is empty again.
     key = f"{held.rule_id}_{held.version}" + "_next" * st.session_state.get("_rules_written", 0)
-    rule = _whom(_condition(_subject(held, key), key), key)
+    rule = _recipients(_condition(_subject(held, key), key), key)
     direction = MEASURES[rule.measure].direction
     wrong = validation_errors(rule, direction)
     if not unsupported(rule, direction):
-        _tried(rule)
+        _back_test(rule)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Save rule", type="primary", on_click=_save, args=(rule, wrong), key="rule_save")
         if held.rule_id:
-            st.button("A new one instead", on_click=open_rule, args=(None,), key="rule_new")
+            st.button("Create a new rule", on_click=open_rule, args=(None,), key="rule_new")
     for one in wrong if rule.name else []:
         st.caption(formatting.markdown(one))
 
 
 def _subject(held: Rule, key: str) -> Rule:
-    """The rule with its name and measure as typed."""
+    """Draw name and measure; return the rule with the typed values."""
     with st.container(**BESIDE):
         user_name.name_field()
         name = st.text_input(
@@ -91,7 +91,7 @@ def _subject(held: Rule, key: str) -> Rule:
 
 
 def _condition(rule: Rule, key: str) -> Rule:
-    """The rule with what it speaks of as typed. A limit left out is none."""
+    """Draw the condition; return the rule with the typed values. An empty limit is None."""
     unit = MEASURES[rule.measure].unit
     scale, mark = (SHARE, "%") if unit is Unit.SHARE else (1.0, str(unit))
     limit = over = None
@@ -113,9 +113,9 @@ def _condition(rule: Rule, key: str) -> Rule:
                 placeholder="90",
             )
         if condition in (BELOW, ABOVE):
-            wavers = "It stays firing until the value is back here, so that a value that wavers is told once"
+            wavers = "The alert clears at this value. A value that hovers around the limit sends one message only"
             over = st.number_input(
-                f"Over at ({mark})",
+                f"Clears at ({mark})",
                 value=_scaled(rule.clear_at, scale),
                 key=f"rule_over_{key}",
                 width=150,
@@ -125,12 +125,12 @@ def _condition(rule: Rule, key: str) -> Rule:
         period = st.selectbox(
             "In the last whole", list(PERIODS), list(PERIODS).index(rule.period), key=f"rule_period_{key}", width=150
         )
-        often = "Periods in a row, however often data of one are published"
+        often = "Periods in a row, however many data versions one period has"
         in_a_row = st.number_input("Times in a row", 1, 20, rule.in_a_row, key=f"rule_row_{key}", width=150, help=often)
         min_n = st.number_input("Judged at least", 1, 100_000, rule.min_n, key=f"rule_min_{key}", width=140)
-        unknown = "Of all that is in view; less known than this neither fires nor clears"
+        unknown = "Coverage of all in view. With less, the rule neither fires nor clears"
         known = st.number_input(
-            "Known at least (%)",
+            "Coverage at least (%)",
             0.0,
             SHARE,
             _scaled(rule.min_coverage, SHARE),
@@ -147,18 +147,18 @@ def _condition(rule: Rule, key: str) -> Rule:
 
 
 def _scaled(value: float | None, by: float) -> float | None:
-    """Typed and stored numbers differ by a factor; what was typed as 90 is stored as 0.9, not as a double beside it."""
+    """Convert between typed and stored numbers. Rounding stores a typed 90 as exactly 0.9."""
     return None if value is None else round(value * by, 12)
 
 
-def _whom(rule: Rule, key: str) -> Rule:
-    """The rule with whose orders it looks at and whom it tells as typed."""
+def _recipients(rule: Rule, key: str) -> Rule:
+    """Draw filters, recipients and quiet hours; return the rule with the typed values."""
     where = _where(rule, key)
     with st.container(**BESIDE):
         to = st.text_input(
             "Mail to", _listed(rule, "mailto"), key=f"rule_mail_{key}", placeholder="ops@example.org, …", width=280
         )
-        named = "NAME of the variable BUYERVIEW_WEBHOOK_NAME"
+        named = "The NAME in the environment variable BUYERVIEW_WEBHOOK_NAME"
         hook = st.text_input(
             "Webhooks", _listed(rule, "webhook"), key=f"rule_hook_{key}", placeholder="OPS", width=150, help=named
         )
@@ -174,14 +174,15 @@ def _whom(rule: Rule, key: str) -> Rule:
 
 
 def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Whose orders as typed: the dimensions to narrow by, and values of each. A value the data do not have now stays:
-    it may come back.
+    """Draw the filters and return them.
+
+    A saved value that the data no longer has stays on offer, because it may reappear.
     """
     options, held = page.data_status().options, dict(rule.where)
     able = [name for name in DIMENSIONS if name == "customer" or len(options[name]) > 1 or name in held]
     with st.container(**BESIDE):
         names = st.multiselect(
-            "Narrowed by",
+            "Filters",
             able,
             list(held) or ["segment"] * ("segment" in able),
             key=f"rule_by_{key}",
@@ -200,7 +201,7 @@ def _where(rule: Rule, key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
                     word,
                     ", ".join(mine),
                     key=f"rule_{name}_{key}",
-                    help="Exactly as in your system, commas between",
+                    help="Exactly as in your system, separated by commas",
                     width=220,
                 )
                 chosen = [one.strip() for one in typed.split(",") if one.strip()]
@@ -216,8 +217,8 @@ def _channels(kind: str, typed: str) -> list[str]:
     return [f"{kind}:{one.strip()}" for one in typed.split(",") if one.strip()]
 
 
-def _tried(rule: Rule) -> None:
-    """Draw what the rule would have said over the past."""
+def _back_test(rule: Rule) -> None:
+    """Draw the back-test of a rule."""
     as_of = page.as_of()
     if as_of is None:
         return
@@ -234,15 +235,15 @@ def _tried(rule: Rule) -> None:
     periods = f"periods of {rule.period}" if rule.period.endswith("s") else f"{rule.period}s"
     said = f"<b>Over the last {BACK_TEST_PERIODS} {periods} it would have fired {times}</b>"
     theme.show_html(
-        f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough to say '
-        "anything).</span></p>"
+        f'<p class="bv">{said} <span class="bv-muted">({len(known)} of {BACK_TEST_PERIODS} had enough '
+        "evidence).</span></p>"
     )
-    st.caption("Of those periods as they stand in the numbers shown, not as each generation knew them then.")
+    st.caption("Based on the current data version, not on the data known at the time.")
     if events:
         rows = [
             [
                 Cell(formatting.date_range(one.reading.start, one.reading.end)),
-                Cell("would have fired" if one.event == "fired" else "over"),
+                Cell("would have fired" if one.event == "fired" else "cleared"),
                 Cell(number(rule.measure, one.reading.value)),
                 Cell(
                     ""
@@ -253,14 +254,12 @@ def _tried(rule: Rule) -> None:
             for one in reversed(events)
         ]
         theme.show_html(
-            tables.table(
-                ("Period", "What", "Value", "Counted"), rows, caption="What the rule would have said", numeric=(2, 3)
-            )
+            tables.table(("Period", "Event", "Value", "Counted"), rows, caption="Back-test of the rule", numeric=(2, 3))
         )
 
 
 def open_rule(rule: Rule | None) -> None:
-    """Put a rule into the form, or with None a new one."""
+    """Open a rule in the form; None opens a new rule."""
     st.session_state["_rule"] = rule
 
 
@@ -275,10 +274,8 @@ def _save(rule: Rule, wrong: list[str]) -> None:
         st.session_state["_rule_told"] = str(error)
         return
     st.session_state["_rule"] = None
-    st.session_state["_rules_written"] = (
-        st.session_state.get("_rules_written", 0) + 1
-    )  # an empty form: a second click writes no second rule
-    st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is looked at with the next generation."
+    st.session_state["_rules_written"] = st.session_state.get("_rules_written", 0) + 1
+    st.session_state["_rule_told"] = f"Saved “{rule.name}”. It is checked with the next data version."
 
 
 def remove(rule: Rule) -> None:

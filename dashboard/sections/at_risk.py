@@ -1,6 +1,4 @@
-"""The parts of the page of orders at risk: how many and what they are worth by how they stand, and the list with the
-step each one is at.
-"""
+"""Section of the page "At risk now": open orders that may miss their promise, with their step and slack."""
 
 from datetime import datetime, timedelta
 
@@ -19,26 +17,26 @@ from metrics.lists.rows import Listing, Row
 from metrics.store.work_items import Item
 
 SIZE = 25
-ORDERS = dict(zip(SORTS, ("What can still be saved", "Next deadline first", "Highest value first"), strict=True))
+ORDERS = dict(zip(SORTS, ("Still avoidable first", "Next deadline first", "Highest value first"), strict=True))
 STATE_LOOKS = {BEHIND: ("off", "▲"), TIGHT: ("watch", "◆"), NEAR: ("watch", "◆"), LOST: ("off", "✕")}
-"""How a standing is drawn: colour and shape, never colour alone."""
+"""Colour and shape of each state. Colour alone would exclude readers who cannot tell it apart."""
 WHY_NONE = {
-    "mine": "No order at risk is yours. Take some under All; if you have, give the name you took them under.",
-    "unassigned": "Somebody works on every order at risk, or none is.",
+    "mine": "No order at risk is assigned to you. Take orders under All, or enter the name that you used.",
+    "unassigned": "Every order at risk has an owner, or no order is at risk.",
 }
 
 
 def orders_at_risk(filters: Filters) -> None:
-    """Draw the page."""
+    """Draw the totals and the list of open orders at risk."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="risk_filters", gap="small"):
         chosen = work_list.choose_filter(("all", "mine", "unassigned"))
-        sort = page.select("Order of the list", SORTS, ORDERS, key="sort", width=230)
+        sort = page.select("Sort by", SORTS, ORDERS, key="sort", width=230)
     narrow = work_list.order_filter(chosen)
     listing = _page(filters, narrow, sort, int(st.session_state.get("risk_page", 1)))
     if not listing.total:
         with theme.card("none"):
             if chosen != "all":
-                theme.show_html(cards.empty(f"Nothing under “{work_list.VIEWS[chosen]}”", WHY_NONE[chosen]))
+                theme.show_html(cards.empty(f"No orders under “{work_list.VIEWS[chosen]}”", WHY_NONE[chosen]))
                 if chosen == "mine":
                     with st.container(horizontal=True, horizontal_alignment="center"):
                         user_name.name_field()
@@ -47,14 +45,14 @@ def orders_at_risk(filters: Filters) -> None:
             theme.show_html(
                 cards.empty(
                     f"No order is at risk{where}",
-                    f"Every open order has a day or more to spare at the usual pace.{_unfed()}",
+                    f"At normal pace, every open order has at least a day to spare.{_missing_events_note()}",
                 )
             )
         return
     with theme.card("risk"):
         theme.show_html(_sums(listing))
-        if unfed := _unfed():
-            st.caption(formatting.markdown(unfed))
+        if note := _missing_events_note():
+            st.caption(formatting.markdown(note))
         items = work_list.read([row["order_id"] for row in listing.rows])
         work_list.assign_form(listing.rows, items)
         work_list.rows(listing.rows, items, _columns(page.as_of()))
@@ -79,12 +77,12 @@ def _page(filters: Filters, narrow: work_list.OrderFilter, sort: str, number: in
     return listing
 
 
-def _unfed() -> str:
+def _missing_events_note() -> str:
     if "order_events" in page.data_status().feeds:
         return ""
     return (
-        " No feed: order_events. Map it to see the step each order is at; until then only what is due within a day, "
-        "or late in part, is listed."
+        " No feed: order_events. Map it to see the step of each order. Without it, the list has only orders that are due "
+        "within a day or partly late."
     )
 
 
@@ -107,7 +105,7 @@ def _currency(row: Row) -> str:
 
 
 def _columns(as_of: datetime | None) -> list[Column]:
-    def stands(row: Row, _: Item) -> str:
+    def state(row: Row, _: Item) -> str:
         css, shape = STATE_LOOKS[row["standing"]]
         said = SLACK_STATES[row["standing"]]
         return (
@@ -118,11 +116,9 @@ def _columns(as_of: datetime | None) -> list[Column]:
     def slack(row: Row, _: Item) -> str:
         seconds = row["slack_seconds"]
         if seconds is None:
-            return f"{formatting.DASH}<small>not known</small>"
+            return f"{formatting.DASH}<small>unknown</small>"
         css = "bv-worse" if seconds < 0 else ""
-        return (
-            f'<b class="{css}">{duration(abs(seconds))}</b><small>{"too little" if seconds < 0 else "to spare"}</small>'
-        )
+        return f'<b class="{css}">{duration(abs(seconds))}</b><small>{"short" if seconds < 0 else "to spare"}</small>'
 
     def deadline(row: Row, _: Item) -> str:
         left = f"in {duration(int((row['deadline_at'] - as_of) / timedelta(seconds=1)))}" if as_of else ""
@@ -139,11 +135,11 @@ def _columns(as_of: datetime | None) -> list[Column]:
         return f"{formatting.html(formatting.step(row['step']))}<small>{formatting.html(since)}</small>"
 
     return [
-        Column("How it stands", "minmax(0, 1.6fr)", stands),
+        Column("Status", "minmax(0, 1.6fr)", state),
         Column("Segment", "minmax(0, .6fr)", lambda row, _: formatting.html(row["segment"])),
         Column("Slack", "minmax(0, .8fr)", slack),
         Column("Next deadline", "minmax(0, 1.6fr)", deadline),
         Column("Step", "minmax(0, 1.8fr)", step),
         Column("Ordered value", "minmax(0, 1fr)", lambda row, _: work_list.value(row)),
-        Column("Who", "minmax(0, .9fr)", lambda _, item: work_list.owner(item)),
+        Column("Owner", "minmax(0, .9fr)", lambda _, item: work_list.owner(item)),
     ]

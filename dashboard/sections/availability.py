@@ -1,6 +1,4 @@
-"""The parts of the availability page: the buyer's three questions, what came at once and what in the end, and what was
-missing most.
-"""
+"""Sections of the availability page: the buyer's three questions, fill rates, and the products most often short."""
 
 import streamlit as st
 
@@ -43,7 +41,7 @@ def availability_headline(view: MeasureView) -> bool:
 
 
 def questions(view: MeasureView) -> None:
-    """Draw the three questions and all of them."""
+    """Draw the three questions, and the share of orders that meet all of them."""
     answers = view.answers
     st.header("Did I get what I wanted?", anchor=False)
     bars = [
@@ -54,8 +52,8 @@ def questions(view: MeasureView) -> None:
     if not bars:
         theme.show_html(
             cards.empty(
-                "The questions cannot be answered",
-                formatting.html(answers[view.main].no_data or "Nothing is judged in this period."),
+                "Not enough data for the three questions",
+                formatting.html(answers[view.main].no_data or "No order is judged in this period."),
             )
         )
         return
@@ -77,9 +75,9 @@ def _said(answers: Answers, name: str) -> str:
 
 
 def fills(view: MeasureView) -> None:
-    """Draw how much came at first pass and what was added in the end."""
+    """Draw first-pass and final fill rates."""
     answers = view.answers
-    st.header("First pass, and in the end", anchor=False)
+    st.header("First-pass and final fill", anchor=False)
     bars = []
     for name in FILLS:
         first, final = answers[f"{name}_first_pass"], answers[f"{name}_final"]
@@ -93,29 +91,29 @@ def fills(view: MeasureView) -> None:
         theme.show_html(
             cards.empty(
                 "No fill rate",
-                formatting.html(answers["order_fill_final"].no_data or "Nothing is judged in this period."),
+                formatting.html(answers["order_fill_final"].no_data or "No order is judged in this period."),
             )
         )
         return
-    told = "Fill rates at first pass and in the end: " + "; ".join(f"{one.name} {one.said}" for one in bars)
+    told = "First-pass and final fill rates: " + "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="fills_chart",
         alternative=told,
         title="Fill rates",
     )
-    st.caption("The bar is the first pass where shipping dates tell it; the figures are first pass → in the end.")
+    st.caption("Bar: first-pass fill, if shipping dates are known. Figures: first pass → final.")
 
 
 def products(view: MeasureView) -> None:
-    """Draw the products that were missing most."""
-    st.header("What was missing most", anchor=False)
+    """Draw the products with the largest missing value."""
+    st.header("Products most often short", anchor=False)
     at = int(st.session_state.get("short_page", 1))
     found = queries.cached(most_often_short, view.generation, view.question, page=at, size=SIZE)
     if not found.total:
         theme.show_html(
             cards.empty(
-                "Nothing was missing", "Every goods line due in this period came in full, of those where it is known."
+                "Nothing was missing", "Every goods line due in this period with evidence was received in full."
             )
         )
         return
@@ -136,7 +134,7 @@ def products(view: MeasureView) -> None:
         tables.table(
             ("Product", "Value missing", "Pieces missing", "Lines short"),
             rows,
-            caption="Products missing most",
+            caption="Products most often short",
             numeric=(1, 2, 3),
         )
     )

@@ -1,6 +1,4 @@
-"""The parts of the buyer's view: the five tests beside each other with what is known of them, which of them failed
-together, and their course.
-"""
+"""Sections of the buyer's view: the five tests, the tests that fail together, and their trend."""
 
 import streamlit as st
 
@@ -49,9 +47,9 @@ def buyers_view_headline(view: MeasureView) -> bool:
 
 
 def five_tests(view: MeasureView) -> None:
-    """Draw the five tests as bars, each against its target, and what is not known of them."""
+    """Draw the five tests as bars, each against its target, with the range of incomplete shares."""
     answers = view.answers
-    st.header("The five tests, and all of them", anchor=False)
+    st.header("The five tests and the perfect order", anchor=False)
     bars, told = [], []
     partly: list[tuple[float, str]] = []
     for name in (*VERDICTS, view.main):
@@ -71,7 +69,7 @@ def five_tests(view: MeasureView) -> None:
         bars.append(Bar(cards.title(measure), float(answer.value), said, tone=TONES.get(stands, "accent")))
         told.append(f"{cards.title(measure)} {said}, {stands.word}")
     if not bars:
-        theme.show_html(cards.empty("Nothing is judged in this period", "Choose another period, or take a filter off."))
+        theme.show_html(cards.empty("No judged orders in this period", "Choose another period, or remove a filter."))
         return
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
@@ -83,20 +81,18 @@ def five_tests(view: MeasureView) -> None:
     if partly:
         coverage, title = min(partly)
         note += (
-            f" In brackets what the share may be, since not all is known; least of {title}, "
+            f" In brackets: the possible range, because evidence is missing. Lowest coverage: {title}, "
             f"{formatting.percent(coverage)}."
         )
     st.caption(note)
 
 
 def failing_together(view: MeasureView) -> None:
-    """Draw which tests failed together, every exact combination, so that the orders add up to those that failed."""
+    """Draw the combinations of failed tests. Each order counts once, so that the rows add up to the failed orders."""
     found = queries.cached(failure_combinations, view.generation, view.question)
     st.header("Which tests fail together", anchor=False)
     if not found:
-        theme.show_html(
-            cards.empty("No order failed", "Every judged order in view passed the tests that could be made.")
-        )
+        theme.show_html(cards.empty("No order failed", "Every judged order in view passed all tests with evidence."))
         return
     whole = sum(orders for _, orders in found)
     rows = [
@@ -122,7 +118,7 @@ def failing_together(view: MeasureView) -> None:
     rows.append([Cell("All failed orders"), Cell(formatting.integer(whole)), Cell("100.0%")])
     theme.show_html(
         tables.table(
-            ("Tests failed", "Orders", "Of the failed"),
+            ("Tests failed", "Orders", "Of failed"),
             rows,
             caption="Tests that failed together",
             numeric=(1, 2),

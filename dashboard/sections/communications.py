@@ -1,6 +1,4 @@
-"""The parts of the communications page: were late buyers told in time, what was told before, during and after, and the
-four dimensions of service.
-"""
+"""Sections of the communications page: notice of late orders, messages by phase, and the four dimensions of service."""
 
 import streamlit as st
 
@@ -49,8 +47,8 @@ def communications_headline(view: MeasureView) -> None:
 
 
 def notice(view: MeasureView) -> None:
-    """Draw how long before the deadline buyers of late orders were told."""
-    st.header("Were late buyers told in time?", anchor=False)
+    """Draw late orders by the time between the first notice of delay and the deadline."""
+    st.header("Warned before the due date", anchor=False)
     if missing_feeds("messages"):
         return
     found = queries.cached(notice_buckets, view.generation, view.question)
@@ -68,12 +66,12 @@ def notice(view: MeasureView) -> None:
         for name, orders in found.items()
         if orders or name != "not known when"
     ]
-    told = "Late orders by the notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
+    told = "Late orders by notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="notice_chart",
         alternative=told,
-        title="Late orders by the notice given",
+        title="Late orders by notice given",
     )
     st.caption(f"{formatting.count(total, 'late order')}, by the first notice of delay.")
 
@@ -83,7 +81,7 @@ def _tone(band: str) -> str:
 
 
 def phases(view: MeasureView) -> None:
-    """Draw what was told before, during and after the transaction: in time, and right."""
+    """Draw messages before, during and after the transaction: sent in time, and correct."""
     st.header("Before, during, after", anchor=False)
     if missing_feeds("messages"):
         return
@@ -94,7 +92,7 @@ def phases(view: MeasureView) -> None:
             place = answer.dimensions["phase"] or "", answer.dimensions["message_kind"] or ""
             found.setdefault(place, {})[answer.measure] = answer
     if not found:
-        theme.show_html(cards.empty("No messages", "Nothing was told, or to be told, in this period."))
+        theme.show_html(cards.empty("No messages", "No message was sent or due in this period. Choose another period."))
         return
     order = list(PHASES)
     ranked = sorted(
@@ -114,7 +112,9 @@ def phases(view: MeasureView) -> None:
             ]
         )
     theme.show_html(
-        tables.table(("Told", "Due", "In time", "Right"), rows, caption="Messages by phase and kind", numeric=(1, 2, 3))
+        tables.table(
+            ("Message", "Due", "In time", "Correct"), rows, caption="Messages by phase and kind", numeric=(1, 2, 3)
+        )
     )
 
 
@@ -128,7 +128,7 @@ def _linked(answer: Answer | None, name: str, at: tuple[tuple[str, str], ...]) -
 
 
 def dimensions(view: MeasureView) -> None:
-    """Draw the four dimensions of service, each with the measures that say how it stands; a feed that lacks says so."""
+    """Draw the four dimensions of service with their measures; a measure without data shows the missing feed."""
     st.header("The four dimensions of service", anchor=False)
     names = tuple(name for shown in DIMENSIONS.values() for name in shown)
     answers = {one.measure: one for one in answers_by(view, names)}
@@ -137,15 +137,15 @@ def dimensions(view: MeasureView) -> None:
         for dimension, shown in DIMENSIONS.items()
     ]
     theme.show_html(
-        tables.table(("Dimension", "How it stands"), rows, caption="Time, dependability, communications, convenience")
+        tables.table(("Dimension", "Measures"), rows, caption="Time, dependability, communications, convenience")
     )
     st.caption(
-        "Time and dependability have pages of their own; packages say what each segment was promised of all four."
+        "Time and dependability also have their own pages. Packages define the promise of each segment for all four."
     )
 
 
 def _line(name: str, answer: Answer) -> str:
-    """A measure with its value; where there is none, why."""
+    """Return a measure with its value, or with the reason if it has none."""
     said = (
         _linked(answer, name, ()).markup
         if answer.value is not None

@@ -1,6 +1,4 @@
-"""The parts of the cycle-time page: how long orders took beside what was promised, how dependable that is, and what it
-costs the buyer.
-"""
+"""Sections of the cycle-time page: days taken and promised, and reliability by carrier."""
 
 import json
 from functools import lru_cache
@@ -22,14 +20,14 @@ from metrics.lists.cycle_time import LONGEST, cycle_day_counts, promised_day_cou
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
-MARKS = {"cycle_p50": "half", "cycle_p90": "90 %", "cycle_p95": "95 %"}
+MARKS = {"cycle_p50": "median", "cycle_p90": "90 %", "cycle_p95": "95 %"}
 BY_CARRIER = ("cycle_days", "cycle_sd", "cycle_p95", "beyond_promise")
 CARRIERS_SHOWN = 12
 TOOK, PROMISED = "took", "were promised"
 LINE = 15
 """Height of a line of labels."""
 ROOM = 1.35
-"""How high the axis goes, of the highest bar: the labels stand above the bars."""
+"""Height of the axis as a multiple of the highest bar, so that the labels fit above the bars."""
 
 
 def cycle_time_headline(view: MeasureView) -> bool:
@@ -96,9 +94,7 @@ def _template(is_dark: bool, has_promise: bool) -> str:
 
 
 def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
-    """Corners of a line around bars that are not drawn: at the left edge of each day, days without an order too, and
-    back to nothing.
-    """
+    """Return the corners of a stepped outline, one step per day, including days without an order."""
     orders = dict(promised)
     first, last = min(orders), max(orders)
     corners = [(first - 0.5, 0), *((day - 0.5, orders.get(day, 0)) for day in range(first, last + 1)), (last + 0.5, 0)]
@@ -106,14 +102,16 @@ def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
 
 
 def spread(view: MeasureView) -> None:
-    """Draw how many orders took how many days and what they had been promised, with the days within which half, 90 %
-    and 95 % arrived.
-    """
+    """Draw a histogram of the days taken, with an outline of the days promised and lines at P50, P90 and P95."""
     found = queries.cached(cycle_day_counts, view.generation, view.question)
     answers = view.answers
     st.header("How long orders took", anchor=False)
     if not found:
-        theme.show_html(cards.empty("No order arrived", "No order arrived in this period, or no receipt says when."))
+        theme.show_html(
+            cards.empty(
+                "No order arrived", "No order arrived in this period, or receipts have no date. Choose another period."
+            )
+        )
         return
     promised = queries.cached(promised_day_counts, view.generation, view.question)
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
@@ -127,7 +125,7 @@ def spread(view: MeasureView) -> None:
             for days, orders in found
         ],
         "promised": _outline(promised) if promised else [],
-        # Each label below the one before: on a phone they stand too close to lie side by side.
+        # The labels are stacked, because on a phone they are too close to fit next to each other.
         "marks": [
             {"days": days, "name": f"{name}: {formatting.integer(days)}", "down": 2 + at * LINE}
             for at, (name, days) in enumerate(known)
@@ -136,13 +134,13 @@ def spread(view: MeasureView) -> None:
     told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known
     )
-    note = "Dashed: the days within which half, 90 % and 95 % of the orders arrived."
+    note = "Dashed lines: days within which 50 %, 90 % and 95 % of the orders arrived."
     if promised:
         told += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
-        note = f"The line: in how many days the same orders had been promised. {note}"
+        note = f"Outline: days promised for the same orders. {note}"
     chart_download.export_chart(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
     longer = (
-        f" Orders of {LONGEST} days and more stand at {LONGEST}."
+        f" Orders of more than {LONGEST} days are drawn at {LONGEST}."
         if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]])
         else ""
     )
@@ -150,17 +148,17 @@ def spread(view: MeasureView) -> None:
 
 
 def carriers(view: MeasureView) -> None:
-    """Draw how dependable each carrier is, the least dependable first."""
+    """Draw reliability by carrier, the least reliable first."""
     measures = [name for name in view.measures if has_dimension(MEASURES[name], "carrier")]
     found = by_value(answers_by(view, measures, "carrier"), "carrier")
-    st.header("Dependable, and less so", anchor=False)
+    st.header("Reliability by carrier", anchor=False)
     rows = [
         (name, answers)
         for name, answers in found.items()
         if answers.get(view.main) is not None and answers[view.main].value is not None
     ]
     if len(rows) < 2:
-        theme.show_html(cards.empty("One carrier", "Carriers are compared where shipments name more than one."))
+        theme.show_html(cards.empty("Fewer than two carriers", "Carriers are compared if shipments name at least two."))
         return
     rows.sort(key=lambda one: -_value(one[1], "cycle_sd"))
     shown = [
@@ -170,14 +168,14 @@ def carriers(view: MeasureView) -> None:
     heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
     theme.show_html(
         tables.table(
-            heads, shown, caption="Cycle time by carrier, the least dependable first", numeric=range(1, len(heads))
+            heads, shown, caption="Cycle time by carrier, the least reliable first", numeric=range(1, len(heads))
         )
     )
-    st.caption("The spread is the standard deviation: buyers plan for it more than for the mean.")
+    st.caption("Spread: standard deviation. Buyers plan for the spread more than for the mean.")
 
 
 def _figure(answer: Answer | None, measure: str, carrier: str) -> Cell:
-    """A carrier's number, leading to the orders behind it."""
+    """Return a carrier's value with a link to its orders."""
     one = value_cell(answer, MEASURES[measure])
     return linked(one, links.drill_down_url(measure, by="carrier", value=carrier)) if answer else one
 

@@ -107,4 +107,4 @@ def test_what_waits_says_why(desk: Location, open_page: Open) -> None:
         storage.mark_failed(store, storage.due_messages(store, AT)[0], "the webhook answered 503", at=AT)
     html = markup(open_page("views_and_alerts"))
     assert "the webhook answered 503" in html
-    assert "gone (no longer there)" in html
+    assert "gone (no longer in the catalogue)" in html
