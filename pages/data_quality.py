@@ -1,4 +1,4 @@
-"""Can the numbers be trusted? How fresh the data is, what was rejected and why, what later records changed."""
+"""Data quality: freshness, failed checks, rejected records, feeds, restatements and runs."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from dashboard.components import theme
 from dashboard.frame import page
 from dashboard.sections import data_quality, data_quality_records
 
-page.subtitle("How fresh the data is, what was checked, what was rejected and why, and what later records changed.")
+page.subtitle("Data freshness, checks, rejected records and later corrections.")
 with theme.card("summary"):
     theme.show_html(data_quality.headline())
 with theme.card("checks"):

@@ -1,4 +1,4 @@
-"""The same orders under ever stricter definitions of good, and exactly which orders another policy flips."""
+"""Definition ladder: the same orders under stricter and stricter definitions, and the effect of another policy."""
 
 import streamlit as st
 
@@ -19,9 +19,9 @@ else:
             f"{formatting.integer(found.orders)} orders known on every rung shown; {formatting.integer(found.dropped)} "
             "left out because some rung cannot tell."
         )
-        with st.expander("Every rung with its orders and interval, and those that cannot be tested"):
+        with st.expander("All levels with orders and intervals"):
             theme.show_html(definition_ladder.table(found))
     with theme.card("flips"):
-        st.header("Orders that flip", anchor=False)
+        st.header("Orders whose verdict changes", anchor=False)
         other, verdict = definition_ladder.policy()
         definition_ladder.flips(definition_ladder.compared_policies(filters, other, verdict))

@@ -1,4 +1,4 @@
-"""What every number means: the catalogue, in words."""
+"""Definitions: every measure of the catalogue, with search and targets."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from dashboard.editing import form
 from dashboard.frame import page
 from dashboard.sections import definitions
 
-page.subtitle("Every measure: what is counted, out of what, what is left out, and where the definition comes from.")
+page.subtitle("Every measure with its numerator, denominator, exclusions and source.")
 form.edit_form("targets")
 feeds = page.data_status().feeds
 found, asked = definitions.search(), definitions.asked()

@@ -1,4 +1,4 @@
-"""Behind a number: what it is, that its rows come to it, its break-down, and every row down to one order's story."""
+"""Drill-down: a number with its proof, its breakdown and the rows behind it."""
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ with theme.card("number"):
     theme.show_html(drill_down.number(found, asked))
 if found.made_of:
     with theme.card("made_of"):
-        st.header("Made of other measures", anchor=False)
+        st.header("Inputs", anchor=False)
         theme.show_html(drill_down.inputs(found, asked))
 with theme.card("breakdown"):
     drill_down.break_down(asked)

@@ -1,6 +1,4 @@
-"""How much slack promises held against how often they were kept, for the parts of the business: padding is dear, a
-broken promise dearer.
-"""
+"""Section of the cycle-time page: padding of promises against the share of promises kept, by a dimension."""
 
 import json
 from functools import lru_cache
@@ -28,7 +26,7 @@ HEIGHT = 270
 
 
 def padding_against_kept(view: MeasureView) -> None:
-    """Draw each part's padding against the promises kept, and the same as a table."""
+    """Draw padding against promises kept as a chart and a table, by the chosen dimension."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header("Padding against promises kept", anchor=False, width="content")
         by = page.select("Promises by", tuple(DIMENSIONS), DIMENSIONS, key="promises_by", hidden=True)
@@ -120,12 +118,13 @@ def _point(at: int, name: str, answers: Answers) -> dict[str, Any]:
 
 
 def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
-    """Parts that rest on enough orders as numbered points, the numbers being those of the table."""
+    """Draw each value with enough judged orders as a point; its number is its row in the table."""
     points = [_point(at, name, answers) for at, (name, answers) in enumerate(ranked, start=1) if not _few(answers)]
     if not points:
         theme.show_html(
             cards.empty(
-                "Too few orders to compare", f"None has {MIN_N} judged orders whose promise is known to be kept or not."
+                "Too few orders to compare",
+                f"No value has {MIN_N} judged orders with evidence. Choose a longer period.",
             )
         )
         return
@@ -147,11 +146,11 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     chart_download.export_chart(
         spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}"
     )
-    notes = ["Dashed: all in view. Right and low is worst: asked to wait longer, and still let down."]
+    notes = ["Dashed lines: all in view. Worst is bottom right: long padding, and still many missed promises."]
     if few := len(ranked) - len(points):
-        notes.append(f"Not drawn: {formatting.integer(few)} with fewer than {MIN_N} orders to judge by.")
+        notes.append(f"Not drawn: {formatting.integer(few)} with fewer than {MIN_N} judged orders.")
     if ranges:
-        notes.append("Upright bars are ranges: too little is known for one number.")
+        notes.append("Vertical bars: ranges, because too much evidence is missing for one number.")
     st.caption(" ".join(notes))
 
 
@@ -183,5 +182,5 @@ def _table(ranked: list[tuple[str, Answers]], by: str, view: MeasureView) -> Non
             numeric=(1, 2, 3),
         )
     )
-    rest = f" The {ROWS_SHOWN} kept least of {formatting.integer(len(ranked))}." if len(ranked) > ROWS_SHOWN else ""
-    st.caption(f"Padding goes by the day ordered, promises kept by the day due.{rest}")
+    rest = f" The {ROWS_SHOWN} least kept of {formatting.integer(len(ranked))}." if len(ranked) > ROWS_SHOWN else ""
+    st.caption(f"Padding uses the day ordered, promises kept the day due.{rest}")

@@ -1,6 +1,4 @@
-"""The parts of the data quality page that say how far the numbers can be trusted: in a sentence, check by check, and
-feed by feed.
-"""
+"""Sections of the data quality page: headline, failed checks and feeds. Its record lists are in data_quality_records.py."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -18,9 +16,9 @@ from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 
 CHECKS_SHOWN = 8
-"""Checks in view; the others are behind a fold."""
+"""Checks listed at once; the others are folded."""
 NAMED = 4
-"""Measures named beside a check; the others are behind a fold."""
+"""Measures listed next to a check; the others are folded."""
 
 
 def _feeds() -> list[Row]:
@@ -28,8 +26,9 @@ def _feeds() -> list[Row]:
 
 
 def _touched() -> dict[Failed, list[str]]:
-    """The checks that keep records out of numbers now, the most records first, with the measures they concern; those
-    that hold numbers come first.
+    """Return the failed checks with the measures they affect.
+
+    Checks that withhold measures come first, then the checks that keep the most records out.
     """
     found: dict[Failed, list[str]] = {}
     for name in MEASURES:
@@ -47,7 +46,7 @@ def _late() -> dict[str, Late]:
 
 
 def headline() -> str:
-    """Whether the numbers can be trusted, in a few sentences."""
+    """Return the headline as markup: data date, records kept out, withheld measures, late feeds, reconciliation."""
     status, touched, late = page.data_status(), _touched(), _late()
     rows = _feeds()
     came, kept_out = (sum(int(row[name]) for row in rows) for name in ("rows_in", "rows_quarantined"))
@@ -55,36 +54,34 @@ def headline() -> str:
     held = [name for name in concerned if quality_marks.mark_for(name).held]
     wrong = [row for row in rows if not reconciliation(row)]
     declared = "as the source declared" if status.data_as_of_declared else "the latest accepted event"
-    said = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
+    sentences = [f"Data as of <strong>{formatting.html(formatting.moment(status.data_as_of))}</strong>, {declared}."]
     share = kept_out / came if came else 0.0
-    said.append(
+    sentences.append(
         f"<strong>{formatting.integer(came - kept_out)}</strong> of {formatting.integer(came)} records were accepted; "
         f"{formatting.integer(kept_out)} "
-        f"({formatting.percent(share, 2)}) are kept out and concern {formatting.count(len(concerned), 'measure')}."
+        f"({formatting.percent(share, 2)}) are kept out and affect {formatting.count(len(concerned), 'measure')}."
         if kept_out
         else f"All <strong>{formatting.integer(came)}</strong> records were accepted."
     )
-    said.append(
-        f"<strong>{formatting.count(len(held), 'number is', 'numbers are')} held</strong>: too many records are kept "
-        "out of them."
+    sentences.append(
+        f"<strong>{formatting.count(len(held), 'measure')} withheld from targets</strong>: too many records are "
+        "kept out."
         if held
         else ""
     )
-    said.append(
+    sentences.append(
         f"Late: {formatting.html(', '.join(formatting.in_words(feed).lower() for feed in late))}." if late else ""
     )
-    said.append(
-        "Every row given is accounted for." if not wrong else f"<strong>{len(wrong)} feeds do not add up.</strong>"
-    )
-    return f'<div class="bv bv-headline"><span>{" ".join(one for one in said if one)}</span></div>'
+    sentences.append("All rows reconciled." if not wrong else f"<strong>{len(wrong)} feeds do not reconcile.</strong>")
+    return f'<div class="bv bv-headline"><span>{" ".join(one for one in sentences if one)}</span></div>'
 
 
 def checks() -> None:
-    """Draw the checks that keep records out, each with the measures it touches."""
-    st.header("Checks that failed, and the numbers they touch", anchor=False)
+    """Draw the checks that keep records out, each with the measures it affects."""
+    st.header("Failed checks and affected measures", anchor=False)
     touched = _touched()
     if not touched:
-        theme.show_html(cards.empty("No check concerns a number", "Nothing is kept out of any measure."))
+        theme.show_html(cards.empty("No failed checks", "No record is kept out of any measure."))
         return
     listed = [*touched.items()]
     theme.show_html(_checks(listed[:CHECKS_SHOWN]))
@@ -92,8 +89,8 @@ def checks() -> None:
         with st.expander(f"{formatting.count(len(listed) - CHECKS_SHOWN, 'more check')}"):
             theme.show_html(_checks(listed[CHECKS_SHOWN:]))
     st.caption(
-        f"Above {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, numbers are held: shown, and not judged "
-        "against their targets."
+        f"If checks keep out more than {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, its measures are shown "
+        "but withheld from targets."
     )
 
 
@@ -108,13 +105,13 @@ def _checks(listed: list[tuple[Failed, list[str]]]) -> str:
         ]
         for one, names in listed
     ]
-    heads = ("Check", "Kept out", "Of its feed", "Numbers", "Touches")
-    return tables.table(heads, rows, caption="Failed checks and the measures they touch", numeric=(1, 2, 3))
+    heads = ("Check", "Kept out", "Share of feed", "Measures", "Affected measures")
+    return tables.table(heads, rows, caption="Failed checks and affected measures", numeric=(1, 2, 3))
 
 
 def _share(one: Failed) -> str:
     shown = formatting.html(formatting.number(one.share, Unit.SHARE))
-    return _state(False, "", f'{shown}<span class="bv-said">, held</span>') if one.share > WITHHELD_SHARE else shown
+    return _state(False, "", f'{shown}<span class="bv-said">, withheld</span>') if one.share > WITHHELD_SHARE else shown
 
 
 def _named(names: list[str]) -> str:
@@ -132,13 +129,13 @@ def _links(names: Iterable[str]) -> str:
 
 
 def reconciliation(row: Row) -> bool:
-    """Whether each of a feed's rows is in exactly one of loaded, quarantined, superseded."""
+    """Return whether each row of a feed is loaded, quarantined or superseded, and only one of them."""
     return bool(row["rows_in"] == row["rows_loaded"] + row["rows_quarantined"] + row["rows_superseded"])
 
 
 def feeds() -> None:
-    """Draw how each feed stands: when it last came, what became of its rows, and those nobody maps."""
-    st.header("How each feed stands", anchor=False)
+    """Draw the feeds: last received, rows by outcome, and unmapped feeds."""
+    st.header("Feeds", anchor=False)
     late, now = _late(), datetime.now(UTC).replace(tzinfo=None)
     rows = [
         [
@@ -152,15 +149,20 @@ def feeds() -> None:
         ]
         for row in _feeds()
     ]
-    heads = ("Feed", "Last came", "Rows in", "Loaded", "Quarantined", "Superseded", "Adds up")
+    heads = ("Feed", "Last received", "Rows in", "Loaded", "Quarantined", "Superseded", "Reconciled")
     theme.show_html(
         tables.table(
-            heads, rows, caption="Feeds, when they last came, and their rows over all runs", numeric=(2, 3, 4, 5)
+            heads,
+            rows,
+            caption="Feeds, when they were last received, and their rows over all runs",
+            numeric=(2, 3, 4, 5),
         )
     )
     lacking = sorted({feed for measure in MEASURES.values() for feed in measure.feeds} - page.data_status().feeds)
     if lacking:
-        st.caption(f"No source brings {formatting.markdown(', '.join(lacking))}: measures that need them say so.")
+        st.caption(
+            f"No source maps {formatting.markdown(', '.join(lacking))}. Measures that need these feeds show which."
+        )
 
 
 def _came(row: Row, late: Late | None, now: datetime) -> str:

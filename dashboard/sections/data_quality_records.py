@@ -1,6 +1,4 @@
-"""The parts of the data quality page that show ingest's ledger as it is: quarantine, stand-ins, runs with their checks,
-restatements.
-"""
+"""Record lists of the data quality page: quarantine, stand-ins, runs with files and checks, restatements."""
 
 import json
 from typing import Any
@@ -21,29 +19,29 @@ CHECKS_SHOWN = 14
 STATUSES = {
     "rejected": "Rejected",
     "waiting": "Waiting for its parent",
-    "released": "Released since",
+    "released": "Released",
     "dropped": "Dropped",
 }
 
 
 def stand_ins() -> str:
-    """Columns filled with something else, as their sources declared."""
+    """Return the stand-ins as a table: columns that a source fills with another value."""
     declared = page.data_status().stand_ins
     if not declared:
-        return '<p class="bv bv-muted">No stand-ins: every mapped column is what it says.</p>'
+        return '<p class="bv bv-muted">No stand-ins: every mapped column has its own values.</p>'
     rows = [
         [Cell(f"{row['feed']}.{row['column_name']}"), Cell(row["stands_in_for"]), Cell(row["source"])]
         for row in declared
     ]
-    return tables.table(("Column", "Is really", "Source"), rows, caption="Stand-ins declared by sources")
+    return tables.table(("Column", "Filled with", "Source"), rows, caption="Stand-ins declared by sources")
 
 
 def runs() -> None:
-    """The runs, and one run's files and checks."""
+    """Draw the runs, and the files and checks of the chosen run."""
     history = queries.cached(data_quality.run_history, page.generation())
     rows = [
         [
-            Cell(f"Run {run['run_id']}", small=f"generation {run['generation']}"),
+            Cell(f"Run {run['run_id']}", small=f"data version {run['generation']}"),
             Cell(run["source"]),
             Cell(markup=f'<span class="bv-nowrap">{formatting.html(formatting.moment(run["started_at"]))}</span>'),
             Cell(_took(run)),
@@ -56,7 +54,7 @@ def runs() -> None:
         for run in history.rows
     ]
     heads = ("Run", "Source", "Started", "Took", "Data as of", "Rows in", "Loaded", "Quarantined", "Superseded")
-    theme.show_html(tables.table(heads, rows, caption="Runs that published, the latest first", numeric=(3, 5, 6, 7, 8)))
+    theme.show_html(tables.table(heads, rows, caption="Published runs, the latest first", numeric=(3, 5, 6, 7, 8)))
     if history.total > len(history.rows):
         st.caption(f"The latest {len(history.rows)} of {formatting.integer(history.total)} runs.")
     ids = [run["run_id"] for run in history.rows]
@@ -97,13 +95,13 @@ def _files(files: list[Row]) -> str:
 
 
 def _checks(checks: list[Row]) -> None:
-    """Checks that found something; all of them folded away."""
+    """Draw the failed checks of a run; the full list is folded."""
     if not checks:
-        theme.show_html(cards.empty("No checks", "This run recorded none."))
+        theme.show_html(cards.empty("No checks", "This run recorded no checks."))
         return
     failing = [one for one in checks if one["rows_failed"] > 0]
-    more = f", the first {CHECKS_SHOWN} here" if len(failing) > CHECKS_SHOWN else ""
-    st.caption(f"{len(checks)} checks, {len(failing)} found something{more}.")
+    more = f" (the first {CHECKS_SHOWN} are listed)" if len(failing) > CHECKS_SHOWN else ""
+    st.caption(f"{len(checks)} checks, {len(failing)} failed{more}.")
     if failing:
         rows = [
             [
@@ -113,9 +111,7 @@ def _checks(checks: list[Row]) -> None:
             ]
             for one in failing[:CHECKS_SHOWN]
         ]
-        theme.show_html(
-            tables.table(("Check", "Rows", "Failed"), rows, caption="Checks that found something", numeric=(1, 2))
-        )
+        theme.show_html(tables.table(("Check", "Rows", "Failed"), rows, caption="Failed checks", numeric=(1, 2)))
     with st.expander(f"All {len(checks)} checks"):
         every = [
             {"check": _check_name(one), "on": _checked(one), "rows": one["rows_checked"], "failed": one["rows_failed"]}
@@ -133,7 +129,7 @@ def _checked(check: Row) -> str:
 
 
 def quarantine() -> None:
-    """Rejected records: which rules they broke, and each as it came."""
+    """Draw the rejected records: the rules they broke, and each record as received."""
     rules = queries.cached(data_quality.broken_rules, page.generation())
     if not rules:
         theme.show_html(cards.empty("Nothing in quarantine", "Every record of every feed was accepted."))
@@ -141,7 +137,7 @@ def quarantine() -> None:
     most = rules[0]["records"]
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        st.caption("Rules that records broke; a record that broke two counts under both.")
+        st.caption("Records by broken rule. Records that broke several rules are counted under each.")
         bars = [
             (
                 f"{formatting.in_words(row['rule'])} · {row['feed']}{'.' + row['column'] if row['column'] else ''}",
@@ -150,15 +146,15 @@ def quarantine() -> None:
             )
             for row in rules
         ]
-        theme.show_html(tables.bars(bars[:12], label="Broken rules with how many records broke them"))
+        theme.show_html(tables.bars(bars[:12], label="Broken rules with the number of records"))
     with right:
         with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-            feeds_held = sorted(
+            feeds_with_records = sorted(
                 {row["feed"] for row in queries.cached(data_quality.quarantine_counts, page.generation())}
             )
             feeds_wanted = st.multiselect(
                 "Feed",
-                feeds_held,
+                feeds_with_records,
                 format_func=formatting.in_words,
                 key="quarantine_feeds",
                 placeholder="All feeds",
@@ -196,7 +192,9 @@ def quarantine() -> None:
 
 def _records(held: Listing) -> None:
     if not held.total:
-        theme.show_html(cards.empty("No such records", "Nothing in quarantine matches these choices."))
+        theme.show_html(
+            cards.empty("No matching records", "No quarantined record matches these filters. Remove a filter.")
+        )
         return
     table = pd.DataFrame([_listed(row) for row in held.rows])
     event: Any = st.dataframe(
@@ -212,7 +210,7 @@ def _records(held: Listing) -> None:
             "object": "File",
             "row": "Row",
             "status": "Status",
-            "why": st.column_config.TextColumn("What is wrong", width="large"),
+            "why": st.column_config.TextColumn("Problem", width="large"),
         },
     )
     page.pager(held.total, SIZE, key="quarantine_page")
@@ -241,7 +239,7 @@ def _record(row: Row) -> str:
         f"{formatting.html(rule.get('message') or rule.get('rule'))}</li>"
         for rule in row["rules"]
     )
-    waits = f"<p class='bv-muted'>Waits for {formatting.html(row['waits_for'])}</p>" if row["waits_for"] else ""
+    waits = f"<p class='bv-muted'>Waiting for {formatting.html(row['waits_for'])}</p>" if row["waits_for"] else ""
     try:
         came = json.loads(row["record"])
     except json.JSONDecodeError:
@@ -252,11 +250,11 @@ def _record(row: Row) -> str:
 
 
 def restatements() -> None:
-    """What later records changed."""
+    """Draw the records that later records changed."""
     at = int(st.session_state.get("restated_page", 1))
     listing = queries.cached(data_quality.restated_records, page.generation(), page=at, size=SIZE)
     if not listing.total:
-        theme.show_html(cards.empty("Nothing restated", "No later record changed what an earlier one said."))
+        theme.show_html(cards.empty("No restatements", "No later record changed an earlier one."))
         return
     rows = [
         [

@@ -1,4 +1,4 @@
-"""The parts of the ladder page: the same orders under ever stricter definitions, and the orders another policy flips."""
+"""Sections of the definition ladder: the same orders under stricter and stricter definitions, and another policy."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -38,8 +38,8 @@ def has_orders(filters: Filters) -> bool:
 
 
 def ladder(filters: Filters) -> Ladder:
-    """The ladder of the orders in view."""
-    with st.spinner("Judging the same orders by ten definitions …"):
+    """Return the ladder of the orders in view."""
+    with st.spinner("Judging the orders by ten definitions …"):
         return queries.cached_large(definition_ladder, page.generation(), view=_view(filters))
 
 
@@ -48,10 +48,10 @@ def _known(found: Ladder) -> list[Level]:
 
 
 def headline(found: Ladder) -> str:
-    """What the definition alone makes of the same orders, in one sentence."""
+    """Return the headline: the share of good orders by the most lenient and by the strictest definition."""
     known = _known(found)
     if len(known) < 2:
-        return cards.empty("No ladder to climb", "Too few definitions can be tested on the orders in view.")
+        return cards.empty("No ladder", "Too few definitions can be tested on the orders in view.")
     first, last = known[0], known[-1]
     steepest = max(pairwise(known), key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
     lost = (steepest[0].value or 0) - (steepest[1].value or 0)
@@ -62,14 +62,14 @@ def headline(found: Ladder) -> str:
     )
     if lost > 0:
         text += (
-            f" The steepest step, {formatting.difference(lost, Unit.SHARE)}: {steepest[1].rung.name}, "
+            f" The largest drop, {formatting.difference(lost, Unit.SHARE)}, comes with {steepest[1].rung.name}: "
             f"{formatting.html(steepest[1].rung.adds)}."
         )
     return f'<div class="bv bv-headline"><span>{text}</span></div>'
 
 
 def ladder_steps(found: Ladder) -> None:
-    """Draw the rungs as ever shorter bars."""
+    """Draw the share of good orders by definition as bars."""
     known = _known(found)
     if not known:
         return
@@ -97,7 +97,7 @@ def ladder_steps(found: Ladder) -> None:
 
 
 def table(found: Ladder) -> str:
-    """One row per rung."""
+    """Return the ladder as a table, one row per level."""
     rows: list[list[Cell | str]] = []
     for step in found.steps:
         name = Cell(step.rung.name, small=step.rung.adds)
@@ -112,19 +112,21 @@ def table(found: Ladder) -> str:
         rows.append(
             [name, Cell(step.rung.base), Cell(formatting.number(step.value, Unit.SHARE)), Cell(of), Cell(within)]
         )
-    heads = ("Rung adds", "Out of", "Good", "Orders", "95 % interval")
-    return tables.table(heads, rows, caption="The same orders under ever stricter definitions", numeric=(2, 3, 4))
+    heads = ("Level adds", "Out of", "Good", "Orders", "95 % interval")
+    return tables.table(
+        heads, rows, caption="The same orders under stricter and stricter definitions", numeric=(2, 3, 4)
+    )
 
 
 def policy() -> tuple[Policy, str]:
-    """Draw the choice of another policy and a verdict."""
+    """Draw the choice of another policy and a verdict, and return both."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         verdict = page.select(
             "Verdict", ("otif", *[name for name in VERDICTS if name != "otif"]), TITLES, key="verdict", width=190
         )
         late = int(st.number_input("Days of tolerance", 0, 30, 1, key="late_days", width=150))
-        under = float(st.number_input("Short by at most, %", 0.0, 50.0, 0.0, step=0.5, key="under", width=170))
-        early = st.toggle("Too early fails too", key="window")
+        under = float(st.number_input("Tolerated shortage, %", 0.0, 50.0, 0.0, step=0.5, key="under", width=170))
+        early = st.toggle("Early receipt fails", key="window")
     chosen = replace(
         STRICT,
         late_tolerance_days=late,
@@ -135,26 +137,27 @@ def policy() -> tuple[Policy, str]:
 
 
 def compared_policies(filters: Filters, other: Policy, verdict: str) -> Diff:
-    """The orders in view under the strict and the other policy."""
-    with st.spinner("Judging the orders anew …"):
+    """Return the orders in view judged under the strict and under the other policy."""
+    with st.spinner("Judging the orders again …"):
         return queries.cached_large(policy_diff, page.generation(), other, verdict=verdict, view=_view(filters))
 
 
 def flips(found: Diff) -> None:
-    """Draw what the other policy changes: both results on the same orders (P10), and the orders that flip, each leading
-    to its story.
-    """
+    """Draw both results on the same orders, and the orders whose verdict changes, with links to their timelines."""
     (before, after), (of_before, of_after) = found.numerators, found.denominators
     said = [
         ("Strict", f"{formatting.integer(before)} of {formatting.integer(of_before)}"),
         ("Under the other policy", f"{formatting.integer(after)} of {formatting.integer(of_after)}"),
-        ("Orders that flip", f"{formatting.integer(len(found.flips))} of {formatting.integer(found.judged)}"),
+        (
+            "Orders whose verdict changes",
+            f"{formatting.integer(len(found.flips))} of {formatting.integer(found.judged)}",
+        ),
     ]
     if found.only_first or found.only_other:
-        said.append(("Judged under one alone", formatting.integer(found.only_first + found.only_other)))
+        said.append(("Judged under one policy only", formatting.integer(found.only_first + found.only_other)))
     theme.show_html(tables.facts(said))
     if not found.flips:
-        theme.show_html(cards.empty("No order flips", "Both policies judge every order in view alike."))
+        theme.show_html(cards.empty("No verdict changes", "Both policies give every order in view the same verdict."))
         return
     at = int(st.session_state.get("flips_page", 1))
     at = min(at, -(-len(found.flips) // SIZE))
@@ -171,7 +174,9 @@ def flips(found: Diff) -> None:
         for one in found.flips[(at - 1) * SIZE : at * SIZE]
     ]
     theme.show_html(
-        tables.table(("Order", "Strict → other", "Rule that flips it", "Reason"), rows, caption="Orders that flip")
+        tables.table(
+            ("Order", "Strict → other", "Deciding rule", "Reason"), rows, caption="Orders whose verdict changes"
+        )
     )
     page.pager(len(found.flips), SIZE, key="flips_page")
     menu.link("failed-orders", "Open the failed orders")

@@ -1,6 +1,4 @@
-"""The parts of the definitions page: every measure of the catalogue in words, by the page that shows it, each with an
-address of its own.
-"""
+"""Sections of the definitions page: search, and the definition of every measure, grouped by the page that shows it."""
 
 import streamlit as st
 
@@ -16,20 +14,20 @@ DATES = {
     "arrived_day": "the day the order arrived",
     "settled_day": "the day the line was settled",
 }
-"""What the date of orders and lines is called; a ledger's date has its column's comment."""
+"""Names of the dates of orders and lines. The date of any other fact table has a comment on its column."""
 OPEN_MOST = 3
-"""So few found stand open at once."""
+"""Up to this number of results, all definitions are open."""
 VOLUMES = ("", "Volumes")
-"""Where measures stand that have no page of their own: what others are counted in."""
+"""Group of measures without a page: the counts that other measures use."""
 
 
 def asked() -> Measure | None:
-    """The measure that the address names."""
+    """Return the measure in the address."""
     return MEASURES.get(st.query_params.get("measure", ""))
 
 
 def search() -> list[Measure]:
-    """Draw the search field; the measures whose name, title or text has all the words typed."""
+    """Draw the search field; return the measures whose name, title or text has all words typed."""
     typed = st.text_input(
         "Search",
         key="q",
@@ -57,12 +55,12 @@ def _words(measure: Measure) -> str:
 
 
 def _pages() -> dict[str, tuple[str, str]]:
-    """The address and title of the page that shows each measure."""
+    """Return the path and title of the page of each measure."""
     return {name: (entry.path, entry.title) for entry in menu.ENTRIES for name in measures_of(entry)}
 
 
 def listing(measures: list[Measure], feeds: frozenset[str]) -> str:
-    """Measures by their page, each folded to its first sentence; those whose feeds nobody maps say so."""
+    """Return the definitions by page as markup; each lists its missing feeds."""
     pages = _pages()
     groups: dict[tuple[str, str], list[Measure]] = {}
     for measure in measures:
@@ -80,30 +78,30 @@ def _date(measure: Measure) -> str:
 
 
 def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
-    """One measure with everything that is to be known of it."""
-    lacking = [feed for feed in measure.feeds if feed not in feeds]
-    brought = ", ".join(measure.feeds) + (f" (no feed: {', '.join(lacking)})" if lacking else "")
+    """Return the definition of a measure as markup."""
+    missing = [feed for feed in measure.feeds if feed not in feeds]
+    feeds_text = ", ".join(measure.feeds) + (f" (no feed: {', '.join(missing)})" if missing else "")
     rows = [
         ("Counted", formatting.html(measure.numerator)),
         ("Out of", formatting.html(measure.denominator)),
-        ("Left out", formatting.html(measure.exclusions)),
-        ("Dated by", formatting.html(_date(measure))),
+        ("Excluded", formatting.html(measure.exclusions)),
+        ("Date", formatting.html(_date(measure))),
         ("Grain", formatting.html(f"one {'order line' if measure.grain == 'line' else measure.grain}")),
         (
             "Unit",
             formatting.html(f"{measure.unit}; {measure.direction}" if measure.direction != "neither" else measure.unit),
         ),
         (
-            "Made of",
+            "Inputs",
             ", ".join(_link(name) for name in measure.formula.inputs)
             if isinstance(measure.formula, Derived)
             else formatting.DASH,
         ),
-        ("Feeds", formatting.html(brought)),
-        ("Serves", formatting.html("; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows))),
+        ("Feeds", formatting.html(feeds_text)),
+        ("Product rows", formatting.html("; ".join(f"{row} {PRODUCT_ROWS[row]}" for row in measure.product_rows))),
         ("Source", formatting.html(measure.source)),
         ("Version", f"{measure.version} (see the changelog)" if measure.version > 1 else "1"),
-        ("Shown", _shown(measure)),
+        ("Links", _links(measure)),
     ]
     described = "".join(f"<dt>{name}</dt><dd>{markup}</dd>" for name, markup in rows if markup != formatting.DASH)
     title = f"<h3>{formatting.html(measure.title)} <code>{measure.name}</code></h3><p>{formatting.html(measure.definition)}</p>"
@@ -114,15 +112,15 @@ def _link(name: str) -> str:
     return f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
 
 
-def _shown(measure: Measure) -> str:
-    """Where it is shown, what is behind it, why it moved, and the address of its definition."""
+def _links(measure: Measure) -> str:
+    """Return links to the page, the rows, the explanation and the definition of a measure."""
     path, title = _pages().get(measure.name, VOLUMES)
     further_links = [(links.page_url(path, {"measure": measure.name}), title)] if path else []
     further_links += [
-        (links.drill_down_url(measure.name), "the rows behind it"),
-        (links.explain_url(measure.name), "why it moved"),
+        (links.drill_down_url(measure.name), "Rows behind it"),
+        (links.explain_url(measure.name), "Why it changed"),
     ]
-    further_links.append((links.page_url("definitions", {"measure": measure.name}), "link to this definition"))
+    further_links.append((links.page_url("definitions", {"measure": measure.name}), "Link to this definition"))
     return " · ".join(
         f'<a href="{formatting.html(href)}" target="_self">{formatting.html(text)}</a>' for href, text in further_links
     )

@@ -1,6 +1,4 @@
-"""The parts of the page behind a number: the number and its proof, its break-down, its rows; each narrows, and each
-order has its story.
-"""
+"""Sections of the drill-down: a number with its definition and proof, its breakdown, and the rows behind it."""
 
 import csv
 import io
@@ -22,26 +20,29 @@ from dashboard.measure_page.cells import link_cell, value_cell
 from dashboard.measure_page.view import has_dimension, measures_of
 from dashboard.orders import reasons
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
-from metrics.measures.catalog import MEASURES, find
+from metrics.measures.catalog import BY_MODULE, MEASURES, find
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Percentile, Spread, Unit
+from metrics.model.measure import Direction, Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number, divide
 
 SIZE = 25
 FILE_ROWS = 500_000
-"""A file of more rows is not made: the page says so, and that filters make it smaller."""
+"""Most rows of a file; the page then asks for filters."""
 VALUES_SHOWN = 10
 FIRST = "otif"
-"""What the page shows when nobody says which number."""
+"""The measure if the address names none."""
 
-NAMES = {"counted": "Counted", "out_of": "Out of", "rest": "The rest", "unknown": "Not known"}
+NAMES = {"counted": "Counted", "out_of": "Out of", "rest": "Not counted", "unknown": "Unknown"}
+PASS_NAMES = NAMES | {"counted": "Passed", "rest": "Failed"}
+"""Names of the parts of measures that count passed tests."""
 WORDS = {
-    "counted": "counted in this number",
-    "out_of": "this number is out of",
-    "rest": "it is out of and does not count",
-    "unknown": "of which too little is known",
+    "counted": "counted",
+    "out_of": "in the denominator",
+    "rest": "in the denominator but not counted",
+    "unknown": "with too little evidence",
 }
+PASS_WORDS = WORDS | {"counted": "passed", "rest": "failed"}
 NOUNS = {
     "line": "order line",
     "group": "delivery group",
@@ -55,9 +56,7 @@ MANY = {"movement": "movements of money", "step": "steps of orders"}
 
 @dataclass(frozen=True)
 class DrillDownRequest:
-    """Which number the address means: a measure, a part of it, what it is narrowed to, and its own days where they are
-    not the filter bar's.
-    """
+    """The number in the address: a measure, a part of it, dimension values, and days that replace the filter bar's."""
 
     measure: Measure
     part: str
@@ -69,17 +68,17 @@ class DrillDownRequest:
 
     @property
     def question(self) -> Question:
-        """The number, not narrowed yet."""
+        """The question of the whole number, without dimension values."""
         return Question((self.measure.name,), start=self.start, end=self.end, where=self.where)
 
     def href(self, **more: Any) -> str:
-        """The address of another part or value of the same number."""
+        """Return the address of another part or value of the same number."""
         measure = more.pop("measure", self.measure.name)
         return links.drill_down_url(measure, **{"part": self.part, "at": self.at, "period": self.days, **more})
 
 
 def requested(filters: Filters) -> DrillDownRequest:
-    """What the address asks for. Raises UnknownName for a measure there is not."""
+    """Return the request of the address. Raises UnknownName if the measure does not exist."""
     measure = find(st.query_params.get("measure", FIRST))
     able = drillable_parts(measure)
     part = st.query_params.get("part", "counted")
@@ -90,7 +89,7 @@ def requested(filters: Filters) -> DrillDownRequest:
 
 
 def rows(one: DrillDownRequest) -> DrillDown:
-    """The page of the list that is looked at, with its proof."""
+    """Return the current page of the rows, with the total that proves the number."""
     number = int(st.session_state.get(_key(one), 1))
     return queries.cached(drill_down, page.generation(), one.question, one.part, at=one.at, page=number, size=SIZE)
 
@@ -100,7 +99,7 @@ def _key(one: DrillDownRequest) -> str:
 
 
 def trail(one: DrillDownRequest) -> str:
-    """From the page the number stands on to here, each step a link."""
+    """Return the path from the page of the number to here, each step as a link."""
     scorecard = menu.entry_of_file("scorecard")
     entry = next((entry for entry in menu.ENTRIES if one.measure.name in measures_of(entry)), scorecard)
     steps = [(entry.title, links.page_url(entry.path, {})), (one.measure.title, one.href(at=(), period=None))]
@@ -112,7 +111,7 @@ def trail(one: DrillDownRequest) -> str:
         for name, address in steps[:-1]
     ]
     return (
-        f'<nav class="bv bv-trail" aria-label="From where"><ol>{"".join(further_links)}<li '
+        f'<nav class="bv bv-trail" aria-label="Path"><ol>{"".join(further_links)}<li '
         f'aria-current="page">{formatting.html(steps[-1][0])}</li></ol></nav>'
     )
 
@@ -122,7 +121,7 @@ def _told(name: str, value: str | None) -> str:
 
 
 def number(found: DrillDown, one: DrillDownRequest) -> str:
-    """The number, its definition, its parts as links, and what can be asked next."""
+    """Return the number as markup: value, definition, parts as links, and further links."""
     answer, measure = found.answer, one.measure
     shown = cards.value(answer, measure)
     why = f'<span class="bv-muted">{formatting.html(answer.no_data)}</span>' if shown == formatting.DASH else ""
@@ -134,14 +133,14 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     tabs = "".join(
         f'<li><a href="{formatting.html(one.href(part=part))}" '
         f'target="_self"{" aria-current=true" if part == one.part else ""}>'
-        f"{NAMES[part]} <b>{_size(answer, part, measure)}</b></a></li>"
+        f"{_part_name(part, measure)} <b>{_size(answer, part, measure)}</b></a></li>"
         for part in _several(measure)
     )
     if tabs:
         tabs = f'<ul class="bv-parts" aria-label="Parts of the number">{tabs}</ul>'
     further = [("Definition", links.page_url("definitions", {"q": measure.name}))]
     if links.can_explain(measure.name):
-        further.insert(0, ("Explain its change", links.explain_url(measure.name)))
+        further.insert(0, ("Explain this change", links.explain_url(measure.name)))
     further_links = " · ".join(
         f'<a href="{formatting.html(address)}" target="_self">{name}</a>' for name, address in further
     )
@@ -153,14 +152,23 @@ def number(found: DrillDown, one: DrillDownRequest) -> str:
     )
 
 
+def _is_test(measure: Measure) -> bool:
+    """Return whether a measure counts orders or lines that pass a test."""
+    return measure.name in {test.name for test in BY_MODULE["buyers_view"]} and measure.direction is Direction.HIGHER
+
+
+def _part_name(part: str, measure: Measure) -> str:
+    return (PASS_NAMES if _is_test(measure) else NAMES)[part]
+
+
 def _several(measure: Measure) -> tuple[str, ...]:
-    """A number's parts, where it has more than the one it is itself."""
+    """Return the parts of a measure; empty if it has only one."""
     found = drillable_parts(measure)
     return found if len(found) > 1 else ()
 
 
 def _size(answer: Answer, part: str, measure: Measure) -> str:
-    """How large a part is, as far as the answer says."""
+    """Return the size of a part; empty if the answer does not contain it."""
     is_complete = answer.numerator is not None and answer.denominator is not None
     sizes: dict[str, Number | None] = {
         "counted": answer.numerator,
@@ -173,21 +181,22 @@ def _size(answer: Answer, part: str, measure: Measure) -> str:
 
 
 def proof_line(found: DrillDown, one: DrillDownRequest) -> str:
-    """That the rows below come to the number, in a sentence."""
+    """Return the sentence that compares the rows with the number."""
     formula, measure = one.measure.formula, one.measure
     listed = formatting.count(found.total, _noun(measure), MANY.get(measure.grain))
     if found.number is None:
         return f'<p class="bv">{listed}</p>'
     number = _exact(found.number, measure, found)
+    words = (PASS_WORDS if _is_test(measure) else WORDS)[one.part]
     if isinstance(formula, Percentile) and one.part == "counted":
-        said = f"{listed} at or below it, the largest being <b>{number}</b> = the number"
+        said = f"{listed} at or below the percentile. The largest is <b>{number}</b>, matches the figure"
     elif isinstance(formula, Spread) and one.part == "counted":
-        said = f"worked out again from these {listed}: <b>{number}</b> = the number"
+        said = f"recomputed from these {listed}: <b>{number}</b>, matches the figure"
     elif ADDED in found.columns:
-        said = f"{listed} that add up to <b>{number}</b> = the {number} {WORDS[one.part]}"
+        said = f"{listed} {words} add up to <b>{number}</b>, matches the figure"
     else:
-        said = f"<b>{listed}</b> = the {number} {WORDS[one.part]}"
-    sign = "✓" if found.proven else "✗ does not come to the number:"
+        said = f"<b>{listed}</b> {words}, matches the figure {number}"
+    sign = "✓" if found.proven else "✗ Does not match the number:"
     return (
         f'<p class="bv bv-proof" data-proven="{str(found.proven).lower()}"><i aria-hidden="true">{sign}</i> {said}</p>'
     )
@@ -204,11 +213,9 @@ def _exact(value: Any, measure: Measure, found: DrillDown) -> str:
 
 
 def listing(found: DrillDown, one: DrillDownRequest) -> None:
-    """The rows, a page of them, each order a link to its story; and the whole list as a file."""
+    """Draw a page of the rows, with links to the orders, and the download of all rows."""
     if not found.rows:
-        theme.show_html(
-            cards.empty("No rows", "Nothing in this period and selection is behind this part of the number.")
-        )
+        theme.show_html(cards.empty("No rows", "This part of the number has no rows in this period and selection."))
         return
     shown = [name for name in found.columns if any(row[name] is not None for row in found.rows)]
     numeric = [
@@ -235,9 +242,9 @@ def listing(found: DrillDown, one: DrillDownRequest) -> None:
 
 def _head(name: str, measure: Measure) -> str:
     if name == "currency":
-        return "Original currency"  # amounts are converted where rates are fed
+        return "Original currency"  # amounts are converted if rates exist
     if name == ADDED:
-        return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Brings")
+        return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Adds")
     return formatting.in_words(name.removesuffix("_id").removesuffix("_amount"))
 
 
@@ -269,7 +276,7 @@ def _download(found: DrillDown, one: DrillDownRequest) -> None:
     generation = page.generation()
     too_many = found.total > FILE_ROWS
     st.download_button(
-        f"Too many rows for a file (more than {formatting.integer(FILE_ROWS)}): narrow it down"
+        f"More than {formatting.integer(FILE_ROWS)} rows: add filters to download"
         if too_many
         else f"Download all {formatting.integer(found.total)} as CSV",
         data=lambda: file_of(generation, one),
@@ -283,7 +290,7 @@ def _download(found: DrillDown, one: DrillDownRequest) -> None:
 
 
 def file_of(generation: int, one: DrillDownRequest) -> bytes:
-    """The whole list as CSV: ISO dates, every digit, formulas of a spreadsheet disarmed."""
+    """Return all rows as CSV: ISO dates, all digits, and spreadsheet formulas escaped."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(
         [write.escape_formula(cell) if isinstance(cell, str) else cell for cell in row]
@@ -293,12 +300,12 @@ def file_of(generation: int, one: DrillDownRequest) -> bytes:
 
 
 def break_down(one: DrillDownRequest) -> None:
-    """The number by one dimension, each value a link that narrows to it."""
+    """Draw the number by a dimension; each value links to its own rows."""
     taken = {name for name, _ in one.at} | {name for name, values in one.where if len(values) == 1}
     able = [name for name in (*DIMENSIONS, *OWN_DIMENSIONS) if name not in taken and has_dimension(one.measure, name)]
     if not able:
         return
-    by = page.select("Broken down by", able, {name: formatting.in_words(name) for name in able}, key="by", width=230)
+    by = page.select("Breakdown by", able, {name: formatting.in_words(name) for name in able}, key="by", width=230)
     narrowed = replace(
         one.question, by=(by,), where=(*one.where, *[(name, (value,)) for name, value in one.at if value is not None])
     )
@@ -308,7 +315,7 @@ def break_down(one: DrillDownRequest) -> None:
         if answer.value is not None or answer.denominator or answer.numerator
     ]
     if not answers:
-        st.caption("Nothing to break down in this period and selection.")
+        st.caption("No data to break down in this period and selection.")
         return
     answers.sort(
         key=lambda answer: (
@@ -328,7 +335,7 @@ def break_down(one: DrillDownRequest) -> None:
     heads = [
         formatting.in_words(by),
         one.measure.short or one.measure.title,
-        *[NAMES[part] for part in _several(one.measure)],
+        *[_part_name(part, one.measure) for part in _several(one.measure)],
     ]
     used = [at for at in range(len(heads)) if at < 2 or any(row[at].text for row in body)]
     theme.show_html(
@@ -344,7 +351,7 @@ def break_down(one: DrillDownRequest) -> None:
 
 
 def inputs(found: DrillDown, one: DrillDownRequest) -> str:
-    """The measures a number without rows is made of, each with its value in view and a link to what is behind it."""
+    """Return the inputs of a number without rows of its own, each with its value and a link to its rows."""
     question = replace(one.question, measures=found.made_of)
     body: list[list[Cell | str]] = []
     for answer in queries.answers(page.generation(), question):
@@ -352,6 +359,4 @@ def inputs(found: DrillDown, one: DrillDownRequest) -> str:
         link = one.href(measure=measure.name, part="counted")
         name = f'<a href="{formatting.html(link)}" target="_self">{formatting.html(measure.title)}</a>'
         body.append([Cell(markup=name), value_cell(answer, measure), Cell(measure.definition)])
-    return tables.table(
-        ("Made of", "In view", "What it is"), body, caption="Measures this number is made of", numeric=(1,)
-    )
+    return tables.table(("Input", "In view", "Definition"), body, caption="Inputs of this number", numeric=(1,))

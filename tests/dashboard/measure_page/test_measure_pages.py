@@ -132,7 +132,7 @@ def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: O
     table = html.split("Failed checks and the measures they touch")[2].split("</table>")[0]
     assert "order_lines" in table
     assert "definitions?measure=otif" in table
-    assert "Every row given is accounted for" in html
+    assert "All rows reconciled" in html
 
 
 def test_bars_stand_in_the_order_given_and_totals_are_marks() -> None:

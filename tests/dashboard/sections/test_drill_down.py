@@ -57,7 +57,10 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     }[part]
     said = html.split('class="bv bv-proof"')[1].split("</p>")[0]
     assert 'data-proven="true"' in said
-    assert f"<b>{formatting.count(int(size or 0), 'order')}</b> = the {formatting.integer(int(size or 0))}" in said
+    assert (
+        f"<b>{formatting.count(int(size or 0), 'order')}</b> {WORDS[part]}, matches the figure {formatting.integer(int(size or 0))}"
+        in said
+    )
     assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
 
 
@@ -116,7 +119,7 @@ def test_days_of_a_trend_narrow_the_period(page_of_small: Open) -> None:
         days = links.parse_days("2026-06-01..2026-06-07")
         assert days is not None
         (one,) = query.answer(connection, Question(("on_time",), start=days[0], end=days[1]))
-    assert f"= the {formatting.integer(int(one.denominator or 0))}" in html
+    assert f"matches the figure {formatting.integer(int(one.denominator or 0))}" in html
 
 
 def test_the_file_of_the_list_has_every_row_and_runs_no_formula(page_of_small: Open) -> None:
