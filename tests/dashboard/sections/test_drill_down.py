@@ -58,7 +58,7 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     said = html.split('class="bv bv-proof"')[1].split("</p>")[0]
     assert 'data-proven="true"' in said
     assert (
-        f"<b>{formatting.count(int(size or 0), 'order')}</b> {WORDS[part]}, matches the figure {formatting.integer(int(size or 0))}"
+        f"<b>{formatting.count(int(size or 0), 'order')}</b> {drill_down.PASS_WORDS[part]}, matches the figure {formatting.integer(int(size or 0))}"
         in said
     )
     assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
