@@ -1,4 +1,4 @@
-"""Was the buyer told before, during and after; in time, and rightly; and were special wishes met?"""
+"""Communications: notice of late orders, messages by phase, and the four dimensions of service."""
 
 import streamlit as st
 

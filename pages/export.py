@@ -1,6 +1,4 @@
-"""Any measures by any dimensions over any period: as charts and a table here, and as a file; the command line gives the
-same.
-"""
+"""Explore and export: any measures by any dimensions, as charts, table and file."""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""Orders that failed the buyer: the list to work. An address with an order's number opens its story, as links always
-did.
-"""
+"""Failed orders: the work list. An address with an order number opens the timeline of the order."""
 
 from dashboard.components import formatting, theme
 from dashboard.frame import page
@@ -10,12 +8,12 @@ from dashboard.sections import failed_orders, order_story
 filters = page.current_filters()
 
 if order_story.requested_order():
-    page.subtitle("One order, from the inquiry to the bill: what each test found, and the evidence.")
+    page.subtitle("One order from inquiry to invoice, with the evidence of every test.")
     order_story.back_link()
     order_story.order_story(order_story.requested_order())
 else:
     page.subtitle(
-        f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label} · open an order to read its story"
+        f"Due {formatting.date_range(filters.start, filters.end)} · {filters.label} · open an order to see its timeline"
     )
     choice = failed_orders.choose()
     listing = failed_orders.listed_orders(filters, choice)

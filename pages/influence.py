@@ -1,4 +1,4 @@
-"""Inquiries, the options offered on price and lead time, what buyers chose, and how orders are fulfilled."""
+"""Quotes and ordering: inquiries, options offered and chosen, and fulfilment models."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Order to cash in 13 steps: time in each, what waits where, and the step at which the promise died."""
+"""Order to cash: time in each of the 13 steps, waiting orders, and the step at which promises were missed."""
 
 from dashboard.components import theme
 from dashboard.measure_page.measure_table import measure_table

@@ -1,4 +1,4 @@
-"""What did we promise each segment (Table 8-1), and what did it get?"""
+"""Segments and packages: commitments of each package, and how many were met."""
 
 from dashboard.components import theme
 from dashboard.editing import form

@@ -1,4 +1,4 @@
-"""Which customers protect, build, need cost engineering or are a danger, and what ordering behaviour costs."""
+"""Profitability zones: customers by sales and cost to serve, and the options for Danger customers."""
 
 from dashboard.components import theme
 from dashboard.editing import form

@@ -1,4 +1,4 @@
-"""What failed, was it put right, and did the buyer come back? Cases, parts and returns."""
+"""Recovery and support: recovery funnel, reorder curves, cases and returns."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Our verdicts against the buyer's own scorecard."""
+"""Scorecard reconciliation: our verdicts against the buyer's own scorecard."""
 
 import streamlit as st
 

@@ -1,6 +1,4 @@
-"""The choices of the page Explore and export, all of them in the address, and the file with the command that gives the
-same.
-"""
+"""Sections of the page "Explore and export": choices, download with its command, and table. export_charts.py has the charts."""
 
 import shlex
 from collections.abc import Sequence
@@ -29,36 +27,34 @@ WHOLE = "whole"
 GRAIN_NAMES = {WHOLE: "Whole period", **{grain: f"By {grain}" for grain in GRAINS}}
 SHOWN = {"both": "Chart and table", "table": "Table"}
 LOOKED_AT_MOST = 30_000
-"""More answers than this take seconds to make at every change of a choice, and nobody reads them on a page."""
+"""Most answers shown on the page. More take seconds after every change, and nobody reads them."""
 ROWS_HERE, SHEET_ROWS_HERE = 100_000, 20_000
-"""Rows of a file, and of an Excel file, made while others look at pages: 20,000 in Excel take a second and a quarter of
-the one interpreter.
-"""
+"""Most rows of a file, and of an Excel file, that the server writes. 20,000 Excel rows block other users for 1.25 s."""
 OWN_VALUES = 15
-"""Values a ledger's own dimension (step, outcome, cause) may well have."""
+"""Assumed number of values of a dimension that only some fact tables have (step, outcome, cause)."""
 QUESTIONS = {
     measure.name: formatting.in_words(module) for module, measures in BY_MODULE.items() for measure in measures
 }
-"""The question of the business each measure answers, by which the list is grouped and found."""
+"""Business question of each measure: the list shows and searches it."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to look at and to export."""
+    """What to show and export."""
 
     question: Question
     shown: str
 
 
 def choose(filters: Filters) -> Choice | None:
-    """Draw the choices; None while no measure is chosen."""
+    """Draw the choices and return them; None if no measure is chosen."""
     measures = _many(
         "Measures",
         list(MEASURES),
         {name: f"{measure.title} · {QUESTIONS[name]}" for name, measure in MEASURES.items()},
         key="m",
         default=DEFAULT_MEASURES,
-        placeholder="Type a word of a measure or of its question",
+        placeholder="Search a measure or its topic",
     )
     able = [
         *DIMENSIONS,
@@ -100,17 +96,15 @@ def _many(
     default: tuple[str, ...] = (),
     width: int | Literal["stretch"] = "stretch",
 ) -> tuple[str, ...]:
-    """A choice of several by name, whose slugs stand in the address while they are not the default."""
+    """Draw a choice of several names. The address keeps the choice unless it is the default."""
     asked = [name for name in st.query_params.get_all(key) if name in options]
-    held = f"explore_{key}"
-    if (
-        held in st.session_state
-    ):  # what is not offered any more (a dimension that a measure just added lacks) is taken off
-        st.session_state[held] = [name for name in st.session_state[held] if name in options]
+    widget = f"explore_{key}"
+    if widget in st.session_state:  # a measure that was just added may lack a chosen dimension
+        st.session_state[widget] = [name for name in st.session_state[widget] if name in options]
     else:
-        st.session_state[held] = asked or list(default)
+        st.session_state[widget] = asked or list(default)
     chosen: list[str] = st.multiselect(
-        label, options, format_func=named.__getitem__, key=held, placeholder=placeholder, width=width
+        label, options, format_func=named.__getitem__, key=widget, placeholder=placeholder, width=width
     )
     if tuple(chosen) == default:
         st.query_params.pop(key, None)
@@ -125,8 +119,9 @@ def _has(name: str, own: str, column: str) -> bool:
 
 
 def most(question: Question, filters: Filters) -> int:
-    """A number of rows the answers cannot well exceed, without asking: what values there are, but no more combinations
-    than orders.
+    """Return an upper bound of the number of answers, without a query.
+
+    It is the product of the dimensions' values, but at most one combination per order.
     """
     status = page.data_status()
     orders = max(status.orders, 1)
@@ -136,16 +131,16 @@ def most(question: Question, filters: Filters) -> int:
 
 
 def answers(question: Question, filters: Filters) -> list[Answer] | None:
-    """The answers to look at; None where there may be more than anybody looks at, and asking would hold up everybody."""
+    """Return the answers to show; None if they may be too many, because the query would block other users."""
     if most(question, filters) > LOOKED_AT_MOST:
         return None
-    found: list[Answer] = queries.answers(page.generation(), question)
-    return found
+    return queries.answers(page.generation(), question)
 
 
 def download(question: Question, *, count: int, exact: bool) -> None:
-    """The format, the button, what it gives, and the command that gives the same. count: rows of the file, at most so
-    many unless `exact`.
+    """Draw the format, the download button and the equivalent command.
+
+    count: rows of the file; an upper bound unless `exact`.
     """
     number = page.generation()
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -160,14 +155,13 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         )
         form = form or "csv"
         name = write.download_name(_name(question), form)
-        said = queries.cached(
-            provenance, number, question
-        )  # here: the file is made on a click, by a thread that knows no session
+        # Read now, because a thread without a session writes the file after the click.
+        source = queries.cached(provenance, number, question)
         limit = SHEET_ROWS_HERE if form == "xlsx" else ROWS_HERE
         st.download_button(
             f"Download {write.TITLES[form]}",
             data=lambda: write.download(
-                queries.read(answer.frame, number, question), form, _name(question) + write.FORMATS[form][0], said
+                queries.read(answer.frame, number, question), form, _name(question) + write.FORMATS[form][0], source
             ),
             file_name=name,
             type="primary",
@@ -177,28 +171,26 @@ def download(question: Question, *, count: int, exact: bool) -> None:
             disabled=count > limit or not count,
         )
         st.caption(
-            f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · generation "
+            f"{'' if exact else 'up to '}{formatting.count(count, 'row')} · {formatting.markdown(name)} · data version "
             f"{number}"
         )
     if count > limit:
         other = (
-            "take CSV or Parquet, or the command below"
+            "choose CSV or Parquet, or use the command below"
             if form == "xlsx" and count <= ROWS_HERE
-            else "take the command below"
+            else "use the command below"
         )
         sheet = (
-            f" (a sheet holds {write.SHEET_ROWS:,} rows at most)" if form == "xlsx" and count > write.SHEET_ROWS else ""
+            f" (a sheet has at most {write.SHEET_ROWS:,} rows)" if form == "xlsx" and count > write.SHEET_ROWS else ""
         )
         st.caption(
-            f"{write.TITLES[form]} files of more than {limit:,} rows are not made here, since everybody would wait for "
-            f"them: {other}{sheet}."
+            f"{write.TITLES[form]} downloads are limited to {limit:,} rows here. To export more, {other}{sheet}."
         )
     with st.expander("The same from the command line"):
         st.code(command(question, form), language="bash", wrap_lines=True)
         st.caption(
-            "The file says what its numbers are: definitions, filters, policy, generation, checks that failed, and a "
-            "hash of its rows. "
-            "`buyerview verify FILE` says whether they still come out, and if not which records changed."
+            "The file records its definitions, filters, policy, data version, failed checks and a hash of its rows. "
+            "`buyerview verify FILE` recomputes the numbers and lists the records that changed."
         )
 
 
@@ -209,7 +201,7 @@ def _name(question: Question) -> str:
 
 
 def command(question: Question, form: str) -> str:
-    """The command that writes the same file."""
+    """Return the command that writes the same file."""
     parts = ["buyerview export", f"--measures {','.join(question.measures)}"]
     parts += [f"--by {','.join(question.by)}"] if question.by else []
     parts += [f"--grain {question.grain}"] if question.grain else []
@@ -219,7 +211,7 @@ def command(question: Question, form: str) -> str:
 
 
 def chart(question: Question, answers: list[Answer], filters: Filters) -> None:
-    """The charts of the answers, where their shape has one; each pair beside each other, all as one picture."""
+    """Draw the charts of the answers in pairs, and the download of all charts as one picture."""
     able = [name for name in question.measures if any(one.value is not None for one in answers if one.measure == name)]
     if not able or not (question.by or question.grain) or len(question.by) > export_charts.DIMENSIONS_DRAWN:
         return
@@ -261,16 +253,16 @@ def _titled(title: str, question: Question) -> str:
 
 
 def too_many(count: int) -> None:
-    """Say that there is more than anybody looks at, and what to do."""
+    """Draw that there are too many rows to show, and what to do."""
     what = (
-        f"Up to {formatting.html(formatting.count(count, 'row'))}. The file has all of them; to see them here take "
-        "coarser periods, fewer dimensions or a filter."
+        f"Up to {formatting.html(formatting.count(count, 'row'))}. The file has all of them. To see them here, choose "
+        "longer periods, fewer dimensions or a filter."
     )
-    theme.show_html(cards.empty("Too many to look at", what))
+    theme.show_html(cards.empty("Too many rows to show", what))
 
 
 def table(question: Question, answers: list[Answer], filters: Filters) -> None:
-    """The answers as a table, page by page."""
+    """Draw the answers as a table, page by page."""
     targets = page.targets(filters)
     st.header("Table", anchor=False)
     found = export_charts.keys(question, answers)
@@ -280,6 +272,5 @@ def table(question: Question, answers: list[Answer], filters: Filters) -> None:
     at = page.pager(len(found), export_charts.ROWS_A_PAGE, key="answers_page")
     theme.show_html(export_charts.table(question, found, filters, targets, page=at))
     st.caption(
-        "A number leads to the records behind it. A dash says on hover why there is no number. Files hold every digit: "
-        "0.25 is 25 %."
+        "A number links to the records behind it. Hover a dash to see why. Files contain all digits: 0.25 is 25 %."
     )

@@ -1,8 +1,7 @@
-"""Answers to any question as panels of charts, chosen by the question's shape, and as a table: over time lines, else
-bars; many at once side by side.
+"""Charts and table of the answers to any question: lines over time, else bars, in panels.
 
-A chart shows the largest values only and says so; the table has every row, page by page. Nothing is computed here, and
-no layout is made.
+A chart shows only the largest values and lists how many it leaves out. The table has all rows. This module neither
+computes numbers nor draws on the page.
 """
 
 import json
@@ -35,14 +34,14 @@ SERIES = {
     False: ("#2450D6", "#B86A00", "#12855B", "#8A3FC0", "#0E7C9B", "#B3246B"),
     True: ("#86A8FF", "#F0A53A", "#3CC48D", "#C79BF2", "#5CC7E0", "#F58BC0"),
 }
-"""Colours of lines, light and dark; each line has a shape of its own too."""
+"""Colours of lines in the light and the dark theme; each line also has its own shape."""
 SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆", "cross": "✚", "triangle-down": "▼"}
 BAR_HEIGHT = 25
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart, the same for a picture (with its legend in it), and in a sentence."""
+    """A chart: for the page, for a picture (with its legend), and as alternative text."""
 
     title: str
     spec: dict[str, Any]
@@ -52,17 +51,18 @@ class Panel:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The panels of a question and, where they do not show all, what they leave out."""
+    """The panels of a question, and a note about values they leave out."""
 
     panels: list[Panel]
     left_out: str = ""
     lines: tuple[str, ...] = ()
-    """What the lines stand for, where there are several: one legend above all panels."""
+    """Names of the lines, for one legend above all panels; empty for a single line."""
 
 
 def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, measure: str, is_dark: bool) -> Drawn:
-    """A panel per measure; with two dimensions, of `measure` alone, a panel per value of the second. None where there
-    is nothing to compare.
+    """Return a panel per measure; with two dimensions, a panel per value of the second, for `measure` only.
+
+    There are no panels without a dimension or a grain.
     """
     if not (question.grain or question.by) or len(question.by) > DIMENSIONS_DRAWN:
         return Drawn([])
@@ -233,7 +233,7 @@ def _filled(spec: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def legend(lines: Sequence[str], *, is_dark: bool) -> str:
-    """What the lines of all panels stand for, by colour and shape."""
+    """Return the legend of all panels as markup."""
     signs = zip(lines, SERIES[is_dark], SHAPES.values(), strict=False)
     said = "".join(
         f'<span><i aria-hidden="true" style="color:{colour};font-style:normal">{sign}</i> {formatting.html(name)}</span> '
@@ -243,7 +243,7 @@ def legend(lines: Sequence[str], *, is_dark: bool) -> str:
 
 
 def together(panels: Sequence[Panel]) -> dict[str, Any]:
-    """All panels as one specification, for a picture: two beside each other, each with its title."""
+    """Return all panels as one specification for a picture: two per row, each with its title."""
     if len(panels) == 1:
         return panels[0].pictured
     parts, datasets, ink = [], {}, panels[0].pictured["config"]["legend"]["labelColor"]
@@ -270,14 +270,14 @@ def together(panels: Sequence[Panel]) -> dict[str, Any]:
 
 
 def halves(one: Answer, measure: Measure) -> str:
-    """What a share is made of: 15 of 16; empty where there are no halves."""
+    """Return numerator and denominator of a share, such as "15 of 16"; empty for other units."""
     if measure.unit is not Unit.SHARE or one.numerator is None or one.denominator is None:
         return ""
     return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)}"
 
 
 def keys(question: Question, answers: Sequence[Answer]) -> dict[tuple[Any, ...], dict[str, Answer]]:
-    """Answers by row of the table: dimension values and period; without periods the largest first."""
+    """Group answers by table row (dimension values and period); without periods, the largest first."""
     found: dict[tuple[Any, ...], dict[str, Answer]] = {}
     for one in answers:
         found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
@@ -296,7 +296,7 @@ def table(
     *,
     page: int,
 ) -> str:
-    """One page of the rows: every number with its state, what it is made of, and a link to what is behind it."""
+    """Return a page of the table: every number with its status, numerator and denominator, and link."""
     measures = [MEASURES[name] for name in question.measures]
     heads = [
         *map(formatting.in_words, question.by),

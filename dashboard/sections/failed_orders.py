@@ -1,4 +1,4 @@
-"""The parts of the page of failed orders: its own filters, what the list adds up to, and the list itself."""
+"""Sections of the failed orders page: list filters, totals and the work list."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +28,7 @@ SORTS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What of the failed orders to list, and how."""
+    """Filters, sort order and page of the list."""
 
     reasons: tuple[str, ...]
     sort: str
@@ -37,7 +37,7 @@ class Choice:
 
 
 def choose() -> Choice:
-    """Draw the list's own filters: whose orders, reasons, and the order of the list."""
+    """Draw the filters of the list: owner and status, reasons, sort order."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="failed_filters", gap="small"):
         show = work_list.choose_filter()
         asked = [code for code in st.query_params.get_all("reason") if code in REASONS]
@@ -52,12 +52,12 @@ def choose() -> Choice:
         )
         if reasons != st.query_params.get_all("reason"):
             st.query_params["reason"] = reasons
-        sort = page.select("Order of the list", tuple(SORTS), SORTS, key="sort", width=210)
+        sort = page.select("Sort by", tuple(SORTS), SORTS, key="sort", width=210)
     return Choice(tuple(reasons), sort, show, int(st.session_state.get("failed_page", 1)))
 
 
 def listed_orders(filters: Filters, choice: Choice) -> Listing:
-    """The failed orders in view."""
+    """Return a page of the failed orders in view."""
     narrow = work_list.order_filter(choice.show)
     listing = queries.cached(
         lists.failed_orders,
@@ -81,7 +81,7 @@ def listed_orders(filters: Filters, choice: Choice) -> Listing:
 
 
 def no_orders(filters: Filters, choice: Choice) -> None:
-    """No failed order in view: good news, or no orders at all."""
+    """Draw that the list is empty: no order failed, no order matches, or no order is judged."""
     counts = queries.cached(
         lists.order_counts, page.generation(), start=filters.start, end=filters.end, where=filters.where
     )
@@ -90,7 +90,7 @@ def no_orders(filters: Filters, choice: Choice) -> None:
         return
     with theme.card("none"):
         if choice.show != "all":
-            theme.show_html(cards.empty(f"Nothing under “{work_list.VIEWS[choice.show]}”", WHY_NONE[choice.show]))
+            theme.show_html(cards.empty(f"No orders under “{work_list.VIEWS[choice.show]}”", WHY_NONE[choice.show]))
             if choice.show == "mine":
                 with st.container(horizontal=True, horizontal_alignment="center"):
                     user_name.name_field()
@@ -99,33 +99,33 @@ def no_orders(filters: Filters, choice: Choice) -> None:
         theme.show_html(
             cards.empty(
                 "No failed orders",
-                f"{formatting.count(counts['judged'], 'order')} judged in this period, none failed{why}.",
+                f"{formatting.count(counts['judged'], 'order')} judged in this period; none failed{why}.",
             )
         )
 
 
 WHY_NONE = {
-    "open": "Every failed order in view has been put right.",
-    "mine": "No failed order in view is yours. Take some under All; if you have, give the name you took them under.",
-    "unassigned": "Somebody works on every failed order in view that is not put right.",
-    "resolved": "Nothing in view has been put right yet. Open an order to say what was done.",
+    "open": "Every failed order in view is resolved.",
+    "mine": "No failed order in view is assigned to you. Take orders under All, or enter the name that you used.",
+    "unassigned": "Every unresolved order in view has an owner.",
+    "resolved": "No order in view is resolved yet. Open an order to record the resolution.",
 }
 
 
 def totals(listing: Listing) -> str:
-    """How many orders failed and what they are worth, each currency by itself."""
+    """Return the number of failed orders and their value by currency, as markup."""
     pairs = [(formatting.integer(listing.total), "failed orders")]
     for one in listing.sums[:3]:
         if one["ordered_amount"] is not None:
             currency = formatting.html(one["currency"]) if one["currency"] not in (None, "(none)") else ""
             pairs.append((f"{formatting.compact(float(one['ordered_amount']))} {currency}", "ordered value"))
             if one["short_amount"]:
-                pairs.append((f"{formatting.compact(float(one['short_amount']))} {currency}", "of it not received"))
+                pairs.append((f"{formatting.compact(float(one['short_amount']))} {currency}", "not received"))
     return cards.figures(pairs)
 
 
 def failed_orders(listing: Listing) -> None:
-    """The list, with what people do about its orders."""
+    """Draw the list with its owners and actions."""
     items = work_list.read([row["order_id"] for row in listing.rows])
     work_list.assign_form(listing.rows, items)
     work_list.rows(listing.rows, items, _columns(listing))
@@ -164,6 +164,6 @@ def _columns(listing: Listing) -> list[Column]:
         Column("Segment", "minmax(0, .6fr)", lambda row, _: formatting.html(row["segment"])),
         Column("Was due", "minmax(0, 1fr)", due),
         Column("Ordered value", "minmax(0, 1.1fr)", worth),
-        Column("Put right by", "minmax(0, 1fr)", deadline),
-        Column("Who", "minmax(0, 1fr)", lambda _, item: work_list.owner(item)),
+        Column("Resolve by", "minmax(0, 1fr)", deadline),
+        Column("Owner", "minmax(0, 1fr)", lambda _, item: work_list.owner(item)),
     ]

@@ -1,6 +1,4 @@
-"""The parts of the influence page: from inquiry to order, the options buyers chose, and how the ways of fulfilling
-orders compare.
-"""
+"""Sections of the influence page: inquiry funnel, options chosen, and fulfilment models compared."""
 
 import streamlit as st
 
@@ -42,14 +40,18 @@ def influence_headline(view: MeasureView) -> None:
 
 
 def funnel(view: MeasureView) -> None:
-    """Draw how many inquiries came how far, of those old enough to have become an order."""
+    """Draw the funnel from inquiry to order, for inquiries old enough to have become an order."""
     st.header("From inquiry to order", anchor=False)
     if missing_feeds("quotes"):
         return
     answers = view.answers
     asked, answered = answers["quote_conversion"].denominator, answers["quotes_accepted"].denominator
     if not asked:
-        theme.show_html(cards.empty("No inquiry to follow", f"None in view is {YOUNG_DAYS} days old yet."))
+        theme.show_html(
+            cards.empty(
+                "No inquiries old enough", f"No inquiry in view is {YOUNG_DAYS} days old yet. Choose an earlier period."
+            )
+        )
         return
     steps = {
         "Asked": asked,
@@ -67,22 +69,26 @@ def funnel(view: MeasureView) -> None:
         )
         for name, count in known.items()
     ]
-    told = "Inquiries on their way: " + ", ".join(f"{name.lower()} {count:.0f}" for name, count in known.items())
+    told = "Inquiry funnel: " + ", ".join(f"{name.lower()} {count:.0f}" for name, count in known.items())
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=known["Asked"]),
         key="funnel_chart",
         alternative=told,
-        title="Inquiries on their way",
+        title="Inquiry funnel",
     )
     young = answers["quotes_young"].value
     st.caption(
         f"Inquiries at least {YOUNG_DAYS} days old"
-        + (f"; {formatting.count(int(young), 'younger one is', 'younger ones are')} left out." if young else ".")
+        + (
+            f"; {formatting.count(int(young), 'younger inquiry is', 'younger inquiries are')} excluded."
+            if young
+            else "."
+        )
     )
 
 
 def options_chosen(view: MeasureView) -> None:
-    """Draw the lead times that buyers chose."""
+    """Draw the lead times of the options that buyers chose."""
     st.header("What buyers chose", anchor=False)
     if missing_feeds("quote_options"):
         return
@@ -107,21 +113,24 @@ def options_chosen(view: MeasureView) -> None:
         alternative=told,
         title="Lead times chosen",
     )
-    st.caption("Options chosen, by the lead time offered: share of all options chosen, and how many.")
+    st.caption("Options chosen by lead time: share of all options chosen, and number.")
 
 
 def _lead(one: Answer) -> str:
-    return formatting.in_words(one.dimensions["lead_time_class"] or "not said")
+    return formatting.in_words(one.dimensions["lead_time_class"] or "unknown")
 
 
 def models(view: MeasureView) -> None:
-    """Draw how orders of each fulfilment model fare."""
+    """Draw the fulfilment models compared."""
     st.header("Buy-make-sell against sell-make-buy", anchor=False)
     found = by_value(answers_by(view, COMPARED, "fulfilment_model"), "fulfilment_model")
     known = {model: answers for model, answers in found.items() if answers["orders"].value}
     if not known:
         theme.show_html(
-            cards.empty("No orders in this period", "No order with a fulfilment model was placed or due in these days.")
+            cards.empty(
+                "No orders in this period",
+                "No order with a fulfilment model was placed or due in this period. Choose another period.",
+            )
         )
         return
     rows = [
