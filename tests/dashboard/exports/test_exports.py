@@ -166,9 +166,9 @@ def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(
     monkeypatch.setattr(export, "LOOKED_AT_MOST", 100)
     at = page_of_small("export", by=["customer", "carrier"], per="week", m=["otif"], period="52W")
     assert not at.exception
-    assert "Too many to look at" in markup(at)
+    assert "Too many rows to show" in markup(at)
     assert any(caption.value.startswith("up to ") for caption in at.caption)
-    assert "Too many to look at" not in markup(page_of_small("export", by=["segment"], m=["otif"], period="52W"))
+    assert "Too many rows to show" not in markup(page_of_small("export", by=["segment"], m=["otif"], period="52W"))
 
 
 def test_text_of_a_table_is_harmless_in_csv() -> None:

@@ -2,6 +2,7 @@
 gives.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -18,6 +19,7 @@ from metrics import warehouse
 from metrics.lists.cycle_time import promised_day_counts
 from metrics.measures import zones
 from metrics.measures.catalog import MEASURES
+from metrics.model.measure import Unit
 from metrics.model.question import Answer, Question
 from metrics.queries import answer as query
 from metrics.warehouse import Location
@@ -152,11 +154,10 @@ def test_packages_tell_what_was_kept_and_missed_most(page_of_sample: Open) -> No
     known = [one for one in rows if one.value is not None]
     worst = min(known, key=lambda one: (float(one.value or 0), str(one.dimensions["package_row"])))
     shown = markup(at)
-    assert (
-        f"<strong>{formatting.number(whole.value, MEASURES['package_attainment'].unit)}</strong></a> of what the "
-        "packages promise" in shown
-    )
-    assert f"Missed most: {str(worst.dimensions['package_row']).lower()}" in shown
+    share, known_rows = formatting.number(whole.value, Unit.SHARE), formatting.number(whole.denominator)
+    headline = re.sub("<[^>]+>", "", shown.split("bv-headline")[1].split("</div>")[0])
+    assert f"{share} of {known_rows} package commitments were met." in headline
+    assert f"Most often missed: {str(worst.dimensions['package_row']).lower()}" in shown
 
 
 def test_only_a_change_that_has_parts_leads_to_why(page_of_sample: Open) -> None:
@@ -172,7 +173,7 @@ def test_packages_over_time_are_the_measure_by_the_grain(page_of_sample: Open) -
     assert {row["period"]: row["value"] for row in drawn(at)["points"]} == {
         str(one.period): float(one.value or 0) for one in told
     }
-    assert any("Each quarter is judged alone" in one.value for one in at.caption)
+    assert any("Each quarter is judged on its own" in one.value for one in at.caption)
 
 
 def test_what_each_row_of_a_package_says_is_the_measure_by_segment_and_row(page_of_sample: Open) -> None:

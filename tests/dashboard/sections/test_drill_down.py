@@ -73,7 +73,7 @@ def test_what_a_table_says_a_number_is_out_of_is_what_the_list_holds(page_of_sma
     )
     assert cell is not None
     assert answer.unknown, "the case has some that are not known"
-    assert cell.groups() == (formatting.number(answer.denominator), f"{formatting.number(answer.unknown)} not known")
+    assert cell.groups() == (formatting.number(answer.denominator), f"{formatting.number(answer.unknown)} unknown")
 
 
 def test_a_value_of_a_dimension_narrows_the_list_and_the_trail_leads_back(page_of_small: Open) -> None:
