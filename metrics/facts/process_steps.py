@@ -50,7 +50,7 @@ STEPS: dict[int, str] = {
     12: "install",
     13: "invoice",
 }
-"""The 13 steps from inquiry to invoice. The dimension `step` has the number in two digits. "00" means "when promised"."""
+"""The 13 steps from inquiry to invoice. The dimension `step` has the number in two digits; "00" is "when promised"."""
 WHEN_PROMISED = 0
 """The step of a late order whose promise could never be kept."""
 
@@ -79,7 +79,7 @@ step_facts_table = fact_table(
     Column(
         "leg_seconds",
         BigInteger,
-        comment="steps 2 to 11: from the finish of the previous finished step (else the order) to the finish of this one",
+        comment="steps 2 to 11: from the finish of the previous step (else the order) to the finish of this one",
     ),
 )
 

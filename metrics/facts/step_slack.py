@@ -117,7 +117,10 @@ def budgets(_: Connection, context: BuildContext) -> Sequence[Rows]:
 
 
 def late_orders(_: Connection, context: BuildContext) -> Sequence[Rows]:
-    """Return every late order with a finished step of 2 to 11, and the first step from which its slack stays below 0."""
+    """Return every late order with a finished step of 2 to 11, and the step at which its promise was missed.
+
+    This is the first step from which the slack stays below 0.
+    """
     if not has_events(context.mapped):
         return ()
     points = _points().cte("points")

@@ -1,4 +1,7 @@
-"""Consistency checks on facts and rollups. A run that fails a check is not published. Source: P13 (consistency checks)."""
+"""Consistency checks on facts and rollups. A run that fails a check is not published.
+
+Source: P13 (consistency checks).
+"""
 
 from dataclasses import dataclass
 

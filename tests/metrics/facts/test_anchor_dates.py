@@ -1,8 +1,10 @@
-"""Orders judged by the request, the first promise and the latest one, worked by hand. Source: rules R1."""
+"""Orders judged by the requested date, the first and the current promise. Expected values are worked by hand.
+
+Source: R1 (anchor date).
+"""
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
@@ -24,7 +26,7 @@ MAPPED = everything(*FEEDS)
 
 
 def history(key: str, came: str, *revisions: tuple[str, str, str], requested: str | None = "2026-03-10") -> Records:
-    """An order promised for the 12th; revisions: who moved it to which day, on which day."""
+    """An order promised for the 12th. revisions: who moved the promise, to which day, and on which day."""
     return records(
         orders=[order(order_id=key, requested_by=requested, promised_by="2026-03-12")],
         order_lines=[order_line(order_id=key)],
@@ -59,7 +61,7 @@ HISTORIES = together(
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    """An empty warehouse, for a test that fills it its own way."""
+    """An empty warehouse, for tests that fill it themselves."""
     engine = memory()
     with engine.connect() as opened:
         yield opened
@@ -68,7 +70,7 @@ def connection() -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def built() -> Iterator[Connection]:
-    """The histories, judged, for tests that only read: tests run in any order, so nobody else writes here."""
+    """The judged histories. Tests may only read them, because tests run in any order."""
     engine = memory()
     with engine.connect() as opened:
         build(opened, HISTORIES, END_OF_APRIL, MAPPED)
@@ -76,7 +78,7 @@ def built() -> Iterator[Connection]:
     engine.dispose()
 
 
-def verdicts(connection: Connection) -> dict[str, tuple[Any, ...]]:
+def verdicts(connection: Connection) -> dict[str, tuple[object, ...]]:
     a = anchor_facts_table.c
     return {
         row[0][0]: tuple(row[1:])
@@ -98,15 +100,17 @@ def test_r01_who_moved_the_promise_and_when_decides_which_date_counts(built: Con
     }
 
 
-def test_r01_the_three_results_stand_beside_each_other_with_both_halves(built: Connection) -> None:
-    """On time by the first promise B, D, F, G of 8; by the latest all but H; by the request F of the 7 that asked for a
-    day.
-    """
-    found = answer(built, Question(("on_time", "on_time_current_promise", "on_time_requested")))
-    assert [(one.numerator, one.denominator, one.unknown) for one in found] == [(4, 8, 0), (7, 8, 0), (1, 7, 1)]
+def test_r01_each_anchor_date_has_its_own_numerator_and_denominator(built: Connection) -> None:
+    """On time by the first promise: B, D, F and G of 8. By the current promise: all but H. By the request: F of 7."""
+    answers = answer(built, Question(("on_time", "on_time_current_promise", "on_time_requested")))
+    assert [(answered.numerator, answered.denominator, answered.unknown) for answered in answers] == [
+        (4, 8, 0),
+        (7, 8, 0),
+        (1, 7, 1),
+    ]
 
 
-def test_r01_an_order_without_a_request_says_why_it_is_unknown(built: Connection) -> None:
+def test_r01_an_order_without_a_requested_date_has_a_reason(built: Connection) -> None:
     reasons = built.execute(
         select(anchor_facts_table.c.order_id, anchor_facts_table.c.on_time_requested_reason).where(
             anchor_facts_table.c.on_time_requested.is_(None)
@@ -115,9 +119,9 @@ def test_r01_an_order_without_a_request_says_why_it_is_unknown(built: Connection
     assert [tuple(row) for row in reasons] == [("G never asked", "no_anchor")]
 
 
-def test_r01_what_a_policy_lets_nobody_move_stays_and_no_order_changes_its_period(connection: Connection) -> None:
-    """rebase none: B is late by the 12th, and still due on the 20th. A day's tolerance: C's move on the 13th came in
-    time, yet C is due the 12th.
+def test_r01_policies_change_verdicts_but_never_the_due_day(connection: Connection) -> None:
+    """With rebase none, B is late by the 12th but still due on the 20th. With a day of tolerance, the change of C on
+    the 13th is in time, but C is still due on the 12th.
     """
     load(connection, HISTORIES)
     _, fixed = ask(connection, {"rebase": "none"}, END_OF_APRIL, MAPPED)
@@ -127,7 +131,7 @@ def test_r01_what_a_policy_lets_nobody_move_stays_and_no_order_changes_its_perio
     assert (c["on_time"], c["promised_day"], c["due_day"]) == (True, date(2026, 3, 20), date(2026, 3, 12))
 
 
-def test_without_the_history_of_promises_the_latest_one_is_not_known(connection: Connection) -> None:
+def test_without_the_feed_promises_the_current_promise_is_not_known(connection: Connection) -> None:
     without = frozenset(name for name in MAPPED if not name.startswith("promises."))
     build(connection, HISTORIES, END_OF_APRIL, without)
     latest, first = answer(connection, Question(("on_time_current_promise", "on_time")))

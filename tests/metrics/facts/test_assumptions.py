@@ -1,4 +1,4 @@
-"""Assumed numbers: the default holds until the feed gives one, the narrowest scope and the newest valid day win."""
+"""Assumptions: the feed overrides the default, and the narrowest scope and the newest valid day win."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -31,12 +31,12 @@ def give(connection: Connection, **values: object) -> None:
     connection.execute(insert(assumptions), [row("assumptions", defaults | values)])
 
 
-def test_without_a_row_the_default_holds(connection: Connection) -> None:
+def test_without_a_row_the_default_applies(connection: Connection) -> None:
     assert assumed(connection, "carrying_rate") == Decimal("0.20")
     assert assumed(connection, "z") == Decimal("1.645")
 
 
-def test_what_somebody_stated_is_told_from_the_default(connection: Connection) -> None:
+def test_a_stated_number_differs_from_a_default(connection: Connection) -> None:
     connection.execute(insert(customers), [customer(), customer(customer_id="D", service_segment="B")])
     assert stated(connection, "carrying_rate") is None
     give(connection, assumed_value="0.15", scope="segment:A")
@@ -46,23 +46,23 @@ def test_what_somebody_stated_is_told_from_the_default(connection: Connection) -
         None,
     ]
     give(connection, assumed_value="0.20")
-    assert stated(connection, "carrying_rate", scope="customer:D") == Decimal(
-        "0.20"
-    )  # said, if the same as the default
+    # Stated, although it equals the default.
+    assert stated(connection, "carrying_rate", scope="customer:D") == Decimal("0.20")
     with pytest.raises(UnknownName):
         stated(connection, "carying_rate")
 
 
-def test_the_preset_of_the_rule_book_comes_to_2132_50() -> None:
-    of = {name: one.default for name, one in ASSUMPTIONS.items()}
+def test_the_preset_of_the_rule_book_equals_2132_50() -> None:
+    defaults = {name: assumption.default for name, assumption in ASSUMPTIONS.items()}
     assert (
-        sum(of[f"stockout_{outcome}_share"] for outcome in ("waited", "back_ordered", "sale_lost", "buyer_lost")) == 1
+        sum(defaults[f"stockout_{outcome}_share"] for outcome in ("waited", "back_ordered", "sale_lost", "buyer_lost"))
+        == 1
     )
     parts = [
-        of[f"stockout_{outcome}_share"] * of[f"stockout_{outcome}_cost"]
+        defaults[f"stockout_{outcome}_share"] * defaults[f"stockout_{outcome}_cost"]
         for outcome in ("back_ordered", "sale_lost", "buyer_lost")
     ]
-    assert of["stockout_waited_share"] * of["wait_cost"] + sum(parts) == Decimal("2132.50")
+    assert defaults["stockout_waited_share"] * defaults["wait_cost"] + sum(parts) == Decimal("2132.50")
 
 
 def test_the_newest_row_valid_on_the_day_wins(connection: Connection) -> None:
@@ -75,7 +75,7 @@ def test_the_newest_row_valid_on_the_day_wins(connection: Connection) -> None:
     assert assumed(connection, "carrying_rate", on=date(2026, 5, 1)) == Decimal("0.40")
 
 
-def test_a_customer_comes_before_their_segment_and_that_before_everyone(connection: Connection) -> None:
+def test_a_customer_precedes_their_segment_and_a_segment_precedes_everyone(connection: Connection) -> None:
     connection.execute(insert(customers), [customer(), customer(customer_id="D", service_segment="B")])
     give(connection, assumed_value="0.25")
     give(connection, assumed_value="0.15", scope="segment:A")
@@ -91,7 +91,7 @@ def test_a_customer_comes_before_their_segment_and_that_before_everyone(connecti
     }
 
 
-def test_as_a_column_every_row_gets_the_number_of_its_own_customer_or_segment(connection: Connection) -> None:
+def test_a_column_has_the_number_of_each_rows_customer_or_segment(connection: Connection) -> None:
     give(connection, assumed_value="0.15", scope="segment:A")
     give(connection, assumed_value="0.05", scope="customer:C")
     for customer_id, segment, expected in (("C", "A", "0.05"), ("D", "A", "0.15"), ("D", "B", "0.20")):

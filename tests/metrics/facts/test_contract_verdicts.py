@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
@@ -53,22 +52,22 @@ def history(key: str, customer_id: str, came: str, quantity: int = 100, ordered:
 
 
 def loaded(*many: Records) -> Records:
-    """K1: strict in January and February, from March two days and 2 % of tolerance; K2: a window."""
-    found = {feed: [row for one in many for row in one[feed]] for feed in many[0]}
-    found["customers"] = [
+    """K1 is strict in January and February, and has 2 days and 2 % of tolerance from March. K2 has a window."""
+    feeds = {feed: [row for one in many for row in one[feed]] for feed in many[0]}
+    feeds["customers"] = [
         customer(policy_id="K1"),
         customer(customer_id="W", policy_id="K2"),
         customer(customer_id="N"),
         customer(customer_id="S", policy_id="K1"),
         customer(customer_id="S", valid_from="2026-03-15", policy_id=None),
     ]
-    found["policies"] = [
+    feeds["policies"] = [
         policy_version(),
         policy_version(valid_from="2026-03-01", late_tolerance_days=2, under_tolerance_share="0.02"),
         policy_version(policy_id="K2", timing="WINDOW"),
         policy_version(policy_id="K2", valid_from="2026-06-01", late_tolerance_days=9),
     ]
-    return found
+    return feeds
 
 
 HISTORIES = loaded(
@@ -85,11 +84,11 @@ HISTORIES = loaded(
 def test_r35_an_order_is_judged_by_the_contract_of_its_own_day(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
     c = contract_facts_table.c
-    found = {
+    verdicts = {
         row[0][0]: tuple(row[1:])
         for row in connection.execute(select(c.order_id, c.policy_id, c.on_time, c.complete, c.otif, c.due_day))
     }
-    assert found == {
+    assert verdicts == {
         "A": ("K1", True, True, True, date(2026, 3, 10)),
         "B": ("K1", False, True, False, date(2026, 3, 10)),
         "C": ("K2", False, True, False, date(2026, 3, 10)),
@@ -98,36 +97,34 @@ def test_r35_an_order_is_judged_by_the_contract_of_its_own_day(connection: Conne
     }
 
 
-def test_r35_the_contract_result_stands_beside_the_strict_one(connection: Connection) -> None:
-    """Under contract A, E and F of five are on time, A and F of five in full too; strictly C and F of all seven."""
+def test_r35_the_contract_verdict_does_not_change_the_strict_one(connection: Connection) -> None:
+    """Under contract, A, E and F of 5 are on time, and A and F are also in full. Strictly, C and F of 7 are."""
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
-    found = answer(connection, Question(("on_time_contract", "otif_contract", "on_time", "otif")))
-    assert [(one.numerator, one.denominator) for one in found] == [(3, 5), (2, 5), (2, 7), (2, 7)]
+    answers = answer(connection, Question(("on_time_contract", "otif_contract", "on_time", "otif")))
+    assert [(answered.numerator, answered.denominator) for answered in answers] == [(3, 5), (2, 5), (2, 7), (2, 7)]
     by_policy = answer(connection, Question(("on_time_contract",), by=("policy",)))
-    assert [(one.dimensions["policy"], one.numerator, one.denominator) for one in by_policy] == [
+    assert [(part.dimensions["policy"], part.numerator, part.denominator) for part in by_policy] == [
         ("K1", 3, 4),
         ("K2", 0, 1),
     ]
 
 
-def test_without_contracts_no_order_is_under_one(connection: Connection) -> None:
+def test_without_the_feed_policies_no_order_is_under_contract(connection: Connection) -> None:
     without = frozenset(name for name in everything(*FEEDS) if not name.startswith("policies."))
     build(connection, HISTORIES, END_OF_APRIL, without)
-    (one,) = answer(connection, Question(("on_time_contract",)))
-    assert (one.value, one.no_data) == (None, "no feed: policies")
+    (under_contract,) = answer(connection, Question(("on_time_contract",)))
+    assert (under_contract.value, under_contract.no_data) == (None, "no feed: policies")
     assert connection.execute(select(contract_facts_table.c.order_id)).all() == []
 
 
-def test_what_a_contract_leaves_empty_is_strict(connection: Connection) -> None:
+def test_empty_settings_of_a_contract_are_strict(connection: Connection) -> None:
     build(connection, HISTORIES, END_OF_APRIL, everything(*FEEDS))
-    rows: list[Any] = list(
-        connection.execute(select(policies).order_by(policies.c.policy_id, policies.c.valid_from)).mappings()
-    )
+    rows = list(connection.execute(select(policies).order_by(policies.c.policy_id, policies.c.valid_from)).mappings())
     assert policy_of(rows[0]) == STRICT
     assert policy_of(rows[1]) == Policy(late_tolerance_days=2, under_tolerance_share=Decimal("0.02"))
 
 
-def test_a_contract_that_cannot_be_is_named(connection: Connection) -> None:
+def test_an_invalid_contract_is_named_in_the_error(connection: Connection) -> None:
     impossible = HISTORIES | {"policies": [policy_version(late_tolerance_days=400)]}
     with pytest.raises(
         ValueError,

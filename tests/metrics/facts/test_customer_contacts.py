@@ -1,5 +1,6 @@
-"""Every ledger of contacts against an independent count in plain Python over drawn records, on both engines. Source:
-rules, section 4 (g) to (k).
+"""Fact tables of customer contacts against an independent count in plain Python, on both engines.
+
+The records are random. Source: section 4 (g) (communications and dependability) to (k) (two books).
 """
 
 from collections import Counter
@@ -32,6 +33,9 @@ from tests.reference import random_contacts
 from tests.support.ask_measures import AS_OF, built, by, ledger, one
 from tests.support.builders import Records
 
+Facts = dict[str, dict[str, Any]]  # Any: values of table rows
+"""Rows of a fact table by key."""
+
 ORDERS = 150
 RECORDS: Records = random_contacts.drawn(seed=3, orders=ORDERS)
 MEASURES = tuple(
@@ -39,7 +43,7 @@ MEASURES = tuple(
     for module in (communications, responsiveness, post_sale_support, recovery, influence, two_books)
     for measure in module.MEASURES
 )
-LEDGER_KEYS = {
+TABLE_KEYS = {
     message_facts_table: ("message_id",),
     case_facts_table: ("case_id",),
     return_facts_table: ("return_id", "return_line_no"),
@@ -54,31 +58,31 @@ LEDGER_KEYS = {
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[Connection]:
-    with built(**RECORDS) as found:
-        yield found
+    with built(**RECORDS) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="module")
-def orders(connection: Connection) -> dict[str, dict[str, Any]]:
-    """The order facts, which the judge proves."""
+def orders(connection: Connection) -> Facts:
+    """The order facts. Other tests compare them with the reference."""
     return ledger(connection, order_facts_table, "order_id")
 
 
-def counted(connection: Connection, measure: str, **question: Any) -> tuple[Any, ...]:
-    found = one(connection, measure, **question)
-    return found.numerator, found.denominator, found.unknown
+def counted(connection: Connection, measure: str) -> tuple[object, ...]:
+    counts = one(connection, measure)
+    return counts.numerator, counts.denominator, counts.unknown
 
 
 def waited(
     connection: Connection, measure: str, waits: list[tuple[int, bool]], fraction: Fraction, ticks: int = 3600
 ) -> None:
-    found, expected = one(connection, measure), random_contacts.waiting(waits, fraction)
-    assert (found.numerator, found.denominator) == (sum(ended for _, ended in waits), len(waits))
-    assert found.value == (None if expected is None else expected / ticks)
+    asked, expected = one(connection, measure), random_contacts.waiting(waits, fraction)
+    assert (asked.numerator, asked.denominator) == (sum(ended for _, ended in waits), len(waits))
+    assert asked.value == (None if expected is None else expected / ticks)
 
 
-def test_every_ledger_has_each_thing_once_and_something_to_disagree_on(connection: Connection) -> None:
-    for table, key in LEDGER_KEYS.items():
+def test_keys_are_unique_and_every_table_has_rows(connection: Connection) -> None:
+    for table, key in TABLE_KEYS.items():
         rows = connection.execute(table.select()).all()
         assert len(rows) > 10, table.name
         if table is not recovery_cost_facts_table:
@@ -86,39 +90,40 @@ def test_every_ledger_has_each_thing_once_and_something_to_disagree_on(connectio
 
 
 def test_messages(connection: Connection) -> None:
-    told = random_contacts.messages_in_time(RECORDS, AS_OF)
+    punctual = random_contacts.messages_in_time(RECORDS, AS_OF)
     assert len(ledger(connection, message_facts_table, "message_id")) == len(RECORDS["messages"])
-    assert counted(connection, "info_timely") == random_contacts.share([verdict for _, verdict in told])
+    assert counted(connection, "info_timely") == random_contacts.share([verdict for _, verdict in punctual])
     for measure, phase in (("ack_on_time", "pre"), ("post_reply_on_time", "post")):
-        assert counted(connection, measure) == random_contacts.share([verdict for one, verdict in told if one == phase])
+        verdicts = [verdict for sent_in, verdict in punctual if sent_in == phase]
+        assert counted(connection, measure) == random_contacts.share(verdicts)
     assert counted(connection, "info_accurate") == random_contacts.share(random_contacts.told_right(RECORDS, AS_OF))
 
 
-def test_cases(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_cases(connection: Connection, orders: Facts) -> None:
     cases = [row for row in RECORDS["service_cases"] if random_contacts.happened(row, "opened_at", AS_OF)]
     settled = {row["case_id"]: random_contacts.happened(row, "resolved_at", AS_OF) for row in cases}
     decided = {
         row["case_id"]: row["granted"] if row["resolved_at"] is None or settled[row["case_id"]] else None
         for row in cases
     }
-    waits: dict[str, list[tuple[int, bool]]] = {"wish": [], "support": []}
+    waits: dict[str, list[tuple[int, bool]]] = {"request": [], "support": []}
     for row in cases:
         ended, opened = settled[row["case_id"]], random_contacts.span(row, "opened_at")
         assert opened is not None
         wait = max(0, random_contacts.minutes(opened[1], ended[1] if ended else AS_OF))
-        waits["wish" if row["kind"] in ("special_request", "sudden_change") else "support"].append(
+        waits["request" if row["kind"] in ("special_request", "sudden_change") else "support"].append(
             (wait, ended is not None)
         )
-    wishes = [
+    requests = [
         row["case_id"]
         for row in cases
         if row["kind"] in ("special_request", "sudden_change") and decided[row["case_id"]] is not None
     ]
     assert counted(connection, "responsiveness")[:2] == (
-        sum(bool(decided[name] and settled[name]) for name in wishes),
-        len(wishes),
+        sum(bool(decided[name] and settled[name]) for name in requests),
+        len(requests),
     )
-    waited(connection, "responsiveness_hours", waits["wish"], Fraction(1, 2))
+    waited(connection, "responsiveness_hours", waits["request"], Fraction(1, 2))
     waited(connection, "post_sale_hours_p50", waits["support"], Fraction(1, 2))
     waited(connection, "post_sale_hours_p90", waits["support"], Fraction(9, 10))
     assert counted(connection, "post_sale_support")[:2] == (
@@ -135,7 +140,7 @@ def test_cases(connection: Connection, orders: dict[str, dict[str, Any]]) -> Non
     assert counted(connection, "special_met") == random_contacts.share(met)
 
 
-def test_returns(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_returns(connection: Connection, orders: Facts) -> None:
     back = [
         row
         for row in RECORDS["returns"]
@@ -157,13 +162,13 @@ def test_returns(connection: Connection, orders: dict[str, dict[str, Any]]) -> N
     waited(
         connection,
         "return_handling_p50",
-        [(one, end is not None) for one, end in zip(days, credited, strict=True)],
+        [(wait, end is not None) for wait, end in zip(days, credited, strict=True)],
         Fraction(1, 2),
         ticks=1,
     )
 
 
-def test_ship_notices(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_ship_notices(connection: Connection, orders: Facts) -> None:
     verdicts: list[bool | None] = []
     for row in RECORDS["shipments"]:
         came, notice = (
@@ -177,16 +182,19 @@ def test_ship_notices(connection: Connection, orders: dict[str, dict[str, Any]])
     assert counted(connection, "ship_notice_ahead") == random_contacts.share(verdicts)
 
 
-def test_warnings(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_warnings(connection: Connection, orders: Facts) -> None:
     verdicts: list[bool | None] = []
     hours: list[int] = []
     for order_id, facts in orders.items():
         if facts["state"] != "judged" or facts["on_time"] is not False:
             continue
         sent = [
-            at for row in RECORDS["messages"]
-            if row["order_id"] == order_id and row["kind"] == "delay_notice" and (at := random_contacts.happened(row, "sent_at", AS_OF))
-        ]  # fmt: skip
+            at
+            for row in RECORDS["messages"]
+            if row["order_id"] == order_id
+            and row["kind"] == "delay_notice"
+            and (at := random_contacts.happened(row, "sent_at", AS_OF))
+        ]
         if not sent:
             verdicts.append(False)
             continue
@@ -194,11 +202,11 @@ def test_warnings(connection: Connection, orders: dict[str, dict[str, Any]]) -> 
         verdicts.append(True if last < deadline else False if first >= deadline else None)
         hours.append(random_contacts.minutes(last, deadline))
     assert counted(connection, "late_warned") == random_contacts.share(verdicts)
-    found = one(connection, "notice_hours")
-    assert (found.value, found.denominator) == (sorted(hours)[-(-len(hours) // 2) - 1] / 3600, len(hours))
+    notice = one(connection, "notice_hours")
+    assert (notice.value, notice.denominator) == (sorted(hours)[-(-len(hours) // 2) - 1] / 3600, len(hours))
 
 
-def test_recoveries(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_recoveries(connection: Connection, orders: Facts) -> None:
     expected = random_contacts.failures(RECORDS, orders, AS_OF)
     rows = ledger(connection, recovery_facts_table, "order_id")
     assert set(rows) == {name for name, facts in orders.items() if facts["state"] == "judged"}
@@ -211,8 +219,8 @@ def test_recoveries(connection: Connection, orders: dict[str, dict[str, Any]]) -
     assert {name: (row["reorder_days"], row["next_day"] is not None) for name, row in rows.items()} == reordered
     for group in ("no failure", "recovered", "unrecovered"):
         waits = [reordered[name] for name, row in rows.items() if row["recovery"] == group]
-        found = one(connection, "reorder_30", where=(("recovery", (group,)),))
-        assert found.value == pytest.approx(float(1 - random_contacts.surviving(waits, 30)))
+        reordered_30 = one(connection, "reorder_30", where=(("recovery", (group,)),))
+        assert reordered_30.value == pytest.approx(float(1 - random_contacts.surviving(waits, 30)))
         steps = [step for step in recovery_module.reorder_curves(connection, Question(())) if step.group == group]
         assert len(steps) > 3
         for step in steps[1:]:
@@ -241,8 +249,8 @@ def test_recoveries(connection: Connection, orders: dict[str, dict[str, Any]]) -
     )
 
 
-def test_retained_margins(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
-    lines = ledger(connection, order_line_facts_table, "order_id")  # one line an order
+def test_retained_margins(connection: Connection, orders: Facts) -> None:
+    lines = ledger(connection, order_line_facts_table, "order_id")  # one line per order
     checked = 0
     for row in ledger(connection, recovery_facts_table, "order_id").values():
         if not row["failed"] or row["start_day"] + timedelta(90) > AS_OF.date():
@@ -253,7 +261,7 @@ def test_retained_margins(connection: Connection, orders: dict[str, dict[str, An
     assert checked > 3
 
 
-def test_recovery_costs(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_recovery_costs(connection: Connection, orders: Facts) -> None:
     failed = random_contacts.failures(RECORDS, orders, AS_OF)
     cases = sum(
         row["cost_amount"] or 0
@@ -268,11 +276,11 @@ def test_recovery_costs(connection: Connection, orders: dict[str, dict[str, Any]
         for row in RECORDS["shipments"]
         if row["shipment_id"] in replaced and random_contacts.happened(row, "shipped_at", AS_OF)
     ]
-    found = {activity: value for activity, (value, _) in by(connection, "recovery_cost", "activity").items()}
-    assert found == {"case": cases, "replacement": Decimal(100 * 3 * len(shipped))}
+    costs = {activity: value for activity, (value, _) in by(connection, "recovery_cost", "activity").items()}
+    assert costs == {"case": cases, "replacement": Decimal(100 * 3 * len(shipped))}
 
 
-def test_quotes(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_quotes(connection: Connection, orders: Facts) -> None:
     asked = [row for row in RECORDS["quotes"] if random_contacts.happened(row, "asked_at", AS_OF)]
     answered = {row["quote_id"]: random_contacts.happened(row, "answered_at", AS_OF) for row in asked}
     offered = {name: [row for row in RECORDS["quote_options"] if row["quote_id"] == name] for name in answered}
@@ -317,18 +325,19 @@ def test_quotes(connection: Connection, orders: dict[str, dict[str, Any]]) -> No
             price += min(row["price_amount"] for row in both if row["lead_time_days"] == min(leads))
             price -= min(row["price_amount"] for row in both if row["lead_time_days"] == max(leads))
     assert counted(connection, "value_quote_conversion")[:2] == (
-        sum(worth.get(name, 0) for name in won & old), sum(worth.get(name, 0) for name in old),
-    )  # fmt: skip
+        sum(worth.get(name, 0) for name in won & old),
+        sum(worth.get(name, 0) for name in old),
+    )
     assert counted(connection, "lead_day_price")[:2] == (price, days)
+    class_of = {None: "(none)", 2: "up to 3 days", 3: "up to 3 days", 7: "4 to 7 days", 20: "over 14 days"}
     classes = Counter(
-        {None: "(none)", 2: "up to 3 days", 3: "up to 3 days", 7: "4 to 7 days", 20: "over 14 days"}[option["lead_time_days"]]
-        for name in replied for option in offered[name] if option["accepted"]
-    )  # fmt: skip
-    found = {name: part for name, (part, _) in by(connection, "lead_option_mix", "lead_time_class").items() if part}
-    assert found == dict(classes)
+        class_of[option["lead_time_days"]] for name in replied for option in offered[name] if option["accepted"]
+    )
+    accepted = {name: part for name, (part, _) in by(connection, "lead_option_mix", "lead_time_class").items() if part}
+    assert accepted == dict(classes)
 
 
-def test_books(connection: Connection, orders: dict[str, dict[str, Any]]) -> None:
+def test_books(connection: Connection, orders: Facts) -> None:
     senders = {row["customer_id"] for row in RECORDS["buyer_scorecards"]}
     ours = {
         (facts["customer_id"], name)
@@ -360,9 +369,11 @@ def test_books(connection: Connection, orders: dict[str, dict[str, Any]]) -> Non
         card, facts = cards[key], orders[key[1]]
         came, due = random_contacts.happened(card, "received_at", AS_OF), random_contacts.span(card, "due_by")
         pairs = {
-            "receipt_day": (facts["arrived_day"], came and came[1].date()), "quantity": (facts["received_qty"], card["received_qty"]),
-            "deadline": (facts["due_day"], due and due[1].date()), "verdict": (facts["otif"], card["passed"]),
-        }  # fmt: skip
+            "receipt_day": (facts["arrived_day"], came and came[1].date()),
+            "quantity": (facts["received_qty"], card["received_qty"]),
+            "deadline": (facts["due_day"], due and due[1].date()),
+            "verdict": (facts["otif"], card["passed"]),
+        }
         differing = [
             cause for cause, (our, their) in pairs.items() if our is not None and their is not None and our != their
         ]
@@ -380,29 +391,29 @@ def test_the_parts_of_every_total_add_up(connection: Connection) -> None:
         whole = one(connection, measure.name).value
         assert whole, measure.name
         for dimension in (*DIMENSIONS, *[name for name in own if name in measure.facts.columns]):
-            parts = [found.value for found in answer(connection, Question((measure.name,), by=(dimension,)))]
-            # a Total always has a value
-            assert sum(parts, 0) == whole, (measure.name, dimension)  # type: ignore[arg-type]
+            parts = [part.value for part in answer(connection, Question((measure.name,), by=(dimension,)))]
+            assert None not in parts, (measure.name, dimension)
+            assert sum(part for part in parts if part is not None) == whole, (measure.name, dimension)
 
 
 def test_shares_of_a_mix_add_up_to_one(connection: Connection) -> None:
     assert set(SHARED_DIMENSIONS) == set(DIMENSIONS)
     for segment in ("A", "B"):
-        found = answer(
+        shares = answer(
             connection, Question(("lead_option_mix",), by=("lead_time_class",), where=(("segment", (segment,)),))
         )
-        assert sum(share.value for share in found if share.value) == pytest.approx(1)
+        assert sum(share.value for share in shares if share.value) == pytest.approx(1)
 
 
 @pytest.mark.postgres
-def test_postgresql_says_the_same(connection: Connection, postgres_database: str) -> None:
+def test_postgresql_gives_the_same_rows_and_answers(connection: Connection, postgres_database: str) -> None:
     names = tuple(measure.name for measure in MEASURES)
     with built(url=postgres_database, **RECORDS) as server:
-        for table in LEDGER_KEYS:
-            rows = [sorted(map(repr, found.execute(table.select()).all())) for found in (connection, server)]
+        for table in TABLE_KEYS:
+            rows = [sorted(map(repr, engine.execute(table.select()).all())) for engine in (connection, server)]
             assert rows[0] == rows[1], table.name
         for dimensions in ((), ("segment",), ("channel",)):
             for grain in (None, "month"):
                 question = Question(names, by=dimensions, grain=grain, end=datetime(2026, 12, 31).date())
-                answers = [answer(found, question) for found in (connection, server)]
+                answers = [answer(engine, question) for engine in (connection, server)]
                 assert answers[0] == answers[1]

@@ -1,4 +1,7 @@
-"""Delivery groups, SCOR's roll-up and what is overdue and open, worked by hand. Source: rules R15, R16; section 4 (a)."""
+"""Delivery groups and overdue orders. Expected values are worked by hand.
+
+Source: R15 (cancelled remainder), R16 (delivery groups), section 4 (a) (buyer's view).
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -39,9 +42,9 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_r16_each_delivery_group_is_graded_alone_and_the_order_passes_only_with_all(connection: Connection) -> None:
-    """Line 1 due the 5th, received the 5th; line 2 due the 20th, received the 22nd; both billed right; a fee without a
-    date of its own, due with the order on the 20th, is billed 12 instead of 10.
+def test_r16_each_delivery_group_is_judged_alone_and_the_order_needs_all(connection: Connection) -> None:
+    """Line 1 is due and received on the 5th. Line 2 is due on the 20th and received on the 22nd. Both are billed
+    correctly. A fee, due with the order on the 20th, is billed at 12 instead of 10.
     """
     histories = records(
         orders=[order(promised_by="2026-03-20")],
@@ -64,21 +67,21 @@ def test_r16_each_delivery_group_is_graded_alone_and_the_order_passes_only_with_
     )
     build(connection, histories, END_OF_APRIL, everything(*FEEDS))
     g = group_facts_table.c
-    found = connection.execute(
+    groups = connection.execute(
         select(g.deadline_at, g.line_count, g.on_time, g.otif, g.billed_accurately, g.perfect_group).order_by(
             g.deadline_at
         )
     )
-    assert [(row[0].day, *row[1:]) for row in found] == [
+    assert [(row[0].day, *row[1:]) for row in groups] == [
         (5, 1, True, True, True, True),
         (20, 1, False, False, False, False),
     ]
     asked = answer(connection, Question(("on_time_group", "on_time", "perfect_group", "perfect_order")))
-    assert [(one.numerator, one.denominator) for one in asked] == [(1, 2), (0, 1), (1, 2), (0, 1)]
+    assert [(answered.numerator, answered.denominator) for answered in asked] == [(1, 2), (0, 1), (1, 2), (0, 1)]
 
 
 def short(key: str, **cancelled: object) -> Records:
-    """Order `key`: 100 due on the 10th, 60 received on the 8th."""
+    """An order of 100, due on the 10th, with 60 received on the 8th."""
     return records(
         orders=[order(order_id=key)],
         order_lines=[order_line(order_id=key, **cancelled)],
@@ -88,8 +91,8 @@ def short(key: str, **cancelled: object) -> Records:
 
 
 def test_r15_a_closed_remainder_is_short_and_no_longer_overdue(connection: Connection) -> None:
-    """Open for ever; closed whole by the seller; 30 of the 40 closed; dropped in time by the buyer; closed by the
-    buyer, too late; not due yet.
+    """The orders: never closed, closed by the seller, 30 of 40 closed, cancelled in time by the buyer, cancelled too
+    late by the buyer, and not due yet.
     """
     many = [
         short("open"),
@@ -101,7 +104,7 @@ def test_r15_a_closed_remainder_is_short_and_no_longer_overdue(connection: Conne
     ]
     build(
         connection,
-        {feed: [row for one in many for row in one[feed]] for feed in many[0]},
+        {feed: [row for part in many for row in part[feed]] for feed in many[0]},
         END_OF_APRIL,
         everything(*FEEDS),
     )

@@ -1,11 +1,10 @@
-"""Numbers that cannot be are found before they are published (rules P13)."""
+"""Consistency checks find impossible numbers before they are published. Source: P13 (consistency checks)."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from ingest import pipeline
 from ingest.errors import RunAborted
@@ -31,12 +30,14 @@ def connection() -> Iterator[Connection]:
 
 
 def broken(connection: Connection) -> dict[str, int]:
-    return {one.name: one.rows_failed for one in check_consistency(connection) if one.rows_failed}
+    return {check.name: check.rows_failed for check in check_consistency(connection) if check.rows_failed}
 
 
-def test_what_was_built_is_consistent_and_was_looked_at(connection: Connection) -> None:
+def test_built_facts_are_consistent_and_all_rows_are_checked(connection: Connection) -> None:
     assert broken(connection) == {}
-    assert {one.rows_checked for one in check_consistency(connection) if not one.table.startswith("rollup")} == {3}
+    assert {check.rows_checked for check in check_consistency(connection) if not check.table.startswith("rollup")} == {
+        3
+    }
     assert len(check_consistency(connection)) == 9 + len(ROLLUPS)
 
 
@@ -47,31 +48,31 @@ def test_what_was_built_is_consistent_and_was_looked_at(connection: Connection) 
             order_facts_table,
             {"on_time": False, "otif": True},
             "otif_is_on_time_and_complete",
-        ),  # OTIF above OT, as once published
+        ),  # OTIF above on-time
         (order_facts_table, {"billed_accurately": False}, "perfect_order_passes_every_test"),
         (order_facts_table, {"damage_free": False, "perfect_order": None}, "failed_test_is_no_perfect_order"),
         (
             order_line_facts_table,
             {"filled_qty": 101, "filled_most_qty": 101},
             "filled_qty_between_0_and_owed",
-        ),  # fill of 103.53 %, as once published
+        ),  # a fill rate above 100 %
         (order_line_facts_table, {"first_pass_qty": -1}, "first_pass_qty_between_0_and_owed"),
     ],
 )
-def test_a_number_that_cannot_be_is_found(
-    connection: Connection, table: Any, values: dict[str, Any], claim: str
+def test_an_impossible_number_is_found(
+    connection: Connection, table: Table, values: dict[str, object], claim: str
 ) -> None:
     connection.execute(update(table).where(table.c.order_id == "O0").values(**values))
     assert broken(connection).get(claim) == 1
 
 
-def test_a_rollup_that_lost_a_row_is_found(connection: Connection) -> None:
+def test_a_rollup_without_a_row_is_found(connection: Connection) -> None:
     table = ROLLUPS[0].table
     connection.execute(update(table).values(rows_summed=table.c.rows_summed + 1))
     assert broken(connection)["sums_every_row"] >= 1
 
 
-def test_a_run_whose_numbers_cannot_be_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_impossible_numbers_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Location(folder=tmp_path)
     monkeypatch.setattr(
         pipeline,
@@ -83,13 +84,13 @@ def test_a_run_whose_numbers_cannot_be_is_not_published(tmp_path: Path, monkeypa
     assert warehouse.current(place) is None
 
 
-def test_a_published_run_says_what_was_checked(tmp_path: Path) -> None:
+def test_a_published_run_stores_its_checks(tmp_path: Path) -> None:
     place = Location(folder=tmp_path)
     pipeline.run(SMALL, location=place)
     with warehouse.reading(place) as connection:
-        found = connection.execute(
+        stored = connection.execute(
             select(checks.c.rows_checked, checks.c.rows_failed).where(checks.c.feed == "order_facts")
         ).all()
     warehouse.close(place)
-    assert len(found) == 3
-    assert all(checked > 0 and failed == 0 for checked, failed in found)
+    assert len(stored) == 3
+    assert all(checked > 0 and failed == 0 for checked, failed in stored)

@@ -1,9 +1,8 @@
-"""Facts and rollups kept up to date by difference equal those made anew, to the last row and digit."""
+"""A partial rebuild of facts and rollups equals a full rebuild, to the last row and digit."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, MetaData, String, Table, delete, insert, select, update
@@ -18,11 +17,11 @@ from metrics.warehouse import Location, writing
 
 SMALL = Path(__file__).parents[3] / "sample_data" / "small"
 JUNE, AUGUST = datetime(2026, 6, 30, 18), datetime(2026, 8, 15, 12)
-"""The sample's own watermark, and an instant by which every promise, claims and invoice window of it has passed."""
+"""The end of the sample data, and an instant after all its promises, claim windows and invoice windows."""
 BUILT = (
     order_line_facts_table,
     order_facts_table,
-    *[ledger.table for ledger in FACT_TABLES],
+    *[fact_table.table for fact_table in FACT_TABLES],
     *[rollup.table for rollup in ROLLUPS],
 )
 
@@ -35,7 +34,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         yield build.connection
 
 
-def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+def contents(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
     return {table.name: sorted(map(tuple, connection.execute(select(table))), key=repr) for table in BUILT}
 
 
@@ -48,31 +47,31 @@ def touched_orders(connection: Connection, order_ids: list[str]) -> Table:
     return table
 
 
-def assert_same_as_anew(connection: Connection, as_of: datetime) -> None:
-    by_difference = contents(connection)
+def assert_equals_full_rebuild(connection: Connection, as_of: datetime) -> None:
+    in_part = contents(connection)
     rebuild(connection, as_of=as_of, touched=None)
-    anew = contents(connection)
-    for name, rows in anew.items():
-        assert by_difference[name] == rows, name
+    in_full = contents(connection)
+    for name, rows in in_full.items():
+        assert in_part[name] == rows, name
 
 
-def test_time_alone_judges_what_has_come_due(connection: Connection) -> None:
+def test_time_alone_judges_orders_that_have_become_due(connection: Connection) -> None:
     rebuild(connection, as_of=JUNE, touched=None)
     before = contents(connection)
     rebuild(connection, as_of=AUGUST, touched=touched_orders(connection, []).name)
     assert contents(connection) != before
-    assert_same_as_anew(connection, AUGUST)
+    assert_equals_full_rebuild(connection, AUGUST)
 
 
-def test_changed_and_vanished_records_change_only_their_orders(connection: Connection) -> None:
+def test_changed_and_deleted_records_change_only_their_orders(connection: Connection) -> None:
     rebuild(connection, as_of=JUNE, touched=None)
-    some = list(connection.scalars(select(orders.c.order_id).order_by(orders.c.order_id).limit(12)))
-    halved, gone = some[:6], some[6:]
+    touched = list(connection.scalars(select(orders.c.order_id).order_by(orders.c.order_id).limit(12)))
+    halved, gone = touched[:6], touched[6:]
     connection.execute(update(shipment_lines).where(shipment_lines.c.order_id.in_(halved)).values(received_qty=1))
     connection.execute(update(orders).where(orders.c.order_id.in_(gone)).values(deleted=True))
-    rebuild(connection, as_of=JUNE, touched=touched_orders(connection, some).name)
+    rebuild(connection, as_of=JUNE, touched=touched_orders(connection, touched).name)
     assert (
         connection.scalars(select(order_facts_table.c.order_id).where(order_facts_table.c.order_id.in_(gone))).all()
         == []
     )
-    assert_same_as_anew(connection, JUNE)
+    assert_equals_full_rebuild(connection, JUNE)
