@@ -36,8 +36,8 @@ def buyer_caused(tables: FromClause, base: CTE, context: BuildContext) -> tuple[
 def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
     """Return per order with lines not on time: late_n, the late lines, and ours_n, the lines that the seller delayed.
 
-    The buyer delayed a line if every consignment that missed the deadline was offered by then and turned away by the
-    buyer. The seller delayed any other line, including a line without such a consignment. A line whose verdict is
+    The buyer delayed a line if every shipment that missed the deadline was offered by then and turned away by the
+    buyer. The seller delayed any other line, including a line without such a shipment. A line whose verdict is
     unknown needs the same proof.
     """
     b, line, s, part = base.c, order_line_facts_table.c, shipments.c, shipment_lines.c
@@ -69,12 +69,12 @@ def _lines_late_by_us(base: CTE, context: BuildContext) -> Rows:
     )
     c = consigned.c
     late = order_line_facts_table.alias("late_line")
-    whole = late.outerjoin(consigned, and_(c.order_id == late.c.order_id, c.line_no == late.c.line_no))
+    all_lines = late.outerjoin(consigned, and_(c.order_id == late.c.order_id, c.line_no == late.c.line_no))
     ours = ~and_(func.coalesce(c.excused_n, 0) > 0, func.coalesce(c.ours_n, 0) == 0)
     not_on_time = late.c.on_time.is_not(True)  # an unknown line needs the proof as well
     return (
         select(late.c.order_id, count_if(late.c.on_time.is_(False)).label("late_n"), count_if(ours).label("ours_n"))
-        .select_from(whole.join(base, b.order_id == late.c.order_id))
+        .select_from(all_lines.join(base, b.order_id == late.c.order_id))
         .where(late.c.state == "judged", not_on_time)
         .group_by(late.c.order_id)
     )

@@ -115,12 +115,12 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     base = _clocked(context).cte("clocked")
     b = base.c
     tables: FromClause = order_facts_table.join(base, b.order_id == o.order_id)
-    held: Expression = literal(0, BigInteger)
+    hold_seconds: Expression = literal(0, BigInteger)
     stops = net_clock_stops(base, context)
     if stops is not None:
         stopped = stopped_seconds(base, stops).subquery("held")
         tables = tables.outerjoin(stopped, stopped.c.order_id == o.order_id)
-        held = func.coalesce(stopped.c.seconds, literal(0, BigInteger))
+        hold_seconds = func.coalesce(stopped.c.seconds, literal(0, BigInteger))
     worked: Expression = typed_null(BigInteger())
     if has_calendars(context.mapped):
         clocks = _delivery_clocks(base).cte("delivery_clocks")
@@ -157,8 +157,8 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
             o.cycle_days,
             b.cycle_days_net,
             b.cycle_seconds,
-            case((exact, b.net_seconds - held), else_=None).label("cycle_seconds_net"),
-            case((exact, held), else_=None).label("held_seconds"),
+            case((exact, b.net_seconds - hold_seconds), else_=None).label("cycle_seconds_net"),
+            case((exact, hold_seconds), else_=None).label("held_seconds"),
             case((exact, worked), else_=None).label("business_seconds"),
             cast(changes["seller"], Integer).label("promise_changes_seller"),
             cast(changes["buyer"], Integer).label("promise_changes_buyer"),

@@ -1,6 +1,6 @@
 """Messages to buyers: sent on time, and correct.
 
-Grain: one row per message that is due or was sent. Key: message_id.
+Grain: one row per message to a buyer. Key: message_id.
 Stale rows: not tracked. Every run rebuilds the whole table.
 Source: section 4 (g) (communications and dependability).
 """
@@ -32,7 +32,7 @@ from metrics.sql.dialects import Rows, typed_null
 message_facts_table = fact_table(
     "message_facts",
     "message",
-    "one row: one message to a buyer, due or sent",
+    "one row: one message to a buyer",
     Column("message_id", String, comment="messages.message_id"),
     Column("order_id", String, comment="the order of the message; empty: none"),
     Column("phase", String, comment="pre, during or post the transaction"),

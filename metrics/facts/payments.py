@@ -87,7 +87,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     unpaid = and_(reached.c.settled_at.is_not(None), reached.c.first_paid_at.is_(None))
     taken_back = func.coalesce(or_(unpaid, reached.c.first_paid_at > reached.c.settled_at), false())
     counts = and_(func.coalesce(due_ends <= literal(context.as_of, DateTime), false()), ~taken_back)
-    kept = case(
+    paid_on_time = case(
         (~counts, None),
         (b.gross_amount.is_(None), None),
         else_=func.coalesce(reached.c.settled_day <= b.due_on, false()),
@@ -102,7 +102,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
             reached.c.settled_day,
             taken_back.label("taken_back"),
             counts.label("counts"),
-            cast(kept, Boolean).label("kept"),
+            cast(paid_on_time, Boolean).label("kept"),
             *order_dimensions(),
         ).select_from(tables),
     )
@@ -179,14 +179,14 @@ def _movements(billed: CTE, sums: CTE, context: BuildContext) -> FromClause:
     d = document.c
     if "invoices.reverses_invoice_id" in context.mapped:
         # A reversal without lines reverses the whole invoice.
-        whole: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(
+        by_document: FromClause = document.join(billed, b.invoice_id == d.reverses_invoice_id).outerjoin(
             sums, sums.c.invoice_id == d.invoice_id
         )
-        whole, dated = moment_span(whole, dict(d.items()), "invoiced_at", b.zone)
+        by_document, dated = moment_span(by_document, dict(d.items()), "invoiced_at", b.zone)
         amount = case((sums.c.invoice_id.is_(None), b.gross_amount), else_=sums.c.gross_amount)
         parts.append(
             select(b.invoice_id, dated.hi, cast(dated.day, Date), amount, false())
-            .select_from(whole)
+            .select_from(by_document)
             .where(~d.deleted, d.invoice_kind.in_(("credit", "reversal")), dated.hi <= now)
         )
     credited = _credited(billed).subquery("credited")

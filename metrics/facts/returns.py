@@ -82,7 +82,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         .cte("returned_lines")
     )
     returned = lines.c
-    whole = (
+    whole_returns = (
         select(
             returned.return_id,
             func.min(returned.announced_day).label("announced_day"),
@@ -93,7 +93,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         .group_by(returned.return_id)
         .cte("whole_returns")
     )
-    w = whole.c
+    w = whole_returns.c
     first, credited_whole = returned.place == 1, w.uncredited_n == 0
     days = days_between(w.announced_day, case((credited_whole, w.credited_day), else_=w.today))
     values = {
@@ -105,7 +105,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         values[column.name].label(column.name) if column.name in values else returned[column.name]
         for column in return_facts_table.columns
     ]
-    return (select(*columns).select_from(lines.join(whole, w.return_id == returned.return_id)),)
+    return (select(*columns).select_from(lines.join(whole_returns, w.return_id == returned.return_id)),)
 
 
 FACT_TABLES: tuple[FactTable, ...] = (FactTable(return_facts_table, select_rows),)

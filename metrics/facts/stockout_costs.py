@@ -60,13 +60,13 @@ def extra_costs(decided: CTE, left: CTE, context: BuildContext) -> FromClause:
     )
 
 
-def _extra_freight(back: FromClause, consignments: CTE, context: BuildContext) -> Rows:
+def _extra_freight(back: FromClause, lines_left: CTE, context: BuildContext) -> Rows:
     """Return the freight of every later shipment of an order that carried a back-ordered line.
 
     Columns: order_id and amount (reporting currency; null: not known).
     """
     o, header, m = order_facts_table.c, shipments.c, money_facts_table.c
-    left = consignments.c
+    left = lines_left.c
     first = (
         select(left.order_id, func.min(left.left_at).label("first_at"))
         .group_by(left.order_id)

@@ -1,6 +1,6 @@
 """Stockout events: order lines that were short, and demand that never became an order.
 
-It contains no fact table; `stockout_outcomes.py` adds what came of each event. Source: R38 (stockouts).
+It contains no fact table; `stockout_outcomes.py` adds the outcome of each event. Source: R38 (stockouts).
 """
 
 from datetime import date

@@ -1,7 +1,7 @@
 """Stockouts and their outcome.
 
 Grain: one row per stockout event. Key: order_id and line_no for an order line, stockout_id for unordered demand.
-Stale rows: all events of a customer, if anything that decides one of them has changed (see `_stale_keys`).
+Stale rows: all events of a customer, if anything that decides them has changed (see `_stale_keys`).
 Source: R38 (stockouts), R40 (orders that are not sales), section 4 (d) (stockouts); docs/judgement.md.
 
 There are two kinds of event:
@@ -126,7 +126,7 @@ def _stale_keys(changed: Changes, context: BuildContext) -> SelectBase:
     - An assumption has changed. In this case all customers with events are selected.
     """
     e, o, line, other = stockout_facts_table.c, order_facts_table.c, shipment_lines.c, shipment_lines.alias("beside").c
-    beside = shipment_lines.join(changed.orders, changed.orders.c.order_id == line.order_id)
+    of_changed = shipment_lines.join(changed.orders, changed.orders.c.order_id == line.order_id)
     seldom = stockout_facts_table.outerjoin(segment_intervals_table, segment_intervals_table.c.segment == e.segment)
     assumed = assumptions.c
     valid_since = assumed.valid_from.between(literal(changed.since.date(), Date), literal(context.as_of.date(), Date))
@@ -137,7 +137,7 @@ def _stale_keys(changed: Changes, context: BuildContext) -> SelectBase:
     return union(
         select(changed.customers.c.customer_id),
         select(o.customer_id)
-        .select_from(beside)
+        .select_from(of_changed)
         .where(other.shipment_id == line.shipment_id, other.order_id != line.order_id, o.order_id == other.order_id),
         select(e.customer_id).where(
             e.provisional, e.horizon_day <= literal((context.as_of + ENDS_WITHIN).date(), Date)

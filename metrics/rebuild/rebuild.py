@@ -143,8 +143,10 @@ def _rebuild_changed(
     lines = _copy(
         connection, "order_line_facts_after", order_line_facts_table, order_line_facts(STRICT, as_of, known, only=redo)
     )
-    whole = _copy(connection, "order_facts_after", order_facts_table, order_facts_from_lines(lines, as_of, only=redo))
-    after = {order_line_facts_table.name: lines, order_facts_table.name: whole}
+    judged_orders = _copy(
+        connection, "order_facts_after", order_facts_table, order_facts_from_lines(lines, as_of, only=redo)
+    )
+    after = {order_line_facts_table.name: lines, order_facts_table.name: judged_orders}
     for facts in tables:
         insert_rows(connection, facts, select(*after[facts.name].c))
     failpoint("rebuild.ledgers")
@@ -152,7 +154,7 @@ def _rebuild_changed(
         connection,
         "customers_changed",
         order_facts_table,
-        _customers_of(before[order_facts_table.name], whole),
+        _customers_of(before[order_facts_table.name], judged_orders),
         "customer_id",
     )
     for fact_table in FACT_TABLES:
