@@ -35,7 +35,7 @@ def _assumptions(*, zones: bool) -> dict[str, str]:
 
 FORMS = {
     "assumptions": EditForm(
-        "assumptions", "Numbers assumed", "Used where nothing was observed.", _assumptions(zones=False)
+        "assumptions", "Assumptions", "Used where nothing was observed.", _assumptions(zones=False)
     ),
     "zones": EditForm(
         "assumptions",

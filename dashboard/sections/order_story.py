@@ -1,6 +1,4 @@
-"""The page of one order: what it is, how each test went and why, its 13 steps, what happened, what people do about it,
-and its records.
-"""
+"""Sections of the order timeline: facts, tests with evidence, work panel, 13 steps, events and records of one order."""
 
 from datetime import datetime
 
@@ -23,7 +21,7 @@ from metrics.warehouse import locate
 
 
 def requested_order() -> str:
-    """The order the address names; empty: none."""
+    """Return the order in the address; "" if there is none."""
     return st.query_params.get("order") or ""
 
 
@@ -34,7 +32,7 @@ def find() -> None:
     st.text_input(
         "Order number",
         key="find",
-        placeholder="Order number, or a part of it",
+        placeholder="Order number or part of it",
         on_change=_find,
         width=280,
         type="search",
@@ -42,7 +40,9 @@ def find() -> None:
     if not requested_order():
         with theme.card("which"):
             theme.show_html(
-                cards.empty("Which order?", "Type its number above, or open one from Failed orders or At risk now.")
+                cards.empty(
+                    "No order chosen", "Type an order number above, or open one from Failed orders or At risk now."
+                )
             )
 
 
@@ -55,7 +55,7 @@ def _find() -> None:
 
 
 def back_link() -> None:
-    """Draw the way back from a story to the list it was opened over."""
+    """Draw the link back to the list from which the order was opened."""
     st.button(
         "Back to the list",
         icon=":material/arrow_back:",
@@ -70,7 +70,7 @@ def _close_story() -> None:
 
 
 def order_story(order_id: str) -> None:
-    """One order's story."""
+    """Draw all sections of an order."""
     records = queries.cached(lists.order_records, page.generation(), order_id)
     if records is None:
         _unknown(order_id)
@@ -86,7 +86,7 @@ def order_story(order_id: str) -> None:
         st.header("The five tests", anchor=False)
         theme.show_html(_tests(evidence.tests(records, page.as_of())))
     with right, theme.card("work"):
-        st.header("What we do about it", anchor=False)
+        st.header("Action", anchor=False)
         recovery = around.recovery
         work_panel.work_panel(
             order_id,
@@ -100,7 +100,7 @@ def order_story(order_id: str) -> None:
         st.header("The 13 steps", anchor=False)
         theme.show_html(_steps(records, around))
     with theme.card("events"):
-        st.header("What happened", anchor=False)
+        st.header("Events", anchor=False)
         item, comments = _written(order_id)
         theme.show_html(_events(events(records, around, item, comments)))
     with theme.card("lines"):
@@ -123,22 +123,22 @@ def order_story(order_id: str) -> None:
 
 
 def _unknown(order_id: str) -> None:
-    """No such order: those numbered like it, and what people wrote about it while it was there."""
+    """Draw that the order does not exist, with similar numbers, or with its saved edits if it left the data."""
     item, comments = _written(order_id)
     with theme.card("unknown"):
         if item.version:
             theme.show_html(
                 cards.empty(
                     "This order is no longer in the data",
-                    f"Order <b>{formatting.html(order_id)}</b> is kept here by what was written of it.",
+                    f"Order <b>{formatting.html(order_id)}</b> has saved edits, which are shown below.",
                 )
             )
             theme.show_html(
                 tables.facts(
                     [
                         ("Customer", item.customer or formatting.DASH),
-                        ("Whose", item.owner or "nobody"),
-                        ("Stands", item.status),
+                        ("Owner", item.owner or "unassigned"),
+                        ("Status", item.status),
                     ]
                 )
             )
@@ -147,19 +147,8 @@ def _unknown(order_id: str) -> None:
         theme.show_html(
             cards.empty(
                 "No such order",
-                f"No order is numbered <b>{formatting.html(order_id)}</b> in this data. Check the number as your system "
-                ""
-                ""
-                ""
-                ""
-                ""
-                ""
-                ""
-                ""
-                ""
-                ""
-                ""
-                "writes it.",
+                f"No order has the number <b>{formatting.html(order_id)}</b> in this data. Check its spelling in your "
+                "system.",
             )
         )
         near = queries.cached(lists.search_order_ids, page.generation(), order_id)
@@ -168,7 +157,7 @@ def _unknown(order_id: str) -> None:
                 f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a>'
                 for one in near
             )
-            theme.show_html(f'<p class="bv" style="text-align:center">Numbers like it: {listed}</p>')
+            theme.show_html(f'<p class="bv" style="text-align:center">Similar numbers: {listed}</p>')
 
 
 def _written(order_id: str) -> tuple[Item, list[dict[str, object]]]:
@@ -190,8 +179,8 @@ def _steps(records: OrderRecords, around: OrderContext) -> str:
 
 def _none_of(feed: str) -> str:
     if feed in page.data_status().feeds:
-        return "None is recorded for this order."
-    return f"No feed: {feed}. Map the {feed} feed to see this."
+        return "No record for this order."
+    return f"No feed: {feed}. Map the {feed} feed to see it."
 
 
 def _head(records: OrderRecords) -> str:
@@ -202,7 +191,7 @@ def _head(records: OrderRecords) -> str:
     elif failed:
         state = '<span class="bv-state bv-off"><i aria-hidden="true">▲</i>failed</span>'
     else:
-        state = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>nothing failed</span>'
+        state = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>all tests passed or unknown</span>'
     return (
         f'<div class="bv bv-headline"><h2 style="margin:0;padding:0;font-size:1.25rem" data-order="{formatting.html(facts["order_id"])}">'
         f"Order {formatting.html(facts['order_id'])}</h2>{state}"
@@ -242,10 +231,10 @@ def _test(one: Test) -> str:
     css, shape, word = {True: ("on", "●", "passed"), False: ("off", "▲", "failed"), None: ("unproven", "◌", "unknown")}[
         one.passed
     ]
-    told = "".join(f"<li>{formatting.html(sentence)}</li>" for sentence in one.evidence)
+    sentences = "".join(f"<li>{formatting.html(sentence)}</li>" for sentence in one.evidence)
     return (
         f'<li data-verdict="{one.verdict}"><span class="bv-name">{one.title}</span>'
-        f'<span><span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{word}</span></span><ul>{told}</ul></li>'
+        f'<span><span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{word}</span></span><ul>{sentences}</ul></li>'
     )
 
 

@@ -1,6 +1,4 @@
-"""The parts of the order-to-cash page: the 13 steps with the time in each, the work standing there, and where the
-promise died.
-"""
+"""Sections of the order-to-cash page: the 13 steps, late orders by step, and the longest-waiting open orders."""
 
 import streamlit as st
 
@@ -20,20 +18,20 @@ from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 
 COLUMNS = {
-    "stage_hours": "Hours, half within",
-    "stage_hours_p90": "90 % within",
-    "stage_wait_hours": "Wait before, half within",
-    "stage_wait_hours_p90": "90 % within",
-    "work_in_progress": "Orders there now",
-    "work_age_hours": "Their age, half within",
-    "promises_died": "Promises died here",
+    "stage_hours": "Median hours",
+    "stage_hours_p90": "P90 hours",
+    "stage_wait_hours": "Median wait before step",
+    "stage_wait_hours_p90": "P90 wait",
+    "work_in_progress": "Orders in step now",
+    "work_age_hours": "Median age",
+    "promises_died": "Promises missed here",
 }
 IN_STEP, BEFORE_STEP = "in step", "waiting"
 SIZE = 8
 
 
 def by_step(view: MeasureView) -> dict[str, Answers]:
-    """The measures of the steps, by the step's two digits."""
+    """Return the measures of each step, by the two digits of the step."""
     return by_value(answers_by(view, tuple(COLUMNS), "step"), "step")
 
 
@@ -86,14 +84,12 @@ def _died(steps: dict[str, Answers], name: str) -> int:
 
 
 def steps_chart(steps: dict[str, Answers]) -> None:
-    """Draw the band of the 13 steps and, below it, the same as a table with the work standing there and the promises
-    that died there.
-    """
+    """Draw the times of the 13 steps as a chart, and as a table with open orders and missed promises."""
     st.header("The 13 steps", anchor=False)
     if missing_feeds("order_events"):
         return
     if not any(answer.value for answers in steps.values() for answer in answers.values()):
-        theme.show_html(cards.empty("No steps recorded", "No order of this period and selection has any."))
+        theme.show_html(cards.empty("No steps recorded", "No order of this period and selection has recorded steps."))
         return
     spans = [*_spans(steps)]
     if spans:
@@ -103,20 +99,7 @@ def steps_chart(steps: dict[str, Answers]) -> None:
             alternative=_told(spans),
             title="The 13 steps",
         )
-        st.caption(
-            "Time in the step, and waiting before it. Thick: half of the orders are done within. Thin, to the dot: nine "
-            ""
-            ""
-            ""
-            ""
-            ""
-            ""
-            ""
-            ""
-            ""
-            ""
-            "of ten are."
-        )
+        st.caption("Time in the step, and wait before it. Bar: median. Whisker: P90.")
     rows = [
         [
             Cell(formatting.step(number)),
@@ -125,7 +108,7 @@ def steps_chart(steps: dict[str, Answers]) -> None:
         for number in STEPS
     ]
     if _died(steps, "00") if "00" in steps else 0:
-        first = Cell("When promised", small="the promise could not be kept from the start")
+        first = Cell("When promised", small="the promise was impossible from the start")
         rows.append([first, *[Cell() for _ in range(len(COLUMNS) - 1)], _cell(steps["00"], "promises_died", "00")])
     heads = ("Step", *COLUMNS.values())
     theme.show_html(tables.table(heads, rows, caption="The 13 order-to-cash steps", numeric=range(1, len(heads))))
@@ -140,7 +123,7 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
         ):
             within = _value(steps, step, half), _value(steps, step, nine)
             if any(within):
-                said = f"half within {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
+                said = f"median {formatting.integer(within[0], 1)} h, 90 % within {formatting.integer(within[1], 1)} h"
                 found.append(Span(formatting.step(step), kind, *within, said))
     return found
 
@@ -163,15 +146,15 @@ def _cell(answers: Answers, name: str, step: str) -> Cell:
 
 
 def late_by_step(view: MeasureView) -> None:
-    """Draw the late orders with the step at which the promise of each died."""
-    st.header("Where each late order's promise died", anchor=False)
+    """Draw the late orders with the step at which each promise was missed."""
+    st.header("Step at which the promise was missed", anchor=False)
     if missing_feeds("order_events"):
         return
     at = int(st.session_state.get("died_page", 1))
     found = queries.cached(lists.late_by_step, view.generation, view.question, page=at, size=SIZE)
     if not found.total:
         theme.show_html(
-            cards.empty("No late order with steps", "No order due in this period was late and had its steps recorded.")
+            cards.empty("No late order with steps", "No order due in this period was late and has recorded steps.")
         )
         return
     rows = [
@@ -185,7 +168,7 @@ def late_by_step(view: MeasureView) -> None:
     ]
     theme.show_html(
         tables.table(
-            ("Order", "Was due", "Days late", "The promise died"),
+            ("Order", "Due", "Days late", "Promise missed at"),
             rows,
             caption="Late orders and their step",
             numeric=(2,),
@@ -201,17 +184,17 @@ def _order(row: Row) -> Cell:
 
 def _step(row: Row) -> str:
     if not row["died"]:
-        return "not seen: there was time left at the last step observed"
-    return "when it was given" if row["step"] == "00" else formatting.step(row["step"])
+        return "unknown: time was left at the last recorded step"
+    return "when it was made" if row["step"] == "00" else formatting.step(row["step"])
 
 
 def longest_waiting(view: MeasureView) -> None:
-    """Draw the orders under way that have stood longest, folded."""
+    """Draw the open orders that have waited longest, folded."""
     found = queries.cached(lists.oldest_by_step, view.generation, view.question)
     if not found.total:
         return
     with st.expander(
-        f"Orders under way that have stood longest ({formatting.integer(len(found.rows))} of {formatting.integer(found.total)})"
+        f"Longest-waiting open orders ({formatting.integer(len(found.rows))} of {formatting.integer(found.total)})"
     ):
         rows = [
             [
@@ -223,9 +206,7 @@ def longest_waiting(view: MeasureView) -> None:
             for row in found.rows
         ]
         theme.show_html(
-            tables.table(
-                ("Order", "Step", "Stands", "For"), rows, caption="Orders that have stood longest", numeric=(3,)
-            )
+            tables.table(("Order", "Step", "Status", "For"), rows, caption="Longest-waiting open orders", numeric=(3,))
         )
         menu.link("at-risk", "Open orders at risk")
 

@@ -1,4 +1,4 @@
-"""The parts of the packages page: Table 8-1 with how many customers got each row, and packages against zones in money."""
+"""Sections of the packages page: commitments met by row and segment, attainment trend, packages against zones."""
 
 from collections import defaultdict
 
@@ -66,17 +66,17 @@ def _package_fit(view: MeasureView) -> Sentence:
 
 
 def _by_row(view: MeasureView) -> list[Answer]:
-    """How far each row of the packages was kept, the least first; what is not known of any customer last."""
+    """Return the share of commitments met by package row, the lowest first and unknown shares last."""
     found = answers_by(view, (view.main,), "package_row")
     return sorted(found, key=lambda one: (one.value is None, one.value or 0, str(one.dimensions["package_row"])))
 
 
 def rows_kept(view: MeasureView) -> None:
-    """Draw how far each row of the packages was kept."""
+    """Draw the share of commitments met by package row, the lowest first."""
     known = [one for one in _by_row(view) if one.value is not None]
     if not known:
         return
-    st.header("Which promise is missed most", anchor=False)
+    st.header("Commitments met by package row", anchor=False)
     bars = [
         Bar(
             str(one.dimensions["package_row"]),
@@ -91,9 +91,9 @@ def rows_kept(view: MeasureView) -> None:
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="rows_kept_chart",
         alternative=told,
-        title="Package rows kept, of those known",
+        title="Package commitments met, of those with evidence",
     )
-    st.caption("Customers that got the row, of those where it is known.")
+    st.caption("Customers for whom the commitment was met, of those with evidence.")
 
 
 def attainment_trend(view: MeasureView) -> None:
@@ -112,14 +112,14 @@ def attainment_trend(view: MeasureView) -> None:
 
 
 def promised_and_delivered(view: MeasureView) -> None:
-    """Draw what each segment is promised and how many of its customers got it."""
+    """Draw the commitments of each package, and how many customers got them."""
     found = queries.cached(attainments, view.generation, view.filters.start, view.filters.end)
-    st.header("What was promised, and what was kept", anchor=False)
+    st.header("Commitments and attainment", anchor=False)
     if not found:
         theme.show_html(
             cards.empty(
                 "No customer had a package in this period",
-                "Packages go by the customers' segments: map the customers feed.",
+                "Packages follow the segments of customers. Map the customers feed.",
             )
         )
         return
@@ -141,25 +141,25 @@ def promised_and_delivered(view: MeasureView) -> None:
         tables.table(
             ("Row", *[f"Package {one}" for one in segments]),
             rows,
-            caption="Service packages and the customers that got each row",
+            caption="Service packages, and customers for whom each commitment was met",
         )
     )
     st.caption(
-        "Customers that got the row, of those where it is known. What cannot be told, such as a delivery hour from a "
-        "bare date, is left out."
+        "Customers for whom the commitment was met, of those with evidence. Commitments without evidence are excluded, "
+        "such as a delivery hour if only the date is known."
     )
 
 
 def _cell(segment: str, row: str, kept: list[bool | None], words: str, view: MeasureView) -> Cell:
     known = [one for one in kept if one is not None]
     if not known:
-        return Cell(words, small="not known for any customer")
-    unknown = f"; {formatting.integer(len(kept) - len(known))} not known" if len(known) < len(kept) else ""
+        return Cell(words, small="unknown for all customers")
+    unknown = f"; {formatting.integer(len(kept) - len(known))} unknown" if len(known) < len(kept) else ""
     told = (
         f"{formatting.integer(sum(known))} of {formatting.count(len(known), 'customer')} "
         f"({formatting.percent(sum(known) / len(known), 0)}){unknown}"
     )
-    if view.filters.where:  # they narrow the number behind, but not this table
+    if view.filters.where:  # filters narrow the drill-down, but not this table
         return Cell(words, small=told)
     return Cell(
         markup=f"{formatting.html(words)}<span "
@@ -168,14 +168,14 @@ def _cell(segment: str, row: str, kept: list[bool | None], words: str, view: Mea
 
 
 def _behind(measure: str, words: str, at: links.At = ()) -> str:
-    """Words as a link to what is behind the number they tell."""
+    """Return words as a link to the rows behind their number."""
     return (
         f'<a href="{formatting.html(links.drill_down_url(measure, at=at))}" target="_self">{formatting.html(words)}</a>'
     )
 
 
 def _words(package: Package, row: str) -> str:
-    """What the package promises in a row."""
+    """Return the commitment of a package in a row."""
     limit = package.defect_share_max
     said = {
         "Product quality": None
@@ -197,13 +197,13 @@ def _words(package: Package, row: str) -> str:
             "web": "through the web site",
         }.get(package.support_level or ""),
     }
-    return said[row] or "nothing promised"
+    return said[row] or "no commitment"
 
 
 def fit(view: MeasureView) -> None:
-    """Draw packages against zones in money, and the customers served worse or better than their zone calls for."""
+    """Draw packages against zones, and the under-served and over-served customers."""
     cells = queries.cached(fit_matrix, view.generation, view.filters.start, view.filters.end)
-    st.header("Do packages fit the customers?", anchor=False)
+    st.header("Packages and zones", anchor=False)
     by_place = {(one.segment, one.zone): one for one in cells}
     segments = sorted({one.segment for one in cells})
     rows = [
@@ -211,29 +211,28 @@ def fit(view: MeasureView) -> None:
     ]
     theme.show_html(tables.table(("", *ZONES), rows, caption="Packages against zones: customers and net sales"))
     st.caption(
-        "◎ marks the pairing expected: Protect A, Build and Cost engineer B, Danger C. That is the product's default, "
-        "not the brief's."
+        "◎ marks the expected pairing: Protect A, Build and Cost engineer B, Danger C. This is Buyerview's default."
     )
     under = queries.cached(under_served, view.generation, view.filters.start, view.filters.end)
     over = queries.cached(over_served, view.generation, view.filters.start, view.filters.end)
     _misfits(
-        "Under-served: Protect customers with a row missed",
+        "Under-served Protect customers",
         under,
-        "Net sales at stake",
-        "Every Protect customer got every row that is known.",
+        "Net sales at risk",
+        "All commitments with evidence were met for every Protect customer.",
     )
     _misfits(
-        "Over-served: Danger customers served like a better package",
+        "Over-served Danger customers",
         over,
-        "Cost above the usual",
-        "No Danger customer got a better package.",
+        "Cost above median",
+        "No Danger customer was served like a better package.",
     )
 
 
 def _fit_cell(one: FitCell) -> Cell:
     if not one.customers:
         return Cell("◎" if one.expected else formatting.DASH)
-    kept = f" · {one.kept / one.known:.0%} of rows kept" if one.known else ""
+    kept = f" · {one.kept / one.known:.0%} of commitments met" if one.known else ""
     mark = "◎ " if one.expected else ""
     return Cell(
         f"{mark}{formatting.count(one.customers, 'customer')}",

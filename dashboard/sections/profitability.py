@@ -1,6 +1,4 @@
-"""The parts of the profitability page: every customer by sales and cost with the cuts, and what could be done about
-each in Danger.
-"""
+"""Sections of the profitability page: customers by sales and cost to serve, the zones, and options for Danger customers."""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +34,7 @@ SAID = {
 }
 CUSTOMERS_SHOWN = 40
 CURVE = 40
-"""Pieces the cut of the cost is drawn in."""
+"""Line segments of the cost threshold."""
 OPTIONS = {
     "danger_interaction": "Standard service would save",
     "danger_charge": "Charging their cost would bring",
@@ -79,22 +77,22 @@ def _option_gain(view: MeasureView, name: str) -> Sentence:
 
 
 def zones_chart(view: MeasureView) -> None:
-    """Draw the map of customers, the zones and the options for Danger."""
+    """Draw the customers by sales and cost to serve, and the totals of the zones."""
     customers, cuts = queries.cached(zones.zones, view.generation, view.filters.start, view.filters.end)
     if not customers:
         theme.show_html(
             cards.empty(
                 "No zones",
-                "No customer has a movement of money in this period. Zones need the invoices and service_costs feeds.",
+                "No customer has sales or costs in this period. Zones need the feeds invoices and service_costs.",
             )
         )
         return
     st.header("Customers by net sales and cost to serve", anchor=False)
     st.caption(
-        f"{formatting.count(len(customers), 'customer')}; cuts at net sales {_money(cuts.sales)} and cost to serve "
+        f"{formatting.count(len(customers), 'customer')}; thresholds: net sales {_money(cuts.sales)} and cost to serve "
         f"{_cost_cut(cuts)} "
-        "(medians of all customers of the period unless assumptions say otherwise; filters do not move them). "
-        "The axes are square roots, so that small customers can be told apart."
+        "(medians of all customers in the period, unless assumptions set them; filters do not change them). "
+        "The axes use a square-root scale to separate small customers."
     )
     chart_download.export_chart(
         _map(customers, cuts, is_dark=theme.is_dark()),
@@ -160,8 +158,9 @@ def _map_template(is_dark: bool) -> str:
 
 
 def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[str, Any]:
-    """Every customer as a point, with the cuts: a cost cut that is a share of sales rises with them (a curve of many
-    points, for the axes bend).
+    """Return the chart of all customers with both thresholds.
+
+    A cost threshold that is a share of sales becomes a curve, because the axes use a square-root scale.
     """
     reach = [float(one.sales) for one in customers] + [float(cuts.sales)]
     low, high = min(0.0, *reach), max(reach)
@@ -193,7 +192,7 @@ def _zones(customers: Sequence[Customer]) -> str:
             Cell(_money(one.sales)),
             Cell(_money(one.cost_to_serve)),
             Cell(
-                _money(one.profit), small=f"{formatting.count(one.unknown, 'customer')} left out" if one.unknown else ""
+                _money(one.profit), small=f"{formatting.count(one.unknown, 'customer')} excluded" if one.unknown else ""
             ),
             Cell(formatting.integer(one.loss_making)),
         ]
@@ -204,22 +203,22 @@ def _zones(customers: Sequence[Customer]) -> str:
 
 
 def options(view: MeasureView) -> None:
-    """Draw each Danger customer with what each option would bring, and the inputs assumed."""
+    """Draw the Danger customers with the gain of each option, and the assumptions."""
     start, end = view.filters.start, view.filters.end
     changed = queries.cached(danger_zone.interactions, view.generation, start, end)
     charged = queries.cached(danger_zone.charges, view.generation, start, end)
     moved = queries.cached(danger_zone.channels, view.generation, start, end)
-    st.header("Customers in Danger, and what each option would bring", anchor=False)
+    st.header("Options for Danger customers", anchor=False)
     if not changed:
         theme.show_html(
-            cards.empty("Nobody is in Danger", "No customer of this period has low sales and a high cost to serve.")
+            cards.empty("No Danger customers", "No customer in this period has low sales and a high cost to serve.")
         )
         return
     st.caption(
         f"Assumed: {changed[0].moved_share:.0%} of the orders not yet electronic move to edi or web; "
         f"{charged[0].acceptance:.0%} of the charge is "
-        f"accepted; another channel keeps {moved[0].margin:.0%} of the contribution. None of it says that a customer "
-        "would agree."
+        f"accepted; another channel keeps {moved[0].margin:.0%} of the contribution. Customer acceptance is "
+        "not modelled."
     )
     by_charge, by_channel = (
         {one.customer.customer_id: one for one in charged},
@@ -243,11 +242,11 @@ def options(view: MeasureView) -> None:
         "Other channel",
     )
     theme.show_html(
-        tables.table(heads, rows, caption="Customers in Danger and their options", numeric=range(1, len(heads)))
+        tables.table(heads, rows, caption="Danger customers and their options", numeric=range(1, len(heads)))
     )
     if len(ranked) > CUSTOMERS_SHOWN:
         st.caption(
-            f"The {CUSTOMERS_SHOWN} least profitable of {formatting.integer(len(ranked))}; the export has all of them."
+            f"The {CUSTOMERS_SHOWN} least profitable of {formatting.integer(len(ranked))}. The export has all of them."
         )
 
 
@@ -275,9 +274,7 @@ def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell 
 
 
 def _behind(shown: str, measure: str, one: Customer) -> Cell:
-    """An amount of one customer as a link to the rows it is made of; not while filters are set, which narrow those rows
-    but not this list.
-    """
+    """Return an amount with a link to its rows; without the link if filters are set, because they narrow only the rows."""
     if page.current_filters().where:
         return Cell(shown)
     return Cell(

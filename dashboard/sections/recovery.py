@@ -1,6 +1,4 @@
-"""The parts of the recovery page: how far failures came on their way to be put right, whether buyers order again, cases
-and returns.
-"""
+"""Sections of the recovery page: recovery funnel, reorder curves, cases and returns."""
 
 import streamlit as st
 
@@ -22,7 +20,7 @@ from metrics.model.question import Answer
 TONES = {"no failure": "accent", "recovered": "good-strong", "unrecovered": "bad-strong"}
 DASHES = {"no failure": (1, 0), "recovered": (6, 3), "unrecovered": (2, 3)}
 WATCHED_LEAST = 5
-"""Fewer orders than this still watched make no point of a curve."""
+"""A curve ends if fewer orders than this are still observed."""
 
 
 def recovery_headline(view: MeasureView) -> None:
@@ -48,20 +46,20 @@ def recovery_headline(view: MeasureView) -> None:
 
 
 def recovery_funnel(view: MeasureView) -> None:
-    """Draw how many failures came how far."""
-    st.header("Failed, and then?", anchor=False)
+    """Draw the number of failures that reached each stage of recovery."""
+    st.header("Recovery funnel", anchor=False)
     if missing_feeds("messages", "service_cases"):
         return
     found = queries.cached(lists.funnel, view.generation, view.question)
     if not found.failed:
-        theme.show_html(cards.empty("No failure", "No judged order due in this period failed."))
+        theme.show_html(cards.empty("No failures", "No judged order due in this period failed."))
         return
     steps = {
         "Failed": found.failed,
         "Detected": found.detected,
         "Acknowledged to the buyer": found.acknowledged,
-        "Put right": found.resolved,
-        "The buyer ordered again": found.again,
+        "Resolved": found.resolved,
+        "Ordered again": found.again,
     }
     bars = [
         Bar(
@@ -72,37 +70,31 @@ def recovery_funnel(view: MeasureView) -> None:
         )
         for at, (name, count) in enumerate(steps.items())
     ]
-    told = "Failures on their way: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
+    told = "Recovery funnel: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=found.failed),
         key="chain_chart",
         alternative=told,
-        title="Failures on their way",
+        title="Recovery funnel",
     )
     st.caption(
-        "Each of those above it, at the data's own date. The last counts buyers of orders put right; it is no effect of "
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        "putting them right."
+        "Each bar is a subset of the bar above. “Ordered again” counts buyers of resolved orders; it does not show that "
+        "resolving caused the order."
     )
 
 
 def reorder_curves(view: MeasureView) -> None:
-    """Draw the share of orders after which the buyer has ordered again, by days since."""
+    """Draw the share of orders after which the buyer ordered again, by days since the order was settled."""
     st.header("Do buyers order again?", anchor=False)
     if missing_feeds("messages", "service_cases"):
         return
     steps = queries.cached(lists.reorder_curves, view.generation, view.question)
     if not steps:
-        theme.show_html(cards.empty("No curve yet", "No judged order of this period has been watched for a day."))
+        theme.show_html(
+            cards.empty(
+                "No curve yet", "No judged order of this period was observed for a day. Choose an earlier period."
+            )
+        )
         return
     first = {group: next((one.watched for one in steps if one.group == group), 0) for group in GROUPS}
     drawn = [
@@ -111,7 +103,11 @@ def reorder_curves(view: MeasureView) -> None:
         if one.watched >= min(WATCHED_LEAST, first[one.group])
     ]
     if not any(row["days"] for row in drawn):
-        theme.show_html(cards.empty("No curve yet", "Too few orders of this period have been watched for long enough."))
+        theme.show_html(
+            cards.empty(
+                "No curve yet", "Too few orders of this period were observed long enough. Choose an earlier period."
+            )
+        )
         return
     groups = tuple((group, TONES[group], DASHES[group]) for group in GROUPS if first[group])
     spec = chart_types.step_chart(drawn, groups, title="Days since the order was settled", is_dark=theme.is_dark())
@@ -119,7 +115,7 @@ def reorder_curves(view: MeasureView) -> None:
     st.caption(
         "Share of orders after which the buyer has ordered again (Kaplan-Meier: orders still watched count for as long as they were): "
         + "; ".join(f"{group} {formatting.count(count, 'order')}" for group, count in first.items() if count)
-        + f". A curve ends where fewer than {WATCHED_LEAST} are still watched. The difference between groups is not the effect of a recovery."
+        + f". A curve ends where fewer than {WATCHED_LEAST} are still watched. The difference between groups is not the effect of recovery."
     )
 
 
@@ -131,7 +127,7 @@ def _told(steps: list[Step]) -> str:
 
 
 def cases(view: MeasureView) -> None:
-    """Draw questions, parts requests and complaints by kind."""
+    """Draw questions, part requests and complaints."""
     st.header("Cases after the sale", anchor=False)
     _by(
         view,
@@ -149,13 +145,13 @@ def returns(view: MeasureView) -> None:
 
 
 def _by(view: MeasureView, dimension: str, names: tuple[str, ...], feed: str, what: str) -> None:
-    """Measures by a dimension, the value with most first."""
+    """Draw measures by a dimension, the largest value first."""
     if missing_feeds(feed):
         return
     found = by_value(answers_by(view, names, dimension), dimension)
     of = {value: _weight(answers[names[0]]) for value, answers in found.items()}
     if not any(of.values()):
-        theme.show_html(cards.empty(f"No {what}s", "None in this period and selection."))
+        theme.show_html(cards.empty(f"No {what}s", "No records in this period and selection."))
         return
     rows = [
         [Cell(formatting.in_words(value)), *(_cell(answers.get(name), name, dimension, value) for name in names)]

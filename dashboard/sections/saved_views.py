@@ -1,4 +1,4 @@
-"""The list of saved views on the screen; keeping.py keeps them."""
+"""The list of saved views. The form that saves a view is in dashboard/frame/save_view.py."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,10 +21,10 @@ MEASURE_PARTS = ("measure", "m")
 
 
 def list_views() -> None:
-    """The list of views, each a link; one's own can be renamed and deleted."""
+    """Draw the saved views as links; users can rename and delete their own."""
     st.header("Saved views", anchor=False)
-    if told := st.session_state.pop("_views_told", None):
-        theme.show_html(cards.banner(formatting.html(told)))
+    if message := st.session_state.pop("_views_told", None):
+        theme.show_html(cards.banner(formatting.html(message)))
     try:
         with open_store(locate(), write=False) as store:
             listed = saved_views.views(store, user_name.user_name())
@@ -34,7 +34,7 @@ def list_views() -> None:
     if not listed:
         theme.show_html(
             cards.empty(
-                "No view is kept yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."
+                "No saved views yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."
             )
         )
         return
@@ -46,15 +46,15 @@ def list_views() -> None:
             ),
             Cell(next((entry.title for entry in menu.ENTRIES if entry.path == view["page"]), view["page"])),
             Cell(_chosen(view)),
-            Cell(view["owner"], small="everybody sees it" if view["shared"] else "only they see it"),
+            Cell(view["owner"], small="shared" if view["shared"] else "private"),
         ]
         for view in listed
     ]
-    theme.show_html(tables.table(("View", "Page", "Chosen", "Whose"), rows, caption="Saved views"))
+    theme.show_html(tables.table(("View", "Page", "Filters", "Owner"), rows, caption="Saved views"))
     own = {view["view_id"]: view for view in listed if view["owner"] == user_name.user_name()}
     if own:
         with (
-            st.expander("Rename or delete one of yours", key="views_change"),
+            st.expander("Rename or delete your views", key="views_change"),
             st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
         ):
             number = st.selectbox(
@@ -67,18 +67,18 @@ def list_views() -> None:
                 max_chars=save_view.LONGEST,
                 width=220,
             )
-            shared = st.checkbox("Others may see it", value=own[number]["shared"], key=f"view_reshared_{number}")
+            shared = st.checkbox("Share with others", value=own[number]["shared"], key=f"view_reshared_{number}")
             st.button("Save", on_click=_rename, args=(number, name, shared), key="view_save", disabled=not name.strip())
             st.button("Delete", on_click=_remove, args=(number,), key="view_delete", icon=":material/delete:")
 
 
 def view_url(view: dict[str, Any]) -> str:
-    """Where a view is shown again."""
+    """Return the address of a view."""
     return f"/{view['page']}" + (f"?{view['query']}" if view["query"] else "")
 
 
 def unavailable_parts(view: dict[str, Any]) -> str:
-    """What a view names that is not there any more: a measure, a page, or a value of a filter; "" if all is there."""
+    """Return the page, measures and filter values of a view that no longer exist; "" if all exist."""
     options = page.data_status().options
     gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
     for part, value in parse_qsl(view["query"]):
@@ -86,12 +86,12 @@ def unavailable_parts(view: dict[str, Any]) -> str:
             gone.append(f"the measure {value}")
         elif options.get(part) and value not in options[part]:
             gone.append(f"{formatting.in_words(part).lower()} {value}")
-    return f"no longer there: {', '.join(gone)}" if gone else ""
+    return f"no longer available: {', '.join(gone)}" if gone else ""
 
 
 def _chosen(view: dict[str, Any]) -> str:
     parts = [f"{formatting.in_words(part).lower()} {value}" for part, value in parse_qsl(view["query"])]
-    return ", ".join(parts) or "as the page opens"
+    return ", ".join(parts) or "none"
 
 
 def _rename(number: int, name: str, shared: bool) -> None:

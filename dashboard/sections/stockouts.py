@@ -1,6 +1,4 @@
-"""The parts of the stockouts page: how often we had none, what the buyer did then, and what it cost as observed and as
-assumed.
-"""
+"""Sections of the stockouts page: number of stockouts, outcomes for the buyer, observed and assumed cost."""
 
 from decimal import Decimal
 
@@ -21,7 +19,7 @@ from metrics.model.measure import Unit
 
 SAID = {
     "waited": "The buyer waited",
-    "back_ordered": "It came as a back-order",
+    "back_ordered": "Delivered as a back-order",
     "sale_lost": "The sale was lost",
     "buyer_lost": "The buyer was lost",
     OPEN: "Still open",
@@ -79,8 +77,8 @@ def by_outcome(view: MeasureView) -> Counts:
 
 
 def outcomes(answers: Answers, counts: Counts) -> None:
-    """What buyers did: how often, and the measure's own share, which is of the stockouts that are settled."""
-    st.header("What happened to the buyer", anchor=False)
+    """Draw stockouts by outcome. Shares are of settled stockouts."""
+    st.header("Outcome for the buyer", anchor=False)
     events = {
         outcome: int(counts[outcome]["stockout_events"].value or 0) if outcome in counts else 0 for outcome in SAID
     }
@@ -98,10 +96,10 @@ def outcomes(answers: Answers, counts: Counts) -> None:
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="outcomes_chart",
         alternative=told,
-        title="What happened to the buyer each time",
+        title="Stockouts by outcome",
     )
     told_of = (
-        f"Shares are of the {formatting.number(settled)} that are settled."
+        f"Shares are of the {formatting.number(settled)} settled stockouts."
         if settled is not None and events[OPEN]
         else ""
     )
@@ -118,8 +116,8 @@ def outcomes(answers: Answers, counts: Counts) -> None:
 
 
 def costs(answers: Answers, counts: Counts) -> None:
-    """What each outcome cost, and what a stockout costs as observed beside as assumed."""
-    st.header("What it cost", anchor=False)
+    """Draw the cost of each outcome, and the expected cost of a stockout, observed and assumed."""
+    st.header("Cost", anchor=False)
     rows: list[list[Cell | str]] = []
     for outcome in OUTCOMES:
         cost = answers[f"stockout_cost_{outcome}"]
@@ -132,7 +130,7 @@ def costs(answers: Answers, counts: Counts) -> None:
                 Cell(formatting.number(cost.numerator, Unit.MONEY) if cost.denominator else formatting.DASH),
             ]
         )
-    heads = ("Outcome", "Stockouts", "Provisional", "Cost each", "Cost of all known")
+    heads = ("Outcome", "Stockouts", "Provisional", "Cost each", "Total known cost")
     theme.show_html(
         tables.table(heads, rows, caption="Stockouts and their cost by outcome", numeric=range(1, len(heads)))
     )
@@ -146,20 +144,17 @@ def costs(answers: Answers, counts: Counts) -> None:
     ]
     theme.show_html(
         tables.table(
-            ("Expected cost", "As observed", "As assumed"),
+            ("Expected cost", "Observed", "Assumed"),
             expected,
             caption="Expected cost, observed and assumed",
             numeric=(1, 2),
         )
     )
-    st.caption(
-        "Assumed: the shares and costs under “Numbers assumed” below; what comes preset there is an illustration, not "
-        "your business."
-    )
+    st.caption("Assumed: the shares and costs under “Assumptions” below. Preset values are illustrative.")
 
 
 def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
-    """A count of one outcome as a link to its stockouts; none is 0, since each outcome is looked for."""
+    """Return the count of an outcome with a link to its stockouts; 0 without a link."""
     value = answers[measure].value if measure in answers else 0
     if not value:
         return Cell("0")
@@ -170,7 +165,7 @@ def _linked(answers: Answers, measure: str, outcome: str) -> Cell:
 
 
 def _figure(answers: Answers, measure: str) -> Cell:
-    """A sum of money exactly, as a link to what it is made of; a dash says on hover why there is none."""
+    """Return an exact amount with a link to its rows; a dash shows the reason on hover."""
     answer = answers[measure]
     if answer.value is None:
         return value_cell(answer, MEASURES[measure])

@@ -1,6 +1,4 @@
-"""What a better fill rate is worth: the calculator, its inputs beside what they come to, which start from our own
-numbers where they are set.
-"""
+"""Fill-rate calculator: inputs and result. It starts from your own numbers if assumptions are set."""
 
 from decimal import Decimal
 
@@ -35,9 +33,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "invest": 1_000_000.0,
     },
 }
-"""Two cases of Coyle's textbook, whose answers are known; the first is what the fields start with while nobody set a
-number of ours.
-"""
+"""Two cases of Coyle's textbook with known answers. The fields start with the first if no assumption is set."""
 OURS = "Our numbers"
 TEXTBOOK = "Study problem"
 FIELDS = {
@@ -56,25 +52,14 @@ def calculator(view: MeasureView) -> None:
     first = next(iter(cases))
     st.header("What is a better fill rate worth?", anchor=False)
     st.caption(
-        "An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. All inputs "
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        "are yours to change."
+        "An incomplete order is either back-ordered, which costs a second handling, or lost with its profit. You can "
+        "change all inputs."
     )
     chosen = (
         st.segmented_control("Start from", list(cases), default=first, required=True, key=f"fill_case_{len(cases)}")
         or first
     )
-    st.caption(_whence(chosen, start))
+    st.caption(_source_note(chosen, start))
     case = cases[chosen]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         given = {
@@ -90,13 +75,13 @@ def calculator(view: MeasureView) -> None:
     try:
         theme.show_html(result(calculate(given)))
     except SettingRefused as refused:
-        theme.show_html(cards.empty("That cannot be", formatting.html(refused)))
+        theme.show_html(cards.empty("Invalid input", formatting.html(refused)))
 
 
 def ours(start: FillRateInputs) -> dict[str, float]:
-    """A case of the numbers assumed, with orders and fill as observed; those are the textbook's where nothing is."""
+    """Return a case of assumed costs with observed orders and fill; the textbook's values replace missing ones."""
     textbook = PRESETS[TEXTBOOK]
-    seen = {
+    observed = {
         "orders": textbook["orders"],
         "low": textbook["low"],
         "high": float(start.assumed["fill_target"] * 100),
@@ -104,39 +89,34 @@ def ours(start: FillRateInputs) -> dict[str, float]:
     }
     if start.low is not None and start.high is not None:
         shares = {"low": start.low.fill, "high": start.high.fill, "share": start.low.back_ordered_share}
-        seen = {"orders": float(start.low.orders)} | {name: float(share * 100) for name, share in shares.items()}
+        observed = {"orders": float(start.low.orders)} | {name: float(share * 100) for name, share in shares.items()}
     costs = {
         "cost": "back_order_cost",
         "deduction": "invoice_deduction",
         "profit": "order_profit",
         "invest": "investment",
     }
-    return seen | {field: float(start.assumed[f"fill_{name}"]) for field, name in costs.items()}
+    return observed | {field: float(start.assumed[f"fill_{name}"]) for field, name in costs.items()}
 
 
-def _whence(chosen: str, start: FillRateInputs) -> str:
-    """Where the numbers the fields start with come from."""
+def _source_note(chosen: str, start: FillRateInputs) -> str:
+    """Return the source of the initial values."""
     if chosen != OURS:
         case = "Coyle's textbook, not your business."
-        return (
-            case
-            if start.stated
-            else f"{case} Nobody set a number of yours: do so under “Numbers assumed” below, and the fields start from them."
-        )
-    told = ["Orders, fill and the back-ordered share as observed in view, brought to a year."]
+        return case if start.stated else f"{case} To start from your own numbers, set them under “Assumptions” below."
+    notes = ["Orders, fill and the back-ordered share: observed in view, annualised."]
     if start.low is None:
-        told = ["Orders, fill now and the back-ordered share are the textbook's: none can be observed in view."]
-    told.append(f"Set under “Numbers assumed”: {', '.join(FIELDS[name] for name in start.stated)}.")
-    if illustrative := [said for name, said in FIELDS.items() if name not in start.stated]:
-        told.append(f"Illustrative, since nobody set them: {', '.join(illustrative)}.")
-    return " ".join(told)
+        notes = ["Orders, fill now and the back-ordered share: from the textbook, because none are observed in view."]
+    notes.append(f"Set under “Assumptions”: {', '.join(FIELDS[name] for name in start.stated)}.")
+    if illustrative := [title for name, title in FIELDS.items() if name not in start.stated]:
+        notes.append(f"Illustrative, because not set: {', '.join(illustrative)}.")
+    return " ".join(notes)
 
 
 def _number(label: str, value: float, case: str, *, step: float = 1.0, most: float | None = None) -> Decimal:
-    key = f"fill_{case}_{label}_{value:g}"  # other filters start anew
-    shown = (
-        "%.9g" if value == round(value, 2) else "%.2f"
-    )  # what was observed has more decimals than anybody reads; it is reckoned with as it is
+    key = f"fill_{case}_{label}_{value:g}"  # new filters reset the field
+    # An observed value has more decimals than the field shows; the calculation uses all of them.
+    shown = "%.9g" if value == round(value, 2) else "%.2f"
     typed = st.number_input(
         label, min_value=0.0, max_value=most, value=float(value), step=step, key=key, width=170, format=shown
     )
@@ -144,7 +124,7 @@ def _number(label: str, value: float, case: str, *, step: float = 1.0, most: flo
 
 
 def calculate(given: dict[str, Decimal]) -> Investment:
-    """The inputs of the fields (shares in %) put to the calculator."""
+    """Return the result for the typed inputs (shares in %)."""
 
     def scenario(fill: Decimal) -> Scenario:
         return Scenario(
@@ -155,19 +135,19 @@ def calculate(given: dict[str, Decimal]) -> Investment:
 
 
 def result(found: Investment) -> str:
-    """What it comes to, as markup."""
+    """Return the result as markup."""
     rows = [
         ["Incomplete orders", f"{found.low.incomplete:,.0f}", f"{found.high.incomplete:,.0f}"],
-        ["Lost with those back-ordered", f"{found.low.back_ordered:,.0f}", f"{found.high.back_ordered:,.0f}"],
-        ["Lost with those lost", f"{found.low.lost:,.0f}", f"{found.high.lost:,.0f}"],
+        ["Cost of back-ordered orders", f"{found.low.back_ordered:,.0f}", f"{found.high.back_ordered:,.0f}"],
+        ["Cost of lost orders", f"{found.low.lost:,.0f}", f"{found.high.lost:,.0f}"],
         ["Cash flow lost", f"{found.low.cash:,.0f}", f"{found.high.cash:,.0f}"],
     ]
     payback = formatting.DASH if found.payback_years is None else f"{found.payback_years:,.2f} years"
-    told = [
-        ("Gain a year", f"{found.gain:,.0f}"),
-        ("Less the investment", f"{found.net:,.0f}".replace("-", formatting.MINUS)),
+    figures = [
+        ("Gain per year", f"{found.gain:,.0f}"),
+        ("Gain less investment", f"{found.net:,.0f}".replace("-", formatting.MINUS)),
         ("Payback", payback),
-        ("Pays for at most, in one year", f"{found.break_even:,.0f}"),
+        ("Break-even investment in one year", f"{found.break_even:,.0f}"),
     ]
     table = tables.table(
         ("", "Now", "At the higher fill"),
@@ -176,4 +156,4 @@ def result(found: Investment) -> str:
         numeric=(1, 2),
         total=True,
     )
-    return table + tables.facts(told)
+    return table + tables.facts(figures)

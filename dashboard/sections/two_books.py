@@ -1,6 +1,4 @@
-"""The parts of the two-books page: where the buyer's verdict and ours differ, why, what money is at stake, and the
-disputed orders.
-"""
+"""Sections of the reconciliation page: causes of disagreement, verdicts compared, disputed orders."""
 
 import streamlit as st
 
@@ -18,7 +16,7 @@ from metrics.lists import two_books as lists
 from metrics.lists.rows import Row
 from metrics.model.measure import Unit
 
-VERDICT_WORDS = {True: "good", False: "failed", None: "not known"}
+VERDICT_WORDS = {True: "good", False: "failed", None: "unknown"}
 SIZE = 12
 
 
@@ -64,8 +62,8 @@ def _fine(view: MeasureView) -> Sentence:
 
 
 def causes(view: MeasureView) -> None:
-    """Draw what the two books first differ in."""
-    st.header("What the books first differ in", anchor=False)
+    """Draw the disputed orders by their first difference."""
+    st.header("Cause of disagreement", anchor=False)
     if missing_feeds("buyer_scorecards"):
         return
     asked = answers_by(view, ("books_dispute", "failed_value_disputed"), "cause")
@@ -76,7 +74,8 @@ def causes(view: MeasureView) -> None:
     if not sum(counts.values()):
         theme.show_html(
             cards.empty(
-                "Nothing in dispute", "No order in both books differs in receipt day, quantity, deadline or verdict."
+                "No disputed orders",
+                "No order in both scorecards differs in receipt day, quantity, deadline or verdict.",
             )
         )
         return
@@ -87,37 +86,31 @@ def causes(view: MeasureView) -> None:
         bars.append(
             Bar(formatting.in_words(cause), count, f"{formatting.count(count, 'order')}{worth}", tone="watch-strong")
         )
-    told = "Orders on which the books differ, by cause: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
+    told = "Disputed orders by cause: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="causes_chart",
         alternative=told,
-        title="Orders on which the books differ, by cause",
+        title="Disputed orders by cause",
     )
     st.caption(
-        "An order counts under the first that differs: receipt day, quantity, deadline, verdict. Money: goods that fail "
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        ""
-        "by the buyer's book."
+        "An order counts under its first difference: receipt day, quantity, deadline, verdict. Amount: goods that failed "
+        "by the buyer's scorecard."
     )
 
 
 def verdicts(view: MeasureView) -> None:
-    """Draw orders in both books by both verdicts."""
-    st.header("Their verdict and ours", anchor=False)
+    """Draw the orders in both scorecards by both verdicts."""
+    st.header("Both verdicts", anchor=False)
     if missing_feeds("buyer_scorecards"):
         return
     found = queries.cached(lists.verdicts, view.generation, view.question)
     if not found:
-        theme.show_html(cards.empty("No order in both books", "None of the orders of this period is in both."))
+        theme.show_html(
+            cards.empty(
+                "No order in both scorecards", "No order of this period is in both scorecards. Choose another period."
+            )
+        )
         return
     counts = {(row["our_verdict"], row["their_verdict"]): int(row["orders"]) for row in found}
     rows = [
@@ -132,9 +125,9 @@ def verdicts(view: MeasureView) -> None:
     ]
     heads = ("", *[f"Theirs: {said}" for said in VERDICT_WORDS.values()])
     theme.show_html(
-        tables.table(heads, rows, caption="Orders in both books by our verdict and the buyer's", numeric=(1, 2, 3))
+        tables.table(heads, rows, caption="Orders in both scorecards by our verdict and the buyer's", numeric=(1, 2, 3))
     )
-    st.caption("On time in full by our book against what the buyer's scorecard says. Marked: where they differ.")
+    st.caption("On time in full by our verdict and by the buyer's scorecard. Differences are marked.")
 
 
 def _differ(ours: bool | None, theirs: bool | None, counts: dict[tuple[bool | None, bool | None], int]) -> bool:
@@ -142,14 +135,14 @@ def _differ(ours: bool | None, theirs: bool | None, counts: dict[tuple[bool | No
 
 
 def disputed_orders(view: MeasureView) -> None:
-    """Draw the disputed orders, each with what either book says of what differs."""
+    """Draw the disputed orders with the difference in both scorecards."""
     st.header("Disputed orders", anchor=False)
     if missing_feeds("buyer_scorecards"):
         return
     at = int(st.session_state.get("disputed_page", 1))
     found = queries.cached(lists.disputed, view.generation, view.question, page=at, size=SIZE)
     if not found.total:
-        theme.show_html(cards.empty("No disputed order", "Where both books have an order, they say the same."))
+        theme.show_html(cards.empty("No disputed orders", "Both scorecards agree on all orders they share."))
         return
     rows = [
         [
@@ -161,8 +154,8 @@ def disputed_orders(view: MeasureView) -> None:
         ]
         for row in found.rows
     ]
-    heads = ("Order", "Was due", "Differ in", "Our book", "Their book", "Failing goods")
-    theme.show_html(tables.table(heads, rows, caption="Orders on which the books differ", numeric=(5,)))
+    heads = ("Order", "Due", "Difference", "Ours", "Buyer's", "Failed goods")
+    theme.show_html(tables.table(heads, rows, caption="Disputed orders", numeric=(5,)))
     page.pager(found.total, SIZE, key="disputed_page")
 
 
@@ -171,9 +164,9 @@ def _order(row: Row) -> str:
 
 
 def _says(row: Row, book: str) -> Cell:
-    """What one book says of what differs, and its verdict."""
+    """Return the disputed value and the verdict of one scorecard."""
     said = {
-        "receipt_day": f"came {formatting.day(row[f'{book}_receipt_day'])}",
+        "receipt_day": f"received {formatting.day(row[f'{book}_receipt_day'])}",
         "quantity": f"{formatting.quantity(row[f'{book}_qty'])} received",
         "deadline": f"due {formatting.day(row[f'{book}_deadline_day'])}",
         "verdict": "",

@@ -124,7 +124,7 @@ def test_an_order_that_is_gone_is_still_told_by_what_was_written_of_it(desk: Loc
 
 def test_a_part_of_a_number_finds_orders(desk: Location, open_page: Open) -> None:  # noqa: ARG001
     assert "HAND-DAMAGED" in markup(open_page("order_story", order="damag"))
-    assert "Which order?" in markup(open_page("order_story"))
+    assert "No order chosen" in markup(open_page("order_story"))
 
 
 def test_a_store_that_cannot_be_read_leaves_the_orders_readable(desk: Location, open_page: Open) -> None:

@@ -46,7 +46,7 @@ def test_a_view_says_what_is_no_longer_there_and_others_see_only_what_is_shared(
         saved_views.save(store, "Ada", "Gone", "stockouts", "segment=Z&measure=never", shared=True, at=AT)
         saved_views.save(store, "Ada", "Mine <i>only</i>", "", "", shared=False, at=AT)
     html = markup(open_page("views_and_alerts"))
-    assert "no longer there: segment Z, the measure never" in html
+    assert "no longer available: segment Z, the measure never" in html
     assert "Mine" not in html
 
 
