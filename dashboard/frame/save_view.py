@@ -32,7 +32,7 @@ def save_view_form() -> None:
         )
         st.text_input("Keep this view as", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
         st.checkbox("Others may see it", key="view_shared", value=True)
-        st.form_submit_button("Keep view", on_click=_keep)
+        st.form_submit_button("Save view", on_click=_keep)
     if told := st.session_state.pop("_view_told", None):
         st.caption(formatting.markdown(told))
 

@@ -34,7 +34,7 @@ def list_views() -> None:
     if not listed:
         theme.show_html(
             cards.empty(
-                "No saved views yet", "Open a page, choose period and filters, then <b>Copy link → Keep view</b>."
+                "No saved views yet", "Open a page, choose period and filters, then <b>Copy link → Save view</b>."
             )
         )
         return

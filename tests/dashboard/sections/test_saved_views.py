@@ -29,7 +29,7 @@ def test_what_is_on_the_screen_is_kept_without_the_generation(desk: Location, op
     at = open_page(segment=["A"], period="26W")
     at.text_input("view_by").input("Ada")
     at.text_input("view_name").input("Half a year of A")
-    next(one for one in at.button if one.label == "Keep view").click().run()
+    next(one for one in at.button if one.label == "Save view").click().run()
     with open_store(desk) as store:
         (view,) = saved_views.views(store, "Ada")
     assert (view["name"], view["owner"], view["page"], view["shared"]) == ("Half a year of A", "Ada", "", True)
