@@ -1,4 +1,4 @@
-"""Why did a number move between two periods, and what changed between two publishes of the data?"""
+"""What changed: the change of a number between two periods, and changes between two data versions."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from dashboard.frame import page
 from dashboard.sections import what_changed, what_changed_versions
 
 filters = page.current_filters()
-BETWEEN = {"periods": "Two periods", "publishes": "Two publishes of the data"}
+BETWEEN = {"periods": "Two periods", "publishes": "Two data versions"}
 with theme.card("change"), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     between = page.select("Between", tuple(BETWEEN), BETWEEN, key="between", width=230)
     if between == "publishes":
@@ -20,7 +20,7 @@ if between == "publishes":
 elif before is None:
     page.subtitle(f"{formatting.date_range(filters.start, filters.end)} · {filters.label}")
     with theme.card("none"):
-        theme.show_html(cards.empty("Nothing to compare with yet", "Choose the first and the last day."))
+        theme.show_html(cards.empty("No days to compare with", "Choose the first and the last day."))
 else:
     after = (filters.start, filters.period.elapsed)
     page.subtitle(f"{formatting.date_range(*after)} against {formatting.date_range(*before)} · {filters.label}")

@@ -1,6 +1,4 @@
-"""The parts of the page that says why a number moved: what is compared, the change in words, its parts as steps and as
-a table.
-"""
+"""Sections of the page "What changed" between two periods: choices, sentence, chart and table of contributions."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -26,14 +24,15 @@ from metrics.queries.explain import Contribution, Explanation, explain
 
 PARTS_SHOWN = 12
 STEPS_SHOWN = 7
-"""Parts that have a step of their own in the chart; the others share one."""
+"""Contributions with their own bar in the chart; the others share one bar."""
 OWN = "days"
 AGAINST = {BEFORE: "the period before", LAST_YEAR: "last year", OWN: "days of your choice"}
 
 
 def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
-    """Draw the choice of a measure, a dimension, and what to compare with; the days of that, None while only the first
-    of them is chosen.
+    """Draw the choice of measure, dimension and days to compare with, and return them.
+
+    The days are None while only the first of them is chosen.
     """
     titles = {name: MEASURES[name].title for name in EXPLAINED}
     first = ["otif", *[name for name in EXPLAINED if name != "otif"]]
@@ -50,8 +49,9 @@ def choose(filters: Filters) -> tuple[Measure, str, Days | None]:
 
 
 def _own_days(filters: Filters) -> Days | None:
-    """Draw the choice of days to compare with, kept in the address; at first the period before, or the first four weeks
-    of all data.
+    """Draw the choice of own days; the address keeps them.
+
+    The default is the period before, or the first four weeks of all data.
     """
     latest = filters.period.as_of + timedelta(days=730)
     first = filters.period.previous or (filters.start, filters.start + timedelta(days=27))
@@ -60,14 +60,14 @@ def _own_days(filters: Filters) -> Days | None:
     chosen = st.date_input(
         "From and to", (begin, end), EARLIEST, latest, format=reader().date_input, key="pick_before", width=230
     )
-    if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is still to be chosen
+    if not isinstance(chosen, tuple) or len(chosen) < 2:  # the second day is not chosen yet
         return None
     st.query_params["before"] = f"{chosen[0]}..{chosen[1]}"
     return chosen
 
 
 def explanation(measure: Measure, by: str, before: Days, filters: Filters) -> Explanation:
-    """The change since other days."""
+    """Return the explanation of a change since other days."""
     after = (filters.start, filters.period.elapsed)
     return queries.cached_large(
         explain, page.generation(), measure.name, by=by, before=before, after=after, where=filters.where
@@ -75,10 +75,10 @@ def explanation(measure: Measure, by: str, before: Days, filters: Filters) -> Ex
 
 
 def sentence(found: Explanation, measure: Measure, before: Days, after: Days) -> str:
-    """The change in one sentence, as markup."""
+    """Return the change in one sentence, as markup."""
     if found.change is None or found.why_not:
         return cards.empty("No change to explain", formatting.html(found.why_not or "One of the periods has no value."))
-    direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not move"
+    direction = "rose" if found.change > 0 else "fell" if found.change < 0 else "did not change"
     judged = better_or_worse(float(found.change), measure.direction) or "muted"
     size = (
         ""
@@ -90,7 +90,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
     if found.adds_up and found.parts and found.parts[0].effect:
         strongest = found.parts[0]
         text += (
-            f" The strongest part: <strong>{formatting.html(strongest.value or '(none)')}</strong> "
+            f" Largest contributor: <strong>{formatting.html(strongest.value or '(none)')}</strong> "
             f"({_sign(float(strongest.effect or 0), measure.unit)})."
         )
     return f'<div class="bv bv-headline"><span>{text}</span></div>'
@@ -113,18 +113,18 @@ def _sign(value: float, unit: Unit) -> str:
 
 
 def steps_chart(found: Explanation, measure: Measure) -> None:
-    """Draw the parts as steps from the value before to the value now; nothing where they do not add up."""
+    """Draw the contributions as steps from the earlier to the current value; nothing if they do not add up."""
     if not found.adds_up or found.change is None or found.before.value is None or found.after.value is None:
         return
     bars = _steps(found, measure)
     reach = [one.start for one in bars if not one.total] + [one.end for one in bars]
     room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
-    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    steps = "; ".join(f"{one.name} {one.said}" for one in bars)
     spec = chart_types.bar_chart(bars, is_dark=theme.is_dark(), low=min(reach) - room, high=max(reach) + room)
     chart_download.export_chart(
         spec,
         key="change_chart",
-        alternative=f"{measure.title}, step by step: {told}",
+        alternative=f"{measure.title}, step by step: {steps}",
         title=f"{measure.title}, step by step",
     )
 
@@ -146,11 +146,11 @@ def _steps(found: Explanation, measure: Measure) -> list[Bar]:
 
 
 def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Days) -> str:
-    """The parts of the change, the strongest first, and their sum."""
+    """Return the contributions as a table, the largest first, and their sum."""
     shown = found.parts[:PARTS_SHOWN]
     ratio = any(part.mix is not None for part in shown)
-    heads = [formatting.in_words(by), "Before", "Now"] + (["Better or worse", "More or less of it"] if ratio else [])
-    heads.append("Adds to the change" if found.adds_up else "Shifted it by")
+    heads = [formatting.in_words(by), "Before", "Now"] + (["Rate effect", "Mix effect"] if ratio else [])
+    heads.append("Contribution" if found.adds_up else "Shift")
     rows: list[list[Cell | str]] = [
         [
             Cell(part.value or "(none)"),
@@ -173,7 +173,7 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
             )
         rows.append(
             [
-                Cell("The whole change"),
+                Cell("Total change"),
                 value_cell(found.before, measure),
                 value_cell(found.after, measure),
                 *(
@@ -185,12 +185,16 @@ def parts(found: Explanation, measure: Measure, by: str, before: Days, after: Da
             ]
         )
     return tables.table(
-        heads, rows, caption=f"What moved {measure.title}", numeric=range(1, len(heads)), total=found.adds_up
+        heads,
+        rows,
+        caption=f"Contributions to the change of {measure.title}",
+        numeric=range(1, len(heads)),
+        total=found.adds_up,
     )
 
 
 def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days, Days]) -> list[Cell]:
-    """A part's value before and now, each leading to what is behind it."""
+    """Return the earlier and the current value of a contributor, with links to their rows."""
     cells = []
     for answer, period in zip((part.before, part.after), days, strict=True):
         one = value_cell(answer, measure)
@@ -204,18 +208,18 @@ def _both_values(part: Contribution, measure: Measure, by: str, days: tuple[Days
 
 
 def _both(found: Explanation) -> tuple[list[Fraction | None], list[Fraction | None]]:
-    """Every part's rate and mix."""
+    """Return the rate and the mix effects of all contributors."""
     return [one.rate for one in found.parts], [one.mix for one in found.parts]
 
 
 def note(found: Explanation) -> str:
-    """How to read the parts."""
+    """Return a note about how to read the contributions."""
     if found.adds_up:
         return (
-            "The parts add up to the change exactly. Better or worse: their own rate moved. More or less of it: "
-            "their weight in the whole did."
+            "Contributions add up to the change exactly. Rate effect: the own rate changed. Mix effect: the share of the "
+            "total changed."
         )
     return (
-        "A percentile has no parts that add up: each line says how far it moved because that part's orders are now "
-        "other ones."
+        "Contributions to a percentile do not add up. Each row shows the shift caused by the changed orders of its "
+        "value."
     )

@@ -1,6 +1,4 @@
-"""The parts of the page that says what changed between two publishes of the data: which numbers moved, and which
-records came or changed.
-"""
+"""Sections of the page "What changed" between two data versions: changed numbers, new records, corrected records."""
 
 import streamlit as st
 
@@ -22,44 +20,44 @@ RECORDS_SHOWN = 50
 
 
 def choose() -> int | None:
-    """Draw the choice of an older generation; None where none is kept."""
+    """Draw the choice of an older data version and return it; None if none is kept."""
     older = [str(number) for number in queries.generations() if number < page.generation()]
     if not older:
         return None
-    named = {number: f"generation {number}" for number in older}
-    return int(page.select("As published in", older, named, key="then", width=220))
+    named = {number: f"data version {number}" for number in older}
+    return int(page.select("Compare with", older, named, key="then", width=220))
 
 
 def changed_numbers(then: int | None, filters: Filters) -> None:
-    """Draw what differs between an older generation and the one shown."""
+    """Draw the differences between an older data version and the one shown."""
     if then is None:
         hint = (
-            "Every run publishes one; the ones before the newest are kept for some time (a PostgreSQL server keeps "
-            "the newest alone)."
+            "Every run publishes a data version. Older versions are kept for some time; a PostgreSQL server keeps only "
+            "the newest."
         )
         with theme.card("none"):
-            theme.show_html(cards.empty("No older publish is kept", hint))
+            theme.show_html(cards.empty("No older data version", hint))
         return
     asked = Question(tuple(EXPLAINED), start=filters.start, end=filters.end, where=filters.where)
     answers, keys, brought = queries.cached_large(
         compare_generations, page.generation(), warehouse.locate(), asked, then
     )
     moved = [one for one in answers if _moved(one)]
-    came, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
+    received, new = (sum(getattr(one, name) for one in brought) for name in ("rows_in", "rows_loaded"))
     said = (
         '<div class="bv bv-headline"><span>'
         f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view "
-        f"differ from generation {then}. Since then "
-        f"{formatting.integer(came)} records came: <strong>{formatting.integer(new)}</strong> new or changed, "
+        f"differ from data version {then}. Since then, "
+        f"{formatting.integer(received)} records were received: <strong>{formatting.integer(new)}</strong> new or changed, "
         f"<strong>{formatting.integer(len(keys))}</strong> of them "
-        "corrections of what was there.</span></div>"
+        "corrections of existing records.</span></div>"
     )
     with theme.card("said"):
         theme.show_html(said)
     with theme.card("moved"):
         _numbers(moved, then)
     with theme.card("came"):
-        _brought(brought)
+        _new_records(brought)
     with theme.card("changed"):
         _records(keys)
 
@@ -70,18 +68,16 @@ def _moved(one: Restated) -> bool:
 
 
 def _share(one: Restated) -> float:
-    """How much of itself a number moved by, to put the strongest first; those that appeared or vanished before all."""
+    """Return the relative change, for sorting; infinite for numbers that appeared or disappeared."""
     if one.change is None or one.then is None or not one.then.value:
         return float("inf")
     return abs(float(one.change) / float(one.then.value))
 
 
 def _numbers(moved: list[Restated], then: int) -> None:
-    st.header("Numbers that moved", anchor=False)
+    st.header("Changed numbers", anchor=False)
     if not moved:
-        theme.show_html(
-            cards.empty("No number moved", "What came since does not touch the period and the orders in view.")
-        )
+        theme.show_html(cards.empty("No changes", "New records do not affect this period and selection."))
         return
     rows = []
     for one in sorted(moved, key=lambda one: (-_share(one), one.measure))[:MOVED_SHOWN]:
@@ -91,16 +87,16 @@ def _numbers(moved: list[Restated], then: int) -> None:
         rows.append([Cell(measure.title, small=one.measure), Cell(old), Cell(markup=link), Cell(markup=_change(one))])
     theme.show_html(
         tables.table(
-            ("Measure", f"Generation {then}", "Now", "Change"), rows, caption="Numbers that moved", numeric=(1, 2, 3)
+            ("Measure", f"Data version {then}", "Now", "Change"), rows, caption="Changed numbers", numeric=(1, 2, 3)
         )
     )
     if len(moved) > MOVED_SHOWN:
-        st.caption(f"The {MOVED_SHOWN} that moved most of {formatting.integer(len(moved))}.")
+        st.caption(f"The {MOVED_SHOWN} largest changes of {formatting.integer(len(moved))}.")
 
 
 def _change(one: Restated) -> str:
     if one.change is None:
-        return "appeared" if one.then is None or one.then.value is None else "vanished"
+        return "appeared" if one.then is None or one.then.value is None else "disappeared"
     measure = MEASURES[one.measure]
     sign = "+" if one.change > 0 else formatting.MINUS
     judged = better_or_worse(float(one.change), measure.direction) or "muted"
@@ -110,12 +106,12 @@ def _change(one: Restated) -> str:
     )
 
 
-def _brought(brought: list[FeedDelta]) -> None:
-    st.header("Records that came", anchor=False)
+def _new_records(brought: list[FeedDelta]) -> None:
+    st.header("New records", anchor=False)
     if not brought:
-        theme.show_html(cards.empty("Nothing came", "No run since brought any records."))
+        theme.show_html(cards.empty("No new records", "No later run received records."))
         return
-    telling = [one for one in brought if one.rows_loaded or one.rows_quarantined]
+    with_changes = [one for one in brought if one.rows_loaded or one.rows_quarantined]
     rows = [
         [
             Cell(formatting.in_words(one.feed)),
@@ -124,21 +120,19 @@ def _brought(brought: list[FeedDelta]) -> None:
                 for count in (one.rows_in, one.rows_loaded, one.rows_quarantined, one.rows_superseded)
             ),
         ]
-        for one in telling
+        for one in with_changes
     ]
-    heads = ("Feed", "Came", "New or changed", "Quarantined", "Known or replaced")
+    heads = ("Feed", "Received", "New or changed", "Quarantined", "Known or replaced")
     if rows:
-        theme.show_html(tables.table(heads, rows, caption="Records that came since, by feed", numeric=(1, 2, 3, 4)))
-    if len(telling) < len(brought):
-        st.caption(f"{formatting.count(len(brought) - len(telling), 'feed')} brought only what was known already.")
+        theme.show_html(tables.table(heads, rows, caption="Records received since, by feed", numeric=(1, 2, 3, 4)))
+    if len(with_changes) < len(brought):
+        st.caption(f"{formatting.count(len(brought) - len(with_changes), 'feed')} had only known records.")
 
 
 def _records(keys: list[RestatedKey]) -> None:
-    st.header("Records that were changed", anchor=False)
+    st.header("Corrected records", anchor=False)
     if not keys:
-        theme.show_html(
-            cards.empty("No record was changed", "What came since added to what was there and corrected nothing.")
-        )
+        theme.show_html(cards.empty("No corrected records", "New records did not correct existing ones."))
         return
     rows = [
         [
@@ -149,6 +143,6 @@ def _records(keys: list[RestatedKey]) -> None:
         ]
         for one in keys[:RECORDS_SHOWN]
     ]
-    theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Records changed since"))
+    theme.show_html(tables.table(("Feed", "Record", "Before", "After"), rows, caption="Corrected records"))
     if len(keys) > RECORDS_SHOWN:
-        st.caption(f"The first {RECORDS_SHOWN} of {formatting.integer(len(keys))}; data quality lists all of them.")
+        st.caption(f"The first {RECORDS_SHOWN} of {formatting.integer(len(keys))}. Data quality lists all of them.")

@@ -221,7 +221,7 @@ def test_every_measure_of_the_catalogue_is_on_a_page() -> None:
 def test_what_changed_adds_up_on_the_page(page_of_small: Open) -> None:
     at = page_of_small("what_changed", measure="complete")
     html = markup(at)
-    assert "The whole change" in html or "No change to explain" in html
+    assert "Total change" in html or "No change to explain" in html
 
 
 def test_the_ladder_shows_every_rung(page_of_small: Open) -> None:

@@ -111,12 +111,12 @@ def test_what_changed_between_two_publishes(tmp_path: Path, at_home: Callable[[P
     home = tmp_path / "home"
     publish(home, count=30, seed=2)
     at_home(home)
-    assert "No older publish is kept" in markup(open_page("what_changed", between="publishes"))
+    assert "No older data version" in markup(open_page("what_changed", between="publishes"))
     publish(home, count=30, seed=5)
     at = open_page("what_changed", between="publishes", period="52W")
     assert not at.exception
     assert queries.generations() == [2, 1]
-    assert "differ from generation 1" in markup(at)
+    assert "differ from data version 1" in markup(at)
     assert "better<" in markup(at) or "worse<" in markup(at)
 
 
