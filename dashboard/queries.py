@@ -1,8 +1,8 @@
 """Cached reads of the warehouse, pinned to one data version.
 
 `cached` calls a function of `metrics` that takes a connection. It keeps the result for the generation (the version of
-the data), the function and its arguments. A page reads one generation through one connection (`one_generation`), so that
-it never mixes two versions.
+the data), the function and its arguments. A page reads one generation through one connection (`one_generation`), and
+never mixes two versions.
 """
 
 import threading

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from dashboard.components import cards, formatting
 from dashboard.components.tables import Cell
+from dashboard.frame import links
+from metrics.lists.rows import Row
 from metrics.model.measure import Measure
 from metrics.model.question import Answer
 from metrics.targets.targets import Target
@@ -31,6 +33,12 @@ def linked(cell: Cell, url: str) -> Cell:
 def link_cell(text: str, url: str) -> Cell:
     """Return a cell whose text links to the rows behind it; an empty cell for an empty text."""
     return linked(Cell(text, markup=formatting.html(text)), url) if text else Cell()
+
+
+def order_cell(row: Row) -> Cell:
+    """Return an order number with a link to its timeline, above its customer and segment."""
+    cell = link_cell(row["order_id"], links.order_story_url(row["order_id"]))
+    return Cell(markup=cell.markup, small=f"{row['customer_id']}, segment {row['segment']}")
 
 
 def denominator_cell(answer: Answer | None, url: str) -> Cell:

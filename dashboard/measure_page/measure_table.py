@@ -31,7 +31,8 @@ def measure_table(view: MeasureView) -> None:
         theme.show_html(_by_segment(view, measures))
         st.caption(
             "Each measure uses its own date: the day the order was due, ordered or received, the day of the document, "
-            "or the day of the event. Hover a dash to see why. A range replaces a number if too much evidence is missing."
+            "or the day of the event. Hover a dash to see why. "
+            "A range replaces a number if too much evidence is missing."
         )
     with theme.card("breakdown"):
         _breakdown(view, measures)

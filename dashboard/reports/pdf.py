@@ -1,8 +1,7 @@
-"""One page of the scorecard as a PDF: title, period, filters, tiles with their state, the trend, segments, and what all
-of it rests on.
+"""The scorecard as a one-page PDF: headline, tiles, trend, segments, reasons and provenance.
 
-Set by Typst from `assets/report.typ`, into which everything goes as data: a customer's name is never markup. The PDF is
-tagged (PDF/UA-1) and the same view of the same generation gives the same bytes.
+Typst renders `assets/report.typ` with all texts as data, so that a customer's name is never markup. The PDF is tagged
+(PDF/UA-1). The same view of the same generation gives the same bytes.
 """
 
 import json
@@ -40,7 +39,7 @@ from metrics.warehouse import locate
 TEMPLATE = theme.ASSETS / "report.typ"
 SEGMENTS_MOST = 10
 WIDTH, HEIGHT = 640, 205
-"""Of the trend, in its own units; it is as wide as the page."""
+"""Size of the trend in chart units; it fills the width of the page."""
 
 
 def button(shown: Scorecard, as_of: datetime | None, measure: str) -> None:
@@ -62,7 +61,10 @@ def button(shown: Scorecard, as_of: datetime | None, measure: str) -> None:
 def write(
     target: Path, *, choice: str, start: date | None, end: date | None, where: tuple[tuple[str, tuple[str, ...]], ...]
 ) -> None:
-    """Write the report of a view of the newest generation. choice: a period of the filter bar, where no days are given."""
+    """Write the report of the newest generation as PDF.
+
+    choice: a period of the filter bar, used if no days are given. Raises NothingPublished.
+    """
     published = queries.current()
     if published is None:
         raise NothingPublished(str(locate()))
@@ -104,17 +106,17 @@ def report_text(shown: Scorecard, as_of: datetime | None, measure: str) -> dict[
 
 
 def pdf(view: dict[str, Any]) -> bytes:
-    """A view as a page."""
-    import typst  # brings a typesetter: only who takes a report waits for it
+    """Return the report as PDF."""
+    import typst  # slow to import, and only the report needs it
 
     trend = {**view["trend"], "svg": chart_download.bare_svg(view["trend"]["spec"])}
-    said = json.dumps({**view, "trend": trend}, ensure_ascii=False)
+    data = json.dumps({**view, "trend": trend}, ensure_ascii=False)
     made = int(datetime.fromisoformat(view["made"]).replace(tzinfo=UTC).timestamp())
     fonts = [str(chart_download.PRINT_FONTS)]
     return bytes(
         typst.compile(
             str(TEMPLATE),
-            sys_inputs={"view": said},
+            sys_inputs={"view": data},
             font_paths=fonts,
             format="pdf",
             pdf_standards="ua-1",
@@ -144,7 +146,7 @@ def _tile(tile: Tile, is_withheld: bool) -> dict[str, str]:
     return {
         "title": cards.title(measure),
         "value": cards.value(tile.now, measure),
-        "word": "held: too many records are kept out" if is_withheld else stands.word if stands.shape else "",
+        "word": "withheld: too many records are kept out" if is_withheld else stands.word if stands.shape else "",
         "css": "unproven" if is_withheld else stands.css,
         "against": f"target {formatting.number(target.value, measure.unit)}" if target else "",
         "note": "; ".join(note for note in notes if note),
@@ -207,17 +209,19 @@ def _reasons(view: MeasureView) -> dict[str, Any]:
 
 
 def _footer(view: MeasureView, as_of: datetime | None) -> Sequence[str]:
-    """What the page rests on, as an export says it."""
+    """Return the provenance of the report, as in an export."""
     question, generation = replace(view.question, measures=TILES), view.generation
-    said = queries.cached(provenance, generation, question)
+    source = queries.cached(provenance, generation, question)
     answers = queries.answers(generation, question)
     digest = rows_hash(("measure", "value"), [(one.measure, one.value) for one in answers])
-    failed = sum(check["rows_failed"] for check in said["checks_failed"])
-    held = sum(said["in_quarantine"].values())
+    failed = sum(check["rows_failed"] for check in source["checks_failed"])
+    withheld = sum(source["in_quarantine"].values())
     lines = [
-        f"Generation {generation}, run {said['run']['run_id']} of {said['run']['source']}, data as of {formatting.moment(as_of)}. Judged under the strict "
-        f"policy, rule book {said['rule_book']}; Buyerview {said['buyerview']}.",
-        f"Checks of the feeds it rests on: {len(said['checks_failed'])} found {failed:,} rows; {held:,} records are in quarantine. "
+        f"Data version {generation}, run {source['run']['run_id']} of {source['run']['source']}, "
+        f"data as of {formatting.moment(as_of)}. Judged under the strict "
+        f"policy, rule book {source['rule_book']}; Buyerview {source['buyerview']}.",
+        f"Failed checks of its feeds: {len(source['checks_failed'])} with {failed:,} rows. "
+        f"{withheld:,} records are in quarantine. "
         f"Hash of the tiles' values: {digest[:16]}.",
     ]
-    return lines + ([f"Stand-ins: {'; '.join(said['stand_ins'])}."] if said["stand_ins"] else [])
+    return lines + ([f"Stand-ins: {'; '.join(source['stand_ins'])}."] if source["stand_ins"] else [])

@@ -31,8 +31,8 @@ def alert_rules() -> None:
     with theme.card("rules"):
         st.header("Alert rules", anchor=False)
         st.caption(
-            "Each new data version is checked once, over the last whole period. An inconclusive value neither fires nor "
-            "clears a rule."
+            "Each new data version is checked once, over the last whole period. An inconclusive value neither "
+            "fires nor clears a rule."
         )
         if rules:
             theme.show_html(_rules(rules, states, last))
@@ -98,10 +98,16 @@ def _rules(rules: list[Rule], states: dict[int, Any], last: dict[int, dict[str, 
         )
         when = "" if seen is None else formatting.date_range(seen["starts_on"], seen["ends_on"])
         why = str(seen["decided"]).partition(": ")[2] if seen and str(seen["decided"]).startswith(NOT_PROVEN) else when
-        rows.append([
-            Cell(rule.name, small=f"by {rule.owner}"), Cell(title, small=_words(rule)), Cell(markup=stands), Cell(read, small=why),
-            Cell(", ".join(one.partition(":")[2] for one in rule.channels) or "no channel", small=_quiet(rule)),
-        ])  # fmt: skip
+        channels = ", ".join(channel.partition(":")[2] for channel in rule.channels) or "no channel"
+        rows.append(
+            [
+                Cell(rule.name, small=f"by {rule.owner}"),
+                Cell(title, small=_words(rule)),
+                Cell(markup=stands),
+                Cell(read, small=why),
+                Cell(channels, small=_quiet(rule)),
+            ]
+        )
     return tables.table(
         ("Rule", "Measure", "Status", "Last reading", "Notifies"), rows, caption="Alert rules and their status"
     )

@@ -141,9 +141,15 @@ def _condition(rule: Rule, key: str) -> Rule:
             width=150,
         )
     return replace(
-        rule, condition=condition, limit=_scaled(limit, 1 / scale), clear_at=_scaled(over, 1 / scale), period=period, in_a_row=int(in_a_row),
-        min_n=int(min_n), min_coverage=round((known or 0) / SHARE, 12),
-    )  # fmt: skip
+        rule,
+        condition=condition,
+        limit=_scaled(limit, 1 / scale),
+        clear_at=_scaled(over, 1 / scale),
+        period=period,
+        in_a_row=int(in_a_row),
+        min_n=int(min_n),
+        min_coverage=round((known or 0) / SHARE, 12),
+    )
 
 
 def _scaled(value: float | None, by: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Sections of the data quality page: headline, failed checks and feeds. Its record lists are in data_quality_records.py."""
+"""Sections of the data quality page: headline, failed checks, feeds; data_quality_records.py has its record lists."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -89,8 +89,8 @@ def checks() -> None:
         with st.expander(f"{formatting.count(len(listed) - CHECKS_SHOWN, 'more check')}"):
             theme.show_html(_checks(listed[CHECKS_SHOWN:]))
     st.caption(
-        f"If checks keep out more than {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, its measures are shown "
-        "but withheld from targets."
+        f"If checks keep out more than {formatting.percent(WITHHELD_SHARE, 0)} of a feed's records, its measures are "
+        "shown but withheld from targets."
     )
 
 

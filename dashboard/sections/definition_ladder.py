@@ -22,7 +22,8 @@ from metrics.queries.what_if import View
 SIZE = 25
 TITLES = {
     "otif": "On time in full", "on_time": "On time", "complete": "Complete", "damage_free": "Damage free",
-    "filled_accurately": "Filled accurately", "billed_accurately": "Billed accurately", "perfect_order": "Perfect order",
+    "filled_accurately": "Filled accurately", "billed_accurately": "Billed accurately",
+    "perfect_order": "Perfect order",
 }  # fmt: skip
 SAYS = {True: "good", False: "failed", None: "unknown"}
 

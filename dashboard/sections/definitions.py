@@ -68,7 +68,8 @@ def listing(measures: list[Measure], feeds: frozenset[str]) -> str:
     opened = len(measures) <= OPEN_MOST
     return "".join(
         '<section class="bv '
-        f'bv-defs"><h2>{formatting.html(title)}</h2>{"".join(_measure(measure, feeds, opened=opened) for measure in group)}</section>'
+        f'bv-defs"><h2>{formatting.html(title)}</h2>'
+        f"{''.join(_measure(measure, feeds, opened=opened) for measure in group)}</section>"
         for (_, title), group in groups.items()
     )
 
@@ -104,12 +105,15 @@ def _measure(measure: Measure, feeds: frozenset[str], *, opened: bool) -> str:
         ("Links", _links(measure)),
     ]
     described = "".join(f"<dt>{name}</dt><dd>{markup}</dd>" for name, markup in rows if markup != formatting.DASH)
-    title = f"<h3>{formatting.html(measure.title)} <code>{measure.name}</code></h3><p>{formatting.html(measure.definition)}</p>"
-    return f'<details class="bv-def" id="{measure.name}"{" open" if opened else ""}><summary>{title}</summary><dl>{described}</dl></details>'
+    title = f"<h3>{formatting.html(measure.title)} <code>{measure.name}</code></h3>"
+    summary = f"<summary>{title}<p>{formatting.html(measure.definition)}</p></summary>"
+    is_open = " open" if opened else ""
+    return f'<details class="bv-def" id="{measure.name}"{is_open}>{summary}<dl>{described}</dl></details>'
 
 
 def _link(name: str) -> str:
-    return f'<a href="{formatting.html(links.page_url("definitions", {"measure": name}))}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
+    url = formatting.html(links.page_url("definitions", {"measure": name}))
+    return f'<a href="{url}" target="_self">{formatting.html(MEASURES[name].title)}</a>'
 
 
 def _links(measure: Measure) -> str:

@@ -265,10 +265,8 @@ def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
     if name.endswith("_seconds") and value is not None:
         return formatting.number(divide(value, 3600), Unit.HOURS)
     if isinstance(value, date):
-        return Cell(
-            markup="<span "
-            f'class="bv-nowrap">{formatting.html(formatting.moment(value) if isinstance(value, datetime) else formatting.day(value))}</span>'
-        )
+        shown = formatting.moment(value) if isinstance(value, datetime) else formatting.day(value)
+        return Cell(markup=f'<span class="bv-nowrap">{formatting.html(shown)}</span>')
     return formatting.plain(value)
 
 

@@ -1,4 +1,4 @@
-"""Sections of the page "Explore and export": choices, download with its command, and table. export_charts.py has the charts."""
+"""Sections of the page "Explore and export": choices, download, command and table; export_charts.py has the charts."""
 
 import shlex
 from collections.abc import Sequence

@@ -93,7 +93,7 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
 
 
 def _largest(answers: Sequence[Answer], names: Sequence[str], dimension: str | None) -> list[str | None]:
-    """Values of a dimension by what their rates are out of, the largest first; one nameless value without a dimension."""
+    """Return the values of a dimension, the largest denominator first; without a dimension, one unnamed value."""
     if dimension is None:
         return [WHOLE]
     sizes: dict[str | None, float] = defaultdict(float)
@@ -235,11 +235,12 @@ def _filled(spec: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
 def legend(lines: Sequence[str], *, is_dark: bool) -> str:
     """Return the legend of all panels as markup."""
     signs = zip(lines, SERIES[is_dark], SHAPES.values(), strict=False)
-    said = "".join(
-        f'<span><i aria-hidden="true" style="color:{colour};font-style:normal">{sign}</i> {formatting.html(name)}</span> '
+    items = "".join(
+        f'<span><i aria-hidden="true" style="color:{colour};font-style:normal">{sign}</i> '
+        f"{formatting.html(name)}</span> "
         for name, colour, sign in signs
     )
-    return f'<p class="bv bv-legend">{said}</p>'
+    return f'<p class="bv bv-legend">{items}</p>'
 
 
 def together(panels: Sequence[Panel]) -> dict[str, Any]:

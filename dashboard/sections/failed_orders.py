@@ -1,7 +1,6 @@
 """Sections of the failed orders page: list filters, totals and the work list."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 
@@ -137,7 +136,8 @@ def _columns(listing: Listing) -> list[Column]:
     as_of = page.as_of()
 
     def why(row: Row, _: Item) -> str:
-        return f"<b>{formatting.html(evidence.explanation_of(row))}</b><small>{formatting.html(work_list.customer(row))}</small>"
+        customer = formatting.html(work_list.customer(row))
+        return f"<b>{formatting.html(evidence.explanation_of(row))}</b><small>{customer}</small>"
 
     def due(row: Row, _: Item) -> str:
         old = formatting.count((as_of.date() - row["due_day"]).days, "day") + " ago" if as_of and row["due_day"] else ""
@@ -156,8 +156,8 @@ def _columns(listing: Listing) -> list[Column]:
         return f"{formatting.html(formatting.day(at.date()))}<small>{left}</small>"
 
     def worth(row: Row, _: Item) -> str:
-        missing: Any = row["short_amount"]
-        return f"{work_list.value(row)}<small>{formatting.html(formatting.money(missing)) + ' missing' if missing else ''}</small>"
+        missing = f"{formatting.html(formatting.money(row['short_amount']))} missing" if row["short_amount"] else ""
+        return f"{work_list.value(row)}<small>{missing}</small>"
 
     return [
         Column("Why it failed", "minmax(0, 2.2fr)", why),

@@ -193,7 +193,8 @@ def _head(records: OrderRecords) -> str:
     else:
         state = '<span class="bv-state bv-on"><i aria-hidden="true">●</i>all tests passed or unknown</span>'
     return (
-        f'<div class="bv bv-headline"><h2 style="margin:0;padding:0;font-size:1.25rem" data-order="{formatting.html(facts["order_id"])}">'
+        '<div class="bv bv-headline"><h2 style="margin:0;padding:0;font-size:1.25rem" '
+        f'data-order="{formatting.html(facts["order_id"])}">'
         f"Order {formatting.html(facts['order_id'])}</h2>{state}"
         f'<span class="bv-muted">{formatting.html(evidence.explanation_of(facts)) if failed else ""}</span></div>'
     )
@@ -234,13 +235,18 @@ def _test(one: Test) -> str:
     sentences = "".join(f"<li>{formatting.html(sentence)}</li>" for sentence in one.evidence)
     return (
         f'<li data-verdict="{one.verdict}"><span class="bv-name">{one.title}</span>'
-        f'<span><span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{word}</span></span><ul>{sentences}</ul></li>'
+        f'<span><span class="bv-state bv-{css}"><i aria-hidden="true">{shape}</i>{word}</span></span>'
+        f"<ul>{sentences}</ul></li>"
     )
+
+
+def _event_class(event: Event) -> str:
+    return "bv-plan" if event.plan else "bv-wrong" if event.wrong else "bv-ours" if event.by_us else ""
 
 
 def _events(found: list[Event]) -> str:
     items = "".join(
-        f'<li class="{"bv-plan" if event.plan else "bv-wrong" if event.wrong else "bv-ours" if event.by_us else ""}"><b>{formatting.html(event.what)}</b>'
+        f'<li class="{_event_class(event)}"><b>{formatting.html(event.what)}</b>'
         f'<span class="bv-muted" style="display:block">{formatting.html(event.when)}</span></li>'
         for event in found
     )

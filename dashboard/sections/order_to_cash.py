@@ -8,7 +8,7 @@ from dashboard.components.chart_types import Span
 from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links, menu, page
-from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.cells import linked, order_cell, value_cell
 from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
@@ -140,9 +140,7 @@ def _cell(answers: Answers, name: str, step: str) -> Cell:
     answer = answers.get(name)
     if answer is None or not answer.value:
         return one
-    return Cell(
-        markup=f'<a href="{formatting.html(links.drill_down_url(name, by="step", value=step))}" target="_self">{one.markup}</a>'
-    )
+    return linked(one, links.drill_down_url(name, by="step", value=step))
 
 
 def late_by_step(view: MeasureView) -> None:
@@ -159,7 +157,7 @@ def late_by_step(view: MeasureView) -> None:
         return
     rows = [
         [
-            _order(row),
+            order_cell(row),
             formatting.day(row["due_day"]),
             Cell(formatting.integer(row["days_late"])) if row["days_late"] else "",
             _step(row),
@@ -175,11 +173,6 @@ def late_by_step(view: MeasureView) -> None:
         )
     )
     page.pager(found.total, SIZE, key="died_page")
-
-
-def _order(row: Row) -> Cell:
-    link = f'<a href="{formatting.html(links.order_story_url(row["order_id"]))}" target="_self">{formatting.html(row["order_id"])}</a>'
-    return Cell(markup=link, small=f"{row['customer_id']}, segment {row['segment']}")
 
 
 def _step(row: Row) -> str:
@@ -198,7 +191,7 @@ def longest_waiting(view: MeasureView) -> None:
     ):
         rows = [
             [
-                _order(row),
+                order_cell(row),
                 formatting.step(row["step"]),
                 row["standing"],
                 Cell(formatting.DASH if row["age_seconds"] is None else _age(row["age_seconds"])),

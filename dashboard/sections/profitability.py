@@ -1,4 +1,4 @@
-"""Sections of the profitability page: customers by sales and cost to serve, the zones, and options for Danger customers."""
+"""Sections of the profitability page: customers by sales and cost to serve, zones, options for Danger customers."""
 
 import json
 from collections.abc import Sequence
@@ -274,7 +274,7 @@ def _option(changed: Interaction, charged: Charge, moved: Channel) -> list[Cell 
 
 
 def _behind(shown: str, measure: str, one: Customer) -> Cell:
-    """Return an amount with a link to its rows; without the link if filters are set, because they narrow only the rows."""
+    """Return an amount with a link to its rows; no link if filters are set, because they narrow only the rows."""
     if page.current_filters().where:
         return Cell(shown)
     return Cell(

@@ -1,5 +1,7 @@
 """Sections of the recovery page: recovery funnel, reorder curves, cases and returns."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import queries
@@ -7,7 +9,7 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.tables import Cell
 from dashboard.frame import chart_download, links
-from dashboard.measure_page.cells import value_cell
+from dashboard.measure_page.cells import linked, value_cell
 from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import MeasureView, answers_by, by_value
@@ -78,8 +80,8 @@ def recovery_funnel(view: MeasureView) -> None:
         title="Recovery funnel",
     )
     st.caption(
-        "Each bar is a subset of the bar above. “Ordered again” counts buyers of resolved orders; it does not show that "
-        "resolving caused the order."
+        "Each bar is a subset of the bar above. “Ordered again” counts buyers of resolved orders; it does not show "
+        "that resolving caused the order."
     )
 
 
@@ -113,9 +115,11 @@ def reorder_curves(view: MeasureView) -> None:
     spec = chart_types.step_chart(drawn, groups, title="Days since the order was settled", is_dark=theme.is_dark())
     chart_download.export_chart(spec, key="came_back", alternative=_told(steps), title="Buyers who ordered again")
     st.caption(
-        "Share of orders after which the buyer has ordered again (Kaplan-Meier: orders still watched count for as long as they were): "
+        "Share of orders after which the buyer ordered again "
+        "(Kaplan-Meier: orders still under observation count until today): "
         + "; ".join(f"{group} {formatting.count(count, 'order')}" for group, count in first.items() if count)
-        + f". A curve ends where fewer than {WATCHED_LEAST} are still watched. The difference between groups is not the effect of recovery."
+        + f". A curve ends if fewer than {WATCHED_LEAST} orders are under observation. "
+        "The difference between groups is not the effect of recovery."
     )
 
 
@@ -178,7 +182,4 @@ def _cell(answer: Answer | None, name: str, dimension: str, value: str) -> Cell:
     if answer is None or answer.value is None:
         return one
     small = f"of {formatting.integer(answer.denominator)}" if name == "post_sale_support" and answer.denominator else ""
-    return Cell(
-        markup=f'<a href="{formatting.html(links.drill_down_url(name, by=dimension, value=value))}" target="_self">{one.markup}</a>',
-        small=small,
-    )
+    return replace(linked(one, links.drill_down_url(name, by=dimension, value=value)), small=small)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from dashboard.components import cards, formatting, tables, theme
 from dashboard.components.tables import Cell
 from dashboard.frame import menu, page, save_view, user_name
+from dashboard.measure_page.cells import link_cell
 from metrics.errors import StoreUnusable
 from metrics.measures.catalog import MEASURES
 from metrics.store import saved_views
@@ -41,7 +42,7 @@ def list_views() -> None:
     rows = [
         [
             Cell(
-                markup=f'<a href="{formatting.html(view_url(view))}" target="_self">{formatting.html(view["name"])}</a>',
+                markup=link_cell(view["name"], view_url(view)).markup,
                 small=unavailable_parts(view),
             ),
             Cell(next((entry.title for entry in menu.ENTRIES if entry.path == view["page"]), view["page"])),

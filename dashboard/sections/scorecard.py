@@ -1,4 +1,4 @@
-"""Sections of the scorecard: headline, tiles, trend, reasons and segments. The PDF report and the digest use them too."""
+"""Sections of the scorecard: headline, reasons and order counts. The PDF report and the digest use them too."""
 
 from dataclasses import dataclass, replace
 
@@ -43,7 +43,10 @@ class Scorecard:
 
 
 def load_scorecard(generation: int, filters: Filters) -> Scorecard:
-    """Return the scorecard. Its headline uses perfect orders, or on time in full if evidence for the rest is missing."""
+    """Return the scorecard.
+
+    Its headline uses perfect orders, or on time in full if evidence for the other tests is missing.
+    """
     view = load_view(ENTRY, (*TILES, "judged_orders", "failed_orders"), generation, filters)
     perfect = view.answers.get(ENTRY.main)
     if perfect is None or perfect.value is None:

@@ -7,7 +7,8 @@ from dashboard.components import cards, chart_types, formatting, tables, theme
 from dashboard.components.chart_types import Bar
 from dashboard.components.sentences import Sentence
 from dashboard.components.tables import Cell
-from dashboard.frame import chart_download, links, page
+from dashboard.frame import chart_download, page
+from dashboard.measure_page.cells import order_cell
 from dashboard.measure_page.headline import headline, missing_feeds, nothing_to_show, number, worst_segment
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import MeasureView, answers_by
@@ -94,8 +95,8 @@ def causes(view: MeasureView) -> None:
         title="Disputed orders by cause",
     )
     st.caption(
-        "An order counts under its first difference: receipt day, quantity, deadline, verdict. Amount: goods that failed "
-        "by the buyer's scorecard."
+        "An order counts under its first difference: receipt day, quantity, deadline, verdict. Amount: goods that "
+        "failed by the buyer's scorecard."
     )
 
 
@@ -146,7 +147,7 @@ def disputed_orders(view: MeasureView) -> None:
         return
     rows = [
         [
-            Cell(markup=_order(row), small=f"{row['customer_id']}, segment {row['segment']}"),
+            order_cell(row),
             Cell(formatting.day(row["due_day"])),
             Cell(formatting.in_words(row["cause"])),
             *(_says(row, book) for book in ("our", "their")),
@@ -157,10 +158,6 @@ def disputed_orders(view: MeasureView) -> None:
     heads = ("Order", "Due", "Difference", "Ours", "Buyer's", "Failed goods")
     theme.show_html(tables.table(heads, rows, caption="Disputed orders", numeric=(5,)))
     page.pager(found.total, SIZE, key="disputed_page")
-
-
-def _order(row: Row) -> str:
-    return f'<a href="{formatting.html(links.order_story_url(row["order_id"]))}" target="_self">{formatting.html(row["order_id"])}</a>'
 
 
 def _says(row: Row, book: str) -> Cell:

@@ -216,8 +216,8 @@ def note(found: Explanation) -> str:
     """Return a note about how to read the contributions."""
     if found.adds_up:
         return (
-            "Contributions add up to the change exactly. Rate effect: the own rate changed. Mix effect: the share of the "
-            "total changed."
+            "Contributions add up to the change exactly. Rate effect: the own rate changed. Mix effect: the "
+            "share of the total changed."
         )
     return (
         "Contributions to a percentile do not add up. Each row shows the shift caused by the changed orders of its "

@@ -48,7 +48,8 @@ def changed_numbers(then: int | None, filters: Filters) -> None:
         '<div class="bv bv-headline"><span>'
         f"<strong>{formatting.integer(len(moved))}</strong> of {formatting.integer(len(answers))} numbers in view "
         f"differ from data version {then}. Since then, "
-        f"{formatting.integer(received)} records were received: <strong>{formatting.integer(new)}</strong> new or changed, "
+        f"{formatting.integer(received)} records were received: "
+        f"<strong>{formatting.integer(new)}</strong> new or changed, "
         f"<strong>{formatting.integer(len(keys))}</strong> of them "
         "corrections of existing records.</span></div>"
     )
@@ -100,10 +101,8 @@ def _change(one: Restated) -> str:
     measure = MEASURES[one.measure]
     sign = "+" if one.change > 0 else formatting.MINUS
     judged = better_or_worse(float(one.change), measure.direction) or "muted"
-    return (
-        "<span "
-        f'class="bv-{judged}">{sign}{formatting.difference(one.change, measure.unit)}{"" if judged == "muted" else f" {judged}"}</span>'
-    )
+    word = "" if judged == "muted" else f" {judged}"
+    return f'<span class="bv-{judged}">{sign}{formatting.difference(one.change, measure.unit)}{word}</span>'
 
 
 def _new_records(brought: list[FeedDelta]) -> None:

@@ -141,7 +141,6 @@ def test_every_measure_is_defined(page_of_small: Open) -> None:
     assert all(f'id="{name}"' in told for name in MEASURES)
 
 
-# ------------------------------------------------------------------------------------------------------- honest emptiness
 @pytest.mark.parametrize("page", PAGES)
 def test_before_the_first_publish_a_page_says_what_to_run(
     page: str, tmp_path: Path, at_home: Callable[[Path], None], open_page: Open

@@ -44,7 +44,7 @@ def asked(*measures: str, by: tuple[str, ...] = (), grain: str | None = None) ->
 
 
 def drawn(at: AppTest) -> dict[str, list[dict[str, Any]]]:
-    """The rows that the page's charts draw, by their name in the chart; names that two charts share are the last one's."""
+    """Return the rows of the page's charts by data set; of two charts with the same name, the last wins."""
     return {
         rows.name: pa.ipc.open_stream(rows.data.data).read_all().to_pylist()
         for chart in at.get("vega_lite_chart")

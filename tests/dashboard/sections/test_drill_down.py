@@ -1,4 +1,4 @@
-"""From a tile to a dimension to orders to one order's story: every number on every page leads to rows that come to it."""
+"""From a tile to a dimension, to orders, to one order: every number links to rows that prove it."""
 
 import csv
 import io
@@ -58,8 +58,8 @@ def test_the_list_proves_itself(part: str, page_of_small: Open) -> None:
     said = html.split('class="bv bv-proof"')[1].split("</p>")[0]
     assert 'data-proven="true"' in said
     assert (
-        f"<b>{formatting.count(int(size or 0), 'order')}</b> {drill_down.PASS_WORDS[part]}, matches the figure {formatting.integer(int(size or 0))}"
-        in said
+        f"<b>{formatting.count(int(size or 0), 'order')}</b> {drill_down.PASS_WORDS[part]}, "
+        f"matches the figure {formatting.integer(int(size or 0))}" in said
     )
     assert html.split('data-measure="otif">')[1].split("<")[0] == formatting.number(answer.value, MEASURES["otif"].unit)
 
