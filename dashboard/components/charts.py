@@ -23,6 +23,9 @@ from dashboard.components.theme import palette
 from metrics.model.measure import Direction, Measure, Unit
 from metrics.targets.targets import Target
 
+Spec = dict[str, Any]
+"""A chart as a Vega-Lite specification. Any: JSON of any depth."""
+
 FONT = "Inter, 'Source Sans', sans-serif"
 HEIGHT = 270
 LABEL_WIDTH = 92

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import streamlit as st
 
@@ -92,7 +91,7 @@ def _earlier_value(trend: Trend, compared: str, name: str, day: date, other: dat
     return None if answer is None or answer.value is None else float(answer.value)
 
 
-def chart(trend: Trend, name: str, *, is_dark: bool) -> tuple[dict[str, Any], str]:
+def chart(trend: Trend, name: str, *, is_dark: bool) -> tuple[charts.Spec, str]:
     """Return the chart of a measure as a Vega-Lite specification, and its alternative text."""
     shown, measure, target = points(trend, name), MEASURES[name], trend.view.target(name)
     grain = trend.view.filters.period.grain

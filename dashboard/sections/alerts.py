@@ -1,7 +1,5 @@
 """Alert rules: their states, the log of alerts, and messages that could not be sent. The form is in alerts_form.py."""
 
-from typing import Any
-
 import streamlit as st
 
 from dashboard.components import cards, formatting, tables, theme
@@ -9,8 +7,9 @@ from dashboard.components.tables import Cell
 from dashboard.frame import save_view
 from dashboard.sections import alerts_form
 from metrics.alerts import storage
-from metrics.alerts.rules import FIRING, NOT_PROVEN, OFF_TARGET, Rule
+from metrics.alerts.rules import FIRING, NOT_PROVEN, OFF_TARGET, Rule, State
 from metrics.errors import StoreUnusable
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
@@ -78,7 +77,7 @@ def _words(rule: Rule) -> str:
     return f"{alerts_form.MEANT[rule.condition]}{limit} in a {rule.period}{often}{f', {where}' if where else ''}"
 
 
-def _rules(rules: list[Rule], states: dict[int, Any], last: dict[int, dict[str, Any]]) -> str:
+def _rules(rules: list[Rule], states: dict[int, tuple[State, int | None]], last: dict[int, Row]) -> str:
     rows = []
     for rule in rules:
         seen, (state, _) = last.get(rule.rule_id), states[rule.rule_id]
@@ -123,7 +122,7 @@ def _quiet(rule: Rule) -> str:
     return ", ".join(notes)
 
 
-def _log(log: list[dict[str, Any]]) -> str:
+def _log(log: list[Row]) -> str:
     rows = [
         [
             Cell(formatting.moment(one["at"]), small=f"data version {one['generation']}"),
@@ -139,7 +138,7 @@ def _log(log: list[dict[str, Any]]) -> str:
     return tables.table(("Time", "Rule", "Event", "Value"), rows, caption="Alerts that fired and cleared", numeric=(3,))
 
 
-def _waiting(messages: list[dict[str, Any]]) -> str:
+def _waiting(messages: list[Row]) -> str:
     rows = [
         [
             Cell(one["subject"]),

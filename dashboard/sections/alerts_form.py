@@ -28,6 +28,7 @@ from metrics.errors import BuyerviewError
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Unit
+from metrics.model.statistics import Number
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
@@ -45,7 +46,7 @@ MEANT = {
 BESIDE: dict[str, Any] = {"horizontal": True, "vertical_alignment": "bottom", "gap": "small"}
 
 
-def number(measure: str, value: Any) -> str:
+def number(measure: str, value: Number | None) -> str:
     """Return a value in the measure's unit; a dash if there is none, or if the measure no longer exists."""
     return (
         formatting.number(value, MEASURES[measure].unit)

@@ -17,6 +17,7 @@ from dashboard.measure_page.headline import headline, nothing_to_show, number
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value, has_dimension
 from metrics.lists.cycle_time import LONGEST, cycle_day_counts, promised_day_counts
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer
 
@@ -93,7 +94,7 @@ def _template(is_dark: bool, has_promise: bool) -> str:
     )
 
 
-def _outline(promised: list[tuple[int, int]]) -> list[dict[str, Any]]:
+def _outline(promised: list[tuple[int, int]]) -> list[Row]:
     """Return the corners of a stepped outline, one step per day, including days without an order."""
     orders = dict(promised)
     first, last = min(orders), max(orders)
@@ -115,7 +116,7 @@ def spread(view: MeasureView) -> None:
         return
     promised = queries.cached(promised_day_counts, view.generation, view.question)
     known = [(said, float(value)) for name, said in MARKS.items() if (value := answers[name].value) is not None]
-    spec: dict[str, Any] = json.loads(_template(theme.is_dark(), bool(promised)))
+    spec: charts.Spec = json.loads(_template(theme.is_dark(), bool(promised)))
     spec["height"] = 230
     most = max(orders for _, orders in (*found, *promised))
     spec["layer"][0]["encoding"]["y"]["scale"] = {"domainMax": ROOM * most}

@@ -14,6 +14,7 @@ from dashboard.frame import chart_download, links, page, quality_marks
 from dashboard.frame.filters import MORE
 from dashboard.measure_page.cells import linked, value_cell
 from dashboard.measure_page.view import Answers, MeasureView, answers_by
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.policy import MIN_N
 from metrics.targets.targets import is_withheld
@@ -101,7 +102,7 @@ def _template(is_dark: bool) -> str:
     return charts.finish(alt.layer(*layers).add_params(low, high), colour, legend=True)
 
 
-def _point(at: int, name: str, answers: Answers) -> dict[str, Any]:
+def _point(at: int, name: str, answers: Answers) -> Row:
     kept = answers[KEPT]
     lowest, highest = is_withheld(kept) or (None, None)
     return {
@@ -134,7 +135,7 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     reach = [point["kept"] for point in [*known, centre] if point["kept"] is not None]
     reach += [point[end] for point in ranges for end in ("lowest", "highest")]
     pad = (max(reach) - min(reach)) * 0.2 or 0.05
-    spec: dict[str, Any] = json.loads(_template(theme.is_dark()))
+    spec: charts.Spec = json.loads(_template(theme.is_dark()))
     spec["height"] = HEIGHT
     spec["datasets"] = {"parts": known, "ranges": ranges, "whole": [centre] if centre["kept"] is not None else []}
     values = {"low": max(min(reach) - pad, -0.05), "high": min(max(reach) + pad, 1.05)}

@@ -222,7 +222,7 @@ def _records(held: Listing) -> None:
     theme.show_html(_record(held.rows[at]))
 
 
-def _listed(row: Row) -> dict[str, Any]:
+def _listed(row: Row) -> Row:
     why = "; ".join(rule.get("message") or rule.get("rule") or "" for rule in row["rules"])
     return {
         "feed": row["feed"],

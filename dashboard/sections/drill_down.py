@@ -20,6 +20,7 @@ from dashboard.measure_page.cells import link_cell, value_cell
 from dashboard.measure_page.view import has_dimension, measures_of
 from dashboard.orders import reasons
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
+from metrics.lists.rows import Row
 from metrics.measures.catalog import BY_MODULE, MEASURES, find
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Percentile, Spread, Unit
@@ -248,7 +249,7 @@ def _head(name: str, measure: Measure) -> str:
     return formatting.in_words(name.removesuffix("_id").removesuffix("_amount"))
 
 
-def _cell(name: str, row: dict[str, Any], measure: Measure) -> Cell | str:
+def _cell(name: str, row: Row, measure: Measure) -> Cell | str:
     value = row[name]
     if name == "order_id" and value is not None:
         return Cell(

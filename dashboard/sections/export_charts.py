@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
 
 import altair as alt
 
@@ -39,13 +38,17 @@ SHAPES = {"circle": "●", "square": "■", "triangle-up": "▲", "diamond": "�
 BAR_HEIGHT = 25
 
 
+Key = tuple[Any, ...]
+"""Dimension values of a table row, and its period. Any: str or None first, a date or None last."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """A chart: for the page, for a picture (with its legend), and as alternative text."""
 
     title: str
-    spec: dict[str, Any]
-    pictured: dict[str, Any]
+    spec: charts.Spec
+    pictured: charts.Spec
     alternative: str
 
 
@@ -86,10 +89,14 @@ def draw(question: Question, answers: Sequence[Answer], filters: Filters, *, mea
             else _bars(shown, title, found, is_dark)
         )
     parts = [(len(values), most, first), (len(titled), PANELS_MOST, second or "measure")]
-    told = [f"{cut} of {count:,} {formatting.in_words(str(name)).lower()} values" if name != "measure" else f"{cut} of {count} measures"
-            for count, cut, name in parts if count > cut]  # fmt: skip
-    left_out = f"The charts show the largest: {' and '.join(told)}. The table and the file have all." if told else ""
+    cuts = [_cut(count, shown, str(name)) for count, shown, name in parts if count > shown]
+    left_out = f"The charts show the largest: {' and '.join(cuts)}. The table and the file have all." if cuts else ""
     return Drawn(panels, left_out, tuple(map(_value, values[:most])) if question.grain and len(values) > 1 else ())
+
+
+def _cut(count: int, shown: int, name: str) -> str:
+    noun = "measures" if name == "measure" else f"{formatting.in_words(name).lower()} values"
+    return f"{shown} of {count:,} {noun}"
 
 
 def _largest(answers: Sequence[Answer], names: Sequence[str], dimension: str | None) -> list[str | None]:
@@ -228,7 +235,7 @@ def _bars(measure: Measure, title: str, found: dict[str | None, list[Answer]], i
     return Panel(title, filled, filled, f"{measure.title}: {said}{' …' if len(rows) > 5 else ''}")
 
 
-def _filled(spec: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _filled(spec: charts.Spec, rows: list[Row]) -> charts.Spec:
     return {**spec, "datasets": {"rows": rows}}
 
 
@@ -243,7 +250,7 @@ def legend(lines: Sequence[str], *, is_dark: bool) -> str:
     return f'<p class="bv bv-legend">{items}</p>'
 
 
-def together(panels: Sequence[Panel]) -> dict[str, Any]:
+def together(panels: Sequence[Panel]) -> charts.Spec:
     """Return all panels as one specification for a picture: two per row, each with its title."""
     if len(panels) == 1:
         return panels[0].pictured
@@ -277,9 +284,9 @@ def halves(one: Answer, measure: Measure) -> str:
     return f"{formatting.number(one.numerator)} of {formatting.number(one.denominator)}"
 
 
-def keys(question: Question, answers: Sequence[Answer]) -> dict[tuple[Any, ...], dict[str, Answer]]:
+def keys(question: Question, answers: Sequence[Answer]) -> dict[Key, dict[str, Answer]]:
     """Group answers by table row (dimension values and period); without periods, the largest first."""
-    found: dict[tuple[Any, ...], dict[str, Answer]] = {}
+    found: dict[Key, dict[str, Answer]] = {}
     for one in answers:
         found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
     if question.grain or not question.by:
@@ -291,7 +298,7 @@ def keys(question: Question, answers: Sequence[Answer]) -> dict[tuple[Any, ...],
 
 def table(
     question: Question,
-    found: dict[tuple[Any, ...], dict[str, Answer]],
+    found: dict[Key, dict[str, Answer]],
     filters: Filters,
     targets: list[Row],
     *,

@@ -157,7 +157,7 @@ def _map_template(is_dark: bool) -> str:
     return charts.finish(alt.layer(*layers), colour, legend=True)
 
 
-def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[str, Any]:
+def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> charts.Spec:
     """Return the chart of all customers with both thresholds.
 
     A cost threshold that is a share of sales becomes a curve, because the axes use a square-root scale.
@@ -165,7 +165,7 @@ def _map(customers: Sequence[Customer], cuts: Cuts, *, is_dark: bool) -> dict[st
     reach = [float(one.sales) for one in customers] + [float(cuts.sales)]
     low, high = min(0.0, *reach), max(reach)
     steps = [low + (high - low) * at / CURVE for at in range(CURVE + 1)]
-    drawn: dict[str, Any] = json.loads(_map_template(is_dark))
+    drawn: charts.Spec = json.loads(_map_template(is_dark))
     drawn["datasets"] = {
         "customers": [
             {

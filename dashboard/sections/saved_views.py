@@ -1,7 +1,6 @@
 """The list of saved views. The form that saves a view is in dashboard/frame/save_view.py."""
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl
 
 import streamlit as st
@@ -12,6 +11,7 @@ from dashboard.components.tables import Cell
 from dashboard.frame import menu, page, save_view, user_name
 from dashboard.measure_page.cells import link_cell
 from metrics.errors import StoreUnusable
+from metrics.lists.rows import Row
 from metrics.measures.catalog import MEASURES
 from metrics.store import saved_views
 from metrics.store.connection import open_store
@@ -73,12 +73,12 @@ def list_views() -> None:
             st.button("Delete", on_click=_remove, args=(number,), key="view_delete", icon=":material/delete:")
 
 
-def view_url(view: dict[str, Any]) -> str:
+def view_url(view: Row) -> str:
     """Return the address of a view."""
     return f"/{view['page']}" + (f"?{view['query']}" if view["query"] else "")
 
 
-def unavailable_parts(view: dict[str, Any]) -> str:
+def unavailable_parts(view: Row) -> str:
     """Return the page, measures and filter values of a view that no longer exist; "" if all exist."""
     options = page.data_status().options
     gone = [] if any(entry.path == view["page"] for entry in menu.ENTRIES) else [f"the page {view['page']}"]
@@ -90,7 +90,7 @@ def unavailable_parts(view: dict[str, Any]) -> str:
     return f"no longer available: {', '.join(gone)}" if gone else ""
 
 
-def _chosen(view: dict[str, Any]) -> str:
+def _chosen(view: Row) -> str:
     parts = [f"{formatting.in_words(part).lower()} {value}" for part, value in parse_qsl(view["query"])]
     return ", ".join(parts) or "none"
 

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any
 
 import streamlit as st
 
@@ -20,6 +19,7 @@ from dashboard.measure_page.cells import value_cell
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Measure, Unit
+from metrics.model.statistics import Number
 from metrics.queries.explain import Contribution, Explanation, explain
 
 PARTS_SHOWN = 12
@@ -96,7 +96,7 @@ def sentence(found: Explanation, measure: Measure, before: Days, after: Days) ->
     return f'<div class="bv bv-headline"><span>{text}</span></div>'
 
 
-def _linked(value: Any, measure: Measure, days: Days) -> str:
+def _linked(value: Number | None, measure: Measure, days: Days) -> str:
     href = links.drill_down_url(measure.name, period=days)
     return (
         f'<a href="{formatting.html(href)}" '
