@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow  # type: ignore[import-untyped]  # ships no types
+import pyarrow
 from python_calamine import CalamineError, CalamineWorkbook
 from sqlalchemy import URL, DateTime, bindparam, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-import pyarrow  # type: ignore[import-untyped]  # ships no types
+import pyarrow
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, Numeric, Table, insert
 
 from metrics.sql.temporary_tables import temporary_table

@@ -7,7 +7,7 @@ connections have no access to files. Both are equally fast (docs/speed.md, S12).
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
+import pyarrow as pa
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, Numeric, Table, select
 
 from metrics.errors import UnknownName
