@@ -1,8 +1,8 @@
-"""Business time: the working seconds between two instants by a calendar of opening hours. Source: rules R26.
+"""Working seconds between two instants, by a calendar of opening hours.
 
-Opening hours are cut at midnight UTC and added up day by day, so that the time worked by any instant is one sum up to
-its day and the hours of that day: two joins by day instead of a join by range. A closed hour needs no rule of its own:
-nothing is worked until the next opening.
+Opening hours are split at midnight UTC and summed per day. The time worked by an instant is the sum of the days before
+plus the hours of its own day. That needs two joins by day instead of one slow join by range.
+Source: R26 (working time).
 """
 
 from sqlalchemy import (
@@ -37,24 +37,25 @@ from metrics.sql.dialects import (
 )
 
 DELIVERY = ("ship_to", "default")
-"""Calendars of the delivery clock, the first that there is, after that of the place itself."""
+"""Calendars used, in this order, if the place has no calendar of its own."""
 MOST_MIDNIGHTS = 2
-"""Midnights UTC that the opening hours of one local day may span."""
+"""Highest number of midnights UTC within the opening hours of one local day."""
 
 
 def has_calendars(mapped: frozenset[str]) -> bool:
-    """Whether any source brings working hours."""
+    """Return whether any source maps working hours."""
     return "calendars.opens_at" in mapped
 
 
 def elapsed_seconds(first: Expression, last: Expression) -> Expression:
-    """Whole seconds between two instants; a last microsecond of a day counts as the midnight after it."""
+    """Return the whole seconds between two instants. The last microsecond of a day counts as the next midnight."""
     return seconds_between(first, plus_microseconds(last, literal(1, BigInteger)))
 
 
 def with_calendar(tables: FromClause, place: Expression) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and the calendar of a place: its own, else that of deliveries, else the default; null
-    where there is none.
+    """Join the calendar of a place. Return the FROM clause and the calendar's id.
+
+    A place without its own calendar uses the delivery calendar, then the default. The id is null if none exists.
     """
     c = calendars.c
     named = select(c.calendar_id).where(~c.deleted).distinct().subquery("calendar_names")
@@ -65,10 +66,10 @@ def with_calendar(tables: FromClause, place: Expression) -> tuple[FromClause, Ex
 
 
 def working_seconds(clocks: CTE) -> Rows:
-    """order_id and `seconds` worked from `from_at` to `until_at` (UTC) by `calendar_id`; null where the calendar does
-    not name every local day from `first_day` to `last_day`: a day that is not there is not known to be closed.
+    """Select the seconds worked per order: order_id, seconds.
 
-    clocks: one row an order with those columns.
+    `clocks` has one row per order: order_id, from_at and until_at (UTC), calendar_id, first_day and last_day (local).
+    `seconds` is null if the calendar lacks a local day of that range, because a missing day may be open or closed.
     """
     pieces = _pieces().cte("calendar_pieces")
     days = _days(pieces).cte("calendar_days")
@@ -88,7 +89,7 @@ def working_seconds(clocks: CTE) -> Rows:
 
 
 def _pieces() -> Rows:
-    """Opening hours cut at midnight UTC: calendar_id, day (UTC), starts_at, seconds."""
+    """Split opening hours at midnight UTC: calendar_id, day (UTC), starts_at, seconds."""
     c = calendars.c
     offsets = values(sql_column("n", Integer), name="midnights").data([(n,) for n in range(MOST_MIDNIGHTS + 1)]).alias()
     day = cast(plus_days(cast(c.opens_at, Date), cast(offsets.c.n, Integer)), Date)
@@ -106,8 +107,10 @@ def _pieces() -> Rows:
 
 
 def _days(pieces: CTE) -> Rows:
-    """Every day of every calendar: calendar_id, day, seconds_before (worked before that day UTC), named (1: the
-    calendar has a row for the local day of that date) and named_before (how many days before it have one).
+    """Select every day of every calendar: calendar_id, day, seconds_before, named, named_before.
+
+    seconds_before: worked before that day (UTC). named: 1 if the calendar has a row for that local day.
+    named_before: the number of earlier days with a row.
     """
     c = calendars.c
     rows = (
@@ -143,7 +146,7 @@ def _days(pieces: CTE) -> Rows:
 
 
 def _worked_by(clocks: CTE, name: str, days: CTE, pieces: CTE) -> FromClause:
-    """order_id and the seconds worked by an instant of its clock since the calendar began."""
+    """Select order_id and the seconds worked from the start of the calendar to the instant `name`."""
     at = clocks.c[name]
     on_day = cast(at, Date)
     since = seconds_between(pieces.c.starts_at, at)

@@ -1,8 +1,7 @@
-"""SQL that means the same on every engine: the few constructs that engines spell differently, one compiler rule per
-dialect.
+"""SQL functions with the same meaning on DuckDB and PostgreSQL, and the types of SQL expressions.
 
-Everything else in `metrics` is plain SQLAlchemy Core. What may not be used, because engines disagree: `avg`, `stddev`,
-`round`, `extract(dow)`, integer division, float-to-int casts, continuous percentiles. Source: design, architecture.
+Everything else in `metrics` is plain SQLAlchemy Core. The engines disagree about `avg`, `stddev`, `round`,
+`extract(dow)`, integer division, float-to-int casts and continuous percentiles: do not use them.
 """
 
 from typing import Any
@@ -166,16 +165,16 @@ def period_start(grain: Expression, day: Expression) -> Expression:
 
 
 def day_of(moment: Expression) -> Expression:
-    """The calendar day a wall-clock time falls on."""
+    """Return the calendar day of a local time."""
     return cast(moment, Date)
 
 
 def instant_of(clock: Expression, zone: Expression) -> Expression:
-    """The UTC instant of a wall-clock time: a skipped time moves on by the gap, a repeated one is the earlier. Source:
-    rules R3.
+    """Return the UTC instant of a local time.
 
-    Both engines give the later instant of a repeated time, so the one an hour (or, on Lord Howe Island, half an hour)
-    before is tried.
+    A skipped time moves forward by the gap. Of a repeated time, the earlier instant is returned. Both engines return
+    the later one, so the instants an hour and half an hour (Lord Howe Island) before are tried first.
+    Source: R3 (dates and time zones).
     """
     later = nearest_instant(clock, zone)
     hour = plus_microseconds(later, literal(-MICROSECONDS_AN_HOUR, BigInteger))
@@ -190,18 +189,17 @@ def instant_of(clock: Expression, zone: Expression) -> Expression:
 
 
 def count_if(condition: Expression) -> Expression:
-    """How many rows of the group meet a condition, as BIGINT; 0 for none."""
+    """Count the rows of the group that meet a condition, as BIGINT; 0 if none does."""
     return cast(
         func.coalesce(func.sum(case((condition, literal(1, Integer)), else_=literal(0, Integer))), 0), BigInteger
     )
 
 
 def sum_if(condition: Expression, amount: Expression) -> Expression:
-    """Exact sum of an amount over the rows of the group that meet a condition: in the amount's decimal type, integers
-    as BIGINT; 0 for none.
+    """Sum an amount over the rows of the group that meet a condition; 0 if none does.
 
-    The cast matters: DuckDB sums integers to HUGEINT, and summing HUGEINT columns again is 78 times slower (design,
-    speed).
+    The sum is exact. It has the amount's decimal type; sums of integers are BIGINT. Without the cast DuckDB returns
+    HUGEINT, and summing HUGEINT columns again is 78 times slower.
     """
     kind = BigInteger() if isinstance(amount.type, Integer) else amount.type
     zero = cast(literal(0, Integer), kind)
@@ -209,45 +207,48 @@ def sum_if(condition: Expression, amount: Expression) -> Expression:
 
 
 def times(quantity: Expression, price: Expression) -> Expression:
-    """Quantity times price, exact. DuckDB gives the product of two DECIMAL(18, x) 18 digits again, which a million at
-    10,000 overflows.
+    """Multiply quantity and price exactly.
+
+    DuckDB keeps 18 digits for the product of two DECIMAL(18, x). A million units at a price of 10,000 overflow them.
     """
     return cast(quantity, Numeric(38, 4)) * price
 
 
 def least_code(*codes: Expression) -> Expression:
-    """The smallest of several codes, nulls passed over (null only if all are). `least` treats nulls differently per
-    engine.
+    """Return the smallest of several codes, ignoring nulls; null if all are null.
+
+    The engines treat nulls in `least` differently.
     """
     big = literal(999, Integer)
     return func.nullif(func.least(*[func.coalesce(code, big) for code in codes]), big)
 
 
 def greater(first: Expression, second: Expression) -> Expression:
-    """The greater of two values that are not null."""
+    """Return the greater of two values that are not null."""
     return case((first >= second, first), else_=second)
 
 
 def lesser(first: Expression, second: Expression) -> Expression:
-    """The lesser of two values that are not null."""
+    """Return the lesser of two values that are not null."""
     return case((first <= second, first), else_=second)
 
 
 def typed_null(like: TypeEngine[Any]) -> Expression:  # Any: a type of any value
-    """NULL of a type."""
+    """Return NULL of a type."""
     return cast(null(), like)
 
 
 def concatenated(codes: dict[int, str], code: Expression) -> Expression:
-    """The word a code stands for; null for an unknown code."""
+    """Return the word of a code; null for an unknown code."""
     return case(
         {number: literal(word, String) for number, word in codes.items()}, value=code, else_=typed_null(String())
     )
 
 
 def analyze(connection: Connection, *tables: Table) -> None:
-    """Let PostgreSQL's planner look at tables just filled: over what it has never seen it plans nested loops (a hundred
-    seconds instead of none for some hundred orders). DuckDB knows its tables.
+    """Update PostgreSQL's statistics of tables just filled. Does nothing on DuckDB.
+
+    Without statistics PostgreSQL plans nested loops, which take a hundred seconds for a few hundred orders.
     """
     if connection.dialect.name == "postgresql":
         for table in tables:

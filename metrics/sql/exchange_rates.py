@@ -1,4 +1,4 @@
-"""Rates to the reporting currency: what one unit of a document's currency was worth on its day. Source: rules R25."""
+"""Exchange rates to the reporting currency, per currency and day. Source: R25 (currencies)."""
 
 from sqlalchemy import Date, FromClause, Integer, and_, case, cast, func, literal, select, true, values
 from sqlalchemy import column as sql_column
@@ -7,17 +7,17 @@ from metrics.schema import AMOUNT, FACTOR, fx_rates
 from metrics.sql.dialects import Expression, plus_days, times
 
 RATE_DAYS = 7
-"""A rate serves its own day and so many days after it, or until the next one (R25)."""
+"""A rate is valid on its own day and for this many days after it, or until the next rate. R25 (currencies)."""
 
 
 def join_rate(
     tables: FromClause, currency: Expression, day: Expression, mapped: frozenset[str]
 ) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and the rate of a currency on a local day.
+    """Join the rate of a currency on a local day. Return the FROM clause and the rate.
 
-    1 for the reporting currency, and for every currency while no rate is loaded at all (amounts then stand in their own
-    currency and never meet in one number: query.py); null where the currency has no rate of that day or of the seven
-    days before: such an amount is left out and counted.
+    The rate is 1 for the reporting currency. It is 1 for every currency if no rates are loaded; `metrics.queries` then
+    never adds amounts of two currencies. It is null if the currency has no rate on that day or in the seven days before.
+    Sums exclude amounts without a rate and count them.
     """
     one = cast(literal(1, Integer), FACTOR)
     if "fx_rates.rate" not in mapped:
@@ -29,17 +29,18 @@ def join_rate(
 
 
 def converted(amount: Expression, rate: Expression) -> Expression:
-    """An amount in the reporting currency, exact to four decimals; null without a rate.
+    """Convert an amount to the reporting currency, exact to four decimals; null without a rate.
 
-    At rate 1 it is the amount itself: a product of wide decimals costs thirty times as much as a sum, and most books
-    have one currency.
+    Rate 1 returns the amount unchanged. Multiplying wide decimals costs thirty times as much as adding them, and most
+    companies use one currency.
     """
     return case((rate == 1, amount), else_=cast(times(amount, rate), AMOUNT))
 
 
 def _daily_rates() -> FromClause:
-    """currency, day, rate: the newest rate that serves each day. Spread over its days, a rate is found by an equality:
-    a range would be slow.
+    """Select the newest valid rate of each day: currency, day, rate.
+
+    One row per day allows a join by equality. A join by range would be slow.
     """
     rates = fx_rates.c
     offsets = values(sql_column("n", Integer), name="rate_days").data([(n,) for n in range(RATE_DAYS + 1)]).alias()

@@ -1,5 +1,6 @@
-"""`local_days`: the first and last instant of each day, in every time zone that orders are shipped to. Source: rules
-R3.
+"""`local_days`: the first and last instant of each day, in every time zone that orders are shipped to.
+
+Source: R3 (dates and time zones).
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -44,8 +45,9 @@ _OFFSETS: dict[str, TypeEngine[Any]] = {
 
 
 def refresh_local_days(connection: Connection) -> None:
-    """Make `local_days` hold, for every zone orders are shipped to, each day from the first in the data to the last,
-    and as far beyond as a policy may reach. Nothing is done while it already does.
+    """Fill `local_days` with every day of the data, in every time zone that orders are shipped to.
+
+    The days extend beyond the data by the longest period a policy allows. The table stays as it is if it covers them.
     """
     zones = set(connection.scalars(select(orders.c.ship_to_time_zone).distinct()))
     first, last = _days_in_data(connection)
@@ -73,20 +75,20 @@ def refresh_local_days(connection: Connection) -> None:
 
 
 def _days_in_data(connection: Connection) -> tuple[date | None, date | None]:
-    """First and last calendar day that any stored moment falls on."""
-    found: list[date] = []
+    """Return the first and last calendar day of all stored moments."""
+    days: list[date] = []
     for feed in FEEDS.values():
         moments = [c for c in feed.table.columns if f"{c.name}_is_date" in feed.table.columns]
         if moments:
             ends = connection.execute(
                 select(*[end(cast(moment, Date)) for moment in moments for end in (func.min, func.max)])
             ).one()
-            found += [day for day in ends if day is not None]
-    return (min(found), max(found)) if found else (None, None)
+            days += [day for day in ends if day is not None]
+    return (min(days), max(days)) if days else (None, None)
 
 
 def _midnight_offsets(zone: str, first: date, last: date) -> list[dict[str, object]]:
-    """Runs of days whose midnight lies equally far from UTC: local day start = midnight less offset."""
+    """Return periods of days with the same midnight offset. A local day starts at midnight UTC minus the offset."""
     rows: list[dict[str, object]] = []
     day, begun, offset = first, first, _midnight_offset(zone, first)
     while day <= last:
@@ -99,8 +101,10 @@ def _midnight_offsets(zone: str, first: date, last: date) -> list[dict[str, obje
 
 
 def _midnight_offset(zone: str, day: date) -> int:
-    """Microseconds that the day's first instant lies before its midnight in UTC. fold=0 is the earlier of a repeated
-    midnight, and moves a skipped one on by the gap (R3).
+    """Return the microseconds from the day's first instant to its midnight in UTC.
+
+    fold=0 selects the earlier of a repeated midnight and moves a skipped midnight forward by the gap.
+    Source: R3 (dates and time zones).
     """
     midnight = datetime.combine(day, time())
     start = midnight.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
@@ -108,16 +112,16 @@ def _midnight_offset(zone: str, day: date) -> int:
 
 
 def _every_day(offsets: Table, first: date, last: date) -> Rows:
-    """zone, day, starts_at, ends_at of every day; days are counted up with digits, which every engine can."""
-    digit = values(sql_column("n", Integer), name="digits").data([(n,) for n in range(10)])
-    digits = [digit.alias(f"digit_{place}") for place in range(5)]
+    """Select zone, day, starts_at, ends_at of every day. Joined digits number the days, which every engine supports."""
+    zero_to_nine = values(sql_column("n", Integer), name="digits").data([(n,) for n in range(10)])
+    digits = [zero_to_nine.alias(f"digit_{place}") for place in range(5)]
     number: Expression = sum(
-        (cast(one.c.n, Integer) * 10**place for place, one in enumerate(digits)), literal(0, Integer)
+        (cast(digit.c.n, Integer) * 10**place for place, digit in enumerate(digits)), literal(0, Integer)
     )
     count = (last - first).days
     together: FromClause = digits[0]
-    for one in digits[1:]:
-        together = together.join(one, true())
+    for next_digit in digits[1:]:
+        together = together.join(next_digit, true())
     counted = select(number.label("n")).select_from(together).where(number <= count).subquery()
     day = plus_days(cast(literal(first, Date), Date), counted.c.n)
     days = select(

@@ -1,8 +1,8 @@
-"""Moments in SQL: the span of instants a stored moment may be, in the zone of the order it belongs to.
+"""Moments in SQL, as time spans in the time zone of their order.
 
-A moment is an instant or a bare date (schema.py). As a span it has `lo` and `hi` (UTC; equal for an instant) and its
-local `day`. All zone arithmetic is a join to `local_days`: engines' own zone functions are slow (1.5 s a million) and
-disagree about clock changes.
+A moment is an instant or a bare date (schema.py). Its span has `lo` and `hi` (UTC; equal for an instant) and a local
+`day`. Time zones are resolved by a join to `local_days`. The engines' own functions are slow (1.5 s per million rows)
+and disagree about clock changes.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from metrics.sql.dialects import (
 
 @dataclass(frozen=True)
 class Span:
-    """The instants a moment may be: from `lo` to `hi`, UTC, and its local day. All null where the moment is."""
+    """The possible instants of a moment, from `lo` to `hi` (UTC), and its local day. All are null for no moment."""
 
     lo: Expression
     hi: Expression
@@ -34,7 +34,7 @@ class Span:
 
 
 def span_of(tables: FromClause, value: Expression, is_date: Expression, zone: Expression) -> tuple[FromClause, Span]:
-    """The FROM clause widened by the days needed, and the moment's span in the zone."""
+    """Join the days of a moment. Return the FROM clause and the moment's span in the zone."""
     days = local_days.alias()
     widened = tables.outerjoin(days, and_(days.c.zone == zone, days.c.day == day_of(value)))
     span = Span(
@@ -53,12 +53,12 @@ def span_of(tables: FromClause, value: Expression, is_date: Expression, zone: Ex
 def moment_span(
     tables: FromClause, columns: Mapping[str, Expression], name: str, zone: Expression
 ) -> tuple[FromClause, Span]:
-    """`span_of` for the moment `name` of a table's columns."""
+    """Join the days of the moment `name` of a table's columns, as `span_of` does."""
     return span_of(tables, columns[name], columns[f"{name}_is_date"], zone)
 
 
 def either(condition: Expression, one: Span, other: Span) -> Span:
-    """One span where the condition holds, else the other."""
+    """Return the first span where the condition is true, else the second."""
     return Span(
         lo=case((condition, one.lo), else_=other.lo),
         hi=case((condition, one.hi), else_=other.hi),
@@ -67,7 +67,7 @@ def either(condition: Expression, one: Span, other: Span) -> Span:
 
 
 def day_bounds(tables: FromClause, day: Expression, zone: Expression) -> tuple[FromClause, Expression, Expression]:
-    """The FROM clause widened, and the first instant and last microsecond of a local day."""
+    """Join a local day. Return the FROM clause, and the day's first instant and last microsecond."""
     days = local_days.alias()
     return tables.outerjoin(days, and_(days.c.zone == zone, days.c.day == day)), days.c.starts_at, days.c.ends_at
 
@@ -83,10 +83,10 @@ def shifted(
     hours: Decimal,
     last: bool,
 ) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and a moment moved by local calendar days, then by elapsed hours: the last or first
-    instant of its span.
+    """Move a moment by local calendar days, then by elapsed hours. Return the FROM clause and the moved instant.
 
-    Days move the local wall clock, so a moved 14:00 is 14:00 on a day of 23 hours too (rules, section 2, deadline_at).
+    The instant is the last or the first of the moment's span. Days move the local clock: 14:00 stays 14:00, even across
+    a day of 23 hours. Source: docs/rules.md, Terms (deadline_at).
     """
     result: Expression
     if days:
