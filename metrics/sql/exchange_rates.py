@@ -7,7 +7,7 @@ from metrics.schema import AMOUNT, FACTOR, fx_rates
 from metrics.sql.dialects import Expression, plus_days, times
 
 RATE_DAYS = 7
-"""A rate is valid on its own day and for this many days after it, or until the next rate. R25 (currencies)."""
+"""A rate is valid on its day and for this many days after it, or until the next rate. R25 (currencies)."""
 
 
 def join_rate(
@@ -16,8 +16,8 @@ def join_rate(
     """Join the rate of a currency on a local day. Return the FROM clause and the rate.
 
     The rate is 1 for the reporting currency. It is 1 for every currency if no rates are loaded; `metrics.queries` then
-    never adds amounts of two currencies. It is null if the currency has no rate on that day or in the seven days before.
-    Sums exclude amounts without a rate and count them.
+    never adds amounts of two currencies. It is null if the currency has no rate on that day or in the seven days
+    before. Sums exclude amounts without a rate and count them.
     """
     one = cast(literal(1, Integer), FACTOR)
     if "fx_rates.rate" not in mapped:

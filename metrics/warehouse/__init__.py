@@ -1,4 +1,4 @@
-"""Where the tables live: find the warehouse, read one generation of it, write the next one and publish it.
+"""The warehouse: locate it, read a generation, write the next generation and publish it.
 
     location = locate()
     with reading(location) as connection:        # one generation for the whole block
@@ -6,10 +6,10 @@
     with writing(location) as build:             # one writer at a time; the others get WarehouseBusy
         create_tables(build.connection)
         build.connection.execute(insert(orders), rows)
-        build.publish()                          # without it the build is dropped
+        build.publish()                          # without it the build is deleted
 
-How generations are kept is in `embedded.py` and `build.py` (a folder of DuckDB files) and `server.py` (PostgreSQL). No
-question is answered here.
+`duckdb_reader.py` and `duckdb_writer.py` store generations in a folder of DuckDB files, `postgres.py` on a server.
+Queries are not here.
 """
 
 import os
@@ -31,12 +31,12 @@ __all__ = [
     "Generation",
     "Location",
     "close",
+    "copy_for_dry_run",
     "create_tables",
     "current",
     "locate",
+    "preview",
     "reading",
-    "rehearsing",
-    "trying",
     "writing",
 ]
 
@@ -45,7 +45,7 @@ DEFAULT_HOME = Path("~/.local/share/buyerview")
 
 @dataclass(frozen=True)
 class Location:
-    """A warehouse: a folder of its own (embedded) or the URL of a PostgreSQL database (server); exactly one of the two."""
+    """A warehouse: either a folder of DuckDB files or the URL of a PostgreSQL database."""
 
     folder: Path | None = None
     url: URL | None = field(default=None, repr=False)
@@ -55,14 +55,14 @@ class Location:
             raise ValueError("a Location is a folder or a URL: give exactly one of them")
 
     def __str__(self) -> str:
-        """Its name for messages and logs: never with a password."""
+        """Return the folder or the URL for messages and logs, without the password."""
         return str(self.folder) if self.url is None else self.url.render_as_string(hide_password=True)
 
 
 def locate() -> Location:
-    """The warehouse the environment names: BUYERVIEW_WAREHOUSE (a server's URL), else BUYERVIEW_HOME (a folder), else
-    the default folder.
+    """Return the warehouse that the environment names.
 
+    BUYERVIEW_WAREHOUSE is the URL of a server, BUYERVIEW_HOME a folder. Without both it is the default folder.
     Raises SettingRefused if the URL cannot be used.
     """
     address = os.environ.get("BUYERVIEW_WAREHOUSE")
@@ -72,10 +72,10 @@ def locate() -> Location:
 
 
 def current(location: Location) -> Generation | None:
-    """The generation readers are served now; None: nothing is published yet.
+    """Return the generation that readers get now; None if nothing is published yet.
 
-    That is the newest one published. If its file is damaged it is the newest one that opens, and `fallback` says why.
-    Raises GenerationDamaged if none opens, WarehouseUnreachable if the server does not answer.
+    It is the newest published generation. If that file is damaged, it is the newest that opens, and `fallback` has the
+    reason. Raises GenerationDamaged if none opens, WarehouseUnreachable if the server does not respond.
     """
     if location.folder is not None:
         return duckdb_reader.current(location.folder)
@@ -83,11 +83,12 @@ def current(location: Location) -> Generation | None:
 
 
 def reading(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
-    """A read-only connection that sees one generation for the whole block: the one `current` names, or the one given.
+    """Open a read-only connection to one generation: the given number, or the current generation.
 
-    `connection.info` has "generation" (its number) and "fallback" (why it is not the newest, or None). Raises
-    NothingPublished, GenerationGone (not kept any more; a server keeps the newest only) and GenerationDamaged, the last
-    also in the middle of the block: a second `reading` is then served the generation before it.
+    `connection.info` has "generation" (its number) and "fallback" (why it is not the newest, or None).
+    Raises NothingPublished, GenerationDamaged, and GenerationGone if the generation was deleted. A server stores only
+    the newest generation. GenerationDamaged can also occur inside the block; the next `reading` then opens the
+    generation before it.
     """
     if location.folder is not None:
         return duckdb_reader.reading(location.folder, generation)
@@ -95,8 +96,9 @@ def reading(location: Location, generation: int | None = None) -> AbstractContex
 
 
 def preview(location: Location, generation: int | None = None) -> AbstractContextManager[Connection]:
-    """As `reading`, in which temporary tables may be made that hide the generation's own; nothing of it is left at the
-    end.
+    """Open a connection as `reading` does, in which temporary tables can replace the stored ones.
+
+    The temporary tables are dropped at the end of the block.
     """
     if location.folder is not None:
         return duckdb_reader.preview(location.folder, generation)
@@ -104,10 +106,10 @@ def preview(location: Location, generation: int | None = None) -> AbstractContex
 
 
 def writing(location: Location) -> AbstractContextManager[Build]:
-    """The next generation, as a copy of the newest, to be changed and published. One at a time: Raises WarehouseBusy at
-    once otherwise.
+    """Open the next generation for changes: a copy of the newest, published by `publish()`.
 
-    Leaving the block without `publish()` drops the build and changes nothing.
+    Only one writer is active at a time; a second raises WarehouseBusy immediately. Leaving the block without
+    `publish()` deletes the build.
     """
     if location.folder is not None:
         return duckdb_writer.writing(location.folder)
@@ -116,32 +118,30 @@ def writing(location: Location) -> AbstractContextManager[Build]:
 
 @contextmanager
 def copy_for_dry_run(location: Location) -> Iterator[Build]:
-    """As `writing`, of which nothing can come: what is published, and what the folder or the database holds, stays as
-    it is.
+    """Open a build as `writing` does, which cannot be published. The warehouse does not change.
 
-    An embedded warehouse is copied aside (to the system's folder for temporary files), and another run may be writing
-    meanwhile; on a server it is a transaction that is rolled back, and a run that is writing there raises
-    WarehouseBusy.
+    A folder of DuckDB files is copied to the system's temporary folder, so another run can write at the same time. On a
+    server the build is a transaction that is rolled back. It raises WarehouseBusy if another run is writing.
     """
 
     def publish() -> Generation:
-        raise RuntimeError("a rehearsal publishes nothing")
+        raise RuntimeError("a dry run cannot be published")
 
     with (
         duckdb_writer.copy_for_dry_run(location.folder)
         if location.folder is not None
-        else postgres.writing(_url(location)) as one
+        else postgres.writing(_url(location)) as build
     ):
-        yield replace(one, publish=publish)
+        yield replace(build, publish=publish)
 
 
 def create_tables(connection: Connection) -> None:
-    """Create every table of the contract that is not there yet."""
+    """Create every missing table of the schema."""
     schema.metadata.create_all(connection)
 
 
 def close(location: Location) -> None:
-    """Close what this process keeps open of a warehouse for its next reader. It is opened again when next asked for."""
+    """Close the files or connections that this process keeps open for readers. The next reader opens them again."""
     if location.folder is not None:
         duckdb_reader.close(location.folder)
     else:
@@ -157,13 +157,13 @@ def _server_url(address: str) -> URL:
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        # Not chained and not quoted: what does not parse may still hold a password.
+        # Neither chained nor quoted, because an invalid URL may still contain a password.
         raise SettingRefused(
-            "BUYERVIEW_WAREHOUSE", "is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+            "BUYERVIEW_WAREHOUSE", "the value is not a URL. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
         ) from None
     if url.get_backend_name() != "postgresql":
         raise SettingRefused(
             "BUYERVIEW_WAREHOUSE",
-            f"{url.drivername} is not a server Buyerview can use. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
+            f"Buyerview does not support {url.drivername}. Write postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
         )
     return url.set(drivername="postgresql+psycopg")

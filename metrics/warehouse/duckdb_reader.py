@@ -1,8 +1,8 @@
-"""The embedded warehouse, read: a folder of immutable DuckDB files `gen-00000042.duckdb` and the pointer `CURRENT`.
+"""Read a warehouse of DuckDB files: immutable files `gen-00000042.duckdb` and the pointer `CURRENT`.
 
-A reader takes `CURRENT` once and opens that file read-only and sandboxed; a process keeps the last two open and gives
-each block a cursor. Published files are never written to again. Every DuckDB connection of the warehouse is made here.
-Source: faults, section 2 and 3.1.
+A reader reads `CURRENT` once and opens that file read-only, without access to other files. A process keeps the last two
+files open and gives each block a cursor. Published files never change. Every DuckDB connection of the warehouse is
+opened here. Writing is in `duckdb_writer.py`.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ from metrics.warehouse.statement_cache import compiled_cache
 log = logging.getLogger(__name__)
 
 OPEN_AT_MOST = 2
-"""Generations one reading process keeps open: the newest, and the one its slower pages still read."""
+"""Generations that a reading process keeps open: the newest, and the one that slower pages still read."""
 
 ATTEMPTS = 3
-"""How often a reader takes CURRENT again when the file it named was collected in between."""
+"""Number of times a reader reads CURRENT if the file it names is deleted at that moment."""
 
 LOCKED_SETTINGS = {
     "autoinstall_known_extensions": "false",
@@ -41,19 +41,17 @@ LOCKED_SETTINGS = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
 }
-"""Options of every DuckDB connection of ours: no code from elsewhere, and no variable of the calling Python as a table.
-"""
+"""Options of every DuckDB connection: no extensions, and no Python variables as tables."""
 
 _DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
-"""What DuckDB raises when it meets a damaged block; some have other causes too."""
+"""Errors that DuckDB raises for a damaged block. Some have other causes too."""
 
 
 class _Instance:
-    """One generation opened read-only in this process; closed when it is neither kept nor in use, and listed in `_open`
-    until then.
+    """A generation opened read-only in this process.
 
-    (A file opened a second time while still open would be the same instance to DuckDB, whose configuration is locked by
-    then.)
+    `_open` lists it until it is neither kept nor used; then it is closed. A file must not be opened twice, because
+    DuckDB would return the same instance, whose configuration is already locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,7 +70,10 @@ _guard = threading.RLock()
 
 
 def current(folder: Path) -> Generation | None:
-    """The newest published generation that opens; None: nothing published. Raises GenerationDamaged if none opens."""
+    """Return the newest published generation that opens; None if nothing is published.
+
+    Raises GenerationDamaged if none opens.
+    """
     for _ in range(ATTEMPTS):
         published = read_pointer(folder)
         if not published:
@@ -91,7 +92,7 @@ def current(folder: Path) -> Generation | None:
 
 @contextmanager
 def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
-    """A read-only connection to one generation; see warehouse.reading."""
+    """Open a read-only connection to one generation; see `warehouse.reading`."""
     generation, instance = _take(folder, number)
     try:
         with instance.engine.connect() as connection:
@@ -109,7 +110,7 @@ def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
 
 @contextmanager
 def preview(folder: Path, number: int | None = None) -> Iterator[Connection]:
-    """As `reading`, in which temporary tables may be made: nothing is kept of what was worked out before them."""
+    """Open a connection that allows temporary tables. It has no query cache, because they change the results."""
     with reading(folder, number) as connection:
         del connection.info[KEPT]
         yield connection
@@ -118,12 +119,12 @@ def preview(folder: Path, number: int | None = None) -> Iterator[Connection]:
 def close(folder: Path) -> None:
     """Close the generations of a folder that this process keeps open for its next reader."""
     with _guard:
-        for path in [one for one in _open if one.parent == folder]:
+        for path in [file for file in _open if file.parent == folder]:
             _release(path)
 
 
 def _take(folder: Path, number: int | None) -> tuple[Generation, _Instance]:
-    """The generation wanted, and its open instance with one more user."""
+    """Return the requested generation and its open instance, and count one more user."""
     for _ in range(ATTEMPTS):
         generation = _kept(folder, number) if number is not None else current(folder)
         if generation is None:
@@ -149,7 +150,7 @@ def _give_back(instance: _Instance) -> None:
 
 
 def _kept(folder: Path, number: int) -> Generation:
-    """The published generation of that number. Raises GenerationGone, GenerationDamaged."""
+    """Return the published generation with that number. Raises GenerationGone, GenerationDamaged."""
     published = read_pointer(folder)
     for position, entry in enumerate(published):
         if entry.number == number:
@@ -159,21 +160,21 @@ def _kept(folder: Path, number: int) -> Generation:
             published = read_pointer(folder)
             if entry in published:
                 raise GenerationDamaged(str(folder), folder / entry.file, problem)
-            break  # collected in this moment
+            break  # deleted at this moment
     if not published:
         raise NothingPublished(str(folder))
     raise GenerationGone(str(folder), number, [entry.number for entry in published])
 
 
 def _problem(folder: Path, entry: Published) -> str | None:
-    """What keeps a published file from being read, in words; None: it opens."""
+    """Return why a published file cannot be read; None if it opens."""
     path = folder / entry.file
     with _guard:
         if path in _damaged:
             return _damaged[path]
         if wal(path).exists():
-            # DuckDB would replay it without a word, even into a file it does not belong to.
-            return "has a .wal file beside it, which a published generation never has"
+            # DuckDB would replay it silently, even into a file it does not belong to.
+            return "has a .wal file next to it, but published generations have none"
         try:
             size = path.stat().st_size
         except FileNotFoundError:
@@ -192,7 +193,7 @@ def _problem(folder: Path, entry: Published) -> str | None:
 
 
 def _instance(path: Path) -> _Instance:
-    """The open instance of a generation, opened now if it is not."""
+    """Return the open instance of a generation. Open it if necessary."""
     with _guard:
         instance = _open.pop(path, None) or _Instance(path)
         instance.kept = True
@@ -203,7 +204,7 @@ def _instance(path: Path) -> _Instance:
 
 
 def _release(path: Path) -> None:
-    """Keep an instance no longer: close it now, or when its last user gives it back."""
+    """Close an instance now, or when its last user returns it."""
     with _guard:
         instance = _open.get(path)
         if instance is None:
@@ -216,7 +217,7 @@ def _release(path: Path) -> None:
 
 
 def _condemn(folder: Path, path: Path, why: str) -> GenerationDamaged:
-    """Remember that a generation is damaged, so that the next reader of this process is served the one before."""
+    """Mark a generation as damaged, so that the next reader of this process gets the one before."""
     with _guard:
         _damaged[path] = why
         _release(path)
@@ -225,10 +226,10 @@ def _condemn(folder: Path, path: Path, why: str) -> GenerationDamaged:
 
 
 def _is_altered(folder: Path, generation: Generation) -> bool:
-    """Whether a generation's bytes are not those published.
+    """Return whether a generation's bytes have changed since it was published.
 
-    Hashing a file drops this process's DuckDB lock on it (POSIX), which matters to nobody: no one ever writes to a
-    published file.
+    Hashing a file releases this process's DuckDB lock on it (POSIX). That is harmless, because published files
+    never change.
     """
     for entry in read_pointer(folder):
         if entry.number == generation.number:
@@ -237,14 +238,14 @@ def _is_altered(folder: Path, generation: Generation) -> bool:
 
 
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open a file with the one configuration this process uses for its kind: a second one would be refused by DuckDB."""
+    """Open a file for reading or writing. DuckDB refuses a second configuration of the same file."""
     config = {**LOCKED_SETTINGS, "memory_limit": _memory_limit(read_only=read_only)}
     if threads := os.environ.get("BUYERVIEW_THREADS"):
         config["threads"] = threads
     if read_only:
         config["enable_external_access"] = "false"
-        # DuckDB's default is a folder beside the file, which two readers of one file would share. It makes the folder
-        # it is given, not those above.
+        # DuckDB's default is a folder next to the file, which two readers of the file would share. DuckDB creates the
+        # folder but not its parents.
         name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
         config["temp_directory"] = str(Path(tempfile.gettempdir()) / f"buyerview-{os.getpid()}-{name}")
     root = duckdb.connect(str(path), read_only=read_only, config=dict(config))
@@ -259,8 +260,9 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _memory_limit(*, read_only: bool) -> str:
-    """BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY, else 1 or 2 GB but no more than a fifth or two fifths of the
-    memory there is.
+    """Return BUYERVIEW_READ_MEMORY or BUYERVIEW_WRITE_MEMORY.
+
+    Defaults: 1 GB for reading, at most a fifth of the memory; 2 GB for writing, at most two fifths.
     """
     setting = os.environ.get("BUYERVIEW_READ_MEMORY" if read_only else "BUYERVIEW_WRITE_MEMORY")
     if setting:
@@ -270,7 +272,7 @@ def _memory_limit(*, read_only: bool) -> str:
 
 
 def _host_memory() -> int:
-    """Bytes this process may count on: the machine's, or what its container is limited to."""
+    """Return the bytes of memory of the machine, or the limit of the container if that is lower."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError):  # absent, or "max"
@@ -279,14 +281,14 @@ def _host_memory() -> int:
 
 
 def new_engine(root: duckdb.DuckDBPyConnection, *, poolclass: type[Pool]) -> Engine:
-    """An engine whose connections are cursors of one open instance."""
+    """Return an engine whose connections are cursors of one open instance."""
 
     def cursor() -> ConnectionWrapper:
-        with _guard:  # threads of a page server share the instance; a cursor each is what DuckDB asks for
+        with _guard:  # threads of a page server share the instance; DuckDB requires a cursor per thread
             return ConnectionWrapper(root.cursor())
 
     options = {"compiled_cache": compiled_cache("duckdb")}
     engine = create_engine("duckdb://", creator=cursor, poolclass=poolclass, execution_options=options)
-    # With its steps before INSERT, the dialect reads every statement letter by letter to find out what it is.
+    # With CTEs before INSERT, the dialect scans every statement character by character to find its kind.
     engine.dialect.cte_follows_insert = True
     return engine

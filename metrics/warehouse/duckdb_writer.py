@@ -1,10 +1,8 @@
-"""The embedded warehouse, written: a run works in a copy of the newest generation, which then becomes the next one, or
-nothing does.
+"""Write a warehouse of DuckDB files: a run changes a copy of the newest generation and publishes it as the next one.
 
-In this order: lock, delete dead builds unread, copy the newest generation to `build-...`, change the copy, checkpoint,
-close, hash, fsync, rename to a number never used before, replace `CURRENT`, delete what is no longer kept. Killed
-anywhere before the replace, `CURRENT` is as it was. No crashed file is ever opened, so no log is ever replayed. Source:
-faults, section 2 and 3.1.
+The steps: lock, delete abandoned builds unread, copy the newest generation to `build-...`, change the copy, checkpoint,
+close, hash, fsync, rename to an unused number, replace `CURRENT`, delete old generations. If the process is killed
+before the replace, `CURRENT` is unchanged. Files of a crashed run are never opened, so no log is ever replayed.
 """
 
 import contextlib
@@ -33,35 +31,33 @@ from metrics.warehouse.pointer import Published, as_generation, read_pointer, re
 log = logging.getLogger(__name__)
 
 STORAGE_VERSION = "v1.5.0"
-"""The first file is created with it and copies inherit it: a file of this version refuses a WAL of its own kind that is
-not its own.
-"""
+"""The first file is created with it, and copies inherit it. Such a file refuses a WAL that belongs to another file."""
 
 KEPT = 3
-"""Generations kept at least: the newest, and those a slow reader or a link with ?v= may still name."""
+"""Number of stored generations: the newest, and older ones that a slow reader or a link with ?v= still names."""
 
 COMPACT_FROM_BYTES = 1_000_000
 """Smaller files are not worth compacting."""
 
 SPARE_BYTES = 64_000_000
-"""Free space asked for beyond twice the newest generation."""
+"""Required free space, in addition to twice the newest generation."""
 
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "fuse")
-"""Where locks cannot be trusted (`fuse` and every `fuse.*`): nothing is written there."""
+"""File systems with unreliable locks, including every `fuse.*`. Writing there is refused."""
 
 _DISK_ERRORS = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException)
-"""What DuckDB raises for a full or failing disk or memory; the build is not used again after it."""
+"""Errors that DuckDB raises for a full or failing disk or memory. The build is not used afterwards."""
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Build]:
-    """The next generation, to be changed and published; see warehouse.writing."""
+    """Open the next generation for changes; see `warehouse.writing`."""
     with _disk_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _refuse_network_folder(folder)
     with _locked(folder):
         failpoint("warehouse.lock")
-        close(folder)  # a process that writes holds no handle on a published generation
+        close(folder)  # a writing process has no handle on a published generation
         with _disk_faults(folder):
             number, orphans = _clean(folder)
             failpoint("warehouse.clean")
@@ -96,9 +92,7 @@ def writing(folder: Path) -> Iterator[Build]:
 
 @contextmanager
 def copy_for_dry_run(folder: Path) -> Iterator[Build]:
-    """As `writing`, in a folder of its own that is deleted afterwards: neither `folder` nor a run that is writing there
-    notices.
-    """
+    """Open a build in a temporary copy of the folder. It affects neither the folder nor a run that is writing there."""
     with tempfile.TemporaryDirectory(prefix="buyerview-rehearsal-") as place:
         aside = Path(place)
         with contextlib.suppress(FileNotFoundError):
@@ -126,8 +120,9 @@ def _checkpoint(folder: Path, engine: Engine, root: duckdb.DuckDBPyConnection, p
 
 
 def _compact(root: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Copy the build into a fresh file, put in its place when closed, if more of it is free than used: DuckDB never
-    gives space back.
+    """Copy the build into a new file if more of it is free than used. `_publish` replaces the build by the copy.
+
+    DuckDB never returns free space to the disk.
     """
     used, free = root.execute("SELECT used_blocks, free_blocks FROM pragma_database_size() LIMIT 1").fetchone() or (
         0,
@@ -146,7 +141,7 @@ def _compact(root: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def _publish(folder: Path, build: Path, number: int, base: Generation | None) -> Generation:
-    """Give the finished build its name and make CURRENT name it. The replace of CURRENT is the commit of the run."""
+    """Rename the finished build and enter it in CURRENT. Replacing CURRENT commits the run."""
     try:
         if _compacted(build).exists():
             build.unlink()
@@ -158,22 +153,22 @@ def _publish(folder: Path, build: Path, number: int, base: Generation | None) ->
         os.rename(build, folder / entry.file)
         sync(folder)
         failpoint("warehouse.rename")
-        older = [one for one in read_pointer(folder) if base is not None and one.number <= base.number]
+        older = [old for old in read_pointer(folder) if base is not None and old.number <= base.number]
         replace_pointer(folder, [entry, *older][:KEPT])
     except OSError as error:
-        # What was published is what CURRENT says, not what the exception says.
-        if not any(one.number == number for one in read_pointer(folder)):
+        # CURRENT decides whether the build was published, not the exception.
+        if not any(published.number == number for published in read_pointer(folder)):
             raise BuildFailed(str(folder), str(error)) from error
         log.warning("generation %d is published, but the disk reported: %s", number, error)
     return as_generation(folder, read_pointer(folder), 0, fallback=None)
 
 
 def _collect(folder: Path, orphans: list[Path]) -> None:
-    """Delete generations no longer kept, and files a dead writer renamed but never published."""
-    kept = {one.file for one in read_pointer(folder)}
+    """Delete old generations, and files that a killed writer renamed but never published."""
+    stored = {entry.file for entry in read_pointer(folder)}
     for path in sorted({*orphans, *folder.glob("gen-*.duckdb")}):
-        if path.name not in kept:
-            # A reader that holds it open reads on. What cannot be deleted now is deleted by a later run.
+        if path.name not in stored:
+            # A reader that has it open can continue. A later run deletes files that cannot be deleted now.
             with contextlib.suppress(OSError):
                 wal(path).unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
@@ -181,9 +176,7 @@ def _collect(folder: Path, orphans: list[Path]) -> None:
 
 
 def _drop(connection: Connection, engine: Engine, root: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Close and delete a build that was not published. A dead instance cannot roll back or close cleanly: that is no
-    news.
-    """
+    """Close and delete a build that was not published. Ignore errors: a failed instance cannot roll back or close."""
     for end in (connection.close, engine.dispose, root.close):
         with contextlib.suppress(DBAPIError, duckdb.Error):
             end()
@@ -192,7 +185,7 @@ def _drop(connection: Connection, engine: Engine, root: duckdb.DuckDBPyConnectio
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the writer's lock. The kernel frees it when we die. Raises WarehouseBusy at once if another holds it."""
+    """Take the writer's lock. Raises WarehouseBusy if another process has it. The kernel frees it when we exit."""
     with (folder / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,7 +196,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _disk_faults(folder: Path) -> Iterator[None]:
-    """Tell a fault of the disk as a run that was not published."""
+    """Raise BuildFailed for disk errors."""
     try:
         yield
     except (OSError, *_DISK_ERRORS) as error:
@@ -211,25 +204,25 @@ def _disk_faults(folder: Path) -> Iterator[None]:
 
 
 def _clean(folder: Path) -> tuple[int, list[Path]]:
-    """Delete dead builds unread. Returns the next number, above every file of the folder, and the files never
-    published.
+    """Delete abandoned builds unread.
+
+    Return the next number, above every file of the folder, and the files that were never published.
     """
     for path in folder.glob("build-*"):
         _delete(path)
         failpoint("warehouse.delete_build")
     (folder / "CURRENT.tmp").unlink(missing_ok=True)
-    newest = max((one.number for one in read_pointer(folder)), default=0)
+    newest = max((entry.number for entry in read_pointer(folder)), default=0)
     numbers = {path: int(path.stem[4:]) for path in folder.glob("gen-*.duckdb") if re.fullmatch(r"gen-\d+", path.stem)}
     orphans = [path for path, number in numbers.items() if number > newest]
     return max([newest, *numbers.values()]) + 1, orphans
 
 
 def _copy_newest(folder: Path, build: Path) -> Generation | None:
-    """Copy the newest generation that is as it was published, and say which; create an empty file if nothing is
-    published yet.
+    """Copy the newest undamaged generation and return it. Create an empty file if nothing is published yet.
 
-    A damaged one is passed over: what its run brought is then unknown to the ledger and is loaded again when it comes
-    again. A stray `.wal` beside it is no reason to, for the copy has another name.
+    Damaged generations are skipped. The run ledger then lacks their files, so a run loads these files again. A stray
+    `.wal` file does no harm, because the copy has another name.
     """
     published = read_pointer(folder)
     problems = []
@@ -268,13 +261,14 @@ def _refuse_network_folder(folder: Path) -> None:
     if kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.")):
         raise SettingRefused(
             "BUYERVIEW_HOME",
-            f"{folder} is on a network file system ({kind}), where locks cannot be trusted. Name a folder on a local disk.",
+            f"{folder} is on a network file system ({kind}), where locks fail. Choose a folder on a local disk.",
         )
 
 
 def file_system(folder: Path, mounts: str) -> str | None:
-    """The type of the file system a folder is on, by the kernel's mount table (/proc/self/mountinfo); None: the table
-    does not say.
+    """Return the type of a folder's file system from the kernel's mount table; None if it is not listed.
+
+    mounts: the text of /proc/self/mountinfo.
     """
     depth, kind = -1, None
     for line in mounts.splitlines():
@@ -282,13 +276,13 @@ def file_system(folder: Path, mounts: str) -> str | None:
         point = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), left.split()[4]))
         if (
             folder.is_relative_to(point) and len(point.parts) >= depth
-        ):  # of two on one point the later one hides the earlier
+        ):  # a later mount hides an earlier one on the same point
             depth, kind = len(point.parts), right.split()[0]
     return kind
 
 
 def _mounts() -> str:
-    """The kernel's mount table; empty where there is none (macOS), where network folders are not recognised."""
+    """Return the kernel's mount table. It is empty on macOS, where network folders are not recognised."""
     try:
         return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     except OSError:
@@ -300,7 +294,7 @@ def _compacted(build: Path) -> Path:
 
 
 def _quoted(path: Path) -> str:
-    """A path inside a string of SQL: ATTACH takes no parameters."""
+    """Escape a path for an SQL string, because ATTACH takes no parameters."""
     return str(path).replace("'", "''")
 
 

@@ -1,8 +1,7 @@
-"""Named steps at which a test can kill the process: `FAILPOINT=warehouse.replace:2` kills it the second time that step
-is reached.
+"""Named steps at which a test can kill the process.
 
-A step is one call with a literal name, so that the tests collect the names from the sources and no step is forgotten.
-Without the environment variable a call costs one look-up. Source: faults, A1.
+`FAILPOINT=warehouse.replace:2` kills it at the second call of that step. Names are literals, because the tests collect
+them from the sources. Without the environment variable a call costs one look-up.
 """
 
 import os
@@ -12,8 +11,9 @@ _calls: dict[str, int] = {}
 
 
 def failpoint(name: str) -> None:
-    """Kill this process with SIGKILL if the environment variable FAILPOINT names this step (`name`, or `name:n` for the
-    n-th call).
+    """Kill this process with SIGKILL if the environment variable FAILPOINT names this step.
+
+    Its value is `name`, or `name:n` for the n-th call.
     """
     wanted = os.environ.get("FAILPOINT")
     if not wanted:

@@ -1,6 +1,6 @@
-"""One generation: one published, complete state of the warehouse; and one build: the generation a run is making.
+"""`Generation`, a published and complete state of the warehouse, and `Build`, the generation that a run prepares.
 
-Where they are kept is no matter here: `embedded.py` and `server.py` make both.
+Storage is not here: `duckdb_reader.py`, `duckdb_writer.py` and `postgres.py` create both.
 """
 
 from collections.abc import Callable
@@ -14,42 +14,41 @@ from sqlalchemy import Connection, Engine
 
 @dataclass(frozen=True)
 class Generation:
-    """What one page run reads, from its first query to its last."""
+    """A published state of the warehouse. A page reads the same generation from its first query to its last."""
 
     number: int
-    """1, 2, 3 ...: rises with every publish; a number may be skipped, never used twice."""
+    """1, 2, 3 ...: rises with every publish. A number can be skipped, but is never used twice."""
     file: Path | None
     """The generation's file; None on a server."""
     published_at: datetime
     """UTC, with its zone."""
     previous: int | None
-    """The generation published before it, if it is still kept."""
+    """The generation published before, if it is still stored."""
     fallback: str | None = None
-    """Why an older generation than the newest published is served, in words for a banner; None: it is the newest."""
+    """Reason why readers get an older generation, as text for a banner; None if it is the newest."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """The generation a run is making. Nobody reads it before `publish()`; leaving `writing` without that drops it.
+    """The generation that a run prepares. Nobody reads it before `publish()`. Leaving `writing` without it deletes it.
 
     Write through `connection` only. Never call its `commit()`: call `save()` after a long step and `publish()` at the
-    end, which mean the right thing on both kinds of warehouse (a server's run is one transaction, and its connection
-    refuses an early commit).
+    end. A run on a server is one transaction, and its connection refuses an early commit.
     """
 
     number: int
-    """The generation number it will get."""
+    """The number of the generation."""
     dialect: Literal["duckdb", "postgresql"]
     connection: Connection
     engine: Engine
-    """For tools that want an engine. On DuckDB its connections see what was saved: close them before `publish()`. On a
-    server they are other sessions, which do not see the run.
+    """For tools that need an engine.
+
+    On DuckDB its connections see saved changes; close them before `publish()`. On a server they are other sessions,
+    which do not see the run.
     """
     base: Generation | None
-    """The generation it started as a copy of; its `fallback` tells when that is not the newest because the newest is
-    damaged.
-    """
+    """The generation it was copied from. Its `fallback` is set if the newest generation is damaged."""
     save: Callable[[], None]
-    """Keeps what was done so far: commits inside the build's file, does nothing on a server."""
+    """Store the changes so far: commits inside the build's file, does nothing on a server."""
     publish: Callable[[], Generation]
-    """Makes the build the current generation, whole or not at all, and ends the build."""
+    """Make the build the current generation, completely or not at all, and end the build."""

@@ -1,8 +1,7 @@
-"""CURRENT: which generation files of a folder are published, newest first, each with the size and SHA-256 it was
-published with.
+"""The file CURRENT: the published generations of a folder, newest first, each with its size and SHA-256.
 
-Replacing this small file is the commit of a run. The files themselves are opened in `embedded.py` and made in
-`build.py`. Source: faults, section 2.
+Replacing this small file commits a run. `duckdb_reader.py` opens the generation files and `duckdb_writer.py` creates
+them.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ class Published:
 
 
 def read_pointer(folder: Path) -> list[Published]:
-    """The published generations CURRENT names, newest first; empty: nothing published."""
+    """Return the published generations, newest first; empty if nothing is published."""
     pointer = folder / "CURRENT"
     try:
         text = pointer.read_text(encoding="utf-8")
@@ -41,15 +40,15 @@ def read_pointer(folder: Path) -> list[Published]:
         return [Published(**{name: entry[name] for name in names}) for entry in [head, *head["older"]]]
     except (ValueError, KeyError, TypeError) as error:
         raise WarehouseError(
-            str(folder), f"the file CURRENT cannot be understood ({error!r}). Restore it from a backup."
+            str(folder), f"the file CURRENT is not valid ({error!r}). Restore it from a backup."
         ) from error
 
 
 def replace_pointer(folder: Path, published: list[Published]) -> None:
-    """Make these the published generations, newest first: all of them or, if we die before `os.replace`, none."""
+    """Publish these generations, newest first. A crash before `os.replace` leaves CURRENT unchanged."""
     head, *older = published
     text = json.dumps(
-        {**asdict(head), "previous": older[0].file if older else None, "older": [asdict(one) for one in older]},
+        {**asdict(head), "previous": older[0].file if older else None, "older": [asdict(entry) for entry in older]},
         indent=1,
     )
     pointer = folder / "CURRENT"
@@ -65,7 +64,7 @@ def replace_pointer(folder: Path, published: list[Published]) -> None:
 
 
 def as_generation(folder: Path, published: list[Published], position: int, *, fallback: str | None) -> Generation:
-    """One entry of CURRENT as its readers know it."""
+    """Return an entry of CURRENT as a `Generation`."""
     entry = published[position]
     older = published[position + 1 :]
     return Generation(
@@ -78,20 +77,21 @@ def as_generation(folder: Path, published: list[Published], position: int, *, fa
 
 
 def wal(path: Path) -> Path:
-    """Where DuckDB would keep the log of a file, and would look for one to replay."""
+    """Return the path of a file's write-ahead log. DuckDB replays a log there when it opens the file."""
     return path.with_name(path.name + ".wal")
 
 
 def sha256(path: Path) -> str:
-    """A file's SHA-256 in hexadecimal. Never of a file that this process has open for writing: closing it would drop
-    DuckDB's lock.
+    """Return a file's SHA-256 in hexadecimal.
+
+    Never call it for a file that this process has open for writing: closing it releases DuckDB's lock.
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:
-    """Write a file, or a folder's names, to the disk."""
+    """Write a file, or a folder's entries, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,8 +1,8 @@
-"""The warehouse on a server: PostgreSQL, one schema `buyerview`, one transaction per run.
+"""Read and write a warehouse on a PostgreSQL server: one schema `buyerview`, one transaction per run.
 
-The newest generation is the state of the tables; older ones are not kept. `generations` lists what was published, and a
-row is added in the transaction of the run, so that readers see the run and its number together or neither. A reader's
-block is one REPEATABLE READ, READ ONLY transaction. Source: faults, section 2.
+The tables contain the newest generation; older ones are not stored. Each run adds a row to `generations` in its own
+transaction, so readers see both the run and its number, or neither. A reader's block is one REPEATABLE READ, READ ONLY
+transaction.
 """
 
 import threading
@@ -67,24 +67,25 @@ def _text_sorts_by_code_point(
 
 
 def current(url: URL) -> Generation | None:
-    """The newest generation published; None: nothing published yet."""
+    """Return the newest published generation; None if nothing is published yet."""
     with _snapshot(url) as connection:
         return _newest(connection)
 
 
 @contextmanager
 def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
-    """A read-only connection to the newest generation; see warehouse.reading."""
+    """Open a read-only connection to the newest generation; see `warehouse.reading`."""
     with _snapshot(url) as connection:
-        found = _of_generation(connection, url, number)
-        found.info[KEPT] = {}  # begun anew: a pooled connection brings what its last reader knew
-        yield found
+        checked = _of_generation(connection, url, number)
+        checked.info[KEPT] = {}  # a pooled connection still has the cache of its last reader
+        yield checked
 
 
 @contextmanager
 def preview(url: URL, number: int | None = None) -> Iterator[Connection]:
-    """As `reading`, but temporary tables may be made; a session of its own, so that no other has planned its statements
-    without them.
+    """Open a connection that allows temporary tables.
+
+    It has its own session, because other sessions have plans without those tables.
     """
     with _connected(_new_engine(url, poolclass=NullPool), url) as connection:
         yield _of_generation(connection.execution_options(isolation_level="REPEATABLE READ"), url, number)
@@ -103,10 +104,8 @@ def _of_generation(connection: Connection, url: URL, number: int | None) -> Conn
 
 @contextmanager
 def writing(url: URL) -> Iterator[Build]:
-    """The next generation, to be changed and published; see warehouse.writing."""
-    engine = _new_engine(
-        url, poolclass=NullPool
-    )  # what a run leaves in its session, temporary tables above all, ends with it
+    """Open the next generation for changes; see `warehouse.writing`."""
+    engine = _new_engine(url, poolclass=NullPool)  # temporary tables end with the run's session
     with _connected(engine, url) as connection:
         if not connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))):
             raise WarehouseBusy(_name(url))
@@ -152,7 +151,7 @@ def close(url: URL) -> None:
 
 
 def _commit(connection: Connection, url: URL, number: int) -> None:
-    """Commit. A commit that raised may have taken place: what was published says so, not the exception."""
+    """Commit the run. After an error, `generations` decides whether the commit took place, not the exception."""
     try:
         connection.commit()
     except DBAPIError as error:
@@ -193,7 +192,7 @@ def _newest(connection: Connection) -> Generation | None:
 
 
 def _engine(url: URL) -> Engine:
-    """The engine of this process's readers."""
+    """Return the engine of this process's readers."""
     with _guard:
         if url not in _engines:
             _engines[url] = _new_engine(url, poolclass=QueuePool)

@@ -1,8 +1,7 @@
-"""What several measures of one page rest on, worked out once while a generation is read.
+"""Cache a function's result while a reading connection is open, so that measures on one page share it.
 
-A reading connection of `warehouse.reading` sees one generation and nobody writes through it, so that the same question
-has the same answer until it closes. Elsewhere (a run, a preview that lays tables of its own over the generation)
-everything is worked out each time.
+A connection of `warehouse.reading` sees one generation and never writes, so results cannot change while it is open.
+Other connections (a run, a preview with temporary tables) have no cache.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,22 +13,23 @@ from sqlalchemy import Connection
 P = ParamSpec("P")
 T = TypeVar("T")
 KEPT = "once"
-"""Where a connection keeps what was worked out: a dictionary in its `info`, or nothing where it may not."""
+"""Key of the cache in a connection's `info`. Connections without this key do not cache."""
 
 
 def cached_per_generation(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Connection, P], T]:
-    """Keep what a function of a connection and of plain values finds, for as long as the connection is read from.
-    Nobody may change it.
+    """Cache the result of a function of a connection and hashable values while the connection is open.
+
+    Callers must not change the result.
     """
 
     @wraps(work)
-    def kept(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
-        found: dict[Hashable, T] | None = connection.info.get(KEPT)
-        if found is None:
+    def cached(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
+        results: dict[Hashable, T] | None = connection.info.get(KEPT)
+        if results is None:
             return work(connection, *args, **named)
         key = (work, args, tuple(sorted(named.items())))
-        if key not in found:
-            found[key] = work(connection, *args, **named)
-        return found[key]
+        if key not in results:
+            results[key] = work(connection, *args, **named)
+        return results[key]
 
-    return kept
+    return cached

@@ -1,26 +1,26 @@
-"""Compiled statements shared by every engine of a process: each generation has an engine of its own, and compiling the
-judging of orders takes longer than running it on a day's records.
+"""Cache of compiled SQL, shared by all engines of a process.
+
+Each generation has its own engine. Compiling the SELECTs of the order facts takes longer than running them on a day's
+records.
 """
 
 from collections.abc import MutableMapping
 from typing import Any
 
 MOST = 2_000
-"""Statements kept; all are dropped together when there are more."""
+"""Highest number of cached statements. A further statement clears the cache."""
 
-Key = tuple[Any, ...]
+Key = tuple[Any, ...]  # Any: SQLAlchemy's parts of a key
 
 
-class _Compiled(dict[Key, Any]):
-    """SQLAlchemy's compiled cache, its key led by the dialect's name instead of the dialect: ours differ in nothing
-    else.
-    """
+class _Compiled(dict[Key, object]):
+    """SQLAlchemy's cache with the dialect's name as key instead of the dialect. Our dialects differ only in name."""
 
-    def get(self, key: Key, default: Any = None) -> Any:
-        """The compiled statement."""
+    def get(self, key: Key, default: object = None) -> object:
+        """Return the compiled statement."""
         return super().get(_shared(key), default)
 
-    def __setitem__(self, key: Key, compiled: Any) -> None:
+    def __setitem__(self, key: Key, compiled: object) -> None:
         if len(self) >= MOST:
             self.clear()
         super().__setitem__(_shared(key), compiled)
@@ -33,6 +33,9 @@ def _shared(key: Key) -> Key:
 _CACHES: dict[str, _Compiled] = {}
 
 
-def compiled_cache(dialect: str) -> MutableMapping[Key, Any]:
-    """The cache to give every engine of a dialect: `create_engine(..., execution_options={"compiled_cache": ...})`."""
+def compiled_cache(dialect: str) -> MutableMapping[Key, object]:
+    """Return the cache for every engine of a dialect.
+
+    Pass it as `create_engine(..., execution_options={"compiled_cache": ...})`.
+    """
     return _CACHES.setdefault(dialect, _Compiled())

@@ -131,8 +131,8 @@ def test_a_stray_wal_is_never_replayed_and_the_generation_before_is_served(locat
     assert generation.number == before
     assert (
         generation.fallback
-        == f"generation {number} cannot be read: {file.name} has a .wal file beside it, which a published generation "
-        "never has"
+        == f"generation {number} cannot be read: {file.name} has a .wal file next to it, but published generations "
+        "have none"
     )
     with reading(location) as connection:
         assert connection.info["generation"] == before
