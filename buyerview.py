@@ -7,6 +7,7 @@ standard error and an exit status. Any other exception is a defect and shows its
 import logging
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="Service levels as the buyer sees them.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
+command: Callable[..., None]
 for command in (run.demo, run.sample, run.ingest):
     app.command()(command)
 app.command("apply")(run.apply)

@@ -1,3 +1,1 @@
-"""How fast, and against what: every figure is a ratio of two things measured in the same run. Source: design, speed
-(S1, S3 to S6).
-"""
+"""Speed measurements. Every figure is a ratio of two measurements in the same run. Source: docs/speed.md."""

@@ -1,8 +1,7 @@
-"""`python -m benchmarks [--orders N] [--feeds all] [--json] [--data DIR]`: ingest, facts, queries, deltas against their
-yardsticks, all in one run.
+"""Compare ingest, facts, queries and a small run with their baselines: `python -m benchmarks [--orders N]`.
 
-Ratios mean something between machines, seconds do not. --data takes (or makes and keeps) the sample in a folder;
-default: a temporary one.
+Ratios can be compared between machines; seconds cannot. `--data` names a folder with a sample, which is generated there
+if it is missing. The default is a temporary folder.
 """
 
 import argparse
@@ -14,7 +13,7 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any  # rows of JSON
 
 from benchmarks import delta_files
 from sample_data import generate
@@ -25,24 +24,24 @@ TIMEOUT = 3600
 
 
 def measure(*words: object) -> dict[str, Any]:
-    """The answer of one child process. Raises CalledProcessError if it fails."""
+    """Return the answer of a child process. Raises CalledProcessError if the child fails."""
     print(f"  {words[0]} ...", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "benchmarks.measure_in_process", *[str(word) for word in words]]
-    done = subprocess.run(
+    finished = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "FAILPOINT": ""}, stdout=subprocess.PIPE, check=True, timeout=TIMEOUT
     )
-    result: dict[str, Any] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(finished.stdout)
     return result
 
 
 def run(orders: int, data: Path | None, feeds: Feeds) -> dict[str, Any]:
-    """Every measurement, as the JSON has it."""
+    """Run every measurement and return the content of the JSON output."""
     with tempfile.TemporaryDirectory(prefix="buyerview-benchmarks-") as folder:
         work = Path(folder)
         sample = data or work / "sample"
         mapping = sample / "mapping.toml"
         if not mapping.exists():
-            print(f"  {orders:,} sample orders ...", file=sys.stderr, flush=True)
+            print(f"  generate {orders:,} sample orders ...", file=sys.stderr, flush=True)
             generate(orders, sample, feeds=feeds)
         small = delta_files.write(sample, work / "delta")
         home = work / "home"
@@ -103,7 +102,7 @@ def run(orders: int, data: Path | None, feeds: Feeds) -> dict[str, Any]:
 
 
 TABLE = (
-    ("S1", "ingest", "ingest", "bare typed load", "bare_load", "ingest_ratio", "≤ 3"),
+    ("S1", "ingest", "ingest", "plain typed load", "bare_load", "ingest_ratio", "≤ 3"),
     ("S3", "1 % new, 0.1 % corrected", "delta", "the full run", "ingest", "delta_ratio", "≤ 0.05"),
     ("S4", "facts and rollups", "facts", "by hand", "facts_by_hand", "facts_ratio", "≤ 1.3"),
     ("S5", "scorecard from the rollup", "query", "by hand", "query_by_hand", "query_ratio", "≤ 1.2"),
@@ -111,48 +110,53 @@ TABLE = (
 )
 
 
-def table(found: dict[str, Any]) -> str:
-    """The figures for people."""
-    seconds, machine = found["seconds"], found["machine"]
+def table(results: dict[str, Any]) -> str:
+    """Return the results as a text table."""
+    seconds, machine = results["seconds"], results["machine"]
     lines = [
-        f"{found['orders']:,} orders, {found['rows']:,} records; load of the machine {machine['load']:.1f} on {machine['cpus']} CPUs",
+        f"{results['orders']:,} orders, {results['rows']:,} records; "
+        f"machine load {machine['load']:.1f} on {machine['cpus']} CPUs",
         "",
     ]
-    lines.append(f"{'':4}{'what':28}{'seconds':>10}  {'against':18}{'seconds':>10}{'ratio':>9}{'of CPU':>9}  budget")
-    for number, what, one, against, other, ratio, budget in TABLE:
-        cpu = found["cpu_seconds"]
-        spent = f"{cpu[one] / cpu[other]:9.3f}" if one in cpu else f"{'':9}"
+    lines.append(
+        f"{'':4}{'measurement':28}{'seconds':>10}  {'baseline':18}{'seconds':>10}{'ratio':>9}{'of CPU':>9}  budget"
+    )
+    for number, title, ours, against, baseline, ratio, budget in TABLE:
+        cpu = results["cpu_seconds"]
+        cpu_ratio = f"{cpu[ours] / cpu[baseline]:9.3f}" if ours in cpu else f"{'':9}"
         lines.append(
-            f"{number:4}{what:28}{seconds[one]:10.3f}  {against:18}{seconds[other]:10.3f}{found[ratio]:9.3f}{spent}  {budget}"
+            f"{number:4}{title:28}{seconds[ours]:10.3f}  {against:18}{seconds[baseline]:10.3f}"
+            f"{results[ratio]:9.3f}{cpu_ratio}  {budget}"
         )
-    memory = found["memory_mb"]
+    memory = results["memory_mb"]
     lines += [
         "",
-        f"peak memory of ingest: {found['peak_memory_mb']:,.0f} MB (budget 2,000 at a million orders); "
-        f"of the answer by carrier {memory['by_carrier']:,.0f} MB, of pandas {memory['by_carrier_pandas']:,.0f} MB",
-        "steps of ingest, seconds: " + ", ".join(f"{name} {took:.2f}" for name, took in found["ingest_steps"].items()),
-        "steps of the small run:   " + ", ".join(f"{name} {took:.2f}" for name, took in found["delta_steps"].items()),
-        f"the ledgers, of which the yardstick has none: {seconds['ledgers']:.2f} s",
-        f"the hand-written facts agree on {found['hand_agreement']:.1%} of the verdicts of orders",
+        f"peak memory of ingest: {results['peak_memory_mb']:,.0f} MB (budget 2,000 at a million orders); "
+        f"of the scorecard by carrier {memory['by_carrier']:,.0f} MB, of pandas {memory['by_carrier_pandas']:,.0f} MB",
+        "steps of ingest, seconds: "
+        + ", ".join(f"{name} {took:.2f}" for name, took in results["ingest_steps"].items()),
+        "steps of the small run:   " + ", ".join(f"{name} {took:.2f}" for name, took in results["delta_steps"].items()),
+        f"further fact tables, which the baseline does not have: {seconds['ledgers']:.2f} s",
+        f"the hand-written facts agree on {results['hand_agreement']:.1%} of the verdicts of orders",
     ]
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Read the options, measure, print."""
+    """Parse the options, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--orders", type=int, default=100_000, help="how many sample orders (default: 100000)")
+    parser.add_argument("--orders", type=int, default=100_000, help="number of sample orders (default: 100000)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    parser.add_argument("--data", type=Path, help="folder of a sample that is there, or is made there and kept")
+    parser.add_argument("--data", type=Path, help="folder of a sample; it is generated there if it is missing")
     parser.add_argument(
         "--feeds",
         choices=("core", "all"),
         default="core",
-        help="the six core feeds and the books (the budgets are of these), or all",
+        help="core: the six core feeds and the master data, which the budgets refer to; or all feeds",
     )
     options = parser.parse_args()
-    found = run(options.orders, options.data, options.feeds)
-    print(json.dumps(found, indent=2) if options.json else table(found))
+    results = run(options.orders, options.data, options.feeds)
+    print(json.dumps(results, indent=2) if options.json else table(results))
 
 
 if __name__ == "__main__":

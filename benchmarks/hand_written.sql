@@ -1,7 +1,7 @@
--- The facts and rollups as a skilled analyst would write them for DuckDB, for this data and this policy only. See by_hand.py.
--- Left out, against metrics/facts/: cancellations' blame, windows and tolerances, services' and fees' bills by what is owed, unproven
--- consignments in four cases (here two: if all of it came in time, if none ever came), claims windows, substitutions, reasons beyond the first,
--- quarantined records, bare dates of receipts, the running quantity that settles a line (here: the latest receipt).
+-- Facts as a skilled analyst would write them for DuckDB, for this data and this policy only. See hand_written_sql.py.
+-- Left out, compared with metrics/facts/orders/: who caused a cancellation, windows and tolerances, bills of services and fees by the owed
+-- quantity, unproven consignments in four cases (here two: all arrived in time, none ever arrived), claims windows, substitutions, reasons
+-- beyond the first, quarantined records, bare dates of receipts, the running quantity that settles a line (here: the latest receipt).
 
 CREATE TABLE hand_lines AS
 WITH o AS (

@@ -1,9 +1,8 @@
-"""Facts and rollups in DuckDB's own SQL, written by hand: what rebuilding them in portable constructs is measured
-against.
+"""Baseline of the rebuild: facts and rollups in hand-written DuckDB SQL.
 
-The facts are in by_hand.sql, which says what it leaves out; the rollups here are the product's, column for column, with
-FILTER in place of CASE. No constant of the catalogue is used. How far both agree on verdicts is printed beside the
-ratio: a yardstick that judges otherwise is none.
+The facts are in hand_written.sql, which lists the parts it leaves out. The rollups here have the same columns as the
+product's, with FILTER in place of CASE. They use no constant of the catalogue. The benchmark also prints the share of
+equal verdicts, because a baseline with other verdicts would be useless.
 """
 
 from datetime import datetime
@@ -49,7 +48,8 @@ ORDERS_DUE = [
     f"sum(days_late) FILTER ({J})::BIGINT AS late_n",
     f"count(days_late) FILTER ({J}) AS late_d",
     f"count(*) FILTER ({J}) AS judged_orders",
-    f"count(*) FILTER ({J} AND (NOT on_time OR NOT complete OR NOT damage_free OR NOT filled_accurately OR NOT billed_accurately)) AS failed_orders",
+    f"count(*) FILTER ({J} AND (NOT on_time OR NOT complete OR NOT damage_free OR NOT filled_accurately "
+    "OR NOT billed_accurately)) AS failed_orders",
     "count(*) FILTER (state = 'pending') AS pending_orders",
     "count(*) FILTER (state = 'excluded') AS excluded_orders",
 ]
@@ -92,8 +92,9 @@ ROLLUPS = (
 
 
 def build(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
-    """Make hand_lines, hand_orders and their ten rollups in the connection's database, which holds the feeds and
-    `local_days`.
+    """Create hand_lines, hand_orders and their ten rollups.
+
+    The connection's database contains the feeds and `local_days`.
     """
     for statement in Path(__file__).with_name("hand_written.sql").read_text(encoding="utf-8").split(";\n"):
         if statement.strip():
@@ -108,7 +109,7 @@ def build(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
 
 
 def agreement(connection: duckdb.DuckDBPyConnection) -> float:
-    """The share of verdicts of orders on which both say the same; the product's facts are in the same database."""
+    """Return the share of equal order verdicts. The product's facts are in the same database."""
     names = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
     same = " + ".join(f"(hand_orders.{name} IS NOT DISTINCT FROM order_facts.{name})::INTEGER" for name in names)
     query = f"SELECT sum({same}) / (count(*) * {len(names)}) FROM hand_orders JOIN order_facts USING (order_id)"

@@ -1,10 +1,10 @@
-"""One measurement in a process of its own, so that its peak memory is its own: `python -m benchmarks.measure_in_process
-WHAT ARGUMENT ...` prints JSON.
+"""Run a single measurement and print JSON: `python -m benchmarks.measure_in_process WHAT ARGUMENT ...`.
 
-Imports are done before the clock starts. Every answer has `seconds` and `peak_mb` (resource.getrusage), the rest is
-told by name.
+Each measurement runs in its own process, so that its peak memory is its own. Imports finish before the clock starts.
+Every result has `seconds` and `peak_mb` (resource.getrusage), and further values by name.
 """
 
+import importlib
 import json
 import resource
 import shutil
@@ -15,17 +15,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any  # results of JSON
+from unittest.mock import patch
 
 from sqlalchemy import select
 
 from benchmarks import hand_written_sql, pandas_baseline, plain_duckdb_load
 from ingest import pipeline
-from metrics.facts import fill
-from metrics.facts.orders import facts_metadata
-from metrics.queries.answer import Question, answer
+from metrics.facts.fill import fill
+from metrics.facts.orders import facts_metadata, facts_state
+from metrics.model.question import Question
+from metrics.queries.answer import answer
 from metrics.queries.rollups import rollup_metadata
-from metrics.rebuild.rebuild import facts_state, rebuild
+from metrics.rebuild import rebuild as rebuild_module
 from metrics.warehouse import Location, current, duckdb_reader, reading, writing
 
 TILES = ("perfect_order", "otif", "on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
@@ -35,7 +37,10 @@ CLOCK = time.perf_counter
 
 @contextmanager
 def clock() -> Iterator[dict[str, Any]]:
-    """Adds what the block took: seconds on the clock, and of all processors together, which a busy machine bends less."""
+    """Yield a dict that receives the seconds of the block: on the clock, and of all processors together.
+
+    A busy machine distorts the processor seconds less.
+    """
     result: dict[str, Any] = {}
     started, spent = CLOCK(), time.process_time()
     yield result
@@ -43,61 +48,61 @@ def clock() -> Iterator[dict[str, Any]]:
 
 
 def ingest(mapping: str, home: str) -> dict[str, Any]:
-    """A whole run, in its steps."""
-    import great_expectations  # noqa: F401 - seconds of import that every run pays once
+    """Measure a whole run and its steps."""
+    importlib.import_module("great_expectations")  # every run pays these seconds of import once; do not measure them
 
     steps: dict[str, float] = {}
-    last = ["start", CLOCK()]
+    last_step, last_time = "start", CLOCK()
 
-    def tell(step: str, share: float) -> None:
+    def progress(step: str, share: float) -> None:
+        nonlocal last_step, last_time
         del share
         now = CLOCK()
-        name = str(last[0]).partition(" ")[0]
-        steps[name] = steps.get(name, 0.0) + now - float(last[1])
-        last[:] = [step, now]
+        name = last_step.partition(" ")[0]
+        steps[name] = steps.get(name, 0.0) + now - last_time
+        last_step, last_time = step, now
 
     with clock() as result:
-        report = pipeline.run(mapping, location=Location(folder=Path(home)), progress=tell)
+        report = pipeline.run(mapping, location=Location(folder=Path(home)), progress=progress)
     return result | {"rows": sum(file.rows_in for file in report.files), "steps": steps, "outcome": report.outcome}
 
 
 def bare(mapping: str, database: str) -> dict[str, Any]:
-    """The bare typed load."""
+    """Measure the plain typed load."""
     with clock() as result:
         rows = plain_duckdb_load.load(Path(mapping), Path(database))
     return result | {"rows": rows}
 
 
 def facts(home: str) -> dict[str, Any]:
-    """Facts and rollups built in full, into empty tables, not published; the ledgers, which the yardstick has none of,
-    are timed apart.
+    """Measure a full build of facts and rollups into empty tables, without publishing it.
+
+    The further fact tables are timed separately, because the baseline does not have them.
     """
     spent = {"seconds": 0.0, "cpu": 0.0}
-    filling = fill.fill
 
-    def timed(*words: Any) -> None:
+    def timed(*arguments: Any) -> None:  # Any: the arguments of fill, passed on
         with clock() as own:
-            filling(*words)
+            fill(*arguments)
         spent["seconds"] += own["seconds"]
         spent["cpu"] += own["cpu_seconds"]
 
-    fill.fill = timed
-    with writing(Location(folder=Path(home))) as build:
+    with writing(Location(folder=Path(home))) as build, patch.object(rebuild_module, "fill", timed):
         as_of = build.connection.scalar(select(facts_state.c.as_of))
+        assert as_of is not None
         for metadata in (facts_metadata, rollup_metadata):
             metadata.drop_all(build.connection)
         build.save()
         with clock() as result:
-            rebuild(build.connection, as_of=as_of, touched=None)
+            rebuild_module.rebuild(build.connection, as_of=as_of, touched=None)
             build.save()
-    fill.fill = filling
     result["seconds"] -= spent["seconds"]
     result["cpu_seconds"] -= spent["cpu"]
     return result | {"ledger_seconds": spent["seconds"]}
 
 
 def hand(home: str, database: str) -> dict[str, Any]:
-    """The same tables by hand-written SQL, in a copy of the same file with the same settings."""
+    """Measure the same tables by hand-written SQL, in a copy of the same file with the same settings."""
     generation = current(Location(folder=Path(home)))
     assert generation is not None
     assert generation.file is not None
@@ -113,8 +118,9 @@ def hand(home: str, database: str) -> dict[str, Any]:
 
 
 def query(home: str) -> dict[str, Any]:
-    """The scorecard's seven tiles by segment and month from the rollup, through metrics.queries.answer and by hand;
-    medians of many, taken in turn.
+    """Measure the scorecard's seven tiles by segment and month from the rollup.
+
+    The function alternates between metrics.queries.answer and hand-written SQL, and returns the median of each.
     """
     start, end = date(2025, 7, 1), date(2026, 6, 30)
     question = Question(TILES, by=("segment",), grain="month", start=start, end=end)
@@ -128,7 +134,7 @@ def query(home: str) -> dict[str, Any]:
     with reading(Location(folder=Path(home))) as connection:
         for _ in range(ROUNDS):
             began = CLOCK()
-            found = answer(connection, question)
+            answers = answer(connection, question)
             middle = CLOCK()
             rows = connection.exec_driver_sql(written).fetchall()
             shares = [
@@ -137,29 +143,29 @@ def query(home: str) -> dict[str, Any]:
             ]
             theirs.append(CLOCK() - middle)
             ours.append(middle - began)
-    assert len(found) == len(shares) * len(TILES)
+    assert len(answers) == len(shares) * len(TILES)
     return {"seconds": statistics.median(ours), "hand_seconds": statistics.median(theirs)}
 
 
 def carriers(home: str) -> dict[str, Any]:
-    """The scorecard by carrier, which no rollup has, from opening the warehouse to the answers."""
+    """Measure the scorecard by carrier, which no rollup has, from opening the warehouse to the answers."""
     with clock() as result, reading(Location(folder=Path(home))) as connection:
-        found = answer(connection, Question(TILES, by=("carrier",)))
-    return result | {"answers": len(found)}
+        answers = answer(connection, Question(TILES, by=("carrier",)))
+    return result | {"answers": len(answers)}
 
 
 def pandas(folder: str) -> dict[str, Any]:
-    """The scorecard by carrier from the files."""
+    """Measure the scorecard by carrier from the files with pandas."""
     with clock() as result:
-        found = pandas_baseline.scorecard(Path(folder))
-    return result | {"answers": found.size}
+        shares = pandas_baseline.scorecard(Path(folder))
+    return result | {"answers": shares.size}
 
 
-ROLES = {one.__name__: one for one in (ingest, bare, facts, hand, query, carriers, pandas)}
+ROLES = {function.__name__: function for function in (ingest, bare, facts, hand, query, carriers, pandas)}
 
 
 def main() -> None:
-    """Measure one thing."""
+    """Run the measurement named on the command line."""
     result = ROLES[sys.argv[1]](*sys.argv[2:])
     in_a_megabyte = 1 << 20 if sys.platform == "darwin" else 1 << 10  # macOS counts bytes, Linux kilobytes
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / in_a_megabyte

@@ -1,8 +1,7 @@
-"""`python -m benchmarks.page_latency --home DIR [--sessions N] [--seconds N]`: the screen of a warehouse that is there,
-against speed.md's S8 to S11.
+"""Measure page latency on a loaded warehouse: `python -m benchmarks.page_latency --home DIR`.
 
-A real server in a process of its own; a real Chromium for what one person sees; for many people at once, sessions that
-speak the page's own protocol as a browser does, since twenty browsers would take the processor the server needs.
+The server runs in its own process. Chromium measures a single user. Many users are sessions that speak the page's own
+protocol, because twenty browsers would take the processor that the server needs. Budgets: docs/speed.md, S8 to S11.
 """
 
 import argparse
@@ -28,6 +27,7 @@ from sqlalchemy import func, select
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.typing import Origin, Subprotocol
 
 from metrics.facts.orders import order_facts_table
 from metrics.lists.order_story import order_records
@@ -41,7 +41,7 @@ CHANGED = """([name, seconds]) => new Promise((resolve, reject) => {
   const tiles = () => document.querySelector('.bv-tiles')?.innerText ?? ''
   const before = tiles(), began = performance.now()
   document.querySelector(`[role=radio][aria-label="${name}"]`)?.click()
-    ?? [...document.querySelectorAll('[role=radio]')].find(one => one.innerText.trim() === name).click()
+    ?? [...document.querySelectorAll('[role=radio]')].find(radio => radio.innerText.trim() === name).click()
   const look = () => {
     const passed = performance.now() - began
     if (tiles() && tiles() !== before) resolve(passed)
@@ -50,12 +50,12 @@ CHANGED = """([name, seconds]) => new Promise((resolve, reject) => {
   }
   look()
 })"""
-"""Clicks a period and gives the milliseconds until other numbers stand in the tiles."""
+"""JavaScript: click a period and return the milliseconds until the tiles show other numbers."""
 
 
 @contextmanager
 def served(home: Path) -> Iterator[tuple[str, float]]:
-    """Address of a server on a warehouse, and when it was started."""
+    """Start a server on a warehouse. Yield its address and the time of the start."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -70,7 +70,7 @@ def served(home: Path) -> Iterator[tuple[str, float]]:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1):
                     break
             except urllib.error.HTTPError:
-                break  # it answers, though it is still warming up: so does it to a person
+                break  # the server accepts requests while it warms up
             except OSError:
                 time.sleep(0.02)
         yield f"127.0.0.1:{port}", began
@@ -79,11 +79,11 @@ def served(home: Path) -> Iterator[tuple[str, float]]:
         process.wait(15)
 
 
-# --- one person -------------------------------------------------------------------------------------------------------------------------
+# --- a single user ----------------------------------------------------------------------------------------------------
 
 
 def one_person(address: str, began: float) -> dict[str, float]:
-    """Seconds from the server's start to numbers; milliseconds of a reload and of filter changes, warm."""
+    """Return seconds from the server's start to numbers, and milliseconds of filter changes, first and warm."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(FLAGS)
@@ -113,11 +113,11 @@ def _share(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-# --- many people ------------------------------------------------------------------------------------------------------------------------
+# --- many users -------------------------------------------------------------------------------------------------------
 
 
 class Session:
-    """One browser tab's side of the page's protocol."""
+    """Client side of the page's protocol, as in a browser tab."""
 
     def __init__(self, address: str) -> None:
         self.address, self.page = address, ""
@@ -129,15 +129,15 @@ class Session:
         """Open the stream."""
         self.stream = await websockets.connect(
             f"ws://{self.address}/_stcore/stream",
-            subprotocols=["streamlit"],
-            origin=f"http://{self.address}",
+            subprotocols=[Subprotocol("streamlit")],
+            origin=Origin(f"http://{self.address}"),
             max_size=None,
             compression=None,
-        )  # type: ignore[arg-type]
+        )
         return self
 
     async def run(self, page: str | None = None) -> tuple[float, list[str]]:
-        """Ask for a run, of another page if one is named; its seconds and the errors it showed."""
+        """Request a run of this page or another page. Return its seconds and the errors it showed."""
         asked = BackMsg()
         asked.rerun_script.page_script_hash = self.page if page is None else self.pages[page]
         asked.rerun_script.context_info.timezone = "UTC"
@@ -152,10 +152,10 @@ class Session:
             if kind == "new_session":
                 self.page = message.new_session.page_script_hash
             elif kind == "navigation":
-                self.pages = {one.url_pathname: one.page_script_hash for one in message.navigation.app_pages}
+                self.pages = {app.url_pathname: app.page_script_hash for app in message.navigation.app_pages}
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
                 element = message.delta.new_element
-                shown = getattr(element, element.WhichOneof("type"))
+                shown = getattr(element, element.WhichOneof("type") or "")
                 name = getattr(shown, "id", "")
                 if isinstance(name, str) and name.startswith("$$ID-"):
                     self.widgets[name.split("-", 2)[2]] = name
@@ -165,7 +165,7 @@ class Session:
                 return time.perf_counter() - began, errors
 
     def choose(self, key: str, values: list[str]) -> None:
-        """Set a control of several choices for the next run."""
+        """Set the values of a multiple-choice control for the next run."""
         if key in self.widgets:
             state = WidgetState(id=self.widgets[key])
             state.string_array_value.data.extend(values)
@@ -175,18 +175,18 @@ class Session:
 async def _person(
     number: int, address: str, until: float, segments: list[str], runs: list[float], errors: list[str]
 ) -> None:
-    drawn = random.Random(number)
+    rng = random.Random(number)
     session = await Session(address).connect()
-    await asyncio.sleep(drawn.random() * THINK)
+    await asyncio.sleep(rng.random() * THINK)
     errors += (await session.run())[1]
     on = ""
     while time.perf_counter() < until:
-        await asyncio.sleep(drawn.expovariate(1 / THINK))
-        page, what = None, drawn.random()
-        if what < 0.5:
-            session.choose("period", [drawn.choice(PERIODS)])
-        elif what < 0.8:
-            session.choose("segment", drawn.sample(segments, drawn.randint(0, len(segments) - 1)))
+        await asyncio.sleep(rng.expovariate(1 / THINK))
+        page, action = None, rng.random()
+        if action < 0.5:
+            session.choose("period", [rng.choice(PERIODS)])
+        elif action < 0.8:
+            session.choose("segment", rng.sample(segments, rng.randint(0, len(segments) - 1)))
         else:
             page = on = "failed-orders" if on == "" else ""
         took, shown = await session.run(page)
@@ -205,11 +205,11 @@ async def _people(count: int, address: str, seconds: float, segments: list[str])
     return {"runs": len(runs), "p50_ms": statistics.median(runs), "p95_ms": _share(runs, 0.95), "max_ms": max(runs)}
 
 
-# --- one order --------------------------------------------------------------------------------------------------------------------------
+# --- a single order --------------------------------------------------------------------------------------------------
 
 
 def one_order(place: Location) -> float:
-    """Median milliseconds to read everything of one order."""
+    """Return the median milliseconds to read all records of an order."""
     facts = order_facts_table.c
     took = []
     with reading(place) as connection:
@@ -222,27 +222,31 @@ def one_order(place: Location) -> float:
 
 
 def run(home: Path, sessions: int, seconds: float) -> dict[str, Any]:
-    """Every measurement, as the JSON has it."""
+    """Run every measurement and return the content of the JSON output."""
     place = Location(folder=home)
     with reading(place) as connection:
         segments = sorted(connection.scalars(select(order_facts_table.c.segment).distinct()))
         orders = connection.scalar(select(func.count()).select_from(order_facts_table))
     with served(home) as (address, began):
-        found: dict[str, Any] = {"orders": orders, "one_person": one_person(address, began)}
-        found["one_session"] = asyncio.run(_people(1, address, seconds, segments))
-        found[f"{sessions}_sessions_cold"] = asyncio.run(_people(sessions, address, seconds, segments))
-        found[f"{sessions}_sessions"] = asyncio.run(_people(sessions, address, seconds, segments))
-    return {**found, "one_order_ms": one_order(place), "machine": {"cpus": os.cpu_count(), "load": os.getloadavg()[0]}}
+        results: dict[str, Any] = {"orders": orders, "one_person": one_person(address, began)}
+        results["one_session"] = asyncio.run(_people(1, address, seconds, segments))
+        results[f"{sessions}_sessions_cold"] = asyncio.run(_people(sessions, address, seconds, segments))
+        results[f"{sessions}_sessions"] = asyncio.run(_people(sessions, address, seconds, segments))
+    return {
+        **results,
+        "one_order_ms": one_order(place),
+        "machine": {"cpus": os.cpu_count(), "load": os.getloadavg()[0]},
+    }
 
 
 def main() -> None:
-    """The command line."""
-    words = argparse.ArgumentParser(prog="python -m benchmarks.page_latency", description=__doc__.partition("\n")[0])
-    words.add_argument("--home", type=Path, required=True, help="folder of a loaded warehouse")
-    words.add_argument("--sessions", type=int, default=20)
-    words.add_argument("--seconds", type=float, default=25)
-    asked = words.parse_args()
-    print(json.dumps(run(asked.home, asked.sessions, asked.seconds), indent=2))
+    """Parse the options, measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_latency", description=__doc__.partition("\n")[0])
+    parser.add_argument("--home", type=Path, required=True, help="folder of a loaded warehouse")
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=25)
+    options = parser.parse_args()
+    print(json.dumps(run(options.home, options.sessions, options.seconds), indent=2))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""The user's alternative: the scorecard by carrier from the CSV files in pandas, as a competent analyst would write it
-in an afternoon.
+"""Baseline of the scorecard by carrier: pandas on the CSV files, as a competent analyst would write it in an afternoon.
 
-Five shares (on time, complete, otif, damage free, right item and place) and perfect deliveries by carrier. Left out
-against the product: time zones (UTC days), segments as of a date, cancellations' blame, billing windows, unknown
-instead of failed, quarantine.
+It calculates the shares of on time, complete, otif, damage free, right item and place, billed, and perfect deliveries.
+It leaves out time zones (UTC days), segments as of a date, who caused a cancellation, billing windows, unknown verdicts
+and quarantine.
 """
 
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 
 def scorecard(folder: Path) -> pd.DataFrame:
-    """Read the six files and give the shares by carrier."""
+    """Read the six files and return the shares by carrier."""
     orders = _read(
         folder,
         "orders",

@@ -1,9 +1,8 @@
-"""The yardstick of ingest: the same CSV files into typed DuckDB tables and nothing else. No rule, no quarantine, no
-merge, no facts.
+"""Baseline of ingest: load the same CSV files into typed DuckDB tables, without rules, quarantine, merge or facts.
 
-One pass per feed: text columns as they are, the others TRY_CAST to the type the feed's column has; what does not fit
-becomes null, a record the reader cannot parse is dropped without a word. Moments are TIMESTAMPs. The tables are in a
-file and checkpointed, as ingest's are.
+One pass per feed. Text columns stay as they are; other columns are TRY_CAST to the type of the feed's column. A value
+that does not fit becomes null. A record that the reader cannot parse is dropped without a message. Moments are
+TIMESTAMPs. The tables are in a file and checkpointed, as in ingest.
 """
 
 from pathlib import Path
@@ -16,7 +15,7 @@ from metrics.schema import FEEDS
 
 
 def load(mapping_file: Path, database: Path) -> int:
-    """Load every feed; returns the number of rows."""
+    """Load every feed and return the number of rows."""
     mapping = load_mapping(mapping_file)
     rows = 0
     with duckdb.connect(str(database)) as connection:
@@ -31,13 +30,13 @@ def load(mapping_file: Path, database: Path) -> int:
 def _select(feed: str, feed_map: FeedMap, folder: Path) -> str:
     files = ", ".join(f"'{path}'" for pattern in feed_map.read for path in sorted(folder.glob(pattern)))
     listed = [
-        f"{_typed(feed, column, one.column, one.decimal)} AS {column}"
-        for column, one in feed_map.columns.items()
-        if one.column
+        f"{_typed(feed, column, mapped.column, mapped.decimal)} AS {column}"
+        for column, mapped in feed_map.columns.items()
+        if mapped.column
     ]
     return (
-        f"SELECT {', '.join(listed)} FROM read_csv([{files}], header = true, all_varchar = true, delim = '{feed_map.delimiter}', "
-        "ignore_errors = true)"
+        f"SELECT {', '.join(listed)} FROM read_csv([{files}], header = true, all_varchar = true, "
+        f"delim = '{feed_map.delimiter}', ignore_errors = true)"
     )
 
 
