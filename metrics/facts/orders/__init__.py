@@ -1,10 +1,9 @@
-"""Facts: one row per order line and one per order, with every date, quantity, amount and verdict needed to judge it.
+"""Order line facts and order facts: every date, quantity, amount and verdict of a line and of an order.
 
-All joins happen in the modules behind this one, each child table summed at the grain of the order line *before* it is
-joined (`dating.py`, `receipts.py`, `owing.py`, `billing.py`, `judging.py`, `order_judging.py`). `order_line_facts` and
-`order_facts` are SELECTs under one policy, one as-of instant and one set of mapped columns: `rebuild.py` stores them
-under the strict policy, a what-if asks them directly. Source: rules, section 2 and R1 to R40; docs/judgement.md where
-the rules leave room.
+`order_line_facts` and `order_facts` build SELECTs for one policy, one as-of instant and one set of mapped columns.
+`metrics.rebuild` stores their rows under the strict policy; what-if queries run them directly. The joins are in the
+other modules of this folder. Each child table is summed per order line before it is joined.
+Source: docs/rules.md, R1 to R40; docs/judgement.md for cases the rules leave open.
 """
 
 from datetime import datetime
@@ -43,22 +42,25 @@ __all__ = [
 def order_line_facts(
     policy: Policy, as_of: datetime, mapped: frozenset[str], *, only: FromClause | None = None
 ) -> Rows:
-    """One row per order line that exists at `as_of`; columns of `order_line_facts_table`.
+    """Select one row per order line that exists at `as_of`, with the columns of `order_line_facts_table`.
 
-    mapped: "feed.column" of everything some source maps (P3). only: a table of order_id to keep to (an incremental
-    rebuild).
+    mapped: "feed.column" of every column that some source maps. Source: P3 (three values).
+    only: a table of the order_id to include, for an incremental rebuild.
     """
     header = orders_placed(as_of, only).cte("order_base")
     return judged_lines(header, policy, as_of, mapped)
 
 
 def order_facts(policy: Policy, as_of: datetime, mapped: frozenset[str], *, only: FromClause | None = None) -> Rows:
-    """One row per order that exists at `as_of`; columns of `order_facts_table`. Parameters as `order_line_facts`."""
+    """Select one row per order that exists at `as_of`, with the columns of `order_facts_table`.
+
+    Parameters as for `order_line_facts`.
+    """
     header = orders_placed(as_of, only).cte("order_base")
     lines = judged_lines(header, policy, as_of, mapped).cte("line_facts")
     return judged_orders(header, lines)
 
 
 def order_facts_from_lines(lines: FromClause, as_of: datetime, *, only: FromClause | None = None) -> Rows:
-    """`order_facts` from line facts that are already stored."""
+    """Select the order facts from stored line facts."""
     return judged_orders(orders_placed(as_of, only).cte("order_base"), lines)

@@ -1,8 +1,7 @@
-"""How a line was billed: invoice lines summed to the order line, and the code of `billed_accurately`. Source: rules
-R23.
+"""Invoice lines summed per order line, and the code of `billed_accurately`. Source: R23 (billing).
 
-Grain of `bills`: one row per order line that any invoice or credit names. Freight and other charges name none and are
-not here.
+`bills` has one row per order line that an invoice or credit names. Freight and other charges name no order line and are
+not included.
 """
 
 from datetime import datetime
@@ -17,13 +16,14 @@ from metrics.sql.moments import moment_span, span_of
 
 
 def has_invoices(mapped: frozenset[str]) -> bool:
-    """Whether any source brings invoice lines at all."""
+    """Return whether any source maps invoice lines."""
     return "invoice_lines.line_amount" in mapped
 
 
 def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Documents dated by `as_of`, summed to the order line; each `_wrong_n` counts failed comparisons, each
-    `_unknown_n` untestable ones.
+    """Sum the documents dated by `as_of` per order line.
+
+    Columns `..._wrong_n` count failed comparisons, `..._unknown_n` comparisons without enough data.
     """
     header, body, line = invoices.c, invoice_lines.c, lines.c
     tables: FromClause = invoice_lines.join(invoices, and_(header.invoice_id == body.invoice_id, ~header.deleted)).join(
@@ -114,11 +114,11 @@ def _first_reversals() -> FromClause:
 
 
 def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[str]) -> Expression:
-    """The code of billed_accurately of a line.
+    """Return the code of billed_accurately of a line.
 
-    billed_lines: the line's bills (zeros where there are none) with right_qty and less_damaged_qty (the two right
-    quantities), half_step, window_end (last instant for the first bill; null: no receipt to count from) and nothing
-    (nothing was received, left or billed).
+    billed_lines: the line's bills (zeros if none) with these columns. right_qty, less_damaged_qty: the two correct
+    quantities. half_step. window_end: last instant for the first bill; null without a receipt. nothing: true if nothing
+    was received, shipped or billed.
     """
     c = billed_lines.c
     half = c.half_step
@@ -159,4 +159,4 @@ def billing_code(billed_lines: FromClause, as_of: datetime, mapped: frozenset[st
 
 
 EMPTY_BILL = {"billed_qty": QTY, "invoiced_amount": AMOUNT, "credited_amount": AMOUNT}
-"""Exact sums of `bills` and their types; every other number of it is a count. All are zero where a line has no bill."""
+"""Exact sums of `bills` and their types. Its other numbers are counts. All are zero for a line without a bill."""

@@ -1,7 +1,7 @@
-"""What is owed: the quantity ordered, less what the buyer cancelled in time, and what is enough of it and what too
-much.
+"""Owed quantity of each line: ordered, less what the buyer cancelled in time. Also the limits for enough and too much.
 
-Source: rules R9, R10, R11, R13, R14, R15.
+Source: R9 (over-delivery), R10 (under-delivery tolerance), R11 (equal quantities), R13 (cancellations),
+R14 (quantity changes), R15 (cancelled remainder).
 """
 
 from datetime import datetime
@@ -76,10 +76,10 @@ _RECEIPT_MOMENTS = [
 
 
 def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy, as_of: datetime) -> Rows:
-    """Dated lines with their receipts and returns (zero where there are none), what is owed after restatements (R14)
-    and excused cancellations (R13), what is enough, and what a cancellation closed.
+    """Select dated lines with receipts, returns (zero if none), owed quantity and the limits for enough and too much.
 
-    back: sums of `returned`; None without the feed.
+    Restatements and excused cancellations change the owed quantity. back: sums of `returned_per_line`; None without the
+    feed. Source: R13 (cancellations), R14 (quantity changes).
     """
     d, r = dated.c, received.c
     now = literal(as_of, DateTime)
@@ -97,7 +97,7 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
         return and_(at.is_not(None), at <= now, func.coalesce(by == "buyer", false()), in_time, ~blamed)
 
     def less(line_closed: Expression, order_closed: Expression) -> Expression:
-        """What is left of the gross quantity when the line's, and when the order's cancellation takes its part off."""
+        """Return the gross quantity less the parts that the line's and the order's cancellation close."""
         after_line = case(
             (and_(line_closed, d.cancelled_qty.is_not(None)), gross - d.cancelled_qty),
             (line_closed, lesser(gross, amounts["by_line_cancel_qty"])),
@@ -130,9 +130,10 @@ def owed_quantities(dated: CTE, received: CTE, back: CTE | None, policy: Policy,
 
 
 def _restated(dated: CTE, as_of: datetime) -> Rows:
-    """order_id, line_no, gross_qty: the largest of the quantity first ordered and every restated one whose run's
-    watermark lay within the deadline (R14). A lower restatement takes nothing off: a buyer's cut arrives as a
-    cancellation.
+    """Select the gross quantity of restated lines: order_id, line_no, gross_qty.
+
+    It is the largest of the first ordered quantity and every quantity restated by the deadline. A lower restatement
+    does not reduce it, because a buyer's reduction arrives as a cancellation. Source: R14 (quantity changes).
     """
     r, d = restated_quantities.c, dated.c
     first = func.row_number().over(partition_by=[r.order_id, r.line_no], order_by=[r.run_id, r.before_qty.desc()])

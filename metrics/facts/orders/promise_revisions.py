@@ -1,8 +1,8 @@
-"""Promises made after the first: which of them count, line by line. Source: rules R1; section 2, anchor date.
+"""Later promises of each line, and which of them replace the first promise.
 
-A buyer's revision re-bases the first promise if it came by the deadline then in force, that of the last promise it
-accepted; a seller's never does. Taken in order of time, the first one refused ends the chain: whatever follows comes
-later still, against the same deadline.
+A buyer's revision replaces the promise if it arrives by the deadline of the last accepted promise. A seller's revision
+never does. Revisions are checked in order of time, and the first refused revision ends the chain: all later revisions
+miss the same deadline. Source: R1 (anchor date).
 """
 
 from datetime import datetime
@@ -16,16 +16,15 @@ from metrics.sql.moments import moment_span, shifted
 
 
 def has_revisions(mapped: frozenset[str]) -> bool:
-    """Whether any source brings the history of promises."""
+    """Return whether any source maps the history of promises."""
     return "promises.promised_by" in mapped
 
 
 def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: datetime) -> Rows:
-    """One row per order line whose first promise its buyer moved: order_id, line_no, promised_by, promised_by_is_date
-    of the last move accepted.
+    """Select the last accepted promise of each line whose buyer moved the first promise.
 
-    lines: order_id, line_no, zone and the first promise, promised_by with its flag. days, hours: the tolerance of every
-    deadline.
+    Columns: order_id, line_no, promised_by, promised_by_is_date. lines: order_id, line_no, zone, and the first promise
+    (promised_by with its flag). days, hours: the tolerance of every deadline.
     """
     p, line = promises.c, lines.c
     tables: FromClause = promises.join(lines, and_(line.order_id == p.order_id, line.line_no == p.line_no))
@@ -38,7 +37,7 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
     tables, first_deadline = shifted(
         tables, first, line.promised_by, line.promised_by_is_date, line.zone, days=days, hours=hours, last=True
     )
-    told = (
+    by_buyer = (
         select(
             p.order_id,
             p.line_no,
@@ -53,7 +52,7 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
         .where(~p.deleted, p.changed_by == "buyer", changed.hi <= literal(as_of, DateTime))
         .subquery("buyer_revisions")
     )
-    t = told.c
+    t = by_buyer.c
     grain, in_time = [t.order_id, t.line_no], [t.changed_at, t.revision_no]
     in_force = func.coalesce(func.lag(t.deadline_at).over(partition_by=grain, order_by=in_time), t.first_deadline_at)
     refused = case((t.changed_at <= in_force, 0), else_=1)
@@ -73,10 +72,9 @@ def rebased_promises(lines: FromClause, *, days: int, hours: Decimal, as_of: dat
 
 
 def current_promises(lines: FromClause, *, as_of: datetime) -> Rows:
-    """One row per order line with a promise in the history by `as_of`: order_id, line_no, promised_by,
-    promised_by_is_date of its highest revision, whoever made it.
+    """Select the promise with the highest revision by `as_of` of each order line, by buyer or seller.
 
-    lines: order_id, line_no, zone.
+    Columns: order_id, line_no, promised_by, promised_by_is_date. lines: order_id, line_no, zone.
     """
     p, line = promises.c, lines.c
     tables: FromClause = promises.join(lines, and_(line.order_id == p.order_id, line.line_no == p.line_no))

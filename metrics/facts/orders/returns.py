@@ -1,8 +1,8 @@
-"""What came back: returns summed to the order line. A return does not un-deliver; its reason tells against a verdict,
-and one that gives no reason may tell against any of them. Source: rules R22, P3.
+"""Returns, summed per order line.
 
-Grain of `returned`: one row per order line with a return announced by the instant; `n` counts returns, `q` is exact
-quantity.
+A return does not undo a delivery. Its reason makes a verdict false; a return without a reason makes several unknown.
+One row per order line with a return announced by `as_of`. Columns `..._n` count returns, `..._qty` are exact quantities.
+Source: R22 (returns), P3 (three values).
 """
 
 from datetime import datetime
@@ -22,17 +22,18 @@ RETURNED_COUNTS = (
     "returned_quantity_n",
     "returned_unknown_n",
 )
-"""Columns of `returned` beside its key."""
+"""Columns of `returned_per_line` in addition to its key."""
 
 
 def has_returns(mapped: frozenset[str]) -> bool:
-    """Whether any source brings returns."""
+    """Return whether any source maps returns."""
     return "returns.returned_qty" in mapped
 
 
 def returned_per_line(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Returns announced by `as_of`, summed to the order line. lines: order_id, line_no, zone. Without a mapped reason
-    they are netted alone.
+    """Sum the returns announced by `as_of` per order line.
+
+    lines: order_id, line_no, zone. If no source maps reasons, returns only reduce quantities.
     """
     r, line = returns.c, lines.c
     tables: FromClause = returns.join(lines, and_(line.order_id == r.order_id, line.line_no == r.line_no))

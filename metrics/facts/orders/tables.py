@@ -1,6 +1,7 @@
-"""The judged facts as tables: one row per order line and one per order, with every date, quantity, amount and verdict.
+"""Tables of the order line facts and the order facts.
 
-A verdict is true, false or unknown (null), with the reason beside it. `__init__.py` has the SELECTs that fill them.
+A verdict is true, false or unknown (null); the column after it has the reason. `__init__.py` has the SELECTs that fill
+the tables.
 """
 
 from typing import Any
@@ -11,12 +12,12 @@ from sqlalchemy.types import TypeEngine
 from metrics.schema import AMOUNT, FACTOR, PRICE, QTY
 
 NONE = "(none)"
-"""What an empty dimension value stands under."""
+"""Dimension value if the data has none."""
 SEVERAL = "(several)"
-"""What an order with more than one product category or carrier stands under, so that parts add up to the whole."""
+"""Dimension value of an order with several product categories or carriers, so that parts add up to the total."""
 GOODS_VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately")
 PARTS = ("item_ok", "place_ok", "overage_ok")
-"""The parts of `filled_accurately`: right products, right place, no more than was owed."""
+"""The parts of `filled_accurately`: right product, right place, no more than owed."""
 
 DIMENSION_COLUMNS = (
     "segment",
