@@ -1,4 +1,4 @@
-"""Net sales and product cost: what invoices, credits and reversals moved, each at the rate of its document's day."""
+"""Net sales and product cost from invoices, credits and reversals, at the rate of the document's day."""
 
 from sqlalchemy import (
     CTE,
@@ -27,8 +27,9 @@ from metrics.sql.moments import moment_span
 
 
 def invoiced_lines(context: BuildContext) -> Rows:
-    """One row per invoice, credit and reversal line of a goods or service line, signed; a reversal without own lines
-    takes back the lines of the invoice it names, once.
+    """Select one signed row per invoice, credit and reversal line of a goods or service line.
+
+    A reversal without its own lines reverses the lines of the invoice it names, once.
     """
     body, header = invoice_lines.c, invoices.c
     own = and_(header.invoice_id == body.invoice_id, ~header.deleted)
@@ -42,8 +43,9 @@ def invoiced_lines(context: BuildContext) -> Rows:
 
 
 def _documented(tables: FromClause, document: Columns, original: Columns, body: Columns, context: BuildContext) -> Rows:
-    """Lines of documents dated by `as_of`. document: what gives date, kind and id; original: the invoice the lines
-    stand on.
+    """Select the lines of documents dated by `as_of`.
+
+    document: columns for date, kind and id. original: the invoice with the lines.
     """
     line = order_line_facts_table.c
     tables = tables.join(order_line_facts_table, and_(line.order_id == body.order_id, line.line_no == body.line_no))
@@ -61,8 +63,8 @@ def _documented(tables: FromClause, document: Columns, original: Columns, body: 
             dated.day.label("day"),
             func.coalesce(document.currency, original.currency, orders.c.currency).label("currency"),
             cast(sign * body.line_amount, AMOUNT).label("original_amount"),
-            # A credit may be for money alone; an invoice or reversal that does not say how much it bills leaves its
-            # cost unknown.
+            # A credit may be for money alone; the cost of an invoice or reversal without a
+            # quantity is unknown.
             case(
                 (and_(document.invoice_kind == "credit", body.billed_qty.is_(None)), cast(literal(0, Integer), QTY)),
                 else_=cast(sign * body.billed_qty, QTY),
@@ -74,7 +76,7 @@ def _documented(tables: FromClause, document: Columns, original: Columns, body: 
 
 
 def _lineless_reversals() -> FromClause:
-    """Reversals without lines of their own that are the first to take back the invoice they name."""
+    """Select reversals without lines that are the first to reverse the invoice they name."""
     r = invoices.alias("reversal").c
     place = (
         func.row_number()
@@ -98,8 +100,9 @@ def _lineless_reversals() -> FromClause:
 
 
 def _unit_cost_known(line: Columns, quantity: Expression) -> Expression:
-    """Whether a billed line's product cost is known. A service without a unit cost has none: what it costs is cost to
-    serve.
+    """Return whether a billed line's product cost is known.
+
+    A service without a unit cost has no product cost; its cost is part of the cost to serve.
     """
     return and_(
         quantity.is_not(None), case((line.line_kind == "service", true()), else_=line.unit_cost_amount.is_not(None))
@@ -107,7 +110,7 @@ def _unit_cost_known(line: Columns, quantity: Expression) -> Expression:
 
 
 def net_sales(billed: CTE, context: BuildContext) -> Rows:
-    """Net sales of the lines billed (R24)."""
+    """Select the net sales of billed lines. Source: R24 (net sales)."""
     b, line = billed.c, order_line_facts_table.c
     tables: FromClause = billed.join(
         order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no)
@@ -134,7 +137,7 @@ def net_sales(billed: CTE, context: BuildContext) -> Rows:
 
 
 def product_cost(billed: CTE, context: BuildContext) -> Rows:
-    """Without a rate a line's sales are left out, so its cost is too."""
+    """Select the product cost of billed lines; null without a rate, because sums then exclude the line's sales too."""
     b, line = billed.c, order_line_facts_table.c
     tables: FromClause = billed.join(
         order_line_facts_table, and_(line.order_id == b.order_id, line.line_no == b.line_no)

@@ -1,4 +1,4 @@
-"""Cost to serve: freight of consignments, shared by quantity among the orders they carry."""
+"""Freight of shipments, as cost to serve, shared among their orders by quantity."""
 
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -36,7 +36,7 @@ SHARES_PER_SELECT = 2000
 
 
 def _carried(context: BuildContext) -> FromClause:
-    """One row per consignment with freight and order it carries: the quantity shipped for it."""
+    """Select the quantity shipped per order of each shipment with freight."""
     s, body, o = shipments.c, shipment_lines.c, order_facts_table.c
     quantity = func.coalesce(body.shipped_qty, body.received_qty, cast(literal(0, Integer), QTY))
     tables: FromClause = shipments.join(shipment_lines, and_(body.shipment_id == s.shipment_id, ~body.deleted))
@@ -59,7 +59,7 @@ def _orders_carried(carried: FromClause) -> FromClause:
 
 
 def freight_of_single_orders(context: BuildContext) -> FromClause:
-    """Consignments that carry one order: the whole freight is its own."""
+    """Select the freight of shipments with one order."""
     counted = _orders_carried(_carried(context))
     freight = shipments.alias("freighted").c
     return (
@@ -70,13 +70,14 @@ def freight_of_single_orders(context: BuildContext) -> FromClause:
 
 
 def freight_of_shared_shipments(connection: Connection, context: BuildContext) -> Iterator[FromClause]:
-    """Freight of consignments that carry several orders, shared by quantity. Divided here: engines round a quotient
-    differently.
+    """Yield the freight of shipments with several orders, shared by quantity.
+
+    Python divides it, because the engines round quotients differently.
     """
     carried = _carried(context)
     counted = _orders_carried(carried)
     c, s = carried.c, shipments.c
-    found = connection.execute(
+    carried_rows = connection.execute(
         select(c.shipment_id, c.order_id, c.quantity, s.freight_amount)
         .select_from(
             carried.join(counted, counted.c.shipment_id == c.shipment_id).join(
@@ -88,7 +89,7 @@ def freight_of_shared_shipments(connection: Connection, context: BuildContext) -
     ).all()
     shares = [
         (shipment_id, order_id, amount)
-        for shipment_id, group in groupby(found, key=lambda row: str(row.shipment_id))
+        for shipment_id, group in groupby(carried_rows, key=lambda row: str(row.shipment_id))
         for order_id, amount in _by_quantity(list(group))
     ]
     columns = (sql_column("shipment_id", String), sql_column("order_id", String), sql_column("amount", AMOUNT))
@@ -97,9 +98,7 @@ def freight_of_shared_shipments(connection: Connection, context: BuildContext) -
 
 
 def _by_quantity(carried: Sequence[Row[*tuple[object, ...]]]) -> list[tuple[str, Decimal]]:
-    """Each order's part of one consignment's freight. Parts are differences of rounded running totals, so that they add
-    up to the whole.
-    """
+    """Return each order's part of a shipment's freight."""
     whole = Decimal(carried[0].freight_amount)
     return list(
         zip(
@@ -111,7 +110,10 @@ def _by_quantity(carried: Sequence[Row[*tuple[object, ...]]]) -> list[tuple[str,
 
 
 def freight_parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
-    """An amount parted by weights (equally where they are all 0): exact to four decimals, and together the whole."""
+    """Divide an amount by weights (equally if all are 0), to four decimals.
+
+    The parts are differences of rounded running totals, so they add up to the amount.
+    """
     shares = [Fraction(weight) for weight in weights]
     if not sum(shares):
         shares = [Fraction(1)] * len(shares)
@@ -126,7 +128,7 @@ def freight_parts(whole: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
 
 
 def freight_rows(carried: FromClause, context: BuildContext) -> Rows:
-    """Freight of consignments that have left or arrived, on the day they left (arrived, where that is not known)."""
+    """Select the freight of shipments that left or arrived, on the day they left, else the day they arrived."""
     s, part, now = shipments.c, carried.c, literal(context.as_of, DateTime)
     zone = orders.c.ship_to_time_zone
     tables: FromClause = carried.join(shipments, s.shipment_id == part.shipment_id).join(

@@ -1,14 +1,15 @@
-"""One row: one movement of money: a billed or credited line, its product cost, or a cost of serving.
+"""`money_facts`: one row per movement of money (a billed or credited line, its product cost, or a cost to serve).
 
-Three kinds, each positive in the ordinary case. `net_sales`: invoices less credits less reversals of goods and service
-lines, without tax and without lines that name no order line (R24). `product_cost`: the net billed quantity of that line
-times the unit cost of the order's day (R35). `cost_to_serve`: service costs, freight of consignments and costs of
-cases, the last two only for orders that no service cost charges with it.
+There are three kinds, usually positive. `net_sales`: invoices less credits less reversals of goods and service
+lines, without tax and without lines that name no order line. `product_cost`: the net billed quantity of that line
+times the unit cost of the order's day. `cost_to_serve`: service costs, freight of shipments and costs of
+cases. Freight and case costs count only for orders without a service cost for the same activity.
 
-`amount` is in the reporting currency at the rate of the movement's day (R25), null where there is none: such rows are
-left out of every sum, counted and shown. A unit cost has no currency of its own: it is in the reporting currency.
-Freight of a consignment that carries several orders is shared by the quantity shipped for each, in base units; the
-parts add up to the whole to the last digit. Source: rules R24, R25, R35, section 4 (e).
+`amount` is in the reporting currency at the rate of the movement's day. It is null without a rate; sums exclude these
+rows, and screens show their number. Unit costs are in the reporting currency. Freight of a shipment with several
+orders is shared by the quantity shipped for each, in base units. The parts add up exactly to the total.
+Source: R24 (net sales), R25 (currencies), R35 (valid on order day), Profitability and ordering
+behaviour (docs/rules.md).
 """
 
 from collections.abc import Sequence
@@ -26,26 +27,30 @@ from metrics.sql.dialects import Rows
 
 
 def select_rows(connection: Connection, context: BuildContext) -> Sequence[Rows]:
-    """The SELECTs of all movements by `as_of`."""
+    """Return the SELECTs of all movements by `as_of`."""
     billed = invoiced_lines(context).cte("billed")
-    made = [net_sales(billed, context), product_cost(billed, context), service_cost_rows(context), case_rows(context)]
+    movements = [
+        net_sales(billed, context),
+        product_cost(billed, context),
+        service_cost_rows(context),
+        case_rows(context),
+    ]
     if "shipments.freight_amount" in context.mapped:
-        made += [
+        movements += [
             freight_rows(carried, context)
             for carried in (freight_of_single_orders(context), *freight_of_shared_shipments(connection, context))
         ]
-    return made
+    return movements
 
 
 def _stale_keys(changed: Changes, _context: BuildContext) -> SelectBase:
-    """The documents of the orders that changed, with all their rows: those that reverse them, and those that belonged
-    to them before, as well.
+    """Select the documents of changed orders, including reversals and documents that belonged to them before.
 
-    A cost that names no order that is judged may change with its customer, and a case with other costs of it: these are
-    made again by every run.
+    Every run rebuilds costs and cases without a judged order. They can change with their customer or with other costs
+    of the customer.
     """
     only, reversing, o = changed.orders, invoices.alias("reversing").c, order_facts_table.c
-    found = [
+    documents = [
         select(document).join(only, only.c.order_id == order_id)
         for document, order_id in (
             (invoice_lines.c.invoice_id, invoice_lines.c.order_id),
@@ -56,7 +61,7 @@ def _stale_keys(changed: Changes, _context: BuildContext) -> SelectBase:
         )
     ]
     billed = invoice_lines.join(only, only.c.order_id == invoice_lines.c.order_id)
-    found.append(
+    documents.append(
         select(reversing.invoice_id)
         .select_from(billed)
         .where(reversing.reverses_invoice_id == invoice_lines.c.invoice_id)
@@ -67,9 +72,9 @@ def _stale_keys(changed: Changes, _context: BuildContext) -> SelectBase:
         (service_cases.c.case_id, service_cases.c.order_id, true()),
         (m.document_id, m.order_id, of_cost),
     ):
-        nobodys = document.table.outerjoin(order_facts_table, o.order_id == order_id)
-        found.append(select(document).select_from(nobodys).where(which, o.order_id.is_(None)))
-    return union(*found)
+        without_order = document.table.outerjoin(order_facts_table, o.order_id == order_id)
+        documents.append(select(document).select_from(without_order).where(which, o.order_id.is_(None)))
+    return union(*documents)
 
 
 FACT_TABLES = (FactTable(money_facts_table, select_rows, key="document_id", stale_keys=_stale_keys),)

@@ -1,4 +1,4 @@
-"""Cost to serve: what was booked by activity, and what settling cases cost."""
+"""Cost to serve from booked service costs and from customer cases."""
 
 from sqlalchemy import (
     Date,
@@ -24,11 +24,11 @@ from metrics.sql.dialects import Expression, Rows, plus_days, plus_microseconds
 from metrics.sql.moments import day_bounds, moment_span
 
 FREIGHT, CASE = "freight", "case"
-"""The activities that a consignment and a case stand for, where no service cost names them."""
+"""Activities of shipments and cases. They count only if no service cost has the same activity."""
 
 
 def incurred_costs(context: BuildContext) -> Rows:
-    """Service costs of days that ended by `as_of`, in the zone of their order; without one in UTC."""
+    """Select the service costs of days that ended by `as_of`, in the order's time zone or, without an order, in UTC."""
     c = service_costs.c
     tables: FromClause = service_costs.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
     tables, _, ends = day_bounds(tables, c.incurred_on, orders.c.ship_to_time_zone)
@@ -53,7 +53,7 @@ def _utc_end(day: Expression) -> Expression:
 
 
 def service_cost_rows(context: BuildContext) -> Rows:
-    """What was booked, on the day it was."""
+    """Select the booked service costs, on the day of booking."""
     incurred = incurred_costs(context).subquery("incurred")
     c = incurred.c
     return cost_rows(
@@ -74,7 +74,7 @@ def service_cost_rows(context: BuildContext) -> Rows:
 
 
 def case_rows(context: BuildContext) -> Rows:
-    """What settling cases cost, on the day they were settled (opened, while they are not)."""
+    """Select the costs of cases, on the day they were resolved, or opened if they are unresolved."""
     c, now = service_cases.c, literal(context.as_of, DateTime)
     tables: FromClause = service_cases.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
     zone = orders.c.ship_to_time_zone
@@ -82,7 +82,7 @@ def case_rows(context: BuildContext) -> Rows:
     tables, resolved = moment_span(tables, dict(c.items()), "resolved_at", zone)
 
     def instant(name: str, end: Expression) -> Expression:
-        """The end of a moment; in UTC where the case has no order."""
+        """Return the end of a moment; in UTC for a case without an order."""
         return func.coalesce(end, case((c[f"{name}_is_date"], _utc_end(cast(c[name], Date))), else_=c[name]))
 
     settled = func.coalesce(instant("resolved_at", resolved.hi) <= now, false())
@@ -103,8 +103,7 @@ def case_rows(context: BuildContext) -> Rows:
         .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
         .subquery("dated_cases")
     )
-    # A case and a service cost of the same customer that both name no order count as the same work: it is not paid for
-    # twice.
+    # A case and a service cost of the same customer, both without an order, count as the same work and count once.
     incurred, d = incurred_costs(context).cte("incurred"), dated.c
     i = incurred.c
     by_order = (

@@ -1,4 +1,4 @@
-"""`money_facts`: one row per movement of money, and what rows of every kind share."""
+"""The table `money_facts`, one row per movement of money, and columns shared by all kinds of rows."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from metrics.sql.dialects import Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
 
 STEP = Decimal("0.0001")
-"""What an amount is kept to."""
+"""Precision of an amount."""
 
 money_facts_table = fact_table(
     "money_facts",
@@ -43,7 +43,7 @@ m = money_facts_table.c
 
 
 def row_of(values_: dict[str, Expression], facts: FromClause | None) -> list[Expression]:
-    """The table's columns in order: what is given, dimensions of the joined facts, else `(none)` or empty."""
+    """Return the table's columns in order: given values, dimensions of the joined facts, else `(none)` or null."""
     chosen: list[Expression] = []
     for column in money_facts_table.columns:
         if column.name in values_:
@@ -67,8 +67,9 @@ def cost_rows(
     day: Expression,
     context: BuildContext,
 ) -> Rows:
-    """Costs to serve with the dimensions of their order; without one, segment and region of the customer's version of
-    that day.
+    """Select costs to serve with the dimensions of their order.
+
+    Without an order, segment and region come from the customer's version of that day.
     """
     o, version = order_facts_table.c, versions(customers, ("customer_id",), ("service_segment", "region"))
     tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(

@@ -1,7 +1,7 @@
-"""When an order and its lines were due: orders as they stood at an instant, and lines with their deadline, window,
-first promise and due day.
+"""Orders at an instant, and order lines with their deadline, window, first promise and due day.
 
-Source: rules, section 2, R1, R3, R4, R35.
+Source: docs/rules.md, Terms; R1 (anchor date), R3 (dates and time zones), R4 (windows and tolerances),
+R35 (valid on order day).
 """
 
 from datetime import date, datetime
@@ -34,7 +34,10 @@ from metrics.sql.moments import Span, day_bounds, moment_span, shifted, span_of
 
 
 def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
-    """Orders placed by `as_of`, with the customer as of the order's local day (R35)."""
+    """Select the orders placed by `as_of`, with the customer version of the order's local day.
+
+    Source: R35 (valid on order day).
+    """
     o = orders.c
     zone = o.ship_to_time_zone
     tables: FromClause = orders
@@ -77,7 +80,7 @@ _FOR_EVER = date(9999, 12, 31)
 
 
 def versions(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> FromClause:
-    """The versions of a customer, product, contract ... with the day each applies from and the day the next takes over."""
+    """Select the versions of a customer, product or contract with the first day of each and of the next version."""
     c = table.c
     following = func.lead(c.valid_from).over(partition_by=[c[key] for key in keys], order_by=c.valid_from)
     until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
@@ -89,8 +92,9 @@ def versions(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> Fro
 
 
 def policy_applies(version: FromClause, day: Expression, **keys: Expression) -> Expression:
-    """Whether a version is the one of that day (R35). No OR in it: an OR would turn DuckDB's hash join into a nested
-    loop.
+    """Return the condition that a version applies on a day.
+
+    It contains no OR, because an OR turns DuckDB's hash join into a nested loop. Source: R35 (valid on order day).
     """
     return and_(
         *[version.c[name] == key for name, key in keys.items()],
@@ -100,10 +104,10 @@ def policy_applies(version: FromClause, day: Expression, **keys: Expression) -> 
 
 
 def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Order lines with their deadline, window, first promise and due day, and the product as of the order's day.
+    """Select order lines with deadline, window, first promise, due day, and the product version of the order's day.
 
-    `due_day` follows the first promise as the strict policy re-bases it, whatever policy is asked: tolerances and
-    what-ifs move no order to another period.
+    `due_day` always follows the first promise under the strict policy. Tolerances and what-ifs therefore never move an
+    order to another period.
     """
     lines = _anchored_lines(header, policy, as_of, mapped)
     b = lines.c
@@ -170,18 +174,18 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
 
 
 _ORDER_COLUMNS = (
-    "order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed", "order_type", "bill_to", "payment_terms", "currency",
-    "ship_to", "delivery_term", "cancelled_by", "cancel_reason", "zone", "ordered_day", "order_cancel_at", "customer_name", "segment", "region",
-    "channel_or_none", "fulfilment_model_or_none",
+    "order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed", "order_type", "bill_to",
+    "payment_terms", "currency", "ship_to", "delivery_term", "cancelled_by", "cancel_reason", "zone", "ordered_day",
+    "order_cancel_at", "customer_name", "segment", "region", "channel_or_none", "fulfilment_model_or_none",
 )  # fmt: skip
-"""What a line takes over from its order."""
+"""Columns that a line copies from its order."""
 
 
 def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> CTE:
-    """Order lines with the dates they are held to: the line's own, else its order's, re-based as the policy says (R1).
+    """Select order lines with their own dates, else their order's, replaced by revisions as the policy requires.
 
-    `due_by` is there only where it may differ from `promised_by`, `current_by` only where the anchor asks for it;
-    `..._own`: not the order's date.
+    `due_by` exists only if it can differ from `promised_by`, `current_by` only if the anchor is the current promise.
+    `..._own` is true if the date is not the order's. Source: R1 (anchor date).
     """
     body, o = order_lines.c, header.c
     base = (
@@ -241,7 +245,7 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
 
 
 def _own_or_order(body: Columns, o: Columns, name: str) -> tuple[Expression, Expression, Expression]:
-    """The line's own moment, else the order's; whether it is a bare date; whether it is the line's own."""
+    """Return the line's own moment, else the order's; a flag for a bare date; a flag for the line's own moment."""
     own = body[name].is_not(None)
     flag = f"{name}_is_date"
     return (
@@ -254,9 +258,7 @@ def _own_or_order(body: Columns, o: Columns, name: str) -> tuple[Expression, Exp
 def _window_from(
     tables: FromClause, b: Columns, anchor: Span, held_to: str, policy: Policy
 ) -> tuple[FromClause, Expression]:
-    """Where the window opens: the order's own `_from`, else the start of the anchor's local day; less the early
-    tolerance.
-    """
+    """Join the start of the window: the order's `_from`, else the anchor's local day, less the early tolerance."""
     start = "requested_from" if held_to == "requested_by" else "promised_from"
     tables, from_day, _ = day_bounds(tables, anchor.day, b.zone)
     own_window = and_(b[start].is_not(None), ~b[f"{held_to}_own"])
@@ -281,8 +283,9 @@ _HALF = Numeric(18, 5)
 def _half_step(
     tables: FromClause, b: Columns, product: FromClause, mapped: frozenset[str]
 ) -> tuple[FromClause, Expression]:
-    """The FROM clause widened, and half the smallest difference of the product's base unit that counts: as unit_factors
-    says, else by unit (R11).
+    """Join half the smallest difference that counts in the product's base unit.
+
+    It comes from unit_factors, else from the kind of unit. Source: R11 (equal quantities).
     """
     pieces = func.lower(func.coalesce(product.c.base_unit, "")).in_(PIECES)
     usual = case((pieces, cast(literal("0.5"), _HALF)), else_=cast(literal("0.0005"), _HALF))

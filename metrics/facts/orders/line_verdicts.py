@@ -1,7 +1,6 @@
-"""Order lines judged: receipts, what is owed and bills brought together, each verdict with its reason. Grain: one row
-per order line.
+"""Verdicts of order lines with their reasons, from receipts, owed quantities and bills. One row per order line.
 
-Source: rules, section 2; docs/judgement.md.
+Source: docs/rules.md, Terms; docs/judgement.md.
 """
 
 from datetime import datetime
@@ -51,9 +50,7 @@ from metrics.sql.moments import day_bounds, span_of
 
 
 def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """One row per order line of the header's orders: columns of `order_line_facts_table`. header: rows of
-    `orders_placed`.
-    """
+    """Select one row per order line, with the columns of `order_line_facts_table`. header: rows of `orders_placed`."""
     dated = dated_lines(header, policy, as_of, mapped).cte("dated_lines")
     consigned = consignments(dated, policy=policy, as_of=as_of, mapped=mapped).cte("consignments")
     received = receipts(consigned, as_of=as_of, mapped=mapped).cte("receipts")
@@ -95,7 +92,7 @@ def judged_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset
 
 
 def _with_verdicts(settled_lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Settled lines with their six verdicts and reasons: columns of `order_line_facts_table`."""
+    """Select settled lines with their six verdicts and reasons: the columns of `order_line_facts_table`."""
     cases = select(*settled_lines.c, *four_cases(settled_lines, policy=policy, as_of=as_of)).cte("four_cases")
     lines = _coded(cases, policy, as_of, mapped).cte("coded_lines")
     s = lines.c
@@ -151,7 +148,7 @@ _TIMELY = {"in_window_qty": "timely_qty", "in_window_most_qty": "timely_most_qty
 
 
 def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Lines with the code of each verdict (`<verdict>_code`; null is true), and the quantities that need what is owed."""
+    """Select lines with the code of each verdict (`<verdict>_code`; null is true) and quantities up to the owed."""
     s = cases.c
     nothing, quarantined = literal(CODE["nothing_received"]), literal(CODE["quarantined"])
     tables: FromClause = cases
@@ -199,21 +196,19 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
 
 
 def verdict_of(code: Expression, *, judged: Expression, pending: Expression) -> tuple[Expression, Expression]:
-    """A code as a verdict (true, false, null) and the reason it is not true."""
+    """Return the verdict of a code (true, false, null) and the reason if it is not true."""
     verdict = case((~judged, None), (code.is_(None), true()), (code < FIRST_UNKNOWN, false()), else_=None)
     reason = case((pending, "not_yet_due"), (~judged, None), else_=concatenated(CODES, code))
     return cast(verdict, Boolean), cast(reason, String)
 
 
 def one_or_several(first: Expression, last: Expression) -> Expression:
-    """The one value there is, `(several)`, or `(none)`; from the least and the greatest of a group."""
+    """Return the group's only value, `(several)` or `(none)`, from its smallest and largest value."""
     return case((first.is_(None), NONE), (first == last, first), else_=SEVERAL)
 
 
 def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """One row per order line with its bills (zeros where there are none), the right quantities and the end of the
-    invoice window.
-    """
+    """Select order lines with their bills (zeros if none), correct quantities and the end of the invoice window."""
     s = lines.c
     summed = bills(lines, as_of=as_of, mapped=mapped).cte("bills")
     order_settled = (
@@ -251,20 +246,21 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
 
 
 def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
-    """FROM clause with quarantined children joined; whether the line's goods, and whether its bills, have one."""
+    """Join quarantined records. Return the FROM clause, a flag for goods records and a flag for bills."""
     s = lines.c
-    found: list[Expression] = []
+    flags: list[Expression] = []
     for feeds in (_GOODS_FEEDS, _BILL_FEEDS):
         line_held, order_held = _held(feeds, ("order_id", "line_no")), _held(feeds, ("order_id",))
         tables = tables.outerjoin(line_held, and_(line_held.c.order_id == s.order_id, line_held.c.line_no == s.line_no))
         tables = tables.outerjoin(order_held, order_held.c.order_id == s.order_id)
-        found.append(or_(line_held.c.order_id.is_not(None), order_held.c.order_id.is_not(None)))
-    return tables, found[0], found[1]
+        flags.append(or_(line_held.c.order_id.is_not(None), order_held.c.order_id.is_not(None)))
+    return tables, flags[0], flags[1]
 
 
 def _next_change(s: Columns, as_of: datetime) -> Expression:
-    """The next instant after `as_of` at which time alone may change a verdict; null for never. An incremental rebuild
-    asks for it.
+    """Return the next instant after `as_of` at which a verdict can change without new data; null for never.
+
+    An incremental rebuild judges the line again at that instant.
     """
     now = literal(as_of, DateTime)
     far = literal(datetime(9999, 1, 1), DateTime)
@@ -275,14 +271,13 @@ def _next_change(s: Columns, as_of: datetime) -> Expression:
 
 _GOODS_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "promises", "returns")
 _BILL_FEEDS = ("invoices", "invoice_lines")
-"""Whose quarantined records make an order's verdicts unknown: all of them, or how it was billed. Other feeds decide no
-verdict.
-"""
+"""Feeds whose quarantined records make verdicts unknown: all verdicts, or `billed_accurately`. No others do."""
 
 
 def _held(feeds: tuple[str, ...], grain: tuple[str, ...]) -> FromClause:
-    """Order lines (grain: order_id, line_no) or whole orders (order_id) with a record in quarantine: unknown meanwhile,
-    not failed (R34).
+    """Select order lines (order_id, line_no) or whole orders (order_id) with a record in quarantine.
+
+    Their verdicts are unknown until the record is released. Source: R34 (impossible dates).
     """
     q = quarantine.c
     wanted = q.feed.in_(feeds)

@@ -1,6 +1,7 @@
-"""Orders judged from their lines: a verdict is the AND over the lines that matter (P2). Grain: one row per order.
+"""Verdicts of orders, from their lines. One row per order.
 
-Source: rules, section 2, R16, R17; docs/judgement.md.
+A verdict is the AND over the relevant lines. Source: P2 (AND per order), R16 (delivery groups),
+R17 (services and fees); docs/judgement.md.
 """
 
 from sqlalchemy import (
@@ -27,9 +28,7 @@ from metrics.sql.dialects import Columns, Expression, Rows, count_if, days_betwe
 
 
 def judged_orders(header: CTE, lines: FromClause) -> Rows:
-    """One row per order from its line facts. A verdict is the AND over the lines that matter (P2, rules R16, R17;
-    docs/judgement.md).
-    """
+    """Select one row per order from its line facts, with the columns of `order_facts_table`."""
     line, o = lines.c, header.c
     sums = sums_of_lines(lines, line.order_id)
     x = sums.c
@@ -81,16 +80,15 @@ def judged_orders(header: CTE, lines: FromClause) -> Rows:
 
 
 def state_over(x: Columns) -> Expression:
-    """Excluded, pending or judged, from the sums of some lines (P4)."""
+    """Return excluded, pending or judged, from the sums of some lines. Source: P4 (three states)."""
     return case((func.coalesce(x.goods_owed_n, 0) == 0, "excluded"), (x.pending_n > 0, "pending"), else_="judged")
 
 
 def verdicts_over(x: Columns, state: Expression) -> dict[str, Expression]:
-    """Every verdict and reason, the parts of filled_accurately, `perfect_order` and `perfect_order_known`, from the
-    sums of some lines.
+    """Return the verdicts, reasons, parts of filled_accurately and perfect order, from the sums of some lines.
 
-    The point of perfect_order counts where all its tests are known; nothing received counts as known: it has failed
-    already (P7).
+    `perfect_order_known` is true if all tests are known. Nothing received counts as known, because the order has failed
+    already. Source: P7 (point, coverage and range).
     """
     judged, pending = state == "judged", state == "pending"
     received_any, nothing = x.received_lines > 0, literal(CODE["nothing_received"])
@@ -117,15 +115,13 @@ def verdicts_over(x: Columns, state: Expression) -> dict[str, Expression]:
 
 
 def _part(x: Columns, name: str, *, judged: Expression) -> Expression:
-    """One part of filled_accurately: the AND over the lines but those of which nothing was received; null where that
-    leaves none.
-    """
+    """Return a part of filled_accurately: the AND over the lines with receipts; null if there are none."""
     all_well = and_(x.received_lines > 0, x[f"{name}_unknown_n"] == 0)
     return case((~judged, None), (x[f"{name}_false_n"] > 0, false()), (all_well, true()), else_=None)
 
 
 def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
-    """Line facts summed to a grain of one order or less: columns of `lines` to group by."""
+    """Sum line facts per order or smaller group. grain: columns of `lines` to group by."""
     line = lines.c
     goods_owed = line.state != "excluded"
     goods = line.line_kind == "goods"

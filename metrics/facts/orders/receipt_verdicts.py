@@ -10,17 +10,14 @@ from metrics.schema import QTY
 from metrics.sql.dialects import Columns, Expression, least_code
 
 CASES = ("when_shipped", "now", "never", "in_time")
-"""The four-case test: when every unproven consignment arrives. `in_time`: at the deadline if it left by then, else
-never.
-"""
+"""Assumed arrival of all unproven shipments. `in_time`: at the deadline if it left by then, else never."""
 
 
 def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Expression]:
-    """Columns `on_time_<case>` and `complete_<case>`: the code of each verdict in each of CASES. Null is true
-    (policy.CODES).
+    """Return the columns `on_time_<case>` and `complete_<case>`: the codes of both verdicts in each of CASES.
 
-    lines: owed lines with their receipts, `enough_above` (quantity to exceed) and `still_wanted_qty` (what nobody
-    cancelled).
+    Null is true (policy.CODES). lines: owed lines with their receipts, `enough_above` (quantity to exceed) and
+    `still_wanted_qty` (quantity not cancelled).
     """
     c = lines.c
     none_n, none_q = literal(0, BigInteger), cast(literal(0), QTY)
@@ -54,8 +51,9 @@ def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Ex
 
 
 def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]:
-    """The codes of on_time, complete and otif: what the four cases agree on, else unknown. lines: with the columns of
-    `four_cases`.
+    """Return the codes of on_time, complete and otif: the common result of the four cases, else unknown.
+
+    lines: with the columns of `four_cases`.
     """
     c = lines.c
     no_anchor = literal(CODE["no_anchor"])
@@ -77,7 +75,7 @@ def timing_codes(lines: FromClause) -> tuple[Expression, Expression, Expression]
 
 
 def _on_time_code(r: Columns, unproven: tuple[Expression, ...], policy: Policy) -> Expression:
-    """The code of on_time in one of the four cases. Source: docs/judgement.md, On time."""
+    """Return the code of on_time in one of the four cases. Source: docs/judgement.md, On time."""
     quantity, sure, maybe, number, late, maybe_late, early, maybe_early = unproven
     total, enough_above = r.counted_qty + quantity, r.enough_above
     is_late, unknown = literal(CODE["late"]), literal(CODE["no_evidence"])
@@ -106,8 +104,9 @@ def _on_time_code(r: Columns, unproven: tuple[Expression, ...], policy: Policy) 
 
 
 def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
-    """The common verdict of four codes, else unknown. Different reasons for false are all false: the first in the list
-    is told.
+    """Return the common verdict of four codes, else unknown.
+
+    Codes with different reasons for false are all false. The result has the first reason in the list.
     """
     kinds = [case((code.is_(None), 1), (code < FIRST_UNKNOWN, 0), else_=2) for code in codes]
     same = and_(*[kinds[0] == kind for kind in kinds[1:]])
@@ -115,9 +114,10 @@ def _four_equal(codes: Sequence[Expression], unknown: Expression) -> Expression:
 
 
 def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
-    """The codes of the item, place and overage parts of filled_accurately of a line of which something was received.
+    """Return the codes of the parts of filled_accurately (item, place, overage) of a line with receipts.
 
-    Overage is what stayed: net of what came back. Source: rules R9, R19, R20, R22; docs/judgement.md.
+    Overage is net of returns. Source: R9 (over-delivery), R19 (substitutes), R20 (wrong item or place), R22 (returns);
+    docs/judgement.md.
     """
     c = lines.c
     sent_back, unknown = literal(CODE["returned_wrong"]), literal(CODE["no_evidence"])
@@ -145,7 +145,7 @@ def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
 
 
 def damage_code(lines: FromClause, damage_credits: Expression) -> Expression:
-    """The code of damage_free of a line of which something was received. Source: rules R21, R22."""
+    """Return the code of damage_free of a line with receipts. Source: R21 (damage), R22 (returns)."""
     c = lines.c
     return case(
         (c.damaged_qty > 0, literal(CODE["damaged"])),

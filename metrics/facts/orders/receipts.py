@@ -1,9 +1,10 @@
-"""What came, when and in what state: shipment lines summed to the order line, and the verdicts they decide.
+"""Receipts and shipments, summed per order line: quantities, times and damage.
 
-A *counted* receipt is of the right product (or an agreed substitute), at the right place, of more than nothing, by
-`as_of`. An *unproven* consignment has left and has no receipt: the four-case test asks what the verdict would be if it
-came when shipped, now, never, or just in time. Grain of `receipts`: one row per order line with any consignment; `q` is
-exact quantity, `n` a count of consignments. Source: rules, section 2, R2 to R4, R7, R9, R19 to R22.
+A *counted* receipt has the right product (or an agreed substitute), the right place and a quantity above zero by
+`as_of`. An *unproven* shipment line has left and has no receipt. `receipt_verdicts.py` judges it for four arrival
+times: when shipped, now, never, or just in time. `receipts` has one row per order line with a shipment line. Columns
+`..._qty` are exact quantities, `..._n` count shipment lines. Source: docs/rules.md, Terms, R2 (date of receipt) to
+R4 (windows and tolerances), R7 (split receipts), R9 (over-delivery), R19 (substitutes) to R22 (returns).
 """
 
 from datetime import datetime
@@ -40,7 +41,7 @@ from metrics.sql.moments import either, moment_span
 
 
 def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """One row per shipment line that had left or arrived by `as_of`, with what each rule asks of it as true or false."""
+    """Select one row per shipment line that left or arrived by `as_of`, with true or false for each rule."""
     header, body, line = shipments.c, shipment_lines.c, lines.c
     tables: FromClause = shipment_lines.join(
         shipments, and_(header.shipment_id == body.shipment_id, ~header.deleted)
@@ -103,12 +104,12 @@ def consignments(lines: FromClause, *, policy: Policy, as_of: datetime, mapped: 
 
 
 def _both(mapped: frozenset[str], first: str, second: str) -> Expression:
-    """Whether a comparison is tested at all: both of its columns are mapped (P3)."""
+    """Return whether both columns of a comparison are mapped. Source: P3 (three values)."""
     return true() if {first, second} <= mapped else false()
 
 
 def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Rows:
-    """Consignments summed to the order line. See the module for the words; `_maybe` sums include what is certain."""
+    """Sum shipment lines per order line. Sums with `maybe` in their name include the certain quantities."""
     c = consigned.c
     counted = and_(c.proven, c.quantity > 0, c.right_product, c.right_place)
     unproven = and_(~c.proven, c.shipped_qty > 0, c.right_product, c.right_place)
@@ -177,10 +178,10 @@ def receipts(consigned: CTE, *, as_of: datetime, mapped: frozenset[str]) -> Rows
 
 
 def settling_receipts(consigned: CTE, needs: FromClause) -> Rows:
-    """When the running counted quantity was first enough, for lines that took more than one receipt (others settle with
-    their only one).
+    """Select the instant at which the counted quantity of a line first sufficed, for lines with several receipts.
 
-    needs: order_id, line_no, enough_above (exact quantity that must be exceeded); only lines in it are looked at.
+    Lines with one receipt settle with it. needs: order_id, line_no, enough_above (exact quantity to exceed) of the
+    lines to include.
     """
     c = consigned.c
     running = (
@@ -205,8 +206,9 @@ def settling_receipts(consigned: CTE, needs: FromClause) -> Rows:
 
 
 def first_pass_qty(lines: FromClause, mapped: frozenset[str]) -> Expression:
-    """What left by the first promise of the product ordered, at most what is owed; null where that is not known.
-    Source: rules R8.
+    """Return the quantity of the ordered product shipped by the first promise, at most the owed; null if unknown.
+
+    Source: R8 (first-pass and final fill).
     """
     if "shipments.shipped_at" not in mapped:
         return typed_null(QTY)

@@ -1,7 +1,7 @@
 """Returns, summed per order line.
 
 A return does not undo a delivery. Its reason makes a verdict false; a return without a reason makes several unknown.
-One row per order line with a return announced by `as_of`. Columns `..._n` count returns, `..._qty` are exact quantities.
+One row per order line with a return announced by `as_of`. Columns `..._n` count returns, `..._qty` are quantities.
 Source: R22 (returns), P3 (three values).
 """
 
