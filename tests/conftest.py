@@ -46,7 +46,7 @@ SAMPLE_ORDERS = 500
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
     """A warehouse with sample orders of every feed, for tests that only read.
 
-    The mapping is in the folder `sample` next to the warehouse. One test process ingests the orders; the others copy it.
+    The mapping is in the folder `sample` next to the warehouse. One test process ingests the orders; others copy it.
     """
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared_sample"

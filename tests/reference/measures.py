@@ -20,7 +20,7 @@ Count = Decimal | int
 
 @dataclass
 class Counted:
-    """Sums of a measure: numerator / denominator is its point; judged = true + false + unknown (rows, units or value)."""
+    """Sums of a measure. Its point is numerator / denominator; judged = true + false + unknown (rows or amounts)."""
 
     numerator: Count = 0
     denominator: Count = 0

@@ -267,7 +267,8 @@ def _chain(
     recovered = resolved is not None and resolved <= limit
     group = "recovered" if recovered else "unrecovered" if limit <= as_of else "open"
     return {
-        "failed_at": failed_at, "detected_at": detected, "acknowledged_at": acknowledged, "resolved_at": resolved, "by_us": by_us,
+        "failed_at": failed_at, "detected_at": detected, "acknowledged_at": acknowledged, "resolved_at": resolved,
+        "by_us": by_us,
         "recovery": group, "limit_passed": limit <= as_of,
     }  # fmt: skip
 

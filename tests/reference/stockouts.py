@@ -151,7 +151,8 @@ def expected_cost(shares: dict[str, Fraction], costs: dict[str, Fraction]) -> Fr
     """
     if sum(shares.values()) != 1:
         raise ValueError(
-            f"the shares of the outcomes add up to {sum(shares.values())}, not to 1; give each outcome's share of all "
+            f"the shares of the outcomes add up to {sum(shares.values())}, not to 1; "
+            "give each outcome's share of all "
             "events"
         )
     return sum((share * costs[name] for name, share in shares.items()), Fraction(0))

@@ -119,7 +119,7 @@ NOT_SHIPMENTS = frozenset({"shipments.attempted_at", "shipments.failure_caused_b
     ],
 )
 def test_r29_late_by_the_buyers_change(more: Records, attributable: bool) -> None:
-    """Due 10, offered on the 10th, a sudden change raised on the 9th, received 12: late as it fell, not by our doing."""
+    """Due 10, offered on the 10th, sudden change on the 9th, received 12: late, but not caused by us."""
     found = judge(history(sent(9, 12)) | more, {}, END_OF_APRIL, CHANGED - NOT_SHIPMENTS).orders["O"]
     assert found.findings["on_time"].verdict is False
     assert found.on_time_attributable is attributable
@@ -401,7 +401,7 @@ def test_r38_all_of_it_later_is_waited() -> None:
 
 
 def test_r38_closed_by_the_seller_is_a_lost_sale_or_a_lost_buyer() -> None:
-    """30 closed by the seller; gap 7 days, k 3, nothing ordered by the 31st: buyer lost, but a lost sale on the 20th."""
+    """30 closed by the seller; gap 7 days, k 3, no order by the 31st: buyer lost, but a lost sale on the 20th."""
     short = history(sent(8, 9, 70), wanted=CLOSED)
     assert met(short).outcome == "sale_lost"  # type: ignore[union-attr]  # an event there is
     short["orders"] += regular(*WEEKLY)

@@ -158,7 +158,7 @@ class Span:
 
 @lru_cache(maxsize=100_000)
 def instant(wall: datetime, zone: str) -> datetime:
-    """The UTC instant of a local wall clock: a repeated time is the earlier instant, a skipped one moves on by the gap."""
+    """Return the UTC instant of a local time: the earlier of a repeated time; a skipped time moves by the gap."""
     offset = wall.replace(tzinfo=ZoneInfo(zone)).utcoffset()
     assert offset is not None
     return wall - offset
@@ -721,7 +721,10 @@ class LineCourt:
         return quantity >= self.owed * (1 + Decimal(str(self.policy["over_tolerance_share"]))) + self.half_step
 
     def first_pass(self) -> Decimal | None:
-        """What had left by the first promise (else the request), the ordered product only, capped at what is owed (R8)."""
+        """Return the quantity of the ordered product shipped by the first promise, else the request, up to the owed.
+
+        Source: R8 (first-pass and final fill).
+        """
         by = self.promise_or_request
         if by is None or not self.judge.tested("shipments.shipped_at") or self.held_back(billing=False):
             return None
@@ -1228,7 +1231,7 @@ class OrderCourt:
         return [asked for court in self.courts if (asked := court.written("requested_by")) is not None]
 
     def clock(self, ordered: Span) -> tuple[datetime, datetime] | None:
-        """From order to arrival, where neither is a bare date; an arrival at a day's last microsecond is taken for one."""
+        """Return the time from order to arrival if neither is a bare date. A day's last microsecond counts as one."""
         if (
             self.settled is None
             or ordered.first != ordered.last

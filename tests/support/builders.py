@@ -376,7 +376,7 @@ def scorecard(**values: Any) -> Row:
 
 
 def restated_quantity(**values: Any) -> Row:
-    """Line 1's ordered quantity changed from 100 to 80 by the run of 5 March (a row of ingest's ledger, not of a feed)."""
+    """Return a restatement: the run of 5 March changed line 1 from 100 to 80 (a row of the run ledger, not a feed)."""
     defaults = {
         "order_id": "O",
         "line_no": "1",

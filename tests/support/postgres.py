@@ -33,12 +33,16 @@ def cluster() -> Iterator[str]:
     port = _free_port()
     try:
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "buyerview", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            [
+                programs / "initdb", "-D", folder / "data", "-U", "buyerview", "-A", "trust", "-E", "UTF8",
+                "--locale=C", "--no-sync",
+            ],
             cwd=folder, check=True, capture_output=True, timeout=120, **identity,
         )  # fmt: skip
         settings = {
-            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off", "synchronous_commit": "off",
-            "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 40, "autovacuum": "off", "timezone": "Asia/Kolkata",
+            "port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off",
+            "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 40,
+            "autovacuum": "off", "timezone": "Asia/Kolkata",
         }  # fmt: skip
         # The zone is an odd one on purpose: nothing of ours may depend on the server's.
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -8,8 +8,7 @@ cases. Freight and case costs count only for orders without a service cost for t
 `amount` is in the reporting currency at the rate of the movement's day. It is null without a rate; sums exclude these
 rows, and screens show their number. Unit costs are in the reporting currency. Freight of a shipment with several
 orders is shared by the quantity shipped for each, in base units. The parts add up exactly to the total.
-Source: R24 (net sales), R25 (currencies), R35 (valid on order day), Profitability and ordering
-behaviour (docs/rules.md).
+Source: R24 (net sales), R25 (currencies), R35 (valid on order day); docs/rules.md, Profitability.
 """
 
 from collections.abc import Sequence

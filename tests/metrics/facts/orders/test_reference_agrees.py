@@ -501,7 +501,7 @@ def test_ledgers_and_judge_agree_on_the_books_examples(embedded: Connection) -> 
 
 @pytest.mark.parametrize("start", [10, 2])
 def test_no_verdict_changes_before_the_facts_say_it_may(embedded: Connection, start: int) -> None:
-    """Until just before a line's `next_change_at` the judge finds of it what it finds now; of one without it, for ever."""
+    """The reference verdict of a line stays the same until its `next_change_at`, or forever without it."""
     world = populated(drawn(worlds(), 1, start=start)[0], 40, start=start)
     happened = replace(world, records=told_by_now(world))
     load(embedded, happened.records)
