@@ -57,11 +57,11 @@ def questions(view: MeasureView) -> None:
             )
         )
         return
-    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    alternative = "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="questions_chart",
-        alternative=told,
+        alternative=alternative,
         title="What, when, how much",
     )
 
@@ -95,11 +95,11 @@ def fills(view: MeasureView) -> None:
             )
         )
         return
-    told = "First-pass and final fill rates: " + "; ".join(f"{one.name} {one.said}" for one in bars)
+    alternative = "First-pass and final fill rates: " + "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="fills_chart",
-        alternative=told,
+        alternative=alternative,
         title="Fill rates",
     )
     st.caption("Bar: first-pass fill, if shipping dates are known. Figures: first pass → final.")

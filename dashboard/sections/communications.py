@@ -66,11 +66,11 @@ def notice(view: MeasureView) -> None:
         for name, orders in found.items()
         if orders or name != "not known when"
     ]
-    told = "Late orders by notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
+    alternative = "Late orders by notice given: " + "; ".join(f"{name} {orders}" for name, orders in found.items())
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="notice_chart",
-        alternative=told,
+        alternative=alternative,
         title="Late orders by notice given",
     )
     st.caption(f"{formatting.count(total, 'late order')}, by the first notice of delay.")

@@ -132,14 +132,14 @@ def spread(view: MeasureView) -> None:
             for at, (name, days) in enumerate(known)
         ],
     }
-    told = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
+    alternative = f"Orders by days from order to arrival, {found[0][0]} to {found[-1][0]} days; " + ", ".join(
         f"{name} within {days:g}" for name, days in known
     )
     note = "Dashed lines: days within which 50 %, 90 % and 95 % of the orders arrived."
     if promised:
-        told += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
+        alternative += f"; promised in {promised[0][0]} to {promised[-1][0]} days"
         note = f"Outline: days promised for the same orders. {note}"
-    chart_download.export_chart(spec, key="spread_chart", alternative=told, title="Days from order to arrival")
+    chart_download.export_chart(spec, key="spread_chart", alternative=alternative, title="Days from order to arrival")
     longer = (
         f" Orders of more than {LONGEST} days are drawn at {LONGEST}."
         if LONGEST in (found[-1][0], *[days for days, _ in promised[-1:]])

@@ -141,11 +141,14 @@ def _chart(ranked: list[tuple[str, Answers]], whole: Answers, by: str) -> None:
     values = {"low": max(min(reach) - pad, -0.05), "high": min(max(reach) + pad, 1.05)}
     for parameter in spec["params"]:
         parameter["value"] = values.get(parameter["name"], parameter.get("value"))
-    told = f"Padding against promises kept by {DIMENSIONS[by].lower()}: " + "; ".join(
+    alternative = f"Padding against promises kept by {DIMENSIONS[by].lower()}: " + "; ".join(
         f"{point['name']} {point['said_padding']}, {point['said_kept']} kept" for point in points[:ROWS_SHOWN]
     )
     chart_download.export_chart(
-        spec, key="padding_chart", alternative=told, title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}"
+        spec,
+        key="padding_chart",
+        alternative=alternative,
+        title=f"Padding against promises kept, by {DIMENSIONS[by].lower()}",
     )
     notes = ["Dashed lines: all in view. Worst is bottom right: long padding, and still many missed promises."]
     if few := len(ranked) - len(points):

@@ -86,13 +86,13 @@ def ladder_steps(found: Ladder) -> None:
                 note=step.rung.adds,
             )
         )
-    told = "Good orders by definition, the most lenient first: " + "; ".join(
+    alternative = "Good orders by definition, the most lenient first: " + "; ".join(
         f"{bar.name} {bar.note}: {bar.said}" for bar in bars
     )
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="ladder_chart",
-        alternative=told,
+        alternative=alternative,
         title="Good orders by definition",
     )
 

@@ -69,11 +69,11 @@ def funnel(view: MeasureView) -> None:
         )
         for name, count in known.items()
     ]
-    told = "Inquiry funnel: " + ", ".join(f"{name.lower()} {count:.0f}" for name, count in known.items())
+    alternative = "Inquiry funnel: " + ", ".join(f"{name.lower()} {count:.0f}" for name, count in known.items())
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=known["Asked"]),
         key="funnel_chart",
-        alternative=told,
+        alternative=alternative,
         title="Inquiry funnel",
     )
     young = answers["quotes_young"].value
@@ -106,11 +106,11 @@ def options_chosen(view: MeasureView) -> None:
             found, key=lambda one: SHORTEST_FIRST.get(one.dimensions["lead_time_class"] or "", len(SHORTEST_FIRST))
         )
     ]
-    told = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.said}" for bar in bars)
+    alternative = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.said}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="chosen_chart",
-        alternative=told,
+        alternative=alternative,
         title="Lead times chosen",
     )
     st.caption("Options chosen by lead time: share of all options chosen, and number.")

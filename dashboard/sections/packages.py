@@ -86,11 +86,11 @@ def rows_kept(view: MeasureView) -> None:
         )
         for one in known
     ]
-    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    alternative = "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="rows_kept_chart",
-        alternative=told,
+        alternative=alternative,
         title="Package commitments met, of those with evidence",
     )
     st.caption("Customers for whom the commitment was met, of those with evidence.")

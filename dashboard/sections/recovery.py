@@ -72,11 +72,11 @@ def recovery_funnel(view: MeasureView) -> None:
         )
         for at, (name, count) in enumerate(steps.items())
     ]
-    told = "Recovery funnel: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
+    alternative = "Recovery funnel: " + ", ".join(f"{name.lower()} {count}" for name, count in steps.items())
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=found.failed),
         key="chain_chart",
-        alternative=told,
+        alternative=alternative,
         title="Recovery funnel",
     )
     st.caption(

@@ -91,11 +91,11 @@ def outcomes(answers: Answers, counts: Counts) -> None:
         bars.append(
             Bar(words, events[outcome], f"{formatting.integer(events[outcome])}{of_settled}", tone=TONES[outcome])
         )
-    told = "; ".join(f"{one.name} {one.said}" for one in bars)
+    alternative = "; ".join(f"{one.name} {one.said}" for one in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="outcomes_chart",
-        alternative=told,
+        alternative=alternative,
         title="Stockouts by outcome",
     )
     told_of = (
