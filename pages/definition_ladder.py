@@ -16,8 +16,8 @@ else:
         theme.show_html(definition_ladder.headline(found))
         definition_ladder.ladder_steps(found)
         st.caption(
-            f"{formatting.integer(found.orders)} orders known on every rung shown; {formatting.integer(found.dropped)} "
-            "left out because some rung cannot tell."
+            f"{formatting.integer(found.orders)} orders tested at every level; {formatting.integer(found.dropped)} "
+            "excluded (not testable at every level)."
         )
         with st.expander("All levels with orders and intervals"):
             theme.show_html(definition_ladder.table(found))

@@ -24,7 +24,7 @@ DIMENSIONS = {
     "Communications": ("ack_on_time", "late_warned", "post_reply_on_time"),
     "Convenience": ("responsiveness", "special_met", "responsiveness_hours"),
 }
-"""The four dimensions of service and the measures that say how each stands. Source: design, product row 12."""
+"""The four dimensions of service and their measures."""
 
 
 def communications_headline(view: MeasureView) -> None:

@@ -66,7 +66,7 @@ def test_it_says_what_the_scorecard_says(small: Path, tmp_path: Path, monkeypatc
     for name, tile in zip(pdf.TILES, told["tiles"], strict=True):
         assert tile["value"] == formatting.number(asked(name, where=where).value, MEASURES[name].unit)
     assert "segment C" in told["under"]
-    assert "Generation" in told["footer"][0]
+    assert "Data version" in told["footer"][0]
     assert told["segments"]["rows"][0][0]["text"] == "C"
     assert "<" not in told["headline"]
 
