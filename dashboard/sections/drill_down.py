@@ -3,7 +3,7 @@
 import csv
 import io
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,14 +18,13 @@ from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page.cells import link_cell, value_cell
 from dashboard.measure_page.view import has_dimension, measures_of
-from dashboard.orders import reasons
+from dashboard.sections.drill_down_cells import column_title, row_cell
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
-from metrics.lists.rows import Row
 from metrics.measures.catalog import BY_MODULE, MEASURES, find
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question
-from metrics.model.statistics import Number, divide
+from metrics.model.statistics import Number
 
 SIZE = 25
 FILE_ROWS = 500_000
@@ -229,46 +228,16 @@ def listing(found: DrillDown, one: DrillDownRequest) -> None:
         for at in numeric
         if not isinstance(next(row[shown[at]] for row in found.rows if row[shown[at]] is not None), bool)
     ]
-    body = [[_cell(name, row, one.measure) for name in shown] for row in found.rows]
+    body = [[row_cell(name, row, one.measure) for name in shown] for row in found.rows]
     theme.show_html(
         tables.table(
-            [_head(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric
+            [column_title(name, one.measure) for name in shown], body, caption="Rows behind the number", numeric=numeric
         )
     )
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(width="content"):
             page.pager(found.total, SIZE, key=_key(one))
         _download(found, one)
-
-
-def _head(name: str, measure: Measure) -> str:
-    if name == "currency":
-        return "Original currency"  # amounts are converted if rates exist
-    if name == ADDED:
-        return {Unit.HOURS: "Hours", Unit.DAYS: "Days", Unit.MONEY: "Amount"}.get(measure.unit, "Adds")
-    return formatting.in_words(name.removesuffix("_id").removesuffix("_amount"))
-
-
-def _cell(name: str, row: Row, measure: Measure) -> Cell | str:
-    value = row[name]
-    if name == "order_id" and value is not None:
-        return Cell(
-            markup=f'<a class="bv-nowrap" href="{formatting.html(links.order_story_url(value))}" '
-            f'target="_self">{formatting.html(value)}</a>'
-        )
-    if name == ADDED:
-        ticks = getattr(measure.formula, "ticks", 1)
-        return formatting.quantity(value) if ticks == 1 else formatting.number(divide(value, ticks), Unit.RATIO)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if name.endswith("_reason") and value is not None:
-        return reasons.reason(value)
-    if name.endswith("_seconds") and value is not None:
-        return formatting.number(divide(value, 3600), Unit.HOURS)
-    if isinstance(value, date):
-        shown = formatting.moment(value) if isinstance(value, datetime) else formatting.day(value)
-        return Cell(markup=f'<span class="bv-nowrap">{formatting.html(shown)}</span>')
-    return formatting.plain(value)
 
 
 def _download(found: DrillDown, one: DrillDownRequest) -> None:
