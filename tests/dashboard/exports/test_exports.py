@@ -154,10 +154,10 @@ def test_a_sheet_too_large_to_make_for_everybody_says_what_to_take(
     at = page_of_small("export")
     at.session_state["format"] = "xlsx"
     at.run()
-    assert any("take CSV or Parquet" in caption.value for caption in at.caption)
+    assert any("choose CSV or Parquet" in caption.value for caption in at.caption)
     at.session_state["format"] = "csv"
     at.run()
-    assert not any("take CSV or Parquet" in caption.value for caption in at.caption)
+    assert not any("choose CSV or Parquet" in caption.value for caption in at.caption)
 
 
 def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(

@@ -129,7 +129,7 @@ def test_a_definition_has_an_address_and_says_where_the_measure_is_shown(page_of
 
 def test_data_quality_names_the_measures_a_failed_check_touches(page_of_small: Open) -> None:
     html = markup(page_of_small("data_quality"))
-    table = html.split("Failed checks and the measures they touch")[2].split("</table>")[0]
+    table = html.split("Failed checks and affected measures")[2].split("</table>")[0]
     assert "order_lines" in table
     assert "definitions?measure=otif" in table
     assert "All rows reconciled" in html

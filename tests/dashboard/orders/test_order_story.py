@@ -190,9 +190,9 @@ def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standi
     assert SLACK_STATES[standing] in cells[0]
     assert "<img" not in "".join(cells)
     assert cells[2] == (
-        f"{formatting.DASH}<small>not known</small>"
+        f"{formatting.DASH}<small>unknown</small>"
         if standing == "near"
-        else '<b class="bv-worse">2 h</b><small>too little</small>'
+        else '<b class="bv-worse">2 h</b><small>short</small>'
     )
     assert "in 30 h" in cells[3]
     assert cells[4] == (formatting.DASH if standing == "near" else "9  Pick<small>in the step, for 1 h</small>")

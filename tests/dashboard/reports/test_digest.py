@@ -57,7 +57,7 @@ def test_it_says_last_weeks_numbers_as_the_scorecard_does(message: EmailMessage)
         shown = formatting.number(one.value, MEASURES[one.measure].unit)
         assert f"{digest.cards.title(MEASURES[one.measure])}: {shown}" in text
         assert f">{formatting.html(shown)}</b>" in parts(message)["text/html"].get_content()
-    assert "Generation 1" in text
+    assert "Data version 1" in text
 
 
 def test_its_picture_comes_along_with_words(message: EmailMessage) -> None:

@@ -63,7 +63,7 @@ def test_the_same_name_replaces_and_views_are_renamed_and_deleted(desk: Location
 
 def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_page: Open) -> None:
     at = open_page("views_and_alerts")
-    assert "No rule is written yet" in markup(at)
+    assert "No alert rules yet" in markup(at)
     assert "Over the last 26 weeks it would have fired" in markup(at)
     at.text_input("rule_name_0_0").input("Late")
     at.text_input("rule_mail_0_0").input("ops@example.org").run()
@@ -72,7 +72,7 @@ def test_a_rule_is_written_with_what_it_would_have_said(desk: Location, open_pag
         (rule,) = storage.rules(store)
     assert at.text_input("rule_name_0_0_next").value == ""
     assert (rule.name, rule.measure, rule.channels) == ("Late", "otif", ("mailto:ops@example.org",))
-    assert "not proven" in markup(at)
+    assert "inconclusive" in markup(at)
     assert "Late" in markup(at)
 
 
