@@ -104,7 +104,7 @@ def summary(report: "RunReport") -> None:
     as_of = f"data as of {report.data_as_of:%Y-%m-%d %H:%M} UTC" if report.data_as_of else "no data yet"
     version = f"data version {report.generation}, " if report.generation else ""
     screen.print(
-        f"\n{report.outcome}: {version}{as_of}; {report.checks_failed} of {report.checks} checks failed, "
+        f"\n{report.outcome}: {version}{as_of}; {report.checks_failed} of {report.checks} checks rejected rows, "
         f"{report.released} rows released, {report.restated} rows restated."
     )
 
