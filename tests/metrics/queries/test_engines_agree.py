@@ -16,6 +16,7 @@ from sqlalchemy import make_url, select
 
 from ingest.pipeline import run
 from metrics import warehouse
+from metrics.facts import rejudge
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
@@ -146,7 +147,7 @@ def test_facts_made_in_parts_are_those_made_at_once(
         connection = build.connection
         tables = (order_line_facts_table, order_facts_table)
         whole = [sorted(map(repr, connection.execute(select(*facts.c)))) for facts in tables]
-        monkeypatch.setattr(rebuild, "ORDERS_PER_BATCH", size)
+        monkeypatch.setattr(rejudge, "ORDERS_PER_BATCH", size)
         rebuild.rebuild(
             connection, as_of=connection.execute(select(rebuild.facts_state.c.as_of)).scalar_one(), touched=None
         )

@@ -290,14 +290,14 @@ def filled_ledgers(connection: Connection, world: World) -> dict[str, list[Any]]
         *movements.FACT_TABLES,
     ):
         fill(connection, ledger.table, ledger.select_rows(connection, BuildContext(world.as_of, world.mapped)))
-        if ledger.table is not movements.money_facts:
+        if ledger.table is not movements.money_facts_table:
             found[ledger.table.name] = list(connection.execute(select(ledger.table)).mappings())
     return found | {"net_sales": list(connection.execute(net_sales_by_order()).mappings())}
 
 
 def net_sales_by_order() -> Select[Any]:
     """The ledger's net sales of each order, and how many lines had no rate."""
-    m = movements.money_facts.c
+    m = movements.money_facts_table.c
     return (
         select(
             m.order_id,
