@@ -193,13 +193,7 @@ def _clocked(context: BuildContext) -> Rows:
     spans = {}
     for name in ("requested_from", "requested_by", "promised_from", "promised_by"):
         tables, spans[name] = moment_span(tables, header, name, zone)
-    line = order_line_facts_table.c
-    asked = (
-        select(line.order_id, func.max(line.request_at).label("request_at"))
-        .select_from(_lines(context))
-        .group_by(line.order_id)
-        .subquery("asked")
-    )
+    asked = _latest_requests(context).subquery("asked")
     tables = tables.outerjoin(asked, asked.c.order_id == o.order_id)
     lead: Expression = typed_null(Integer())
     if "service_packages.lead_time_days_max" in context.mapped:
@@ -245,6 +239,16 @@ def _clocked(context: BuildContext) -> Rows:
         window.label("window_asked"),
         case((ahead, AHEAD), else_=NOT_AHEAD).label("ordered_ahead"),
     ).select_from(tables)
+
+
+def _latest_requests(context: BuildContext) -> Rows:
+    """Return the latest requested instant of the lines of each order."""
+    line = order_line_facts_table.c
+    return (
+        select(line.order_id, func.max(line.request_at).label("request_at"))
+        .select_from(_lines(context))
+        .group_by(line.order_id)
+    )
 
 
 def _delivery_clocks(base: CTE) -> Rows:
