@@ -9,8 +9,8 @@ from dashboard.components.tables import Cell
 from dashboard.frame import links, page, quality_marks
 from dashboard.measure_page.cells import denominator_cell, link_cell, linked, value_cell
 from dashboard.measure_page.headline import as_sentence
-from dashboard.measure_page.view import Answers, MeasureView, answers_by, has_dimension
-from metrics.measures.catalog import MEASURES, default_dimension
+from dashboard.measure_page.view import Answers, MeasureView, answers_by
+from metrics.measures.catalog import MEASURES, default_dimension, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Measure, Unit
 from metrics.model.question import Answer

@@ -7,9 +7,7 @@ from dashboard import queries
 from dashboard.frame import menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from metrics.lists.rows import Row
-from metrics.measures.catalog import BY_MODULE, MEASURES
-from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
-from metrics.model.measure import Measure, Study
+from metrics.measures.catalog import BY_MODULE, MEASURES, has_dimension
 from metrics.model.question import Answer, Question
 from metrics.targets.in_view import targets_in_view
 from metrics.targets.targets import Target
@@ -92,10 +90,3 @@ def by_value(answers: Sequence[Answer], dimension: str) -> dict[str, Answers]:
     for answer in answers:
         groups.setdefault(answer.dimensions[dimension] or "", {})[answer.measure] = answer
     return groups
-
-
-def has_dimension(measure: Measure, dimension: str) -> bool:
-    """Return whether a measure can be broken down by a dimension."""
-    if isinstance(measure.formula, Study):
-        return dimension in measure.formula.dimensions
-    return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns

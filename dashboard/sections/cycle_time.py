@@ -15,10 +15,10 @@ from dashboard.frame import chart_download, links
 from dashboard.measure_page.cells import linked, value_cell
 from dashboard.measure_page.headline import headline, nothing_to_show, number
 from dashboard.measure_page.tiles import tiles
-from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value, has_dimension
+from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
 from metrics.lists.cycle_time import LONGEST, cycle_day_counts, promised_day_counts
 from metrics.lists.rows import Row
-from metrics.measures.catalog import MEASURES
+from metrics.measures.catalog import MEASURES, has_dimension
 from metrics.model.question import Answer
 
 MARKS = {"cycle_p50": "median", "cycle_p90": "90 %", "cycle_p95": "95 %"}

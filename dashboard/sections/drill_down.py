@@ -17,10 +17,10 @@ from dashboard.frame import links, menu, page, quality_marks
 from dashboard.frame.filters import Filters
 from dashboard.frame.links import At, Days
 from dashboard.measure_page.cells import link_cell, value_cell
-from dashboard.measure_page.view import has_dimension, measures_of
+from dashboard.measure_page.view import measures_of
 from dashboard.sections.drill_down_cells import column_title, row_cell
 from metrics.lists.drill_down import ADDED, DrillDown, all_rows, drill_down, drillable_parts
-from metrics.measures.catalog import BY_MODULE, MEASURES, find
+from metrics.measures.catalog import BY_MODULE, MEASURES, find, has_dimension
 from metrics.model.dimensions import DIMENSIONS, OWN_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Percentile, Spread, Unit
 from metrics.model.question import Answer, Question

@@ -15,9 +15,8 @@ from dashboard.frame import chart_download, page
 from dashboard.frame.filters import Filters
 from dashboard.frame.period import periods
 from dashboard.sections import export_charts
-from metrics.measures.catalog import BY_MODULE, MEASURES
+from metrics.measures.catalog import BY_MODULE, MEASURES, accepted_dimensions
 from metrics.model.dimensions import DIMENSIONS, GRAINS, OWN_DIMENSIONS
-from metrics.model.measure import Study
 from metrics.model.question import Answer, Question
 from metrics.provenance.provenance import provenance
 from metrics.queries import answer
@@ -58,7 +57,7 @@ def choose(filters: Filters) -> Choice | None:
     )
     able = [
         *DIMENSIONS,
-        *(own for own, column in OWN_DIMENSIONS.items() if all(_has(name, own, column) for name in measures)),
+        *(own for own in OWN_DIMENSIONS if all(own in accepted_dimensions(MEASURES[name]) for name in measures)),
     ]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = _many(
@@ -111,11 +110,6 @@ def _many(
     elif chosen != st.query_params.get_all(key):
         st.query_params[key] = chosen
     return tuple(chosen)
-
-
-def _has(name: str, own: str, column: str) -> bool:
-    formula = MEASURES[name].formula
-    return column in MEASURES[name].facts.columns or (isinstance(formula, Study) and own in formula.dimensions)
 
 
 def most(question: Question, filters: Filters) -> int:

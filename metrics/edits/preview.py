@@ -19,7 +19,7 @@ from metrics.facts.fact_table import BuildContext, FactTable
 from metrics.facts.fill import fill
 from metrics.facts.mapped_columns import mapped
 from metrics.facts.orders import facts_state
-from metrics.measures.catalog import BY_MODULE, MEASURES
+from metrics.measures.catalog import MEASURES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.schema import FEEDS, Row, mapped_columns
@@ -41,19 +41,6 @@ DEPENDENT_TABLES: dict[str, tuple[FactTable, ...]] = {
 
 All other numbers read the feed at query time.
 """
-
-_OF_ASSUMPTIONS: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("lost_k", "wait_cost", "customer_years", "stockout_"): ("stockouts", "fill_rate"),
-    ("fill_",): ("fill_rate",),
-    ("fine_rate",): ("two_books",),
-    ("carrying_rate", "z"): ("safety_stock",),
-    ("zone_", "danger_"): ("zones", "danger_zone", "packages"),
-    ("package_share",): ("packages",),
-}
-"""The modules of the measures that stand on assumptions, by name, or by the word it begins with; a test holds it
-against the whole catalogue.
-"""
-
 
 BY_ZONE = ("zone", "zone_sales", "zone_cost")
 """Measures that a zone cut moves between zones while their total stays the same."""
@@ -102,10 +89,7 @@ def affected_measures(edit: Edit) -> tuple[str, ...]:
         return (edit.key[0],)
     if edit.feed == "service_packages":
         return tuple(name for name, measure in MEASURES.items() if edit.feed in measure.feeds)
-    name = edit.key[0]
-    family = name.partition("_")[0] + "_"
-    of = next(modules for names, modules in _OF_ASSUMPTIONS.items() if name in names or family in names)
-    return tuple(measure.name for module in of for measure in BY_MODULE[module])
+    return tuple(name for name, measure in MEASURES.items() if edit.key[0] in measure.assumptions)
 
 
 def preview(

@@ -6,19 +6,14 @@ from sqlalchemy import and_, func
 
 from metrics.facts.availability import availability_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import judged
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT, NEEDS_SHIPPED, PENDING
+from metrics.measures.formulas import all_tests_passed, judged, line_amount_converted
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT, NEEDS_REQUEST, NEEDS_SHIPPED, PENDING
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
-from metrics.sql.dialects import Expression
-from metrics.sql.exchange_rates import converted
 
 o = order_facts_table.c
 line = order_line_facts_table.c
 three = availability_facts_table.c
 
-NEEDS_REQUEST = Need(
-    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
-)
 NEEDS_PRODUCT = Need(("shipment_lines.product_id",), "no data: product sent (map shipment_lines.product_id)")
 FIRST = "left the dock by the first promise, of the product ordered"
 FINAL = "received by now, right product or agreed substitute"
@@ -30,175 +25,277 @@ _first_known = and_(_goods, line.first_pass_qty.is_not(None))
 _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None))
 
 
-def _reporting(amount: Expression) -> Expression:
-    """An amount of an order line in the reporting currency, at the rate of the order's day (R25); itself while no rates
-    are fed.
-    """
-    return converted(amount, line.rate)
-
-
-def _fill(
-    name: str,
-    title: str,
-    short: str,
-    formula: Ratio,
-    what: str,
-    how: str,
-    *,
-    orders: bool,
-    needs: tuple[Need, ...],
-    source: str,
-) -> Measure:
-    final = name.endswith("final")
-    return Measure(
-        name=name,
-        title=title,
-        short=short,
-        unit=Unit.SHARE,
-        direction=Direction.HIGHER,
-        facts=order_facts_table if orders else order_line_facts_table,
-        date="due_day",
-        formula=formula,
-        definition=f"{what} {FINAL if final else FIRST}, of {how}.",
-        numerator=f"{what.lower()} {FINAL if final else FIRST}",
-        denominator=f"{how}, where that is known",
-        exclusions=PENDING,
-        source=source,
-        feeds=CORE_FEEDS,
-        product_rows=(2, 13),
-        needs=needs,
-    )
-
-
-def _question(
-    name: str, title: str, short: str, formula: Ratio, definition: str, halves: tuple[str, str], needs: tuple[Need, ...]
-) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        short=short,
+MEASURES = (
+    Measure(
+        name="got_what_wanted",
+        title="Did I get what I wanted?",
+        short="Got what",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=availability_facts_table,
         date="due_day",
-        formula=formula,
-        definition=definition,
-        numerator=halves[0],
-        denominator=halves[1],
+        formula=judged(three.got_what, three.state),
+        definition="Orders of which every goods line has a counted unit, of the right product and at the right place. An order of which nothing was received did not get what it wanted.",
+        numerator="orders whose every goods line brought what was wanted",
+        denominator="judged orders of which that is known",
         exclusions=PENDING,
         source="brief",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_RECEIPT,),
         product_rows=(2, 13),
-        needs=needs,
-    )
-
-
-def _lines(
-    name: str, title: str, short: str, formula: Ratio, definition: str, halves: tuple[str, str], need: Need, source: str
-) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        short=short,
+    ),
+    Measure(
+        name="got_when_wanted",
+        title="When I wanted it?",
+        short="Got when",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=availability_facts_table,
+        date="due_day",
+        formula=judged(three.got_when, three.state_all),
+        definition="Orders on time by the date the buyer asked for, whatever was promised.",
+        numerator="orders on time by the request",
+        denominator="orders judged by the request whose verdict is known",
+        exclusions=PENDING,
+        source="brief",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="got_quantity_wanted",
+        title="In the quantity I wanted?",
+        short="Got quantity",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=availability_facts_table,
+        date="due_day",
+        formula=judged(three.got_quantity, three.state),
+        definition="Orders of which every line was received in the quantity owed, however late.",
+        numerator="orders received complete",
+        denominator="judged orders of which that is known",
+        exclusions=PENDING,
+        source="brief",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_RECEIPT,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="available_as_wanted",
+        title="Available as wanted: all three",
+        short="As wanted",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=availability_facts_table,
+        date="due_day",
+        formula=all_tests_passed(three.got_all, three.all_known, three.state_all),
+        definition="Orders that brought what was wanted, when it was wanted and in the quantity wanted; decided order by order.",
+        numerator="orders with all three true",
+        denominator="orders judged by the request of which all three are known",
+        exclusions=PENDING,
+        source="brief",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="order_fill_first_pass",
+        title="Order fill, first pass",
+        short="Order fill 1st",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if True else order_line_facts_table,
+        date="due_day",
+        formula=judged(o.first_pass_full, o.state),
+        definition="Orders with every line in full left the dock by the first promise, of the product ordered, of judged orders.",
+        numerator="orders with every line in full left the dock by the first promise, of the product ordered",
+        denominator="judged orders, where that is known",
+        exclusions=PENDING,
+        source="brief; glossaria",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_SHIPPED,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="order_fill_final",
+        title="Order fill, final",
+        short="Order fill",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if True else order_line_facts_table,
+        date="due_day",
+        formula=judged(o.complete, o.state),
+        definition="Orders with every line in full received by now, right product or agreed substitute, of judged orders.",
+        numerator="orders with every line in full received by now, right product or agreed substitute",
+        denominator="judged orders, where that is known",
+        exclusions=PENDING,
+        source="brief; glossaria",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_RECEIPT,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="line_fill_first_pass",
+        title="Line fill, first pass",
+        short="Line fill 1st",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if False else order_line_facts_table,
+        date="due_day",
+        formula=judged(line.first_pass_full, line.state),
+        definition="Order lines in full left the dock by the first promise, of the product ordered, of judged goods lines.",
+        numerator="order lines in full left the dock by the first promise, of the product ordered",
+        denominator="judged goods lines, where that is known",
+        exclusions=PENDING,
+        source="glossaria; AtliQ (LIFR)",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_SHIPPED,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="line_fill_final",
+        title="Line fill, final",
+        short="Line fill",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if False else order_line_facts_table,
+        date="due_day",
+        formula=judged(line.complete, line.state),
+        definition="Order lines in full received by now, right product or agreed substitute, of judged goods lines.",
+        numerator="order lines in full received by now, right product or agreed substitute",
+        denominator="judged goods lines, where that is known",
+        exclusions=PENDING,
+        source="glossaria; AtliQ (LIFR)",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_RECEIPT,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="unit_fill_first_pass",
+        title="Unit fill, first pass",
+        short="Unit fill 1st",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if False else order_line_facts_table,
+        date="due_day",
+        formula=Ratio(
+            Part(_first_known, line.first_pass_qty),
+            Part(_first_known, line.owed_qty),
+            Part(and_(_goods, ~_first_known), line.owed_qty),
+        ),
+        definition="Units left the dock by the first promise, of the product ordered, of units owed on judged goods lines.",
+        numerator="units left the dock by the first promise, of the product ordered",
+        denominator="units owed on judged goods lines, where that is known",
+        exclusions=PENDING,
+        source="glossaria; AtliQ (VOFR)",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_SHIPPED,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="unit_fill_final",
+        title="Unit fill, final",
+        short="Unit fill",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if False else order_line_facts_table,
+        date="due_day",
+        formula=Ratio(
+            Part(_final_known, line.filled_qty),
+            Part(_final_known, line.owed_qty),
+            Part(and_(_goods, ~_final_known), line.owed_qty),
+        ),
+        definition="Units received by now, right product or agreed substitute, of units owed on judged goods lines.",
+        numerator="units received by now, right product or agreed substitute",
+        denominator="units owed on judged goods lines, where that is known",
+        exclusions=PENDING,
+        source="glossaria; AtliQ (VOFR)",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_RECEIPT,),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="value_fill_first_pass",
+        title="Value fill, first pass",
+        short="Value fill 1st",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if False else order_line_facts_table,
+        date="due_day",
+        formula=Ratio(
+            Part(and_(_first_known, _priced), line_amount_converted(line.first_pass_amount)),
+            Part(and_(_first_known, _priced), line_amount_converted(line.owed_amount)),
+            Part(and_(_goods, ~_first_known, _priced), line_amount_converted(line.owed_amount)),
+        ),
+        definition="Value left the dock by the first promise, of the product ordered, of value owed on judged, priced goods lines.",
+        numerator="value left the dock by the first promise, of the product ordered",
+        denominator="value owed on judged, priced goods lines, where that is known",
+        exclusions=PENDING,
+        source="RightChain",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_PRICE, NEEDS_SHIPPED),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="value_fill_final",
+        title="Value fill, final",
+        short="Value fill",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=order_facts_table if False else order_line_facts_table,
+        date="due_day",
+        formula=Ratio(
+            Part(and_(_final_known, _priced), line_amount_converted(line.filled_amount)),
+            Part(and_(_final_known, _priced), line_amount_converted(line.owed_amount)),
+            Part(and_(_goods, ~_final_known, _priced), line_amount_converted(line.owed_amount)),
+        ),
+        definition="Value received by now, right product or agreed substitute, of value owed on judged, priced goods lines.",
+        numerator="value received by now, right product or agreed substitute",
+        denominator="value owed on judged, priced goods lines, where that is known",
+        exclusions=PENDING,
+        source="RightChain",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_PRICE, NEEDS_RECEIPT),
+        product_rows=(2, 13),
+    ),
+    Measure(
+        name="substitution_share",
+        title="Filled by substitute",
+        short="Substituted",
         unit=Unit.SHARE,
         direction=Direction.LOWER,
         facts=order_line_facts_table,
         date="due_day",
-        formula=formula,
-        definition=definition,
-        numerator=halves[0],
-        denominator=halves[1],
+        formula=Ratio(Part(and_(_goods, line.substituted.is_(True))), Part(_goods)),
+        definition="Order lines of which some was filled by another product that the buyer agreed to.",
+        numerator="goods lines with a counted substitute",
+        denominator="judged goods lines",
         exclusions=PENDING,
-        source=source,
+        source="glossaria",
         feeds=CORE_FEEDS,
+        needs=(NEEDS_PRODUCT,),
         product_rows=(2, 13),
-        needs=(need,),
-    )
-
-
-_all = three.state_all == "judged"
-
-MEASURES = (
-    _question(
-        "got_what_wanted", "Did I get what I wanted?", "Got what", judged(three.got_what, three.state),
-        "Orders of which every goods line has a counted unit, of the right product and at the right place. An order of which nothing was received "
-        "did not get what it wanted.",
-        ("orders whose every goods line brought what was wanted", "judged orders of which that is known"), (NEEDS_RECEIPT,),
     ),
-    _question(
-        "got_when_wanted", "When I wanted it?", "Got when", judged(three.got_when, three.state_all),
-        "Orders on time by the date the buyer asked for, whatever was promised.",
-        ("orders on time by the request", "orders judged by the request whose verdict is known"), (NEEDS_REQUEST, NEEDS_RECEIPT),
-    ),
-    _question(
-        "got_quantity_wanted", "In the quantity I wanted?", "Got quantity", judged(three.got_quantity, three.state),
-        "Orders of which every line was received in the quantity owed, however late.",
-        ("orders received complete", "judged orders of which that is known"), (NEEDS_RECEIPT,),
-    ),
-    _question(
-        "available_as_wanted", "Available as wanted: all three", "As wanted",
-        Ratio(
-            Part(and_(_all, three.got_all.is_(True))), Part(and_(_all, three.all_known)), Part(and_(_all, three.got_all.is_(None))), Part(_all),
-        ),
-        "Orders that brought what was wanted, when it was wanted and in the quantity wanted; decided order by order.",
-        ("orders with all three true", "orders judged by the request of which all three are known"), (NEEDS_REQUEST, NEEDS_RECEIPT),
-    ),
-    _fill(
-        "order_fill_first_pass", "Order fill, first pass", "Order fill 1st", judged(o.first_pass_full, o.state),
-        "Orders with every line in full", "judged orders", orders=True, needs=(NEEDS_SHIPPED,), source="brief; glossaria",
-    ),
-    _fill(
-        "order_fill_final", "Order fill, final", "Order fill", judged(o.complete, o.state),
-        "Orders with every line in full", "judged orders", orders=True, needs=(NEEDS_RECEIPT,), source="brief; glossaria",
-    ),
-    _fill(
-        "line_fill_first_pass", "Line fill, first pass", "Line fill 1st", judged(line.first_pass_full, line.state),
-        "Order lines in full", "judged goods lines", orders=False, needs=(NEEDS_SHIPPED,), source="glossaria; AtliQ (LIFR)",
-    ),
-    _fill(
-        "line_fill_final", "Line fill, final", "Line fill", judged(line.complete, line.state),
-        "Order lines in full", "judged goods lines", orders=False, needs=(NEEDS_RECEIPT,), source="glossaria; AtliQ (LIFR)",
-    ),
-    _fill(
-        "unit_fill_first_pass", "Unit fill, first pass", "Unit fill 1st",
-        Ratio(Part(_first_known, line.first_pass_qty), Part(_first_known, line.owed_qty), Part(and_(_goods, ~_first_known), line.owed_qty)),
-        "Units", "units owed on judged goods lines", orders=False, needs=(NEEDS_SHIPPED,), source="glossaria; AtliQ (VOFR)",
-    ),
-    _fill(
-        "unit_fill_final", "Unit fill, final", "Unit fill",
-        Ratio(Part(_final_known, line.filled_qty), Part(_final_known, line.owed_qty), Part(and_(_goods, ~_final_known), line.owed_qty)),
-        "Units", "units owed on judged goods lines", orders=False, needs=(NEEDS_RECEIPT,), source="glossaria; AtliQ (VOFR)",
-    ),
-    _fill(
-        "value_fill_first_pass", "Value fill, first pass", "Value fill 1st",
-        Ratio(
-            Part(and_(_first_known, _priced), _reporting(line.first_pass_amount)),
-            Part(and_(_first_known, _priced), _reporting(line.owed_amount)),
-            Part(and_(_goods, ~_first_known, _priced), _reporting(line.owed_amount)),
-        ),
-        "Value", "value owed on judged, priced goods lines", orders=False, needs=(NEEDS_PRICE, NEEDS_SHIPPED), source="RightChain",
-    ),
-    _fill(
-        "value_fill_final", "Value fill, final", "Value fill",
-        Ratio(
-            Part(and_(_final_known, _priced), _reporting(line.filled_amount)),
-            Part(and_(_final_known, _priced), _reporting(line.owed_amount)),
-            Part(and_(_goods, ~_final_known, _priced), _reporting(line.owed_amount)),
-        ),
-        "Value", "value owed on judged, priced goods lines", orders=False, needs=(NEEDS_PRICE, NEEDS_RECEIPT), source="RightChain",
-    ),
-    _lines(
-        "substitution_share", "Filled by substitute", "Substituted", Ratio(Part(and_(_goods, line.substituted.is_(True))), Part(_goods)),
-        "Order lines of which some was filled by another product that the buyer agreed to.",
-        ("goods lines with a counted substitute", "judged goods lines"), NEEDS_PRODUCT, "glossaria",
-    ),
-    _lines(
-        "back_order_share", "Back-ordered", "Back-ordered",
-        Ratio(
-            Part(and_(_goods, line.back_ordered.is_(True))), Part(and_(_goods, line.back_ordered.is_not(None))),
+    Measure(
+        name="back_order_share",
+        title="Back-ordered",
+        short="Back-ordered",
+        unit=Unit.SHARE,
+        direction=Direction.LOWER,
+        facts=order_line_facts_table,
+        date="due_day",
+        formula=Ratio(
+            Part(and_(_goods, line.back_ordered.is_(True))),
+            Part(and_(_goods, line.back_ordered.is_not(None))),
             Part(and_(_goods, line.back_ordered.is_(None))),
         ),
-        "Order lines that were short at first pass and whose rest was shipped later.",
-        ("goods lines short at first pass, the rest shipped later", "judged goods lines whose first pass is known"), NEEDS_SHIPPED, "brief",
+        definition="Order lines that were short at first pass and whose rest was shipped later.",
+        numerator="goods lines short at first pass, the rest shipped later",
+        denominator="judged goods lines whose first pass is known",
+        exclusions=PENDING,
+        source="brief",
+        feeds=CORE_FEEDS,
+        needs=(NEEDS_SHIPPED,),
+        product_rows=(2, 13),
     ),
-)  # fmt: skip
+)

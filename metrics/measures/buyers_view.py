@@ -3,10 +3,10 @@
 Source: the brief; SCOR; rules, section 4 (a).
 """
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, func
 
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.measures.formulas import judged, order_share
+from metrics.measures.formulas import all_tests_passed, judged, order_share
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
@@ -28,84 +28,78 @@ def _nothing_received(name: str) -> Expression:
 
 
 ON_TIME = order_share(
-    "on_time",
-    "Orders received on time",
-    judged(o.on_time, o.state),
-    "Orders of which every line's needed quantity was received by its first promise, at the buyer's local day or instant.",
-    "brief; SCOR RL.2.2",
-    CORE_FEEDS,
+    name="on_time",
+    title="Orders received on time",
     short="On time",
+    formula=judged(o.on_time, o.state),
+    definition="Orders of which every line's needed quantity was received by its first promise, at the buyer's local day or instant.",
+    source="brief; SCOR RL.2.2",
+    feeds=CORE_FEEDS,
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 COMPLETE = order_share(
-    "complete",
-    "Orders received complete",
-    judged(o.complete, o.state),
-    "Orders of which every line was received in the quantity owed, however late.",
-    "brief; SCOR RL.2.1",
-    CORE_FEEDS,
+    name="complete",
+    title="Orders received complete",
     short="Complete",
+    formula=judged(o.complete, o.state),
+    definition="Orders of which every line was received in the quantity owed, however late.",
+    source="brief; SCOR RL.2.1",
+    feeds=CORE_FEEDS,
     needs=(NEEDS_RECEIPT,),
 )
 DAMAGE_FREE = order_share(
-    "damage_free",
-    "Orders received damage free",
-    judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
-    "Orders received without recorded damage, damage credit or damage return, once the claims window has passed or no damage is recorded.",
-    "brief; SCOR RL.2.4",
-    (*CORE_FEEDS, "invoices"),
+    name="damage_free",
+    title="Orders received damage free",
     short="Damage free",
+    formula=judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
+    definition="Orders received without recorded damage, damage credit or damage return, once the claims window has passed or no damage is recorded.",
     exclusions=f"{PENDING} Orders of which nothing was received.",
+    source="brief; SCOR RL.2.4",
+    feeds=(*CORE_FEEDS, "invoices"),
     needs=(NEEDS_DAMAGE,),
 )
 FILLED_ACCURATELY = order_share(
-    "filled_accurately",
-    "Orders filled accurately",
-    judged(o.filled_accurately, o.state, but=_nothing_received("filled_accurately")),
-    "Orders received with the right products, at the right place and without overage.",
-    "brief; SCOR RL.3.33, RL.3.34, RL.3.35",
-    CORE_FEEDS,
+    name="filled_accurately",
+    title="Orders filled accurately",
     short="Filled right",
+    formula=judged(o.filled_accurately, o.state, but=_nothing_received("filled_accurately")),
+    definition="Orders received with the right products, at the right place and without overage.",
     exclusions=f"{PENDING} Orders of which nothing was received.",
+    source="brief; SCOR RL.3.33, RL.3.34, RL.3.35",
+    feeds=CORE_FEEDS,
     needs=(NEEDS_RECEIPT,),
 )
 BILLED_ACCURATELY = order_share(
-    "billed_accurately",
-    "Orders billed accurately",
-    judged(o.billed_accurately, o.state),
-    "Orders of which every line was billed in time, once, in the quantity received, at the agreed price, terms, party and currency; "
-    "never reversed or credited for billing.",
-    "brief; SCOR RL.2.3, RL.3.11, RL.3.45",
-    (*CORE_FEEDS, *BILLING_FEEDS),
+    name="billed_accurately",
+    title="Orders billed accurately",
     short="Billed right",
+    formula=judged(o.billed_accurately, o.state),
+    definition="Orders of which every line was billed in time, once, in the quantity received, at the agreed price, terms, party and currency; never reversed or credited for billing.",
     exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown verdicts lower the coverage.",
+    source="brief; SCOR RL.2.3, RL.3.11, RL.3.45",
+    feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_BILLS,),
 )
 PERFECT_ORDER = order_share(
-    "perfect_order",
-    "Perfect orders",
-    Ratio(
-        Part(and_(o.state == "judged", o.perfect_order.is_(True))),
-        Part(and_(o.state == "judged", o.perfect_order_known)),
-        Part(and_(o.state == "judged", o.perfect_order.is_(None))),
-        Part(o.state == "judged"),
-    ),
-    "Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately.",
-    "brief; SCOR RL.1.1",
-    (*CORE_FEEDS, *BILLING_FEEDS),
+    name="perfect_order",
+    title="Perfect orders",
     short="Perfect order",
+    formula=all_tests_passed(o.perfect_order, o.perfect_order_known, o.state),
+    definition="Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately.",
     numerator="orders with all five verdicts true",
     denominator="judged orders with all five verdicts known (nothing received counts as known)",
+    source="brief; SCOR RL.1.1",
+    feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DAMAGE, NEEDS_BILLS),
 )
 OTIF = order_share(
-    "otif",
-    "On time in full",
-    judged(o.otif, o.state),
-    "Orders of which all that was owed came by the deadline: on time and complete, decided order by order.",
-    "McKinsey and TPA 2019; AtliQ",
-    CORE_FEEDS,
+    name="otif",
+    title="On time in full",
     short="OTIF",
+    formula=judged(o.otif, o.state),
+    definition="Orders of which all that was owed came by the deadline: on time and complete, decided order by order.",
+    source="McKinsey and TPA 2019; AtliQ",
+    feeds=CORE_FEEDS,
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 
@@ -128,9 +122,11 @@ OTIF_LINE = Measure(
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 _units_known = and_(
-    line.state == "judged", line.deadline_at.is_not(None), line.in_window_qty == line.in_window_most_qty,
+    line.state == "judged",
+    line.deadline_at.is_not(None),
+    line.in_window_qty == line.in_window_most_qty,
     func.coalesce(line.on_time_reason != "quarantined", True),
-)  # fmt: skip
+)
 OTIF_UNIT = Measure(
     name="otif_unit",
     title="On time in full, units",
@@ -152,29 +148,6 @@ OTIF_UNIT = Measure(
     product_rows=(1,),
     short="OTIF units",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
-)
-_SCOR = (o.complete, o.item_ok, o.overage_ok, o.on_time, o.place_ok, o.billed_accurately, o.damage_free)
-"""RL.2.1 = complete, item, overage; RL.2.2 = on_time, place; RL.2.3 = billed; RL.2.4 = damage free."""
-SCOR_TRUE = and_(*[part.is_(True) for part in _SCOR])
-SCOR_FALSE = or_(o.otif.is_(False), *[part.is_(False) for part in _SCOR])
-"""otif stands for the first two: it can be known to fail where neither of them is known."""
-PERFECT_ORDER_SCOR4 = order_share(
-    "perfect_order_scor4",
-    "Perfect orders, SCOR roll-up",
-    Ratio(
-        Part(and_(o.state == "judged", SCOR_TRUE)),
-        Part(and_(o.state == "judged", o.perfect_order_known)),
-        Part(and_(o.state == "judged", ~SCOR_TRUE, ~SCOR_FALSE)),
-        Part(o.state == "judged"),
-    ),
-    "Orders that pass SCOR's four: complete with the right items and no overage, on time at the right place, billed accurately, damage free. "
-    "The same orders as perfect_order, by another road.",
-    "SCOR RL.1.1",
-    (*CORE_FEEDS, *BILLING_FEEDS),
-    short="Perfect (SCOR)",
-    numerator="orders with all four SCOR parts true",
-    denominator="judged orders with every part known (nothing received counts as known)",
-    needs=PERFECT_ORDER.needs,
 )
 OVERDUE_OPEN = Measure(
     name="overdue_open",
@@ -214,6 +187,5 @@ MEASURES = (
     BILLED_ACCURATELY,
     OTIF_LINE,
     OTIF_UNIT,
-    PERFECT_ORDER_SCOR4,
     OVERDUE_OPEN,
 )

@@ -100,23 +100,35 @@ def find(name: str) -> Measure:
     return MEASURES[name]
 
 
-def dimension_column(name: str, measure: Measure | None = None) -> str:
-    """The fact column of a dimension. Raises UnknownName with the nearest, also where the measure's facts do not have
-    it.
+def has_dimension(measure: Measure, dimension: str) -> bool:
+    """Return True if the measure can be broken down by a dimension."""
+    if isinstance(measure.formula, Study):
+        return dimension in measure.formula.dimensions
+    return (DIMENSIONS | OWN_DIMENSIONS)[dimension] in measure.facts.columns
+
+
+def accepted_dimensions(measure: Measure | None = None) -> dict[str, str]:
+    """Return the dimensions that a question may name, and their fact columns.
+
+    A study accepts every column of its facts, so that one question can name measures of the same facts. It answers
+    "no data" for a dimension it does not have (`has_dimension`).
     """
-    able = DIMENSIONS | {
-        own: column for own, column in OWN_DIMENSIONS.items() if measure is None or _has(measure, own, column)
+    own = {
+        name: column
+        for name, column in OWN_DIMENSIONS.items()
+        if measure is None or has_dimension(measure, name) or column in measure.facts.columns
     }
-    if name not in able:
-        raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(able))
-    return able[name]
+    return DIMENSIONS | own
+
+
+def dimension_column(name: str, measure: Measure | None = None) -> str:
+    """Return the fact column of a dimension. Raises UnknownName with the nearest name that the measure accepts."""
+    accepted = accepted_dimensions(measure)
+    if name not in accepted:
+        raise UnknownName("dimension" if measure is None else f"dimension of {measure.name}", name, tuple(accepted))
+    return accepted[name]
 
 
 def default_dimension(measure: Measure) -> str:
     """The dimension that a break-down of a measure begins with: what it is about, else the segment."""
     return next((name for name, measures in ABOUT.items() if measure.name in measures), "segment")
-
-
-def _has(measure: Measure, own: str, column: str) -> bool:
-    """Whether a measure's facts, or the study it is worked out by, have a dimension of their own."""
-    return column in measure.facts.columns or (isinstance(measure.formula, Study) and own in measure.formula.dimensions)

@@ -4,7 +4,7 @@ section 4 (g).
 
 from decimal import Decimal
 
-from sqlalchemy import Table, and_
+from sqlalchemy import and_
 
 from metrics.facts.messages import message_facts_table
 from metrics.facts.recoveries import recovery_facts_table
@@ -12,7 +12,7 @@ from metrics.facts.service_cases import case_facts_table
 from metrics.facts.shipments import shipment_facts_table
 from metrics.measures.formulas import HOUR, share_of
 from metrics.measures.needs import CORE_FEEDS, NEEDS_CASES, NEEDS_MESSAGES, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
-from metrics.model.measure import Direction, Formula, Measure, Need, Percentile, Unit
+from metrics.model.measure import Direction, Measure, Need, Percentile, Unit
 
 m = message_facts_table.c
 case_ = case_facts_table.c
@@ -22,30 +22,24 @@ shipment = shipment_facts_table.c
 NEEDS_NOTICE = Need(("shipments.notice_sent_at",), "no data: notice_sent_at (map shipments.notice_sent_at)")
 
 
-def _measure(
-    name: str, title: str, facts: Table, date: str, formula: Formula, definition: str, numerator: str, denominator: str, exclusions: str, *,
-    feeds: tuple[str, ...], needs: tuple[Need, ...], source: str = "brief", unit: Unit = Unit.SHARE, short: str = "",
-) -> Measure:  # fmt: skip
-    return Measure(
-        name=name, title=title, unit=unit, direction=Direction.HIGHER, facts=facts, date=date, formula=formula, definition=definition,
-        numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=feeds, product_rows=(12,), needs=needs, short=short,
-    )  # fmt: skip
-
-
 def _in_time(name: str, title: str, phase: str, what: str, short: str) -> Measure:
-    return _measure(
-        name,
-        title,
-        message_facts_table,
-        "told_day",
-        share_of(m.in_time, and_(m.due, m.phase == phase)),
-        f"{what} sent by the time they were due. One that is due and was never sent counts as too late.",
-        "messages sent by their due time",
-        "messages due by the data's date",
-        "Messages not due yet or without a due time. A bare date that leaves it open lowers the coverage.",
+    return Measure(
+        name=name,
+        title=title,
+        short=short,
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=message_facts_table,
+        date="told_day",
+        formula=share_of(m.in_time, and_(m.due, m.phase == phase)),
+        definition=f"{what} sent by the time they were due. One that is due and was never sent counts as too late.",
+        numerator="messages sent by their due time",
+        denominator="messages due by the data's date",
+        exclusions="Messages not due yet or without a due time. A bare date that leaves it open lowers the coverage.",
+        source="brief",
         feeds=("messages",),
         needs=(NEEDS_MESSAGES,),
-        short=short,
+        product_rows=(12,),
     )
 
 
@@ -57,51 +51,59 @@ MEASURES: tuple[Measure, ...] = (
         "Quotes and acknowledgements before the transaction",
         "Acknowledged in time",
     ),
-    _measure(
-        "late_warned",
-        "During: told before it was late",
-        recovery_facts_table,
-        "due_day",
-        share_of(order.warned, order.late),
-        "Late orders whose buyer was sent a notice of delay before the deadline passed.",
-        "late orders whose first notice of delay was sent before the deadline",
-        "judged orders with on_time false",
-        f"{PENDING} Orders not late.",
-        feeds=(*CORE_FEEDS, "messages"),
-        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
-        source="brief; own",
+    Measure(
+        name="late_warned",
+        title="During: told before it was late",
         short="Late, but told",
-    ),
-    _measure(
-        "notice_hours",
-        "Notice given",
-        recovery_facts_table,
-        "due_day",
-        Percentile(Decimal("0.5"), order.notice_seconds, ticks=HOUR),
-        "Median hours from the first notice of delay to the deadline of late orders; below 0 where the deadline had passed before.",
-        "the ⌈0.5·n⌉-th smallest number of hours from notice to deadline",
-        "late orders with a notice of delay",
-        f"{PENDING} Orders not late, and late orders without notice (they are in late_warned).",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=share_of(order.warned, order.late),
+        definition="Late orders whose buyer was sent a notice of delay before the deadline passed.",
+        numerator="late orders whose first notice of delay was sent before the deadline",
+        denominator="judged orders with on_time false",
+        exclusions=f"{PENDING} Orders not late.",
+        source="brief; own",
         feeds=(*CORE_FEEDS, "messages"),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
-        source="own",
-        unit=Unit.HOURS,
-        short="Notice given",
+        product_rows=(12,),
     ),
-    _measure(
-        "ship_notice_ahead",
-        "Ship notice before arrival",
-        shipment_facts_table,
-        "received_day",
-        share_of(shipment.notice_ahead, shipment.received_day.is_not(None)),
-        "Consignments whose ship notice was sent before they were received. One received without a notice counts as not told.",
-        "consignments with the notice sent before receipt",
-        "consignments received",
-        "Consignments not received. A bare date that leaves it open lowers the coverage.",
+    Measure(
+        name="notice_hours",
+        title="Notice given",
+        short="Notice given",
+        unit=Unit.HOURS,
+        direction=Direction.HIGHER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Percentile(Decimal("0.5"), order.notice_seconds, ticks=HOUR),
+        definition="Median hours from the first notice of delay to the deadline of late orders; below 0 where the deadline had passed before.",
+        numerator="the ⌈0.5·n⌉-th smallest number of hours from notice to deadline",
+        denominator="late orders with a notice of delay",
+        exclusions=f"{PENDING} Orders not late, and late orders without notice (they are in late_warned).",
+        source="own",
+        feeds=(*CORE_FEEDS, "messages"),
+        needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
+        product_rows=(12,),
+    ),
+    Measure(
+        name="ship_notice_ahead",
+        title="Ship notice before arrival",
+        short="Ship notice ahead",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=shipment_facts_table,
+        date="received_day",
+        formula=share_of(shipment.notice_ahead, shipment.received_day.is_not(None)),
+        definition="Consignments whose ship notice was sent before they were received. One received without a notice counts as not told.",
+        numerator="consignments with the notice sent before receipt",
+        denominator="consignments received",
+        exclusions="Consignments not received. A bare date that leaves it open lowers the coverage.",
+        source="own",
         feeds=("shipments", "shipment_lines"),
         needs=(NEEDS_NOTICE, NEEDS_RECEIPT),
-        source="own",
-        short="Ship notice ahead",
+        product_rows=(12,),
     ),
     _in_time(
         "post_reply_on_time",
@@ -110,32 +112,40 @@ MEASURES: tuple[Measure, ...] = (
         "Replies and invoices after the transaction",
         "Replies in time",
     ),
-    _measure(
-        "special_granted",
-        "Special requests granted",
-        case_facts_table,
-        "opened_day",
-        share_of(case_.granted, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
-        "Special requests that were granted, of those decided.",
-        "special requests granted",
-        "special requests decided by the data's date",
-        "Special requests not decided yet.",
+    Measure(
+        name="special_granted",
+        title="Special requests granted",
+        short="Requests granted",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=case_facts_table,
+        date="opened_day",
+        formula=share_of(case_.granted, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
+        definition="Special requests that were granted, of those decided.",
+        numerator="special requests granted",
+        denominator="special requests decided by the data's date",
+        exclusions="Special requests not decided yet.",
+        source="brief",
         feeds=("service_cases",),
         needs=(NEEDS_CASES,),
-        short="Requests granted",
+        product_rows=(12,),
     ),
-    _measure(
-        "special_met",
-        "Special requests granted and met",
-        case_facts_table,
-        "opened_day",
-        share_of(case_.met, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
-        "Special requests that were granted and whose order came on time in full, of those decided.",
-        "special requests granted whose order is on time in full",
-        "special requests decided by the data's date: refused, or granted on an order whose verdict is known",
-        "Special requests not decided yet. Granted ones whose order is pending or not proven lower the coverage.",
+    Measure(
+        name="special_met",
+        title="Special requests granted and met",
+        short="Requests met",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=case_facts_table,
+        date="opened_day",
+        formula=share_of(case_.met, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
+        definition="Special requests that were granted and whose order came on time in full, of those decided.",
+        numerator="special requests granted whose order is on time in full",
+        denominator="special requests decided by the data's date: refused, or granted on an order whose verdict is known",
+        exclusions="Special requests not decided yet. Granted ones whose order is pending or not proven lower the coverage.",
+        source="brief",
         feeds=("service_cases", *CORE_FEEDS),
         needs=(NEEDS_CASES, NEEDS_PROMISE, NEEDS_RECEIPT),
-        short="Requests met",
+        product_rows=(12,),
     ),
 )

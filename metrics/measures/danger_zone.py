@@ -17,10 +17,18 @@ from sqlalchemy import Connection, func, select
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
-from metrics.measures.profitability import COSTS, NEEDS_COSTS, NEEDS_UNIT_COST, is_cost_to_serve
+from metrics.measures.needs import (
+    BILLING_FEEDS,
+    COST_FEEDS,
+    NEEDS_BILLS,
+    NEEDS_COSTS,
+    NEEDS_UNIT_COST,
+    ZONE_ASSUMPTIONS,
+)
+from metrics.measures.profitability import is_cost_to_serve
 from metrics.measures.zones import (
     DANGER,
+    KEYS,
     Customer,
     Cuts,
     by_customers,
@@ -28,10 +36,9 @@ from metrics.measures.zones import (
     in_zone,
     median,
     zone,
-    zone_measure,
     zones,
 )
-from metrics.model.measure import Direction, Measure, Result, Unit
+from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.sql.dialects import sum_if
 
@@ -310,86 +317,115 @@ def _study(
     return work
 
 
-def _what_if(
-    name: str,
-    title: str,
-    work: Callable[[Connection, Question, Ask], list[Answer]],
-    definition: str,
-    *,
-    source: str,
-    profit: bool,
-) -> Measure:
-    return zone_measure(
-        name,
-        title,
-        Unit.MONEY,
-        Direction.HIGHER,
-        work,
-        definition,
-        source=source,
-        exclusions="Customers outside Danger."
-        + (" Customers whose profit is not known (said beside the value)." if profit else ""),
-        product_rows=(9,),
-        needs=(NEEDS_BILLS, NEEDS_COSTS, *((NEEDS_UNIT_COST,) if profit else ())),
-        feeds=(*BILLING_FEEDS, *COSTS, "orders", *(("products",) if profit else ()), "assumptions"),
-    )
-
-
 MEASURES: tuple[Measure, ...] = (
-    _what_if(
-        "danger_interaction",
-        "What if: change interaction",
-        _study(
-            lambda connection, question: interactions(connection, question.start, question.end),
-            lambda row: row.saving,
-            _interaction_told,
-        ),
-        "Saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower.",
-        source="brief",
-        profit=False,
-    ),
-    _what_if(
-        "danger_interaction_moved",
-        "What if: order through edi or web",
-        _study(
-            lambda connection, question: interactions(connection, question.start, question.end),
-            lambda row: row.moved_saving,
-            lambda rows: (
-                f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders move"
+    Measure(
+        name="danger_interaction",
+        title="What if: change interaction",
+        short="What if: change interaction",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(
+            _study(
+                lambda connection, question: interactions(connection, question.start, question.end),
+                lambda row: row.saving,
+                _interaction_told,
             ),
+            tuple(KEYS),
         ),
-        "Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost.",
+        definition="Saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower.",
+        numerator="saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower",
+        denominator="–",
+        exclusions="Customers outside Danger.",
         source="brief",
-        profit=False,
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(9,),
     ),
-    _what_if(
-        "danger_charge",
-        "What if: charge actual cost",
-        _study(
-            lambda connection, question: charges(connection, question.start, question.end),
-            lambda row: row.gain,
-            lambda rows: (
-                f"charge {sum((row.charge for row in rows), Decimal(0)):,.2f}, assumed acceptance {100 * rows[0].acceptance:.0f} %, "
-                f"break-even charge {sum((row.break_even or Decimal(0) for row in rows), Decimal(0)):,.2f}"
+    Measure(
+        name="danger_interaction_moved",
+        title="What if: order through edi or web",
+        short="What if: order through edi or web",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(
+            _study(
+                lambda connection, question: interactions(connection, question.start, question.end),
+                lambda row: row.moved_saving,
+                lambda rows: (
+                    f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders move"
+                ),
             ),
+            tuple(KEYS),
         ),
-        "Gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share of it.",
+        definition="Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost.",
+        numerator="saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost",
+        denominator="–",
+        exclusions="Customers outside Danger.",
         source="brief",
-        profit=False,
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(9,),
     ),
-    _what_if(
-        "danger_channel",
-        "What if: alternative channel",
-        _study(
-            lambda connection, question: channels(connection, question.start, question.end),
-            lambda row: row.gain,
-            lambda rows: (
-                f"assumed: the channel keeps {100 * rows[0].margin:.0f} % and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}"
+    Measure(
+        name="danger_charge",
+        title="What if: charge actual cost",
+        short="What if: charge actual cost",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(
+            _study(
+                lambda connection, question: charges(connection, question.start, question.end),
+                lambda row: row.gain,
+                lambda rows: (
+                    f"charge {sum((row.charge for row in rows), Decimal(0)):,.2f}, assumed acceptance {100 * rows[0].acceptance:.0f} %, break-even charge {sum((row.break_even or Decimal(0) for row in rows), Decimal(0)):,.2f}"
+                ),
             ),
+            tuple(KEYS),
         ),
-        "Gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against "
-        "their present profit.",
+        definition="Gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share of it.",
+        numerator="gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share of it",
+        denominator="–",
+        exclusions="Customers outside Danger.",
+        source="brief",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(9,),
+    ),
+    Measure(
+        name="danger_channel",
+        title="What if: alternative channel",
+        short="What if: alternative channel",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(
+            _study(
+                lambda connection, question: channels(connection, question.start, question.end),
+                lambda row: row.gain,
+                lambda rows: (
+                    f"assumed: the channel keeps {100 * rows[0].margin:.0f} % and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}"
+                ),
+            ),
+            tuple(KEYS),
+        ),
+        definition="Gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against their present profit.",
+        numerator="gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against their present profit",
+        denominator="–",
+        exclusions="Customers outside Danger. Customers whose profit is not known (said beside the value).",
         source="Coyle",
-        profit=True,
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "products", "assumptions"),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS, NEEDS_UNIT_COST),
+        product_rows=(9,),
     ),
 )

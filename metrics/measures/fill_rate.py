@@ -14,7 +14,8 @@ from sqlalchemy import Connection, func, select
 from metrics.errors import SettingRefused
 from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.orders import order_facts_table
-from metrics.measures.needs import CORE_FEEDS, NEEDS_SHIPPED, PENDING
+from metrics.measures.needs import CORE_FEEDS, FILL_ASSUMPTIONS, NEEDS_SHIPPED, PENDING, STOCKOUT_ASSUMPTIONS
+from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide
@@ -179,11 +180,16 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
         cash = _exact(lost.cash)
         answers.append(
             Answer(
-                dict(one.dimensions), one.period, question.measures[0], cash, numerator=cash, denominator=_exact(lost.incomplete),
+                dict(one.dimensions),
+                one.period,
+                question.measures[0],
+                cash,
+                numerator=cash,
+                denominator=_exact(lost.incomplete),
                 remark=f"{one.low.back_ordered_share:.1%} back-ordered at {one.low.back_order_cost + one.low.invoice_deduction:,f} "
                 f"assumed, the rest lost at {one.low.order_profit:,f} assumed",
             )
-        )  # fmt: skip
+        )
     return answers
 
 
@@ -198,10 +204,15 @@ def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
         gain = _exact(found.gain)
         answers.append(
             Answer(
-                dict(one.dimensions), one.period, question.measures[0], gain, numerator=gain,
-                denominator=_exact(found.low.incomplete - found.high.incomplete), remark=_reached(one.low, one.high),
+                dict(one.dimensions),
+                one.period,
+                question.measures[0],
+                gain,
+                numerator=gain,
+                denominator=_exact(found.low.incomplete - found.high.incomplete),
+                remark=_reached(one.low, one.high),
             )
-        )  # fmt: skip
+        )
     return answers
 
 
@@ -217,11 +228,16 @@ def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answe
         value = divide(one.investment, yearly)
         answers.append(
             Answer(
-                dict(one.dimensions), one.period, question.measures[0], value, numerator=one.investment, denominator=yearly,
+                dict(one.dimensions),
+                one.period,
+                question.measures[0],
+                value,
+                numerator=one.investment,
+                denominator=yearly,
                 no_data="no data: nothing is gained, the fill is at its target" if value is None else None,
                 remark=f"{_reached(one.low, one.high)}; the gain of {days} days carried to a year; it pays for {yearly:,.2f} at most in one year",
             )
-        )  # fmt: skip
+        )
     return answers
 
 
@@ -248,65 +264,65 @@ def days_in_view(connection: Connection, question: Question) -> int | None:
     return None if start is None or end is None or end < start else (end - start).days + 1
 
 
-_BROKEN_DOWN = (
-    "segment",
-    "region",
-    "channel",
-    "fulfilment_model",
-    "customer",
-    "product_category",
-    "carrier",
-    "currency",
-)
 _WHOSE = "Orders and fill as observed at first pass, costs as assumed (assumptions fill_*)."
 
 
-def _measure(
-    name: str,
-    title: str,
-    short: str,
-    unit: Unit,
-    direction: Direction,
-    study: Study,
-    definition: str,
-    halves: tuple[str, str],
-) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        short=short,
-        unit=unit,
-        direction=direction,
+MEASURES = (
+    Measure(
+        name="fill_cash_lost",
+        title="Cash flow lost to incomplete orders",
+        short="Fill cash lost",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
         facts=order_facts_table,
         date="due_day",
-        formula=study,
-        definition=f"{definition} {_WHOSE}",
-        numerator=halves[0],
-        denominator=halves[1],
+        formula=Study(_cash_lost, SHARED_DIMENSIONS, periods=True),
+        definition="Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], b the share back-ordered. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
+        numerator="Σ cash flow lost",
+        denominator="incomplete orders",
         exclusions=PENDING,
         source="Coyle; rules, section 4 (d)",
         feeds=(*CORE_FEEDS, "assumptions"),
-        product_rows=(3,),
+        assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=(NEEDS_SHIPPED,),
-    )
-
-
-MEASURES = (
-    _measure(
-        "fill_cash_lost", "Cash flow lost to incomplete orders", "Fill cash lost", Unit.MONEY, Direction.LOWER,
-        Study(_cash_lost, _BROKEN_DOWN, periods=True),
-        "Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], b the share back-ordered.",
-        ("Σ cash flow lost", "incomplete orders"),
+        product_rows=(3,),
     ),
-    _measure(
-        "fill_gain", "Gain from a higher fill", "Fill gain", Unit.MONEY, Direction.HIGHER, Study(_gain, _BROKEN_DOWN, periods=True),
-        "Cash flow lost at the fill observed less that at the fill to be reached (assumption fill_target), for the same orders.",
-        ("cash flow lost now - at the fill to be reached", "orders that become complete"),
+    Measure(
+        name="fill_gain",
+        title="Gain from a higher fill",
+        short="Fill gain",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=order_facts_table,
+        date="due_day",
+        formula=Study(_gain, SHARED_DIMENSIONS, periods=True),
+        definition="Cash flow lost at the fill observed less that at the fill to be reached (assumption fill_target), for the same orders. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
+        numerator="cash flow lost now - at the fill to be reached",
+        denominator="orders that become complete",
+        exclusions=PENDING,
+        source="Coyle; rules, section 4 (d)",
+        feeds=(*CORE_FEEDS, "assumptions"),
+        assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
+        needs=(NEEDS_SHIPPED,),
+        product_rows=(3,),
     ),
-    _measure(
-        "fill_payback", "Payback of a higher fill", "Fill payback", Unit.YEARS, Direction.LOWER, Study(_payback, _BROKEN_DOWN),
-        "Investment assumed (fill_investment) / gain of a year, the gain of the days in view carried to 365. The break-even investment is the gain "
-        "of one year.",
-        ("investment", "gain of one year"),
+    Measure(
+        name="fill_payback",
+        title="Payback of a higher fill",
+        short="Fill payback",
+        unit=Unit.YEARS,
+        direction=Direction.LOWER,
+        facts=order_facts_table,
+        date="due_day",
+        formula=Study(_payback, SHARED_DIMENSIONS),
+        definition="Investment assumed (fill_investment) / gain of a year, the gain of the days in view carried to 365. The break-even investment is the gain of one year. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
+        numerator="investment",
+        denominator="gain of one year",
+        exclusions=PENDING,
+        source="Coyle; rules, section 4 (d)",
+        feeds=(*CORE_FEEDS, "assumptions"),
+        assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
+        needs=(NEEDS_SHIPPED,),
+        product_rows=(3,),
     ),
-)  # fmt: skip
+)

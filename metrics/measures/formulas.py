@@ -1,57 +1,87 @@
-"""Formulas that several modules of measures share."""
+"""Formulas and constructors that several modules of measures share."""
 
-from sqlalchemy import and_
+from sqlalchemy import Table, and_
 
-from metrics.facts.orders import order_facts_table
+from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.needs import PENDING
-from metrics.model.measure import Direction, Measure, Part, Ratio, Unit
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Unit
 from metrics.sql.dialects import Expression
+from metrics.sql.exchange_rates import converted
 
 HOUR = 3600
-"""Ticks of a duration kept in seconds that make one hour."""
+"""Seconds in an hour: the ticks of a measure in hours whose values are seconds."""
 
 
 def share_of(true: Expression, among: Expression) -> Ratio:
-    """Rows among which something holds, of those where it is known whether it does."""
+    """Return the share of rows in `among` for which `true` holds; rows where it is null are unknown."""
     return Ratio(
         Part(and_(among, true.is_(True))), Part(and_(among, true.is_not(None))), Part(and_(among, true.is_(None)))
     )
 
 
 def judged(verdict: Expression, state: Expression, *, but: Expression | None = None) -> Ratio:
-    """Judged rows whose verdict is true, of those whose verdict is known; `but`: rows that are left out altogether."""
-    inside = state == "judged" if but is None else and_(state == "judged", ~but)
+    """Return the share of judged rows whose verdict is true. `but`: rows to leave out."""
+    return share_of(verdict, state == "judged" if but is None else and_(state == "judged", ~but))
+
+
+def all_tests_passed(passed: Expression, known: Expression, state: Expression) -> Ratio:
+    """Return the share of judged rows that pass several tests.
+
+    `known` can be true while `passed` is null: an order of which nothing was received counts as known.
+    """
+    is_judged = state == "judged"
     return Ratio(
-        Part(and_(inside, verdict.is_(True))),
-        Part(and_(inside, verdict.is_not(None))),
-        Part(and_(inside, verdict.is_(None))),
+        Part(and_(is_judged, passed.is_(True))),
+        Part(and_(is_judged, known)),
+        Part(and_(is_judged, passed.is_(None))),
+        Part(is_judged),
     )
+
+
+def mean(value: Expression, *, ticks: int = 1) -> Ratio:
+    """Return the mean of a value over the rows that have it."""
+    return Ratio(Part(value.is_not(None), value), Part(value.is_not(None)), ticks=ticks)
+
+
+def line_amount_converted(amount: Expression) -> Expression:
+    """Convert an amount of an order line at the rate of the order's day. Source: R25 (currencies).
+
+    Without exchange rates the amount stays as it is.
+    """
+    return converted(amount, order_line_facts_table.c.rate)
 
 
 def order_share(
-    name: str, title: str, formula: Ratio, definition: str, source: str, feeds: tuple[str, ...], **more: object
+    *,
+    name: str,
+    title: str,
+    short: str,
+    formula: Ratio,
+    definition: str,
+    source: str,
+    feeds: tuple[str, ...],
+    needs: tuple[Need, ...],
+    facts: Table = order_facts_table,
+    numerator: str = "orders whose verdict is true",
+    denominator: str = "judged orders whose verdict is known",
+    exclusions: str = PENDING,
 ) -> Measure:
-    """A share of orders by `due_day`; `more` replaces what is usual: facts, numerator, denominator, exclusions, short,
-    needs.
-    """
+    """Return a share of judged orders, dated by due day: higher is better."""
     return Measure(
         name=name,
         title=title,
+        short=short,
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
+        facts=facts,
         date="due_day",
         formula=formula,
         definition=definition,
+        numerator=numerator,
+        denominator=denominator,
+        exclusions=exclusions,
         source=source,
         feeds=feeds,
+        needs=needs,
         product_rows=(1,),
-        **(_USUAL | more),  # type: ignore[arg-type]  # texts, needs and the facts only
     )
-
-
-_USUAL = {
-    "facts": order_facts_table,
-    "numerator": "orders whose verdict is true",
-    "denominator": "judged orders whose verdict is known",
-    "exclusions": PENDING,
-}

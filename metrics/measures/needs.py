@@ -1,35 +1,72 @@
-"""Feeds and columns that several modules of measures need."""
+"""Feeds, columns and sentences that several modules of measures share.
+
+A need of one module only is defined in that module.
+"""
 
 from metrics.facts.failures import DAMAGE_COLUMNS
 from metrics.model.measure import Need
 
-NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
-
-NEEDS_CASES = Need(
-    ("service_cases.kind",), "no feed: service_cases"
-)  # what people write here of orders put right has no kind
-
-
 CORE_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
-
 BILLING_FEEDS = ("invoices", "invoice_lines")
+COST_FEEDS = ("service_costs", "shipments", "service_cases")
+"""Feeds that cost to serve comes from."""
+
+STOCKOUT_ASSUMPTIONS = (
+    "lost_k",
+    "wait_cost",
+    "customer_years",
+    "stockout_waited_share",
+    "stockout_back_ordered_share",
+    "stockout_sale_lost_share",
+    "stockout_buyer_lost_share",
+    "stockout_back_ordered_cost",
+    "stockout_sale_lost_cost",
+    "stockout_buyer_lost_cost",
+)
+FILL_ASSUMPTIONS = (
+    "fill_target",
+    "fill_back_order_cost",
+    "fill_invoice_deduction",
+    "fill_order_profit",
+    "fill_investment",
+)
+ZONE_ASSUMPTIONS = (
+    "zone_sales_cut",
+    "zone_cost_cut",
+    "zone_cost_as_share",
+    "danger_moved_share",
+    "danger_charge_acceptance",
+    "danger_channel_margin",
+    "danger_channel_order_cost",
+)
+"""Each group is declared whole, because the measures of a group depend on each other."""
 
 NEEDS_PROMISE = Need(
     ("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)"
 )
-
-NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
-
-NEEDS_BILLS = Need(("invoice_lines.line_amount",), "no feed: invoices")
-
-NEEDS_DAMAGE = Need(
-    DAMAGE_COLUMNS,
-    "no feed: damage (map shipment_lines.damaged_qty or invoices.credit_reason)",
+NEEDS_PROMISE_HISTORY = Need(("promises.promised_by",), "no feed: promises")
+NEEDS_REQUEST = Need(
+    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
 )
-
-PENDING = "Pending orders (not yet due), excused cancellations, services and fees, orders that are not sales. Unknown verdicts lower the coverage."
-
-
 NEEDS_SHIPPED = Need(("shipments.shipped_at",), "no data: shipped_at (map shipments.shipped_at)")
-
+NEEDS_RECEIPT = Need(("shipments.received_at",), "no data: received_at (map shipments.received_at)")
+NEEDS_DAMAGE = Need(DAMAGE_COLUMNS, "no feed: damage (map shipment_lines.damaged_qty or invoices.credit_reason)")
+NEEDS_BILLS = Need(("invoice_lines.line_amount",), "no feed: invoices")
 NEEDS_PRICE = Need(("order_lines.unit_price_amount",), "no feed: prices (map order_lines.unit_price_amount)")
+NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amount (map products.unit_cost_amount)")
+NEEDS_COSTS = Need(
+    ("service_costs.amount", "shipments.freight_amount", "service_cases.cost_amount"),
+    "no feed: service_costs (or map shipments.freight_amount or service_cases.cost_amount)",
+)
+NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
+NEEDS_CASES = Need(("service_cases.kind",), "no feed: service_cases")
+"""By `kind`, because orders resolved in the dashboard become cases without a kind."""
+
+PENDING = (
+    "Pending orders (not yet due), excused cancellations, services and fees, orders that are not sales. "
+    "Unknown verdicts lower the coverage."
+)
+NO_RATE = (
+    "Documents whose currency has no rate of their day or of the seven days before: counted in documents_without_rate."
+)
+"""Exclusions of judged orders, and of amounts of money."""

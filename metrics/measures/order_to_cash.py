@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.payments import cash_facts_table, payment_facts_table
 from metrics.facts.process_steps import WHEN_PROMISED, step_facts_table
 from metrics.facts.step_slack import late_order_facts_table, step_budgets_table
 from metrics.facts.work_in_progress import work_facts_table
+from metrics.measures.formulas import HOUR
 from metrics.measures.needs import CORE_FEEDS, PENDING
 from metrics.measures.shares import share_of_total
-from metrics.model.measure import Direction, Formula, Measure, Need, Part, Percentile, Ratio, Total, Unit
-from metrics.sql.dialects import Expression
+from metrics.model.measure import Direction, Measure, Need, Part, Percentile, Ratio, Total, Unit
 from metrics.sql.moments import moment_span
-
-SECONDS_AN_HOUR = 3600
 
 NEEDS_EVENTS = Need(("order_events.started_at", "order_events.finished_at"), "no feed: order_events")
 NEEDS_BOTH_ENDS = (
@@ -38,162 +36,177 @@ cash = cash_facts_table.c
 paid = payment_facts_table.c
 
 
-def _measure(
-    name: str, title: str, facts: Table, date: str, formula: Formula, definition: str, *, unit: Unit, numerator: str, denominator: str,
-    exclusions: str, feeds: tuple[str, ...], needs: tuple[Need, ...], source: str, short: str, direction: Direction = Direction.LOWER,
-) -> Measure:  # fmt: skip
-    return Measure(
-        name=name, title=title, unit=unit, direction=direction, facts=facts, date=date, formula=formula, definition=definition, numerator=numerator,
-        denominator=denominator, exclusions=exclusions, source=source, feeds=feeds, product_rows=(5,), needs=needs, short=short,
-    )  # fmt: skip
-
-
-def _stage(
-    name: str, title: str, percent: int, seconds: Expression, definition: str, exclusions: str, short: str
-) -> Measure:
-    """A percentile of the hours of a step."""
-    formula = Percentile(Decimal(percent) / 100, seconds, ticks=SECONDS_AN_HOUR)
-    return _measure(
-        name, f"{title}, P{percent}", step_facts_table, "finished_day", formula, definition, unit=Unit.HOURS,
-        numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours", denominator="orders at the step whose time is known",
-        exclusions=exclusions, feeds=("order_events",), needs=NEEDS_BOTH_ENDS, source="brief", short=f"{short} P{percent}",
-    )  # fmt: skip
-
-
 def _stages() -> Iterator[Measure]:
     in_step = "Hours in a step: from start to finish, added up over its attempts. Read it by step."
     before = "Hours an order stood before a step: from the latest finish of its earlier steps to the step's first start, not below 0. Read it by step."
     unfinished = "Steps not finished, not observed, or with a bare date."
     unknown = "Steps not finished, without an earlier step observed, or with a bare date at either end."
     for percent, suffix in ((50, ""), (90, "_p90")):
-        yield _stage(
-            f"stage_hours{suffix}", "Stage time", percent, step.step_seconds, in_step, unfinished, "Stage hours"
+        yield Measure(
+            name=f"stage_hours{suffix}",
+            title=f"Stage time, P{percent}",
+            short=f"Stage hours P{percent}",
+            unit=Unit.HOURS,
+            direction=Direction.LOWER,
+            facts=step_facts_table,
+            date="finished_day",
+            formula=Percentile(Decimal(percent) / 100, step.step_seconds, ticks=HOUR),
+            definition=in_step,
+            numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
+            denominator="orders at the step whose time is known",
+            exclusions=unfinished,
+            source="brief",
+            feeds=("order_events",),
+            needs=NEEDS_BOTH_ENDS,
+            product_rows=(5,),
         )
-        yield _stage(
-            f"stage_wait_hours{suffix}",
-            "Wait before the stage",
-            percent,
-            step.wait_seconds,
-            before,
-            unknown,
-            "Wait hours",
+        yield Measure(
+            name=f"stage_wait_hours{suffix}",
+            title=f"Wait before the stage, P{percent}",
+            short=f"Wait hours P{percent}",
+            unit=Unit.HOURS,
+            direction=Direction.LOWER,
+            facts=step_facts_table,
+            date="finished_day",
+            formula=Percentile(Decimal(percent) / 100, step.wait_seconds, ticks=HOUR),
+            definition=before,
+            numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
+            denominator="orders at the step whose time is known",
+            exclusions=unknown,
+            source="brief",
+            feeds=("order_events",),
+            needs=NEEDS_BOTH_ENDS,
+            product_rows=(5,),
         )
 
-
-_LATE = {
-    "unit": Unit.COUNT,
-    "feeds": (*CORE_FEEDS, "order_events"),
-    "needs": (NEEDS_EVENTS,),
-    "source": "own",
-    "exclusions": f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
-}
 
 MEASURES: tuple[Measure, ...] = (
     *_stages(),
-    _measure(
-        "work_in_progress",
-        "Orders under way",
-        work_facts_table,
-        "on_day",
-        Total(Part(work.order_id.is_not(None))),
-        "Orders that have begun their steps and not finished the last of them at the data's own date; by the latest step begun, and whether they "
-        "stand in it or wait after it.",
+    Measure(
+        name="work_in_progress",
+        title="Orders under way",
+        short="Under way",
         unit=Unit.COUNT,
+        direction=Direction.NEITHER,
+        facts=work_facts_table,
+        date="on_day",
+        formula=Total(Part(work.order_id.is_not(None))),
+        definition="Orders that have begun their steps and not finished the last of them at the data's own date; by the latest step begun, and whether they stand in it or wait after it.",
         numerator="orders under way",
         denominator="–",
         exclusions="Orders without any event, cancelled orders, orders that are not sales.",
+        source="brief; own",
         feeds=("orders", "order_events"),
         needs=(NEEDS_EVENTS,),
-        source="brief; own",
-        short="Under way",
-        direction=Direction.NEITHER,
+        product_rows=(5,),
     ),
-    _measure(
-        "work_age_hours",
-        "Age of the work in progress",
-        work_facts_table,
-        "on_day",
-        Percentile(Decimal("0.5"), work.age_seconds, ticks=SECONDS_AN_HOUR),
-        "Median hours that orders under way have stood where they stand, at the data's own date.",
+    Measure(
+        name="work_age_hours",
+        title="Age of the work in progress",
+        short="Age P50",
         unit=Unit.HOURS,
+        direction=Direction.LOWER,
+        facts=work_facts_table,
+        date="on_day",
+        formula=Percentile(Decimal("0.5"), work.age_seconds, ticks=HOUR),
+        definition="Median hours that orders under way have stood where they stand, at the data's own date.",
         numerator="the ⌈0.5·n⌉-th smallest number of hours since the step began, or finished",
         denominator="orders under way",
         exclusions="Orders without any event, cancelled orders, orders that are not sales.",
+        source="brief; own",
         feeds=("orders", "order_events"),
         needs=(NEEDS_EVENTS,),
-        source="brief; own",
-        short="Age P50",
+        product_rows=(5,),
     ),
-    _measure(
-        "late_orders_observed",
-        "Late orders with events",
-        late_order_facts_table,
-        "due_day",
-        Total(Part(late.order_id.is_not(None))),
-        "Late orders of which some step from 2 to 11 was seen to finish.",
+    Measure(
+        name="late_orders_observed",
+        title="Late orders with events",
+        short="Late, observed",
+        unit=Unit.COUNT,
+        direction=Direction.LOWER,
+        facts=late_order_facts_table,
+        date="due_day",
+        formula=Total(Part(late.order_id.is_not(None))),
+        definition="Late orders of which some step from 2 to 11 was seen to finish.",
         numerator="late orders with events",
         denominator="–",
-        short="Late, observed",
-        **_LATE,  # type: ignore[arg-type]  # texts, feeds and needs only
+        exclusions=f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
+        source="own",
+        feeds=(*CORE_FEEDS, "order_events"),
+        needs=(NEEDS_EVENTS,),
+        product_rows=(5,),
     ),
-    _measure(
-        "promises_died",
-        "Promises that died at a step",
-        late_order_facts_table,
-        "due_day",
-        Total(Part(late.died.is_(True))),
-        "Late orders whose promise is seen to have died, by the first step from which the time left stayed below what later steps usually take. "
-        "Step 00: it was below already when promised.",
+    Measure(
+        name="promises_died",
+        title="Promises that died at a step",
+        short="Promises died",
+        unit=Unit.COUNT,
+        direction=Direction.LOWER,
+        facts=late_order_facts_table,
+        date="due_day",
+        formula=Total(Part(late.died.is_(True))),
+        definition="Late orders whose promise is seen to have died, by the first step from which the time left stayed below what later steps usually take. Step 00: it was below already when promised.",
         numerator="late orders whose slack stayed below 0 from the step on",
         denominator="–",
-        short="Promises died",
-        **_LATE,  # type: ignore[arg-type]
+        exclusions=f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
+        source="own",
+        feeds=(*CORE_FEEDS, "order_events"),
+        needs=(NEEDS_EVENTS,),
+        product_rows=(5,),
     ),
-    _measure(
-        "promise_died",
-        "Where the promise died",
-        late_order_facts_table,
-        "due_day",
-        share_of_total("promise_died", "promises_died", "late_orders_observed", "step"),
-        "Share of late orders whose promise died at a step: the first one from which slack (deadline - finish - the usual hours of later steps) "
-        "stays below 0. The usual hours are medians of on-time orders of the segment (of all, where it has fewer than 20). Step 00: when promised.",
+    Measure(
+        name="promise_died",
+        title="Where the promise died",
+        short="Promise died",
+        unit=Unit.SHARE,
+        direction=Direction.LOWER,
+        facts=late_order_facts_table,
+        date="due_day",
+        formula=share_of_total("promise_died", "promises_died", "late_orders_observed", "step"),
+        definition="Share of late orders whose promise died at a step: the first one from which slack (deadline - finish - the usual hours of later steps) stays below 0. The usual hours are medians of on-time orders of the segment (of all, where it has fewer than 20). Step 00: when promised.",
         numerator="late orders whose promise died at the step",
         denominator="late orders with events",
-        short="Promise died",
-        **(_LATE | {"unit": Unit.SHARE}),  # type: ignore[arg-type]
+        exclusions=f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
+        source="own",
+        feeds=(*CORE_FEEDS, "order_events"),
+        needs=(NEEDS_EVENTS,),
+        product_rows=(5,),
     ),
-    _measure(
-        "order_to_cash_days",
-        "Order to cash",
-        cash_facts_table,
-        "cash_day",
-        Ratio(Part(cash.cash_days.is_not(None), cash.cash_days), Part(cash.cash_days.is_not(None))),
-        "Mean days from the local day of the order to that of the payment that settles its invoices, less what credits and reversals take back.",
+    Measure(
+        name="order_to_cash_days",
+        title="Order to cash",
+        short="Order to cash",
         unit=Unit.DAYS,
+        direction=Direction.LOWER,
+        facts=cash_facts_table,
+        date="cash_day",
+        formula=Ratio(Part(cash.cash_days.is_not(None), cash.cash_days), Part(cash.cash_days.is_not(None))),
+        definition="Mean days from the local day of the order to that of the payment that settles its invoices, less what credits and reversals take back.",
         numerator="Σ days from ordered to settled",
         denominator="orders of which every invoice is settled",
         exclusions="Orders that are not sales, not billed, or with an invoice not settled. Invoices taken back whole.",
+        source="brief; own",
         feeds=("orders", "invoices", "invoice_lines", "payments"),
         needs=(NEEDS_PAYMENTS,),
-        source="brief; own",
-        short="Order to cash",
+        product_rows=(5,),
     ),
-    _measure(
-        "terms_kept_by_buyer",
-        "Invoices paid by the due day",
-        payment_facts_table,
-        "due_on",
-        Ratio(Part(paid.kept.is_(True)), Part(paid.kept.is_not(None)), Part(paid.counts & paid.kept.is_(None))),
-        "Invoices paid in full (less credits and reversals) by the local day they were due.",
+    Measure(
+        name="terms_kept_by_buyer",
+        title="Invoices paid by the due day",
+        short="Terms kept",
         unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=payment_facts_table,
+        date="due_on",
+        formula=Ratio(Part(paid.kept.is_(True)), Part(paid.kept.is_not(None)), Part(paid.counts & paid.kept.is_(None))),
+        definition="Invoices paid in full (less credits and reversals) by the local day they were due.",
         numerator="invoices settled by due_on",
         denominator="invoices whose due day has passed",
         exclusions="Invoices not due yet, without a due day, taken back whole, or that name no order. Unknown tax lowers the coverage.",
+        source="own",
         feeds=("invoices", "invoice_lines", "payments"),
         needs=(NEEDS_PAYMENTS, NEEDS_DUE),
-        source="own",
-        short="Terms kept",
-        direction=Direction.HIGHER,
+        product_rows=(5,),
     ),
 )
 

@@ -35,9 +35,9 @@ from sqlalchemy import (
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.needs import CORE_FEEDS
+from metrics.measures.needs import CORE_FEEDS, COST_FEEDS, NEEDS_COSTS, NO_RATE
 from metrics.measures.package_evidence import package_number, packages
-from metrics.measures.profitability import COSTS, NEEDS_COSTS, NO_RATE, is_cost_to_serve
+from metrics.measures.profitability import is_cost_to_serve
 from metrics.measures.zones import in_zone
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import Answer, Ask, Question
@@ -396,7 +396,7 @@ def _behaviour(name: str, title: str, how: str) -> Measure:
         denominator="sales orders placed",
         exclusions=f"Costs that name no order (they are in the correlation only). {NO_RATE}",
         source="brief",
-        feeds=(*CORE_FEEDS, *COSTS, "products", "service_packages"),
+        feeds=(*CORE_FEEDS, *COST_FEEDS, "products", "service_packages"),
         product_rows=(10,),
         needs=(NEEDS_COSTS,),
         short=title,

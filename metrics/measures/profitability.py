@@ -12,19 +12,13 @@ from sqlalchemy import Connection, and_, func, select
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table
-from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
-from metrics.model.measure import Derived, Direction, Measure, Need, Part, Result, Study, Total, Unit
+from metrics.measures.needs import BILLING_FEEDS, COST_FEEDS, NEEDS_BILLS, NEEDS_COSTS, NEEDS_UNIT_COST, NO_RATE
+from metrics.model.measure import Derived, Direction, Measure, Part, Result, Study, Total, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import divide
 from metrics.sql.dialects import Expression, count_if, sum_if
 
 m = money_facts_table.c
-NEEDS_COSTS = Need(
-    ("service_costs.amount", "shipments.freight_amount", "service_cases.cost_amount"),
-    "no feed: service_costs (or map shipments.freight_amount or service_cases.cost_amount)",
-)
-NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amount (map products.unit_cost_amount)")
-COSTS = ("service_costs", "shipments", "service_cases")
 
 net_sales = and_(m.kind == "net_sales", m.amount.is_not(None))
 is_cost_to_serve = and_(m.kind == "cost_to_serve", m.amount.is_not(None))
@@ -39,35 +33,6 @@ DIMENSIONS = {
     "channel": "channel",
 }
 """What `amount_without_rate` can be broken down by, and the column that holds it."""
-NO_RATE = (
-    "Documents whose currency has no rate of their day or of the seven days before: counted in documents_without_rate."
-)
-
-
-def _total(
-    name: str, title: str, part: Part, definition: str, *, date: str = "day", unit: Unit = Unit.MONEY, **more: Any
-) -> Measure:
-    told: dict[str, Any] = {
-        "direction": Direction.HIGHER,
-        "numerator": definition[0].lower() + definition[1:].rstrip("."),
-        "exclusions": NO_RATE,
-        "source": "brief",
-        "feeds": (*BILLING_FEEDS, "fx_rates"),
-        "product_rows": (8, 9),
-        "needs": (NEEDS_BILLS,),
-        "short": title,
-    }
-    return Measure(
-        name=name,
-        title=title,
-        unit=unit,
-        facts=money_facts_table,
-        date=date,
-        formula=Total(part),
-        definition=definition,
-        denominator="–",
-        **(told | more),
-    )
 
 
 def _unanswered(inputs: Mapping[str, Answer]) -> str | None:
@@ -87,8 +52,13 @@ def _per_order(inputs: Mapping[str, Answer]) -> Result:
 
 
 PROFIT_PARTS = (
-    "net_sales_value", "sales_without_unit_cost", "lines_without_unit_cost", "product_cost", "cost_to_serve", "documents_without_rate",
-)  # fmt: skip
+    "net_sales_value",
+    "sales_without_unit_cost",
+    "lines_without_unit_cost",
+    "product_cost",
+    "cost_to_serve",
+    "documents_without_rate",
+)
 """What customer profit is made of, and what it leaves out."""
 
 
@@ -154,64 +124,113 @@ def _counted(n: int, noun: str) -> str:
 
 
 MEASURES: tuple[Measure, ...] = (
-    _total(
-        "net_sales_value",
-        "Net sales value",
-        Part(net_sales, m.amount),
-        "Invoices less credits less reversals of goods and service lines, without tax and charges, each at the rate of its document's day.",
+    Measure(
+        name="net_sales_value",
+        title="Net sales value",
+        short="Net sales value",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Total(Part(net_sales, m.amount)),
+        definition="Invoices less credits less reversals of goods and service lines, without tax and charges, each at the rate of its document's day.",
+        numerator="invoices less credits less reversals of goods and service lines, without tax and charges, each at the rate of its document's day",
+        denominator="–",
+        exclusions=NO_RATE,
+        source="brief",
+        feeds=(*BILLING_FEEDS, "fx_rates"),
+        needs=(NEEDS_BILLS,),
+        product_rows=(8, 9),
     ),
-    _total(
-        "net_sales_cohort",
-        "Net sales value of the orders placed",
-        Part(net_sales, m.amount),
+    Measure(
+        name="net_sales_cohort",
+        title="Net sales value of the orders placed",
+        short="Net sales value of the orders placed",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=money_facts_table,
         date="cohort_day",
+        formula=Total(Part(net_sales, m.amount)),
         definition="Net sales value by the day the order was placed: what the orders of a period brought, whenever it was billed or credited.",
+        numerator="net sales value by the day the order was placed: what the orders of a period brought, whenever it was billed or credited",
+        denominator="–",
+        exclusions=NO_RATE,
+        source="brief",
+        feeds=(*BILLING_FEEDS, "fx_rates"),
+        needs=(NEEDS_BILLS,),
         product_rows=(8,),
     ),
-    _total(
-        "product_cost",
-        "Product cost",
-        Part(is_product_cost, m.amount),
-        "Net billed quantity times the unit cost of the day the order was placed.",
+    Measure(
+        name="product_cost",
+        title="Product cost",
+        short="Product cost",
+        unit=Unit.MONEY,
         direction=Direction.NEITHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Total(Part(is_product_cost, m.amount)),
+        definition="Net billed quantity times the unit cost of the day the order was placed.",
+        numerator="net billed quantity times the unit cost of the day the order was placed",
+        denominator="–",
         exclusions=f"Lines without a unit cost. {NO_RATE}",
+        source="own",
         feeds=(*BILLING_FEEDS, "products"),
-        product_rows=(8,),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST),
-        source="own",
-    ),
-    _total(
-        "sales_without_unit_cost",
-        "Net sales without a unit cost",
-        Part(without_unit_cost, m.amount),
-        "Net sales of billed lines whose product cost is not known; they are left out of customer profit.",
-        direction=Direction.LOWER,
-        feeds=(*BILLING_FEEDS, "products"),
         product_rows=(8,),
-        source="own",
     ),
-    _total(
-        "lines_without_unit_cost",
-        "Billed lines without a unit cost",
-        Part(and_(m.kind == "net_sales", m.cost_known.is_(False))),
-        "Billed and credited lines whose product cost is not known.",
+    Measure(
+        name="sales_without_unit_cost",
+        title="Net sales without a unit cost",
+        short="Net sales without a unit cost",
+        unit=Unit.MONEY,
         direction=Direction.LOWER,
+        facts=money_facts_table,
+        date="day",
+        formula=Total(Part(without_unit_cost, m.amount)),
+        definition="Net sales of billed lines whose product cost is not known; they are left out of customer profit.",
+        numerator="net sales of billed lines whose product cost is not known; they are left out of customer profit",
+        denominator="–",
+        exclusions=NO_RATE,
+        source="own",
+        feeds=(*BILLING_FEEDS, "products"),
+        needs=(NEEDS_BILLS,),
+        product_rows=(8,),
+    ),
+    Measure(
+        name="lines_without_unit_cost",
+        title="Billed lines without a unit cost",
+        short="Billed lines without a unit cost",
         unit=Unit.COUNT,
-        exclusions="None.",
-        feeds=(*BILLING_FEEDS, "products"),
-        product_rows=(8,),
-        source="own",
-    ),
-    _total(
-        "cost_to_serve",
-        "Cost to serve",
-        Part(is_cost_to_serve, m.amount),
-        "Service costs, freight of consignments and costs of cases; the last two only for orders that no service cost charges with it. "
-        "Freight of a consignment that carries several orders is shared by the quantity shipped for each.",
         direction=Direction.LOWER,
-        feeds=(*COSTS, "fx_rates"),
-        product_rows=(8, 9, 10),
+        facts=money_facts_table,
+        date="day",
+        formula=Total(Part(and_(m.kind == "net_sales", m.cost_known.is_(False)))),
+        definition="Billed and credited lines whose product cost is not known.",
+        numerator="billed and credited lines whose product cost is not known",
+        denominator="–",
+        exclusions="None.",
+        source="own",
+        feeds=(*BILLING_FEEDS, "products"),
+        needs=(NEEDS_BILLS,),
+        product_rows=(8,),
+    ),
+    Measure(
+        name="cost_to_serve",
+        title="Cost to serve",
+        short="Cost to serve",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=money_facts_table,
+        date="day",
+        formula=Total(Part(is_cost_to_serve, m.amount)),
+        definition="Service costs, freight of consignments and costs of cases; the last two only for orders that no service cost charges with it. Freight of a consignment that carries several orders is shared by the quantity shipped for each.",
+        numerator="service costs, freight of consignments and costs of cases; the last two only for orders that no service cost charges with it. Freight of a consignment that carries several orders is shared by the quantity shipped for each",
+        denominator="–",
+        exclusions=NO_RATE,
+        source="brief",
+        feeds=(*COST_FEEDS, "fx_rates"),
         needs=(NEEDS_COSTS,),
+        product_rows=(8, 9, 10),
     ),
     Measure(
         name="cost_to_serve_order",
@@ -226,7 +245,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="sales orders placed",
         exclusions=NO_RATE,
         source="own",
-        feeds=(*COSTS, "orders"),
+        feeds=(*COST_FEEDS, "orders"),
         product_rows=(8, 10),
         needs=(NEEDS_COSTS,),
         short="Cost per order",
@@ -244,23 +263,27 @@ MEASURES: tuple[Measure, ...] = (
         denominator="–",
         exclusions="Net sales of lines without a unit cost and documents without a rate (said beside the value).",
         source="own",
-        feeds=(*BILLING_FEEDS, "products", *COSTS, "fx_rates"),
+        feeds=(*BILLING_FEEDS, "products", *COST_FEEDS, "fx_rates"),
         product_rows=(8, 9),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST, NEEDS_COSTS),
         short="Profit",
     ),
-    _total(
-        "documents_without_rate",
-        "Documents without a rate",
-        Part(and_(without_rate, m.stands_for_document)),
-        "Invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of their day or of the seven days before.",
-        direction=Direction.LOWER,
+    Measure(
+        name="documents_without_rate",
+        title="Documents without a rate",
+        short="Documents without a rate",
         unit=Unit.COUNT,
+        direction=Direction.LOWER,
+        facts=money_facts_table,
+        date="day",
+        formula=Total(Part(and_(without_rate, m.stands_for_document))),
+        definition="Invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of their day or of the seven days before.",
+        numerator="invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of their day or of the seven days before",
+        denominator="–",
         exclusions="None.",
-        feeds=(*BILLING_FEEDS, *COSTS, "fx_rates"),
-        product_rows=(8,),
-        needs=(),
         source="own",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "fx_rates"),
+        product_rows=(8,),
     ),
     Measure(
         name="amount_without_rate",
@@ -275,7 +298,7 @@ MEASURES: tuple[Measure, ...] = (
         denominator="–",
         exclusions="None.",
         source="own",
-        feeds=(*BILLING_FEEDS, *COSTS, "fx_rates"),
+        feeds=(*BILLING_FEEDS, *COST_FEEDS, "fx_rates"),
         product_rows=(8,),
         short="Without a rate",
     ),

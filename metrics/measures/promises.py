@@ -10,7 +10,14 @@ from sqlalchemy import and_
 from metrics.facts.cycle_times import cycle_facts_table
 from metrics.facts.orders import order_facts_table
 from metrics.measures.formulas import judged
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT, PENDING
+from metrics.measures.needs import (
+    CORE_FEEDS,
+    NEEDS_PROMISE,
+    NEEDS_PROMISE_HISTORY,
+    NEEDS_RECEIPT,
+    NEEDS_REQUEST,
+    PENDING,
+)
 from metrics.model.measure import Derived, Direction, Measure, Need, Part, Ratio, Result, Unit
 from metrics.model.question import Answer
 from metrics.sql.dialects import Expression, days_between
@@ -18,11 +25,7 @@ from metrics.sql.dialects import Expression, days_between
 o = order_facts_table.c
 cycle = cycle_facts_table.c
 NOT_SALES = "Orders that are not sales."
-NEEDS_REQUEST = Need(
-    ("orders.requested_by", "order_lines.requested_by"), "no data: requested_by (map it in orders or order_lines)"
-)
 NEEDS_WINDOW = Need(("orders.requested_from",), "no data: requested_from (map orders.requested_from)")
-NEEDS_HISTORY = Need(("promises.promised_by",), "no feed: promises")
 NEEDS_BASIS = Need(("promises.basis",), "no feed: promises (map promises.basis)")
 NEEDS_ATTEMPT = Need(
     ("shipments.attempted_at", "order_events.started_at"), "no feed: order_events (or map shipments.attempted_at)"
@@ -53,7 +56,7 @@ def _changes_by(who: str, amount: Expression, suffix: str, words: str) -> Measur
         source="own",
         feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7, 12),
-        needs=(NEEDS_HISTORY,),
+        needs=(NEEDS_PROMISE_HISTORY,),
         short=f"Changed by {who}",
     )
 

@@ -13,43 +13,37 @@ from metrics.facts.recoveries import CHAIN, RECOVERY_DAYS, recovery_facts_table
 from metrics.facts.recovery_costs import recovery_cost_facts_table
 from metrics.facts.retention import RETAINED_DAYS
 from metrics.measures.formulas import HOUR
-from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, PENDING
-from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Survival, Total, Unit
+from metrics.measures.needs import BILLING_FEEDS, CORE_FEEDS, NEEDS_RECEIPT, NEEDS_UNIT_COST, PENDING
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Survival, Total, Unit
 from metrics.sql.dialects import Expression
 
 order = recovery_facts_table.c
 cost = recovery_cost_facts_table.c
 
 NEEDS_CHAIN = Need(tuple(sorted(CHAIN)), "no feed: messages or service_cases")
-NEEDS_UNIT_COST = Need(("products.unit_cost_amount",), "no data: unit_cost_amount (map products.unit_cost_amount)")
-NEEDS_COSTS = Need(("service_cases.cost_amount",), "no feed: service_cases")
+NEEDS_CASE_COSTS = Need(("service_cases.cost_amount",), "no feed: service_cases")
 CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
 _detected = and_(order.failed, order.detected_at.is_not(None))
 
 
-def _measure(
-    name: str, title: str, formula: Formula, definition: str, numerator: str, denominator: str, *, unit: Unit = Unit.SHARE,
-    direction: Direction = Direction.HIGHER, exclusions: str = PENDING, source: str = "own", needs: tuple[Need, ...] = (NEEDS_CHAIN, NEEDS_RECEIPT),
-    feeds: tuple[str, ...] = CHAIN_FEEDS, short: str = "",
-) -> Measure:  # fmt: skip
-    return Measure(
-        name=name, title=title, unit=unit, direction=direction, facts=recovery_facts_table, date="due_day", formula=formula, definition=definition,
-        numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=feeds, product_rows=(14,), needs=needs, short=short,
-    )  # fmt: skip
-
-
 def _gap(name: str, verb: str, percent: int, seconds: Expression, done: Expression, span: str) -> Measure:
-    return _measure(
-        f"{name}_hours_p{percent}",
-        f"Recovery: hours to {verb}, P{percent}",
-        Survival(seconds, done.is_not(None), seconds.is_not(None), fraction=Decimal(percent) / 100, ticks=HOUR),
-        f"Hours within which {percent} % of failures went {span}; those that have not count as waiting (Kaplan-Meier).",
-        f"the first hour by which {percent} % of them have (Kaplan-Meier)",
-        f"failures on the way {span}",
+    return Measure(
+        name=f"{name}_hours_p{percent}",
+        title=f"Recovery: hours to {verb}, P{percent}",
+        short=f"{verb.capitalize()} P{percent}",
         unit=Unit.HOURS,
         direction=Direction.LOWER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Survival(seconds, done.is_not(None), seconds.is_not(None), fraction=Decimal(percent) / 100, ticks=HOUR),
+        definition=f"Hours within which {percent} % of failures went {span}; those that have not count as waiting (Kaplan-Meier).",
+        numerator=f"the first hour by which {percent} % of them have (Kaplan-Meier)",
+        denominator=f"failures on the way {span}",
+        exclusions=PENDING,
         source="brief",
-        short=f"{verb.capitalize()} P{percent}",
+        feeds=CHAIN_FEEDS,
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        product_rows=(14,),
     )
 
 
@@ -76,59 +70,86 @@ def _gaps(percent: int) -> tuple[Measure, ...]:
 
 
 def _reorder(days: int) -> Measure:
-    return _measure(
-        f"reorder_{days}",
-        f"Ordered again within {days} days",
-        Survival(order.reorder_days, order.next_day.is_not(None), order.start_day.is_not(None), within=days),
-        f"Orders after which the customer ordered again within {days} days, counted from arrival, or from the deadline where the order was "
-        "not recovered or never came; those still within their time count as waiting (Kaplan-Meier). By recovery group it is an association, "
-        "never an effect.",
-        f"1 - S({days}) (Kaplan-Meier)",
-        "judged orders that arrived or had a deadline",
-        source="brief",
+    return Measure(
+        name=f"reorder_{days}",
+        title=f"Ordered again within {days} days",
         short=f"Again in {days} days",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Survival(order.reorder_days, order.next_day.is_not(None), order.start_day.is_not(None), within=days),
+        definition=f"Orders after which the customer ordered again within {days} days, counted from arrival, or from the deadline where the order was not recovered or never came; those still within their time count as waiting (Kaplan-Meier). By recovery group it is an association, never an effect.",
+        numerator=f"1 - S({days}) (Kaplan-Meier)",
+        denominator="judged orders that arrived or had a deadline",
+        exclusions=PENDING,
+        source="brief",
+        feeds=CHAIN_FEEDS,
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        product_rows=(14,),
     )
 
 
 MEASURES: tuple[Measure, ...] = (
-    _measure(
-        "failure_detected_by_us",
-        "Found before the buyer told us",
-        Ratio(
+    Measure(
+        name="failure_detected_by_us",
+        title="Found before the buyer told us",
+        short="Found by us",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Ratio(
             Part(and_(_detected, order.by_us.is_(True))),
             Part(and_(_detected, order.by_us.is_not(None))),
             Part(and_(_detected, order.by_us.is_(None))),
         ),
-        "Failures of which the buyer had our notice of delay before raising any case.",
-        "failures with a notice of delay before any case",
-        "failures detected: with a notice of delay or a case",
+        definition="Failures of which the buyer had our notice of delay before raising any case.",
+        numerator="failures with a notice of delay before any case",
+        denominator="failures detected: with a notice of delay or a case",
         exclusions=f"{PENDING} Failures nobody has detected (they are in failures_undetected).",
-        short="Found by us",
+        source="own",
+        feeds=CHAIN_FEEDS,
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        product_rows=(14,),
     ),
-    _measure(
-        "failures_undetected",
-        "Failures nobody has detected",
-        Total(Part(and_(order.failed, order.detected_at.is_(None)))),
-        "Orders that failed without a notice of delay or a case by the data's date.",
-        "failures without a notice of delay or a case",
-        "–",
+    Measure(
+        name="failures_undetected",
+        title="Failures nobody has detected",
+        short="Undetected",
         unit=Unit.COUNT,
         direction=Direction.LOWER,
-        short="Undetected",
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Total(Part(and_(order.failed, order.detected_at.is_(None)))),
+        definition="Orders that failed without a notice of delay or a case by the data's date.",
+        numerator="failures without a notice of delay or a case",
+        denominator="–",
+        exclusions=PENDING,
+        source="own",
+        feeds=CHAIN_FEEDS,
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        product_rows=(14,),
     ),
     *_gaps(50),
     *_gaps(90),
-    _measure(
-        "recovered_share",
-        "Failures recovered",
-        Ratio(Part(and_(order.limit_passed, order.recovery == "recovered")), Part(order.limit_passed)),
-        f"Failures settled within {RECOVERY_DAYS} days of their detection, of those whose {RECOVERY_DAYS} days have passed. One that nobody detected "
-        "counts from the failure itself, and as not recovered.",
-        f"failures settled within {RECOVERY_DAYS} days",
-        f"failures whose {RECOVERY_DAYS} days have passed",
+    Measure(
+        name="recovered_share",
+        title="Failures recovered",
+        short="Recovered",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Ratio(Part(and_(order.limit_passed, order.recovery == "recovered")), Part(order.limit_passed)),
+        definition=f"Failures settled within {RECOVERY_DAYS} days of their detection, of those whose {RECOVERY_DAYS} days have passed. One that nobody detected counts from the failure itself, and as not recovered.",
+        numerator=f"failures settled within {RECOVERY_DAYS} days",
+        denominator=f"failures whose {RECOVERY_DAYS} days have passed",
         exclusions=f"{PENDING} Failures whose {RECOVERY_DAYS} days have not passed.",
         source="brief",
-        short="Recovered",
+        feeds=CHAIN_FEEDS,
+        needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
+        product_rows=(14,),
     ),
     _reorder(30),
     _reorder(60),
@@ -149,24 +170,28 @@ MEASURES: tuple[Measure, ...] = (
         source="own",
         feeds=("service_cases", "service_costs", *BILLING_FEEDS, "products"),
         product_rows=(14,),
-        needs=(NEEDS_COSTS,),
+        needs=(NEEDS_CASE_COSTS,),
         short="Recovery cost",
     ),
-    _measure(
-        "retained_margin",
-        f"Margin kept in the {RETAINED_DAYS} days after a failure",
-        Ratio(
+    Measure(
+        name="retained_margin",
+        title=f"Margin kept in the {RETAINED_DAYS} days after a failure",
+        short="Margin kept",
+        unit=Unit.MONEY,
+        direction=Direction.HIGHER,
+        facts=recovery_facts_table,
+        date="due_day",
+        formula=Ratio(
             Part(and_(order.failed, order.retained_amount.is_not(None)), order.retained_amount),
             Part(and_(order.failed, order.retained_amount.is_not(None))),
         ),
-        f"Mean margin (billed less credited, less unit cost) of the goods that the customer ordered in the {RETAINED_DAYS} days after a failure. "
-        "By recovery group it is an association, never an effect.",
-        f"Σ margin of goods the customers ordered in the {RETAINED_DAYS} days after their failures",
-        f"failures whose {RETAINED_DAYS} days have passed and whose margins are known",
-        unit=Unit.MONEY,
+        definition=f"Mean margin (billed less credited, less unit cost) of the goods that the customer ordered in the {RETAINED_DAYS} days after a failure. By recovery group it is an association, never an effect.",
+        numerator=f"Σ margin of goods the customers ordered in the {RETAINED_DAYS} days after their failures",
+        denominator=f"failures whose {RETAINED_DAYS} days have passed and whose margins are known",
         exclusions=f"{PENDING} Failures whose {RETAINED_DAYS} days have not passed, and those with goods after them that have no unit cost or rate.",
-        needs=(NEEDS_CHAIN, NEEDS_UNIT_COST),
+        source="own",
         feeds=(*CHAIN_FEEDS, "products"),
-        short="Margin kept",
+        needs=(NEEDS_CHAIN, NEEDS_UNIT_COST),
+        product_rows=(14,),
     ),
 )

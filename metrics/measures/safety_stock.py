@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, fun
 
 from metrics.facts.assumptions import as_of_day, assumed_by_scope, value_for_scope
 from metrics.facts.orders import order_line_facts_table
-from metrics.measures.needs import CORE_FEEDS, NEEDS_RECEIPT
-from metrics.model.measure import Direction, Measure, Need, Study, Unit
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT
+from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.schema import AMOUNT, QTY, mapped_columns
 from metrics.sql.dialects import Expression, days_between, sum_if, times
@@ -270,53 +270,65 @@ def _cost(pair: Pair) -> float | None:
 _SOURCE = "Coyle; standard inventory formula"
 
 
-def _measure(
-    name: str,
-    title: str,
-    short: str,
-    unit: Unit,
-    amount: Amount,
-    definition: str,
-    numerator: str,
-    *needs: Need,
-    source: str,
-) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        short=short,
-        unit=unit,
+MEASURES = (
+    Measure(
+        name="buyer_safety_stock",
+        title="Safety stock we force",
+        short="Safety stock",
+        unit=Unit.UNITS,
         direction=Direction.LOWER,
         facts=order_line_facts_table,
         date="settled_day",
-        formula=_study(amount, unit),
-        definition=definition,
-        numerator=numerator,
+        formula=_study(lambda pair: pair.units, Unit.UNITS),
+        definition="Units buyers must hold because of our time and its spread: z·√(L·s_d² + d²·s_L²) per customer and product, added up. L, s_L: mean and spread of the days from order to arrival; d, s_d: of the quantity ordered a day; z assumed.",
+        numerator="Σ safety stock of the pairs, base units",
         denominator="customer and product pairs counted",
         exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
-        source=source,
+        source="Coyle; standard inventory formula",
         feeds=(*CORE_FEEDS, "assumptions"),
+        assumptions=("carrying_rate", "z"),
+        needs=(NEEDS_RECEIPT,),
         product_rows=(4, 12),
-        needs=(NEEDS_RECEIPT, *needs),
-    )
-
-
-MEASURES = (
-    _measure(
-        "buyer_safety_stock", "Safety stock we force", "Safety stock", Unit.UNITS, lambda pair: pair.units,
-        "Units buyers must hold because of our time and its spread: z·√(L·s_d² + d²·s_L²) per customer and product, added up. L, s_L: mean and "
-        "spread of the days from order to arrival; d, s_d: of the quantity ordered a day; z assumed.",
-        "Σ safety stock of the pairs, base units", source=_SOURCE,
     ),
-    _measure(
-        "safety_stock_variability", "Of which our variability", "Of which spread", Unit.UNITS, lambda pair: pair.units - pair.steady_units,
-        "The safety stock we force less what it would be if every order took equally long (s_L = 0).",
-        "Σ (safety stock - the same with s_L = 0)", source="own",
-    ),
-    _measure(
-        "safety_stock_cost", "Carrying cost", "Carrying cost", Unit.MONEY, _cost,
-        "What carrying that safety stock costs the buyer in a year: units × mean price of a unit × carrying rate assumed (20 % is illustrative).",
-        "Σ units × price × carrying rate", Need(("order_lines.unit_price_amount",), "no feed: prices (map order_lines.unit_price_amount)"),
+    Measure(
+        name="safety_stock_variability",
+        title="Of which our variability",
+        short="Of which spread",
+        unit=Unit.UNITS,
+        direction=Direction.LOWER,
+        facts=order_line_facts_table,
+        date="settled_day",
+        formula=_study(lambda pair: pair.units - pair.steady_units, Unit.UNITS),
+        definition="The safety stock we force less what it would be if every order took equally long (s_L = 0).",
+        numerator="Σ (safety stock - the same with s_L = 0)",
+        denominator="customer and product pairs counted",
+        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
         source="own",
+        feeds=(*CORE_FEEDS, "assumptions"),
+        assumptions=("carrying_rate", "z"),
+        needs=(NEEDS_RECEIPT,),
+        product_rows=(4, 12),
     ),
-)  # fmt: skip
+    Measure(
+        name="safety_stock_cost",
+        title="Carrying cost",
+        short="Carrying cost",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=order_line_facts_table,
+        date="settled_day",
+        formula=_study(_cost, Unit.MONEY),
+        definition="What carrying that safety stock costs the buyer in a year: units × mean price of a unit × carrying rate assumed (20 % is illustrative).",
+        numerator="Σ units × price × carrying rate",
+        denominator="customer and product pairs counted",
+        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
+        source="own",
+        feeds=(*CORE_FEEDS, "assumptions"),
+        assumptions=("carrying_rate", "z"),
+        needs=(
+            NEEDS_RECEIPT,
+            NEEDS_PRICE,
+        ),
+        product_rows=(4, 12),
+    ),
+)

@@ -6,21 +6,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Study
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import divide, wilson
-
-SHARED_DIMENSIONS = (
-    "segment",
-    "region",
-    "channel",
-    "fulfilment_model",
-    "customer",
-    "product_category",
-    "carrier",
-    "currency",
-)
-"""Dimensions every fact table has (catalog.DIMENSIONS, which cannot be imported by what it lists)."""
 
 
 def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study:

@@ -13,8 +13,9 @@ from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.stockout_events import OPEN, OUTCOMES, UNORDERED
 from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.fill_rate import LINE_SOURCES
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_SHIPPED
-from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_SHIPPED, STOCKOUT_ASSUMPTIONS
+from metrics.model.dimensions import SHARED_DIMENSIONS
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import Number, divide, wilson
 from metrics.sql.dialects import Expression
@@ -51,35 +52,47 @@ EXCLUDED = (
 _with_outcome = s.outcome != OPEN
 
 
-def _measure(
-    name: str, title: str, formula: Formula, definition: str, *, numerator: str, denominator: str = "none: a count", unit: Unit = Unit.COUNT,
-    direction: Direction = Direction.LOWER, short: str, exclusions: str = EXCLUDED, needs: tuple[Need, ...] = (NEEDS_MOVEMENT,),
-    source: str = "brief; Coyle", feeds: tuple[str, ...] = (*CORE_FEEDS, "stockouts"),
-) -> Measure:  # fmt: skip
-    return Measure(
-        name=name, title=title, short=short, unit=unit, direction=direction, facts=stockout_facts_table, date="event_day", formula=formula,
-        definition=definition, numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=feeds, product_rows=(3,),
-        needs=needs,
-    )  # fmt: skip
-
-
 def _count(name: str, title: str, short: str, condition: Expression, definition: str) -> Measure:
-    return _measure(name, title, Total(Part(condition)), definition, numerator="stockouts", short=short)
+    return Measure(
+        name=name,
+        title=title,
+        short=short,
+        unit=Unit.COUNT,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Total(Part(condition)),
+        definition=definition,
+        numerator="stockouts",
+        denominator="none: a count",
+        exclusions=EXCLUDED,
+        source="brief; Coyle",
+        feeds=(*CORE_FEEDS, "stockouts"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=(NEEDS_MOVEMENT,),
+        product_rows=(3,),
+    )
 
 
 def _share(outcome: str) -> Measure:
-    return _measure(
-        f"outcome_share_{outcome}",
-        f"Stockouts where {TITLES[outcome]}",
-        Ratio(Part(s.outcome == outcome), Part(_with_outcome)),
-        f"Stockouts where {TITLES[outcome]}, of those whose outcome is known. Provisional ones, where the buyer may still turn out lost, are in it.",
-        numerator=f"stockouts whose outcome is {outcome}",
-        denominator="stockouts with an outcome",
+    return Measure(
+        name=f"outcome_share_{outcome}",
+        title=f"Stockouts where {TITLES[outcome]}",
+        short=outcome.replace("_", " ").capitalize(),
         unit=Unit.SHARE,
         direction=Direction.NEITHER,
-        short=outcome.replace("_", " ").capitalize(),
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Ratio(Part(s.outcome == outcome), Part(_with_outcome)),
+        definition=f"Stockouts where {TITLES[outcome]}, of those whose outcome is known. Provisional ones, where the buyer may still turn out lost, are in it.",
+        numerator=f"stockouts whose outcome is {outcome}",
+        denominator="stockouts with an outcome",
         exclusions=f"{EXCLUDED} Open ones (stockouts_open).",
         source="brief; own",
+        feeds=(*CORE_FEEDS, "stockouts"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=(NEEDS_MOVEMENT,),
+        product_rows=(3,),
     )
 
 
@@ -97,18 +110,24 @@ _COSTS = {
 def _cost(outcome: str) -> Measure:
     what, needs = _COSTS[outcome]
     known = and_(s.outcome == outcome, s.cost_amount.is_not(None))
-    return _measure(
-        f"stockout_cost_{outcome}",
-        f"Cost of a stockout where {TITLES[outcome]}",
-        Ratio(Part(known, s.cost_amount), Part(known)),
-        f"Mean of {what}, of stockouts where {TITLES[outcome]} and that is known.",
+    return Measure(
+        name=f"stockout_cost_{outcome}",
+        title=f"Cost of a stockout where {TITLES[outcome]}",
+        short=f"Cost {outcome.replace('_', ' ')}",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Ratio(Part(known, s.cost_amount), Part(known)),
+        definition=f"Mean of {what}, of stockouts where {TITLES[outcome]} and that is known.",
         numerator=f"Σ {what}",
         denominator=f"stockouts whose outcome is {outcome} and whose cost is known",
-        unit=Unit.MONEY,
-        short=f"Cost {outcome.replace('_', ' ')}",
         exclusions=f"{EXCLUDED} Stockouts whose price, cost or rate is not known.",
-        needs=(NEEDS_MOVEMENT, *needs),
+        source="brief; Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=(NEEDS_MOVEMENT, *needs),
+        product_rows=(3,),
     )
 
 
@@ -171,12 +190,21 @@ def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
         low, high = wilson(hit, known) or (None, None)
         answers.append(
             replace(
-                blank, value=divide(hit, known), numerator=hit, denominator=known, coverage=lines.coverage, low=low, high=high,
-                worst=divide(hit, lines.judged), best=divide(float(hit) + float(unknown), lines.judged), judged=lines.judged, unknown=unknown,
+                blank,
+                value=divide(hit, known),
+                numerator=hit,
+                denominator=known,
+                coverage=lines.coverage,
+                low=low,
+                high=high,
+                worst=divide(hit, lines.judged),
+                best=divide(float(hit) + float(unknown), lines.judged),
+                judged=lines.judged,
+                unknown=unknown,
                 no_data=None if known else "not proven: no line has all its evidence; it lies between the bounds",
                 remark="lines short of what was received: no source maps shipped_at" if by_receipt else None,
             )
-        )  # fmt: skip
+        )
     return answers
 
 
@@ -294,16 +322,6 @@ def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[An
     return work
 
 
-_BROKEN_DOWN = (
-    "segment",
-    "region",
-    "channel",
-    "fulfilment_model",
-    "customer",
-    "product_category",
-    "carrier",
-    "currency",
-)
 _COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
 _OBSERVED_TEXT = (
     "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short quantity + p_buyer_lost × (that margin + "
@@ -311,49 +329,136 @@ _OBSERVED_TEXT = (
 )
 
 MEASURES = (
-    _count("stockout_events", "Stockouts", "Stockouts", s.outcome.is_not(None),
-           "Order lines that did not leave whole by their first promise, and demand recorded that never became an order."),
-    _count("stockouts_of_lines", "Stockouts of order lines", "Of lines", s.stockout_source.in_(LINE_SOURCES),
-           "Order lines that did not leave whole by their first promise (where no source maps shipped_at: of which not all was received)."),
-    _count("stockouts_unordered", "Stockouts before an order", "Unordered", s.stockout_source == UNORDERED,
-           "Demand that met no stock and never became an order line (feed stockouts)."),
-    _count("stockouts_open", "Stockouts still open", "Open", s.outcome == OPEN,
-           "Stockouts whose goods have neither come nor been cancelled, while the buyer is not lost."),
-    _count("stockouts_provisional", "Stockouts with a provisional outcome", "Provisional", and_(_with_outcome, s.provisional.is_(True)),
-           "Stockouts with an outcome whose buyer has not ordered again and may still turn out lost."),
-    _measure(
-        "stockout_rate", "Lines hit by a stockout", Study(_rate, _BROKEN_DOWN, periods=True),
-        "Order lines that did not leave whole by their first promise, of the judged goods lines; demand before an order stands apart.",
-        numerator="stockouts of order lines", denominator="judged goods lines whose first pass is known", unit=Unit.SHARE, short="Stockout rate",
-        needs=(NEEDS_LINES,), source="own", feeds=CORE_FEEDS,
+    _count(
+        "stockout_events",
+        "Stockouts",
+        "Stockouts",
+        s.outcome.is_not(None),
+        "Order lines that did not leave whole by their first promise, and demand recorded that never became an order.",
+    ),
+    _count(
+        "stockouts_of_lines",
+        "Stockouts of order lines",
+        "Of lines",
+        s.stockout_source.in_(LINE_SOURCES),
+        "Order lines that did not leave whole by their first promise (where no source maps shipped_at: of which not all was received).",
+    ),
+    _count(
+        "stockouts_unordered",
+        "Stockouts before an order",
+        "Unordered",
+        s.stockout_source == UNORDERED,
+        "Demand that met no stock and never became an order line (feed stockouts).",
+    ),
+    _count(
+        "stockouts_open",
+        "Stockouts still open",
+        "Open",
+        s.outcome == OPEN,
+        "Stockouts whose goods have neither come nor been cancelled, while the buyer is not lost.",
+    ),
+    _count(
+        "stockouts_provisional",
+        "Stockouts with a provisional outcome",
+        "Provisional",
+        and_(_with_outcome, s.provisional.is_(True)),
+        "Stockouts with an outcome whose buyer has not ordered again and may still turn out lost.",
+    ),
+    Measure(
+        name="stockout_rate",
+        title="Lines hit by a stockout",
+        short="Stockout rate",
+        unit=Unit.SHARE,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Study(_rate, SHARED_DIMENSIONS, periods=True),
+        definition="Order lines that did not leave whole by their first promise, of the judged goods lines; demand before an order stands apart.",
+        numerator="stockouts of order lines",
+        denominator="judged goods lines whose first pass is known",
+        exclusions=EXCLUDED,
+        source="own",
+        feeds=CORE_FEEDS,
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=(NEEDS_LINES,),
+        product_rows=(3,),
     ),
     *[_share(outcome) for outcome in OUTCOMES],
     *[_cost(outcome) for outcome in OUTCOMES],
-    _measure(
-        "stockout_unit_cost", "Expected cost per stockout", Study(_unit_cost, (*_BROKEN_DOWN, "stockout_source"), periods=True),
-        f"{_OBSERVED_TEXT} Groups of fewer than {SMALL} stockouts draw their shares towards everyone's of the period: (count + 20 × overall share) / "
-        "(n + 20); the shares shown elsewhere are the plain ones.",
-        numerator="Σ expected cost of the stockouts with an outcome", denominator="stockouts with an outcome", unit=Unit.MONEY, short="Unit cost",
-        needs=_COSTED, feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
+    Measure(
+        name="stockout_unit_cost",
+        title="Expected cost per stockout",
+        short="Unit cost",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Study(_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        definition=f"{_OBSERVED_TEXT} Groups of fewer than {SMALL} stockouts draw their shares towards everyone's of the period: (count + 20 × overall share) / (n + 20); the shares shown elsewhere are the plain ones.",
+        numerator="Σ expected cost of the stockouts with an outcome",
+        denominator="stockouts with an outcome",
+        exclusions=EXCLUDED,
+        source="brief; Coyle",
+        feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=_COSTED,
+        product_rows=(3,),
     ),
-    _measure(
-        "stockout_unit_cost_assumed", "Expected cost per stockout, assumed",
-        Study(_assumed_unit_cost, (*_BROKEN_DOWN, "stockout_source"), periods=True),
-        "The same with shares and costs assumed (assumptions stockout_*; the preset of 2,132.50 is illustrative). Read it beside the observed.",
-        numerator="Σ assumed share × assumed cost", denominator="one stockout", unit=Unit.MONEY, short="Unit cost assumed",
+    Measure(
+        name="stockout_unit_cost_assumed",
+        title="Expected cost per stockout, assumed",
+        short="Unit cost assumed",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Study(_assumed_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        definition="The same with shares and costs assumed (assumptions stockout_*; the preset of 2,132.50 is illustrative). Read it beside the observed.",
+        numerator="Σ assumed share × assumed cost",
+        denominator="one stockout",
+        exclusions=EXCLUDED,
+        source="brief; Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=(NEEDS_MOVEMENT,),
+        product_rows=(3,),
     ),
-    _measure(
-        "stockout_total_cost", "Cost of stockouts", Study(_total_cost("stockout_unit_cost"), (*_BROKEN_DOWN, "stockout_source"), periods=True),
-        "Stockouts × expected cost per stockout, as observed. Groups with few stockouts borrow shares, so that parts need not add up to the whole.",
-        numerator="stockouts × expected cost per stockout", denominator="stockouts", unit=Unit.MONEY, short="Stockout cost",
-        needs=_COSTED, source="Coyle", feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
+    Measure(
+        name="stockout_total_cost",
+        title="Cost of stockouts",
+        short="Stockout cost",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Study(_total_cost("stockout_unit_cost"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        definition="Stockouts × expected cost per stockout, as observed. Groups with few stockouts borrow shares, so that parts need not add up to the whole.",
+        numerator="stockouts × expected cost per stockout",
+        denominator="stockouts",
+        exclusions=EXCLUDED,
+        source="Coyle",
+        feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=_COSTED,
+        product_rows=(3,),
     ),
-    _measure(
-        "stockout_total_cost_assumed", "Cost of stockouts, assumed",
-        Study(_total_cost("stockout_unit_cost_assumed"), (*_BROKEN_DOWN, "stockout_source"), periods=True),
-        "Stockouts × expected cost per stockout, as assumed (the preset is illustrative only). To be read beside the observed.",
-        numerator="stockouts × assumed cost per stockout", denominator="stockouts", unit=Unit.MONEY, short="Stockout cost assumed",
-        source="Coyle", feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
+    Measure(
+        name="stockout_total_cost_assumed",
+        title="Cost of stockouts, assumed",
+        short="Stockout cost assumed",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=stockout_facts_table,
+        date="event_day",
+        formula=Study(_total_cost("stockout_unit_cost_assumed"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        definition="Stockouts × expected cost per stockout, as assumed (the preset is illustrative only). To be read beside the observed.",
+        numerator="stockouts × assumed cost per stockout",
+        denominator="stockouts",
+        exclusions=EXCLUDED,
+        source="Coyle",
+        feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
+        assumptions=STOCKOUT_ASSUMPTIONS,
+        needs=(NEEDS_MOVEMENT,),
+        product_rows=(3,),
     ),
-)  # fmt: skip
+)

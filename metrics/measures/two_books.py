@@ -8,26 +8,14 @@ from sqlalchemy import Connection, and_
 from metrics.facts.assumptions import assumed_by_scope, value_for_scope
 from metrics.facts.two_books import two_books_facts_table
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PROMISE, NEEDS_RECEIPT
-from metrics.measures.shares import SHARED_DIMENSIONS
-from metrics.model.measure import Direction, Formula, Measure, Need, Part, Ratio, Study, Total, Unit
+from metrics.model.dimensions import SHARED_DIMENSIONS
+from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Study, Total, Unit
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
 
 book = two_books_facts_table.c
 NEEDS_SCORECARDS = Need(("buyer_scorecards.order_id",), "no feed: buyer_scorecards")
 FINE_RATE = "fine_rate"
 """The assumption that says what share of the goods' value is fined; 0 is no fine agreed."""
-
-
-def _measure(
-    name: str, title: str, formula: Formula, definition: str, numerator: str, denominator: str = "–", *, unit: Unit = Unit.SHARE,
-    direction: Direction = Direction.LOWER, exclusions: str = "Orders pending or excluded in our book.", source: str = "own",
-    needs: tuple[Need, ...] = (NEEDS_SCORECARDS,), short: str = "",
-) -> Measure:  # fmt: skip
-    return Measure(
-        name=name, title=title, unit=unit, direction=direction, facts=two_books_facts_table, date="due_day", formula=formula, definition=definition,
-        numerator=numerator, denominator=denominator, exclusions=exclusions, source=source, feeds=(*CORE_FEEDS, "buyer_scorecards"), product_rows=(1,),
-        needs=needs, short=short,
-    )  # fmt: skip
 
 
 def _fine(measure: str, value: str) -> Study:
@@ -65,83 +53,141 @@ def _fine(measure: str, value: str) -> Study:
 
 
 MEASURES: tuple[Measure, ...] = (
-    _measure(
-        "books_matched",
-        "Orders in both books",
-        Ratio(Part(and_(book.ours, book.theirs)), Part(book.order_id.is_not(None))),
-        "Orders that our book and the buyer's scorecard both have, of those that either has, for customers that send scorecards.",
-        "orders in both books",
-        "orders in either book",
-        direction=Direction.HIGHER,
+    Measure(
+        name="books_matched",
+        title="Orders in both books",
         short="In both books",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=Ratio(Part(and_(book.ours, book.theirs)), Part(book.order_id.is_not(None))),
+        definition="Orders that our book and the buyer's scorecard both have, of those that either has, for customers that send scorecards.",
+        numerator="orders in both books",
+        denominator="orders in either book",
+        exclusions="Orders pending or excluded in our book.",
+        source="own",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
+        needs=(NEEDS_SCORECARDS,),
+        product_rows=(1,),
     ),
-    _measure(
-        "books_agree",
-        "Verdicts that agree",
-        Ratio(
+    Measure(
+        name="books_agree",
+        title="Verdicts that agree",
+        short="Verdicts agree",
+        unit=Unit.SHARE,
+        direction=Direction.HIGHER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=Ratio(
             Part(and_(book.ours, book.theirs, book.agree.is_(True))),
             Part(and_(book.ours, book.theirs, book.agree.is_not(None))),
             Part(and_(book.ours, book.theirs, book.agree.is_(None))),
         ),
-        "Orders in both books on which the buyer's verdict and ours (on time in full) are the same.",
-        "orders with the same verdict in both books",
-        "orders in both books whose verdict is known in both",
-        direction=Direction.HIGHER,
+        definition="Orders in both books on which the buyer's verdict and ours (on time in full) are the same.",
+        numerator="orders with the same verdict in both books",
+        denominator="orders in both books whose verdict is known in both",
         exclusions="Orders pending or excluded in our book, or in one book only. Verdicts unknown in one book lower the coverage.",
+        source="own",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
         needs=(NEEDS_SCORECARDS, NEEDS_PROMISE, NEEDS_RECEIPT),
-        short="Verdicts agree",
+        product_rows=(1,),
     ),
-    _measure(
-        "books_dispute",
-        "Disputes",
-        Total(Part(book.cause.is_not(None))),
-        "Orders in both books that differ in receipt day, quantity, deadline or verdict; by cause, under the first of these that differs.",
-        "orders in both books that differ",
-        unit=Unit.COUNT,
-        exclusions="Orders pending or excluded in our book, or in one book only. What either book leaves empty differs from nothing.",
+    Measure(
+        name="books_dispute",
+        title="Disputes",
         short="Disputes",
+        unit=Unit.COUNT,
+        direction=Direction.LOWER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=Total(Part(book.cause.is_not(None))),
+        definition="Orders in both books that differ in receipt day, quantity, deadline or verdict; by cause, under the first of these that differs.",
+        numerator="orders in both books that differ",
+        denominator="–",
+        exclusions="Orders pending or excluded in our book, or in one book only. What either book leaves empty differs from nothing.",
+        source="own",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
+        needs=(NEEDS_SCORECARDS,),
+        product_rows=(1,),
     ),
-    _measure(
-        "failed_value_by_buyer",
-        "Goods that fail by the buyer's book",
-        Total(Part(book.failing_amount.is_not(None), book.failing_amount)),
-        "Value of the goods of orders that the buyer's book failed: all that was owed where it came late by that book, else the units missing in it "
-        "(at the order's highest price).",
-        "Σ goods value of failing units",
-        unit=Unit.MONEY,
-        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+    Measure(
+        name="failed_value_by_buyer",
+        title="Goods that fail by the buyer's book",
         short="Failing goods",
-    ),
-    _measure(
-        "failed_value_disputed",
-        "Goods that fail by the buyer's book, disputed",
-        Total(Part(and_(book.failing_amount.is_not(None), book.cause.is_not(None)), book.failing_amount)),
-        "Of the goods that fail by the buyer's book, those of orders on which the two books differ.",
-        "Σ goods value of failing units of disputed orders",
         unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=Total(Part(book.failing_amount.is_not(None), book.failing_amount)),
+        definition="Value of the goods of orders that the buyer's book failed: all that was owed where it came late by that book, else the units missing in it (at the order's highest price).",
+        numerator="Σ goods value of failing units",
+        denominator="–",
         exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        source="own",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
+        needs=(NEEDS_SCORECARDS,),
+        product_rows=(1,),
+    ),
+    Measure(
+        name="failed_value_disputed",
+        title="Goods that fail by the buyer's book, disputed",
         short="Failing, disputed",
-    ),
-    _measure(
-        "fine_at_stake",
-        "Fine at stake",
-        _fine("fine_at_stake", "failed_value_by_buyer"),
-        "The assumed fine_rate times the goods that fail by the buyer's book. Walmart fines 3 % of the cost of goods.",
-        "Σ fine_rate × goods value of failing units",
         unit=Unit.MONEY,
-        source="SupplyPike",
+        direction=Direction.LOWER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=Total(Part(and_(book.failing_amount.is_not(None), book.cause.is_not(None)), book.failing_amount)),
+        definition="Of the goods that fail by the buyer's book, those of orders on which the two books differ.",
+        numerator="Σ goods value of failing units of disputed orders",
+        denominator="–",
         exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        source="own",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
+        needs=(NEEDS_SCORECARDS,),
+        product_rows=(1,),
+    ),
+    Measure(
+        name="fine_at_stake",
+        title="Fine at stake",
         short="Fine at stake",
-    ),
-    _measure(
-        "fine_disputed",
-        "Fine at stake, disputed",
-        _fine("fine_disputed", "failed_value_disputed"),
-        "The part of the fine at stake for orders on which the two books differ.",
-        "Σ fine_rate × goods value of failing units of disputed orders",
         unit=Unit.MONEY,
-        source="SupplyPike",
+        direction=Direction.LOWER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=_fine("fine_at_stake", "failed_value_by_buyer"),
+        definition="The assumed fine_rate times the goods that fail by the buyer's book. Walmart fines 3 % of the cost of goods.",
+        numerator="Σ fine_rate × goods value of failing units",
+        denominator="–",
         exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        source="SupplyPike",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
+        needs=(NEEDS_SCORECARDS,),
+        product_rows=(1,),
+    ),
+    Measure(
+        name="fine_disputed",
+        title="Fine at stake, disputed",
         short="Fine disputed",
+        unit=Unit.MONEY,
+        direction=Direction.LOWER,
+        facts=two_books_facts_table,
+        date="due_day",
+        formula=_fine("fine_disputed", "failed_value_disputed"),
+        definition="The part of the fine at stake for orders on which the two books differ.",
+        numerator="Σ fine_rate × goods value of failing units of disputed orders",
+        denominator="–",
+        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        source="SupplyPike",
+        feeds=(*CORE_FEEDS, "buyer_scorecards"),
+        assumptions=(FINE_RATE,),
+        needs=(NEEDS_SCORECARDS,),
+        product_rows=(1,),
     ),
 )

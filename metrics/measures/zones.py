@@ -17,8 +17,8 @@ from sqlalchemy import Connection, and_, func, or_, select
 from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import NONE, order_facts_table
-from metrics.measures.needs import BILLING_FEEDS, NEEDS_BILLS
-from metrics.measures.profitability import COSTS, NEEDS_COSTS, is_cost_to_serve, is_product_cost, net_sales
+from metrics.measures.needs import BILLING_FEEDS, COST_FEEDS, NEEDS_BILLS, NEEDS_COSTS, ZONE_ASSUMPTIONS
+from metrics.measures.profitability import is_cost_to_serve, is_product_cost, net_sales
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.sql.dialects import Expression, count_if, sum_if
@@ -318,92 +318,121 @@ def _loss_making(connection: Connection, question: Question, _ask: Ask) -> list[
     return by_customers(question, customers, finish)
 
 
-def zone_measure(
-    name: str,
-    title: str,
-    unit: Unit,
-    direction: Direction,
-    work: Callable[[Connection, Question, Ask], list[Answer]],
-    definition: str,
-    *,
-    source: str = "brief; Coyle",
-    exclusions: str = "Customers without any movement of money in the period.",
-    **more: object,
-) -> Measure:
-    """A measure over customers and their zones."""
-    texts: dict[str, object] = {
-        "numerator": definition[0].lower() + definition[1:].rstrip("."),
-        "denominator": "–",
-        "feeds": (*BILLING_FEEDS, *COSTS),
-        "product_rows": (8, 9),
-        "needs": (NEEDS_BILLS, NEEDS_COSTS),
-        "short": title,
-    }
-    return Measure(
-        name=name, title=title, unit=unit, direction=direction, facts=money_facts_table, date="day", formula=Study(work, tuple(KEYS)),
-        # texts and needs only
-        definition=definition, source=source, exclusions=exclusions, **(texts | more),  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
 _CUTS = "The cuts are the medians over all customers of the period, unless assumed otherwise."
 
 MEASURES: tuple[Measure, ...] = (
-    zone_measure(
-        "zone",
-        "Customers in the zones Protect, Build, Cost engineer, Danger",
-        Unit.COUNT,
-        Direction.NEITHER,
-        study(lambda _: 1),
-        "Customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, else Cost engineer; below it they are "
-        f"Build or Danger. {_CUTS}",
+    Measure(
+        name="zone",
+        title="Customers in the zones Protect, Build, Cost engineer, Danger",
         short="Customers by zone",
+        unit=Unit.COUNT,
+        direction=Direction.NEITHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(study(lambda _: 1), tuple(KEYS)),
+        definition=f"Customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, else Cost engineer; below it they are Build or Danger. {_CUTS}",
+        numerator="customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, else Cost engineer; below it they are Build or Danger. The cuts are the medians over all customers of the period, unless assumed otherwise",
+        denominator="–",
+        exclusions="Customers without any movement of money in the period.",
+        source="brief; Coyle",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(8, 9),
     ),
-    zone_measure(
-        "zone_sales",
-        "Net sales value of the zones",
-        Unit.MONEY,
-        Direction.NEITHER,
-        study(lambda one: one.sales),
-        f"Net sales value of the customers of a zone. {_CUTS}",
+    Measure(
+        name="zone_sales",
+        title="Net sales value of the zones",
+        short="Net sales value of the zones",
+        unit=Unit.MONEY,
+        direction=Direction.NEITHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(study(lambda one: one.sales), tuple(KEYS)),
+        definition=f"Net sales value of the customers of a zone. {_CUTS}",
+        numerator="net sales value of the customers of a zone. The cuts are the medians over all customers of the period, unless assumed otherwise",
+        denominator="–",
+        exclusions="Customers without any movement of money in the period.",
+        source="brief; Coyle",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(8, 9),
     ),
-    zone_measure(
-        "zone_cost",
-        "Cost to serve of the zones",
-        Unit.MONEY,
-        Direction.NEITHER,
-        study(lambda one: one.cost_to_serve),
-        f"Cost to serve of the customers of a zone. {_CUTS}",
+    Measure(
+        name="zone_cost",
+        title="Cost to serve of the zones",
+        short="Cost to serve of the zones",
+        unit=Unit.MONEY,
+        direction=Direction.NEITHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(study(lambda one: one.cost_to_serve), tuple(KEYS)),
+        definition=f"Cost to serve of the customers of a zone. {_CUTS}",
+        numerator="cost to serve of the customers of a zone. The cuts are the medians over all customers of the period, unless assumed otherwise",
+        denominator="–",
+        exclusions="Customers without any movement of money in the period.",
+        source="brief; Coyle",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(8, 9),
     ),
-    zone_measure(
-        "zone_sensitivity",
-        "Zone changes",
-        Unit.COUNT,
-        Direction.NEITHER,
-        _changing(len),
-        "Customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
+    Measure(
+        name="zone_sensitivity",
+        title="Zone changes",
+        short="Zone changes",
+        unit=Unit.COUNT,
+        direction=Direction.NEITHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(_changing(len), tuple(KEYS)),
+        definition="Customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
+        numerator="customers that change zone when either cut moves by -20, -10, +10 or +20 %",
         denominator="customers with a zone",
+        exclusions="Customers without any movement of money in the period.",
         source="own",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(8, 9),
     ),
-    zone_measure(
-        "zone_sensitivity_sales",
-        "Net sales that change zone",
-        Unit.MONEY,
-        Direction.NEITHER,
-        _changing(lambda group: sum((one.sales for one in group), Decimal(0))),
-        "Net sales of customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
+    Measure(
+        name="zone_sensitivity_sales",
+        title="Net sales that change zone",
+        short="Net sales that change zone",
+        unit=Unit.MONEY,
+        direction=Direction.NEITHER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(_changing(lambda group: sum((one.sales for one in group), Decimal(0))), tuple(KEYS)),
+        definition="Net sales of customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
+        numerator="net sales of customers that change zone when either cut moves by -20, -10, +10 or +20 %",
         denominator="net sales of customers with a zone",
+        exclusions="Customers without any movement of money in the period.",
         source="own",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(8, 9),
     ),
-    zone_measure(
-        "loss_making_customers",
-        "Loss-making customers",
-        Unit.COUNT,
-        Direction.LOWER,
-        _loss_making,
-        "Customers whose net sales do not cover product cost and cost to serve in the period.",
+    Measure(
+        name="loss_making_customers",
+        title="Loss-making customers",
+        short="Loss-making customers",
+        unit=Unit.COUNT,
+        direction=Direction.LOWER,
+        facts=money_facts_table,
+        date="day",
+        formula=Study(_loss_making, tuple(KEYS)),
+        definition="Customers whose net sales do not cover product cost and cost to serve in the period.",
+        numerator="customers whose net sales do not cover product cost and cost to serve in the period",
         denominator="customers whose profit is known",
-        source="own",
         exclusions="Customers with a billed line without a unit cost, or a document without a rate (said beside the value).",
+        source="own",
+        feeds=(*BILLING_FEEDS, *COST_FEEDS),
+        assumptions=ZONE_ASSUMPTIONS,
+        needs=(NEEDS_BILLS, NEEDS_COSTS),
+        product_rows=(8, 9),
     ),
 )

@@ -11,6 +11,7 @@ DIMENSIONS: dict[str, str] = {
     "currency": "currency",
 }
 """Every dimension that every fact table has, and the column that holds it."""
+SHARED_DIMENSIONS = tuple(DIMENSIONS)
 
 OWN_DIMENSIONS: dict[str, str] = {
     "step": "step",

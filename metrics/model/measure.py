@@ -229,6 +229,8 @@ class Measure:
     feeds: tuple[str, ...]
     product_rows: tuple[int, ...]
     needs: tuple[Need, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    """Assumptions whose edit may change the measure. The preview of an edit asks for these measures."""
     short: str = ""
     version: int = 1
     """Raised when the definition changes, with a line in the changelog."""

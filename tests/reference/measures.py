@@ -209,7 +209,6 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "filled_accurately": of_verdict("filled_accurately", neutral=True),
     "billed_accurately": of_verdict("billed_accurately"),
     "perfect_order": perfect_orders,
-    "perfect_order_scor4": perfect_orders,
     "got_what_wanted": got_what,
     "got_quantity_wanted": of_verdict("complete"),
     "overdue_open": overdue_lines,

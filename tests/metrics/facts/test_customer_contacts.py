@@ -24,7 +24,6 @@ from metrics.facts.shipments import shipment_facts_table
 from metrics.facts.two_books import two_books_facts_table
 from metrics.lists import recovery as recovery_module
 from metrics.measures import communications, influence, post_sale_support, recovery, responsiveness, two_books
-from metrics.measures.shares import SHARED_DIMENSIONS
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
 from metrics.model.question import Question
@@ -397,7 +396,6 @@ def test_the_parts_of_every_total_add_up(connection: Connection) -> None:
 
 
 def test_shares_of_a_mix_add_up_to_one(connection: Connection) -> None:
-    assert set(SHARED_DIMENSIONS) == set(DIMENSIONS)
     for segment in ("A", "B"):
         shares = answer(
             connection, Question(("lead_option_mix",), by=("lead_time_class",), where=(("segment", (segment,)),))

@@ -2,21 +2,18 @@
 part against the whole.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from ingest.pipeline import run
 from metrics.facts.anchor_dates import anchor_facts_table
 from metrics.facts.contract_verdicts import contract_facts_table, policy_of
-from metrics.facts.delivery_groups import group_facts_table
 from metrics.facts.mapped_columns import mapped
-from metrics.facts.orders import facts_state, order_facts, order_facts_table, order_line_facts_table
-from metrics.measures.buyers_view import SCOR_FALSE, SCOR_TRUE
+from metrics.facts.orders import facts_state, order_facts, order_facts_table
 from metrics.model.question import Question
 from metrics.policy import Anchor, Policy
 from metrics.queries.answer import answer
@@ -93,48 +90,25 @@ def test_every_order_under_contract_is_judged_by_the_version_of_its_day(connecti
         assert [found[order_id][name] for name in names] == [row[name] for name in names], order_id
 
 
-def test_scors_roll_up_is_the_perfect_order_order_by_order(connection: Connection) -> None:
+def test_scors_four_part_roll_up_is_the_perfect_order(connection: Connection) -> None:
+    """RL.2.1: complete, item, overage. RL.2.2: on time, place. RL.2.3: billed accurately. RL.2.4: damage free."""
     o = order_facts_table.c
-    found = connection.execute(
-        select(o.order_id, o.perfect_order, SCOR_TRUE.label("good"), SCOR_FALSE.label("bad")).where(o.state == "judged")
+    parts = (o.complete, o.item_ok, o.overage_ok, o.on_time, o.place_ok, o.billed_accurately, o.damage_free)
+    passed = and_(*[part.is_(True) for part in parts])
+    # OTIF represents the first two parts: it can be false while neither of them is known.
+    failed = or_(o.otif.is_(False), *[part.is_(False) for part in parts])
+    judged_orders = connection.execute(
+        select(
+            o.order_id, o.perfect_order, o.perfect_order_known, passed.label("passed"), failed.label("failed")
+        ).where(o.state == "judged")
     ).all()
-    assert {row.perfect_order for row in found} == {True, False, None}
-    for row in found:
-        assert row.perfect_order == (True if row.good else False if row.bad else None), row.order_id
-    scor, perfect = answer(connection, Question(("perfect_order_scor4", "perfect_order")))
-    assert (scor.numerator, scor.denominator, scor.unknown, scor.judged) == (
-        perfect.numerator,
-        perfect.denominator,
-        perfect.unknown,
-        perfect.judged,
+    assert {order.perfect_order for order in judged_orders} == {True, False, None}
+    for order in judged_orders:
+        assert order.perfect_order == (True if order.passed else False if order.failed else None), order.order_id
+    (perfect,) = answer(connection, Question(("perfect_order",)))
+    assert (perfect.numerator, perfect.denominator, perfect.unknown, perfect.judged) == (
+        sum(order.passed is True for order in judged_orders),
+        sum(order.perfect_order_known is True for order in judged_orders),
+        sum(not order.passed and not order.failed for order in judged_orders),
+        len(judged_orders),
     )
-
-
-def every_one(verdicts: list[bool | None]) -> bool | None:
-    return False if False in verdicts else None if None in verdicts else True
-
-
-def test_a_group_is_all_its_lines(connection: Connection) -> None:
-    lines: dict[tuple[str, Any], list[dict[str, Any]]] = defaultdict(list)
-    for line in rows(connection, order_line_facts_table):
-        lines[line["order_id"], line["deadline_at"]].append(line)
-    found = {(row["order_id"], row["deadline_at"]): row for row in rows(connection, group_facts_table)}
-    owing = {key: [line for line in of_group if line["state"] != "excluded"] for key, of_group in lines.items()}
-    assert found.keys() == {key for key, of_group in owing.items() if of_group}
-    for key, group in found.items():
-        goods = owing[key]
-        assert group["line_count"] == len(goods)
-        assert group["state"] == ("pending" if any(line["state"] == "pending" for line in goods) else "judged")
-        if group["state"] == "pending":
-            assert {group[name] for name in VERDICTS} == {None}
-            continue
-        for name in ("on_time", "complete", "otif"):
-            assert group[name] == every_one([line[name] for line in goods]), (key, name)
-        for name in ("damage_free", "filled_accurately"):
-            told = [line[name] for line in goods if line[f"{name}_reason"] != "nothing_received"]
-            assert group[name] == (every_one(told) if told else None), (key, name)
-        told = [
-            line["billed_accurately"] for line in lines[key] if line["billed_accurately_reason"] != "nothing_received"
-        ]
-        assert group["billed_accurately"] == (every_one(told) if told else None), key
-        assert group["perfect_group"] == every_one([group[name] for name in VERDICTS[2:]]), key

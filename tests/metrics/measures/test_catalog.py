@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Double, Float
 from sqlalchemy.dialects import postgresql
 
 from metrics.errors import UnknownName
+from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.facts.orders import facts_metadata, order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
 from metrics.measures.catalog import MEASURES, default_dimension, dimension_column, find
@@ -49,6 +50,7 @@ def test_every_measure_says_what_it_is(measure: Measure) -> None:
     assert measure.product_rows
     assert set(measure.product_rows) <= set(range(1, 19))
     assert set(measure.feeds) <= set(FEEDS)
+    assert set(measure.assumptions) <= set(ASSUMPTIONS)
     assert measure.date in measure.facts.columns
 
 
@@ -69,6 +71,11 @@ def test_every_measure_compiles_for_postgresql_by_every_dimension(measure: Measu
         return  # asked of a real PostgreSQL in test_engines_agree.py
     (batch,) = _batches(question)
     assert "SELECT" in str(_select(batch, question).compile(dialect=postgresql.dialect()))
+
+
+@pytest.mark.parametrize("assumption", ASSUMPTIONS)
+def test_every_assumption_is_declared_by_a_measure(assumption: str) -> None:
+    assert [name for name, measure in MEASURES.items() if assumption in measure.assumptions]
 
 
 @pytest.mark.parametrize("row", range(1, 17))

@@ -20,8 +20,7 @@ from metrics.facts.money import movements
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
 from metrics.facts.stockout_events import OUTCOMES
 from metrics.facts.stockouts import stockout_facts_table
-from metrics.measures.stockouts import _BROKEN_DOWN, assumed_unit_cost, expected_cost, group_costs
-from metrics.model.dimensions import DIMENSIONS
+from metrics.measures.stockouts import assumed_unit_cost, expected_cost, group_costs
 from metrics.model.question import Question
 from metrics.queries import answer as query
 from metrics.queries.answer import Answer, answer
@@ -563,10 +562,6 @@ def test_the_preset_of_the_book_and_shares_that_are_no_whole(connection: Connect
     asked_for = asked(connection, "stockout_unit_cost_assumed")["stockout_unit_cost_assumed"]
     assert asked_for.value is None
     assert "add up to 1.1" in str(asked_for.no_data)
-
-
-def test_studies_can_be_broken_down_by_every_dimension() -> None:
-    assert set(_BROKEN_DOWN) == set(DIMENSIONS)
 
 
 # ---------------------------------------------------------------- investing in fill, from the orders in view
