@@ -15,20 +15,20 @@ from sqlalchemy import Column, Connection, String, Table, insert, select
 from ingest.errors import RunAborted
 from ingest.load.clean_rows import clean_rows
 from ingest.load.load import load
-from ingest.load.touched_orders import changes_everything
+from ingest.load.touched_orders import affects_all_orders
 from ingest.mapping.mapping_file import Mapping, load_mapping
 from ingest.quarantine import records
 from ingest.quarantine.records import Rejected
 from ingest.read.read import read_all
 from ingest.read.source_objects import Reading
-from ingest.read.staging import table_of
+from ingest.read.staging import staging_table
 from ingest.runs import history
 from ingest.runs.ledger import check_balance, write_ledger
-from ingest.runs.report import RunReport, report_of
-from ingest.runs.run_state import Run, effective_feeds, fingerprint, previous_runs
+from ingest.runs.report import RunReport, build_report
+from ingest.runs.run_state import RunState, effective_feeds, fingerprint, previous_runs
 from ingest.runs.watermark import CLOCK_TOLERANCE, latest_event
 from ingest.storage import tables
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.scratch_database import Scratch, scratch
 from ingest.validate import row_rules
 from metrics.errors import BuyerviewError
@@ -114,7 +114,7 @@ def _run_steps(
         read_all(one.reading, tell)
         if not one.objects and one.reading.repeated:
             # Nothing but repeats: no generation is published, so running twice is running once.
-            return report_of(one, "unchanged", build.base.number if build.base else None)
+            return build_report(one, "unchanged", build.base.number if build.base else None)
         tell("validate", 0.0)
         validate(one)
         tell("load", 0.0)
@@ -126,9 +126,9 @@ def _run_steps(
     check_balance(build.connection)
     failpoint("ingest.built")
     if place is None:
-        return report_of(one, "checked", None)
+        return build_report(one, "checked", None)
     tell("publish", 0.0)
-    report = report_of(one, "published", _record_run(one, build))
+    report = build_report(one, "published", _record_run(one, build))
     build.publish()
     failpoint("ingest.published")
     tell("publish", 1.0)
@@ -138,7 +138,7 @@ def _run_steps(
 @contextmanager
 def _open_run(
     connection: Connection, mapping: Mapping, folder: Path, place: Location | None, started_at: datetime
-) -> Iterator[tuple[Run, Scratch]]:
+) -> Iterator[tuple[RunState, Scratch]]:
     known = previous_runs(connection, mapping.name)
     with scratch(place.folder if place else None) as staging:
         database = staging.connect()
@@ -152,12 +152,12 @@ def _open_run(
 
         one = Reading(mapping, folder, staging, database, known.cursors, seen)
         try:
-            yield Run(mapping, started_at, known, one), staging
+            yield RunState(mapping, started_at, known, one), staging
         finally:
             one.connection.close()
 
 
-def validate(one: Run) -> None:
+def validate(one: RunState) -> None:
     """Run every feed's suite; broken rows are noted with all their rules, and left out from here on."""
     from ingest.validate import expectations  # the library behind it takes seconds to import
 
@@ -171,12 +171,13 @@ def validate(one: Run) -> None:
         expectations.create_view(database, feed, suite)
     database.execute("CREATE TABLE broken (feed VARCHAR, row BIGINT)")
     staged = {
-        feed: int((database.execute(f"SELECT count(*) FROM {table_of(feed)}").fetchone() or (0,))[0]) for feed in suites
+        feed: int((database.execute(f"SELECT count(*) FROM {staging_table(feed)}").fetchone() or (0,))[0])
+        for feed in suites
     }
     outcomes = expectations.validate(database, suites, staged)
-    one.rejected = records.from_reading(one.objects)
+    one.rejected = records.unreadable_records(one.objects)
     for feed, found in outcomes.items():
-        one.rejected.setdefault(feed, {}).update(records.from_outcomes(database, feed, found, one.mapping))
+        one.rejected.setdefault(feed, {}).update(records.rule_breaking_records(database, feed, found, one.mapping))
         one.checks.extend(
             {
                 "feed": feed,
@@ -190,7 +191,7 @@ def validate(one: Run) -> None:
     failpoint("ingest.validate")
 
 
-def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
+def load_clean(one: RunState, staging: Scratch, build: Build) -> Table | None:
     """Merge the clean rows. Returns the table of touched order_ids; None when everything has to be built."""
     connection, first = build.connection, one.known.next_file_id
     arrived = {first + source.number: source.rows_in for source in one.objects}
@@ -201,11 +202,11 @@ def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
     broken = dict(database.execute("SELECT feed, count(*) FROM broken GROUP BY feed").fetchall())
     database.close()
     empty = connection.execute(select(FEEDS["orders"].table.c.order_id).limit(1)).first() is None
-    touched = temporary(connection, "touched_orders", Column("order_id", String))
+    touched = create_temporary(connection, "touched_orders", Column("order_id", String))
     feeds = {feed: broken.get(feed, 0) for feed in one.mapping.feeds}
     with clean_rows(connection, staging, feeds, source=one.mapping.name, first_file_id=first) as clean:
         one.loaded = load(connection, clean, arrived, run_id=one.known.next_run_id, touched=touched, first_load=empty)
-        everything = empty or changes_everything(connection, one.loaded)
+        everything = empty or affects_all_orders(connection, one.loaded)
         failpoint("ingest.load")
         _reject_rule_breaks(one, clean, connection)
     build.save()
@@ -219,14 +220,14 @@ def load_clean(one: Run, staging: Scratch, build: Build) -> Table | None:
     return None if everything else touched
 
 
-def _reject_rule_breaks(one: Run, clean: dict[str, Table], connection: Connection) -> None:
+def _reject_rule_breaks(one: RunState, clean: dict[str, Table], connection: Connection) -> None:
     """Rows that broke a rule across rows, as rejected records."""
     first = one.known.next_file_id
     for feed, held in one.loaded.held.items():
         if not held:
             continue
         table = clean[feed]
-        marked = temporary(
+        marked = create_temporary(
             connection, f"noted_{feed}", Column("file_id", table.c.file_id.type), Column("row_no", table.c.row_no.type)
         )
         insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in held))
@@ -255,7 +256,7 @@ def _reject_rule_breaks(one: Run, clean: dict[str, Table], connection: Connectio
         marked.drop(connection)
 
 
-def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
+def rebuild_facts(one: RunState, build: Build, touched: Table | None) -> None:
     """Bring facts and rollups to the data's watermark: the orders touched, or all of them."""
     connection = build.connection
     one.as_of = one.mapping.data_as_of or latest_event(connection, one.mapping.time_zone) or one.started_at
@@ -270,7 +271,7 @@ def rebuild_facts(one: Run, build: Build, touched: Table | None) -> None:
     refuse_inconsistent_numbers(one, connection)
 
 
-def refuse_inconsistent_numbers(one: Run, connection: Connection) -> None:
+def refuse_inconsistent_numbers(one: RunState, connection: Connection) -> None:
     """Write what must hold of all facts and rollups to the checks; a run whose numbers cannot be is not published
     (rules P13).
 
@@ -296,7 +297,7 @@ def refuse_inconsistent_numbers(one: Run, connection: Connection) -> None:
     insert_rows(connection, checks, ({"run_id": one.known.next_run_id, **check} for check in held))
 
 
-def _record_run(one: Run, build: Build) -> int:
+def _record_run(one: RunState, build: Build) -> int:
     build.connection.execute(
         insert(runs).values(
             run_id=one.known.next_run_id,
@@ -319,7 +320,7 @@ def _record_failure(place: Location, source: str, started_at: datetime, error: B
 def _record_history(
     place: Location, source: str, started_at: datetime, outcome: str, generation: int | None, report: dict[str, object]
 ) -> None:
-    history.record(
+    history.record_run(
         place,
         source=source,
         started_at=started_at,

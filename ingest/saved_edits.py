@@ -38,7 +38,7 @@ class EditedFeed:
     rows: Callable[[], Select[tuple[object, ...]]]
 
 
-def cases() -> Select[tuple[object, ...]]:
+def select_cases() -> Select[tuple[object, ...]]:
     """Resolutions as cases, raised when the failure was noticed; one that was reopened is open. They have no kind,
     since the buyer asked for nothing.
 
@@ -59,14 +59,17 @@ def cases() -> Select[tuple[object, ...]]:
     ).where(w.detected_at <= AS_OF, w.acknowledged_at.is_not(None))
 
 
-def edited(feed: str) -> Select[tuple[object, ...]]:
+def select_edits(feed: str) -> Select[tuple[object, ...]]:
     """What people wrote of a feed whose rows hold from a day on, as it stands."""
     table = TABLES[feed].c
     names = (*FEEDS[feed].key, *value_columns(feed), "deleted")
     return select(*[table[name] for name in names], table.changed_at.label("source_updated_at"))
 
 
-EDITED_FEEDS = (EditedFeed("service_cases", cases), *(EditedFeed(feed, partial(edited, feed)) for feed in TABLES))
+EDITED_FEEDS = (
+    EditedFeed("service_cases", select_cases),
+    *(EditedFeed(feed, partial(select_edits, feed)) for feed in TABLES),
+)
 
 
 def ingest_saved_edits(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:
@@ -83,10 +86,12 @@ def ingest_saved_edits(*, location: Location | None = None, progress: Progress |
         ]
     if not feeds:
         return None
-    return run_mapping(NAME, lambda connection: mapping(connection, place, feeds), location=place, progress=progress)
+    return run_mapping(
+        NAME, lambda connection: build_mapping(connection, place, feeds), location=place, progress=progress
+    )
 
 
-def mapping(connection: Connection, place: Location, feeds: list[EditedFeed]) -> Mapping:
+def build_mapping(connection: Connection, place: Location, feeds: list[EditedFeed]) -> Mapping:
     """The built-in mapping of these feeds, at the watermark of the generation the run starts from."""
     as_of = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
     if as_of is None:

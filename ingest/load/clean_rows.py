@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Column, Connection, MetaData, Table
 
-from ingest.read.staging import table_of
-from ingest.storage.bulk_insert import temporary
-from ingest.storage.scratch_database import Scratch, literal, name
+from ingest.read.staging import staging_table
+from ingest.storage.bulk_insert import create_temporary
+from ingest.storage.scratch_database import Scratch, quoted, sql_literal
 from metrics.schema import FEEDS
 
 STAGING = "staging"
@@ -30,47 +30,50 @@ def clean_rows(
     """
     selects = {feed: _select(feed, broken, source, first_file_id) for feed, broken in feeds.items()}
     if connection.dialect.name == "duckdb":
-        connection.exec_driver_sql(f"ATTACH {literal(str(scratch.file))} AS {STAGING} (READ_ONLY)")
+        connection.exec_driver_sql(f"ATTACH {sql_literal(str(scratch.file))} AS {STAGING} (READ_ONLY)")
         for feed, select in selects.items():
             connection.exec_driver_sql(
-                f"CREATE TEMPORARY VIEW {name(f'clean_{feed}')} AS {select.format(database=f'{STAGING}.main.')}"
+                f"CREATE TEMPORARY VIEW {quoted(f'clean_{feed}')} AS {select.format(database=f'{STAGING}.main.')}"
             )
-        yield {feed: _described(feed) for feed in selects}
+        yield {feed: _view_table(feed) for feed in selects}
         for feed in selects:
-            connection.exec_driver_sql(f"DROP VIEW {name(f'clean_{feed}')}")
+            connection.exec_driver_sql(f"DROP VIEW {quoted(f'clean_{feed}')}")
     else:
-        yield {feed: _copied(connection, scratch, feed, select.format(database="")) for feed, select in selects.items()}
+        yield {
+            feed: _copy_to_server(connection, scratch, feed, select.format(database=""))
+            for feed, select in selects.items()
+        }
 
 
 def _select(feed: str, broken: int, source: str, first_file_id: int) -> str:
     values = {
-        "source": literal(source).replace("{", "{{").replace("}", "}}"),
+        "source": sql_literal(source).replace("{", "{{").replace("}", "}}"),
         "file_id": f"s._object + {first_file_id}",
         "row_no": "s.rowid + s._shift",
     }
     columns = ", ".join(
-        f"{values.get(column.name, f's.{name(column.name)}')} AS {name(column.name)}"
+        f"{values.get(column.name, f's.{quoted(column.name)}')} AS {quoted(column.name)}"
         for column in FEEDS[feed].table.columns
     )
     left_out = (
-        f" WHERE s.rowid NOT IN (SELECT row FROM {{database}}broken WHERE feed = {literal(feed)})" if broken else ""
+        f" WHERE s.rowid NOT IN (SELECT row FROM {{database}}broken WHERE feed = {sql_literal(feed)})" if broken else ""
     )
-    return f"SELECT {columns} FROM {{database}}{name(table_of(feed))} AS s{left_out}"
+    return f"SELECT {columns} FROM {{database}}{quoted(staging_table(feed))} AS s{left_out}"
 
 
-def _described(feed: str) -> Table:
+def _view_table(feed: str) -> Table:
     columns = [Column(column.name, column.type) for column in FEEDS[feed].table.columns]
     return Table(f"clean_{feed}", MetaData(), *columns)
 
 
-def _copied(connection: Connection, scratch: Scratch, feed: str, select: str) -> Table:
-    table = temporary(
+def _copy_to_server(connection: Connection, scratch: Scratch, feed: str, select: str) -> Table:
+    table = create_temporary(
         connection, f"clean_{feed}", *(Column(column.name, column.type) for column in FEEDS[feed].table.columns)
     )
     file = scratch.folder / f"clean_{feed}.csv"
     staging = scratch.connect()
     try:
-        staging.execute(f"COPY ({select}) TO {literal(str(file))} (FORMAT csv, HEADER false, NULLSTR '')")
+        staging.execute(f"COPY ({select}) TO {sql_literal(str(file))} (FORMAT csv, HEADER false, NULLSTR '')")
     finally:
         staging.close()
     driver = connection.connection.driver_connection

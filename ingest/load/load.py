@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, FromClause, Table, not_, select, union_all
 
 from ingest.load import unit_conversion
-from ingest.load.merge import fill, merge
+from ingest.load.merge import fill_empty_table, merge
 from ingest.load.recheck import drop_original, keep_original, recheck_children
 from ingest.load.result import LoadResult
 from ingest.load.row_ids import matches, row_ids, stored_row_ids
-from ingest.load.touched_orders import note_touched
+from ingest.load.touched_orders import add_touched_orders
 from ingest.load.waiting_rows import check_rows, release, store_waiting
 from ingest.storage.tables import waiting
 from metrics.schema import FEEDS
@@ -40,7 +40,7 @@ def load(
         recheck_children(connection, feed, result, run_id=run_id, first_file_id=first_file_id, touched=touched)
         failpoint("ingest.merge")
     if not first_load:
-        note_touched(connection, result.changed, touched)
+        add_touched_orders(connection, result.changed, touched)
     return result
 
 
@@ -59,14 +59,14 @@ def _merge_feed(
             result.counts.loaded[file_id] -= 1
             result.counts.quarantined[file_id] += 1
         leaving = store_waiting(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
-        passing = unit_conversion.converted(feed, arrivals, found)
+        passing = unit_conversion.select_converted(feed, arrivals, found)
         if held:
             passing = passing.where(not_(matches(kept_out, arrivals).exists()))
         if found is not None:
             keep_original(connection, feed, arrivals, found.rows, kept_out)
         target = FEEDS[feed].table
         if connection.execute(select(target.c.file_id).limit(1)).first() is None:
-            fill(connection, feed, passing, result)
+            fill_empty_table(connection, feed, passing, result)
         else:
             merge(connection, feed, passing, result, run_id=run_id, touched=touched)
         if parked is not None and leaving:

@@ -30,20 +30,22 @@ from ingest.errors import RunAborted
 from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
 from ingest.load.restatements import content_columns, quantity_changes, restated_rows
 from ingest.load.result import Check, LoadResult
-from ingest.load.row_ids import matches, per_file
+from ingest.load.row_ids import count_per_file, matches
 from ingest.load.touched_orders import add_orders
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 from metrics.schema import FEEDS, invoice_lines, restatements
 
 
-def fill(connection: Connection, feed: str, passing: Select[Any], result: LoadResult) -> None:
+def fill_empty_table(connection: Connection, feed: str, passing: Select[Any], result: LoadResult) -> None:
     """Into an empty table: insert, then look once for keys that are there twice, which is the proof that there are none
     as well.
     """
     target = FEEDS[feed].table
     connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
     twice = select(*_keys(feed, target)).group_by(*_keys(feed, target)).having(func.count() > 1)
-    repeated = temporary(connection, f"repeated_{feed}", *(Column(one, target.c[one].type) for one in FEEDS[feed].key))
+    repeated = create_temporary(
+        connection, f"repeated_{feed}", *(Column(one, target.c[one].type) for one in FEEDS[feed].key)
+    )
     connection.execute(insert(repeated).from_select(list(FEEDS[feed].key), twice))
     failed = 0
     if connection.execute(select(repeated).limit(1)).first() is not None:
@@ -56,19 +58,21 @@ def fill(connection: Connection, feed: str, passing: Select[Any], result: LoadRe
             .join_from(target, repeated, _same_key(feed, target, repeated))
             .subquery()
         )
-        losers = temporary(connection, f"losers_{feed}", Column("file_id", BigInteger), Column("row_no", BigInteger))
+        losers = create_temporary(
+            connection, f"losers_{feed}", Column("file_id", BigInteger), Column("row_no", BigInteger)
+        )
         connection.execute(
             insert(losers).from_select(
                 ["file_id", "row_no"], select(ranked.c.file_id, ranked.c.row_no).where(ranked.c.place > 1)
             )
         )
-        counted = per_file(connection, losers)
+        counted = count_per_file(connection, losers)
         failed = sum(n for _, n in counted)
         result.counts.supersede(counted)
         connection.execute(delete(target).where(matches(losers, target).exists()))
         losers.drop(connection)
         again = select(literal(1)).select_from(target.join(repeated, _same_key(feed, target, repeated)))
-        _refuse_doubles(connection, feed, again.group_by(*_keys(feed, target)).having(func.count() > 1))
+        _check_keys_unique(connection, feed, again.group_by(*_keys(feed, target)).having(func.count() > 1))
     repeated.drop(connection)
     total = connection.scalar(select(func.count()).select_from(target)) or 0
     result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total + failed, failed))
@@ -82,28 +86,28 @@ def merge(
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
     columns = [Column(column.name, column.type) for column in target.columns]
-    incoming = temporary(connection, f"incoming_{feed}", *columns, Column("place", BigInteger))
+    incoming = create_temporary(connection, f"incoming_{feed}", *columns, Column("place", BigInteger))
     rows = passing.subquery()
     place = func.row_number().over(partition_by=_keys(feed, rows), order_by=_newest_first(rows))
     connection.execute(insert(incoming).from_select([*names, "place"], select(*(rows.c[one] for one in names), place)))
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
-    repeated = per_file(connection, incoming, incoming.c.place > 1)
+    repeated = count_per_file(connection, incoming, incoming.c.place > 1)
     result.counts.supersede(repeated)
     result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
     connection.execute(delete(incoming).where(incoming.c.place > 1))
-    met = _meet(connection, feed, incoming)
+    met = _match_stored(connection, feed, incoming)
     outdated = met.c.outcome != "newer"
-    result.counts.supersede(per_file(connection, met, outdated))
-    _replace(connection, feed, incoming, met, result, run_id=run_id, touched=touched)
+    result.counts.supersede(count_per_file(connection, met, outdated))
+    _replace_stored(connection, feed, incoming, met, result, run_id=run_id, touched=touched)
     connection.execute(delete(incoming).where(matches(met, incoming).where(outdated).exists()))
     connection.execute(insert(target).from_select(names, select(*(incoming.c[one] for one in names))))
     doubles = select(literal(1)).select_from(target.join(incoming, _same_key(feed, target, incoming)))
-    _refuse_doubles(connection, feed, doubles.group_by(*_keys(feed, target)).having(func.count() > 1))
+    _check_keys_unique(connection, feed, doubles.group_by(*_keys(feed, target)).having(func.count() > 1))
     met.drop(connection)
     result.changed[feed] = incoming
 
 
-def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
+def _match_stored(connection: Connection, feed: str, incoming: Table) -> Table:
     """Every incoming row whose key is there already: which row that is, and whether the incoming one is a repeat, older
     or newer.
     """
@@ -117,7 +121,7 @@ def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
     newer = or_(mine > theirs, and_(mine.is_not(None), theirs.is_(None)), and_(as_new, later))
     same = and_(*(incoming.c[one].is_not_distinct_from(target.c[one]) for one in content_columns(feed)))
     outcome = case((and_(same, as_new), "repeat"), (newer, "newer"), else_="older")
-    met = temporary(
+    met = create_temporary(
         connection,
         f"met_{feed}",
         *(Column(one, BigInteger) for one in ("file_id", "row_no", "old_file_id", "old_row_no")),
@@ -129,7 +133,7 @@ def _meet(connection: Connection, feed: str, incoming: Table) -> Table:
     return met
 
 
-def _replace(
+def _replace_stored(
     connection: Connection, feed: str, incoming: Table, met: Table, result: LoadResult, *, run_id: int, touched: Table
 ) -> None:
     """Take out the versions that newer ones replace, and write down what changes."""
@@ -187,7 +191,7 @@ def _replace(
     connection.execute(delete(target).where(exists().where(old, replaced)))
 
 
-def _refuse_doubles(connection: Connection, feed: str, doubles: Select[Any]) -> None:
+def _check_keys_unique(connection: Connection, feed: str, doubles: Select[Any]) -> None:
     if connection.execute(doubles.limit(1)).first() is not None:
         raise RunAborted(f"After the merge {feed} held a key twice: a fault of Buyerview, please report it.")
 

@@ -29,7 +29,7 @@ from ingest.load.touched_orders import add_orders
 from ingest.load.waiting_rows import check_rows
 from ingest.quarantine.quarantine import quarantine_loaded
 from ingest.quarantine.records import RuleBreaks
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.tables import original_rows, waiting
 from metrics.schema import FEEDS, order_lines, restatements
 
@@ -61,7 +61,7 @@ def note_changed_parents(
     rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
     if rows:
         noted = result.stirred.setdefault(feed, [])
-        table = temporary(
+        table = create_temporary(
             connection, f"stirred_{feed}_{len(noted)}", *(Column(one, FEEDS[feed].table.c[one].type) for one in key)
         )
         insert_rows(connection, table, rows)
@@ -80,7 +80,9 @@ def recheck_children(
     if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
         return
     names = [column.name for column in target.columns]
-    again = temporary(connection, f"again_{feed}", *(Column(column.name, column.type) for column in target.columns))
+    again = create_temporary(
+        connection, f"again_{feed}", *(Column(column.name, column.type) for column in target.columns)
+    )
     sent = original_rows.get(feed)
     present = select(target).where(affected)
     if sent is not None:
@@ -99,9 +101,9 @@ def recheck_children(
             add_orders(
                 connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document])))
             )
-        _take_out(connection, feed, again, held, result, run_id=run_id)
+        _quarantine_impossible(connection, feed, again, held, result, run_id=run_id)
     if sent is not None:
-        _convert_again(connection, feed, again, found, result, run_id=run_id)
+        _reconvert(connection, feed, again, found, result, run_id=run_id)
     add_orders(connection, touched, select(again.c.order_id))
     if found is not None:
         found.drop(connection)
@@ -119,12 +121,12 @@ def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElemen
     if feed in original_rows:
         for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
             measured = select(rows.c.product_id)
-            conditions.append(and_(target.c.unit.is_not(None), _counts_one_of(feed, target, measured)))
+            conditions.append(and_(target.c.unit.is_not(None), _counts_product(feed, target, measured)))
     # What came in this run has met its parents as they are now.
     return and_(target.c.file_id < first_file_id, or_(*conditions)) if conditions else None
 
 
-def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
+def _counts_product(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
     """Whether a row counts one of these products: its own, or its order line's."""
     if feed == "order_lines":
         return target.c.product_id.in_(measured)
@@ -133,7 +135,7 @@ def _counts_one_of(feed: str, target: Table, measured: Select[Any]) -> ColumnEle
     return or_(of_line, target.c.product_id.in_(measured)) if feed == "shipment_lines" else of_line
 
 
-def _take_out(
+def _quarantine_impossible(
     connection: Connection,
     feed: str,
     again: Table,
@@ -163,7 +165,7 @@ def _take_out(
     out.drop(connection)
 
 
-def _convert_again(
+def _reconvert(
     connection: Connection,
     feed: str,
     again: Table,
@@ -174,8 +176,8 @@ def _convert_again(
 ) -> None:
     """Replace what converts to other quantities or prices than before, and write down what changes."""
     target, sent, names = FEEDS[feed].table, original_rows[feed], [column.name for column in again.columns]
-    now = temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
-    connection.execute(insert(now).from_select(names, unit_conversion.converted(feed, again, found)))
+    now = create_temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
+    connection.execute(insert(now).from_select(names, unit_conversion.select_converted(feed, again, found)))
     content = [*FEEDS[feed].key, *content_columns(feed)]
     differs = or_(*(now.c[one].is_distinct_from(target.c[one]) for one in content_columns(feed)))
     pairs = (

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from ingest.load.result import RowId
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 
 
 def row_ids(connection: Connection, table: FromClause) -> set[RowId]:
@@ -28,7 +28,7 @@ def row_ids(connection: Connection, table: FromClause) -> set[RowId]:
 
 def stored_row_ids(connection: Connection, name: str, held: Iterable[RowId]) -> Table:
     """A temporary table of these records."""
-    table = temporary(connection, name, Column("file_id", BigInteger), Column("row_no", BigInteger))
+    table = create_temporary(connection, name, Column("file_id", BigInteger), Column("row_no", BigInteger))
     insert_rows(connection, table, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in held))
     return table
 
@@ -43,7 +43,7 @@ def same_row(left: FromClause, right: FromClause) -> ColumnElement[bool]:
     return and_(left.c.file_id == right.c.file_id, left.c.row_no == right.c.row_no)
 
 
-def per_file(connection: Connection, table: FromClause, *where: ColumnElement[bool]) -> list[tuple[int, int]]:
+def count_per_file(connection: Connection, table: FromClause, *where: ColumnElement[bool]) -> list[tuple[int, int]]:
     """How many records of each file are in a table: file_id and number."""
     query = select(table.c.file_id, func.count()).where(*where).group_by(table.c.file_id)
     return [(file_id, n) for file_id, n in connection.execute(query)]

@@ -11,7 +11,7 @@ REBUILD_ALL = ("calendars", "fx_rates", "service_packages")
 """Feeds of which one row may change any order."""
 
 
-def note_touched(connection: Connection, changed: Mapping[str, FromClause], touched: Table) -> None:
+def add_touched_orders(connection: Connection, changed: Mapping[str, FromClause], touched: Table) -> None:
     """The orders whose verdicts the changed rows of any feed may change."""
     lines, bills = shipment_lines, invoice_lines
     for feed, rows in changed.items():
@@ -47,7 +47,7 @@ def note_touched(connection: Connection, changed: Mapping[str, FromClause], touc
             add_orders(connection, touched, select(orders.c.order_id).where(orders.c.customer_id.in_(theirs)))
 
 
-def changes_everything(connection: Connection, result: LoadResult) -> bool:
+def affects_all_orders(connection: Connection, result: LoadResult) -> bool:
     """Whether what came in may change every order, so that no list of orders is worth keeping."""
     return any(
         connection.execute(select(literal(1)).select_from(result.changed[one]).limit(1)).first()

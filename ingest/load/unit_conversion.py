@@ -30,8 +30,8 @@ from sqlalchemy import (
     select,
 )
 
-from ingest.storage.bulk_insert import insert_rows, temporary
-from ingest.validate.cross_row_rules import Rule
+from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.validate.cross_row_rules import CrossRowRule
 from metrics.schema import FACTOR, FEEDS, PRICE, QTY, order_lines, orders, products, unit_factors
 from metrics.sql.dialects import local_time, times, typed_null
 
@@ -75,23 +75,25 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
         or connection.execute(select(rows.c.row_no).where(rows.c.unit.is_not(None)).limit(1)).first() is None
     ):
         return None
-    named = temporary(
+    named = create_temporary(
         connection,
         f"named_units_{feed}",
         *(Column(one, BigInteger) for one in ("file_id", "row_no")),
         *(Column(one, String) for one in ("product_id", "unit")),
         Column("day", Date),
     )
-    connection.execute(insert(named).from_select([column.name for column in named.columns], _named(feed, rows)))
-    found = temporary(
+    connection.execute(
+        insert(named).from_select([column.name for column in named.columns], _rows_with_unit(feed, rows))
+    )
+    found = create_temporary(
         connection,
         f"units_{feed}",
         *(Column(column.name, column.type) for column in named.columns),
         Column("factor", FACTOR),
     )
-    base = _as_of(named, products, products.c.base_unit, [], "base")
-    factor = _as_of(named, unit_factors, unit_factors.c.factor, ["unit"], "factors")
-    beside = named.outerjoin(base, _same_need(named, base)).outerjoin(factor, _same_need(named, factor))
+    base = _version_on_day(named, products, products.c.base_unit, [], "base")
+    factor = _version_on_day(named, unit_factors, unit_factors.c.factor, ["unit"], "factors")
+    beside = named.outerjoin(base, _same_conversion(named, base)).outerjoin(factor, _same_conversion(named, factor))
     wanted = (
         select(*named.columns, factor.c.value)
         .select_from(beside)
@@ -102,7 +104,7 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
     return Units(found, _prices(connection, feed, rows, found) if feed in PRICED else None)
 
 
-def _named(feed: str, rows: FromClause) -> Select[Any]:
+def _rows_with_unit(feed: str, rows: FromClause) -> Select[Any]:
     """Rows that name a unit, with the product counted and the local day of the order."""
     product: ColumnElement[str]
     if feed == "order_lines":
@@ -121,7 +123,9 @@ def _named(feed: str, rows: FromClause) -> Select[Any]:
     )
 
 
-def _as_of(named: Table, versions: Table, value: ColumnElement[Any], more: list[str], alias: str) -> FromClause:
+def _version_on_day(
+    named: Table, versions: Table, value: ColumnElement[Any], more: list[str], alias: str
+) -> FromClause:
     """product_id, unit, day, value: of each wanted, the newest version valid on the day."""
     wanted = select(named.c.product_id, named.c.unit, named.c.day).distinct().subquery()
     place = func.row_number().over(
@@ -140,7 +144,7 @@ def _as_of(named: Table, versions: Table, value: ColumnElement[Any], more: list[
     )
 
 
-def _same_need(named: Table, found: FromClause) -> ColumnElement[bool]:
+def _same_conversion(named: Table, found: FromClause) -> ColumnElement[bool]:
     return and_(*(found.c[one] == named.c[one] for one in ("product_id", "unit", "day")))
 
 
@@ -148,7 +152,7 @@ def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -
     """Each price and factor there is, and their quotient: worked out here, since engines divide decimals differently.
     Null: it does not fit.
     """
-    prices = temporary(
+    prices = create_temporary(
         connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE)
     )
     pairs = (
@@ -175,11 +179,11 @@ def _same_row(rows: FromClause, found: FromClause) -> ColumnElement[bool]:
     return and_(found.c.file_id == rows.c.file_id, found.c.row_no == rows.c.row_no)
 
 
-def rules(feed: str, rows: FromClause, units: Units) -> Iterator[Rule]:
+def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
     """The rules of conversion over the rows `units` was found for."""
     found = units.rows
     described = func.coalesce(found.c.product_id, "") + " / " + found.c.unit + " / " + cast(found.c.day, String)
-    yield Rule(
+    yield CrossRowRule(
         "unit_has_factor",
         "unit",
         "Send the row of unit_factors for this product and unit valid on that day (or the product's base_unit, if this is it).",
@@ -187,8 +191,8 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[Rule]:
         "unit_factors",
     )
     joined = rows.join(found, _same_row(rows, found))
-    inexact = or_(*(_spoilt(rows.c[one], found.c.factor) for one in QUANTITIES[feed]))
-    yield Rule(
+    inexact = or_(*(_is_inexact(rows.c[one], found.c.factor) for one in QUANTITIES[feed]))
+    yield CrossRowRule(
         "quantity_converts_exactly",
         "unit",
         "Quantity × factor has more than four decimals or is too large: put the quantity or the factor right.",
@@ -199,7 +203,7 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[Rule]:
     if units.prices is not None:
         price = units.prices
         same = and_(price.c.price == rows.c.unit_price_amount, price.c.factor == found.c.factor)
-        yield Rule(
+        yield CrossRowRule(
             "price_converts",
             "unit_price_amount",
             "Price ÷ factor is too large for a price: put the price or the factor right.",
@@ -214,12 +218,12 @@ def _in_base_units(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> 
     return case((product < LIMIT, cast(product, QTY)), else_=typed_null(QTY))
 
 
-def _spoilt(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> ColumnElement[bool]:
+def _is_inexact(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> ColumnElement[bool]:
     base = _in_base_units(quantity, factor)
     return and_(quantity.is_not(None), or_(base.is_(None), base != times(quantity, factor)))
 
 
-def converted(feed: str, rows: FromClause, units: Units | None) -> Select[Any]:
+def select_converted(feed: str, rows: FromClause, units: Units | None) -> Select[Any]:
     """All columns of the rows, in base units where a factor says so."""
     names = [column.name for column in FEEDS[feed].table.columns]
     if units is None:

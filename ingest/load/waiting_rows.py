@@ -13,7 +13,7 @@ from ingest.load.row_ids import matches
 from ingest.quarantine.quarantine import update_reasons
 from ingest.quarantine.records import RuleBreaks
 from ingest.quarantine.release import set_status
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.validate import cross_row_rules
 
 
@@ -63,7 +63,7 @@ def store_waiting(
 
 def release(connection: Connection, parked: Table, rows: set[RowId]) -> None:
     """After the merge has read them: rows that wait no longer."""
-    gone = temporary(connection, "leaving", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    gone = create_temporary(connection, "leaving", Column("file_id", BigInteger), Column("row_no", BigInteger))
     insert_rows(connection, gone, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     connection.execute(delete(parked).where(matches(gone, parked).exists()))
     gone.drop(connection)

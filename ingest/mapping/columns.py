@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric
 from sqlalchemy.types import TypeEngine
 
 from ingest.mapping.mapping_file import DEFAULTS, ColumnMap, FeedMap, mappable
-from ingest.storage.scratch_database import literal, name
+from ingest.storage.scratch_database import quoted, sql_literal
 from metrics.schema import FEEDS
 
 ISO_MOMENT = r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)?)?"
@@ -38,7 +38,7 @@ IDENTIFIERS = (
 
 
 @dataclass(frozen=True)
-class Staged:
+class StagedColumn:
     """One column of a feed's staging table: its name, SQL type, and the SQL that fills it."""
 
     name: str
@@ -51,12 +51,12 @@ def is_identifier(column: str) -> bool:
     return column.endswith(("_id", "_no")) or column in IDENTIFIERS
 
 
-def staging(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -> list[Staged]:
+def staging_columns(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -> list[StagedColumn]:
     """The columns of a feed's staging table in their order, filled from the source's columns by name.
 
     suspicious: the object holds characters that need looking at text by text; false saves the look.
     """
-    result: list[Staged] = []
+    result: list[StagedColumn] = []
     texts: list[tuple[str, str]] = []
     for column in mappable(FEEDS[feed]):
         kind = FEEDS[feed].table.c[column].type
@@ -67,12 +67,12 @@ def staging(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -
             result.extend(_moment(column, source, mapped, time_zone))
         elif isinstance(kind, DateTime):
             value, _, fits = _instant(source, mapped, time_zone)
-            result.extend([Staged(column, "TIMESTAMP", value), Staged(f"ok_{column}", "BOOLEAN", fits)])
+            result.extend([StagedColumn(column, "TIMESTAMP", value), StagedColumn(f"ok_{column}", "BOOLEAN", fits)])
         else:
             result.extend(_plain(column, kind, source, mapped, time_zone))
         if mapped is not None and mapped.column is not None:
-            texts.append((column, name(mapped.column)))
-    result.append(Staged("ok_text", "BOOLEAN", _clean_text(texts) if suspicious else "true"))
+            texts.append((column, quoted(mapped.column)))
+    result.append(StagedColumn("ok_text", "BOOLEAN", _clean_text(texts) if suspicious else "true"))
     return result
 
 
@@ -90,19 +90,19 @@ def _source(mapped: ColumnMap | None, column: str) -> str:
     if mapped is None:
         return "NULL::VARCHAR"
     if mapped.value is not None:
-        return literal(mapped.value)
-    text = name(mapped.column if mapped.column is not None else sql_column(column))
+        return sql_literal(mapped.value)
+    text = quoted(mapped.column if mapped.column is not None else sql_column(column))
     if mapped.codes is None:
         return text
-    cases = " ".join(f"WHEN {literal(code)} THEN {literal(meaning)}" for code, meaning in mapped.codes.items())
+    cases = " ".join(f"WHEN {sql_literal(code)} THEN {sql_literal(meaning)}" for code, meaning in mapped.codes.items())
     return f"(CASE {text} {cases} END)"
 
 
-def _unlisted(mapped: ColumnMap | None, column: str) -> str | None:
+def _is_listed(mapped: ColumnMap | None, column: str) -> str | None:
     """Whether a code is on the code list, in SQL; None: there is no list."""
     if mapped is None or mapped.codes is None:
         return None
-    text = name(mapped.column if mapped.column is not None else sql_column(column))
+    text = quoted(mapped.column if mapped.column is not None else sql_column(column))
     return f"({text} IS NULL OR {_among(text, mapped.codes)})"
 
 
@@ -112,19 +112,19 @@ def _among(text: str, words: Iterable[str]) -> str:
     Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the file's
     records, and then every row number after it is wrong.
     """
-    return f"list_contains([{', '.join(literal(word) for word in words)}], {text})"
+    return f"list_contains([{', '.join(sql_literal(word) for word in words)}], {text})"
 
 
 def _plain(
     column: str, kind: TypeEngine[object], source: str, mapped: ColumnMap | None, time_zone: str
-) -> list[Staged]:
-    listed = _unlisted(mapped, column)
+) -> list[StagedColumn]:
+    listed = _is_listed(mapped, column)
     if isinstance(kind, Numeric):
         precision, scale = kind.precision or 18, kind.scale or 0
         value, fits = _number(source, mapped, precision, scale)
         typed = f"DECIMAL({precision},{scale})"
     elif isinstance(kind, Integer):
-        value, fits = f"TRY_CAST({source} AS INTEGER)", f"regexp_full_match({source}, {literal(WHOLE)})"
+        value, fits = f"TRY_CAST({source} AS INTEGER)", f"regexp_full_match({source}, {sql_literal(WHOLE)})"
         typed = "INTEGER"
     elif isinstance(kind, Boolean):
         low = f"lower({source})"
@@ -137,14 +137,20 @@ def _plain(
         typed = "DATE"
     elif column == "ship_to_time_zone":
         return [
-            Staged(column, "VARCHAR", f"coalesce({source}, {literal(time_zone)})"),
-            Staged("time_zone_assumed", "BOOLEAN", f"{source} IS NULL"),
-            *([Staged(f"ok_{column}", "BOOLEAN", listed)] if listed else []),
+            StagedColumn(column, "VARCHAR", f"coalesce({source}, {sql_literal(time_zone)})"),
+            StagedColumn("time_zone_assumed", "BOOLEAN", f"{source} IS NULL"),
+            *([StagedColumn(f"ok_{column}", "BOOLEAN", listed)] if listed else []),
         ]
     else:
-        return [Staged(column, "VARCHAR", source), *([Staged(f"ok_{column}", "BOOLEAN", listed)] if listed else [])]
+        return [
+            StagedColumn(column, "VARCHAR", source),
+            *([StagedColumn(f"ok_{column}", "BOOLEAN", listed)] if listed else []),
+        ]
     fits = "true" if source == "NULL::VARCHAR" else f"({source} IS NULL OR ({fits} AND ({value}) IS NOT NULL))"
-    return [Staged(column, typed, value), Staged(f"ok_{column}", "BOOLEAN", f"{listed} AND {fits}" if listed else fits)]
+    return [
+        StagedColumn(column, typed, value),
+        StagedColumn(f"ok_{column}", "BOOLEAN", f"{listed} AND {fits}" if listed else fits),
+    ]
 
 
 def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -> tuple[str, str]:
@@ -155,24 +161,24 @@ def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -
     point, group = (mapped.decimal, mapped.thousands) if mapped else (".", "")
     digits = rf"\d{{1,{whole}}}" if not group else rf"(\d{{1,{whole}}}|\d{{1,3}}(\Q{group}\E\d{{3}})+)"
     pattern = rf"-?{digits}(\Q{point}\E\d{{1,{scale}}}0*)?"
-    text = f"replace({source}, {literal(group)}, '')" if group else source
+    text = f"replace({source}, {sql_literal(group)}, '')" if group else source
     text = f"replace({text}, ',', '.')" if point == "," else text
-    return f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"regexp_full_match({source}, {literal(pattern)})"
+    return f"TRY_CAST({text} AS DECIMAL({precision},{scale}))", f"regexp_full_match({source}, {sql_literal(pattern)})"
 
 
 def _date(source: str, mapped: ColumnMap | None) -> tuple[str, str]:
     if mapped is not None and mapped.format:
-        value = f"CAST(try_strptime({source}, {literal(mapped.format)}) AS DATE)"
+        value = f"CAST(try_strptime({source}, {sql_literal(mapped.format)}) AS DATE)"
         return value, "true"
-    return f"CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)", f"regexp_full_match({source}, {literal(ISO_DATE)})"
+    return f"CAST(TRY_CAST({source} AS TIMESTAMP) AS DATE)", f"regexp_full_match({source}, {sql_literal(ISO_DATE)})"
 
 
-def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) -> list[Staged]:
+def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) -> list[StagedColumn]:
     value, is_date, fits = _instant(source, mapped, time_zone)
     return [
-        Staged(column, "TIMESTAMP", value),
-        Staged(f"{column}_is_date", "BOOLEAN", is_date),
-        Staged(f"ok_{column}", "BOOLEAN", fits),
+        StagedColumn(column, "TIMESTAMP", value),
+        StagedColumn(f"{column}_is_date", "BOOLEAN", is_date),
+        StagedColumn(f"ok_{column}", "BOOLEAN", fits),
     ]
 
 
@@ -183,10 +189,10 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
     if mapped is not None and mapped.format:
         return _formatted(source, mapped.format, time_zone)
     parsed = f"TRY_CAST({source} AS TIMESTAMP)"
-    has_offset = f"regexp_matches({source}, {literal(OFFSET)})"
+    has_offset = f"regexp_matches({source}, {sql_literal(OFFSET)})"
     with_offset = f"TRY_CAST({source} AS TIMESTAMPTZ)"
     fits = (
-        f"({source} IS NULL OR (regexp_full_match({source}, {literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL "
+        f"({source} IS NULL OR (regexp_full_match({source}, {sql_literal(ISO_MOMENT)}) AND {parsed} IS NOT NULL "
         f"AND (NOT {has_offset} OR {with_offset} IS NOT NULL)))"
     )
     value = (
@@ -201,7 +207,7 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
 
 def _formatted(source: str, form: str, time_zone: str) -> tuple[str, str, str]:
     timed = any(code in form for code in ("%H", "%I", "%c", "%X", "%s"))
-    parsed = f"try_strptime({source}, {literal(form)})"
+    parsed = f"try_strptime({source}, {sql_literal(form)})"
     fits = f"({source} IS NULL OR {parsed} IS NOT NULL)"
     if not timed:
         return f"CAST({parsed} AS TIMESTAMP)", f"CASE WHEN {parsed} IS NOT NULL THEN true END", fits
@@ -217,7 +223,7 @@ def to_utc(local: str, time_zone: str) -> str:
     """
     if time_zone in ("UTC", "Etc/UTC"):
         return local
-    zone = literal(time_zone)
+    zone = sql_literal(time_zone)
     now = f"timezone({zone}, {local})"
     before = f"(timezone({zone}, {local} - INTERVAL 1 DAY) + INTERVAL 24 HOUR)"
     return (
@@ -231,7 +237,7 @@ def _clean_text(texts: list[tuple[str, str]]) -> str:
     identifiers = [text for column, text in texts if is_identifier(column)]
     others = [text for column, text in texts if not is_identifier(column)]
     parts = [
-        f"NOT regexp_matches(concat_ws(' ', {', '.join(group)}), {literal(pattern)})"
+        f"NOT regexp_matches(concat_ws(' ', {', '.join(group)}), {sql_literal(pattern)})"
         for group, pattern in ((identifiers, IDENTIFIER_CONTROLS), (others, TEXT_CONTROLS))
         if group
     ]

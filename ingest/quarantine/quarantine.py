@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, and_, select, update
 
-from ingest.quarantine.records import Rejected, RuleBreaks, _as_json, _pieces, _storable, fetch_records
+from ingest.quarantine.records import Rejected, RuleBreaks, batches, fetch_records, rules_as_json, storable_text
 from ingest.read.source_objects import SourceObject
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.scratch_database import Connection as Staging
 from metrics.schema import FEEDS, quarantine, run_files
 
@@ -32,7 +32,7 @@ def write(
     def rows() -> Iterator[dict[str, Any]]:
         for number in sorted({number for number, _ in rejected}):
             mine = sorted(row_no for other, row_no in rejected if other == number)
-            for piece in _pieces(mine):
+            for piece in batches(mine):
                 wanted = {row_no for row_no in piece if rejected[number, row_no].raw is None}
                 records = fetch_records(staging, objects[number], wanted)
                 for row_no in piece:
@@ -54,10 +54,10 @@ def _row(
         "object_name": source.name,
         "row_no": one.row_no,
         "key": json.dumps(key, ensure_ascii=False) if key else None,
-        "order_id": _storable(one.order_id),
-        "line_no": _storable(one.line_no),
-        "record": _storable(one.raw) if one.raw is not None else json.dumps(record, ensure_ascii=False),
-        "rules": _as_json(one.rules, record),
+        "order_id": storable_text(one.order_id),
+        "line_no": storable_text(one.line_no),
+        "record": storable_text(one.raw) if one.raw is not None else json.dumps(record, ensure_ascii=False),
+        "rules": rules_as_json(one.rules, record),
         "status": "waiting" if one.waits_for else "rejected",
         "waits_for": one.waits_for,
     }
@@ -65,11 +65,11 @@ def _row(
 
 def update_reasons(connection: Connection, held: Mapping[tuple[int, int], RuleBreaks]) -> None:
     """Say of records that are in quarantine still what they break and wait for by now."""
-    for row in _open(connection, held):
+    for row in _open_records(connection, held):
         one = held[row.file_id, row.row_no]
         if row.waits_for != one.waits_for:
             mine = and_(quarantine.c.file_id == row.file_id, quarantine.c.row_no == row.row_no)
-            connection.execute(update(quarantine).where(mine).values(_judgement(one)))
+            connection.execute(update(quarantine).where(mine).values(_reasons(one)))
 
 
 def quarantine_loaded(
@@ -83,10 +83,10 @@ def quarantine_loaded(
     """Loaded rows that have become impossible into quarantine: the record as it came if it is there from before, else
     its columns as text.
     """
-    again = {(row.file_id, row.row_no) for row in _open(connection, held)}
+    again = {(row.file_id, row.row_no) for row in _open_records(connection, held)}
     for file_id, row_no in again:
         mine = and_(quarantine.c.file_id == file_id, quarantine.c.row_no == row_no)
-        connection.execute(update(quarantine).where(mine).values(run_id=run_id, **_judgement(held[file_id, row_no])))
+        connection.execute(update(quarantine).where(mine).values(run_id=run_id, **_reasons(held[file_id, row_no])))
     names = {row.file_id: row.name for row in connection.execute(select(run_files.c.file_id, run_files.c.name))}
     insert_rows(
         connection,
@@ -104,7 +104,7 @@ def quarantine_loaded(
                 "record": json.dumps(
                     {one: None if value is None else str(value) for one, value in row.items()}, ensure_ascii=False
                 ),
-                **_judgement(held[row["file_id"], row["row_no"]]),
+                **_reasons(held[row["file_id"], row["row_no"]]),
             }
             for row in rows
             if (row["file_id"], row["row_no"]) not in again
@@ -112,9 +112,9 @@ def quarantine_loaded(
     )
 
 
-def _open(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
+def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
     """file_id, row_no and waits_for of those of the rows that quarantine has a record of."""
-    marked = temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    marked = create_temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     same = and_(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)
     found = (
@@ -130,9 +130,9 @@ def _open(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
     return found
 
 
-def _judgement(one: RuleBreaks) -> dict[str, str | None]:
+def _reasons(one: RuleBreaks) -> dict[str, str | None]:
     return {
-        "rules": _as_json(one.rules, {}),
+        "rules": rules_as_json(one.rules, {}),
         "status": "waiting" if one.waits_for else "rejected",
         "waits_for": one.waits_for,
     }

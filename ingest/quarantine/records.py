@@ -10,11 +10,11 @@ from ingest.mapping.mapping_file import Mapping as SourceMapping
 from ingest.mapping.mapping_file import nearest
 from ingest.read import csv_file
 from ingest.read.source_objects import SourceObject
-from ingest.read.staging import table_of
+from ingest.read.staging import staging_table
 from ingest.storage.scratch_database import Connection as Staging
-from ingest.storage.scratch_database import name
+from ingest.storage.scratch_database import quoted
 from ingest.validate.expectations import Outcome
-from ingest.validate.row_rules import Rule
+from ingest.validate.row_rules import RowRule
 from metrics.schema import FEEDS
 
 PIECE = 20_000
@@ -65,7 +65,7 @@ class Rejected:
     waits_for: str | None = None
 
 
-def from_reading(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, int], Rejected]]:
+def unreadable_records(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, int], Rejected]]:
     """Records that could not be read at all, by feed and (object number, row number)."""
     result: dict[str, dict[tuple[int, int], Rejected]] = {}
     for one in objects:
@@ -78,7 +78,7 @@ def from_reading(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, i
     return result
 
 
-def from_outcomes(
+def rule_breaking_records(
     staging: Staging, feed: str, outcomes: Iterable[Outcome], mapping: SourceMapping
 ) -> dict[tuple[int, int], Rejected]:
     """Staged rows that broke an expectation, each with all of them; their staged row numbers go to the table `broken`."""
@@ -88,11 +88,11 @@ def from_outcomes(
             by_row.setdefault(row, []).append(outcome)
     columns = _names(feed)
     result: dict[tuple[int, int], Rejected] = {}
-    for piece in _pieces(sorted(by_row)):
+    for piece in batches(sorted(by_row)):
         staging.execute("INSERT INTO broken SELECT ?, unnest(?::BIGINT[])", [feed, piece])
-        listed = ", ".join(f"CAST(s.{name(one)} AS VARCHAR)" for one in columns)
+        listed = ", ".join(f"CAST(s.{quoted(one)} AS VARCHAR)" for one in columns)
         query = (
-            f"SELECT s.rowid, s._object, s.rowid + s._shift, {listed} FROM {name(table_of(feed))} AS s "
+            f"SELECT s.rowid, s._object, s.rowid + s._shift, {listed} FROM {quoted(staging_table(feed))} AS s "
             "JOIN broken AS b ON b.feed = ? AND b.row = s.rowid WHERE s.rowid BETWEEN ? AND ?"
         )
         for row, number, row_no, *values in staging.execute(query, [feed, piece[0], piece[-1]]).fetchall():
@@ -117,7 +117,7 @@ def from_outcomes(
     return result
 
 
-def _do(rule: Rule, value: str | None) -> str:
+def _do(rule: RowRule, value: str | None) -> str:
     return rule.do + nearest(value or "", rule.known) if rule.known else rule.do
 
 
@@ -133,7 +133,7 @@ def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None
     return one.column if one is not None and one.column is not None else column
 
 
-def _as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None]) -> str:
+def rules_as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None]) -> str:
     listed = [
         {
             "rule": one.rule,
@@ -153,7 +153,7 @@ def _value(rule: BrokenRule, record: Mapping[str, str | None]) -> str | None:
     return next((f"{column}: {value!r}" for column, value in record.items() if value and not value.isprintable()), None)
 
 
-def _storable(text: str | None) -> str | None:
+def storable_text(text: str | None) -> str | None:
     """Text with control characters made visible: a server's text cannot hold U+0000."""
     return None if text is None else CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
@@ -164,17 +164,17 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
         return {}
     if source.text_table is not None:
         cursor = staging.execute(
-            f"SELECT * FROM {name(source.text_table)} WHERE _row_no IN (SELECT unnest(?::BIGINT[])) ORDER BY _row_no",
+            f"SELECT * FROM {quoted(source.text_table)} WHERE _row_no IN (SELECT unnest(?::BIGINT[])) ORDER BY _row_no",
             [sorted(wanted)],
         )
         columns = [one[0] for one in cursor.description]
         return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in cursor.fetchall()}
     assert source.path is not None
     assert source.origin is not None
-    return csv_file.records(source.path, source.origin, wanted, by_line=source.lines_are_records)
+    return csv_file.records_by_number(source.path, source.origin, wanted, by_line=source.lines_are_records)
 
 
-def _pieces(values: list[int]) -> Iterator[list[int]]:
+def batches(values: list[int]) -> Iterator[list[int]]:
     remaining = iter(values)
     while piece := list(islice(remaining, PIECE)):
         yield piece

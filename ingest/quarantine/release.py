@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from ingest.storage.bulk_insert import insert_rows, temporary
+from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.tables import waiting
 from metrics.schema import FEEDS, quarantine, run_files
 
@@ -60,7 +60,7 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
             Column("q_row_no", BigInteger),
             *(Column(f"q_{one}", String) for one in about.key),
         ]
-        held = temporary(connection, f"rejected_{feed}", *columns)
+        held = create_temporary(connection, f"rejected_{feed}", *columns)
         insert_rows(connection, held, keyed)
         same_key = and_(*(cast(about.table.c[one], String) == held.c[f"q_{one}"] for one in about.key))
         found = connection.execute(
@@ -71,14 +71,14 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         dropped.update((row.q_file_id, row.q_row_no) for row in found)
         held.drop(connection)
     for feed, parked in waiting.items():
-        for file_id, row_no, outdated in connection.execute(_met(feed, parked)):
+        for file_id, row_no, outdated in connection.execute(_replaced_waiting_rows(feed, parked)):
             (dropped.add if outdated else dropped.discard)((file_id, row_no))
     set_status(connection, dropped, "dropped")
-    _forget(connection, dropped)
+    _delete_waiting(connection, dropped)
     return dict(Counter(file_id for file_id, _ in dropped))
 
 
-def _met(feed: str, parked: Table) -> Select[Any]:
+def _replaced_waiting_rows(feed: str, parked: Table) -> Select[Any]:
     """file_id and row_no of parked rows whose key a later file has loaded, and whether that is the newer version."""
     target = FEEDS[feed].table
     mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
@@ -91,9 +91,9 @@ def _met(feed: str, parked: Table) -> Select[Any]:
     )
 
 
-def _forget(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
+def _delete_waiting(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
     """Records that were dropped are not tried again."""
-    marked = temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    marked = create_temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
     if insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in dropped)):
         for parked in waiting.values():
             match = select(literal(1)).where(marked.c.file_id == parked.c.file_id, marked.c.row_no == parked.c.row_no)
@@ -134,7 +134,7 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
 
 def set_status(connection: Connection, rows: Iterable[tuple[int, int]], status: str) -> int:
     """Give the quarantined records of these (file_id, row_no) another status. Returns how many there were."""
-    marked = temporary(connection, "marked", Column("file_id", BigInteger), Column("row_no", BigInteger))
+    marked = create_temporary(connection, "marked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     if count:
         match = select(1).where(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)

@@ -22,7 +22,7 @@ import numpy as np
 
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin, nearest
-from ingest.storage.scratch_database import Connection, literal
+from ingest.storage.scratch_database import Connection, sql_literal
 
 CHUNK = 1 << 23
 CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {0x0A, 0x0D}))
@@ -49,7 +49,7 @@ class CsvScan:
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenRecord:
     """A record that cannot be read: its number, its text and what is wrong with it."""
 
     row_no: int
@@ -62,7 +62,7 @@ def open_bytes(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb"))
 
 
-def chunks(path: Path, shown: str) -> Iterator[bytes]:
+def read_chunks(path: Path, shown: str) -> Iterator[bytes]:
     """The object's bytes in pieces. Raises SourceRefused for a damaged gzip, and for one that swells beyond what
     records do.
     """
@@ -92,7 +92,7 @@ def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
     last = b""
     decoder = _decoder(origin, shown)
     utf8 = codecs.lookup(origin.encoding).name == "utf-8"
-    for piece in chunks(path, shown):
+    for piece in read_chunks(path, shown):
         digest.update(piece)
         newlines += piece.count(b"\n")
         if not (utf8 and piece.isascii() and not decoder.getstate()[0]):
@@ -139,7 +139,7 @@ def _decode(
         ) from None
 
 
-def header(path: Path, origin: Origin, shown: str) -> list[str]:
+def read_header(path: Path, origin: Origin, shown: str) -> list[str]:
     """The column names, read by us. Raises SourceRefused for names that repeat (case, spaces and Unicode form apart)."""
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
         try:
@@ -191,13 +191,13 @@ def _reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[str]
     )
 
 
-def relation(path: Path, columns: list[str], origin: Origin) -> str:
+def read_csv_sql(path: Path, columns: list[str], origin: Origin) -> str:
     """The engine's reader over a UTF-8 file, nothing left to guess; broken records go to the rejects of the connection."""
-    types = ", ".join(f"{literal(one)}: 'VARCHAR'" for one in columns)
+    types = ", ".join(f"{sql_literal(one)}: 'VARCHAR'" for one in columns)
     return (
-        f"read_csv({literal(str(path))}, delim={literal(origin.delimiter)}, quote={literal(origin.quote)}, "
-        f"escape={literal(origin.escape or origin.quote)}, header=true, auto_detect=false, strict_mode=true, columns={{{types}}}, "
-        f"nullstr='', encoding='utf-8', compression={literal('gzip' if path.name.endswith('.gz') else 'none')}, "
+        f"read_csv({sql_literal(str(path))}, delim={sql_literal(origin.delimiter)}, quote={sql_literal(origin.quote)}, "
+        f"escape={sql_literal(origin.escape or origin.quote)}, header=true, auto_detect=false, strict_mode=true, columns={{{types}}}, "
+        f"nullstr='', encoding='utf-8', compression={sql_literal('gzip' if path.name.endswith('.gz') else 'none')}, "
         "store_rejects=true, rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0)"
     )
 
@@ -213,20 +213,20 @@ def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
     return [(int(line), str(text), str(kind).lower()) for line, text, kind in found]
 
 
-def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[Broken]]:
+def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[BrokenRecord]]:
     """Read with Python's strict `csv`; write the good records to `target`, each with `_row_no - its position` first.
 
     Returns the number of good records and the broken ones. Raises SourceRefused for a quote that is never closed and a
     cell over 64 KB.
     """
-    broken: list[Broken] = []
+    broken: list[BrokenRecord] = []
     good = row_no = 0
     with (
         open_bytes(path) as stream,
         io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="", errors="strict") as text,
         target.open("w", encoding="utf-8", newline="") as out,
     ):
-        lines = _Remembered(text)
+        lines = _LineRecorder(text)
         reader = _reader(lines, origin)
         writer = csv.writer(out, lineterminator="\n")
         width = len(next(reader))
@@ -253,20 +253,22 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
                         "a cell is larger than 64 KB",
                         "Check the quotes; no field of a record is that long.",
                     ) from None
-                broken.append(Broken(row_no, lines.text(), f"cannot be read: {error}"))
+                broken.append(BrokenRecord(row_no, lines.text(), f"cannot be read: {error}"))
                 continue
             if not record:
                 continue
             row_no += 1
             if len(record) != width:
-                broken.append(Broken(row_no, lines.text(), f"has {len(record)} fields where the header has {width}"))
+                broken.append(
+                    BrokenRecord(row_no, lines.text(), f"has {len(record)} fields where the header has {width}")
+                )
                 continue
             writer.writerow([row_no - good, *record])
             good += 1
     return good, broken
 
 
-class _Remembered:
+class _LineRecorder:
     """Lines of a text, remembering those of the record being read."""
 
     def __init__(self, text: IO[str]) -> None:
@@ -274,7 +276,7 @@ class _Remembered:
         self._held: list[str] = []
         self._number = 0
 
-    def __iter__(self) -> "_Remembered":
+    def __iter__(self) -> "_LineRecorder":
         return self
 
     def __next__(self) -> str:
@@ -294,7 +296,9 @@ class _Remembered:
         return self._number - len(self._held) + 1
 
 
-def records(path: Path, origin: Origin, wanted: set[int], *, by_line: bool) -> dict[int, dict[str, str | None]]:
+def records_by_number(
+    path: Path, origin: Origin, wanted: set[int], *, by_line: bool
+) -> dict[int, dict[str, str | None]]:
     """The records of these numbers as they came: column to text. by_line: record n is line n + 1, so the others need
     not be parsed.
     """

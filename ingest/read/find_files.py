@@ -25,7 +25,7 @@ def scan_files(reading: Reading) -> Files:
         result[key] = []
         for path in find_files(reading.folder, origin, key):
             shown = str(path.relative_to(reading.folder.resolve()))
-            reading.states.setdefault(path, _state(path))
+            reading.states.setdefault(path, _file_state(path))
             look = None
             if path.name.endswith((".csv", ".csv.gz")):
                 about = (path, f"{origin.encoding} {origin.final_newline}")
@@ -55,7 +55,7 @@ def find_files(folder: Path, origin: Origin, key: str) -> list[Path]:
     return list(dict.fromkeys(result))
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _file_state(path: Path) -> tuple[int, int]:
     about = path.stat()
     return about.st_size, about.st_mtime_ns
 
@@ -66,6 +66,6 @@ def refuse_changed(reading: Reading, files: Files) -> None:
     """
     for found in files.values():
         for path, shown, _ in found:
-            if not path.exists() or _state(path) != reading.states[path]:
+            if not path.exists() or _file_state(path) != reading.states[path]:
                 do = "Have it written under another name and renamed when it is whole; the next run reads it."
                 raise SourceRefused(shown, "", "it was changed while it was being read", do)

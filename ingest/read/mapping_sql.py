@@ -14,7 +14,7 @@ from ingest.read import sql_sandbox, text_tables
 from ingest.read.find_files import Files
 from ingest.read.source_objects import Reading
 from ingest.read.stage_text import QueryRows, to_text
-from ingest.storage.scratch_database import MEMORY, Connection, literal, name
+from ingest.storage.scratch_database import MEMORY, Connection, quoted, sql_literal
 from metrics.schema import FEEDS
 
 
@@ -42,7 +42,7 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
             key, shown = f"{feed}.select", mapping.path.name
             if feed_map.select:
                 columns, count = sql_sandbox.run_select(inside, feed_map.select, f"result_{feed}", key=key, file=shown)
-                reading.selected[feed] = _selected(feed, feed_map, columns, shown)
+                reading.selected[feed] = _complete_mapping(feed, feed_map, columns, shown)
                 about = "; ".join(f"{one.name} {one.sha256}" for one in sources)
                 results[feed] = [
                     QueryRows(
@@ -65,7 +65,7 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
                     results[feed].append(replace(text, table=target))
     finally:
         inside.close()
-    return _bring_out(reading, database, results)
+    return _copy_results(reading, database, results)
 
 
 def _fill_sandbox(
@@ -76,9 +76,9 @@ def _fill_sandbox(
     """
     sources: list[QueryRows] = []
     for one, origin in reading.mapping.staged.items():
-        parts = list(_texts(reading, inside, f"staged.{one}", origin, files))
-        union = " UNION ALL BY NAME ".join(f"SELECT * FROM {name(part.table)}" for part in parts)
-        inside.execute(f"CREATE VIEW {name(one)} AS {union}")
+        parts = list(_stage_origin(reading, inside, f"staged.{one}", origin, files))
+        union = " UNION ALL BY NAME ".join(f"SELECT * FROM {quoted(part.table)}" for part in parts)
+        inside.execute(f"CREATE VIEW {quoted(one)} AS {union}")
         broken = [row for part in parts for row in part.broken]
         if broken:
             raise SourceRefused(
@@ -89,14 +89,14 @@ def _fill_sandbox(
             )
         sources.extend(parts)
     expressed = {
-        feed: list(_texts(reading, inside, feed, feed_map, files))
+        feed: list(_stage_origin(reading, inside, feed, feed_map, files))
         for feed, feed_map in reading.mapping.feeds.items()
         if _expressions(feed_map)
     }
     return sources, expressed
 
 
-def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files: Files) -> Iterator[QueryRows]:
+def _stage_origin(reading: Reading, inside: Connection, key: str, origin: Origin, files: Files) -> Iterator[QueryRows]:
     if origin.connection:
         url = connection_url(origin.connection, key=f"{key}.connection", file=reading.mapping.path.name)
         shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
@@ -111,7 +111,7 @@ def _texts(reading: Reading, inside: Connection, key: str, origin: Origin, files
         yield QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, origin=origin, path=path)
 
 
-def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:
+def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:
     """The feed's mapping with every result column that has a canonical name mapped to it. Raises MappingRefused for
     others.
     """
@@ -132,17 +132,19 @@ def _selected(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> Fe
     return feed_map.model_copy(update={"columns": mapped})
 
 
-def _bring_out(reading: Reading, database: Path, results: dict[str, list[QueryRows]]) -> dict[str, list[QueryRows]]:
+def _copy_results(reading: Reading, database: Path, results: dict[str, list[QueryRows]]) -> dict[str, list[QueryRows]]:
     """Make the sandbox's results readable in the scratch database, with row numbers where a SELECT made the rows."""
     connection = reading.connection
-    connection.execute(f"ATTACH {literal(str(database))} AS sandbox (READ_ONLY)")
+    connection.execute(f"ATTACH {sql_literal(str(database))} AS sandbox (READ_ONLY)")
     brought: dict[str, list[QueryRows]] = {}
     for feed, texts in results.items():
         brought[feed] = []
         for text in texts:
             table = reading.next_table()
             numbered = "" if text.columns_map is None else "rowid + 1 AS _row_no, "
-            connection.execute(f"CREATE TABLE {name(table)} AS SELECT {numbered}* FROM sandbox.main.{name(text.table)}")
+            connection.execute(
+                f"CREATE TABLE {quoted(table)} AS SELECT {numbered}* FROM sandbox.main.{quoted(text.table)}"
+            )
             shown = [*text.columns, *(() if text.columns_map else _expressions(reading.mapping.feeds[feed]))]
             brought[feed].append(replace(text, table=table, columns=shown))
     connection.execute("DETACH sandbox")

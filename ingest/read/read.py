@@ -36,13 +36,13 @@ def read_all(reading: Reading, progress: Progress) -> None:
             stage_text(reading, feed, [read_query(reading, feed, feed_map)])
         else:
             for path, shown, look in files[feed]:
-                _take_file(reading, feed, feed_map, path, shown, look)
+                _stage_file(reading, feed, feed_map, path, shown, look)
         failpoint("ingest.read")
     refuse_changed(reading, files)
     progress("read", 1.0)
 
 
-def _take_file(
+def _stage_file(
     reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: "Future[CsvScan] | None"
 ) -> None:
     if look is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.mapping.mapping_file import FeedMap, Mapping, Origin
-from ingest.read.csv_file import Broken
+from ingest.read.csv_file import BrokenRecord
 from ingest.storage.scratch_database import Connection, Scratch
 
 
@@ -21,7 +21,7 @@ class SourceObject:
     sha256: str
     rows_staged: int
     rows_in: int
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenRecord, ...] = ()
     origin: Origin | None = None
     path: Path | None = None
     text_table: str | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from ingest.errors import MappingRefused
-from ingest.storage.scratch_database import Connection, literal, name
+from ingest.storage.scratch_database import Connection, quoted, sql_literal
 
 CLOCKS = (
     "current_localtime",
@@ -53,18 +53,18 @@ def run_select(connection: Connection, statement: str, target: str, *, key: str,
     """Keep the result of the mapping's SELECT as text table `target`. Returns its columns and number of rows. Raises
     MappingRefused.
     """
-    check(connection, statement, key=key, file=file)
+    check_select(connection, statement, key=key, file=file)
     try:
         columns = [
             str(row[0]) for row in connection.execute(f"DESCRIBE {_bare(statement)}").fetchall() if row[0] != "_row_no"
         ]
         if len({one.casefold() for one in columns}) < len(columns):
             raise MappingRefused(file, [f"{key}: two columns of the result have the same name; name each with `as`"])
-        texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
-        connection.execute(f"CREATE TABLE {name(target)} AS SELECT {texts} FROM ({_bare(statement)}\n) AS result")
+        texts = ", ".join(f"NULLIF(CAST({quoted(one)} AS VARCHAR), '') AS {quoted(one)}" for one in columns)
+        connection.execute(f"CREATE TABLE {quoted(target)} AS SELECT {texts} FROM ({_bare(statement)}\n) AS result")
     except duckdb.Error as error:
         raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
-    (count,) = connection.execute(f"SELECT count(*) FROM {name(target)}").fetchone() or (0,)
+    (count,) = connection.execute(f"SELECT count(*) FROM {quoted(target)}").fetchone() or (0,)
     return columns, count
 
 
@@ -75,22 +75,22 @@ def run_expressions(
     problems: list[str] = []
     for column, expression in expressions.items():
         place = f"{key}.columns.{column.removeprefix('sql:')}.sql"
-        statement = f"SELECT ({expression}\n) FROM {name(table)}"
+        statement = f"SELECT ({expression}\n) FROM {quoted(table)}"
         try:
-            check(connection, statement, key=place, file=file)
+            check_select(connection, statement, key=place, file=file)
         except MappingRefused as refused:
             problems.extend(refused.problems)
     if problems:
         raise MappingRefused(file, problems)
     added = "".join(
-        f", NULLIF(CAST(({one}\n) AS VARCHAR), '') AS {name(column)}" for column, one in expressions.items()
+        f", NULLIF(CAST(({one}\n) AS VARCHAR), '') AS {quoted(column)}" for column, one in expressions.items()
     )
     try:
-        connection.execute(f"CREATE TABLE {name(target)} AS SELECT *{added} FROM {name(table)}")
+        connection.execute(f"CREATE TABLE {quoted(target)} AS SELECT *{added} FROM {quoted(table)}")
     except duckdb.Error as error:
         raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
     before, after = (
-        connection.execute(f"SELECT count(*), count(DISTINCT _row_no), sum(_row_no) FROM {name(one)}").fetchone()
+        connection.execute(f"SELECT count(*), count(DISTINCT _row_no), sum(_row_no) FROM {quoted(one)}").fetchone()
         for one in (table, target)
     )
     if before != after:
@@ -99,7 +99,7 @@ def run_expressions(
         )
 
 
-def check(connection: Connection, statement: str, *, key: str, file: str) -> None:
+def check_select(connection: Connection, statement: str, *, key: str, file: str) -> None:
     """Raises MappingRefused unless it is one SELECT that reads staged rows and calls functions without clock or dice
     only.
     """
@@ -111,7 +111,7 @@ def check(connection: Connection, statement: str, *, key: str, file: str) -> Non
         raise MappingRefused(
             file, [f"{key}: write exactly one SELECT (there are {len(statements)} statements, or another kind)"]
         )
-    row = connection.execute(f"SELECT json_serialize_sql({literal(_bare(statement))})").fetchone()
+    row = connection.execute(f"SELECT json_serialize_sql({sql_literal(_bare(statement))})").fetchone()
     tree = str(row[0]) if row else ""
     if '"error":true' in tree:
         raise MappingRefused(file, [f"{key}: not a SELECT that can be checked; write one plain SELECT"])

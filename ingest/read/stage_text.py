@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import SourceRefused
-from ingest.mapping.columns import staging
+from ingest.mapping.columns import staging_columns
 from ingest.mapping.mapping_file import FeedMap, Origin, connection_url
 from ingest.read import csv_file, text_tables
-from ingest.read.csv_file import Broken
+from ingest.read.csv_file import BrokenRecord
 from ingest.read.source_objects import Reading, SourceObject
-from ingest.read.staging import count, fill, table_of
-from ingest.storage.scratch_database import Connection, name
+from ingest.read.staging import count_rows, stage_relation, staging_table
+from ingest.storage.scratch_database import Connection, quoted
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class QueryRows:
     sha256: str
     columns: list[str]
     rows: int
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenRecord, ...] = ()
     rows_staged: int | None = None
     path: Path | None = None
     origin: Origin | None = None
@@ -44,7 +44,7 @@ def to_text(connection: Connection, table: str, path: Path, origin: Origin, show
 
 def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
     look = csv_file.scan(path, origin, shown)
-    head = csv_file.header(path, origin, shown)
+    head = csv_file.read_header(path, origin, shown)
     database = Path(
         str(
             (
@@ -57,12 +57,12 @@ def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin,
     )
     clean = database.parent / f"clean-{table}.csv"
     good, broken = csv_file.read_strictly(path, origin, shown, clean)
-    texts = ", ".join(name(one) for one in head)
-    relation = csv_file.relation(clean, ["_shift", *head], Origin(read=("clean.csv",)))
+    texts = ", ".join(quoted(one) for one in head)
+    relation = csv_file.read_csv_sql(clean, ["_shift", *head], Origin(read=("clean.csv",)))
     connection.execute(
-        f"CREATE TABLE {name(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}"
+        f"CREATE TABLE {quoted(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}"
     )
-    connection.execute(f"UPDATE {name(table)} SET _row_no = _row_no + rowid")
+    connection.execute(f"UPDATE {quoted(table)} SET _row_no = _row_no + rowid")
     rejects = csv_file.read_rejects(connection)
     if rejects:
         raise SourceRefused(
@@ -97,9 +97,9 @@ def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
         csv_file.check_columns(
             text.columns, [one.column for one in mapped.columns.values() if one.column is not None], text.name
         )
-        number, first = len(reading.objects), count(reading.connection, table_of(feed))
-        columns = staging(feed, mapped, time_zone=reading.mapping.time_zone, suspicious=True)
-        fill(reading.connection, feed, columns, name(text.table), number, f"_row_no - rowid - {first}")
+        number, first = len(reading.objects), count_rows(reading.connection, staging_table(feed))
+        columns = staging_columns(feed, mapped, time_zone=reading.mapping.time_zone, suspicious=True)
+        stage_relation(reading.connection, feed, columns, quoted(text.table), number, f"_row_no - rowid - {first}")
         total = text.rows + len(text.broken)
         reading.objects.append(
             SourceObject(

@@ -12,24 +12,24 @@ from pathlib import Path
 import duckdb
 
 from ingest.errors import SourceRefused
-from ingest.mapping.columns import Staged, staging
+from ingest.mapping.columns import StagedColumn, staging_columns
 from ingest.mapping.mapping_file import FeedMap, Origin
 from ingest.read import csv_file
-from ingest.read.csv_file import Broken, CsvScan
+from ingest.read.csv_file import BrokenRecord, CsvScan
 from ingest.read.source_objects import Reading, SourceObject
-from ingest.storage.scratch_database import Connection, name
+from ingest.storage.scratch_database import Connection, quoted
 
 log = logging.getLogger(__name__)
 
 
 def create_staging(connection: Connection, feed: str, feed_map: FeedMap, time_zone: str) -> None:
     """Create the feed's staging table, empty."""
-    columns = staging(feed, feed_map, time_zone=time_zone, suspicious=True)
-    listed = ", ".join(f"{name(one.name)} {one.kind}" for one in columns)
-    connection.execute(f"CREATE TABLE {name(table_of(feed))} ({listed}, _object BIGINT, _shift BIGINT)")
+    columns = staging_columns(feed, feed_map, time_zone=time_zone, suspicious=True)
+    listed = ", ".join(f"{quoted(one.name)} {one.kind}" for one in columns)
+    connection.execute(f"CREATE TABLE {quoted(staging_table(feed))} ({listed}, _object BIGINT, _shift BIGINT)")
 
 
-def table_of(feed: str) -> str:
+def staging_table(feed: str) -> str:
     """The feed's staging table."""
     return f"stage_{feed}"
 
@@ -40,14 +40,14 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown:
     if rows is not None:
         reading.repeated.append(SourceObject(-1, feed, shown, look.sha256, rows, rows))
         return
-    head = csv_file.header(path, feed_map, shown)
+    head = csv_file.read_header(path, feed_map, shown)
     csv_file.check_columns(head, [one.column for one in feed_map.columns.values() if one.column is not None], shown)
-    number, first = len(reading.objects), count(reading.connection, table_of(feed))
-    columns = staging(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=look.suspicious)
+    number, first = len(reading.objects), count_rows(reading.connection, staging_table(feed))
+    columns = staging_columns(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=look.suspicious)
     done = _load_directly(reading, feed, path, head, feed_map, look, columns, number, first)
     plain = done is not None
     if done is None:
-        done = _load_by_referee(reading, feed, path, head, feed_map, shown, columns, number, first)
+        done = _load_strictly(reading, feed, path, head, feed_map, shown, columns, number, first)
     good, broken = done
     reading.objects.append(
         SourceObject(
@@ -74,29 +74,29 @@ def _load_directly(
     head: list[str],
     origin: Origin,
     look: CsvScan,
-    columns: list[Staged],
+    columns: list[StagedColumn],
     number: int,
     first: int,
-) -> tuple[int, list[Broken]] | None:
+) -> tuple[int, list[BrokenRecord]] | None:
     """One pass of the engine's reader. None: it met something it cannot number exactly, and the referee has to read."""
     connection = reading.connection
     if origin.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
         return None
     connection.execute("BEGIN")
     try:
-        fill(connection, feed, columns, csv_file.relation(path, head, origin), number, f"{1 - first}")
+        stage_relation(connection, feed, columns, csv_file.read_csv_sql(path, head, origin), number, f"{1 - first}")
         rejects = csv_file.read_rejects(connection)
     except duckdb.Error as error:
         log.info("%s: the engine gave up (%s); reading it record by record", path.name, str(error).partition("\n")[0])
         connection.execute("ROLLBACK")
         return None
-    good = count(connection, table_of(feed)) - first
+    good = count_rows(connection, staging_table(feed)) - first
     records = look.newlines - 1
     if rejects and (good + len(rejects) != records or len(rejects) > csv_file.MAX_BROKEN):
         connection.execute("ROLLBACK")
         return None
     connection.execute("COMMIT")
-    broken = [Broken(line - 1, raw.rstrip("\r\n"), problem) for line, raw, problem in rejects]
+    broken = [BrokenRecord(line - 1, raw.rstrip("\r\n"), problem) for line, raw, problem in rejects]
     if broken:
         # After the commit: before it, new rows have provisional row ids.
         _shift_after(connection, feed, first, [one.row_no for one in broken])
@@ -118,28 +118,28 @@ def _shift_after(connection: Connection, feed: str, first: int, broken: list[int
         for position, row_no in reversed(list(enumerate(sorted(broken), start=1)))
     )
     connection.execute(
-        f"UPDATE {name(table_of(feed))} SET _shift = _shift + CASE {cases} ELSE 0 END WHERE rowid >= {first}"
+        f"UPDATE {quoted(staging_table(feed))} SET _shift = _shift + CASE {cases} ELSE 0 END WHERE rowid >= {first}"
     )
 
 
-def _load_by_referee(
+def _load_strictly(
     reading: Reading,
     feed: str,
     path: Path,
     head: list[str],
     origin: Origin,
     shown: str,
-    columns: list[Staged],
+    columns: list[StagedColumn],
     number: int,
     first: int,
-) -> tuple[int, list[Broken]]:
+) -> tuple[int, list[BrokenRecord]]:
     clean = reading.scratch.folder / f"clean-{number}.csv"
     good, broken = csv_file.read_strictly(path, origin, shown, clean)
     plain = Origin(read=("clean.csv",))
-    relation = csv_file.relation(clean, ["_shift", *head], plain)
-    fill(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
+    relation = csv_file.read_csv_sql(clean, ["_shift", *head], plain)
+    stage_relation(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
     rejects = csv_file.read_rejects(reading.connection)
-    if rejects or count(reading.connection, table_of(feed)) - first != good:
+    if rejects or count_rows(reading.connection, staging_table(feed)) - first != good:
         raise SourceRefused(
             shown,
             f"record {rejects[0][0] if rejects else '?'}",
@@ -150,15 +150,17 @@ def _load_by_referee(
     return good, broken
 
 
-def fill(connection: Connection, feed: str, columns: list[Staged], relation: str, number: int, shift: str) -> None:
+def stage_relation(
+    connection: Connection, feed: str, columns: list[StagedColumn], relation: str, number: int, shift: str
+) -> None:
     """Map a relation into the feed's staging table. shift: SQL of what a row's number in its object lies above its
     `rowid`.
     """
     values = ", ".join(one.sql for one in columns)
-    connection.execute(f"INSERT INTO {name(table_of(feed))} SELECT {values}, {number}, {shift} FROM {relation}")
+    connection.execute(f"INSERT INTO {quoted(staging_table(feed))} SELECT {values}, {number}, {shift} FROM {relation}")
 
 
-def count(connection: Connection, table: str) -> int:
+def count_rows(connection: Connection, table: str) -> int:
     """Rows of a table."""
-    (count,) = connection.execute(f"SELECT count(*) FROM {name(table)}").fetchone() or (0,)
+    (count,) = connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone() or (0,)
     return int(count)

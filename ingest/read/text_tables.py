@@ -23,8 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin
-from ingest.read.csv_file import CHUNK, Broken
-from ingest.storage.scratch_database import Connection, literal, name
+from ingest.read.csv_file import CHUNK, BrokenRecord
+from ingest.storage.scratch_database import Connection, quoted, sql_literal
 
 BATCH = 50_000
 Record = Sequence[str | None]
@@ -37,7 +37,7 @@ class TextTable:
     columns: list[str]
     rows: int
     sha256: str
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenRecord, ...] = ()
     cursor: Any = None
     """The highest value of the cursor column, as the database gave it."""
 
@@ -93,24 +93,24 @@ def from_excel(connection: Connection, table: str, path: Path, origin: Origin, s
     records = (
         [as_text(row[position]) for position in kept] for row in rows if any(cell not in (None, "") for cell in row)
     )
-    count = fill(connection, table, columns, enumerate(records, start=1))
+    count = fill_table(connection, table, columns, enumerate(records, start=1))
     return TextTable(columns, count, file_hash(path))
 
 
 def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
     """A Parquet file, every column as text. Raises SourceRefused for a damaged one."""
-    source = f"read_parquet({literal(str(path))})"
+    source = f"read_parquet({sql_literal(str(path))})"
     try:
         columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
-        texts = ", ".join(f"NULLIF(CAST({name(one)} AS VARCHAR), '') AS {name(one)}" for one in columns)
-        connection.execute(f"CREATE TABLE {name(table)} AS SELECT {texts} FROM {source}")
+        texts = ", ".join(f"NULLIF(CAST({quoted(one)} AS VARCHAR), '') AS {quoted(one)}" for one in columns)
+        connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {texts} FROM {source}")
     except duckdb.Error as error:
         raise SourceRefused(
             shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole."
         ) from None
-    connection.execute(f"ALTER TABLE {name(table)} ADD COLUMN _row_no BIGINT")
-    connection.execute(f"UPDATE {name(table)} SET _row_no = rowid + 1")
-    (count,) = connection.execute(f"SELECT count(*) FROM {name(table)}").fetchone() or (0,)
+    connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN _row_no BIGINT")
+    connection.execute(f"UPDATE {quoted(table)} SET _row_no = rowid + 1")
+    (count,) = connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone() or (0,)
     return TextTable(columns, count, file_hash(path))
 
 
@@ -118,7 +118,7 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
     """One JSON object a line; a line that is none is broken. Raises SourceRefused for an empty, undecodable or cut
     file.
     """
-    broken: list[Broken] = []
+    broken: list[BrokenRecord] = []
     data = path.read_bytes()
     if not data:
         raise SourceRefused(shown, "", "the file is empty", "Send the file again.")
@@ -143,13 +143,13 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
             if not isinstance(record, dict):
                 raise ValueError("not an object")
         except (ValueError, RecursionError) as error:
-            broken.append(Broken(row_no, line, f"is not a JSON object: {error}"))
+            broken.append(BrokenRecord(row_no, line, f"is not a JSON object: {error}"))
             continue
         columns.update(dict.fromkeys(record))
         numbered.append((row_no, {key: _json_text(value) for key, value in record.items()}))
     names = list(columns)
     _refuse_repeated(names, shown)
-    fill(connection, table, names, ((row_no, [record.get(one) for one in names]) for row_no, record in numbered))
+    fill_table(connection, table, names, ((row_no, [record.get(one) for one in names]) for row_no, record in numbered))
     return TextTable(names, len(numbered), hashlib.sha256(data).hexdigest(), tuple(broken))
 
 
@@ -194,7 +194,7 @@ def from_database(
                             highest = value if highest is None or (value is not None and value > highest) else highest
                         yield row_no, texts
 
-                count = fill(connection, table, columns, records())
+                count = fill_table(connection, table, columns, records())
         finally:
             engine.dispose()
     except SQLAlchemyError as error:
@@ -205,10 +205,10 @@ def from_database(
     return TextTable(columns, count, digest.hexdigest(), cursor=highest)
 
 
-def fill(connection: Connection, table: str, columns: list[str], records: Iterable[tuple[int, Record]]) -> int:
+def fill_table(connection: Connection, table: str, columns: list[str], records: Iterable[tuple[int, Record]]) -> int:
     """Create the text table and fill it with (row number, texts), in pieces. Returns how many rows."""
-    listed = "".join(f", {name(one)} VARCHAR" for one in columns)
-    connection.execute(f"CREATE TABLE {name(table)} (_row_no BIGINT{listed})")
+    listed = "".join(f", {quoted(one)} VARCHAR" for one in columns)
+    connection.execute(f"CREATE TABLE {quoted(table)} (_row_no BIGINT{listed})")
     count = 0
     rows = iter(records)
     while piece := list(islice(rows, BATCH)):
@@ -220,7 +220,7 @@ def fill(connection: Connection, table: str, columns: list[str], records: Iterab
         connection.register(
             "piece", pyarrow.Table.from_arrays(arrays, names=[str(position) for position in range(len(arrays))])
         )
-        connection.execute(f"INSERT INTO {name(table)} SELECT * FROM piece")
+        connection.execute(f"INSERT INTO {quoted(table)} SELECT * FROM piece")
         connection.unregister("piece")
         count += len(piece)
     return count

@@ -12,7 +12,7 @@ from metrics.store.tables import run_history
 from metrics.warehouse import Location
 
 
-def record(
+def record_run(
     location: Location,
     *,
     source: str,

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from ingest.errors import RunAborted
 from ingest.load.result import Counts
-from ingest.load.row_ids import per_file
+from ingest.load.row_ids import count_per_file
 from ingest.quarantine import quarantine, release
 from ingest.read.source_objects import SourceObject
-from ingest.runs.run_state import Run, cursor_to_text, effective_feeds, fingerprint, was_kept_out
+from ingest.runs.run_state import RunState, cursor_to_text, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
 from metrics.schema import FEEDS, checks, mapped_columns, run_files
@@ -24,7 +24,7 @@ from metrics.warehouse import Build
 from metrics.warehouse.failpoint import failpoint
 
 
-def write_ledger(one: Run, build: Build) -> None:
+def write_ledger(one: RunState, build: Build) -> None:
     """Quarantine, files, checks, mapped columns, cursors: in the same transaction as the data."""
     connection, run_id, first = build.connection, one.known.next_run_id, one.known.next_file_id
     objects = {source.number: source for source in one.objects}
@@ -50,7 +50,7 @@ def write_ledger(one: Run, build: Build) -> None:
     failpoint("ingest.ledger")
 
 
-def _file_rows(one: Run) -> Iterator[dict[str, Any]]:
+def _file_rows(one: RunState) -> Iterator[dict[str, Any]]:
     """New files with nothing loaded yet: `write_counts` moves what the load decided."""
     first = one.known.next_file_id
     unreadable = Counter(
@@ -63,7 +63,7 @@ def _file_rows(one: Run) -> Iterator[dict[str, Any]]:
 
 
 def _file_row(
-    one: Run, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0
+    one: RunState, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0
 ) -> dict[str, Any]:
     return {
         "file_id": file_id,
@@ -80,7 +80,7 @@ def _file_row(
     }
 
 
-def _drop_outdated(one: Run, connection: Connection) -> None:
+def _drop_outdated(one: RunState, connection: Connection) -> None:
     """Rejected records that a later one has replaced leave the quarantine's count for the superseded one."""
     for file_id, n in release.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
         moved = {
@@ -90,7 +90,7 @@ def _drop_outdated(one: Run, connection: Connection) -> None:
         connection.execute(update(run_files).where(run_files.c.file_id == file_id).values(moved))
 
 
-def _write_mapped(one: Run, connection: Connection) -> None:
+def _write_mapped(one: RunState, connection: Connection) -> None:
     connection.execute(delete(mapped_columns).where(mapped_columns.c.source == one.mapping.name))
     insert_rows(
         connection,
@@ -103,7 +103,7 @@ def _write_mapped(one: Run, connection: Connection) -> None:
     )
 
 
-def _write_taken(one: Run, connection: Connection) -> None:
+def _write_taken(one: RunState, connection: Connection) -> None:
     first = one.known.next_file_id
     insert_rows(
         connection,
@@ -154,9 +154,9 @@ def check_balance(connection: Connection) -> None:
     about = {row.file_id: row for row in connection.execute(select(run_files))}
     present: Counter[int] = Counter()
     for feed in FEEDS.values():
-        present.update(dict(per_file(connection, feed.table)))
+        present.update(dict(count_per_file(connection, feed.table)))
     kept: Counter[int] = Counter(
-        dict(per_file(connection, quarantine_table, quarantine_table.c.status.in_(["rejected", "waiting"])))
+        dict(count_per_file(connection, quarantine_table, quarantine_table.c.status.in_(["rejected", "waiting"])))
     )
     wrong = [
         f"{row.name} ({row.feed}): {row.rows_in} rows in, ledger {row.rows_loaded} loaded + {row.rows_quarantined} quarantined + "

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from ingest.quarantine.records import Rejected
-from ingest.runs.run_state import Run, was_kept_out
+from ingest.runs.run_state import RunState, was_kept_out
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RunReport:
         return values
 
 
-def report_of(one: Run, outcome: str, generation: int | None) -> RunReport:
+def build_report(one: RunState, outcome: str, generation: int | None) -> RunReport:
     """What a run did, or a dry one would have done, as far as it has come."""
     first, counts = one.known.next_file_id, one.loaded.counts
     early = Counter(
@@ -104,7 +104,7 @@ def report_of(one: Run, outcome: str, generation: int | None) -> RunReport:
     )
 
 
-def _rules_broken(one: Run) -> Iterator[RuleReport]:
+def _rules_broken(one: RunState) -> Iterator[RuleReport]:
     names = {source.number: source.name for source in one.objects}
     found: dict[tuple[str, str, str | None], list[tuple[Rejected, str]]] = {}
     for feed, rejected in one.rejected.items():

@@ -30,7 +30,7 @@ class PreviousRuns:
 
 
 @dataclass
-class Run:
+class RunState:
     """The state of one run as it goes through the steps."""
 
     mapping: Mapping
@@ -77,12 +77,12 @@ def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def effective_feeds(one: Run) -> dict[str, FeedMap]:
+def effective_feeds(one: RunState) -> dict[str, FeedMap]:
     """The feeds' mappings with the columns a SELECT returned."""
     return {feed: one.reading.selected.get(feed, feed_map) for feed, feed_map in one.mapping.feeds.items()}
 
 
-def was_kept_out(one: Run, row: Rejected) -> bool:
+def was_kept_out(one: RunState, row: Rejected) -> bool:
     """Whether a rejected record broke a rule across rows: it was staged, and kept out while loading."""
     file_id = one.known.next_file_id + row.object_no
     return any((file_id, row.row_no) in held for held in one.loaded.held.values())

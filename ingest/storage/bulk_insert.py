@@ -26,7 +26,7 @@ def insert_rows(connection: Connection, table: Table, rows: Iterable[Mapping[str
     return count
 
 
-def temporary(connection: Connection, name: str, *columns: Column[Any]) -> Table:
+def create_temporary(connection: Connection, name: str, *columns: Column[Any]) -> Table:
     """A new temporary table, gone with the connection (embedded) or the transaction (server)."""
     # The DuckDB dialect reads options named postgresql_… too, and DuckDB does not know this one.
     options: dict[str, Any] = {"postgresql_on_commit": "DROP"} if connection.dialect.name == "postgresql" else {}

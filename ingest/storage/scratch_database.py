@@ -65,11 +65,11 @@ def scratch(parent: Path | None = None) -> Iterator[Scratch]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def literal(value: str) -> str:
+def sql_literal(value: str) -> str:
     """A text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def name(value: str) -> str:
+def quoted(value: str) -> str:
     """A name as a quoted SQL identifier."""
     return '"' + value.replace('"', '""') + '"'

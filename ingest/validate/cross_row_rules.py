@@ -30,7 +30,7 @@ from metrics.sql.dialects import local_time
 
 
 @dataclass(frozen=True)
-class Rule:
+class CrossRowRule:
     """One rule across rows, for one feed."""
 
     name: str
@@ -42,7 +42,7 @@ class Rule:
     """The feed a row that breaks it waits for; None: it is rejected."""
 
 
-def rules(feed: str, arrivals: FromClause) -> tuple[Rule, ...]:
+def rules(feed: str, arrivals: FromClause) -> tuple[CrossRowRule, ...]:
     """The rules of a feed over `arrivals` (its columns, provenance included). Parents must be merged before their
     children.
     """
@@ -50,9 +50,9 @@ def rules(feed: str, arrivals: FromClause) -> tuple[Rule, ...]:
     return make(arrivals) if make else ()
 
 
-def _order_lines(rows: FromClause) -> tuple[Rule, ...]:
+def _order_lines(rows: FromClause) -> tuple[CrossRowRule, ...]:
     return (
-        _orphan(
+        _parent_rule(
             rows,
             "order_is_known",
             "order_id",
@@ -63,17 +63,17 @@ def _order_lines(rows: FromClause) -> tuple[Rule, ...]:
     )
 
 
-def _shipment_lines(rows: FromClause) -> tuple[Rule, ...]:
+def _shipment_lines(rows: FromClause) -> tuple[CrossRowRule, ...]:
     header = select(1).where(shipments.c.shipment_id == rows.c.shipment_id)
     return (
-        _orphan(rows, "shipment_is_known", "shipment_id", "shipments", header, rows.c.shipment_id),
-        _orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),
-        _too_early(rows, "shipped_at", shipments, "shipment_id"),
-        _too_early(rows, "received_at", shipments, "shipment_id"),
+        _parent_rule(rows, "shipment_is_known", "shipment_id", "shipments", header, rows.c.shipment_id),
+        _parent_rule(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),
+        _document_not_before_order(rows, "shipped_at", shipments, "shipment_id"),
+        _document_not_before_order(rows, "received_at", shipments, "shipment_id"),
     )
 
 
-def _invoices(rows: FromClause) -> tuple[Rule, ...]:
+def _invoices(rows: FromClause) -> tuple[CrossRowRule, ...]:
     other = rows.alias("reversed_in_this_run")
     known = select(1).where(invoices.c.invoice_id == rows.c.reverses_invoice_id)
     coming = select(1).where(other.c.invoice_id == rows.c.reverses_invoice_id)
@@ -81,58 +81,66 @@ def _invoices(rows: FromClause) -> tuple[Rule, ...]:
     missing = and_(names_one, not_(known.exists()), not_(coming.exists()))
     do = "Send the invoice it reverses; this one is loaded as soon as that one is."
     broken = _select(rows, rows.c.reverses_invoice_id, missing)
-    return (Rule("reversed_invoice_is_known", "reverses_invoice_id", do, broken, "invoices"),)
+    return (CrossRowRule("reversed_invoice_is_known", "reverses_invoice_id", do, broken, "invoices"),)
 
 
-def _invoice_lines(rows: FromClause) -> tuple[Rule, ...]:
+def _invoice_lines(rows: FromClause) -> tuple[CrossRowRule, ...]:
     header = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
     names_line = or_(rows.c.order_id.is_not(None), rows.c.line_no.is_not(None))
     return (
-        _orphan(rows, "invoice_is_known", "invoice_id", "invoices", header, rows.c.invoice_id),
-        _orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows), names_line),
-        _too_early(rows, "invoiced_at", invoices, "invoice_id"),
+        _parent_rule(rows, "invoice_is_known", "invoice_id", "invoices", header, rows.c.invoice_id),
+        _parent_rule(
+            rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows), names_line
+        ),
+        _document_not_before_order(rows, "invoiced_at", invoices, "invoice_id"),
     )
 
 
-def _of_order_line(rows: FromClause) -> tuple[Rule, ...]:
-    return (_orphan(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),)
+def _order_line_is_known(rows: FromClause) -> tuple[CrossRowRule, ...]:
+    return (_parent_rule(rows, "order_line_is_known", "line_no", "order_lines", _order_line(rows), _line_key(rows)),)
 
 
-def _of_order(rows: FromClause) -> tuple[Rule, ...]:
+def _order_is_known(rows: FromClause) -> tuple[CrossRowRule, ...]:
     """Rows that may name an order: one named has to be there, one not named is none."""
     known = select(1).where(orders.c.order_id == rows.c.order_id)
     return (
-        _orphan(rows, "order_is_known", "order_id", "orders", known, rows.c.order_id, rows.c.order_id.is_not(None)),
+        _parent_rule(
+            rows, "order_is_known", "order_id", "orders", known, rows.c.order_id, rows.c.order_id.is_not(None)
+        ),
     )
 
 
-def _holds(rows: FromClause) -> tuple[Rule, ...]:
-    return (*_of_order(rows), _before_order(rows, "placed_at"))
+def _holds(rows: FromClause) -> tuple[CrossRowRule, ...]:
+    return (*_order_is_known(rows), _not_before_order(rows, "placed_at"))
 
 
-def _order_events(rows: FromClause) -> tuple[Rule, ...]:
+def _order_events(rows: FromClause) -> tuple[CrossRowRule, ...]:
     # The inquiry comes before the order by nature, and goods may come to the warehouse before anybody orders them.
     after = rows.c.step.not_in([INQUIRY, WAREHOUSE_RECEIPT])
-    return (*_of_order(rows), _before_order(rows, "started_at", after), _before_order(rows, "finished_at", after))
+    return (
+        *_order_is_known(rows),
+        _not_before_order(rows, "started_at", after),
+        _not_before_order(rows, "finished_at", after),
+    )
 
 
-def _returns(rows: FromClause) -> tuple[Rule, ...]:
-    return (*_of_order_line(rows), _before_order(rows, "announced_at"))
+def _returns(rows: FromClause) -> tuple[CrossRowRule, ...]:
+    return (*_order_line_is_known(rows), _not_before_order(rows, "announced_at"))
 
 
-def _payments(rows: FromClause) -> tuple[Rule, ...]:
+def _payments(rows: FromClause) -> tuple[CrossRowRule, ...]:
     # Paid before it was billed or even ordered is a payment in advance.
     known = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
-    return (_orphan(rows, "invoice_is_known", "invoice_id", "invoices", known, rows.c.invoice_id),)
+    return (_parent_rule(rows, "invoice_is_known", "invoice_id", "invoices", known, rows.c.invoice_id),)
 
 
-def _quote_options(rows: FromClause) -> tuple[Rule, ...]:
+def _quote_options(rows: FromClause) -> tuple[CrossRowRule, ...]:
     quotes = FEEDS["quotes"].table
     known = select(1).where(quotes.c.quote_id == rows.c.quote_id)
-    return (_orphan(rows, "quote_is_known", "quote_id", "quotes", known, rows.c.quote_id),)
+    return (_parent_rule(rows, "quote_is_known", "quote_id", "quotes", known, rows.c.quote_id),)
 
 
-def _unit_factors(rows: FromClause) -> tuple[Rule, ...]:
+def _unit_factors(rows: FromClause) -> tuple[CrossRowRule, ...]:
     """Two factors of one unit on one day that came together contradict each other: neither is taken (R12)."""
     other = rows.alias("said_too")
     key = FEEDS["unit_factors"].key
@@ -146,10 +154,10 @@ def _unit_factors(rows: FromClause) -> tuple[Rule, ...]:
     )
     contradicted = select(1).where(same, rows.c.factor != other.c.factor).exists()
     do = "The file has another factor of this unit from the same day on: send the one that holds."
-    return (Rule("factor_is_single", "factor", do, _select(rows, cast(rows.c.factor, String), contradicted)),)
+    return (CrossRowRule("factor_is_single", "factor", do, _select(rows, cast(rows.c.factor, String), contradicted)),)
 
 
-def _fx_rates(rows: FromClause) -> tuple[Rule, ...]:
+def _fx_rates(rows: FromClause) -> tuple[CrossRowRule, ...]:
     """One reporting currency for all: what is loaded decides, else the first row."""
     earliest = rows.alias("earliest")
     first = (
@@ -159,7 +167,9 @@ def _fx_rates(rows: FromClause) -> tuple[Rule, ...]:
     other = and_(rows.c.reporting_currency != func.coalesce(loaded, first), ~rows.c.deleted)
     do = "The other rates lead to another currency: send this one in theirs, or withdraw those (deleted) before you send any in a new one."
     return (
-        Rule("reporting_currency_is_single", "reporting_currency", do, _select(rows, rows.c.reporting_currency, other)),
+        CrossRowRule(
+            "reporting_currency_is_single", "reporting_currency", do, _select(rows, rows.c.reporting_currency, other)
+        ),
     )
 
 
@@ -173,16 +183,16 @@ _RULES = {
     "shipment_lines": _shipment_lines,
     "invoices": _invoices,
     "invoice_lines": _invoice_lines,
-    "promises": _of_order_line,
+    "promises": _order_line_is_known,
     "holds": _holds,
     "order_events": _order_events,
     "payments": _payments,
-    "quotes": _of_order,
+    "quotes": _order_is_known,
     "quote_options": _quote_options,
-    "messages": _of_order,
-    "service_cases": _of_order,
+    "messages": _order_is_known,
+    "service_cases": _order_is_known,
     "returns": _returns,
-    "service_costs": _of_order,
+    "service_costs": _order_is_known,
 }
 
 
@@ -198,7 +208,7 @@ def _line_key(rows: FromClause) -> ColumnElement[str]:
     return func.coalesce(rows.c.order_id, "") + literal(" / ") + func.coalesce(rows.c.line_no, "")
 
 
-def _orphan(
+def _parent_rule(
     rows: FromClause,
     name: str,
     column: str,
@@ -206,35 +216,35 @@ def _orphan(
     exists: Select[tuple[int]],
     value: ColumnElement[str],
     only: ColumnElement[bool] | None = None,
-) -> Rule:
+) -> CrossRowRule:
     missing = not_(exists.exists())
     condition = missing if only is None else and_(only, missing)
     do = f"Send the row of {parent} it belongs to; this one is loaded as soon as that one is."
-    return Rule(name, column, do, _select(rows, value, condition), parent)
+    return CrossRowRule(name, column, do, _select(rows, value, condition), parent)
 
 
-def _too_early(rows: FromClause, moment: str, header: FromClause, key: str) -> Rule:
+def _document_not_before_order(rows: FromClause, moment: str, header: FromClause, key: str) -> CrossRowRule:
     value, is_date = header.c[moment], header.c[f"{moment}_is_date"]
-    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
+    early = is_before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
     joined = rows.join(header, header.c[key] == rows.c[key]).join(orders, orders.c.order_id == rows.c.order_id)
     broken = select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(early)
     do = f"{moment} of its document lies before ordered_at of its order: correct one of them and send it again."
-    return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
+    return CrossRowRule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
-def _before_order(rows: FromClause, moment: str, only: ColumnElement[bool] | None = None) -> Rule:
+def _not_before_order(rows: FromClause, moment: str, only: ColumnElement[bool] | None = None) -> CrossRowRule:
     value, is_date = rows.c[moment], rows.c[f"{moment}_is_date"]
-    early = before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
+    early = is_before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
     joined = rows.join(orders, orders.c.order_id == rows.c.order_id)
     condition = early if only is None else and_(only, early)
     broken = (
         select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(condition)
     )
     do = f"{moment} lies before ordered_at of its order: correct one of them and send it again."
-    return Rule(f"{moment}_not_before_ordered_at", moment, do, broken)
+    return CrossRowRule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
-def before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
+def is_before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
     """`later` lies before `earlier`: of one kind exactly, a bare date against an instant by the instant's local day in
     `zone`.
     """

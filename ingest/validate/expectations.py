@@ -16,21 +16,21 @@ from duckdb_sqlalchemy import ConnectionWrapper
 from sqlalchemy.pool import StaticPool
 
 from ingest.errors import RunAborted
-from ingest.read.staging import table_of
-from ingest.storage.scratch_database import Connection, name
-from ingest.validate.row_rules import Rule
+from ingest.read.staging import staging_table
+from ingest.storage.scratch_database import Connection, quoted
+from ingest.validate.row_rules import RowRule
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One rule over one feed: how many rows were looked at, and the staged rows (`rowid`) that broke it."""
 
-    rule: Rule
+    rule: RowRule
     rows_checked: int
     broken: tuple[int, ...]
 
 
-def create_view(connection: Connection, feed: str, suite: Iterable[Rule]) -> None:
+def create_view(connection: Connection, feed: str, suite: Iterable[RowRule]) -> None:
     """Create the view that the suite of a feed runs on: each staged row's number `_row`, and `row_is_valid`.
 
     Raises RunAborted if a rule names a column that the staged rows lack.
@@ -38,14 +38,14 @@ def create_view(connection: Connection, feed: str, suite: Iterable[Rule]) -> Non
     valid = " AND ".join(f"({rule.condition})" for rule in suite) or "TRUE"
     try:
         connection.execute(
-            f"CREATE VIEW {name(f'check_{feed}')} AS SELECT rowid AS _row, {valid} AS row_is_valid FROM {name(table_of(feed))}"
+            f"CREATE VIEW {quoted(f'check_{feed}')} AS SELECT rowid AS _row, {valid} AS row_is_valid FROM {quoted(staging_table(feed))}"
         )
     except duckdb.Error as error:
         raise RunAborted(f"Validation of {feed} could not be done: {error}") from error
 
 
 def validate(
-    staging: Connection, suites: dict[str, tuple[Rule, ...]], staged: dict[str, int]
+    staging: Connection, suites: dict[str, tuple[RowRule, ...]], staged: dict[str, int]
 ) -> dict[str, list[Outcome]]:
     """Run every feed's suite. staged: rows staged per feed, which must be the rows the library sees.
 
@@ -84,7 +84,7 @@ def validate(
 
 
 def _run_suite(
-    gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[Rule, ...], rows: int
+    gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[RowRule, ...], rows: int
 ) -> list[Outcome]:
     """Expect every row of a feed to keep all its rules, and look up which rules the other rows break.
 
@@ -106,12 +106,12 @@ def _run_suite(
     return [Outcome(rule, rows, rows_of_rule) for rule, rows_of_rule in zip(suite, broken, strict=True)]
 
 
-def _broken_rows(staging: Connection, feed: str, suite: tuple[Rule, ...]) -> list[tuple[int, ...]]:
+def _broken_rows(staging: Connection, feed: str, suite: tuple[RowRule, ...]) -> list[tuple[int, ...]]:
     """Return the staged rows that break each rule of a suite, in the order of the rules."""
     conditions = ", ".join(f"({rule.condition})" for rule in suite)
     invalid = staging.execute(
-        f"SELECT rowid, {conditions} FROM {name(table_of(feed))} "
-        f"WHERE rowid IN (SELECT _row FROM {name(f'check_{feed}')} WHERE NOT row_is_valid) ORDER BY rowid"
+        f"SELECT rowid, {conditions} FROM {quoted(staging_table(feed))} "
+        f"WHERE rowid IN (SELECT _row FROM {quoted(f'check_{feed}')} WHERE NOT row_is_valid) ORDER BY rowid"
     ).fetchnumpy()
     row_numbers, *verdicts = invalid.values()
     return [tuple(int(row) for row in row_numbers[np.logical_not(verdict)]) for verdict in verdicts]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sqlalchemy import Boolean, Date, DateTime, Integer, Numeric, String
 
 from ingest.mapping.mapping_file import FeedMap, mappable
-from ingest.storage.scratch_database import literal, name
+from ingest.storage.scratch_database import quoted, sql_literal
 from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.measures.catalog import MEASURES
 from metrics.policy import MOST_DAYS
@@ -22,7 +22,7 @@ Kind = Literal["present", "true", "between", "in_set"]
 
 
 @dataclass(frozen=True)
-class Rule:
+class RowRule:
     """What must hold of every row of a feed by itself."""
 
     name: str
@@ -41,17 +41,17 @@ class Rule:
     @property
     def condition(self) -> str:
         """SQL over the staged row, true or false: whether the row keeps the rule. An empty value breaks `present` only."""
-        column = name(self.column)
+        column = quoted(self.column)
         if self.kind == "present":
             return f"{column} IS NOT NULL"
         if self.kind == "between":
             return f"{column} IS NULL OR {column} BETWEEN {self.low!r} AND {self.high!r}"
         if self.kind == "in_set":
-            return f"{column} IS NULL OR {column} IN ({', '.join(literal(word) for word in self.allowed)})"
+            return f"{column} IS NULL OR {column} IN ({', '.join(sql_literal(word) for word in self.allowed)})"
         return f"({self.claim}) IS NOT FALSE"
 
 
-SETS: dict[tuple[str, str], tuple[str, ...]] = {
+ALLOWED_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("orders", "order_type"): ("sale", "replacement", "sample", "internal"),
     ("orders", "fulfilment_model"): ("make_to_stock", "make_to_order"),
     ("orders", "cancelled_by"): ("buyer", "seller"),
@@ -78,7 +78,7 @@ SETS: dict[tuple[str, str], tuple[str, ...]] = {
 
 SHARES = ("tax_rate", "defect_share_max", "order_fill_min", "under_tolerance_share", "over_tolerance_share")
 
-ORDERS_IN_TIME: dict[str, tuple[tuple[str, str], ...]] = {
+TIME_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
     "orders": (("requested_from", "requested_by"), ("promised_from", "promised_by"), ("ordered_at", "cancelled_at")),
     "shipments": (("shipped_at", "received_at"), ("shipped_at", "attempted_at")),
     "holds": (("placed_at", "released_at"),),
@@ -114,7 +114,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
 }
 """Moments and days that have happened: none can lie after the data's own watermark."""
 
-AT_MOST: dict[str, tuple[tuple[str, str], ...]] = {
+UPPER_BOUNDS: dict[str, tuple[tuple[str, str], ...]] = {
     "shipment_lines": (("damaged_qty", "coalesce(received_qty, shipped_qty)"), ("received_qty", "shipped_qty")),
     "order_lines": (("cancelled_qty", "ordered_qty"),),
 }
@@ -159,13 +159,13 @@ RANGES: dict[tuple[str, str], tuple[float, float, str]] = {
 }
 """What columns of no common name may hold, from least to most."""
 
-KNOWN: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+KNOWN_NAMES: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("targets", "measure"): (tuple(MEASURES), "It is no measure of the catalogue; write a measure's name"),
     ("assumptions", "assumption"): (tuple(ASSUMPTIONS), "It is no assumption there is; write one's name"),
 }
 """Columns that name something of this product."""
 
-CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "messages": (
         (
             "message_is_addressed",
@@ -220,7 +220,7 @@ CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 """What else must hold of a row: name, column, SQL over the staged row that must not be false, what to do."""
 
 
-def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: str) -> tuple[Rule, ...]:
+def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: str) -> tuple[RowRule, ...]:
     """Every rule of a feed's rows. Columns the source does not map have none.
 
     latest_event: naive UTC, after which nothing can have happened yet. time_zone: whose calendar a bare date is on.
@@ -231,7 +231,7 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
         *_presence(feed, feed_map, mapped),
         *_values(feed, mapped),
         *_order_in_time(feed, mapped, latest_event, time_zone),
-        Rule(
+        RowRule(
             "text_is_clean",
             "ok_text",
             "true",
@@ -241,7 +241,7 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
     )
 
 
-def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule]:
+def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowRule]:
     for column in mapped:
         kind = FEEDS[feed].table.c[column].type
         one = feed_map.columns[column]
@@ -264,35 +264,35 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule
         else:
             continue
         if one.codes is not None and not isinstance(kind, Numeric | DateTime | Date | Integer | Boolean):
-            yield Rule(f"{column}_is_listed", column, "true", do, claim=f"ok_{column}")
+            yield RowRule(f"{column}_is_listed", column, "true", do, claim=f"ok_{column}")
         else:
-            yield Rule(f"{column}_fits_type", column, "true", do, claim=f"ok_{column}")
+            yield RowRule(f"{column}_fits_type", column, "true", do, claim=f"ok_{column}")
 
 
-def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[Rule]:
+def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowRule]:
     for column in mapped:
         schema_column = FEEDS[feed].table.c[column]
         if schema_column.nullable or column in ("deleted", "ship_to_time_zone"):
             continue
         do = "Fill it: the record cannot be read without it."
         if isinstance(schema_column.type, String) and feed_map.columns[column].codes is None:
-            yield Rule(f"{column}_is_there", column, "present", do)
+            yield RowRule(f"{column}_is_there", column, "present", do)
         else:
             # Text that is there and does not fit breaks that rule, not this one too.
-            yield Rule(
-                f"{column}_is_there", column, "true", do, claim=f"({name(column)} IS NOT NULL OR NOT ok_{column})"
+            yield RowRule(
+                f"{column}_is_there", column, "true", do, claim=f"({quoted(column)} IS NOT NULL OR NOT ok_{column})"
             )
 
 
-def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
+def _values(feed: str, mapped: list[str]) -> Iterator[RowRule]:
     for column in mapped:
         if column in SHARES:
-            yield Rule(
+            yield RowRule(
                 f"{column}_in_range", column, "between", "Write a share from 0 to 1 (25 % is 0.25).", low=0, high=1
             )
         elif feed == "policies" and column in MOST_DAYS:
             most_days = MOST_DAYS[column]
-            yield Rule(
+            yield RowRule(
                 f"{column}_in_range",
                 column,
                 "between",
@@ -301,7 +301,7 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
                 high=most_days,
             )
         elif column.endswith(("_qty", "_amount", "tolerance", "_days", "_hours", "_days_max")):
-            yield Rule(
+            yield RowRule(
                 f"{column}_in_range",
                 column,
                 "between",
@@ -311,14 +311,14 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
             )
         if (feed, column) in RANGES:
             least, most, do = RANGES[feed, column]
-            yield Rule(f"{column}_in_range", column, "between", do, low=least, high=most)
-        if (feed, column) in KNOWN:
-            names, do = KNOWN[feed, column]
-            claim = f"{name(column)} IN ({', '.join(literal(one) for one in names)})"
-            yield Rule(f"{column}_is_known", column, "true", do, claim=claim, known=names)
-        if (feed, column) in SETS:
-            allowed = SETS[feed, column]
-            yield Rule(
+            yield RowRule(f"{column}_in_range", column, "between", do, low=least, high=most)
+        if (feed, column) in KNOWN_NAMES:
+            names, do = KNOWN_NAMES[feed, column]
+            claim = f"{quoted(column)} IN ({', '.join(sql_literal(one) for one in names)})"
+            yield RowRule(f"{column}_is_known", column, "true", do, claim=claim, known=names)
+        if (feed, column) in ALLOWED_VALUES:
+            allowed = ALLOWED_VALUES[feed, column]
+            yield RowRule(
                 f"{column}_in_set",
                 column,
                 "in_set",
@@ -327,12 +327,12 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
             )
         if column == "currency":
             claim = "regexp_full_match(currency, '[A-Z]{3}')"
-            yield Rule(
+            yield RowRule(
                 "currency_is_code", column, "true", "Write a three-letter ISO 4217 code such as EUR.", claim=claim
             )
         if column == "ship_to_time_zone":
-            zones = ", ".join(literal(one) for one in sorted(available_timezones()))
-            yield Rule(
+            zones = ", ".join(sql_literal(one) for one in sorted(available_timezones()))
+            yield RowRule(
                 "zone_is_known",
                 column,
                 "true",
@@ -341,37 +341,37 @@ def _values(feed: str, mapped: list[str]) -> Iterator[Rule]:
             )
         if column == "scope":
             claim = "regexp_full_match(scope, 'all|segment:.+|customer:.+')"
-            yield Rule("scope_is_known", column, "true", "Write all, segment:A or customer:ID.", claim=claim)
-    for rule, column, claim, do in CLAIMS.get(feed, ()):
-        yield Rule(rule, column, "true", do, claim=claim)
-    for low, high in AT_MOST.get(feed, ()):
+            yield RowRule("scope_is_known", column, "true", "Write all, segment:A or customer:ID.", claim=claim)
+    for rule, column, claim, do in ROW_CLAIMS.get(feed, ()):
+        yield RowRule(rule, column, "true", do, claim=claim)
+    for low, high in UPPER_BOUNDS.get(feed, ()):
         if low in mapped:
-            yield Rule(
+            yield RowRule(
                 f"{low}_not_above",
                 low,
                 "true",
                 f"{low} cannot exceed {high}; correct one of them.",
-                claim=f"{name(low)} <= {high}",
+                claim=f"{quoted(low)} <= {high}",
             )
 
 
-def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zone: str) -> Iterator[Rule]:
+def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zone: str) -> Iterator[RowRule]:
     table = FEEDS[feed].table
     for column in mapped:
         if isinstance(table.c[column].type, DateTime | Date):
             # The default of valid_from, and 'no limit' dates of versions, lie before any order.
             early = "1900-01-01" if column == "valid_from" else "1990-01-01"
-            claim = f"{name(column)} >= TIMESTAMP '{early}' AND {name(column)} < TIMESTAMP '2100-01-01'"
-            yield Rule(
+            claim = f"{quoted(column)} >= TIMESTAMP '{early}' AND {quoted(column)} < TIMESTAMP '2100-01-01'"
+            yield RowRule(
                 f"{column}_is_plausible",
                 column,
                 "true",
                 "Write a date from 1990 to 2099; leave it empty if there is none.",
                 claim=claim,
             )
-    for first, second in ORDERS_IN_TIME.get(feed, ()):
+    for first, second in TIME_ORDER.get(feed, ()):
         if first in mapped and second in mapped:
-            yield Rule(
+            yield RowRule(
                 f"{second}_not_before_{first}",
                 second,
                 "true",
@@ -382,12 +382,12 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
     for column in EVENTS.get(feed, ()):
         if column in mapped:
             by_day, by_instant = (
-                f"{name(column)} <= TIMESTAMP '{latest}'" for latest in (local_day, latest_event.isoformat(sep=" "))
+                f"{quoted(column)} <= TIMESTAMP '{latest}'" for latest in (local_day, latest_event.isoformat(sep=" "))
             )
             is_day = isinstance(table.c[column].type, Date)
-            claim = by_day if is_day else f"CASE WHEN {name(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
+            claim = by_day if is_day else f"CASE WHEN {quoted(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
             do = f"It lies after {latest_event.isoformat()}Z, up to which the data goes: correct it, or the mapping's data_as_of."
-            yield Rule(f"{column}_has_happened", column, "true", do, claim=claim)
+            yield RowRule(f"{column}_has_happened", column, "true", do, claim=claim)
 
 
 def not_before(later: str, earlier: str) -> str:
@@ -395,6 +395,6 @@ def not_before(later: str, earlier: str) -> str:
     one day leniently.
     """
     return (
-        f"CASE WHEN {name(f'{later}_is_date')} = {name(f'{earlier}_is_date')} THEN {name(later)} >= {name(earlier)} "
-        f"ELSE date_trunc('day', {name(later)}) >= date_trunc('day', {name(earlier)}) - INTERVAL 1 DAY END"
+        f"CASE WHEN {quoted(f'{later}_is_date')} = {quoted(f'{earlier}_is_date')} THEN {quoted(later)} >= {quoted(earlier)} "
+        f"ELSE date_trunc('day', {quoted(later)}) >= date_trunc('day', {quoted(earlier)}) - INTERVAL 1 DAY END"
     )

@@ -1,12 +1,13 @@
-"""A process of its own that writes or reads the warehouse of its environment: `python -m tests.fault.process ROLE
-[ARGUMENT]`.
+"""A separate process that writes or reads the warehouse of its environment.
+
+Run `python -m tests.fault.process ROLE [ARGUMENT]`. The roles are:
 
     write N    publish N generations; print the number of each
     hold       begin a build, print "held", wait for a line (or the end) of standard input, publish
-    outgrow N  begin a build on a disk where no file may grow beyond N bytes, and write more than that
+    outgrow N  write more than N bytes into a build where no file may grow beyond N bytes
     read N G   read at least N times and at least G different generations; print a JSON summary
 
-Ends like the command does: with the exit code of our error, its text on standard error.
+The process ends like the command: with the exit code of our error, and its text on standard error.
 """
 
 import json
@@ -22,7 +23,7 @@ from tests.fault import paired_tables
 
 
 def hold(location: Location) -> None:
-    """Keep the writer's lock until told."""
+    """Hold the writer's lock until standard input gives a line or ends."""
     with writing(location) as build:
         paired_tables.add(build)
         print("held", flush=True)
@@ -40,8 +41,9 @@ def outgrow(location: Location, limit: int) -> None:
 
 
 def read(location: Location, least_reads: int, least_generations: int) -> dict[str, int]:
-    """Read and check again and again; every twentieth time from files just opened, every third by the number that
-    `current` gave.
+    """Read and check the tables repeatedly, and return a summary.
+
+    Every twentieth read opens the files again. Every third read asks for the generation that `current` returns.
     """
     reads = newest = runs = 0
     generations: set[int] = set()
@@ -71,6 +73,8 @@ def read(location: Location, least_reads: int, least_generations: int) -> dict[s
 
 def main(role: str, *arguments: str) -> None:
     """Play one role."""
+    # A shell starts background jobs with SIGINT ignored, and children inherit that. Python then installs no handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     location = locate()
     started = time.monotonic()
     try:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from ingest.mapping.columns import staging, to_utc
+from ingest.mapping.columns import staging_columns, to_utc
 from ingest.mapping.mapping_file import FeedMap
 from ingest.storage.scratch_database import Connection
 
@@ -25,7 +25,7 @@ def typed(engine: Connection, feed: str, column: str, about: dict[str, object], 
     feed_map = FeedMap.model_validate({"read": "x.csv", "columns": {column: {"from": "t", **about}}})
     wanted = [
         one
-        for one in staging(feed, feed_map, time_zone="Europe/Berlin", suspicious=False)
+        for one in staging_columns(feed, feed_map, time_zone="Europe/Berlin", suspicious=False)
         if one.name in (column, f"{column}_is_date", f"ok_{column}")
     ]
     row = engine.execute(

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from ingest.errors import RunAborted
-from ingest.read.staging import table_of
+from ingest.read.staging import staging_table
 from ingest.validate.expectations import create_view, refuse_exceptions, validate
-from ingest.validate.row_rules import Rule
+from ingest.validate.row_rules import RowRule
 from metrics.schema import FEEDS
 from metrics.warehouse import reading
 from tests.ingest.files import Source, add, kept
@@ -33,9 +33,9 @@ def test_both_shapes_of_a_raised_exception_abort_the_run() -> None:
 
 def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> None:
     staging = duckdb.connect()
-    staging.execute(f"CREATE TABLE {table_of('orders')} AS SELECT n AS q FROM range(1000) AS r(n)")
-    even = Rule("even", "q", "true", "Make it even.", claim="q % 2 = 0")
-    small = Rule("small", "q", "between", "Make it small.", low=0, high=900)
+    staging.execute(f"CREATE TABLE {staging_table('orders')} AS SELECT n AS q FROM range(1000) AS r(n)")
+    even = RowRule("even", "q", "true", "Make it even.", claim="q % 2 = 0")
+    small = RowRule("small", "q", "between", "Make it small.", low=0, high=900)
     create_view(staging, "orders", (even, small))
     outcomes = validate(staging, {"orders": (even, small)}, {"orders": 1000})["orders"]
     assert [(one.rule.name, one.rows_checked, len(one.broken)) for one in outcomes] == [
@@ -48,7 +48,7 @@ def test_failing_rows_are_found_all_of_them_and_a_missing_column_aborts() -> Non
         validate(staging, {"orders": (even, small)}, {"orders": 7})
     staging.execute("DROP VIEW check_orders")
     with pytest.raises(RunAborted, match="no_such_column"):
-        create_view(staging, "orders", (Rule("gone", "no_such_column", "present", "x"),))
+        create_view(staging, "orders", (RowRule("gone", "no_such_column", "present", "x"),))
     staging.close()
 
 
