@@ -10,9 +10,9 @@ from ingest.load import unit_conversion
 from ingest.load.merge import fill_empty_table, merge
 from ingest.load.recheck import drop_original, keep_original, recheck_children
 from ingest.load.result import LoadResult
-from ingest.load.row_ids import matches, row_ids, stored_row_ids
 from ingest.load.touched_orders import add_touched_orders
 from ingest.load.waiting_rows import check_rows, release, store_waiting
+from ingest.storage.row_ids import matches, row_ids, stored_row_ids
 from ingest.storage.tables import waiting
 from metrics.schema import FEEDS
 from metrics.warehouse.failpoint import failpoint

@@ -30,9 +30,9 @@ from ingest.errors import RunAborted
 from ingest.load.recheck import PARENT_COLUMNS, note_changed_parents
 from ingest.load.restatements import content_columns, quantity_changes, restated_rows
 from ingest.load.result import Check, LoadResult
-from ingest.load.row_ids import count_per_file, matches
 from ingest.load.touched_orders import add_orders
 from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.storage.row_ids import count_per_file, matches
 from metrics.schema import FEEDS, invoice_lines, restatements
 
 

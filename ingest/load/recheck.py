@@ -23,13 +23,13 @@ from sqlalchemy import (
 
 from ingest.load import unit_conversion
 from ingest.load.restatements import content_columns, restated_rows
-from ingest.load.result import LoadResult, RowId
-from ingest.load.row_ids import matches, same_row, stored_row_ids
+from ingest.load.result import LoadResult
 from ingest.load.touched_orders import add_orders
 from ingest.load.waiting_rows import check_rows
 from ingest.quarantine.quarantine import quarantine_loaded
 from ingest.quarantine.records import RuleBreaks
 from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.storage.row_ids import RowId, matches, same_row, stored_row_ids
 from ingest.storage.tables import original_rows, waiting
 from metrics.schema import FEEDS, order_lines, restatements
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from sqlalchemy import BigInteger, Column, Connection, FromClause, Table, delete, func, insert, select
 
 from ingest.load import unit_conversion
-from ingest.load.result import Check, LoadResult, RowId
-from ingest.load.row_ids import matches
+from ingest.load.result import Check, LoadResult
 from ingest.quarantine.quarantine import update_reasons
 from ingest.quarantine.records import RuleBreaks
 from ingest.quarantine.release import set_status
 from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.storage.row_ids import RowId, matches
 from ingest.validate import cross_row_rules
 
 

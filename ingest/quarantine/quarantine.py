@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, and_, select, update
 
-from ingest.quarantine.records import Rejected, RuleBreaks, batches, fetch_records, rules_as_json, storable_text
+from ingest.quarantine.records import PIECE, Rejected, RuleBreaks, fetch_records, rules_as_json, storable_text
 from ingest.read.source_objects import SourceObject
-from ingest.storage.bulk_insert import create_temporary, insert_rows
+from ingest.storage.bulk_insert import batches, create_temporary, insert_rows
 from ingest.storage.scratch_database import Connection as Staging
 from metrics.schema import FEEDS, quarantine, run_files
 
@@ -32,7 +32,7 @@ def write(
     def rows() -> Iterator[dict[str, Any]]:
         for number in sorted({number for number, _ in rejected}):
             mine = sorted(row_no for other, row_no in rejected if other == number)
-            for piece in batches(mine):
+            for piece in batches(mine, PIECE):
                 wanted = {row_no for row_no in piece if rejected[number, row_no].raw is None}
                 records = fetch_records(staging, objects[number], wanted)
                 for row_no in piece:

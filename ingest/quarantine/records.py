@@ -2,15 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 from ingest.mapping.mapping_file import Mapping as SourceMapping
 from ingest.mapping.mapping_file import nearest
 from ingest.read import csv_file
 from ingest.read.source_objects import SourceObject
 from ingest.read.staging import staging_table
+from ingest.storage.bulk_insert import batches
 from ingest.storage.scratch_database import Connection as Staging
 from ingest.storage.scratch_database import quoted
 from ingest.validate.expectations import Outcome
@@ -88,7 +88,7 @@ def rule_breaking_records(
             by_row.setdefault(row, []).append(outcome)
     columns = _names(feed)
     result: dict[tuple[int, int], Rejected] = {}
-    for piece in batches(sorted(by_row)):
+    for piece in batches(sorted(by_row), PIECE):
         staging.execute("INSERT INTO broken SELECT ?, unnest(?::BIGINT[])", [feed, piece])
         listed = ", ".join(f"CAST(s.{quoted(one)} AS VARCHAR)" for one in columns)
         query = (
@@ -134,6 +134,7 @@ def _source_column(mapping: SourceMapping, feed: str, column: str) -> str | None
 
 
 def rules_as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None]) -> str:
+    """Return broken rules as JSON, each with the value from the record."""
     listed = [
         {
             "rule": one.rule,
@@ -172,9 +173,3 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
     assert source.path is not None
     assert source.origin is not None
     return csv_file.records_by_number(source.path, source.origin, wanted, by_line=source.lines_are_records)
-
-
-def batches(values: list[int]) -> Iterator[list[int]]:
-    remaining = iter(values)
-    while piece := list(islice(remaining, PIECE)):
-        yield piece

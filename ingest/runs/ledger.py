@@ -12,12 +12,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from ingest.errors import RunAborted
 from ingest.load.result import Counts
-from ingest.load.row_ids import count_per_file
 from ingest.quarantine import quarantine, release
 from ingest.read.source_objects import SourceObject
 from ingest.runs.run_state import RunState, cursor_to_text, effective_feeds, fingerprint, was_kept_out
 from ingest.storage import tables
 from ingest.storage.bulk_insert import insert_rows
+from ingest.storage.row_ids import count_per_file
 from metrics.schema import FEEDS, checks, mapped_columns, run_files
 from metrics.schema import quarantine as quarantine_table
 from metrics.warehouse import Build
