@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import buyerview
+from commands import output
 from metrics.measures.catalog import MEASURES
 
 SMALL = Path(__file__).parents[1] / "sample_data" / "small" / "mapping.toml"
@@ -36,6 +37,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     monkeypatch.setenv("BUYERVIEW_HOME", str(filled))
     monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
+    for console in (output.screen, output.out):
+        monkeypatch.setattr(console, "width", 80)  # of a pipe; otherwise the starter's COLUMNS decides where lines wrap
 
     def command(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["buyerview", *words])
