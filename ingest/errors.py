@@ -1,22 +1,25 @@
-"""What can go wrong while records are taken in, as one tree.
+"""Errors of an ingest run, as one tree.
 
 ```
 BuyerviewError (metrics.errors)
-├── MappingRefused     the mapping file is wrong: every problem in it at once
-├── SourceRefused      a source object cannot be trusted as a whole: nothing of it is counted, nothing is published
-└── RunAborted         a check of our own failed: a rule raised, or the ledger does not add up
+├── MappingRefused     the mapping file is wrong; lists every problem
+├── SourceRefused      a whole source object is unusable; nothing is published
+└── RunAborted         one of our own checks failed: a rule raised, or the ledger does not add up
 ```
 
-A row that breaks a rule is none of these: it goes to quarantine and the run goes on.
+A row that breaks a rule raises no error. It goes to quarantine, and the run continues.
 """
 
-# ruff: noqa: N818 - named by what happened, as in metrics.errors
+# ruff: noqa: N818 - named after the event, as in metrics.errors
 
 from metrics.errors import BuyerviewError
 
 
 class MappingRefused(BuyerviewError):
-    """The mapping file cannot be used; `problems` names each key and what to write instead."""
+    """The mapping file cannot be used.
+
+    `problems` names each wrong key and what to write instead.
+    """
 
     exit_code = 78
 
@@ -24,12 +27,12 @@ class MappingRefused(BuyerviewError):
         self.file = file
         self.problems = problems
         super().__init__(
-            "\n".join([f"{file}: {len(problems)} thing(s) to put right", *(f"  - {one}" for one in problems)])
+            "\n".join([f"{file}: {len(problems)} problem(s) to correct", *(f"  - {problem}" for problem in problems)])
         )
 
 
 class SourceRefused(BuyerviewError):
-    """A source object is refused whole: `object_name`, `place` in it, `reason`, and what to `do`."""
+    """A whole source object is refused: its `object_name`, the `place` in it, the `reason`, and what to `do`."""
 
     exit_code = 65
 
@@ -43,10 +46,12 @@ class SourceRefused(BuyerviewError):
 
 
 class RunAborted(BuyerviewError):
-    """A check of our own failed, so nothing was published; `reason` says which and where."""
+    """One of our own checks failed, so nothing was published. `reason` names the check and the place."""
 
     exit_code = 70
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"{reason} Nothing of this run was published; the generation before it is still served.")
+        super().__init__(
+            f"{reason} Nothing of this run was published. Buyerview still serves the data version before it."
+        )

@@ -1,7 +1,8 @@
-"""Clean rows into the canonical tables: merge by key, keep what changed, let rows that do not fit to others wait and
-go.
+"""Load clean rows into the canonical tables.
 
-Portable SQLAlchemy Core, in the caller's transaction. A row that breaks a rule across rows is tried again in every
-later run, and a loaded row whose parent (or whose product's unit) changes is judged again: which of two rows that
-contradict each other came first decides nothing. Source: faults, section 1; rules R12, R14, R33, R34.
+Merge by key, record changes, and store rows that wait for others. Uses portable SQLAlchemy Core in the caller's
+transaction. Every run checks waiting rows again, and rechecks loaded rows whose parent or unit has changed. So the
+order in which two contradicting rows arrive does not matter.
+
+Source: R12 (unit conversion), R14 (quantity changes), R33 (duplicates and late records), R34 (impossible dates).
 """

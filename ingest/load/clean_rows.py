@@ -1,8 +1,7 @@
-"""Clean staged rows, within reach of the warehouse's connection as `clean_<feed>`: the feed's columns, and nothing left
-to convert.
+"""Make clean staged rows visible to the warehouse connection as `clean_<feed>`, with the feed's columns and types.
 
-Embedded: views over the attached staging file, so that good rows are copied once, into their table. Server: temporary
-tables filled by COPY. The merge does not know which.
+Embedded: views over the attached staging file, so rows are copied only once. Server: temporary tables filled by COPY.
+The merge uses both in the same way.
 """
 
 from collections.abc import Iterator
@@ -23,10 +22,10 @@ PIECE = 1 << 20
 def clean_rows(
     connection: Connection, scratch: Scratch, feeds: dict[str, int], *, source: str, first_file_id: int
 ) -> Iterator[dict[str, Table]]:
-    """The clean rows of each feed, as a table to select from. feeds: feed to how many of its staged rows are broken.
+    """Yield a table of clean rows for each feed.
 
-    The staging file must be closed. `broken(feed, row)` in it lists the staged rows left out; file ids count up from
-    first_file_id.
+    feeds: each feed's number of broken staged rows. first_file_id: the file_id of the run's first object. The staging
+    file must be closed. Its table `broken(feed, row)` lists the staged rows to leave out.
     """
     selects = {feed: _select(feed, broken, source, first_file_id) for feed, broken in feeds.items()}
     if connection.dialect.name == "duckdb":

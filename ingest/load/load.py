@@ -1,5 +1,6 @@
-"""Every feed in its turn, parents first: what breaks a rule across rows is kept out, the rest merged, and children of
-what changed judged again.
+"""Load every feed, parents first.
+
+For each feed: keep out the rows that break a cross-row rule, merge the others, and recheck children of changed rows.
 """
 
 from collections.abc import Mapping
@@ -27,10 +28,10 @@ def load(
     touched: Table,
     first_load: bool,
 ) -> LoadResult:
-    """Merge the clean rows of every feed, parents first, and what waited for them.
+    """Merge the clean rows of every feed, parents first, and the rows that waited for them.
 
-    arrived: clean rows per file_id. touched: gets the order_ids whose records changed (left empty by a first load: all
-    are new).
+    arrived: the number of clean rows per file_id. touched: a table that receives the order_ids whose records changed.
+    The first load leaves it empty, because all orders are new.
     """
     result = LoadResult()
     result.counts.loaded.update(arrived)

@@ -1,7 +1,7 @@
-"""Rows into a canonical table: the newest version of a key stays, whatever the order of arrival.
+"""Merge rows into a canonical table by key. The newest version wins, whatever the order of arrival.
 
-The winner is the newest `source_updated_at` (none counts as oldest), then the later run, then the later row. Source:
-faults, section 1.
+The newest version has the latest `source_updated_at` (an empty value counts as oldest). Ties go to the later run, then
+to the later row. Source: R33 (duplicates and late records).
 """
 
 from typing import Any
@@ -37,9 +37,7 @@ from metrics.schema import FEEDS, invoice_lines, restatements
 
 
 def fill_empty_table(connection: Connection, feed: str, passing: Select[Any], result: LoadResult) -> None:
-    """Into an empty table: insert, then look once for keys that are there twice, which is the proof that there are none
-    as well.
-    """
+    """Insert rows into an empty table, then delete all but the newest version of each key."""
     target = FEEDS[feed].table
     connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
     twice = select(*_keys(feed, target)).group_by(*_keys(feed, target)).having(func.count() > 1)
@@ -82,7 +80,7 @@ def fill_empty_table(connection: Connection, feed: str, passing: Select[Any], re
 def merge(
     connection: Connection, feed: str, passing: Select[Any], result: LoadResult, *, run_id: int, touched: Table
 ) -> None:
-    """Into a table that has rows: the newest version of each key arriving, against the version there is."""
+    """Merge rows into a table that has rows. The newest arriving version of each key competes with the stored version."""
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
     columns = [Column(column.name, column.type) for column in target.columns]
@@ -108,8 +106,9 @@ def merge(
 
 
 def _match_stored(connection: Connection, feed: str, incoming: Table) -> Table:
-    """Every incoming row whose key is there already: which row that is, and whether the incoming one is a repeat, older
-    or newer.
+    """Return a table of the incoming rows whose key is already stored.
+
+    It names the stored row, and the outcome: repeat, older or newer.
     """
     target = FEEDS[feed].table
     mine, theirs = incoming.c.source_updated_at, target.c.source_updated_at
@@ -136,7 +135,7 @@ def _match_stored(connection: Connection, feed: str, incoming: Table) -> Table:
 def _replace_stored(
     connection: Connection, feed: str, incoming: Table, met: Table, result: LoadResult, *, run_id: int, touched: Table
 ) -> None:
-    """Take out the versions that newer ones replace, and write down what changes."""
+    """Delete stored versions that newer versions replace, and record the changes."""
     target = FEEDS[feed].table
     replaced = met.c.outcome == "newer"
     old = and_(met.c.old_file_id == target.c.file_id, met.c.old_row_no == target.c.row_no)
@@ -171,7 +170,7 @@ def _replace_stored(
             .join(met, old)
         )
         add_orders(connection, touched, paid.where(replaced))
-    if feed == "invoices":  # so are those of the invoice a reversal named until now
+    if feed == "invoices":  # orders of the invoice that the reversal named before change too
         taken_back = (
             select(invoice_lines.c.order_id)
             .join(target, target.c.reverses_invoice_id == invoice_lines.c.invoice_id)
@@ -179,7 +178,7 @@ def _replace_stored(
         )
         add_orders(connection, touched, taken_back.where(replaced))
     if "order_id" in target.c:
-        # The order it belonged to until now; the one it belongs to from now on is touched by the new version.
+        # The order of the old version. The new version adds its own order.
         moved = (
             select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))
         )
@@ -193,7 +192,9 @@ def _replace_stored(
 
 def _check_keys_unique(connection: Connection, feed: str, doubles: Select[Any]) -> None:
     if connection.execute(doubles.limit(1)).first() is not None:
-        raise RunAborted(f"After the merge {feed} held a key twice: a fault of Buyerview, please report it.")
+        raise RunAborted(
+            f"After the merge, {feed} contains a key twice. This is a defect of Buyerview; please report it."
+        )
 
 
 def _keys(feed: str, table: FromClause) -> list[ColumnElement[Any]]:

@@ -1,5 +1,6 @@
-"""Loaded rows whose parents, or whose units, are others now: judged and converted again, as if they came in now.
-Source: rules R12, R34.
+"""Recheck and reconvert loaded rows whose parent record or unit has changed.
+
+Source: R12 (unit conversion), R34 (impossible dates).
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +40,7 @@ PARENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "shipments": ("shipped_at", "shipped_at_is_date", "received_at", "received_at_is_date"),
     "invoices": ("invoiced_at", "invoiced_at_is_date"),
 }
-"""Columns a child's rules or units are judged by."""
+"""Columns of a parent that decide rules or units of its children."""
 
 PARENTS: dict[str, tuple[str, ...]] = {
     "order_lines": ("orders",),
@@ -50,13 +51,13 @@ PARENTS: dict[str, tuple[str, ...]] = {
     "order_events": ("orders",),
     "returns": ("orders", "order_lines"),
 }
-"""Feeds whose change may make a loaded row impossible, or turn it into other base units."""
+"""Feeds whose change may make a loaded row impossible, or convert it to other quantities."""
 
 
 def note_changed_parents(
     connection: Connection, feed: str, result: LoadResult, pairs: Iterable[Mapping[Any, Any]]
 ) -> None:
-    """Note the keys of loaded rows that children have to be judged by anew."""
+    """Record the keys of changed rows, so that their children are rechecked."""
     key = FEEDS[feed].key
     rows = [{one: pair[f"new_{one}"] for one in key} for pair in pairs]
     if rows:
@@ -71,10 +72,10 @@ def note_changed_parents(
 def recheck_children(
     connection: Connection, feed: str, result: LoadResult, *, run_id: int, first_file_id: int, touched: Table
 ) -> None:
-    """Rows of earlier runs whose parent, or whose product's unit, this run changed: as if they came in now.
+    """Recheck rows of earlier runs whose parent or product unit this run changed.
 
-    One that has become impossible goes to quarantine and waits there; one that converts otherwise is converted anew
-    from what came.
+    A row that has become impossible goes to quarantine and waits there. A row that converts differently is converted
+    again from its original.
     """
     target, affected = FEEDS[feed].table, _affected(feed, result, first_file_id)
     if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
@@ -96,7 +97,7 @@ def recheck_children(
         if feed in (
             "shipment_lines",
             "invoice_lines",
-        ):  # what remains of a document that loses lines is shared among fewer orders
+        ):  # the rest of the document is now shared among fewer orders
             document = FEEDS[feed].key[0]
             add_orders(
                 connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document])))
@@ -111,7 +112,7 @@ def recheck_children(
 
 
 def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElement[bool] | None:
-    """Which loaded rows of the feed to look at again; None: none."""
+    """Return the condition that selects the loaded rows to recheck. None: there are none."""
     target = FEEDS[feed].table
     conditions: list[ColumnElement[bool]] = []
     for parent in PARENTS.get(feed, ()):
@@ -122,12 +123,12 @@ def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElemen
         for rows in (result.changed[one] for one in ("products", "unit_factors") if one in result.changed):
             measured = select(rows.c.product_id)
             conditions.append(and_(target.c.unit.is_not(None), _counts_product(feed, target, measured)))
-    # What came in this run has met its parents as they are now.
+    # Rows of this run have already been checked against the current parents.
     return and_(target.c.file_id < first_file_id, or_(*conditions)) if conditions else None
 
 
 def _counts_product(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
-    """Whether a row counts one of these products: its own, or its order line's."""
+    """Return the condition that a row, or its order line, names one of these products."""
     if feed == "order_lines":
         return target.c.product_id.in_(measured)
     line = and_(order_lines.c.order_id == target.c.order_id, order_lines.c.line_no == target.c.line_no)
@@ -144,7 +145,7 @@ def _quarantine_impossible(
     *,
     run_id: int,
 ) -> None:
-    """Loaded rows that have become impossible leave for quarantine, where they wait as they came."""
+    """Move loaded rows that have become impossible to quarantine, where their originals wait."""
     target = FEEDS[feed].table
     out = stored_row_ids(connection, f"out_{feed}", held)
     rows = connection.execute(select(again).where(matches(out, again).exists())).mappings().all()
@@ -174,7 +175,7 @@ def _reconvert(
     *,
     run_id: int,
 ) -> None:
-    """Replace what converts to other quantities or prices than before, and write down what changes."""
+    """Replace rows that now convert to other quantities or prices, and record the changes."""
     target, sent, names = FEEDS[feed].table, original_rows[feed], [column.name for column in again.columns]
     now = create_temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
     connection.execute(insert(now).from_select(names, unit_conversion.select_converted(feed, again, found)))
@@ -200,7 +201,7 @@ def _reconvert(
 
 
 def keep_original(connection: Connection, feed: str, arrivals: FromClause, converted: Table, kept_out: Table) -> None:
-    """Keep rows that are converted as they came, too."""
+    """Store the originals of converted rows."""
     names = [column.name for column in original_rows[feed].columns]
     rows = select(*(arrivals.c[one] for one in names)).where(
         matches(converted, arrivals).exists(), not_(matches(kept_out, arrivals).exists())
@@ -209,7 +210,7 @@ def keep_original(connection: Connection, feed: str, arrivals: FromClause, conve
 
 
 def drop_original(connection: Connection, feed: str) -> None:
-    """What came of rows that are no longer the present version of their key is of no more use."""
+    """Delete originals whose row is no longer the current version of its key."""
     if feed in original_rows and connection.execute(select(original_rows[feed].c.row_no).limit(1)).first() is not None:
         target = FEEDS[feed].table
         connection.execute(delete(original_rows[feed]).where(not_(matches(target, original_rows[feed]).exists())))

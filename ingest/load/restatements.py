@@ -1,4 +1,7 @@
-"""What another version of a record changes, for `restatements` and for restated quantities. Source: rules R14."""
+"""Changes that a new version of a record makes, for `restatements` and for restated quantities.
+
+Source: R14 (quantity changes).
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +13,7 @@ from metrics.schema import FEEDS, PROVENANCE
 
 
 def content_columns(feed: str) -> list[str]:
-    """The columns whose change is a change of the record."""
+    """Return the columns that form the content of a record: neither keys nor provenance."""
     table = FEEDS[feed].table
     return [
         column.name
@@ -20,7 +23,10 @@ def content_columns(feed: str) -> list[str]:
 
 
 def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
-    """Rows of `restatements`. pairs: a record before and after, columns with `old_` and `new_`."""
+    """Yield rows of `restatements`.
+
+    pairs: each record before and after, as columns prefixed with `old_` and `new_`.
+    """
     for pair in pairs:
         changed = [one for one in content_columns(feed) if pair[f"old_{one}"] != pair[f"new_{one}"]]
         if changed:
@@ -38,7 +44,10 @@ def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) ->
 
 
 def quantity_changes(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
-    """Changes of a line's ordered_qty; a withdrawal and its undoing are none. Source: rules R14."""
+    """Yield changes of a line's ordered_qty. Deleting a line or restoring it does not count.
+
+    Source: R14 (quantity changes).
+    """
     for pair in pairs:
         if not pair["old_deleted"] and not pair["new_deleted"] and pair["old_ordered_qty"] != pair["new_ordered_qty"]:
             yield {
@@ -50,7 +59,7 @@ def quantity_changes(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, A
 
 
 def as_json(values: Mapping[str, Any]) -> str:
-    """Canonical values as JSON, decimals and moments as text."""
+    """Return canonical values as JSON, with decimals and moments as text."""
     return json.dumps({one: _plain(value) for one, value in values.items()}, ensure_ascii=False)
 
 

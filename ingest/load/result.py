@@ -1,4 +1,4 @@
-"""What loading did: counts for the ledger, rows kept out, checks, and what changed."""
+"""Result of loading: counts for the run ledger, rows kept out, checks, and changed rows."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,14 +15,14 @@ RowId = tuple[int, int]
 
 @dataclass
 class Counts:
-    """What a run does to the ledger, per file_id."""
+    """Changes that a run makes to the run ledger, per file_id."""
 
     loaded: Counter[int] = field(default_factory=Counter)
     quarantined: Counter[int] = field(default_factory=Counter)
     superseded: Counter[int] = field(default_factory=Counter)
 
     def supersede(self, rows: Iterable[tuple[int, int]]) -> None:
-        """Count (file_id, n) rows as superseded that were counted as loaded."""
+        """Move counts from loaded to superseded. rows: pairs of file_id and count."""
         for file_id, n in rows:
             self.loaded[file_id] -= n
             self.superseded[file_id] += n
@@ -30,7 +30,7 @@ class Counts:
 
 @dataclass
 class Check:
-    """One rule across rows in one run, for `checks`."""
+    """Outcome of one cross-row rule in one run, for `checks`."""
 
     feed: str
     rule: str
@@ -41,23 +41,23 @@ class Check:
 
 @dataclass
 class LoadResult:
-    """What loading did, for the ledger, the quarantine and the rebuild."""
+    """Result of loading, for the run ledger, the quarantine and the rebuild."""
 
     counts: Counts = field(default_factory=Counts)
     held: dict[str, dict[RowId, RuleBreaks]] = field(default_factory=dict)
     """New rows kept out, by feed."""
     checks: list[Check] = field(default_factory=list)
     changed: dict[str, FromClause] = field(default_factory=dict)
-    """The rows of each feed that are new or another version than before."""
+    """New or changed rows of each feed."""
     stirred: dict[str, list[Table]] = field(default_factory=dict)
-    """Keys of loaded rows on which children stand and that are another version now, or gone to quarantine, by feed."""
+    """Keys of parent rows that have changed or gone to quarantine, by feed."""
     quantities: list[dict[str, Any]] = field(default_factory=list)
-    """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (rules R14)."""
+    """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (R14, quantity changes)."""
     released: int = 0
     restated: int = 0
 
     def check(self, one: Check) -> None:
-        """Note a rule's outcome: rows that come in and rows judged again are one check."""
+        """Add a rule's outcome. New rows and rechecked rows form one check."""
         for other in self.checks:
             if (other.feed, other.rule) == (one.feed, one.rule):
                 other.rows_checked += one.rows_checked

@@ -8,11 +8,11 @@ from ingest.load.result import LoadResult
 from metrics.schema import FEEDS, customers, invoice_lines, order_lines, orders, shipment_lines
 
 REBUILD_ALL = ("calendars", "fx_rates", "service_packages")
-"""Feeds of which one row may change any order."""
+"""Feeds in which a single row may change any order."""
 
 
 def add_touched_orders(connection: Connection, changed: Mapping[str, FromClause], touched: Table) -> None:
-    """The orders whose verdicts the changed rows of any feed may change."""
+    """Add the orders whose verdicts the changed rows may change."""
     lines, bills = shipment_lines, invoice_lines
     for feed, rows in changed.items():
         if "order_id" in FEEDS[feed].table.c:
@@ -48,7 +48,7 @@ def add_touched_orders(connection: Connection, changed: Mapping[str, FromClause]
 
 
 def affects_all_orders(connection: Connection, result: LoadResult) -> bool:
-    """Whether what came in may change every order, so that no list of orders is worth keeping."""
+    """Return True if the loaded rows may change every order, so that no list of orders is needed."""
     return any(
         connection.execute(select(literal(1)).select_from(result.changed[one]).limit(1)).first()
         for one in REBUILD_ALL

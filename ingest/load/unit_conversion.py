@@ -1,9 +1,9 @@
-"""Quantities and prices into base units while records are merged: × factor, ÷ factor, exactly or not at all.
+"""Convert quantities and prices to base units during the merge.
 
-A row is converted when it names a unit that is not its product's base unit, with the factor valid on the local day its
-order was placed. No factor, or a quantity that does not fit four decimals: the row waits in quarantine, nothing is
-guessed. `unit` stays in the row as it came, and what came is kept in `as_sent_<feed>`, so that a corrected factor
-converts the original and not its result. Source: rules R12.
+A row is converted if its unit is not the base unit of its product. Quantities are multiplied by the factor, and prices
+are divided by it. The factor is the one valid on the local day of the order. A row without a factor waits in
+quarantine. A row whose quantity does not fit four decimals is rejected. The row keeps its `unit`, and its original is
+stored in `as_sent_<feed>`, so a corrected factor converts the original. Source: R12 (unit conversion).
 """
 
 from collections.abc import Iterator
@@ -40,35 +40,37 @@ QUANTITIES = {
     "shipment_lines": ("shipped_qty", "received_qty", "damaged_qty"),
     "invoice_lines": ("billed_qty",),
 }
-"""Columns counted in the row's unit, by feed."""
+"""Columns in the unit of the row, by feed."""
 PRICED = ("order_lines", "invoice_lines")
-"""Feeds whose `unit_price_amount` is the price of one of the row's unit."""
+"""Feeds whose `unit_price_amount` is the price of one unit of the row."""
 LIMIT = 1_000_000_000
-"""Below which quantities and prices stay, converted or not."""
+"""Quantities and prices must be smaller than this, converted or not."""
 STEP = Decimal("0.00000001")
 
 
 @dataclass(frozen=True)
 class Units:
-    """What some rows of a feed need: `rows` (file_id, row_no, product_id, unit, day, factor), and the converted price
-    of each price and factor.
+    """Conversions of some rows of a feed.
+
+    rows: a table of file_id, row_no, product_id, unit, day, factor. prices: the converted price of each price and
+    factor, or None.
     """
 
     rows: Table
     prices: Table | None
 
     def drop(self, connection: Connection) -> None:
-        """Take the temporary tables away."""
+        """Drop the temporary tables."""
         for table in (self.rows, self.prices):
             if table is not None:
                 table.drop(connection)
 
 
 def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | None:
-    """The rows to be converted, each with its factor (null: there is none); None where no row names a unit.
+    """Return the rows to convert, each with its factor (null: missing). Returns None if no row names a unit.
 
-    Rows whose order (line) is not known yet are left out: they wait for that. So are charges that belong to no order
-    line: they have no product.
+    Rows whose order or order line is not loaded yet are left out, because they wait for it. Charges without an order
+    line are left out, because they have no product.
     """
     if (
         feed not in QUANTITIES
@@ -105,7 +107,7 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
 
 
 def _rows_with_unit(feed: str, rows: FromClause) -> Select[Any]:
-    """Rows that name a unit, with the product counted and the local day of the order."""
+    """Select the rows that name a unit, with their product and the local day of their order."""
     product: ColumnElement[str]
     if feed == "order_lines":
         joined, product = rows.join(orders, orders.c.order_id == rows.c.order_id), rows.c.product_id
@@ -126,7 +128,7 @@ def _rows_with_unit(feed: str, rows: FromClause) -> Select[Any]:
 def _version_on_day(
     named: Table, versions: Table, value: ColumnElement[Any], more: list[str], alias: str
 ) -> FromClause:
-    """product_id, unit, day, value: of each wanted, the newest version valid on the day."""
+    """Select product_id, unit, day and value: the newest version valid on each day."""
     wanted = select(named.c.product_id, named.c.unit, named.c.day).distinct().subquery()
     place = func.row_number().over(
         partition_by=[wanted.c.product_id, wanted.c.unit, wanted.c.day], order_by=versions.c.valid_from.desc()
@@ -149,8 +151,9 @@ def _same_conversion(named: Table, found: FromClause) -> ColumnElement[bool]:
 
 
 def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -> Table:
-    """Each price and factor there is, and their quotient: worked out here, since engines divide decimals differently.
-    Null: it does not fit.
+    """Return a table of each price and factor, and their quotient. Null: the quotient is too large for a price.
+
+    Python divides, because engines divide decimals differently.
     """
     prices = create_temporary(
         connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE)
@@ -180,13 +183,16 @@ def _same_row(rows: FromClause, found: FromClause) -> ColumnElement[bool]:
 
 
 def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
-    """The rules of conversion over the rows `units` was found for."""
+    """Yield the conversion rules over the rows of `units`."""
     found = units.rows
     described = func.coalesce(found.c.product_id, "") + " / " + found.c.unit + " / " + cast(found.c.day, String)
     yield CrossRowRule(
         "unit_has_factor",
         "unit",
-        "Send the row of unit_factors for this product and unit valid on that day (or the product's base_unit, if this is it).",
+        (
+            "No factor converts this unit on this day. Send the unit_factors row for this product and unit, valid on that "
+            "day. If this is the base unit of the product, send it as base_unit in products."
+        ),
         select(found.c.file_id, found.c.row_no, described.label("value")).where(found.c.factor.is_(None)),
         "unit_factors",
     )
@@ -195,7 +201,7 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
     yield CrossRowRule(
         "quantity_converts_exactly",
         "unit",
-        "Quantity × factor has more than four decimals or is too large: put the quantity or the factor right.",
+        "Quantity × factor has more than four decimals or is too large. Correct the quantity or the factor.",
         select(rows.c.file_id, rows.c.row_no, described.label("value"))
         .select_from(joined)
         .where(found.c.factor.is_not(None), inexact),
@@ -206,7 +212,7 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
         yield CrossRowRule(
             "price_converts",
             "unit_price_amount",
-            "Price ÷ factor is too large for a price: put the price or the factor right.",
+            "Price ÷ factor is too large for a price. Correct the price or the factor.",
             select(rows.c.file_id, rows.c.row_no, described.label("value"))
             .select_from(joined.join(price, same))
             .where(price.c.base_price.is_(None)),
@@ -224,7 +230,7 @@ def _is_inexact(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> Col
 
 
 def select_converted(feed: str, rows: FromClause, units: Units | None) -> Select[Any]:
-    """All columns of the rows, in base units where a factor says so."""
+    """Select all columns of the rows, converted to base units where there is a factor."""
     names = [column.name for column in FEEDS[feed].table.columns]
     if units is None:
         return select(*(rows.c[one] for one in names))

@@ -1,5 +1,6 @@
-"""Rules across rows: what breaks one is kept out, waits for the rows it lacks, and leaves when they came. Source: rules
-R33.
+"""Keep out rows that break a cross-row rule, store them, and release them once the rule holds.
+
+Source: R33 (duplicates and late records).
 """
 
 from collections import Counter
@@ -20,7 +21,10 @@ from ingest.validate import cross_row_rules
 def check_rows(
     connection: Connection, feed: str, rows: FromClause, found: unit_conversion.Units | None, result: LoadResult
 ) -> dict[RowId, RuleBreaks]:
-    """The rows that break a rule across rows, each with all of them. One that only lacks other rows waits for them."""
+    """Return the rows that break cross-row rules, each with all rules it breaks.
+
+    A row that only lacks other rows waits for them.
+    """
     held: dict[RowId, RuleBreaks] = {}
     suite = [
         *cross_row_rules.rules(feed, rows),
@@ -47,7 +51,7 @@ def store_waiting(
     kept_out: Table,
     result: LoadResult,
 ) -> set[RowId]:
-    """Put new rows aside that break a rule across rows. Returns those put aside before that can leave now."""
+    """Store new rows that break a cross-row rule. Returns the stored rows that no longer break any."""
     leaving = old - set(held)
     if leaving:
         result.released += set_status(connection, leaving, "released")
@@ -62,7 +66,7 @@ def store_waiting(
 
 
 def release(connection: Connection, parked: Table, rows: set[RowId]) -> None:
-    """After the merge has read them: rows that wait no longer."""
+    """Delete rows that no longer wait. Call it after the merge has read them."""
     gone = create_temporary(connection, "leaving", Column("file_id", BigInteger), Column("row_no", BigInteger))
     insert_rows(connection, gone, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     connection.execute(delete(parked).where(matches(gone, parked).exists()))

@@ -1,1 +1,1 @@
-"""Mapping files, and the SQL that turns source text into typed columns."""
+"""Mapping files, and the SQL that converts source text to typed columns."""

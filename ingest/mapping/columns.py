@@ -1,9 +1,8 @@
-"""Text staging to typed staging: the SELECT list that turns a source's text into a feed's columns, in the same pass
-that reads it.
+"""SELECT lists that convert a source's text to the typed columns of a feed.
 
-Every typed column `x` has `ok_x` beside it: false where text is there and does not fit its type, format or code list.
-Such a row is quarantined later; nothing is turned into a null silently. Staging is always DuckDB, so this is DuckDB's
-SQL. Source: faults 3.3, speed S1.
+Every typed column `x` comes with `ok_x`. It is false if there is text that does not fit the type, format or code list.
+Validation quarantines such a row; no value silently becomes null. Staging always uses DuckDB, so this is DuckDB SQL.
+The conversion happens in the pass that reads the source (docs/speed.md, S1).
 """
 
 from collections.abc import Iterable
@@ -34,12 +33,12 @@ IDENTIFIERS = (
     "reporting_currency",
     "ship_to_time_zone",
 )
-"""Texts that are identifiers, beside those whose name says so."""
+"""Identifiers whose column name does not end in _id or _no."""
 
 
 @dataclass(frozen=True)
 class StagedColumn:
-    """One column of a feed's staging table: its name, SQL type, and the SQL that fills it."""
+    """A column of a feed's staging table: its name, its SQL type, and the SQL that fills it."""
 
     name: str
     kind: str
@@ -47,14 +46,14 @@ class StagedColumn:
 
 
 def is_identifier(column: str) -> bool:
-    """Whether a text column holds an identifier: no line break or tab belongs there."""
+    """Return True if a text column contains an identifier, so line breaks and tabs are not allowed."""
     return column.endswith(("_id", "_no")) or column in IDENTIFIERS
 
 
 def staging_columns(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious: bool) -> list[StagedColumn]:
-    """The columns of a feed's staging table in their order, filled from the source's columns by name.
+    """Return the columns of a feed's staging table, in order, filled from the source's columns by name.
 
-    suspicious: the object holds characters that need looking at text by text; false saves the look.
+    suspicious: the object contains characters that need a check of every text. False skips the check.
     """
     result: list[StagedColumn] = []
     texts: list[tuple[str, str]] = []
@@ -77,7 +76,7 @@ def staging_columns(feed: str, feed_map: FeedMap, *, time_zone: str, suspicious:
 
 
 def sql_column(column: str) -> str:
-    """The name, in text staging, of the result of a column's `sql` expression."""
+    """Return the name that text staging gives to the result of a column's `sql` expression."""
     return f"sql:{column}"
 
 
@@ -99,7 +98,7 @@ def _source(mapped: ColumnMap | None, column: str) -> str:
 
 
 def _is_listed(mapped: ColumnMap | None, column: str) -> str | None:
-    """Whether a code is on the code list, in SQL; None: there is no list."""
+    """Return the SQL condition that a code is on the code list. None: there is no list."""
     if mapped is None or mapped.codes is None:
         return None
     text = quoted(mapped.column if mapped.column is not None else sql_column(column))
@@ -107,10 +106,10 @@ def _is_listed(mapped: ColumnMap | None, column: str) -> str | None:
 
 
 def _among(text: str, words: Iterable[str]) -> str:
-    """Whether a text is one of some words.
+    """Return the SQL condition that a text is one of these words.
 
-    Not `IN (…)`: with five words or more DuckDB 1.5 makes that a join, which does not keep the order of the file's
-    records, and then every row number after it is wrong.
+    It does not use `IN (…)`. With five words or more, DuckDB 1.5 turns that into a join, which loses the order of the
+    records. Every row number after it would be wrong.
     """
     return f"list_contains([{', '.join(sql_literal(word) for word in words)}], {text})"
 
@@ -154,8 +153,9 @@ def _plain(
 
 
 def _number(source: str, mapped: ColumnMap | None, precision: int, scale: int) -> tuple[str, str]:
-    """A decimal: an optional minus, digits, at most `scale` decimals (more only if zeros); nothing else is a number
-    here.
+    """Return value and condition of a decimal: an optional minus, digits, and at most `scale` decimals.
+
+    More decimals are allowed if they are zeros. Every other text is rejected.
     """
     whole = precision - scale
     point, group = (mapped.decimal, mapped.thousands) if mapped else (".", "")
@@ -183,7 +183,7 @@ def _moment(column: str, source: str, mapped: ColumnMap | None, time_zone: str) 
 
 
 def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str, str, str]:
-    """(value, is it a bare date, does the text fit) of a moment."""
+    """Return SQL for the value of a moment, for whether it is a bare date, and for whether the text fits."""
     if source == "NULL::VARCHAR":
         return "NULL::TIMESTAMP", "NULL::BOOLEAN", "true"
     if mapped is not None and mapped.format:
@@ -197,8 +197,7 @@ def _instant(source: str, mapped: ColumnMap | None, time_zone: str) -> tuple[str
     )
     value = (
         f"CASE WHEN length({source}) = 10 OR ends_with({source}, 'Z') THEN {parsed} "
-        # A cast to TIMESTAMP leaves an offset out without a word; to TIMESTAMPTZ it counts (the connection's zone is
-        # UTC).
+        # A cast to TIMESTAMP silently drops an offset. A cast to TIMESTAMPTZ applies it (the connection uses UTC).
         f"WHEN {has_offset} THEN CAST({with_offset} AS TIMESTAMP) "
         f"ELSE {to_utc(parsed, time_zone)} END"
     )
@@ -217,9 +216,10 @@ def _formatted(source: str, form: str, time_zone: str) -> tuple[str, str, str]:
 
 
 def to_utc(local: str, time_zone: str) -> str:
-    """A local time as a UTC instant: a skipped time moves on by the gap, a repeated one is the earlier instant.
+    """Return SQL for the UTC instant of a local time.
 
-    DuckDB 1.5 (ICU) takes the later of two: the offset in force a day before tells the earlier one.
+    A time that daylight saving skips moves forward by the gap. A repeated time is the earlier instant. DuckDB 1.5 (ICU)
+    takes the later instant, so the offset of the day before is tried as well.
     """
     if time_zone in ("UTC", "Etc/UTC"):
         return local
@@ -228,12 +228,16 @@ def to_utc(local: str, time_zone: str) -> str:
     before = f"(timezone({zone}, {local} - INTERVAL 1 DAY) + INTERVAL 24 HOUR)"
     return (
         f"CAST(CASE WHEN {now} = {before} THEN {now} "
-        f"WHEN timezone({zone}, {now}) <> {local} OR timezone({zone}, {before}) = {local} THEN {before} ELSE {now} END AS TIMESTAMP)"
+        f"WHEN timezone({zone}, {now}) <> {local} OR timezone({zone}, {before}) = {local} THEN {before} "
+        f"ELSE {now} END AS TIMESTAMP)"
     )
 
 
 def _clean_text(texts: list[tuple[str, str]]) -> str:
-    """No text holds a control, direction or zero-width character; identifiers no tab or line break either."""
+    """Return the SQL condition that no text contains a control, direction or zero-width character.
+
+    Identifiers must not contain a tab or line break either.
+    """
     identifiers = [text for column, text in texts if is_identifier(column)]
     others = [text for column, text in texts if not is_identifier(column)]
     parts = [

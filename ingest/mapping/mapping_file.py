@@ -1,8 +1,7 @@
-"""A mapping file (TOML) as plain frozen data: which feeds a source brings, where each is read from, what each column is
-called there.
+"""Parse and check a mapping file (TOML): the feeds of a source, their origins and their columns.
 
-Nothing is opened here but the mapping file itself. Every problem in it is reported at once, with the key, the nearest
-valid name and what to write instead. The keys are described in docs/mapping.md.
+Opens only the mapping file. Reports all its problems at once, each with the key, the nearest valid name and what to
+write instead. docs/mapping.md describes the keys.
 """
 
 import difflib
@@ -24,16 +23,16 @@ from metrics.schema import FEEDS, Feed
 T = TypeVar("T", bound=BaseModel)
 
 REQUIRED_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
-"""The main job needs these; without invoices the billing measures say "no feed"."""
+"""Feeds that every mapping needs. Without invoices, billing measures show "no feed"."""
 DEFAULTS = {
     "orders": {"order_type": "sale"},
     "order_lines": {"line_kind": "goods"},
     "invoices": {"invoice_kind": "invoice"},
     **{name: {"valid_from": "1900-01-01"} for name, feed in FEEDS.items() if "valid_from" in feed.key},
 }
-"""What a column that is not mapped means: these, and nothing else."""
+"""Values of columns that are not mapped. There are no other defaults."""
 DERIVED = ("ship_to_time_zone", "time_zone_assumed", "deleted", "source", "file_id", "row_no")
-"""Not-null columns ingest fills itself when the mapping does not."""
+"""Not-null columns that ingest fills if the mapping does not."""
 SUFFIXES = (".csv", ".csv.gz", ".xlsx", ".parquet", ".jsonl")
 
 
@@ -42,7 +41,7 @@ class _Table(BaseModel):
 
 
 class ColumnMap(_Table):
-    """Where one canonical column comes from and how its text is read."""
+    """Source of a canonical column, and the format of its text."""
 
     column: str | None = Field(default=None, alias="from")
     value: str | None = None
@@ -69,7 +68,7 @@ def _as_text(value: object) -> object:
 
 
 class Origin(_Table):
-    """Where records come from: files, a database query, or a SELECT over staged rows."""
+    """Origin of records: files, a database query, or a SELECT over staged rows."""
 
     read: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     connection: str | None = None
@@ -86,7 +85,7 @@ class Origin(_Table):
 
 
 class FeedMap(Origin):
-    """One feed: its origin and its columns by canonical name."""
+    """A feed: its origin, and its columns by canonical name."""
 
     columns: dict[str, Annotated[ColumnMap, BeforeValidator(_as_column)]] = Field(default_factory=dict)
 
@@ -98,7 +97,7 @@ class _SourceTable(_Table):
 
 
 class Mapping(_Table):
-    """A whole mapping file, checked."""
+    """A mapping file without problems."""
 
     path: Path
     name: str
@@ -108,22 +107,20 @@ class Mapping(_Table):
     feeds: dict[str, FeedMap]
     staged: dict[str, Origin]
     store: InstanceOf[URL] | None = Field(default=None, repr=False)
-    """Of the built-in mapping: the database its feeds are read from, whose watermark follows the data's
-    (ingest/written.py).
-    """
+    """Database of the built-in mapping (ingest/saved_edits.py). Its watermark is the watermark of the data."""
 
 
 def load_mapping(path: Path) -> Mapping:
-    """The mapping file at `path`. Raises MappingRefused with everything that is wrong with it."""
+    """Parse and check the mapping file at `path`. Raises MappingRefused with all its problems."""
     shown = path.name
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MappingRefused(
-            shown, [f"there is no such file ({path}); give the path of a mapping file, see docs/mapping.md"]
+            shown, [f"file not found ({path}); give the path of a mapping file (see docs/mapping.md)"]
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingRefused(shown, [f"not valid TOML: {error}; put the line right"]) from None
+        raise MappingRefused(shown, [f"not valid TOML: {error}; correct that line"]) from None
     problems: list[str] = []
     source = _parse(_SourceTable, raw.get("source"), "source", problems) if "source" in raw else None
     if "source" not in raw:
@@ -141,12 +138,12 @@ def load_mapping(path: Path) -> Mapping:
         and _check_origin(f"staged.{name}", origin, problems)
     }
     problems.extend(
-        f"[{name}] is missing: the main job needs the feeds {', '.join(REQUIRED_FEEDS)}"
+        f"[{name}] is missing; every mapping needs the feeds {', '.join(REQUIRED_FEEDS)}"
         for name in REQUIRED_FEEDS
         if name not in raw
     )
     problems.extend(
-        f"[{name}] needs [invoices] beside it, and the other way round"
+        f"[{name}] is mapped without [{other}]; map both or neither"
         for name, other in (("invoices", "invoice_lines"), ("invoice_lines", "invoices"))
         if name in raw and other not in raw
     )
@@ -164,12 +161,12 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def in_feed_order(feeds: dict[str, FeedMap]) -> dict[str, FeedMap]:
-    """The same, parents before children."""
+    """Return the feeds with parents before children."""
     return {name: feeds[name] for name in FEEDS if name in feeds}
 
 
 def mappable(feed: Feed) -> tuple[str, ...]:
-    """Columns of a feed a mapping may name: all but those ingest fills and the `_is_date` flags."""
+    """Return the columns of a feed that a mapping may name: all but those that ingest fills and the `_is_date` flags."""
     return tuple(
         column.name
         for column in feed.table.columns
@@ -179,7 +176,7 @@ def mappable(feed: Feed) -> tuple[str, ...]:
 
 
 def required(name: str) -> tuple[str, ...]:
-    """Columns of a feed a mapping must name."""
+    """Return the columns of a feed that a mapping must name."""
     feed = FEEDS[name]
     return tuple(
         column
@@ -189,14 +186,14 @@ def required(name: str) -> tuple[str, ...]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """`; did you mean "…"?` or, where nothing is near, the list of what there is."""
+    """Return `; did you mean "…"?`, or the list of valid words if none is similar."""
     known = list(words)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f'; did you mean "{close[0]}"?' if close else f"; there are {', '.join(known)}"
+    return f'; did you mean "{close[0]}"?' if close else f"; valid: {', '.join(known)}"
 
 
 def connection_url(reference: str, *, key: str, file: str) -> str:
-    """The URL a `connection = "env:NAME"` stands for. Raises MappingRefused where the variable is not set."""
+    """Return the URL that `connection = "env:NAME"` names. Raises MappingRefused if the variable is not set."""
     name = reference.removeprefix("env:")
     url = os.environ.get(name, "")
     if not url:
@@ -206,7 +203,7 @@ def connection_url(reference: str, *, key: str, file: str) -> str:
     if not urlsplit(url).scheme:
         raise MappingRefused(
             file,
-            [f"{key}: {name} holds no SQLAlchemy URL; write e.g. postgresql+psycopg://user:password@host/database"],
+            [f"{key}: {name} is not a SQLAlchemy URL; set it to e.g. postgresql+psycopg://user:password@host/database"],
         )
     return url
 
@@ -225,15 +222,15 @@ def _problem(model: type[BaseModel], key: str, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         inside = ColumnMap if "columns" in error["loc"] else model
         known = [field.alias or name for name, field in inside.model_fields.items()]
-        return f"{place}: there is no such key{nearest(str(error['loc'][-1]), known)}"
+        return f"{place}: unknown key{nearest(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
-        return f"{place}: missing; write {error['loc'][-1]} = …"
-    return f"{place}: {error['msg']} (it is {error['input']!r})"
+        return f"{place}: missing; add {error['loc'][-1]} = …"
+    return f"{place}: {error['msg']} (found {error['input']!r})"
 
 
 def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None:
     if name not in FEEDS:
-        problems.append(f"[{name}]: there is no such feed{nearest(name, [*FEEDS, 'source', 'staged'])}")
+        problems.append(f"[{name}]: unknown feed{nearest(name, [*FEEDS, 'source', 'staged'])}")
         return None
     feed = _parse(FeedMap, table, name, problems)
     if feed is None or not _check_origin(name, feed, problems):
@@ -241,22 +238,22 @@ def _parse_feed(name: str, table: object, problems: list[str]) -> FeedMap | None
     known = mappable(FEEDS[name])
     for column, one in feed.columns.items():
         if column not in known:
-            problems.append(f"{name}.columns.{column}: there is no such column{nearest(column, known)}")
+            problems.append(f"{name}.columns.{column}: unknown column{nearest(column, known)}")
         given = [
             key for key, value in (("from", one.column), ("value", one.value), ("sql", one.sql)) if value is not None
         ]
         if len(given) != 1:
             problems.append(
-                f"{name}.columns.{column}: write exactly one of from, value, sql (there is {', '.join(given) or 'none'})"
+                f"{name}.columns.{column}: write exactly one of from, value, sql (found {', '.join(given) or 'none'})"
             )
         if one.thousands and one.thousands == one.decimal:
             problems.append(
-                f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; they must differ"
+                f"{name}.columns.{column}: decimal and thousands are both {one.decimal!r}; use two different signs"
             )
     if feed.select is None:
         for column in required(name):
             if column not in feed.columns:
-                problems.append(f'{name}.columns.{column}: must be mapped; write {column} = "NAME IN THE SOURCE"')
+                problems.append(f'{name}.columns.{column}: must be mapped; add {column} = "NAME IN THE SOURCE"')
     return feed
 
 
@@ -268,33 +265,34 @@ def _check_origin(key: str, origin: Origin, problems: list[str]) -> bool:
         if value
     ]
     if len(given) != 1:
-        problems.append(f"{key}: write exactly one of read, connection, select (there is {', '.join(given) or 'none'})")
+        problems.append(f"{key}: write exactly one of read, connection, select (found {', '.join(given) or 'none'})")
     if origin.connection and not origin.connection.startswith("env:"):
         problems.append(
-            f'{key}.connection: write "env:NAME" and put the URL in that environment variable, so that no secret is in the file'
+            f'{key}.connection: write "env:NAME" and set that environment variable to the URL, '
+            "so that the file contains no secret"
         )
     if origin.connection and not origin.query:
-        problems.append(f'{key}.query: missing; write query = "select …"')
+        problems.append(f'{key}.query: missing; add query = "select …"')
     if origin.query and not origin.connection:
-        problems.append(f'{key}.connection: missing; write connection = "env:NAME" beside query')
+        problems.append(f'{key}.connection: missing; add connection = "env:NAME" next to query')
     if (origin.cursor is None) != (origin.cursor_start is None):
-        problems.append(
-            f"{key}: write cursor and cursor_start together (cursor_start is bound as :cursor in the first run)"
-        )
+        problems.append(f"{key}: set cursor and cursor_start together (the first run binds cursor_start as :cursor)")
     if origin.cursor and (key.startswith("staged.") or origin.select):
-        problems.append(f"{key}.cursor: a SELECT needs all its rows every time; leave cursor and cursor_start out")
+        problems.append(f"{key}.cursor: a SELECT needs all its rows in every run; remove cursor and cursor_start")
     if origin.cursor and ":cursor" not in (origin.query or ""):
         problems.append(
-            f"{key}.cursor: the query must use it; write e.g. … where {origin.cursor} > :cursor order by {origin.cursor}"
+            f"{key}.cursor: the query must use it; write e.g. "
+            f"… where {origin.cursor} > :cursor order by {origin.cursor}"
         )
     for pattern in origin.read:
         if not pattern.endswith(SUFFIXES):
             problems.append(
-                f"{key}.read: {pattern!r} ends in none of {', '.join(SUFFIXES)}; name files of one of these kinds"
+                f"{key}.read: {pattern!r} has no supported ending; name files that end in {', '.join(SUFFIXES)}"
             )
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             problems.append(
-                f"{key}.read: {pattern!r} leaves the data folder; write a path inside it and give the folder with --data"
+                f"{key}.read: {pattern!r} leaves the data folder; write a path inside it, "
+                "and name the folder with --data"
             )
     return len(problems) == before
 
@@ -305,7 +303,7 @@ def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         known = sorted(zoneinfo.available_timezones())
         problems.append(
-            f"source.time_zone: {source.time_zone!r} is no IANA zone{nearest(source.time_zone, known)[:200]}"
+            f"source.time_zone: {source.time_zone!r} is not an IANA time zone{nearest(source.time_zone, known)[:200]}"
         )
         return None
     if source.data_as_of is None:
@@ -314,7 +312,7 @@ def _watermark(source: _SourceTable, problems: list[str]) -> datetime | None:
         moment = datetime.fromisoformat(source.data_as_of)
     except ValueError:
         problems.append(
-            f'source.data_as_of: {source.data_as_of!r} is no ISO date-time; write e.g. "2026-06-30T23:59:59Z"'
+            f'source.data_as_of: {source.data_as_of!r} is not an ISO date-time; write e.g. "2026-06-30T23:59:59Z"'
         )
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).replace(tzinfo=None)

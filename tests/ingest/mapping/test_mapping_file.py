@@ -26,13 +26,13 @@ def problems(tmp_path: Path, text: str) -> list[str]:
         (
             'promised_by = "conf_date"',
             'promise_by = "conf_date"',
-            'orders.columns.promise_by: there is no such column; did you mean "promised_by"?',
+            'orders.columns.promise_by: unknown column; did you mean "promised_by"?',
         ),
-        ("[invoices]", "[invoice]", '[invoice]: there is no such feed; did you mean "invoices"?'),
-        ('read = "orders*.csv"', 'raed = "orders*.csv"', 'orders.raed: there is no such key; did you mean "read"?'),
+        ("[invoices]", "[invoice]", '[invoice]: unknown feed; did you mean "invoices"?'),
+        ('read = "orders*.csv"', 'raed = "orders*.csv"', 'orders.raed: unknown key; did you mean "read"?'),
         ('read = "orders*.csv"', 'read = "/etc/orders.csv"', "leaves the data folder"),
         ('read = "orders*.csv"', 'read = "../orders.csv"', "leaves the data folder"),
-        ('read = "orders*.csv"', 'read = "orders.txt"', "ends in none of"),
+        ('read = "orders*.csv"', 'read = "orders.txt"', "has no supported ending"),
         ('read = "orders*.csv"', 'connection = "postgresql://u:secret@h/d"\nquery = "select 1"', 'write "env:NAME"'),
         (
             'read = "orders*.csv"',
@@ -40,8 +40,8 @@ def problems(tmp_path: Path, text: str) -> list[str]:
             "write exactly one of read, connection, select",
         ),
         ('order_id = "order_no"\ncustomer_id', "customer_id", "orders.columns.order_id: must be mapped"),
-        ("Europe/Berlin", "Europe/Berlim", "is no IANA zone"),
-        ("2026-06-30T18:00:00Z", "yesterday", "is no ISO date-time"),
+        ("Europe/Berlin", "Europe/Berlim", "is not an IANA time zone"),
+        ("2026-06-30T18:00:00Z", "yesterday", "is not an ISO date-time"),
         (
             '{ from = "unit_cost", decimal = "," }',
             '{ from = "unit_cost", value = "1" }',
@@ -72,7 +72,7 @@ def test_the_four_core_feeds_are_needed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(MappingRefused, match="there is no such file"):
+    with pytest.raises(MappingRefused, match="file not found"):
         load_mapping(tmp_path / "none.toml")
 
 
