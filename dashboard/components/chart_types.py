@@ -1,43 +1,48 @@
-"""Charts of the pages of measures, made as those of `charts.py` are: a template built once, data put into it.
+"""Bar, range and step charts. As in `charts.py`, each is a template built once, into which every run inserts its data.
 
-Rows (a funnel, a ladder, parts that add up) have their name and figure above the bar, so that nothing is cut on a
-phone.
+A bar has its name and figure above it, so that no text is cut off on a phone.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import altair as alt
 
 from dashboard.components import charts
+from dashboard.components.charts import DataRow, Spec
 from dashboard.components.theme import palette
 
 ROW = 42
-"""Height of a row: a line of text and its bar."""
+"""Height of a row, in pixels: a line of text and a bar."""
 NOTE = 19
-"""What a second line of text adds to it."""
+"""Extra height of a second line of text."""
 LETTER = 6.9
-"""Width of a letter of a figure."""
+"""Width of one character of a figure."""
 STEP = 38
-IN_TWO_LINES = r"width > 400 || length(datum.label) < 27 ? datum.label : split(replace(datum.label, /^(.{14,24}?\S*) (.{4,})$/, '$1\n$2'), '\n')"
-"""Long names beside an axis of a phone, in Vega's words: cut, they would not say which step it is."""
+"""Height of one step of a range chart."""
+
+Group = tuple[str, str, tuple[int, int]]
+"""A line of a step chart: name, tone (a colour of the palette) and dashes."""
+IN_TWO_LINES = (
+    r"width > 400 || length(datum.label) < 27 ? datum.label : "
+    r"split(replace(datum.label, /^(.{14,24}?\S*) (.{4,})$/, '$1\n$2'), '\n')"
+)
+"""Vega expression that breaks long axis labels on a phone, where they would be cut off."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: from `start` to `end`, its name on the left above it and its figure on the right; `tone`: a colour's
-    name in the palette.
+    """A bar from `start` to `end`, with its name above on the left and its label above on the right.
 
-    total: drawn as a mark at `end` alone, since its length says nothing where the axis is cut. note: a second line,
-    below the name, that has the whole width.
+    tone: a colour of the palette. total: draw only a mark at `end`, because a length has no meaning on an axis that
+    does not start at zero. note: a second line below the name.
     """
 
     name: str
     end: float
-    said: str
+    label: str
     start: float = 0
     tone: str = "accent"
     total: bool = False
@@ -60,7 +65,7 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
     y = alt.Y("row:O", axis=None, sort=None, scale=alt.Scale(paddingInner=0, paddingOuter=0))
     x = alt.X("start:Q", axis=None, scale=scale)
-    tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("said:N", title="  ")]
+    tips = [alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title="  ")]
     track = alt.Chart(_named("rows")).mark_bar(
         aria=False, height=9, yOffset=below, cornerRadius=4, color=colour["grey-soft"]
     )
@@ -68,7 +73,7 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
     tick = alt.Chart(_named("totals")).mark_tick(
         aria=False, orient="vertical", size=17, thickness=5, yOffset=below, color=colour["ink"]
     )
-    room = alt.ExprRef("width - figure")  # what the longest figure on the right leaves of the line
+    room = alt.ExprRef("width - figure")  # the width left by the longest figure on the right
     left = alt.Chart(_named("rows")).mark_text(
         align="left", baseline="middle", yOffset=above, fontSize=12.5, color=colour["ink"], limit=room
     )
@@ -89,31 +94,31 @@ def _rows_template(is_dark: bool, noted: bool) -> str:
         bar.encode(x=x, x2="end:Q", y=y, color=alt.Color("colour:N", scale=None), tooltip=tips),
         tick.encode(x=alt.X("end:Q", scale=scale), y=y, tooltip=tips),
         left.encode(x=alt.value(0), y=y, text="name:N"),
-        right.encode(x=alt.value(alt.expr("width")), y=y, text="said:N"),
+        right.encode(x=alt.value(alt.expr("width")), y=y, text="label:N"),
         *([note.encode(x=alt.value(0), y=y, text="note:N")] if noted else []),
     ]
     return charts.finish(alt.layer(*layers).add_params(low, high, figure), colour, legend=True)
 
 
-def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> dict[str, Any]:
-    """Bars below each other in the order given, on one axis from `low` to `high` (the largest, if not given)."""
+def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float | None = None) -> Spec:
+    """Return horizontal bars in the given order, on one axis from `low` to `high` (default: the largest end)."""
     colour = palette(is_dark)
-    told = [
-        {"row": at, "name": one.name, "said": one.said, "start": one.start, "end": one.end, "note": one.note}
-        for at, one in enumerate(bars)
+    rows: list[DataRow] = [
+        {"row": at, "name": bar.name, "label": bar.label, "start": bar.start, "end": bar.end, "note": bar.note}
+        for at, bar in enumerate(bars)
     ]
-    noted = any(one.note for one in bars)
-    spec: dict[str, Any] = json.loads(_rows_template(is_dark, noted))
+    noted = any(bar.note for bar in bars)
+    spec: Spec = json.loads(_rows_template(is_dark, noted))
     spec["height"] = (ROW + NOTE * noted) * len(bars)
     spec["datasets"] = {
-        "rows": told,
-        "bars": [{**row, "colour": colour[one.tone]} for row, one in zip(told, bars, strict=True) if not one.total],
-        "totals": [row for row, one in zip(told, bars, strict=True) if one.total],
+        "rows": rows,
+        "bars": [{**row, "colour": colour[bar.tone]} for row, bar in zip(rows, bars, strict=True) if not bar.total],
+        "totals": [row for row, bar in zip(rows, bars, strict=True) if bar.total],
     }
     values = {
         "low": low,
-        "high": high if high is not None else max([one.end for one in bars] or [1]) or 1,
-        "figure": LETTER * max([len(one.said) for one in bars] or [0]) + 14,
+        "high": high if high is not None else max([bar.end for bar in bars] or [1]) or 1,
+        "figure": LETTER * max([len(bar.label) for bar in bars] or [0]) + 14,
     }
     for parameter in spec["params"]:
         parameter["value"] = values[parameter["name"]]
@@ -122,20 +127,20 @@ def bar_chart(bars: Sequence[Bar], *, is_dark: bool, low: float = 0, high: float
 
 @dataclass(frozen=True)
 class Span:
-    """How long one of two things takes at one step: half of the orders within `half`, nine of ten within `nine`."""
+    """Duration of one kind (work or wait) at one step: its median and its 90th percentile."""
 
     step: str
     kind: str
-    half: float
-    nine: float
-    said: str
+    median: float
+    p90: float
+    label: str
 
 
 @lru_cache(maxsize=8)
 def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     colour = palette(is_dark)
     scale = alt.Scale(zero=True, nice=True)
-    limit = alt.ExprRef("width > 400 ? 330 : 170")  # whole names where there is room
+    limit = alt.ExprRef("width > 400 ? 330 : 170")  # the whole name if it fits
     axis = alt.Axis(
         grid=False,
         labelExpr=IN_TWO_LINES,
@@ -154,33 +159,33 @@ def _spans_template(is_dark: bool, kinds: tuple[str, ...], unit: str) -> str:
     )
     tips = [
         alt.Tooltip("step:N", title="Step"),
-        alt.Tooltip("kind:N", title="What"),
-        alt.Tooltip("said:N", title="How long"),
+        alt.Tooltip("kind:N", title="Kind"),
+        alt.Tooltip("label:N", title="Duration"),
     ]
     base = alt.Chart(_named("spans")).encode(y=y, yOffset=offset, color=shade)
     whole = base.mark_bar(height=3, opacity=0.55).encode(
-        x=alt.X("nine:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=6)), tooltip=tips
+        x=alt.X("p90:Q", title=unit, scale=scale, axis=alt.Axis(tickCount=6)), tooltip=tips
     )
-    half = base.mark_bar(height=9, cornerRadiusEnd=2).encode(x=alt.X("half:Q", title=unit, scale=scale), tooltip=tips)
+    median = base.mark_bar(height=9, cornerRadiusEnd=2).encode(
+        x=alt.X("median:Q", title=unit, scale=scale), tooltip=tips
+    )
     end = base.mark_point(filled=True, size=34, shape="circle", opacity=1).encode(
-        x=alt.X("nine:Q", title=unit, scale=scale), tooltip=tips
+        x=alt.X("p90:Q", title=unit, scale=scale), tooltip=tips
     )
-    return charts.finish(alt.layer(whole, half, end), colour, legend=True)
+    return charts.finish(alt.layer(whole, median, end), colour, legend=True)
 
 
-def range_chart(found: Sequence[Span], *, unit: str, is_dark: bool) -> dict[str, Any]:
-    """Steps below each other with the two things that take time at each: a bar to where half are done, a line to where
-    nine of ten are.
-    """
-    kinds = tuple(dict.fromkeys(one.kind for one in found))
-    spec: dict[str, Any] = json.loads(_spans_template(is_dark, kinds, unit))
-    spec["height"] = STEP * len({one.step for one in found})
-    spec["datasets"] = {"spans": [vars(one) for one in found]}
+def range_chart(spans: Sequence[Span], *, unit: str, is_dark: bool) -> Spec:
+    """Return steps with the duration of each kind: a bar to the median and a line to the 90th percentile."""
+    kinds = tuple(dict.fromkeys(span.kind for span in spans))
+    spec: Spec = json.loads(_spans_template(is_dark, kinds, unit))
+    spec["height"] = STEP * len({span.step for span in spans})
+    spec["datasets"] = {"spans": [vars(span) for span in spans]}
     return spec
 
 
 @lru_cache(maxsize=4)
-def _curves_template(is_dark: bool, groups: tuple[tuple[str, str, tuple[int, int]], ...], title: str) -> str:
+def _curves_template(is_dark: bool, groups: tuple[Group, ...], title: str) -> str:
     colour = palette(is_dark)
     names = [name for name, _, _ in groups]
     chart = (
@@ -201,12 +206,11 @@ def _curves_template(is_dark: bool, groups: tuple[tuple[str, str, tuple[int, int
     return charts.finish(alt.layer(chart), colour, legend=True)
 
 
-def step_chart(
-    steps: Sequence[dict[str, Any]], groups: tuple[tuple[str, str, tuple[int, int]], ...], *, title: str, is_dark: bool
-) -> dict[str, Any]:
-    """Shares over days, one stepped line a group: rows of `group`, `days`, `share` and `watched`; a group is its name,
-    tone and dashes.
+def step_chart(steps: Sequence[Mapping[str, object]], groups: tuple[Group, ...], *, title: str, is_dark: bool) -> Spec:
+    """Return shares over days as one stepped line per group.
+
+    A row of `steps` has the fields `group`, `days`, `share` and `watched`.
     """
-    spec: dict[str, Any] = json.loads(_curves_template(is_dark, groups, title))
+    spec: Spec = json.loads(_curves_template(is_dark, groups, title))
     spec["datasets"] = {"steps": list(steps)}
     return spec

@@ -1,9 +1,8 @@
-"""Charts: each is a template built once through Altair; a run only puts data into it and hands the finished Vega-Lite
-on.
+"""Chart templates, the trend chart, and the one call that draws a chart.
 
-Building and checking a chart with Altair costs 40 to 80 ms behind a process-wide lock; putting data into a template
-costs a fraction of one (design, screens). No Streamlit here but the one call that draws. Dates reach a chart as ordinal
-text: on a time scale some browsers show them a day off.
+Altair builds each template once, because building and checking a chart takes 40 to 80 ms behind a process-wide lock.
+Each run only inserts data into the finished Vega-Lite specification. Dates are ordinal text, because some browsers show
+them a day off on a time scale.
 """
 
 import json
@@ -24,12 +23,15 @@ from metrics.model.measure import Direction, Measure, Unit
 from metrics.targets.targets import Target
 
 Spec = dict[str, Any]
-"""A chart as a Vega-Lite specification. Any: JSON of any depth."""
+"""A Vega-Lite specification. Any: nested JSON, of which only a few keys are read here."""
+
+DataRow = dict[str, str | float | bool | None]
+"""One row of a chart's data."""
 
 FONT = "Inter, 'Source Sans', sans-serif"
 HEIGHT = 270
 LABEL_WIDTH = 92
-"""Room for labels right of the plot."""
+"""Width reserved for labels right of the plot."""
 STATES = {
     Status.ON: ("good-strong", "circle"),
     Status.WATCH: ("watch-strong", "diamond"),
@@ -44,16 +46,16 @@ class Point:
 
     begins: date
     value: float | None
-    standing: Status
+    status: Status
     partial: bool
     before: float | None = None
-    """The same measure in the matching period before."""
+    """The measure in the matching prior period."""
     year: float | None = None
-    """The same measure in the matching period of last year."""
-    of: float | None = None
-    """How many it was judged on."""
-    between: tuple[float, float] | None = None
-    """What the value lies between, where too little is known for one number."""
+    """The measure in the matching period of last year."""
+    judged: float | None = None
+    """Number of judged rows."""
+    bounds: tuple[float, float] | None = None
+    """Range of the value if coverage is too low for one number."""
 
 
 def _data(name: str) -> alt.NamedData:
@@ -68,102 +70,123 @@ _DAY = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), day)"
 _MONTH = "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b %Y')"
 
 
+@dataclass(frozen=True)
+class _Encodings:
+    """Axes that the layers of a trend share."""
+
+    x: alt.X
+    y: alt.Y
+    scale: alt.Scale
+
+    def column(self, name: str) -> alt.Y:
+        """The vertical axis for another column."""
+        return alt.Y(f"{name}:Q", title=None, scale=self.scale)
+
+
 @lru_cache(maxsize=64)
 def _trend_template(
     unit: Unit, is_dark: bool, has_target: bool, has_before: bool, has_year: bool, monthly: bool
 ) -> str:
     colour = palette(is_dark)
-    low, high, ticks = (
-        alt.param(name="low", value=0),
-        alt.param(name="high", value=1),
-        alt.param(name="ticks", value=[]),
-    )
-    day = alt.param(name="day", value="%-d %b")
+    defaults: dict[str, Any] = {"low": 0, "high": 1, "ticks": [], "day": "%-d %b"}
+    parameters = [alt.param(name=name, value=value) for name, value in defaults.items()]
     scale = alt.Scale(domain=[alt.ExprRef("low"), alt.ExprRef("high")], nice=False, zero=False)
-    y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=_axis_format(unit), tickCount=5))
-    x = alt.X(
-        "period:O",
-        title=None,
-        scale=alt.Scale(type="point", padding=0.3),
-        axis=alt.Axis(
-            grid=False,
-            labelAngle=0,
-            labelExpr=_MONTH if monthly else _DAY,
-            values=alt.ExprRef("ticks"),
-            labelOverlap=True,
-        ),
+    axis = alt.Axis(
+        grid=False,
+        labelAngle=0,
+        labelExpr=_MONTH if monthly else _DAY,
+        values=alt.ExprRef("ticks"),
+        labelOverlap=True,
     )
-    whole = alt.Chart(_data("main")).encode(x=x)
+    shared = _Encodings(
+        alt.X("period:O", title=None, scale=alt.Scale(type="point", padding=0.3), axis=axis),
+        alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=_axis_format(unit), tickCount=5)),
+        scale,
+    )
+    layers = [
+        *_reference_lines(shared, colour, has_target, has_before, has_year),
+        *_value_lines(shared, colour),
+        _points(shared, has_before, has_year),
+        _ranges(shared, colour),
+        _right_labels(scale),
+    ]
+    return finish(alt.layer(*layers).add_params(*parameters), colour)
+
+
+def _reference_lines(
+    shared: _Encodings, colour: dict[str, str], has_target: bool, has_before: bool, has_year: bool
+) -> list[alt.Chart]:
+    """Return the target with its shortfall, the prior period and last year."""
+    whole = alt.Chart(_data("main")).encode(x=shared.x)
     layers: list[alt.Chart] = []
-    if has_target:  # only the shortfall is shaded: the ink is the message, and the axis may be cut
-        layers.append(
-            whole.mark_area(opacity=0.14, color=colour["bad-strong"]).encode(
-                y=alt.Y("short:Q", title=None, scale=scale), y2="target:Q"
-            )
-        )
-        layers.append(
-            whole.mark_line(color=colour["ink"], strokeDash=[5, 4], strokeWidth=1.3, opacity=0.75).encode(
-                y=alt.Y("target:Q", scale=scale)
-            )
-        )
+    if has_target:  # shades only the shortfall, because the axis may not start at zero
+        shortfall = whole.mark_area(opacity=0.14, color=colour["bad-strong"])
+        layers.append(shortfall.encode(y=shared.column("short"), y2="target:Q"))
+        line = whole.mark_line(color=colour["ink"], strokeDash=[5, 4], strokeWidth=1.3, opacity=0.75)
+        layers.append(line.encode(y=alt.Y("target:Q", scale=shared.scale)))
     if has_before:
-        layers.append(
-            whole.mark_line(color=colour["muted"], strokeWidth=1.4, strokeDash=[2, 3]).encode(
-                y=alt.Y("before:Q", title=None, scale=scale)
-            )
-        )
+        line = whole.mark_line(color=colour["muted"], strokeWidth=1.4, strokeDash=[2, 3])
+        layers.append(line.encode(y=shared.column("before")))
     if has_year:
-        layers.append(
-            whole.mark_line(color=colour["muted"], strokeWidth=1.2, strokeDash=[9, 4]).encode(
-                y=alt.Y("year:Q", title=None, scale=scale)
-            )
-        )
-    layers.append(whole.mark_line(color=colour["accent"], strokeWidth=2.4).encode(y=y))
-    layers.append(
-        alt.Chart(_data("partial"))
-        .mark_line(color=colour["accent"], strokeWidth=1.8, strokeDash=[3, 3])
-        .encode(x=x, y=y, detail="piece:N")
-    )
+        line = whole.mark_line(color=colour["muted"], strokeWidth=1.2, strokeDash=[9, 4])
+        layers.append(line.encode(y=shared.column("year")))
+    return layers
+
+
+def _value_lines(shared: _Encodings, colour: dict[str, str]) -> list[alt.Chart]:
+    """Return the line of whole periods and the dashed line to partial ones."""
+    whole = alt.Chart(_data("main")).encode(x=shared.x)
+    partial = alt.Chart(_data("partial")).mark_line(color=colour["accent"], strokeWidth=1.8, strokeDash=[3, 3])
+    return [
+        whole.mark_line(color=colour["accent"], strokeWidth=2.4).encode(y=shared.y),
+        partial.encode(x=shared.x, y=shared.y, detail="piece:N"),
+    ]
+
+
+def _points(shared: _Encodings, has_before: bool, has_year: bool) -> alt.Chart:
     tips = [
         alt.Tooltip("name:N", title="Period"),
-        alt.Tooltip("said:N", title="Value"),
-        alt.Tooltip("state:N", title="State"),
+        alt.Tooltip("label:N", title="Value"),
+        alt.Tooltip("state:N", title="Status"),
     ]
-    tips += [alt.Tooltip("before_said:N", title="Period before")] if has_before else []
-    tips += [alt.Tooltip("year_said:N", title="Last year")] if has_year else []
-    tips += [alt.Tooltip("of:Q", title="Judged", format=",.0f")]
-    layers.append(
-        alt.Chart(_data("points"))
-        .mark_point(filled=True, strokeWidth=1.8, opacity=1)
-        .encode(
-            x=x,
-            y=y,
-            tooltip=tips,
-            shape=alt.Shape("shape:N", scale=None),
-            fill=alt.Fill("fill:N", scale=None),
-            stroke=alt.Stroke("colour:N", scale=None),
-            size=alt.Size("size:Q", scale=None),
-        )
+    tips += [alt.Tooltip("before_label:N", title="Prior period")] if has_before else []
+    tips += [alt.Tooltip("year_label:N", title="Last year")] if has_year else []
+    tips += [alt.Tooltip("judged:Q", title="Judged", format=",.0f")]
+    marks = alt.Chart(_data("points")).mark_point(filled=True, strokeWidth=1.8, opacity=1)
+    points: alt.Chart = marks.encode(
+        x=shared.x,
+        y=shared.y,
+        tooltip=tips,
+        shape=alt.Shape("shape:N", scale=None),
+        fill=alt.Fill("fill:N", scale=None),
+        stroke=alt.Stroke("colour:N", scale=None),
+        size=alt.Size("size:Q", scale=None),
     )
+    return points
+
+
+def _ranges(shared: _Encodings, colour: dict[str, str]) -> alt.Chart:
     bounds = alt.Chart(_data("ranges")).mark_rule(
         aria=False, color=colour["muted"], strokeWidth=5, strokeCap="round", opacity=0.55
     )
-    layers.append(bounds.encode(x=x, y=alt.Y("lowest:Q", scale=scale), y2="highest:Q", tooltip=["name:N", "said:N"]))
-    layers.append(
-        alt.Chart(_data("labels"))
-        .mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
-        .encode(
-            x=alt.value(alt.expr("width")),
-            y=alt.Y("at:Q", scale=scale),
-            text="text:N",
-            color=alt.Color("colour:N", scale=None),
-        )
+    lowest = alt.Y("lowest:Q", scale=shared.scale)
+    ranges: alt.Chart = bounds.encode(x=shared.x, y=lowest, y2="highest:Q", tooltip=["name:N", "label:N"])
+    return ranges
+
+
+def _right_labels(scale: alt.Scale) -> alt.Chart:
+    text = alt.Chart(_data("labels")).mark_text(align="left", baseline="middle", dx=10, fontSize=11.5)
+    labels: alt.Chart = text.encode(
+        x=alt.value(alt.expr("width")),
+        y=alt.Y("at:Q", scale=scale),
+        text="text:N",
+        color=alt.Color("colour:N", scale=None),
     )
-    return finish(alt.layer(*layers).add_params(low, high, ticks, day), colour)
+    return labels
 
 
 def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, legend: bool = False) -> str:
-    """A chart in the product's look, as JSON; `legend`: above it, and no room for labels on the right."""
+    """Return a chart in the product's style as JSON. `legend` replaces the space for labels on the right."""
     axis = {
         "labelColor": colour["muted"],
         "gridColor": colour["line"],
@@ -176,7 +199,7 @@ def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, le
         "titleFont": FONT,
         "titleFontWeight": "normal",
     }
-    # Padding of its own, not configured: Streamlit gives what has none 20 pixels below, out of the chart's height.
+    # Padding of the chart, not of its configuration: without it Streamlit takes 20 pixels from the chart's height.
     padding = {"left": 2, "right": 12 if legend else LABEL_WIDTH, "top": 6, "bottom": 4}
     sized = chart.properties(
         height=HEIGHT, width="container", padding=padding, usermeta={"embedOptions": {"actions": False}}
@@ -191,22 +214,18 @@ def finish(chart: alt.LayerChart | alt.FacetChart, colour: dict[str, str], *, le
     return json.dumps(configured.to_dict())
 
 
-def trend(
-    points: Sequence[Point], measure: Measure, *, target: Target | None, grain: str, is_dark: bool
-) -> dict[str, Any]:
-    """A measure over time with its target, the period before and partial periods hollow: a Vega-Lite specification with
-    its data.
-    """
+def trend(points: Sequence[Point], measure: Measure, *, target: Target | None, grain: str, is_dark: bool) -> Spec:
+    """Return a measure over time with its target and the prior period; partial periods are hollow points."""
     colour = palette(is_dark)
     known = [point.value for point in points if point.value is not None]
     before = [point.before for point in points if point.before is not None]
     year = [point.year for point in points if point.year is not None]
-    ranges = [bound for point in points if point.between for bound in point.between]
+    ranges = [bound for point in points if point.bounds for bound in point.bounds]
     reach = [*known, *before, *year, *ranges, *([target.value] if target else [])] or [0.0, 1.0]
     pad = (max(reach) - min(reach)) * 0.18 or abs(reach[0]) * 0.1 or 0.1
     low, high = min(reach) - pad, max(reach) + pad
     rows = [_row(point, measure, target, grain, colour) for point in points]
-    spec = json.loads(
+    spec: Spec = json.loads(
         _trend_template(
             measure.unit, is_dark, target is not None, bool(before), bool(year), grain in ("month", "quarter")
         )
@@ -216,7 +235,7 @@ def trend(
         "partial": _partial_pieces(rows),
         "points": [row for row in rows if row["value"] is not None and (len(rows) <= 32 or row["partial"])]
         or rows[-1:],
-        "ranges": [_range(point, grain) for point in points if point.between],
+        "ranges": [_range(point, grain) for point in points if point.bounds],
         "labels": _labels(points, measure, target, (high - low) * 16 / HEIGHT, colour),
     }
     every = max(1, round(len(points) / 7))
@@ -232,97 +251,99 @@ def trend(
     return spec
 
 
-def _row(point: Point, measure: Measure, target: Target | None, grain: str, colour: dict[str, str]) -> dict[str, Any]:
-    state, shape = STATES.get(point.standing, PLAIN)
-    row: dict[str, Any] = {
+def _row(point: Point, measure: Measure, target: Target | None, grain: str, colour: dict[str, str]) -> DataRow:
+    tone, shape = STATES.get(point.status, PLAIN)
+    row: DataRow = {
         "period": point.begins.isoformat(),
         "name": formatting.period(point.begins, grain) + (" (partial)" if point.partial else ""),
         "value": point.value,
-        "said": formatting.number(point.value, measure.unit),
-        "state": point.standing.word,
+        "label": formatting.number(point.value, measure.unit),
+        "state": point.status.word,
         "partial": point.partial,
         "before": point.before,
-        "before_said": formatting.number(point.before, measure.unit),
+        "before_label": formatting.number(point.before, measure.unit),
         "year": point.year,
-        "year_said": formatting.number(point.year, measure.unit),
-        "of": point.of,
+        "year_label": formatting.number(point.year, measure.unit),
+        "judged": point.judged,
         "shape": shape,
-        "colour": colour[state],
-        "fill": colour["card"] if point.partial else colour[state],
+        "colour": colour[tone],
+        "fill": colour["card"] if point.partial else colour[tone],
         "size": 80,
     }
     if target is not None:
         row["target"] = target.value
-        falls_short = point.value is not None and not point.partial
-        bound = min if measure.direction is Direction.HIGHER else max
-        row["short"] = bound(point.value, target.value) if falls_short else None  # type: ignore[type-var]
+        row["short"] = None
+        if point.value is not None and not point.partial:
+            bound = min if measure.direction is Direction.HIGHER else max
+            row["short"] = bound(point.value, target.value)
     return row
 
 
-def _range(point: Point, grain: str) -> dict[str, Any]:
-    lowest, highest = point.between or (0.0, 0.0)
-    said = f"between {formatting.number(lowest, Unit.SHARE)} and {formatting.number(highest, Unit.SHARE)}"
+def _range(point: Point, grain: str) -> DataRow:
+    lowest, highest = point.bounds or (0.0, 0.0)
+    label = f"between {formatting.number(lowest, Unit.SHARE)} and {formatting.number(highest, Unit.SHARE)}"
     return {
         "period": point.begins.isoformat(),
         "name": formatting.period(point.begins, grain),
         "lowest": lowest,
         "highest": highest,
-        "said": said,
+        "label": label,
     }
 
 
-def _partial_pieces(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A dashed piece between each partial period and its neighbours."""
+def _partial_pieces(rows: Sequence[DataRow]) -> list[DataRow]:
+    """Return the rows of a dashed line between each partial period and its neighbours."""
     pieces = []
     for at, row in enumerate(rows):
         for other in (at - 1, at + 1):
             if row["partial"] and 0 <= other < len(rows):
-                pieces += [{**one, "piece": f"{at}-{other}"} for one in (rows[other], row) if one["value"] is not None]
+                ends = (end for end in (rows[other], row) if end["value"] is not None)
+                pieces += [{**end, "piece": f"{at}-{other}"} for end in ends]
     return pieces
 
 
 def _labels(
     points: Sequence[Point], measure: Measure, target: Target | None, gap: float, colour: dict[str, str]
-) -> list[dict[str, Any]]:
-    """Labels at the right end, pushed apart where they would overlap."""
-    found: list[tuple[float, str, str]] = []
+) -> list[DataRow]:
+    """Return the labels at the right end, moved apart if they would overlap."""
+    labels: list[tuple[float, str, str]] = []
     latest = next((point for point in reversed(points) if point.value is not None), None)
     if latest is not None and latest.value is not None:
-        found.append((latest.value, formatting.number(latest.value, measure.unit), colour["accent"]))
+        labels.append((latest.value, formatting.number(latest.value, measure.unit), colour["accent"]))
     if target is not None:
-        found.append((target.value, f"Target {formatting.number(target.value, measure.unit)}", colour["ink"]))
+        labels.append((target.value, f"Target {formatting.number(target.value, measure.unit)}", colour["ink"]))
     before = next((point.before for point in reversed(points) if point.before is not None), None)
     if before is not None:
-        found.append((before, "Period before", colour["muted"]))
+        labels.append((before, "Prior period", colour["muted"]))
     year = next((point.year for point in reversed(points) if point.year is not None), None)
     if year is not None:
-        found.append((year, "Last year", colour["muted"]))
-    found.sort()
-    places = [at for at, _, _ in found]
+        labels.append((year, "Last year", colour["muted"]))
+    labels.sort()
+    places = [at for at, _, _ in labels]
     for _ in range(50):
         for i in range(len(places) - 1):
-            lacking = gap - (places[i + 1] - places[i])
-            if lacking > 0:
-                places[i] -= lacking / 2
-                places[i + 1] += lacking / 2
-    return [{"at": at, "text": text, "colour": shade} for at, (_, text, shade) in zip(places, found, strict=True)]
+            missing = gap - (places[i + 1] - places[i])
+            if missing > 0:
+                places[i] -= missing / 2
+                places[i + 1] += missing / 2
+    return [{"at": at, "text": text, "colour": shade} for at, (_, text, shade) in zip(places, labels, strict=True)]
 
 
 def describe(points: Sequence[Point], measure: Measure, target: Target | None) -> str:
-    """A trend in one sentence, for those who do not see it."""
+    """Return the alternative text of a trend chart."""
     known = [point for point in points if point.value is not None and not point.partial]
     if not known:
         return f"{measure.title}: no whole period with data"
+
+    def at(point: Point) -> str:
+        return f"{formatting.number(point.value, measure.unit)} on {formatting.day(point.begins)}"
+
     lowest = min(known, key=lambda point: point.value or 0)
-    told = (
-        f"{measure.title} from {formatting.number(known[0].value, measure.unit)} on {formatting.day(known[0].begins)}"
-    )
-    told += f" to {formatting.number(known[-1].value, measure.unit)} on {formatting.day(known[-1].begins)}"
-    told += f"; lowest {formatting.number(lowest.value, measure.unit)} on {formatting.day(lowest.begins)}"
-    return told + (f"; target {formatting.number(target.value, measure.unit)}" if target else "")
+    text = f"{measure.title} from {at(known[0])} to {at(known[-1])}; lowest {at(lowest)}"
+    return text + (f"; target {formatting.number(target.value, measure.unit)}" if target else "")
 
 
-def draw(spec: dict[str, Any], *, key: str, alternative: str) -> None:
-    """Draw a finished specification: no Altair, no theme of Streamlit's, numbers as the reader writes them."""
+def draw(spec: Spec, *, key: str, alternative: str) -> None:
+    """Draw a finished specification without Altair and Streamlit's theme, with numbers in the reader's format."""
     spec["config"]["locale"] = {"number": reader().chart}
     st.vega_lite_chart(None, spec, theme=None, key=key, alt=alternative)

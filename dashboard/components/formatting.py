@@ -1,8 +1,8 @@
-"""How a number, a day and a piece of data text are written: one place for all of them.
+"""Numbers, dates, durations and source text as shown on screen.
 
-Data text (a customer's name, a reason, a record as it came) reaches a page only through `html` or `markdown`, or as a
-cell of a grid. Numbers and dates are written as the reader writes them (`reader.py`), moments in the business time
-zone; exports use none of this. No arithmetic on measures.
+Source text (a customer's name, a reason, a record) reaches a page only through `html` or `markdown`, or as a cell of a
+grid. Numbers and dates follow the reader's conventions, times the business time zone (`locale.py`). Exports use none of
+this. Nothing here calculates with measures.
 """
 
 import html as _html
@@ -10,14 +10,13 @@ import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 from dashboard.components.locale import reader, zone
 from metrics.facts.process_steps import STEPS
 from metrics.model.measure import Unit
 
 DASH = "–"
-"""What stands where there is no number (rules P6: never 0, never 100 %)."""
+"""Shown for a missing number, never 0 and never 100%. Source: P6 (empty is null)."""
 
 MINUS = "−"
 
@@ -25,7 +24,7 @@ Number = float | int | Decimal | None
 
 
 def html(text: object) -> str:
-    """Text made safe for HTML; None becomes a dash."""
+    """Escape text for HTML; None becomes a dash."""
     return DASH if text is None or text == "" else _html.escape(str(text), quote=True)
 
 
@@ -33,50 +32,59 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&@/])")
 
 
 def markdown(text: object) -> str:
-    """Text made safe for Markdown, links and emoji codes included; line breaks become spaces."""
+    """Escape text for Markdown, including links and emoji codes; line breaks become spaces."""
     return DASH if text is None else _MARKDOWN.sub(r"\\\1", re.sub(r"\s+", " ", str(text)))
 
 
 def missing(value: Number) -> bool:
-    """Whether there is no number to show."""
+    """Return True if there is no number to show."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def number(value: Number, unit: Unit = Unit.COUNT) -> str:
-    """A measure's value as people read it: 93.8%, 7.2 days, 12,480, 1.4M."""
+    """Return a measure's value with its unit: 93.8%, 7.2 days, 12,480, 1.4M."""
     if value is None or missing(value):
         return DASH
-    text = {
-        Unit.SHARE: _share,
-        Unit.DAYS: lambda v: f"{integer(v, 1)} days",
-        Unit.HOURS: lambda v: f"{integer(v, 1)} h",
-        Unit.YEARS: lambda v: f"{integer(v, 2)} years",
-        Unit.RATIO: lambda v: integer(v, 2),
-        Unit.MONEY: compact,
-    }.get(unit, compact)(float(value))
-    return text.replace("-", MINUS)
+    return _with_unit(float(value), unit).replace("-", MINUS)
+
+
+def _with_unit(value: float, unit: Unit) -> str:
+    if unit is Unit.SHARE:
+        return _share(value)
+    if unit is Unit.DAYS:
+        return f"{integer(value, 1)} days"
+    if unit is Unit.HOURS:
+        return f"{integer(value, 1)} h"
+    if unit is Unit.YEARS:
+        return f"{integer(value, 2)} years"
+    return integer(value, 2) if unit is Unit.RATIO else compact(value)
 
 
 def integer(value: float | int | Decimal, places: int = 0) -> str:
-    """A number with so many decimals, grouped, as the reader writes it: 1,234.5 or 1.234,5."""
+    """Return a grouped number with a fixed number of decimals: 1,234.5 or 1.234,5."""
     return reader().write(f"{value:,.{places}f}")
 
 
 def _share(value: float) -> str:
     if 0.9995 <= value < 1:
-        return f">{percent(0.999)}"  # 100 % is said of all, not of nearly all
+        return f">{percent(0.999)}"  # "100%" is reserved for all
     if 0 < value < 0.0005:
         return f"<{percent(0.001)}"
     return percent(value)
 
 
 def percent(value: float, places: int = 1) -> str:
-    """A share as a percentage: 93.8%."""
+    """Return a share as a percentage: 93.8%."""
     return f"{integer(value * 100, places)}%"
 
 
+def percent_range(low: float, high: float) -> str:
+    """Return a range of shares: 86.6–88.3%."""
+    return f"{percent(low).removesuffix('%')}–{percent(high)}"
+
+
 def compact(value: float) -> str:
-    """A count or an amount: whole below ten thousand, then k, M and B."""
+    """Return a count or an amount: whole below ten thousand, then k, M and B."""
     size = abs(value)
     for limit, divisor, suffix in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if size >= limit:
@@ -86,7 +94,7 @@ def compact(value: float) -> str:
 
 
 def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
-    """The size of a change, without its sign: 1.2 pp, 0.4 days, 310."""
+    """Return the size of a change without its sign: 1.2 pp, 0.4 days, 310."""
     if value is None or missing(value):
         return DASH
     size = abs(float(value))
@@ -96,7 +104,7 @@ def difference(value: Number, unit: Unit = Unit.COUNT) -> str:
 
 
 def quantity(value: Number) -> str:
-    """A quantity exactly as it is, without needless zeros: 12, 0.9996."""
+    """Return a quantity exactly, without trailing zeros: 12, 0.9996."""
     if value is None or missing(value):
         return DASH
     text = f"{Decimal(str(value)):,f}"
@@ -105,14 +113,12 @@ def quantity(value: Number) -> str:
 
 
 def cents(value: Number) -> Decimal:
-    """An amount to its cents, halves up: the one rounding of amounts, so that a list and a story never differ by a
-    cent.
-    """
+    """Round an amount half up to cents. All amounts use it, so that a list and an order page show the same cents."""
     return Decimal(str(value)).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
 
 def money(value: Number, currency: str | None = None) -> str:
-    """An amount with its cents and its currency: 1,234.50 EUR."""
+    """Return an amount with cents and currency: 1,234.50 EUR."""
     if value is None or missing(value):
         return DASH
     text = integer(cents(value), 2).replace("-", MINUS)
@@ -120,7 +126,7 @@ def money(value: Number, currency: str | None = None) -> str:
 
 
 def price(value: Number) -> str:
-    """A unit price: at least two decimals, all four where they say something."""
+    """Return a unit price with two decimals, or up to four if they are not zero."""
     if value is None or missing(value):
         return DASH
     exact = Decimal(str(value)).quantize(Decimal("0.0001"))
@@ -128,13 +134,13 @@ def price(value: Number) -> str:
     return reader().write(text[:-2] if text.endswith("00") else text.rstrip("0"))
 
 
-def count(value: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: 1 order, 2,310 orders."""
-    return f"{integer(value)} {one if value == 1 else many or one + 's'}"
+def count(value: int, singular: str, plural: str | None = None) -> str:
+    """Return a count with its noun: 1 order, 2,310 orders."""
+    return f"{integer(value)} {singular if value == 1 else plural or singular + 's'}"
 
 
 def day(value: date | None, *, year: bool = True) -> str:
-    """A calendar day: 3 Mar 2026, or Mar 3, 2026, or 2026 Mar 3, as the reader orders them."""
+    """Return a calendar day in the reader's order: 3 Mar 2026, or Mar 3, 2026, or 2026 Mar 3."""
     if value is None:
         return DASH
     order = reader().order
@@ -145,26 +151,25 @@ def day(value: date | None, *, year: bool = True) -> str:
 
 
 def moment(value: datetime | None, is_date: bool | None = False) -> str:
-    """An instant, kept in UTC, in the business time zone; or the day alone where it came as a bare date."""
+    """Return a UTC instant in the business time zone; only the day if the source gave a bare date."""
     if value is None:
         return DASH
     if is_date:
         return day(value.date())
-    told = value.replace(tzinfo=UTC).astimezone(zone())
-    return f"{day(told.date())} {told:%H:%M %Z}"
+    local = value.replace(tzinfo=UTC).astimezone(zone())
+    return f"{day(local.date())} {local:%H:%M %Z}"
 
 
 def moments(begun: datetime, ended: datetime) -> str:
-    """From one instant to another, the day and the zone said once where they are the same: 3 Mar 2026 09:00 – 11:30
-    CET.
-    """
-    first, last = (one.replace(tzinfo=UTC).astimezone(zone()) for one in (begun, ended))
-    told, shared = moment(ended), f" {last:%Z}" if first.tzname() == last.tzname() else ""
-    return f"{moment(begun).removesuffix(shared)} – {f'{last:%H:%M %Z}' if first.date() == last.date() else told}"
+    """Return a time span: 3 Mar 2026 09:00 – 11:30 CET. A shared day and a shared time zone appear only once."""
+    first, last = (at.replace(tzinfo=UTC).astimezone(zone()) for at in (begun, ended))
+    shared = f" {last:%Z}" if first.tzname() == last.tzname() else ""
+    end = f"{last:%H:%M %Z}" if first.date() == last.date() else moment(ended)
+    return f"{moment(begun).removesuffix(shared)} – {end}"
 
 
 def date_range(start: date, end: date) -> str:
-    """A period: 6 Apr – 5 Jul 2026."""
+    """Return a range of days: 6 Apr – 5 Jul 2026."""
     same = start.year == end.year
     if reader().order == "ymd":
         return f"{day(start)} – {day(end, year=not same)}"
@@ -172,7 +177,7 @@ def date_range(start: date, end: date) -> str:
 
 
 def period(start: date, grain: str) -> str:
-    """A period's name: week of 6 Apr 2026, April 2026, Q2 2026."""
+    """Return a period's name: week of 6 Apr 2026, April 2026, Q2 2026."""
     if grain == "month":
         return f"{start:%B %Y}"
     if grain == "quarter":
@@ -181,33 +186,33 @@ def period(start: date, grain: str) -> str:
 
 
 def age(then: datetime, now: datetime) -> str:
-    """How long ago: just now, 12 min ago, 3 h ago, 2 days ago."""
-    gone = max(now - then, timedelta())
-    if gone < timedelta(minutes=1):
+    """Return a past moment's age: just now, 12 min ago, 3 h ago, 2 days ago."""
+    elapsed = max(now - then, timedelta())
+    if elapsed < timedelta(minutes=1):
         return "just now"
-    if gone < timedelta(hours=1):
-        return f"{int(gone / timedelta(minutes=1))} min ago"
-    if gone < timedelta(days=2):
-        return f"{int(gone / timedelta(hours=1))} h ago"
-    return f"{gone.days} days ago"
+    if elapsed < timedelta(hours=1):
+        return f"{int(elapsed / timedelta(minutes=1))} min ago"
+    if elapsed < timedelta(days=2):
+        return f"{int(elapsed / timedelta(hours=1))} h ago"
+    return f"{elapsed.days} days ago"
 
 
 def in_words(name: str) -> str:
-    """A code as words: never_received becomes Never received."""
-    said = name.replace("_", " ").strip().capitalize()
-    return re.sub(r"\b(otif|edi|fca|exw)\b", lambda found: found[0].upper(), said, flags=re.IGNORECASE)
+    """Return a code as words: never_received becomes Never received."""
+    words = name.replace("_", " ").strip().capitalize()
+    return re.sub(r"\b(otif|edi|fca|exw)\b", lambda match: match[0].upper(), words, flags=re.IGNORECASE)
 
 
 def step(code: str | int) -> str:
-    """One of the 13 steps as people name it, by its number or the two digits it is stored as: 9  Pick."""
+    """Return the name of one of the 13 steps, given its number or its two digits: "9  Pick"."""
     if not str(code).isdecimal() or int(code) not in STEPS:
         return "When promised" if str(code) == "00" else str(code)
-    said = STEPS[int(code)]
-    return f"{int(code)}  {said[:1].upper()}{said[1:]}"
+    name = STEPS[int(code)]
+    return f"{int(code)}  {name[:1].upper()}{name[1:]}"
 
 
-def plain(value: Any) -> str:
-    """A cell of a record as text: exact, None as a dash."""
+def plain(value: object) -> str:
+    """Return a field of a record as exact text; None becomes a dash."""
     if isinstance(value, Decimal):
         return quantity(value)
     if isinstance(value, datetime):
@@ -216,7 +221,7 @@ def plain(value: Any) -> str:
 
 
 def duration(seconds: int) -> str:
-    """A duration in the two units that matter: 35 min, 4 h 10 min, 3 days 2 h."""
+    """Return a duration in its two largest units: 35 min, 4 h 10 min, 3 days 2 h."""
     minutes = max(seconds, 0) // 60
     hours, days = minutes // 60, minutes // 1440
     if days >= 2:

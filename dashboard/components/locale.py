@@ -1,7 +1,7 @@
-"""How the reader writes numbers and dates, and the one time zone in which moments are told.
+"""The reader's number and date format, and the business time zone.
 
-Numbers and the order of a date follow the browser's language; words stay English. Moments are told in the business time
-zone, never the browser's: two people who look at the same order see the same time.
+Numbers and the order of day, month and year follow the browser's language; words stay English. Times are always in the
+business time zone, so that two people who look at the same order see the same time.
 """
 
 import os
@@ -19,13 +19,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from metrics.errors import SettingRefused
 
 ZONE = "BUYERVIEW_TIME_ZONE"
-"""The setting that names the business time zone; UTC without it."""
+"""Setting that names the business time zone; default UTC."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Decimal sign, what stands between groups of digits, their sizes (the last group's, then the others'), and the
-    order of day, month and year.
+    """A reader's conventions.
+
+    decimal: decimal sign. group: separator of digit groups. sizes: size of the last group, then of the others.
+    order: order of day, month and year.
     """
 
     decimal: str = "."
@@ -34,12 +36,14 @@ class Reader:
     order: str = "dmy"
 
     def write(self, plain: str) -> str:
-        """A number written as Python does (1,234.5), as the reader does."""
+        """Convert a number from Python's format (1,234.5) to the reader's. Raises ValueError for other text."""
         if (self.decimal, self.group, self.sizes) == (".", ",", (3, 3)):
             return plain
-        # made by an f-string
-        sign, whole, dot, fraction = re.fullmatch(r"(-?)([\d,]+)(\.?)(\d*)", plain).groups()  # type: ignore[union-attr]
-        digits, groups = whole.replace(",", ""), []
+        parts = re.fullmatch(r"(-?)([\d,]+)(\.?)(\d*)", plain)
+        if parts is None:
+            raise ValueError(f"{plain!r} is not a number in the format 1,234.5")
+        sign, whole, dot, fraction = parts.groups("")
+        digits, groups = whole.replace(",", ""), list[str]()
         size, further = self.sizes
         while len(digits) > size and "," in whole:
             digits, group = digits[:-size], digits[-size:]
@@ -49,12 +53,12 @@ class Reader:
 
     @property
     def date_input(self) -> str:
-        """The same for a field in which days are chosen."""
+        """Date format of Streamlit's date fields."""
         return {"dmy": "DD/MM/YYYY", "mdy": "MM/DD/YYYY", "ymd": "YYYY-MM-DD"}[self.order]
 
     @property
     def chart(self) -> dict[str, object]:
-        """The same for a chart: a number locale of d3."""
+        """Number locale of a chart, in d3's format."""
         return {
             "decimal": self.decimal,
             "thousands": self.group,
@@ -68,9 +72,7 @@ PLAIN = Reader()
 
 @lru_cache(maxsize=200)
 def conventions(tag: str) -> Reader:
-    """How a language tag (de-DE, en-US) writes numbers and dates; as English outside America does where the tag is none
-    we know.
-    """
+    """Return the conventions of a language tag (de-DE, en-US); British English for an unknown tag."""
     try:
         locale = Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError):
@@ -87,32 +89,32 @@ def conventions(tag: str) -> Reader:
 
 
 def reader() -> Reader:
-    """The one who looks; plain English while nobody does."""
+    """Return the current reader's conventions; British English outside a browser session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return PLAIN
     return conventions(st.context.locale or "")
 
 
 def zone() -> ZoneInfo:
-    """The business time zone. Raises SettingRefused if the one named is none."""
+    """Return the business time zone. Raises SettingRefused if the setting names no IANA zone."""
     return _zone(os.environ.get(ZONE) or "UTC")
 
 
 def to_business_time(moment: datetime) -> datetime:
-    """A naive moment in UTC as the business time zone's clocks show it, for a field in which it can be changed."""
+    """Convert a naive UTC moment to naive business time, for a field that edits it."""
     return moment.replace(tzinfo=UTC).astimezone(zone()).replace(tzinfo=None)
 
 
 def to_utc(shown: datetime) -> datetime:
-    """The moment, naive UTC, at which the business time zone's clocks show this; of the two of an hour that comes
-    twice, the first.
+    """Convert naive business time to a naive UTC moment; the first of the two if the hour occurs twice.
 
-    Raises ValueError for an hour that the clocks leave out.
+    Raises ValueError for an hour that the clocks skip.
     """
     moment = shown.replace(tzinfo=zone()).astimezone(UTC).replace(tzinfo=None)
     if to_business_time(moment) != shown:
         raise ValueError(
-            f"{shown:%d.%m.%Y %H:%M} never was in {zone().key}: the clocks went forward over it; write another time"
+            f"{shown:%d.%m.%Y %H:%M} does not exist in {zone().key}, because the clocks went forward. "
+            "Enter another time."
         )
     return moment
 
@@ -122,4 +124,4 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingRefused(ZONE, f"{name!r} is no IANA zone; write for example Europe/Berlin.") from None
+        raise SettingRefused(ZONE, f"{name!r} is not an IANA time zone. Use for example Europe/Berlin.") from None

@@ -1,6 +1,4 @@
-"""How a measure's state against its target is shown: shape, word and colour. The state itself is decided in
-metrics/targets.py.
-"""
+"""Shape, word and colour of a status against a target. `metrics/targets/targets.py` decides the status itself."""
 
 from decimal import Decimal
 from enum import Enum
@@ -10,7 +8,7 @@ from metrics.targets.targets import State, Target, state_of_value
 
 
 class Status(Enum):
-    """State against target. Each has a shape and a word, since colour alone tells some people nothing."""
+    """Status against a target. Each has a shape and a word, because some readers cannot tell the colours apart."""
 
     ON = ("on", "●", State.ON)
     WATCH = ("watch", "◆", State.WATCH)
@@ -22,7 +20,7 @@ class Status(Enum):
     def __init__(self, css: str, shape: str, state: State) -> None:
         self.css = css
         self.shape = shape
-        self.word = str(state)
+        self.word = "inconclusive" if state is State.NOT_PROVEN else str(state)
 
 
 def status(
@@ -32,12 +30,12 @@ def status(
     *,
     coverage: float | Decimal | None = None,
 ) -> Status:
-    """State of a value against its target."""
+    """Return the status of a value against its target."""
     return Status[state_of_value(value, target, direction, coverage=coverage).name]
 
 
 def better_or_worse(change: float, direction: Direction) -> str | None:
-    """Whether a change is 'better' or 'worse'; None where it is neither."""
+    """Return "better" or "worse" for a change; None if it is neither."""
     if change == 0 or direction is Direction.NEITHER:
         return None
     return "better" if (change > 0) == (direction is Direction.HIGHER) else "worse"

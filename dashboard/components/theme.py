@@ -1,12 +1,14 @@
-"""What native theming cannot do: one style element, the card, the page's head. Colours come from the theme in use,
-light or dark.
+"""Colours, stylesheet and card container: everything that Streamlit's theme cannot express.
+
+The colours follow the theme in use, light or dark.
 """
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
@@ -59,12 +61,12 @@ DARK = {
 
 
 def is_dark() -> bool:
-    """Whether the viewer sees the dark theme."""
+    """Return True if the viewer uses the dark theme."""
     return (st.context.theme.type or "light") == "dark"
 
 
 def palette(is_dark: bool) -> dict[str, str]:
-    """Colours by what they mean."""
+    """Return the colours by their meaning."""
     return DARK if is_dark else LIGHT
 
 
@@ -75,15 +77,15 @@ def _sheet(is_dark: bool, more: str) -> str:
 
 
 def style(more: str = "") -> None:
-    """Put the style element on the page, with `more` at its end."""
+    """Draw the style element, with the rules of `more` at its end."""
     st.html(_sheet(is_dark(), more))
 
 
-def card(name: str, **layout: Any) -> Any:
-    """A white card to put parts in."""
-    return st.container(border=True, key=f"card_{name}", **layout)
+def card(name: str, *, height: Literal["content", "stretch"] = "content") -> DeltaGenerator:
+    """Return a bordered container, to be used in a `with` statement."""
+    return st.container(border=True, key=f"card_{name}", height=height)
 
 
 def show_html(body: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
-    """Markup made by `cards` and `tables`, where every piece of data went through `format.html`."""
+    """Draw markup made by `cards` and `tables`, in which `formatting.html` has escaped all data."""
     st.html(body, width=width)

@@ -37,8 +37,8 @@ def load_tiles(view: MeasureView) -> dict[str, Tile]:
             else [None if answer is None or answer.value is None else float(answer.value) for answer in values],
             main=not place,
             year=None if is_snapshot else earlier.get(LAST_YEAR, {}).get(name),
-            behind=links.drill_down_url(name),
-            explained=links.explain_url(name),
+            drill_down_url=links.drill_down_url(name),
+            explain_url=links.explain_url(name),
             mark=quality_marks.mark_link(name, small=small),
         )
     return found

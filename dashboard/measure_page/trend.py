@@ -70,12 +70,12 @@ def points(trend: Trend, name: str) -> list[Point]:
             Point(
                 begins=day,
                 value=value,
-                standing=Status.NO_TARGET if partial else status(value, target, measure.direction, coverage=coverage),
+                status=Status.NO_TARGET if partial else status(value, target, measure.direction, coverage=coverage),
                 partial=partial,
                 before=then.get(BEFORE),
                 year=then.get(LAST_YEAR),
-                of=None if answer is None or answer.denominator is None else float(answer.denominator),
-                between=is_withheld(answer) if answer is not None else None,
+                judged=None if answer is None or answer.denominator is None else float(answer.denominator),
+                bounds=is_withheld(answer) if answer is not None else None,
             )
         )
     return found
@@ -111,9 +111,9 @@ def chart_note(trend: Trend, name: str) -> str:
         notes.append("Long-dashed line: last year.")
     if any(point.partial and point.value is not None for point in shown):
         notes.append("Hollow points: incomplete periods.")
-    if any(point.between for point in shown):
+    if any(point.bounds for point in shown):
         notes.append("Vertical bars: ranges, because too much evidence is missing for one number.")
-    if any(point.standing is Status.NOT_PROVEN and point.value is not None for point in shown):
+    if any(point.status is Status.NOT_PROVEN and point.value is not None for point in shown):
         notes.append("Round blue points: inconclusive against the target.")
     return " ".join(notes)
 

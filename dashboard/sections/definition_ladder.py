@@ -87,7 +87,7 @@ def ladder_steps(found: Ladder) -> None:
             )
         )
     alternative = "Good orders by definition, the most lenient first: " + "; ".join(
-        f"{bar.name} {bar.note}: {bar.said}" for bar in bars
+        f"{bar.name} {bar.note}: {bar.label}" for bar in bars
     )
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),

@@ -106,7 +106,7 @@ def options_chosen(view: MeasureView) -> None:
             found, key=lambda one: SHORTEST_FIRST.get(one.dimensions["lead_time_class"] or "", len(SHORTEST_FIRST))
         )
     ]
-    alternative = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.said}" for bar in bars)
+    alternative = "Lead times chosen: " + ", ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="chosen_chart",

@@ -129,9 +129,9 @@ def _spans(steps: dict[str, Answers]) -> list[Span]:
 
 
 def _told(spans: list[Span]) -> str:
-    longest = sorted(spans, key=lambda one: -one.nine)[:3]
+    longest = sorted(spans, key=lambda one: -one.p90)[:3]
     return "Hours at each of the 13 steps. Longest: " + "; ".join(
-        f"{one.step}, {one.kind}, {one.said}" for one in longest
+        f"{one.step}, {one.kind}, {one.label}" for one in longest
     )
 
 

@@ -86,7 +86,7 @@ def rows_kept(view: MeasureView) -> None:
         )
         for one in known
     ]
-    alternative = "; ".join(f"{one.name} {one.said}" for one in bars)
+    alternative = "; ".join(f"{one.name} {one.label}" for one in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark(), high=1),
         key="rows_kept_chart",

@@ -87,7 +87,7 @@ def causes(view: MeasureView) -> None:
         bars.append(
             Bar(formatting.in_words(cause), count, f"{formatting.count(count, 'order')}{worth}", tone="watch-strong")
         )
-    alternative = "Disputed orders by cause: " + "; ".join(f"{bar.name} {bar.said}" for bar in bars)
+    alternative = "Disputed orders by cause: " + "; ".join(f"{bar.name} {bar.label}" for bar in bars)
     chart_download.export_chart(
         chart_types.bar_chart(bars, is_dark=theme.is_dark()),
         key="causes_chart",

@@ -119,7 +119,7 @@ def steps_chart(found: Explanation, measure: Measure) -> None:
     bars = _steps(found, measure)
     reach = [one.start for one in bars if not one.total] + [one.end for one in bars]
     room = (max(reach) - min(reach)) * 0.06 or abs(reach[0]) * 0.05 or 0.05
-    steps = "; ".join(f"{one.name} {one.said}" for one in bars)
+    steps = "; ".join(f"{one.name} {one.label}" for one in bars)
     spec = chart_types.bar_chart(bars, is_dark=theme.is_dark(), low=min(reach) - room, high=max(reach) + room)
     chart_download.export_chart(
         spec,

@@ -92,13 +92,13 @@ def test_what_a_tile_is_compared_with_is_what_the_query_answers(page_of_small: O
     moved = (now - then) * 100
     tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
     assert f"{'↑' if moved > 0 else '↓'} {abs(moved):.1f} pp" in tile
-    assert "than last year" in tile
+    assert "vs last year" in tile
 
 
 def test_comparisons_can_be_taken_off(page_of_small: Open) -> None:
     html = markup(page_of_small(compare=["last year"]))
-    assert "than before" not in html
-    assert "than last year" in html
+    assert "vs prior" not in html
+    assert "vs last year" in html
 
 
 def test_every_dimension_can_be_filtered_by(page_of_small: Open) -> None:

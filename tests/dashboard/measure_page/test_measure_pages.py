@@ -73,7 +73,7 @@ def test_steps_of_a_change_lead_from_the_value_before_to_the_value_now(small: Pa
         )
     bars = what_changed._steps(found, MEASURES["otif"])
     assert (bars[0].total, bars[-1].total) == (True, True)
-    moved = sum((one.end - one.start) * (1 if one.said.startswith("+") else -1) for one in bars if not one.total)
+    moved = sum((one.end - one.start) * (1 if one.label.startswith("+") else -1) for one in bars if not one.total)
     assert bars[0].end + moved == pytest.approx(bars[-1].end)
 
 

@@ -59,4 +59,4 @@ def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
     assert found.low is not None
     assert found.high is not None
     assert (round(100 * found.low, 2), round(100 * found.high, 2)) == (30.06, 95.44)
-    assert too_few_text(found, find("on_time")) == "only 4 orders: 30 to 95% likely"
+    assert too_few_text(found, find("on_time")) == "Only 4 orders (likely range 30–95%)"
