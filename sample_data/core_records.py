@@ -54,7 +54,9 @@ with drawn as (
     -- squaring the draw gives few large customers and many small ones; who has left is replaced by one who never leaves
     select k, d, case when d >= first.leaves_d then stayer.customer_no else first.customer_no end as customer_no
     from (
-        select k, d, floor(draw(k, 1) * draw(k, 2) * customers)::bigint as drawn_no, pick(k, 201, stayers) as stayer_place
+        select k, d,
+            floor(draw(k, 1) * draw(k, 2) * customers)::bigint as drawn_no,
+            pick(k, 201, stayers) as stayer_place
         from chunk_days, sizes
     ) join customer_book first on first.customer_no = drawn_no join stayer_book stayer using (stayer_place)
 ), who as (
@@ -72,7 +74,9 @@ with drawn as (
         case when draw(k, 202) < 0.5 then own_category else pick(k, 6, 8) end as main_category,
         case when draw(k, 7) < 0.25 then 1 when draw(k, 7) < 0.5 then 2 when draw(k, 7) < 0.72 then 3
              when draw(k, 7) < 0.88 then 4 when draw(k, 7) < 0.95 then 5 else 6 + pick(k, 8, 3) end as goods_lines,
-        case when draw(k, 9) < 0.40 then first_carrier when draw(k, 9) < 0.70 then second_carrier else pick(k, 10, 6) end as carrier_no,
+        case when draw(k, 9) < 0.40 then first_carrier
+             when draw(k, 9) < 0.70 then second_carrier
+             else pick(k, 10, 6) end as carrier_no,
         -- 07:00 to 19:00 at the customer's, until 09:00 on the last day
         25200 + pick(k, 11, case when d = {LAST_DAY_NO} then 7200 else 43200 end) as ordered_second,
         business_day(d) as ordered_bd
@@ -84,10 +88,12 @@ with drawn as (
             when 1 then 4 + pick(k, 12, 3) else 6 + pick(k, 12, 4) end
             + case when model = 'MTO' then 6 else 0 end as promised_bd,
         -- d: a day; i: an instant; w: a window of two hours
-        case when draw(k, 13) < case when contract = 'RETAIL-WINDOW' then 0.45 when segment = 0 then 0.12 else 0.03 end then 'w'
+        case when draw(k, 13) < case when contract = 'RETAIL-WINDOW' then 0.45 when segment = 0 then 0.12 else 0.03 end
+            then 'w'
              when draw(k, 13) < case segment when 0 then 0.30 else 0.08 end then 'i' else 'd' end as promise_kind,
         36000 + 7200 * pick(k, 14, 4) as promised_second,
-        case when pampered or draw(k, 15) < [0.66, 0.60, 0.44][1 + habit] then 0 when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2 + habit // 2)
+        case when pampered or draw(k, 15) < [0.66, 0.60, 0.44][1 + habit] then 0
+             when draw(k, 15) < 0.85 then -1 - pick(k, 16, 2 + habit // 2)
              else 1 + pick(k, 16, 2) end as requested_shift
     from terms
 ), service as (
@@ -102,7 +108,8 @@ with drawn as (
             + case when month(date '{company.EPOCH}' + promised_d::integer) = 12 then 0.02 else 0 end
             + case when carrier_failing then 0.42 else 0 end
             + case when in_trouble then 0.55 else 0 end as late,
-        case when carrier_failing then 2 + pick(k, 18, 6) else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
+        case when carrier_failing then 2 + pick(k, 18, 6)
+             else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
         case when pampered or draw(k, 19) < 0.62 then 0 when draw(k, 19) < 0.88 then 1 else 2 end as early_bd,
         -- it left in time and travelled too long
         carrier_failing or draw(k, 203) < 0.3 as slow_transit,
@@ -129,7 +136,9 @@ select *,
     case when draw(k, 52) < case segment when 0 then 0.95 when 1 then 0.85 else 0.8 end
          then least(1, greatest(0, promised_bd - received_bd)) else 1 + pick(k, 53, 3) end as second_delay,
     utc(promised_d, case promise_kind when 'd' then 86399 else promised_second end, hours_east, american) as deadline_s,
-    case when draw(k, 22) < 0.010 then 'B' when draw(k, 22) < 0.014 then 'S' when draw(k, 22) < 0.016 then 'L' end as cancelled,
+    case when draw(k, 22) < 0.010 then 'B'
+         when draw(k, 22) < 0.014 then 'S'
+         when draw(k, 22) < 0.016 then 'L' end as cancelled,
     goods_lines > 1 and draw(k, 23) < 0.09 and not pampered as split,
     draw(k, 24) < case when carrier_no = 4 then 0.035 else 0.007 end as proof_missing,
     -- the morning of the next business day, before anything leaves
@@ -151,27 +160,38 @@ with numbered as (
         -- 1.00 to 1.06 below list by customer
         greatest(0.05, pr.list_price * price_factor * (100 - customer_no % 7) / 100)::decimal(18, 2) as price,
         case when pr.unit = 'piece'
-             then greatest(1, round(pr.typical_qty * size_factor * (0.2 + 2.4 * draw(lk, 34) * draw(lk, 34)))::bigint)::decimal(18, 3)
-             else (1 + pick(lk, 34, pr.typical_qty * 4 * size_factor))::decimal(18, 3) / 2 end::decimal(18, 3) as single_qty,
+             then greatest(1,
+                 round(
+                     pr.typical_qty * size_factor * (0.2 + 2.4 * draw(lk, 34) * draw(lk, 34)))::bigint)::decimal(18, 3)
+             else (1
+                 + pick(lk, 34, pr.typical_qty * 4 * size_factor))::decimal(18, 3) / 2 end::decimal(18, 3)
+                     as single_qty,
         case when pr.unit = 'piece' then 1.0 else 0.5 end::decimal(18, 1) as step,
-        case when pr.per_box is not null and draw(lk, 205) < 0.45 then case when d >= pr.boxes_change then pr.later_per_box
+        case when pr.per_box is not null and draw(lk, 205) < 0.45
+            then case when d >= pr.boxes_change then pr.later_per_box
              else pr.per_box end end as in_box
     from chosen join product_book pr on pr.category_no = category and pr.place = chosen.place
 ), boxed as (
     -- whole boxes, at least one
-    select * exclude (single_qty), case when in_box is null then single_qty else greatest(1, round(single_qty / in_box)) * in_box
+    select * exclude (single_qty),
+        case when in_box is null then single_qty else greatest(1, round(single_qty / in_box)) * in_box
         end::decimal(18, 3) as qty
     from priced
 ), fate as (
     select *,
         case when cancelled is null then
             case when draw(lk, 35) < 0.007 then 'B' when draw(lk, 35) < 0.010 then 'S' end end as line_cancelled,
-        draw(lk, 36) < case case when pampered then 0 else segment end when 0 then 0.003 when 1 then 0.011 else 0.021 end
-            + case when category = {company.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)} then 0.30
+        draw(lk, 36) < case case when pampered then 0 else segment end
+            when 0 then 0.003
+            when 1 then 0.011
+            else 0.021 end
+            + case when category = {company.SEALS} and promised_d between {day(2025, 10, 1)} and {day(2025, 12, 31)}
+                then 0.30
             else 0 end + case when in_trouble then 0.25 else 0 end as short,
         draw(lk, 37) as short_fate,
         draw(lk, 38) < 0.003 as may_be_over,
-        case when draw(lk, 39) < 0.002 then 'agreed' when draw(lk, 39) < 0.003 + 0.0015 * segment then 'not agreed' end as substituted
+        case when draw(lk, 39) < 0.002 then 'agreed'
+             when draw(lk, 39) < 0.003 + 0.0015 * segment then 'not agreed' end as substituted
     from boxed
 ), sized as (
     select *,
@@ -182,7 +202,8 @@ with numbered as (
     select *,
         case when cancelled is not null then 0
              when short then floor((qty - cut_qty) * (0.4 + 0.55 * draw(lk, 41)) / step) * step
-             when may_be_over and qty > cut_qty then qty - cut_qty + greatest(step, ceil((qty - cut_qty) * 0.04 / step) * step)
+             when may_be_over and qty > cut_qty
+                 then qty - cut_qty + greatest(step, ceil((qty - cut_qty) * 0.04 / step) * step)
              else qty - cut_qty end::decimal(18, 3) as first_qty
     from sized
 )
@@ -192,7 +213,8 @@ select *,
     case when cancelled is null and short and short_fate < case when category = {company.SEALS} then 0.7 else 0.45 end
          then greatest(0, qty - cut_qty - first_qty) else 0 end::decimal(18, 3) as back_qty,
     -- the seller gives up the rest of some short lines
-    case when cancelled is null and line_cancelled is null and short and short_fate > 0.8 then greatest(0, qty - first_qty)
+    case when cancelled is null and line_cancelled is null and short and short_fate > 0.8
+        then greatest(0, qty - first_qty)
          else 0 end::decimal(18, 3) as given_up_qty,
     case when split and n % 2 = 0 then 2 else 1 end as consignment
 from packed
@@ -206,8 +228,14 @@ with parts as (
     select * exclude (first_qty, consignment), 3 as cn, back_qty as shipped_qty from l where back_qty > 0
 ), moved as (
     select *,
-        case cn when 1 then shipped_bd when 2 then received_bd - 1 + second_delay else received_bd + 3 + back_order_bd end as cn_shipped_bd,
-        case cn when 1 then received_bd when 2 then received_bd + second_delay else received_bd + 5 + back_order_bd end as cn_received_bd
+        case cn
+             when 1 then shipped_bd
+             when 2 then received_bd - 1 + second_delay
+             else received_bd + 3 + back_order_bd end as cn_shipped_bd,
+        case cn
+             when 1 then received_bd
+             when 2 then received_bd + second_delay
+             else received_bd + 5 + back_order_bd end as cn_received_bd
     from (select *, pick(k, 51, 8) as back_order_bd from parts)
 ), clocked as (
     select *,
@@ -233,9 +261,11 @@ from clocked where shipped_s <= {AS_OF}
 QUANTITIES = """
 create or replace temp table q as
 select *,
-    case when lost_one and received_s is not null then shipped_qty - step else shipped_qty end::decimal(18, 3) as arrived_qty,
+    case when lost_one and received_s is not null then shipped_qty - step
+         else shipped_qty end::decimal(18, 3) as arrived_qty,
     case when damaged and received_s is not null then
-        least(greatest(step, floor(shipped_qty * 0.12 / step) * step), shipped_qty - case when lost_one then step else 0 end)
+        least(greatest(step, floor(shipped_qty * 0.12 / step) * step),
+            shipped_qty - case when lost_one then step else 0 end)
         else 0 end::decimal(18, 3) as damaged_qty
 from p
 """
@@ -243,12 +273,18 @@ from p
 CONSIGNMENTS = """
 create or replace temp table c as
 with summed as (
-select k, cn, any_value(carrier_no) as first_carrier_no, any_value(shipped_s) as shipped_s, any_value(shipped_d) as shipped_d,
+select k, cn,
+    any_value(carrier_no) as first_carrier_no,
+    any_value(shipped_s) as shipped_s, any_value(shipped_d) as shipped_d,
     any_value(received_s) as received_s, any_value(received_d) as received_d, any_value(ship_to) as ship_to,
-    any_value(place_draw) as place_draw, any_value(turned_away) as turned_away, any_value(received_second) as received_second,
+    any_value(place_draw) as place_draw,
+    any_value(turned_away) as turned_away,
+    any_value(received_second) as received_second,
     any_value(hours_east) as hours_east, any_value(american) as american, any_value(tried_bd) as tried_bd,
     any_value(received_bd) as received_bd,
-    sum(shipped_qty * price)::decimal(18, 2) as goods_value, any_value(customer_no) as customer_no, any_value(region) as region
+    sum(shipped_qty * price)::decimal(18, 2) as goods_value,
+    any_value(customer_no) as customer_no,
+    any_value(region) as region
 from q group by k, cn
 )
 select *,
@@ -271,14 +307,16 @@ with billed as (
     from q where order_type = 'OR' group by k, cn
 ), dated as (
     select *, k * 4 + cn as bk,
-        greatest(d, from_d) + case when proven and draw(k * 4 + cn, 71) < 0.004 then 12 else pick(k * 4 + cn, 72, 4) end as invoice_d
+        greatest(d, from_d)
+            + case when proven and draw(k * 4 + cn, 71) < 0.004 then 12 else pick(k * 4 + cn, 72, 4) end as invoice_d
     from billed
     where not proven or draw(k * 4 + cn, 73) > 0.002
 )
 select *,
     case when proven and draw(bk, 74) < 0.003 then 'net 45' else terms end as billed_terms,
     case when proven and draw(bk, 75) < 0.002 then 'C99999' else bill_to end as billed_to,
-    case when proven and draw(bk, 76) < 0.0008 then case currency when 'USD' then 'EUR' else 'USD' end else currency end as billed_currency,
+    case when proven and draw(bk, 76) < 0.0008 then case currency when 'USD' then 'EUR' else 'USD' end
+         else currency end as billed_currency,
     proven and draw(bk, 77) < 0.003 as reversed,
     draw(bk, 78) < 0.003 as goodwill,
     draw(bk, 79) < 0.2 as freight
@@ -288,16 +326,19 @@ from dated where invoice_d <= {LAST_DOCUMENT_DAY}
 INVOICE_LINES = f"""
 create or replace temp table bl as
 with goods as (
-    select q.bk, q.n as item, q.n, q.price, q.step, q.qty, b.invoice_d, b.segment, b.reversed, q.pk, q.damaged_qty, q.cn, q.k, b.d,
+    select q.bk, q.n as item, q.n, q.price, q.step, q.qty, b.invoice_d, b.segment, b.reversed, q.pk, q.damaged_qty,
+        q.cn, q.k, b.d,
         b.billed_to, b.billed_terms, b.billed_currency, q.received_s, q.in_box,
         q.arrived_qty - case when q.damaged_qty > 0 and draw(q.pk, 81) < 0.3 then q.damaged_qty else 0 end as right_qty,
-        q.category = {company.FASTENERS} and b.invoice_d between {day(2026, 3, 1)} and {day(2026, 3, 31)} as old_price_list,
+        q.category = {company.FASTENERS}
+            and b.invoice_d between {day(2026, 3, 1)} and {day(2026, 3, 31)} as old_price_list,
         q.tax_rate
     from (select *, k * 4 + cn as bk from q) q join b on b.bk = q.bk
     where coalesce(q.substituted, '') <> 'not agreed' and not (q.place_draw < 0.0015)
 )
 select *,
-    case when received_s is not null and draw(pk, 82) < 0.0015 then right_qty + step else right_qty end::decimal(18, 3) as billed_qty,
+    case when received_s is not null and draw(pk, 82) < 0.0015 then right_qty + step
+         else right_qty end::decimal(18, 3) as billed_qty,
     case when old_price_list then price * 1.04 + 0.01
          when received_s is not null and draw(pk, 83) < case segment when 0 then 0.0015 when 1 then 0.007 else 0.014 end
              then price * 1.05 + 0.01
@@ -310,10 +351,13 @@ CHUNK_TABLES = (ORDERS, ORDER_LINES, PACKED, QUANTITIES, CONSIGNMENTS, INVOICES,
 SERVICE_LINES = """
 create or replace temp table s as
 select o.*, k * 16 + n as lk, n, product_id, kind, price from (
-    select *, goods_lines + 1 as n, case when draw(k, 91) < 0.7 then 'SV-INSTALL' else 'SV-CALIBR' end as product_id, 'S' as kind,
+    select *, goods_lines + 1 as n,
+        case when draw(k, 91) < 0.7 then 'SV-INSTALL' else 'SV-CALIBR' end as product_id,
+        'S' as kind,
         (60 + 5 * pick(k, 92, 40))::decimal(18, 2) as price from o where draw(k, 93) < 0.06
     union all
-    select *, goods_lines + 2 as n, 'FE-HANDLING' as product_id, 'F' as kind, 12.5::decimal(18, 2) as price from o where draw(k,
+    select *, goods_lines + 2 as n, 'FE-HANDLING' as product_id, 'F' as kind, 12.5::decimal(18, 2) as price from o
+    where draw(k,
         94) < 0.04
 ) as o
 """
@@ -339,10 +383,12 @@ CHUNK_TABLES = (*CHUNK_TABLES, SERVICE_LINES, CREDITS)
 ORDERS_FILE = f"""
 select 'SO' || (10000000 + k) as order_no, customer_id as sold_to,
     case when channel = 'F' then day_text(d) else instant_text(ordered_s) end as entered_at,
-    case when promise_kind = 'w' then instant_text(utc(promised_d, promised_second - 7200, hours_east, american)) end as req_from,
+    case when promise_kind = 'w'
+        then instant_text(utc(promised_d, promised_second - 7200, hours_east, american)) end as req_from,
     case when promise_kind = 'd' then day_text(greatest(d + 1, calendar_day(promised_bd + requested_shift)))
     else instant_text(deadline_s) end as req_date,
-    case when promise_kind = 'w' then instant_text(utc(promised_d, promised_second - 7200, hours_east, american)) end as conf_from,
+    case when promise_kind = 'w'
+        then instant_text(utc(promised_d, promised_second - 7200, hours_east, american)) end as conf_from,
     case when promise_kind = 'd' then day_text(promised_d) else instant_text(deadline_s) end as conf_date,
     channel as ch, order_type as ord_type, model as mrp_model,
     case when draw(k, 111) < 0.02 then 'call before delivery' when draw(k, 111) < 0.03 then 'deliver to rear gate'
@@ -351,7 +397,8 @@ select 'SO' || (10000000 + k) as order_no, customer_id as sold_to,
     case when american then 'DDP' when draw(k, 112) < 0.1 then 'FCA' else 'DAP' end as incoterm,
     case when ended_s is not null then instant_text(ended_s) end as cancel_ts,
     case when ended_s is not null then case cancelled when 'S' then 'S' else 'B' end end as cancel_by,
-    case when ended_s is not null then case when cancelled = 'B' and draw(k, 113) < 0.2 then 'out_of_stock' when cancelled = 'L'
+    case when ended_s is not null
+        then case when cancelled = 'B' and draw(k, 113) < 0.2 then 'out_of_stock' when cancelled = 'L'
     then 'late'
          when cancelled = 'B' then (['changed_mind', 'duplicate', 'project_delayed'])[1 + pick(k, 114, 3)]
          else (['discontinued', 'credit_block', 'out_of_stock'])[1 + pick(k, 115, 3)] end end as cancel_code,
@@ -380,11 +427,14 @@ with goods as (
 ), counted as (
     select * replace (case when coalesce(ended_qty, 0) % in_box = 0 then in_box end as in_box) from goods
 ), in_units as (
-    select * replace ((qty / coalesce(in_box, 1))::decimal(18, 3) as qty, (ended_qty / coalesce(in_box, 1))::decimal(18, 3) as ended_qty,
+    select * replace ((qty / coalesce(in_box, 1))::decimal(18, 3) as qty,
+        (ended_qty / coalesce(in_box, 1))::decimal(18, 3) as ended_qty,
         (price * coalesce(in_box, 1))::decimal(18, 2) as price)
     from counted
 )
-select 'SO' || (10000000 + k) as order_no, n * 10 as pos, product_id as material, case when in_box is not null then 'box' end as unit, qty, price,
+select 'SO' || (10000000 + k) as order_no, n * 10 as pos, product_id as material,
+    case when in_box is not null then 'box' end as unit,
+    qty, price,
     tax_rate as tax, kind as item_kind,
     day_text(own_d) as req_date, day_text(own_d) as conf_date,
     case when ended_s is not null and not (ended_qty = qty and draw(lk, 124) < 0.5) then ended_qty end as cancel_qty,
@@ -397,11 +447,14 @@ from in_units order by k, n
 
 SHIPMENTS_FILE = f"""
 select 'DN' || (40000000 + k * 4 + cn) as delivery_no,
-    (select carriers[1 + case when cn = 1 or draw(k * 4 + cn, 131) < 0.8 then first_carrier_no else pick(k * 4 + cn, 132, 6) end]
+    (select carriers[1
+        + case when cn = 1 or draw(k * 4 + cn, 131) < 0.8 then first_carrier_no else pick(k * 4 + cn, 132, 6) end]
     from sizes) as carrier,
     instant_text(shipped_s) as goods_issue_at,
     instant_text(received_s) as pod_at,
-    case when received_s is null then null when place_draw < 0.0015 then ship_to || '-ANNEX' else ship_to end as pod_place,
+    case when received_s is null then null
+         when place_draw < 0.0015 then ship_to || '-ANNEX'
+         else ship_to end as pod_place,
     (8 + goods_value * 0.02 + draw(k * 4 + cn, 133) * 20)::decimal(18, 2) as freight, 'EUR' as freight_curr,
     case when draw(k * 4 + cn, 134) < 0.9 then instant_text(least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135,
     3000))) end as asn_at,
@@ -415,15 +468,21 @@ order by k, cn
 
 SHIPMENT_LINES_FILE = """
 with in_units as (
-    select * replace (case when substituted is null and shipped_qty % in_box = 0 and arrived_qty % in_box = 0 and damaged_qty % in_box = 0
+    select * replace (case when substituted is null
+        and shipped_qty % in_box = 0
+        and arrived_qty % in_box = 0
+        and damaged_qty % in_box = 0
         then in_box end as in_box) from q
 )
 select 'DN' || (40000000 + k * 4 + cn) as delivery_no, n as item, 'SO' || (10000000 + k) as order_no, n * 10 as pos,
-    case when substituted is null then product_id else lpad((1000 + products - 1 - product_no)::varchar, 7, '0') end as material,
+    case when substituted is null then product_id
+         else lpad((1000 + products - 1 - product_no)::varchar, 7, '0') end as material,
     case when in_box is not null then 'box' end as unit,
     (shipped_qty / coalesce(in_box, 1))::decimal(18, 3) as qty_sent,
-    case when received_s is not null and (lost_one or counted) then (arrived_qty / coalesce(in_box, 1))::decimal(18, 3) end as qty_received,
-    case when received_s is not null and (damaged_qty > 0 or inspected) then (damaged_qty / coalesce(in_box, 1))::decimal(18, 3)
+    case when received_s is not null and (lost_one or counted)
+        then (arrived_qty / coalesce(in_box, 1))::decimal(18, 3) end as qty_received,
+    case when received_s is not null and (damaged_qty > 0 or inspected)
+        then (damaged_qty / coalesce(in_box, 1))::decimal(18, 3)
         end as qty_damaged,
     case substituted when 'agreed' then 'Y' when 'not agreed' then 'N' end as subst_ok,
     instant_text(coalesce(received_s, shipped_s)) as changed_at
@@ -432,10 +491,12 @@ from in_units, sizes order by k, cn, n
 
 DOCUMENTS = """
 create or replace temp table documents as
-select 'IN' || (70000000 + bk) as doc_no, 'INV' as doc_type, null as reverses, invoice_d as doc_d, billed_to, billed_terms,
+select 'IN' || (70000000 + bk) as doc_no, 'INV' as doc_type, null as reverses, invoice_d as doc_d, billed_to,
+    billed_terms,
     billed_currency, null as reason from b
 union all
-select 'RV' || (70000000 + bk), 'REV', 'IN' || (70000000 + bk), invoice_d + 3, billed_to, billed_terms, billed_currency, null
+select 'RV' || (70000000 + bk), 'REV', 'IN' || (70000000 + bk), invoice_d + 3, billed_to, billed_terms, billed_currency,
+    null
     from b where reversed and invoice_d + 3 <= LAST_DOCUMENT_DAY
 union all
 select 'RI' || (70000000 + bk), 'INV', null, invoice_d + 3, bill_to, terms, currency, null from b where reversed
@@ -447,14 +508,16 @@ select series || (500000000 + pk), 'CRD', null, credit_d, billed_to, billed_term
 INVOICES_FILE = """
 select doc_no, doc_type, reverses, day_text(doc_d) as doc_date,
     day_text_dotted(doc_d + case when billed_terms = 'net 45' then 45 else 30 end) as due_date,
-    billed_to as bill_to, billed_terms as pay_terms, billed_currency as curr, reason, instant_text(doc_d * 86400 + 72000) as changed_at
+    billed_to as bill_to, billed_terms as pay_terms, billed_currency as curr, reason,
+    instant_text(doc_d * 86400 + 72000) as changed_at
 from documents order by doc_d, doc_no
 """
 
 DOCUMENT_LINES = f"""
 create or replace temp table document_lines as
 with billed as (
-    select 'IN' as series, 70000000 + bk as number, item, k, n, billed_qty as qty, billed_price as price, tax_rate, invoice_d as doc_d,
+    select 'IN' as series, 70000000 + bk as number, item, k, n, billed_qty as qty, billed_price as price, tax_rate,
+        invoice_d as doc_d,
         case when billed_qty % in_box = 0 then in_box end as in_box
         from bl
     union all
@@ -466,7 +529,9 @@ with billed as (
     union all
     select series, 500000000 + pk, 1, k, n, credited_qty, credited_price, tax_rate, credit_d, null from cr
     union all
-    select 'IN', 70000000 + b.bk, s.n, s.k, s.n, 1, case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end, s.tax_rate,
+    select 'IN', 70000000 + b.bk, s.n, s.k, s.n, 1,
+        case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end,
+        s.tax_rate,
         b.invoice_d, null
         from s join b on b.k = s.k and b.first_of_order where s.cancelled is null
     union all
@@ -474,7 +539,10 @@ with billed as (
         from b where freight
 ), in_parts as (
     -- thousandths, cents and tenths of a percent: whole numbers, so that half a cent rounds the same way everywhere
-    select *, ((qty * 1000)::bigint * (price * 100)::bigint + 500) // 1000 as cents, (tax_rate * 1000)::bigint as per_mille from billed
+    select *,
+        ((qty * 1000)::bigint * (price * 100)::bigint + 500) // 1000 as cents,
+        (tax_rate * 1000)::bigint as per_mille
+    from billed
 )
 select series || number as doc_no, * exclude (series, cents, per_mille),
     cents::decimal(12, 0) * 0.01::decimal(3, 2) as amount,
@@ -485,7 +553,8 @@ from in_parts
 INVOICE_LINES_FILE = """
 select doc_no, item, case when k is not null then 'SO' || (10000000 + k) end as order_no, n * 10 as pos,
     case when in_box is not null then 'box' end as unit, (qty / coalesce(in_box, 1))::decimal(12, 3) as qty,
-    (price * coalesce(in_box, 1))::decimal(12, 2) as price, amount, tax, instant_text(doc_d * 86400 + 72000) as changed_at
+    (price * coalesce(in_box, 1))::decimal(12, 2) as price, amount, tax,
+    instant_text(doc_d * 86400 + 72000) as changed_at
 from document_lines order by doc_d, left(doc_no, 2), number, item
 """
 

@@ -11,18 +11,26 @@ from sample_data.core_records import AS_OF
 PLAN = f"""
 create or replace temp table plan as
 with lines as (
-    select k, bool_or(consignment = 1 and first_qty > 0) as has_first, bool_or(consignment = 2 and first_qty > 0) as has_second,
-        bool_or(back_qty > 0) as has_back_order, bool_or(short) as is_short, sum(qty * price)::decimal(18, 2) as order_value
+    select k,
+        bool_or(consignment = 1 and first_qty > 0) as has_first,
+        bool_or(consignment = 2 and first_qty > 0) as has_second,
+        bool_or(back_qty > 0) as has_back_order, bool_or(short) as is_short,
+        sum(qty * price)::decimal(18, 2) as order_value
     from l group by k
 ), gone as (
-    select k, count(*) as consignments, count(received_s) as proven, max(received_s) as received_s, max(shipped_s) as shipped_s,
+    select k, count(*) as consignments, count(received_s) as proven, max(received_s) as received_s,
+        max(shipped_s) as shipped_s,
         arg_max(tried_s, received_s * 4 - cn) as tried_s, max(case when cn = 3 then shipped_s end) as back_order_s
     from c group by k
 ), timed as (
     select o.*, lines.* exclude (k), gone.* exclude (k),
-        case when has_first then calendar_day(shipped_bd) * 86400 + 50400 + pick(o.k * 4 + 1, 54, 14400) end as first_out_s,
-        case when has_second then calendar_day(received_bd - 1 + second_delay) * 86400 + 50400 + pick(o.k * 4 + 2, 54, 14400) end as second_out_s,
-        least(case when cancelled = 'L' then calendar_day(promised_bd + 2) * 86400 + 36000 when cancelled is not null then cancel_s
+        case when has_first
+            then calendar_day(shipped_bd) * 86400 + 50400 + pick(o.k * 4 + 1, 54, 14400) end as first_out_s,
+        case when has_second
+            then calendar_day(received_bd - 1 + second_delay) * 86400 + 50400
+                + pick(o.k * 4 + 2, 54, 14400) end as second_out_s,
+        least(case when cancelled = 'L' then calendar_day(promised_bd + 2) * 86400 + 36000
+            when cancelled is not null then cancel_s
             else {AS_OF} end, {AS_OF}) as until_s
     from o join lines using (k) left join gone using (k)
 )
@@ -40,12 +48,17 @@ create or replace temp table held as
 with chosen as (
     select *,
         case when shipped_bd - ordered_bd < 2 or leaves_s is null then null
-             when draw(k, 211) < [0.008, 0.012, 0.03][1 + habit] + case when late then 0.10 when leaves_s > {AS_OF} then 0.08 else 0 end then 'C'
-             when draw(k, 212) < [0.008, 0.015, 0.05][1 + habit] + case when late then 0.08 else 0 end then 'D' end as stopped
+             when draw(k, 211) < [0.008, 0.012, 0.03][1 + habit]
+                 + case when late then 0.10 when leaves_s > {AS_OF} then 0.08 else 0 end
+                 then 'C'
+             when draw(k, 212) < [0.008, 0.015, 0.05][1 + habit] + case when late then 0.08 else 0 end
+                 then 'D' end as stopped
     from plan
 ), every as (
     select k, stopped as kind,
-        case stopped when 'C' then calendar_day(shipped_bd - 1) * 86400 + 32400 + pick(k, 213, 7200) else ordered_s + 2700 end as placed_s,
+        case stopped
+             when 'C' then calendar_day(shipped_bd - 1) * 86400 + 32400 + pick(k, 213, 7200)
+             else ordered_s + 2700 end as placed_s,
         case stopped when 'C' then calendar_day(shipped_bd) * 86400 + 36000 + pick(k, 214, 10800)
              else calendar_day(ordered_bd + 1) * 86400 + 28800 + pick(k, 214, 7200) end as released_s,
         'B' as by, until_s
@@ -56,10 +69,14 @@ with chosen as (
     from (select *, coalesce(first_out_s, second_out_s) as shipped_s_of_first from plan)
     where has_back_order and draw(k, 215) < 0.25
     union all
-    select k, 'O', ordered_s + 5400, ordered_s + 5400 + 3600 * (2 + pick(k, 217, 5)), case when draw(k, 218) < 0.5 then 'B' end, until_s
+    select k, 'O', ordered_s + 5400,
+        ordered_s + 5400 + 3600 * (2 + pick(k, 217, 5)),
+        case when draw(k, 218) < 0.5 then 'B' end,
+        until_s
     from chosen where stopped is null and shipped_bd - ordered_bd >= 2 and draw(k, 216) < 0.006
 )
-select * replace (case when released_s <= until_s then released_s end as released_s) from every where placed_s <= until_s
+select * replace (case when released_s <= until_s then released_s end as released_s) from every
+where placed_s <= until_s
 """
 
 STEP_SHARES = {3: 0.12, 4: 0.10, 5: 0.10, 6: 0.05, 7: 0.05, 8: 0.25, 9: 0.33}
@@ -101,11 +118,13 @@ with entered as (
         case when not late then 0 when slow_transit or turned_away then 11 when model = 'MTO' then 8
              else ([9, 9, 9, 5, 3, 8])[1 + pick(k, 220, 6)] end as culprit,
         ordered_s + 120 + pick(k, 221, 600) as entry_s,
-        case when h.kind = 'D' then h.placed_s else ordered_s + 780 + pick(k, 222, case channel when 'E' then 600 else 1900 end) end as entered_s
+        case when h.kind = 'D' then h.placed_s
+             else ordered_s + 780 + pick(k, 222, case channel when 'E' then 600 else 1900 end) end as entered_s
     from plan left join (select * from held where kind in ('C', 'D')) h using (k)
 ), between as (
     select *, case when stopped = 'D' then coalesce(released_s + 1200, {AS_OF} + 86400) else entered_s end as clean_s,
-        case when stopped = 'C' then placed_s - 2400 else coalesce(leaves_s, calendar_day(shipped_bd) * 86400 + 54000) - 3600 - pick(k, 223, 3600)
+        case when stopped = 'C' then placed_s - 2400
+             else coalesce(leaves_s, calendar_day(shipped_bd) * 86400 + 54000) - 3600 - pick(k, 223, 3600)
         end as picked_s,
         {_weights()}
     from entered
@@ -128,28 +147,34 @@ with entered as (
         case when stopped = 'C' then placed_s else last_leaves_s end, until_s
     from totals where leaves_s is not null and cancelled is null
     union all
-    select k, 10, 2, released_s, last_leaves_s, until_s from totals where stopped = 'C' and released_s is not null and cancelled is null
+    select k, 10, 2, released_s, last_leaves_s, until_s from totals
+    where stopped = 'C' and released_s is not null and cancelled is null
     union all
-    select k, 11, 1, tried_s - 600, case when tried_s < received_s then tried_s else received_s end, until_s from totals where arrived
+    select k, 11, 1, tried_s - 600, case when tried_s < received_s then tried_s else received_s end, until_s from totals
+    where arrived
     union all
     select k, 11, 2, received_s - 600, received_s, until_s from totals where arrived and tried_s < received_s
     union all
     select k, 12, 1, visit_s, visit_s + 7200 + pick(k, 224, 14400), until_s
-    from (select *, calendar_day(business_day(received_s // 86400) + 1 + pick(k, 225, 3)) * 86400 + 28800 as visit_s from totals)
+    from (select *, calendar_day(business_day(received_s // 86400) + 1 + pick(k, 225, 3)) * 86400 + 28800 as visit_s
+    from totals)
     where arrived and k in (select k from s where product_id = 'SV-INSTALL') and cancelled is null
     union all
     select k, 13, 1, billed_s - 1200, billed_s, {AS_OF}
-    from (select k, greatest(max(invoice_d) * 86400 + 61200, max(case when proven then received_s end) + 3600) as billed_s
+    from (select k,
+        greatest(max(invoice_d) * 86400 + 61200, max(case when proven then received_s end) + 3600) as billed_s
         from b left join (select k, received_s from totals) using (k) group by k)
 )
-select k, step, try, started_s, case when finished_s <= until_s then finished_s end as finished_s from every where started_s <= until_s
+select k, step, try, started_s, case when finished_s <= until_s then finished_s end as finished_s from every
+where started_s <= until_s
 """
 
 INQUIRIES = f"""
 create or replace temp table iq as
 with asked as (
     -- inquiries that became this order, and as many again that became none
-    select k, k as number, k as order_k, * exclude (k), ordered_s - 86400 * (1 + pick(k, 261, 6)) - pick(k, 262, 14400) as asked_s
+    select k, k as number, k as order_k, * exclude (k),
+        ordered_s - 86400 * (1 + pick(k, 261, 6)) - pick(k, 262, 14400) as asked_s
     from plan where order_type = 'OR' and draw(k, 260) < case when model = 'MTO' then 0.40 else 0.05 end
     union all
     select k, 10000000 + k, null, * exclude (k), ordered_s - pick(k, 262, 14400) from plan where draw(k, 263) < 0.10
@@ -158,10 +183,12 @@ with asked as (
         case when order_k is null and draw(k, 264) < 0.12 then null
              when order_k is null then asked_s + 7200 + floor(draw(k, 265) * 5 * 86400)::bigint
              else asked_s + 1800 + floor(draw(k, 265) * draw(k, 265) * 72000)::bigint end as answer_s,
-        case when draw(k, 266) < case when order_k is null then 0.55 else 0.2 end then 1 else 2 + pick(k, 267, 2) end as options
+        case when draw(k, 266) < case when order_k is null then 0.55 else 0.2 end then 1
+             else 2 + pick(k, 267, 2) end as options
     from asked
 )
-select *, case when answer_s <= {AS_OF} then answer_s end as answered_s, 1 + pick(k, 268, options) as taken from answered where asked_s <= {AS_OF}
+select *, case when answer_s <= {AS_OF} then answer_s end as answered_s, 1 + pick(k, 268, options) as taken
+from answered where asked_s <= {AS_OF}
 """
 
 AGREED = f"""
@@ -173,7 +200,8 @@ with wanted as (
     from plan
 )
 -- line 0 stands for every line of the order
-select k, 1 as rev, 0 as moved_days, ordered_s + least(600, {AS_OF} - ordered_s) as changed_s, null as moved_by from wanted
+select k, 1 as rev, 0 as moved_days, ordered_s + least(600, {AS_OF} - ordered_s) as changed_s, null as moved_by
+from wanted
 union all
 select k, 2, case when moved_by = 'B' then greatest(2, calendar_day(received_bd) - promised_d + 1)
     else greatest(1, calendar_day(received_bd) - promised_d - pick(k, 274, 2)) end, moved_s, moved_by
@@ -185,24 +213,32 @@ from wanted where moved_by = 'S' and draw(k, 275) < 0.2 and moved_s < deadline_s
 
 PROMISES_FILE = """
 select 'SO' || (10000000 + k) as order_no, n * 10 as pos, rev,
-    case when own_d is not null then day_text(own_d + moved_days) when promise_kind = 'd' then day_text(promised_d + moved_days)
+    case when own_d is not null then day_text(own_d + moved_days)
+         when promise_kind = 'd' then day_text(promised_d + moved_days)
          else instant_text(deadline_s + moved_days * 86400) end as conf_date,
     instant_text(changed_s) as changed_at,
     case moved_by when 'B' then 'B' when 'S' then 'S' else case when rev = 1 then 'S' end end as changed_by,
     case when model = 'MTO' or draw(lk, 281) < 0.15 then 'ATP' else 'ATD' end as basis,
     case moved_by when 'B' then 'buyer_not_ready'
-         when 'S' then case when slow_transit then 'carrier' when model = 'MTO' then 'capacity' else 'material' end end as reason
+         when 'S'
+             then case when slow_transit then 'carrier'
+                 when model = 'MTO' then 'capacity'
+                 else 'material' end end as reason
 from l join pr using (k) order by k, n, rev
 """
 
 HOLDS_FILE = """
 select 'HD' || (60000000 + k * 4 + (case kind when 'C' then 0 when 'D' then 1 when 'S' then 2 else 3 end)) as hold_no,
-    'SO' || (10000000 + k) as order_no, kind, instant_text(placed_s) as set_at, instant_text(released_s) as lifted_at, "by" as caused
+    'SO' || (10000000 + k) as order_no, kind, instant_text(placed_s) as set_at,
+    instant_text(released_s) as lifted_at,
+    "by" as caused
 from held order by k, kind
 """
 
 ORDER_EVENTS_FILE = """
-select 'SO' || (10000000 + k) as order_no, step, try, instant_text(started_s) as begun_at, instant_text(finished_s) as done_at
+select 'SO' || (10000000 + k) as order_no, step, try,
+    instant_text(started_s) as begun_at,
+    instant_text(finished_s) as done_at
 from (
     select * from t
     union all
@@ -226,7 +262,8 @@ with offered as (
 select 'Q' || (20000000 + number) as inquiry_no, opt as option,
     (order_value * (1000 + 25 * (options - opt)) / 1000)::decimal(18, 2) as price, currency as curr,
     greatest(1, floor((promised_d - d) * (opt + 3 - options) / 3.0)::bigint) as lead_days,
-    case when order_k is not null or draw(k, 269) < 0.05 then case when opt = taken then 'Y' else 'N' end else 'N' end as taken
+    case when order_k is not null or draw(k, 269) < 0.05 then case when opt = taken then 'Y' else 'N' end
+         else 'N' end as taken
 from offered order by number, opt
 """
 
@@ -245,7 +282,8 @@ select 'A' || k as number, k, null as customer_id, 'pre' as phase, 'acknowledgem
     case when draw(k, 294) < 0.1 then null else draw(k, 295) < 0.985 - 0.01 * segment end as correct
 from orders_told
 union all
-select 'S' || (k * 4 + cn), k, null, 'during', 'ship_notice', shipped_s + 3000, case when draw(k * 4 + cn, 134) < 0.9 then
+select 'S' || (k * 4 + cn), k, null, 'during', 'ship_notice', shipped_s + 3000,
+    case when draw(k * 4 + cn, 134) < 0.9 then
     least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135, 3000)) end, case when draw(k * 4 + cn, 296) < 0.05 then null
     else draw(k * 4 + cn, 297) < 0.98 end
 from c
@@ -258,12 +296,15 @@ select 'D' || k, k, null, 'during', 'delay_notice', deadline_s - 14400,
 from plan where (late_in_fact or late and deadline_s > {AS_OF} and cancelled is null) and draw(k, 302) < 0.92
 union all
 -- a few warnings that proved wrong
-select 'E' || k, k, null, 'during', 'delay_notice', deadline_s - 14400, greatest(ordered_s + 7200, deadline_s - 20000), false
+select 'E' || k, k, null, 'during', 'delay_notice', deadline_s - 14400,
+    greatest(ordered_s + 7200, deadline_s - 20000),
+    false
 from plan where not late and not late_in_fact and draw(k, 303) < 0.006 and cancelled is null
 union all
 select 'B' || bk, b.k, null, 'post', 'invoice', (from_d + 7) * 86400 + 64800, invoice_d * 86400 + 64800,
     billed_terms = b.terms and billed_to = b.bill_to and billed_currency = b.currency and not coalesce(wrong, false)
-from b left join (select k, cn, bool_or(billed_price <> price or billed_qty <> right_qty) as wrong from bl group by k, cn) w
+from b
+left join (select k, cn, bool_or(billed_price <> price or billed_qty <> right_qty) as wrong from bl group by k, cn) w
     on w.k = b.k and w.cn = b.cn
 union all
 select 'Q' || number, null, customer_id, 'pre', 'quote', asked_s + 172800, answered_s,
@@ -276,7 +317,9 @@ from sc
 """
 
 MESSAGES_FILE = f"""
-select 'M' || number as message_no, case when k is not null then 'SO' || (10000000 + k) end as order_no, customer_id as customer_no, phase, kind,
+select 'M' || number as message_no,
+    case when k is not null then 'SO' || (10000000 + k) end as order_no,
+    customer_id as customer_no, phase, kind,
     instant_text(due_s) as due_at, case when sent_s <= {AS_OF} then instant_text(sent_s) end as sent_at,
     case when sent_s <= {AS_OF} then case correct when true then 'Y' when false then 'N' end end as was_right
 from told order by due_s, number

@@ -321,11 +321,14 @@ def drawing_connection(
     connection.execute("alter table customer_book alter price_factor type decimal(9, 4)")
     connection.execute(
         f"""create table stayer_book as
-        select customer_no, row_number() over (order by customer_no) - 1 as stayer_place from customer_book where leaves_d = {company.NEVER}"""
+        select customer_no, row_number() over (order by customer_no) - 1 as stayer_place from customer_book
+        where leaves_d = {company.NEVER}"""
     )
     connection.execute(
         """create table sizes as
-        select ?::bigint as customers, ?::bigint as products, ?::bigint as products_per_category, ?::varchar[] as carriers,
+        select ?::bigint as customers, ?::bigint as products,
+            ?::bigint as products_per_category,
+            ?::varchar[] as carriers,
             (select count(*) from stayer_book) as stayers""",
         [len(customers), len(products), len(products) // len(company.CATEGORIES), list(company.CARRIERS)],
     )

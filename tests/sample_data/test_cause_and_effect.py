@@ -74,7 +74,9 @@ def test_loading_ends_when_the_last_of_the_first_consignments_leaves(books):
     left = """select l.order_no, max(s.goods_issue_at) as left_at from shipments s join
         (select distinct delivery_no, order_no from shipment_lines) l using (delivery_no)
         where regexp_full_match(delivery_no, 'DN4[0-9]{7}')
-            and (substr(delivery_no, 3)::bigint - 40000000) % 4 in (1, 2) and l.order_no in (select order_no from orders) group by 1"""
+            and (substr(delivery_no, 3)::bigint - 40000000) % 4 in (1, 2)
+            and l.order_no in (select order_no from orders)
+            group by 1"""
     done = "select order_no, max(done_at) as done_at from order_events where step = '10' and length(try) = 1 group by 1"
     compared = f"select * from ({left}) join ({done}) using (order_no) where done_at is not null"
     assert count(books, compared) > ORDERS * 0.9
@@ -86,7 +88,8 @@ def test_loading_ends_when_the_last_of_the_first_consignments_leaves(books):
 def test_goods_are_verified_when_they_are_received(books):
     received = """select l.order_no, max(s.pod_at) as pod_at from shipments s join
         (select distinct delivery_no, order_no from shipment_lines) l using (delivery_no)
-        where regexp_full_match(delivery_no, 'DN4[0-9]{7}') and l.order_no in (select order_no from orders) group by 1"""
+        where regexp_full_match(delivery_no, 'DN4[0-9]{7}') and l.order_no in (select order_no from orders)
+        group by 1"""
     done = "select order_no, max(done_at) as done_at from order_events where step = '11' and length(try) = 1 group by 1"
     compared = f"select * from ({received}) join ({done}) using (order_no)"
     assert count(books, compared) > ORDERS * 0.9
@@ -124,16 +127,19 @@ def test_nothing_happens_after_the_watermark(books):
 
 
 def test_a_first_promise_is_the_promise_of_its_order_or_line(books):
-    compared = """select p.* from promises p join orders o using (order_no) join order_lines l on l.order_no = p.order_no and l.pos = p.pos
+    compared = """select p.*
+    from promises p join orders o using (order_no) join order_lines l on l.order_no = p.order_no and l.pos = p.pos
         where p.rev = '1' and p.conf_date <> coalesce(l.conf_date, o.conf_date) and p.conf_date < '2100'"""
     assert count(books, "select * from promises where rev = '1'") > 2 * ORDERS
     assert count(books, compared) == 0
 
 
 def test_what_comes_back_was_delivered(books):
-    compared = """select r.qty::decimal(18, 3) as back, sum(coalesce(s.qty_received, s.qty_sent)::decimal(18, 3)) as came
+    compared = """select r.qty::decimal(18, 3) as back,
+    sum(coalesce(s.qty_received, s.qty_sent)::decimal(18, 3)) as came
         from returns r join shipment_lines s on s.order_no = r.order_no and s.pos = r.pos
-        where s.unit is null and try_cast(s.qty_sent as double) is not null and r.qty not like '-%' group by r.rma_no, r.qty"""
+        where s.unit is null and try_cast(s.qty_sent as double) is not null and r.qty not like '-%'
+        group by r.rma_no, r.qty"""
     assert count(books, compared) > 20
     assert count(books, f"select * from ({compared}) where back > came") == 0
 

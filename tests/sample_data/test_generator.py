@@ -1,4 +1,4 @@
-"""The sample data are the same bytes every time, as large as asked for, and their defects are where defects.csv says."""
+"""Sample data: the same seed writes the same bytes, and each defect is where defects.csv says."""
 
 import csv
 import subprocess
