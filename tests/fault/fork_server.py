@@ -8,7 +8,7 @@ each with one line:
     ["warm", MAPPING ...]                    run the mappings one after another into a folder thrown away -> 0
     ["ingest", HOME, MAPPING, FAILPOINT]     run the mapping; FAILPOINT may be empty     -> the child's pid
     ["read", HOME, STOP]                     read and check until the file STOP exists   -> the child's pid
-    ["wait", PID]                                                                        -> its return code, below 0 for a signal
+    ["wait", PID]                            -> its return code, below 0 for a signal
 
 HOME is a folder or the URL of a server. What the validation library found is remembered for each mapping: the same
 records have the same faults, and asking it again takes longer than the whole rest of a run.

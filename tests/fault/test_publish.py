@@ -25,7 +25,10 @@ AFTER_THE_COMMIT = {"warehouse.replace", "warehouse.collect", "warehouse.server_
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose next run goes through every step: generations to collect, dead files to delete, a file to compact."""
+    """A folder whose next run goes through every step.
+
+    It has generations to collect, dead files to delete and a file to compact.
+    """
     folder = tmp_path_factory.mktemp("history")
     location = Location(folder=folder)
     with pytest.MonkeyPatch.context() as patch:
