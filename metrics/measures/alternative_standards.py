@@ -29,7 +29,8 @@ ON_TIME_REQUESTED = order_share(
     short="On time, request",
     facts=anchor_facts_table,
     formula=judged(anchor_facts_table.c.on_time_requested, anchor_facts_table.c.state_requested),
-    definition="Orders of which every line's needed quantity was received by the date the buyer asked for, whatever was promised.",
+    definition="Orders of which every line's needed quantity was received by the date the buyer asked for, whatever was "
+    "promised.",
     source="brief; rules R1",
     feeds=CORE_FEEDS,
     needs=(NEEDS_REQUEST, NEEDS_RECEIPT),

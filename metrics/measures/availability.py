@@ -35,7 +35,8 @@ MEASURES = (
         facts=availability_facts_table,
         date="due_day",
         formula=judged(three.got_what, three.state),
-        definition="Orders of which every goods line has a counted unit, of the right product and at the right place. An order of which nothing was received did not get what it wanted.",
+        definition="Orders of which every goods line has a counted unit, of the right product and at the right place. "
+        "An order of which nothing was received did not get what it wanted.",
         numerator="orders whose every goods line brought what was wanted",
         denominator="judged orders of which that is known",
         exclusions=PENDING,
@@ -89,7 +90,8 @@ MEASURES = (
         facts=availability_facts_table,
         date="due_day",
         formula=all_tests_passed(three.got_all, three.all_known, three.state_all),
-        definition="Orders that brought what was wanted, when it was wanted and in the quantity wanted; decided order by order.",
+        definition="Orders that brought what was wanted, when it was wanted and in the quantity wanted; decided order "
+        "by order.",
         numerator="orders with all three true",
         denominator="orders judged by the request of which all three are known",
         exclusions=PENDING,
@@ -107,7 +109,8 @@ MEASURES = (
         facts=order_facts_table if True else order_line_facts_table,
         date="due_day",
         formula=judged(o.first_pass_full, o.state),
-        definition="Orders with every line in full left the dock by the first promise, of the product ordered, of judged orders.",
+        definition="Orders with every line in full left the dock by the first promise, of the product ordered, of "
+        "judged orders.",
         numerator="orders with every line in full left the dock by the first promise, of the product ordered",
         denominator="judged orders, where that is known",
         exclusions=PENDING,
@@ -125,7 +128,8 @@ MEASURES = (
         facts=order_facts_table if True else order_line_facts_table,
         date="due_day",
         formula=judged(o.complete, o.state),
-        definition="Orders with every line in full received by now, right product or agreed substitute, of judged orders.",
+        definition="Orders with every line in full received by now, right product or agreed substitute, of judged "
+        "orders.",
         numerator="orders with every line in full received by now, right product or agreed substitute",
         denominator="judged orders, where that is known",
         exclusions=PENDING,
@@ -143,7 +147,8 @@ MEASURES = (
         facts=order_facts_table if False else order_line_facts_table,
         date="due_day",
         formula=judged(line.first_pass_full, line.state),
-        definition="Order lines in full left the dock by the first promise, of the product ordered, of judged goods lines.",
+        definition="Order lines in full left the dock by the first promise, of the product ordered, of judged goods "
+        "lines.",
         numerator="order lines in full left the dock by the first promise, of the product ordered",
         denominator="judged goods lines, where that is known",
         exclusions=PENDING,
@@ -183,7 +188,8 @@ MEASURES = (
             Part(_first_known, line.owed_qty),
             Part(and_(_goods, ~_first_known), line.owed_qty),
         ),
-        definition="Units left the dock by the first promise, of the product ordered, of units owed on judged goods lines.",
+        definition="Units left the dock by the first promise, of the product ordered, of units owed on judged goods "
+        "lines.",
         numerator="units left the dock by the first promise, of the product ordered",
         denominator="units owed on judged goods lines, where that is known",
         exclusions=PENDING,
@@ -227,7 +233,8 @@ MEASURES = (
             Part(and_(_first_known, _priced), line_amount_converted(line.owed_amount)),
             Part(and_(_goods, ~_first_known, _priced), line_amount_converted(line.owed_amount)),
         ),
-        definition="Value left the dock by the first promise, of the product ordered, of value owed on judged, priced goods lines.",
+        definition="Value left the dock by the first promise, of the product ordered, of value owed on judged, priced "
+        "goods lines.",
         numerator="value left the dock by the first promise, of the product ordered",
         denominator="value owed on judged, priced goods lines, where that is known",
         exclusions=PENDING,
@@ -249,7 +256,8 @@ MEASURES = (
             Part(and_(_final_known, _priced), line_amount_converted(line.owed_amount)),
             Part(and_(_goods, ~_final_known, _priced), line_amount_converted(line.owed_amount)),
         ),
-        definition="Value received by now, right product or agreed substitute, of value owed on judged, priced goods lines.",
+        definition="Value received by now, right product or agreed substitute, of value owed on judged, priced goods "
+        "lines.",
         numerator="value received by now, right product or agreed substitute",
         denominator="value owed on judged, priced goods lines, where that is known",
         exclusions=PENDING,

@@ -32,7 +32,8 @@ ON_TIME = order_share(
     title="Orders received on time",
     short="On time",
     formula=judged(o.on_time, o.state),
-    definition="Orders of which every line's needed quantity was received by its first promise, at the buyer's local day or instant.",
+    definition="Orders of which every line's needed quantity was received by its first promise, at the buyer's local "
+    "day or instant.",
     source="brief; SCOR RL.2.2",
     feeds=CORE_FEEDS,
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
@@ -52,7 +53,8 @@ DAMAGE_FREE = order_share(
     title="Orders received damage free",
     short="Damage free",
     formula=judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
-    definition="Orders received without recorded damage, damage credit or damage return, once the claims window has passed or no damage is recorded.",
+    definition="Orders received without recorded damage, damage credit or damage return, once the claims window has "
+    "passed or no damage is recorded.",
     exclusions=f"{PENDING} Orders of which nothing was received.",
     source="brief; SCOR RL.2.4",
     feeds=(*CORE_FEEDS, "invoices"),
@@ -74,8 +76,10 @@ BILLED_ACCURATELY = order_share(
     title="Orders billed accurately",
     short="Billed right",
     formula=judged(o.billed_accurately, o.state),
-    definition="Orders of which every line was billed in time, once, in the quantity received, at the agreed price, terms, party and currency; never reversed or credited for billing.",
-    exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown verdicts lower the coverage.",
+    definition="Orders of which every line was billed in time, once, in the quantity received, at the agreed price, "
+    "terms, party and currency; never reversed or credited for billing.",
+    exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown "
+    "verdicts lower the coverage.",
     source="brief; SCOR RL.2.3, RL.3.11, RL.3.45",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_BILLS,),
@@ -85,7 +89,8 @@ PERFECT_ORDER = order_share(
     title="Perfect orders",
     short="Perfect order",
     formula=all_tests_passed(o.perfect_order, o.perfect_order_known, o.state),
-    definition="Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately.",
+    definition="Orders that pass all five tests: on time, complete, damage free, filled accurately and billed "
+    "accurately.",
     numerator="orders with all five verdicts true",
     denominator="judged orders with all five verdicts known (nothing received counts as known)",
     source="brief; SCOR RL.1.1",
@@ -111,7 +116,8 @@ OTIF_LINE = Measure(
     facts=order_line_facts_table,
     date="due_day",
     formula=judged(line.otif, line.state),
-    definition="Order lines of which all that was owed came by the deadline. Never to be read as orders on time in full.",
+    definition="Order lines of which all that was owed came by the deadline. Never to be read as orders on time in "
+    "full.",
     numerator="goods lines on time and complete",
     denominator="judged goods lines whose verdict is known",
     exclusions=PENDING,
@@ -139,7 +145,8 @@ OTIF_UNIT = Measure(
         Part(_units_known, line.owed_qty),
         Part(and_(line.state == "judged", ~_units_known), line.owed_qty),
     ),
-    definition="Units received inside the window or by the deadline, of the units owed; never more than owed on any line.",
+    definition="Units received inside the window or by the deadline, of the units owed; never more than owed on any "
+    "line.",
     numerator="units received in time, capped at owed per line",
     denominator="units owed on judged goods lines whose timely quantity is known",
     exclusions=PENDING,
@@ -166,10 +173,12 @@ OVERDUE_OPEN = Measure(
             )
         )
     ),
-    definition="Goods lines past their deadline that are short and whose remainder nobody has cancelled: what we still owe late, as of the data.",
+    definition="Goods lines past their deadline that are short and whose remainder nobody has cancelled: what we still "
+    "owe late, as of the data.",
     numerator="judged goods lines that are short with a remainder still open",
     denominator="none: a count",
-    exclusions="Pending lines, lines whose remainder is cancelled, lines with a consignment that may make them complete, orders that are not sales.",
+    exclusions="Pending lines, lines whose remainder is cancelled, lines with a consignment that may make them "
+    "complete, orders that are not sales.",
     source="own; rules R15",
     feeds=CORE_FEEDS,
     product_rows=(1,),

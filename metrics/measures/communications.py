@@ -78,7 +78,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_facts_table,
         date="due_day",
         formula=Percentile(Decimal("0.5"), order.notice_seconds, ticks=HOUR),
-        definition="Median hours from the first notice of delay to the deadline of late orders; below 0 where the deadline had passed before.",
+        definition="Median hours from the first notice of delay to the deadline of late orders; below 0 where the "
+        "deadline had passed before.",
         numerator="the ⌈0.5·n⌉-th smallest number of hours from notice to deadline",
         denominator="late orders with a notice of delay",
         exclusions=f"{PENDING} Orders not late, and late orders without notice (they are in late_warned).",
@@ -96,7 +97,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=shipment_facts_table,
         date="received_day",
         formula=share_of(shipment.notice_ahead, shipment.received_day.is_not(None)),
-        definition="Consignments whose ship notice was sent before they were received. One received without a notice counts as not told.",
+        definition="Consignments whose ship notice was sent before they were received. One received without a notice "
+        "counts as not told.",
         numerator="consignments with the notice sent before receipt",
         denominator="consignments received",
         exclusions="Consignments not received. A bare date that leaves it open lowers the coverage.",
@@ -141,8 +143,10 @@ MEASURES: tuple[Measure, ...] = (
         formula=share_of(case_.met, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
         definition="Special requests that were granted and whose order came on time in full, of those decided.",
         numerator="special requests granted whose order is on time in full",
-        denominator="special requests decided by the data's date: refused, or granted on an order whose verdict is known",
-        exclusions="Special requests not decided yet. Granted ones whose order is pending or not proven lower the coverage.",
+        denominator="special requests decided by the data's date: refused, or granted on an order whose verdict is "
+        "known",
+        exclusions="Special requests not decided yet. Granted ones whose order is pending or not proven lower the "
+        "coverage.",
         source="brief",
         feeds=("service_cases", *CORE_FEEDS),
         needs=(NEEDS_CASES, NEEDS_PROMISE, NEEDS_RECEIPT),

@@ -27,7 +27,10 @@ NEEDS_STOPS = Need(
     "no feed: holds, order_events, service_packages",
 )
 NEEDS_CALENDAR = Need(("calendars.opens_at",), "no feed: calendars")
-DATE_ONLY = "Orders that are not sales, that have not arrived, or of which the order or the last needed receipt came as a bare date."
+DATE_ONLY = (
+    "Orders that are not sales, that have not arrived, or of which the order or the last needed receipt came as "
+    "a bare date."
+)
 
 
 def _percentile(name: str, percent: int) -> Measure:
@@ -138,7 +141,9 @@ MEASURES = (
         formula=Ratio(
             Part(clock.cycle_days_net.is_not(None), clock.cycle_days_net), Part(clock.cycle_days_net.is_not(None))
         ),
-        definition="Mean days from the start of the net clock to arrival. The clock of an order placed longer ahead than its package's lead time starts that many days before the day wanted; without a package or a day wanted, the day it was placed.",
+        definition="Mean days from the start of the net clock to arrival. The clock of an order placed longer ahead "
+        "than its package's lead time starts that many days before the day wanted; without a package or a day "
+        "wanted, the day it was placed.",
         numerator="Σ days from the net clock's start to arrival",
         denominator="orders with every goods line received at least in part",
         exclusions=NOT_ARRIVED,
@@ -182,7 +187,9 @@ MEASURES = (
             Part(clock.cycle_seconds_net.is_not(None)),
             ticks=HOUR,
         ),
-        definition="Mean hours from order to arrival, less the wait for a day asked for further ahead than the package's lead time, and less holds for the buyer's data or credit (without a feed of holds: the time between two attempts at step 2 or 10).",
+        definition="Mean hours from order to arrival, less the wait for a day asked for further ahead than the "
+        "package's lead time, and less holds for the buyer's data or credit (without a feed of holds: the time "
+        "between two attempts at step 2 or 10).",
         numerator="Σ hours from order to arrival less dwell less holds",
         denominator="orders that arrived, with a time of day at both ends",
         exclusions=DATE_ONLY,
@@ -204,7 +211,8 @@ MEASURES = (
             Part(clock.business_seconds.is_not(None)),
             ticks=HOUR,
         ),
-        definition="Mean working hours from order to arrival by the calendar of the place delivered to. What comes in after hours starts at the next opening.",
+        definition="Mean working hours from order to arrival by the calendar of the place delivered to. What comes in "
+        "after hours starts at the next opening.",
         numerator="Σ working hours from order to arrival",
         denominator="orders that arrived, with a time of day at both ends",
         exclusions=f"{DATE_ONLY} Orders with a local day that their calendar does not name.",
@@ -226,7 +234,8 @@ MEASURES = (
             open_order_facts_table.c.arrived,
             open_order_facts_table.c.wait_days.is_not(None),
         ),
-        definition="The days within which half of the orders had arrived, open orders counted as still waiting at the data's own date (Kaplan-Meier).",
+        definition="The days within which half of the orders had arrived, open orders counted as still waiting at the "
+        "data's own date (Kaplan-Meier).",
         numerator="orders that arrived",
         denominator="orders that arrived or are still open",
         exclusions="Orders that are not sales, and excused cancellations.",
@@ -262,7 +271,8 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Ratio(Part(LATE, o.days_late), Part(LATE)),
-        definition="Mean days from due day to arrival of the orders that arrived late. Early orders never offset late ones.",
+        definition="Mean days from due day to arrival of the orders that arrived late. Early orders never offset late "
+        "ones.",
         numerator="Σ days from due day to arrival of late orders",
         denominator="orders that arrived late",
         exclusions=f"{PENDING} Orders that came in time or not at all.",

@@ -334,8 +334,10 @@ MEASURES: tuple[Measure, ...] = (
             ),
             tuple(KEYS),
         ),
-        definition="Saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower.",
-        numerator="saving if each activity of a Danger customer cost per order what it costs the median customer outside Danger, where that is lower",
+        definition="Saving if each activity of a Danger customer cost per order what it costs the median customer "
+        "outside Danger, where that is lower.",
+        numerator="saving if each activity of a Danger customer cost per order what it costs the median customer "
+        "outside Danger, where that is lower",
         denominator="–",
         exclusions="Customers outside Danger.",
         source="brief",
@@ -357,12 +359,14 @@ MEASURES: tuple[Measure, ...] = (
                 lambda connection, question: interactions(connection, question.start, question.end),
                 lambda row: row.moved_saving,
                 lambda rows: (
-                    f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders move"
+                    f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders "
+                    "move"
                 ),
             ),
             tuple(KEYS),
         ),
-        definition="Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost.",
+        definition="Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or "
+        "web, at what such orders cost.",
         numerator="saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost",
         denominator="–",
         exclusions="Customers outside Danger.",

@@ -186,7 +186,8 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
                 cash,
                 numerator=cash,
                 denominator=_exact(lost.incomplete),
-                remark=f"{one.low.back_ordered_share:.1%} back-ordered at {one.low.back_order_cost + one.low.invoice_deduction:,f} "
+                remark=f"{one.low.back_ordered_share:.1%} back-ordered at "
+                f"{one.low.back_order_cost + one.low.invoice_deduction:,f} "
                 f"assumed, the rest lost at {one.low.order_profit:,f} assumed",
             )
         )
@@ -235,7 +236,8 @@ def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answe
                 numerator=one.investment,
                 denominator=yearly,
                 no_data="no data: nothing is gained, the fill is at its target" if value is None else None,
-                remark=f"{_reached(one.low, one.high)}; the gain of {days} days carried to a year; it pays for {yearly:,.2f} at most in one year",
+                remark=f"{_reached(one.low, one.high)}; the gain of {days} days carried to a year; it pays for "
+                f"{yearly:,.2f} at most in one year",
             )
         )
     return answers
@@ -277,7 +279,8 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Study(_cash_lost, SHARED_DIMENSIONS, periods=True),
-        definition="Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], b the share back-ordered. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
+        definition="Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], b the "
+        "share back-ordered. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
         numerator="Σ cash flow lost",
         denominator="incomplete orders",
         exclusions=PENDING,

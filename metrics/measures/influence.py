@@ -37,7 +37,8 @@ def _answer_hours(percent: int) -> Measure:
             fraction=Decimal(percent) / 100,
             ticks=HOUR,
         ),
-        definition=f"Hours within which {percent} % of inquiries were answered; unanswered ones count as waiting since they were asked (Kaplan-Meier).",
+        definition=f"Hours within which {percent} % of inquiries were answered; unanswered ones count as waiting since "
+        "they were asked (Kaplan-Meier).",
         numerator=f"the first hour by which {percent} % of them are answered (Kaplan-Meier)",
         denominator="inquiries asked by the data's date",
         exclusions="None.",
@@ -132,10 +133,13 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_option_facts_table,
         date="asked_day",
         formula=Ratio(Part(and_(_worth, option.ordered), option.quoted_amount), Part(_worth, option.quoted_amount)),
-        definition="The value of inquiries that became an order, of the value of all that were answered with a price: that of the accepted option, else of the cheapest.",
+        definition="The value of inquiries that became an order, of the value of all that were answered with a price: "
+        "that of the accepted option, else of the cheapest.",
         numerator="Σ value of inquiries with an order placed by the data's date",
-        denominator=f"Σ value of inquiries answered with a price, asked at least {YOUNG_DAYS} days before the data's date",
-        exclusions=f"Inquiries younger than {YOUNG_DAYS} days, and those never answered with a price or without an exchange rate.",
+        denominator=f"Σ value of inquiries answered with a price, asked at least {YOUNG_DAYS} days before the data's "
+        "date",
+        exclusions=f"Inquiries younger than {YOUNG_DAYS} days, and those never answered with a price or without an "
+        "exchange rate.",
         source="own",
         feeds=("quotes", "quote_options", "orders"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
@@ -150,7 +154,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_facts_table,
         date="asked_day",
         formula=Total(Part(quote.young)),
-        definition=f"Inquiries asked less than {YOUNG_DAYS} days before the data's date, which acceptance and conversion leave out.",
+        definition=f"Inquiries asked less than {YOUNG_DAYS} days before the data's date, which acceptance and "
+        "conversion leave out.",
         numerator=f"inquiries younger than {YOUNG_DAYS} days",
         denominator="–",
         exclusions="None.",
@@ -207,7 +212,8 @@ MEASURES: tuple[Measure, ...] = (
             Part(option.faster_days.is_not(None), option.faster_amount),
             Part(option.faster_days.is_not(None), option.faster_days),
         ),
-        definition="What one day less of lead time costs in our offers: the price of the fastest option less that of the slowest, for each day between them.",
+        definition="What one day less of lead time costs in our offers: the price of the fastest option less that of "
+        "the slowest, for each day between them.",
         numerator="Σ price of the fastest option less that of the slowest",
         denominator="Σ days between them",
         exclusions="Inquiries without two options of different lead time with prices in one currency.",
@@ -225,7 +231,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=order_facts_table,
         date="ordered_day",
         formula=share_of_total("fulfilment_mix", "orders", "orders", "fulfilment_model"),
-        definition="Sales orders of each fulfilment model, of all: make_to_stock is buy, make, sell; make_to_order is sell, make, buy. Ask it by fulfilment_model, beside ordered_value, cycle_days and otif.",
+        definition="Sales orders of each fulfilment model, of all: make_to_stock is buy, make, sell; make_to_order is "
+        "sell, make, buy. Ask it by fulfilment_model, beside ordered_value, cycle_days and otif.",
         numerator="sales orders of the model",
         denominator="sales orders",
         exclusions="Orders that are not sales.",

@@ -38,7 +38,10 @@ paid = payment_facts_table.c
 
 def _stages() -> Iterator[Measure]:
     in_step = "Hours in a step: from start to finish, added up over its attempts. Read it by step."
-    before = "Hours an order stood before a step: from the latest finish of its earlier steps to the step's first start, not below 0. Read it by step."
+    before = (
+        "Hours an order stood before a step: from the latest finish of its earlier steps to the step's first "
+        "start, not below 0. Read it by step."
+    )
     unfinished = "Steps not finished, not observed, or with a bare date."
     unknown = "Steps not finished, without an earlier step observed, or with a bare date at either end."
     for percent, suffix in ((50, ""), (90, "_p90")):
@@ -91,7 +94,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=work_facts_table,
         date="on_day",
         formula=Total(Part(work.order_id.is_not(None))),
-        definition="Orders that have begun their steps and not finished the last of them at the data's own date; by the latest step begun, and whether they stand in it or wait after it.",
+        definition="Orders that have begun their steps and not finished the last of them at the data's own date; by the "
+        "latest step begun, and whether they stand in it or wait after it.",
         numerator="orders under way",
         denominator="–",
         exclusions="Orders without any event, cancelled orders, orders that are not sales.",

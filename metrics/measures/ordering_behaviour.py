@@ -374,7 +374,10 @@ def _answer(dimensions: Mapping[str, str | None], measure: str, found: Sequence[
     first = [one for one in found if one.trait == found[0].trait]
     cost, orders = sum((one.cost for one in first), Decimal(0)), sum(one.orders for one in first)
     told = ", ".join(f"{one.label} {one.correlation:+.2f}" for one in found if one.correlation is not None)
-    remark = f"rank correlation with cost per order over {found[0].correlated} customers: {told or 'none'}; an association, not a cause"
+    remark = (
+        f"rank correlation with cost per order over {found[0].correlated} customers: {told or 'none'}; an "
+        "association, not a cause"
+    )
     value = divide(cost, orders)
     no_data = None if value is not None else "no data: no order was placed in this period and selection"
     return Answer(
@@ -391,7 +394,8 @@ def _behaviour(name: str, title: str, how: str) -> Measure:
         facts=order_facts_table,
         date="ordered_day",
         formula=Study(_study(name), ("bin", *DIMENSIONS)),
-        definition=f"Cost to serve per sales order by {how}, with Spearman's rank correlation over customers: an association, never a cause.",
+        definition=f"Cost to serve per sales order by {how}, with Spearman's rank correlation over customers: an "
+        "association, never a cause.",
         numerator="cost to serve, by its day, that names a sales order",
         denominator="sales orders placed",
         exclusions=f"Costs that name no order (they are in the correlation only). {NO_RATE}",

@@ -184,7 +184,10 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
         ]
         usual = medians.get(one.segment)
         if better and usual is not None:
-            why = f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside Danger is {usual:,.2f}"
+            why = (
+                f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside "
+                f"Danger is {usual:,.2f}"
+            )
             found.append(Misfit(one, max(Decimal(0), one.cost_to_serve - usual), why))
     return found
 
@@ -294,7 +297,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=order_facts_table,
         date="ordered_day",
         formula=Study(_share_kept, ("customer", "segment", "package_row"), periods=True),
-        definition="Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were kept for a customer in the "
+        definition="Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were "
+        "kept for a customer in the "
         "period, of the package of their segment as of the order. Lead time and delivery time need an assumed share of orders (95 %).",
         numerator="package rows kept, per customer and package",
         denominator="package rows known",

@@ -28,7 +28,8 @@ def _hours(percent: int) -> Measure:
         formula=Survival(
             case_.open_seconds, case_.resolved_at.is_not(None), _after_sale, fraction=Decimal(percent) / 100, ticks=HOUR
         ),
-        definition=f"Hours within which {percent} % of questions, parts requests and complaints were settled; open ones count as waiting since "
+        definition=f"Hours within which {percent} % of questions, parts requests and complaints were settled; open ones "
+        "count as waiting since "
         "they were raised (Kaplan-Meier).",
         numerator=f"the first hour by which {percent} % of them are settled (Kaplan-Meier)",
         denominator="questions, parts requests and complaints raised by the data's date",

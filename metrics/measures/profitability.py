@@ -133,8 +133,10 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(net_sales, m.amount)),
-        definition="Invoices less credits less reversals of goods and service lines, without tax and charges, each at the rate of its document's day.",
-        numerator="invoices less credits less reversals of goods and service lines, without tax and charges, each at the rate of its document's day",
+        definition="Invoices less credits less reversals of goods and service lines, without tax and charges, each at "
+        "the rate of its document's day.",
+        numerator="invoices less credits less reversals of goods and service lines, without tax and charges, each at "
+        "the rate of its document's day",
         denominator="–",
         exclusions=NO_RATE,
         source="brief",
@@ -151,8 +153,10 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="cohort_day",
         formula=Total(Part(net_sales, m.amount)),
-        definition="Net sales value by the day the order was placed: what the orders of a period brought, whenever it was billed or credited.",
-        numerator="net sales value by the day the order was placed: what the orders of a period brought, whenever it was billed or credited",
+        definition="Net sales value by the day the order was placed: what the orders of a period brought, whenever it "
+        "was billed or credited.",
+        numerator="net sales value by the day the order was placed: what the orders of a period brought, whenever it "
+        "was billed or credited",
         denominator="–",
         exclusions=NO_RATE,
         source="brief",
@@ -223,8 +227,12 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(is_cost_to_serve, m.amount)),
-        definition="Service costs, freight of consignments and costs of cases; the last two only for orders that no service cost charges with it. Freight of a consignment that carries several orders is shared by the quantity shipped for each.",
-        numerator="service costs, freight of consignments and costs of cases; the last two only for orders that no service cost charges with it. Freight of a consignment that carries several orders is shared by the quantity shipped for each",
+        definition="Service costs, freight of consignments and costs of cases; the last two only for orders that no "
+        "service cost charges with it. Freight of a consignment that carries several orders is shared by the "
+        "quantity shipped for each.",
+        numerator="service costs, freight of consignments and costs of cases; the last two only for orders that no "
+        "service cost charges with it. Freight of a consignment that carries several orders is shared by the "
+        "quantity shipped for each",
         denominator="–",
         exclusions=NO_RATE,
         source="brief",
@@ -277,8 +285,10 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(and_(without_rate, m.stands_for_document))),
-        definition="Invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of their day or of the seven days before.",
-        numerator="invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of their day or of the seven days before",
+        definition="Invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of "
+        "their day or of the seven days before.",
+        numerator="invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of "
+        "their day or of the seven days before",
         denominator="–",
         exclusions="None.",
         source="own",
@@ -293,7 +303,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(unconverted_amounts, tuple(DIMENSIONS)),
-        definition="What is left out of net sales and cost to serve for want of a rate, in its own currency. Several currencies are never added.",
+        definition="What is left out of net sales and cost to serve for want of a rate, in its own currency. Several "
+        "currencies are never added.",
         numerator="amounts of documents without a rate",
         denominator="–",
         exclusions="None.",

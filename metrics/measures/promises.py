@@ -78,7 +78,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=order_facts_table,
         date="arrived_day",
         formula=Derived(("cycle_p50", "cycle_p95"), _dependability),
-        definition="How many days later the slowest orders arrive (P95) than the middle one (P50): what a buyer must plan for beyond the usual. "
+        definition="How many days later the slowest orders arrive (P95) than the middle one (P50): what a buyer must "
+        "plan for beyond the usual. "
         "Read it beside the relative spread and the share beyond promise, and before speed.",
         numerator="P95 less P50 of the days from order to arrival",
         denominator="orders with every goods line received at least in part",
@@ -135,7 +136,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=cycle_facts_table,
         date="due_day",
         formula=judged(cycle.on_time, cycle.state),
-        definition="Orders received on time, to be read by what their first promise stood on: available to promise (ATP) or to deliver (ATD).",
+        definition="Orders received on time, to be read by what their first promise stood on: available to promise "
+        "(ATP) or to deliver (ATD).",
         numerator="orders whose on-time verdict is true",
         denominator="judged orders whose on-time verdict is known",
         exclusions=PENDING,
@@ -175,7 +177,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=cycle_facts_table,
         date="due_day",
         formula=judged(cycle.on_time_attributable, cycle.state),
-        definition="Orders on time, or late only because the buyer turned away a delivery tried by the deadline (without that evidence: the first "
+        definition="Orders on time, or late only because the buyer turned away a delivery tried by the deadline "
+        "(without that evidence: the first "
         "delivery was tried by the deadline and the buyer had a sudden change before the final receipt).",
         numerator="orders on time, or late by the buyer's own doing",
         denominator="judged orders whose on-time verdict is known",

@@ -36,7 +36,8 @@ def _gap(name: str, verb: str, percent: int, seconds: Expression, done: Expressi
         facts=recovery_facts_table,
         date="due_day",
         formula=Survival(seconds, done.is_not(None), seconds.is_not(None), fraction=Decimal(percent) / 100, ticks=HOUR),
-        definition=f"Hours within which {percent} % of failures went {span}; those that have not count as waiting (Kaplan-Meier).",
+        definition=f"Hours within which {percent} % of failures went {span}; those that have not count as waiting "
+        "(Kaplan-Meier).",
         numerator=f"the first hour by which {percent} % of them have (Kaplan-Meier)",
         denominator=f"failures on the way {span}",
         exclusions=PENDING,
@@ -79,7 +80,9 @@ def _reorder(days: int) -> Measure:
         facts=recovery_facts_table,
         date="due_day",
         formula=Survival(order.reorder_days, order.next_day.is_not(None), order.start_day.is_not(None), within=days),
-        definition=f"Orders after which the customer ordered again within {days} days, counted from arrival, or from the deadline where the order was not recovered or never came; those still within their time count as waiting (Kaplan-Meier). By recovery group it is an association, never an effect.",
+        definition=f"Orders after which the customer ordered again within {days} days, counted from arrival, or from "
+        "the deadline where the order was not recovered or never came; those still within their time count as "
+        "waiting (Kaplan-Meier). By recovery group it is an association, never an effect.",
         numerator=f"1 - S({days}) (Kaplan-Meier)",
         denominator="judged orders that arrived or had a deadline",
         exclusions=PENDING,
@@ -142,7 +145,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_facts_table,
         date="due_day",
         formula=Ratio(Part(and_(order.limit_passed, order.recovery == "recovered")), Part(order.limit_passed)),
-        definition=f"Failures settled within {RECOVERY_DAYS} days of their detection, of those whose {RECOVERY_DAYS} days have passed. One that nobody detected counts from the failure itself, and as not recovered.",
+        definition=f"Failures settled within {RECOVERY_DAYS} days of their detection, of those whose {RECOVERY_DAYS} "
+        "days have passed. One that nobody detected counts from the failure itself, and as not recovered.",
         numerator=f"failures settled within {RECOVERY_DAYS} days",
         denominator=f"failures whose {RECOVERY_DAYS} days have passed",
         exclusions=f"{PENDING} Failures whose {RECOVERY_DAYS} days have not passed.",
@@ -162,11 +166,13 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_cost_facts_table,
         date="cost_day",
         formula=Total(Part(cost.amount.is_not(None), cost.amount)),
-        definition="What failures cost to make good: cases of failed orders, goods (at unit cost) and service of replacement orders, "
+        definition="What failures cost to make good: cases of failed orders, goods (at unit cost) and service of "
+        "replacement orders, "
         "goodwill credits.",
         numerator="Σ cost of cases, replacement orders and goodwill credits",
         denominator="–",
-        exclusions="Amounts without an exchange rate and goods without a unit cost. Special requests and sudden changes.",
+        exclusions="Amounts without an exchange rate and goods without a unit cost. Special requests and sudden "
+        "changes.",
         source="own",
         feeds=("service_cases", "service_costs", *BILLING_FEEDS, "products"),
         product_rows=(14,),
@@ -185,10 +191,12 @@ MEASURES: tuple[Measure, ...] = (
             Part(and_(order.failed, order.retained_amount.is_not(None)), order.retained_amount),
             Part(and_(order.failed, order.retained_amount.is_not(None))),
         ),
-        definition=f"Mean margin (billed less credited, less unit cost) of the goods that the customer ordered in the {RETAINED_DAYS} days after a failure. By recovery group it is an association, never an effect.",
+        definition="Mean margin (billed less credited, less unit cost) of the goods that the customer ordered in the "
+        f"{RETAINED_DAYS} days after a failure. By recovery group it is an association, never an effect.",
         numerator=f"Σ margin of goods the customers ordered in the {RETAINED_DAYS} days after their failures",
         denominator=f"failures whose {RETAINED_DAYS} days have passed and whose margins are known",
-        exclusions=f"{PENDING} Failures whose {RETAINED_DAYS} days have not passed, and those with goods after them that have no unit cost or rate.",
+        exclusions=f"{PENDING} Failures whose {RETAINED_DAYS} days have not passed, and those with goods after them "
+        "that have no unit cost or rate.",
         source="own",
         feeds=(*CHAIN_FEEDS, "products"),
         needs=(NEEDS_CHAIN, NEEDS_UNIT_COST),

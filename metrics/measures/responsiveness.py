@@ -48,7 +48,8 @@ MEASURES: tuple[Measure, ...] = (
         formula=Survival(
             case_.open_seconds, case_.resolved_at.is_not(None), _wish, fraction=Decimal("0.5"), ticks=HOUR
         ),
-        definition="Median hours from a special request or sudden change to its settlement; those still open count as waiting since (Kaplan-Meier).",
+        definition="Median hours from a special request or sudden change to its settlement; those still open count as "
+        "waiting since (Kaplan-Meier).",
         numerator="the first hour by which half of them are settled (Kaplan-Meier)",
         denominator="special requests and sudden changes raised by the data's date",
         exclusions="None.",
@@ -66,7 +67,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=message_facts_table,
         date="told_day",
         formula=share_of(m.in_time, m.due),
-        definition="Messages to buyers, in every phase, sent by the time they were due. One that is due and was never sent counts as too late.",
+        definition="Messages to buyers, in every phase, sent by the time they were due. One that is due and was never "
+        "sent counts as too late.",
         numerator="messages sent by their due time",
         denominator="messages due by the data's date",
         exclusions="Messages not due yet or without a due time. A bare date that leaves it open lowers the coverage.",

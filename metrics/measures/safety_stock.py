@@ -280,10 +280,13 @@ MEASURES = (
         facts=order_line_facts_table,
         date="settled_day",
         formula=_study(lambda pair: pair.units, Unit.UNITS),
-        definition="Units buyers must hold because of our time and its spread: z·√(L·s_d² + d²·s_L²) per customer and product, added up. L, s_L: mean and spread of the days from order to arrival; d, s_d: of the quantity ordered a day; z assumed.",
+        definition="Units buyers must hold because of our time and its spread: z·√(L·s_d² + d²·s_L²) per customer and "
+        "product, added up. L, s_L: mean and spread of the days from order to arrival; d, s_d: of the quantity "
+        "ordered a day; z assumed.",
         numerator="Σ safety stock of the pairs, base units",
         denominator="customer and product pairs counted",
-        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
+        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, "
+        "lines that have not arrived.",
         source="Coyle; standard inventory formula",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
@@ -302,7 +305,8 @@ MEASURES = (
         definition="The safety stock we force less what it would be if every order took equally long (s_L = 0).",
         numerator="Σ (safety stock - the same with s_L = 0)",
         denominator="customer and product pairs counted",
-        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
+        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, "
+        "lines that have not arrived.",
         source="own",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
@@ -318,10 +322,12 @@ MEASURES = (
         facts=order_line_facts_table,
         date="settled_day",
         formula=_study(_cost, Unit.MONEY),
-        definition="What carrying that safety stock costs the buyer in a year: units × mean price of a unit × carrying rate assumed (20 % is illustrative).",
+        definition="What carrying that safety stock costs the buyer in a year: units × mean price of a unit × carrying "
+        "rate assumed (20 % is illustrative).",
         numerator="Σ units × price × carrying rate",
         denominator="customer and product pairs counted",
-        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, lines that have not arrived.",
+        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, "
+        "lines that have not arrived.",
         source="own",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),

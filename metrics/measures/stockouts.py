@@ -46,7 +46,8 @@ NEEDS_EXTRA = Need(
 )
 
 EXCLUDED = (
-    "Pending lines, excused cancellations, services and fees, orders that are not sales, lines of orders stopped for credit at the first promise, "
+    "Pending lines, excused cancellations, services and fees, orders that are not sales, lines of orders stopped for "
+    "credit at the first promise, "
     "and lines whose first pass is not known."
 )
 _with_outcome = s.outcome != OPEN
@@ -84,7 +85,8 @@ def _share(outcome: str) -> Measure:
         facts=stockout_facts_table,
         date="event_day",
         formula=Ratio(Part(s.outcome == outcome), Part(_with_outcome)),
-        definition=f"Stockouts where {TITLES[outcome]}, of those whose outcome is known. Provisional ones, where the buyer may still turn out lost, are in it.",
+        definition=f"Stockouts where {TITLES[outcome]}, of those whose outcome is known. Provisional ones, where the "
+        "buyer may still turn out lost, are in it.",
         numerator=f"stockouts whose outcome is {outcome}",
         denominator="stockouts with an outcome",
         exclusions=f"{EXCLUDED} Open ones (stockouts_open).",
@@ -324,7 +326,8 @@ def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[An
 
 _COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
 _OBSERVED_TEXT = (
-    "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short quantity + p_buyer_lost × (that margin + "
+    "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short quantity + "
+    "p_buyer_lost × (that margin + "
     "the buyer's margin of the 12 months before × years assumed); p and costs as observed."
 )
 
@@ -341,7 +344,8 @@ MEASURES = (
         "Stockouts of order lines",
         "Of lines",
         s.stockout_source.in_(LINE_SOURCES),
-        "Order lines that did not leave whole by their first promise (where no source maps shipped_at: of which not all was received).",
+        "Order lines that did not leave whole by their first promise (where no source maps shipped_at: of which not all "
+        "was received).",
     ),
     _count(
         "stockouts_unordered",

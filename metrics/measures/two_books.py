@@ -62,7 +62,8 @@ MEASURES: tuple[Measure, ...] = (
         facts=two_books_facts_table,
         date="due_day",
         formula=Ratio(Part(and_(book.ours, book.theirs)), Part(book.order_id.is_not(None))),
-        definition="Orders that our book and the buyer's scorecard both have, of those that either has, for customers that send scorecards.",
+        definition="Orders that our book and the buyer's scorecard both have, of those that either has, for customers "
+        "that send scorecards.",
         numerator="orders in both books",
         denominator="orders in either book",
         exclusions="Orders pending or excluded in our book.",
@@ -88,7 +89,8 @@ MEASURES: tuple[Measure, ...] = (
         definition="Orders in both books on which the buyer's verdict and ours (on time in full) are the same.",
         numerator="orders with the same verdict in both books",
         denominator="orders in both books whose verdict is known in both",
-        exclusions="Orders pending or excluded in our book, or in one book only. Verdicts unknown in one book lower the coverage.",
+        exclusions="Orders pending or excluded in our book, or in one book only. Verdicts unknown in one book lower the "
+        "coverage.",
         source="own",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),

@@ -143,8 +143,10 @@ MEASURES = (
                 and_(line.billed_amount.is_not(None), line.rate.is_not(None)), line_amount_converted(line.billed_amount)
             )
         ),
-        definition="Invoices less credits and reversals by the original order's day and its rate, without tax and charges.",
-        numerator="invoices less credits and reversals by the original order's day and its rate, without tax and charges",
+        definition="Invoices less credits and reversals by the original order's day and its rate, without tax and "
+        "charges.",
+        numerator="invoices less credits and reversals by the original order's day and its rate, without tax and "
+        "charges",
         denominator="–",
         exclusions="Lines never billed, or whose currency has no rate of the day ordered.",
         source="own",

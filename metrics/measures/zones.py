@@ -330,8 +330,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(study(lambda _: 1), tuple(KEYS)),
-        definition=f"Customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, else Cost engineer; below it they are Build or Danger. {_CUTS}",
-        numerator="customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, else Cost engineer; below it they are Build or Danger. The cuts are the medians over all customers of the period, unless assumed otherwise",
+        definition="Customers by zone: net sales at or above the cut are Protect where cost to serve is at most its "
+        f"cut, else Cost engineer; below it they are Build or Danger. {_CUTS}",
+        numerator="customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, "
+        "else Cost engineer; below it they are Build or Danger. The cuts are the medians over all customers of the "
+        "period, unless assumed otherwise",
         denominator="–",
         exclusions="Customers without any movement of money in the period.",
         source="brief; Coyle",
