@@ -1,4 +1,4 @@
-"""The entry Streamlit runs: look, menu, filter bar, banners, live refresh; then the page, which only lays out."""
+"""Entry point of Streamlit: style, menu, filter bar, banners and live refresh, then the page."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +14,7 @@ from metrics.lists.data_status import DataStatus, data_status
 from metrics.warehouse.generation import Generation
 
 ADDRESS_LIMIT = 2_048
-"""A longer part of the address is not one of ours: it is ignored (faults 3.4)."""
+"""Longest query parameter, in characters. Longer ones are not Buyerview's and are removed."""
 
 st.set_page_config(
     page_title="Buyerview", page_icon=str(theme.ASSETS / "icon.svg"), layout="wide", initial_sidebar_state="auto"
@@ -23,7 +23,7 @@ st.logo(str(theme.ASSETS / "logo.svg"), size="medium", icon_image=str(theme.ASSE
 theme.style(menu.headings())
 for name in list(st.query_params):
     if len(name) + sum(map(len, st.query_params.get_all(name))) > ADDRESS_LIMIT:
-        with suppress(StreamlitAPIException):  # bound to a filter, which takes only values it knows
+        with suppress(StreamlitAPIException):  # a filter has bound it, and ignores unknown values
             del st.query_params[name]
 
 st.session_state["_pages"] = menu.build_pages()
@@ -34,24 +34,24 @@ if whole := filters.dropped_values(entry.path):
 
 
 def nothing_published() -> None:
-    """The first thing anybody sees: what to do."""
+    """Draw the first page of an empty installation."""
     with theme.card("empty"):
         theme.show_html(
             cards.empty(
                 "No data yet",
-                "Run <code>buyerview demo</code> to see the product on sample data, or "
-                "<code>buyerview ingest mapping.toml</code> with your own. "
-                "This page shows the numbers as soon as they are published.",
+                "Run <code>buyerview demo</code> to load sample data, or "
+                "<code>buyerview ingest mapping.toml</code> to load your own. "
+                "This page refreshes as soon as data is published.",
             )
         )
 
 
 def banners(status: DataStatus, fallback: str | None) -> None:
-    """What a reader must know on every page: an older generation is served, and stand-ins a source declared."""
+    """Draw the banners of every page: an older generation is shown, or a source declares stand-ins."""
     if fallback:
         theme.show_html(cards.banner(f"<b>Not the newest data.</b> {formatting.html(fallback)}"))
     declared = [
-        f"{one['feed']}.{one['column_name']} is {one['stands_in_for']} ({one['source']})" for one in status.stand_ins
+        f"{row['feed']}.{row['column_name']} is {row['stands_in_for']} ({row['source']})" for row in status.stand_ins
     ]
     if declared:
         theme.show_html(
@@ -62,9 +62,7 @@ def banners(status: DataStatus, fallback: str | None) -> None:
 
 
 def pinned(newest: Generation) -> Generation:
-    """The generation to show: the newest, or the one a link names, for as long as the session lasts or until the newest
-    is asked for.
-    """
+    """Return the generation to show: the newest, or the one of a permanent link until the user leaves it."""
     asked = st.query_params.get(live_refresh.PIN) or st.session_state.get("_pin") or ""
     if not asked.isdecimal() or int(asked) == newest.number:
         st.session_state.pop("_pin", None)
@@ -74,13 +72,13 @@ def pinned(newest: Generation) -> Generation:
 
 
 def unpin() -> None:
-    """Show the newest generation again."""
+    """Return to the newest generation."""
     st.session_state.pop("_pin", None)
     st.query_params.pop(live_refresh.PIN, None)
 
 
 def run(generation: Generation, newest: int) -> None:
-    """The frame with its page, all of one generation."""
+    """Draw the frame and the page from one generation."""
     status = queries.cached(data_status, generation.number)
     as_of = status.data_as_of or generation.published_at
     first = status.first_day or as_of.date()
@@ -90,10 +88,8 @@ def run(generation: Generation, newest: int) -> None:
         st.session_state["_subtitle"] = st.empty()
     banners(status, generation.fallback)
     if generation.number != newest:
-        theme.show_html(
-            cards.banner(f"<b>Numbers as they were in generation {generation.number}.</b> The newest is {newest}.")
-        )
-        st.button("Show the newest", on_click=unpin)
+        theme.show_html(cards.banner(f"<b>You see data version {generation.number}.</b> The newest is {newest}."))
+        st.button("Show newest data", on_click=unpin)
     link = live_refresh.link_to(generation.number)
     chosen = filters.bar(
         status.options,
@@ -124,13 +120,13 @@ try:
         with queries.one_generation(shown.number):
             run(shown, published.number)
 except GenerationGone as gone:
-    if "_pin" not in st.session_state:  # collected between two looks: the newest is there
+    if "_pin" not in st.session_state:  # removed between two reads; the newest exists
         st.rerun()
     with theme.card("gone"):
-        theme.show_html(cards.empty("That generation is no longer kept", formatting.html(gone)))
-        st.button("Show the newest", on_click=unpin, type="primary")
+        theme.show_html(cards.empty("This data version has been deleted", formatting.html(gone)))
+        st.button("Show newest data", on_click=unpin, type="primary")
 except BuyerviewError as error:
     with theme.card("error"):
-        theme.show_html(cards.empty("This page cannot be shown", formatting.html(error)))
-    with st.sidebar:  # shows the page again by itself once there is something newer to read
+        theme.show_html(cards.empty("Buyerview cannot show this page", formatting.html(error)))
+    with st.sidebar:  # refreshes the page once newer data can be read
         live_refresh.data_badge(published.number if published else None, None)

@@ -1,12 +1,11 @@
-"""The filter bar: drawn by the frame, so that what was chosen and the address outlive a change of page.
+"""The filter bar and its query parameters. The frame draws it, so that filters survive a change of page.
 
-The address holds only what someone chose. Values of the data stand in it as they are; where a control reads Markdown
-they are escaped.
+The address contains only filters that the user set. Values of the data appear unchanged in the address, and escaped in
+controls that read Markdown.
 """
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -18,12 +17,10 @@ from dashboard.frame import period as periods
 from dashboard.frame.period import Period
 
 MAX_PILLS = 8
-"""More segments than this stand in a list instead."""
+"""With more segments, a list replaces the pills."""
 
 EARLIEST = date(1990, 1, 1)
-"""Days before the data may be asked for: the page names the nearest that has some. A refused date would silently become
-another.
-"""
+"""Earliest day that can be selected. It precedes the data, because Streamlit silently changes a day out of bounds."""
 
 MORE = {
     "region": ("Region", "All regions"),
@@ -34,39 +31,39 @@ MORE = {
     "currency": ("Currency", "All currencies"),
     "customer": ("Customer number", "All customers"),
 }
-"""Dimensions behind "More filters": label and what stands while nothing is chosen."""
+"""Dimensions under "More filters": label and placeholder."""
 
 KEPT_PARAMETERS = ("period", "dates", "segment", *MORE, "compare", "grain", live_refresh.PIN)
-"""Parts of the address that belong to the frame."""
+"""Query parameters of the frame, kept from page to page."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the page answers for."""
+    """Period, filters and comparisons of a page."""
 
     period: Period
     where: tuple[tuple[str, tuple[str, ...]], ...]
     compare: tuple[str, ...] = periods.COMPARISONS
-    """Which of COMPARISONS stand beside a number."""
+    """Selected COMPARISONS."""
 
     @property
     def comparisons(self) -> dict[str, tuple[date, date]]:
-        """The days to compare with, by their name, of those chosen that there are."""
+        """Days of each selected comparison that exists, by its name."""
         return {name: days for name in self.compare if (days := self.period.compared(name)) is not None}
 
     @property
     def start(self) -> date:
-        """First day."""
+        """First day of the period."""
         return self.period.start
 
     @property
     def end(self) -> date:
-        """Last day."""
+        """Last day of the period."""
         return self.period.end
 
     @property
     def label(self) -> str:
-        """The filters in words, not escaped."""
+        """Filters in words, not escaped."""
         chosen = [
             f"{', '.join(values)}" if name != "segment" else f"segment {', '.join(values)}"
             for name, values in self.where
@@ -75,18 +72,18 @@ class Filters:
 
 
 def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, shown: bool, link: str) -> Filters:
-    """Draw the bar and return what is chosen. Not `shown`: it is there for the address, but a page without filters
-    hides it.
+    """Draw the filter bar and return its filters.
 
-    link: what shows these very numbers again.
+    shown: False hides the bar on pages without filters; it still keeps the query parameters. link: permanent link to
+    the current numbers.
     """
-    _left_out(options)
+    _unknown_values(options)
     with st.container(key="filterbar" if shown else "filterbar_hidden", gap="small"):
         active = sum(_is_set(name) for name in ("period", "segment", *MORE, "compare", "grain"))
         st.toggle(
             f"Filters ({active} set)" if active else "Filters",
             key="show_filters",
-            help="Show the period, the segment and more filters",
+            help="Show period, segment and more filters",
         )
         with st.container(horizontal=True, vertical_alignment="bottom", key="filters", gap="small"):
             choice = st.segmented_control(
@@ -96,12 +93,12 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                 required=True,
                 key="period",
                 bind="query-params",
-                help="Whole weeks up to the last one the data covers, the quarter or year to date, all data, or days of your choice",
+                help="Whole weeks, quarter or year to date, all data, or selected days. Weeks end with the last whole week.",
             )
-            days: Any = ()
+            days: tuple[date, ...] = ()
             if choice == periods.DATES:
                 before = periods.choose(periods.DEFAULT, as_of=as_of, first=first)
-                days = st.date_input(
+                selected = st.date_input(
                     "From and to",
                     (before.start, before.end),
                     min_value=EARLIEST,
@@ -111,28 +108,25 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                     bind="query-params",
                     width=230,
                 )
+                days = selected if isinstance(selected, tuple) else (selected,)
             where = [("segment", _segment(options["segment"]))]
             more, compare, grain = _more(options)
             where += more
             with st.popover(
-                "Copy link", icon=":material/link:", key="copy_link", help="A link that shows these very numbers again"
+                "Copy link", icon=":material/link:", key="copy_link", help="Permanent link to these numbers"
             ):
-                st.caption("Shows these very numbers again, also after newer data is published.")
+                st.caption("This link always shows these numbers, even after newer data is published.")
                 st.code(link, language=None, wrap_lines=True)
                 save_view.save_view_form()
-        days = days if isinstance(days, tuple) else (days,)
-        period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=tuple(days), grain=grain)
+        period = periods.choose(choice or periods.DEFAULT, as_of=as_of, first=first, days=days, grain=grain)
         _chips(period, where, compare, grain)
-    chosen = tuple(
-        (name, tuple(sorted(values))) for name, values in where if values
-    )  # the same view however it was clicked together
+    # sorted, so that the order of clicks makes no difference
+    chosen = tuple((name, tuple(sorted(values))) for name, values in where if values)
     return Filters(period, chosen, compare)
 
 
-def _left_out(options: dict[str, list[str]]) -> None:
-    """Say which values of the address no order has: their controls are about to drop them, and more would be shown than
-    was asked for.
-    """
+def _unknown_values(options: dict[str, list[str]]) -> None:
+    """Warn about filter values of the address that no order has. Their controls drop them, so the page shows more."""
     unknown = [
         f"{formatting.in_words(name).lower()} {value}"
         for name in ("segment", *MORE)
@@ -140,13 +134,11 @@ def _left_out(options: dict[str, list[str]]) -> None:
         if options[name] and value not in {*options[name], *map(_pill, options[name])}
     ]
     if unknown:
-        theme.show_html(
-            cards.banner(f"<b>Left out of the filters:</b> no order has {formatting.html(', '.join(unknown))}.")
-        )
+        theme.show_html(cards.banner(f"<b>Filters ignored:</b> no order has {formatting.html(', '.join(unknown))}."))
 
 
 def _is_set(name: str) -> bool:
-    """Whether a filter is chosen: by its control, or on a first run by the address, which its control has not read yet."""
+    """Return True if a filter is set by its control or, on a first run, by the address."""
     if name == "compare":
         asked = st.query_params.get_all(name) if name in st.query_params else periods.COMPARISONS
         return set(st.session_state.get(name, asked)) != set(periods.COMPARISONS)
@@ -165,25 +157,17 @@ def _segment(segments: list[str]) -> list[str]:
 
 
 def _pill(segment: str) -> str:
-    """A pill's label is Markdown: escape what is not a plain word (and leave plain words alone, since the label stands
-    in the address).
-    """
+    """Return the label of a pill, which is Markdown. Plain words stay unescaped, because the address has the label."""
     return segment if segment.replace(" ", "").isalnum() else formatting.markdown(segment)
 
 
 def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[str, ...], grain: str | None) -> None:
-    """What is set, each to be cleared by a click, and all of it."""
+    """Draw one button per filter that removes it, and one that removes all."""
     chips: list[tuple[str, str, str | None]] = []
     if period.choice != periods.DEFAULT:
-        chips.append(
-            (
-                formatting.date_range(period.start, period.end)
-                if period.choice == periods.DATES
-                else period.name[:1].upper() + period.name[1:],
-                "period",
-                None,
-            )
-        )
+        days = formatting.date_range(period.start, period.end)
+        name = days if period.choice == periods.DATES else period.name[:1].upper() + period.name[1:]
+        chips.append((name, "period", None))
     chips += [(f"{formatting.in_words(name)}: {value}", name, value) for name, values in where for value in values]
     if compare != periods.COMPARISONS:
         chips.append((f"Compared with {' and '.join(compare) or 'nothing'}", "compare", None))
@@ -195,28 +179,28 @@ def _chips(period: Period, where: list[tuple[str, list[str]]], compare: tuple[st
         for label, name, value in chips:
             key = f"chip_{name}" if value is None else f"chip_{name}_{value}"
             st.button(
-                f"{formatting.markdown(label)} ✕", key=key, help="Take it off", on_click=clear, args=(name, value)
+                f"{formatting.markdown(label)} ✕", key=key, help="Remove filter", on_click=clear, args=(name, value)
             )
         if len(chips) > 1:
-            st.button("Clear all", key="chip_all", type="tertiary", on_click=clear_all)
+            st.button("Clear filters", key="chip_all", type="tertiary", on_click=clear_all)
 
 
 def clear(name: str, value: str | None = None) -> None:
-    """Take one filter off, or one value of it."""
-    st.session_state.pop("_address", None)  # what is taken off is not lost
-    held = st.session_state.get(name)
+    """Remove a filter, or one value of it."""
+    st.session_state.pop("_address", None)  # `dropped_values` must not restore it
+    values = st.session_state.get(name)
     if name == "period":
         st.session_state[name] = periods.DEFAULT
     elif name == "compare":
         st.session_state[name] = list(periods.COMPARISONS)
-    elif value is not None and isinstance(held, list):
-        st.session_state[name] = [one for one in held if one != value]
+    elif value is not None and isinstance(values, list):
+        st.session_state[name] = [other for other in values if other != value]
     else:
         st.session_state[name] = None if name == "grain" else ""
 
 
 def clear_all() -> None:
-    """Take all filters off."""
+    """Remove all filters."""
     st.session_state.pop("_address", None)
     for name in ("period", "compare", "grain"):
         clear(name)
@@ -226,10 +210,10 @@ def clear_all() -> None:
 
 
 def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], tuple[str, ...], str | None]:
-    """Filters that stand behind a button, what to compare with, and the grain of trends."""
+    """Draw "More filters": other dimensions, comparisons and the grain of trends."""
     offered = {name: texts for name, texts in MORE.items() if name == "customer" or len(options[name]) > 1}
     count = sum(_is_set(name) for name in offered)
-    found = []
+    where = []
     with st.popover(f"More filters ({count})" if count else "More filters", icon=":material/tune:", key="more_filters"):
         for name, (label, placeholder) in offered.items():
             values = options[name]
@@ -240,44 +224,47 @@ def _more(options: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], t
                     label, key=name, placeholder=placeholder, bind="query-params", help="Exactly as in your system"
                 )
                 chosen = [typed.strip()] if typed and typed.strip() else []
-            found.append((name, chosen))
+            where.append((name, chosen))
         compared = st.pills(
-            "Compare with", periods.COMPARISONS, selection_mode="multi", default=periods.COMPARISONS, key="compare", bind="query-params",
-            help="As many days before, and the same part of last year",
-        )  # fmt: skip
+            "Compare with",
+            periods.COMPARISONS,
+            selection_mode="multi",
+            default=periods.COMPARISONS,
+            key="compare",
+            bind="query-params",
+            help="The prior period of the same length, and the same part of last year",
+        )
         grain = st.selectbox(
             "Trends by",
             periods.GRAINS,
             index=None,
             key="grain",
-            placeholder="what suits the period",
+            placeholder="Default for the period",
             bind="query-params",
         )
-    return found, tuple(name for name in periods.COMPARISONS if name in compared), grain
+    return where, tuple(name for name in periods.COMPARISONS if name in compared), grain
 
 
 def filters_url() -> dict[str, list[str]]:
-    """What of the address the frame keeps from page to page: what was chosen in the bar, and the generation shown. {}
-    while nobody looks.
-    """
+    """Return the query parameters that the frame keeps from page to page; {} outside a browser session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return {}
-    found: dict[str, list[str]] = st.session_state.get("_address", {})
-    return found
+    kept: dict[str, list[str]] = st.session_state.get("_address", {})
+    return kept
 
 
 def dropped_values(path: str) -> dict[str, list[str]]:
-    """The whole address as it should be, where a change to the page at `path` lost the filters of it; else {}.
+    """Return the complete query parameters if the change to the page at `path` dropped the filters; else {}.
 
-    A browser keeps of the address what its controls have bound: clicked before they are drawn, a menu's link has none
-    of it. Going back to an address that had no filters is no loss.
+    A menu link clicked before the controls are drawn has no filters, because Streamlit keeps only parameters that a
+    control has bound. Going back to an address without filters does not count.
     """
     came_from, before = st.session_state.get("_path"), filters_url()
     st.session_state["_path"] = path
     context = get_script_run_ctx(suppress_warning=True)
     now = _of_address()
     if came_from in (None, path) or not before or now or (context is not None and context.is_history_navigation):
-        st.session_state["_address"] = now  # also where this run does not come to its end
+        st.session_state["_address"] = now  # also if this run stops early
         return {}
     return {name: st.query_params.get_all(name) for name in st.query_params} | before
 
@@ -287,11 +274,12 @@ def _of_address() -> dict[str, list[str]]:
 
 
 def store_choice(filters: Filters) -> None:
-    """Keep the filters for the page of this run."""
+    """Store the filters for the page of this run."""
     st.session_state["_filters"] = filters
     st.session_state["_address"] = _of_address()
 
 
 def read_filters() -> Filters:
-    """The filters of this run, as the frame drew them."""
-    return st.session_state["_filters"]
+    """Return the filters of this run."""
+    filters: Filters = st.session_state["_filters"]
+    return filters

@@ -1,4 +1,4 @@
-"""From a number to what is behind it: an address for every number, which keeps the filters as they are."""
+"""Addresses of other pages: drill-down, order timeline, explanation of a change. They keep the filters."""
 
 from datetime import date
 from urllib.parse import urlencode
@@ -13,8 +13,7 @@ WHAT_CHANGED = "what-changed"
 STORY = "order-story"
 
 At = tuple[tuple[str, str | None], ...]
-"""Dimension values a number is narrowed to beside the filters, in the order they were chosen; None: empty in the data.
-"""
+"""Dimension values in addition to the filters, in the order of selection; None means empty in the data."""
 
 Days = tuple[date, date]
 
@@ -29,16 +28,15 @@ def drill_down_url(
     at: At = (),
     cut: str = "",
 ) -> str:
-    """The address of the rows behind a number (or behind its value `value` of dimension `by`), relative to any page.
+    """Return the relative address of the rows behind a number, or behind the value `value` of its dimension `by`.
 
-    part: "counted" or "out_of", or another that `metrics.lists.drill_down.parts` knows. period: other days than the
-    filter bar's, such as one week of a trend. at: what the number is narrowed to already. cut: the dimension to break
-    it down by there.
+    part: "counted", "out_of" or another name of `metrics.lists.drill_down.drillable_parts`. period: days that replace
+    the filter bar's, such as one week of a trend. at: dimension values of the number. cut: dimension of the breakdown.
     """
     places = (*at, (by, value)) if by else at
     asked: dict[str, str | list[str]] = {"measure": measure, "part": part}
     if places:
-        asked["at"] = [name if held is None else f"{name}:{held}" for name, held in places]
+        asked["at"] = [name if item is None else f"{name}:{item}" for name, item in places]
     if period is not None:
         asked["days"] = f"{period[0]}..{period[1]}"
     if cut:
@@ -47,51 +45,49 @@ def drill_down_url(
 
 
 def order_story_url(order_id: str) -> str:
-    """The address of one order's story."""
+    """Return the address of one order's timeline."""
     return page_url(STORY, {"order": order_id})
 
 
 def page_url(path: str, asked: dict[str, str | list[str]]) -> str:
-    """The address of another page with the filters as they are."""
+    """Return the address of another page, with the current filters and `asked`."""
     return f"{path or './'}?{urlencode({**filters.filters_url(), **asked}, doseq=True)}"
 
 
 def parse_at(texts: list[str]) -> At:
-    """What `at` says in an address."""
-    found = []
+    """Read the parameter `at` of an address."""
+    places = []
     for text in texts:
-        name, given, value = text.partition(":")
-        found.append((name, value if given else None))
-    return tuple(found)
+        name, colon, value = text.partition(":")
+        places.append((name, value if colon else None))
+    return tuple(places)
 
 
 def parse_days(text: str | None) -> Days | None:
-    """What `days` says in an address; None where it says nothing that could be days."""
+    """Read the parameter `days` of an address; None if it is not a range of days."""
     try:
-        start, end = (date.fromisoformat(one) for one in (text or "").split(".."))
+        start, end = (date.fromisoformat(day) for day in (text or "").split(".."))
     except ValueError:
         return None
     return (start, end) if start <= end else None
 
 
 def can_explain(measure: str) -> bool:
-    """Whether a change of the measure can be explained part by part."""
+    """Return True if Buyerview can split a change of the measure into effects."""
     return isinstance(MEASURES[measure].formula, Ratio | Total | Percentile)
 
 
 EXPLAINED = [name for name in MEASURES if can_explain(name)]
-"""Measures whose change can be explained part by part."""
+"""Measures whose change can be split into effects."""
 
 
 def explain_url(measure: str) -> str:
-    """The address of the page that says why a measure moved between the two periods in view, relative to any page; ""
-    where no part of it can.
-    """
+    """Return the relative address of the explanation of a measure's change; "" if it cannot be explained."""
     return page_url(WHAT_CHANGED, {"measure": measure}) if can_explain(measure) else ""
 
 
 def explain_link(measure: str) -> str:
-    """The same as a link of its own, for below a trend or a break-down."""
+    """Return a link to the explanation as markup, to be shown below a trend or a breakdown."""
     address = explain_url(measure)
     return (
         f'<p class="bv"><a href="{formatting.html(address)}" target="_self">Explain this change</a></p>'

@@ -1,4 +1,4 @@
-"""Freshness in the sidebar, and the page running again by itself once a new generation is published."""
+"""Data status in the sidebar, and automatic refresh when a new generation is published."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -11,20 +11,18 @@ from metrics.errors import BuyerviewError
 from metrics.warehouse import Generation
 
 PIN = "v"
-"""Part of the address that names the generation to show."""
+"""Query parameter that pins a generation."""
 SECONDS = 5
-"""How often `CURRENT` is looked at: a file of a few bytes."""
+"""Seconds between two reads of `CURRENT`, a file of a few bytes."""
 
 
 @st.fragment(run_every=SECONDS)
 def data_badge(newest: int | None, as_of: datetime | None) -> None:
-    """Which data the page shows; runs the whole page again when another generation is published than the `newest` it
-    knew of.
-    """
+    """Draw the status of the data. Rerun the whole page if the newest generation is no longer `newest`."""
     try:
         now = queries.current()
-    except BuyerviewError:  # it says so on the page; look again at the next tick
-        theme.show_html('<div class="bv-side" role="status"><p>The warehouse cannot be read just now …</p></div>')
+    except BuyerviewError:  # the page shows the error; the next tick tries again
+        theme.show_html('<div class="bv-side" role="status"><p>The warehouse cannot be read. Trying again …</p></div>')
         return
     if (now.number if now else None) != newest:
         st.rerun(scope="app")
@@ -32,7 +30,7 @@ def data_badge(newest: int | None, as_of: datetime | None) -> None:
 
 
 def link_to(generation: int) -> str:
-    """An address that shows these very numbers later: what is chosen, and the generation."""
+    """Return a permanent link: the current address and the generation."""
     chosen = {name: st.query_params.get_all(name) for name in st.query_params if name != PIN}
     return f"{st.context.url or ''}?{urlencode({**chosen, PIN: generation}, doseq=True)}"
 
@@ -42,7 +40,7 @@ def _side(now: Generation | None, as_of: datetime | None) -> str:
         return '<div class="bv-side" role="status"><p>Waiting for the first data …</p></div>'
     lines = [
         f"<p><b>Data as of {formatting.html(formatting.moment(as_of))}</b></p>" if as_of else "",
-        f"<p>Published {formatting.age(now.published_at, datetime.now(UTC))} · generation {now.number}</p>",
-        "<p>Updates by itself</p>",
+        f"<p>Published {formatting.age(now.published_at, datetime.now(UTC))} · Data version {now.number}</p>",
+        "<p>Refreshes automatically</p>",
     ]
     return f'<div class="bv-side" role="status" data-generation="{now.number}">{"".join(lines)}</div>'

@@ -1,30 +1,30 @@
-"""The pages in the menu's order. A page is one file under `pages/` and one entry here; a test finds a file this list
-lacks.
-"""
+"""The pages in menu order. A page is one file under `pages/` and one entry here; a test checks that none is missing."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 FOLDER = Path(__file__).resolve().parents[2] / "pages"
-"""Beside `dashboard` both in the source tree and where the wheel is installed."""
+"""Next to `dashboard`, both in the source tree and in an installed wheel."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One page of the menu; `filtered`: the filter bar stands above it; `listed`: people go there from the menu, not
-    only by links; `under`: the heading of the group it begins.
+    """One page of the menu.
+
+    filtered: the page has the filter bar. listed: the menu lists the page. group: heading of the group it begins.
     """
 
     file: str
     title: str
     icon: str
     path: str
-    says: str
+    summary: str
     filtered: bool = True
     listed: bool = True
-    under: str = ""
+    group: str = ""
     measures: tuple[str, ...] = ()
     """Modules of `metrics.measures` whose measures the page lists."""
     main: str = ""
@@ -39,8 +39,8 @@ ENTRIES = (
         "Scorecard",
         ":material/speed:",
         "",
-        "Is service good? For whom not, since when, and why?",
-        under="Standing",
+        "Service levels by segment, over time, and reasons for failure.",
+        group="Overview",
         main="perfect_order",
         tiles=(
             "perfect_order",
@@ -58,7 +58,7 @@ ENTRIES = (
         "Segments and packages",
         ":material/inventory_2:",
         "packages",
-        "What was promised to each segment, and what it got.",
+        "Service promised to each segment, and service delivered.",
         measures=("packages",),
         main="package_attainment",
         tiles=("package_attainment", "under_served_protect", "over_served_danger"),
@@ -68,7 +68,7 @@ ENTRIES = (
         "Profitability zones",
         ":material/donut_small:",
         "profitability",
-        "Sales against cost to serve, customer by customer.",
+        "Sales and cost to serve of each customer.",
         measures=("profitability", "zones", "danger_zone", "ordering_behaviour"),
         main="zone",
         tiles=("customer_profit", "net_sales_value", "cost_to_serve", "loss_making_customers"),
@@ -78,7 +78,7 @@ ENTRIES = (
         "Stockouts",
         ":material/remove_shopping_cart:",
         "stockouts",
-        "What happened to the buyer each time, and what it cost.",
+        "Outcome and cost of each stockout.",
         measures=("stockouts", "fill_rate"),
         main="stockout_rate",
         tiles=("stockout_rate", "stockout_events", "stockout_unit_cost", "stockout_total_cost"),
@@ -89,7 +89,7 @@ ENTRIES = (
         ":material/person_check:",
         "buyers-view",
         "The five tests and the perfect order.",
-        under="Measures",
+        group="Measures",
         measures=("buyers_view", "alternative_standards"),
         main="perfect_order",
     ),
@@ -98,7 +98,7 @@ ENTRIES = (
         "Availability",
         ":material/shelves:",
         "availability",
-        "What I wanted, when, and how much; fills.",
+        "Items, dates and quantities met; fill rates.",
         measures=("availability",),
         main="available_as_wanted",
     ),
@@ -107,7 +107,7 @@ ENTRIES = (
         "Cycle time and promise",
         ":material/timer:",
         "cycle-time",
-        "How long, how dependable, how padded.",
+        "Cycle times, their spread, and padding of promises.",
         measures=("cycle_time", "promises", "safety_stock"),
         main="cycle_days",
         tiles=("cycle_days", "cycle_sd", "beyond_promise", "promise_kept"),
@@ -117,7 +117,7 @@ ENTRIES = (
         "Order to cash",
         ":material/conversion_path:",
         "order-to-cash",
-        "The 13 steps, and where the promise died.",
+        "The 13 steps, and the step at which promises were missed.",
         measures=("order_to_cash",),
         main="order_to_cash_days",
         tiles=("order_to_cash_days", "work_in_progress", "promise_died", "terms_kept_by_buyer"),
@@ -127,7 +127,7 @@ ENTRIES = (
         "Communications",
         ":material/forum:",
         "communications",
-        "What buyers were told, in time and rightly.",
+        "Messages to buyers: on time and correct.",
         measures=("communications", "responsiveness"),
         main="late_warned",
         tiles=("late_warned", "ack_on_time", "post_reply_on_time", "info_accurate"),
@@ -137,27 +137,27 @@ ENTRIES = (
         "Recovery and support",
         ":material/healing:",
         "recovery",
-        "Failed, put right, came back? Cases and returns.",
+        "Failed orders that were resolved and reordered; cases and returns.",
         measures=("recovery", "post_sale_support"),
         main="recovered_share",
         tiles=("recovered_share", "failure_detected_by_us", "resolve_hours_p50", "reorder_30"),
     ),
     Entry(
         "influence.py",
-        "Influence",
+        "Quotes and ordering",
         ":material/tune:",
         "influence",
-        "Inquiries, options offered and chosen.",
+        "Inquiries, and the options offered and chosen.",
         measures=("influence",),
         main="quote_conversion",
         tiles=("quote_conversion", "quotes_answered", "quotes_with_choice", "quote_hours_p50"),
     ),
     Entry(
         "two_books.py",
-        "Two books",
+        "Scorecard reconciliation",
         ":material/balance:",
         "two-books",
-        "Our verdicts against the buyer's own.",
+        "Our verdicts compared with the buyer's scorecard.",
         measures=("two_books",),
         main="books_agree",
         tiles=("books_agree", "books_matched", "books_dispute", "failed_value_disputed"),
@@ -167,22 +167,22 @@ ENTRIES = (
         "Failed orders",
         ":material/error:",
         "failed-orders",
-        "Orders that failed the buyer: the list to work.",
-        under="Daily work",
+        "Orders that failed a test, with owner and status.",
+        group="Daily work",
     ),
     Entry(
         "at_risk.py",
         "At risk now",
         ":material/warning:",
         "at-risk",
-        "Open orders whose promise can no longer, or hardly, be kept.",
+        "Open orders that will miss, or may miss, their promise.",
     ),
     Entry(
         "order_story.py",
-        "Order story",
+        "Order timeline",
         ":material/timeline:",
         "order-story",
-        "One order from inquiry to invoice.",
+        "One order, from inquiry to payment.",
         filtered=False,
     ),
     Entry(
@@ -190,7 +190,7 @@ ENTRIES = (
         "Data quality",
         ":material/verified:",
         "data-quality",
-        "Runs, checks, what was rejected and why.",
+        "Runs, checks, and rejected records.",
         filtered=False,
     ),
     Entry(
@@ -198,29 +198,29 @@ ENTRIES = (
         "Explore and export",
         ":material/query_stats:",
         "export",
-        "Any measures by any dimensions, as charts, table and file.",
-        under="Analysis",
+        "Measures by dimension, as charts, table and file.",
+        group="Analysis",
     ),
     Entry(
         "what_changed.py",
         "What changed",
         ":material/compare_arrows:",
         "what-changed",
-        "Why a number moved between two periods.",
+        "Reasons for a change between two periods.",
     ),
     Entry(
         "definition_ladder.py",
         "Definition ladder",
         ":material/stairs:",
         "ladder",
-        "The same orders under ever stricter definitions; orders that flip.",
+        "The same orders under stricter and stricter definitions.",
     ),
     Entry(
         "views_and_alerts.py",
         "Views and alerts",
         ":material/notifications:",
         "views-and-alerts",
-        "What you look at again, and what reaches you by itself.",
+        "Saved views, alerts and digests.",
         filtered=False,
     ),
     Entry(
@@ -228,7 +228,7 @@ ENTRIES = (
         "Definitions",
         ":material/menu_book:",
         "definitions",
-        "What every number means.",
+        "Definitions of all measures.",
         filtered=False,
     ),
     Entry(
@@ -236,15 +236,17 @@ ENTRIES = (
         "Behind the number",
         ":material/search:",
         "behind",
-        "The rows a number is made of.",
+        "Rows behind a number.",
         listed=False,
     ),
 )
 
 
-def build_pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page is a class with a lower-case home
-    """The pages by path, for the menu and for links. (The menu is one list, its headings are `headings`: a sectioned
-    one breaks list markup in Streamlit 1.67.)
+def build_pages() -> dict[str, StreamlitPage]:
+    """Return the pages by path, for the menu and for links.
+
+    The menu is a single list with headings made by `headings`, because Streamlit 1.67 breaks the list markup of a menu
+    with sections.
     """
     return {
         entry.path: st.Page(
@@ -253,7 +255,7 @@ def build_pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page 
             icon=entry.icon,
             default=not entry.path,
             url_path=entry.path or None,
-            help=entry.says,
+            help=entry.summary,
             visibility="visible" if entry.listed else "hidden",
         )
         for entry in ENTRIES
@@ -261,25 +263,26 @@ def build_pages() -> dict[str, st.Page]:  # type: ignore[valid-type]  # st.Page 
 
 
 def headings() -> str:
-    """The style that sets a heading above the first page of each group."""
-    places = [(at, one.under) for at, one in enumerate((one for one in ENTRIES if one.listed), start=1) if one.under]
+    """Return the style rules that put a heading above the first page of each group."""
+    listed = [entry for entry in ENTRIES if entry.listed]
+    places = [(at, entry.group) for at, entry in enumerate(listed, start=1) if entry.group]
     return "".join(
-        f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{under}"}}' for at, under in places
+        f'[data-testid="stSidebarNavItems"] > li:nth-child({at})::before{{content:"{group}"}}' for at, group in places
     )
 
 
 def entry_of_file(name: str) -> Entry:
     """Return the entry of a page by the name of its file, such as "recovery"."""
-    return next(one for one in ENTRIES if one.file == f"{name}.py")
+    return next(entry for entry in ENTRIES if entry.file == f"{name}.py")
 
 
 def entry(title: str) -> Entry:
-    """The entry of a page by its title."""
-    return next(one for one in ENTRIES if one.title == title)
+    """Return the entry of a page by its title."""
+    return next(entry for entry in ENTRIES if entry.title == title)
 
 
 def link(path: str, label: str, *, query: dict[str, str] | None = None) -> None:
-    """A link to another page, with the filters as they are."""
+    """Draw a link to another page that keeps the filters."""
     st.page_link(
         st.session_state["_pages"][path],
         label=label,

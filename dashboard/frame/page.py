@@ -1,4 +1,4 @@
-"""What a page asks of the frame it stands in: the generation it reads, the filters, its subtitle."""
+"""Access to the frame for pages: generation, filters, data status, subtitle, pager and empty state."""
 
 from datetime import date, datetime, timedelta
 
@@ -15,13 +15,13 @@ from metrics.targets.in_view import targets_in_view
 
 
 def generation() -> int:
-    """The generation every number of this run is read from."""
+    """Return the generation that this run reads."""
     number: int = st.session_state["_generation"]
     return number
 
 
 def current_filters() -> Filters:
-    """The filters of this run."""
+    """Return the filters of this run."""
     return filters.read_filters()
 
 
@@ -32,7 +32,7 @@ def data_status() -> DataStatus:
 
 
 def as_of() -> datetime | None:
-    """The data's watermark."""
+    """Return the end of the data (naive UTC); None before the first run."""
     return data_status().data_as_of
 
 
@@ -44,7 +44,7 @@ def targets(chosen: Filters) -> list[Row]:
 
 
 def subtitle(text: str) -> None:
-    """A line under the title; the text is escaped here."""
+    """Draw the line under the title; the text is escaped here."""
     st.session_state["_subtitle"].caption(formatting.markdown(text))
 
 
@@ -57,14 +57,15 @@ def select(
     width: int = 200,
     hidden: bool = False,
 ) -> str:
-    """A choice of one by name whose slug stands in the address while it is not the first.
+    """Draw a selectbox whose value is a query parameter unless it is the first option.
 
-    Not `bind="query-params"`: Streamlit 1.67 writes the shown name into the address, which changes when a title does.
+    It does not use `bind="query-params"`, because Streamlit 1.67 would write the shown name into the address, and a
+    change of that name would break links.
     """
     asked = st.query_params.get(key)
-    at = options.index(asked) if asked in options else 0
-    held = st.session_state.get(f"pick_{key}")
-    if asked is None and held is not None and held == st.session_state.get(f"_first_{key}"):
+    at = options.index(asked) if asked is not None and asked in options else 0
+    previous = st.session_state.get(f"pick_{key}")
+    if asked is None and previous is not None and previous == st.session_state.get(f"_first_{key}"):
         st.session_state[f"pick_{key}"] = options[
             0
         ]  # nobody chose: what stands first now is shown, not what stood first before
@@ -87,35 +88,31 @@ def select(
 
 
 def pager(total: int, size: int, *, key: str) -> int:
-    """Which page of a list is wanted, from 1; draws the control below or above the list where there is more than one
-    page.
-    """
+    """Return the selected page of a list, from 1. Draw the control if there is more than one page."""
     pages = max(1, -(-total // size))
     if pages == 1:
         return 1
-    held = st.session_state.get(key)
-    if isinstance(held, int) and held > pages:
+    previous = st.session_state.get(key)
+    if isinstance(previous, int) and previous > pages:
         st.session_state[key] = pages
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         number = int(st.number_input("Page", 1, pages, key=key, width=130, label_visibility="collapsed"))
         st.caption(
-            f"page {formatting.integer(number)} of {formatting.integer(pages)} · {formatting.integer(total)} in all",
+            f"Page {formatting.integer(number)} of {formatting.integer(pages)} · {formatting.integer(total)} rows",
             width="content",
         )
     return number
 
 
 def no_orders(chosen: Filters) -> None:
-    """Nothing is judged in view: say so, and offer the nearest days that have something."""
+    """Draw the empty state of a view without judged orders. Offer the nearest days with data."""
     near = queries.cached(nearest_day, generation(), chosen.period.elapsed, where=chosen.where)
     where = f" for {formatting.html(chosen.label)}" if chosen.where else ""
     when = f"No judged order was due {formatting.date_range(chosen.start, chosen.end)}{where}."
     with theme.card("nothing"):
         if near is None:
             hint = (
-                "No order is judged with these filters at all. Take a filter off."
-                if chosen.where
-                else "No order is judged yet."
+                "No order is judged with these filters. Remove a filter." if chosen.where else "No order is judged yet."
             )
             theme.show_html(cards.empty("No orders in this period", f"{when} {hint}"))
             return
@@ -123,10 +120,10 @@ def no_orders(chosen: Filters) -> None:
             cards.empty("No orders in this period", f"{when} The nearest day with data is {formatting.day(near)}.")
         )
         with st.container(horizontal=True, horizontal_alignment="center"):
-            st.button("Show the days around it", type="primary", on_click=draw_frame, args=(near,))
+            st.button("Show those days", type="primary", on_click=draw_frame, args=(near,))
 
 
 def draw_frame(day: date) -> None:
-    """Choose the four weeks that end on a day."""
+    """Select the four weeks that end on a day."""
     st.session_state["period"] = "Dates"
     st.session_state["dates"] = (day - timedelta(days=27), day)

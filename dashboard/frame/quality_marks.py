@@ -1,10 +1,10 @@
-"""The mark beside a number: records that failed checks keep out of it, a number that is held, data that is late. ""
-where there is none.
+"""Data quality mark next to a number: rejected records, a number withheld from its target, or late data.
+
+`metrics/lists/quality_marks.py` decides which measures a failed check or a late feed affects.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -13,16 +13,18 @@ from dashboard import queries
 from dashboard.components import formatting
 from dashboard.frame import links
 from metrics.lists.quality_marks import WITHHELD_SHARE, Mark, quality_marks
+from metrics.lists.rows import Row
+from metrics.targets.in_view import Where
 from metrics.targets.targets import Target, target_for
 
 FEW_WITHHELD = 3
-"""Fewer held numbers than this each say it themselves."""
+"""From this many withheld measures on, one note replaces the words at each number."""
 REASON_TEXT = 5
-"""Checks named in the words on hover; the data quality page has all of them."""
+"""Checks named in a tooltip; the data quality page lists all of them."""
 
 
 def load_marks(generation: int) -> None:
-    """Look the marks up once for the page of this run."""
+    """Load the marks for the page of this run."""
     st.session_state["_marks"] = read_marks(generation)
 
 
@@ -33,32 +35,30 @@ def read_marks(generation: int) -> dict[str, Mark]:
 
 
 def mark_for(measure: str) -> Mark:
-    """What stands beside a measure in the generation shown; nothing while nobody looks."""
+    """Return the mark of a measure in the current generation; an empty mark outside a browser session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return Mark()
-    found: dict[str, Mark] = st.session_state["_marks"]
-    return found.get(measure, Mark())
+    marks: dict[str, Mark] = st.session_state["_marks"]
+    return marks.get(measure, Mark())
 
 
 def mostly_withheld(measures: Sequence[str]) -> bool:
-    """Whether most of the numbers that stand together are held: it is then said once, above them (`held`), and each has
-    a small mark.
-    """
+    """Return True if most of the measures are withheld. One note (`withheld_note`) then replaces their words."""
     count = sum(mark_for(name).held for name in measures)
     return count >= FEW_WITHHELD and count > len(measures) / 2
 
 
 def withheld_note(measures: Sequence[str]) -> str:
-    """What stands once above numbers that are mostly held; "" where they are not."""
+    """Return the note above measures that are mostly withheld; "" if they are not."""
     if not mostly_withheld(measures):
         return ""
-    ours = [mark_for(name) for name in measures if mark_for(name).held]
-    count = f"{len(ours)} of these {len(measures)}" if len(ours) < len(measures) else f"All of these {len(ours)}"
+    withheld = [mark_for(name) for name in measures if mark_for(name).held]
+    count = f"{len(withheld)} of {len(measures)}" if len(withheld) < len(measures) else f"All {len(withheld)}"
     feeds = sorted(
         {
             formatting.in_words(failed.feed).lower()
-            for one in ours
-            for failed in one.failed
+            for mark in withheld
+            for failed in mark.failed
             if failed.share > WITHHELD_SHARE
         }
     )
@@ -67,51 +67,51 @@ def withheld_note(measures: Sequence[str]) -> str:
         if len(feeds) <= REASON_TEXT
         else f"{', '.join(feeds[:REASON_TEXT])} and {len(feeds) - REASON_TEXT} more feeds"
     )
+    url = formatting.html(links.page_url("data-quality", {}))
     return (
         '<p class="bv bv-held"><i aria-hidden="true">▲</i> '
-        f"<span><b>{count} numbers are held:</b> shown, but not judged. "
-        f"A check keeps more than {formatting.percent(WITHHELD_SHARE, 0)} of the records out of {formatting.html(named)}. "
-        f'<a href="{formatting.html(links.page_url("data-quality", {}))}" target="_self">See which</a></span></p>'
+        f"<span><b>{count} measures are withheld from targets.</b> "
+        f"A check rejects more than {formatting.percent(WITHHELD_SHARE, 0)} of the records of {formatting.html(named)}."
+        f' <a href="{url}" target="_self">Show data quality</a></span></p>'
     )
 
 
 def mark_link(measure: str, *, small: bool = False) -> str:
-    """The mark of a measure, which leads to the data quality page; the words on hover say which checks. `small`: "held"
-    is said elsewhere.
+    """Return the mark of a measure as a link to the data quality page, with the failed checks as a tooltip.
+
+    small: omit the word "Withheld", because a note above says it.
     """
-    one = mark_for(measure)
-    if not one.failed and not one.late:
+    mark = mark_for(measure)
+    if not mark.failed and not mark.late:
         return ""
-    css, sign, word = (
-        ("bv-mark-held", "▲", "held")
-        if one.held
-        else ("bv-mark-late", "◆", "late data")
-        if one.late
-        else ("", "⚑", formatting.integer(one.records))
-    )
-    said = "; ".join([*_told(one), *[f"{late.feed} last came {formatting.moment(late.last)}" for late in one.late]])
-    meant = (
-        "not judged: too many records are kept out"
-        if one.held
-        else f"{formatting.count(one.records, 'record')} kept out by failed checks"
-    )
-    if one.held and small:
-        css, word = "bv-mark-small", ""
+    if mark.held:
+        css, sign, word = ("bv-mark-small", "▲", "") if small else ("bv-mark-held", "▲", "Withheld")
+    elif mark.late:
+        css, sign, word = "bv-mark-late", "◆", "Late data"
+    else:
+        css, sign, word = "", "⚑", formatting.integer(mark.records)
+    meaning = f"{formatting.count(mark.records, 'record')} rejected by checks"
+    if mark.held:
+        meaning = "Withheld from its target: too many records are rejected"
+    late = [f"{feed.feed} last received {formatting.moment(feed.last)}" for feed in mark.late]
+    tooltip = formatting.html(f"{meaning}. {'; '.join([*_failed_checks(mark), *late])}")
     href = formatting.html(links.page_url("data-quality", {}))
     return (
-        f'<a class="bv-mark {css}" href="{href}" target="_self" title="{formatting.html(f"{meant}. {said}")}"><i aria-hidden="true">{sign}</i> {word}'
-        f'<span class="bv-said">, {formatting.html(meant)}</span></a>'
+        f'<a class="bv-mark {css}" href="{href}" target="_self" title="{tooltip}">'
+        f'<i aria-hidden="true">{sign}</i> {word}'
+        f'<span class="bv-said">, {formatting.html(meaning)}</span></a>'
     )
 
 
-def _told(one: Mark) -> list[str]:
-    told = [
+def _failed_checks(mark: Mark) -> list[str]:
+    named = [
         f"{formatting.integer(failed.records)} of {failed.feed}: {formatting.in_words(failed.rule).lower()}"
-        for failed in one.failed[:REASON_TEXT]
+        for failed in mark.failed[:REASON_TEXT]
     ]
-    return told + ([f"and {len(one.failed) - REASON_TEXT} more checks"] if len(one.failed) > REASON_TEXT else [])
+    more = len(mark.failed) - REASON_TEXT
+    return [*named, f"and {more} more checks"] if more > 0 else named
 
 
-def target_in_view(targets: list[dict[str, Any]], measure: str, where: Any) -> Target | None:
-    """The target a number is judged against; none while it is held."""
+def target_in_view(targets: list[Row], measure: str, where: Where) -> Target | None:
+    """Return the target of a measure for some filters; None while the measure is withheld."""
     return None if mark_for(measure).held else target_for(targets, measure, where)

@@ -1,4 +1,4 @@
-"""Keeping what one looks at as a view, from the filter bar: the page and what was chosen, without the generation."""
+"""The "Save view" form. A saved view stores the page and the filters, not the data version."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlencode, urlsplit
@@ -16,31 +16,31 @@ LONGEST = 80
 
 
 def now() -> datetime:
-    """Naive UTC."""
+    """Return the current time (naive UTC)."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 def save_view_form() -> None:
-    """A name for what is on the screen, and the button that keeps it."""
+    """Draw the form that saves the current page and filters under a name."""
     with st.form("keep_view", border=False):
         st.text_input(
-            "By",
+            "Your name",
             user_name.user_name() if user_name.has_user_name() else "",
             key="view_by",
             max_chars=user_name.LONGEST,
-            placeholder="Your name",
+            placeholder="First and last name",
         )
-        st.text_input("Keep this view as", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
-        st.checkbox("Others may see it", key="view_shared", value=True)
-        st.form_submit_button("Save view", on_click=_keep)
-    if told := st.session_state.pop("_view_told", None):
-        st.caption(formatting.markdown(told))
+        st.text_input("Name of the view", key="view_name", max_chars=LONGEST, placeholder="Monday, segment A")
+        st.checkbox("Share with others", key="view_shared", value=True)
+        st.form_submit_button("Save view", on_click=_save)
+    if message := st.session_state.pop("_view_told", None):
+        st.caption(formatting.markdown(message))
 
 
-def _keep() -> None:
+def _save() -> None:
     name = (st.session_state.get("view_name") or "").strip()
     if not name:
-        st.session_state["_view_told"] = "Give the view a name first."
+        st.session_state["_view_told"] = "Enter a name for the view."
         return
     path = urlsplit(st.context.url or "").path.rpartition("/")[2]
     chosen = [
@@ -61,4 +61,4 @@ def _keep() -> None:
     except StoreUnusable as error:
         st.session_state["_view_told"] = str(error)
         return
-    st.session_state["_view_told"] = f"Kept as “{name}”. Views and alerts lists it."
+    st.session_state["_view_told"] = f"Saved as “{name}”. See Views and alerts."

@@ -1,6 +1,6 @@
-"""Who acts: a name typed once, kept for the visit and, as a cookie, by the browser it was typed in.
+"""The user's name, typed once and remembered in a cookie. It is not authenticated.
 
-It is not in the address, or whoever opens a copied link would act under it. It proves nothing: there is no sign-in.
+The address does not contain it, because a person who opens a copied link would then act under that name.
 """
 
 from urllib.parse import quote, unquote
@@ -8,27 +8,27 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 NOBODY = "someone"
-"""Who acts while no name is given."""
+"""Name of a user who has not typed one."""
 
 LONGEST = 60
 COOKIE = "buyerview_name"
-KEPT_FOR = 365 * 86_400
-"""Seconds a browser keeps the name."""
+COOKIE_SECONDS = 365 * 86_400
+"""Lifetime of the cookie."""
 
 
 def user_name() -> str:
-    """The name of whoever sits at the screen."""
+    """Return the user's name."""
     name: str | None = st.session_state.get("who")
     return (_remembered() if name is None else name).strip() or NOBODY
 
 
 def has_user_name() -> bool:
-    """Whether a name was given."""
+    """Return True if the user has typed a name."""
     return user_name() != NOBODY
 
 
 def _remembered() -> str:
-    """The name this browser kept from a visit before; "" where there is none."""
+    """Return the name in the browser's cookie; "" if there is none."""
     return unquote(st.context.cookies.get(COOKIE, ""))[:LONGEST]
 
 
@@ -39,21 +39,21 @@ def name_field(*, width: int = 190) -> None:
         _remembered(),
         key="who",
         max_chars=LONGEST,
-        placeholder="Who are you?",
+        placeholder="First and last name",
         autocomplete="name",
         persist_state="session",
-        help="Stands beside what you write; this browser remembers it",
+        help="Shown next to your edits and comments. This browser remembers it.",
         width=width,
     )
 
 
 def remember_user_name() -> None:
-    """Have the browser keep a name that was typed, or forget one that was cleared."""
+    """Store a typed name in the browser's cookie, or delete the cookie of a cleared name."""
     name: str | None = st.session_state.get("who")
     if name is None or name.strip() == _remembered():
         return
-    seconds = KEPT_FOR if name.strip() else 0
-    value = quote(name.strip(), safe="")  # nothing that could end the text it stands in
+    seconds = COOKIE_SECONDS if name.strip() else 0
+    value = quote(name.strip(), safe="")  # quoted, so that it cannot end the JavaScript string
     with st.container(key="who_kept"):
         st.html(
             f'<script>document.cookie = "{COOKIE}={value}; path=/; max-age={seconds}; samesite=lax" + '

@@ -40,6 +40,7 @@ def load_tiles(view: MeasureView) -> dict[str, Tile]:
             drill_down_url=links.drill_down_url(name),
             explain_url=links.explain_url(name),
             mark=quality_marks.mark_link(name, small=small),
+            versus=f"vs {view.filters.period.prior_name}",
         )
     return found
 

@@ -139,7 +139,7 @@ def test_a_held_number_is_shown_and_not_judged(page_of_small: Open, monkeypatch:
     html = markup(page_of_small())
     tile = html.split('data-measure="on_time"')[1].split("</li>")[0]
     assert tile.startswith(f">{formatting.number(asked('on_time').value, MEASURES['on_time'].unit)}<")
-    assert "held" in tile
+    assert "Withheld" in tile
     assert "300 of shipments: received at fits type" in tile
     assert "bv-state" not in tile
     assert "bv-state" in html.split('data-measure="otif"')[1].split("</li>")[0]
@@ -152,9 +152,9 @@ def test_where_most_numbers_are_held_it_is_said_once_above_them(
     kept_out = Mark((Failed("shipments", "received_at_fits_type", "received_at", 300, 0.2),))
     monkeypatch.setattr(quality_marks, "read_marks", lambda _: dict.fromkeys(scorecard.TILES[1:], kept_out))
     html = markup(page_of_small())
-    assert html.count(f"{len(scorecard.TILES) - 1} of these {len(scorecard.TILES)} numbers are held") == 1
-    assert "records out of shipments" in html
+    assert html.count(f"{len(scorecard.TILES) - 1} of {len(scorecard.TILES)} measures are withheld") == 1
+    assert "of the records of shipments" in html
     tile = html.split('data-measure="otif"')[1].split("</li>")[0]
     assert "bv-mark-small" in tile
-    assert "▲</i> held" not in tile
-    assert "not judged: too many records are kept out" in tile
+    assert "▲</i> Withheld" not in tile
+    assert "Withheld from its target: too many records are rejected" in tile

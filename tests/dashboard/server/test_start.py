@@ -90,4 +90,4 @@ def test_a_damaged_warehouse_gives_a_message_and_no_traceback(
     at_home(folder)
     at = open_page()
     assert not at.exception
-    assert "This page cannot be shown" in markup(at)
+    assert "Buyerview cannot show this page" in markup(at)
