@@ -45,7 +45,7 @@ def export(
     from dashboard.exports.fact_table import write as write_table
     from metrics.model.question import Question
     from metrics.provenance.provenance import provenance
-    from metrics.queries.answer import frame
+    from metrics.queries.data_frame import frame
     from metrics.warehouse import locate, reading
 
     if bool(measures) == bool(table) or (table and (by or grain or start or end or where or str(target) == "-")):

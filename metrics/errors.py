@@ -1,24 +1,24 @@
-"""What can go wrong, as one tree. An error says what, where and what to do next; its facts are fields, not only text.
+"""All errors of the program, as one tree. A message says what is wrong, where, and what to do next.
 
-    BuyerviewError                  the root: `exit_code` is the status the command ends with
-    ├── UnknownName                 no measure, dimension, feed ... of that name; the nearest known one is suggested
-    ├── ChangedMeanwhile            somebody else saved the same thing first
-    ├── SettingRefused              an environment variable or a place that cannot be used as it is
+    BuyerviewError                  the root: `exit_code` is the exit status of the command
+    ├── UnknownName                 there is no measure, dimension, feed ... of that name; suggests the nearest one
+    ├── ChangedMeanwhile            another user saved the same thing first
+    ├── SettingRefused              an environment variable or a path that cannot be used
     └── WarehouseError
         ├── WarehouseBusy           another run is writing; try again later
-        ├── NothingPublished        no generation yet
-        ├── GenerationGone          that generation is no longer kept, or not there yet
-        ├── GenerationDamaged       a published file is not what was published, or does not open
-        ├── BuildFailed             a run could not be published; what was published before stays
+        ├── NothingPublished        there is no generation yet
+        ├── GenerationGone          the generation is no longer kept, or does not exist yet
+        ├── GenerationDamaged       a published file has changed or cannot be opened
+        ├── BuildFailed             a run could not be published; the published data are unchanged
         ├── NoSpace                 the disk has no room for another generation
-        ├── StoreUnusable           what people write cannot be read or kept
-        └── WarehouseUnreachable    the server does not answer, or refuses us
+        ├── StoreUnusable           the store of user edits cannot be read or written
+        └── WarehouseUnreachable    the server does not respond, or refuses the connection
 
-Exit statuses follow sysexits.h where it has one. ingest adds its own branch below `BuyerviewError`.
+The facts of an error are also fields. Exit statuses follow sysexits.h where it has one. `ingest/errors.py` adds its own
+branch below `BuyerviewError`.
 """
 
-# ruff: noqa: N818 - an error is named by what happened (WarehouseBusy), which its root and module already say is an
-# error
+# ruff: noqa: N818 - names say what happened (WarehouseBusy); the module and the root class say that it is an error
 
 import difflib
 from collections.abc import Iterable
@@ -27,14 +27,14 @@ from pathlib import Path
 
 
 class BuyerviewError(Exception):
-    """The root of every error a user can do something about."""
+    """Root of all errors that the user can act on."""
 
     exit_code = 1
 
 
 class UnknownName(BuyerviewError):
-    """`name` is no known `kind` (a measure, a dimension, a feed ...); `nearest` is the known name most like it, if any
-    is.
+    """There is no `kind` (measure, dimension, feed ...) named `name`. `nearest` is the most similar known name, or
+    None.
     """
 
     exit_code = 64
@@ -50,14 +50,12 @@ class UnknownName(BuyerviewError):
         elif self.known:
             hint = f"Known: {', '.join(self.known)}."
         else:
-            hint = "None is known here."
+            hint = "There are no known names here."
         super().__init__(f"There is no {kind} named {name!r}. {hint}")
 
 
 class ChangedMeanwhile(BuyerviewError):
-    """`who` changed `thing` at `at` (naive UTC), after it was read by whoever wanted to change it now; nothing was
-    written.
-    """
+    """`who` changed `thing` at `at` (naive UTC) after the user had read it. Nothing was written."""
 
     exit_code = 75
 
@@ -66,12 +64,13 @@ class ChangedMeanwhile(BuyerviewError):
         self.who = who
         self.at = at
         super().__init__(
-            f"{who} changed {thing} at {at:%H:%M} UTC, after you opened it. Nothing of yours was saved over it: look again, then save."
+            f"{who} changed {thing} at {at:%H:%M} UTC, after you opened it. "
+            "Your change was not saved. Check the new values, then save again."
         )
 
 
 class SettingRefused(BuyerviewError):
-    """The setting `name` has a value that cannot be used; `why` says what is wrong and what to set instead."""
+    """The setting `name` cannot be used. `why` says what is wrong and what to set instead."""
 
     exit_code = 78
 
@@ -82,7 +81,7 @@ class SettingRefused(BuyerviewError):
 
 
 class WarehouseError(BuyerviewError):
-    """Something about the warehouse at `where` (a folder, or a server's address without its password)."""
+    """An error of the warehouse at `where`: a folder, or a server's address without its password."""
 
     def __init__(self, where: str, message: str) -> None:
         self.where = where
@@ -90,12 +89,12 @@ class WarehouseError(BuyerviewError):
 
 
 class WarehouseBusy(WarehouseError):
-    """Another run holds the writer's lock; nothing was changed."""
+    """Another run has the write lock. Nothing was changed."""
 
     exit_code = 75
 
     def __init__(self, where: str) -> None:
-        super().__init__(where, "another run is writing to it. Wait until it has ended, then start this one again.")
+        super().__init__(where, "another run is writing to it. Wait until it has finished, then start this one again.")
 
 
 class NothingPublished(WarehouseError):
@@ -111,22 +110,23 @@ class NothingPublished(WarehouseError):
 
 
 class GenerationGone(WarehouseError):
-    """Generation `number` is not kept any more, or was never published; `kept` are the numbers that can be read."""
+    """Generation `number` is no longer kept, or was never published. `kept` are the numbers that can be read."""
 
     exit_code = 66
 
     def __init__(self, where: str, number: int, kept: Iterable[int]) -> None:
         self.number = number
         self.kept = tuple(sorted(kept))
-        kept_text = ", ".join(str(one) for one in self.kept) or "none"
+        kept_text = ", ".join(str(kept_number) for kept_number in self.kept) or "none"
         super().__init__(
             where,
-            f"generation {number} cannot be read. Kept: {kept_text}. Open the page without a generation to see the newest.",
+            f"generation {number} cannot be read. Available: {kept_text}. "
+            "Open the page without a generation to see the newest.",
         )
 
 
 class GenerationDamaged(WarehouseError):
-    """What is published cannot be read as it was published; `file` names the file and `why` what is wrong with it."""
+    """A published file cannot be read, or has changed since. `file` names it and `why` says what is wrong."""
 
     exit_code = 74
 
@@ -139,19 +139,19 @@ class GenerationDamaged(WarehouseError):
 
 
 class BuildFailed(WarehouseError):
-    """A run was not published; readers see what they saw before, and the next run starts anew."""
+    """A run was not published. Readers see the previous generation; the next run starts from there."""
 
     exit_code = 70
 
     def __init__(self, where: str, why: str) -> None:
         self.why = why
         super().__init__(
-            where, f"this run was not published: {why}. What was published before is unchanged; start the run again."
+            where, f"this run was not published: {why}. The published data are unchanged. Start the run again."
         )
 
 
 class NoSpace(WarehouseError):
-    """The folder's disk has `free` bytes, and another generation may need `needed`."""
+    """The disk has `free` bytes, and another generation may need `needed`."""
 
     exit_code = 73
 
@@ -160,12 +160,13 @@ class NoSpace(WarehouseError):
         self.free = free
         super().__init__(
             where,
-            f"a run may need {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB free. Make room, then start again.",
+            f"a run may need {needed / 1e6:,.0f} MB, and the disk has {free / 1e6:,.0f} MB free. "
+            "Free some space, then start the run again.",
         )
 
 
 class StoreUnusable(WarehouseError):
-    """The store of what people write cannot be opened, read or written; `why` is what the database said."""
+    """The store of user edits cannot be opened, read or written. `why` is the message of the database."""
 
     exit_code = 74
 
@@ -173,12 +174,13 @@ class StoreUnusable(WarehouseError):
         self.why = why
         super().__init__(
             where,
-            f"what people wrote (store.sqlite, or the schema desk) cannot be read or kept: {why}. Nothing was changed.",
+            f"the store of user edits (store.sqlite, or the schema desk) cannot be read or written: {why}. "
+            "Nothing was changed.",
         )
 
 
 class WarehouseUnreachable(WarehouseError):
-    """The server does not answer or does not let us in; `why` is what it said."""
+    """The server does not respond, or refuses the connection. `why` is its message."""
 
     exit_code = 69
 

@@ -1,5 +1,8 @@
-"""What counts: how an order is judged. One frozen `Policy`; every default together is the strict policy. Source: rules,
-section 5.
+"""Policies: the settings by which orders are judged, and the codes of verdicts.
+
+All defaults of `Policy` together are the strict policy, by which every headline number is judged.
+
+Source: docs/rules.md, Policies.
 """
 
 from dataclasses import dataclass, fields
@@ -8,14 +11,14 @@ from enum import StrEnum
 
 
 class Timing(StrEnum):
-    """DEADLINE: the latest moment counts. WINDOW: too early fails as well."""
+    """Timing test. DEADLINE: the order must arrive by its deadline. WINDOW: arriving too early fails too."""
 
     DEADLINE = "DEADLINE"
     WINDOW = "WINDOW"
 
 
 class Anchor(StrEnum):
-    """Which date an order is held to (R1)."""
+    """The date an order is judged by. Source: R1 (anchor date)."""
 
     REQUESTED = "requested"
     FIRST_PROMISE = "first_promise"
@@ -23,21 +26,25 @@ class Anchor(StrEnum):
 
 
 class Rebase(StrEnum):
-    """Whose change of a promise, in time, moves the first promise: the buyer's, or nobody's (R1)."""
+    """Whose change of a promise, made in time, moves the first promise: the buyer's or nobody's. Source: R1 (anchor
+    date).
+    """
 
     BUYER = "buyer"
     NONE = "none"
 
 
 class ReceiptEvent(StrEnum):
-    """What counts as received: proof at the buyer, or leaving the dock where the buyer collects."""
+    """The event that counts as receipt: proof of delivery, or leaving the dock if the buyer collects."""
 
     RECEIVED_AT = "received_at"
     SHIPPED_AT = "shipped_at"
 
 
 class OpenBalance(StrEnum):
-    """Whether an uncancelled overdue remainder fails `on_time` too."""
+    """Effect of an overdue remainder that is not cancelled: none on `on_time` (BY_RECEIPT), or `on_time` fails too
+    (LATE).
+    """
 
     BY_RECEIPT = "by_receipt"
     LATE = "late"
@@ -52,12 +59,32 @@ _ENUMS = {
 }
 
 MOST_DAYS = {"early_tolerance_days": 30, "late_tolerance_days": 30, "claims_days": 3650, "invoice_days": 90}
-"""The most days a policy may give; `local_days` reaches that far beyond every day in the data."""
+"""Maximum number of days per policy key. `local_days` covers this many days beyond every day in the data."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How orders are judged; tolerances in local calendar days, then elapsed hours; shares from 0 to 1."""
+    """The settings by which orders are judged. All defaults together are the strict policy.
+
+        timing                 DEADLINE or WINDOW: see `Timing`
+        early_tolerance_days   WINDOW only: local calendar days an order may be early
+        early_tolerance_hours  WINDOW only: elapsed hours an order may be early, in addition to the days
+        late_tolerance_days    local calendar days an order may be late
+        late_tolerance_hours   elapsed hours an order may be late, in addition to the days
+        under_tolerance_share  share of the owed quantity that may be missing, 0 to 1
+        over_tolerance_share   share of the owed quantity that may be delivered in excess, 0 to 1
+        claims_days            days after receipt in which the buyer may claim damage
+        invoice_days           days after receipt in which the first invoice must come
+        anchor                 date an order is judged by: see `Anchor`
+        rebase                 whose change moves the first promise: see `Rebase`
+        allow_substitution     true: a substitute that the buyer agreed to counts as the ordered product
+        receipt_event          event that counts as receipt: see `ReceiptEvent`
+        open_balance           effect of an overdue remainder: see `OpenBalance`
+        fault_reasons          reasons of a cancellation by the buyer that count as our failure
+
+    Source: R4 (windows and tolerances), R10 (under-delivery tolerance), R13 (cancellations), R19 (substitutes), R21
+    (damage), R23 (billing).
+    """
 
     timing: Timing = Timing.DEADLINE
     early_tolerance_days: int = 0
@@ -76,43 +103,51 @@ class Policy:
     fault_reasons: tuple[str, ...] = ("late", "out_of_stock")
 
     def __post_init__(self) -> None:
-        """Accept the plain strings of a settings file for the enums.
+        """Convert the strings of a settings file to enums, and check the days.
 
-        Raises ValueError naming the key and the values it may have.
+        Raises ValueError that names the key and its allowed values.
         """
         for field in fields(self):
-            kind = _ENUMS.get(field.name)
-            if kind is None:
+            enum = _ENUMS.get(field.name)
+            if enum is None:
                 continue
             try:
-                object.__setattr__(self, field.name, kind(getattr(self, field.name)))
+                object.__setattr__(self, field.name, enum(getattr(self, field.name)))
             except ValueError:
                 raise ValueError(
-                    f"policy key {field.name}: {getattr(self, field.name)!r}; write one of {', '.join(kind)}"
+                    f"policy key {field.name}: {getattr(self, field.name)!r}; write one of {', '.join(enum)}"
                 ) from None
-        for name, most in MOST_DAYS.items():
-            if not 0 <= getattr(self, name) <= most:
-                raise ValueError(f"policy key {name}: {getattr(self, name)}; write a number of days from 0 to {most}")
+        for name, maximum in MOST_DAYS.items():
+            if not 0 <= getattr(self, name) <= maximum:
+                raise ValueError(
+                    f"policy key {name}: {getattr(self, name)}; write a number of days from 0 to {maximum}"
+                )
 
 
 STRICT = Policy()
-"""The product's own defaults: what every headline number is judged by."""
+"""The strict policy: every headline number is judged by it."""
 
 MIN_N = 20
-"""Below so many judged rows a rate is shown, but neither ranked nor alerted on (P8)."""
+"""Minimum number of judged rows: a rate of fewer rows is shown, but not ranked and not alerted on.
+
+Source: P8 (small numbers), R32 (few judged rows).
+"""
 MIN_COVERAGE = 0.90
-"""Below this coverage a rate has no red, amber or green: it is not proven (P7)."""
+"""Minimum coverage: a rate with less has no status, because it is not proven.
+
+Source: P7 (point, coverage and range).
+"""
 
 DAMAGE_REASONS = ("damage", "defect")
-"""Credit and return reasons that prove damage (R21, R22)."""
+"""Reasons of credits and returns that prove damage. Source: R21 (damage), R22 (returns)."""
 WRONG_ITEM_REASONS, WRONG_PLACE_REASONS, WRONG_QUANTITY_REASONS = ("wrong_item",), ("wrong_place",), ("wrong_quantity",)
-"""Return reasons that prove each part of `filled_accurately` wrong (R22)."""
+"""Reasons of returns that prove each part of `filled_accurately` wrong. Source: R22 (returns)."""
 COLLECTED_TERMS = ("EXW", "FCA")
-"""Incoterms under which the buyer collects: leaving our dock is the receipt (R2)."""
+"""Incoterms under which the buyer collects, so that leaving our dock is the receipt. Source: R2 (date of receipt)."""
 BILLING_CREDIT_REASONS = ("billing", "short")
-"""Credit reasons that prove a wrong bill (R23)."""
+"""Reasons of credits that prove a wrong bill. Source: R23 (billing)."""
 PIECES = ("piece", "pieces", "pc", "pcs", "ea", "each", "unit", "units")
-"""Base units counted one by one: rounding step 1; all others 0.001 (R11)."""
+"""Base units counted in pieces: rounding step 1; all others 0.001. Source: R11 (equal quantities)."""
 
 MINOR_UNITS_0 = (
     "BIF",
@@ -161,7 +196,7 @@ FALSE_CODES = {
     21: "reversed",
     22: "billing_credit",
 }
-"""Why a verdict is false, the first that fits."""
+"""Reasons why a verdict is false. The first that applies is the reason."""
 UNKNOWN_CODES = {
     50: "no_feed",
     51: "quarantined",
@@ -170,10 +205,11 @@ UNKNOWN_CODES = {
     54: "not_yet_due",
     55: "nothing_received",
 }
-"""Why a verdict is unknown."""
+"""Reasons why a verdict is unknown."""
 CODES = FALSE_CODES | UNKNOWN_CODES
-"""Inside the SQL a verdict is a code: null is true, below FIRST_UNKNOWN is false, above is unknown. AND is then simply
-the least code.
+"""Codes of verdicts in SQL: null is true, a code below FIRST_UNKNOWN is false, any other is unknown.
+
+The AND of verdicts is therefore the smallest code.
 """
 CODE = {word: number for number, word in CODES.items()}
 FIRST_UNKNOWN = 50

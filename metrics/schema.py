@@ -1,14 +1,12 @@
-"""THE CONTRACT: every table Buyerview keeps, each column with its meaning and unit.
+"""The data model: every feed, and every table of the run log, with the meaning and unit of each column.
 
-`FEEDS` are the tables ingest fills, one row of each being one thing the business knows by that name. The other tables
-are ingest's ledger. Facts and rollups are not here: `facts/` and `rollup.py` declare what they build.
+`FEEDS` are the tables that ingest fills. The other tables are ingest's run log. Fact tables and rollups are not here:
+`metrics/facts/` and `metrics/queries/rollups.py` declare them.
 
-Moments (`ordered_at`, `promised_by`, `received_at` ...) are two columns: the value and `<name>_is_date`. A value with a
-time is an instant in UTC and the flag is false; a value that came as a bare date is that calendar day at 00:00, *not
-shifted*, and the flag is true: which instants the day covers depends on the order's `ship_to_time_zone` and is worked
-out in `facts/`. Null value, null flag.
-
-Source: design, data-model.
+A moment (`ordered_at`, `promised_by`, `received_at` ...) has two columns: the value and `<name>_is_date`. A value with
+a time is an instant in UTC, and the flag is false. A value that came as a bare date is that calendar day at 00:00, *not
+shifted*, and the flag is true. The instants of that day depend on the order's `ship_to_time_zone`; `metrics/facts/`
+computes them. If the value is null, the flag is null.
 """
 
 from collections.abc import Mapping
@@ -21,7 +19,7 @@ metadata = MetaData()
 
 AnyColumn = Column[Any]  # Any: tables mix columns of every type
 Row = dict[str, Any]  # Any: a row's values as the driver returns them
-"""A row as a dictionary of our own."""
+"""A row as a dictionary."""
 RowValues = Mapping[str, Any]  # Any: see Row
 """A row that is only read: a `Row`, or a row of a result."""
 
@@ -30,25 +28,23 @@ QTY = Numeric(18, 4)
 AMOUNT = Numeric(18, 4)
 """Money in `currency`: exact, four decimals."""
 PRICE = Numeric(18, 8)
-"""The price of one base unit: exact, eight decimals, so that a price per box of 12 converts without spoiling a line's
-amount.
-"""
+"""Price of one base unit: exact, eight decimals, so that converting a price per box of 12 keeps the line's amount."""
 SHARE = Numeric(9, 6)
 """A share from 0 to 1 (a rate of 25 % is 0.25)."""
 FACTOR = Numeric(18, 8)
 """A conversion factor or exchange rate: exact, eight decimals."""
 
 PROVENANCE = ("source", "file_id", "row_no", "source_updated_at", "deleted")
-"""Columns every feed carries beside its own: where the present version of a row came from."""
+"""Columns of every feed besides its own: the origin of the current version of a row."""
 
 
 def text(name: str, comment: str, *, required: bool = False) -> Column[Any]:
-    """A text column."""
+    """Return a text column."""
     return Column(name, String, nullable=not required, comment=comment)
 
 
 def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column[Any], Column[Any]]:
-    """The two columns of a moment: the value and whether it is a bare date."""
+    """Return the two columns of a moment: the value, and the flag for a bare date."""
     return (
         Column(
             name, DateTime, nullable=not required, comment=f"{comment} UTC instant, or a local calendar day at 00:00"
@@ -58,31 +54,30 @@ def moment(name: str, comment: str, *, required: bool = False) -> tuple[Column[A
 
 
 def feed(name: str, comment: str, *columns: Column[Any] | tuple[Column[Any], Column[Any]]) -> Table:
-    """A feed's table: its own columns, then the provenance ones. No index and no constraint (faults 3.1): keys hold by
-    merge.
+    """Return a feed's table: its own columns, then the provenance columns.
+
+    It has no index and no constraint, because merging keeps keys unique.
     """
-    flat = [one for column in columns for one in (column if isinstance(column, tuple) else (column,))]
+    flat = [part for column in columns for part in (column if isinstance(column, tuple) else (column,))]
     return Table(
         name,
         metadata,
         *flat,
-        Column("source", String, nullable=False, comment="name of the mapping that brought the row"),
+        Column("source", String, nullable=False, comment="name of the mapping that loaded the row"),
         Column(
             "file_id",
             BigInteger,
             nullable=False,
-            comment="run_files.file_id of the source object that brought this version",
+            comment="run_files.file_id of the source object of this version",
         ),
         Column(
             "row_no",
             BigInteger,
             nullable=False,
-            comment="record number inside that object, from 1, the header not counted",
+            comment="record number in that object, from 1, without the header",
         ),
         Column("source_updated_at", DateTime, comment="when the source last changed the record, UTC; the newest wins"),
-        Column(
-            "deleted", Boolean, nullable=False, comment="true: a tombstone; metrics see the record as never having been"
-        ),
+        Column("deleted", Boolean, nullable=False, comment="true: deleted; measures ignore the record"),
         comment=comment,
     )
 
@@ -100,12 +95,12 @@ orders = feed(
     text("channel", "how they order: edi, web, phone, field ..."),
     text("order_type", "sale, replacement, sample or internal"),
     text("fulfilment_model", "make_to_stock (buy, make, sell) or make_to_order (sell, make, buy)"),
-    text("special_request", "what the buyer asked for beyond the ordinary"),
+    text("special_request", "special request of the buyer"),
     text("currency", "ISO 4217 code of the order's prices"),
     text("bill_to", "party to be billed"),
     text("payment_terms", "agreed terms, as written"),
     text("ship_to", "place the goods are to be delivered to"),
-    text("ship_to_time_zone", "IANA zone of that place; the source's declared zone where it came empty", required=True),
+    text("ship_to_time_zone", "IANA zone of that place; the source's declared zone if it came empty", required=True),
     Column(
         "time_zone_assumed",
         Boolean,
@@ -126,7 +121,7 @@ order_lines = feed(
     text("product_id", "what is wanted"),
     text(
         "unit",
-        "unit the source counts in; empty: the base unit. Quantities and prices are converted at ingest (R12) and stand in base units",
+        "unit the source counts in; empty: the base unit. Ingest converts quantities and prices to base units (R12)",
     ),
     Column("ordered_qty", QTY, nullable=False, comment="wanted, base unit"),
     Column("unit_price_amount", PRICE, comment="agreed price of one base unit, net of discount"),
@@ -326,7 +321,7 @@ order_events = feed(
     "order_events",
     "one row: one attempt at one of the 13 order-to-cash steps of an order",
     text("order_id", "key", required=True),
-    Column("step", Integer, nullable=False, comment="key: 1 to 13 (rules, section 4 (c))"),
+    Column("step", Integer, nullable=False, comment="key: 1 to 13 (docs/rules.md, Cycle time)"),
     Column("event_no", Integer, nullable=False, comment="key: attempt, from 1"),
     moment("started_at", "when it started."),
     moment("finished_at", "when it was done; empty: going on."),
@@ -355,15 +350,15 @@ quote_options = feed(
 
 messages = feed(
     "messages",
-    "one row: something told, or to be told, to a buyer",
+    "one row: one message to a buyer, sent or due",
     text("message_id", "key", required=True),
     text("order_id", "the order it is about; empty: none"),
-    text("customer_id", "who is told; empty: the order's customer"),
+    text("customer_id", "the recipient; empty: the order's customer"),
     text("phase", "pre, during or post the transaction"),
     text("kind", "quote, acknowledgement, delay_notice, ship_notice, invoice or case_reply"),
-    moment("due_at", "by when it was to be told."),
-    moment("sent_at", "when it was told; empty: not yet."),
-    Column("correct", Boolean, comment="whether what was told was right; empty: not known"),
+    moment("due_at", "deadline for sending it."),
+    moment("sent_at", "when it was sent; empty: not yet."),
+    Column("correct", Boolean, comment="true: its content was correct; empty: not known"),
 )
 
 service_cases = feed(
@@ -376,7 +371,7 @@ service_cases = feed(
     moment("opened_at", "when it was raised.", required=True),
     moment("acknowledged_at", "when we first answered."),
     moment("resolved_at", "when it was settled; empty: open."),
-    Column("granted", Boolean, comment="whether what was asked for was granted; empty: undecided"),
+    Column("granted", Boolean, comment="true: the request was granted; empty: undecided"),
     Column("cost_amount", AMOUNT, comment="what settling it cost, in currency"),
     text("currency", "ISO 4217 code"),
 )
@@ -438,7 +433,7 @@ fx_rates = feed(
 
 buyer_scorecards = feed(
     "buyer_scorecards",
-    "one row: what the buyer's own books say of one order",
+    "one row: one order in the buyer's own books",
     text("customer_id", "key", required=True),
     text("order_id", "key: as the buyer calls it", required=True),
     moment("due_by", "the deadline the buyer judged by."),
@@ -449,7 +444,7 @@ buyer_scorecards = feed(
 
 assumptions = feed(
     "assumptions",
-    "one row: a number assumed rather than observed (metrics/assumptions.py names them), as of a date",
+    "one row: one assumption (named in metrics/facts/assumptions.py), as of a date",
     text("assumption", "key: name", required=True),
     text("scope", "key: all, segment:A or customer:ID", required=True),
     Column("valid_from", Date, nullable=False, comment="key: first day"),
@@ -459,13 +454,13 @@ assumptions = feed(
 
 @dataclass(frozen=True)
 class Feed:
-    """What merge and expectations need to know of a feed: its table, its key and whether the main job needs it."""
+    """Properties of a feed for merging and validation: its table, its key, and whether the core measures need it."""
 
     table: Table
     key: tuple[str, ...]
     core: bool = False
     parent: str | None = None
-    """The feed a row waits for when the row's parent has not arrived."""
+    """The feed of the parent record. A row waits until its parent has arrived."""
 
 
 FEEDS: dict[str, Feed] = {
@@ -511,8 +506,9 @@ FEEDS: dict[str, Feed] = {
     "service_costs": Feed(service_costs, ("cost_id",)),
     "buyer_scorecards": Feed(buyer_scorecards, ("customer_id", "order_id")),
 }
-"""Every feed by name, parents before children; an empty parent key waits for nobody. (shipment_lines and invoice_lines
-also wait for their own header: load.py.)
+"""Every feed by name, parents before children. A row with an empty parent key does not wait.
+
+Rows of shipment_lines and invoice_lines also wait for their own header (`ingest/load/`).
 """
 
 runs = Table(
@@ -526,7 +522,7 @@ runs = Table(
     Column(
         "data_as_of",
         DateTime,
-        comment="the data's own watermark, UTC: every judgement of this generation is made at it",
+        comment="the data's own watermark, UTC: all orders of this generation are judged at this instant",
     ),
     Column(
         "data_as_of_declared",
@@ -621,7 +617,7 @@ restated_quantities = Table(
     Column("data_as_of", DateTime, nullable=False, comment="runs.data_as_of of that run, UTC"),
     Column("before_qty", QTY, nullable=False, comment="ordered_qty before"),
     Column("after_qty", QTY, nullable=False, comment="ordered_qty after"),
-    comment="one row: one change of one line's ordered_qty by a later record (R14 needs it typed; `restatements` has it as JSON)",
+    comment="one row: one change of a line's ordered_qty by a later record (typed for R14; `restatements` has JSON)",
 )
 
 local_days = Table(
@@ -631,7 +627,7 @@ local_days = Table(
     Column("day", Date, nullable=False, comment="local calendar day"),
     Column("starts_at", DateTime, nullable=False, comment="its first instant, UTC"),
     Column("ends_at", DateTime, nullable=False, comment="its last microsecond, UTC"),
-    comment="one row: which instants a local day covers (days of 23 and 25 hours included); made by rebuild.py, the same on every engine",
+    comment="one row: first and last instant of a local day, which may have 23 or 25 hours; the same on every engine",
 )
 
 mapped_columns = Table(
@@ -640,8 +636,6 @@ mapped_columns = Table(
     Column("source", String, nullable=False, comment="name of the mapping"),
     Column("feed", String, nullable=False),
     Column("column_name", String, nullable=False, comment="a column this source fills; others are 'not tested'"),
-    Column(
-        "stands_in_for", String, comment="what the column really is, where a stand-in was declared, e.g. 'ship date'"
-    ),
-    comment="one row: one column a source maps (rules P3: unmapped is not tested, mapped and empty is unknown)",
+    Column("stands_in_for", String, comment="real content of the column if a stand-in was declared, e.g. 'ship date'"),
+    comment="one row: one column a source maps (P3: unmapped is not tested, mapped and empty is unknown)",
 )

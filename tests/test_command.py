@@ -192,7 +192,7 @@ def test_a_diff_lists_exactly_the_orders_that_flip(run: Run) -> None:
         (("diff", "tolerance=1"), "write key=value with one of timing"),
         (("diff", "late_tolerance_days=soon"), "write late_tolerance_days="),
         (("diff", "timing=SOMETIME"), "write one of DEADLINE, WINDOW"),
-        (("diff", "late_tolerance_days=1", "--verdict", "fast"), "write one of on_time"),
+        (("diff", "late_tolerance_days=1", "--verdict", "fast"), "use one of on_time"),
         (
             ("explain", "otif", "--by", "region", "--before", "January", "--after", "2026-01-01..2026-01-31"),
             "write FIRST..LAST",

@@ -9,7 +9,7 @@ from metrics.lists.rows import Listing, rows_of
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Ratio
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 from metrics.schema import products
 from metrics.sql.dialects import Expression, count_if
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, func, select
 from metrics.facts.orders import order_facts_table
 from metrics.lists.rows import VERDICTS, is_failed
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 
 Combination = tuple[tuple[str, ...], int]
 """The verdicts that failed, and of how many orders exactly these failed."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, case, func, select
 from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.rows import rows_of
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 
 HOUR = 3600
 NOTICE_BUCKETS = (

@@ -8,7 +8,7 @@ from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Ratio
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 from metrics.sql.dialects import Expression, days_between
 
 LONGEST = 60

@@ -32,7 +32,8 @@ from metrics.measures.catalog import BY_MODULE, dimension_column, find
 from metrics.model.measure import Derived, Measure, Part, Percentile, Ratio, Spread, Study, Survival, Total, Unit
 from metrics.model.question import Answer, Question
 from metrics.model.statistics import Number, divide, spread
-from metrics.queries.answer import answer, view_conditions
+from metrics.queries.answer import answer
+from metrics.queries.statements import view_conditions
 from metrics.sql.dialects import Expression
 
 At = tuple[tuple[str, str | None], ...]

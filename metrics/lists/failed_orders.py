@@ -11,7 +11,7 @@ from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.rows import VERDICTS, Listing, Row, Where, in_period, is_failed, rows_of, with_names
 from metrics.measures.catalog import find
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 
 
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:

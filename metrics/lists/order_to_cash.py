@@ -9,7 +9,7 @@ from metrics.facts.step_slack import late_order_facts_table
 from metrics.facts.work_in_progress import work_facts_table
 from metrics.lists.rows import Listing, rows_of
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 
 LONGEST = 20
 """Orders under way that are listed: those that have stood longest."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, func, select
 from metrics.facts.recoveries import GROUPS, recovery_facts_table
 from metrics.model.question import Question
 from metrics.model.statistics import survival_curve
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 from metrics.sql.dialects import count_if
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, case, func, select
 from metrics.facts.two_books import two_books_facts_table
 from metrics.lists.rows import Listing, Row, rows_of
 from metrics.model.question import Question
-from metrics.queries.answer import view_conditions
+from metrics.queries.statements import view_conditions
 
 VERDICT_TEXT = (
     "their_receipt_day",

@@ -34,7 +34,8 @@ from metrics.provenance.changed_records import (
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text
 from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash, same_value
 from metrics.provenance.provenance import provenance as said_by
-from metrics.queries.answer import frame, view_conditions
+from metrics.queries.data_frame import frame
+from metrics.queries.statements import view_conditions
 from metrics.sql.dialects import Expression, period_start
 from metrics.warehouse import Location, reading
 

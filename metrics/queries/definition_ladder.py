@@ -1,7 +1,8 @@
-"""The definition ladder: the same orders under ever stricter definitions of good, most lenient first.
+"""Definition ladder: the same orders under stricter and stricter definitions of a good order.
 
-Each rung keeps the tests of the rungs above it and adds one; denominators only grow, so rates cannot rise. Source:
-rules, section 5.
+Each rung keeps the tests of the rungs above it and adds one. Denominators only grow, so rates cannot rise.
+
+Source: docs/rules.md, Definition ladder.
 """
 
 from collections.abc import Mapping
@@ -12,20 +13,21 @@ from sqlalchemy import Connection
 from metrics.facts.mapped_columns import mapped
 from metrics.model.statistics import divide, wilson
 from metrics.policy import Anchor, Policy, Timing
-from metrics.queries.what_if import Row, View, judge_under
+from metrics.queries.what_if import View, judge_under
+from metrics.schema import Row
 
 Verdict = bool | None
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One definition: what it adds, and which orders it is out of."""
+    """One definition: the test it adds and the orders it is a share of."""
 
     name: str
     adds: str
     base: str
     needs: tuple[tuple[str, ...], ...] = ()
-    """Each group: one of these "feed.column"s must be mapped, else the rung is skipped by name."""
+    """Groups of "feed.column". At least one column of each group must be mapped, or the rung is skipped."""
 
 
 _PROMISE = ("orders.promised_by", "order_lines.promised_by")
@@ -49,7 +51,7 @@ RUNGS = (
 
 @dataclass(frozen=True)
 class Level:
-    """One rung with its figures; `skipped` names what it lacks instead."""
+    """One rung with its figures. `skipped` names the data it lacks instead."""
 
     rung: Rung
     numerator: int = 0
@@ -58,7 +60,7 @@ class Level:
 
     @property
     def value(self) -> float | None:
-        """The rate; None where there is nothing to divide."""
+        """The rate, or None if the denominator is 0."""
         return divide(self.numerator, self.denominator)
 
     @property
@@ -69,9 +71,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs on the orders known on every rung shown. dropped: orders in view left out because some rung cannot
-    tell.
-    """
+    """The rungs, over the orders that are known on every rung shown. dropped: orders in view that are not."""
 
     steps: tuple[Level, ...]
     orders: int
@@ -84,9 +84,9 @@ class Findings:
 
     arrived: bool
     excused: bool
-    """The buyer cancelled all of it in time."""
+    """The buyer cancelled the whole order in time."""
     cut: bool
-    """The buyer cancelled some of it in time."""
+    """The buyer cancelled a part of the order in time."""
     by_current_and_three_days: Verdict
     by_current: Verdict
     by_first: Verdict
@@ -97,31 +97,32 @@ class Findings:
     billed_accurately: Verdict
 
 
-def available_rungs(found: Findings) -> dict[str, tuple[bool, Verdict]]:
-    """For each rung whether the order is in its base, and whether it passes: the AND of the rung's test and all above
-    it (P3).
+def available_rungs(findings: Findings) -> dict[str, tuple[bool, Verdict]]:
+    """Return for each rung whether the order is in its base, and whether it passes: its test and all tests above (P3).
 
-    An excused order (the buyer cancelled all of it in time) stands on the last rung alone, as a failure.
+    An excused order is in the base of the last rung only, as a failure.
+
+    Source: P3 (three values).
     """
     added: dict[str, Verdict] = {
-        "L1": found.by_current_and_three_days,
-        "L2": found.by_current,
-        "L3": found.by_first,
-        "L4": True,  # only the base grows: what never arrived has failed the tests above
-        "L5": found.by_request,
-        "L6": found.complete,
-        "L7": found.filled_accurately,
-        "L8": found.damage_free,
-        "L9": found.billed_accurately,
-        "L10": not found.cut,
+        "L1": findings.by_current_and_three_days,
+        "L2": findings.by_current,
+        "L3": findings.by_first,
+        "L4": True,  # only the base grows: orders that never arrived failed the tests above
+        "L5": findings.by_request,
+        "L6": findings.complete,
+        "L7": findings.filled_accurately,
+        "L8": findings.damage_free,
+        "L9": findings.billed_accurately,
+        "L10": not findings.cut,
     }
-    places: dict[str, tuple[bool, Verdict]] = {}
+    rungs: dict[str, tuple[bool, Verdict]] = {}
     passes: Verdict = True
     for name, verdict in added.items():
-        inside = (found.arrived or name not in ("L1", "L2", "L3")) and (not found.excused or name == "L10")
-        passes = _and(passes, verdict) if not found.excused else False
-        places[name] = (inside, passes)
-    return places
+        in_base = (findings.arrived or name not in ("L1", "L2", "L3")) and (not findings.excused or name == "L10")
+        passes = _and(passes, verdict) if not findings.excused else False
+        rungs[name] = (in_base, passes)
+    return rungs
 
 
 def _and(one: Verdict, other: Verdict) -> Verdict:
@@ -131,8 +132,10 @@ def _and(one: Verdict, other: Verdict) -> Verdict:
 
 
 def definition_ladder(connection: Connection, *, view: View | None = None, policy: Policy | None = None) -> Ladder:
-    """The ladder over the orders in view, under a policy's own timing (WINDOW's early test joins at L5); the strict one
-    by default.
+    """Return the ladder of the orders in view.
+
+    policy: its tolerances, receipt event and timing apply; the early test of WINDOW joins at L5. Default: the strict
+    policy.
     """
     base = policy or Policy()
     deadline = Policy(under_tolerance_share=base.under_tolerance_share, receipt_event=base.receipt_event)
@@ -161,19 +164,21 @@ def definition_ladder(connection: Connection, *, view: View | None = None, polic
     shown = [rung for rung in RUNGS if not lacking[rung.name]]
     numerators, denominators = dict.fromkeys(lacking, 0), dict.fromkeys(lacking, 0)
     orders = dropped = 0
-    for strict, (late3, now, asked) in judge_under(connection, (lenient, current, request), view or View(), columns):
-        found = _findings(strict, late3, now, asked, lacking)
-        if found is None:
+    for strict, (three_days, now, by_request) in judge_under(
+        connection, (lenient, current, request), view or View(), columns
+    ):
+        findings = _findings(strict, three_days, now, by_request, lacking)
+        if findings is None:
             continue
-        places = available_rungs(found)
+        places = available_rungs(findings)
         if any(places[rung.name][0] and places[rung.name][1] is None for rung in shown):
             dropped += 1
             continue
         orders += 1
         for rung in shown:
-            inside, passes = places[rung.name]
-            denominators[rung.name] += inside
-            numerators[rung.name] += inside and passes is True
+            in_base, passes = places[rung.name]
+            denominators[rung.name] += in_base
+            numerators[rung.name] += in_base and passes is True
     steps = [
         Level(rung, skipped=lacking[rung.name])
         if lacking[rung.name]
@@ -188,28 +193,28 @@ def _lacks(rung: Rung, known: frozenset[str]) -> str | None:
     return f"no data: {' or '.join(missing[0])}" if missing else None
 
 
-def _findings(strict: Row, late3: Row, now: Row, asked: Row, lacking: Mapping[str, str | None]) -> Findings | None:
-    """The tests of an order in view; None for one that is neither judged nor excused by its buyer. A rung that is
-    skipped tests nothing.
-    """
+def _findings(
+    strict: Row, three_days: Row, now: Row, by_request: Row, lacking: Mapping[str, str | None]
+) -> Findings | None:
+    """The tests of an order in view; None if it is neither judged nor excused. A skipped rung counts as passed."""
     cut = strict["owed_qty"] < strict["ordered_qty"]
     excused = strict["state"] == "excluded" and strict["order_type"] == "sale" and cut
-    if not excused and any(row["state"] != "judged" for row in (strict, late3, now, asked)):
+    if not excused and any(row["state"] != "judged" for row in (strict, three_days, now, by_request)):
         return None
 
-    def of(rung: str, verdict: Verdict) -> Verdict:
+    def unless_skipped(rung: str, verdict: Verdict) -> Verdict:
         return True if lacking[rung] else verdict
 
     return Findings(
         arrived=strict["settled_at"] is not None,
         excused=excused,
         cut=cut,
-        by_current_and_three_days=of("L1", late3["on_time"]),
-        by_current=of("L2", now["on_time"]),
-        by_first=of("L3", strict["on_time"]),
-        by_request=of("L5", asked["on_time"]),
-        complete=of("L6", asked["complete"]),
-        filled_accurately=of("L7", asked["filled_accurately"]),
-        damage_free=of("L8", asked["damage_free"]),
-        billed_accurately=of("L9", asked["billed_accurately"]),
+        by_current_and_three_days=unless_skipped("L1", three_days["on_time"]),
+        by_current=unless_skipped("L2", now["on_time"]),
+        by_first=unless_skipped("L3", strict["on_time"]),
+        by_request=unless_skipped("L5", by_request["on_time"]),
+        complete=unless_skipped("L6", by_request["complete"]),
+        filled_accurately=unless_skipped("L7", by_request["filled_accurately"]),
+        damage_free=unless_skipped("L8", by_request["damage_free"]),
+        billed_accurately=unless_skipped("L9", by_request["billed_accurately"]),
     )

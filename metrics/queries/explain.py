@@ -1,12 +1,16 @@
-"""Why a number moved between two periods, part by part of a dimension.
+"""Explain a change between two periods by the values of one dimension.
 
-A ratio N/D of parts s with weight w = D_s/D and rate r = N_s/D_s moves by a *rate* part, (r1 - r0)·(w0 + w1)/2, the
-parts having become better or worse, and a *mix* part, (w1 - w0)·((r0 + r1)/2 - (R0 + R1)/2), more or less of them being
-in it, with R the whole's rate. Over all parts the two add up to the change exactly; the sums are fractions of the exact
-halves. A part that is in one period alone has no rate to compare: it is all mix. A total moves by its parts'
-differences. A percentile has no parts that add up: for each part it is taken again with that part's rows of the period
-before in place of its rows of the period after, which tells how far that population shifted it. Source: design, product
-(an explanation of a change that adds up exactly); the midpoint decomposition (Bennet).
+Ratio: a part with weight w and rate r contributes a rate effect, (r1 - r0)·(w0 + w1)/2, and a mix effect, (w1 -
+w0)·((r0 + r1)/2 - (R0 + R1)/2). Its weight is w = D_s/D, its rate r = N_s/D_s, and R is the rate of the whole. Over all
+parts, the effects add up to the change exactly, because they are fractions of exact numbers. A part that is in one
+period only has no rate to compare, so it is all mix.
+
+Total: a part contributes its difference.
+
+Percentile: parts do not add up. For each part, the percentile is computed again with that part's rows of the earlier
+period. The difference shows how far the part shifted the percentile.
+
+Source: the midpoint decomposition (Bennet).
 """
 
 from collections.abc import Mapping
@@ -26,15 +30,15 @@ Period = tuple[date, date]
 
 Part = str | None
 PARTS_SHIFTED = 50
-"""Parts a percentile is taken again for: each needs a pass over the rows."""
+"""Maximum number of parts for which a percentile is computed again. Each needs a pass over the rows."""
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """One value of the dimension: its answers in both periods, and what it adds to the change of the whole, in the
-    measure's unit.
+    """One value of the dimension: its answers in both periods and its contribution to the change, in the measure's
+    unit.
 
-    mix and rate: of a ratio, with mix + rate = effect. shift: of a percentile, which does not add up.
+    mix, rate: of a ratio, mix + rate = effect. shift: of a percentile; shifts do not add up.
     """
 
     value: Part
@@ -48,9 +52,9 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A measure's change and its parts, the strongest first.
+    """A measure's change and its parts, largest effect first.
 
-    adds_up: whether the effects sum to the change; why_not: why there is no change to explain.
+    adds_up: the effects add up to the change; why_not: the reason why there is no change to explain.
     """
 
     measure: str
@@ -72,15 +76,15 @@ def explain(
     after: Period,
     where: tuple[tuple[str, tuple[str, ...]], ...] = (),
 ) -> Explanation:
-    """Why `measure` differs between two periods of its own date, by the values of one dimension. Raises UnknownName."""
-    found = find(measure)
-    dimension_column(by, found)
+    """Explain the change of a measure between two periods of its own date by one dimension. Raises UnknownName."""
+    definition = find(measure)
+    dimension_column(by, definition)
     then = Question((measure,), start=before[0], end=before[1], where=where)
     now = replace(then, start=after[0], end=after[1])
     (whole_then,), (whole_now,) = answer(connection, then), answer(connection, now)
-    parts_then, parts_now = (_by_value(answer(connection, replace(asked, by=(by,))), by) for asked in (then, now))
+    parts_then, parts_now = (_by_value(answer(connection, replace(question, by=(by,))), by) for question in (then, now))
     blank = Explanation(measure, by, whole_then, whole_now, None, (), adds_up=False)
-    formula = found.formula
+    formula = definition.formula
     if isinstance(formula, Ratio):
         return _of_ratio(blank, parts_then, parts_now)
     if isinstance(formula, Total):
@@ -91,36 +95,36 @@ def explain(
     missing = whole_then.value is None or whole_now.value is None
     change = None if missing else Fraction(whole_now.value or 0) - Fraction(whole_then.value or 0)
     if isinstance(formula, Percentile) and not missing:
-        parts = _shifted(connection, found, formula, by, then, now, parts)
-    return replace(blank, change=change, parts=tuple(parts), why_not=_absent(whole_then, whole_now))
+        parts = _with_shifts(connection, definition, formula, by, then, now, parts)
+    return replace(blank, change=change, parts=tuple(parts), why_not=_missing_value(whole_then, whole_now))
 
 
 def _by_value(answers: list[Answer], by: str) -> dict[Part, Answer]:
-    return {one.dimensions[by]: one for one in answers}
+    return {result.dimensions[by]: result for result in answers}
 
 
 def _values(then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> list[Part]:
     return sorted({*then, *now}, key=lambda value: (value is None, str(value)))
 
 
-def _absent(then: Answer, now: Answer) -> str | None:
-    for when, one in (("before", then), ("after", now)):
-        if one.value is None:
-            return f"the period {when} has no value: {one.no_data}"
+def _missing_value(then: Answer, now: Answer) -> str | None:
+    for when, result in (("before", then), ("after", now)):
+        if result.value is None:
+            return f"the period {when} has no value: {result.no_data}"
     return None
 
 
-def _halves(one: Answer | None) -> tuple[Fraction, Fraction]:
-    if one is None:
+def _halves(result: Answer | None) -> tuple[Fraction, Fraction]:
+    if result is None:
         return Fraction(0), Fraction(0)
-    return Fraction(one.numerator or 0), Fraction(one.denominator or 0)
+    return Fraction(result.numerator or 0), Fraction(result.denominator or 0)
 
 
 def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
     n0, d0 = _halves(blank.before)
     n1, d1 = _halves(blank.after)
     if not d0 or not d1:
-        return replace(blank, why_not=_absent(blank.before, blank.after))
+        return replace(blank, why_not=_missing_value(blank.before, blank.after))
     middle = (n0 / d0 + n1 / d1) / 2
     parts = []
     for value in _values(then, now):
@@ -138,12 +142,12 @@ def _of_ratio(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part
         parts.append(Contribution(value, then.get(value), now.get(value), effect=rate + mix, mix=mix, rate=rate))
     change = n1 / d1 - n0 / d0
     return replace(
-        blank, change=change, parts=_strongest(parts), adds_up=True, why_not=_absent(blank.before, blank.after)
+        blank, change=change, parts=_strongest(parts), adds_up=True, why_not=_missing_value(blank.before, blank.after)
     )
 
 
 def _of_total(blank: Explanation, then: Mapping[Part, Answer], now: Mapping[Part, Answer]) -> Explanation:
-    if why := _absent(blank.before, blank.after):
+    if why := _missing_value(blank.before, blank.after):
         return replace(blank, why_not=why)
     parts = []
     for value in _values(then, now):
@@ -157,7 +161,7 @@ def _strongest(parts: list[Contribution]) -> tuple[Contribution, ...]:
     return tuple(sorted(parts, key=lambda part: (-abs(part.effect or Fraction(0)), str(part.value))))
 
 
-def _shifted(
+def _with_shifts(
     connection: Connection,
     measure: Measure,
     formula: Percentile,
@@ -166,18 +170,18 @@ def _shifted(
     now: Question,
     parts: list[Contribution],
 ) -> list[Contribution]:
-    """Each part with how far the percentile moved because its rows are now other ones; parts with most rows first."""
+    """Return each part with its shift of the percentile; parts with most rows first."""
     facts = measure.facts
     day, column = facts.c[measure.date], facts.c[dimension_column(by, measure)]
-    inside = [facts.c[dimension_column(name, measure)].in_(values) for name, values in now.where]
-    formerly, lately = day.between(then.start, then.end), day.between(now.start, now.end)
-    after = connection.execute(select(formula.over(facts)).where(lately, *inside)).scalar_one()
+    filters = [facts.c[dimension_column(name, measure)].in_(values) for name, values in now.where]
+    in_earlier, in_later = day.between(then.start, then.end), day.between(now.start, now.end)
+    after = connection.execute(select(formula.over(facts)).where(in_later, *filters)).scalar_one()
     heaviest = sorted(parts, key=lambda part: -max(_halves(part.before)[1], _halves(part.after)[1]))
-    found = []
+    shifted = []
     for part in heaviest[:PARTS_SHIFTED]:
-        mine = column.is_(None) if part.value is None else column == part.value
+        of_part = column.is_(None) if part.value is None else column == part.value
         others = column.is_not(None) if part.value is None else or_(column != part.value, column.is_(None))
-        swapped = select(formula.over(facts)).where(or_(and_(lately, others), and_(formerly, mine)), *inside)
+        swapped = select(formula.over(facts)).where(or_(and_(in_later, others), and_(in_earlier, of_part)), *filters)
         value = connection.execute(swapped).scalar_one()
-        found.append(replace(part, shift=None if value is None or after is None else float(after) - float(value)))
-    return found + heaviest[PARTS_SHIFTED:]
+        shifted.append(replace(part, shift=None if value is None or after is None else float(after) - float(value)))
+    return shifted + heaviest[PARTS_SHIFTED:]

@@ -1,7 +1,8 @@
-"""What the fill-rate calculator starts from: orders and fill as observed in view, brought to a year, and the numbers
-assumed.
+"""Starting values of the fill-rate calculator: annualised orders and fill rates in view, and the assumptions.
 
-The gain of a year it comes to is the one `fill_payback` rests on. Source: rules, section 4 (d).
+Their annual gain is the one that `fill_payback` uses.
+
+Source: docs/rules.md, Stockouts.
 """
 
 from collections.abc import Mapping
@@ -21,10 +22,10 @@ ASSUMED = ("fill_target", "fill_back_order_cost", "fill_invoice_deduction", "fil
 
 @dataclass(frozen=True)
 class FillRateInputs:
-    """Where to start. `low` and `high`: the orders of a year at their own fill and at the one to be reached; None where
-    none is judged.
+    """Starting values. `low`, `high`: annualised orders at their own and at the target fill rate; None if none is
+    judged.
 
-    assumed: every number assumed for the view; stated: the names of those somebody gave, the others being illustrative.
+    assumed: all assumptions for the view; stated: names of those that were entered. The others are illustrative.
     """
 
     low: Scenario | None
@@ -34,17 +35,19 @@ class FillRateInputs:
 
 
 def fill_rate_inputs(connection: Connection, question: Question) -> FillRateInputs:
-    """The start for a question's days and filters."""
+    """Return the starting values for a question's days and filters."""
 
     def ask(other: Question) -> list[Answer]:
         return answer(connection, other)
 
     scope = assumption_scope({}, question.where)
-    given = tuple(name for name in ASSUMED if stated(connection, name, scope=scope) is not None)
+    entered = tuple(name for name in ASSUMED if stated(connection, name, scope=scope) is not None)
     numbers = {name: assumed(connection, name, scope=scope) for name in ASSUMED}
-    (seen,) = observed(connection, question, ask)
+    (scenarios,) = observed(connection, question, ask)
     days = days_in_view(connection, question)
-    if seen.low is None or seen.high is None or days is None:
-        return FillRateInputs(None, None, numbers, given)
-    orders = seen.low.orders * DAYS_A_YEAR / days
-    return FillRateInputs(replace(seen.low, orders=orders), replace(seen.high, orders=orders), numbers, given)
+    if scenarios.low is None or scenarios.high is None or days is None:
+        return FillRateInputs(None, None, numbers, entered)
+    orders = scenarios.low.orders * DAYS_A_YEAR / days
+    return FillRateInputs(
+        replace(scenarios.low, orders=orders), replace(scenarios.high, orders=orders), numbers, entered
+    )

@@ -1,6 +1,8 @@
-"""Policy diff: exactly which orders change their verdict between two policies, and which rule changes it.
+"""Policy diff: the orders whose verdict changes between two policies, and the policy key that changes it.
 
-Both policies judge the same orders of the same generation at the same instant. Source: rules, section 5.
+Both policies judge the same orders of the same generation at the same instant.
+
+Source: docs/rules.md, Policy diff.
 """
 
 from collections import Counter
@@ -10,19 +12,20 @@ from dataclasses import dataclass, fields, replace
 from sqlalchemy import Connection
 
 from metrics.policy import STRICT, Policy
-from metrics.queries.what_if import Row, View, judge_under
+from metrics.queries.what_if import View, judge_under
+from metrics.schema import Row
 
 VERDICTS = ("on_time", "complete", "otif", "damage_free", "filled_accurately", "billed_accurately", "perfect_order")
 COMBINED = "only together"
-"""The rule of a flip that none of the changed keys makes by itself."""
+"""Rule of an order whose verdict no single key changes."""
 
 Verdict = bool | None
 
 
 @dataclass(frozen=True)
 class Flip:
-    """One order whose verdict differs: before and after, the policy keys that flip it by themselves, and the reason it
-    is not true.
+    """One order whose verdict differs: both verdicts, the keys that change it alone, and both reasons for not being
+    true.
     """
 
     order_id: str
@@ -37,9 +40,8 @@ class Flip:
 class Diff:
     """Two policies compared on the orders judged under both.
 
-    judged: orders judged under both. only_first, only_other: judged under one alone (not compared). numerators: orders
-    true under each.
-    counts: how many orders go from one verdict to another, those that stay included.
+    judged: orders judged under both. only_first, only_other: orders judged under one policy only (not compared).
+    numerators: orders that are true under each policy. counts: orders per pair of verdicts, unchanged ones included.
     """
 
     verdict: str
@@ -54,18 +56,18 @@ class Diff:
 
 
 def changed_keys(first: Policy, other: Policy) -> tuple[str, ...]:
-    """The policy keys in which two policies differ."""
+    """Return the policy keys in which two policies differ."""
     return tuple(field.name for field in fields(Policy) if getattr(first, field.name) != getattr(other, field.name))
 
 
 def policy_diff(
     connection: Connection, other: Policy, *, first: Policy = STRICT, verdict: str = "otif", view: View | None = None
 ) -> Diff:
-    """Compare two policies order by order. Raises ValueError for a verdict that is none of VERDICTS."""
+    """Compare two policies order by order. Raises ValueError for a verdict that is not in VERDICTS."""
     if verdict not in VERDICTS:
-        raise ValueError(f"verdict {verdict!r}: write one of {', '.join(VERDICTS)}")
+        raise ValueError(f"unknown verdict {verdict!r}: use one of {', '.join(VERDICTS)}")
     keys = changed_keys(first, other)
-    # One key at a time, to name the rule that flips an order; with a single key that is the other policy itself.
+    # One policy per changed key, to name the rule that flips an order. A single key is the other policy itself.
     single = [replace(first, **{key: getattr(other, key)}) for key in keys] if len(keys) > 1 else []
     columns = ("state", verdict, *([f"{verdict}_reason"] if verdict != "perfect_order" else []))
     strict_first = first == STRICT
@@ -73,8 +75,10 @@ def policy_diff(
     counts: Counter[tuple[Verdict, Verdict]] = Counter()
     flips: list[Flip] = []
     only_first = only_other = 0
-    for stored, anew in judge_under(connection, policies, view or View(), columns):
-        before, after, alone = (stored, anew[0], anew[1:]) if strict_first else (anew[0], anew[1], anew[2:])
+    for stored, rejudged in judge_under(connection, policies, view or View(), columns):
+        before, after, alone = (
+            (stored, rejudged[0], rejudged[1:]) if strict_first else (rejudged[0], rejudged[1], rejudged[2:])
+        )
         states = before["state"] == "judged", after["state"] == "judged"
         if states != (True, True):
             only_first += states == (True, False)

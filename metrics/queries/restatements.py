@@ -1,7 +1,6 @@
-"""As known then, now: what a measure said in an older generation, what it says in a later one, and which records came
-and changed between.
+"""As known then and now: answers of an older generation next to a newer one, with the records that changed between.
 
-Source: the brief; rules, section 4 (k), restated_since.
+Source: docs/rules.md, Two books (restated_since).
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from metrics.warehouse.pointer import read_pointer
 
 @dataclass(frozen=True)
 class Restated:
-    """One answer of a measure then and now. Either is None where that generation had no such key."""
+    """One answer then and now. None if that generation has no such key."""
 
     dimensions: dict[str, str | None]
     measure: str
@@ -27,7 +26,7 @@ class Restated:
 
     @property
     def change(self) -> Number | None:
-        """Now less then, in the measure's unit (for a share: percentage points / 100); None where either has no value."""
+        """Now minus then, in the measure's unit (a share in points / 100), or None if either has no value."""
         if self.then is None or self.now is None or self.then.value is None or self.now.value is None:
             return None
         if isinstance(self.then.value, float) or isinstance(self.now.value, float):
@@ -37,7 +36,7 @@ class Restated:
 
 @dataclass(frozen=True)
 class RestatedKey:
-    """One record changed between the two: `before` and `after` are JSON of the changed columns."""
+    """One record that changed between the generations. `before` and `after` are JSON of the changed columns."""
 
     run_id: int
     feed: str
@@ -49,7 +48,7 @@ class RestatedKey:
 
 @dataclass(frozen=True)
 class FeedDelta:
-    """What the runs since brought of one feed: rows given, and of them present versions, in quarantine, and replaced or
+    """Rows of one feed loaded between the generations: given, present versions, in quarantine, and replaced or
     repeated.
     """
 
@@ -61,42 +60,46 @@ class FeedDelta:
 
 
 def kept_generations(location: Location) -> list[int]:
-    """The generations that can be read, the newest first; a server keeps the newest only."""
+    """Return the generations that can be read, newest first. A server keeps the newest only."""
     if location.folder is not None:
-        return [one.number for one in read_pointer(location.folder)]
+        return [generation.number for generation in read_pointer(location.folder)]
     newest = current(location)
     return [newest.number] if newest is not None else []
 
 
 def loaded_since(connection: Connection, generation: int) -> list[FeedDelta]:
-    """What the runs after a generation brought, by feed, as the generation that is read knows it."""
-    f = run_files.c
+    """Return the rows that runs after a generation loaded, by feed, as counted in the open generation."""
+    c = run_files.c
     names = ("rows_in", "rows_loaded", "rows_quarantined", "rows_superseded")
-    sums = [func.sum(f[name]).label(name) for name in names]
-    summed = select(f.feed, *sums).where(f.run_id.in_(_runs_since(generation))).group_by(f.feed).order_by(f.feed)
+    sums = [func.sum(c[name]).label(name) for name in names]
+    summed = select(c.feed, *sums).where(c.run_id.in_(_runs_since(generation))).group_by(c.feed).order_by(c.feed)
     return [FeedDelta(row.feed, *[int(getattr(row, name)) for name in names]) for row in connection.execute(summed)]
 
 
 def compare_generations(
     connection: Connection, location: Location, question: Question, generation: int
 ) -> tuple[list[Restated], list[RestatedKey], list[FeedDelta]]:
-    """Compare the answers to a question in an older generation with those in the generation of the connection.
+    """Return the answers then and now, the keys restated between (oldest first), and the rows loaded between, by feed.
 
-    Returns the answers in pairs, the records restated since (the oldest first), and the rows loaded since, by feed.
-    Raises GenerationGone if the older generation is not kept (a server keeps the newest only).
+    generation: then; now: a newer generation (default: the newest). Raises GenerationGone if a generation is no longer
+    kept (a server keeps the newest only), and NothingPublished if there is none.
     """
     with reading(location, generation) as older:
-        then = {_key(one): one for one in answer(older, question)}
-    later = {_key(one): one for one in answer(connection, question)}
-    r = restatements.c
-    changed = select(r.run_id, r.feed, r.key, r.before, r.after, r.why).where(r.run_id.in_(_runs_since(generation)))
-    keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(r.run_id, r.feed, r.key))]
-    brought = loaded_since(connection, generation)
+        then = {_key(result): result for result in answer(older, question)}
+    later = {_key(result): result for result in answer(connection, question)}
+    c = restatements.c
+    changed = select(c.run_id, c.feed, c.key, c.before, c.after, c.why).where(c.run_id.in_(_runs_since(generation)))
+    keys = [RestatedKey(*row) for row in connection.execute(changed.order_by(c.run_id, c.feed, c.key))]
+    deltas = loaded_since(connection, generation)
     pairs = [(then.get(key), later.get(key)) for key in dict.fromkeys((*later, *then))]
     return (
-        [Restated(one.dimensions, one.measure, old, new) for old, new in pairs if (one := new or old) is not None],
+        [
+            Restated(result.dimensions, result.measure, old, new)
+            for old, new in pairs
+            if (result := new or old) is not None
+        ],
         keys,
-        brought,
+        deltas,
     )
 
 
@@ -104,5 +107,5 @@ def _runs_since(generation: int) -> Select[tuple[int]]:
     return select(runs.c.run_id).where(runs.c.generation > generation)
 
 
-def _key(one: Answer) -> tuple[object, ...]:
-    return (*one.dimensions.items(), one.period, one.measure)
+def _key(result: Answer) -> tuple[object, ...]:
+    return (*result.dimensions.items(), result.period, result.measure)

@@ -1,10 +1,10 @@
-"""Rollup tables generated from the catalogue: every additive part of every measure, summed by day and the dimensions of
-few values, and by month and customer. `smallest` says which one can answer a question. A new measure adds its columns
-by itself.
+"""Rollup tables, generated from the catalogue, and the choice of the smallest table for a question.
 
-A rollup is kept up to date by difference: what a run's orders added before is taken off, what they add now is put on.
-Columns are BIGINT or DECIMAL(18, x), never HUGEINT. Grain of `rollup_<grain>_<date>`: day × BY_DAY; of `..._customer`:
-month × customer × currency.
+A rollup sums every additive part of every measure, by day and dimensions with few values, or by month and customer. A
+new measure adds its columns automatically. After a run, a rollup is updated by difference: the former facts of changed
+orders are subtracted and the new ones are added. Columns are BIGINT or DECIMAL(18, x), never HUGEINT.
+
+Grain of `rollup_<facts>_<date>`: day × BY_DAY. Grain of `rollup_<facts>_<date>_customer`: month × customer × currency.
 """
 
 from collections.abc import Iterable
@@ -45,14 +45,14 @@ BY_DAY = ("segment", "region", "channel", "fulfilment_model", "currency")
 BY_MONTH = ("customer_id", "currency")
 PERIODS = ("day", "week", "month", "quarter")
 ROLLED = (order_facts_table, order_line_facts_table)
-"""Facts worth a rollup; the ledgers are smaller and answer directly."""
+"""Fact tables with rollups. The other fact tables are small enough to query directly."""
 
 rollup_metadata = MetaData()
 
 
-@dataclass(frozen=True, eq=False)  # each is one of a kind, and what is made for it is kept under it
+@dataclass(frozen=True, eq=False)  # compared by identity: statements are cached per rollup
 class Rollup:
-    """One rollup: its table, the facts and date it sums, its dimensions, and the shortest period it knows."""
+    """A rollup: its table, the fact table and date it sums, its dimensions, and its periods, shortest first."""
 
     table: Table
     facts: Table
@@ -63,7 +63,7 @@ class Rollup:
 
 
 def rollup_column(measure: Measure, role: str) -> str:
-    """The rollup column of one part of a measure."""
+    """Return the rollup column of one part of a measure."""
     return f"{measure.name}__{role}"
 
 
@@ -112,7 +112,7 @@ ROLLUPS: tuple[Rollup, ...] = _all()
 
 
 def summed(rollup: Rollup, facts: FromClause, *, sign: int = 1) -> Select[tuple[object, ...]]:
-    """The rollup's rows for these facts: columns of its table; with sign -1 what they take off."""
+    """Return the SELECT of the rollup's rows for these facts, with the columns of its table. Sign -1 subtracts them."""
     day = facts.c[rollup.date]
     periods = [
         day.label("day") if period == "day" else period_start(_grain(period), day).label(period)
@@ -132,7 +132,7 @@ def summed(rollup: Rollup, facts: FromClause, *, sign: int = 1) -> Select[tuple[
 
 
 def _needed(rollup: Rollup, facts: FromClause) -> list[Expression]:
-    """Fact columns the parts are made of, beyond the keys."""
+    """Fact columns that the parts are computed from, apart from the keys."""
     keys = {*rollup.dimensions, *rollup.periods}
     return [column for column in facts.columns if column.name not in keys]
 
@@ -142,23 +142,22 @@ def _grain(period: str) -> Expression:
 
 
 def rebuild_rollups(connection: Connection) -> None:
-    """Fill every rollup anew from the facts."""
+    """Fill all rollups from the facts."""
     rollup_metadata.create_all(connection)
     for rollup in ROLLUPS:
         connection.execute(delete(rollup.table))
-        connection.execute(_whole(rollup))
+        connection.execute(_fill_statement(rollup))
 
 
-@cache  # putting the statement together takes longer than running it on a day's records
-def _whole(rollup: Rollup) -> Insert:
+@cache  # building the statement takes longer than running it on one day's records
+def _fill_statement(rollup: Rollup) -> Insert:
     return _insert(rollup, summed(rollup, rollup.facts))
 
 
 def update_rollups(connection: Connection, before: dict[str, Table], after: dict[str, Table]) -> None:
-    """Take the facts `before` (by fact table name) off every rollup and put the facts `after` on; rows that sum nothing
-    any more go.
+    """Subtract the facts `before` (by name of the fact table) from all rollups and add the facts `after`.
 
-    Only the rows these facts are summed in are written again.
+    Only the affected rows are rewritten. Rows without facts are deleted.
     """
     for rollup in ROLLUPS:
         name = rollup.facts.name
@@ -166,7 +165,7 @@ def update_rollups(connection: Connection, before: dict[str, Table], after: dict
             f"{rollup.table.name}_fresh", {column.name: column.type for column in rollup.table.columns}
         )
         fresh.create(connection)
-        connection.execute(_shifted(rollup, fresh, before[name], after[name]))
+        connection.execute(_updated_rows(rollup, fresh, before[name], after[name]))
         analyze(connection, fresh)
         connection.execute(
             delete(rollup.table).where(select(fresh.c.rows_summed).where(_same_row(rollup, fresh)).exists())
@@ -176,8 +175,8 @@ def update_rollups(connection: Connection, before: dict[str, Table], after: dict
 
 
 @cache
-def _shifted(rollup: Rollup, fresh: Table, before: Table, after: Table) -> Insert:
-    """Fills `fresh` with the rows that facts are taken off or put on, as they are then."""
+def _updated_rows(rollup: Rollup, fresh: Table, before: Table, after: Table) -> Insert:
+    """Fill `fresh` with the updated content of the affected rows."""
     shift = union_all(summed(rollup, before, sign=-1), summed(rollup, after)).cte("shift")
     stored = select(*rollup.table.c).where(select(shift.c.rows_summed).where(_same_row(rollup, shift)).exists())
     both = union_all(stored, select(*shift.c)).subquery()
@@ -203,9 +202,9 @@ def smallest_rollup(
     start: date | None,
     end: date | None,
 ) -> Rollup | None:
-    """The rollup that can answer, else None and the facts must.
+    """Return the smallest rollup that can answer, or None if only the fact table can.
 
-    dimensions: every dimension asked for or filtered by. A rollup by month can only answer for whole months.
+    dimensions: every dimension in the breakdown or filters. A rollup by month can only answer for whole months.
     """
     wanted = {dimension_column(name) for name in dimensions}
     for rollup in ROLLUPS:

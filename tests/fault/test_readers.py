@@ -309,6 +309,6 @@ def test_a_network_folder_is_refused_for_writing(
 def test_a_full_disk_is_noticed_before_the_copy(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     paired_tables.publish(location)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 10, 10))
-    with pytest.raises(WarehouseError, match="Make room"), writing(location):
+    with pytest.raises(WarehouseError, match="Free some space"), writing(location):
         pass
     assert runs(location) == 1

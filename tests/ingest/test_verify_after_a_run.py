@@ -16,7 +16,7 @@ from metrics.edits.validation import validate_edit
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance, rows_hash
 from metrics.provenance.verify import Verified, verify
-from metrics.queries.answer import frame
+from metrics.queries.data_frame import frame
 from metrics.store.connection import open_store
 from metrics.warehouse import Location, close, reading
 from tests.dashboard import small_warehouse

@@ -26,7 +26,7 @@ from metrics.facts.arrow_batches import TABLES, batches
 from metrics.facts.orders import order_facts_table
 from metrics.model.question import Question
 from metrics.provenance.provenance import provenance
-from metrics.queries import answer
+from metrics.queries import data_frame
 from tests.dashboard.conftest import Open, markup
 from tests.dashboard.small_warehouse import EVIL
 
@@ -58,7 +58,10 @@ def test_a_download_has_the_bytes_of_the_command_that_stands_beside_it(
     assert run(*words[1:]) == 0
     name = words[-1].removesuffix(write.ZIP)
     assert (tmp_path / words[-1]).read_bytes() == write.download(
-        queries.read(answer.frame, generation, question), fmt, name, queries.cached(provenance, generation, question)
+        queries.read(data_frame.frame, generation, question),
+        fmt,
+        name,
+        queries.cached(provenance, generation, question),
     )
     assert run("verify", words[-1]) == 0
 
@@ -106,7 +109,7 @@ def test_an_archive_holds_both_files(run: Run, tmp_path: Path) -> None:
 
 def test_names_that_would_be_formulas_or_markup_verify_as_what_they_are(small: Path, tmp_path: Path) -> None:  # noqa: ARG001
     with warehouse.reading(warehouse.locate()) as connection:
-        frame = answer.frame(connection, Question(("orders",), by=("customer",)))
+        frame = data_frame.frame(connection, Question(("orders",), by=("customer",)))
     frame.loc[0, "customer"], frame.loc[1, "customer"], frame.loc[2, "customer"] = "=1+1", "\n@x", EVIL
     for fmt in write.FORMATS:
         write.write(frame, fmt, tmp_path / f"x.{fmt}", {"generation": 1})

@@ -1,4 +1,4 @@
-"""What people change: the preview is what comes of it, to the last digit; who changed what can be read and taken back."""
+"""Edits: the preview equals the numbers after the run, changes are recorded, reverting restores the numbers."""
 
 import shutil
 from datetime import date, datetime
@@ -167,8 +167,14 @@ def test_who_changed_what_can_be_read(filled: Location) -> None:
     assert (first["who"], first["what"], first["before"]) == ("Ada", "targets set", was)
     assert (last["who"], last["before"]) == ("Bo", {"target_value": "0.99", "tolerance": "0.001"})
     assert last["after"] == {
-        "measure": "otif", "scope": "all", "valid_from": "2020-01-01", "note": "because", "was": None, "target_value": "0.97", "tolerance": None,
-    }  # fmt: skip
+        "measure": "otif",
+        "scope": "all",
+        "valid_from": "2020-01-01",
+        "note": "because",
+        "was": None,
+        "target_value": "0.97",
+        "tolerance": None,
+    }
 
 
 def test_two_who_change_the_same_are_told(filled: Location) -> None:

@@ -16,7 +16,7 @@ from metrics.measures.catalog import find
 from metrics.model.question import Question
 from metrics.provenance.provenance import formula, provenance, rows_hash, same_value
 from metrics.provenance.verify import Verified, verify
-from metrics.queries.answer import frame
+from metrics.queries.data_frame import frame
 from metrics.rebuild.rebuild import rebuild
 from metrics.warehouse import Location
 from tests.dashboard.small_warehouse import AS_OF, publish

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, insert
 
 from metrics.errors import UnknownName
 from metrics.policy import Policy
-from metrics.queries.answer import Answer, Question, answer, frame
+from metrics.queries.answer import Answer, Question, answer
+from metrics.queries.data_frame import frame
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import mapped_columns
 from tests.support.builders import (

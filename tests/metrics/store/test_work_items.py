@@ -85,12 +85,12 @@ def test_two_who_take_up_the_same_new_order_do_not_both_get_it(location: Locatio
     ids=["settled before it was noticed", "answered after it was settled", "no remedy"],
 )
 def test_what_cannot_have_been_is_refused(location: Location, wrong: dict[str, Any]) -> None:
-    with open_store(location) as store, pytest.raises(ValueError, match=r"must follow|none of"):
+    with open_store(location) as store, pytest.raises(ValueError, match=r"the moments are out of order|unknown remedy"):
         work_items.resolve(store, "Ada", Item("O1"), **{**PUT_RIGHT, **wrong})
 
 
 def many_at_once(place: Location) -> None:
-    """Eight people take up the same untouched order and say something about it at once: one gets it, and all are heard."""
+    """Eight users assign and comment on the same new order at once: one gets it, and all comments are stored."""
     refused: list[ChangedMeanwhile] = []
 
     def act(number: int) -> None:

@@ -174,7 +174,7 @@ def test_a_reader_works_each_thing_out_once_and_one_who_may_lay_tables_over_it_e
 
 def test_a_generation_that_is_not_there_is_named_with_those_that_are(any_location: Location) -> None:
     number = publish(any_location, "otif")
-    expected = rf"generation {number + 7} cannot be read. Kept: {number}\."
+    expected = rf"generation {number + 7} cannot be read. Available: {number}\."
     with pytest.raises(GenerationGone, match=expected) as caught, reading(any_location, number + 7):
         pass
     assert caught.value.kept == (number,)

@@ -1,0 +1,83 @@
+"""Turn the sums of a row into an answer: the only place that divides.
+
+Source: P1 (ratio of sums), P7 (point, coverage and range), P8 (small numbers).
+"""
+
+from dataclasses import replace
+from datetime import date
+
+from sqlalchemy import RowMapping
+
+from metrics.model.measure import Measure, Percentile, Ratio, Spread, Total, Unit
+from metrics.model.question import NO_ROWS, Answer
+from metrics.model.statistics import Number, divide, spread, wilson
+from metrics.queries.rollups import rollup_column
+from metrics.schema import Row
+
+
+def missing_feed(measure: Measure, known: frozenset[str]) -> str | None:
+    """Return the text of the first need of a measure that no source maps, or None."""
+    return next((need.words for need in measure.needs if not set(need.any_of) & known), None)
+
+
+def answer_of_row(
+    measure: Measure, row: RowMapping, dimensions: dict[str, str | None], period: date | None, known: frozenset[str]
+) -> Answer:
+    """Return the answer of one measure from one row of a SELECT."""
+    part: Row = {
+        role: row.get(rollup_column(measure, role))
+        for role in ("numerator", "denominator", "unknown", "judged", "total", "squares", "value")
+    }
+    blank = Answer(dimensions, period, measure.name, None)
+    lacking = missing_feed(measure, known)
+    mixed = measure.in_money and "fx_rates.rate" not in known and row["currency_first"] != row["currency_last"]
+    if mixed:
+        return replace(blank, no_data="no data: more than one currency and no fx_rates feed; filter by currency")
+    formula = measure.formula
+    if isinstance(formula, Total):
+        result = replace(blank, value=part["numerator"], numerator=part["numerator"])
+    elif isinstance(formula, Spread):
+        result = replace(
+            blank, denominator=part["denominator"],
+            value=spread(part["denominator"], part["total"], part["squares"], relative=formula.relative),
+        )  # fmt: skip
+    elif isinstance(formula, Percentile):
+        result = replace(blank, value=in_unit(part["value"], formula.ticks), denominator=part["denominator"])
+    else:
+        assert isinstance(formula, Ratio)
+        result = _ratio(measure, formula, part, blank)
+    if lacking:
+        return replace(result, value=None, coverage=result.coverage if result.judged else None, no_data=lacking)
+    return result if result.value is not None else replace(result, no_data=result.no_data or NO_ROWS)
+
+
+def in_unit(ticks: Number | None, per_unit: int) -> Number | None:
+    """Convert a value in whole ticks to the measure's unit."""
+    return ticks if per_unit == 1 else divide(ticks, per_unit)
+
+
+def _ratio(measure: Measure, formula: Ratio, part: Row, blank: Answer) -> Answer:
+    numerator, denominator = in_unit(part["numerator"], formula.ticks), part["denominator"]
+    value = divide(numerator, denominator)
+    if measure.unit is not Unit.SHARE:
+        return replace(blank, value=value, numerator=numerator, denominator=denominator)
+    interval = wilson(part["numerator"], denominator)
+    low, high = interval if interval and measure.formula.__class__ is Ratio else (None, None)
+    result = replace(blank, value=value, numerator=numerator, denominator=denominator, low=low, high=high)
+    if formula.unknown is None:
+        return replace(
+            result, coverage=1.0 if denominator else None, worst=value, best=value, judged=denominator, unknown=0
+        )
+    unknown = part["unknown"]
+    total = part["judged"] if formula.judged is not None else denominator + unknown
+    coverage, worst, best = divide(total - unknown, total), divide(numerator, total), divide(numerator + unknown, total)
+    result = replace(result, coverage=coverage, worst=worst, best=best, judged=total, unknown=unknown)
+    if value is not None and worst is not None and best is not None and not worst <= value <= best:
+        return replace(
+            result,
+            value=None,
+            no_data="not proven: orders with missing evidence would change it; it lies between the bounds",
+        )
+    if value is None and total:
+        return replace(result, no_data="not proven: no order has all its evidence; it lies between the bounds")
+    return result

@@ -1,0 +1,119 @@
+"""Build the SELECT of a question: the only place that builds a SELECT over measures.
+
+It reads the smallest rollup that can answer (`rollups.py`), else the fact table.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import FromClause, RowMapping, Table, and_, cast, func, literal_column, select
+
+from metrics.measures.catalog import dimension_column, find
+from metrics.model.measure import SNAPSHOT, Additive, Measure, Percentile
+from metrics.model.question import Question
+from metrics.queries.rollups import rollup_column, smallest_rollup
+from metrics.sql.dialects import Expression, Rows, period_start
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Measures that one SELECT can answer: same fact table and date. Percentiles have a batch of their own."""
+
+    facts: Table
+    date: str
+    percentiles: bool
+    measures: list[Measure] = field(default_factory=list)
+
+
+def key_of(row: RowMapping, question: Question) -> tuple[dict[str, str | None], date | None]:
+    """Return the dimension values and the period of a row."""
+    return {name: row[name] for name in question.by}, row["period"] if question.grain else None
+
+
+def batches(question: Question) -> list[Batch]:
+    """Group the measures of a question into batches."""
+    by_source: dict[tuple[str, str, bool], Batch] = {}
+    for name in dict.fromkeys(question.measures):
+        measure = find(name)
+        if not isinstance(measure.formula, Additive | Percentile):
+            continue
+        percentiles = isinstance(measure.formula, Percentile)
+        key = (measure.facts.name, measure.date, percentiles)
+        by_source.setdefault(key, Batch(measure.facts, measure.date, percentiles)).measures.append(measure)
+    return list(by_source.values())
+
+
+def batch_select(batch: Batch, question: Question, facts: FromClause | None = None) -> Rows:
+    """Return the SELECT of a batch: dimensions, period, and each measure's parts as `<measure>__<role>`.
+
+    facts: rejudged facts to read instead of the stored tables.
+    """
+    asked = (*question.by, *[name for name, _ in question.where])
+    rollup = None
+    if facts is None and not batch.percentiles:
+        rollup = smallest_rollup(
+            batch.facts, batch.date, dimensions=asked, grain=question.grain, start=question.start, end=question.end
+        )
+    source: FromClause = facts if facts is not None else batch.facts if rollup is None else rollup.table
+    day = source.c[batch.date] if rollup is None else source.c[rollup.periods[0]]
+    conditions, keys = conditions_and_keys(
+        source, day, question, stored=rollup is not None and question.grain in rollup.periods
+    )
+    columns: list[Expression] = []
+    for measure in batch.measures:
+        columns += _parts(measure, source, stored=rollup is not None)
+    columns += [func.min(source.c.currency).label("currency_first"), func.max(source.c.currency).label("currency_last")]
+    columns.append(func.count().label("rows_found"))
+    return (
+        select(*keys, *columns)
+        .select_from(source)
+        .where(and_(*conditions))
+        .group_by(*[unlabelled(key) for key in keys])
+    )
+
+
+def conditions_and_keys(
+    source: FromClause, day: Expression, question: Question, *, stored: bool = False
+) -> tuple[list[Expression], list[Expression]]:
+    """Return the WHERE of a question, and its dimensions and period as labelled columns.
+
+    stored: the source has the period as a column.
+    """
+    keys: list[Expression] = [source.c[dimension_column(name)].label(name) for name in question.by]
+    if question.grain is not None:
+        period = source.c[question.grain] if stored else period_start(literal_column(f"'{question.grain}'"), day)
+        keys.append(period.label("period"))
+    return view_conditions(source, day, question), keys
+
+
+def view_conditions(source: FromClause, day: Expression, question: Question) -> list[Expression]:
+    """Return the WHERE of a question over a fact table dated by `day`."""
+    conditions: list[Expression] = [day.is_not(None)]
+    if day.name != SNAPSHOT:
+        conditions += [day >= question.start] if question.start is not None else []
+        conditions += [day <= question.end] if question.end is not None else []
+    return conditions + [source.c[dimension_column(name)].in_(values) for name, values in question.where]
+
+
+def unlabelled(key: Expression) -> Expression:
+    """Return the expression behind a label, for GROUP BY."""
+    return key.element if hasattr(key, "element") else key
+
+
+def _parts(measure: Measure, source: FromClause, *, stored: bool) -> list[Expression]:
+    formula = measure.formula
+    if isinstance(formula, Percentile):
+        return [
+            formula.over(source).label(rollup_column(measure, "value")),
+            formula.count().over(source).label(rollup_column(measure, "denominator")),
+        ]
+    columns: list[Expression] = []
+    assert isinstance(formula, Additive)
+    for role, part in formula.parts().items():
+        name = rollup_column(measure, role)
+        if stored:
+            kind = source.c[name].type
+            columns.append(cast(func.coalesce(func.sum(source.c[name]), 0), kind).label(name))
+        else:
+            columns.append(part.over(source).label(name))
+    return columns
