@@ -16,8 +16,9 @@ from metrics.measures.catalog import MEASURES, default_dimension, dimension_colu
 from metrics.model.dimensions import ABOUT, DIMENSIONS
 from metrics.model.measure import Additive, Measure, Percentile, Study, Total
 from metrics.model.statistics import wilson
-from metrics.queries.answer import Question, _batches, _select, answer
+from metrics.queries.answer import Question, answer
 from metrics.queries.rollups import ROLLED, ROLLUPS, rollup_metadata
+from metrics.queries.statements import batch_select, batches
 from metrics.schema import FEEDS, metadata
 from tests.support.engines import memory
 
@@ -69,8 +70,8 @@ def test_every_measure_compiles_for_postgresql_by_every_dimension(measure: Measu
     question = Question((measure.name,), by=tuple(DIMENSIONS), grain="week", start=date(2026, 1, 5))
     if not isinstance(measure.formula, Additive | Percentile):
         return  # asked of a real PostgreSQL in test_engines_agree.py
-    (batch,) = _batches(question)
-    assert "SELECT" in str(_select(batch, question).compile(dialect=postgresql.dialect()))
+    (batch,) = batches(question)
+    assert "SELECT" in str(batch_select(batch, question).compile(dialect=postgresql.dialect()))
 
 
 @pytest.mark.parametrize("assumption", ASSUMPTIONS)

@@ -92,5 +92,5 @@ def test_a_view_keeps_to_its_orders(connection: Connection) -> None:
 
 
 def test_a_verdict_that_is_none_is_refused(connection: Connection) -> None:
-    with pytest.raises(ValueError, match="write one of on_time"):
+    with pytest.raises(ValueError, match="use one of on_time"):
         policy_diff(connection, STRICT, verdict="fast")
