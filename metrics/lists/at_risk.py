@@ -1,9 +1,8 @@
-"""Orders under way whose promise can no longer, or hardly, be kept, as things stand at the data's watermark.
+"""Open orders that may miss their promise, as of the data's watermark.
 
-The slack of an order is what is left until its deadline, less what the steps still to be done take an order of its
-segment (half of those that came on time take as long: the budgets of the slack ledger), less again what has already
-gone of the step it waits for. One list of orders, not a
-measure: the number of its rows is not compared over time.
+The slack of an order is the time until its deadline, minus the median time that the remaining steps take for its
+segment, plus the time already spent in the step it waits for. The list is not a measure: the number of its rows is not
+compared over time.
 """
 
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ from metrics.sql.dialects import Expression, greater, lesser, typed_null
 from metrics.sql.moments import moment_span
 
 TIGHT_SECONDS = 24 * 3600
-"""Less slack than this is hardly enough."""
+"""Below this slack an order is tight."""
 
 BEHIND, TIGHT, LOST, NEAR = "behind", "tight", "lost", "near"
 SLACK_STATES = {
@@ -45,10 +44,10 @@ SLACK_STATES = {
     NEAR: "due within a day",
     LOST: "part of it is late already",
 }
-"""How an order at risk stands. `near`: nothing tells which step it is at, or how long the rest takes."""
+"""States of an order at risk. `near`: its step, or the time the rest takes, is not known."""
 
 SORTS = ("saving", "deadline", "value")
-"""How the list can stand; "saving": what can still be saved, those nearest to it first."""
+"""Orders of the list. "saving": orders that can still be saved, the nearest to failing first."""
 
 o = order_facts_table.c
 s = step_facts_table.c

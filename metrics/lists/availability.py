@@ -15,12 +15,7 @@ from metrics.sql.dialects import Expression, count_if
 
 
 def most_often_short(connection: Connection, question: Question, *, page: int = 1, size: int = 10) -> Listing:
-    """One page of products with goods missing, the largest missing value first (by pieces where no price is known).
-
-    Columns: product_id, name, lines (judged), short_lines, missing_qty (base unit), missing_amount (reporting currency;
-    null where no line has a price and a rate). What is missing is what the measures unit_fill_final and
-    value_fill_final lack, made of their own parts.
-    """
+    """Return one page of products with missing goods, largest missing value first (pieces if no price is known)."""
     line, table = order_line_facts_table.c, order_line_facts_table
     units = _of("unit_fill_final")
     wanted, came = units.denominator, units.numerator
@@ -59,7 +54,7 @@ def _of(name: str) -> Ratio:
 
 
 def _lacking(formula: Ratio) -> Expression:
-    """Denominator less numerator, as a column of a grouped SELECT; null where nothing is known of the group."""
+    """Denominator minus numerator, as a column of a grouped SELECT; null if nothing is known of the group."""
     wanted, came = (part.over(order_line_facts_table) for part in (formula.denominator, formula.numerator))
     return case((wanted > 0, wanted - came))
 

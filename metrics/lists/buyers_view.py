@@ -1,4 +1,4 @@
-"""Which of the five tests failed together: every exact combination, so that its orders add up to the failed ones."""
+"""Combinations of failed tests. Each order is counted under its exact combination, so the orders add up."""
 
 from sqlalchemy import Connection, func, select
 

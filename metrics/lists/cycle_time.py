@@ -1,6 +1,4 @@
-"""How many orders took how many days from order to arrival, and how many they had been promised: the distribution
-behind `cycle_days`.
-"""
+"""Orders by days from order to arrival, and by days promised: the distributions on the cycle-time page."""
 
 from sqlalchemy import Connection, func, select
 
@@ -18,14 +16,12 @@ o = order_facts_table.c
 
 
 def cycle_day_counts(connection: Connection, question: Question) -> list[tuple[int, int]]:
-    """Days and orders, by days, of sale orders that arrived in the period; together as many as `cycle_days` rests on."""
+    """Return days and orders for sale orders that arrived in the period; the orders of `cycle_days`."""
     return _counts(connection, question, o.cycle_days)
 
 
 def promised_day_counts(connection: Connection, question: Question) -> list[tuple[int, int]]:
-    """The same orders by the days they had been promised in, from order to first promise; those without a promise are
-    left out.
-    """
+    """Return the same orders by promised days, from order to first promise. Orders without a promise are left out."""
     return _counts(connection, question, days_between(o.ordered_day, o.promised_day))
 
 

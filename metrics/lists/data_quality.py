@@ -15,9 +15,9 @@ alike.
 """
 
 
-# --------------------------------------------------------------------------------------------------------------- ledger
+# --- run ledger -------------------------------------------------------------------------------------------------------
 def run_history(connection: Connection, *, page: int = 1, size: int = 20) -> Listing:
-    """Runs that published, the latest first, each with the rows it was given and what became of them."""
+    """Return the published runs, newest first, each with its rows by outcome."""
     counts = (
         select(
             run_files.c.run_id,
@@ -44,12 +44,12 @@ def run_history(connection: Connection, *, page: int = 1, size: int = 20) -> Lis
 
 
 def files_of_run(connection: Connection, run_id: int) -> list[Row]:
-    """Source objects of one run, one per feed it went to, with its row counts."""
+    """Return the source objects of a run, one per feed, with row counts."""
     return rows_of(connection, select(run_files).where(run_files.c.run_id == run_id).order_by(run_files.c.file_id))
 
 
 def checks_of_run(connection: Connection, run_id: int) -> list[Row]:
-    """Expectations of one run: those that failed first, then by feed."""
+    """Return the expectations of a run: failed ones first, then by feed."""
     table = checks.c
     failing = case((table.rows_failed > 0, 0), else_=1)
     return rows_of(
@@ -61,7 +61,7 @@ def checks_of_run(connection: Connection, run_id: int) -> list[Row]:
 
 
 def quarantine_counts(connection: Connection) -> list[Row]:
-    """Records in quarantine by `feed` and `status`: `records`."""
+    """Return the number of quarantined records by `feed` and `status`."""
     table = quarantine.c
     counted = select(table.feed.label("feed"), table.status.label("status"), func.count().label("records")).group_by(
         table.feed, table.status
@@ -97,7 +97,7 @@ def quarantined(
     page: int = 1,
     size: int = 25,
 ) -> Listing:
-    """Records in quarantine as they came, with every rule each broke (`rules` as a list), the latest run first."""
+    """Return quarantined records as received, with every broken rule (`rules` as a list), newest run first."""
     table = quarantine.c
     view: list[ColumnElement[bool]] = []
     if feeds:
@@ -115,7 +115,7 @@ def quarantined(
 
 
 def restated_records(connection: Connection, *, page: int = 1, size: int = 25) -> Listing:
-    """Records whose values a later record changed, the latest run first."""
+    """Return the records whose values a later record changed, newest run first."""
     table = restatements.c
     listing = (
         select(restatements).order_by(table.run_id.desc(), table.feed, table.key).limit(size).offset((page - 1) * size)
@@ -127,7 +127,7 @@ def restated_records(connection: Connection, *, page: int = 1, size: int = 25) -
 
 
 def stand_ins(connection: Connection) -> list[Row]:
-    """Columns a source fills with something else, as it declared: `source`, `feed`, `column_name`, `stands_in_for`."""
+    """Return the stand-ins that sources declared: `source`, `feed`, `column_name`, `stands_in_for`."""
     table = mapped_columns.c
     declared = table.stands_in_for.is_not(None)
     return rows_of(
@@ -136,7 +136,7 @@ def stand_ins(connection: Connection) -> list[Row]:
 
 
 def mapped_feeds(connection: Connection) -> set[str]:
-    """Feeds that at least one source maps; measures of the others say "no feed"."""
+    """Return the feeds that at least one source maps. Measures of other feeds show "no feed"."""
     return {row["feed"] for row in rows_of(connection, select(mapped_columns.c.feed).distinct())}
 
 

@@ -1,10 +1,11 @@
-"""The rows behind a number, and the proof: they add up to it. Built from the formula's own expressions, so that list
-and number cannot drift.
+"""The rows behind a number, and the proof that they add up to it. Lists use the expressions of the formula itself.
 
-A total has its rows, a ratio those counted, those it is out of, the rest of them (out of, not counted) and those whose
-evidence is missing. A percentile has the rows with a value (out of) and those at or below it (counted), the largest
-being the number; a spread the rows it is worked out from again; a survival all who wait (out of) and those it happened
-to (counted). What is made of other measures says of which, and they have rows. Source: rules P9.
+A total has its rows. A ratio has the counted rows, the rows it is a share of, the rest (not counted), and the rows with
+missing evidence. A percentile has the rows with a value, and those at or below it; the largest of these is the number.
+A spread has the rows it is computed from. A survival measure has all waiting rows, and those for which the event has
+happened. A measure computed from other measures names them, and they have rows.
+
+Source: P9 (traceable numbers).
 """
 
 from collections.abc import Callable
@@ -37,18 +38,18 @@ from metrics.queries.statements import view_conditions
 from metrics.sql.dialects import Expression
 
 At = tuple[tuple[str, str | None], ...]
-"""Values of dimensions a number is narrowed to beside the question's filters; None: empty in the data."""
+"""Dimension values of the number, in addition to the question's filters; None: empty in the data."""
 
 COUNTED, OUT_OF, REST, UNKNOWN = "counted", "out_of", "rest", "unknown"
 PARTS = (COUNTED, OUT_OF, REST, UNKNOWN)
 
 ADDED = "adds"
-"""The column of a list that holds what each row brings to the number; where there is none, each row counts as one."""
+"""Column with the contribution of each row to the number. Without it, each row counts 1."""
 
 OWN = ("line_no", "option_no", "return_line_no", "step")
-"""Columns that name a row together with those that end in `_id`."""
+"""Columns that identify a row, together with those that end in `_id`."""
 ABOUT = ("customer_name", "customer_id", "segment", "product_id", "policy_id")
-"""Columns that say of whom or what a row is."""
+"""Columns that describe the subject of a row."""
 
 MADE_OF = {
     "zones": ("net_sales_value", "cost_to_serve", "customer_profit"),
@@ -58,16 +59,14 @@ MADE_OF = {
     "safety_stock": ("cycle_days", "cycle_sd", "ordered_units"),
     "profitability": ("documents_without_rate",),
 }
-"""The measures that a module's studies rest on, of those studies that read the records themselves instead of asking for
-other measures.
-"""
+"""Inputs of the studies of a module that read records themselves instead of asking for other measures."""
 
 
 @dataclass(frozen=True)
 class PartTotal:
-    """The rows of one part of a formula: which they are, what each brings, and how they come to the number.
+    """The rows of one part of a formula, their contributions, and the way they are combined.
 
-    sums: aggregates over the rows; `finish` makes the number of them, `of` takes the same number from the answer.
+    sums: aggregates over the rows; `finish` combines them to the number; `of` takes the same number from the answer.
     """
 
     rows: Expression
@@ -81,9 +80,9 @@ class PartTotal:
 class DrillDown:
     """One page of the rows behind a part of a number.
 
-    number: what the answer says; adds_up: what the rows come to; both None where the answer has none. columns: what the
-    rows have, in the order to show them; `adds` among them is what each row brings. made_of: for a measure without rows
-    of its own, the measures it is made of.
+    number: the value of the answer; adds_up: the value computed from the rows; both None if the answer has none.
+    columns: the columns of the rows, in display order; `adds` is the contribution of a row. made_of: the input measures
+    of a measure without rows of its own.
     """
 
     measure: str
@@ -98,12 +97,12 @@ class DrillDown:
 
     @property
     def proven(self) -> bool:
-        """Whether the rows come to the very number."""
+        """True if the rows add up to exactly the number."""
         return self.number is not None and self.number == self.adds_up
 
 
 def drillable_parts(measure: Measure) -> tuple[str, ...]:
-    """The parts of a measure that have rows, in PARTS' order; none where it is made of other measures."""
+    """Return the parts of a measure that have rows, in the order of PARTS; none for a measure of other measures."""
     formula = measure.formula
     if isinstance(formula, Derived | Study):
         return ()
@@ -122,10 +121,9 @@ def drillable_parts(measure: Measure) -> tuple[str, ...]:
 def drill_down(
     connection: Connection, question: Question, part: str = COUNTED, *, at: At = (), page: int = 1, size: int = 25
 ) -> DrillDown:
-    """The rows behind the one measure of a question without dimensions, those that bring most first; `size` 0: no rows,
-    the proof alone.
+    """Return the rows behind the only measure of a question without dimensions, the largest contribution first.
 
-    Raises UnknownName for a measure, a dimension or a part that there is not.
+    size: 0 returns the proof without rows. Raises UnknownName for an unknown measure, dimension or part.
     """
     measure, narrowed, inside = _narrowed(question, at)
     found = DrillDown(measure.name, part, _answer(connection, narrowed, at))
@@ -162,9 +160,7 @@ def all_rows(connection: Connection, question: Question, part: str = COUNTED, *,
 
 
 def inputs(connection: Connection, question: Question) -> tuple[str, ...]:
-    """The measures a measure without rows is made of: what it asks for, and where it reads the records itself, what its
-    module names.
-    """
+    """Return the input measures of a measure without rows."""
     measure = find(question.measures[0])
     if isinstance(measure.formula, Derived):
         return measure.formula.inputs
@@ -197,7 +193,7 @@ def _narrowed(question: Question, at: At) -> tuple[Measure, Question, list[Colum
 
 
 def _answer(connection: Connection, narrowed: Question, at: At) -> Answer:
-    """The number itself. A value that is empty in the data cannot be filtered by: it is looked up among the others."""
+    """The answer of the number. An empty dimension value cannot be a filter, so it is looked up among all values."""
     empty = tuple(name for name, value in at if value is None)
     found = answer(connection, replace(narrowed, by=empty))
     (whole,) = answer(connection, narrowed) if empty else found
@@ -208,7 +204,7 @@ def _answer(connection: Connection, narrowed: Question, at: At) -> Answer:
 
 
 def _cut(connection: Connection, measure: Measure, part: str, inside: list[ColumnElement[bool]]) -> PartTotal:
-    """The rows of a part. Raises UnknownName for a part the measure does not have."""
+    """The rows of a part. Raises UnknownName if the measure does not have the part."""
     if part not in drillable_parts(measure):
         raise UnknownName(f"part of {measure.name}", part, drillable_parts(measure))
     formula = measure.formula
@@ -244,7 +240,7 @@ def _added(measure: Measure, part: Part, of: Callable[[Answer], Number | None]) 
 
 
 def _rest(formula: Ratio) -> Part:
-    """What of a share's denominator is not in its numerator: rows, or of each row the amount."""
+    """The part of a share's denominator that is not in its numerator: rows, or an amount per row."""
     whole, counted = formula.denominator, formula.numerator
     holds = func.coalesce(counted.condition, false())
     if whole.amount is None or counted.amount is None:
@@ -316,7 +312,7 @@ def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
 
 
 def columns_used(measure: Measure) -> set[str]:
-    """Columns of the facts that a measure's formula reads; none of one made of other measures."""
+    """Return the columns that a measure's formula reads; none for a measure of other measures."""
     return {
         column.name
         for expression in _expressions(measure)
@@ -336,7 +332,7 @@ def _expressions(measure: Measure) -> list[Expression]:
 
 
 def _sorted(listed: Select[Any], measure: Measure) -> Select[Any]:
-    """Rows that bring most first, then the latest, then by everything shown, so that a page of a list never changes."""
+    """Sort by contribution, then newest first, then by all columns, so that pages are stable."""
     columns = list(listed.selected_columns)
     first = [column.desc().nulls_last() for column in columns if column.name == ADDED]
     return listed.order_by(

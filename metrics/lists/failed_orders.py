@@ -15,7 +15,7 @@ from metrics.queries.statements import view_conditions
 
 
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
-    """Claim: one of the order's false verdicts has one of these reasons."""
+    """Condition: one of the order's false verdicts has one of these reasons."""
     facts = order_facts_table.c
     return or_(
         false(),
@@ -127,7 +127,10 @@ def nearest_day(connection: Connection, day: date, *, measure: str | None = None
 def order_counts(
     connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()
 ) -> dict[str, int]:
-    """How many orders due in the period are judged, pending and excluded (rules P4: the other two are always shown)."""
+    """Return the numbers of judged, pending and excluded orders due in the period.
+
+    Source: P4 (three states).
+    """
     facts = order_facts_table.c
     counted = (
         select(facts.state.label("state"), func.count().label("orders"))

@@ -1,12 +1,6 @@
-"""Lists and stories: the rows behind the numbers, as a person reads them. One function, one list.
+"""Filter values, the date range of the data, and the targets of a day.
 
-Failed orders and one order's records, why orders fail, and ingest's ledger (runs, files, checks, quarantine,
-restatements, stand-ins). Rates and totals are not here: `query.py` answers those. Every function takes a reading
-connection and keyword arguments, and returns plain dictionaries, one per row, so that a page, the command line and an
-alert can show the same rows.
-
-Source: design, screens (Failed orders, Order story, Data quality); rules P9: a drill-down lists exactly the rows its
-number counts.
+Rates and totals are not here: `metrics/queries/answer.py` computes them.
 """
 
 from datetime import date
@@ -22,7 +16,7 @@ from metrics.schema import (
 
 
 def options(connection: Connection, dimension: str, *, limit: int = 500) -> list[str]:
-    """Values of a dimension that orders have, in alphabetical order; empty if there are more than `limit`."""
+    """Return the dimension values of orders, in alphabetical order; empty if there are more than `limit`."""
     value = _dimension(dimension)
     inner = select(value.label("value")).distinct().subquery()
     found = [
@@ -32,7 +26,7 @@ def options(connection: Connection, dimension: str, *, limit: int = 500) -> list
 
 
 def date_range(connection: Connection) -> Row:
-    """First and last `due_day`, and how many `orders` there are, as of the generation read."""
+    """Return the first and last `due_day` and the number of `orders` of the generation."""
     due = order_facts_table.c.due_day
     return rows_of(
         connection,
@@ -42,7 +36,9 @@ def date_range(connection: Connection) -> Row:
 
 # -------------------------------------------------------------------------------------------------------------- targets
 def targets_on(connection: Connection, day: date) -> list[Row]:
-    """Targets that apply on a day: `measure`, `scope`, `target_value`, `tolerance`; of several versions the latest."""
+    """Return the targets that apply on a day: `measure`, `scope`, `target_value`, `tolerance`; the latest of several
+    versions.
+    """
     table = targets.c
     applying = (
         select(targets)

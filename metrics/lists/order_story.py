@@ -1,8 +1,7 @@
-"""What surrounds one order beside its own records: the inquiry it came from, its 13 steps, holds, promises, messages,
-cases, returns and payments.
+"""All records of one order: its verdicts, its lines, and its quotes, steps, holds, promises, messages, cases and
+payments.
 
-Records as they stand, an order's at a time; what the ledgers have worked out of them (time in a step, the failure and
-its recovery) comes from there.
+Derived values (time in a step, the failure and its recovery) come from the fact tables.
 """
 
 from collections.abc import Sequence
@@ -46,7 +45,7 @@ class OrderContext:
     quotes: list[Row] = field(default_factory=list)
     quote_options: list[Row] = field(default_factory=list)
     steps: list[Row] = field(default_factory=list)
-    """Of `step_facts`: one row per step begun."""
+    """Rows of `step_facts`: one per step that has started."""
     holds: list[Row] = field(default_factory=list)
     promises: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
@@ -55,13 +54,13 @@ class OrderContext:
     payments: list[Row] = field(default_factory=list)
     recovery: Row = field(default_factory=dict)
     slack: dict[int, int] = field(default_factory=dict)
-    """Seconds left to its deadline, by the usual pace of its segment, after each step (0: when it was ordered)."""
+    """Seconds left to the deadline after each step at the median pace of its segment (0: when it was ordered)."""
     died_at: str | None = None
-    """The step at which its promise died, in two digits; "00": when promised."""
+    """The step at which the promise was missed, in two digits; "00": when promised."""
 
 
 def order_context(connection: Connection, order_id: str) -> OrderContext:
-    """Everything that surrounds an order; empty lists for an order nothing is recorded of."""
+    """Return the records around an order. Lists are empty if nothing is recorded."""
     asked = _of(connection, quotes, order_id, "asked_at")
     offered = select(quote_options).where(
         quote_options.c.quote_id.in_([row["quote_id"] for row in asked]), quote_options.c.deleted.is_(False)
@@ -110,7 +109,7 @@ def _of(connection: Connection, table: Table, order_id: str, moment: str) -> lis
 
 
 def search_order_ids(connection: Connection, text: str, *, limit: int = 8) -> list[str]:
-    """Order numbers that hold a text, whatever its case, in their order: for who knows only a part of one."""
+    """Return the order numbers that contain a text, ignoring case, in order."""
     order_id = order_facts_table.c.order_id
     return list(
         connection.scalars(
@@ -120,7 +119,7 @@ def search_order_ids(connection: Connection, text: str, *, limit: int = 8) -> li
 
 
 def missing_orders(connection: Connection, order_ids: Sequence[str]) -> list[str]:
-    """Those of these numbers that no order of the data has."""
+    """Return the numbers that are not in the data."""
     order_id = order_facts_table.c.order_id
     there = set(connection.scalars(select(order_id).where(*with_names(order_id, order_ids, ()))))
     return [one for one in order_ids if one not in there]
@@ -168,7 +167,7 @@ def _alive(table: Table) -> ColumnElement[bool]:
 
 
 def order_records(connection: Connection, order_id: str) -> OrderRecords | None:
-    """One order's facts and records; None if no order has that number."""
+    """Return the facts and records of one order, or None if there is no such order."""
     facts = rows_of(connection, select(order_facts_table).where(order_facts_table.c.order_id == order_id))
     if not facts:
         return None
@@ -217,7 +216,7 @@ def _by_ids(connection: Connection, table: Table, key: str, children: list[Row])
 
 
 def _as_of(connection: Connection, table: Table, key: str, value: str, day: date | None) -> Row:
-    """The version of a customer that applied on a day; the first one if none did yet."""
+    """The version of a customer that applied on a day, or the first version if none applied yet."""
     versions = rows_of(
         connection, select(table).where(table.c[key] == value, _alive(table)).order_by(table.c.valid_from)
     )

@@ -1,6 +1,4 @@
-"""Orders behind the 13 steps: which late orders' promises died where, and which orders have stood longest where they
-stand.
-"""
+"""Orders behind the 13 steps: late orders by the step that missed the promise, and the longest-waiting orders."""
 
 from sqlalchemy import Connection, func, select
 

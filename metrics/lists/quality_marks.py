@@ -1,12 +1,10 @@
-"""Which numbers a failed check concerns, and which feeds are late: what stands beside a number so that a reader knows
-how far to trust it.
+"""Quality marks: the measures that a failed check or a late feed affects.
 
-A check that failed concerns a measure if its column is one the measure rests on: what the measure needs, the keys of
-its feeds (a record without its key belongs to nothing), and the columns of its feeds that the facts in its formula are
-made of. What counts are the records still kept out now, not those that failed once: a released record marks nothing.
+A failed check affects a measure if the measure depends on its column: a need of the measure, a key of its feeds, or a
+source column of the facts in its formula. Only records that are still kept out count; a released record marks nothing.
 
-A number is *held* where a check that concerns it keeps out more than `HELD_SHARE` of its feed's records: it is still
-shown, since every screen, export and command gives the same value, but it is not judged against its target.
+A measure is withheld if one check keeps out more than WITHHELD_SHARE of a feed's records. Its number is still shown,
+because every page, export and command gives the same value, but it is not judged against its target.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,12 +21,12 @@ from metrics.model.measure import Derived, Measure
 from metrics.schema import FEEDS, checks, run_files, runs
 
 WITHHELD_SHARE = 0.10
-"""More of a feed's records than this kept out by one check hold the numbers it concerns."""
+"""Share of a feed's records kept out by one check, above which the measures it affects are withheld."""
 
 RUNS_TO_KNOW_INTERVAL = 4
-"""Fewer runs than this of a feed say nothing of when the next was to come."""
+"""Minimum number of runs of a feed to know its usual interval."""
 LATE_AFTER = 2
-"""A feed is late after so many times its usual gap, and never before a day has passed."""
+"""A feed is late after this many usual intervals, and never before one day."""
 
 _DUE = (
     "orders.requested_by",
@@ -121,11 +119,11 @@ COLUMNS_BEHIND = {
     "received_amount": ("order_lines.unit_price_amount", *CAME, "orders.currency", "fx_rates.rate"),
     "billed_amount": (*BILLED_LINES, "fx_rates.rate"),
 }
-"""What the columns of the judged orders and lines (and of ledgers that judge them anew) are made of."""
+"""Source columns of each column of the judged orders and lines."""
 
 PARENTS = ("order_id", "line_no", "shipment_id", "invoice_id", "customer_id")
 REFINING = ("promises", "unit_factors", "fx_rates")
-"""Feeds that refine the records of others: a measure that does not name them rests on them all the same."""
+"""Feeds that refine the records of other feeds. Measures depend on them without naming them."""
 
 JUDGEMENT_FEEDS = (*DUE, *OWED, *CAME, "orders.ship_to_time_zone")
 STEPS = ("order_events.*", "orders.ordered_at")
@@ -177,7 +175,7 @@ FACT_TABLE_FEEDS = {
     "quote_option_facts": ("quotes.*", "quote_options.*"),
     "book_facts": ("buyer_scorecards.*", *JUDGEMENT_FEEDS),
 }
-"""What the rows of each ledger are made of; `feed.*` is every column of a feed."""
+"""Source columns of each fact table; `feed.*` is every column of a feed."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +187,12 @@ class Failed:
     column: str
     records: int
     share: float
-    """Of the feed's records, 0 to 1."""
+    """Share of the feed's records, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Late:
-    """A feed that did not come when it was to come: when it last did, and its usual gap."""
+    """A late feed: when its last run finished, and its usual interval."""
 
     feed: str
     last: datetime
@@ -203,24 +201,24 @@ class Late:
 
 @dataclass(frozen=True)
 class Mark:
-    """What stands beside one measure."""
+    """The quality mark of one measure."""
 
     failed: tuple[Failed, ...] = ()
     late: tuple[Late, ...] = ()
 
     @property
     def held(self) -> bool:
-        """Whether the number is shown and not judged."""
+        """True if the number is withheld: shown, but not judged."""
         return any(one.share > WITHHELD_SHARE for one in self.failed)
 
     @property
     def records(self) -> int:
-        """Records kept out by the checks that concern it (one that broke two rules counts twice)."""
+        """Records kept out by the checks that affect the measure. A record that broke two rules counts twice."""
         return sum(one.records for one in self.failed)
 
 
 def columns_behind(measure: Measure) -> frozenset[str]:
-    """Every "feed.column" a measure rests on."""
+    """Return every "feed.column" that a measure depends on."""
     if isinstance(measure.formula, Derived):
         return frozenset().union(*(columns_behind(MEASURES[name]) for name in measure.formula.inputs))
     used = {column.removesuffix("_known").replace("_most_", "_") for column in (measure.date, *columns_used(measure))}
@@ -231,40 +229,41 @@ def columns_behind(measure: Measure) -> frozenset[str]:
 
 
 def _every(columns: Iterable[str]) -> Iterator[str]:
-    """The columns named, all of a feed's where `feed.*` is."""
+    """The named columns; `feed.*` stands for all columns of a feed."""
     for one in columns:
         feed, _, column = one.partition(".")
         yield from (f"{feed}.{each.name}" for each in FEEDS[feed].table.columns) if column == "*" else (one,)
 
 
 def _keys(feed: str) -> Iterable[str]:
-    """The key of a feed, those of its parents in it, and which version of a record it is."""
+    """The key of a feed, its parents' keys in it, and the version of a record."""
     own = FEEDS[feed].table.columns
     return {*FEEDS[feed].key, *(column.name for column in own if column.name in (*PARENTS, "source_updated_at"))}
 
 
 def quality_marks(connection: Connection, now: datetime) -> dict[str, Mark]:
-    """The mark of every measure that has one. `now`, UTC: against which a feed is late."""
+    """Return the mark of every measure that has one. now: the time (UTC) at which feeds are late."""
     kept_out, late = failed_checks(connection), late_feeds(connection, now)
-    found = {}
+    marks = {}
     for name, measure in MEASURES.items():
-        rests = columns_behind(measure)
+        columns = columns_behind(measure)
         mark = Mark(
             tuple(
                 one
                 for one in kept_out
-                if (one.feed in measure.feeds and not one.column) or f"{one.feed}.{one.column}" in rests
+                if (one.feed in measure.feeds and not one.column) or f"{one.feed}.{one.column}" in columns
             ),
             tuple(late[feed] for feed in dict.fromkeys(measure.feeds) if feed in late),
         )
         if mark.failed or mark.late:
-            found[name] = mark
-    return found
+            marks[name] = mark
+    return marks
 
 
 def failed_checks(connection: Connection) -> list[Failed]:
-    """Checks that keep records out now, the most records first; `column` is empty where the whole record cannot be
-    read.
+    """Return the checks that keep records out now, most records first.
+
+    `column` is empty if the whole record cannot be read.
     """
     table = checks.c
     columns: Mapping[tuple[str, str], str] = {
@@ -274,12 +273,14 @@ def failed_checks(connection: Connection) -> list[Failed]:
         )
     }
     rows_in = {row["feed"]: int(row["rows_in"]) for row in data_quality.feed_rows(connection)}
-    found: dict[tuple[str, str], int] = {}
+    records_by_rule: dict[tuple[str, str], int] = {}
     for row in data_quality.broken_rules(connection):
-        found[(row["feed"], row["rule"])] = found.get((row["feed"], row["rule"]), 0) + row["records"]
+        records_by_rule[(row["feed"], row["rule"])] = (
+            records_by_rule.get((row["feed"], row["rule"]), 0) + row["records"]
+        )
     listed = [
         Failed(feed, rule, _known(feed, columns.get((feed, rule), "")), records, records / max(rows_in.get(feed, 0), 1))
-        for (feed, rule), records in found.items()
+        for (feed, rule), records in records_by_rule.items()
     ]
     return sorted(listed, key=lambda one: (-one.records, one.feed, one.rule))
 
@@ -290,22 +291,22 @@ def _known(feed: str, column: str) -> str:
 
 
 def late_feeds(connection: Connection, now: datetime) -> dict[str, Late]:
-    """Feeds that are late, by how often their runs come."""
-    brought = (
+    """Return the late feeds, by the usual interval of their runs."""
+    finished_runs = (
         select(run_files.c.feed, runs.c.finished_at)
         .join(runs, runs.c.run_id == run_files.c.run_id)
         .where(runs.c.finished_at.is_not(None))
     )
     times: dict[str, set[datetime]] = {}
-    for feed, finished in connection.execute(brought):
+    for feed, finished in connection.execute(finished_runs):
         times.setdefault(feed, set()).add(finished)
-    found = {}
-    for feed, came in times.items():
-        ordered = sorted(came)
+    late = {}
+    for feed, finish_times in times.items():
+        ordered = sorted(finish_times)
         if len(ordered) < RUNS_TO_KNOW_INTERVAL:
             continue
         gaps = sorted(later - before for before, later in pairwise(ordered))
         usual = gaps[len(gaps) // 2]
         if now - ordered[-1] > max(usual * LATE_AFTER, timedelta(days=1)):
-            found[feed] = Late(feed, ordered[-1], usual)
-    return found
+            late[feed] = Late(feed, ordered[-1], usual)
+    return late

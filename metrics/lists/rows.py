@@ -1,32 +1,29 @@
-"""Rows, filters and pages: what all lists share."""
+"""Rows, filters and pages that all lists share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Executable, Select, and_, false, func, select
 
 from metrics.facts.orders import order_facts_table
 from metrics.facts.orders.conditions import FAILED
 from metrics.measures.catalog import dimension_column
-
-Row = dict[str, Any]
-"""One row of a list, by column name."""
+from metrics.schema import Row as Row
 
 Where = Sequence[tuple[str, Sequence[str]]]
-"""Filters as in `query.Question.where`: dimension and the values wanted."""
+"""Filters as in `Question.where`: a dimension and its values."""
 
 VERDICTS = ("on_time", "complete", "damage_free", "filled_accurately", "billed_accurately")
-"""The five tests of an order, in the order they are told."""
+"""The five tests of an order, in the order they are shown."""
 
 SEPARATOR = "\x1f"
-"""Stands in no order's number: control characters are refused at ingest."""
+"""Never part of an order number: ingest rejects control characters."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One page of a list and what the whole list adds up to."""
+    """One page of a list, with the total and the sums of the whole list."""
 
     rows: list[Row]
     total: int
@@ -34,7 +31,7 @@ class Listing:
 
 
 def rows_of(connection: Connection, statement: Executable) -> list[Row]:
-    """What a statement finds, as plain dictionaries."""
+    """Return the rows of a statement as dictionaries."""
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
@@ -42,15 +39,16 @@ def _dimension(name: str) -> ColumnElement[str]:
     return order_facts_table.c[dimension_column(name)]
 
 
-# ---------------------------------------------------------------------------------------------------------- failed orders
+# --- failed orders ----------------------------------------------------------------------------------------------------
 def is_failed() -> ColumnElement[bool]:
-    """Claim about a row of `order_facts`: the order is one of those that the measure `failed_orders` counts."""
+    """Return the condition on `order_facts` for orders that the measure `failed_orders` counts."""
     return and_(order_facts_table.c.state == "judged", FAILED)
 
 
 def in_period(start: date | None, end: date | None, where: Where) -> list[ColumnElement[bool]]:
-    """Conditions for the orders due in a period, as chosen in the filters (rules R6: service stands in the period it
-    was due).
+    """Return the conditions for orders due in a period, with the filters.
+
+    Source: R6 (period of a number).
     """
     due = order_facts_table.c.due_day
     view: list[ColumnElement[bool]] = []
@@ -65,10 +63,10 @@ def in_period(start: date | None, end: date | None, where: Where) -> list[Column
 def with_names(
     order_id: ColumnElement[str], among: Sequence[str] | None, but: Sequence[str]
 ) -> list[ColumnElement[bool]]:
-    """Conditions that keep to some orders (None: to none in particular) and leave others out.
+    """Return the conditions that keep these orders (None: all) and exclude others.
 
-    The numbers go as one text and come out as a table: there may be more of them than an engine takes parameters, and
-    DuckDB compares each row with each of a list.
+    The numbers are passed as one text that SQL splits into a table. There may be more of them than an engine takes as
+    parameters, and DuckDB compares each row with each item of a list.
     """
     conditions: list[ColumnElement[bool]] = []
     if among is not None:

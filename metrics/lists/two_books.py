@@ -1,4 +1,4 @@
-"""Where the buyer's book and ours differ: orders by both verdicts, and the disputed orders with what either book says."""
+"""Orders in both books by both verdicts, and the disputed orders with both records."""
 
 from sqlalchemy import Connection, case, func, select
 

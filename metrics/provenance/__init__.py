@@ -1,1 +1,1 @@
-"""What an export says about itself, and whether it still holds."""
+"""Provenance of exports: description, fingerprint, hash and verification."""

@@ -1,8 +1,7 @@
-"""Which records changed since a run: arrived, corrected, deleted, released from quarantine or put into it; and the
-orders they belong to.
+"""Records that changed since a run, and their orders: arrived, corrected, deleted, released from or put into
+quarantine.
 
-Records are found by the file that brought their present version, so the work follows what came since, not what there
-is.
+Changed records are found through the file of their current version, so the work grows with the new records only.
 """
 
 import json
@@ -32,9 +31,9 @@ LED_BY = {
     "customers": (orders, "customer_id"),
     "products": (order_lines, "product_id"),
 }
-"""Feeds without an order of their own: the table that leads from their rows to orders, and the column it does by."""
+"""Feeds without an order column: the table that links their rows to orders, and the linking column."""
 FOR_ALL = ("calendars", "fx_rates", "unit_factors", "service_packages", "policies", "assumptions")
-"""Feeds of which one record may change how any order is judged or counted."""
+"""Feeds of which one record may affect every order."""
 AT_ONCE = 1_000
 OPEN = ("rejected", "waiting")
 
@@ -43,8 +42,9 @@ ARRIVED, RELEASED, HELD = "arrived", "released from quarantine", "put into quara
 
 @dataclass(frozen=True)
 class RecordChange:
-    """One record that changed. how: arrived, correction, deletion, undeletion, released from or put into quarantine;
-    before, after: the columns.
+    """One changed record. how: arrived, correction, deletion, undeletion, or into or out of quarantine.
+
+    before, after: JSON of the changed columns.
     """
 
     feed: str
@@ -57,8 +57,8 @@ class RecordChange:
 
 @dataclass(frozen=True)
 class RecordChanges:
-    """Records changed after a run, as the newest generation knows them. released: those (file_id, row_no) that were in
-    quarantine then.
+    """Records changed after a run, in the newest generation. released: (file_id, row_no) of records that were in
+    quarantine.
     """
 
     connection: Connection
@@ -67,8 +67,8 @@ class RecordChanges:
 
 
 def changes_since(connection: Connection, run_id: int, then: Connection | None) -> RecordChanges:
-    """What changed after a run. Without the generation of `then`, what was released from quarantine since cannot be
-    told.
+    """Return the changes after a run. Without the older generation `then`, records released from quarantine are not
+    listed.
     """
     q = quarantine.c
     held = select(q.file_id, q.row_no).where(q.status.in_(OPEN))
@@ -78,7 +78,7 @@ def changes_since(connection: Connection, run_id: int, then: Connection | None) 
 
 
 def orders_changed(found: RecordChanges) -> set[str]:
-    """The orders of every changed record."""
+    """Return the orders of all changed records."""
     ids: set[str] = set()
     for feed in FEEDS:
         rows = _rows(feed).subquery("of_feed")
@@ -91,7 +91,7 @@ def orders_changed(found: RecordChanges) -> set[str]:
 
 
 def affects_all_orders(found: RecordChanges) -> bool:
-    """Whether a record changed that any order may be judged or counted by."""
+    """Return true if a changed record may affect every order."""
     changed = (
         select(FEEDS[feed].table.c.file_id).where(FEEDS[feed].table.c.file_id.in_(_later(found))).limit(1)
         for feed in FOR_ALL
@@ -100,7 +100,7 @@ def affects_all_orders(found: RecordChanges) -> bool:
 
 
 def of_orders(found: RecordChanges, order_ids: Collection[str]) -> dict[str, list[RecordChange]]:
-    """The changed records of these orders, by order."""
+    """Return the changed records of these orders, by order."""
     by_order: dict[str, list[RecordChange]] = {}
     for some in batched(sorted(order_ids)):
         for one in _of(found, some):
@@ -109,7 +109,7 @@ def of_orders(found: RecordChanges, order_ids: Collection[str]) -> dict[str, lis
 
 
 def not_of_an_order(found: RecordChanges) -> dict[str, list[RecordChange]]:
-    """The changed records that belong to no order, by feed."""
+    """Return the changed records that belong to no order, by feed."""
     listed = {
         feed: [*_changes(found, feed, _rows(feed))] for feed in FEEDS if "order_id" not in _rows(feed).selected_columns
     }
@@ -138,13 +138,13 @@ def _of(found: RecordChanges, order_ids: Sequence[str]) -> Iterator[RecordChange
 
 
 def _refused(rule: dict[str, Any]) -> str:
-    """Why a record was put into quarantine: the column and what stood in it, where one is to blame, and what to do."""
+    """The reason why a record was quarantined: column and value if one is wrong, and the message."""
     named = f"{rule['column']} {rule['value']!r}: " if rule.get("column") and rule.get("value") is not None else ""
     return f"{named}{rule['message']}"
 
 
 def _rows(feed: str) -> Select[Any]:
-    """A feed's records: key, file_id, and where there is a way to them, the orders they belong to."""
+    """A feed's records: key, file_id, and the orders they belong to if there is a link."""
     about = FEEDS[feed]
     columns = [about.table.c[name] for name in dict.fromkeys((*about.key, "file_id"))]
     if feed in LED_BY:
@@ -160,7 +160,7 @@ def _rows(feed: str) -> Select[Any]:
 
 
 def _changes(found: RecordChanges, feed: str, rows: Select[Any]) -> Iterator[RecordChange]:
-    """The changed ones of a feed's records, those corrected with what they were before."""
+    """The changed records of a feed; corrected ones with their former values."""
     key = FEEDS[feed].key
     later = rows.where(FEEDS[feed].table.c.file_id.in_(_later(found)))
     listed = list(found.connection.execute(later.order_by(*(FEEDS[feed].table.c[name] for name in key))).mappings())
@@ -172,7 +172,7 @@ def _changes(found: RecordChanges, feed: str, rows: Select[Any]) -> Iterator[Rec
 
 
 def _corrected(found: RecordChanges, feed: str) -> dict[tuple[str, ...], tuple[str, str, str]]:
-    """Restatements of a feed since, by key: why, and the changed columns before (of the first) and after (of the last)."""
+    """Restatements of a feed by key: the reason, the columns before the first and after the last of them."""
     r = restatements.c
     told = select(r.key, r.why, r.before, r.after).where(r.run_id > found.run_id, r.feed == feed).order_by(r.run_id)
     by_key: dict[tuple[str, ...], tuple[str, str, str]] = {}
@@ -187,7 +187,7 @@ def _corrected(found: RecordChanges, feed: str) -> dict[tuple[str, ...], tuple[s
 
 
 def _merged(one: str, other: str) -> str:
-    """Columns of two corrections of a record as of one; where both have a column, the second counts."""
+    """Combine the columns of two corrections; the second applies if both have a column."""
     return json.dumps({**json.loads(one), **json.loads(other)}, ensure_ascii=False)
 
 
@@ -196,7 +196,7 @@ def _later(found: RecordChanges) -> Select[tuple[int]]:
 
 
 def _let_out(found: RecordChanges) -> Iterator[Any]:
-    """Quarantined records released since."""
+    """Quarantined records that were released since."""
     q = quarantine.c
     for some in batched(sorted(found.released)):
         files = {file_id for file_id, _ in some}
@@ -207,5 +207,5 @@ def _let_out(found: RecordChanges) -> Iterator[Any]:
 
 
 def batched(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Some values at a time, no more than one statement should name."""
+    """Split values into batches that fit into one statement."""
     return (values[at : at + AT_ONCE] for at in range(0, len(values), AT_ONCE))

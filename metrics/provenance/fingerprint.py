@@ -1,18 +1,20 @@
-"""A number's fingerprint: twelve digits that change whenever anything that decided it does. Source: rules P11."""
+"""The fingerprint of a number: twelve digits that change whenever anything that decided the number changes.
+
+Source: P11 (fingerprint).
+"""
 
 import hashlib
 import json
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from metrics.model.measure import Measure
 from metrics.model.question import Question
 from metrics.policy import Policy
 
 RULE_BOOK = "1"
-"""Version of the rule book; a changed rule changes it, with a line in the changelog."""
+"""Version of the rule book. A changed rule increases it, with a line in the changelog."""
 
 
 def fingerprint(
@@ -24,8 +26,9 @@ def fingerprint(
     generation: int,
     bucket: date | None = None,
 ) -> str:
-    """First 12 hex digits of the SHA-256 of everything that decides one answer: definitions, policy, filters, period,
-    instant, generation.
+    """Return the first 12 hex digits of the SHA-256 of everything that decides one answer.
+
+    That is: definition, policy, filters, period, instant and generation.
     """
     decided = {
         "rule_book": RULE_BOOK,
@@ -44,8 +47,8 @@ def fingerprint(
     return hashlib.sha256(canonical_text(decided).encode()).hexdigest()[:12]
 
 
-def canonical_text(value: Any) -> str:
-    """JSON with sorted keys and no spaces; decimals, dates and instants as strings."""
+def canonical_text(value: object) -> str:
+    """Return JSON with sorted keys and no spaces; decimals, dates and instants as strings."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_text)
 
 

@@ -1,9 +1,9 @@
-"""What an export says of itself: what was asked, by which definitions, of which data; and the hash by which its rows
-are known again.
+"""The provenance of an export: question, definitions and data, and the hash of its rows.
 
-The hash is of the rows as a set: their order, the order of the columns and the file format do not matter, every value
-does. It finds a cell that was changed; who changes the hash as well is found by asking the generation again
-(`verify.py`). Source: rules P9, P11; the brief.
+The hash covers the rows as a set. The order of rows and columns and the file format do not matter; every value does. It
+detects a changed cell. `verify.py` detects a changed hash by asking the generation again.
+
+Source: P9 (traceable numbers), P11 (fingerprint).
 """
 
 import hashlib
@@ -25,16 +25,16 @@ from metrics.model.question import Question
 from metrics.policy import STRICT
 from metrics.provenance.fingerprint import RULE_BOOK, canonical_text, fingerprint
 from metrics.queries.data_frame import stand_ins
-from metrics.schema import FEEDS, checks, quarantine
+from metrics.schema import FEEDS, Row, checks, quarantine
 
 NUMBERS = ("value", "numerator", "denominator", "coverage", "worst", "best", "low", "high", "judged", "unknown")
-"""Columns of an export that are numbers whatever is in them; the others are text (a day as YYYY-MM-DD)."""
+"""Columns of an export that are numbers. The others are text (a day as YYYY-MM-DD)."""
 FORMULA = "^[\\s\u00a0\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20]|^[\\t\\r\\n]"
-"""A text that a spreadsheet would run, as a regular expression that Python and Arrow read alike."""
+"""Regular expression, for Python and Arrow, of a text that a spreadsheet would run as a formula."""
 
 
-def provenance(connection: Connection, question: Question) -> dict[str, Any]:
-    """All of it but the hash, as plain data in the order to be read."""
+def provenance(connection: Connection, question: Question) -> Row:
+    """Return the provenance without the hash, as plain data in reading order."""
     measures = [find(name) for name in question.measures]
     feeds = sorted({feed for measure in measures for feed in _feeds(measure)})
     as_of, number = freshness(connection).get("data_as_of"), int(connection.info["generation"])
@@ -62,8 +62,8 @@ def provenance(connection: Connection, question: Question) -> dict[str, Any]:
     }
 
 
-def fact_table_provenance(connection: Connection, table: Table) -> dict[str, Any]:
-    """The same of a whole fact table: what one row is, and what its columns are as far as they say."""
+def fact_table_provenance(connection: Connection, table: Table) -> Row:
+    """Return the provenance of a whole fact table: its grain and the meaning of its columns."""
     return {
         **_generation(connection),
         "table": table.name,
@@ -76,8 +76,8 @@ def fact_table_provenance(connection: Connection, table: Table) -> dict[str, Any
     }
 
 
-def _generation(connection: Connection) -> dict[str, Any]:
-    """What wrote it, of which data."""
+def _generation(connection: Connection) -> Row:
+    """The program version, the generation and the run."""
     run = freshness(connection)
     as_of = run.get("data_as_of")
     return {
@@ -92,8 +92,8 @@ def _generation(connection: Connection) -> dict[str, Any]:
     }
 
 
-def recorded_question(told: dict[str, Any]) -> Question:
-    """The question an export answers, out of its provenance. Raises KeyError or ValueError where it is none."""
+def recorded_question(told: Row) -> Question:
+    """Return the question of an export from its provenance. Raises KeyError or ValueError if there is none."""
     return Question(
         measures=tuple(told["measures"]),
         by=tuple(told["by"]),
@@ -105,7 +105,7 @@ def recorded_question(told: dict[str, Any]) -> Question:
 
 
 def software_versions() -> str:
-    """The version of Buyerview that writes."""
+    """Return the version of Buyerview."""
     try:
         return version("buyerview")
     except PackageNotFoundError:
@@ -113,7 +113,7 @@ def software_versions() -> str:
 
 
 def rows_hash(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """SHA-256 of the rows whatever their order: of each row's own hash, sorted."""
+    """Return the SHA-256 of the rows in any order: the hash of each row's hash, sorted."""
     names = [json.dumps(name, ensure_ascii=False) for name in columns]
     order = sorted(range(len(names)), key=names.__getitem__)
     told = [(at, names[at], columns[at] in NUMBERS) for at in order]
@@ -131,37 +131,35 @@ def _pairs(told: Iterable[tuple[int, str, bool]], row: Sequence[Any]) -> Iterabl
             yield f"{name}:{json.dumps(value, ensure_ascii=False)}"
 
 
-def same_value(value: Any, *, is_number: bool) -> str | None:
-    """A value as every format gives it back: sixteen digits (what an Excel file holds), text without the quote that
-    disarms a formula.
-    """
+def same_value(value: Any, *, is_number: bool) -> str | None:  # Any: a cell of a row
+    """Return a value as every file format returns it: 16 digits, text without the quote before a formula."""
     if value is None or value == "":
         return None
     if is_number:
-        with suppress(ValueError):  # not a number any more: then it is compared as the text it became
+        with suppress(ValueError):  # no longer a number: compare it as text
             return f"{float(value):.16G}"
     text = str(value).replace("\r\n", "\n").replace("\r", "\n")
     return text[1:] if text[:1] == "'" and formula(text[1:]) else text
 
 
 def formula(text: str) -> bool:
-    """Whether a spreadsheet would run a text instead of showing it."""
+    """Return true if a spreadsheet would run a text as a formula."""
     return re.match(FORMULA, text) is not None
 
 
-def _definition(measure: Measure) -> dict[str, Any]:
+def _definition(measure: Measure) -> Row:
     texts = ("title", "unit", "definition", "numerator", "denominator", "exclusions", "date", "source")
     return {**{name: str(getattr(measure, name)) for name in texts}, "version": measure.version}
 
 
 def _feeds(measure: Measure) -> set[str]:
-    """The feeds a measure rests on, those of the measures it is made of included."""
+    """The feeds that a measure depends on, including those of its input measures."""
     inner = [find(name) for name in measure.formula.inputs] if isinstance(measure.formula, Derived) else []
     return {*measure.feeds, *(feed for one in inner for feed in _feeds(one))}
 
 
-def _failed_checks(connection: Connection, feeds: Sequence[str]) -> list[dict[str, Any]]:
-    """Checks that found broken rows in the last run that brought each feed."""
+def _failed_checks(connection: Connection, feeds: Sequence[str]) -> list[Row]:
+    """Checks with broken rows in the last run that checked each feed."""
     c = checks.c
     last = (
         select(c.feed, func.max(c.run_id).label("run_id"))
@@ -179,7 +177,7 @@ def _failed_checks(connection: Connection, feeds: Sequence[str]) -> list[dict[st
 
 
 def _held(connection: Connection, feeds: Sequence[str]) -> dict[str, int]:
-    """How many records of each feed are kept out of the numbers."""
+    """Number of records of each feed that are kept out of the numbers."""
     q = quarantine.c
     counted = (
         select(q.feed, func.count())

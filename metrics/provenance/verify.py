@@ -1,10 +1,9 @@
-"""Whether an export's numbers are what was written, what its generation gives, and what the newest gives; and if not,
-which records changed.
+"""Verify an export: against its hash, its own generation and the newest generation. List the records that changed.
 
-Three questions, each with its own answer: do the rows have the hash they were written with; does the generation they
-name still give them; does the newest. Where the newest gives others, the order rows behind each are compared between
-the two generations, and what changed of those orders is named. Without the older generation it is named what changed of
-the orders that stand behind the number now. Source: the brief.
+Three questions have separate answers. Do the rows match their hash? Does the generation they name still give them? Does
+the newest generation give them? If the newest gives other numbers, the order rows behind each number are compared
+between the two generations, and the changed records of those orders are listed. Without the older generation, the
+changed records of the orders behind the current number are listed.
 """
 
 import json
@@ -36,33 +35,32 @@ from metrics.provenance.provenance import NUMBERS, recorded_question, rows_hash,
 from metrics.provenance.provenance import provenance as said_by
 from metrics.queries.data_frame import frame
 from metrics.queries.statements import view_conditions
+from metrics.schema import Row
 from metrics.sql.dialects import Expression, period_start
 from metrics.warehouse import Location, reading
 
 Key = tuple[str | None, ...]
-"""Dimension values, the period where there is one, and the measure: what names a row of an export."""
+"""Key of a row of an export: dimension values, the period if there is one, and the measure."""
 Recorded = dict[Key, dict[str, str | None]]
 ChangedOrders = dict[Key, dict[str, list[str]]]
-"""Per combination of dimension values and period, per order: what the formula sees of its rows."""
+"""By dimension values and period, then by order: the values that the formula reads."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One row of an export that is not what it was. orders: those behind it that changed, each with the records that
-    did.
-    """
+    """One row of an export whose values differ. orders: the changed orders behind it, each with its changed records."""
 
     row: dict[str, str | None]
     columns: dict[str, tuple[str | None, str | None]]
-    """Before and after of each column that differs; of a row that only one side has, all its columns."""
+    """Values before and after of each column that differs; all columns if only one side has the row."""
     orders: dict[str, list[RecordChange]] = field(default_factory=dict)
-    """An order without a changed record came due, or a window of it closed, as the data's time went on."""
+    """An order without a changed record became due, or one of its windows closed, as time passed."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What verifying found. own: differences to the file's own generation, None where it cannot be asked (`why_not_own`
-    says why).
+    """Result of verifying. own: differences to the file's own generation; None if it cannot be read (see
+    `why_not_own`).
     """
 
     generation: int
@@ -73,20 +71,21 @@ class Verified:
     why_not_own: str | None
     now: list[Difference]
     rules: list[str]
-    """Definitions, policy and rule book that are others now."""
+    """Definitions, policy and rule book that have changed."""
     elsewhere: dict[str, list[RecordChange]]
-    """Changed records that belong to no order (rates, assumptions, targets …), by feed; looked for only where numbers
-    differ.
-    """
+    """Changed records without an order (rates, assumptions, targets …), by feed; only if numbers differ."""
 
     @property
     def is_genuine(self) -> bool:
-        """Whether nothing speaks for the file's numbers having been altered."""
+        """True if there is no sign that the file's numbers were altered."""
         return not self.altered and not self.own
 
 
-def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[Any]], told: dict[str, Any]) -> Verified:
-    """Verify the rows of an export by its provenance. Raises what asking its question raises, and NothingPublished."""
+def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[Any]], told: Row) -> Verified:
+    """Verify the rows of an export by its provenance.
+
+    Raises the errors of its question, and NothingPublished.
+    """
     question, generation = recorded_question(told), int(told["generation"])
     filed = _by_key(columns, rows, question)
     with ExitStack() as opened:
@@ -112,10 +111,8 @@ def verify(location: Location, columns: Sequence[str], rows: Sequence[Sequence[A
         )
 
 
-def _then(
-    opened: ExitStack, location: Location, question: Question, told: dict[str, Any]
-) -> tuple[Connection | None, str | None]:
-    """A connection to the file's own generation, or why there is none."""
+def _then(opened: ExitStack, location: Location, question: Question, told: Row) -> tuple[Connection | None, str | None]:
+    """A connection to the file's own generation, or the reason why there is none."""
     try:
         connection = opened.enter_context(reading(location, int(told["generation"])))
     except GenerationGone as gone:
@@ -162,7 +159,7 @@ def _differences(question: Question, before: Recorded, after: Recorded) -> list[
 def _explained(
     question: Question, moved: list[Difference], newest: Connection, then: Connection | None, run_id: int
 ) -> tuple[list[Difference], dict[str, list[RecordChange]]]:
-    """The differences with the orders behind each, and the changed records that belong to no order."""
+    """The differences with the orders behind each, and the changed records without an order."""
     found = changes_since(newest, run_id, then)
     ids = orders_changed(found) | (_came_due(then, newest) if then is not None else set())
     among = None if then is not None and affects_all_orders(found) else sorted(ids)
@@ -181,14 +178,14 @@ def _explained(
 
 
 def _came_due(then: Connection, newest: Connection) -> set[str]:
-    """Orders that were to be judged again by time alone."""
+    """Orders that were due to be judged again because time passed."""
     as_of = newest.execute(select(facts_state.c.as_of)).scalar_one()
     c = order_facts_table.c
     return set(then.scalars(select(c.order_id).where(c.next_change_at <= literal(as_of, DateTime))))
 
 
 def _behind(connection: Connection, name: str, question: Question, among: Sequence[str] | None) -> ChangedOrders:
-    """What the formulas of a measure, or of those it is made of, see of these orders (None: of all)."""
+    """The values that a measure's formulas read from these orders (None: from all)."""
     seen: ChangedOrders = defaultdict(lambda: defaultdict(list))
     for measure in _with_rows(find(name)):
         c = measure.facts.c
@@ -205,7 +202,7 @@ def _behind(connection: Connection, name: str, question: Question, among: Sequen
 
 
 def _differing(sides: Sequence[ChangedOrders]) -> dict[Key, set[str]]:
-    """The orders whose rows are not the same on both sides; with one side only, all of them."""
+    """The orders whose rows differ between both sides; all orders if there is one side only."""
     new, old = (*sides, {})[:2]
     found: dict[Key, set[str]] = {}
     for key in {*new, *old}:
@@ -217,7 +214,7 @@ def _differing(sides: Sequence[ChangedOrders]) -> dict[Key, set[str]]:
 
 
 def _with_rows(measure: Measure) -> Iterator[Measure]:
-    """The measure, or those it is made of, as far as they are made of rows of orders."""
+    """The measure, or its input measures, as far as they have rows of orders."""
     if isinstance(measure.formula, Derived):
         for name in measure.formula.inputs:
             yield from _with_rows(find(name))
@@ -226,7 +223,7 @@ def _with_rows(measure: Measure) -> Iterator[Measure]:
 
 
 def _expressions(measure: Measure) -> list[Expression]:
-    """All that decides what a row brings to a measure."""
+    """All expressions that decide a row's contribution to a measure."""
     formula = measure.formula
     if isinstance(formula, Additive):
         return [one for part in formula.parts().values() for one in (part.condition, part.amount) if one is not None]
@@ -235,8 +232,8 @@ def _expressions(measure: Measure) -> list[Expression]:
     return [formula.value] if isinstance(formula, Percentile) else []
 
 
-def _rules(question: Question, told: dict[str, Any]) -> list[str]:
-    """What is judged otherwise by this Buyerview than by the one that wrote the file."""
+def _rules(question: Question, told: Row) -> list[str]:
+    """Rules that this version of Buyerview judges differently from the version that wrote the file."""
     found = [f"rule book {told['rule_book']}, now {RULE_BOOK}"] if str(told["rule_book"]) != RULE_BOOK else []
     then, policy = told["policy"], json.loads(canonical_text(asdict(STRICT)))
     changed = [name for name in dict.fromkeys((*then, *policy)) if then.get(name) != policy.get(name)]

@@ -86,15 +86,35 @@ def test_nothing_is_marked_while_nothing_is_kept_out(connection: Connection) -> 
 @pytest.mark.parametrize(
     ("feed", "column", "marks_these", "leaves_these"),
     [
-        ("products", "unit_cost_amount", {"product_cost", "customer_profit"}, {"otif", "net_sales_value", "cost_to_serve", "cycle_days"}),
-        ("shipments", "freight_amount", {"cost_to_serve", "customer_profit"}, {"otif", "on_time", "net_sales_value", "quotes_answered"}),
-        ("shipments", "received_at", {"otif", "perfect_order", "cycle_p90"}, {"product_cost", "ordered_value", "info_accurate"}),
-        ("invoice_lines", "line_amount", {"billed_accurately", "perfect_order", "net_sales_value"}, {"otif", "complete", "cycle_days"}),
+        (
+            "products",
+            "unit_cost_amount",
+            {"product_cost", "customer_profit"},
+            {"otif", "net_sales_value", "cost_to_serve", "cycle_days"},
+        ),
+        (
+            "shipments",
+            "freight_amount",
+            {"cost_to_serve", "customer_profit"},
+            {"otif", "on_time", "net_sales_value", "quotes_answered"},
+        ),
+        (
+            "shipments",
+            "received_at",
+            {"otif", "perfect_order", "cycle_p90"},
+            {"product_cost", "ordered_value", "info_accurate"},
+        ),
+        (
+            "invoice_lines",
+            "line_amount",
+            {"billed_accurately", "perfect_order", "net_sales_value"},
+            {"otif", "complete", "cycle_days"},
+        ),
         ("messages", "correct", {"info_accurate", "ack_on_time"}, {"otif", "responsiveness_hours", "net_sales_value"}),
         ("orders", "channel", set(), {"otif", "orders", "cycle_days", "net_sales_value"}),
         ("orders", "order_id", {"otif", "orders", "cycle_days", "books_matched"}, {"quotes_answered", "product_cost"}),
     ],
-)  # fmt: skip
+)
 def test_a_failed_check_marks_exactly_the_numbers_whose_column_it_concerns(
     feed: str, column: str, marks_these: set[str], leaves_these: set[str], connection: Connection
 ) -> None:

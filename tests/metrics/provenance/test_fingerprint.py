@@ -67,9 +67,16 @@ def test_every_value_changes_it(other: str) -> None:
 
 def test_every_policy_key_changes_it() -> None:
     changed = {
-        "timing": "WINDOW", "anchor": "requested", "allow_substitution": False, "receipt_event": "shipped_at", "open_balance": "late",
-        "fault_reasons": ("late",), "under_tolerance_share": Decimal("0.01"), "over_tolerance_share": Decimal("0.01"), "rebase": "none",
-    }  # fmt: skip
+        "timing": "WINDOW",
+        "anchor": "requested",
+        "allow_substitution": False,
+        "receipt_event": "shipped_at",
+        "open_balance": "late",
+        "fault_reasons": ("late",),
+        "under_tolerance_share": Decimal("0.01"),
+        "over_tolerance_share": Decimal("0.01"),
+        "rebase": "none",
+    }
     prints = {
         field.name: of(
             policy=replace(
