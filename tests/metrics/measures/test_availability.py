@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from metrics.facts import anchor_dates, availability
 from metrics.facts.availability import availability_facts_table
 from metrics.model.question import Answer, Question
-from metrics.queries import answer as query
+from metrics.queries import statements
 from metrics.queries.answer import answer
 from metrics.queries.rollups import rollup_metadata
 from metrics.rebuild import rebuild
@@ -30,7 +30,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Fills the two ledgers asked about and no others: a build takes a fifth of the time."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", (*anchor_dates.FACT_TABLES, *availability.FACT_TABLES))
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
-    monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
+    monkeypatch.setattr(statements, "smallest_rollup", lambda *_, **__: None)
     engine = memory()
     with engine.connect() as connection:
         yield connection

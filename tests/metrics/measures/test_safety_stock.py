@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from metrics.measures.safety_stock import pairs, safety_stock
 from metrics.model.question import Answer, Question
-from metrics.queries import answer as query
+from metrics.queries import statements
 from metrics.queries.answer import answer
 from metrics.queries.rollups import rollup_metadata
 from metrics.rebuild import rebuild
@@ -46,7 +46,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     """Fills the facts and no ledger: a build takes a fifth of the time."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", ())
     monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
-    monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
+    monkeypatch.setattr(statements, "smallest_rollup", lambda *_, **__: None)
     engine = memory()
     with engine.connect() as connection:
         yield connection

@@ -22,7 +22,7 @@ from metrics.facts.stockout_events import OUTCOMES
 from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.stockouts import assumed_unit_cost, expected_cost, group_costs
 from metrics.model.question import Question
-from metrics.queries import answer as query
+from metrics.queries import statements
 from metrics.queries.answer import Answer, answer
 from metrics.queries.rollups import rollup_metadata
 from metrics.rebuild import rebuild
@@ -75,7 +75,7 @@ def stockouts_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
             (*movements.FACT_TABLES, *order_intervals.FACT_TABLES, *stockouts_module.FACT_TABLES),
         )
         monkeypatch.setattr(rebuild, "rebuild_rollups", rollup_metadata.create_all)
-        monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
+        monkeypatch.setattr(statements, "smallest_rollup", lambda *_, **__: None)
 
 
 def events(

@@ -21,7 +21,7 @@ from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.measures.catalog import MEASURES
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.measure import Total
-from metrics.queries import answer as query
+from metrics.queries import statements
 from metrics.queries.answer import Answer, Question, answer
 from metrics.queries.rollups import ROLLED
 from metrics.rebuild import rebuild
@@ -123,7 +123,7 @@ def test_a_rollup_answers_what_the_facts_answer(
     by: tuple[str, ...], grain: str | None, embedded: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rolled = asked(embedded, ROLLED_UP, by, grain)
-    monkeypatch.setattr(query, "smallest_rollup", lambda *_, **__: None)
+    monkeypatch.setattr(statements, "smallest_rollup", lambda *_, **__: None)
     assert_same(rolled, asked(embedded, ROLLED_UP, by, grain))
 
 
