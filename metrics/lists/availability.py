@@ -1,5 +1,6 @@
-"""Products that were missing most: goods lines due in the period of which less came than was owed. Source: rules,
-section 4 (b).
+"""Products with the most missing goods: goods lines due in the period that received less than was owed.
+
+Source: docs/rules.md, Product availability.
 """
 
 from sqlalchemy import Connection, and_, case, func, select

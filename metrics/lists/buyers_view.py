@@ -12,8 +12,9 @@ Combination = tuple[tuple[str, ...], int]
 
 
 def failure_combinations(connection: Connection, question: Question) -> list[Combination]:
-    """Combinations of failed tests of the judged orders due in the period, the most frequent first. An unknown verdict
-    has not failed.
+    """Return the combinations of failed tests of judged orders due in the period, most frequent first.
+
+    An unknown verdict has not failed.
     """
     o = order_facts_table.c
     view = [*view_conditions(order_facts_table, o.due_day, question), is_failed()]

@@ -1,6 +1,4 @@
-"""How long before the deadline buyers of late orders were told: counts by the notice given, which add up to the late
-orders.
-"""
+"""Late orders by the notice their buyers were given before the deadline. The counts add up to the late orders."""
 
 from sqlalchemy import Connection, and_, case, func, select
 
@@ -23,8 +21,9 @@ IN_TIME = NOTICE_BUCKETS[:3]
 
 
 def notice_buckets(connection: Connection, question: Question) -> dict[str, int]:
-    """Late orders by the notice their buyer was given. Those in time are the numerator of `late_warned`, all but the
-    last its denominator.
+    """Return the late orders by notice given.
+
+    Orders with notice in time are the numerator of `late_warned`; all orders with known notice are its denominator.
     """
     r = recovery_facts_table.c
     ahead, told = r.notice_seconds, r.notice_seconds.is_not(None)

@@ -293,12 +293,12 @@ def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
     """
     facts = measure.facts.c
     used = columns_used(measure) - ({cut.amount.name} if isinstance(cut.amount, Column) else set())
-    # columns, not a dict
-    own = [name for name in facts.keys() if name in OWN or (name.endswith("_id") and name not in ABOUT)]  # noqa: SIM118
+    names = list(facts.keys())
+    own = [name for name in names if name in OWN or (name.endswith("_id") and name not in ABOUT)]
     about = [name for name in ABOUT if name in facts and not (name == "customer_id" and "customer_name" in facts)]
     used -= {"state"}  # every row listed is in the state its formula asks for
     reasons = {f"{name}_reason" for name in used}
-    rest = [name for name in facts.keys() if name in used | reasons]  # noqa: SIM118
+    rest = [name for name in names if name in used | reasons]
     shown: list[Expression] = [facts[name] for name in dict.fromkeys([*own, measure.date, *about, *rest])]
     if cut.amount is None:
         return shown

@@ -104,11 +104,7 @@ def failure_reasons(
 
 
 def nearest_day(connection: Connection, day: date, *, measure: str | None = None, where: Where = ()) -> date | None:
-    """Return the day with data nearest to a day: the last on or before it, else the first after it; None if there is
-    none.
-
-    measure: days on which this measure has rows; None: due days of judged orders. Raises UnknownName.
-    """
+    """Return the nearest day with data: the last on or before it, else the first after it; None without data."""
     if measure is None:
         dated, view = (
             order_facts_table.c.due_day,

@@ -38,8 +38,8 @@ from metrics.schema import (
 
 @dataclass(frozen=True)
 class OrderContext:
-    """The records about one order, each list in the order of time; `recovery` and `died_at` are empty where the ledgers
-    tell nothing of it.
+    """The records around one order, each list in order of time. `recovery` and `died_at` are empty if no fact table has
+    them.
     """
 
     quotes: list[Row] = field(default_factory=list)

@@ -14,11 +14,10 @@ LONGEST = 20
 
 
 def late_by_step(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:
-    """Late orders of which some step was seen to finish, one page of them, the latest due first; as many as
-    `late_orders_observed` counts.
+    """Return one page of late orders with an observed step, latest due first; as many as `late_orders_observed`.
 
-    Columns: order_id, customer_id, segment, due_day, step (02 to 11; 00: when promised; (none): not seen to have died),
-    died, days_late.
+    Columns: order_id, customer_id, segment, due_day, step (02 to 11; 00: when promised; (none): no step missed the
+    promise), died, days_late.
     """
     late, o = late_order_facts_table.c, order_facts_table.c
     view = view_conditions(late_order_facts_table, late_order_facts_table.c.due_day, question)
@@ -35,8 +34,7 @@ def late_by_step(connection: Connection, question: Question, *, page: int = 1, s
 
 
 def oldest_by_step(connection: Connection, question: Question) -> Listing:
-    """The orders under way that have stood longest where they stand, at the data's own date; `total` is how many are
-    under way.
+    """Return the orders that have waited longest at their step, at the data's own date; `total` counts all open orders.
 
     Columns: order_id, customer_id, segment, step, standing (in the step, or waiting after it), age_seconds.
     """

@@ -13,20 +13,18 @@ from metrics.sql.dialects import count_if
 
 @dataclass(frozen=True)
 class Funnel:
-    """How many failures came so far by as_of. The counts are those of the survival measures of `recovery.py`: each
-    halves of one of them.
-    """
+    """Failures per stage of recovery by as_of. Each count is half of a survival measure of `measures/recovery.py`."""
 
     failed: int
     detected: int
     acknowledged: int
     resolved: int
     again: int
-    """Settled, and the customer has ordered since."""
+    """Resolved, and the customer has ordered since."""
 
 
 def funnel(connection: Connection, question: Question) -> Funnel:
-    """The chain of the failures among orders due in the period."""
+    """Return the recovery funnel of failures among orders due in the period."""
     r = recovery_facts_table.c
     failed = and_(r.failed, r.detect_seconds.is_not(None))
     detected = and_(failed, r.detected_at.is_not(None))
@@ -42,8 +40,8 @@ def funnel(connection: Connection, question: Question) -> Funnel:
 
 @dataclass(frozen=True)
 class Step:
-    """A point of a group's curve: the share that has ordered again within `days`, and how many orders were still
-    watched up to that day.
+    """A point of a group's curve: the share that has reordered within `days`, and the orders still observed on that
+    day.
     """
 
     group: str

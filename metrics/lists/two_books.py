@@ -20,9 +20,7 @@ VERDICT_TEXT = (
 
 
 def verdicts(connection: Connection, question: Question) -> list[Row]:
-    """Orders in both books by verdict: `our_verdict`, `their_verdict` (null: not known), and how many `orders`: those
-    `books_matched` counts.
-    """
+    """Return the orders of `books_matched` by verdict: `our_verdict`, `their_verdict` (null: not known), `orders`."""
     b = two_books_facts_table.c
     counted = select(b.our_verdict, b.their_verdict, func.count().label("orders"))
     both = counted.where(
@@ -32,9 +30,9 @@ def verdicts(connection: Connection, question: Question) -> list[Row]:
 
 
 def disputed(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:
-    """Orders on which the books differ, one page of them, the most money first; as many as `books_dispute` counts.
+    """Return one page of the orders of `books_dispute`, the largest amount first.
 
-    Columns: order_id, customer_id, due_day, cause, failing_amount (reporting currency), and what either book says
+    Columns: order_id, customer_id, due_day, cause, failing_amount (reporting currency), and the values of both books
     (SAID).
     """
     b = two_books_facts_table.c
