@@ -1,7 +1,8 @@
-"""The buyer's view held to other standards: by the request, by the latest promise, per delivery group, and under the
-customer's contract.
+"""The buyer's view by other standards: the request, the latest promise, the delivery group, the customer's contract.
 
-None of them is shown without the strict result beside it. Source: rules P10, R1, R4, R10, R16, R35, section 5.
+Every page shows the strict result next to them. Source: P10 (strict next to contract), R1 (anchor date), R4 (windows
+and tolerances), R10 (under-delivery tolerance), R16 (delivery groups), R35 (valid on order day); docs/rules.md,
+policies.
 """
 
 from metrics.facts.anchor_dates import anchor_facts_table
@@ -25,13 +26,15 @@ NEEDS_POLICIES = Need(("policies.policy_id",), "no feed: policies")
 
 ON_TIME_REQUESTED = order_share(
     name="on_time_requested",
-    title="Orders received on time, as requested",
+    title="Orders received on time, by the request",
     short="On time, request",
     facts=anchor_facts_table,
     formula=judged(anchor_facts_table.c.on_time_requested, anchor_facts_table.c.state_requested),
-    definition="Orders of which every line's needed quantity was received by the date the buyer asked for, whatever was "
-    "promised.",
-    source="brief; rules R1",
+    definition=(
+        "Orders whose lines were all received in the needed quantity by the date that the buyer requested, whatever "
+        "was promised."
+    ),
+    source="R1 (anchor date)",
     feeds=CORE_FEEDS,
     needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
 )
@@ -41,8 +44,11 @@ ON_TIME_CURRENT_PROMISE = order_share(
     short="On time, latest promise",
     facts=anchor_facts_table,
     formula=judged(anchor_facts_table.c.on_time_current, anchor_facts_table.c.state_current),
-    definition="Orders of which every line's needed quantity was received by the promise as last changed, whoever changed it. Kinder than the first promise: a seller who moves a promise is never late by it.",
-    source="rules R1",
+    definition=(
+        "Orders whose lines were all received in the needed quantity by the promise as last changed, whoever changed "
+        "it. Kinder than the first promise: a moved promise hides the delay."
+    ),
+    source="R1 (anchor date)",
     feeds=(*CORE_FEEDS, "promises"),
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_PROMISE_HISTORY),
 )
@@ -53,9 +59,14 @@ PERFECT_GROUP = order_share(
     short="Perfect group",
     facts=group_facts_table,
     formula=all_tests_passed(g.perfect_group, g.perfect_group_known, g.state),
-    definition="Delivery groups (the lines of one order with one deadline) that pass all five tests, each group judged as an order of its own.",
+    definition=(
+        "Delivery groups that pass all five tests. A group is the lines of an order with the same deadline, and it is "
+        "judged like an order."
+    ),
     numerator="delivery groups with all five verdicts true",
-    denominator="judged delivery groups with all five verdicts known (nothing received counts as known)",
+    denominator=(
+        "judged delivery groups whose five verdicts are all known (a group without any receipt counts as known)"
+    ),
     source="SCOR-derived glossaries",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=PERFECT_ORDER.needs,
@@ -66,17 +77,20 @@ ON_TIME_GROUP = order_share(
     short="On time, groups",
     facts=group_facts_table,
     formula=judged(g.on_time, g.state),
-    definition="Delivery groups (the lines of one order with one deadline) of which every line's needed quantity was received by its first promise.",
+    definition=(
+        "Delivery groups whose lines were all received in the needed quantity by the first promised date. A group is "
+        "the lines of an order with the same deadline."
+    ),
     numerator="delivery groups on time",
     denominator="judged delivery groups whose verdict is known",
-    source="rules R16",
+    source="R16 (delivery groups)",
     feeds=CORE_FEEDS,
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 contract = contract_facts_table.c
 _JUDGED_SO = (
-    "Each order is judged by the policy its customer had on the order's day; what the contract leaves open is strict. "
-    "Read it beside the strict measure on the same customers."
+    "Each order is judged by the policy of its customer on the day of the order. Strict rules apply where the "
+    "contract sets none. Compare it with the strict measure for the same customers."
 )
 
 
@@ -86,11 +100,15 @@ ON_TIME_CONTRACT = order_share(
     short="On time, contract",
     facts=contract_facts_table,
     formula=judged(contract.on_time, contract.state),
-    definition="Orders of which every line's needed quantity was received by the deadline (in a window contract: inside the window) of the contract. Each order is judged by the policy its customer had on the order's day; what the contract leaves open is strict. Read it beside the strict measure on the same customers.",
+    definition=(
+        "Orders whose lines were all received in the needed quantity by the contract's deadline, or inside its window. "
+        "Each order is judged by the policy of its customer on the day of the order. Strict rules apply where the "
+        "contract sets none. Compare it with the strict measure for the same customers."
+    ),
     numerator="orders under contract whose verdict is true",
     denominator="judged orders under contract whose verdict is known",
-    exclusions=f"{PENDING} Orders of customers without a contract on that day.",
-    source="brief; rules P10, R35",
+    exclusions=f"{PENDING} Also orders of customers without a contract on that day.",
+    source="P10 (strict next to contract), R35 (valid on order day)",
     feeds=(*CORE_FEEDS, "customers", "policies"),
     needs=(NEEDS_CONTRACT, NEEDS_POLICIES, NEEDS_PROMISE, NEEDS_RECEIPT),
 )
@@ -100,11 +118,15 @@ OTIF_CONTRACT = order_share(
     short="OTIF, contract",
     facts=contract_facts_table,
     formula=judged(contract.otif, contract.state),
-    definition="Orders of which all that was owed, less the tolerance agreed, came by the deadline of the contract. Each order is judged by the policy its customer had on the order's day; what the contract leaves open is strict. Read it beside the strict measure on the same customers.",
+    definition=(
+        "Orders of which everything owed, less the agreed tolerance, was received by the contract's deadline. Each "
+        "order is judged by the policy of its customer on the day of the order. Strict rules apply where the contract "
+        "sets none. Compare it with the strict measure for the same customers."
+    ),
     numerator="orders under contract whose verdict is true",
     denominator="judged orders under contract whose verdict is known",
-    exclusions=f"{PENDING} Orders of customers without a contract on that day.",
-    source="brief; rules P10, R35",
+    exclusions=f"{PENDING} Also orders of customers without a contract on that day.",
+    source="P10 (strict next to contract), R35 (valid on order day)",
     feeds=(*CORE_FEEDS, "customers", "policies"),
     needs=(NEEDS_CONTRACT, NEEDS_POLICIES, NEEDS_PROMISE, NEEDS_RECEIPT),
 )
@@ -114,11 +136,15 @@ PERFECT_ORDER_CONTRACT = order_share(
     short="Perfect, contract",
     facts=contract_facts_table,
     formula=all_tests_passed(contract.perfect_order, contract.perfect_order_known, contract.state),
-    definition="Orders that pass all five tests by the tolerances, windows and claims and invoice days of the contract. Each order is judged by the policy its customer had on the order's day; what the contract leaves open is strict. Read it beside the strict measure on the same customers.",
+    definition=(
+        "Orders that pass all five tests with the tolerances, windows, claim days and invoice days of the contract. "
+        "Each order is judged by the policy of its customer on the day of the order. Strict rules apply where the "
+        "contract sets none. Compare it with the strict measure for the same customers."
+    ),
     numerator="orders under contract whose verdict is true",
     denominator="judged orders under contract whose verdict is known",
-    exclusions=f"{PENDING} Orders of customers without a contract on that day.",
-    source="brief; rules P10, R35",
+    exclusions=f"{PENDING} Also orders of customers without a contract on that day.",
+    source="P10 (strict next to contract), R35 (valid on order day)",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS, "customers", "policies"),
     needs=(NEEDS_CONTRACT, NEEDS_POLICIES, *PERFECT_ORDER.needs),
 )

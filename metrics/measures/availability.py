@@ -1,5 +1,6 @@
-"""Product availability: did I get what I wanted, when I wanted it, in the quantity I wanted; and how much of what was
-wanted came, at first pass and in the end. Source: the brief; rules, section 4 (b), R8.
+"""Product availability: item, date and quantity requested, and fill rates at first pass and in the end.
+
+Source: docs/rules.md, product availability; R8 (first-pass and final fill).
 """
 
 from sqlalchemy import and_, func
@@ -15,8 +16,8 @@ line = order_line_facts_table.c
 three = availability_facts_table.c
 
 NEEDS_PRODUCT = Need(("shipment_lines.product_id",), "no data: product sent (map shipment_lines.product_id)")
-FIRST = "left the dock by the first promise, of the product ordered"
-FINAL = "received by now, right product or agreed substitute"
+FIRST = "shipped by the first promised date, of the product ordered"
+FINAL = "received by now, of the right product or an agreed substitute"
 
 _held = func.coalesce(line.complete_reason == "quarantined", False)
 _goods = line.state == "judged"
@@ -28,74 +29,77 @@ _priced = and_(func.coalesce(line.owed_amount > 0, False), line.rate.is_not(None
 MEASURES = (
     Measure(
         name="got_what_wanted",
-        title="Did I get what I wanted?",
-        short="Got what",
+        title="Requested item received",
+        short="Right item",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=availability_facts_table,
         date="due_day",
         formula=judged(three.got_what, three.state),
-        definition="Orders of which every goods line has a counted unit, of the right product and at the right place. "
-        "An order of which nothing was received did not get what it wanted.",
-        numerator="orders whose every goods line brought what was wanted",
-        denominator="judged orders of which that is known",
+        definition=(
+            "Orders whose goods lines all have at least one counted unit of the right product at the right place. An "
+            "order without any receipt fails."
+        ),
+        numerator="orders with the right item on every goods line",
+        denominator="judged orders for which the answer is known",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
         product_rows=(2, 13),
     ),
     Measure(
         name="got_when_wanted",
-        title="When I wanted it?",
-        short="Got when",
+        title="Received on the requested date",
+        short="Requested date",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=availability_facts_table,
         date="due_day",
         formula=judged(three.got_when, three.state_all),
-        definition="Orders on time by the date the buyer asked for, whatever was promised.",
-        numerator="orders on time by the request",
-        denominator="orders judged by the request whose verdict is known",
+        definition="Orders received on time by the date that the buyer requested, whatever was promised.",
+        numerator="orders on time by the requested date",
+        denominator="orders judged by the requested date whose verdict is known",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,
         needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
         product_rows=(2, 13),
     ),
     Measure(
         name="got_quantity_wanted",
-        title="In the quantity I wanted?",
-        short="Got quantity",
+        title="Requested quantity received",
+        short="Quantity",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=availability_facts_table,
         date="due_day",
         formula=judged(three.got_quantity, three.state),
-        definition="Orders of which every line was received in the quantity owed, however late.",
+        definition="Orders whose lines were all received in the quantity owed, however late.",
         numerator="orders received complete",
-        denominator="judged orders of which that is known",
+        denominator="judged orders for which the answer is known",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
         product_rows=(2, 13),
     ),
     Measure(
         name="available_as_wanted",
-        title="Available as wanted: all three",
-        short="As wanted",
+        title="Item, date and quantity as requested",
+        short="As requested",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=availability_facts_table,
         date="due_day",
         formula=all_tests_passed(three.got_all, three.all_known, three.state_all),
-        definition="Orders that brought what was wanted, when it was wanted and in the quantity wanted; decided order "
-        "by order.",
-        numerator="orders with all three true",
-        denominator="orders judged by the request of which all three are known",
+        definition=(
+            "Orders that met the item, the date and the quantity requested. Each order passes or fails as a whole."
+        ),
+        numerator="orders that met all three",
+        denominator="orders judged by the requested date for which all three answers are known",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,
         needs=(NEEDS_REQUEST, NEEDS_RECEIPT),
         product_rows=(2, 13),
@@ -109,12 +113,14 @@ MEASURES = (
         facts=order_facts_table if True else order_line_facts_table,
         date="due_day",
         formula=judged(o.first_pass_full, o.state),
-        definition="Orders with every line in full left the dock by the first promise, of the product ordered, of "
-        "judged orders.",
-        numerator="orders with every line in full left the dock by the first promise, of the product ordered",
-        denominator="judged orders, where that is known",
+        definition=(
+            "Orders whose lines were all shipped in full by the first promised date, with the product ordered, as a "
+            "share of judged orders."
+        ),
+        numerator="orders with every line shipped in full by the first promised date, with the product ordered",
+        denominator="judged orders for which the answer is known",
         exclusions=PENDING,
-        source="brief; glossaria",
+        source="glossaria",
         feeds=CORE_FEEDS,
         needs=(NEEDS_SHIPPED,),
         product_rows=(2, 13),
@@ -128,12 +134,14 @@ MEASURES = (
         facts=order_facts_table if True else order_line_facts_table,
         date="due_day",
         formula=judged(o.complete, o.state),
-        definition="Orders with every line in full received by now, right product or agreed substitute, of judged "
-        "orders.",
-        numerator="orders with every line in full received by now, right product or agreed substitute",
-        denominator="judged orders, where that is known",
+        definition=(
+            "Orders whose lines were all received in full by now, as the right product or an agreed substitute, as a "
+            "share of judged orders."
+        ),
+        numerator="orders with every line received in full by now, as the right product or an agreed substitute",
+        denominator="judged orders for which the answer is known",
         exclusions=PENDING,
-        source="brief; glossaria",
+        source="glossaria",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
         product_rows=(2, 13),
@@ -147,10 +155,12 @@ MEASURES = (
         facts=order_facts_table if False else order_line_facts_table,
         date="due_day",
         formula=judged(line.first_pass_full, line.state),
-        definition="Order lines in full left the dock by the first promise, of the product ordered, of judged goods "
-        "lines.",
-        numerator="order lines in full left the dock by the first promise, of the product ordered",
-        denominator="judged goods lines, where that is known",
+        definition=(
+            "Order lines shipped in full by the first promised date, with the product ordered, as a share of judged "
+            "goods lines."
+        ),
+        numerator="goods lines shipped in full by the first promised date, with the product ordered",
+        denominator="judged goods lines for which the answer is known",
         exclusions=PENDING,
         source="glossaria; AtliQ (LIFR)",
         feeds=CORE_FEEDS,
@@ -166,9 +176,12 @@ MEASURES = (
         facts=order_facts_table if False else order_line_facts_table,
         date="due_day",
         formula=judged(line.complete, line.state),
-        definition="Order lines in full received by now, right product or agreed substitute, of judged goods lines.",
-        numerator="order lines in full received by now, right product or agreed substitute",
-        denominator="judged goods lines, where that is known",
+        definition=(
+            "Order lines received in full by now, as the right product or an agreed substitute, as a share of judged "
+            "goods lines."
+        ),
+        numerator="goods lines received in full by now, as the right product or an agreed substitute",
+        denominator="judged goods lines for which the answer is known",
         exclusions=PENDING,
         source="glossaria; AtliQ (LIFR)",
         feeds=CORE_FEEDS,
@@ -188,10 +201,12 @@ MEASURES = (
             Part(_first_known, line.owed_qty),
             Part(and_(_goods, ~_first_known), line.owed_qty),
         ),
-        definition="Units left the dock by the first promise, of the product ordered, of units owed on judged goods "
-        "lines.",
-        numerator="units left the dock by the first promise, of the product ordered",
-        denominator="units owed on judged goods lines, where that is known",
+        definition=(
+            "Units shipped by the first promised date, of the product ordered, as a share of the units owed on judged "
+            "goods lines."
+        ),
+        numerator="units shipped by the first promised date, of the product ordered",
+        denominator="units owed on judged goods lines for which the answer is known",
         exclusions=PENDING,
         source="glossaria; AtliQ (VOFR)",
         feeds=CORE_FEEDS,
@@ -211,9 +226,12 @@ MEASURES = (
             Part(_final_known, line.owed_qty),
             Part(and_(_goods, ~_final_known), line.owed_qty),
         ),
-        definition="Units received by now, right product or agreed substitute, of units owed on judged goods lines.",
-        numerator="units received by now, right product or agreed substitute",
-        denominator="units owed on judged goods lines, where that is known",
+        definition=(
+            "Units received by now, of the right product or an agreed substitute, as a share of the units owed on "
+            "judged goods lines."
+        ),
+        numerator="units received by now, of the right product or an agreed substitute",
+        denominator="units owed on judged goods lines for which the answer is known",
         exclusions=PENDING,
         source="glossaria; AtliQ (VOFR)",
         feeds=CORE_FEEDS,
@@ -233,10 +251,12 @@ MEASURES = (
             Part(and_(_first_known, _priced), line_amount_converted(line.owed_amount)),
             Part(and_(_goods, ~_first_known, _priced), line_amount_converted(line.owed_amount)),
         ),
-        definition="Value left the dock by the first promise, of the product ordered, of value owed on judged, priced "
-        "goods lines.",
-        numerator="value left the dock by the first promise, of the product ordered",
-        denominator="value owed on judged, priced goods lines, where that is known",
+        definition=(
+            "Value shipped by the first promised date, of the product ordered, as a share of the value owed on judged, "
+            "priced goods lines."
+        ),
+        numerator="value shipped by the first promised date, of the product ordered",
+        denominator="value owed on judged, priced goods lines for which the answer is known",
         exclusions=PENDING,
         source="RightChain",
         feeds=CORE_FEEDS,
@@ -256,10 +276,12 @@ MEASURES = (
             Part(and_(_final_known, _priced), line_amount_converted(line.owed_amount)),
             Part(and_(_goods, ~_final_known, _priced), line_amount_converted(line.owed_amount)),
         ),
-        definition="Value received by now, right product or agreed substitute, of value owed on judged, priced goods "
-        "lines.",
-        numerator="value received by now, right product or agreed substitute",
-        denominator="value owed on judged, priced goods lines, where that is known",
+        definition=(
+            "Value received by now, of the right product or an agreed substitute, as a share of the value owed on "
+            "judged, priced goods lines."
+        ),
+        numerator="value received by now, of the right product or an agreed substitute",
+        denominator="value owed on judged, priced goods lines for which the answer is known",
         exclusions=PENDING,
         source="RightChain",
         feeds=CORE_FEEDS,
@@ -275,7 +297,7 @@ MEASURES = (
         facts=order_line_facts_table,
         date="due_day",
         formula=Ratio(Part(and_(_goods, line.substituted.is_(True))), Part(_goods)),
-        definition="Order lines of which some was filled by another product that the buyer agreed to.",
+        definition="Order lines that were filled, at least in part, by another product that the buyer agreed to.",
         numerator="goods lines with a counted substitute",
         denominator="judged goods lines",
         exclusions=PENDING,
@@ -297,11 +319,11 @@ MEASURES = (
             Part(and_(_goods, line.back_ordered.is_not(None))),
             Part(and_(_goods, line.back_ordered.is_(None))),
         ),
-        definition="Order lines that were short at first pass and whose rest was shipped later.",
-        numerator="goods lines short at first pass, the rest shipped later",
-        denominator="judged goods lines whose first pass is known",
+        definition="Order lines that were short at first pass and whose remainder was shipped later.",
+        numerator="goods lines short at first pass whose remainder was shipped later",
+        denominator="judged goods lines whose first-pass fill is known",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, product availability",
         feeds=CORE_FEEDS,
         needs=(NEEDS_SHIPPED,),
         product_rows=(2, 13),

@@ -1,6 +1,7 @@
-"""The buyer's view: did the order come on time, complete, undamaged, with the right goods, and was it billed right?
+"""The buyer's view: five tests of each order, the perfect order, and on time in full (OTIF).
 
-Source: the brief; SCOR; rules, section 4 (a).
+The tests are on time, complete, damage free, filled accurately and billed accurately. Source: SCOR; docs/rules.md,
+buyer's view.
 """
 
 from sqlalchemy import and_, func
@@ -32,9 +33,11 @@ ON_TIME = order_share(
     title="Orders received on time",
     short="On time",
     formula=judged(o.on_time, o.state),
-    definition="Orders of which every line's needed quantity was received by its first promise, at the buyer's local "
-    "day or instant.",
-    source="brief; SCOR RL.2.2",
+    definition=(
+        "Orders whose lines were all received in the needed quantity by the first promised date, at the buyer's local "
+        "day or time."
+    ),
+    source="SCOR RL.2.2",
     feeds=CORE_FEEDS,
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
@@ -43,8 +46,8 @@ COMPLETE = order_share(
     title="Orders received complete",
     short="Complete",
     formula=judged(o.complete, o.state),
-    definition="Orders of which every line was received in the quantity owed, however late.",
-    source="brief; SCOR RL.2.1",
+    definition="Orders whose lines were all received in the quantity owed, however late.",
+    source="SCOR RL.2.1",
     feeds=CORE_FEEDS,
     needs=(NEEDS_RECEIPT,),
 )
@@ -53,34 +56,40 @@ DAMAGE_FREE = order_share(
     title="Orders received damage free",
     short="Damage free",
     formula=judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
-    definition="Orders received without recorded damage, damage credit or damage return, once the claims window has "
-    "passed or no damage is recorded.",
+    definition=(
+        "Orders received without damage: no recorded damage, damage credit or damage return. Without a damage record, "
+        "the verdict waits until the claims window has passed."
+    ),
     exclusions=f"{PENDING} Orders of which nothing was received.",
-    source="brief; SCOR RL.2.4",
+    source="SCOR RL.2.4",
     feeds=(*CORE_FEEDS, "invoices"),
     needs=(NEEDS_DAMAGE,),
 )
 FILLED_ACCURATELY = order_share(
     name="filled_accurately",
     title="Orders filled accurately",
-    short="Filled right",
+    short="Filled accurately",
     formula=judged(o.filled_accurately, o.state, but=_nothing_received("filled_accurately")),
-    definition="Orders received with the right products, at the right place and without overage.",
-    exclusions=f"{PENDING} Orders of which nothing was received.",
-    source="brief; SCOR RL.3.33, RL.3.34, RL.3.35",
+    definition="Orders received with the right products, at the right place and without excess quantity.",
+    exclusions=f"{PENDING} Also orders without any receipt.",
+    source="SCOR RL.3.33, RL.3.34, RL.3.35",
     feeds=CORE_FEEDS,
     needs=(NEEDS_RECEIPT,),
 )
 BILLED_ACCURATELY = order_share(
     name="billed_accurately",
-    title="Orders billed accurately",
+    title="Billed accurately",
     short="Billed right",
     formula=judged(o.billed_accurately, o.state),
-    definition="Orders of which every line was billed in time, once, in the quantity received, at the agreed price, "
-    "terms, party and currency; never reversed or credited for billing.",
-    exclusions="Pending orders, excused cancellations, orders that are not sales. Services and fees stay in. Unknown "
-    "verdicts lower the coverage.",
-    source="brief; SCOR RL.2.3, RL.3.11, RL.3.45",
+    definition=(
+        "Orders whose lines were all billed on time, once, in the quantity received, and at the agreed price, terms, "
+        "party and currency. No invoice was reversed or credited for a billing error."
+    ),
+    exclusions=(
+        "Pending orders, excused cancellations, and orders that are not sales. Services and fees are included. Unknown "
+        "verdicts lower the coverage."
+    ),
+    source="SCOR RL.2.3, RL.3.11, RL.3.45",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_BILLS,),
 )
@@ -89,11 +98,12 @@ PERFECT_ORDER = order_share(
     title="Perfect orders",
     short="Perfect order",
     formula=all_tests_passed(o.perfect_order, o.perfect_order_known, o.state),
-    definition="Orders that pass all five tests: on time, complete, damage free, filled accurately and billed "
-    "accurately.",
+    definition=(
+        "Orders that pass all five tests: on time, complete, damage free, filled accurately and billed accurately."
+    ),
     numerator="orders with all five verdicts true",
-    denominator="judged orders with all five verdicts known (nothing received counts as known)",
-    source="brief; SCOR RL.1.1",
+    denominator="judged orders whose five verdicts are all known (an order without any receipt counts as known)",
+    source="SCOR RL.1.1",
     feeds=(*CORE_FEEDS, *BILLING_FEEDS),
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_DAMAGE, NEEDS_BILLS),
 )
@@ -102,7 +112,10 @@ OTIF = order_share(
     title="On time in full",
     short="OTIF",
     formula=judged(o.otif, o.state),
-    definition="Orders of which all that was owed came by the deadline: on time and complete, decided order by order.",
+    definition=(
+        "Orders that are both on time and complete: everything owed was received by the deadline. Each order passes or "
+        "fails as a whole."
+    ),
     source="McKinsey and TPA 2019; AtliQ",
     feeds=CORE_FEEDS,
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
@@ -110,15 +123,17 @@ OTIF = order_share(
 
 OTIF_LINE = Measure(
     name="otif_line",
-    title="On time in full, lines",
+    title="On time in full, by line",
     unit=Unit.SHARE,
     direction=Direction.HIGHER,
     facts=order_line_facts_table,
     date="due_day",
     formula=judged(line.otif, line.state),
-    definition="Order lines of which all that was owed came by the deadline. Never to be read as orders on time in "
-    "full.",
-    numerator="goods lines on time and complete",
+    definition=(
+        "Order lines of which everything owed was received by the deadline. Do not compare this share with OTIF by "
+        "order."
+    ),
+    numerator="goods lines that are on time and complete",
     denominator="judged goods lines whose verdict is known",
     exclusions=PENDING,
     source="AtliQ",
@@ -135,7 +150,7 @@ _units_known = and_(
 )
 OTIF_UNIT = Measure(
     name="otif_unit",
-    title="On time in full, units",
+    title="On time in full, by unit",
     unit=Unit.SHARE,
     direction=Direction.HIGHER,
     facts=order_line_facts_table,
@@ -145,10 +160,12 @@ OTIF_UNIT = Measure(
         Part(_units_known, line.owed_qty),
         Part(and_(line.state == "judged", ~_units_known), line.owed_qty),
     ),
-    definition="Units received inside the window or by the deadline, of the units owed; never more than owed on any "
-    "line.",
-    numerator="units received in time, capped at owed per line",
-    denominator="units owed on judged goods lines whose timely quantity is known",
+    definition=(
+        "Share of the units owed that were received inside the window or by the deadline. A line never counts more "
+        "than it is owed."
+    ),
+    numerator="units received in time, at most the units owed per line",
+    denominator="units owed on judged goods lines whose quantity in time is known",
     exclusions=PENDING,
     source="Walmart (SupplyPike)",
     feeds=CORE_FEEDS,
@@ -158,7 +175,7 @@ OTIF_UNIT = Measure(
 )
 OVERDUE_OPEN = Measure(
     name="overdue_open",
-    title="Overdue and still open",
+    title="Overdue open lines",
     unit=Unit.COUNT,
     direction=Direction.LOWER,
     facts=order_line_facts_table,
@@ -173,16 +190,17 @@ OVERDUE_OPEN = Measure(
             )
         )
     ),
-    definition="Goods lines past their deadline that are short and whose remainder nobody has cancelled: what we still "
-    "owe late, as of the data.",
-    numerator="judged goods lines that are short with a remainder still open",
+    definition="Goods lines past their deadline that are short and still open: we still owe the remainder.",
+    numerator="judged goods lines that are short and whose remainder is still open",
     denominator="none: a count",
-    exclusions="Pending lines, lines whose remainder is cancelled, lines with a consignment that may make them "
-    "complete, orders that are not sales.",
-    source="own; rules R15",
+    exclusions=(
+        "Pending lines, lines whose remainder is cancelled, lines that a consignment under way may complete, and "
+        "orders that are not sales."
+    ),
+    source="own definition; R15 (cancelled remainder)",
     feeds=CORE_FEEDS,
     product_rows=(1,),
-    short="Overdue, open",
+    short="Overdue and open",
     needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
 )
 

@@ -1,4 +1,4 @@
-"""Every measure by name. A module of measures joins the product by one line here."""
+"""Every measure by name. To add a module of measures, add it to MODULES."""
 
 from itertools import chain
 
@@ -52,10 +52,10 @@ MODULES = (
     two_books,
     volumes,
 )
-"""One module per question of the business, in the order people read them."""
+"""One module per business question, in the order of the pages."""
 
 BY_MODULE: dict[str, tuple[Measure, ...]] = {module.__name__.rpartition(".")[2]: module.MEASURES for module in MODULES}
-"""The measures of each by the module's name."""
+"""The measures of each module, by module name."""
 
 
 PRODUCT_ROWS: dict[int, str] = {
@@ -78,14 +78,14 @@ PRODUCT_ROWS: dict[int, str] = {
     17: "ingest and validation",
     18: "pages by customer segment",
 }
-"""The parts of the brief that a measure serves, by number. Source: design, product."""
+"""The product requirements that measures serve, by number."""
 
 
 def _by_name() -> dict[str, Measure]:
     found: dict[str, Measure] = {}
     for measure in chain.from_iterable(BY_MODULE.values()):
         if measure.name in found:
-            raise ValueError(f"two measures are called {measure.name}; rename one")
+            raise ValueError(f"two measures are called {measure.name}; rename one of them")
         found[measure.name] = measure
     return found
 
@@ -94,7 +94,7 @@ MEASURES: dict[str, Measure] = _by_name()
 
 
 def find(name: str) -> Measure:
-    """The measure of that name. Raises UnknownName with the nearest."""
+    """Return the measure with a name. Raises UnknownName with the nearest name."""
     if name not in MEASURES:
         raise UnknownName("measure", name, tuple(MEASURES))
     return MEASURES[name]
@@ -130,5 +130,5 @@ def dimension_column(name: str, measure: Measure | None = None) -> str:
 
 
 def default_dimension(measure: Measure) -> str:
-    """The dimension that a break-down of a measure begins with: what it is about, else the segment."""
+    """Return the default dimension of a measure's breakdown: its own subject if it has one, else the segment."""
     return next((name for name, measures in ABOUT.items() if measure.name in measures), "segment")

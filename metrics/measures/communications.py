@@ -1,5 +1,6 @@
-"""Communications before, during and after the transaction, and special wishes granted. Source: the brief; rules,
-section 4 (g).
+"""Communications before, during and after the transaction, and special requests granted.
+
+Source: docs/rules.md, communications and dependability.
 """
 
 from decimal import Decimal
@@ -32,11 +33,14 @@ def _in_time(name: str, title: str, phase: str, what: str, short: str) -> Measur
         facts=message_facts_table,
         date="told_day",
         formula=share_of(m.in_time, and_(m.due, m.phase == phase)),
-        definition=f"{what} sent by the time they were due. One that is due and was never sent counts as too late.",
+        definition=f"{what} sent by the time they were due. A message that is due and was never sent counts as late.",
         numerator="messages sent by their due time",
-        denominator="messages due by the data's date",
-        exclusions="Messages not due yet or without a due time. A bare date that leaves it open lowers the coverage.",
-        source="brief",
+        denominator="messages due by the end of the data",
+        exclusions=(
+            "Messages not due yet, and messages without a due time. A bare date that could be either lowers the "
+            "coverage."
+        ),
+        source="docs/rules.md, communications and dependability",
         feeds=("messages",),
         needs=(NEEDS_MESSAGES,),
         product_rows=(12,),
@@ -53,37 +57,41 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="late_warned",
-        title="During: told before it was late",
-        short="Late, but told",
+        title="During: warned before the due date",
+        short="Warned in time",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=recovery_facts_table,
         date="due_day",
         formula=share_of(order.warned, order.late),
-        definition="Late orders whose buyer was sent a notice of delay before the deadline passed.",
+        definition="Late orders whose buyer received a notice of delay before the deadline.",
         numerator="late orders whose first notice of delay was sent before the deadline",
-        denominator="judged orders with on_time false",
-        exclusions=f"{PENDING} Orders not late.",
-        source="brief; own",
+        denominator="judged orders that are not on time",
+        exclusions=f"{PENDING} Also orders that are not late.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "messages"),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
         product_rows=(12,),
     ),
     Measure(
         name="notice_hours",
-        title="Notice given",
-        short="Notice given",
+        title="Notice before the deadline",
+        short="Notice hours",
         unit=Unit.HOURS,
         direction=Direction.HIGHER,
         facts=recovery_facts_table,
         date="due_day",
         formula=Percentile(Decimal("0.5"), order.notice_seconds, ticks=HOUR),
-        definition="Median hours from the first notice of delay to the deadline of late orders; below 0 where the "
-        "deadline had passed before.",
+        definition=(
+            "Median hours from the first notice of delay to the deadline of late orders. Below 0, the deadline had "
+            "already passed."
+        ),
         numerator="the ⌈0.5·n⌉-th smallest number of hours from notice to deadline",
         denominator="late orders with a notice of delay",
-        exclusions=f"{PENDING} Orders not late, and late orders without notice (they are in late_warned).",
-        source="own",
+        exclusions=(
+            f"{PENDING} Also orders that are not late, and late orders without a notice (late_warned counts them)."
+        ),
+        source="own definition",
         feeds=(*CORE_FEEDS, "messages"),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_MESSAGES),
         product_rows=(12,),
@@ -97,12 +105,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=shipment_facts_table,
         date="received_day",
         formula=share_of(shipment.notice_ahead, shipment.received_day.is_not(None)),
-        definition="Consignments whose ship notice was sent before they were received. One received without a notice "
-        "counts as not told.",
+        definition=(
+            "Consignments whose ship notice was sent before they were received. A consignment received without a "
+            "notice counts as not announced."
+        ),
         numerator="consignments with the notice sent before receipt",
         denominator="consignments received",
-        exclusions="Consignments not received. A bare date that leaves it open lowers the coverage.",
-        source="own",
+        exclusions="Consignments not received. A bare date that could be either lowers the coverage.",
+        source="own definition",
         feeds=("shipments", "shipment_lines"),
         needs=(NEEDS_NOTICE, NEEDS_RECEIPT),
         product_rows=(12,),
@@ -123,11 +133,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=case_facts_table,
         date="opened_day",
         formula=share_of(case_.granted, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
-        definition="Special requests that were granted, of those decided.",
+        definition="Special requests granted, as a share of those decided.",
         numerator="special requests granted",
-        denominator="special requests decided by the data's date",
+        denominator="special requests decided by the end of the data",
         exclusions="Special requests not decided yet.",
-        source="brief",
+        source="docs/rules.md, communications and dependability",
         feeds=("service_cases",),
         needs=(NEEDS_CASES,),
         product_rows=(12,),
@@ -141,13 +151,18 @@ MEASURES: tuple[Measure, ...] = (
         facts=case_facts_table,
         date="opened_day",
         formula=share_of(case_.met, and_(case_.case_kind == "special_request", case_.granted.is_not(None))),
-        definition="Special requests that were granted and whose order came on time in full, of those decided.",
+        definition=(
+            "Special requests that were granted and whose order was on time in full, as a share of those decided."
+        ),
         numerator="special requests granted whose order is on time in full",
-        denominator="special requests decided by the data's date: refused, or granted on an order whose verdict is "
-        "known",
-        exclusions="Special requests not decided yet. Granted ones whose order is pending or not proven lower the "
-        "coverage.",
-        source="brief",
+        denominator=(
+            "special requests decided by the end of the data: refused, or granted on an order whose verdict is known"
+        ),
+        exclusions=(
+            "Special requests not decided yet. Granted requests whose order is pending or inconclusive lower the "
+            "coverage."
+        ),
+        source="docs/rules.md, communications and dependability",
         feeds=("service_cases", *CORE_FEEDS),
         needs=(NEEDS_CASES, NEEDS_PROMISE, NEEDS_RECEIPT),
         product_rows=(12,),

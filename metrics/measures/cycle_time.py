@@ -1,5 +1,6 @@
-"""Order cycle time: how long from order to arrival, and how dependable. Source: the brief; SCOR RS.1.1; rules, section
-4 (c), R30.
+"""Order cycle time: the time from order to arrival, and its spread.
+
+Source: SCOR RS.1.1; docs/rules.md, cycle time; R30 (spread and percentiles).
 """
 
 from decimal import Decimal
@@ -16,7 +17,7 @@ from metrics.model.measure import Direction, Measure, Need, Part, Percentile, Ra
 
 o = order_facts_table.c
 clock = cycle_facts_table.c
-NOT_ARRIVED = "Orders that are not sales, and orders of which a line has not arrived at all."
+NOT_ARRIVED = "Orders that are not sales, and orders with a line of which nothing has arrived."
 _known = o.cycle_days.is_not(None)
 _complete = and_(clock.complete, clock.cycle_days.is_not(None))
 
@@ -28,8 +29,8 @@ NEEDS_STOPS = Need(
 )
 NEEDS_CALENDAR = Need(("calendars.opens_at",), "no feed: calendars")
 DATE_ONLY = (
-    "Orders that are not sales, that have not arrived, or of which the order or the last needed receipt came as "
-    "a bare date."
+    "Orders that are not sales, orders that have not arrived, and orders whose order time or last needed receipt "
+    "is a bare date."
 )
 
 
@@ -43,9 +44,9 @@ def _percentile(name: str, percent: int) -> Measure:
         facts=order_facts_table,
         date="arrived_day",
         formula=Percentile(Decimal(percent) / 100, o.cycle_days),
-        definition=f"The days within which {percent} % of the orders that arrived had arrived (nearest rank).",
+        definition=f"The number of days within which {percent}% of the arrived orders arrived (nearest rank).",
         numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of days",
-        denominator="orders with every goods line received at least in part",
+        denominator="orders of which every goods line was received at least in part",
         exclusions=NOT_ARRIVED,
         source="Coyle",
         feeds=CORE_FEEDS,
@@ -64,11 +65,11 @@ MEASURES = (
         facts=order_facts_table,
         date="arrived_day",
         formula=Ratio(Part(_known, o.cycle_days), Part(_known)),
-        definition="Mean days from the local day of the order to the local day its last needed goods arrived.",
+        definition="Mean days from the local day of the order to the local day on which its last needed goods arrived.",
         numerator="Σ days from order to arrival",
-        denominator="orders with every goods line received at least in part",
+        denominator="orders of which every goods line was received at least in part",
         exclusions=NOT_ARRIVED,
-        source="brief; SCOR RS.1.1",
+        source="SCOR RS.1.1",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
         product_rows=(4, 12, 13),
@@ -84,7 +85,7 @@ MEASURES = (
         formula=Spread(o.cycle_days),
         definition="Sample standard deviation of the days from order to arrival.",
         numerator="√(Σ(days - mean)² / (n - 1))",
-        denominator="orders with every goods line received at least in part",
+        denominator="orders of which every goods line was received at least in part",
         exclusions=NOT_ARRIVED,
         source="Coyle",
         feeds=CORE_FEEDS,
@@ -100,9 +101,9 @@ MEASURES = (
         facts=order_facts_table,
         date="arrived_day",
         formula=Spread(o.cycle_days, relative=True),
-        definition="Standard deviation of the days from order to arrival as a share of their mean.",
+        definition="Standard deviation of the days from order to arrival, divided by their mean.",
         numerator="standard deviation / mean",
-        denominator="orders with every goods line received at least in part",
+        denominator="orders of which every goods line was received at least in part",
         exclusions=NOT_ARRIVED,
         source="Coyle",
         feeds=CORE_FEEDS,
@@ -114,17 +115,17 @@ MEASURES = (
     _percentile("cycle_p95", 95),
     Measure(
         name="beyond_promise",
-        title="Arrived beyond promise",
-        short="Beyond promise",
+        title="Arrived after the promise",
+        short="After promise",
         unit=Unit.SHARE,
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="due_day",
         formula=Ratio(Part(LATE), Part(ARRIVED)),
-        definition="Orders of which some line settled after its deadline, of the orders that arrived.",
+        definition="Arrived orders with a line that was settled after its deadline, as a share of arrived orders.",
         numerator="arrived orders with a line settled after its deadline",
         denominator="judged orders that arrived",
-        exclusions=f"{PENDING} Orders that have not arrived.",
+        exclusions=f"{PENDING} Also orders that have not arrived.",
         source="Coyle",
         feeds=CORE_FEEDS,
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
@@ -141,13 +142,15 @@ MEASURES = (
         formula=Ratio(
             Part(clock.cycle_days_net.is_not(None), clock.cycle_days_net), Part(clock.cycle_days_net.is_not(None))
         ),
-        definition="Mean days from the start of the net clock to arrival. The clock of an order placed longer ahead "
-        "than its package's lead time starts that many days before the day wanted; without a package or a day "
-        "wanted, the day it was placed.",
-        numerator="Σ days from the net clock's start to arrival",
-        denominator="orders with every goods line received at least in part",
+        definition=(
+            "Mean days from the start of the net clock to arrival. If the buyer orders further ahead than the "
+            "package's lead time, the clock starts that lead time before the requested day. Without a package or a "
+            "requested day, it starts on the day of the order."
+        ),
+        numerator="Σ days from the start of the net clock to arrival",
+        denominator="orders of which every goods line was received at least in part",
         exclusions=NOT_ARRIVED,
-        source="brief; SCOR RS.1.1",
+        source="SCOR RS.1.1",
         feeds=(*CORE_FEEDS, "service_packages"),
         needs=(NEEDS_RECEIPT, NEEDS_LEAD_TIME),
         product_rows=(4, 12, 13),
@@ -165,11 +168,11 @@ MEASURES = (
             Part(clock.cycle_seconds.is_not(None)),
             ticks=HOUR,
         ),
-        definition="Mean hours elapsed from order to arrival; nothing stops this clock.",
+        definition="Mean elapsed hours from order to arrival. Nothing stops this clock.",
         numerator="Σ hours from order to arrival",
-        denominator="orders that arrived, with a time of day at both ends",
+        denominator="orders that arrived, with a time of day for both order and arrival",
         exclusions=DATE_ONLY,
-        source="SCOR; own",
+        source="SCOR; own definition",
         feeds=(*CORE_FEEDS,),
         needs=(NEEDS_RECEIPT,),
         product_rows=(4, 12, 13),
@@ -187,11 +190,13 @@ MEASURES = (
             Part(clock.cycle_seconds_net.is_not(None)),
             ticks=HOUR,
         ),
-        definition="Mean hours from order to arrival, less the wait for a day asked for further ahead than the "
-        "package's lead time, and less holds for the buyer's data or credit (without a feed of holds: the time "
-        "between two attempts at step 2 or 10).",
-        numerator="Σ hours from order to arrival less dwell less holds",
-        denominator="orders that arrived, with a time of day at both ends",
+        definition=(
+            "Mean hours from order to arrival, less the wait for a day requested further ahead than the package's lead "
+            "time, and less holds for the buyer's data or credit. Without a feed of holds, a hold is the time between "
+            "two attempts at step 2 or 10."
+        ),
+        numerator="Σ hours from order to arrival, less the wait, less holds",
+        denominator="orders that arrived, with a time of day for both order and arrival",
         exclusions=DATE_ONLY,
         source="SCOR; Open Reference RS12",
         feeds=(*CORE_FEEDS, "holds", "order_events", "service_packages"),
@@ -211,20 +216,22 @@ MEASURES = (
             Part(clock.business_seconds.is_not(None)),
             ticks=HOUR,
         ),
-        definition="Mean working hours from order to arrival by the calendar of the place delivered to. What comes in "
-        "after hours starts at the next opening.",
+        definition=(
+            "Mean working hours from order to arrival, by the calendar of the ship-to place. An order received after "
+            "hours starts at the next opening."
+        ),
         numerator="Σ working hours from order to arrival",
-        denominator="orders that arrived, with a time of day at both ends",
-        exclusions=f"{DATE_ONLY} Orders with a local day that their calendar does not name.",
-        source="own",
+        denominator="orders that arrived, with a time of day for both order and arrival",
+        exclusions=f"{DATE_ONLY} Also orders with a local day that is missing from their calendar.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "calendars"),
         needs=(NEEDS_RECEIPT, NEEDS_CALENDAR),
         product_rows=(4, 12, 13),
     ),
     Measure(
         name="cycle_median_open",
-        title="Median with open orders",
-        short="Median, open too",
+        title="Median cycle time incl. open orders",
+        short="Median incl. open",
         unit=Unit.DAYS,
         direction=Direction.LOWER,
         facts=open_order_facts_table,
@@ -234,12 +241,14 @@ MEASURES = (
             open_order_facts_table.c.arrived,
             open_order_facts_table.c.wait_days.is_not(None),
         ),
-        definition="The days within which half of the orders had arrived, open orders counted as still waiting at the "
-        "data's own date (Kaplan-Meier).",
+        definition=(
+            "The number of days within which half of the orders arrived. Open orders count as still waiting on the "
+            "data's last day (Kaplan-Meier)."
+        ),
         numerator="orders that arrived",
         denominator="orders that arrived or are still open",
         exclusions="Orders that are not sales, and excused cancellations.",
-        source="own",
+        source="own definition",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
         product_rows=(4, 12, 13),
@@ -253,30 +262,29 @@ MEASURES = (
         facts=cycle_facts_table,
         date="arrived_day",
         formula=Ratio(Part(_complete, clock.cycle_days), Part(_complete)),
-        definition="Mean days from order to the arrival of the last of everything that was owed.",
+        definition="Mean days from order to the arrival of the last goods owed.",
         numerator="Σ days from order to the last needed receipt of complete orders",
-        denominator="orders of which all that was owed has come",
-        exclusions="Orders that are not sales, and orders that are not complete (shown).",
-        source="own",
+        denominator="orders of which everything owed has arrived",
+        exclusions="Orders that are not sales, and orders that are not complete. The page shows their number.",
+        source="own definition",
         feeds=CORE_FEEDS,
         needs=(NEEDS_RECEIPT,),
         product_rows=(4, 12, 13),
     ),
     Measure(
         name="days_late",
-        title="Days late, late orders",
+        title="Days late",
         short="Days late",
         unit=Unit.DAYS,
         direction=Direction.LOWER,
         facts=order_facts_table,
         date="due_day",
         formula=Ratio(Part(LATE, o.days_late), Part(LATE)),
-        definition="Mean days from due day to arrival of the orders that arrived late. Early orders never offset late "
-        "ones.",
+        definition="Mean days from the due day to arrival of late orders. Early orders do not offset late orders.",
         numerator="Σ days from due day to arrival of late orders",
         denominator="orders that arrived late",
-        exclusions=f"{PENDING} Orders that came in time or not at all.",
-        source="own",
+        exclusions=f"{PENDING} Also orders that arrived in time or not at all.",
+        source="own definition",
         feeds=CORE_FEEDS,
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT),
         product_rows=(4, 12, 13),

@@ -1,8 +1,7 @@
-"""What could be done about customers in the Danger zone: change how they are served, charge what it costs, or serve
-them through another channel.
+"""Options for customers in the Danger zone: change the interaction, charge the actual cost, or use another channel.
 
-Every result stands beside the inputs it was worked out from; nothing here says that a customer would accept. Source:
-the brief; Coyle; rules, section 4 (e).
+Every result is shown next to its inputs. Customer acceptance is not modelled. Source: Coyle; docs/rules.md,
+profitability and ordering behaviour.
 """
 
 from collections import defaultdict
@@ -44,14 +43,15 @@ from metrics.sql.dialects import sum_if
 
 m = money_facts_table.c
 ELECTRONIC = ("edi", "web")
-"""Channels that orders are moved to."""
+"""The channels that orders are moved to."""
 STEP = Decimal("0.0001")
 
 
 @dataclass(frozen=True)
 class ActivityCost:
-    """One activity of one Danger customer, per order: its own cost, and the median of customers outside Danger that
-    have it (None: none has).
+    """One activity of one Danger customer, per order: its own cost and the median cost of customers outside Danger.
+
+    The median is None if no other customer has the activity.
     """
 
     activity: str
@@ -62,9 +62,10 @@ class ActivityCost:
 
 @dataclass(frozen=True)
 class Interaction:
-    """Changing the interaction with one Danger customer. `saving`: activities brought to the median where that is
-    lower, over the period's orders; `moved_saving`: a share of the orders not yet electronic moved to edi or web, at
-    what electronic orders cost. Zones are after the saving.
+    """The result of changing the interaction with one Danger customer.
+
+    saving: activities reduced to a lower median, over the period's orders. moved_saving: a share of the non-electronic
+    orders moved to edi or web, at the cost of electronic orders. Zones are those after the saving.
     """
 
     customer: Customer
@@ -81,8 +82,9 @@ class Interaction:
 
 @dataclass(frozen=True)
 class Charge:
-    """Charging one Danger customer what serving them costs above the cut, accepted in part; profit is None where it is
-    not known.
+    """The result of charging one Danger customer the cost to serve above the cut, with partial acceptance.
+
+    profit is None if it is unknown.
     """
 
     customer: Customer
@@ -95,8 +97,9 @@ class Charge:
 
 @dataclass(frozen=True)
 class Channel:
-    """Serving one Danger customer through another channel, which keeps a margin of the contribution and costs an amount
-    per order.
+    """The result of serving one Danger customer through another channel.
+
+    The channel keeps a margin of the contribution and costs an amount per order.
     """
 
     customer: Customer
@@ -109,8 +112,9 @@ class Channel:
 def interactions(
     connection: Connection, start: date | None = None, end: date | None = None, *, moved_share: Decimal | None = None
 ) -> list[Interaction]:
-    """Changed interaction, one row per Danger customer of the period. moved_share: of the orders that are not
-    electronic (None: as assumed).
+    """Return the changed interaction, one row per Danger customer of the period.
+
+    moved_share: the share of the non-electronic orders that move (None: as assumed).
     """
     customers, cuts = zones(connection, start, end)
     share = assumed(connection, "danger_moved_share") if moved_share is None else moved_share
@@ -138,8 +142,9 @@ def interactions(
 def charges(
     connection: Connection, start: date | None = None, end: date | None = None, *, acceptance: Decimal | None = None
 ) -> list[Charge]:
-    """The actual cost charged, one row per Danger customer. acceptance: the share of the charge that is paid (None: as
-    assumed).
+    """Return the charge of the actual cost, one row per Danger customer.
+
+    acceptance: the share of the charge that is paid (None: as assumed).
     """
     customers, cuts = zones(connection, start, end)
     accepted = assumed(connection, "danger_charge_acceptance") if acceptance is None else acceptance
@@ -154,8 +159,9 @@ def channels(
     margin: Decimal | None = None,
     order_cost: Decimal | None = None,
 ) -> list[Channel]:
-    """Another channel, one row per Danger customer. margin: what it keeps; order_cost: what an order through it costs
-    us (None: as assumed).
+    """Return the alternative channel, one row per Danger customer.
+
+    margin: the share that the channel keeps. order_cost: our cost of an order through the channel. None: as assumed.
     """
     customers, _ = zones(connection, start, end)
     kept = assumed(connection, "danger_channel_margin") if margin is None else margin
@@ -164,7 +170,7 @@ def channels(
 
 
 def charge(one: Customer, cuts: Cuts, acceptance: Decimal) -> Charge:
-    """charge = cost to serve above the cut; break-even charge = max(0, -profit); new profit = profit + charge ×
+    """Compute charge = cost to serve above the cut; break-even charge = max(0, -profit); new profit = profit + charge ×
     acceptance.
     """
     asked = max(Decimal(0), _exact(one.cost_to_serve - cost_limit(one.sales, cuts)))
@@ -174,7 +180,7 @@ def charge(one: Customer, cuts: Cuts, acceptance: Decimal) -> Charge:
 
 
 def channel(one: Customer, margin: Decimal, order_cost: Decimal) -> Channel:
-    """(net sales - product cost) × (1 - channel margin) - channel cost, against the present profit."""
+    """Compute (net sales - product cost) × (1 - channel margin) - channel cost, compared with the present profit."""
     cost = _exact(one.orders * order_cost)
     if one.profit is None:
         return Channel(one, margin, cost, None, None)
@@ -234,14 +240,14 @@ def _interaction(
 
 
 def _order_cost(by_channel: Sequence[_Costs], *, electronic: bool) -> Decimal | None:
-    """Cost to serve per order over the electronic channels, or over all others; None without orders."""
+    """Return cost to serve per order over the electronic channels, and over all others. None without orders."""
     chosen = [both for costs in by_channel for name, both in costs.items() if (name in ELECTRONIC) is electronic]
     orders = sum(n for _, n in chosen)
     return sum((cost for cost, _ in chosen), Decimal(0)) / orders if orders else None
 
 
 def _activity_costs(connection: Connection, start: date | None, end: date | None) -> dict[str, dict[str, Decimal]]:
-    """Cost to serve per customer and activity."""
+    """Return cost to serve per customer and activity."""
     rows = (
         select(m.customer_id, m.activity, sum_if(is_cost_to_serve, m.amount))
         .where(is_cost_to_serve, *in_zone(m.day, start, end))
@@ -254,7 +260,7 @@ def _activity_costs(connection: Connection, start: date | None, end: date | None
 
 
 def _channels(connection: Connection, start: date | None, end: date | None) -> dict[str, _Costs]:
-    """Per customer and channel: cost to serve that names an order, and orders placed."""
+    """Return cost to serve of orders, and the orders placed, per customer and channel."""
     o = order_facts_table.c
     linked = (
         select(m.customer_id, m.channel, sum_if(is_cost_to_serve, m.amount))
@@ -277,10 +283,13 @@ def _interaction_told(rows: Sequence[Interaction]) -> str:
     told = []
     for row in rows[:3]:
         changed = [
-            f"{each.activity} {each.own:,.2f} to {each.median:,.2f} an order" for each in row.activities if each.saving
+            f"{each.activity} {each.own:,.2f} to {each.median:,.2f} per order" for each in row.activities if each.saving
         ]
         told.append(
-            f"{row.customer.customer_id}: {', '.join(changed) or 'nothing is cheaper elsewhere'}, then {row.new_zone}"
+            (
+                f"{row.customer.customer_id}: {', '.join(changed) or 'no activity is cheaper elsewhere'}, then "
+                f"{row.new_zone}"
+            )
         )
     return "; ".join(told) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
 
@@ -293,8 +302,9 @@ def _study(
     amount: Callable[[Row], Decimal | None],
     told: Callable[[Sequence[Row]], str],
 ) -> Callable[[Connection, Question, Ask], list[Answer]]:
-    """A study that adds up what a what-if would bring over Danger customers; those whose profit is not known are left
-    out and said.
+    """Return a study that adds up the effect of an option over Danger customers.
+
+    The remark counts customers left out because their profit is unknown.
     """
 
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
@@ -306,9 +316,9 @@ def _study(
             known = [value for value in amounts if value is not None]
             remark = told(mine)
             if len(known) < len(amounts):
-                remark += f"; {len(amounts) - len(known)} customers left out: a unit cost or rate is missing"
+                remark += f"; {len(amounts) - len(known)} customers left out: a unit cost or exchange rate is missing"
             if not known:
-                return Result(None, no_data="no data: the profit of no Danger customer is known", remark=remark)
+                return Result(None, no_data="no data: the profit of every Danger customer is unknown", remark=remark)
             value = sum(known, Decimal(0))
             return Result(value, numerator=value, remark=remark)
 
@@ -334,13 +344,17 @@ MEASURES: tuple[Measure, ...] = (
             ),
             tuple(KEYS),
         ),
-        definition="Saving if each activity of a Danger customer cost per order what it costs the median customer "
-        "outside Danger, where that is lower.",
-        numerator="saving if each activity of a Danger customer cost per order what it costs the median customer "
-        "outside Danger, where that is lower",
+        definition=(
+            "Saving if each activity of a Danger customer cost as much per order as it costs the median customer "
+            "outside Danger, where that is lower."
+        ),
+        numerator=(
+            "saving if each activity of a Danger customer cost as much per order as it costs the median customer "
+            "outside Danger, where that is lower"
+        ),
         denominator="–",
         exclusions="Customers outside Danger.",
-        source="brief",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -348,8 +362,8 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="danger_interaction_moved",
-        title="What if: order through edi or web",
-        short="What if: order through edi or web",
+        title="What if: order by EDI or web",
+        short="What if: EDI or web",
         unit=Unit.MONEY,
         direction=Direction.HIGHER,
         facts=money_facts_table,
@@ -359,18 +373,23 @@ MEASURES: tuple[Measure, ...] = (
                 lambda connection, question: interactions(connection, question.start, question.end),
                 lambda row: row.moved_saving,
                 lambda rows: (
-                    f"assumed: {100 * rows[0].moved_share:.0f} % of {sum(row.orders_to_move for row in rows)} orders "
+                    f"assumed: {100 * rows[0].moved_share:.0f}% of {sum(row.orders_to_move for row in rows)} orders "
                     "move"
                 ),
             ),
             tuple(KEYS),
         ),
-        definition="Saving if an assumed share of a Danger customer's orders that come by other channels came by edi or "
-        "web, at what such orders cost.",
-        numerator="saving if an assumed share of a Danger customer's orders that come by other channels came by edi or web, at what such orders cost",
+        definition=(
+            "Saving if an assumed share of a Danger customer's non-electronic orders came by edi or web, at the cost "
+            "of those orders."
+        ),
+        numerator=(
+            "saving if an assumed share of a Danger customer's non-electronic orders came by edi or web, at the cost "
+            "of those orders"
+        ),
         denominator="–",
         exclusions="Customers outside Danger.",
-        source="brief",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -389,16 +408,22 @@ MEASURES: tuple[Measure, ...] = (
                 lambda connection, question: charges(connection, question.start, question.end),
                 lambda row: row.gain,
                 lambda rows: (
-                    f"charge {sum((row.charge for row in rows), Decimal(0)):,.2f}, assumed acceptance {100 * rows[0].acceptance:.0f} %, break-even charge {sum((row.break_even or Decimal(0) for row in rows), Decimal(0)):,.2f}"
+                    f"charge {sum((row.charge for row in rows), Decimal(0)):,.2f}, "
+                    f"assumed acceptance {100 * rows[0].acceptance:.0f}%, "
+                    f"break-even charge {sum((row.break_even or Decimal(0) for row in rows), Decimal(0)):,.2f}"
                 ),
             ),
             tuple(KEYS),
         ),
-        definition="Gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share of it.",
-        numerator="gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share of it",
+        definition=(
+            "Gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share."
+        ),
+        numerator=(
+            "gain if Danger customers were charged their cost to serve above the cost cut and paid the assumed share"
+        ),
         denominator="–",
         exclusions="Customers outside Danger.",
-        source="brief",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -417,15 +442,22 @@ MEASURES: tuple[Measure, ...] = (
                 lambda connection, question: channels(connection, question.start, question.end),
                 lambda row: row.gain,
                 lambda rows: (
-                    f"assumed: the channel keeps {100 * rows[0].margin:.0f} % and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}"
+                    f"assumed: the channel keeps {100 * rows[0].margin:.0f}% "
+                    f"and costs {sum((row.cost for row in rows), Decimal(0)):,.2f}"
                 ),
             ),
             tuple(KEYS),
         ),
-        definition="Gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against their present profit.",
-        numerator="gain if Danger customers were served by another channel: net sales less product cost, less the channel's assumed share and cost, against their present profit",
+        definition=(
+            "Gain if another channel served the Danger customers: net sales less product cost, less the channel's "
+            "assumed share and cost, compared with the present profit."
+        ),
+        numerator=(
+            "gain if another channel served the Danger customers: net sales less product cost, less the channel's "
+            "assumed share and cost, compared with the present profit"
+        ),
         denominator="–",
-        exclusions="Customers outside Danger. Customers whose profit is not known (said beside the value).",
+        exclusions="Customers outside Danger, and customers whose profit is unknown (shown next to the value).",
         source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "orders", "products", "assumptions"),
         assumptions=ZONE_ASSUMPTIONS,

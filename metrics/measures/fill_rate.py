@@ -1,7 +1,8 @@
-"""What a better order fill is worth: the calculator, and the same from the orders in view with the costs assumed.
+"""The value of a better order fill: a calculator, and the same calculation for observed orders with assumed costs.
 
-An incomplete order is either back-ordered (it costs a second handling and, with some buyers, a deduction from the
-invoice) or lost with its profit. Source: Coyle (study problem 12, case Paper2Go); rules, section 4 (d), section 6.
+An incomplete order is either back-ordered or lost. A back order costs a second handling and, with some buyers, a
+deduction from the invoice. A lost order costs its profit. Source: Coyle (study problem 12, case Paper2Go);
+docs/rules.md, stockouts and reference figures.
 """
 
 from collections.abc import Mapping
@@ -21,17 +22,19 @@ from metrics.model.question import NO_ROWS, Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide
 
 LINE_SOURCES = ("first pass", "receipt")
-"""Stockouts of order lines, by how they were seen (ledgers/stockouts.py); the others never became an order."""
+"""Outcomes of order-line stockouts, by how they were observed (facts of stockouts). Other stockouts never became an
+order.
+"""
 
 Dimensions = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Orders at one order fill. Shares are 0 to 1, costs and profit money an order.
+    """Orders at one order fill. Shares are 0 to 1; costs and profit are money per order.
 
-    back_ordered_share: incomplete orders that are delivered later rather than lost. Raises SettingRefused for what
-    cannot be.
+    back_ordered_share: the share of incomplete orders that are delivered later rather than lost. Raises SettingRefused
+    for impossible values.
     """
 
     orders: Decimal
@@ -46,16 +49,16 @@ class Scenario:
         for name in ("fill", "back_ordered_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingRefused(
-                    name, f"{getattr(self, name)} is no share; give a number from 0 to 1 (92 % is 0.92)."
+                    name, f"{getattr(self, name)} is not a share; give a number from 0 to 1 (92% is 0.92)"
                 )
         for name in ("orders", "back_order_cost", "order_profit", "invoice_deduction"):
             if getattr(self, name) < 0:
-                raise SettingRefused(name, f"{getattr(self, name)} is below 0; give 0 or more.")
+                raise SettingRefused(name, f"{getattr(self, name)} is below 0; give 0 or more")
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What incomplete orders cost: how many there are, and the cash flow lost with those back-ordered and those lost."""
+    """The cost of incomplete orders: their number, and the cash flow lost with back-ordered and with lost orders."""
 
     incomplete: Decimal
     back_ordered: Decimal
@@ -63,14 +66,15 @@ class Lost:
 
     @property
     def cash(self) -> Decimal:
-        """The whole."""
+        """The total cash flow lost."""
         return self.back_ordered + self.lost
 
 
 @dataclass(frozen=True)
 class Investment:
-    """Two scenarios compared. payback_years is None where nothing is gained; break_even is the most one year's gain
-    pays for.
+    """The comparison of two scenarios.
+
+    payback_years is None if there is no gain. break_even is the highest investment that the gain of one year covers.
     """
 
     low: Lost
@@ -82,8 +86,10 @@ class Investment:
 
 
 def cash_lost(scenario: Scenario) -> Lost:
-    """N·(1-fill)·[b·(back-order cost + invoice deduction) + (1-b)·profit per order], exact. Source: rules, section 4
-    (d).
+    """Return the cash flow lost, exactly: N·(1-fill)·[b·(back-order cost + invoice deduction) + (1-b)·profit per
+    order].
+
+    Source: docs/rules.md, stockouts.
     """
     incomplete = scenario.orders * (1 - scenario.fill)
     back_ordered = incomplete * scenario.back_ordered_share
@@ -95,15 +101,16 @@ def cash_lost(scenario: Scenario) -> Lost:
 
 
 def compare(low: Scenario, high: Scenario, *, investment: Decimal = Decimal(0)) -> Investment:
-    """What raising the fill from `low` to `high` gains in the year both describe, less the investment. Raises
-    SettingRefused.
+    """Return the gain of raising the fill from `low` to `high` in the year that both describe, less the investment.
+
+    Raises SettingRefused.
     """
     if high.fill < low.fill:
         raise SettingRefused(
-            "fill", f"the fill to be reached ({high.fill}) is below the present one ({low.fill}); give a higher one."
+            "fill", f"the target fill ({high.fill}) is below the present fill ({low.fill}); give a higher target"
         )
     if investment < 0:
-        raise SettingRefused("investment", f"{investment} is below 0; give 0 or more.")
+        raise SettingRefused("investment", f"{investment} is below 0; give 0 or more")
     before, after = cash_lost(low), cash_lost(high)
     gain = before.cash - after.cash
     return Investment(before, after, gain, gain - investment, divide(investment, gain), gain)
@@ -111,7 +118,7 @@ def compare(low: Scenario, high: Scenario, *, investment: Decimal = Decimal(0)) 
 
 @dataclass(frozen=True)
 class Observed:
-    """The orders of one answer at their own fill, and at the fill to be reached; or why there is neither."""
+    """The orders of one answer at their own fill and at the target fill, or the reason why there is no scenario."""
 
     dimensions: Dimensions
     period: date | None
@@ -122,11 +129,10 @@ class Observed:
 
 
 def observed(connection: Connection, question: Question, ask: Ask) -> list[Observed]:
-    """The scenarios of the orders in view, one per combination of `by` and period: orders, fill and back-ordered share
-    as observed, costs as assumed.
+    """Return the scenarios of the selected orders, one per combination of `by` and period.
 
-    Orders and fill are those of order_fill_first_pass; the back-ordered share is that of line stockouts that were
-    waited for or back-ordered.
+    Orders, fill and back-ordered share are observed; costs are assumed. Orders and fill come from
+    order_fill_first_pass. The back-ordered share is that of line stockouts whose buyer waited or accepted a back order.
     """
     fills = ask(replace(question, measures=("order_fill_first_pass",)))
     of_lines = (*question.where, ("stockout_source", LINE_SOURCES))
@@ -157,12 +163,12 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
         name: assumed(connection, f"fill_{name}", scope=scope)
         for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")
     }
-    share = Decimal(1) if kept is None else min(kept, Decimal(1))  # nothing incomplete: no order to share out
+    share = Decimal(1) if kept is None else min(kept, Decimal(1))  # no incomplete orders: nothing to divide
     costs = (share, given["back_order_cost"], given["order_profit"], given["invoice_deduction"])
     try:
         low = Scenario(Decimal(fill.denominator), present, *costs)
         high = Scenario(Decimal(fill.denominator), max(given["target"], present), *costs)
-    except SettingRefused as refused:  # a page shows its other numbers beside the words
+    except SettingRefused as refused:  # a page shows its other numbers next to the reason
         return Observed(fill.dimensions, fill.period, why=f"no data: assumed {refused}")
     return Observed(
         fill.dimensions, fill.period, low=low, high=high, investment=assumed(connection, "fill_investment", scope=scope)
@@ -170,7 +176,7 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
 
 
 def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """fill_cash_lost of each answer: numerator the money lost, denominator the incomplete orders it is lost with."""
+    """Return fill_cash_lost of each answer: numerator the money lost, denominator the incomplete orders."""
     answers = []
     for one in observed(connection, question, ask):
         if one.low is None:
@@ -186,16 +192,18 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
                 cash,
                 numerator=cash,
                 denominator=_exact(lost.incomplete),
-                remark=f"{one.low.back_ordered_share:.1%} back-ordered at "
-                f"{one.low.back_order_cost + one.low.invoice_deduction:,f} "
-                f"assumed, the rest lost at {one.low.order_profit:,f} assumed",
+                remark=(
+                    f"{one.low.back_ordered_share:.1%} back-ordered at "
+                    f"{one.low.back_order_cost + one.low.invoice_deduction:,f} assumed, the rest lost at "
+                    f"{one.low.order_profit:,f} assumed"
+                ),
             )
         )
     return answers
 
 
 def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """fill_gain of each answer: numerator the gain, denominator the orders that become complete."""
+    """Return fill_gain of each answer: numerator the gain, denominator the orders that become complete."""
     answers = []
     for one in observed(connection, question, ask):
         if one.low is None or one.high is None:
@@ -218,7 +226,7 @@ def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
 
 
 def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """fill_payback of each answer: the investment / the gain carried to a year."""
+    """Return fill_payback of each answer: the investment / the annualised gain."""
     days = days_in_view(connection, question)
     answers = []
     for one in observed(connection, question, ask):
@@ -235,16 +243,18 @@ def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answe
                 value,
                 numerator=one.investment,
                 denominator=yearly,
-                no_data="no data: nothing is gained, the fill is at its target" if value is None else None,
-                remark=f"{_reached(one.low, one.high)}; the gain of {days} days carried to a year; it pays for "
-                f"{yearly:,.2f} at most in one year",
+                no_data="no data: no gain, because the fill has reached its target" if value is None else None,
+                remark=(
+                    f"{_reached(one.low, one.high)}; the gain of {days} days is annualised; one year's gain covers an "
+                    f"investment of {yearly:,.2f}"
+                ),
             )
         )
     return answers
 
 
 def _exact(amount: Decimal) -> Decimal:
-    """Four decimals, as all money has: the shares it was worked out with have endless ones."""
+    """Round to four decimals, as all money: the assumed shares have endless fractions."""
     return amount.quantize(Decimal("0.0001"))
 
 
@@ -257,16 +267,14 @@ def _without(one: Observed, question: Question) -> Answer:
 
 
 def days_in_view(connection: Connection, question: Question) -> int | None:
-    """Days the question spans, ends included; where it leaves them open, from the first to the last due day of judged
-    orders.
-    """
+    """Return the days of the question, both ends included. Open ends are the first and last due day of judged orders."""
     o = order_facts_table.c
     first, last = connection.execute(select(func.min(o.due_day), func.max(o.due_day)).where(o.state == "judged")).one()
     start, end = question.start or first, question.end or last
     return None if start is None or end is None or end < start else (end - start).days + 1
 
 
-_WHOSE = "Orders and fill as observed at first pass, costs as assumed (assumptions fill_*)."
+_WHOSE = "Orders and first-pass fill are observed; costs are assumed (assumptions fill_*)."
 
 
 MEASURES = (
@@ -279,12 +287,14 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Study(_cash_lost, SHARED_DIMENSIONS, periods=True),
-        definition="Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], b the "
-        "share back-ordered. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
+        definition=(
+            "Incomplete orders × [b × (back-order cost + invoice deduction) + (1 - b) × profit per order], where b is "
+            "the back-ordered share. Orders and first-pass fill are observed; costs are assumed (assumptions fill_*)."
+        ),
         numerator="Σ cash flow lost",
         denominator="incomplete orders",
         exclusions=PENDING,
-        source="Coyle; rules, section 4 (d)",
+        source="Coyle; docs/rules.md, stockouts",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=(NEEDS_SHIPPED,),
@@ -299,11 +309,14 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Study(_gain, SHARED_DIMENSIONS, periods=True),
-        definition="Cash flow lost at the fill observed less that at the fill to be reached (assumption fill_target), for the same orders. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
-        numerator="cash flow lost now - at the fill to be reached",
+        definition=(
+            "Cash flow lost at the observed fill, less that at the target fill (assumption fill_target), for the same "
+            "orders. Orders and first-pass fill are observed; costs are assumed (assumptions fill_*)."
+        ),
+        numerator="cash flow lost now, less that at the target fill",
         denominator="orders that become complete",
         exclusions=PENDING,
-        source="Coyle; rules, section 4 (d)",
+        source="Coyle; docs/rules.md, stockouts",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=(NEEDS_SHIPPED,),
@@ -318,11 +331,15 @@ MEASURES = (
         facts=order_facts_table,
         date="due_day",
         formula=Study(_payback, SHARED_DIMENSIONS),
-        definition="Investment assumed (fill_investment) / gain of a year, the gain of the days in view carried to 365. The break-even investment is the gain of one year. Orders and fill as observed at first pass, costs as assumed (assumptions fill_*).",
+        definition=(
+            "Assumed investment (fill_investment) / gain of one year; the gain of the selected days is annualised to "
+            "365 days. The break-even investment is the gain of one year. Orders and first-pass fill are observed; "
+            "costs are assumed (assumptions fill_*)."
+        ),
         numerator="investment",
         denominator="gain of one year",
         exclusions=PENDING,
-        source="Coyle; rules, section 4 (d)",
+        source="Coyle; docs/rules.md, stockouts",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=(*STOCKOUT_ASSUMPTIONS, *FILL_ASSUMPTIONS),
         needs=(NEEDS_SHIPPED,),

@@ -13,14 +13,17 @@ HOUR = 3600
 
 
 def share_of(true: Expression, among: Expression) -> Ratio:
-    """Return the share of rows in `among` for which `true` holds; rows where it is null are unknown."""
+    """Return the share of rows in `among` for which `true` holds. Rows where it is null are unknown."""
     return Ratio(
         Part(and_(among, true.is_(True))), Part(and_(among, true.is_not(None))), Part(and_(among, true.is_(None)))
     )
 
 
 def judged(verdict: Expression, state: Expression, *, but: Expression | None = None) -> Ratio:
-    """Return the share of judged rows whose verdict is true. `but`: rows to leave out."""
+    """Return the share of judged rows whose verdict is true.
+
+    but: rows to leave out.
+    """
     return share_of(verdict, state == "judged" if but is None else and_(state == "judged", ~but))
 
 
@@ -66,7 +69,7 @@ def order_share(
     denominator: str = "judged orders whose verdict is known",
     exclusions: str = PENDING,
 ) -> Measure:
-    """Return a share of judged orders, dated by due day: higher is better."""
+    """Return a share of judged orders, dated by due day. Higher is better."""
     return Measure(
         name=name,
         title=title,

@@ -1,5 +1,6 @@
-"""Influencing the order: inquiries answered, choices offered and taken, orders won; fulfilment models. Source: the
-brief; rules, section 4 (j).
+"""Quotes and ordering: inquiries answered, options offered and chosen, orders won, and fulfilment models.
+
+Source: docs/rules.md, influencing the order.
 """
 
 from decimal import Decimal
@@ -37,12 +38,14 @@ def _answer_hours(percent: int) -> Measure:
             fraction=Decimal(percent) / 100,
             ticks=HOUR,
         ),
-        definition=f"Hours within which {percent} % of inquiries were answered; unanswered ones count as waiting since "
-        "they were asked (Kaplan-Meier).",
-        numerator=f"the first hour by which {percent} % of them are answered (Kaplan-Meier)",
-        denominator="inquiries asked by the data's date",
+        definition=(
+            f"Hours within which {percent}% of inquiries were answered. Unanswered inquiries count as still waiting "
+            "(Kaplan-Meier)."
+        ),
+        numerator=f"the first hour by which {percent}% of them are answered (Kaplan-Meier)",
+        denominator="inquiries received by the end of the data",
         exclusions="None.",
-        source="brief",
+        source="docs/rules.md, influencing the order",
         feeds=("quotes",),
         needs=(NEEDS_QUOTES,),
         product_rows=(6,),
@@ -59,11 +62,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_facts_table,
         date="asked_day",
         formula=Ratio(Part(quote.answered), Part(quote.quote_id.is_not(None))),
-        definition="Inquiries answered by the data's date, of those asked.",
+        definition="Inquiries answered by the end of the data, as a share of inquiries received.",
         numerator="inquiries answered",
-        denominator="inquiries asked by the data's date",
+        denominator="inquiries received by the end of the data",
         exclusions="None.",
-        source="brief",
+        source="docs/rules.md, influencing the order",
         feeds=("quotes",),
         needs=(NEEDS_QUOTES,),
         product_rows=(6,),
@@ -72,7 +75,7 @@ MEASURES: tuple[Measure, ...] = (
     _answer_hours(90),
     Measure(
         name="quotes_with_choice",
-        title="Price or lead-time choice offered",
+        title="Choice of price or lead time offered",
         short="Choice offered",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
@@ -80,10 +83,10 @@ MEASURES: tuple[Measure, ...] = (
         date="asked_day",
         formula=Ratio(Part(and_(quote.answered, quote.option_count >= 2)), Part(quote.answered)),
         definition="Answers that offered at least two options of price and lead time.",
-        numerator="inquiries answered with two options or more",
-        denominator="inquiries answered by the data's date",
-        exclusions="Inquiries not answered.",
-        source="brief (Dell)",
+        numerator="inquiries answered with at least two options",
+        denominator="inquiries answered by the end of the data",
+        exclusions="Unanswered inquiries.",
+        source="Dell",
         feeds=("quotes", "quote_options"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
         product_rows=(6,),
@@ -97,11 +100,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_facts_table,
         date="asked_day",
         formula=Ratio(Part(and_(quote.accepted, ~quote.young)), Part(and_(quote.answered, ~quote.young))),
-        definition="Answers of which the buyer chose an option.",
-        numerator="inquiries of which an option was accepted",
-        denominator=f"inquiries answered by the data's date and at least {YOUNG_DAYS} days old",
-        exclusions=f"Inquiries not answered, and those younger than {YOUNG_DAYS} days (they are in quotes_young).",
-        source="own",
+        definition="Answers from which the buyer chose an option.",
+        numerator="inquiries with an accepted option",
+        denominator=f"inquiries answered by the end of the data and at least {YOUNG_DAYS} days old",
+        exclusions=f"Unanswered inquiries, and inquiries younger than {YOUNG_DAYS} days (quotes_young counts them).",
+        source="own definition",
         feeds=("quotes", "quote_options"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
         product_rows=(6,),
@@ -116,10 +119,10 @@ MEASURES: tuple[Measure, ...] = (
         date="asked_day",
         formula=Ratio(Part(and_(quote.ordered, ~quote.young)), Part(~quote.young)),
         definition="Inquiries that became an order.",
-        numerator="inquiries with an order placed by the data's date",
-        denominator=f"inquiries asked at least {YOUNG_DAYS} days before the data's date, answered or not",
-        exclusions=f"Inquiries younger than {YOUNG_DAYS} days (they are in quotes_young).",
-        source="own",
+        numerator="inquiries with an order placed by the end of the data",
+        denominator=f"inquiries received at least {YOUNG_DAYS} days before the end of the data, answered or not",
+        exclusions=f"Inquiries younger than {YOUNG_DAYS} days (quotes_young counts them).",
+        source="own definition",
         feeds=("quotes", "orders"),
         needs=(NEEDS_QUOTES,),
         product_rows=(6,),
@@ -133,14 +136,20 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_option_facts_table,
         date="asked_day",
         formula=Ratio(Part(and_(_worth, option.ordered), option.quoted_amount), Part(_worth, option.quoted_amount)),
-        definition="The value of inquiries that became an order, of the value of all that were answered with a price: "
-        "that of the accepted option, else of the cheapest.",
-        numerator="Σ value of inquiries with an order placed by the data's date",
-        denominator=f"Σ value of inquiries answered with a price, asked at least {YOUNG_DAYS} days before the data's "
-        "date",
-        exclusions=f"Inquiries younger than {YOUNG_DAYS} days, and those never answered with a price or without an "
-        "exchange rate.",
-        source="own",
+        definition=(
+            "Value of inquiries that became an order, as a share of the value of all inquiries answered with a price. "
+            "The value is that of the accepted option, or of the cheapest if none was accepted."
+        ),
+        numerator="Σ value of inquiries with an order placed by the end of the data",
+        denominator=(
+            f"Σ value of inquiries answered with a price and received at least {YOUNG_DAYS} days before the end of the "
+            "data"
+        ),
+        exclusions=(
+            f"Inquiries younger than {YOUNG_DAYS} days, and inquiries without a price in the answer or without an "
+            "exchange rate."
+        ),
+        source="own definition",
         feeds=("quotes", "quote_options", "orders"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
         product_rows=(6,),
@@ -154,12 +163,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_facts_table,
         date="asked_day",
         formula=Total(Part(quote.young)),
-        definition=f"Inquiries asked less than {YOUNG_DAYS} days before the data's date, which acceptance and "
-        "conversion leave out.",
+        definition=(
+            f"Inquiries received less than {YOUNG_DAYS} days before the end of the data. Acceptance and conversion "
+            "leave them out."
+        ),
         numerator=f"inquiries younger than {YOUNG_DAYS} days",
         denominator="–",
         exclusions="None.",
-        source="own",
+        source="own definition",
         feeds=("quotes",),
         needs=(NEEDS_QUOTES,),
         product_rows=(6,),
@@ -177,7 +188,7 @@ MEASURES: tuple[Measure, ...] = (
         numerator="options accepted",
         denominator="–",
         exclusions="None.",
-        source="own",
+        source="own definition",
         feeds=("quotes", "quote_options"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
         product_rows=(6, 15),
@@ -191,18 +202,21 @@ MEASURES: tuple[Measure, ...] = (
         facts=quote_option_facts_table,
         date="asked_day",
         formula=share_of_total("lead_option_mix", "options_accepted", "options_accepted", "lead_time_class"),
-        definition="Options chosen of each class of lead time, of all options chosen. Ask it by lead_time_class.",
-        numerator="options accepted in the class",
-        denominator="options accepted",
+        definition=(
+            "Chosen options in each class of lead time, as a share of all chosen options. Break it down by "
+            "lead_time_class."
+        ),
+        numerator="accepted options in the class",
+        denominator="accepted options",
         exclusions="None.",
-        source="brief (Dell)",
+        source="Dell",
         feeds=("quotes", "quote_options"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
         product_rows=(6, 15),
     ),
     Measure(
         name="lead_day_price",
-        title="Price of one day less",
+        title="Average price of one day faster",
         short="Price of a day",
         unit=Unit.MONEY,
         direction=Direction.NEITHER,
@@ -212,31 +226,36 @@ MEASURES: tuple[Measure, ...] = (
             Part(option.faster_days.is_not(None), option.faster_amount),
             Part(option.faster_days.is_not(None), option.faster_days),
         ),
-        definition="What one day less of lead time costs in our offers: the price of the fastest option less that of "
-        "the slowest, for each day between them.",
+        definition=(
+            "The price of one day less of lead time in our offers: the price of the fastest option less that of the "
+            "slowest, per day between them."
+        ),
         numerator="Σ price of the fastest option less that of the slowest",
         denominator="Σ days between them",
-        exclusions="Inquiries without two options of different lead time with prices in one currency.",
-        source="brief (Dell)",
+        exclusions="Inquiries without two options of different lead times with prices in the same currency.",
+        source="Dell",
         feeds=("quotes", "quote_options"),
         needs=(NEEDS_QUOTES, NEEDS_OPTIONS),
         product_rows=(6, 15),
     ),
     Measure(
         name="fulfilment_mix",
-        title="Buy-make-sell, sell-make-buy",
+        title="Orders by fulfilment model",
         short="Fulfilment mix",
         unit=Unit.SHARE,
         direction=Direction.NEITHER,
         facts=order_facts_table,
         date="ordered_day",
         formula=share_of_total("fulfilment_mix", "orders", "orders", "fulfilment_model"),
-        definition="Sales orders of each fulfilment model, of all: make_to_stock is buy, make, sell; make_to_order is "
-        "sell, make, buy. Ask it by fulfilment_model, beside ordered_value, cycle_days and otif.",
+        definition=(
+            "Sales orders of each fulfilment model, as a share of all sales orders: make_to_stock is buy-make-sell, "
+            "make_to_order is sell-make-buy. Break it down by fulfilment_model, next to ordered_value, cycle_days and "
+            "otif."
+        ),
         numerator="sales orders of the model",
         denominator="sales orders",
         exclusions="Orders that are not sales.",
-        source="brief",
+        source="docs/rules.md, influencing the order",
         feeds=CORE_FEEDS,
         needs=(Need(("orders.fulfilment_model",), "no data: fulfilment_model (map orders.fulfilment_model)"),),
         product_rows=(15,),

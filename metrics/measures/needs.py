@@ -1,6 +1,6 @@
 """Feeds, columns and sentences that several modules of measures share.
 
-A need of one module only is defined in that module.
+A module defines the needs that only it has.
 """
 
 from metrics.facts.failures import DAMAGE_COLUMNS
@@ -9,7 +9,7 @@ from metrics.model.measure import Need
 CORE_FEEDS = ("orders", "order_lines", "shipments", "shipment_lines")
 BILLING_FEEDS = ("invoices", "invoice_lines")
 COST_FEEDS = ("service_costs", "shipments", "service_cases")
-"""Feeds that cost to serve comes from."""
+"""The feeds that cost to serve is computed from."""
 
 STOCKOUT_ASSUMPTIONS = (
     "lost_k",
@@ -39,7 +39,7 @@ ZONE_ASSUMPTIONS = (
     "danger_channel_margin",
     "danger_channel_order_cost",
 )
-"""Each group is declared whole, because the measures of a group depend on each other."""
+"""Each group is complete, because the measures of a group depend on each other."""
 
 NEEDS_PROMISE = Need(
     ("orders.promised_by", "order_lines.promised_by"), "no data: promised_by (map it in orders or order_lines)"
@@ -60,13 +60,14 @@ NEEDS_COSTS = Need(
 )
 NEEDS_MESSAGES = Need(("messages.message_id",), "no feed: messages")
 NEEDS_CASES = Need(("service_cases.kind",), "no feed: service_cases")
-"""By `kind`, because orders resolved in the dashboard become cases without a kind."""
+"""Cases are recognised by `kind`, because orders resolved in the dashboard become cases without a kind."""
 
 PENDING = (
-    "Pending orders (not yet due), excused cancellations, services and fees, orders that are not sales. "
+    "Pending orders (not yet due), excused cancellations, services and fees, and orders that are not sales. "
     "Unknown verdicts lower the coverage."
 )
 NO_RATE = (
-    "Documents whose currency has no rate of their day or of the seven days before: counted in documents_without_rate."
+    "Documents whose currency has no exchange rate on their day or in the seven days before. "
+    "documents_without_rate counts them."
 )
-"""Exclusions of judged orders, and of amounts of money."""
+"""Exclusions of judged orders and of amounts of money."""

@@ -1,6 +1,6 @@
-"""Order to cash in 13 steps: time in each, wait before it, work in progress, where the promise died, payment.
+"""Order to cash in 13 steps: time in each step, wait before it, work in progress, missed promises and payment.
 
-Source: the brief; rules, section 3 ("direct evidence"), section 4 (c).
+Source: docs/rules.md, direct evidence, cycle time and slack.
 """
 
 from collections.abc import Iterator
@@ -37,18 +37,20 @@ paid = payment_facts_table.c
 
 
 def _stages() -> Iterator[Measure]:
-    in_step = "Hours in a step: from start to finish, added up over its attempts. Read it by step."
+    in_step = "Hours from start to finish of a step, added up over its attempts. Break it down by step."
     before = (
-        "Hours an order stood before a step: from the latest finish of its earlier steps to the step's first "
-        "start, not below 0. Read it by step."
+        "Hours that an order waited before a step: from the latest finish of its earlier steps to the first start "
+        "of the step, at least 0. Break it down by step."
     )
-    unfinished = "Steps not finished, not observed, or with a bare date."
-    unknown = "Steps not finished, without an earlier step observed, or with a bare date at either end."
+    unfinished = "Steps that are not finished or not observed, and steps with a bare date."
+    unknown = (
+        "Steps that are not finished, steps without an observed earlier step, and steps with a bare date at either end."
+    )
     for percent, suffix in ((50, ""), (90, "_p90")):
         yield Measure(
             name=f"stage_hours{suffix}",
-            title=f"Stage time, P{percent}",
-            short=f"Stage hours P{percent}",
+            title=f"Time in step, P{percent}",
+            short=f"Step hours P{percent}",
             unit=Unit.HOURS,
             direction=Direction.LOWER,
             facts=step_facts_table,
@@ -58,14 +60,14 @@ def _stages() -> Iterator[Measure]:
             numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
             denominator="orders at the step whose time is known",
             exclusions=unfinished,
-            source="brief",
+            source="docs/rules.md, cycle time",
             feeds=("order_events",),
             needs=NEEDS_BOTH_ENDS,
             product_rows=(5,),
         )
         yield Measure(
             name=f"stage_wait_hours{suffix}",
-            title=f"Wait before the stage, P{percent}",
+            title=f"Wait before step, P{percent}",
             short=f"Wait hours P{percent}",
             unit=Unit.HOURS,
             direction=Direction.LOWER,
@@ -76,7 +78,7 @@ def _stages() -> Iterator[Measure]:
             numerator=f"the ⌈{percent / 100:g}·n⌉-th smallest number of hours",
             denominator="orders at the step whose time is known",
             exclusions=unknown,
-            source="brief",
+            source="docs/rules.md, cycle time",
             feeds=("order_events",),
             needs=NEEDS_BOTH_ENDS,
             product_rows=(5,),
@@ -94,30 +96,34 @@ MEASURES: tuple[Measure, ...] = (
         facts=work_facts_table,
         date="on_day",
         formula=Total(Part(work.order_id.is_not(None))),
-        definition="Orders that have begun their steps and not finished the last of them at the data's own date; by the "
-        "latest step begun, and whether they stand in it or wait after it.",
+        definition=(
+            "Orders that have started their steps and not finished the last step, at the end of the data. Break it "
+            "down by the latest step started, and by in progress or waiting after it."
+        ),
         numerator="orders under way",
         denominator="–",
-        exclusions="Orders without any event, cancelled orders, orders that are not sales.",
-        source="brief; own",
+        exclusions="Orders without any event, cancelled orders, and orders that are not sales.",
+        source="own definition",
         feeds=("orders", "order_events"),
         needs=(NEEDS_EVENTS,),
         product_rows=(5,),
     ),
     Measure(
         name="work_age_hours",
-        title="Age of the work in progress",
+        title="Age of work in progress",
         short="Age P50",
         unit=Unit.HOURS,
         direction=Direction.LOWER,
         facts=work_facts_table,
         date="on_day",
         formula=Percentile(Decimal("0.5"), work.age_seconds, ticks=HOUR),
-        definition="Median hours that orders under way have stood where they stand, at the data's own date.",
-        numerator="the ⌈0.5·n⌉-th smallest number of hours since the step began, or finished",
+        definition=(
+            "Median hours that orders under way have spent in their present step or wait, at the end of the data."
+        ),
+        numerator="the ⌈0.5·n⌉-th smallest number of hours since the step started, or finished",
         denominator="orders under way",
-        exclusions="Orders without any event, cancelled orders, orders that are not sales.",
-        source="brief; own",
+        exclusions="Orders without any event, cancelled orders, and orders that are not sales.",
+        source="own definition",
         feeds=("orders", "order_events"),
         needs=(NEEDS_EVENTS,),
         product_rows=(5,),
@@ -131,47 +137,54 @@ MEASURES: tuple[Measure, ...] = (
         facts=late_order_facts_table,
         date="due_day",
         formula=Total(Part(late.order_id.is_not(None))),
-        definition="Late orders of which some step from 2 to 11 was seen to finish.",
+        definition="Late orders with a known finish of at least one step from 2 to 11.",
         numerator="late orders with events",
         denominator="–",
-        exclusions=f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
-        source="own",
+        exclusions=f"{PENDING} Also orders on time, and orders without a finished step from 2 to 11.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "order_events"),
         needs=(NEEDS_EVENTS,),
         product_rows=(5,),
     ),
     Measure(
         name="promises_died",
-        title="Promises that died at a step",
-        short="Promises died",
+        title="Missed promises, by step",
+        short="Missed at step",
         unit=Unit.COUNT,
         direction=Direction.LOWER,
         facts=late_order_facts_table,
         date="due_day",
         formula=Total(Part(late.died.is_(True))),
-        definition="Late orders whose promise is seen to have died, by the first step from which the time left stayed below what later steps usually take. Step 00: it was below already when promised.",
+        definition=(
+            "Late orders by the step at which the promise was missed: the first step after which the time left stayed "
+            "below the usual time of the later steps. Step 00: the time was too short when promised."
+        ),
         numerator="late orders whose slack stayed below 0 from the step on",
         denominator="–",
-        exclusions=f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
-        source="own",
+        exclusions=f"{PENDING} Also orders on time, and orders without a finished step from 2 to 11.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "order_events"),
         needs=(NEEDS_EVENTS,),
         product_rows=(5,),
     ),
     Measure(
         name="promise_died",
-        title="Where the promise died",
-        short="Promise died",
+        title="Step at which the promise was missed",
+        short="Share by step",
         unit=Unit.SHARE,
         direction=Direction.LOWER,
         facts=late_order_facts_table,
         date="due_day",
         formula=share_of_total("promise_died", "promises_died", "late_orders_observed", "step"),
-        definition="Share of late orders whose promise died at a step: the first one from which slack (deadline - finish - the usual hours of later steps) stays below 0. The usual hours are medians of on-time orders of the segment (of all, where it has fewer than 20). Step 00: when promised.",
-        numerator="late orders whose promise died at the step",
+        definition=(
+            "Share of late orders whose promise was missed at a step: the first step after which slack (deadline - "
+            "finish - usual hours of later steps) stays below 0. Usual hours are medians of the segment's on-time "
+            "orders, or of all on-time orders if the segment has fewer than 20. Step 00: when promised."
+        ),
+        numerator="late orders whose promise was missed at the step",
         denominator="late orders with events",
-        exclusions=f"{PENDING} Orders on time. Orders without a finished step from 2 to 11.",
-        source="own",
+        exclusions=f"{PENDING} Also orders on time, and orders without a finished step from 2 to 11.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "order_events"),
         needs=(NEEDS_EVENTS,),
         product_rows=(5,),
@@ -185,11 +198,17 @@ MEASURES: tuple[Measure, ...] = (
         facts=cash_facts_table,
         date="cash_day",
         formula=Ratio(Part(cash.cash_days.is_not(None), cash.cash_days), Part(cash.cash_days.is_not(None))),
-        definition="Mean days from the local day of the order to that of the payment that settles its invoices, less what credits and reversals take back.",
-        numerator="Σ days from ordered to settled",
-        denominator="orders of which every invoice is settled",
-        exclusions="Orders that are not sales, not billed, or with an invoice not settled. Invoices taken back whole.",
-        source="brief; own",
+        definition=(
+            "Mean days from the local day of the order to the local day of the payment that settles its invoices, less "
+            "credits and reversals."
+        ),
+        numerator="Σ days from order to settlement",
+        denominator="orders whose invoices are all settled",
+        exclusions=(
+            "Orders that are not sales, orders without an invoice, orders with an unsettled invoice, and invoices "
+            "reversed in full."
+        ),
+        source="own definition",
         feeds=("orders", "invoices", "invoice_lines", "payments"),
         needs=(NEEDS_PAYMENTS,),
         product_rows=(5,),
@@ -197,17 +216,20 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         name="terms_kept_by_buyer",
         title="Invoices paid by the due day",
-        short="Terms kept",
+        short="Paid when due",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=payment_facts_table,
         date="due_on",
         formula=Ratio(Part(paid.kept.is_(True)), Part(paid.kept.is_not(None)), Part(paid.counts & paid.kept.is_(None))),
-        definition="Invoices paid in full (less credits and reversals) by the local day they were due.",
+        definition="Invoices paid in full (less credits and reversals) by the local day on which they were due.",
         numerator="invoices settled by due_on",
         denominator="invoices whose due day has passed",
-        exclusions="Invoices not due yet, without a due day, taken back whole, or that name no order. Unknown tax lowers the coverage.",
-        source="own",
+        exclusions=(
+            "Invoices not due yet, invoices without a due day, invoices reversed in full, and invoices without an "
+            "order. Unknown tax lowers the coverage."
+        ),
+        source="own definition",
         feeds=("invoices", "invoice_lines", "payments"),
         needs=(NEEDS_PAYMENTS, NEEDS_DUE),
         product_rows=(5,),
@@ -217,20 +239,22 @@ MEASURES: tuple[Measure, ...] = (
 
 @dataclass(frozen=True)
 class SlackPoint:
-    """The time left at one point of an order's way: deadline - when - the budgets of the later steps. Negative: it
-    could not be kept any more.
+    """The slack at one point of an order: deadline - time - the budgets of the later steps.
+
+    If it is negative, the promise could no longer be met.
     """
 
     step: int
-    """WHEN_PROMISED (0) for the order itself, else the step that had finished."""
+    """WHEN_PROMISED (0) for the order itself, else the number of the finished step."""
     at: datetime
     slack_seconds: int
 
 
 @dataclass(frozen=True)
 class SlackLedger:
-    """An order's slack after each observed step from 2 to 11, and the step from which it stays below 0 (0: when
-    promised; None: from none).
+    """An order's slack after each observed step from 2 to 11, and the step from which it stays below 0.
+
+    The step is 0 if the slack was too small when promised, and None if the promise was not missed.
     """
 
     points: tuple[SlackPoint, ...]
@@ -238,7 +262,10 @@ class SlackLedger:
 
 
 def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
-    """The slack ledger of one order; None where it has no deadline or no finished step. Source: rules, section 4 (c)."""
+    """Return the slack of one order after each step; None without a deadline or a finished step.
+
+    Source: docs/rules.md, slack.
+    """
     o = order_facts_table.c
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     header = connection.execute(
@@ -267,6 +294,6 @@ def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
 
 
 def _seconds(first: datetime, last: datetime) -> int:
-    """Whole seconds; a last microsecond of a day counts as the midnight after it (as `elapsed_seconds`)."""
+    """Return whole seconds. The last microsecond of a day counts as the following midnight, as in `elapsed_seconds`."""
     microseconds = (last - first).total_seconds() * 1_000_000 + 1
     return int(microseconds // 1_000_000)

@@ -1,9 +1,9 @@
-"""How, how much, what and when customers order, and what serving them costs: association, never a cause.
+"""Ordering behaviour and its cost to serve: how, how much, what and when customers order. Associations, never causes.
 
-Each way of ordering (`Trait`) parts the orders into bins. A bin tells the cost to serve per order of what was ordered
-so (costs by their day, orders by theirs, as in `cost_to_serve_order`), and Spearman's rank correlation over customers:
-of the share of their orders in the bin (or of their mean value, units, lines, notice) with their whole cost to serve
-per order. Source: the brief; rules, section 4 (e).
+Each way of ordering (`Trait`) sorts the orders into bins. A bin has the cost to serve per order (costs by their day,
+orders by theirs, as in `cost_to_serve_order`). It also has Spearman's rank correlation over customers. The correlation
+compares the share of a customer's orders in the bin (or their mean value, units, lines or notice) with the customer's
+whole cost to serve per order. Source: docs/rules.md, profitability and ordering behaviour.
 """
 
 import math
@@ -50,21 +50,25 @@ o = order_facts_table.c
 m = money_facts_table.c
 HOW, HOW_MUCH, WHAT, WHEN = "behaviour_how", "behaviour_how_much", "behaviour_what", "behaviour_when"
 MONTH_END_DAYS = 3
-"""An order of the last so many days of a month is a month-end order."""
+"""The number of last days of a month whose orders count as month-end orders."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUARTERS = (Decimal("0.25"), Decimal("0.5"), Decimal("0.75"))
 EXACT, SAFE = 2**53, 2**31
-"""Whole numbers below the first are floats exactly; products of two below the second fit 64 bits."""
+"""Limits of exact arithmetic: floats represent whole numbers below the first exactly; products of two numbers below the
+second fit 64 bits.
+"""
 Ranks = np.ndarray[Any, np.dtype[np.int64]]
 FEWEST_CUSTOMERS = 3
-"""Over fewer customers there is no rank correlation."""
+"""The fewest customers for a rank correlation."""
 Where = Sequence[tuple[str, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
 class Trait:
-    """A way of ordering. bin: the place of an order's bin, or its name; names: the names by place; value: the number
-    correlated, if it is one.
+    """A way of ordering.
+
+    bin: the place of an order's bin, or its name. names: the names by place. value: the number that is correlated, if
+    the trait has a number.
     """
 
     title: str
@@ -75,9 +79,7 @@ class Trait:
 
 @dataclass(frozen=True)
 class Bin:
-    """Orders of one bin: placed in the period, by so many customers; cost to serve of the period that names such an
-    order; their correlation.
-    """
+    """The orders of one bin: orders and customers of the period, their cost to serve, and their correlation."""
 
     trait: str
     name: str
@@ -90,14 +92,14 @@ class Bin:
 
     @property
     def label(self) -> str:
-        """As a dimension value."""
+        """Return the dimension value of the bin."""
         return f"{self.trait}: {self.name}"
 
 
 def bins(
     connection: Connection, question: str, start: date | None = None, end: date | None = None, where: Where = ()
 ) -> list[Bin]:
-    """The bins of one of the four questions (HOW, HOW_MUCH, WHAT, WHEN), trait by trait."""
+    """Return the bins of one of the four questions (HOW, HOW_MUCH, WHAT, WHEN), by trait."""
     per_order = _cost_per_order(connection, start, end, where)
     traits = _traits(connection, question, start, end, where)
     counted = _counted(connection, traits, start, end, where)
@@ -105,15 +107,16 @@ def bins(
 
 
 def spearman(pairs: Iterable[tuple[Fraction, Fraction]]) -> float | None:
-    """Spearman's rank correlation, equal values sharing the mean of their ranks; None over fewer than three pairs or
-    where one side never varies.
+    """Return Spearman's rank correlation. Equal values share the mean of their ranks.
+
+    None for fewer than three pairs, or if one side never varies.
     """
     listed = list(pairs)
     return _correlation(_ranks([x for x, _ in listed]), _ranks([y for _, y in listed]))
 
 
 def _correlation(first: Ranks, second: Ranks) -> float | None:
-    """The correlation of two rankings of the same things, each in twice the ranks."""
+    """Return the correlation of two rankings of the same items, both in twice the ranks."""
     n = len(first)
     if n < FEWEST_CUSTOMERS:
         return None
@@ -123,15 +126,15 @@ def _correlation(first: Ranks, second: Ranks) -> float | None:
 
 
 def _ranks(numbers: Sequence[Fraction]) -> Ranks:
-    """Twice the rank of each number, so that shared ranks stay whole."""
+    """Return twice the rank of each number, so that shared ranks are whole numbers."""
     return _ranks_of([one.numerator for one in numbers], [one.denominator for one in numbers])
 
 
 def _ranks_of(over: Sequence[int], under: Sequence[int]) -> Ranks:
-    """The same of quotients of whole numbers, `under` above 0.
+    """Return twice the rank of each quotient of whole numbers; `under` is above 0.
 
-    While both fit a float exactly, the nearest floats of quotients never stand in another order than the quotients:
-    where floats are equal, the products across say whether the quotients are.
+    Floats of quotients sort like the quotients while both numbers fit a float exactly. Where two floats are equal, the
+    cross products show if the quotients are equal too.
     """
     largest = max((max(map(abs, over)), max(under))) if len(over) else 0
     kind = np.int64 if largest < SAFE else object
@@ -144,7 +147,7 @@ def _ranks_of(over: Sequence[int], under: Sequence[int]) -> Ranks:
     order = np.argsort(nearest, kind="stable")
     tops, bottoms = tops[order], bottoms[order]
     same = tops[1:] * bottoms[:-1] == tops[:-1] * bottoms[1:]
-    if (same != (nearest[order][1:] == nearest[order][:-1])).any():  # too near for floats to tell apart
+    if (same != (nearest[order][1:] == nearest[order][:-1])).any():  # floats too close to compare
         exact = np.array([Fraction(x, y) for x, y in zip(over, under, strict=True)], dtype=object)
         order = np.argsort(exact, kind="stable")
         same = exact[order][1:] == exact[order][:-1]
@@ -198,12 +201,12 @@ def _when(connection: Connection) -> list[Trait]:
         Trait("Weekday", weekday, DAYS),
         Trait("Month end", at_end, ("earlier in the month", "last three days of the month")),
         Trait("Days of notice", *_up_to(notice, (1, 3, 7, 14), "{}"), notice),
-        Trait("Rush", rush, ("less notice than the package's lead time", "enough notice", "not known")),
+        Trait("Rush", rush, ("less notice than the package's lead time", "enough notice", "unknown")),
     ]
 
 
 def _quarters(connection: Connection, value: Expression, placed: Expression) -> list[Decimal]:
-    """The quartiles of a value over the orders placed."""
+    """Return the quartiles of a value over the orders placed."""
     asked = [
         percentile(literal(fraction, literal_execute=True), value).label(f"quarter_{place}")
         for place, fraction in enumerate(QUARTERS)
@@ -213,12 +216,12 @@ def _quarters(connection: Connection, value: Expression, placed: Expression) -> 
 
 
 def _up_to(value: Expression, edges: Sequence[int | Decimal], words: str) -> tuple[Expression, tuple[str, ...]]:
-    """The bin of a number: up to each edge, then above the last, then not known."""
+    """Return the bin of a number: up to each edge, above the last edge, or unknown."""
     told = [words.format(edge.normalize() if isinstance(edge, Decimal) else edge) for edge in edges]
     above = f"over {told[-1]}" if told else "all"
     steps = [(value <= edge, literal(place, Integer)) for place, edge in enumerate(edges)]
     place_of = case(*steps, (value.is_not(None), literal(len(edges), Integer)), else_=literal(len(edges) + 1, Integer))
-    return place_of, (*[f"up to {one}" for one in told], above, "not known")
+    return place_of, (*[f"up to {one}" for one in told], above, "unknown")
 
 
 def _filters(facts: Table, where: Where) -> list[Expression]:
@@ -226,13 +229,14 @@ def _filters(facts: Table, where: Where) -> list[Expression]:
 
 
 DIMENSIONS = {"segment": "segment", "region": "region"}
-"""What the behaviours can be filtered and broken down by beside their bins, and the column that holds it."""
+"""The dimensions other than bins that the behaviours can be filtered and broken down by, and the column of each."""
 
 
 @cached_per_generation
 def _cost_per_order(connection: Connection, start: date | None, end: date | None, where: Where) -> dict[str, Fraction]:
-    """Each customer's whole cost to serve per order, also what names no order; customers without an order are not
-    there.
+    """Return each customer's whole cost to serve per order, including costs without an order.
+
+    Customers without an order are left out.
     """
     costs = (
         select(m.customer_id, sum_if(is_cost_to_serve, m.amount))
@@ -252,9 +256,7 @@ def _cost_per_order(connection: Connection, start: date | None, end: date | None
 
 @dataclass
 class _Counted:
-    """What the orders of one trait come to, by customer: of each bin the orders placed and their cost, and of the value
-    its sum and its orders.
-    """
+    """The totals of one trait's orders by customer: orders and cost per bin, and the sum and orders of the value."""
 
     of_bin: dict[str | int, dict[str, tuple[int, Decimal]]] = field(default_factory=lambda: defaultdict(dict))
     placed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -265,7 +267,7 @@ class _Counted:
 def _counted(
     connection: Connection, traits: Sequence[Trait], start: date | None, end: date | None, where: Where
 ) -> list[_Counted]:
-    """The orders of every trait, in one pass over them."""
+    """Read the orders of every trait in one pass."""
     linked = (
         select(m.order_id, sum_if(is_cost_to_serve, m.amount).label("cost"))
         .where(is_cost_to_serve, m.order_id.is_not(None), *in_zone(m.day, start, end))
@@ -299,7 +301,7 @@ def _counted(
     found = [_Counted() for _ in traits]
     many = len(traits)
     for customer_id, *row in rows:
-        place = row.index(0, many, 2 * many) - many  # the trait whose bins this row is of
+        place = row.index(0, many, 2 * many) - many  # the trait whose bins this row belongs to
         count, cost, *numbers = row[2 * many :]
         one = found[place]
         one.of_bin[row[place]][customer_id] = (count, Decimal(cost))
@@ -362,7 +364,7 @@ def _study(question: str) -> Callable[[Connection, Question, Ask], list[Answer]]
 
 
 def _groups(connection: Connection, names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every combination of values that orders have; one empty combination where nothing is asked for."""
+    """Return every combination of values that orders have, or one empty combination without dimensions."""
     if not names:
         return [()]
     rows = connection.execute(select(*[o[DIMENSIONS[name]] for name in names]).distinct())
@@ -370,7 +372,10 @@ def _groups(connection: Connection, names: Sequence[str]) -> list[tuple[str, ...
 
 
 def _answer(dimensions: Mapping[str, str | None], measure: str, found: Sequence[Bin]) -> Answer:
-    """Cost per order over bins; several traits part the same orders, so the first trait's bins are the whole."""
+    """Return cost per order over bins.
+
+    Every trait sorts the same orders, so the bins of the first trait add up to the total.
+    """
     first = [one for one in found if one.trait == found[0].trait]
     cost, orders = sum((one.cost for one in first), Decimal(0)), sum(one.orders for one in first)
     told = ", ".join(f"{one.label} {one.correlation:+.2f}" for one in found if one.correlation is not None)
@@ -379,7 +384,7 @@ def _answer(dimensions: Mapping[str, str | None], measure: str, found: Sequence[
         "association, not a cause"
     )
     value = divide(cost, orders)
-    no_data = None if value is not None else "no data: no order was placed in this period and selection"
+    no_data = None if value is not None else "no data: no orders in this period and selection"
     return Answer(
         dict(dimensions), None, measure, value, numerator=cost, denominator=orders, no_data=no_data, remark=remark
     )
@@ -394,12 +399,14 @@ def _behaviour(name: str, title: str, how: str) -> Measure:
         facts=order_facts_table,
         date="ordered_day",
         formula=Study(_study(name), ("bin", *DIMENSIONS)),
-        definition=f"Cost to serve per sales order by {how}, with Spearman's rank correlation over customers: an "
-        "association, never a cause.",
-        numerator="cost to serve, by its day, that names a sales order",
+        definition=(
+            f"Cost to serve per sales order by {how}, with Spearman's rank correlation over customers. A correlation "
+            "is an association, never a cause."
+        ),
+        numerator="cost to serve, by its day, of sales orders",
         denominator="sales orders placed",
-        exclusions=f"Costs that name no order (they are in the correlation only). {NO_RATE}",
-        source="brief",
+        exclusions=f"Costs without an order (they count in the correlation only). {NO_RATE}",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*CORE_FEEDS, *COST_FEEDS, "products", "service_packages"),
         product_rows=(10,),
         needs=(NEEDS_COSTS,),
@@ -408,7 +415,7 @@ def _behaviour(name: str, title: str, how: str) -> Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    _behaviour(HOW, "How they order", "the channel it came by"),
+    _behaviour(HOW, "How they order", "the order's channel"),
     _behaviour(HOW_MUCH, "How much they order", "order value, units and lines"),
     _behaviour(WHAT, "What they order", "product category, fulfilment model and special requests"),
     _behaviour(

@@ -1,8 +1,7 @@
-"""What service packages promise, and what customers got: the sums that tell whether each row of Table 8-1 was kept, per
-customer and package.
+"""Terms of service packages, and the evidence to judge them: sums per customer and package for each row of Table 8-1.
 
-An order stands under the package of its customer's segment as of the day it was placed (R35). Source: the brief's Table
-8-1; rules, section 4 (f).
+An order belongs to the package of its customer's segment on the day of the order. Source: docs/rules.md, service
+packages; R35 (valid on order day).
 """
 
 from collections import Counter, defaultdict
@@ -51,16 +50,17 @@ TABLE_8_1 = {
     TERMS: ("4/10 net 30", "3/10 net 30", "2/10 net 30"),
     SUPPORT: ("Dedicated rep", "Next available rep", "Through Web site"),
 }
-"""The table as the brief prints it, by row for segments A, B and C: hypothetical service offerings."""
+"""Table 8-1 as printed, by row for segments A, B and C: hypothetical service offerings."""
 WINDOWS = ("hour", "day", "week")
-"""Delivery windows, the tightest first."""
+"""Delivery windows, from the shortest to the longest."""
 HOUR_MICROSECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Package:
-    """What a segment is promised from a day on (None: always). `defect_below`: the share must stay below its limit, not
-    only reach it.
+    """The terms of a segment from a day on (None: always).
+
+    defect_below: the share must be below its limit; otherwise it may equal the limit.
     """
 
     segment: str
@@ -79,14 +79,16 @@ DEFAULT_PACKAGES = (
     Package("B", None, Decimal("0.10"), Decimal("0.92"), 7, "day", "3/10 net 30", "next_available_rep"),
     Package("C", None, Decimal("0.15"), Decimal("0.88"), 14, "week", "2/10 net 30", "web"),
 )
-"""Table 8-1, in force wherever no row of `service_packages` applies. Better than the band passes: B's 5 to 10 % defects
-is at most 10 %.
+"""Table 8-1, used where no row of `service_packages` applies. A defect share better than the band passes: B's 5 to 10%
+means at most 10%.
 """
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one customer got under one package in a period; counts of orders unless said, and of what is not known."""
+    """The evidence of one customer under one package in a period: counts of orders unless named otherwise, known and
+    unknown.
+    """
 
     received_qty: Decimal = Decimal(0)
     defect_qty: Decimal = Decimal(0)
@@ -104,16 +106,16 @@ class Evidence:
     acknowledged_with_rep: int = 0
 
     def __add__(self, other: "Evidence") -> "Evidence":
-        """Both together."""
+        """Add two pieces of evidence."""
         return Evidence(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
 
 
 Cell = tuple[str, Package]
-"""A customer and the package they were promised."""
+"""A customer and their package."""
 
 
 def packages(connection: Connection) -> list[Package]:
-    """Every package there is or was, the defaults first, then those of `service_packages` by the day they begin."""
+    """Return every package: first the defaults, then those of `service_packages` by start day."""
     p = service_packages.c
     names = (
         "valid_from",
@@ -133,7 +135,7 @@ def packages(connection: Connection) -> list[Package]:
 
 
 def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
-    """The package of a segment on a day (None: the newest); None for a segment without one."""
+    """Return the package of a segment on a day (None: the newest), or None for a segment without a package."""
     able = [
         one
         for one in listed
@@ -143,7 +145,7 @@ def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Pac
 
 
 def package_number(listed: Sequence[Package], segment: Expression, day: Expression) -> Expression:
-    """The place in `listed` of the package of each row's segment and day; null without one."""
+    """Return the place in `listed` of the package of each row's segment and day; null without a package."""
     newest_first = [(place, one) for place, one in enumerate(listed)][::-1]
     applies_ = [
         (
@@ -157,8 +159,9 @@ def package_number(listed: Sequence[Package], segment: Expression, day: Expressi
 
 @dataclass(frozen=True)
 class Span:
-    """Days from `start` to `end`, open where None. `grain`: the day, week, month or quarter to take them apart by;
-    None: they stay together.
+    """Days from `start` to `end`; None leaves an end open.
+
+    grain: the day, week, month or quarter to split by. None: no split.
     """
 
     start: date | None = None
@@ -166,29 +169,29 @@ class Span:
     grain: str | None = None
 
     def holds(self, day: Expression) -> list[Expression]:
-        """The conditions that keep a day inside."""
+        """Return the conditions that a day lies in the period."""
         return in_zone(day, self.start, self.end)
 
     def period(self, day: Expression) -> Expression:
-        """The first day of the period a day lies in, as a column; null where days stay together."""
+        """Return the first day of a day's period as a column; null without a grain."""
         one = cast(null(), Date) if self.grain is None else period_start(literal_column(f"'{self.grain}'"), day)
         return one.label("period")
 
 
 def evidence(connection: Connection, start: date | None = None, end: date | None = None) -> dict[Cell, Evidence]:
-    """What every customer got in the period, each sum by the day its measure goes by."""
+    """Return the evidence of every customer in the period; each sum uses its measure's own day."""
     return evidence_by_period(connection, Span(start, end)).get(None, {})
 
 
 @cached_per_generation
 def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, dict[Cell, Evidence]]:
-    """The same period by period, by its first day; each as if it had been asked for alone."""
+    """Return the evidence of each period, by its first day. The result equals a separate query of each period."""
     listed = packages(connection)
     gathered: dict[date | None, dict[tuple[str, int], dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
     for query in (_quality, _fill, _lead_time, _delivery, _terms, _support):
         for customer_id, number, period, what in query(connection, listed, span):
             cell = gathered[period][customer_id, number]
-            for name, value in what.items():  # adding up `Evidence` took half of the time
+            for name, value in what.items():  # adding up `Evidence` objects took half of the time
                 if isinstance(value, dict):
                     cell.setdefault(name, Counter()).update(value)
                 else:
@@ -200,14 +203,15 @@ def evidence_by_period(connection: Connection, span: Span) -> dict[date | None, 
 
 
 _Found = Iterable[tuple[str, int, date | None, dict[str, Any]]]
-"""Customer, place of the package, period, and the fields of Evidence that a query tells: counts by days or terms in
-parts, all others once.
+"""Customer, place of the package, period, and the fields of Evidence that a query returns. Counts by days or terms come
+in parts; all others come once.
 """
 
 
 def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Goods received and of them damaged, or returned for damage or defect; unknown where there is no evidence, or
-    damage without a quantity.
+    """Return goods received, and goods damaged or returned for damage or defect.
+
+    The amount is unknown without evidence, and for damage without a quantity.
     """
     line = order_line_facts_table.c
     among = and_(line.line_kind == "goods", line.state != "excluded", func.coalesce(line.received_qty > 0, false()))
@@ -237,7 +241,7 @@ def _quality(connection: Connection, listed: Sequence[Package], span: Span) -> _
 
 
 def _grouped(connection: Connection, rows: Any, sums: Sequence[Expression], *keys: Expression) -> Iterator[Any]:
-    """Sums per customer, package and period of rows that have a package."""
+    """Return the sums per customer, package and period of rows that have a package."""
     r = rows.c
     by = (r.customer_id, r.number, r.period, *keys)
     asked = select(*by, *sums).where(r.number.is_not(None)).group_by(*by)
@@ -245,7 +249,7 @@ def _grouped(connection: Connection, rows: Any, sums: Sequence[Expression], *key
 
 
 def _fill(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Judged orders, and of them those filled at first pass."""
+    """Return judged orders, and those filled at first pass."""
     o = order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     asked = select(o.customer_id, number, span.period(o.due_day), o.first_pass_full)
@@ -257,7 +261,7 @@ def _fill(connection: Connection, listed: Sequence[Package], span: Span) -> _Fou
 
 
 def _lead_time(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Orders by their cycle time in days."""
+    """Return orders by their cycle time in days."""
     o = order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     asked = select(o.customer_id, number, span.period(o.arrived_day), o.cycle_days)
@@ -267,8 +271,9 @@ def _lead_time(connection: Connection, listed: Sequence[Package], span: Span) ->
 
 
 def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Orders arrived whose buyer asked for a time: settled within the hour of it, on its day, in its week. An order
-    passes if all its lines do.
+    """Return arrived orders with a requested time: settled within an hour of it, on its day, or in its week.
+
+    An order passes if all its lines pass.
     """
     o, line, body = order_facts_table.c, order_line_facts_table.c, order_lines.c
     by_date = _received_by_date()
@@ -306,7 +311,7 @@ def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> 
         .subquery()
     )
     r = rows.c
-    # A line certainly outside the hour fails its order; else one that is not known leaves it unknown.
+    # A line certainly outside the hour fails its order. Otherwise an unknown line makes the order unknown.
     not_known = and_(r.hour < r.lines, r.hour + r.hour_unknown == r.lines)
     sums = (func.count(), count_if(not_known), *[count_if(r[window] == r.lines) for window in WINDOWS])
     for customer_id, place, period, n, unknown, hour, day, week_ in _grouped(connection, rows, sums):
@@ -319,7 +324,7 @@ def _delivery(connection: Connection, listed: Sequence[Package], span: Span) -> 
 
 
 def _received_by_date() -> Any:
-    """Order lines with a receipt that came as a bare date: its hour is not known."""
+    """Return order lines with a receipt as a bare date, whose hour is unknown."""
     s, body = shipments.c, shipment_lines.c
     return (
         select(body.order_id, body.line_no)
@@ -331,7 +336,7 @@ def _received_by_date() -> Any:
 
 
 def _terms(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Invoices by their terms of payment; one that bills several orders counts once for each package."""
+    """Return invoices by payment terms. An invoice for several orders counts once for each package."""
     m, o = money_facts_table.c, order_facts_table.c
     number = package_number(listed, o.segment, o.ordered_day).label("number")
     terms = func.lower(func.trim(invoices.c.payment_terms)).label("terms")
@@ -350,7 +355,7 @@ def _terms(connection: Connection, listed: Sequence[Package], span: Span) -> _Fo
 
 
 def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _Found:
-    """Cases opened, those acknowledged, and of these those opened while the customer had a representative of their own."""
+    """Return cases opened, cases acknowledged, and of these the cases of customers with a dedicated representative."""
     c = case_facts_table.c
     version = versions(customers, ("customer_id",), ("account_manager",))
     number = package_number(listed, c.segment, c.opened_day).label("number")

@@ -1,5 +1,6 @@
-"""Whether each row of a service package was kept, and which package is better. Source: the brief's Table 8-1; rules,
-section 4 (f), P3.
+"""Results of service package rows (met, missed, unknown), and the comparison of packages.
+
+Source: docs/rules.md, service packages; P3 (three values).
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from metrics.measures.package_evidence import (
 
 @dataclass(frozen=True)
 class RowResult:
-    """One row of a package for one customer: kept, missed, or not known (None); `value` what was reached (a share), of
-    `n`; `needed` in words.
+    """One package row for one customer: met, missed or unknown (None).
+
+    value: the share reached, of `n`. needed: the requirement in words.
     """
 
     row: str
@@ -32,10 +34,10 @@ class RowResult:
 
 
 def row_results(package: Package, got: Evidence, share: Decimal) -> list[RowResult]:
-    """Each row that the package has and that can be tested. share: the part of orders that must keep lead time and
-    delivery time.
+    """Return every row of the package that can be tested.
 
-    With unknowns a row is kept (or missed) only if it would be so whatever they are (P3).
+    share: the share of orders that must meet lead time and delivery time. A row with unknowns is met (or missed) only
+    if no unknown could change the result (P3).
     """
     kept = [
         _quality_kept(package, got),
@@ -141,17 +143,17 @@ def _terms_kept(package: Package, got: Evidence) -> RowResult | None:
 
 
 def _support_kept(package: Package, got: Evidence) -> RowResult | None:
-    """Support through the web site is not tested."""
+    """Judge customer service support. Support through the web site is not tested."""
     if package.support_level not in ("dedicated_rep", "next_available_rep"):
         return None
     own_rep = package.support_level == "dedicated_rep"
     right = got.acknowledged_with_rep if own_rep else got.acknowledged
-    words = "a representative of their own and every case acknowledged" if own_rep else "every case acknowledged"
+    words = "a dedicated representative and every case acknowledged" if own_rep else "every case acknowledged"
     return RowResult(SUPPORT, _at_least(right, 0, got.cases, Decimal(1)), _part(right, got.cases), got.cases, words)
 
 
 def is_better(one: Package, other: Package) -> bool:
-    """Whether a package promises no less than another in fill, lead time and delivery, and more in one of them."""
+    """Return True if a package promises at least as much in fill, lead time and delivery as another, and more in one."""
     ours, theirs = _promised(one), _promised(other)
     if ours is None or theirs is None:
         return False
@@ -159,14 +161,14 @@ def is_better(one: Package, other: Package) -> bool:
 
 
 def _promised(one: Package) -> tuple[Decimal, Decimal, Decimal] | None:
-    """Fill, lead time and delivery as numbers of which more is better; None where one is not promised."""
+    """Return fill, lead time and delivery as numbers; higher is better. None if one is not promised."""
     if one.order_fill_min is None or one.lead_time_days_max is None or one.delivery_window is None:
         return None
     return one.order_fill_min, -Decimal(one.lead_time_days_max), -Decimal(WINDOWS.index(one.delivery_window))
 
 
 def meets(package: Package, got: Evidence, share: Decimal) -> bool:
-    """Whether fill, lead time and delivery were all certainly as good as a package promises."""
+    """Return True if fill, lead time and delivery were all certainly as good as a package promises."""
     asked = replace(package, defect_share_max=None, payment_terms=None, support_level=None)
     kept = row_results(asked, got, share)
     return len(kept) == 3 and all(one.kept for one in kept)

@@ -1,6 +1,6 @@
-"""Service packages (Table 8-1): whether each row was kept, how packages and zones fit, and what misfits are worth.
+"""Service packages (Table 8-1): commitments met, fit of package and zone, and the value of misfits.
 
-Source: the brief; rules, section 4 (f).
+Source: docs/rules.md, service packages.
 """
 
 from collections import defaultdict
@@ -52,12 +52,12 @@ from metrics.model.statistics import DAYS_A_YEAR, divide, wilson
 from metrics.warehouse.query_cache import cached_per_generation
 
 PAIRING: Mapping[str, str] = {PROTECT: "A", BUILD: "B", COST_ENGINEER: "B", DANGER: "C"}
-"""The package expected for each zone: the product's own default, not from the brief."""
+"""The package expected for each zone. These are defaults of the product."""
 
 
 @dataclass(frozen=True)
 class Attainment:
-    """Which rows of one package were kept for one customer in a period."""
+    """The package rows met for one customer in a period."""
 
     customer_id: str
     package: Package
@@ -66,7 +66,7 @@ class Attainment:
 
 @dataclass(frozen=True)
 class FitCell:
-    """Customers of one package in one zone: their money in the period, and package rows kept of those known."""
+    """Customers of one package in one zone: their money in the period, and package rows met of those known."""
 
     segment: str
     zone: str
@@ -80,7 +80,10 @@ class FitCell:
 
 @dataclass(frozen=True)
 class Misfit:
-    """A customer served worse or better than their zone calls for: `amount` in the period, `why` in words."""
+    """A customer whose service is worse or better than their zone requires.
+
+    amount: money in the period. why: the reason in words.
+    """
 
     customer: Customer
     amount: Decimal
@@ -88,13 +91,13 @@ class Misfit:
 
 
 def attainments(connection: Connection, start: date | None = None, end: date | None = None) -> list[Attainment]:
-    """One row per customer and package they were promised in the period, by customer."""
+    """Return one row per customer and package promised in the period, by customer."""
     return [one for _, one in _by_period(connection, Span(start, end))]
 
 
 @cached_per_generation
 def _by_period(connection: Connection, span: Span) -> list[tuple[date | None, Attainment]]:
-    """The same with the first day of the period it is of, in its order."""
+    """Return the rows with the first day of their period, in period order."""
     share = assumed(connection, "package_share")
     return [
         (period, Attainment(customer_id, package, tuple(row_results(package, got, share))))
@@ -111,8 +114,9 @@ def _in_order(item: tuple[Cell, Evidence]) -> tuple[str, str, date]:
 def fit_matrix(
     connection: Connection, start: date | None = None, end: date | None = None, *, pairing: Mapping[str, str] = PAIRING
 ) -> list[FitCell]:
-    """Every package by every zone; customers without a package are left out. A customer stands under the segment they
-    were last in.
+    """Return every package by every zone. A customer counts under their latest segment.
+
+    Customers without a package are left out.
     """
     customers, _ = zones(connection, start, end)
     kept: dict[str, list[bool]] = defaultdict(list)
@@ -139,12 +143,12 @@ def fit_matrix(
 
 
 def _segments(connection: Connection) -> list[str]:
-    """The segments that have a package."""
+    """Return the segments that have a package."""
     return sorted({one.segment for one in packages(connection)})
 
 
 def under_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
-    """Protect customers of whom a package row was missed, with their net sales in the period."""
+    """Return Protect customers with a missed package row, and their net sales in the period."""
     missed: dict[str, list[str]] = defaultdict(list)
     for one in attainments(connection, start, end):
         missed[one.customer_id] += [row.row for row in one.rows if row.kept is False]
@@ -157,8 +161,9 @@ def under_served(connection: Connection, start: date | None = None, end: date | 
 
 
 def over_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
-    """Danger customers whose fill, lead time and delivery were as good as a better package, with their cost to serve
-    above the median of their own package outside Danger.
+    """Return Danger customers whose fill, lead time and delivery were as good as a better package.
+
+    The amount is their cost to serve above the median of their own package outside Danger.
     """
     share = assumed(connection, "package_share")
     customers, _ = zones(connection, start, end)
@@ -193,15 +198,16 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
 
 
 def _days(connection: Connection, start: date | None, end: date | None) -> int:
-    """How many days a period has; open ends reach to the first and last movement of money."""
+    """Return the number of days in a period. Open ends are the first and last movement of money."""
     m = money_facts_table.c
     first, last = connection.execute(select(func.min(m.day), func.max(m.day)).where(m.day.is_not(None))).one()
     return ((end or last) - (start or first)).days + 1
 
 
 def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-    """package_attainment: package rows kept of those known, by customer, segment (of the package) and row; a row is
-    judged anew in each period.
+    """Return package_attainment: package rows met of those known, by customer, segment (of the package) and row.
+
+    Each period judges a row again.
     """
     keys: dict[str, Callable[[Attainment, RowResult], str]] = {
         "customer": lambda one, _: one.customer_id,
@@ -233,10 +239,12 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
                 high=high,
                 judged=len(rows),
                 unknown=len(rows) - known,
-                no_data=None if known else "not proven: no row of the package has its evidence",
+                no_data=None if known else "inconclusive: every row of the package lacks evidence",
                 remark=None
                 if question.grain is None
-                else f"each {question.grain} is judged alone; in less time fewer orders can break a row",
+                else (
+                    f"each {question.grain} is judged separately; a shorter period has fewer orders that can miss a row"
+                ),
             )
         )
     return answers
@@ -266,7 +274,7 @@ def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Q
 def _a_year(
     misfits: Callable[[Connection, date | None, date | None], list[Misfit]], zone: str
 ) -> Callable[[Connection, Question, Ask], list[Answer]]:
-    """The amounts of misfits over all customers of a zone, of a period brought to 365 days."""
+    """Return the annualised amounts of misfits over all customers of a zone."""
 
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
         amounts = {one.customer.customer_id: one.amount for one in misfits(connection, question.start, question.end)}
@@ -291,23 +299,28 @@ PACKAGE_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "customers", "service_packages", "
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="package_attainment",
-        title="Package rows kept",
+        title="Package commitments met",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=order_facts_table,
         date="ordered_day",
         formula=Study(_share_kept, ("customer", "segment", "package_row"), periods=True),
-        definition="Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were "
-        "kept for a customer in the "
-        "period, of the package of their segment as of the order. Lead time and delivery time need an assumed share of orders (95 %).",
-        numerator="package rows kept, per customer and package",
-        denominator="package rows known",
-        exclusions="Rows that are not known whatever the missing evidence says; support through the web site, which is not tested.",
-        source="brief",
+        definition=(
+            "Rows of Table 8-1 (quality, order fill, lead time, delivery time, payment terms, support) that were met "
+            "for a customer in the period, from the package of their segment on the day of the order. Lead time and "
+            "delivery time need an assumed share of orders (95%)."
+        ),
+        numerator="package rows met, per customer and package",
+        denominator="package rows whose result is known",
+        exclusions=(
+            "Rows that the missing evidence could decide either way, and support through the web site, which is not "
+            "tested."
+        ),
+        source="docs/rules.md, service packages",
         feeds=PACKAGE_FEEDS,
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         product_rows=(8, 11),
-        short="Package kept",
+        short="Package met",
     ),
     Measure(
         name="package_fit",
@@ -318,11 +331,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(_fit(lambda _: 1), tuple(KEYS)),
-        definition="Customers by the package of the segment they were last in and by zone; the numerator are those in the expected pairing.",
+        definition=(
+            "Customers by zone and by the package of their latest segment. The numerator counts customers in the "
+            "expected pairing."
+        ),
         numerator="customers in the expected pairing (Protect A, Build B, Cost engineer B, Danger C)",
         denominator="customers with a package",
         exclusions="Customers without a package.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -337,11 +353,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(_fit(lambda one: one.sales), tuple(KEYS)),
-        definition="Net sales value by package and zone; the numerator is that of customers in the expected pairing.",
+        definition="Net sales value by package and zone. The numerator is that of customers in the expected pairing.",
         numerator="net sales of customers in the expected pairing",
         denominator="net sales of customers with a package",
         exclusions="Customers without a package.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -356,11 +372,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(_fit(lambda one: one.cost_to_serve), tuple(KEYS)),
-        definition="Cost to serve by package and zone; the numerator is that of customers in the expected pairing.",
+        definition="Cost to serve by package and zone. The numerator is that of customers in the expected pairing.",
         numerator="cost to serve of customers in the expected pairing",
         denominator="cost to serve of customers with a package",
         exclusions="Customers without a package.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -368,18 +384,18 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="under_served_protect",
-        title="Under-served Protect",
+        title="Under-served Protect customers",
         short="Under-served Protect",
         unit=Unit.MONEY,
         direction=Direction.LOWER,
         facts=money_facts_table,
         date="day",
         formula=Study(_a_year(under_served, PROTECT), tuple(KEYS)),
-        definition="Net sales value a year of Protect customers of whom a row of their package was missed in the period.",
+        definition="Annual net sales value of Protect customers with a missed package row in the period.",
         numerator="net sales of those customers in the period",
         denominator="days of the period",
         exclusions="Customers outside Protect.",
-        source="own",
+        source="own definition",
         feeds=(*PACKAGE_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -387,18 +403,21 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="over_served_danger",
-        title="Over-served Danger",
+        title="Over-served Danger customers",
         short="Over-served Danger",
         unit=Unit.MONEY,
         direction=Direction.LOWER,
         facts=money_facts_table,
         date="day",
         formula=Study(_a_year(over_served, DANGER), tuple(KEYS)),
-        definition="Cost to serve a year above the median of their own package outside Danger, of Danger customers whose fill, lead time and delivery reach a better package.",
-        numerator="that cost in the period",
+        definition=(
+            "Annual cost to serve, above the median of their own package outside Danger, of Danger customers whose "
+            "fill, lead time and delivery match a better package."
+        ),
+        numerator="the excess cost in the period",
         denominator="days of the period",
         exclusions="Customers outside Danger.",
-        source="own",
+        source="own definition",
         feeds=(*PACKAGE_FEEDS, *COST_FEEDS),
         assumptions=(*ZONE_ASSUMPTIONS, "package_share"),
         needs=(NEEDS_BILLS, NEEDS_COSTS),

@@ -1,5 +1,6 @@
-"""Post-sale support: questions, parts and complaints settled; goods returned and how long that took. Source: the brief;
-rules, section 4 (h).
+"""Post-sale support: questions, parts requests and complaints settled; goods returned and the time to credit them.
+
+Source: docs/rules.md, order management influences.
 """
 
 from decimal import Decimal
@@ -28,13 +29,14 @@ def _hours(percent: int) -> Measure:
         formula=Survival(
             case_.open_seconds, case_.resolved_at.is_not(None), _after_sale, fraction=Decimal(percent) / 100, ticks=HOUR
         ),
-        definition=f"Hours within which {percent} % of questions, parts requests and complaints were settled; open ones "
-        "count as waiting since "
-        "they were raised (Kaplan-Meier).",
-        numerator=f"the first hour by which {percent} % of them are settled (Kaplan-Meier)",
-        denominator="questions, parts requests and complaints raised by the data's date",
+        definition=(
+            f"Hours within which {percent}% of questions, parts requests and complaints were settled. Open cases count "
+            "as still waiting (Kaplan-Meier)."
+        ),
+        numerator=f"the first hour by which {percent}% of them are settled (Kaplan-Meier)",
+        denominator="questions, parts requests and complaints raised by the end of the data",
         exclusions="None.",
-        source="brief",
+        source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(13,),
         needs=(NEEDS_CASES,),
@@ -56,12 +58,15 @@ def _handling(percent: int) -> Measure:
             returned.handling_days.is_not(None),
             fraction=Decimal(percent) / 100,
         ),
-        definition=f"Days within which {percent} % of returns were credited whole, counted from their announcement; uncredited ones count as waiting "
-        "since (Kaplan-Meier). A return of several order lines counts once, under its first line.",
-        numerator=f"the first day by which {percent} % of them are credited (Kaplan-Meier)",
-        denominator="returns announced by the data's date",
-        exclusions="Returns of order lines that are not there.",
-        source="brief",
+        definition=(
+            f"Days within which {percent}% of returns were credited in full, counted from their announcement. Returns "
+            "without a full credit count as still waiting (Kaplan-Meier). A return of several order lines counts once, "
+            "under its first line."
+        ),
+        numerator=f"the first day by which {percent}% of them are credited (Kaplan-Meier)",
+        denominator="returns announced by the end of the data",
+        exclusions="Returns whose order line is missing.",
+        source="docs/rules.md, order management influences",
         feeds=("returns",),
         product_rows=(13,),
         needs=(NEEDS_RETURNS,),
@@ -72,17 +77,19 @@ def _handling(percent: int) -> Measure:
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="post_sale_support",
-        title="Post-sale support: cases settled",
+        title="Post-sale cases settled",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=case_facts_table,
         date="opened_day",
         formula=Ratio(Part(_after_sale & case_.resolved_at.is_not(None)), Part(_after_sale)),
-        definition="Questions, parts requests and complaints settled by the data's date, of those raised.",
+        definition=(
+            "Questions, parts requests and complaints settled by the end of the data, as a share of those raised."
+        ),
         numerator="questions, parts requests and complaints settled",
-        denominator="questions, parts requests and complaints raised by the data's date",
+        denominator="questions, parts requests and complaints raised by the end of the data",
         exclusions="None.",
-        source="brief",
+        source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(13,),
         needs=(NEEDS_CASES,),
@@ -98,11 +105,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=return_facts_table,
         date="due_day",
         formula=Total(Part(returned.goods, returned.returned_qty)),
-        definition="Units of goods lines announced as coming back, by the day they were due.",
-        numerator="units of goods lines announced as coming back",
+        definition="Units of goods lines announced for return, by the day they were due.",
+        numerator="units of goods lines announced for return",
         denominator="–",
-        exclusions="Returns of order lines that are not there, services and fees.",
-        source="own",
+        exclusions="Returns whose order line is missing, services and fees.",
+        source="own definition",
         feeds=("returns", *CORE_FEEDS),
         product_rows=(13,),
         needs=(NEEDS_RETURNS,),
@@ -116,12 +123,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=return_facts_table,
         date="due_day",
         formula=share_of_total("return_share", "returned_units", "received_units", "return_reason"),
-        definition="Units announced as coming back, of the units received on the order lines due in the period; by reason, each reason's part of all "
-        "units received.",
-        numerator="units of goods lines announced as coming back",
+        definition=(
+            "Units announced for return, as a share of the units received on the order lines due in the period. By "
+            "reason, each value is the reason's share of all units received."
+        ),
+        numerator="units of goods lines announced for return",
         denominator="units received on goods lines",
-        exclusions="Returns of order lines that are not there, services and fees.",
-        source="brief",
+        exclusions="Returns whose order line is missing, services and fees.",
+        source="docs/rules.md, order management influences",
         feeds=(*CORE_FEEDS, "returns"),
         product_rows=(13,),
         needs=(NEEDS_RETURNS, NEEDS_RECEIPT),

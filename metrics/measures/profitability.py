@@ -1,5 +1,6 @@
-"""Profitability: net sales, cost to serve and what is left of them per customer. Source: the brief; rules R24, R25,
-section 4 (e).
+"""Profitability: net sales, product cost, cost to serve and customer profit.
+
+Source: R24 (net sales), R25 (currencies); docs/rules.md, profitability and ordering behaviour.
 """
 
 from collections.abc import Mapping
@@ -32,11 +33,11 @@ DIMENSIONS = {
     "region": "region",
     "channel": "channel",
 }
-"""What `amount_without_rate` can be broken down by, and the column that holds it."""
+"""The dimensions that `amount_without_rate` can be broken down by, and the column of each."""
 
 
 def _unanswered(inputs: Mapping[str, Answer]) -> str | None:
-    """Why an input has no value."""
+    """Return the reason why an input has no value."""
     return next((one.no_data for one in inputs.values() if one.value is None), None)
 
 
@@ -59,7 +60,7 @@ PROFIT_PARTS = (
     "cost_to_serve",
     "documents_without_rate",
 )
-"""What customer profit is made of, and what it leaves out."""
+"""Compute customer profit from its inputs, and list the amounts left out."""
 
 
 def _profit(inputs: Mapping[str, Answer]) -> Result:
@@ -75,8 +76,9 @@ def _profit(inputs: Mapping[str, Answer]) -> Result:
 
 
 def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-    """What is left out for want of a rate, in its own currency; several currencies never in one number. Source: rules
-    R25.
+    """Return the amounts without an exchange rate, each in its own currency.
+
+    One number never adds several currencies. Source: R25 (currencies).
     """
     keys = [m[DIMENSIONS[name]].label(name) for name in question.by]
     conditions: list[Expression] = [m[DIMENSIONS[name]].in_(values) for name, values in question.where]
@@ -133,33 +135,41 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(net_sales, m.amount)),
-        definition="Invoices less credits less reversals of goods and service lines, without tax and charges, each at "
-        "the rate of its document's day.",
-        numerator="invoices less credits less reversals of goods and service lines, without tax and charges, each at "
-        "the rate of its document's day",
+        definition=(
+            "Invoices less credits and reversals of goods and service lines, without tax and charges, at the exchange "
+            "rate of each document's day."
+        ),
+        numerator=(
+            "invoices less credits and reversals of goods and service lines, without tax and charges, at the exchange "
+            "rate of each document's day"
+        ),
         denominator="–",
         exclusions=NO_RATE,
-        source="brief",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, "fx_rates"),
         needs=(NEEDS_BILLS,),
         product_rows=(8, 9),
     ),
     Measure(
         name="net_sales_cohort",
-        title="Net sales value of the orders placed",
-        short="Net sales value of the orders placed",
+        title="Net sales value of orders placed",
+        short="Net sales of orders placed",
         unit=Unit.MONEY,
         direction=Direction.HIGHER,
         facts=money_facts_table,
         date="cohort_day",
         formula=Total(Part(net_sales, m.amount)),
-        definition="Net sales value by the day the order was placed: what the orders of a period brought, whenever it "
-        "was billed or credited.",
-        numerator="net sales value by the day the order was placed: what the orders of a period brought, whenever it "
-        "was billed or credited",
+        definition=(
+            "Net sales value by the day of the order: all sales from the orders of a period, whenever they were billed "
+            "or credited."
+        ),
+        numerator=(
+            "net sales value by the day of the order: all sales from the orders of a period, whenever they were billed "
+            "or credited"
+        ),
         denominator="–",
         exclusions=NO_RATE,
-        source="brief",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*BILLING_FEEDS, "fx_rates"),
         needs=(NEEDS_BILLS,),
         product_rows=(8,),
@@ -173,11 +183,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(is_product_cost, m.amount)),
-        definition="Net billed quantity times the unit cost of the day the order was placed.",
-        numerator="net billed quantity times the unit cost of the day the order was placed",
+        definition="Net billed quantity times the unit cost on the day of the order.",
+        numerator="net billed quantity times the unit cost on the day of the order",
         denominator="–",
         exclusions=f"Lines without a unit cost. {NO_RATE}",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, "products"),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST),
         product_rows=(8,),
@@ -191,11 +201,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(without_unit_cost, m.amount)),
-        definition="Net sales of billed lines whose product cost is not known; they are left out of customer profit.",
-        numerator="net sales of billed lines whose product cost is not known; they are left out of customer profit",
+        definition="Net sales of billed lines whose product cost is unknown. Customer profit leaves them out.",
+        numerator="net sales of billed lines whose product cost is unknown",
         denominator="–",
         exclusions=NO_RATE,
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, "products"),
         needs=(NEEDS_BILLS,),
         product_rows=(8,),
@@ -209,11 +219,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(and_(m.kind == "net_sales", m.cost_known.is_(False)))),
-        definition="Billed and credited lines whose product cost is not known.",
-        numerator="billed and credited lines whose product cost is not known",
+        definition="Billed and credited lines whose product cost is unknown.",
+        numerator="billed and credited lines whose product cost is unknown",
         denominator="–",
         exclusions="None.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, "products"),
         needs=(NEEDS_BILLS,),
         product_rows=(8,),
@@ -227,15 +237,19 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(is_cost_to_serve, m.amount)),
-        definition="Service costs, freight of consignments and costs of cases; the last two only for orders that no "
-        "service cost charges with it. Freight of a consignment that carries several orders is shared by the "
-        "quantity shipped for each.",
-        numerator="service costs, freight of consignments and costs of cases; the last two only for orders that no "
-        "service cost charges with it. Freight of a consignment that carries several orders is shared by the "
-        "quantity shipped for each",
+        definition=(
+            "Service costs, freight of consignments and costs of cases. Freight and cases count only for orders "
+            "without a service cost that includes them. Freight of a consignment with several orders is shared by the "
+            "quantity shipped for each."
+        ),
+        numerator=(
+            "service costs, freight of consignments and costs of cases. Freight and cases count only for orders "
+            "without a service cost that includes them. Freight of a consignment with several orders is shared by the "
+            "quantity shipped for each"
+        ),
         denominator="–",
         exclusions=NO_RATE,
-        source="brief",
+        source="docs/rules.md, profitability and ordering behaviour",
         feeds=(*COST_FEEDS, "fx_rates"),
         needs=(NEEDS_COSTS,),
         product_rows=(8, 9, 10),
@@ -252,7 +266,7 @@ MEASURES: tuple[Measure, ...] = (
         numerator="cost to serve",
         denominator="sales orders placed",
         exclusions=NO_RATE,
-        source="own",
+        source="own definition",
         feeds=(*COST_FEEDS, "orders"),
         product_rows=(8, 10),
         needs=(NEEDS_COSTS,),
@@ -266,11 +280,13 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Derived(PROFIT_PARTS, _profit),
-        definition="Net sales value less product cost less cost to serve. Below 0 the customer loses money.",
+        definition="Net sales value less product cost less cost to serve. Below 0, the customer makes a loss.",
         numerator="net sales value of lines with a known product cost, less that cost, less cost to serve",
         denominator="–",
-        exclusions="Net sales of lines without a unit cost and documents without a rate (said beside the value).",
-        source="own",
+        exclusions=(
+            "Net sales of lines without a unit cost, and documents without a rate (both shown next to the value)."
+        ),
+        source="own definition",
         feeds=(*BILLING_FEEDS, "products", *COST_FEEDS, "fx_rates"),
         product_rows=(8, 9),
         needs=(NEEDS_BILLS, NEEDS_UNIT_COST, NEEDS_COSTS),
@@ -285,30 +301,36 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Total(Part(and_(without_rate, m.stands_for_document))),
-        definition="Invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of "
-        "their day or of the seven days before.",
-        numerator="invoices, credits, reversals, consignments, cases and service costs whose currency has no rate of "
-        "their day or of the seven days before",
+        definition=(
+            "Invoices, credits, reversals, consignments, cases and service costs whose currency has no exchange rate "
+            "on their day or in the seven days before."
+        ),
+        numerator=(
+            "invoices, credits, reversals, consignments, cases and service costs whose currency has no exchange rate "
+            "on their day or in the seven days before"
+        ),
         denominator="–",
         exclusions="None.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "fx_rates"),
         product_rows=(8,),
     ),
     Measure(
         name="amount_without_rate",
-        title="Money without a rate",
+        title="Amounts without a rate",
         unit=Unit.MONEY,
         direction=Direction.LOWER,
         facts=money_facts_table,
         date="day",
         formula=Study(unconverted_amounts, tuple(DIMENSIONS)),
-        definition="What is left out of net sales and cost to serve for want of a rate, in its own currency. Several "
-        "currencies are never added.",
+        definition=(
+            "Amounts that net sales and cost to serve leave out because an exchange rate is missing, in their own "
+            "currency. Several currencies are never added."
+        ),
         numerator="amounts of documents without a rate",
         denominator="–",
         exclusions="None.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS, "fx_rates"),
         product_rows=(8,),
         short="Without a rate",

@@ -1,5 +1,7 @@
-"""Promises: padded, early enough, kept and changed; dependability before speed. Source: the brief; rules, section 4
-(a), (c), (g), R1, R29.
+"""Promises: padding, lead time, promises met and changed, and dependability.
+
+Source: docs/rules.md, buyer's view, cycle time, communications and dependability; R1 (anchor date), R29 (buyer-caused
+delay).
 """
 
 from collections.abc import Mapping
@@ -49,11 +51,11 @@ def _changes_by(who: str, amount: Expression, suffix: str, words: str) -> Measur
         facts=cycle_facts_table,
         date="due_day",
         formula=Ratio(Part(cycle.state == "judged", amount), Part(cycle.state == "judged")),
-        definition=f"How often the {who} changed the promise of a line after the first one, per order.",
-        numerator=f"promises of order lines after the first, made by the {who}",
+        definition=f"How often the {who} changed a line's promise after the first promise, per order.",
+        numerator=f"promises of order lines after the first promise, made by the {who}",
         denominator="judged orders",
-        exclusions="Pending orders, excused cancellations, orders that are not sales.",
-        source="own",
+        exclusions="Pending orders, excused cancellations, and orders that are not sales.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7, 12),
         needs=(NEEDS_PROMISE_HISTORY,),
@@ -62,7 +64,7 @@ def _changes_by(who: str, amount: Expression, suffix: str, words: str) -> Measur
 
 
 def _dependability(answers: Mapping[str, Answer]) -> Result:
-    """How far the slow tail lies from the middle; nothing arrived is no data."""
+    """Return P95 less P50; no data if nothing arrived."""
     slow, usual = answers["cycle_p95"].value, answers["cycle_p50"].value
     if slow is None or usual is None:
         return Result(None, no_data=answers["cycle_p95"].no_data or answers["cycle_p50"].no_data)
@@ -78,13 +80,15 @@ MEASURES: tuple[Measure, ...] = (
         facts=order_facts_table,
         date="arrived_day",
         formula=Derived(("cycle_p50", "cycle_p95"), _dependability),
-        definition="How many days later the slowest orders arrive (P95) than the middle one (P50): what a buyer must "
-        "plan for beyond the usual. "
-        "Read it beside the relative spread and the share beyond promise, and before speed.",
+        definition=(
+            "The slowest orders (P95) arrive this many days later than the median order (P50). Buyers must plan for "
+            "this margin. Compare it with the relative spread and the share that arrived after the promise, before you "
+            "look at speed."
+        ),
         numerator="P95 less P50 of the days from order to arrival",
         denominator="orders with every goods line received at least in part",
-        exclusions="Orders that are not sales, and orders of which a line has not arrived at all.",
-        source="brief",
+        exclusions="Orders that are not sales, and orders with a line of which nothing has arrived.",
+        source="docs/rules.md, communications and dependability",
         feeds=CORE_FEEDS,
         product_rows=(4, 12),
         needs=(NEEDS_RECEIPT,),
@@ -98,11 +102,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=order_facts_table,
         date="ordered_day",
         formula=Ratio(Part(_both, days_between(o.requested_day, o.promised_day)), Part(_both)),
-        definition="Mean days from the day asked for to the day promised; a promise before the wish counts below 0.",
+        definition=(
+            "Mean days from the requested day to the promised day. A promise earlier than the request counts as a "
+            "negative number."
+        ),
         numerator="Σ days from requested to promised day",
         denominator="orders with both",
-        exclusions=f"{NOT_SALES} Orders without a requested or without a promised day.",
-        source="own",
+        exclusions=f"{NOT_SALES} Also orders without a requested day or a promised day.",
+        source="own definition",
         feeds=("orders", "order_lines"),
         product_rows=(7,),
         needs=(NEEDS_PROMISE, NEEDS_REQUEST),
@@ -116,11 +123,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=order_facts_table,
         date="ordered_day",
         formula=Ratio(Part(_promised, days_between(o.ordered_day, o.promised_day)), Part(_promised)),
-        definition="Mean days from the day ordered to the day promised.",
+        definition="Mean days from the day of the order to the promised day.",
         numerator="Σ days from ordered to promised day",
         denominator="orders with a promise",
-        exclusions=f"{NOT_SALES} Orders without a promise.",
-        source="own",
+        exclusions=f"{NOT_SALES} Also orders without a promise.",
+        source="own definition",
         feeds=("orders", "order_lines"),
         product_rows=(7,),
         needs=(NEEDS_PROMISE,),
@@ -130,22 +137,24 @@ MEASURES: tuple[Measure, ...] = (
     _changes_by("buyer", cycle.promise_changes_buyer, "_buyer", ", by the buyer"),
     Measure(
         name="promise_kept",
-        title="Promises kept",
+        title="Promises met",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=cycle_facts_table,
         date="due_day",
         formula=judged(cycle.on_time, cycle.state),
-        definition="Orders received on time, to be read by what their first promise stood on: available to promise "
-        "(ATP) or to deliver (ATD).",
+        definition=(
+            "Orders received on time by their first promise. Break it down by the basis of the promise: available to "
+            "promise (ATP) or available to deliver (ATD)."
+        ),
         numerator="orders whose on-time verdict is true",
         denominator="judged orders whose on-time verdict is known",
         exclusions=PENDING,
-        source="brief; own",
+        source="own definition",
         feeds=(*CORE_FEEDS, "promises"),
         product_rows=(7,),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_BASIS),
-        short="Promises kept",
+        short="Promises met",
     ),
     Measure(
         name="window_granted",
@@ -159,11 +168,11 @@ MEASURES: tuple[Measure, ...] = (
             Part(_asked),
             Part(and_(cycle.window_asked, cycle.window_granted.is_(None))),
         ),
-        definition="Orders promised inside the delivery window that the buyer asked for.",
-        numerator="orders promised from its start at the earliest to its end at the latest",
+        definition="Orders promised inside the delivery window that the buyer requested.",
+        numerator="orders whose promise lies inside the requested window",
         denominator="orders with a requested window and a promise",
-        exclusions=f"{NOT_SALES} Orders without a requested window. Those without any promise lower the coverage.",
-        source="brief; own",
+        exclusions=f"{NOT_SALES} Also orders without a requested window. Orders without a promise lower the coverage.",
+        source="own definition",
         feeds=("orders",),
         product_rows=(7, 12),
         needs=(NEEDS_WINDOW, NEEDS_PROMISE),
@@ -171,19 +180,21 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="on_time_attributable",
-        title="On time, our causes only",
+        title="On time, except delays by the buyer",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=cycle_facts_table,
         date="due_day",
         formula=judged(cycle.on_time_attributable, cycle.state),
-        definition="Orders on time, or late only because the buyer turned away a delivery tried by the deadline "
-        "(without that evidence: the first "
-        "delivery was tried by the deadline and the buyer had a sudden change before the final receipt).",
-        numerator="orders on time, or late by the buyer's own doing",
+        definition=(
+            "Orders that are on time, or late only because the buyer refused a delivery attempted by the deadline. "
+            "Without evidence of a refusal: the first delivery was attempted by the deadline, and the buyer had a "
+            "sudden change before the final receipt."
+        ),
+        numerator="orders that are on time, or late only because of the buyer",
         denominator="judged orders whose on-time verdict is known",
         exclusions=PENDING,
-        source="own",
+        source="own definition",
         feeds=(*CORE_FEEDS, "order_events", "service_cases"),
         product_rows=(1, 4),
         needs=(NEEDS_PROMISE, NEEDS_RECEIPT, NEEDS_ATTEMPT, NEEDS_CAUSE),

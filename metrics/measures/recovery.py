@@ -1,8 +1,8 @@
-"""Service recovery: found, answered, settled; and whether the buyer ordered again. Source: the brief; rules, section 4
-(i).
+"""Service recovery: failures detected, acknowledged and settled, and customers that reordered.
 
-The curves of no failure, recovered and unrecovered are shown as data and never summarised as an effect: published
-evidence on whether a good recovery beats no failure is mixed, and who was recovered was nobody's experiment.
+The curves of no failure, recovered and unrecovered show data, never an effect. Published evidence is mixed on a good
+recovery being better than no failure, and recovery was never assigned at random. Source: docs/rules.md, service
+recovery.
 """
 
 from decimal import Decimal
@@ -36,12 +36,13 @@ def _gap(name: str, verb: str, percent: int, seconds: Expression, done: Expressi
         facts=recovery_facts_table,
         date="due_day",
         formula=Survival(seconds, done.is_not(None), seconds.is_not(None), fraction=Decimal(percent) / 100, ticks=HOUR),
-        definition=f"Hours within which {percent} % of failures went {span}; those that have not count as waiting "
-        "(Kaplan-Meier).",
-        numerator=f"the first hour by which {percent} % of them have (Kaplan-Meier)",
+        definition=(
+            f"Hours within which {percent}% of failures went {span}. The others count as still waiting (Kaplan-Meier)."
+        ),
+        numerator=f"the first hour by which {percent}% of them have (Kaplan-Meier)",
         denominator=f"failures on the way {span}",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, service recovery",
         feeds=CHAIN_FEEDS,
         needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
         product_rows=(14,),
@@ -56,7 +57,7 @@ def _gaps(percent: int) -> tuple[Measure, ...]:
             percent,
             order.detect_seconds,
             order.detected_at,
-            "from failing to being detected (below 0: told before it failed)",
+            "from failure to detection (below 0: the buyer was warned before it failed)",
         ),
         _gap(
             "acknowledge",
@@ -64,29 +65,38 @@ def _gaps(percent: int) -> tuple[Measure, ...]:
             percent,
             order.acknowledge_seconds,
             order.acknowledged_at,
-            "from detected to acknowledged",
+            "from detection to acknowledgement",
         ),
-        _gap("resolve", "resolve", percent, order.resolve_seconds, order.resolved_at, "from acknowledged to settled"),
+        _gap(
+            "resolve",
+            "resolve",
+            percent,
+            order.resolve_seconds,
+            order.resolved_at,
+            ("from acknowledgement to settlement"),
+        ),
     )
 
 
 def _reorder(days: int) -> Measure:
     return Measure(
         name=f"reorder_{days}",
-        title=f"Ordered again within {days} days",
-        short=f"Again in {days} days",
+        title=f"Reordered within {days} days",
+        short=f"Reordered, {days} days",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=recovery_facts_table,
         date="due_day",
         formula=Survival(order.reorder_days, order.next_day.is_not(None), order.start_day.is_not(None), within=days),
-        definition=f"Orders after which the customer ordered again within {days} days, counted from arrival, or from "
-        "the deadline where the order was not recovered or never came; those still within their time count as "
-        "waiting (Kaplan-Meier). By recovery group it is an association, never an effect.",
+        definition=(
+            f"Orders after which the customer reordered within {days} days of arrival, or of the deadline if the order "
+            "was not recovered or never arrived. Customers still within that time count as waiting (Kaplan-Meier). By "
+            "recovery group, it is an association, never an effect."
+        ),
         numerator=f"1 - S({days}) (Kaplan-Meier)",
         denominator="judged orders that arrived or had a deadline",
         exclusions=PENDING,
-        source="brief",
+        source="docs/rules.md, service recovery",
         feeds=CHAIN_FEEDS,
         needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
         product_rows=(14,),
@@ -96,7 +106,7 @@ def _reorder(days: int) -> Measure:
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="failure_detected_by_us",
-        title="Found before the buyer told us",
+        title="Detected by us first",
         short="Found by us",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
@@ -107,29 +117,29 @@ MEASURES: tuple[Measure, ...] = (
             Part(and_(_detected, order.by_us.is_not(None))),
             Part(and_(_detected, order.by_us.is_(None))),
         ),
-        definition="Failures of which the buyer had our notice of delay before raising any case.",
+        definition="Failures for which we sent a notice of delay before the buyer raised a case.",
         numerator="failures with a notice of delay before any case",
-        denominator="failures detected: with a notice of delay or a case",
-        exclusions=f"{PENDING} Failures nobody has detected (they are in failures_undetected).",
-        source="own",
+        denominator="failures detected by a notice of delay or a case",
+        exclusions=f"{PENDING} Also undetected failures (failures_undetected counts them).",
+        source="own definition",
         feeds=CHAIN_FEEDS,
         needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
         product_rows=(14,),
     ),
     Measure(
         name="failures_undetected",
-        title="Failures nobody has detected",
+        title="Undetected failures",
         short="Undetected",
         unit=Unit.COUNT,
         direction=Direction.LOWER,
         facts=recovery_facts_table,
         date="due_day",
         formula=Total(Part(and_(order.failed, order.detected_at.is_(None)))),
-        definition="Orders that failed without a notice of delay or a case by the data's date.",
+        definition="Orders that failed without a notice of delay or a case by the end of the data.",
         numerator="failures without a notice of delay or a case",
         denominator="–",
         exclusions=PENDING,
-        source="own",
+        source="own definition",
         feeds=CHAIN_FEEDS,
         needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
         product_rows=(14,),
@@ -145,12 +155,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_facts_table,
         date="due_day",
         formula=Ratio(Part(and_(order.limit_passed, order.recovery == "recovered")), Part(order.limit_passed)),
-        definition=f"Failures settled within {RECOVERY_DAYS} days of their detection, of those whose {RECOVERY_DAYS} "
-        "days have passed. One that nobody detected counts from the failure itself, and as not recovered.",
+        definition=(
+            f"Failures settled within {RECOVERY_DAYS} days of detection, as a share of failures older than that. An "
+            "undetected failure counts from the day of the failure, and as not recovered."
+        ),
         numerator=f"failures settled within {RECOVERY_DAYS} days",
         denominator=f"failures whose {RECOVERY_DAYS} days have passed",
-        exclusions=f"{PENDING} Failures whose {RECOVERY_DAYS} days have not passed.",
-        source="brief",
+        exclusions=f"{PENDING} Also failures whose {RECOVERY_DAYS} days have not passed.",
+        source="docs/rules.md, service recovery",
         feeds=CHAIN_FEEDS,
         needs=(NEEDS_CHAIN, NEEDS_RECEIPT),
         product_rows=(14,),
@@ -166,14 +178,14 @@ MEASURES: tuple[Measure, ...] = (
         facts=recovery_cost_facts_table,
         date="cost_day",
         formula=Total(Part(cost.amount.is_not(None), cost.amount)),
-        definition="What failures cost to make good: cases of failed orders, goods (at unit cost) and service of "
-        "replacement orders, "
-        "goodwill credits.",
+        definition=(
+            "Cost of resolving failures: cases of failed orders, goods (at unit cost) and service of replacement "
+            "orders, and goodwill credits."
+        ),
         numerator="Σ cost of cases, replacement orders and goodwill credits",
         denominator="–",
-        exclusions="Amounts without an exchange rate and goods without a unit cost. Special requests and sudden "
-        "changes.",
-        source="own",
+        exclusions="Amounts without an exchange rate, goods without a unit cost, special requests and sudden changes.",
+        source="own definition",
         feeds=("service_cases", "service_costs", *BILLING_FEEDS, "products"),
         product_rows=(14,),
         needs=(NEEDS_CASE_COSTS,),
@@ -181,8 +193,8 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="retained_margin",
-        title=f"Margin kept in the {RETAINED_DAYS} days after a failure",
-        short="Margin kept",
+        title=f"Margin retained in the {RETAINED_DAYS} days after a failure",
+        short="Margin retained",
         unit=Unit.MONEY,
         direction=Direction.HIGHER,
         facts=recovery_facts_table,
@@ -191,13 +203,17 @@ MEASURES: tuple[Measure, ...] = (
             Part(and_(order.failed, order.retained_amount.is_not(None)), order.retained_amount),
             Part(and_(order.failed, order.retained_amount.is_not(None))),
         ),
-        definition="Mean margin (billed less credited, less unit cost) of the goods that the customer ordered in the "
-        f"{RETAINED_DAYS} days after a failure. By recovery group it is an association, never an effect.",
-        numerator=f"Σ margin of goods the customers ordered in the {RETAINED_DAYS} days after their failures",
+        definition=(
+            "Mean margin (billed less credited, less unit cost) of the goods that the customer ordered in the "
+            f"{RETAINED_DAYS} days after a failure. By recovery group, it is an association, never an effect."
+        ),
+        numerator=f"Σ margin of goods that customers ordered in the {RETAINED_DAYS} days after their failures",
         denominator=f"failures whose {RETAINED_DAYS} days have passed and whose margins are known",
-        exclusions=f"{PENDING} Failures whose {RETAINED_DAYS} days have not passed, and those with goods after them "
-        "that have no unit cost or rate.",
-        source="own",
+        exclusions=(
+            f"{PENDING} Also failures whose {RETAINED_DAYS} days have not passed, and failures followed by goods "
+            "without a unit cost or exchange rate."
+        ),
+        source="own definition",
         feeds=(*CHAIN_FEEDS, "products"),
         needs=(NEEDS_CHAIN, NEEDS_UNIT_COST),
         product_rows=(14,),

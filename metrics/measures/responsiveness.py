@@ -1,5 +1,6 @@
-"""Responsiveness to special requests and sudden changes; information timely and accurate. Source: the brief; rules,
-section 4 (h).
+"""Responsiveness to special requests and sudden changes, and timely and accurate information.
+
+Source: docs/rules.md, order management influences.
 """
 
 from decimal import Decimal
@@ -28,11 +29,11 @@ MEASURES: tuple[Measure, ...] = (
             Part(and_(_wish, case_.granted.is_(True), case_.resolved_at.is_not(None))),
             Part(and_(_wish, case_.granted.is_not(None))),
         ),
-        definition="Special requests and sudden changes settled as the buyer wished, of those decided.",
+        definition="Special requests and sudden changes settled as the buyer requested, as a share of those decided.",
         numerator="special requests and sudden changes granted and settled",
-        denominator="special requests and sudden changes decided by the data's date",
+        denominator="special requests and sudden changes decided by the end of the data",
         exclusions="Cases not decided yet.",
-        source="brief",
+        source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(12, 13),
         needs=(NEEDS_CASES,),
@@ -48,12 +49,14 @@ MEASURES: tuple[Measure, ...] = (
         formula=Survival(
             case_.open_seconds, case_.resolved_at.is_not(None), _wish, fraction=Decimal("0.5"), ticks=HOUR
         ),
-        definition="Median hours from a special request or sudden change to its settlement; those still open count as "
-        "waiting since (Kaplan-Meier).",
+        definition=(
+            "Median hours from a special request or sudden change to its settlement. Open cases count as still waiting "
+            "(Kaplan-Meier)."
+        ),
         numerator="the first hour by which half of them are settled (Kaplan-Meier)",
-        denominator="special requests and sudden changes raised by the data's date",
+        denominator="special requests and sudden changes raised by the end of the data",
         exclusions="None.",
-        source="brief",
+        source="docs/rules.md, order management influences",
         feeds=("service_cases",),
         product_rows=(12, 13),
         needs=(NEEDS_CASES,),
@@ -61,18 +64,23 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="info_timely",
-        title="Information timely",
+        title="Information on time",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=message_facts_table,
         date="told_day",
         formula=share_of(m.in_time, m.due),
-        definition="Messages to buyers, in every phase, sent by the time they were due. One that is due and was never "
-        "sent counts as too late.",
+        definition=(
+            "Messages to buyers, before, during and after the transaction, sent by the time they were due. A message "
+            "that is due and was never sent counts as late."
+        ),
         numerator="messages sent by their due time",
-        denominator="messages due by the data's date",
-        exclusions="Messages not due yet or without a due time. A bare date that leaves it open lowers the coverage.",
-        source="brief",
+        denominator="messages due by the end of the data",
+        exclusions=(
+            "Messages not due yet, and messages without a due time. A bare date that could be either lowers the "
+            "coverage."
+        ),
+        source="docs/rules.md, order management influences",
         feeds=("messages",),
         product_rows=(12, 13),
         needs=(NEEDS_MESSAGES,),
@@ -80,17 +88,17 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="info_accurate",
-        title="Information accurate",
+        title="Accurate information",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=message_facts_table,
         date="told_day",
         formula=share_of(m.correct, m.told),
-        definition="Messages to buyers that were right, of those sent whose truth is known.",
-        numerator="messages sent that were right",
-        denominator="messages sent of which it is known whether they were right",
-        exclusions="Messages not due yet or not sent. Those nobody checked lower the coverage.",
-        source="brief",
+        definition="Messages to buyers that were correct, as a share of sent messages that were checked.",
+        numerator="messages sent that were correct",
+        denominator="messages sent that were checked",
+        exclusions="Messages not due yet or not sent. Unchecked messages lower the coverage.",
+        source="docs/rules.md, order management influences",
         feeds=("messages",),
         product_rows=(12, 13),
         needs=(NEEDS_MESSAGES, NEEDS_CORRECT),

@@ -1,8 +1,8 @@
-"""What our variability costs the buyer in safety stock. Source: the brief; Coyle; rules, section 4 (l).
+"""The safety stock that our variability costs the buyer.
 
-One pair is one customer and one product. How long we take is the pair's own lines: days from order to arrival, their
-mean L and spread s_L. What the buyer needs a day is what they ordered: the pair's quantity on each calendar day since
-their first order, days without one included, its mean d and spread s_d.
+A pair is one customer and one product. The lead time comes from the pair's own lines: the days from order to arrival,
+with mean L and spread s_L. Daily demand comes from the pair's orders: the quantity on each calendar day since the first
+order, days without an order included, with mean d and spread s_d. Source: Coyle; docs/rules.md, buyer's safety stock.
 """
 
 import math
@@ -22,7 +22,7 @@ from metrics.schema import AMOUNT, QTY, mapped_columns
 from metrics.sql.dialects import Expression, days_between, sum_if, times
 
 MIN_N = 20
-"""Arrivals of a pair below which its spread says nothing (rules, section 5, min_n)."""
+"""The fewest arrivals for which the spread of a pair is meaningful (docs/rules.md, policies, min_n)."""
 
 COLUMNS = {
     "segment": "segment",
@@ -31,7 +31,7 @@ COLUMNS = {
     "product_category": "product_category",
     "currency": "currency",
 }
-"""The dimensions pairs can be broken down and filtered by, and the column of each."""
+"""The dimensions that pairs can be broken down and filtered by, and the column of each."""
 
 MIXED = "no data: more than one currency and no fx_rates feed; filter by currency"
 
@@ -39,19 +39,19 @@ line = order_line_facts_table.c
 
 
 def safety_stock(*, z: float, lead_days: float, lead_spread: float, demand: float, demand_spread: float) -> float:
-    """Units the buyer has to hold: z·√(L·s_d² + d²·s_L²). lead_*: days; demand*: units a day. Source: Coyle; standard
-    inventory formula.
+    """Return the safety stock of a buyer in units: z·√(L·s_d² + d²·s_L²). lead_*: days. demand*: units per day.
+
+    Source: Coyle; standard inventory formula.
     """
     return z * math.sqrt(lead_days * demand_spread**2 + demand**2 * lead_spread**2)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One customer and product: how long we took (days), what they need a day, the stock this asks for (units) and the
-    price of a unit.
+    """One customer and product: lead time (days), daily demand, safety stock (units) and unit price.
 
-    units: safety stock; steady_units: what it would be if every order took equally long; unit_price: in the reporting
-    currency, None where no line has one; currencies: what prices stand in while no rates are fed.
+    units: safety stock; steady_units: safety stock if every order took equally long; unit_price: in the reporting
+    currency, None if no line has a price; currencies: the currencies of the prices if no rates are available.
     """
 
     dimensions: dict[str, str | None]
@@ -70,8 +70,9 @@ class Pair:
 
 
 def pairs(connection: Connection, question: Question) -> list[Pair]:
-    """Every customer × product with at least MIN_N arrivals in view, by its `dimensions`; each combination stands for
-    itself.
+    """Return every pair of customer and product with at least MIN_N arrivals in the selection, by its `dimensions`.
+
+    Each combination of dimension values is independent.
     """
     by = [COLUMNS[name] for name in question.by]
     today = question.end or as_of_day(connection)
@@ -112,8 +113,9 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
 
 
 def _filters(question: Question, day: Expression) -> list[Expression]:
-    """Sale goods lines of the question's selection with a day in its period. Lines excused and services are no demand
-    (state excluded).
+    """Return the sale goods lines of the selection with a day in the period.
+
+    Excused lines and services are not demand (their state is excluded).
     """
     conditions = [line.state != "excluded", line.product_id.is_not(None), day.is_not(None)]
     if question.start is not None:
@@ -124,7 +126,7 @@ def _filters(question: Question, day: Expression) -> list[Expression]:
 
 
 def _arrivals(question: Question, by: list[str]) -> Select[Any]:
-    """One row per combination of `by`, customer and product: arrivals, Σ days, Σ days²."""
+    """Return one row per combination of `by`, customer and product: arrivals, Σ days, Σ days²."""
     took = days_between(line.ordered_day, line.settled_day)
     keys = _keys(by)
     return (
@@ -145,8 +147,9 @@ def _keys(by: list[str]) -> list[Expression]:
 
 
 def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select[Any]:
-    """Arrivals with what the pair ordered: the quantity of each day is summed before it is squared. Ordered, so that
-    sums of doubles repeat.
+    """Return arrivals joined with the quantity ordered.
+
+    The quantity of each day is summed before it is squared. Rows are ordered, so that sums of doubles repeat exactly.
     """
     keys = _keys(by)
     names = [key.name for key in keys]
@@ -196,7 +199,10 @@ def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select
 
 
 def _mean_and_spread(count: int, total: Any, squares: Any) -> tuple[float, float]:
-    """Mean and sample standard deviation (n - 1) of two or more numbers, from exact sums. Source: rules R30."""
+    """Return mean and sample standard deviation (n - 1) of two or more numbers, from exact sums.
+
+    Source: R30 (spread and percentiles).
+    """
     total, squares = Fraction(total), Fraction(squares)
     variance = (count * squares - total * total) / (count * (count - 1))
     return float(total / count), math.sqrt(variance)
@@ -206,8 +212,9 @@ Amount = Callable[[Pair], float | None]
 
 
 def _study(amount: Amount, unit: Unit) -> Study:
-    """Σ of an amount over the pairs of each group; the remark counts pairs left out for too few arrivals, or for want
-    of a price.
+    """Add up an amount over the pairs of each group.
+
+    The remark counts the pairs left out because they have too few arrivals or no price.
     """
 
     def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
@@ -249,7 +256,7 @@ def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None
             blank.measure,
             None,
             denominator=0,
-            no_data="no data: no pair left to count",
+            no_data="no data: every pair was left out",
             remark=told,
         )
     return Answer(
@@ -273,21 +280,25 @@ _SOURCE = "Coyle; standard inventory formula"
 MEASURES = (
     Measure(
         name="buyer_safety_stock",
-        title="Safety stock we force",
+        title="Buyers' safety stock",
         short="Safety stock",
         unit=Unit.UNITS,
         direction=Direction.LOWER,
         facts=order_line_facts_table,
         date="settled_day",
         formula=_study(lambda pair: pair.units, Unit.UNITS),
-        definition="Units buyers must hold because of our time and its spread: z·√(L·s_d² + d²·s_L²) per customer and "
-        "product, added up. L, s_L: mean and spread of the days from order to arrival; d, s_d: of the quantity "
-        "ordered a day; z assumed.",
+        definition=(
+            "Units that buyers must stock because of our lead time and its spread: z·√(L·s_d² + d²·s_L²) per customer "
+            "and product, added up. L, s_L: mean and spread of the days from order to arrival; d, s_d: of the quantity "
+            "ordered per day; z is assumed."
+        ),
         numerator="Σ safety stock of the pairs, base units",
         denominator="customer and product pairs counted",
-        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, "
-        "lines that have not arrived.",
-        source="Coyle; standard inventory formula",
+        exclusions=(
+            f"Pairs with fewer than {MIN_N} arrivals (shown next to the number), orders that are not sales, and lines "
+            "that have not arrived."
+        ),
+        source=_SOURCE,
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
         needs=(NEEDS_RECEIPT,),
@@ -295,19 +306,21 @@ MEASURES = (
     ),
     Measure(
         name="safety_stock_variability",
-        title="Of which our variability",
-        short="Of which spread",
+        title="Safety stock due to our variability",
+        short="Our variability",
         unit=Unit.UNITS,
         direction=Direction.LOWER,
         facts=order_line_facts_table,
         date="settled_day",
         formula=_study(lambda pair: pair.units - pair.steady_units, Unit.UNITS),
-        definition="The safety stock we force less what it would be if every order took equally long (s_L = 0).",
+        definition="Buyers' safety stock, less what it would be if every order took equally long (s_L = 0).",
         numerator="Σ (safety stock - the same with s_L = 0)",
         denominator="customer and product pairs counted",
-        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, "
-        "lines that have not arrived.",
-        source="own",
+        exclusions=(
+            f"Pairs with fewer than {MIN_N} arrivals (shown next to the number), orders that are not sales, and lines "
+            "that have not arrived."
+        ),
+        source="own definition",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
         needs=(NEEDS_RECEIPT,),
@@ -322,13 +335,17 @@ MEASURES = (
         facts=order_line_facts_table,
         date="settled_day",
         formula=_study(_cost, Unit.MONEY),
-        definition="What carrying that safety stock costs the buyer in a year: units × mean price of a unit × carrying "
-        "rate assumed (20 % is illustrative).",
+        definition=(
+            "Annual cost to buyers of carrying their safety stock: units × mean unit price × assumed carrying rate "
+            "(20% is illustrative)."
+        ),
         numerator="Σ units × price × carrying rate",
         denominator="customer and product pairs counted",
-        exclusions=f"Pairs with fewer than {MIN_N} arrivals (counted beside the number), orders that are not sales, "
-        "lines that have not arrived.",
-        source="own",
+        exclusions=(
+            f"Pairs with fewer than {MIN_N} arrivals (shown next to the number), orders that are not sales, and lines "
+            "that have not arrived."
+        ),
+        source="own definition",
         feeds=(*CORE_FEEDS, "assumptions"),
         assumptions=("carrying_rate", "z"),
         needs=(

@@ -1,6 +1,4 @@
-"""Shares that no sum over one table can give: the part and the whole are two totals of the catalogue, asked and divided
-here.
-"""
+"""Shares whose parts are two totals of the catalog. No sum over one fact table can compute them."""
 
 from dataclasses import replace
 
@@ -13,9 +11,10 @@ from metrics.model.statistics import divide, wilson
 
 
 def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study:
-    """The share that each class of `dimension` has: the total `part` of the class / the total `whole` of all classes,
-    in the same period and other dimensions. A question not broken down by the dimension is asked of all classes
-    together.
+    """Return the share of each class of `dimension`: the total `part` of the class / the total `whole` of all classes.
+
+    Both totals have the same period and the same other dimensions. A question without the dimension gets the share of
+    all its classes together.
     """
 
     def work(_: Connection, question: Question, ask: Ask) -> list[Answer]:
@@ -26,7 +25,7 @@ def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study
         }
         parts = {_key(one, question.by): one for one in ask(replace(question, measures=(part,)))}
         if dimension not in question.by:
-            # Where there is a whole and no part of it, the share is 0, not unknown.
+            # A whole without a part is a share of 0, not an unknown share.
             parts = {
                 key: parts.get(key) or replace(one, value=0, numerator=0, no_data=None) for key, one in wholes.items()
             }

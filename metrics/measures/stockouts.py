@@ -1,5 +1,6 @@
-"""Stockouts: how many, what buyers did, and what one is expected to cost, observed and assumed. Source: the brief;
-rules, section 4 (d), R38.
+"""Stockouts: their number, their outcomes, and their expected cost, observed and assumed.
+
+Source: docs/rules.md, stockouts; R38 (stockouts).
 """
 
 from collections.abc import Callable, Mapping
@@ -23,13 +24,13 @@ from metrics.sql.dialects import Expression
 s = stockout_facts_table.c
 
 SMALL = 20
-"""Events with an outcome below which a group's shares are drawn towards everyone's: (count + 20 × overall share) / (n +
-20).
+"""The number of events with an outcome below which a group's shares are drawn towards the overall shares: (count + 20 ×
+overall share) / (n + 20).
 """
 
 TITLES = {
     "waited": "the buyer waited",
-    "back_ordered": "it came as a back-order",
+    "back_ordered": "the goods were back-ordered",
     "sale_lost": "the sale was lost",
     "buyer_lost": "the buyer was lost",
 }
@@ -46,9 +47,8 @@ NEEDS_EXTRA = Need(
 )
 
 EXCLUDED = (
-    "Pending lines, excused cancellations, services and fees, orders that are not sales, lines of orders stopped for "
-    "credit at the first promise, "
-    "and lines whose first pass is not known."
+    "Pending lines, excused cancellations, services and fees, orders that are not sales, lines of orders on credit "
+    "hold at the first promise, and lines whose first-pass fill is unknown."
 )
 _with_outcome = s.outcome != OPEN
 
@@ -67,7 +67,7 @@ def _count(name: str, title: str, short: str, condition: Expression, definition:
         numerator="stockouts",
         denominator="none: a count",
         exclusions=EXCLUDED,
-        source="brief; Coyle",
+        source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(NEEDS_MOVEMENT,),
@@ -85,12 +85,14 @@ def _share(outcome: str) -> Measure:
         facts=stockout_facts_table,
         date="event_day",
         formula=Ratio(Part(s.outcome == outcome), Part(_with_outcome)),
-        definition=f"Stockouts where {TITLES[outcome]}, of those whose outcome is known. Provisional ones, where the "
-        "buyer may still turn out lost, are in it.",
+        definition=(
+            f"Stockouts where {TITLES[outcome]}, as a share of stockouts whose outcome is known. Provisional outcomes "
+            "are included, although the buyer may still be lost."
+        ),
         numerator=f"stockouts whose outcome is {outcome}",
         denominator="stockouts with an outcome",
-        exclusions=f"{EXCLUDED} Open ones (stockouts_open).",
-        source="brief; own",
+        exclusions=f"{EXCLUDED} Also open stockouts (stockouts_open).",
+        source="own definition",
         feeds=(*CORE_FEEDS, "stockouts"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(NEEDS_MOVEMENT,),
@@ -99,11 +101,11 @@ def _share(outcome: str) -> Measure:
 
 
 _COSTS = {
-    "waited": ("the wait cost assumed (0 unless given)", ()),
-    "back_ordered": ("the extra freight and handling of the order's further consignments", (NEEDS_EXTRA,)),
+    "waited": ("the assumed cost of the wait (0 unless given)", ()),
+    "back_ordered": ("the extra freight and handling of the order's later consignments", (NEEDS_EXTRA,)),
     "sale_lost": ("the margin of the short quantity", (NEEDS_PRICE, NEEDS_COST)),
     "buyer_lost": (
-        "the margin of the short quantity and the buyer's margin of the 12 months before, times the years assumed",
+        "the margin of the short quantity, plus the buyer's margin of the 12 months before times the assumed years",
         (NEEDS_PRICE, NEEDS_COST),
     ),
 }
@@ -121,11 +123,11 @@ def _cost(outcome: str) -> Measure:
         facts=stockout_facts_table,
         date="event_day",
         formula=Ratio(Part(known, s.cost_amount), Part(known)),
-        definition=f"Mean of {what}, of stockouts where {TITLES[outcome]} and that is known.",
+        definition=f"Mean of {what}, for stockouts where {TITLES[outcome]} and the cost is known.",
         numerator=f"Σ {what}",
         denominator=f"stockouts whose outcome is {outcome} and whose cost is known",
-        exclusions=f"{EXCLUDED} Stockouts whose price, cost or rate is not known.",
-        source="brief; Coyle",
+        exclusions=f"{EXCLUDED} Also stockouts whose price, unit cost or exchange rate is unknown.",
+        source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(NEEDS_MOVEMENT, *needs),
@@ -134,25 +136,25 @@ def _cost(outcome: str) -> Measure:
 
 
 def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> Number:
-    """p_wait·c_wait + p_bo·c_bo + p_sale·m + p_buyer·(m + M), by outcome. Raises SettingRefused unless the shares add
-    up to 1.
+    """Return p_wait·c_wait + p_bo·c_bo + p_sale·m + p_buyer·(m + M), by outcome.
 
-    Source: rules, section 4 (d).
+    Raises SettingRefused unless the shares add up to 1. Source: docs/rules.md, stockouts.
     """
     given = [Decimal(str(share)) for share in shares.values()]
     total = sum(given, Decimal(0))
     if abs(total - 1) > Decimal("0.000000001") or min(given) < 0:
         told = ", ".join(f"{name} {share}" for name, share in shares.items())
         raise SettingRefused(
-            "stockout shares", f"{told} add up to {total}, not 1; give four shares from 0 to 1 that do."
+            "stockout shares", f"{told} add up to {total}, not 1; give four shares from 0 to 1 that add up to 1"
         )
-    # both Decimal or both float
+    # The values are all Decimal or all float.
     return sum(share * costs[name] for name, share in shares.items() if share)  # type: ignore[operator,misc]
 
 
 def assumed_unit_cost(connection: Connection, *, scope: str = "all") -> Decimal:
-    """The expected cost of a stockout as assumed: 2,132.50 unless the feed `assumptions` says otherwise. Raises
-    SettingRefused where Σp ≠ 1.
+    """Return the assumed expected cost of a stockout: 2,132.50 unless the feed `assumptions` sets another.
+
+    Raises SettingRefused if the shares do not add up to 1.
     """
     shares = {outcome: assumed(connection, f"stockout_{outcome}_share", scope=scope) for outcome in OUTCOMES}
     costs = {outcome: assumed(connection, _COST_NAMES[outcome], scope=scope) for outcome in OUTCOMES}
@@ -164,11 +166,11 @@ _SHARES = tuple(f"outcome_share_{outcome}" for outcome in OUTCOMES)
 _OBSERVED = tuple(f"stockout_cost_{outcome}" for outcome in OUTCOMES)
 
 Group = dict[str, Answer]
-"""One group's answers by measure."""
+"""The answers of one group, by measure."""
 
 
 def _groups(question: Question, ask: Ask, *measures: str) -> list[Group]:
-    """Answers to other measures, group by group of the question."""
+    """Return the answers to other measures for each group of the question."""
     found: dict[tuple[object, ...], Group] = {}
     for one in ask(replace(question, measures=measures)):
         found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
@@ -176,8 +178,9 @@ def _groups(question: Question, ask: Ask, *measures: str) -> list[Group]:
 
 
 def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """stockout_rate: line events / judged goods lines whose first pass (where nobody maps shipped_at: whose
-    completeness) is known.
+    """Return stockout_rate: line stockouts / judged goods lines whose first-pass fill is known.
+
+    If no source maps shipped_at, completeness replaces first-pass fill.
     """
     answers = []
     for group in _groups(question, ask, "stockouts_of_lines", "line_fill_first_pass", "line_fill_final"):
@@ -203,16 +206,19 @@ def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
                 best=divide(float(hit) + float(unknown), lines.judged),
                 judged=lines.judged,
                 unknown=unknown,
-                no_data=None if known else "not proven: no line has all its evidence; it lies between the bounds",
-                remark="lines short of what was received: no source maps shipped_at" if by_receipt else None,
+                no_data=None
+                if known
+                else ("inconclusive: no line has all its evidence; the share lies between the bounds"),
+                remark="based on receipts, because no source maps shipped_at" if by_receipt else None,
             )
         )
     return answers
 
 
 def _unit_cost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """stockout_unit_cost: the outcomes' shares times what each cost, as observed; few events borrow shares and costs
-    from all of the period.
+    """Return stockout_unit_cost: outcome shares times the observed cost of each outcome.
+
+    Small groups borrow shares and costs from all stockouts of the period.
     """
     whole = not question.by and not question.where and question.grain is None
     overall = (
@@ -250,15 +256,16 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
     value = float(expected_cost(shares, costs))
     provisional = group["stockouts_provisional"].value
     instead, refused = _assumed_or_why(connection, assumption_scope(blank.dimensions, question.where))
-    told = [refused or f"assumed instead: {instead:,.2f}"]
+    told = [refused or f"with assumed shares and costs: {instead:,.2f}"]
     told += [f"{provisional} of {events} provisional"] if provisional else []
-    told += [f"{events} stockouts are few: shares drawn towards those of all"] if small else []
+    told += [f"only {events} stockouts: shares drawn towards the overall shares"] if small else []
     return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(told))
 
 
 def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:
-    """Shares of the outcomes; with overall shares given, (count + 20 × overall share) / (n + 20). Source: rules,
-    section 4 (d).
+    """Return the shares of the outcomes; with overall shares given, (count + 20 × overall share) / (n + 20).
+
+    Source: docs/rules.md, stockouts.
     """
     events = sum(counts.values())
     if overall is None:
@@ -267,7 +274,7 @@ def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) 
 
 
 def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """stockout_unit_cost_assumed of every group that has a stockout."""
+    """Return stockout_unit_cost_assumed of every group with a stockout."""
     answers = []
     for group in _groups(question, ask, "stockout_events"):
         events = group["stockout_events"]
@@ -288,8 +295,9 @@ def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> 
 
 
 def _assumed_or_why(connection: Connection, scope: str) -> tuple[Decimal | None, str | None]:
-    """The assumed cost of a stockout, or in words why what is assumed is refused: a page shows its other numbers beside
-    them.
+    """Return the assumed cost of a stockout, or the reason why the assumptions are refused.
+
+    A page shows its other numbers next to the reason.
     """
     try:
         return assumed_unit_cost(connection, scope=scope), None
@@ -298,7 +306,7 @@ def _assumed_or_why(connection: Connection, scope: str) -> tuple[Decimal | None,
 
 
 def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[Answer]]:
-    """stockout_events × a unit cost."""
+    """Return stockout_events times a unit cost."""
 
     def work(_: Connection, question: Question, ask: Ask) -> list[Answer]:
         answers = []
@@ -326,9 +334,9 @@ def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[An
 
 _COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
 _OBSERVED_TEXT = (
-    "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short quantity + "
-    "p_buyer_lost × (that margin + "
-    "the buyer's margin of the 12 months before × years assumed); p and costs as observed."
+    "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short "
+    "quantity + p_buyer_lost × (that margin + the buyer's margin of the 12 months before × assumed years). Shares "
+    "p and costs are observed."
 )
 
 MEASURES = (
@@ -337,51 +345,56 @@ MEASURES = (
         "Stockouts",
         "Stockouts",
         s.outcome.is_not(None),
-        "Order lines that did not leave whole by their first promise, and demand recorded that never became an order.",
+        "Order lines not shipped in full by the first promised date, and recorded demand that never became an order.",
     ),
     _count(
         "stockouts_of_lines",
         "Stockouts of order lines",
-        "Of lines",
+        "On lines",
         s.stockout_source.in_(LINE_SOURCES),
-        "Order lines that did not leave whole by their first promise (where no source maps shipped_at: of which not all "
-        "was received).",
+        (
+            "Order lines not shipped in full by the first promised date. If no source maps shipped_at: lines not "
+            "received in full."
+        ),
     ),
     _count(
         "stockouts_unordered",
         "Stockouts before an order",
-        "Unordered",
+        "Before an order",
         s.stockout_source == UNORDERED,
-        "Demand that met no stock and never became an order line (feed stockouts).",
+        "Demand that found no stock and never became an order line (feed stockouts).",
     ),
     _count(
         "stockouts_open",
-        "Stockouts still open",
+        "Open stockouts",
         "Open",
         s.outcome == OPEN,
-        "Stockouts whose goods have neither come nor been cancelled, while the buyer is not lost.",
+        "Stockouts whose goods have neither arrived nor been cancelled, and whose buyer is not lost.",
     ),
     _count(
         "stockouts_provisional",
         "Stockouts with a provisional outcome",
         "Provisional",
         and_(_with_outcome, s.provisional.is_(True)),
-        "Stockouts with an outcome whose buyer has not ordered again and may still turn out lost.",
+        "Stockouts with an outcome whose buyer has not reordered and may still be lost.",
     ),
     Measure(
         name="stockout_rate",
-        title="Lines hit by a stockout",
+        title="Lines with a stockout",
         short="Stockout rate",
         unit=Unit.SHARE,
         direction=Direction.LOWER,
         facts=stockout_facts_table,
         date="event_day",
         formula=Study(_rate, SHARED_DIMENSIONS, periods=True),
-        definition="Order lines that did not leave whole by their first promise, of the judged goods lines; demand before an order stands apart.",
+        definition=(
+            "Order lines not shipped in full by the first promised date, as a share of judged goods lines. Demand "
+            "before an order is not included."
+        ),
         numerator="stockouts of order lines",
-        denominator="judged goods lines whose first pass is known",
+        denominator="judged goods lines whose first-pass fill is known",
         exclusions=EXCLUDED,
-        source="own",
+        source="own definition",
         feeds=CORE_FEEDS,
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(NEEDS_LINES,),
@@ -398,11 +411,14 @@ MEASURES = (
         facts=stockout_facts_table,
         date="event_day",
         formula=Study(_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
-        definition=f"{_OBSERVED_TEXT} Groups of fewer than {SMALL} stockouts draw their shares towards everyone's of the period: (count + 20 × overall share) / (n + 20); the shares shown elsewhere are the plain ones.",
+        definition=(
+            f"{_OBSERVED_TEXT} Groups with fewer than {SMALL} stockouts draw their shares towards the overall shares "
+            "of the period: (count + 20 × overall share) / (n + 20). The shares shown elsewhere are not adjusted."
+        ),
         numerator="Σ expected cost of the stockouts with an outcome",
         denominator="stockouts with an outcome",
         exclusions=EXCLUDED,
-        source="brief; Coyle",
+        source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "products", "service_costs", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=_COSTED,
@@ -417,11 +433,14 @@ MEASURES = (
         facts=stockout_facts_table,
         date="event_day",
         formula=Study(_assumed_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
-        definition="The same with shares and costs assumed (assumptions stockout_*; the preset of 2,132.50 is illustrative). Read it beside the observed.",
+        definition=(
+            "Expected cost per stockout with assumed shares and costs (assumptions stockout_*). The preset of 2,132.50 "
+            "is illustrative. Compare it with the observed cost."
+        ),
         numerator="Σ assumed share × assumed cost",
         denominator="one stockout",
         exclusions=EXCLUDED,
-        source="brief; Coyle",
+        source="Coyle",
         feeds=(*CORE_FEEDS, "stockouts", "assumptions"),
         assumptions=STOCKOUT_ASSUMPTIONS,
         needs=(NEEDS_MOVEMENT,),
@@ -436,7 +455,10 @@ MEASURES = (
         facts=stockout_facts_table,
         date="event_day",
         formula=Study(_total_cost("stockout_unit_cost"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
-        definition="Stockouts × expected cost per stockout, as observed. Groups with few stockouts borrow shares, so that parts need not add up to the whole.",
+        definition=(
+            "Stockouts × observed expected cost per stockout. Groups with few stockouts borrow shares, so parts need "
+            "not add up to the total."
+        ),
         numerator="stockouts × expected cost per stockout",
         denominator="stockouts",
         exclusions=EXCLUDED,
@@ -455,7 +477,10 @@ MEASURES = (
         facts=stockout_facts_table,
         date="event_day",
         formula=Study(_total_cost("stockout_unit_cost_assumed"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
-        definition="Stockouts × expected cost per stockout, as assumed (the preset is illustrative only). To be read beside the observed.",
+        definition=(
+            "Stockouts × assumed expected cost per stockout. The preset is illustrative. Compare it with the observed "
+            "cost."
+        ),
         numerator="stockouts × assumed cost per stockout",
         denominator="stockouts",
         exclusions=EXCLUDED,

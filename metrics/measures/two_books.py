@@ -1,4 +1,7 @@
-"""Two-books reconciliation: our verdicts against the buyer's own scorecard. Source: the brief; rules, section 4 (k)."""
+"""Scorecard reconciliation: our verdicts compared with the buyer's own scorecard.
+
+Source: docs/rules.md, two books.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -15,12 +18,13 @@ from metrics.model.question import NO_ROWS, Answer, Ask, Question
 book = two_books_facts_table.c
 NEEDS_SCORECARDS = Need(("buyer_scorecards.order_id",), "no feed: buyer_scorecards")
 FINE_RATE = "fine_rate"
-"""The assumption that says what share of the goods' value is fined; 0 is no fine agreed."""
+"""The assumed fine as a share of the goods' value; 0 means no agreed fine."""
 
 
 def _fine(measure: str, value: str) -> Study:
-    """The fine of what fails by the buyer's book: the total `value` of each customer × the share fined for them, their
-    segment or everyone.
+    """Return the fine of what failed by the buyer's scorecard.
+
+    The fine is the total `value` of each customer times the rate assumed for the customer, their segment or everyone.
     """
 
     def work(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
@@ -55,19 +59,21 @@ def _fine(measure: str, value: str) -> Study:
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="books_matched",
-        title="Orders in both books",
-        short="In both books",
+        title="Orders in both scorecards",
+        short="In both",
         unit=Unit.SHARE,
         direction=Direction.HIGHER,
         facts=two_books_facts_table,
         date="due_day",
         formula=Ratio(Part(and_(book.ours, book.theirs)), Part(book.order_id.is_not(None))),
-        definition="Orders that our book and the buyer's scorecard both have, of those that either has, for customers "
-        "that send scorecards.",
-        numerator="orders in both books",
-        denominator="orders in either book",
-        exclusions="Orders pending or excluded in our book.",
-        source="own",
+        definition=(
+            "Orders that are both in our records and in the buyer's scorecard, as a share of orders in either, for "
+            "customers that send scorecards."
+        ),
+        numerator="orders in both scorecards",
+        denominator="orders in either scorecard",
+        exclusions="Orders that are pending or excluded in our records.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
         needs=(NEEDS_SCORECARDS,),
@@ -86,12 +92,14 @@ MEASURES: tuple[Measure, ...] = (
             Part(and_(book.ours, book.theirs, book.agree.is_not(None))),
             Part(and_(book.ours, book.theirs, book.agree.is_(None))),
         ),
-        definition="Orders in both books on which the buyer's verdict and ours (on time in full) are the same.",
-        numerator="orders with the same verdict in both books",
-        denominator="orders in both books whose verdict is known in both",
-        exclusions="Orders pending or excluded in our book, or in one book only. Verdicts unknown in one book lower the "
-        "coverage.",
-        source="own",
+        definition="Orders in both scorecards for which the buyer's verdict and ours (on time in full) are the same.",
+        numerator="orders with the same verdict in both scorecards",
+        denominator="orders in both scorecards with both verdicts known",
+        exclusions=(
+            "Orders that are pending or excluded in our records, or in one scorecard only. A verdict unknown in one "
+            "scorecard lowers the coverage."
+        ),
+        source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
         needs=(NEEDS_SCORECARDS, NEEDS_PROMISE, NEEDS_RECEIPT),
@@ -106,11 +114,17 @@ MEASURES: tuple[Measure, ...] = (
         facts=two_books_facts_table,
         date="due_day",
         formula=Total(Part(book.cause.is_not(None))),
-        definition="Orders in both books that differ in receipt day, quantity, deadline or verdict; by cause, under the first of these that differs.",
-        numerator="orders in both books that differ",
+        definition=(
+            "Orders in both scorecards that differ in receipt day, quantity, deadline or verdict. By cause, an order "
+            "counts under the first of these that differs."
+        ),
+        numerator="orders in both scorecards that differ",
         denominator="–",
-        exclusions="Orders pending or excluded in our book, or in one book only. What either book leaves empty differs from nothing.",
-        source="own",
+        exclusions=(
+            "Orders that are pending or excluded in our records, or in one scorecard only. An empty value in either "
+            "scorecard is not a difference."
+        ),
+        source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
         needs=(NEEDS_SCORECARDS,),
@@ -118,18 +132,21 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="failed_value_by_buyer",
-        title="Goods that fail by the buyer's book",
-        short="Failing goods",
+        title="Value of goods failed by the buyer",
+        short="Failed goods",
         unit=Unit.MONEY,
         direction=Direction.LOWER,
         facts=two_books_facts_table,
         date="due_day",
         formula=Total(Part(book.failing_amount.is_not(None), book.failing_amount)),
-        definition="Value of the goods of orders that the buyer's book failed: all that was owed where it came late by that book, else the units missing in it (at the order's highest price).",
-        numerator="Σ goods value of failing units",
+        definition=(
+            "Value of the goods in orders that the buyer's scorecard failed: everything owed if the order was late, "
+            "else the missing units (at the order's highest price)."
+        ),
+        numerator="Σ value of failed units",
         denominator="–",
-        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
-        source="own",
+        exclusions="Orders in one scorecard only, and orders with a goods line without a price or an exchange rate.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
         needs=(NEEDS_SCORECARDS,),
@@ -137,18 +154,18 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="failed_value_disputed",
-        title="Goods that fail by the buyer's book, disputed",
-        short="Failing, disputed",
+        title="Value of goods failed by the buyer, disputed",
+        short="Failed, disputed",
         unit=Unit.MONEY,
         direction=Direction.LOWER,
         facts=two_books_facts_table,
         date="due_day",
         formula=Total(Part(and_(book.failing_amount.is_not(None), book.cause.is_not(None)), book.failing_amount)),
-        definition="Of the goods that fail by the buyer's book, those of orders on which the two books differ.",
-        numerator="Σ goods value of failing units of disputed orders",
+        definition="Value of goods failed by the buyer in orders on which the two scorecards differ.",
+        numerator="Σ value of failed units of disputed orders",
         denominator="–",
-        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
-        source="own",
+        exclusions="Orders in one scorecard only, and orders with a goods line without a price or an exchange rate.",
+        source="own definition",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
         needs=(NEEDS_SCORECARDS,),
@@ -163,10 +180,12 @@ MEASURES: tuple[Measure, ...] = (
         facts=two_books_facts_table,
         date="due_day",
         formula=_fine("fine_at_stake", "failed_value_by_buyer"),
-        definition="The assumed fine_rate times the goods that fail by the buyer's book. Walmart fines 3 % of the cost of goods.",
-        numerator="Σ fine_rate × goods value of failing units",
+        definition=(
+            "The assumed fine_rate times the value of goods failed by the buyer. Walmart fines 3% of the cost of goods."
+        ),
+        numerator="Σ fine_rate × value of failed units",
         denominator="–",
-        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        exclusions="Orders in one scorecard only, and orders with a goods line without a price or an exchange rate.",
         source="SupplyPike",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),
@@ -182,10 +201,10 @@ MEASURES: tuple[Measure, ...] = (
         facts=two_books_facts_table,
         date="due_day",
         formula=_fine("fine_disputed", "failed_value_disputed"),
-        definition="The part of the fine at stake for orders on which the two books differ.",
-        numerator="Σ fine_rate × goods value of failing units of disputed orders",
+        definition="The part of the fine at stake for orders on which the two scorecards differ.",
+        numerator="Σ fine_rate × value of failed units of disputed orders",
         denominator="–",
-        exclusions="Orders in one book only, and orders with a goods line without a price or an exchange rate.",
+        exclusions="Orders in one scorecard only, and orders with a goods line without a price or an exchange rate.",
         source="SupplyPike",
         feeds=(*CORE_FEEDS, "buyer_scorecards"),
         assumptions=(FINE_RATE,),

@@ -1,9 +1,8 @@
-"""The four zones of customers: Protect, Build, Cost engineer and Danger, by net sales and cost to serve. Source: the
-brief (three zones); Coyle (the fourth); rules, section 4 (e).
+"""The four zones of customers: Protect, Build, Cost engineer and Danger, by net sales and cost to serve.
 
-The cuts are the medians over all customers that had any movement of money in the period, whatever is shown of them; the
-assumptions `zone_sales_cut` and `zone_cost_cut` put other cuts in their place, and `zone_cost_as_share` measures cost
-as a share of net sales instead of in money.
+The cuts are the medians over all customers with a movement of money in the period, whatever the filter. The assumptions
+`zone_sales_cut` and `zone_cost_cut` set other cuts. `zone_cost_as_share` measures cost as a share of net sales instead
+of money. Source: Coyle (the fourth zone); docs/rules.md, profitability and ordering behaviour.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,12 +27,12 @@ m = money_facts_table.c
 PROTECT, BUILD, COST_ENGINEER, DANGER = "Protect", "Build", "Cost engineer", "Danger"
 ZONES = (PROTECT, BUILD, COST_ENGINEER, DANGER)
 MOVES = (Decimal("-0.20"), Decimal("-0.10"), Decimal("0.10"), Decimal("0.20"))
-"""How far each cut is moved to see how firm the zones are."""
+"""The changes of each cut that test how stable the zones are."""
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """Where the zones part: net sales in money; cost to serve in money, or with `as_share` as a share of net sales."""
+    """The zone thresholds: net sales in money; cost to serve in money, or with `as_share` as a share of net sales."""
 
     sales: Decimal
     cost: Decimal
@@ -42,8 +41,9 @@ class Cuts:
 
 @dataclass(frozen=True)
 class Customer:
-    """One customer's period: money in the reporting currency; `segment` the one they were last in, `profit` None where
-    a part of it is not known.
+    """One customer's period, in the reporting currency.
+
+    segment: the customer's latest segment. profit: None if a part of it is unknown.
     """
 
     customer_id: str
@@ -58,8 +58,9 @@ class Customer:
 
 @dataclass(frozen=True)
 class ZoneTotal:
-    """What a zone's customers come to, in the reporting currency; profit and loss-making are of those whose profit is
-    known, `unknown` are not.
+    """The totals of a zone's customers, in the reporting currency.
+
+    Profit and the loss-making count cover customers whose profit is known; `unknown` counts the others.
     """
 
     zone: str
@@ -73,8 +74,8 @@ class ZoneTotal:
 
 @dataclass(frozen=True)
 class Move:
-    """What changes when one cut is moved: `cut` sales or cost, `by` its share, the customers that change zone and their
-    net sales.
+    """The effect of changing one cut: `cut` is sales or cost, `by` its relative change; the customers that change zone
+    and their net sales.
     """
 
     cut: str
@@ -84,8 +85,9 @@ class Move:
 
 
 def zone(sales: Decimal, cost: Decimal, cuts: Cuts) -> str:
-    """The zone of a customer. At a cut, sales count as high and cost as low. Cost without any sales is a high share of
-    them.
+    """Return the zone of a customer.
+
+    Sales at the cut count as high; cost at the cut counts as low. Cost without any sales counts as a high share.
     """
     limit = cuts.cost * sales if cuts.as_share else cuts.cost
     cheap = cost <= limit if sales > 0 or not cuts.as_share else cost <= 0
@@ -95,12 +97,12 @@ def zone(sales: Decimal, cost: Decimal, cuts: Cuts) -> str:
 
 
 def cost_limit(sales: Decimal, cuts: Cuts) -> Decimal:
-    """The cost to serve up to which a customer with these sales is not costly, in money."""
+    """Return the highest cost to serve that still counts as low for these sales."""
     return cuts.cost * max(sales, Decimal(0)) if cuts.as_share else cuts.cost
 
 
 def median(numbers: Iterable[Decimal]) -> Decimal | None:
-    """The middle number, or the mean of the two middle ones."""
+    """Return the middle number, or the mean of the two middle numbers."""
     ordered = sorted(numbers)
     if not ordered:
         return None
@@ -109,7 +111,7 @@ def median(numbers: Iterable[Decimal]) -> Decimal | None:
 
 
 def median_cuts(customers: Iterable[Customer], *, as_share: bool = False) -> Cuts:
-    """Medians of net sales and of cost to serve; of the shares over the customers that have sales."""
+    """Return the medians of net sales and of cost to serve. A median of shares covers the customers with sales."""
     listed = list(customers)
     costs = (
         [one.cost_to_serve / one.sales for one in listed if one.sales > 0]
@@ -120,7 +122,7 @@ def median_cuts(customers: Iterable[Customer], *, as_share: bool = False) -> Cut
 
 
 def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
-    """The cuts of a period: the medians, or what the assumptions put in their place (0: the median)."""
+    """Return the cuts of a period: the medians, or the assumptions that replace them (0: the median)."""
     cuts = median_cuts(customers, as_share=assumed(connection, "zone_cost_as_share") == 1)
     return replace(
         cuts,
@@ -130,12 +132,12 @@ def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
 
 
 def zoned(customers: Iterable[Customer], cuts: Cuts) -> list[Customer]:
-    """The same customers with their zone."""
+    """Return the same customers with their zones."""
     return [replace(one, zone=zone(one.sales, one.cost_to_serve, cuts)) for one in customers]
 
 
 def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decimal] = MOVES) -> list[Move]:
-    """Who changes zone when one cut is moved, the other left where it is."""
+    """Return the customers that change zone if one cut changes and the other stays."""
     found = []
     before = {one.customer_id: zone(one.sales, one.cost_to_serve, cuts) for one in customers}
     for cut in ("sales", "cost"):
@@ -151,12 +153,12 @@ def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decim
 
 
 def in_zone(day: Expression, start: date | None, end: date | None) -> list[Expression]:
-    """The conditions that keep a day inside a period, both ends included."""
+    """Return the conditions that a day lies in a period, both ends included."""
     return [day.is_not(None), *([day >= start] if start else []), *([day <= end] if end else [])]
 
 
 def customers_of(connection: Connection, start: date | None, end: date | None) -> list[Customer]:
-    """Every customer with a movement of money in the period, without their zone."""
+    """Return every customer with a movement of money in the period, without a zone."""
     unknown = or_(and_(m.kind != "product_cost", m.amount.is_(None)), m.cost_known.is_(False))
     found = connection.execute(
         select(
@@ -196,14 +198,14 @@ def _orders(connection: Connection, start: date | None, end: date | None) -> dic
 
 @cached_per_generation
 def zones(connection: Connection, start: date | None = None, end: date | None = None) -> tuple[list[Customer], Cuts]:
-    """Every customer of the period with their zone, and the cuts."""
+    """Return every customer of the period with a zone, and the cuts."""
     customers = customers_of(connection, start, end)
     cuts = cuts_for(connection, customers)
     return zoned(customers, cuts), cuts
 
 
 def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
-    """What each of ZONES comes to, in their order."""
+    """Return the totals of each zone, in the order of ZONES."""
     listed = list(customers)
     found = []
     for name in ZONES:
@@ -224,8 +226,8 @@ def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
 
 
 def describe_cuts(cuts: Cuts, customers: Sequence[Customer]) -> str:
-    """The inputs that stand beside every number of the zones."""
-    cost = f"{100 * cuts.cost:.2f} % of net sales" if cuts.as_share else f"{cuts.cost:,.2f}"
+    """Describe the cuts and the number of customers, shown next to every number of the zones."""
+    cost = f"{100 * cuts.cost:.2f}% of net sales" if cuts.as_share else f"{cuts.cost:,.2f}"
     return f"cuts: net sales {cuts.sales:,.2f}, cost to serve {cost}; {len(customers)} customers"
 
 
@@ -234,13 +236,13 @@ KEYS: dict[str, Callable[[Customer], str]] = {
     "customer": lambda one: one.customer_id,
     "segment": lambda one: one.segment,
 }
-"""What studies over customers can be broken down and filtered by."""
+"""The dimensions that studies of customers can be broken down and filtered by."""
 
 
 def by_customers(
     question: Question, customers: Sequence[Customer], finish: Callable[[Sequence[Customer]], Result]
 ) -> list[Answer]:
-    """One answer per combination of the question's dimensions that has a customer."""
+    """Return one answer per combination of the question's dimensions that has a customer."""
     kept = [one for one in customers if all(KEYS[name](one) in values for name, values in question.where)]
 
     def key(one: Customer) -> tuple[str, ...]:
@@ -263,7 +265,7 @@ def by_customers(
 
 
 def study(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
-    """A study that adds up something of every customer with a zone."""
+    """Return a study that adds up an amount over the customers with a zone."""
 
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
         customers, cuts = zones(connection, question.start, question.end)
@@ -285,7 +287,7 @@ def _changing(
         moves = sensitivity(customers, cuts)
         changing = {customer_id for move in moves for customer_id in move.customers}
         listed = "; ".join(
-            f"{move.cut} cut {100 * move.by:+.0f} %: {len(move.customers)} customers, net sales {move.sales:,.2f}"
+            f"{move.cut} cut {100 * move.by:+.0f}%: {len(move.customers)} customers, net sales {move.sales:,.2f}"
             for move in moves
         )
 
@@ -310,9 +312,9 @@ def _loss_making(connection: Connection, question: Question, _ask: Ask) -> list[
         known = [one for one in group if one.profit is not None]
         losing = sum(one.profit < 0 for one in known if one.profit is not None)
         unknown = len(group) - len(known)
-        remark = f"{unknown} customers left out: a unit cost or rate is missing" if unknown else None
+        remark = f"{unknown} customers left out: a unit cost or exchange rate is missing" if unknown else None
         if not known:
-            return Result(None, no_data="no data: no customer has all unit costs and rates", remark=remark)
+            return Result(None, no_data="no data: no customer has all unit costs and exchange rates", remark=remark)
         return Result(losing, losing, len(known), remark=remark)
 
     return by_customers(question, customers, finish)
@@ -323,21 +325,21 @@ _CUTS = "The cuts are the medians over all customers of the period, unless assum
 MEASURES: tuple[Measure, ...] = (
     Measure(
         name="zone",
-        title="Customers in the zones Protect, Build, Cost engineer, Danger",
+        title="Customers by zone",
         short="Customers by zone",
         unit=Unit.COUNT,
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
         formula=Study(study(lambda _: 1), tuple(KEYS)),
-        definition="Customers by zone: net sales at or above the cut are Protect where cost to serve is at most its "
-        f"cut, else Cost engineer; below it they are Build or Danger. {_CUTS}",
-        numerator="customers by zone: net sales at or above the cut are Protect where cost to serve is at most its cut, "
-        "else Cost engineer; below it they are Build or Danger. The cuts are the medians over all customers of the "
-        "period, unless assumed otherwise",
+        definition=(
+            "Customers by zone. With net sales at or above the cut, they are Protect if cost to serve is at most its "
+            f"cut, else Cost engineer. With lower sales, they are Build or Danger. {_CUTS}"
+        ),
+        numerator="customers in the zone",
         denominator="–",
         exclusions="Customers without any movement of money in the period.",
-        source="brief; Coyle",
+        source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -345,18 +347,18 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="zone_sales",
-        title="Net sales value of the zones",
-        short="Net sales value of the zones",
+        title="Net sales value by zone",
+        short="Net sales by zone",
         unit=Unit.MONEY,
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
         formula=Study(study(lambda one: one.sales), tuple(KEYS)),
         definition=f"Net sales value of the customers of a zone. {_CUTS}",
-        numerator="net sales value of the customers of a zone. The cuts are the medians over all customers of the period, unless assumed otherwise",
+        numerator="net sales value of the zone's customers",
         denominator="–",
         exclusions="Customers without any movement of money in the period.",
-        source="brief; Coyle",
+        source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -364,18 +366,18 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         name="zone_cost",
-        title="Cost to serve of the zones",
-        short="Cost to serve of the zones",
+        title="Cost to serve by zone",
+        short="Cost to serve by zone",
         unit=Unit.MONEY,
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
         formula=Study(study(lambda one: one.cost_to_serve), tuple(KEYS)),
         definition=f"Cost to serve of the customers of a zone. {_CUTS}",
-        numerator="cost to serve of the customers of a zone. The cuts are the medians over all customers of the period, unless assumed otherwise",
+        numerator="cost to serve of the zone's customers",
         denominator="–",
         exclusions="Customers without any movement of money in the period.",
-        source="brief; Coyle",
+        source="Coyle",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -390,11 +392,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(_changing(len), tuple(KEYS)),
-        definition="Customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
-        numerator="customers that change zone when either cut moves by -20, -10, +10 or +20 %",
+        definition="Customers that change zone if either cut changes by -20, -10, +10 or +20%.",
+        numerator="customers that change zone if either cut changes by -20, -10, +10 or +20%",
         denominator="customers with a zone",
         exclusions="Customers without any movement of money in the period.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -409,11 +411,11 @@ MEASURES: tuple[Measure, ...] = (
         facts=money_facts_table,
         date="day",
         formula=Study(_changing(lambda group: sum((one.sales for one in group), Decimal(0))), tuple(KEYS)),
-        definition="Net sales of customers that change zone when either cut moves by -20, -10, +10 or +20 %.",
-        numerator="net sales of customers that change zone when either cut moves by -20, -10, +10 or +20 %",
+        definition="Net sales of customers that change zone if either cut changes by -20, -10, +10 or +20%.",
+        numerator="net sales of customers that change zone if either cut changes by -20, -10, +10 or +20%",
         denominator="net sales of customers with a zone",
         exclusions="Customers without any movement of money in the period.",
-        source="own",
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),
@@ -431,8 +433,11 @@ MEASURES: tuple[Measure, ...] = (
         definition="Customers whose net sales do not cover product cost and cost to serve in the period.",
         numerator="customers whose net sales do not cover product cost and cost to serve in the period",
         denominator="customers whose profit is known",
-        exclusions="Customers with a billed line without a unit cost, or a document without a rate (said beside the value).",
-        source="own",
+        exclusions=(
+            "Customers with a billed line without a unit cost, or a document without an exchange rate (shown next to "
+            "the value)."
+        ),
+        source="own definition",
         feeds=(*BILLING_FEEDS, *COST_FEEDS),
         assumptions=ZONE_ASSUMPTIONS,
         needs=(NEEDS_BILLS, NEEDS_COSTS),

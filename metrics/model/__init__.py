@@ -1,1 +1,1 @@
-"""What a measure, a question and an answer are."""
+"""Measures, questions and answers: plain data."""

@@ -10,7 +10,7 @@ DIMENSIONS: dict[str, str] = {
     "carrier": "carrier",
     "currency": "currency",
 }
-"""Every dimension that every fact table has, and the column that holds it."""
+"""The dimensions that every fact table has, and the column of each."""
 SHARED_DIMENSIONS = tuple(DIMENSIONS)
 
 OWN_DIMENSIONS: dict[str, str] = {
@@ -33,19 +33,34 @@ OWN_DIMENSIONS: dict[str, str] = {
     "bin": "bin",
     "package_row": "package_row",
 }
-"""Dimensions that only some fact tables (or studies) have, by the column that holds them."""
+"""The dimensions that only some fact tables (or studies) have, and the column of each."""
 
 ABOUT: dict[str, tuple[str, ...]] = {
     "policy": ("on_time_contract", "otif_contract", "perfect_order_contract"),
     "outcome": ("stockout_events",),
     "basis": ("promise_kept",),
     "step": (
-        "stage_hours", "stage_hours_p90", "stage_wait_hours", "stage_wait_hours_p90", "work_in_progress", "work_age_hours", "promises_died",
+        "stage_hours",
+        "stage_hours_p90",
+        "stage_wait_hours",
+        "stage_wait_hours_p90",
+        "work_in_progress",
+        "work_age_hours",
+        "promises_died",
         "promise_died",
     ),
     "activity": ("cost_to_serve", "recovery_cost"),
-    "zone": ("zone", "zone_sales", "zone_cost", "zone_sensitivity", "zone_sensitivity_sales", "loss_making_customers", "package_fit",
-             "package_fit_sales", "package_fit_cost"),
+    "zone": (
+        "zone",
+        "zone_sales",
+        "zone_cost",
+        "zone_sensitivity",
+        "zone_sensitivity_sales",
+        "loss_making_customers",
+        "package_fit",
+        "package_fit_sales",
+        "package_fit_cost",
+    ),
     "bin": ("behaviour_how", "behaviour_how_much", "behaviour_what", "behaviour_when"),
     "package_row": ("package_attainment",),
     "message_kind": ("info_timely", "info_accurate"),
@@ -55,10 +70,10 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "cause": ("books_dispute", "failed_value_disputed", "fine_disputed"),
     "fulfilment_model": ("fulfilment_mix",),
     "currency": ("documents_without_rate", "amount_without_rate"),
-}  # fmt: skip
-"""What a measure is about, where that says more than the segment: its break-down begins with this dimension. That a
-fact table happens to have a dimension of its own is no reason: net sales have no activity.
+}
+"""The default breakdown of measures whose subject is more specific than the segment. A dimension of the fact table is
+not enough: net sales have no activity.
 """
 
 GRAINS = ("day", "week", "month", "quarter")
-"""Periods a number can be broken down by; a week starts on Monday."""
+"""The periods that a number can be broken down by. A week starts on Monday."""

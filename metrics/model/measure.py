@@ -1,10 +1,9 @@
-"""What a measure is: a name, a unit, a definition and a formula of one of seven kinds. Plain data; no joins, no SQL
-strings.
+"""A measure: name, unit, definition and a formula of one of seven kinds. Plain data without joins or SQL strings.
 
-A formula is made of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds both parts, then
-divides (every mean is one). `Spread` (standard deviation and its share of the mean) is finished from count, sum and sum
-of squares. These roll up. A `Percentile` and a `Survival` (Kaplan-Meier) are taken from the rows. A `Derived` is made
-of other measures' answers, a `Study` by a function of its module.
+A formula consists of `Part`s: exact sums over rows of one fact table. `Total` is one part. `Ratio` adds up two parts,
+then divides them (every mean is a ratio). `Spread` (standard deviation, or its share of the mean) is computed from
+count, sum and sum of squares. These three roll up. `Percentile` and `Survival` (Kaplan-Meier) need the rows. `Derived`
+combines the answers of other measures. `Study` is computed by a function of its module.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from metrics.sql.dialects import Expression, count_if, percentile, sum_if
 
 
 class Unit(StrEnum):
-    """What a value is counted in."""
+    """The unit of a value."""
 
     SHARE = "share"
     DAYS = "days"
@@ -33,7 +32,7 @@ class Unit(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way is better."""
+    """The direction of a better value."""
 
     HIGHER = "higher is better"
     LOWER = "lower is better"
@@ -42,21 +41,21 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class Part:
-    """An exact sum over fact rows: of `amount` where given (its own exact type), else the number of rows, where
-    `condition` holds.
+    """An exact sum over the fact rows that meet `condition`: of `amount` if given (in its own exact type), else of
+    rows.
     """
 
     condition: Expression
     amount: Expression | None = None
 
     def over(self, table: FromClause) -> Expression:
-        """The sum as a column of a grouped SELECT from `table` (the fact table itself, or a SELECT with its columns)."""
+        """Return the sum as a column of a grouped SELECT from `table` (the fact table or a SELECT of its columns)."""
         total = count_if(self.condition) if self.amount is None else sum_if(self.condition, self.amount)
         return on_table(total, table)
 
 
 def on_table(expression: Expression, table: FromClause) -> Expression:
-    """The expression over another table with the same column names."""
+    """Return the expression for another table with the same column names."""
     if isinstance(table, Table):
         return expression
     return ClauseAdapter(table, adapt_on_names=True).traverse(expression)
@@ -64,23 +63,22 @@ def on_table(expression: Expression, table: FromClause) -> Expression:
 
 @dataclass(frozen=True)
 class Total:
-    """Adds up."""
+    """A sum."""
 
     part: Part
 
     def parts(self) -> dict[str, Part]:
-        """The additive parts by role."""
+        """Return the additive parts by role."""
         return {"numerator": self.part}
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Adds both parts, then divides. `unknown` are rows (or units) whose evidence is missing; `judged` all that were to
-    be judged.
+    """Two sums, divided.
 
-    Without `judged` they are denominator + unknown. Without `unknown` there are no bounds (means, shares of what is
-    always known). So many `ticks` of the numerator (seconds) make one of the measure's unit (hours); only means have
-    more than one.
+    unknown: rows (or units) whose evidence is missing; without it there are no bounds (means, shares that are always
+    known). judged: all rows to be judged; by default denominator + unknown. ticks: numerator ticks (seconds) per unit
+    of the measure (hours); only means have more than 1.
     """
 
     numerator: Part
@@ -90,7 +88,7 @@ class Ratio:
     ticks: int = 1
 
     def parts(self) -> dict[str, Part]:
-        """The additive parts by role."""
+        """Return the additive parts by role."""
         roles = {
             "numerator": self.numerator,
             "denominator": self.denominator,
@@ -102,23 +100,25 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Spread:
-    """Sample standard deviation of whole numbers, or with `relative` its share of the mean; from count, sum and sum of
-    squares.
+    """The sample standard deviation of whole numbers, or with `relative` its share of the mean.
+
+    It is computed from count, sum and sum of squares.
     """
 
     value: Expression
     relative: bool = False
 
     def parts(self) -> dict[str, Part]:
-        """The additive parts by role."""
+        """Return the additive parts by role."""
         known, wide = self.value.is_not(None), cast(self.value, BigInteger)
         return {"denominator": Part(known), "total": Part(known, self.value), "squares": Part(known, wide * wide)}
 
 
 @dataclass(frozen=True)
 class Percentile:
-    """The ⌈fraction·n⌉-th smallest value; recomputed from rows, never rolled up. `ticks` of the value make one of the
-    measure's unit.
+    """The ⌈fraction·n⌉-th smallest value, computed from the rows; it never rolls up.
+
+    ticks: ticks of the value per unit of the measure.
     """
 
     fraction: Decimal
@@ -126,22 +126,21 @@ class Percentile:
     ticks: int = 1
 
     def over(self, table: FromClause) -> Expression:
-        """The percentile as a column of a grouped SELECT from `table`."""
+        """Return the percentile as a column of a grouped SELECT from `table`."""
         return percentile(literal(self.fraction, literal_execute=True), on_table(self.value, table))
 
     def count(self) -> Part:
-        """How many values there are."""
+        """Return the number of values."""
         return Part(self.value.is_not(None))
 
 
 @dataclass(frozen=True)
 class Survival:
-    """Kaplan-Meier over rows where `among`: how long until it `happened`; the others are still waiting (right-censored)
-    after `duration`.
+    """A Kaplan-Meier estimate over the rows in `among`: the time until `happened`.
 
-    duration: a whole number of ticks (days, minutes); `ticks` of them make one of the measure's unit. Give either
-    `fraction` (the time by which it has happened to that share: 0.5 is the median) or `within` (the share it has
-    happened to after so many ticks, 1 - S).
+    The other rows are still waiting after `duration` (right-censored). duration: a whole number of ticks (days,
+    minutes). ticks: ticks per unit of the measure. Give either `fraction` (the time by which it has happened to that
+    share: 0.5 is the median) or `within` (the share to which it has happened after that many ticks, 1 - S).
     """
 
     duration: Expression
@@ -154,7 +153,7 @@ class Survival:
 
 @dataclass(frozen=True)
 class Result:
-    """What a Derived measure comes to."""
+    """The result of a Derived measure."""
 
     value: int | Decimal | float | None
     numerator: int | Decimal | float | None = None
@@ -165,7 +164,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Derived:
-    """Made of other measures' answers to the same question, per period and combination of dimension values."""
+    """A combination of other measures' answers to the same question, per period and combination of dimension values."""
 
     inputs: tuple[str, ...]
     finish: Callable[[Mapping[str, Answer]], Result]
@@ -173,13 +172,11 @@ class Derived:
 
 @dataclass(frozen=True)
 class Study:
-    """Worked out by a function of its module where no sum over one table can (zones, fits): it answers the whole
-    question itself.
+    """A measure computed by a function of its module, because no sum over one table gives it (zones, fits).
 
-    work: (connection, the question with this measure alone, ask) to one Answer per combination of `by` and period that
-    has one.
-    dimensions: what it can be broken down and filtered by; asked for another, it says so instead of a value. periods:
-    whether it takes a grain.
+    work: takes (connection, the question with this measure alone, ask) and returns one Answer per combination of `by`
+    and period with data. dimensions: the dimensions for breakdown and filter; other dimensions give "no data". periods:
+    True if it takes a grain.
     """
 
     work: Callable[[Connection, Question, Ask], list[Answer]]
@@ -189,20 +186,18 @@ class Study:
 
 Formula = Total | Ratio | Spread | Percentile | Survival | Derived | Study
 Additive = Total | Ratio | Spread
-"""Formulas made of parts that add up."""
+"""Formulas whose parts add up."""
 
 
 SNAPSHOT = "on_day"
-"""The date of measures that say how things stand at `as_of`: a question's period is not asked of them, or page and
-export would differ.
+"""The date of measures that describe the status at `as_of`. They ignore the period of a question, so that page and
+export agree.
 """
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a measure cannot do without: any one of these "feed.column"s being mapped; else `words` stand in place of
-    the value.
-    """
+    """A requirement of a measure: at least one of these "feed.column"s is mapped. Else `words` replace the value."""
 
     any_of: tuple[str, ...]
     words: str
@@ -210,8 +205,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Measure:
-    """A number and all that is to be known of it. `facts` is the table its formula is over, `date` that table's column
-    it is dated by.
+    """A named number: formula, unit, definition and source.
+
+    facts: the table of its formula. date: the column of that table that dates a row.
     """
 
     name: str
@@ -230,17 +226,17 @@ class Measure:
     product_rows: tuple[int, ...]
     needs: tuple[Need, ...] = ()
     assumptions: tuple[str, ...] = ()
-    """Assumptions whose edit may change the measure. The preview of an edit asks for these measures."""
+    """The assumptions that can change the measure. The preview of an edit asks for these measures."""
     short: str = ""
     version: int = 1
-    """Raised when the definition changes, with a line in the changelog."""
+    """The version of the definition. Each increase has a line in the changelog."""
 
     @property
     def grain(self) -> str:
-        """What one row of its facts is: order, line, message, case ..."""
+        """Return the subject of a fact row: order, line, message, case ..."""
         return str(self.facts.info["grain"])
 
     @property
     def in_money(self) -> bool:
-        """Whether amounts of different currencies must not meet in it."""
+        """Return True if the measure must not add amounts of different currencies."""
         return self.unit is Unit.MONEY or self.name.startswith("value_")

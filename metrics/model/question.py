@@ -1,7 +1,6 @@
-"""A question and its answers: what may be asked of the catalogue, and all that travels with a number. Plain data;
-`query.py` answers.
+"""A question and its answers: plain data. metrics/queries computes the answers.
 
-Source: rules P7 to P9.
+Source: P7 (point, coverage and range), P8 (small numbers), P9 (traceable numbers).
 """
 
 from collections.abc import Callable
@@ -15,7 +14,9 @@ NO_ROWS = "no data: nothing in this period and selection"
 
 @dataclass(frozen=True)
 class Question:
-    """Which measures, by what, when and for whom. `start` and `end` are inclusive days of each measure's own date."""
+    """The measures, dimensions, period and filters of a question. `start` and `end` are inclusive days of each
+    measure's date.
+    """
 
     measures: tuple[str, ...]
     by: tuple[str, ...] = ()
@@ -27,12 +28,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """One number and all that travels with it. For a share: numerator / denominator = value; shares are 0 to 1.
+    """One number with its evidence. For a share, numerator / denominator = value; shares are 0 to 1.
 
-    judged: rows (or units) that were to be judged; unknown: those whose evidence is missing; low, high: 95 % Wilson
-    interval;
-    no_data: why there is no value; remark: what a reader must know beside the value (left out for want of a rate,
-    provisional ...).
+    judged: rows (or units) to be judged; unknown: rows whose evidence is missing; low, high: 95% Wilson interval;
+    no_data: the reason why there is no value; remark: a note shown next to the value (left out because a rate is
+    missing, provisional ...).
     """
 
     dimensions: dict[str, str | None]
@@ -53,4 +53,4 @@ class Answer:
 
 
 Ask = Callable[[Question], list[Answer]]
-"""Asks the catalogue another question in the same generation (for measures made of other measures)."""
+"""Asks another question of the same data version (for measures that combine other measures)."""

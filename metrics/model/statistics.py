@@ -1,5 +1,6 @@
-"""Arithmetic that finishes a number once its exact sums are known. Pure; nothing here reads a table. Source: rules P6,
-P8, R30.
+"""Arithmetic that computes a number from its exact sums. Pure functions; they read no table.
+
+Source: P6 (empty is null), P8 (small numbers), R30 (spread and percentiles).
 """
 
 import math
@@ -10,11 +11,11 @@ from fractions import Fraction
 Number = int | Decimal | float
 Z95 = 1.959964
 DAYS_A_YEAR = 365
-"""Days a period's amount is brought to, to be told as of a year."""
+"""The days of a year to which an amount is annualised."""
 
 
 def wilson(numerator: Number, denominator: Number) -> tuple[float, float] | None:
-    """The 95 % Wilson interval of a share, or None where there is nothing to divide by. Source: rules P8."""
+    """Return the 95% Wilson interval of a share, or None if the denominator is 0. Source: P8 (small numbers)."""
     n = float(denominator)
     if n <= 0:
         return None
@@ -25,14 +26,20 @@ def wilson(numerator: Number, denominator: Number) -> tuple[float, float] | None
 
 
 def divide(numerator: Number | None, denominator: Number | None) -> float | None:
-    """The one division of the product: both sides as doubles, None where there is nothing to divide (P6)."""
+    """Divide two numbers as doubles; None if there is nothing to divide. Source: P6 (empty is null).
+
+    The whole product divides with this function.
+    """
     if numerator is None or not denominator:
         return None
     return float(numerator) / float(denominator)
 
 
 def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> float | None:
-    """Sample standard deviation (n - 1) of whole numbers from exact sums, or its share of the mean. Source: rules R30."""
+    """Return the sample standard deviation (n - 1) of whole numbers, or its share of the mean, from exact sums.
+
+    Source: R30 (spread and percentiles).
+    """
     n, s, q = int(count), int(total), int(squares)
     if n < 2:
         return None
@@ -43,10 +50,10 @@ def spread(count: Number, total: Number, squares: Number, *, relative: bool) -> 
 
 
 def survival_curve(rows: Iterable[tuple[Number, int, int]]) -> list[tuple[Number, Fraction]]:
-    """The Kaplan-Meier curve as (t, S(t)) at every t at which something happened, exact.
+    """Return the Kaplan-Meier curve as exact (t, S(t)) at every t with an event.
 
-    rows: (duration, how many it happened to at that duration, how many were there: happened or censored), durations
-    distinct. Those censored at t are still at risk at t. Source: rules R30.
+    rows: (duration, events at that duration, events and censored at that duration); durations are distinct. Rows
+    censored at t are still at risk at t. Source: R30 (spread and percentiles).
     """
     ordered = sorted(rows, key=lambda row: row[0])
     at_risk = sum(count for _, _, count in ordered)
@@ -61,10 +68,10 @@ def survival_curve(rows: Iterable[tuple[Number, int, int]]) -> list[tuple[Number
 
 
 def survival_quantile(curve: list[tuple[Number, Fraction]], fraction: Decimal) -> Number | None:
-    """The first t with S(t) ≤ 1 - fraction (the median for 0.5), or None where the curve never falls so far."""
+    """Return the first t with S(t) ≤ 1 - fraction (0.5: the median), or None if the curve never falls that far."""
     return next((t for t, surviving in curve if surviving <= 1 - Fraction(fraction)), None)
 
 
 def survival_at(curve: list[tuple[Number, Fraction]], t: Number) -> Fraction:
-    """S(t): 1 before anything happened."""
+    """Return S(t); 1 before the first event."""
     return next((surviving for when, surviving in reversed(curve) if when <= t), Fraction(1))

@@ -1,4 +1,4 @@
-"""What holds for every measure of the catalogue, whatever it measures."""
+"""Rules that every measure of the catalog meets."""
 
 import re
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_every_assumption_is_declared_by_a_measure(assumption: str) -> None:
 
 
 @pytest.mark.parametrize("row", range(1, 17))
-def test_every_part_of_the_brief_has_a_measure(row: int) -> None:
+def test_every_product_requirement_has_a_measure(row: int) -> None:
     assert [name for name, measure in MEASURES.items() if row in measure.product_rows]
 
 
