@@ -166,7 +166,7 @@ def carriers(view: MeasureView) -> None:
         [Cell(name), *(_figure(answers.get(measure), measure, name) for measure in BY_CARRIER)]
         for name, answers in rows[:CARRIERS_SHOWN]
     ]
-    heads = ("Carrier", "Mean", "Spread", "95 % within", "Beyond promise")
+    heads = ("Carrier", "Mean", "Spread", "95 % within", "After promise")
     theme.show_html(
         tables.table(
             heads, shown, caption="Cycle time by carrier, the least reliable first", numeric=range(1, len(heads))

@@ -267,7 +267,7 @@ def _without(one: Observed, question: Question) -> Answer:
 
 
 def days_in_view(connection: Connection, question: Question) -> int | None:
-    """Return the days of the question, both ends included. Open ends are the first and last due day of judged orders."""
+    """Return the days of the question, both ends included. Open ends: first and last due day of judged orders."""
     o = order_facts_table.c
     first, last = connection.execute(select(func.min(o.due_day), func.max(o.due_day)).where(o.state == "judged")).one()
     start, end = question.start or first, question.end or last

@@ -201,7 +201,7 @@ def _when(connection: Connection) -> list[Trait]:
         Trait("Weekday", weekday, DAYS),
         Trait("Month end", at_end, ("earlier in the month", "last three days of the month")),
         Trait("Days of notice", *_up_to(notice, (1, 3, 7, 14), "{}"), notice),
-        Trait("Rush", rush, ("less notice than the package's lead time", "enough notice", "unknown")),
+        Trait("Rush", rush, ("less notice than the package's lead time", "enough notice", "not known")),
     ]
 
 
@@ -221,7 +221,7 @@ def _up_to(value: Expression, edges: Sequence[int | Decimal], words: str) -> tup
     above = f"over {told[-1]}" if told else "all"
     steps = [(value <= edge, literal(place, Integer)) for place, edge in enumerate(edges)]
     place_of = case(*steps, (value.is_not(None), literal(len(edges), Integer)), else_=literal(len(edges) + 1, Integer))
-    return place_of, (*[f"up to {one}" for one in told], above, "unknown")
+    return place_of, (*[f"up to {one}" for one in told], above, "not known")
 
 
 def _filters(facts: Table, where: Where) -> list[Expression]:

@@ -153,7 +153,7 @@ def _support_kept(package: Package, got: Evidence) -> RowResult | None:
 
 
 def is_better(one: Package, other: Package) -> bool:
-    """Return True if a package promises at least as much in fill, lead time and delivery as another, and more in one."""
+    """Return True if one package promises no less fill, lead time and delivery than another, and more of one."""
     ours, theirs = _promised(one), _promised(other)
     if ours is None or theirs is None:
         return False

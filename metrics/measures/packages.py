@@ -239,7 +239,7 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
                 high=high,
                 judged=len(rows),
                 unknown=len(rows) - known,
-                no_data=None if known else "inconclusive: every row of the package lacks evidence",
+                no_data=None if known else "not proven: every row of the package lacks evidence",
                 remark=None
                 if question.grain is None
                 else (

@@ -208,7 +208,7 @@ def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
                 unknown=unknown,
                 no_data=None
                 if known
-                else ("inconclusive: no line has all its evidence; the share lies between the bounds"),
+                else ("not proven: no line has all its evidence; the share lies between the bounds"),
                 remark="based on receipts, because no source maps shipped_at" if by_receipt else None,
             )
         )

@@ -131,7 +131,7 @@ def test_quality_shows_the_record_as_it_came_and_its_rule(page_of_small: Open) -
 
 
 def test_definitions_search_narrows_to_what_is_asked(page_of_small: Open) -> None:
-    told = markup(page_of_small("definitions", q="beyond promise"))
+    told = markup(page_of_small("definitions", q="after the promise"))
     assert 'id="beyond_promise"' in told
     assert 'id="orders"' not in told
 

@@ -248,7 +248,7 @@ def test_an_attainment_over_time_says_that_periods_are_judged_alone(warehouse: C
     """The whole is in March, so the month is the whole: 18 of 21."""
     march = one(warehouse, "package_attainment", grain="month")
     assert (march.period, march.numerator, march.denominator) == (date(2026, 3, 1), 18, 21)
-    assert "judged alone" in (march.remark or "")
+    assert "judged separately" in (march.remark or "")
     assert one(warehouse, "package_attainment").remark is None
 
 

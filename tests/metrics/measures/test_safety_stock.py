@@ -118,7 +118,7 @@ def test_pairs_with_fewer_than_20_arrivals_are_left_out_and_counted(connection: 
     )
     by_customer = answer(connection, Question(("buyer_safety_stock",), by=("customer",)))
     assert [(one.dimensions["customer"], one.value is None) for one in by_customer] == [("C", False), ("D", True)]
-    assert by_customer[1].no_data == "no data: no pair left to count"
+    assert by_customer[1].no_data == "no data: every pair was left out"
 
 
 def test_the_days_asked_for_bound_arrivals_and_demand(connection: Connection) -> None:

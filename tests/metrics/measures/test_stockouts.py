@@ -525,7 +525,7 @@ def test_the_expected_cost_is_shares_times_costs(connection: Connection) -> None
     assert (found["stockout_total_cost"].value, found["stockout_total_cost"].denominator) == (pytest.approx(144), 5)
     assert found["stockout_unit_cost_assumed"].value == Decimal("2132.50")
     assert found["stockout_total_cost_assumed"].value == 5 * Decimal("2132.50")
-    assert "assumed instead: 2,132.50" in str(found["stockout_unit_cost"].remark)
+    assert "with assumed shares and costs: 2,132.50" in str(found["stockout_unit_cost"].remark)
 
 
 def test_a_small_segment_draws_its_shares_towards_everyones() -> None:
@@ -572,7 +572,7 @@ def test_an_impossible_fill_target_is_told_instead_of_a_number(connection: Conne
     events(connection, assumptions=[row("assumptions", wrong)], **together(the_order(), sent(("2026-03-08", 100))))
     one = asked(connection, "fill_gain")["fill_gain"]
     assert one.value is None
-    assert "98.000000 is no share" in str(one.no_data)
+    assert "98.000000 is not a share" in str(one.no_data)
 
 
 def test_the_calculator_is_filled_from_the_orders_in_view(connection: Connection) -> None:

@@ -224,7 +224,7 @@ def test_changing_the_interaction(warehouse: Connection) -> None:
     ]
     assert (row.saving, row.new_zone) == (Decimal(6), "Danger")
     found = one(warehouse, "danger_interaction")
-    assert (found.value, found.remark) == (Decimal(6), "D: order_taking 5.00 to 2.00 an order, then Danger")
+    assert (found.value, found.remark) == (Decimal(6), "D: order_taking 5.00 to 2.00 per order, then Danger")
 
 
 def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:

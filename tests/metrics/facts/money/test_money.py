@@ -389,7 +389,7 @@ def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connecti
     assert profit.remark == "left out: net sales of 500.00 on 1 billed line without a unit cost"
     assert value(warehouse, "sales_without_unit_cost") == Decimal(500)
     losing = one(warehouse, "loss_making_customers")
-    assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost or rate is missing")
+    assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost or exchange rate is missing")
 
 
 def test_a_customer_below_zero_is_loss_making(warehouse: Connection) -> None:
