@@ -23,7 +23,7 @@ shipment = shipment_facts_table.c
 NEEDS_NOTICE = Need(("shipments.notice_sent_at",), "no data: notice_sent_at (map shipments.notice_sent_at)")
 
 
-def _in_time(name: str, title: str, phase: str, what: str, short: str) -> Measure:
+def _in_time(*, name: str, title: str, phase: str, what: str, short: str) -> Measure:
     return Measure(
         name=name,
         title=title,
@@ -49,11 +49,11 @@ def _in_time(name: str, title: str, phase: str, what: str, short: str) -> Measur
 
 MEASURES: tuple[Measure, ...] = (
     _in_time(
-        "ack_on_time",
-        "Before: acknowledged in time",
-        "pre",
-        "Quotes and acknowledgements before the transaction",
-        "Acknowledged in time",
+        name="ack_on_time",
+        title="Before: acknowledged in time",
+        phase="pre",
+        what="Quotes and acknowledgements before the transaction",
+        short="Acknowledged in time",
     ),
     Measure(
         name="late_warned",
@@ -118,11 +118,11 @@ MEASURES: tuple[Measure, ...] = (
         product_rows=(12,),
     ),
     _in_time(
-        "post_reply_on_time",
-        "After: replies and invoices in time",
-        "post",
-        "Replies and invoices after the transaction",
-        "Replies in time",
+        name="post_reply_on_time",
+        title="After: replies and invoices in time",
+        phase="post",
+        what="Replies and invoices after the transaction",
+        short="Replies in time",
     ),
     Measure(
         name="special_granted",

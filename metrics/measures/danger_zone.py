@@ -286,10 +286,8 @@ def _interaction_told(rows: Sequence[Interaction]) -> str:
             f"{each.activity} {each.own:,.2f} to {each.median:,.2f} per order" for each in row.activities if each.saving
         ]
         told.append(
-            (
-                f"{row.customer.customer_id}: {', '.join(changed) or 'no activity is cheaper elsewhere'}, then "
-                f"{row.new_zone}"
-            )
+            f"{row.customer.customer_id}: {', '.join(changed) or 'no activity is cheaper elsewhere'}, then "
+            f"{row.new_zone}"
         )
     return "; ".join(told) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
 

@@ -390,7 +390,7 @@ def _answer(dimensions: Mapping[str, str | None], measure: str, found: Sequence[
     )
 
 
-def _behaviour(name: str, title: str, how: str) -> Measure:
+def _behaviour(*, name: str, title: str, how: str) -> Measure:
     return Measure(
         name=name,
         title=title,
@@ -415,12 +415,12 @@ def _behaviour(name: str, title: str, how: str) -> Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    _behaviour(HOW, "How they order", "the order's channel"),
-    _behaviour(HOW_MUCH, "How much they order", "order value, units and lines"),
-    _behaviour(WHAT, "What they order", "product category, fulfilment model and special requests"),
+    _behaviour(name=HOW, title="How they order", how="the order's channel"),
+    _behaviour(name=HOW_MUCH, title="How much they order", how="order value, units and lines"),
+    _behaviour(name=WHAT, title="What they order", how="product category, fulfilment model and special requests"),
     _behaviour(
-        WHEN,
-        "When they order",
-        "weekday, month end, days of notice and rush (less notice than the package's lead time)",
+        name=WHEN,
+        title="When they order",
+        how="weekday, month end, days of notice and rush (less notice than the package's lead time)",
     ),
 )

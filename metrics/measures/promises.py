@@ -42,7 +42,7 @@ _both = and_(_promised, o.requested_day.is_not(None))
 _asked = and_(cycle.window_asked, cycle.window_granted.is_not(None))
 
 
-def _changes_by(who: str, amount: Expression, suffix: str, words: str) -> Measure:
+def _changes_by(*, who: str, amount: Expression, suffix: str, words: str) -> Measure:
     return Measure(
         name=f"promise_revisions{suffix}",
         title=f"Promise changes per order{words}",
@@ -133,8 +133,8 @@ MEASURES: tuple[Measure, ...] = (
         needs=(NEEDS_PROMISE,),
         short="Promised lead time",
     ),
-    _changes_by("seller", cycle.promise_changes_seller, "", ""),
-    _changes_by("buyer", cycle.promise_changes_buyer, "_buyer", ", by the buyer"),
+    _changes_by(who="seller", amount=cycle.promise_changes_seller, suffix="", words=""),
+    _changes_by(who="buyer", amount=cycle.promise_changes_buyer, suffix="_buyer", words=", by the buyer"),
     Measure(
         name="promise_kept",
         title="Promises met",

@@ -26,7 +26,7 @@ CHAIN_FEEDS = (*CORE_FEEDS, *BILLING_FEEDS, "messages", "service_cases")
 _detected = and_(order.failed, order.detected_at.is_not(None))
 
 
-def _gap(name: str, verb: str, percent: int, seconds: Expression, done: Expression, span: str) -> Measure:
+def _gap(*, name: str, verb: str, percent: int, seconds: Expression, done: Expression, span: str) -> Measure:
     return Measure(
         name=f"{name}_hours_p{percent}",
         title=f"Recovery: hours to {verb}, P{percent}",
@@ -52,28 +52,28 @@ def _gap(name: str, verb: str, percent: int, seconds: Expression, done: Expressi
 def _gaps(percent: int) -> tuple[Measure, ...]:
     return (
         _gap(
-            "detect",
-            "detect",
-            percent,
-            order.detect_seconds,
-            order.detected_at,
-            "from failure to detection (below 0: the buyer was warned before it failed)",
+            name="detect",
+            verb="detect",
+            percent=percent,
+            seconds=order.detect_seconds,
+            done=order.detected_at,
+            span="from failure to detection (below 0: the buyer was warned before it failed)",
         ),
         _gap(
-            "acknowledge",
-            "acknowledge",
-            percent,
-            order.acknowledge_seconds,
-            order.acknowledged_at,
-            "from detection to acknowledgement",
+            name="acknowledge",
+            verb="acknowledge",
+            percent=percent,
+            seconds=order.acknowledge_seconds,
+            done=order.acknowledged_at,
+            span="from detection to acknowledgement",
         ),
         _gap(
-            "resolve",
-            "resolve",
-            percent,
-            order.resolve_seconds,
-            order.resolved_at,
-            ("from acknowledgement to settlement"),
+            name="resolve",
+            verb="resolve",
+            percent=percent,
+            seconds=order.resolve_seconds,
+            done=order.resolved_at,
+            span=("from acknowledgement to settlement"),
         ),
     )
 

@@ -53,7 +53,7 @@ EXCLUDED = (
 _with_outcome = s.outcome != OPEN
 
 
-def _count(name: str, title: str, short: str, condition: Expression, definition: str) -> Measure:
+def _count(*, name: str, title: str, short: str, condition: Expression, definition: str) -> Measure:
     return Measure(
         name=name,
         title=title,
@@ -341,42 +341,45 @@ _OBSERVED_TEXT = (
 
 MEASURES = (
     _count(
-        "stockout_events",
-        "Stockouts",
-        "Stockouts",
-        s.outcome.is_not(None),
-        "Order lines not shipped in full by the first promised date, and recorded demand that never became an order.",
+        name="stockout_events",
+        title="Stockouts",
+        short="Stockouts",
+        condition=s.outcome.is_not(None),
+        definition=(
+            "Order lines not shipped in full by the first promised date, and recorded demand that never became an "
+            "order."
+        ),
     ),
     _count(
-        "stockouts_of_lines",
-        "Stockouts of order lines",
-        "On lines",
-        s.stockout_source.in_(LINE_SOURCES),
-        (
+        name="stockouts_of_lines",
+        title="Stockouts of order lines",
+        short="On lines",
+        condition=s.stockout_source.in_(LINE_SOURCES),
+        definition=(
             "Order lines not shipped in full by the first promised date. If no source maps shipped_at: lines not "
             "received in full."
         ),
     ),
     _count(
-        "stockouts_unordered",
-        "Stockouts before an order",
-        "Before an order",
-        s.stockout_source == UNORDERED,
-        "Demand that found no stock and never became an order line (feed stockouts).",
+        name="stockouts_unordered",
+        title="Stockouts before an order",
+        short="Before an order",
+        condition=s.stockout_source == UNORDERED,
+        definition="Demand that found no stock and never became an order line (feed stockouts).",
     ),
     _count(
-        "stockouts_open",
-        "Open stockouts",
-        "Open",
-        s.outcome == OPEN,
-        "Stockouts whose goods have neither arrived nor been cancelled, and whose buyer is not lost.",
+        name="stockouts_open",
+        title="Open stockouts",
+        short="Open",
+        condition=s.outcome == OPEN,
+        definition="Stockouts whose goods have neither arrived nor been cancelled, and whose buyer is not lost.",
     ),
     _count(
-        "stockouts_provisional",
-        "Stockouts with a provisional outcome",
-        "Provisional",
-        and_(_with_outcome, s.provisional.is_(True)),
-        "Stockouts with an outcome whose buyer has not reordered and may still be lost.",
+        name="stockouts_provisional",
+        title="Stockouts with a provisional outcome",
+        short="Provisional",
+        condition=and_(_with_outcome, s.provisional.is_(True)),
+        definition="Stockouts with an outcome whose buyer has not reordered and may still be lost.",
     ),
     Measure(
         name="stockout_rate",
