@@ -1,10 +1,10 @@
-"""One order's story in words: what each of the five tests found and the evidence it rests on. Pure, plain text.
+"""Evidence of an order's five tests, in sentences of plain text. Records in, text out.
 
-A sentence is written per failed line from the code the facts give (`on_time_reason` ...) and the records that code
-speaks of. The verdict itself is never worked out here: facts decide, the story shows why.
+The reason code in the facts (`on_time_reason`, ...) selects the sentence of a failed line; the records fill it.
+Nothing here judges: the facts decide the verdict.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,10 +14,13 @@ from dashboard.orders.reasons import TITLES, UNKNOWNS, reason
 from metrics.lists.order_story import OrderRecords
 from metrics.lists.rows import VERDICTS, Row
 
+Document = tuple[Row, Row]
+"""Header and line of a shipment or an invoice."""
+
 
 @dataclass(frozen=True)
 class Test:
-    """One of the five tests: its verdict (None: unknown) and the evidence in sentences."""
+    """A test's verdict (None: unknown) and its evidence in sentences."""
 
     __test__ = False
     verdict: str
@@ -26,12 +29,51 @@ class Test:
 
     @property
     def title(self) -> str:
-        """Its name."""
+        """Name of the test."""
         return TITLES[self.verdict]
 
 
+@dataclass(frozen=True)
+class FailedLine:
+    """A failed order line with the records of its order; `as_of` is the end of the data."""
+
+    records: OrderRecords
+    line: Row
+    as_of: datetime | None
+
+    @property
+    def shipped(self) -> list[Document]:
+        """Shipment lines of the order line, with their headers."""
+        headers = {header["shipment_id"]: header for header in self.records.shipments}
+        lines = [line for line in self.records.shipment_lines if line["line_no"] == self.line["line_no"]]
+        return [(headers.get(line["shipment_id"], {"shipment_id": line["shipment_id"]}), line) for line in lines]
+
+    @property
+    def received(self) -> list[Row]:
+        """Headers of received shipments, in order of receipt."""
+        headers = [header for header, _ in self.shipped if header.get("received_at")]
+        return sorted(headers, key=lambda header: header["received_at"])
+
+    @property
+    def documents(self) -> list[Document]:
+        """Invoice lines of the order line, with their headers; credits and reversals too."""
+        headers = {header["invoice_id"]: header for header in self.records.invoices}
+        lines = [line for line in self.records.invoice_lines if line["line_no"] == self.line["line_no"]]
+        return [(headers.get(line["invoice_id"], {"invoice_id": line["invoice_id"]}), line) for line in lines]
+
+    @property
+    def billed(self) -> list[Document]:
+        """Invoice lines without credits and reversals."""
+        return [document for document in self.documents if document[0].get("invoice_kind") in (None, "invoice")]
+
+    @property
+    def data_end(self) -> str:
+        """End of the data in words."""
+        return f"{formatting.day(self.as_of.date())} (data as of)" if self.as_of else "the end of the data"
+
+
 def tests(records: OrderRecords, as_of: datetime | None) -> list[Test]:
-    """The five tests of an order, each with its evidence."""
+    """Return the five tests of an order, each with its evidence."""
     return [Test(verdict, records.facts[verdict], _evidence(records, verdict, as_of)) for verdict in VERDICTS]
 
 
@@ -41,170 +83,118 @@ def _evidence(records: OrderRecords, verdict: str, as_of: datetime | None) -> li
         return ["Not judged: the order is not a sale, or the buyer cancelled all of it in time."]
     if facts[verdict] is True:
         return [_passed(records, verdict)]
-    telling = [line for line in records.lines if line.get(verdict) is facts[verdict] and line.get(f"{verdict}_reason")]
+    lines = [line for line in records.lines if line.get(verdict) is facts[verdict] and line.get(f"{verdict}_reason")]
     if facts[verdict] is None:
-        codes = sorted(
-            {str(line[f"{verdict}_reason"]) for line in telling} or {facts[f"{verdict}_reason"] or "no_evidence"}
-        )
-        told = [UNKNOWNS.get(code, formatting.in_words(code)) for code in codes]
-        return [f"{text[:1].upper()}{text[1:]}." for text in told]
-    said: dict[str, list[str]] = {}
-    for line in telling:
-        said.setdefault(_told(records, line, verdict, as_of), []).append(line["line_no"])
-    found = [
-        f"{'Line' if len(numbers) == 1 else 'Lines'} {', '.join(numbers)}: {text}" for text, numbers in said.items()
+        codes = {str(line[f"{verdict}_reason"]) for line in lines} or {facts[f"{verdict}_reason"] or "no_evidence"}
+        texts = [UNKNOWNS.get(code, formatting.in_words(code)) for code in sorted(codes)]
+        return [f"{text[:1].upper()}{text[1:]}." for text in texts]
+    numbers: dict[str, list[str]] = {}
+    for line in lines:
+        sentence = _sentence(FailedLine(records, line, as_of), line[f"{verdict}_reason"])
+        numbers.setdefault(sentence, []).append(line["line_no"])
+    sentences = [
+        f"{'Line' if len(line_nos) == 1 else 'Lines'} {', '.join(line_nos)}: {text}"
+        for text, line_nos in numbers.items()
     ]
-    return found or [f"{reason(facts[f'{verdict}_reason'])}."]
+    return sentences or [f"{reason(facts[f'{verdict}_reason'])}."]
 
 
 def _passed(records: OrderRecords, verdict: str) -> str:
     facts = records.facts
-    arrived = formatting.day(facts["arrived_day"])
+    received, owed = formatting.quantity(facts["received_qty"]), formatting.quantity(facts["owed_qty"])
     return {
-        "on_time": f"The last needed goods arrived {arrived}; due {_due(records)}.",
-        "complete": f"{formatting.quantity(facts['received_qty'])} received, {formatting.quantity(facts['owed_qty'])} owed.",
+        "on_time": f"Last required goods received {formatting.day(facts['arrived_day'])}; "
+        f"due {formatting.day(facts['due_day'])}.",
+        "complete": f"{received} received, {owed} owed.",
         "damage_free": "No damage recorded and none credited.",
-        "filled_accurately": "The products ordered, at the place ordered, and not too many.",
-        "billed_accurately": "Every line billed in time, once, at the agreed price, terms and party."
+        "filled_accurately": "Products and place as ordered, and no excess quantity.",
+        "billed_accurately": "Every line billed on time, once, at the agreed price, terms and party."
         if records.invoice_lines
-        else "Nothing was billed, and nothing that came was to be billed.",
+        else "No invoice, and nothing received that requires one.",
     }[verdict]
 
 
-def _due(records: OrderRecords) -> str:
-    return formatting.day(records.facts["due_day"])
+def _sentence(failed: FailedLine, code: str) -> str:
+    write = _SENTENCES.get(code)
+    return write(failed) if write else f"{reason(code).lower()}."
 
 
-def _told(records: OrderRecords, line: Row, verdict: str, as_of: datetime | None) -> str:
-    code = line[f"{verdict}_reason"]
-    teller = _TELLERS.get(code)
-    return teller(records, line, as_of) if teller else f"{reason(code).lower()}."
-
-
-def _sent(records: OrderRecords, line: Row) -> list[tuple[Row, Row]]:
-    """Consignments of an order line: header and line of each."""
-    headers = {header["shipment_id"]: header for header in records.shipments}
-    mine = [one for one in records.shipment_lines if one["line_no"] == line["line_no"]]
-    return [(headers.get(one["shipment_id"], {"shipment_id": one["shipment_id"]}), one) for one in mine]
-
-
-def _billed(records: OrderRecords, line: Row) -> list[tuple[Row, Row]]:
-    """Documents of an order line: header and line of each."""
-    headers = {header["invoice_id"]: header for header in records.invoices}
-    mine = [one for one in records.invoice_lines if one["line_no"] == line["line_no"]]
-    return [(headers.get(one["invoice_id"], {"invoice_id": one["invoice_id"]}), one) for one in mine]
-
-
-def _bills(records: OrderRecords, line: Row) -> list[tuple[Row, Row]]:
-    return [(header, one) for header, one in _billed(records, line) if header.get("invoice_kind") in (None, "invoice")]
+def _joined(sentences: Iterable[str], default: str) -> str:
+    """Join sentences; return the default if there are none."""
+    return f"{'; '.join(sentences) or default}."
 
 
 def _carrier(header: Row) -> str:
     return f" with {header['carrier']}" if header.get("carrier") else ""
 
 
-def _late(records: OrderRecords, line: Row, as_of: datetime | None) -> str:
-    due, came = line.get("due_day"), line.get("settled_day")
-    told = f"due {formatting.day(due)}"
-    if came is not None:
-        gone = (came - due).days if due else 0
-        told += f", the last needed goods arrived {formatting.day(came)}" + (
-            f", {formatting.count(gone, 'day')} late" if gone > 0 else ", after the hour agreed"
-        )
+def _at(row: Row, column: str) -> str:
+    return formatting.moment(row.get(column), row.get(f"{column}_is_date"))
+
+
+# ----------------------------------------------------------------------------------------------------------- deliveries
+def _late(failed: FailedLine) -> str:
+    due, settled = failed.line.get("due_day"), failed.line.get("settled_day")
+    text = f"due {formatting.day(due)}"
+    if settled is not None:
+        days = (settled - due).days if due else 0
+        text += f", last required goods received {formatting.day(settled)}"
+        text += f", {formatting.count(days, 'day')} late" if days > 0 else ", after the agreed hour"
     else:
-        told += f", not all of it had arrived by {_watermark(as_of)}"
-    last = max(
-        (header for header, _ in _sent(records, line) if header.get("received_at")),
-        key=lambda header: header["received_at"],
-        default=None,
-    )
-    return told + (f" (consignment {last['shipment_id']}{_carrier(last)})." if last else ".")
+        text += f", incomplete on {failed.data_end}"
+    if not failed.received:
+        return f"{text}."
+    last = max(failed.received, key=lambda header: header["received_at"])
+    return f"{text} (shipment {last['shipment_id']}{_carrier(last)})."
 
 
-def _watermark(as_of: datetime | None) -> str:
-    return f"{formatting.day(as_of.date())} (data as of)" if as_of else "the data's date"
+def _never_received(failed: FailedLine) -> str:
+    missing = "none of the goods ordered" if failed.received else "nothing"
+    text = f"due {formatting.day(failed.line.get('due_day'))}, {missing} received by {failed.data_end}"
+    for header, _ in failed.shipped:
+        if header.get("shipped_at") and not header.get("received_at"):
+            text += f"; shipment {header['shipment_id']} left {_at(header, 'shipped_at')}{_carrier(header)}"
+            return f"{text} and has no proof of delivery."
+    return f"{text}."
 
 
-def _never_received(records: OrderRecords, line: Row, as_of: datetime | None) -> str:
-    other = any(header.get("received_at") for header, _ in _sent(records, line))
-    told = f"due {formatting.day(line.get('due_day'))}, {'nothing of what was ordered' if other else 'nothing'} had arrived by {_watermark(as_of)}"
-    under_way = [
-        header for header, _ in _sent(records, line) if header.get("shipped_at") and not header.get("received_at")
-    ]
-    if under_way:
-        first = under_way[0]
-        told += f"; consignment {first['shipment_id']} left {_at(first, 'shipped_at')}{_carrier(first)} and has no proof of delivery"
-    return told + "."
+def _too_early(failed: FailedLine) -> str:
+    first = failed.received[0] if failed.received else {}
+    return f"received {_at(first, 'received_at')}, before the agreed window."
 
 
-# one shape for every teller
-def _too_early(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    first = min(
-        (header for header, _ in _sent(records, line) if header.get("received_at")),
-        key=lambda header: header["received_at"],
-        default={},
-    )
-    return f"arrived {_at(first, 'received_at')}, before the window agreed."
-
-
-def _short(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    owed, came = line["owed_qty"], line["counted_qty"] or Decimal(0)
-    told = f"{formatting.quantity(came)} of {formatting.quantity(owed)} received, {formatting.quantity(owed - came)} missing"
+def _short(failed: FailedLine) -> str:
+    line = failed.line
+    owed, received = line["owed_qty"], line["counted_qty"] or Decimal(0)
+    text = f"{formatting.quantity(received)} of {formatting.quantity(owed)} received"
+    text += f", {formatting.quantity(owed - received)} missing"
     if line.get("cancelled_qty") or line.get("cancelled_at"):
-        party = line.get("cancelled_by") or "seller"
+        quantity = formatting.quantity(line.get("cancelled_qty")) if line.get("cancelled_qty") else "the rest"
         why = f" ({line['cancel_reason']})" if line.get("cancel_reason") else ""
-        told += f"; the {party} cancelled {formatting.quantity(line.get('cancelled_qty')) if line.get('cancelled_qty') else 'the rest'}{why}"
-    return told + "."
+        text += f"; the {line.get('cancelled_by') or 'seller'} cancelled {quantity}{why}"
+    return f"{text}."
 
 
-def _damaged(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    hurt = [(header, one) for header, one in _sent(records, line) if (one.get("damaged_qty") or 0) > 0]
-    return (
-        "; ".join(
-            f"{formatting.quantity(one['damaged_qty'])} of {formatting.quantity(one.get('received_qty') or one['shipped_qty'])} damaged"
-            f" in consignment {header['shipment_id']}{_carrier(header)}"
-            for header, one in hurt
-        )
-        + "."
-        if hurt
-        else "arrived damaged."
+def _damaged(failed: FailedLine) -> str:
+    sentences = (
+        f"{formatting.quantity(line['damaged_qty'])} of "
+        f"{formatting.quantity(line.get('received_qty') or line['shipped_qty'])} damaged"
+        f" in shipment {header['shipment_id']}{_carrier(header)}"
+        for header, line in failed.shipped
+        if (line.get("damaged_qty") or 0) > 0
     )
+    return _joined(sentences, "received damaged")
 
 
-def _credit(what: str) -> Callable[[OrderRecords, Row, datetime | None], str]:
-    def tell(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-        credits = [(header, one) for header, one in _billed(records, line) if header.get("invoice_kind") == "credit"]
-        return (
-            "; ".join(
-                f"credit note {header['invoice_id']} of {_at(header, 'invoiced_at')} gives back"
-                f" {formatting.money(one['line_amount'], header.get('currency'))}"
-                f" for {formatting.in_words(header.get('credit_reason') or what).lower()}"
-                for header, one in credits
-            )
-            + "."
-            if credits
-            else f"credited for {what}."
-        )
-
-    return tell
-
-
-def _wrong_item(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    wrong = [
-        (header, one)
-        for header, one in _sent(records, line)
-        if one.get("product_id") not in (None, line.get("product_id"))
-    ]
-    return (
-        "; ".join(
-            f"consignment {header['shipment_id']} carried {_product(records, one['product_id'])}"
-            f" instead of {_product(records, line.get('product_id'))}"
-            for header, one in wrong
-        )
-        + "."
-        if wrong
-        else "the wrong product came."
+def _wrong_item(failed: FailedLine) -> str:
+    ordered = failed.line.get("product_id")
+    sentences = (
+        f"shipment {header['shipment_id']} contained {_product(failed.records, line['product_id'])}"
+        f" instead of {_product(failed.records, ordered)}"
+        for header, line in failed.shipped
+        if line.get("product_id") not in (None, ordered)
     )
+    return _joined(sentences, "the wrong product was received")
 
 
 def _product(records: OrderRecords, product_id: str | None) -> str:
@@ -212,101 +202,103 @@ def _product(records: OrderRecords, product_id: str | None) -> str:
     return f"{name} ({product_id})" if name else str(product_id)
 
 
-def _wrong_place(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    wanted = records.order.get("ship_to")
-    wrong = [header for header, _ in _sent(records, line) if header.get("received_place") not in (None, wanted)]
-    return (
-        f"received at {wrong[0]['received_place']}, ordered to {wanted}."
-        if wrong
-        else f"not received at {wanted or 'the place ordered'}."
-    )
+def _wrong_place(failed: FailedLine) -> str:
+    ordered = failed.records.order.get("ship_to")
+    places = [header.get("received_place") for header, _ in failed.shipped]
+    wrong = [place for place in places if place not in (None, ordered)]
+    if wrong:
+        return f"received at {wrong[0]}, ordered to {ordered}."
+    return f"not received at {ordered or 'the place ordered'}."
 
 
-def _over_shipped(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    return (
-        f"{formatting.quantity(line['received_qty'])} received where {formatting.quantity(line['owed_qty'])} were owed."
-    )
+def _over_shipped(failed: FailedLine) -> str:
+    received, owed = failed.line["received_qty"], failed.line["owed_qty"]
+    return f"{formatting.quantity(received)} received, only {formatting.quantity(owed)} owed."
 
 
-def _billed_quantity(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    billed = sum((one["billed_qty"] or Decimal(0) for _, one in _bills(records, line)), Decimal(0))
-    return f"{formatting.quantity(billed)} billed, {formatting.quantity(line['counted_qty'] or line['owed_qty'])} received ({_documents(records, line)})."
+# -------------------------------------------------------------------------------------------------------------- billing
+def _credit(what: str) -> Callable[[FailedLine], str]:
+    """Return the function that describes the credit notes of a line."""
 
-
-def _documents(records: OrderRecords, line: Row) -> str:
-    ids = sorted({str(header["invoice_id"]) for header, _ in _bills(records, line)})
-    return f"invoice {', '.join(ids)}" if ids else "no invoice"
-
-
-def _billed_price(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    agreed = line.get("unit_price_amount")
-    wrong = [(header, one) for header, one in _bills(records, line) if one.get("unit_price_amount") != agreed]
-    currency = records.order.get("currency") or ""
-    return (
-        "; ".join(
-            f"invoice {header['invoice_id']} bills {formatting.price(one['unit_price_amount'])} a unit, {formatting.price(agreed)} {currency} was agreed"
-            for header, one in wrong
+    def write(failed: FailedLine) -> str:
+        sentences = (
+            f"credit note {header['invoice_id']} of {_at(header, 'invoiced_at')} credits"
+            f" {formatting.money(line['line_amount'], header.get('currency'))}"
+            f" for {formatting.in_words(header.get('credit_reason') or what).lower()}"
+            for header, line in failed.documents
+            if header.get("invoice_kind") == "credit"
         )
-        + "."
-        if wrong
-        else "the price billed is not the one agreed."
+        return _joined(sentences, f"credited for {what}")
+
+    return write
+
+
+def _billed_quantity(failed: FailedLine) -> str:
+    billed = sum((line["billed_qty"] or Decimal(0) for _, line in failed.billed), Decimal(0))
+    received = failed.line["counted_qty"] or failed.line["owed_qty"]
+    ids = sorted({str(header["invoice_id"]) for header, _ in failed.billed})
+    invoices = f"invoice {', '.join(ids)}" if ids else "no invoice"
+    return f"{formatting.quantity(billed)} billed, {formatting.quantity(received)} received ({invoices})."
+
+
+def _billed_price(failed: FailedLine) -> str:
+    agreed, currency = failed.line.get("unit_price_amount"), failed.records.order.get("currency") or ""
+    sentences = (
+        f"invoice {header['invoice_id']} bills {formatting.price(line['unit_price_amount'])} a unit,"
+        f" {formatting.price(agreed)} {currency} was agreed"
+        for header, line in failed.billed
+        if line.get("unit_price_amount") != agreed
     )
+    return _joined(sentences, "the price billed differs from the price agreed")
 
 
-def _billed_amount(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    told = [
-        f"invoice {header['invoice_id']} bills {formatting.money(one['line_amount'])} for {formatting.quantity(one['billed_qty'])}"
-        f" at {formatting.price(one['unit_price_amount'])}"
-        for header, one in _bills(records, line)
+def _billed_amount(failed: FailedLine) -> str:
+    sentences = [
+        f"invoice {header['invoice_id']} bills {formatting.money(line['line_amount'])}"
+        f" for {formatting.quantity(line['billed_qty'])} at {formatting.price(line['unit_price_amount'])}"
+        for header, line in failed.billed
     ]
-    return "; ".join(told) + ": that does not add up."
+    return "; ".join(sentences) + ": that does not add up."
 
 
-def _differs(column: str, what: str) -> Callable[[OrderRecords, Row, datetime | None], str]:
-    """Teller for a header column that should equal the order's."""
+def _differs(column: str, what: str) -> Callable[[FailedLine], str]:
+    """Return the function that describes invoices whose header column differs from the order's."""
 
-    def tell(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-        wanted = records.order.get(column)
-        wrong = [header for header, _ in _bills(records, line) if header.get(column) != wanted]
-        return (
-            "; ".join(
-                f"invoice {one['invoice_id']} says {what} {one.get(column) or 'none'}, the order {wanted}"
-                for one in wrong
-            )
-            + "."
+    def write(failed: FailedLine) -> str:
+        ordered = failed.records.order.get(column)
+        sentences = (
+            f"invoice {header['invoice_id']} has {what} {header.get(column) or 'none'}, the order {ordered}"
+            for header, _ in failed.billed
+            if header.get(column) != ordered
         )
+        return _joined(sentences, "")
 
-    return tell
+    return write
 
 
-def _billed_late(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    first = min(
-        (header for header, _ in _bills(records, line) if header.get("invoiced_at")),
-        key=lambda header: header["invoiced_at"],
-        default={},
-    )
+def _billed_late(failed: FailedLine) -> str:
+    headers = [header for header, _ in failed.billed if header.get("invoiced_at")]
+    first: Row = min(headers, key=lambda header: header["invoiced_at"], default={})
+    received = formatting.day(failed.line.get("settled_day"))
     invoice = first.get("invoice_id", formatting.DASH)
-    return f"received {formatting.day(line.get('settled_day'))}, first billed {_at(first, 'invoiced_at')} (invoice {invoice})."
+    return f"received {received}, first billed {_at(first, 'invoiced_at')} (invoice {invoice})."
 
 
-def _not_billed(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    return f"received {formatting.day(line.get('settled_day'))}, no invoice by {_watermark(as_of)}."
+def _not_billed(failed: FailedLine) -> str:
+    return f"received {formatting.day(failed.line.get('settled_day'))}, no invoice by {failed.data_end}."
 
 
-def _reversed(records: OrderRecords, line: Row, as_of: datetime | None) -> str:  # noqa: ARG001
-    back = [header for header, _ in _billed(records, line) if header.get("invoice_kind") == "reversal"]
-    if not back:
-        return "its invoice was taken back."
-    return (
-        "; ".join(
-            f"{one['invoice_id']} of {_at(one, 'invoiced_at')} takes back {one.get('reverses_invoice_id') or 'the invoice'}"
-            for one in back
-        )
-        + "."
+def _reversed(failed: FailedLine) -> str:
+    sentences = (
+        f"{header['invoice_id']} of {_at(header, 'invoiced_at')}"
+        f" reverses {header.get('reverses_invoice_id') or 'the invoice'}"
+        for header, _ in failed.documents
+        if header.get("invoice_kind") == "reversal"
     )
+    return _joined(sentences, "its invoice was reversed")
 
 
-_TELLERS: dict[str, Callable[[OrderRecords, Row, datetime | None], str]] = {
+_SENTENCES: dict[str, Callable[[FailedLine], str]] = {
     "late": _late,
     "never_received": _never_received,
     "too_early": _too_early,
@@ -327,13 +319,12 @@ _TELLERS: dict[str, Callable[[OrderRecords, Row, datetime | None], str]] = {
     "reversed": _reversed,
     "billing_credit": _credit("billing"),
 }
-
-
-def _at(row: Row, column: str) -> str:
-    return formatting.moment(row.get(column), row.get(f"{column}_is_date"))
+"""Function that writes the sentence of each reason code."""
 
 
 def explanation_of(row: Row) -> str:
-    """Why an order of the list failed, in a few words."""
-    told = [reason(row[f"{verdict}_reason"]) for verdict in VERDICTS if row[verdict] is False]
-    return ", ".join([told[0], *(text[:1].lower() + text[1:] for text in told[1:])]) if told else formatting.DASH
+    """Return the reasons for which a listed order failed, in a few words."""
+    reasons = [reason(row[f"{verdict}_reason"]) for verdict in VERDICTS if row[verdict] is False]
+    if not reasons:
+        return formatting.DASH
+    return ", ".join([reasons[0], *(text[:1].lower() + text[1:] for text in reasons[1:])])

@@ -1,4 +1,4 @@
-"""Reason codes of failed and unknown tests, in words."""
+"""Titles of the five tests, and words for the reason codes of failed and unknown tests."""
 
 from dashboard.components import formatting
 
@@ -14,7 +14,7 @@ REASONS = {
     "late": "Arrived late",
     "never_received": "Never arrived",
     "too_early": "Arrived too early",
-    "short": "Not all of it came",
+    "short": "Incomplete",
     "damaged": "Arrived damaged",
     "damage_credit": "Credited for damage",
     "returned_damaged": "Returned as damaged",
@@ -31,21 +31,21 @@ REASONS = {
     "billed_currency": "Billed in the wrong currency",
     "billed_late": "Billed too late",
     "not_billed": "Never billed",
-    "reversed": "Invoice taken back",
+    "reversed": "Invoice reversed",
     "billing_credit": "Credited for a billing error",
 }
-"""Reason codes of the facts in a reader's words."""
+"""Words for the reason codes of failed tests."""
 
 UNKNOWNS = {
-    "no_feed": "not known: no feed brings the evidence. Map the feed to see this",
-    "no_evidence": "not known yet: the proof is missing",
-    "not_yet_due": "not judged yet: it is not due",
-    "no_anchor": "not known: neither a promise nor a request says when it was due",
+    "no_feed": "unknown: no feed has the evidence. Map the feed to see this",
+    "no_evidence": "unknown: evidence is missing",
+    "not_yet_due": "not judged: not due yet",
+    "no_anchor": "unknown: the order has neither a promised nor a requested date",
     "nothing_received": "not tested: nothing was received",
-    "quarantined": "not known: a record of this order is in quarantine (see Data quality)",
+    "quarantined": "unknown: a record of this order is in quarantine (see Data quality)",
 }
 
 
 def reason(code: str | None) -> str:
-    """A reason code in words, whether known here or not."""
+    """Return the words for a reason code, also for a code that is not listed here."""
     return REASONS.get(code or "", formatting.in_words(code or "unknown"))

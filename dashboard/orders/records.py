@@ -1,6 +1,4 @@
-"""One order's records as tables: its lines with their verdicts, its consignments, what was billed for it. Pure: records
-in, markup out.
-"""
+"""Tables of one order: lines with verdicts, shipments and invoices. Records in, markup out."""
 
 import json
 
@@ -17,7 +15,7 @@ def _verdict(passed: bool | None) -> Cell:
 
 
 def lines(records: OrderRecords) -> str:
-    """Every line with its quantities and its five verdicts."""
+    """Return the order lines with quantities and the five verdicts."""
     rows = []
     for line in records.lines:
         product = records.product_names.get(line["product_id"] or "") or line["product_id"]
@@ -46,25 +44,25 @@ def lines(records: OrderRecords) -> str:
 
 
 def shipments(records: OrderRecords) -> str:
-    """Every consignment line."""
-    headers = {one["shipment_id"]: one for one in records.shipments}
+    """Return the shipment lines."""
+    headers = {header["shipment_id"]: header for header in records.shipments}
     rows = []
-    for one in records.shipment_lines:
-        header = headers.get(one["shipment_id"], {})
-        damaged = (one["damaged_qty"] or 0) > 0
+    for line in records.shipment_lines:
+        header = headers.get(line["shipment_id"], {})
+        damaged = (line["damaged_qty"] or 0) > 0
         rows.append(
             [
-                Cell(one["shipment_id"], small=header.get("carrier") or ""),
-                Cell(one["line_no"]),
+                Cell(line["shipment_id"], small=header.get("carrier") or ""),
+                Cell(line["line_no"]),
                 Cell(formatting.moment(header.get("shipped_at"), header.get("shipped_at_is_date"))),
                 Cell(formatting.moment(header.get("received_at"), header.get("received_at_is_date"))),
-                Cell(formatting.quantity(one["shipped_qty"])),
-                Cell(formatting.quantity(one["received_qty"])),
-                Cell(formatting.quantity(one["damaged_qty"]), flagged=damaged),
+                Cell(formatting.quantity(line["shipped_qty"])),
+                Cell(formatting.quantity(line["received_qty"])),
+                Cell(formatting.quantity(line["damaged_qty"]), flagged=damaged),
             ]
         )
     return tables.table(
-        ("Consignment", "Line", "Left", "Received", "Sent", "Received", "Damaged"),
+        ("Shipment", "Line", "Shipped on", "Received on", "Shipped", "Received", "Damaged"),
         rows,
         caption="Shipments",
         numeric=(4, 5, 6),
@@ -72,26 +70,26 @@ def shipments(records: OrderRecords) -> str:
 
 
 def invoices(records: OrderRecords, currency: str | None) -> str:
-    """Every line billed or credited."""
-    headers = {one["invoice_id"]: one for one in records.invoices}
+    """Return the invoice lines, including credits and reversals."""
+    headers = {header["invoice_id"]: header for header in records.invoices}
     agreed = {line["line_no"]: line["unit_price_amount"] for line in records.lines}
     rows = []
-    for one in records.invoice_lines:
-        header = headers.get(one["invoice_id"], {})
-        price, wanted = one["unit_price_amount"], agreed.get(one["line_no"])
+    for line in records.invoice_lines:
+        header = headers.get(line["invoice_id"], {})
+        price, wanted = line["unit_price_amount"], agreed.get(line["line_no"])
         off = price is not None and wanted is not None and price != wanted and header.get("invoice_kind") == "invoice"
         kind = formatting.in_words(header.get("invoice_kind") or "invoice")
         rows.append(
             [
                 Cell(
-                    one["invoice_id"],
+                    line["invoice_id"],
                     small=kind if kind == "Invoice" else f"{kind}: {header.get('credit_reason') or 'no reason given'}",
                 ),
-                Cell(one["line_no"] or "charge"),
+                Cell(line["line_no"] or "charge"),
                 Cell(formatting.moment(header.get("invoiced_at"), header.get("invoiced_at_is_date"))),
-                Cell(formatting.quantity(one["billed_qty"])),
+                Cell(formatting.quantity(line["billed_qty"])),
                 Cell(formatting.price(price), flagged=off),
-                Cell(formatting.money(one["line_amount"], header.get("currency") or currency)),
+                Cell(formatting.money(line["line_amount"], header.get("currency") or currency)),
             ]
         )
     return tables.table(
@@ -100,7 +98,7 @@ def invoices(records: OrderRecords, currency: str | None) -> str:
 
 
 def record_link(key: str) -> str:
-    """A record's key, as a link to its order's story where it names one."""
+    """Return a record's key as a link to its order's timeline, or as text if it names no order."""
     try:
         order_id = json.loads(key).get("order_id")
     except (json.JSONDecodeError, AttributeError):
@@ -114,7 +112,7 @@ def record_link(key: str) -> str:
 
 
 def pairs(text: str) -> str:
-    """A JSON object of a record as names and values."""
+    """Return a JSON object as names and values; other text stays unchanged."""
     try:
         values = json.loads(text)
     except json.JSONDecodeError:

@@ -1,12 +1,9 @@
-"""What happened to one order, from the inquiry to the money: one line of plain text an event, in the order of time.
-Pure.
-"""
+"""Events of one order from inquiry to payment, in order of time. Records in, plain text out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 from dashboard.components import formatting
 from metrics.edits.edits import SOURCE
@@ -17,17 +14,18 @@ from metrics.store.work_items import REMEDIES, Item
 MESSAGES = {
     "quote": "Quote sent",
     "acknowledgement": "Order acknowledged",
-    "delay_notice": "Buyer told of a delay",
-    "ship_notice": "Buyer told that it left",
+    "delay_notice": "Delay notice sent",
+    "ship_notice": "Ship notice sent",
     "invoice": "Invoice sent",
-    "case_reply": "Case answered",
+    "case_reply": "Case reply sent",
 }
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to the order, or was to happen (`plan`); `wrong`: after it should have, or against the
-    buyer; `by_us`: written here.
+    """One event of an order.
+
+    plan: a date requested or promised. wrong: late, or to the buyer's disadvantage. by_us: recorded by a user here.
     """
 
     at: datetime
@@ -38,18 +36,18 @@ class Event:
     by_us: bool = False
 
 
-def events(records: OrderRecords, around: OrderContext, item: Item, comments: list[dict[str, Any]]) -> list[Event]:
-    """Everything there is to tell, in the order of time."""
-    found = [
+def events(records: OrderRecords, around: OrderContext, item: Item, comments: list[Row]) -> list[Event]:
+    """Return all events of an order in order of time; planned events follow others of the same moment."""
+    listed = [
         *_ordered(records),
         *_asked(around),
         *_promised(around),
-        *_held(around),
+        *_holds(around),
         *_delivered(records),
         *_billed(records, around),
     ]
-    found += [*_told(around), *_complained(around), *_came_back(around), *done(item, comments)]
-    return sorted((event for event in found if event), key=lambda event: (event.at, event.plan))
+    listed += [*_messages(around), *_cases(around), *_returns(around), *done(item, comments)]
+    return sorted((event for event in listed if event), key=lambda event: (event.at, event.plan))
 
 
 def _ordered(records: OrderRecords) -> Iterator[Event | None]:
@@ -59,7 +57,7 @@ def _ordered(records: OrderRecords) -> Iterator[Event | None]:
         "ordered_at",
         f"Ordered by {facts['customer_name']}" + (f" ({order['channel']})" if order.get("channel") else ""),
     )
-    yield _event(order, "requested_by", "Asked for by", plan=True)
+    yield _event(order, "requested_by", "Requested by", plan=True)
     yield _event(order, "promised_by", "Promised by", plan=True)
     yield _event(order, "cancelled_at", f"Cancelled by {order.get('cancelled_by') or 'the seller'}", wrong=True)
 
@@ -67,24 +65,25 @@ def _ordered(records: OrderRecords) -> Iterator[Event | None]:
 def _asked(around: OrderContext) -> Iterator[Event | None]:
     for quote in around.quotes:
         yield _event(quote, "asked_at", f"Inquiry {quote['quote_id']}")
-        offered = [one for one in around.quote_options if one["quote_id"] == quote["quote_id"]]
-        told = f"Quote answered with {formatting.count(len(offered), 'option')}" if offered else "Quote answered"
-        chosen = [one for one in offered if one["accepted"]]
+        offered = [option for option in around.quote_options if option["quote_id"] == quote["quote_id"]]
+        text = f"Quote answered with {formatting.count(len(offered), 'option')}" if offered else "Quote answered"
+        chosen = [option for option in offered if option["accepted"]]
         if chosen:
-            told += f"; the buyer took {_option(chosen[0])}"
-        yield _event(quote, "answered_at", told)
+            text += f"; the buyer chose {_option(chosen[0])}"
+        yield _event(quote, "answered_at", text)
 
 
-def _option(one: Row) -> str:
-    parts = [formatting.money(one["price_amount"], one["currency"]) if one["price_amount"] is not None else ""]
-    parts.append(f"in {formatting.count(one['lead_time_days'], 'day')}" if one["lead_time_days"] is not None else "")
-    return " ".join(part for part in parts if part) or f"option {one['option_no']}"
+def _option(option: Row) -> str:
+    price, days = option["price_amount"], option["lead_time_days"]
+    parts = [formatting.money(price, option["currency"]) if price is not None else ""]
+    parts.append(f"in {formatting.count(days, 'day')}" if days is not None else "")
+    return " ".join(part for part in parts if part) or f"option {option['option_no']}"
 
 
 def _promised(around: OrderContext) -> Iterator[Event | None]:
-    """Promises made or changed at once to the same deadline are one event."""
+    """Merge promises made or changed at the same time to the same deadline into one event."""
 
-    def same(row: Row) -> tuple[Any, ...]:
+    def same(row: Row) -> tuple[object, ...]:
         return (
             row["changed_at"],
             row["revision_no"] == 1,
@@ -96,26 +95,27 @@ def _promised(around: OrderContext) -> Iterator[Event | None]:
 
     for key, made in groupby(sorted(around.promises, key=lambda row: tuple(map(str, same(row)))), key=same):
         rows = list(made)
-        _, first, _, party, basis, why = key
+        _, first, _, party, *_ = key
+        basis, why = rows[0]["basis"] or "", rows[0]["reason"] or ""
         lines = sorted({row["line_no"] for row in rows}, key=lambda number: (len(number), number))
         on = f" for {'line' if len(lines) == 1 else 'lines'} {', '.join(lines)}"
         by = formatting.moment(rows[0]["promised_by"], rows[0]["promised_by_is_date"])
-        told = f"Promised {by}{on}" if first else f"Promise moved to {by}{on} by the {party}"
-        told += (f" ({basis})" if basis else "") + (f": {formatting.in_words(why).lower()}" if why else "")
-        yield _event(rows[0], "changed_at", told, wrong=not first and party != "buyer")
+        text = f"Promised {by}{on}" if first else f"Promise moved to {by}{on} by the {party}"
+        text += (f" ({basis})" if basis else "") + (f": {formatting.in_words(why).lower()}" if why else "")
+        yield _event(rows[0], "changed_at", text, wrong=not first and party != "buyer")
 
 
-def _held(around: OrderContext) -> Iterator[Event | None]:
+def _holds(around: OrderContext) -> Iterator[Event | None]:
     for hold in around.holds:
         kind = formatting.in_words(hold["kind"] or "other").lower()
-        yield _event(hold, "placed_at", f"Stopped: {kind} hold by the {hold['caused_by'] or 'seller'}", wrong=True)
-        yield _event(hold, "released_at", f"Went on: {kind} hold lifted")
+        yield _event(hold, "placed_at", f"On hold: {kind} hold by the {hold['caused_by'] or 'seller'}", wrong=True)
+        yield _event(hold, "released_at", f"Released: {kind} hold")
 
 
 def _delivered(records: OrderRecords) -> Iterator[Event | None]:
     due = records.facts["deadline_at"]
     for header in records.shipments:
-        name = f"Consignment {header['shipment_id']}" + (f" with {header['carrier']}" if header.get("carrier") else "")
+        name = f"Shipment {header['shipment_id']}" + (f" with {header['carrier']}" if header.get("carrier") else "")
         received = header.get("received_at")
         late = bool(received and due and received > due)
         yield _event(header, "shipped_at", f"{name} left")
@@ -134,65 +134,66 @@ def _billed(records: OrderRecords, around: OrderContext) -> Iterator[Event | Non
         )
 
 
-def _told(around: OrderContext) -> Iterator[Event | None]:
+def _messages(around: OrderContext) -> Iterator[Event | None]:
     for message in around.messages:
-        told = MESSAGES.get(message["kind"] or "", formatting.in_words(message["kind"] or "message"))
+        text = MESSAGES.get(message["kind"] or "", formatting.in_words(message["kind"] or "message"))
         late = bool(message["sent_at"] and message["due_at"] and message["sent_at"] > message["due_at"])
-        flaws = [*(["late"] if late else []), *(["not rightly"] if message["correct"] is False else [])]
-        yield _event(message, "sent_at", told + (f", {' and '.join(flaws)}" if flaws else ""), wrong=bool(flaws))
+        flaws = [*(["late"] if late else []), *(["incorrect"] if message["correct"] is False else [])]
+        yield _event(message, "sent_at", text + (f", {' and '.join(flaws)}" if flaws else ""), wrong=bool(flaws))
 
 
-def _complained(around: OrderContext) -> Iterator[Event | None]:
-    for one in around.cases:
-        if is_written(one):
-            continue  # told by the work item it was made from
-        kind = formatting.in_words(one["kind"] or "case")
-        yield _event(one, "opened_at", f"{kind} raised ({one['case_id']})", wrong=one["kind"] == "complaint")
-        if one["acknowledged_at"] != one["resolved_at"]:
-            yield _event(one, "acknowledged_at", f"{kind} answered ({one['case_id']})")
-        yield _event(one, "resolved_at", f"{kind} settled ({one['case_id']})")
+def _cases(around: OrderContext) -> Iterator[Event | None]:
+    for case in around.cases:
+        if is_written(case):
+            continue  # the events of its work item show it
+        kind = formatting.in_words(case["kind"] or "case")
+        yield _event(case, "opened_at", f"{kind} opened ({case['case_id']})", wrong=case["kind"] == "complaint")
+        if case["acknowledged_at"] != case["resolved_at"]:
+            yield _event(case, "acknowledged_at", f"{kind} acknowledged ({case['case_id']})")
+        yield _event(case, "resolved_at", f"{kind} settled ({case['case_id']})")
 
 
 def is_written(case: Row) -> bool:
-    """Whether a case was made from a work item."""
-    return case["source"] == SOURCE
+    """Return True if a case was created from a work item."""
+    return bool(case["source"] == SOURCE)
 
 
-def _came_back(around: OrderContext) -> Iterator[Event | None]:
-    for one in around.returns:
-        what = f"{formatting.quantity(one['returned_qty'])} of line {one['line_no']}"
+def _returns(around: OrderContext) -> Iterator[Event | None]:
+    for returned in around.returns:
+        what = f"{formatting.quantity(returned['returned_qty'])} of line {returned['line_no']}"
         yield _event(
-            one,
+            returned,
             "announced_at",
-            f"Return of {what} announced: {formatting.in_words(one['reason'] or 'no reason given').lower()}",
+            f"Return of {what} announced: {formatting.in_words(returned['reason'] or 'no reason given').lower()}",
             wrong=True,
         )
-        yield _event(one, "received_at", f"Return of {what} received")
-        yield _event(one, "credited_at", f"Return of {what} credited")
+        yield _event(returned, "received_at", f"Return of {what} received")
+        yield _event(returned, "credited_at", f"Return of {what} credited")
 
 
-def done(item: Item, comments: list[dict[str, Any]]) -> Iterator[Event]:
-    """What people did and said about it."""
+def done(item: Item, comments: list[Row]) -> Iterator[Event]:
+    """Yield the events that users recorded: detection, notice to the buyer, resolution and comments."""
     if item.detected_at:
         yield Event(
             item.detected_at,
             formatting.moment(item.detected_at),
-            "Failure noticed" if item.remedy else "Noticed",
+            "Failure detected" if item.remedy else "Detected",
             by_us=True,
         )
     if item.acknowledged_at and item.acknowledged_at != item.resolved_at:
-        yield Event(item.acknowledged_at, formatting.moment(item.acknowledged_at), "Buyer told", by_us=True)
+        yield Event(item.acknowledged_at, formatting.moment(item.acknowledged_at), "Buyer informed", by_us=True)
     if item.resolved_at:
         note = f": {item.remedy_note}" if item.remedy_note else ""
-        done = REMEDIES[item.remedy or "other"].lower()
+        remedy = REMEDIES[item.remedy or "other"].lower()
         yield Event(
             item.resolved_at,
             formatting.moment(item.resolved_at),
-            f"Put right by {item.resolved_by}, {done}{note}",
+            f"Resolved by {item.resolved_by}, {remedy}{note}",
             by_us=True,
         )
-    for one in comments:
-        yield Event(one["at"], formatting.moment(one["at"]), f"{one['who']}: {one['text']}", by_us=True)
+    for comment in comments:
+        text = f"{comment['who']}: {comment['text']}"
+        yield Event(comment["at"], formatting.moment(comment["at"]), text, by_us=True)
 
 
 def _event(row: Row, column: str, what: str, *, plan: bool = False, wrong: bool = False) -> Event | None:

@@ -1,7 +1,7 @@
-"""The work list: orders with what people do about them, narrowed by it, and many given to somebody at once.
+"""List of orders with owner and status, its filter, and the form that assigns several orders.
 
-Rows are a checkbox, a link and our own markup: real elements, so that keyboards and screen readers can choose them.
-What people wrote is read anew on every run, for the orders of the page alone, or as the set of orders a filter names.
+A row is a checkbox, a link and markup, so that keyboards and screen readers can select it. Work items are read on every
+run: those of the page's orders, or the set of orders of a filter.
 """
 
 import re
@@ -22,8 +22,8 @@ from metrics.store.connection import open_store
 from metrics.store.work_items import Item
 from metrics.warehouse import locate
 
-VIEWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Nobody's", "resolved": "Put right"}
-"""How a list can be narrowed by what people do about its orders; "mine" and "unassigned" are of those still to do."""
+VIEWS = {"all": "All", "open": "To do", "mine": "Mine", "unassigned": "Unassigned", "resolved": "Resolved"}
+"""Filters of a list by status. "Mine" and "Unassigned" include only orders to do."""
 
 STORY = "order-story"
 MAX_NOT_IN_DATA = 20
@@ -32,8 +32,10 @@ UNASSIGNED_TOO_LONG = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Orders to keep to (None: none in particular), orders to leave out, and whether they are to be put right already,
-    which `done` are.
+    """Filter of a list of orders.
+
+    among: orders to include (None: all). but: orders to exclude. put_right: include only resolved (True) or only other
+    orders (False). done: the resolved orders.
     """
 
     among: tuple[str, ...] | None = None
@@ -44,9 +46,7 @@ class OrderFilter:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a list: its head, its width as CSS grid track, and what stands in it (markup) for a row and its
-    item.
-    """
+    """One column of a list: heading, width as a CSS grid track, and the function that returns a cell's markup."""
 
     head: str
     track: str
@@ -54,9 +54,7 @@ class Column:
 
 
 def current_moment() -> datetime:
-    """The moment a person means by now, naive UTC: the clock's, or the data's watermark where the data end more than a
-    day ago.
-    """
+    """Return the current time (naive UTC), or the end of the data if that is more than a day ago."""
     clock = datetime.now(UTC).replace(tzinfo=None, second=0, microsecond=0)
     as_of = page.as_of()
     return (
@@ -65,15 +63,18 @@ def current_moment() -> datetime:
 
 
 def choose_filter(slugs: Sequence[str] = tuple(VIEWS)) -> str:
-    """Draw the choice of which orders to show; it stands in the address."""
+    """Draw the filter by status. It is the query parameter `show`."""
     asked = st.query_params.get("show")
-    shown: str = st.segmented_control(
-        "Show",
-        slugs,
-        default=asked if asked in slugs else "all",
-        format_func=lambda slug: VIEWS[slug],
-        key="work_show",
-        required=True,
+    shown = (
+        st.segmented_control(
+            "Show",
+            slugs,
+            default=asked if asked in slugs else "all",
+            format_func=lambda slug: VIEWS[slug],
+            key="work_show",
+            required=True,
+        )
+        or "all"
     )
     if shown != "all":
         st.query_params["show"] = shown
@@ -83,7 +84,7 @@ def choose_filter(slugs: Sequence[str] = tuple(VIEWS)) -> str:
 
 
 def order_filter(show: str) -> OrderFilter:
-    """What a choice means for the list."""
+    """Return the filter that one of VIEWS selects."""
     if show == "all":
         return OrderFilter()
     with open_store(locate(), write=False) as store:
@@ -94,7 +95,7 @@ def order_filter(show: str) -> OrderFilter:
 
 
 def read(order_ids: Sequence[str]) -> dict[str, Item]:
-    """What people do about these orders; where it cannot be read the page says so and shows the orders without."""
+    """Return the work items of these orders. If the store cannot be read, draw the error and return none."""
     try:
         with open_store(locate(), write=False) as store:
             return work_items.items(store, order_ids)
@@ -103,11 +104,11 @@ def read(order_ids: Sequence[str]) -> dict[str, Item]:
         return {}
 
 
-# --- the list ---------------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------- the list
 
 
 def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column]) -> None:
-    """Draw a page of a list."""
+    """Draw one page of a list."""
     tracks = " ".join(column.track for column in columns)
     heads = "".join(f"<span>{formatting.html(column.head)}</span>" for column in columns)
     with st.container(gap=None, key="work_rows"):
@@ -120,7 +121,8 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
                 width=156,
             )
             theme.show_html(
-                f'<div class="bv bv-item bv-item-head" aria-hidden="true" style="grid-template-columns:{tracks}">{heads}</div>'
+                '<div class="bv bv-item bv-item-head" aria-hidden="true"'
+                f' style="grid-template-columns:{tracks}">{heads}</div>'
             )
         for at, row in enumerate(listed):
             order_id = row["order_id"]
@@ -131,7 +133,7 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
             )
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"work_row_{at}"):
                 st.checkbox(
-                    f"Choose order {_said(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22
+                    f"Select order {_label(order_id)}", key=_box(order_id), label_visibility="collapsed", width=22
                 )
                 st.page_link(
                     st.session_state["_pages"][STORY],
@@ -142,10 +144,8 @@ def rows(listed: Sequence[Row], items: dict[str, Item], columns: Sequence[Column
                 theme.show_html(f'<div class="bv bv-item" style="grid-template-columns:{tracks}">{cells}</div>')
 
 
-def _said(order_id: str) -> str:
-    """An order's number as a label: read aloud as it stands, backslashes and all, so that only what could be Markdown
-    is escaped.
-    """
+def _label(order_id: str) -> str:
+    """Return an order's number as a Markdown label. Plain numbers stay unescaped for screen readers."""
     return order_id if re.fullmatch(r"[A-Za-z0-9 -]+", order_id) else formatting.markdown(order_id)
 
 
@@ -159,27 +159,28 @@ def _choose_all(order_ids: list[str]) -> None:
 
 
 def owner(item: Item) -> str:
-    """Whose it is and how it stands, as markup."""
+    """Return the remedy of a resolved order, or else the owner, as markup."""
     if item.status == work_items.RESOLVED:
-        return f'<span class="bv-state bv-on"><i aria-hidden="true">●</i>{formatting.html(work_items.REMEDIES.get(item.remedy or "", "put right"))}</span>'
+        remedy = formatting.html(work_items.REMEDIES.get(item.remedy or "", "Resolved"))
+        return f'<span class="bv-state bv-on"><i aria-hidden="true">●</i>{remedy}</span>'
     if item.owner is None:
-        return '<span class="bv-muted">nobody</span>'
+        return '<span class="bv-muted">Unassigned</span>'
     return f"<b>{formatting.html(item.owner)}</b>"
 
 
 def value(row: Row) -> str:
-    """What an order is worth, as markup."""
+    """Return the ordered value as markup."""
     currency = None if row["currency"] in (None, "(none)") else row["currency"]
     return formatting.html(formatting.money(row["ordered_amount"], currency))
 
 
 def customer(row: Row) -> str:
-    """Who ordered, as text."""
+    """Return the customer's name, or else its number."""
     return str(row["customer_name"] or row["customer_id"] or "")
 
 
 def orders_not_in_data(show: str) -> None:
-    """Draw what is still to do about orders that have left the data: no list of orders can show them."""
+    """Draw a banner with open work items whose orders are no longer in the data, because no list shows them."""
     if show in ("all", "resolved"):
         return
     try:
@@ -189,51 +190,53 @@ def orders_not_in_data(show: str) -> None:
             )
             missing = queries.cached(missing_orders, page.generation(), tuple(ours))
             items = work_items.items(store, missing[:MAX_NOT_IN_DATA])
-    except StoreUnusable:  # the list says so
+    except StoreUnusable:  # the list shows the error
         return
     if missing:
+        urls = {order_id: formatting.html(links.order_story_url(order_id)) for order_id in items}
         listed = " · ".join(
-            f'<a href="{formatting.html(links.order_story_url(one))}" target="_self">{formatting.html(one)}</a> {formatting.html(items[one].customer or "")}'
-            for one in items
+            f'<a href="{urls[order_id]}" target="_self">{formatting.html(order_id)}</a>'
+            f" {formatting.html(item.customer or '')}"
+            for order_id, item in items.items()
         )
-        more = f" … {formatting.count(len(missing), 'order')} in all" if len(missing) > len(items) else ""
-        theme.show_html(cards.banner(f"<b>Still to do, but no longer in the data:</b> {listed}{more}"))
+        more = f" … {formatting.count(len(missing), 'order')} in total" if len(missing) > len(items) else ""
+        theme.show_html(cards.banner(f"<b>To do, but no longer in the data:</b> {listed}{more}"))
 
 
-# --- many at once -----------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------ assigning
 
 
 def assign_form(listed: Sequence[Row], items: dict[str, Item]) -> None:
-    """Draw the bar that gives the orders chosen below to somebody."""
+    """Draw the form that assigns the selected orders."""
     chosen = [row for row in listed if st.session_state.get(_box(row["order_id"]))]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="work_assign"):
         user_name.name_field()
         st.selectbox(
-            "Give to",
+            "Assign to",
             _people(),
             index=None,
             key="work_to",
             accept_new_options=True,
-            placeholder="A name, or choose",
+            placeholder="Select or type a name",
             width=190,
         )
-        label = f"Assign {formatting.count(len(chosen), 'order')}" if chosen else "Assign"
+        label = f"Assign {formatting.count(len(chosen), 'order')}" if chosen else "Assign orders"
         st.button(
             label, type="primary", disabled=not chosen, on_click=_assign, args=(chosen, items), key="work_assign_go"
         )
         st.button(
-            "Take back",
+            "Unassign",
             disabled=not chosen,
             on_click=_assign,
             args=(chosen, items, True),
             key="work_assign_none",
-            help="Give them to nobody",
+            help="Remove the owner of the selected orders",
         )
     show_message()
 
 
 def _people() -> list[str]:
-    """Names to choose from: the reader's own first."""
+    """Return the names to choose from, the user's own first."""
     try:
         with open_store(locate(), write=False) as store:
             known = work_items.owners(store)
@@ -249,7 +252,7 @@ def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False)
         else (st.session_state.get("work_to") or "").strip()[: user_name.LONGEST] or user_name.user_name()
     )
     if to == user_name.NOBODY:
-        set_message("Give your name, or say whom to give them to.", wrong=True)
+        set_message("Enter your name, or select an owner.", wrong=True)
         return
     wanted = [items.get(row["order_id"], Item(row["order_id"], customer=customer(row))) for row in chosen]
     try:
@@ -261,17 +264,18 @@ def _assign(chosen: Sequence[Row], items: dict[str, Item], nobody: bool = False)
     for row in chosen:
         st.session_state[_box(row["order_id"])] = False
     st.session_state["work_all"] = False
-    given = f"{formatting.count(len(wanted) - len(refused), 'order')} {'given to ' + to if to else 'given to nobody'}."
-    set_message(" ".join([given, *map(str, refused)]), wrong=bool(refused))
+    count = formatting.count(len(wanted) - len(refused), "order")
+    done = f"{count} assigned to {to}." if to else f"{count} unassigned."
+    set_message(" ".join([done, *map(str, refused)]), wrong=bool(refused))
 
 
 def set_message(text: str, *, wrong: bool = False) -> None:
-    """Keep what is to be said of the click just made until the page is drawn."""
+    """Store the message about a click until the page is drawn."""
     st.session_state["_work_told"] = (text, wrong)
 
 
 def show_message() -> None:
-    """Draw what is to be said of the click just made, once."""
+    """Draw the message about the last click, once."""
     text, wrong = st.session_state.pop("_work_told", ("", False))
     if wrong:
         theme.show_html(f'<div role="alert">{cards.banner(formatting.html(text))}</div>')

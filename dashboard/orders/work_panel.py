@@ -1,10 +1,7 @@
-"""What people do about one order: whose it is, what was said, what was done and when; the forms to say it, and
-everything that was changed.
-"""
+"""Panel of one order: owner, comments, resolution and history, with the forms to change them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import streamlit as st
 
@@ -14,6 +11,7 @@ from dashboard.editing import background_apply
 from dashboard.frame import user_name
 from dashboard.orders.work_list import current_moment, set_message, show_message
 from metrics.errors import ChangedMeanwhile, StoreUnusable
+from metrics.lists.rows import Row
 from metrics.store import work_items
 from metrics.store.connection import open_store
 from metrics.store.work_items import Item
@@ -21,17 +19,17 @@ from metrics.warehouse import locate
 
 LONGEST = 2_000
 WORDS = {
-    "owner": "given to",
-    "detected_at": "noticed",
-    "acknowledged_at": "buyer told",
-    "resolved_at": "put right",
-    "remedy": "what was done",
-    "remedy_note": "in words",
-    "resolved_by": "by",
-    "status": "now",
+    "owner": "owner",
+    "detected_at": "detected",
+    "acknowledged_at": "buyer informed",
+    "resolved_at": "resolved",
+    "remedy": "remedy",
+    "remedy_note": "details",
+    "resolved_by": "resolved by",
+    "status": "status",
     "customer": "customer",
 }
-"""Columns of a work item in a reader's words."""
+"""Words for the columns of a work item."""
 
 
 def work_panel(
@@ -43,14 +41,14 @@ def work_panel(
     open_cases: Sequence[str],
     failed: bool,
 ) -> None:
-    """Draw it all. The two moments are what the feeds tell of this failure; what a person said of it stands before
-    them.
+    """Draw the panel.
 
-    open_cases: cases the buyer raised that are not settled, without which the order does not count as recovered.
+    detected_at, acknowledged_at: times from the feeds; times that a user entered take precedence. open_cases: the
+    buyer's cases that are not settled yet, without which the order does not count as recovered.
     """
     try:
         with open_store(locate(), write=False) as store:
-            item, said, changes = (
+            item, comments, changes = (
                 work_items.item(store, order_id),
                 work_items.comments(store, order_id),
                 work_items.history(store, order_id),
@@ -60,83 +58,84 @@ def work_panel(
         return
     item = item if item.version else Item(order_id, customer=customer)
     show_message()
-    theme.show_html(_standing(item))
+    theme.show_html(_status(item))
     if open_cases:
-        named = f"{'Case' if len(open_cases) == 1 else 'Cases'} {', '.join(open_cases)}"
-        theme.show_html(
-            f'<p class="bv bv-muted">{formatting.html(named)} of the buyer still open: recovery counts the order as settled when all is.</p>'
-        )
+        cases = f"{'case' if len(open_cases) == 1 else 'cases'} {', '.join(open_cases)}"
+        text = f"The buyer's {cases} not settled yet. The order counts as recovered once all cases are settled."
+        theme.show_html(f'<p class="bv bv-muted">{formatting.html(text)}</p>')
     if item.status == work_items.RESOLVED:
-        st.button(
-            "Not put right after all: reopen", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen"
-        )
+        st.button("Reopen order", icon=":material/undo:", on_click=_reopen, args=(item,), key="work_reopen")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         user_name.name_field()
         if item.owner != user_name.user_name():
-            st.button("Take it", on_click=_assign, args=(item, True), key="work_take")
+            st.button("Take order", on_click=_assign, args=(item, True), key="work_take")
         if item.owner is not None:
-            st.button("Hand it back", on_click=_assign, args=(item, False), key="work_drop")
-    if said:
-        theme.show_html(_comments(said))
+            st.button("Release order", on_click=_assign, args=(item, False), key="work_drop")
+    if comments:
+        theme.show_html(_comments(comments))
     with st.form("work_comment", border=False, clear_on_submit=True):
         st.text_area(
-            "Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="What should the next person know?"
+            "Comment", key="work_text", max_chars=LONGEST, height=70, placeholder="Information for the next person"
         )
         st.form_submit_button("Add comment", on_click=_comment, args=(item,))
     if item.status == work_items.OPEN and failed:
-        with st.expander("Put right: say what was done", expanded=False, key="work_resolve"):
-            _resolving(item, detected_at, acknowledged_at)
+        with st.expander("Resolution", expanded=False, key="work_resolve"):
+            _resolution_form(item, detected_at, acknowledged_at)
     if changes:
-        with st.expander(f"Who changed what ({len(changes)})", key="work_changes"):
+        with st.expander(f"Change history ({len(changes)})", key="work_changes"):
             theme.show_html(_changes(changes))
 
 
 def resolution_errors(error: Exception) -> None:
-    """Say that something cannot be read, where it would stand."""
+    """Draw an error in place of the panel."""
     theme.show_html(f'<p class="bv bv-muted" role="alert">{formatting.html(error)}</p>')
 
 
-def _standing(item: Item) -> str:
+def _status(item: Item) -> str:
     if item.status == work_items.RESOLVED:
         note = f"<p>{formatting.html(item.remedy_note)}</p>" if item.remedy_note else ""
         return (
-            f'<div class="bv"><span class="bv-state bv-on"><i aria-hidden="true">●</i>{work_items.REMEDIES[item.remedy or "other"]}</span> '
-            f'<span class="bv-muted">by {formatting.html(item.resolved_by)}, {formatting.html(formatting.moment(item.resolved_at))}</span>{note}</div>'
+            f'<div class="bv"><span class="bv-state bv-on"><i aria-hidden="true">●</i>'
+            f"{work_items.REMEDIES[item.remedy or 'other']}</span> "
+            f'<span class="bv-muted">by {formatting.html(item.resolved_by)}, '
+            f"{formatting.html(formatting.moment(item.resolved_at))}</span>{note}</div>"
         )
-    whose = f"<b>{formatting.html(item.owner)}</b> works on it." if item.owner else "Nobody works on it."
+    owner = f"Assigned to <b>{formatting.html(item.owner)}</b>." if item.owner else "Unassigned."
     since = (
-        f' <span class="bv-muted">Noticed {formatting.html(formatting.moment(item.detected_at))}.</span>'
+        f' <span class="bv-muted">Detected {formatting.html(formatting.moment(item.detected_at))}.</span>'
         if item.detected_at
         else ""
     )
-    return f'<p class="bv">{whose}{since}</p>'
+    return f'<p class="bv">{owner}{since}</p>'
 
 
-def _comments(said: list[dict[str, Any]]) -> str:
+def _comments(comments: list[Row]) -> str:
     items = "".join(
-        f'<li><span class="bv-muted"><b>{formatting.html(one["who"])}</b> · {formatting.html(formatting.moment(one["at"]))}</span><p>{formatting.html(one["text"])}</p></li>'
-        for one in said
+        f'<li><span class="bv-muted"><b>{formatting.html(comment["who"])}</b> · '
+        f"{formatting.html(formatting.moment(comment['at']))}</span><p>{formatting.html(comment['text'])}</p></li>"
+        for comment in comments
     )
     return f'<ul class="bv bv-said-list">{items}</ul>'
 
 
-def _changes(changes: list[dict[str, Any]]) -> str:
+def _changes(changes: list[Row]) -> str:
     items = []
-    for one in changes:
-        before, after = one["before"] or {}, one["after"] or {}
-        told = "; ".join(
-            f"{WORDS.get(name, name)} {_plain(name, after.get(name))}"
+    for change in changes:
+        before, after = change["before"] or {}, change["after"] or {}
+        text = "; ".join(
+            f"{WORDS.get(name, name)}: {_plain(name, after.get(name))}"
             + (f" (was {_plain(name, before[name])})" if before.get(name) is not None else "")
             for name in {**before, **after}
         )
-        head = f"{one['who']} · {formatting.moment(one['at'])} · {one['what'].removeprefix('work item ')}"
-        items.append(f'<li><span class="bv-muted">{formatting.html(head)}</span><p>{formatting.html(told)}</p></li>')
+        what = change["what"].removeprefix("work item ")
+        head = f"{change['who']} · {formatting.moment(change['at'])} · {what}"
+        items.append(f'<li><span class="bv-muted">{formatting.html(head)}</span><p>{formatting.html(text)}</p></li>')
     return f'<ul class="bv bv-said-list">{"".join(items)}</ul>'
 
 
 def _plain(name: str, value: str | None) -> str:
     if value is None:
-        return "nobody" if name == "owner" else "nothing"
+        return "none"
     return (
         formatting.moment(datetime.fromisoformat(value))
         if name.endswith("_at")
@@ -144,7 +143,7 @@ def _plain(name: str, value: str | None) -> str:
     )
 
 
-def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:
+def _resolution_form(item: Item, detected_at: datetime | None, acknowledged_at: datetime | None) -> None:
     at = current_moment()
     moments = {
         "detected": item.detected_at or detected_at or at,
@@ -153,17 +152,17 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
     }
     with st.form("work_resolving", border=False):
         st.radio(
-            "What was done",
+            "Remedy",
             list(work_items.REMEDIES),
             format_func=lambda code: work_items.REMEDIES[code],
             key="work_remedy",
             horizontal=True,
         )
         st.text_input(
-            "In words", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …"
+            "Details", key="work_note", max_chars=LONGEST, placeholder="Replaced 12 valves, credited the freight …"
         )
         with st.container(horizontal=True, gap="small"):
-            for name, label in (("detected", "Noticed"), ("acknowledged", "Buyer told"), ("resolved", "Put right")):
+            for name, label in (("detected", "Detected"), ("acknowledged", "Buyer informed"), ("resolved", "Resolved")):
                 clock = f"{moments[name].replace(tzinfo=UTC).astimezone(zone()):%Z}"
                 st.datetime_input(
                     f"{label} ({clock})",
@@ -173,17 +172,17 @@ def _resolving(item: Item, detected_at: datetime | None, acknowledged_at: dateti
                     width=190,
                     format="DD.MM.YYYY",
                 )
-        st.form_submit_button("Put right", type="primary", on_click=_resolve, args=(item,))
-    when = "" if background_apply.is_available() else " once `buyerview apply` has run"
-    st.caption(f"Counts in Recovery and support{when}, by the moments you give.")
+        st.form_submit_button("Resolve order", type="primary", on_click=_resolve, args=(item,))
+    when = "" if background_apply.is_available() else " after `buyerview apply`"
+    st.caption(f"Recovery and support counts the resolution{when}, at the times entered here.")
 
 
-# --- saving -----------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------- saving
 
 
 def _assign(item: Item, mine: bool) -> None:
     if mine and not user_name.has_user_name():
-        set_message("Give your name first.", wrong=True)
+        set_message("Enter your name first.", wrong=True)
         return
     try:
         with open_store(locate()) as store:
@@ -199,7 +198,7 @@ def _assign(item: Item, mine: bool) -> None:
 def _comment(item: Item) -> None:
     text = (st.session_state.get("work_text") or "").strip()
     if not text:
-        set_message("Write something first.", wrong=True)
+        set_message("Enter a comment first.", wrong=True)
         return
     try:
         with open_store(locate()) as store:
@@ -227,7 +226,7 @@ def _resolve(item: Item) -> None:
     except (ChangedMeanwhile, StoreUnusable, ValueError) as error:
         set_message(f"{str(error)[:1].upper()}{str(error)[1:]}", wrong=True)
         return
-    set_message("Put right. The numbers follow in a moment." if background_apply.request_apply() else "Put right.")
+    set_message(_saved("Order resolved."))
 
 
 def _reopen(item: Item) -> None:
@@ -237,4 +236,9 @@ def _reopen(item: Item) -> None:
     except (ChangedMeanwhile, StoreUnusable) as error:
         set_message(str(error), wrong=True)
         return
-    set_message("Reopened. The numbers follow in a moment." if background_apply.request_apply() else "Reopened.")
+    set_message(_saved("Order reopened."))
+
+
+def _saved(text: str) -> str:
+    """Start the update of the numbers; return the message about the saved change."""
+    return f"{text} The numbers will update shortly." if background_apply.request_apply() else text

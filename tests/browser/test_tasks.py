@@ -129,7 +129,7 @@ def test_an_order_is_found_and_orders_are_given_to_somebody_with_the_keyboard_al
     screen.page.get_by_role("textbox", name="Your name").focus()
     screen.page.keyboard.type("Ada")
     screen.page.keyboard.press("Tab")
-    screen.page.get_by_label("Choose order HAND-WRONG").focus()
+    screen.page.get_by_label("Select order HAND-WRONG").focus()
     screen.page.keyboard.press("Space")
     screen.page.get_by_role("button", name="Assign 1 order").focus()
     screen.page.keyboard.press("Enter")

@@ -89,11 +89,11 @@ def test_failed_list_counts_what_the_measure_counts(page_of_small: Open) -> None
 @pytest.mark.parametrize(
     ("order_id", "verdict", "words"),
     [
-        ("HAND-LATE", "on_time", "due 10 Jun 2026, the last needed goods arrived 13 Jun 2026, 3 days late"),
+        ("HAND-LATE", "on_time", "due 10 Jun 2026, last required goods received 13 Jun 2026, 3 days late"),
         ("HAND-SHORT", "complete", "60 of 100 received, 40 missing"),
         ("HAND-PRICE", "billed_accurately", "bills 10.50 a unit, 10.00 EUR was agreed"),
         ("HAND-WRONG", "filled_accurately", "carried Valve (P2) instead of Pump (P1)"),
-        ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in consignment S-HAND-DAMAGED"),
+        ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in shipment S-HAND-DAMAGED"),
     ],
 )
 def test_story_says_where_the_test_failed_with_the_evidence(

@@ -63,13 +63,13 @@ def test_a_story_runs_from_the_inquiry_to_the_money_in_the_order_of_time() -> No
     )
     assert told(around) == [
         "Inquiry Q",
-        "Quote answered with 1 option; the buyer took 10.00 EUR in 6 days",
+        "Quote answered with 1 option; the buyer chose 10.00 EUR in 6 days",
         "Ordered by Acme (web)",
-        "Stopped: credit hold by the buyer",
-        "Went on: credit hold lifted",
-        "Buyer told of a delay, late and not rightly",
+        "On hold: credit hold by the buyer",
+        "Released: credit hold",
+        "Delay notice sent, late and incorrect",
         "Promised by",
-        "Complaint raised (K)",
+        "Complaint opened (K)",
         "Return of 3 of line 1 announced: damage",
         "Paid 7.00 EUR on invoice I",
     ]
@@ -120,10 +120,10 @@ def test_what_people_did_is_told_once_not_again_as_the_case_it_was_made_into() -
     said = told(OrderContext(cases=[case]), done, [{"at": START, "who": "Bo", "text": EVIL}])
     assert said == [
         "Ordered by Acme (web)",
-        "Failure noticed",
+        "Failure detected",
         f"Bo: {EVIL}",
-        "Buyer told",
-        "Put right by Ada, credited",
+        "Buyer informed",
+        "Resolved by Ada, credited",
         "Promised by",
     ]
 
@@ -153,10 +153,10 @@ def test_the_steps_stand_to_one_scale_with_the_deadline_through_them() -> None:
     assert "left:0.00%;width:10.00%" in drawn
     assert "left:20.00%;width:30.00%" in drawn
     assert "left:60.00%;width:40.00%" in drawn
-    assert "10 h, then 2 h to spare" in drawn
-    assert "done, after waiting 10 h, 2 attempts, then 1 h too little" in drawn
-    assert "going on for 40 h" in drawn
-    assert drawn.count("the promise died here") == 1
+    assert "10 h · 2 h ahead" in drawn
+    assert "done (waited 10 h) · 2 attempts · 1 h behind" in drawn
+    assert "in progress for 40 h" in drawn
+    assert drawn.count("Promise missed at this step") == 1
     assert drawn.count("not recorded") == 10
 
 

@@ -44,7 +44,7 @@ def test_many_orders_are_given_to_somebody_at_once_and_the_list_shows_whose_they
     at = open_page("failed_orders", **DUE)
     at.checkbox(key="work_all").check().run()
     at.button(key="work_assign_go").click().run()
-    assert "Give your name" in markup(at)
+    assert "Enter your name" in markup(at)
     write(at)
     at.button(key="work_assign_go").click().run()
     assert not at.exception
@@ -67,7 +67,7 @@ def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
     assert "called &lt;b&gt;them&lt;/b&gt;" in markup(at)
     at.radio(key="work_remedy").set_value("credited")
     at.text_input(key="work_note").set_value("freight credited")
-    at.button(key="FormSubmitter:work_resolving-Put right").click().run()
+    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
     assert not at.exception
     done = item(desk, "HAND-LATE")
     assert (done.status, done.remedy, done.remedy_note, done.resolved_by) == (
@@ -76,7 +76,7 @@ def test_an_order_is_put_right_on_its_page_and_leaves_the_list_of_what_is_to_do(
         "freight credited",
         "Bo",
     )
-    assert "Put right by Bo, credited: freight credited" in markup(at)
+    assert "Resolved by Bo, credited: freight credited" in markup(at)
     shown = {
         show: markup(open_page("failed_orders", show=show, sort="late", reason="late", **DUE))
         for show in ("open", "resolved")
@@ -97,7 +97,7 @@ def test_the_moments_of_putting_right_are_those_of_the_business_time_zone(
         field = at.datetime_input(key=f"work_{name}_at")
         assert field.label.endswith("(CEST)")
         field.set_value(datetime(2026, 6, 20, 9, minute))
-    at.button(key="FormSubmitter:work_resolving-Put right").click().run()
+    at.button(key="FormSubmitter:work_resolving-Resolve order").click().run()
     done = item(desk, "HAND-LATE")
     assert (done.detected_at, done.resolved_at) == (datetime(2026, 6, 20, 7, 10), datetime(2026, 6, 20, 7, 30))
     assert "09:30 CEST" in markup(at)
