@@ -92,7 +92,7 @@ def test_failed_list_counts_what_the_measure_counts(page_of_small: Open) -> None
         ("HAND-LATE", "on_time", "due 10 Jun 2026, last required goods received 13 Jun 2026, 3 days late"),
         ("HAND-SHORT", "complete", "60 of 100 received, 40 missing"),
         ("HAND-PRICE", "billed_accurately", "bills 10.50 a unit, 10.00 EUR was agreed"),
-        ("HAND-WRONG", "filled_accurately", "carried Valve (P2) instead of Pump (P1)"),
+        ("HAND-WRONG", "filled_accurately", "contained Valve (P2) instead of Pump (P1)"),
         ("HAND-DAMAGED", "damage_free", "3 of 10 damaged in shipment S-HAND-DAMAGED"),
     ],
 )
@@ -193,10 +193,10 @@ def test_a_link_with_a_generation_shows_the_numbers_as_they_were_then(
     assert shown(open_page(), "perfect_order") != then
     at = open_page(v="1")
     assert shown(at, "perfect_order") == then
-    assert "Numbers as they were in generation 1" in markup(at)
+    assert "You see data version 1." in markup(at)
     gone = open_page(v="99")
     assert not gone.exception
-    assert "no longer kept" in markup(gone)
+    assert "has been deleted" in markup(gone)
 
 
 @pytest.mark.parametrize("page", [entry.file.removesuffix(".py") for entry in menu.ENTRIES if entry.measures])
