@@ -12,7 +12,7 @@ from metrics.edits.preview import Change, Preview
 from metrics.edits.validation import FIRST
 from metrics.facts.assumptions import ASSUMPTIONS, EVERYONE
 from metrics.measures.catalog import MEASURES
-from metrics.measures.package_evidence import DEFAULT_PACKAGES
+from metrics.measures.package_terms import DEFAULT_PACKAGES
 from metrics.model.measure import Measure, Unit
 from metrics.targets.targets import Target
 

@@ -16,9 +16,9 @@ from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.trend import load_trend, trend_section, with_trend
 from dashboard.measure_page.view import MeasureView, answers_by
 from metrics.measures.catalog import MEASURES
-from metrics.measures.package_evidence import ROWS, Package
-from metrics.measures.packages import FitCell, Misfit, attainments, fit_matrix, over_served, under_served
-from metrics.measures.zones import ZONES
+from metrics.measures.customer_zones import ZONES
+from metrics.measures.package_fit import FitCell, Misfit, attainments, fit_matrix, over_served, under_served
+from metrics.measures.package_terms import ROWS, Package
 from metrics.model.measure import Unit
 from metrics.model.question import Answer
 

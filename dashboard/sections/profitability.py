@@ -19,9 +19,9 @@ from dashboard.measure_page import crm_steps
 from dashboard.measure_page.headline import headline, nothing_to_show, number
 from dashboard.measure_page.tiles import tiles
 from dashboard.measure_page.view import Answers, MeasureView, answers_by, by_value
-from metrics.measures import danger_zone, zones
-from metrics.measures.danger_zone import Channel, Charge, Interaction
-from metrics.measures.zones import DANGER, ZONES, Customer, Cuts, cost_limit, totals
+from metrics.measures import customer_zones, danger_zone_options
+from metrics.measures.customer_zones import DANGER, ZONES, Customer, Cuts, cost_limit, totals
+from metrics.measures.danger_zone_options import Channel, Charge, Interaction
 from metrics.model.measure import Unit
 
 SHAPES = {"Protect": "circle", "Build": "triangle-up", "Cost engineer": "square", "Danger": "diamond"}
@@ -78,7 +78,7 @@ def _option_gain(view: MeasureView, name: str) -> Sentence:
 
 def zones_chart(view: MeasureView) -> None:
     """Draw the customers by sales and cost to serve, and the totals of the zones."""
-    customers, cuts = queries.cached(zones.zones, view.generation, view.filters.start, view.filters.end)
+    customers, cuts = queries.cached(customer_zones.zones, view.generation, view.filters.start, view.filters.end)
     if not customers:
         theme.show_html(
             cards.empty(
@@ -205,9 +205,9 @@ def _zones(customers: Sequence[Customer]) -> str:
 def options(view: MeasureView) -> None:
     """Draw the Danger customers with the gain of each option, and the assumptions."""
     start, end = view.filters.start, view.filters.end
-    changed = queries.cached(danger_zone.interactions, view.generation, start, end)
-    charged = queries.cached(danger_zone.charges, view.generation, start, end)
-    moved = queries.cached(danger_zone.channels, view.generation, start, end)
+    changed = queries.cached(danger_zone_options.interactions, view.generation, start, end)
+    charged = queries.cached(danger_zone_options.charges, view.generation, start, end)
+    moved = queries.cached(danger_zone_options.channels, view.generation, start, end)
     st.header("Options for Danger customers", anchor=False)
     if not changed:
         theme.show_html(

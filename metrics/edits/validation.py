@@ -14,7 +14,7 @@ from metrics.edits.edits import Edit, value_columns
 from metrics.facts.assumptions import ASSUMPTIONS, EVERYONE
 from metrics.facts.orders import order_facts_table
 from metrics.measures.catalog import MEASURES, dimension_column
-from metrics.measures.package_evidence import DEFAULT_PACKAGES
+from metrics.measures.package_terms import DEFAULT_PACKAGES
 from metrics.model.measure import Direction, Unit
 from metrics.schema import Row, customers, service_packages
 

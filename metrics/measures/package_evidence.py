@@ -1,4 +1,4 @@
-"""Terms of service packages, and the evidence to judge them: sums per customer and package for each row of Table 8-1.
+"""Evidence to judge service packages: sums per customer and package for each row of Table 8-1.
 
 An order belongs to the package of its customer's segment on the day of the order. Source: docs/rules.md, service
 packages; R35 (valid on order day).
@@ -14,13 +14,11 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Date,
-    Integer,
     and_,
     case,
     cast,
     false,
     func,
-    literal,
     literal_column,
     null,
     or_,
@@ -31,57 +29,13 @@ from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.facts.service_cases import case_facts_table
-from metrics.measures.zones import in_zone
-from metrics.schema import customers, invoices, order_lines, orders, service_packages, shipment_lines, shipments
+from metrics.measures.customer_zones import in_period
+from metrics.measures.package_terms import WINDOWS, Package, package_number, packages
+from metrics.schema import customers, invoices, order_lines, orders, shipment_lines, shipments
 from metrics.sql.dialects import Expression, count_if, period_start, seconds_between, sum_if
 from metrics.warehouse.query_cache import cached_per_generation
 
-QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT = (
-    "Product quality", "Order fill", "Lead time", "Delivery time", "Payment terms", "Customer service support",
-)  # fmt: skip
-ROWS = (QUALITY, FILL, LEAD_TIME, DELIVERY, TERMS, SUPPORT)
-"""The rows of Table 8-1."""
-SEGMENTS = ("A", "B", "C")
-TABLE_8_1 = {
-    QUALITY: ("Less than 1%", "5%–10%", "10%–15%"),
-    FILL: ("98%", "92%", "88%"),
-    LEAD_TIME: ("3 days", "7 days", "14 days"),
-    DELIVERY: ("Within 1 hour of request", "On day requested", "During week requested"),
-    TERMS: ("4/10 net 30", "3/10 net 30", "2/10 net 30"),
-    SUPPORT: ("Dedicated rep", "Next available rep", "Through Web site"),
-}
-"""Table 8-1 as printed, by row for segments A, B and C: hypothetical service offerings."""
-WINDOWS = ("hour", "day", "week")
-"""Delivery windows, from the shortest to the longest."""
 HOUR_MICROSECONDS = 3600
-
-
-@dataclass(frozen=True)
-class Package:
-    """The terms of a segment from a day on (None: always).
-
-    defect_below: the share must be below its limit; otherwise it may equal the limit.
-    """
-
-    segment: str
-    valid_from: date | None
-    defect_share_max: Decimal | None
-    order_fill_min: Decimal | None
-    lead_time_days_max: int | None
-    delivery_window: str | None
-    payment_terms: str | None
-    support_level: str | None
-    defect_below: bool = False
-
-
-DEFAULT_PACKAGES = (
-    Package("A", None, Decimal("0.01"), Decimal("0.98"), 3, "hour", "4/10 net 30", "dedicated_rep", defect_below=True),
-    Package("B", None, Decimal("0.10"), Decimal("0.92"), 7, "day", "3/10 net 30", "next_available_rep"),
-    Package("C", None, Decimal("0.15"), Decimal("0.88"), 14, "week", "2/10 net 30", "web"),
-)
-"""Table 8-1, used where no row of `service_packages` applies. A defect share better than the band passes: B's 5 to 10%
-means at most 10%.
-"""
 
 
 @dataclass(frozen=True)
@@ -114,49 +68,6 @@ Cell = tuple[str, Package]
 """A customer and their package."""
 
 
-def packages(connection: Connection) -> list[Package]:
-    """Return every package: first the defaults, then those of `service_packages` by start day."""
-    p = service_packages.c
-    names = (
-        "valid_from",
-        "defect_share_max",
-        "order_fill_min",
-        "lead_time_days_max",
-        "delivery_window",
-        "payment_terms",
-        "support_level",
-    )
-    rows = (
-        select(p.service_segment.label("segment"), *[p[name] for name in names])
-        .where(~p.deleted)
-        .order_by(p.valid_from, p.service_segment)
-    )
-    return [*DEFAULT_PACKAGES, *[Package(**dict(row)) for row in connection.execute(rows).mappings()]]
-
-
-def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
-    """Return the package of a segment on a day (None: the newest), or None for a segment without a package."""
-    able = [
-        one
-        for one in listed
-        if one.segment == segment and (one.valid_from is None or day is None or one.valid_from <= day)
-    ]
-    return able[-1] if able else None
-
-
-def package_number(listed: Sequence[Package], segment: Expression, day: Expression) -> Expression:
-    """Return the place in `listed` of the package of each row's segment and day; null without a package."""
-    newest_first = [(place, one) for place, one in enumerate(listed)][::-1]
-    applies_ = [
-        (
-            segment == one.segment if one.valid_from is None else and_(segment == one.segment, day >= one.valid_from),
-            literal(place, Integer),
-        )
-        for place, one in newest_first
-    ]
-    return case(*applies_, else_=cast(null(), Integer))
-
-
 @dataclass(frozen=True)
 class Span:
     """Days from `start` to `end`; None leaves an end open.
@@ -170,7 +81,7 @@ class Span:
 
     def holds(self, day: Expression) -> list[Expression]:
         """Return the conditions that a day lies in the period."""
-        return in_zone(day, self.start, self.end)
+        return in_period(day, self.start, self.end)
 
     def period(self, day: Expression) -> Expression:
         """Return the first day of a day's period as a column; null without a grain."""

@@ -6,17 +6,8 @@ Source: docs/rules.md, service packages; P3 (three values).
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from metrics.measures.package_evidence import (
-    DELIVERY,
-    FILL,
-    LEAD_TIME,
-    QUALITY,
-    SUPPORT,
-    TERMS,
-    WINDOWS,
-    Evidence,
-    Package,
-)
+from metrics.measures.package_evidence import Evidence
+from metrics.measures.package_terms import DELIVERY, FILL, LEAD_TIME, QUALITY, SUPPORT, TERMS, WINDOWS, Package
 
 
 @dataclass(frozen=True)

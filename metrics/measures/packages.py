@@ -1,19 +1,26 @@
-"""Service packages (Table 8-1): commitments met, fit of package and zone, and the value of misfits.
+"""Measures of service packages (Table 8-1): commitments met, fit of package and zone, and the value of misfits.
 
-Source: docs/rules.md, service packages.
+package_fit.py computes the fit. Source: docs/rules.md, service packages.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from metrics.facts.assumptions import assumed
 from metrics.facts.money.table import STEP, money_facts_table
 from metrics.facts.orders import order_facts_table
+from metrics.measures.customer_zones import (
+    DANGER,
+    KEYS,
+    PROTECT,
+    Customer,
+    by_customers,
+    describe_cuts,
+    zones,
+)
 from metrics.measures.needs import (
     BILLING_FEEDS,
     CORE_FEEDS,
@@ -22,186 +29,21 @@ from metrics.measures.needs import (
     NEEDS_COSTS,
     ZONE_ASSUMPTIONS,
 )
-from metrics.measures.package_evidence import (
-    Cell,
-    Evidence,
-    Package,
-    Span,
-    evidence,
-    evidence_by_period,
-    package_on,
-    packages,
+from metrics.measures.package_evidence import Span
+from metrics.measures.package_fit import (
+    PAIRING,
+    Attainment,
+    Misfit,
+    attainments_by_period,
+    days_of_period,
+    over_served,
+    segments_with_package,
+    under_served,
 )
-from metrics.measures.package_rows import RowResult, is_better, meets, row_results
-from metrics.measures.zones import (
-    BUILD,
-    COST_ENGINEER,
-    DANGER,
-    KEYS,
-    PROTECT,
-    ZONES,
-    Customer,
-    by_customers,
-    describe_cuts,
-    median,
-    zones,
-)
+from metrics.measures.package_rows import RowResult
 from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 from metrics.model.statistics import DAYS_A_YEAR, divide, wilson
-from metrics.warehouse.query_cache import cached_per_generation
-
-PAIRING: Mapping[str, str] = {PROTECT: "A", BUILD: "B", COST_ENGINEER: "B", DANGER: "C"}
-"""The package expected for each zone. These are defaults of the product."""
-
-
-@dataclass(frozen=True)
-class Attainment:
-    """The package rows met for one customer in a period."""
-
-    customer_id: str
-    package: Package
-    rows: tuple[RowResult, ...]
-
-
-@dataclass(frozen=True)
-class FitCell:
-    """Customers of one package in one zone: their money in the period, and package rows met of those known."""
-
-    segment: str
-    zone: str
-    expected: bool
-    customers: int
-    sales: Decimal
-    cost_to_serve: Decimal
-    kept: int
-    known: int
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """A customer whose service is worse or better than their zone requires.
-
-    amount: money in the period. why: the reason in words.
-    """
-
-    customer: Customer
-    amount: Decimal
-    why: str
-
-
-def attainments(connection: Connection, start: date | None = None, end: date | None = None) -> list[Attainment]:
-    """Return one row per customer and package promised in the period, by customer."""
-    return [one for _, one in _by_period(connection, Span(start, end))]
-
-
-@cached_per_generation
-def _by_period(connection: Connection, span: Span) -> list[tuple[date | None, Attainment]]:
-    """Return the rows with the first day of their period, in period order."""
-    share = assumed(connection, "package_share")
-    return [
-        (period, Attainment(customer_id, package, tuple(row_results(package, got, share))))
-        for period, cells in sorted(evidence_by_period(connection, span).items(), key=lambda one: one[0] or date.min)
-        for (customer_id, package), got in sorted(cells.items(), key=_in_order)
-    ]
-
-
-def _in_order(item: tuple[Cell, Evidence]) -> tuple[str, str, date]:
-    (customer_id, package), _ = item
-    return customer_id, package.segment, package.valid_from or date.min
-
-
-def fit_matrix(
-    connection: Connection, start: date | None = None, end: date | None = None, *, pairing: Mapping[str, str] = PAIRING
-) -> list[FitCell]:
-    """Return every package by every zone. A customer counts under their latest segment.
-
-    Customers without a package are left out.
-    """
-    customers, _ = zones(connection, start, end)
-    kept: dict[str, list[bool]] = defaultdict(list)
-    for one in attainments(connection, start, end):
-        kept[one.customer_id] += [row.kept for row in one.rows if row.kept is not None]
-    cells = []
-    for segment in _segments(connection):
-        for zone in ZONES:
-            inside = [one for one in customers if (one.segment, one.zone) == (segment, zone)]
-            verdicts = [verdict for one in inside for verdict in kept[one.customer_id]]
-            cells.append(
-                FitCell(
-                    segment,
-                    zone,
-                    pairing.get(zone) == segment,
-                    len(inside),
-                    sum((one.sales for one in inside), Decimal(0)),
-                    sum((one.cost_to_serve for one in inside), Decimal(0)),
-                    sum(verdicts),
-                    len(verdicts),
-                )
-            )
-    return cells
-
-
-def _segments(connection: Connection) -> list[str]:
-    """Return the segments that have a package."""
-    return sorted({one.segment for one in packages(connection)})
-
-
-def under_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
-    """Return Protect customers with a missed package row, and their net sales in the period."""
-    missed: dict[str, list[str]] = defaultdict(list)
-    for one in attainments(connection, start, end):
-        missed[one.customer_id] += [row.row for row in one.rows if row.kept is False]
-    customers, _ = zones(connection, start, end)
-    return [
-        Misfit(one, one.sales, ", ".join(missed[one.customer_id]))
-        for one in customers
-        if one.zone == PROTECT and missed[one.customer_id]
-    ]
-
-
-def over_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
-    """Return Danger customers whose fill, lead time and delivery were as good as a better package.
-
-    The amount is their cost to serve above the median of their own package outside Danger.
-    """
-    share = assumed(connection, "package_share")
-    customers, _ = zones(connection, start, end)
-    together: dict[str, Evidence] = defaultdict(Evidence)
-    for (customer_id, _), got in evidence(connection, start, end).items():
-        together[customer_id] += got
-    listed = packages(connection)
-    in_force = [
-        package for segment in _segments(connection) if (package := package_on(listed, segment, end)) is not None
-    ]
-    costs: dict[str | None, list[Decimal]] = defaultdict(list)
-    for one in customers:
-        if one.zone != DANGER:
-            costs[one.segment].append(one.cost_to_serve)
-    medians = {segment: median(of_segment) for segment, of_segment in costs.items()}
-    found = []
-    for one in customers:
-        own = package_on(listed, one.segment, end)
-        if one.zone != DANGER or own is None:
-            continue
-        better = [
-            other for other in in_force if is_better(other, own) and meets(other, together[one.customer_id], share)
-        ]
-        usual = medians.get(one.segment)
-        if better and usual is not None:
-            why = (
-                f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside "
-                f"Danger is {usual:,.2f}"
-            )
-            found.append(Misfit(one, max(Decimal(0), one.cost_to_serve - usual), why))
-    return found
-
-
-def _days(connection: Connection, start: date | None, end: date | None) -> int:
-    """Return the number of days in a period. Open ends are the first and last movement of money."""
-    m = money_facts_table.c
-    first, last = connection.execute(select(func.min(m.day), func.max(m.day)).where(m.day.is_not(None))).one()
-    return ((end or last) - (start or first)).days + 1
 
 
 def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
@@ -215,7 +57,7 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
         "package_row": lambda _, row: row.row,
     }
     groups: dict[tuple[date | None, tuple[str, ...]], list[RowResult]] = defaultdict(list)
-    for period, one in _by_period(connection, Span(question.start, question.end, question.grain)):
+    for period, one in attainments_by_period(connection, Span(question.start, question.end, question.grain)):
         for row in one.rows:
             if all(keys[name](one, row) in values for name, values in question.where):
                 groups[period, tuple(keys[name](one, row) for name in question.by)].append(row)
@@ -252,7 +94,7 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
 
 def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Question, Ask], list[Answer]]:
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-        segments = _segments(connection)
+        segments = segments_with_package(connection)
         customers, cuts = zones(connection, question.start, question.end)
 
         def finish(group: Sequence[Customer]) -> Result:
@@ -282,7 +124,7 @@ def _a_year(
         inside = [one for one in customers if one.zone == zone]
 
         def finish(group: Sequence[Customer]) -> Result:
-            days = _days(connection, question.start, question.end)
+            days = days_of_period(connection, question.start, question.end)
             mine = [amounts[one.customer_id] for one in group if one.customer_id in amounts]
             amount = sum(mine, Decimal(0))
             yearly = (amount * DAYS_A_YEAR / days).quantize(STEP, ROUND_HALF_UP)

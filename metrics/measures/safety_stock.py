@@ -1,212 +1,21 @@
-"""The safety stock that our variability costs the buyer.
+"""Measures of the safety stock that our variability costs the buyer.
 
-A pair is one customer and one product. The lead time comes from the pair's own lines: the days from order to arrival,
-with mean L and spread s_L. Daily demand comes from the pair's orders: the quantity on each calendar day since the first
-order, days without an order included, with mean d and spread s_d. Source: Coyle; docs/rules.md, buyer's safety stock.
+safety_stock_pairs.py computes the stock of each customer and product. Source: Coyle; docs/rules.md, buyer's safety
+stock.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, Subquery, and_, cast, func, select
+from sqlalchemy import Connection, func, select
 
-from metrics.facts.assumptions import as_of_day, assumed_by_scope, value_for_scope
 from metrics.facts.orders import order_line_facts_table
 from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_RECEIPT
+from metrics.measures.safety_stock_pairs import COLUMNS, MIN_N, MIXED, Pair, arrivals, pairs
 from metrics.model.measure import Direction, Measure, Study, Unit
 from metrics.model.question import Answer, Ask, Question
-from metrics.schema import AMOUNT, QTY, mapped_columns
-from metrics.sql.dialects import Expression, days_between, sum_if, times
-
-MIN_N = 20
-"""The fewest arrivals for which the spread of a pair is meaningful (docs/rules.md, policies, min_n)."""
-
-COLUMNS = {
-    "segment": "segment",
-    "region": "region",
-    "customer": "customer_id",
-    "product_category": "product_category",
-    "currency": "currency",
-}
-"""The dimensions that pairs can be broken down and filtered by, and the column of each."""
-
-MIXED = "no data: more than one currency and no fx_rates feed; filter by currency"
-
-line = order_line_facts_table.c
-
-
-def safety_stock(*, z: float, lead_days: float, lead_spread: float, demand: float, demand_spread: float) -> float:
-    """Return the safety stock of a buyer in units: z·√(L·s_d² + d²·s_L²). lead_*: days. demand*: units per day.
-
-    Source: Coyle; standard inventory formula.
-    """
-    return z * math.sqrt(lead_days * demand_spread**2 + demand**2 * lead_spread**2)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One customer and product: lead time (days), daily demand, safety stock (units) and unit price.
-
-    units: safety stock; steady_units: safety stock if every order took equally long; unit_price: in the reporting
-    currency, None if no line has a price; currencies: the currencies of the prices if no rates are available.
-    """
-
-    dimensions: dict[str, str | None]
-    customer_id: str
-    product_id: str
-    arrivals: int
-    lead_days: float
-    lead_spread: float
-    demand: float
-    demand_spread: float
-    units: float
-    steady_units: float
-    unit_price: float | None
-    carrying_rate: float
-    currencies: frozenset[str]
-
-
-def pairs(connection: Connection, question: Question) -> list[Pair]:
-    """Return every pair of customer and product with at least MIN_N arrivals in the selection, by its `dimensions`.
-
-    Each combination of dimension values is independent.
-    """
-    by = [COLUMNS[name] for name in question.by]
-    today = question.end or as_of_day(connection)
-    if today is None:
-        return []
-    arrived = _arrivals(question, by).having(func.count() >= MIN_N).subquery("arrived")
-    rates_fed = connection.execute(select(func.count()).where(mapped_columns.c.feed == "fx_rates")).scalar_one() > 0
-    z, rates = (assumed_by_scope(connection, name, on=today) for name in ("z", "carrying_rate"))
-    found = []
-    for row in connection.execute(_with_demand(question, arrived, by)).mappings():
-        days = (today - max(row["first_day"], question.start or row["first_day"])).days + 1
-        if days < 2:
-            continue
-        scopes = (f"customer:{row['customer_id']}", f"segment:{row['segment_last']}")
-        lead_days, lead_spread = _mean_and_spread(row["arrivals"], row["days"], row["days_squared"])
-        demand, demand_spread = _mean_and_spread(days, row["quantity"], row["quantity_squared"])
-        factor = float(value_for_scope(z, *scopes))
-        found.append(
-            Pair(
-                {name: row[column] for name, column in zip(question.by, by, strict=True)},
-                row["customer_id"],
-                row["product_id"],
-                row["arrivals"],
-                lead_days,
-                lead_spread,
-                demand,
-                demand_spread,
-                safety_stock(
-                    z=factor, lead_days=lead_days, lead_spread=lead_spread, demand=demand, demand_spread=demand_spread
-                ),
-                safety_stock(z=factor, lead_days=lead_days, lead_spread=0, demand=demand, demand_spread=demand_spread),
-                float(row["priced_amount"] / row["priced_quantity"]) if row["priced_quantity"] else None,
-                float(value_for_scope(rates, *scopes)),
-                frozenset() if rates_fed else frozenset({row["currency_first"], row["currency_last"]}),
-            )
-        )
-    return found
-
-
-def _filters(question: Question, day: Expression) -> list[Expression]:
-    """Return the sale goods lines of the selection with a day in the period.
-
-    Excused lines and services are not demand (their state is excluded).
-    """
-    conditions = [line.state != "excluded", line.product_id.is_not(None), day.is_not(None)]
-    if question.start is not None:
-        conditions.append(day >= question.start)
-    if question.end is not None:
-        conditions.append(day <= question.end)
-    return [*conditions, *[line[COLUMNS[name]].in_(values) for name, values in question.where]]
-
-
-def _arrivals(question: Question, by: list[str]) -> Select[Any]:
-    """Return one row per combination of `by`, customer and product: arrivals, Σ days, Σ days²."""
-    took = days_between(line.ordered_day, line.settled_day)
-    keys = _keys(by)
-    return (
-        select(
-            *keys,
-            cast(func.count(), BigInteger).label("arrivals"),
-            cast(func.sum(took), BigInteger).label("days"),
-            cast(func.sum(cast(took, BigInteger) * took), BigInteger).label("days_squared"),
-            func.max(line.segment).label("segment_last"),
-        )
-        .where(*_filters(question, line.settled_day))
-        .group_by(*keys)
-    )
-
-
-def _keys(by: list[str]) -> list[Expression]:
-    return [line[name] for name in dict.fromkeys([*by, "customer_id", "product_id"])]
-
-
-def _with_demand(question: Question, arrived: Subquery, by: list[str]) -> Select[Any]:
-    """Return arrivals joined with the quantity ordered.
-
-    The quantity of each day is summed before it is squared. Rows are ordered, so that sums of doubles repeat exactly.
-    """
-    keys = _keys(by)
-    names = [key.name for key in keys]
-    priced = and_(line.ordered_amount.is_not(None), line.rate.is_not(None), line.ordered_qty > 0)
-    daily = (
-        select(
-            *keys,
-            line.ordered_day,
-            sum_if(line.ordered_qty.is_not(None), line.ordered_qty).label("quantity"),
-            sum_if(priced, cast(times(line.ordered_amount, line.rate), AMOUNT)).label("priced_amount"),
-            sum_if(priced, line.ordered_qty).label("priced_quantity"),
-            func.min(line.currency).label("currency_first"),
-            func.max(line.currency).label("currency_last"),
-        )
-        .join(arrived, and_(*[arrived.c[name] == line[name] for name in names]))
-        .where(*_filters(question, line.ordered_day))
-        .group_by(*keys, line.ordered_day)
-        .subquery("daily")
-    )
-    day = daily.c
-    demand = (
-        select(
-            *[day[name] for name in names],
-            func.min(day.ordered_day).label("first_day"),
-            cast(func.sum(day.quantity), QTY).label("quantity"),
-            func.sum(times(day.quantity, day.quantity)).label("quantity_squared"),
-            cast(func.sum(day.priced_amount), AMOUNT).label("priced_amount"),
-            cast(func.sum(day.priced_quantity), QTY).label("priced_quantity"),
-            func.min(day.currency_first).label("currency_first"),
-            func.max(day.currency_last).label("currency_last"),
-        )
-        .group_by(*[day[name] for name in names])
-        .subquery("demand")
-    )
-    together = arrived.join(demand, and_(*[demand.c[name] == arrived.c[name] for name in names]))
-    wanted = (
-        "first_day",
-        "quantity",
-        "quantity_squared",
-        "priced_amount",
-        "priced_quantity",
-        "currency_first",
-        "currency_last",
-    )
-    order = [arrived.c[name] for name in names]
-    return select(*arrived.c, *[demand.c[name] for name in wanted]).select_from(together).order_by(*order)
-
-
-def _mean_and_spread(count: int, total: Any, squares: Any) -> tuple[float, float]:
-    """Return mean and sample standard deviation (n - 1) of two or more numbers, from exact sums.
-
-    Source: R30 (spread and percentiles).
-    """
-    total, squares = Fraction(total), Fraction(squares)
-    variance = (count * squares - total * total) / (count * (count - 1))
-    return float(total / count), math.sqrt(variance)
-
 
 Amount = Callable[[Pair], float | None]
 
@@ -220,7 +29,7 @@ def _study(amount: Amount, unit: Unit) -> Study:
     def work(connection: Connection, question: Question, _: Ask) -> list[Answer]:
         by = [COLUMNS[name] for name in question.by]
         few: dict[tuple[Any, ...], int] = {}
-        below = _arrivals(question, by).having(func.count() < MIN_N).subquery("below")
+        below = arrivals(question, by).having(func.count() < MIN_N).subquery("below")
         counted = (
             select(*[below.c[name] for name in by], func.count().label("pairs"))
             .select_from(below)

@@ -3,37 +3,27 @@
 Source: docs/rules.md, stockouts; R38 (stockouts).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from decimal import Decimal
+from sqlalchemy import and_
 
-from sqlalchemy import Connection, and_
-
-from metrics.errors import SettingRefused
-from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.stockout_events import OPEN, OUTCOMES, UNORDERED
 from metrics.facts.stockouts import stockout_facts_table
 from metrics.measures.fill_rate import LINE_SOURCES
-from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, NEEDS_SHIPPED, STOCKOUT_ASSUMPTIONS
+from metrics.measures.needs import CORE_FEEDS, NEEDS_PRICE, STOCKOUT_ASSUMPTIONS
+from metrics.measures.stockout_costs import (
+    SMALL,
+    TITLES,
+    answer_assumed_unit_cost,
+    answer_rate,
+    answer_unit_cost,
+    total_cost,
+)
 from metrics.model.dimensions import SHARED_DIMENSIONS
 from metrics.model.measure import Direction, Measure, Need, Part, Ratio, Study, Total, Unit
-from metrics.model.question import NO_ROWS, Answer, Ask, Question
-from metrics.model.statistics import Number, divide, wilson
 from metrics.sql.dialects import Expression
 
 s = stockout_facts_table.c
 
-SMALL = 20
-"""The number of events with an outcome below which a group's shares are drawn towards the overall shares: (count + 20 ×
-overall share) / (n + 20).
-"""
 
-TITLES = {
-    "waited": "the buyer waited",
-    "back_ordered": "the goods were back-ordered",
-    "sale_lost": "the sale was lost",
-    "buyer_lost": "the buyer was lost",
-}
 NEEDS_MOVEMENT = Need(
     ("shipments.shipped_at", "shipments.received_at", "stockouts.wanted_at"),
     "no data: shipped_at or received_at (map them in shipments), and no feed: stockouts",
@@ -135,203 +125,6 @@ def _cost(outcome: str) -> Measure:
     )
 
 
-def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> Number:
-    """Return p_wait·c_wait + p_bo·c_bo + p_sale·m + p_buyer·(m + M), by outcome.
-
-    Raises SettingRefused unless the shares add up to 1. Source: docs/rules.md, stockouts.
-    """
-    given = [Decimal(str(share)) for share in shares.values()]
-    total = sum(given, Decimal(0))
-    if abs(total - 1) > Decimal("0.000000001") or min(given) < 0:
-        told = ", ".join(f"{name} {share}" for name, share in shares.items())
-        raise SettingRefused(
-            "stockout shares", f"{told} add up to {total}, not 1; give four shares from 0 to 1 that add up to 1"
-        )
-    # The values are all Decimal or all float.
-    return sum(share * costs[name] for name, share in shares.items() if share)  # type: ignore[operator,misc]
-
-
-def assumed_unit_cost(connection: Connection, *, scope: str = "all") -> Decimal:
-    """Return the assumed expected cost of a stockout: 2,132.50 unless the feed `assumptions` sets another.
-
-    Raises SettingRefused if the shares do not add up to 1.
-    """
-    shares = {outcome: assumed(connection, f"stockout_{outcome}_share", scope=scope) for outcome in OUTCOMES}
-    costs = {outcome: assumed(connection, _COST_NAMES[outcome], scope=scope) for outcome in OUTCOMES}
-    return Decimal(expected_cost(shares, costs))
-
-
-_COST_NAMES = {outcome: f"stockout_{outcome}_cost" for outcome in OUTCOMES} | {"waited": "wait_cost"}
-_SHARES = tuple(f"outcome_share_{outcome}" for outcome in OUTCOMES)
-_OBSERVED = tuple(f"stockout_cost_{outcome}" for outcome in OUTCOMES)
-
-Group = dict[str, Answer]
-"""The answers of one group, by measure."""
-
-
-def _groups(question: Question, ask: Ask, *measures: str) -> list[Group]:
-    """Return the answers to other measures for each group of the question."""
-    found: dict[tuple[object, ...], Group] = {}
-    for one in ask(replace(question, measures=measures)):
-        found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
-    return list(found.values())
-
-
-def _rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """Return stockout_rate: line stockouts / judged goods lines whose first-pass fill is known.
-
-    If no source maps shipped_at, completeness replaces first-pass fill.
-    """
-    answers = []
-    for group in _groups(question, ask, "stockouts_of_lines", "line_fill_first_pass", "line_fill_final"):
-        events, first_pass = group["stockouts_of_lines"], group["line_fill_first_pass"]
-        by_receipt = first_pass.no_data == NEEDS_SHIPPED.words
-        lines = group["line_fill_final"] if by_receipt else first_pass
-        blank = Answer(events.dimensions, events.period, question.measures[0], None)
-        if not lines.judged:
-            answers.append(replace(blank, no_data=lines.no_data or NO_ROWS))
-            continue
-        hit, known, unknown = events.numerator or 0, lines.denominator or 0, lines.unknown or 0
-        low, high = wilson(hit, known) or (None, None)
-        answers.append(
-            replace(
-                blank,
-                value=divide(hit, known),
-                numerator=hit,
-                denominator=known,
-                coverage=lines.coverage,
-                low=low,
-                high=high,
-                worst=divide(hit, lines.judged),
-                best=divide(float(hit) + float(unknown), lines.judged),
-                judged=lines.judged,
-                unknown=unknown,
-                no_data=None
-                if known
-                else ("not proven: no line has all its evidence; the share lies between the bounds"),
-                remark="based on receipts, because no source maps shipped_at" if by_receipt else None,
-            )
-        )
-    return answers
-
-
-def _unit_cost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """Return stockout_unit_cost: outcome shares times the observed cost of each outcome.
-
-    Small groups borrow shares and costs from all stockouts of the period.
-    """
-    whole = not question.by and not question.where and question.grain is None
-    overall = (
-        None
-        if whole
-        else _groups(Question(question.measures, start=question.start, end=question.end), ask, *_SHARES, *_OBSERVED)[0]
-    )
-    return [
-        _expected(connection, question, group, overall)
-        for group in _groups(question, ask, "stockouts_provisional", *_SHARES, *_OBSERVED)
-    ]
-
-
-def _expected(connection: Connection, question: Question, group: Group, overall: Group | None) -> Answer:
-    first = group[_SHARES[0]]
-    blank = Answer(first.dimensions, first.period, question.measures[0], None)
-    events = int(first.denominator or 0)
-    if not events:
-        return replace(blank, no_data=first.no_data or NO_ROWS)
-    counts = {outcome: int(group[name].numerator or 0) for outcome, name in zip(OUTCOMES, _SHARES, strict=True)}
-    small = overall is not None and events < SMALL
-    borrowed = {
-        outcome: float(overall[f"outcome_share_{outcome}"].value or 0) if small and overall else 0.0
-        for outcome in OUTCOMES
-    }
-    shares = group_costs(counts, borrowed if small else None)
-    costs: dict[str, Number] = {}
-    for outcome, share in shares.items():
-        own = group[f"stockout_cost_{outcome}"]
-        cost = own.value if own.value is not None or overall is None else overall[f"stockout_cost_{outcome}"].value
-        if cost is None and share:
-            why = own.no_data if own.no_data and own.no_data != NO_ROWS else "no data: price, cost or rate missing"
-            return replace(blank, denominator=events, no_data=f"{why} (cost where {TITLES[outcome]})")
-        costs[outcome] = float(cost or 0)
-    value = float(expected_cost(shares, costs))
-    provisional = group["stockouts_provisional"].value
-    instead, refused = _assumed_or_why(connection, assumption_scope(blank.dimensions, question.where))
-    told = [refused or f"with assumed shares and costs: {instead:,.2f}"]
-    told += [f"{provisional} of {events} provisional"] if provisional else []
-    told += [f"only {events} stockouts: shares drawn towards the overall shares"] if small else []
-    return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(told))
-
-
-def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:
-    """Return the shares of the outcomes; with overall shares given, (count + 20 × overall share) / (n + 20).
-
-    Source: docs/rules.md, stockouts.
-    """
-    events = sum(counts.values())
-    if overall is None:
-        return {outcome: count / events for outcome, count in counts.items()}
-    return {outcome: (count + SMALL * overall[outcome]) / (events + SMALL) for outcome, count in counts.items()}
-
-
-def _assumed_unit_cost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
-    """Return stockout_unit_cost_assumed of every group with a stockout."""
-    answers = []
-    for group in _groups(question, ask, "stockout_events"):
-        events = group["stockout_events"]
-        cost, refused = _assumed_or_why(connection, assumption_scope(events.dimensions, question.where))
-        no_data = refused and f"no data: {refused}"
-        answers.append(
-            Answer(
-                events.dimensions,
-                events.period,
-                question.measures[0],
-                cost,
-                numerator=cost,
-                no_data=no_data,
-                remark="assumed",
-            )
-        )
-    return answers
-
-
-def _assumed_or_why(connection: Connection, scope: str) -> tuple[Decimal | None, str | None]:
-    """Return the assumed cost of a stockout, or the reason why the assumptions are refused.
-
-    A page shows its other numbers next to the reason.
-    """
-    try:
-        return assumed_unit_cost(connection, scope=scope), None
-    except SettingRefused as refused:
-        return None, str(refused)
-
-
-def _total_cost(unit_cost: str) -> Callable[[Connection, Question, Ask], list[Answer]]:
-    """Return stockout_events times a unit cost."""
-
-    def work(_: Connection, question: Question, ask: Ask) -> list[Answer]:
-        answers = []
-        for group in _groups(question, ask, "stockout_events", unit_cost):
-            events, unit = group["stockout_events"], group[unit_cost]
-            blank = Answer(
-                events.dimensions,
-                events.period,
-                question.measures[0],
-                None,
-                denominator=events.value,
-                remark=unit.remark,
-            )
-            if events.value == 0:
-                answers.append(replace(blank, value=Decimal(0), numerator=Decimal(0)))
-            elif unit.value is None or events.value is None:
-                answers.append(replace(blank, no_data=unit.no_data or NO_ROWS))
-            else:
-                total = int(events.value) * unit.value
-                answers.append(replace(blank, value=total, numerator=total))
-        return answers
-
-    return work
-
-
 _COSTED = (NEEDS_MOVEMENT, NEEDS_PRICE, NEEDS_COST)
 _OBSERVED_TEXT = (
     "p_waited × wait cost + p_back_ordered × extra freight and handling + p_sale_lost × margin of the short "
@@ -389,7 +182,7 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=stockout_facts_table,
         date="event_day",
-        formula=Study(_rate, SHARED_DIMENSIONS, periods=True),
+        formula=Study(answer_rate, SHARED_DIMENSIONS, periods=True),
         definition=(
             "Order lines not shipped in full by the first promised date, as a share of judged goods lines. Demand "
             "before an order is not included."
@@ -413,7 +206,7 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=stockout_facts_table,
         date="event_day",
-        formula=Study(_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        formula=Study(answer_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
         definition=(
             f"{_OBSERVED_TEXT} Groups with fewer than {SMALL} stockouts draw their shares towards the overall shares "
             "of the period: (count + 20 × overall share) / (n + 20). The shares shown elsewhere are not adjusted."
@@ -435,7 +228,7 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=stockout_facts_table,
         date="event_day",
-        formula=Study(_assumed_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        formula=Study(answer_assumed_unit_cost, (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
         definition=(
             "Expected cost per stockout with assumed shares and costs (assumptions stockout_*). The preset of 2,132.50 "
             "is illustrative. Compare it with the observed cost."
@@ -457,7 +250,7 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=stockout_facts_table,
         date="event_day",
-        formula=Study(_total_cost("stockout_unit_cost"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        formula=Study(total_cost("stockout_unit_cost"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
         definition=(
             "Stockouts × observed expected cost per stockout. Groups with few stockouts borrow shares, so parts need "
             "not add up to the total."
@@ -479,7 +272,7 @@ MEASURES = (
         direction=Direction.LOWER,
         facts=stockout_facts_table,
         date="event_day",
-        formula=Study(_total_cost("stockout_unit_cost_assumed"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
+        formula=Study(total_cost("stockout_unit_cost_assumed"), (*SHARED_DIMENSIONS, "stockout_source"), periods=True),
         definition=(
             "Stockouts × assumed expected cost per stockout. The preset is illustrative. Compare it with the observed "
             "cost."

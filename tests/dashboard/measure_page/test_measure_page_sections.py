@@ -17,7 +17,7 @@ from dashboard.measure_page import crm_steps, measure_table
 from dashboard.sections import profitability
 from metrics import warehouse
 from metrics.lists.cycle_time import promised_day_counts
-from metrics.measures import zones
+from metrics.measures import customer_zones
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Unit
 from metrics.model.question import Answer, Question
@@ -75,8 +75,8 @@ def test_profitability_tells_who_is_in_danger(page_of_sample: Open) -> None:
     at = page_of_sample("profitability", **DAYS)
     assert not at.exception
     with warehouse.reading(warehouse.locate()) as connection:
-        customers, _ = zones.zones(connection, START, END)
-    danger = sum(one.zone == zones.DANGER for one in customers)
+        customers, _ = customer_zones.zones(connection, START, END)
+    danger = sum(one.zone == customer_zones.DANGER for one in customers)
     assert f"<strong>{danger}</strong></a> of <a" in markup(at)
     assert "customers are in Danger" in markup(at)
 
@@ -84,13 +84,13 @@ def test_profitability_tells_who_is_in_danger(page_of_sample: Open) -> None:
 def test_the_map_of_customers_has_each_and_a_cost_cut_that_follows_sales(page_of_sample: Open) -> None:
     page_of_sample("profitability", **DAYS)
     with warehouse.reading(warehouse.locate()) as connection:
-        customers, cuts = zones.zones(connection, START, END)
+        customers, cuts = customer_zones.zones(connection, START, END)
     drawn = profitability._map(customers, cuts, is_dark=False)["datasets"]
     assert len(drawn["customers"]) == len(customers)
     assert {point["cost"] for point in drawn["cost_cut"]} == {float(cuts.cost)}
-    share = profitability._map(customers, zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False)[
-        "datasets"
-    ]
+    share = profitability._map(
+        customers, customer_zones.Cuts(cuts.sales, cuts.cost / cuts.sales, as_share=True), is_dark=False
+    )["datasets"]
     assert share["cost_cut"][-1]["cost"] == pytest.approx(
         share["cost_cut"][-1]["sales"] * float(cuts.cost / cuts.sales), rel=1e-6
     )

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.facts.money import movements
-from metrics.measures import ordering_behaviour
-from metrics.measures.ordering_behaviour import HOW, HOW_MUCH, WHAT, WHEN, _ranks, bins, spearman
+from metrics.measures import ordering_traits
+from metrics.measures.ordering_behaviour import bins
+from metrics.measures.ordering_traits import HOW, HOW_MUCH, WHAT, WHEN
+from metrics.measures.rank_correlation import ranks, spearman
 from metrics.queries.answer import Question, answer
 from tests.support import builders
 from tests.support.ask_measures import only
@@ -54,7 +56,7 @@ def test_ranks_are_those_of_exact_fractions_whatever_the_size(size: int) -> None
     ]
     ordered = sorted(numbers)
     wanted = [2 * ordered.index(one) + 1 + ordered.count(one) for one in numbers]
-    assert _ranks(numbers).tolist() == wanted
+    assert ranks(numbers).tolist() == wanted
 
 
 def test_numbers_nearer_to_each_other_than_floats_can_tell_keep_their_ranks() -> None:
@@ -216,4 +218,4 @@ def test_answers(measure: str, warehouse: Connection) -> None:
 def test_a_filter_keeps_to_its_segment(warehouse: Connection) -> None:
     (found,) = answer(warehouse, Question((HOW,), by=("bin",), where=(("segment", ("A",)),)))
     assert (found.dimensions, found.value) == ({"bin": "Channel: edi"}, 15.0)
-    assert ordering_behaviour.DIMENSIONS.keys() == {"segment", "region"}
+    assert ordering_traits.DIMENSIONS.keys() == {"segment", "region"}

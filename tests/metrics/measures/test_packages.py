@@ -14,18 +14,10 @@ from sqlalchemy import Connection
 
 from metrics.facts import service_cases
 from metrics.facts.money import movements
-from metrics.measures import packages as fits
-from metrics.measures.package_evidence import (
-    DEFAULT_PACKAGES,
-    ROWS,
-    TABLE_8_1,
-    Evidence,
-    Package,
-    evidence,
-    package_on,
-    packages,
-)
+from metrics.measures import package_fit
+from metrics.measures.package_evidence import Evidence, evidence
 from metrics.measures.package_rows import is_better, meets, row_results
+from metrics.measures.package_terms import DEFAULT_PACKAGES, ROWS, TABLE_8_1, Package, package_on, packages
 from metrics.queries.answer import Answer, Question, answer
 from tests.support import builders
 from tests.support.ask_measures import only
@@ -205,7 +197,7 @@ def by(connection: Connection, measure: str, *dimensions: str) -> dict[tuple[str
 
 
 def test_rows_of_records(warehouse: Connection) -> None:
-    found = {one.customer_id: {row.row: row.kept for row in one.rows} for one in fits.attainments(warehouse)}
+    found = {one.customer_id: {row.row: row.kept for row in one.rows} for one in package_fit.attainments(warehouse)}
     clean = dict.fromkeys(ROWS, True)
     assert found == {
         "P": clean | {"Product quality": False},
@@ -256,7 +248,7 @@ def test_fit_of_package_and_zone(warehouse: Connection) -> None:
     """Cuts: sales 90, cost 14. P and C2 Protect, E Cost engineer (no package), B Build, D Danger. All but C2 in the
     expected pairing.
     """
-    cells = {(cell.segment, cell.zone): cell for cell in fits.fit_matrix(warehouse) if cell.customers}
+    cells = {(cell.segment, cell.zone): cell for cell in package_fit.fit_matrix(warehouse) if cell.customers}
     assert {
         key: (cell.sales, cell.cost_to_serve, cell.kept, cell.known, cell.expected) for key, cell in cells.items()
     } == {
@@ -277,7 +269,9 @@ def test_under_served_protect(warehouse: Connection) -> None:
     """P missed quality: 100 in March (31 days) is 100 × 365 / 31 = 1,177.4194 a year."""
     found = one(warehouse, "under_served_protect", start=date(2026, 3, 1), end=date(2026, 3, 31))
     assert (found.numerator, found.denominator, found.value) == (Decimal(100), 31, Decimal("1177.4194"))
-    assert [(row.customer.customer_id, row.why) for row in fits.under_served(warehouse)] == [("P", "Product quality")]
+    assert [(row.customer.customer_id, row.why) for row in package_fit.under_served(warehouse)] == [
+        ("P", "Product quality")
+    ]
 
 
 def test_over_served_danger(warehouse: Connection) -> None:
@@ -286,7 +280,7 @@ def test_over_served_danger(warehouse: Connection) -> None:
     """
     found = one(warehouse, "over_served_danger", start=date(2026, 3, 1), end=date(2026, 3, 31))
     assert (found.numerator, found.value) == (Decimal(16), Decimal("188.3871"))
-    (row,) = fits.over_served(warehouse)
+    (row,) = package_fit.over_served(warehouse)
     assert (row.customer.customer_id, row.why) == ("D", "served as A and B; the median of C outside Danger is 14.00")
 
 

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 import pytest
 from sqlalchemy import Connection
 
-from metrics.measures.safety_stock import pairs, safety_stock
+from metrics.measures.safety_stock_pairs import pairs, safety_stock
 from metrics.model.question import Answer, Question
 from metrics.queries import statements
 from metrics.queries.answer import answer

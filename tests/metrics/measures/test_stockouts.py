@@ -20,7 +20,7 @@ from metrics.facts.money import movements
 from metrics.facts.orders import facts_state, order_facts_table, order_line_facts_table
 from metrics.facts.stockout_events import OUTCOMES
 from metrics.facts.stockouts import stockout_facts_table
-from metrics.measures.stockouts import assumed_unit_cost, expected_cost, group_costs
+from metrics.measures.stockout_costs import assumed_unit_cost, expected_cost, group_costs
 from metrics.model.question import Question
 from metrics.queries import statements
 from metrics.queries.answer import Answer, answer

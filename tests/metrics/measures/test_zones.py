@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection
 
 from metrics.facts.money import movements
-from metrics.measures import danger_zone, zones
-from metrics.measures.zones import Customer, Cuts
+from metrics.measures import customer_zones, danger_zone_options
+from metrics.measures.customer_zones import Customer, Cuts
 from metrics.queries.answer import Answer, Question, answer
 from tests.support import builders
 from tests.support.ask_measures import only
@@ -35,12 +35,12 @@ def customers(**given: tuple[int, int]) -> list[Customer]:
 
 
 def by_zone(listed: list[Customer], cuts: Cuts) -> dict[str, str]:
-    return {one.customer_id: one.zone for one in zones.zoned(listed, cuts)}
+    return {one.customer_id: one.zone for one in customer_zones.zoned(listed, cuts)}
 
 
 def test_the_four_customers_of_the_rule_book() -> None:
     """Sales 100, 20, 90, 10: median (20 + 90) / 2 = 55. Cost 10, 5, 40, 30: median (10 + 30) / 2 = 20."""
-    cuts = zones.median_cuts(customers())
+    cuts = customer_zones.median_cuts(customers())
     assert cuts == Cuts(Decimal(55), Decimal(20))
     assert by_zone(customers(), cuts) == {"P": "Protect", "B": "Build", "E": "Cost engineer", "D": "Danger"}
 
@@ -55,23 +55,23 @@ def test_the_four_customers_of_the_rule_book() -> None:
     ],
 )
 def test_at_a_cut_sales_are_high_and_cost_is_low(sales: str, cost: str, expected: str) -> None:
-    assert zones.zone(Decimal(sales), Decimal(cost), Cuts(Decimal(55), Decimal(20))) == expected
+    assert customer_zones.zone(Decimal(sales), Decimal(cost), Cuts(Decimal(55), Decimal(20))) == expected
 
 
 def test_cost_as_a_share_of_sales() -> None:
     """Shares 0.10, 0.25, 0.444, 3: median (0.25 + 0.4444) / 2 = 0.3472. Without sales any cost is a high share, none is
     a low one.
     """
-    cuts = zones.median_cuts(customers(), as_share=True)
+    cuts = customer_zones.median_cuts(customers(), as_share=True)
     assert cuts.cost == (Decimal("0.25") + Decimal(40) / Decimal(90)) / 2
     assert by_zone(customers(), cuts) == {"P": "Protect", "B": "Build", "E": "Cost engineer", "D": "Danger"}
-    assert zones.zone(Decimal(0), Decimal(1), cuts) == "Danger"
-    assert zones.zone(Decimal(0), Decimal(0), cuts) == "Build"
+    assert customer_zones.zone(Decimal(0), Decimal(1), cuts) == "Danger"
+    assert customer_zones.zone(Decimal(0), Decimal(0), cuts) == "Build"
 
 
 def test_median_of_an_odd_number_and_of_none() -> None:
-    assert zones.median([Decimal(3), Decimal(1), Decimal(2)]) == Decimal(2)
-    assert zones.median([]) is None
+    assert customer_zones.median([Decimal(3), Decimal(1), Decimal(2)]) == Decimal(2)
+    assert customer_zones.median([]) is None
 
 
 def test_zones_move_only_where_a_customer_lies_near_the_cut() -> None:
@@ -81,7 +81,7 @@ def test_zones_move_only_where_a_customer_lies_near_the_cut() -> None:
     listed = [*customers(), *customers(X=(50, 19))]
     moves = {
         (move.cut, move.by): (move.customers, move.sales)
-        for move in zones.sensitivity(listed, Cuts(Decimal(55), Decimal(20)))
+        for move in customer_zones.sensitivity(listed, Cuts(Decimal(55), Decimal(20)))
     }
     assert moves == {
         ("sales", Decimal("-0.20")): (("X",), Decimal(50)),
@@ -100,7 +100,7 @@ def test_charging_the_actual_cost() -> None:
     + 5 = -15.
     """
     (one,) = customers(D=(10, 30))
-    row = danger_zone.charge(one, Cuts(Decimal(55), Decimal(20)), Decimal("0.5"))
+    row = danger_zone_options.charge(one, Cuts(Decimal(55), Decimal(20)), Decimal("0.5"))
     assert (row.charge, row.break_even, row.gain, row.new_profit) == (
         Decimal(10),
         Decimal(20),
@@ -112,7 +112,7 @@ def test_charging_the_actual_cost() -> None:
 def test_another_channel() -> None:
     """Sales 10, no product cost, one order: 10 × (1 - 0.2) - 1 × 3 = 5 against -20: a gain of 25."""
     (one,) = customers(D=(10, 30))
-    row = danger_zone.channel(one, Decimal("0.2"), Decimal(3))
+    row = danger_zone_options.channel(one, Decimal("0.2"), Decimal(3))
     assert (row.cost, row.channel_profit, row.gain) == (Decimal(3), Decimal(5), Decimal(25))
 
 
@@ -167,7 +167,7 @@ def one(connection: Connection, measure: str, *, where: tuple[tuple[str, tuple[s
 
 
 def test_zones_of_records(warehouse: Connection) -> None:
-    listed, cuts = zones.zones(warehouse)
+    listed, cuts = customer_zones.zones(warehouse)
     assert cuts == Cuts(Decimal(55), Decimal(20))
     assert {found.customer_id: (found.zone, found.orders, found.profit) for found in listed} == {
         "P": ("Protect", 1, Decimal(90)),
@@ -190,15 +190,17 @@ def test_the_cuts_are_of_all_customers_whatever_is_shown(warehouse: Connection) 
 
 def test_a_zone_comes_to_its_customers_and_says_whose_profit_is_not_known(warehouse: Connection) -> None:
     """Danger with a second customer, sales 5, cost to serve 25, profit not known: 10 + 5, 30 + 25, and D's -24 alone."""
-    listed, _ = zones.zones(warehouse)
+    listed, _ = customer_zones.zones(warehouse)
     unknown = Customer("U", "A", 1, Decimal(5), Decimal(0), Decimal(25), None, "Danger")
-    found = {total.zone: total for total in zones.totals([*listed, unknown])}
+    found = {total.zone: total for total in customer_zones.totals([*listed, unknown])}
     assert list(found) == ["Protect", "Build", "Cost engineer", "Danger"]
-    assert found["Danger"] == zones.ZoneTotal("Danger", 2, Decimal(15), Decimal(55), Decimal(-24), 1, 1)
-    assert found["Protect"] == zones.ZoneTotal("Protect", 1, Decimal(100), Decimal(10), Decimal(90), 0, 0)
-    assert zones.totals([unknown])[3].profit is None
+    assert found["Danger"] == customer_zones.ZoneTotal("Danger", 2, Decimal(15), Decimal(55), Decimal(-24), 1, 1)
+    assert found["Protect"] == customer_zones.ZoneTotal("Protect", 1, Decimal(100), Decimal(10), Decimal(90), 0, 0)
+    assert customer_zones.totals([unknown])[3].profit is None
     for measure, value in (("zone", "customers"), ("zone_sales", "sales"), ("zone_cost", "cost_to_serve")):
-        assert by(warehouse, measure, "zone") == {total.zone: getattr(total, value) for total in zones.totals(listed)}
+        assert by(warehouse, measure, "zone") == {
+            total.zone: getattr(total, value) for total in customer_zones.totals(listed)
+        }
 
 
 def test_zones_add_up_to_sales_and_cost(warehouse: Connection) -> None:
@@ -207,7 +209,7 @@ def test_zones_add_up_to_sales_and_cost(warehouse: Connection) -> None:
 
 
 def test_a_period_without_movements_has_no_zones(warehouse: Connection) -> None:
-    assert zones.zones(warehouse, date(2026, 4, 1), date(2026, 4, 30))[0] == []
+    assert customer_zones.zones(warehouse, date(2026, 4, 1), date(2026, 4, 30))[0] == []
     (found,) = answer(warehouse, Question(("zone",), start=date(2026, 4, 1)))
     assert (found.value, found.no_data is not None) == (None, True)
 
@@ -216,7 +218,7 @@ def test_changing_the_interaction(warehouse: Connection) -> None:
     """D has 2 orders: order taking 5 an order against the median 2 of (2, 1, 6): saves 3 × 2 = 6; picking 1 against 6
     of (8, 4): no saving; expedite is done for nobody else: no saving. Cost 30 - 6 = 24, still above 20: Danger.
     """
-    (row,) = danger_zone.interactions(warehouse)
+    (row,) = danger_zone_options.interactions(warehouse)
     assert [(each.activity, each.own, each.median, each.saving) for each in row.activities] == [
         ("expedite", Decimal(9), None, Decimal(0)),
         ("order_taking", Decimal(5), Decimal(2), Decimal(6)),
@@ -231,7 +233,7 @@ def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
     """An order by phone costs D 30 / 2 = 15, one by edi (10 + 5) / 2 = 7.50: both moved save 15, cost 15 is below the
     cut 20. Half of them: 7.50.
     """
-    (row,) = danger_zone.interactions(warehouse, moved_share=Decimal(1))
+    (row,) = danger_zone_options.interactions(warehouse, moved_share=Decimal(1))
     assert (row.orders_to_move, row.own_order_cost, row.electronic_order_cost) == (2, Decimal(15), Decimal("7.5"))
     assert (row.moved_saving, row.moved_zone) == (Decimal(15), "Build")
     found = one(warehouse, "danger_interaction_moved")
@@ -266,7 +268,7 @@ def test_assumed_cuts_replace_the_medians() -> None:
             APRIL_END,
             MAPPED,
         )
-        cuts = zones.cuts_for(connection, customers())
+        cuts = customer_zones.cuts_for(connection, customers())
     engine.dispose()
     assert cuts == Cuts(Decimal(15), Decimal(35))
     assert by_zone(customers(), cuts) == {"P": "Protect", "B": "Protect", "E": "Cost engineer", "D": "Build"}

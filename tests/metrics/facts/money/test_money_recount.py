@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import facts_state
-from metrics.measures import zones
+from metrics.measures import customer_zones
 from metrics.model.dimensions import DIMENSIONS
 from metrics.model.question import Question
 from metrics.queries.answer import answer
@@ -222,9 +222,9 @@ def test_profit_is_its_parts_and_they_add_up(dimension: str, connection: Connect
 
 
 def test_zones_hold_every_customer_and_all_money(connection: Connection) -> None:
-    customers, cuts = zones.zones(connection)
-    assert {one.zone for one in customers} == set(zones.ZONES)
-    assert cuts == zones.median_cuts(customers)
+    customers, cuts = customer_zones.zones(connection)
+    assert {one.zone for one in customers} == set(customer_zones.ZONES)
+    assert cuts == customer_zones.median_cuts(customers)
     for measure, amount in (
         ("net_sales_value", "sales"),
         ("product_cost", "product_cost"),
