@@ -4,6 +4,7 @@
 not included.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import DateTime, FromClause, and_, case, false, func, literal, or_, select, true
@@ -11,8 +12,8 @@ from sqlalchemy import cast as sql_cast
 
 from metrics.policy import BILLING_CREDIT_REASONS, CODE, DAMAGE_REASONS, MINOR_UNITS_0, MINOR_UNITS_3
 from metrics.schema import AMOUNT, QTY, invoice_lines, invoices
-from metrics.sql.dialects import Expression, Rows, count_if, least_code, sum_if, times
-from metrics.sql.moments import moment_span, span_of
+from metrics.sql.dialects import Columns, Expression, Rows, count_if, least_code, sum_if, times
+from metrics.sql.moments import Span, moment_span, span_of
 
 
 def has_invoices(mapped: frozenset[str]) -> bool:
@@ -25,47 +26,10 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows
 
     Columns `..._wrong_n` count failed comparisons, `..._unknown_n` comparisons without enough data.
     """
-    header, body, line = invoices.c, invoice_lines.c, lines.c
-    tables: FromClause = invoice_lines.join(invoices, and_(header.invoice_id == body.invoice_id, ~header.deleted)).join(
-        lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
-    )
-    tables, dated = moment_span(tables, dict(header.items()), "invoiced_at", line.zone)
+    header, body = invoices.c, invoice_lines.c
     now = literal(as_of, DateTime)
-    reversed_: Expression = false()
-    if "invoices.reverses_invoice_id" in mapped:
-        taken_back = _first_reversals()
-        tables = tables.outerjoin(taken_back, taken_back.c.reverses_invoice_id == header.invoice_id)
-        # A reversal names no order line of its own; a bare date on it is a day of the order it takes the bill back
-        # from.
-        tables, on_day = span_of(tables, taken_back.c.first_day, true(), line.zone)
-        reversed_ = func.coalesce(taken_back.c.first_instant <= now, false()) | func.coalesce(on_day.hi <= now, false())
+    tables, dated, reversed_ = _dated_documents(lines, now, mapped)
     is_invoice, is_credit = header.invoice_kind == "invoice", header.invoice_kind == "credit"
-    half_minor = case(
-        (header.currency.in_(MINOR_UNITS_0), sql_cast(literal("0.5"), AMOUNT)),
-        (header.currency.in_(MINOR_UNITS_3), sql_cast(literal("0.0005"), AMOUNT)),
-        else_=sql_cast(literal("0.005"), AMOUNT),
-    )
-    difference = body.line_amount - times(body.billed_qty, body.unit_price_amount)
-    amount_wrong = or_(difference > half_minor, difference < -half_minor)
-    amount_tested = true() if {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"} <= mapped else false()
-
-    def compared(billed: str, agreed: str, first: Expression, second: Expression) -> tuple[Expression, Expression]:
-        tested = true() if {billed, agreed} <= mapped else false()
-        return count_if(and_(is_invoice, tested, first != second)), count_if(
-            and_(is_invoice, tested, or_(first.is_(None), second.is_(None)))
-        )
-
-    taxed = true() if {"invoice_lines.tax_amount", "order_lines.tax_rate"} <= mapped else false()
-    untaxed = body.tax_amount - times(body.line_amount, line.tax_rate)
-    price = compared(
-        "invoice_lines.unit_price_amount",
-        "order_lines.unit_price_amount",
-        body.unit_price_amount,
-        line.unit_price_amount,
-    )
-    terms = compared("invoices.payment_terms", "orders.payment_terms", header.payment_terms, line.payment_terms)
-    party = compared("invoices.bill_to", "orders.bill_to", header.bill_to, line.bill_to)
-    currency = compared("invoices.currency", "orders.currency", header.currency, line.currency)
     return (
         select(
             body.order_id,
@@ -76,18 +40,7 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows
             sum_if(is_invoice, body.line_amount).label("invoiced_amount"),
             sum_if(header.invoice_kind != "invoice", body.line_amount).label("credited_amount"),
             func.min(case((is_invoice, dated.hi), else_=None)).label("first_billed_at"),
-            price[0].label("price_wrong_n"),
-            price[1].label("price_unknown_n"),
-            count_if(and_(is_invoice, amount_tested, amount_wrong)).label("amount_wrong_n"),
-            count_if(and_(is_invoice, amount_tested, difference.is_(None))).label("amount_unknown_n"),
-            count_if(and_(is_invoice, taxed, or_(untaxed > half_minor, untaxed < -half_minor))).label("tax_wrong_n"),
-            count_if(and_(is_invoice, taxed, untaxed.is_(None))).label("tax_unknown_n"),
-            terms[0].label("terms_wrong_n"),
-            terms[1].label("terms_unknown_n"),
-            party[0].label("party_wrong_n"),
-            party[1].label("party_unknown_n"),
-            currency[0].label("currency_wrong_n"),
-            currency[1].label("currency_unknown_n"),
+            *_comparisons(is_invoice, lines.c, mapped),
             count_if(and_(is_invoice, reversed_)).label("reversed_n"),
             count_if(and_(is_credit, header.credit_reason.in_(BILLING_CREDIT_REASONS))).label("billing_credit_n"),
             count_if(and_(is_credit, header.credit_reason.in_(DAMAGE_REASONS))).label("damage_credit_n"),
@@ -96,6 +49,64 @@ def bills(lines: FromClause, *, as_of: datetime, mapped: frozenset[str]) -> Rows
         .where(~body.deleted, dated.hi <= now)
         .group_by(body.order_id, body.line_no)
     )
+
+
+def _dated_documents(lines: FromClause, now: Expression, mapped: frozenset[str]) -> tuple[FromClause, Span, Expression]:
+    """Join invoice lines with their order lines. Return the FROM clause, the span of `invoiced_at`, and a condition.
+
+    The condition is true if another document has reversed the invoice by now.
+    """
+    header, body, line = invoices.c, invoice_lines.c, lines.c
+    tables: FromClause = invoice_lines.join(invoices, and_(header.invoice_id == body.invoice_id, ~header.deleted)).join(
+        lines, and_(line.order_id == body.order_id, line.line_no == body.line_no)
+    )
+    tables, dated = moment_span(tables, dict(header.items()), "invoiced_at", line.zone)
+    if "invoices.reverses_invoice_id" not in mapped:
+        return tables, dated, false()
+    reversal = _first_reversals()
+    tables = tables.outerjoin(reversal, reversal.c.reverses_invoice_id == header.invoice_id)
+    # A reversal names no order line. Its bare date is therefore a day in the time zone of the reversed invoice's order.
+    tables, on_day = span_of(tables, reversal.c.first_day, true(), line.zone)
+    reversed_ = func.coalesce(reversal.c.first_instant <= now, false()) | func.coalesce(on_day.hi <= now, false())
+    return tables, dated, reversed_
+
+
+def _comparisons(is_invoice: Expression, line: Columns, mapped: frozenset[str]) -> Iterator[Expression]:
+    """Yield two counts per comparison of an invoice with its order: failed ones, and those without enough data."""
+    header, body = invoices.c, invoice_lines.c
+    half_minor = case(
+        (header.currency.in_(MINOR_UNITS_0), sql_cast(literal("0.5"), AMOUNT)),
+        (header.currency.in_(MINOR_UNITS_3), sql_cast(literal("0.0005"), AMOUNT)),
+        else_=sql_cast(literal("0.005"), AMOUNT),
+    )
+
+    def differ(billed: Expression, agreed: Expression) -> tuple[Expression, Expression]:
+        return billed != agreed, or_(billed.is_(None), agreed.is_(None))
+
+    def not_zero(amount: Expression) -> tuple[Expression, Expression]:
+        return or_(amount > half_minor, amount < -half_minor), amount.is_(None)
+
+    difference = body.line_amount - times(body.billed_qty, body.unit_price_amount)
+    tax_difference = body.tax_amount - times(body.line_amount, line.tax_rate)
+    for name, columns, (wrong, unknown) in (
+        (
+            "price",
+            {"invoice_lines.unit_price_amount", "order_lines.unit_price_amount"},
+            differ(body.unit_price_amount, line.unit_price_amount),
+        ),
+        ("amount", {"invoice_lines.billed_qty", "invoice_lines.unit_price_amount"}, not_zero(difference)),
+        ("tax", {"invoice_lines.tax_amount", "order_lines.tax_rate"}, not_zero(tax_difference)),
+        (
+            "terms",
+            {"invoices.payment_terms", "orders.payment_terms"},
+            differ(header.payment_terms, line.payment_terms),
+        ),
+        ("party", {"invoices.bill_to", "orders.bill_to"}, differ(header.bill_to, line.bill_to)),
+        ("currency", {"invoices.currency", "orders.currency"}, differ(header.currency, line.currency)),
+    ):
+        tested = true() if columns <= mapped else false()
+        for outcome, condition in (("wrong", wrong), ("unknown", unknown)):
+            yield count_if(and_(is_invoice, tested, condition)).label(f"{name}_{outcome}_n")
 
 
 def _first_reversals() -> FromClause:

@@ -4,6 +4,7 @@ Source: docs/rules.md, Terms; R1 (anchor date), R3 (dates and time zones), R4 (w
 R35 (valid on order day).
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -111,56 +112,21 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
     """
     lines = _anchored_lines(header, policy, as_of, mapped)
     b = lines.c
-    zone = b.zone
-    tables, request = moment_span(lines, dict(b.items()), "requested_by", zone)
-    tables, promise = moment_span(tables, dict(b.items()), "promised_by", zone)
-    due = promise
-    if "due_by" in b:
-        tables, due = moment_span(tables, dict(b.items()), "due_by", zone)
-    held_to, anchor = "promised_by", promise
-    if policy.anchor is Anchor.REQUESTED:
-        held_to, anchor = "requested_by", request
-    elif "current_by" in b:
-        held_to = "current_by"
-        tables, anchor = moment_span(tables, dict(b.items()), held_to, zone)
-    tables, line_cancel = moment_span(tables, dict(b.items()), "line_cancelled_at", zone)
-    tables, deadline = shifted(
-        tables,
-        anchor,
-        b[held_to],
-        b[f"{held_to}_is_date"],
-        zone,
-        days=policy.late_tolerance_days,
-        hours=policy.late_tolerance_hours,
-        last=True,
-    )
-    window_from: Expression = typed_null(DateTime())
-    if policy.timing is Timing.WINDOW:
-        tables, window_from = _window_from(tables, b, anchor, held_to, policy)
+    tables, dates = _joined_dates(lines, policy)
+    tables, deadline, window_from = _deadline_and_window(tables, b, dates, policy)
     version = versions(products, ("product_id",), ("category", "base_unit", "unit_cost_amount"))
     tables = tables.outerjoin(version, policy_applies(version, b.ordered_day, product_id=b.product_id))
     tables, half_step = _half_step(tables, b, version, mapped)
     tables, rate = join_rate(tables, b.currency, b.ordered_day, mapped)
+    request, promise = dates.request, dates.promise
     return select(
-        *[b[name] for name in _ORDER_COLUMNS],
-        *[
-            b[name]
-            for name in (
-                "line_no",
-                "product_id",
-                "line_kind",
-                "ordered_qty",
-                "unit_price_amount",
-                "tax_rate",
-                "cancelled_qty",
-            )
-        ],
+        *[b[name] for name in (*_ORDER_COLUMNS, *_LINE_COLUMNS)],
         b.line_cancelled_by,
         b.line_cancel_reason,
-        line_cancel.hi.label("line_cancel_at"),
+        dates.line_cancel.hi.label("line_cancel_at"),
         request.day.label("requested_day"),
         promise.day.label("promised_day"),
-        func.coalesce(due.day, request.day, b.ordered_day).label("due_day"),
+        func.coalesce(dates.due.day, request.day, b.ordered_day).label("due_day"),
         request.hi.label("request_at"),
         promise.hi.label("promise_at"),
         func.coalesce(promise.hi, request.hi).label("first_due_at"),
@@ -173,6 +139,66 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
     ).select_from(tables)
 
 
+@dataclass(frozen=True)
+class _Dates:
+    """The dates of an order line as spans in the order's time zone."""
+
+    request: Span
+    promise: Span
+    due: Span
+    """The first promise under the strict policy."""
+    anchor: Span
+    """The date that the policy judges the line by."""
+    anchor_column: str
+    """The column of `_anchored_lines` that contains the anchor."""
+    line_cancel: Span
+
+
+def _joined_dates(lines: CTE, policy: Policy) -> tuple[FromClause, _Dates]:
+    """Join the days of every date of a line. Return the FROM clause and the dates."""
+    columns, zone = dict(lines.c.items()), lines.c.zone
+    tables, request = moment_span(lines, columns, "requested_by", zone)
+    tables, promise = moment_span(tables, columns, "promised_by", zone)
+    due = promise
+    if "due_by" in columns:
+        tables, due = moment_span(tables, columns, "due_by", zone)
+    anchor_column, anchor = "promised_by", promise
+    if policy.anchor is Anchor.REQUESTED:
+        anchor_column, anchor = "requested_by", request
+    elif "current_by" in columns:
+        anchor_column = "current_by"
+        tables, anchor = moment_span(tables, columns, anchor_column, zone)
+    tables, line_cancel = moment_span(tables, columns, "line_cancelled_at", zone)
+    return tables, _Dates(request, promise, due, anchor, anchor_column, line_cancel)
+
+
+def _deadline_and_window(
+    tables: FromClause, b: Columns, dates: _Dates, policy: Policy
+) -> tuple[FromClause, Expression, Expression]:
+    """Join the deadline and the start of the window, which is null unless the policy has a window.
+
+    Source: R4 (windows and tolerances).
+    """
+    tables, deadline = shifted(
+        tables,
+        dates.anchor,
+        b[dates.anchor_column],
+        b[f"{dates.anchor_column}_is_date"],
+        b.zone,
+        days=policy.late_tolerance_days,
+        hours=policy.late_tolerance_hours,
+        last=True,
+    )
+    if policy.timing is not Timing.WINDOW:
+        return tables, deadline, typed_null(DateTime())
+    tables, window_from = _window_from(tables, b, dates.anchor, dates.anchor_column, policy)
+    return tables, deadline, window_from
+
+
+_LINE_COLUMNS = (
+    "line_no", "product_id", "line_kind", "ordered_qty", "unit_price_amount", "tax_rate", "cancelled_qty",
+)  # fmt: skip
+"""Columns of `order_lines` that keep their names."""
 _ORDER_COLUMNS = (
     "order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed", "order_type", "bill_to",
     "payment_terms", "currency", "ship_to", "delivery_term", "cancelled_by", "cancel_reason", "zone", "ordered_day",
@@ -187,37 +213,7 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
     `due_by` exists only if it can differ from `promised_by`, `current_by` only if the anchor is the current promise.
     `..._own` is true if the date is not the order's. Source: R1 (anchor date).
     """
-    body, o = order_lines.c, header.c
-    base = (
-        select(
-            *[
-                column
-                for name, column in o.items()
-                if not name.endswith(("_by", "_by_is_date")) or name == "cancelled_by"
-            ],
-            *[
-                body[name]
-                for name in (
-                    "line_no",
-                    "product_id",
-                    "line_kind",
-                    "ordered_qty",
-                    "unit_price_amount",
-                    "tax_rate",
-                    "cancelled_qty",
-                )
-            ],
-            body.cancelled_by.label("line_cancelled_by"),
-            body.cancel_reason.label("line_cancel_reason"),
-            body.cancelled_at.label("line_cancelled_at"),
-            body.cancelled_at_is_date.label("line_cancelled_at_is_date"),
-            *_own_or_order(body, o, "requested_by"),
-            *_own_or_order(body, o, "promised_by"),
-        )
-        .select_from(order_lines.join(header, o.order_id == body.order_id))
-        .where(~body.deleted)
-        .cte("order_line_base")
-    )
+    base = _own_dates(header)
     if not has_revisions(mapped):
         return base
     b = base.c
@@ -244,6 +240,30 @@ def _anchored_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozen
     return select(*[column.label(name) for name, column in columns.items()]).select_from(tables).cte("anchored_lines")
 
 
+def _own_dates(header: CTE) -> CTE:
+    """Select order lines with their own dates, else their order's."""
+    body, o = order_lines.c, header.c
+    return (
+        select(
+            *[
+                column
+                for name, column in o.items()
+                if not name.endswith(("_by", "_by_is_date")) or name == "cancelled_by"
+            ],
+            *[body[name] for name in _LINE_COLUMNS],
+            body.cancelled_by.label("line_cancelled_by"),
+            body.cancel_reason.label("line_cancel_reason"),
+            body.cancelled_at.label("line_cancelled_at"),
+            body.cancelled_at_is_date.label("line_cancelled_at_is_date"),
+            *_own_or_order(body, o, "requested_by"),
+            *_own_or_order(body, o, "promised_by"),
+        )
+        .select_from(order_lines.join(header, o.order_id == body.order_id))
+        .where(~body.deleted)
+        .cte("order_line_base")
+    )
+
+
 def _own_or_order(body: Columns, o: Columns, name: str) -> tuple[Expression, Expression, Expression]:
     """Return the line's own moment, else the order's; a flag for a bare date; a flag for the line's own moment."""
     own = body[name].is_not(None)
@@ -256,12 +276,12 @@ def _own_or_order(body: Columns, o: Columns, name: str) -> tuple[Expression, Exp
 
 
 def _window_from(
-    tables: FromClause, b: Columns, anchor: Span, held_to: str, policy: Policy
+    tables: FromClause, b: Columns, anchor: Span, anchor_column: str, policy: Policy
 ) -> tuple[FromClause, Expression]:
     """Join the start of the window: the order's `_from`, else the anchor's local day, less the early tolerance."""
-    start = "requested_from" if held_to == "requested_by" else "promised_from"
+    start = "requested_from" if anchor_column == "requested_by" else "promised_from"
     tables, from_day, _ = day_bounds(tables, anchor.day, b.zone)
-    own_window = and_(b[start].is_not(None), ~b[f"{held_to}_own"])
+    own_window = and_(b[start].is_not(None), ~b[f"{anchor_column}_own"])
     value = case((anchor.hi.is_(None), None), (own_window, b[start]), else_=from_day)
     is_date = case((own_window, b[f"{start}_is_date"]), else_=false())
     tables, opening = span_of(tables, value, is_date, b.zone)
