@@ -1,15 +1,15 @@
-"""What follows an order: payments, failures and the cases they lead to, returns, lost demand, what serving costs, the
-buyer's own books.
+"""After delivery: the SQL that draws returns, failures and their service cases, payments, stockouts,
+service costs and the
+buyers' scorecards.
 
-SQL over the tables of `records` and `under_way`, under the same conventions. It builds: rt (returns), f (orders
-something went wrong with), sc (service cases).
+The tables build on those of core_records.py and fulfilment.py and use their column names.
 """
 
 from sample_data import company
 from sample_data.core_records import AS_OF, LAST_DOCUMENT_DAY, day
 
 FAILURES = f"""
-create or replace temp table f as
+create or replace temp table failures as
 with parts as (
     select k, min(received_s) filter (damaged_qty > 0) as damaged_s,
         min(received_s) filter (substituted = 'not agreed'
@@ -17,14 +17,16 @@ with parts as (
             or lost_one
             or may_be_over and arrived_qty > qty - cut_qty)
             as wrong_s
-    from q group by k
+    from delivered_lines group by k
 ), sent_back as (
-    select k, min(announced_s) as returned_s from rt where reason <> 'not_wanted' and reason <> 'other' group by k
+    select k, min(announced_s) as returned_s from returned_goods where reason <> 'not_wanted' and reason <> 'other'
+    group by k
 ), billing as (
-    select k, min(invoice_d * 86400 + 75600) as misbilled_s from bl where billed_price > price or billed_qty > right_qty
+    select k, min(invoice_d * 86400 + 75600) as misbilled_s from invoice_lines
+    where billed_price > price or billed_qty > right_qty
     group by k
 ), documents_wrong as (
-    select k, min(greatest(invoice_d, from_d + 8) * 86400 + 75600) as misposted_s from b
+    select k, min(greatest(invoice_d, from_d + 8) * 86400 + 75600) as misposted_s from invoices
     where reversed
         or invoice_d > from_d + 7
         or billed_terms <> terms
@@ -32,7 +34,8 @@ with parts as (
         or billed_currency <> currency
     group by k
 ), given_up as (
-    select k, bool_or(line_cancelled = 'S' or line_cancelled = 'B' and draw(lk, 122) < 0.15) as line_given_up from l
+    select k, bool_or(line_cancelled = 'S' or line_cancelled = 'B' and draw(lk, 122) < 0.15) as line_given_up
+    from order_lines
     group by k
 ), moments as (
     select plan.*, damaged_s, wrong_s, returned_s, misbilled_s, misposted_s,
@@ -51,14 +54,14 @@ with parts as (
 select * from first_failed where failed_s is not null and order_type = 'OR'
 """
 
-CASES = f"""
-create or replace temp table sc as
+SERVICE_CASES = f"""
+create or replace temp table service_cases as
 with complained as (
     select k, null as customer_id, 'complaint' as kind, segment, in_trouble,
         failed_s + 7200 + pick(k, 311, 2 * 86400) as opened_s,
         draw(k, 312) < case when in_trouble then 0.1 else [0.92, 0.84, 0.68][1 + segment] end as looked_after,
         order_value
-    from f where draw(k, 313) < [0.97, 0.95, 0.93][1 + segment] + 0.01 * habit
+    from failures where draw(k, 313) < [0.97, 0.95, 0.93][1 + segment] + 0.01 * habit
 ), asked as (
     select k, null as customer_id, 'question' as kind, segment, false as in_trouble,
         ordered_s + 10800 + pick(k, 321, 3 * 86400) as opened_s,
@@ -76,7 +79,7 @@ with complained as (
         null
     from plan where draw(k, 111) < 0.035
     union all
-    -- the buyer's dock was shut: they say so before the lorry comes
+    -- The buyer's dock is closed. The buyer reports it before the lorry arrives.
     select k, null, 'sudden_change', segment, false, tried_s - 3600 - pick(k, 329, 10800), draw(k, 330) < 0.9, null
     from plan where turned_away and arrived and draw(k, 331) < 0.8
     union all
@@ -86,10 +89,10 @@ with complained as (
         null
     from plan where not turned_away and cancelled is null and draw(k, 334) < 0.012 + 0.01 * habit
     union all
-    -- no order it could be about
+    -- questions without an order
     select 20000000 + k, customer_id, 'question', segment, false, ordered_s - 7200, draw(k, 335) < 0.9, null from plan
     where draw(k, 336) < 0.006
-), every as (
+), candidates as (
     select *, row_number() over (partition by k order by kind, opened_s) as nth
     from (select * from complained union all by name select * from asked)
     where opened_s <= {AS_OF}
@@ -98,7 +101,7 @@ with complained as (
         case when draw(k * 8 + nth, 341) < case when in_trouble then 0.35 else 0.03 + 0.03 * segment end then null
              else opened_s + 1200
                  + floor(draw(k * 8 + nth, 342) * [14400, 50000, 100000][1 + segment])::bigint end as answer_s
-    from every
+    from candidates
 ), settled as (
     select *,
         case when looked_after then coalesce(answer_s, opened_s + 3600) + 3600
@@ -118,8 +121,8 @@ select *, k is null as without_order, ck as case_no,
 from settled
 """
 
-RETURNED = f"""
-create or replace temp table rt as
+RETURNED_GOODS = f"""
+create or replace temp table returned_goods as
 with reasons as (
     select *, case
         when damaged_qty > 0 and draw(pk, 351) < 0.6 then 'damage'
@@ -130,7 +133,7 @@ with reasons as (
         when draw(pk, 352) < [0.0015, 0.004, 0.008][1 + segment] then 'defect'
         when draw(pk, 353) < 0.005 then 'not_wanted'
         when draw(pk, 354) < 0.001 then 'other' end as reason
-    from q where received_s is not null and order_type = 'OR'
+    from delivered_lines where received_s is not null and order_type = 'OR'
 ), sent_back as (
     select *,
         case reason when 'damage' then damaged_qty when 'wrong_quantity' then arrived_qty - (qty - cut_qty)
@@ -150,24 +153,25 @@ with reasons as (
 select * from back where announced_s <= {AS_OF} and returned_qty > 0
 """
 
-TABLES = (RETURNED, FAILURES, CASES)
-"""What to run for each chunk after the tables of `under_way`."""
+TABLES = (RETURNED_GOODS, FAILURES, SERVICE_CASES)
+"""Statements to run for each chunk after those of fulfilment.py."""
 
 PAYMENTS_FILE = f"""
 with owed as (
-    select any_value(d.doc_no) as doc_no, any_value(d.doc_d) as doc_d,
-        any_value(d.billed_currency) as curr,
-        any_value(l.number) as number,
-        d.doc_d + case when any_value(d.billed_terms) = 'net 45' then 45 else 30 end as due_d,
-        sum(l.amount + l.tax)::decimal(18, 2) as total,
-        any_value(d.customer_no) as customer_no, any_value(d.habit) as habit
+    select any_value(document.doc_no) as doc_no, any_value(document.doc_d) as doc_d,
+        any_value(document.billed_currency) as curr,
+        any_value(line.number) as number,
+        document.doc_d + case when any_value(document.billed_terms) = 'net 45' then 45 else 30 end as due_d,
+        sum(line.amount + line.tax)::decimal(18, 2) as total,
+        any_value(document.customer_no) as customer_no, any_value(document.habit) as habit
     from (select documents.*, customer_no, habit
-    from documents join o on o.k = (substr(doc_no, 3)::bigint - 70000000) // 4
+    from documents join orders on orders.k = (substr(doc_no, 3)::bigint - 70000000) // 4
         where doc_type = 'INV'
-            and not (doc_no like 'IN%' and doc_no in (select 'IN' || (70000000 + bk) from b where reversed))) d
-    join document_lines l on l.doc_no = d.doc_no group by d.doc_no, d.doc_d
+            and not (doc_no like 'IN%'
+            and doc_no in (select 'IN' || (70000000 + bk) from invoices where reversed))) document
+    join document_lines line on line.doc_no = document.doc_no group by document.doc_no, document.doc_d
 ), paid as (
-    -- the lean pay in time, the needy late; one in twenty-five does not pay
+    -- Lean customers pay in time, needy customers pay late. One invoice in twenty-five stays unpaid.
     select *, left(doc_no, 2) as series,
         case when draw(number, 361) < 0.04 then null
              when draw(number, 362) < [0.05, 0.14, 0.34][1 + habit] then due_d + 1 + pick(number, 363, 25)
@@ -199,7 +203,7 @@ select 'CS' || (100000000 + case_no) as case_no,
         (12 + coalesce(order_value::double, 400) * 0.02 * draw(case_no, 371)
             + 25 * draw(case_no, 372))::decimal(18, 2) end as cost,
     case when kind in ('complaint', 'parts_request') and resolved_s is not null then 'EUR' end as cost_curr
-from sc order by opened_s, case_no
+from service_cases order by opened_s, case_no
 """
 
 RETURNS_FILE = f"""
@@ -208,12 +212,12 @@ select 'RM' || (300000000 + pk) as rma_no, 1 as item,
     n * 10 as pos, returned_qty as qty, reason,
     instant_text(announced_s) as announced_at, case when back_s <= {AS_OF} then instant_text(back_s) end as back_at,
     case when credits and credit_s <= {AS_OF} then instant_text(credit_s) end as credited_at
-from rt order by announced_s, pk
+from returned_goods order by announced_s, pk
 """
 
 STOCKOUTS_FILE = f"""
-with met as (
-    -- seals ran short at the end of 2025
+with asked_for as (
+    -- Seals were short at the end of 2025.
     select plan.*,
         case when d between {day(2025, 9, 20)} and {day(2025, 12, 20)} and draw(k, 381) < 0.6 then {company.SEALS}
              else pick(k, 382, 8) end
@@ -222,17 +226,18 @@ with met as (
     where order_type = 'OR'
         and draw(k, 383) < case when d between {day(2025, 9, 20)} and {day(2025, 12, 20)} then 0.09 else 0.03 end
 )
-select 'NS' || (80000000 + k) as note_no, customer_id as customer_no, pr.product_id as material,
+select 'NS' || (80000000 + k) as note_no, customer_id as customer_no, product.product_id as material,
     case when draw(k, 384) < 0.95
-        then greatest(1, floor(pr.typical_qty * size_factor * (0.2 + draw(k, 385))))::decimal(18, 3) end as qty,
+        then greatest(1, floor(product.typical_qty * size_factor * (0.2 + draw(k, 385))))::decimal(18, 3) end as qty,
     instant_text(ordered_s) as wanted_at,
     case when in_trouble then 'buyer_lost'
          when draw(k, 386) < 0.30 then 'waited'
          when draw(k, 386) < 0.52 then 'back_ordered'
          when draw(k, 386) < 0.80 then 'sale_lost' when draw(k, 386) < 0.83 then 'buyer_lost' end as outcome
-from met, sizes
-join product_book pr
-    on pr.category_no = met.category and pr.place = floor(draw(k, 387) * draw(k, 388) * products_per_category)::bigint
+from asked_for, sizes
+join product_book product
+    on product.category_no = asked_for.category
+        and product.place = floor(draw(k, 387) * draw(k, 388) * products_per_category)::bigint
 order by k
 """
 
@@ -259,15 +264,15 @@ with costs as (
     from plan where cancelled is null and coalesce(back_order_s, first_out_s) <= {AS_OF}
         and draw(k, 395) < case when back_order_s is not null then 0.5 else [0.01, 0.04, 0.26][1 + habit] end
     union all
-    -- by the customer, not by the order
+    -- costs of the customer, without an order
     select 5, k, customer_id, 'visit', 220 + 380 * draw(k, 396), d - d % 7 + 7
     from plan where draw(k, 397) < [0.012, 0.03, 0.20][1 + habit]
     union all
-    select 6, k, customer_id, 'freight', c.freight, c.left_d
+    select 6, k, customer_id, 'freight', paid.freight, paid.left_d
     from plan
     join (select k, sum((8 + goods_value * 0.02 + draw(k * 4 + cn, 133) * 20)::decimal(18, 2)) as freight,
         min(shipped_d) as left_d
-        from c group by k) c using (k)
+        from consignments group by k) paid using (k)
     where draw(k, 398) < 0.06
 )
 select 'EX' || series || (10000000 + k) as entry_no, customer_id as customer_no,
@@ -282,10 +287,10 @@ with pieces as (
     select k,
         sum(arrived_qty) filter (coalesce(substituted, '') <> 'not agreed'
             and received_s is not null)::decimal(18, 3) as arrived_qty
-    from q group by k
+    from delivered_lines group by k
 ), wanted as (
-    select k, sum(qty - cut_qty)::decimal(18, 3) as wanted_qty from l group by k
-), kept as (
+    select k, sum(qty - cut_qty)::decimal(18, 3) as wanted_qty from order_lines group by k
+), scored as (
     select plan.*, coalesce(arrived_qty, 0)::decimal(18, 3) as arrived_qty, wanted_qty, draw(k, 401) as quirk
     from plan join wanted using (k) left join pieces using (k)
     where (contract = 'RETAIL-WINDOW' or customer_no < 2)
@@ -294,23 +299,23 @@ with pieces as (
         and deadline_s <= {AS_OF - 10 * 86400}
         and draw(k, 402) < 0.96
 ), booked as (
-    -- one book in six differs: goods booked in a day late, counted wrong, judged by the day asked for, or for no
-    -- reason told
+    -- One scorecard in six differs from ours: goods are booked in a day late, counted wrong, judged by the requested
+    -- day, or judged differently without a reason.
     select *,
         case when quirk < 0.05 then received_s + 86400 else received_s end as booked_s,
         case when quirk between 0.05 and 0.09 then greatest(0, floor(arrived_qty * 0.9))
              else arrived_qty end::decimal(18, 3) as booked_qty,
         case when quirk between 0.09 and 0.13 then deadline_s - 86400 else deadline_s end as judged_s
-    from kept
+    from scored
 ), judged as (
-    select *, coalesce(booked_s <= judged_s, false) and booked_qty >= wanted_qty as kept_promise from booked
+    select *, coalesce(booked_s <= judged_s, false) and booked_qty >= wanted_qty as passes from booked
 )
 select customer_id as customer_no,
     case when draw(k, 403) < 0.02 then 'PO' || (5000000 + k) else 'SO' || (10000000 + k) end as order_no,
     case when promise_kind = 'd' then day_text(promised_d - case when judged_s < deadline_s then 1 else 0 end)
          else instant_text(judged_s) end as due,
     case when booked_s <= {AS_OF} then instant_text(booked_s) end as booked_in, booked_qty as qty,
-    case when kept_promise <> (quirk between 0.13 and 0.16) then 'Y' else 'N' end as passed
+    case when passes <> (quirk between 0.13 and 0.16) then 'Y' else 'N' end as passed
 from judged order by k
 """
 

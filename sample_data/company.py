@@ -1,20 +1,18 @@
-"""The invented company the sample data describe: who buys, what is sold, who carries, and what each segment is
-promised.
+"""The invented company of the sample data: customers, products, carriers, segments and their targets.
 
-Plain values and small tables; nothing here depends on how many orders are drawn except the numbers of customers and
-products.
+Plain values and small tables. Only the counts of customers and products depend on the number of orders.
 """
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 EPOCH = date(2024, 7, 1)
-"""Day 0 of the generator, a Monday: business day n is then EPOCH + n // 5 weeks + n % 5 days."""
+"""Day 0 of the generator, a Monday. Business day n is EPOCH + n // 5 weeks + n % 5 days."""
 LAST_DAY = date(2026, 6, 30)
 DATA_AS_OF = datetime(2026, 6, 30, 18)
-"""The declared watermark, UTC: nothing in the clean data happened later."""
+"""The declared end of the data, UTC. The clean data have no later events."""
 HISTORY_FROM = date(2020, 1, 1)
-"""First day of every version that was always so."""
+"""First day of every version that never changed."""
 
 SEGMENTS = ("A", "B", "C")
 
@@ -39,7 +37,7 @@ CARRIERS = (
     "Ironbridge Haulage",
 )
 PREFERRED_CARRIERS = ((0, 5), (1, 0), (2, 0), (3, 1), (4, 5), (5, 4))
-"""By region: the carrier of four consignments in ten and the one of three in ten; the rest is spread over all."""
+"""Two carriers by region: the first carries 40 % of the consignments, the second 30 %. All carriers share the rest."""
 POLARBEAM = 2
 
 # category, base unit, typical quantity, smallest and largest price, product nouns
@@ -68,18 +66,20 @@ SERVICES = (
 )
 
 STEM_HEADS = (
-    "Alder", "Amber", "Birk", "Bracken", "Calder", "Castel", "Corvin", "Dorn", "Ebner", "Elm", "Farrow", "Fenn", "Gallow", "Garn",
-    "Hartl", "Hazel", "Hollin", "Ilmen", "Jarn", "Kestrel", "Kirsch", "Lang", "Linden", "Maren", "Merlo", "Nor", "Oaken", "Oster",
-    "Pell", "Quarr", "Raven", "Rosen", "Sandt", "Silber", "Stern", "Tarn", "Ulmer", "Varga", "Wald", "Yarrow",
+    "Alder", "Amber", "Birk", "Bracken", "Calder", "Castel", "Corvin", "Dorn", "Ebner", "Elm", "Farrow", "Fenn",
+    "Gallow", "Garn", "Hartl", "Hazel", "Hollin", "Ilmen", "Jarn", "Kestrel", "Kirsch", "Lang", "Linden", "Maren",
+    "Merlo", "Nor", "Oaken", "Oster", "Pell", "Quarr", "Raven", "Rosen", "Sandt", "Silber", "Stern", "Tarn",
+    "Ulmer", "Varga", "Wald", "Yarrow",
 )  # fmt: skip
 STEM_TAILS = (
-    "au", "bach", "berg", "brook", "by", "croft", "dal", "erie", "feld", "ford", "garth", "gate", "haven", "holm", "hurst", "ing",
-    "kamp", "land", "leigh", "mark", "mond", "more", "näs", "rup", "sen", "stad", "stone", "vik", "ward", "wick",
+    "au", "bach", "berg", "brook", "by", "croft", "dal", "erie", "feld", "ford", "garth", "gate", "haven", "holm",
+    "hurst", "ing", "kamp", "land", "leigh", "mark", "mond", "more", "näs", "rup", "sen", "stad", "stone", "vik",
+    "ward", "wick",
 )  # fmt: skip
 TRADES = (
-    "Tools", "Machine Works", "Dairy", "Foundry", "Hydraulics", "Printing", "Packaging", "Rail", "Marine", "Mills", "Timber", "Brewery",
-    "Automation", "Energy", "Plastics", "Paper", "Ceramics", "Agritech", "Glass", "Motors", "Cranes", "Textiles", "Chemicals", "Optics",
-    "Steel",
+    "Tools", "Machine Works", "Dairy", "Foundry", "Hydraulics", "Printing", "Packaging", "Rail", "Marine", "Mills",
+    "Timber", "Brewery", "Automation", "Energy", "Plastics", "Paper", "Ceramics", "Agritech", "Glass", "Motors",
+    "Cranes", "Textiles", "Chemicals", "Optics", "Steel",
 )  # fmt: skip
 MANAGERS = (
     "Ines Farkas",
@@ -95,35 +95,36 @@ MANAGERS = (
 
 LEAVING_FROM = date(2025, 2, 1)
 LEAVING_DAYS = 440
-"""Customers who leave do so from LEAVING_FROM on, within this many days."""
+"""Number of days from LEAVING_FROM within which customers leave."""
 NEVER = 99_999
-"""Day number of what does not happen."""
+"""Day number of events that never happen."""
 
 PRICE_FACTORS = {"EUR": 1.0, "USD": 1.1, "GBP": 0.86, "SEK": 11.2}
-"""What a price in euros is multiplied by for customers who buy in another currency."""
+"""Factor on prices in euros, by the currency of the customer."""
 
 REPORTING_CURRENCY = "EUR"
 USUAL_RATES = {"USD": 9_200, "GBP": 11_700, "SEK": 890}
-"""Ten-thousandths of a euro for one unit."""
+"""Ten-thousandths of a euro for one unit of the currency."""
 LAST_SEK_RATE = date(2025, 12, 29)
-"""The bank stopped reporting the krona: bills in it have no recent rate from 2026 on."""
+"""Last rate of the krona. Invoices in kronor have no recent rate from 2026 on."""
 
 BUYS_IN_KRONOR = 9
-"""This customer does, however few there are."""
+"""Number of a customer who always buys in kronor, so that even small samples have one."""
 
 BOXES = {BEARINGS: (10, 10), FASTENERS: (100, 100), SEALS: (12, 16)}
-"""By category: pieces in a box, and from BOXES_CHANGE on. Every second product of these is sold by the box too."""
+"""Pieces in a box by category: before BOXES_CHANGE, and from then on. Every second product is also sold by the box."""
 BOXES_CHANGE = date(2025, 10, 1)
 
 
 def boxes(category: int, place: int) -> tuple[int, int] | tuple[None, None]:
-    """Pieces in a box of a product before and from BOXES_CHANGE on; none where it is not sold by the box."""
+    """Return the pieces in a box before and from BOXES_CHANGE on, or (None, None) if the product has no box."""
     return BOXES[category] if category in BOXES and place % 2 == 0 else (None, None)
 
 
 def currency_of(region: int, index: int, chosen: float) -> str:
-    """The currency a customer buys in: the Americas mostly in dollars, the Isles in pounds, one Northern one in eight
-    in kronor.
+    """Return the currency of a customer.
+
+    Most of the Americas use dollars, most of the Isles pounds, and one customer in eight of the North kronor.
     """
     if region == AMERICAS:
         return "USD" if chosen < 0.8 else "EUR"
@@ -133,8 +134,9 @@ def currency_of(region: int, index: int, chosen: float) -> str:
 
 
 def contract_of(index: int, chosen: float) -> str:
-    """The contract that judges a customer: the third and the sixth largest have one each, and one in eight of the
-    others.
+    """Return the contract of a customer, or an empty string.
+
+    The third and the sixth largest customers have a contract, and one in eight of the smaller customers.
     """
     if index == 2 or (index > 5 and chosen < 0.05):
         return "RETAIL-WINDOW"
@@ -142,17 +144,17 @@ def contract_of(index: int, chosen: float) -> str:
 
 
 def customer_count(orders: int) -> int:
-    """About one customer for sixty orders, never fewer than thirty."""
+    """Return one customer per sixty orders, but at least thirty."""
     return max(30, orders // 60)
 
 
 def product_count(orders: int) -> int:
-    """About one product for two hundred orders, from five to 250 in each category."""
+    """Return about one product per two hundred orders, from 5 to 250 in each category."""
     return len(CATEGORIES) * min(250, max(5, orders // 200 // len(CATEGORIES)))
 
 
 def customer_name(index: int, region: int) -> str:
-    """Name of customer `index`: all different up to 30,000, neighbours unlike one another."""
+    """Return the name of a customer. The first 30,000 are distinct, and consecutive names differ clearly."""
     mixed = index * 7919 % (len(STEM_HEADS) * len(STEM_TAILS) * len(TRADES))
     head, rest = mixed % len(STEM_HEADS), mixed // len(STEM_HEADS)
     tail, trade = rest % len(STEM_TAILS), rest // len(STEM_TAILS)
@@ -162,7 +164,7 @@ def customer_name(index: int, region: int) -> str:
 
 
 def targets() -> Iterator[tuple[str, str, str, str]]:
-    """Rows of the targets feed: measure, scope, target, tolerance, in the measure's unit (a share as 0 to 1)."""
+    """Return rows of the targets feed: measure, scope, target, tolerance, in the unit of the measure (shares: 0 to 1)."""
     wanted = {
         "on_time": (("0.94", "0.98", "0.94", "0.90"), "0.02"),
         "complete": (("0.97", "0.99", "0.97", "0.95"), "0.01"),
@@ -215,7 +217,7 @@ POLICIES = (
     ("MAKER-FRAME", "DEADLINE", "", "", "1", "", "0.02", "0.05", "30", "10", "first_promise"),
 )
 
-# assumption, scope, value; the others keep the product's defaults
+# assumption, scope, value; other assumptions have the product's defaults
 ASSUMPTIONS = (
     ("lost_k", "all", "6"),
     ("customer_years", "all", "2"),
@@ -227,14 +229,12 @@ ASSUMPTIONS = (
     ("carrying_rate", "all", "0.18"),
 )
 FINE_RATE = "0.03"
-"""What customers under the contract RETAIL-WINDOW may deduct of the value of goods that come late or short."""
+"""Share of the value of late or missing goods that customers of contract RETAIL-WINDOW may deduct."""
 
 # calendar, opening and closing hour in UTC
 HOURS = (("default", 7, 17), ("ship_from", 5, 18), ("ship_to", 7, 16))
-HOLIDAYS = {
-    (1, 1), (5, 1), (10, 3), (12, 25), (12, 26),
-}  # fmt: skip
-"""Month and day of the holidays that do not move."""
+HOLIDAYS = {(1, 1), (5, 1), (10, 3), (12, 25), (12, 26)}
+"""Month and day of the holidays with a fixed date."""
 EASTER_HOLIDAYS = {
     date(2025, 4, 18),
     date(2025, 4, 21),
@@ -246,7 +246,10 @@ EASTER_HOLIDAYS = {
 
 
 def working_days() -> Iterator[tuple[str, str, str, str]]:
-    """Rows of the calendars feed: every day from EPOCH to a month after the last; closed at weekends and on holidays."""
+    """Return rows of the calendars feed: each day from EPOCH to a month after LAST_DAY.
+
+    All places are closed at weekends and on holidays.
+    """
     for calendar, opens, closes in HOURS:
         on = EPOCH
         while on <= LAST_DAY + timedelta(days=31):

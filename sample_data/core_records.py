@@ -1,12 +1,20 @@
-"""The clean records: SQL that draws one chunk of orders and everything that follows from them.
+"""Core records: the SQL that draws one chunk of orders with their lines, shipments and invoices.
 
-Every draw is a hash of (key, purpose, seed), so a record is the same whatever the chunk, the thread or the run. Moments
-are whole seconds since `world.EPOCH`, days are whole days since it, business days count Monday to Friday (day 0 is
-business day 0). All arithmetic that decides something is on integers or on doubles added and multiplied, which every
-machine rounds alike.
+Each draw is a hash of (key, purpose, seed). A record is therefore the same for any chunk, thread or run. Decisions use
+integers, or doubles that are only added and multiplied. All machines round these in the same way.
 
-The tables of a chunk build on one another: o (orders), l (order lines), p (what was packed for each line), c
-(consignments), b (invoices). The SELECTs of `FILES` then write them under the column names of the invented ERP.
+The tables of a chunk build on each other, in the order of CHUNK_TABLES. The SELECTs of FILES write them with the column
+names of the invented ERP. Promises,
+holds and messages are in fulfilment.py; payments and cases are in after_delivery.py.
+
+Column names, used in all three modules:
+
+- k: number of the order. n: number of the line. lk: key of the line (k * 16 + n).
+- cn: consignment of the order: 1 or 2, or 3 for the back order. pk: key of a line in a consignment (lk * 4 + cn).
+- bk: key of an invoice (k * 4 + cn).
+- d, names that end in _d: whole days since company.EPOCH.
+- Names that end in _bd: business days since then, Monday to Friday. Day 0 is business day 0.
+- Names that end in _s: whole seconds since then, UTC.
 """
 
 import hashlib
@@ -19,16 +27,16 @@ AS_OF = (
 )
 LAST_DAY_NO = (company.LAST_DAY - company.EPOCH).days
 LAST_DOCUMENT_DAY = LAST_DAY_NO - 1
-"""A bare date counts as the end of its day, so the last day's documents would lie after the watermark."""
+"""Last day of documents. A bare date means the end of its day, so documents of LAST_DAY would be after DATA_AS_OF."""
 
 
 def day(year: int, month: int, day_of_month: int) -> int:
-    """Day number of a calendar day."""
+    """Return the day number of a calendar day."""
     return (company.EPOCH.replace(year=year, month=month, day=day_of_month) - company.EPOCH).days
 
 
 def macros(seed: int) -> str:
-    """SQL functions the chunk's tables use, with the seed folded in."""
+    """Return the SQL functions of the chunk's tables. `draw` mixes in the seed."""
     salt = int.from_bytes(hashlib.sha256(f"buyerview sample {seed}".encode()).digest()[:7], "big")
     return f"""
     create macro draw(key, purpose) as (hash(xor((key)::bigint * 4096 + purpose,
@@ -49,9 +57,10 @@ def macros(seed: int) -> str:
 
 
 ORDERS = f"""
-create or replace temp table o as
+create or replace temp table orders as
 with drawn as (
-    -- squaring the draw gives few large customers and many small ones; who has left is replaced by one who never leaves
+    -- The product of two draws gives few large customers and many small ones. A customer who has left is replaced
+    -- by a customer who never leaves.
     select k, d, case when d >= first.leaves_d then stayer.customer_no else first.customer_no end as customer_no
     from (
         select k, d,
@@ -59,7 +68,7 @@ with drawn as (
             pick(k, 201, stayers) as stayer_place
         from chunk_days, sizes
     ) join customer_book first on first.customer_no = drawn_no join stayer_book stayer using (stayer_place)
-), who as (
+), buyers as (
     select k, d, cu.* replace (case when d >= segment_changes then later_segment else segment end as segment),
         d >= leaves_d - 45 as in_trouble
     from drawn join customer_book cu using (customer_no)
@@ -77,10 +86,10 @@ with drawn as (
         case when draw(k, 9) < 0.40 then first_carrier
              when draw(k, 9) < 0.70 then second_carrier
              else pick(k, 10, 6) end as carrier_no,
-        -- 07:00 to 19:00 at the customer's, until 09:00 on the last day
+        -- 07:00 to 19:00 in the customer's time zone; until 09:00 on the last day
         25200 + pick(k, 11, case when d = {LAST_DAY_NO} then 7200 else 43200 end) as ordered_second,
         business_day(d) as ordered_bd
-    from who
+    from buyers
 ), promise as (
     select *,
         utc(d, ordered_second, hours_east, american) as ordered_s,
@@ -111,7 +120,7 @@ with drawn as (
         case when carrier_failing then 2 + pick(k, 18, 6)
              else 1 + floor(draw(k, 18) * draw(k, 18) * 6)::bigint end as late_bd,
         case when pampered or draw(k, 19) < 0.62 then 0 when draw(k, 19) < 0.88 then 1 else 2 end as early_bd,
-        -- it left in time and travelled too long
+        -- The goods leave in time and travel too long.
         carrier_failing or draw(k, 203) < 0.3 as slow_transit,
         draw(k, 204) < 0.012 and not pampered as turned_away
     from service
@@ -123,7 +132,7 @@ with drawn as (
     from outcome
 ), arrival as (
     select *,
-        -- who is turned away at the buyer's gate comes again the next business day
+        -- A lorry turned away at the buyer's gate returns on the next business day.
         case when turned_away then tried_bd + 1 else tried_bd end as received_bd,
         case when not late and promise_kind = 'w' then promised_second - 7200 + pick(k, 20, 7200)
              when not late and promise_kind = 'i' then 28800 + pick(k, 20, promised_second - 28800)
@@ -141,36 +150,34 @@ select *,
          when draw(k, 22) < 0.016 then 'L' end as cancelled,
     goods_lines > 1 and draw(k, 23) < 0.09 and not pampered as split,
     draw(k, 24) < case when carrier_no = 4 then 0.035 else 0.007 end as proof_missing,
-    -- the morning of the next business day, before anything leaves
+    -- the morning of the next business day, before any goods leave
     calendar_day(ordered_bd + 1) * 86400 + 28800 + pick(k, 25, 10800) as cancel_s
 from arrival
 """
 
 ORDER_LINES = f"""
-create or replace temp table l as
+create or replace temp table order_lines as
 with numbered as (
-    select o.*, k * 16 + n as lk, n from o, unnest(range(1, goods_lines + 1)) as t(n)
+    select orders.*, k * 16 + n as lk, n from orders, unnest(range(1, goods_lines + 1)) as t(n)
 ), chosen as (
     select numbered.*,
         case when draw(lk, 31) < 0.85 then main_category else pick(lk, 32, 8) end as category,
         floor(draw(lk, 33) * draw(lk, 33) * products_per_category)::bigint as place
     from numbered, sizes
 ), priced as (
-    select chosen.* exclude (place), pr.product_id, pr.unit, pr.product_no,
-        -- 1.00 to 1.06 below list by customer
-        greatest(0.05, pr.list_price * price_factor * (100 - customer_no % 7) / 100)::decimal(18, 2) as price,
-        case when pr.unit = 'piece'
-             then greatest(1,
-                 round(
-                     pr.typical_qty * size_factor * (0.2 + 2.4 * draw(lk, 34) * draw(lk, 34)))::bigint)::decimal(18, 3)
-             else (1
-                 + pick(lk, 34, pr.typical_qty * 4 * size_factor))::decimal(18, 3) / 2 end::decimal(18, 3)
-                     as single_qty,
-        case when pr.unit = 'piece' then 1.0 else 0.5 end::decimal(18, 1) as step,
-        case when pr.per_box is not null and draw(lk, 205) < 0.45
-            then case when d >= pr.boxes_change then pr.later_per_box
-             else pr.per_box end end as in_box
-    from chosen join product_book pr on pr.category_no = category and pr.place = chosen.place
+    select chosen.* exclude (place), product.product_id, product.unit, product.product_no,
+        -- 0 to 6 % below the list price, by customer
+        greatest(0.05, product.list_price * price_factor * (100 - customer_no % 7) / 100)::decimal(18, 2) as price,
+        case when product.unit = 'piece'
+             then greatest(1, round(product.typical_qty * size_factor
+                 * (0.2 + 2.4 * draw(lk, 34) * draw(lk, 34)))::bigint)::decimal(18, 3)
+             else (1 + pick(lk, 34, product.typical_qty * 4 * size_factor))::decimal(18, 3) / 2
+        end::decimal(18, 3) as single_qty,
+        case when product.unit = 'piece' then 1.0 else 0.5 end::decimal(18, 1) as step,
+        case when product.per_box is not null and draw(lk, 205) < 0.45
+            then case when d >= product.boxes_change then product.later_per_box
+             else product.per_box end end as in_box
+    from chosen join product_book product on product.category_no = category and product.place = chosen.place
 ), boxed as (
     -- whole boxes, at least one
     select * exclude (single_qty),
@@ -208,11 +215,11 @@ with numbered as (
     from sized
 )
 select *,
-    -- one line in fifty has a day of its own, a week after the order's
+    -- One line in fifty has its own date, a week after the order's date.
     case when draw(lk, 123) < 0.02 and promise_kind = 'd' and not pampered then promised_d + 7 end as own_d,
     case when cancelled is null and short and short_fate < case when category = {company.SEALS} then 0.7 else 0.45 end
          then greatest(0, qty - cut_qty - first_qty) else 0 end::decimal(18, 3) as back_qty,
-    -- the seller gives up the rest of some short lines
+    -- The seller cancels the remainder of some short lines.
     case when cancelled is null and line_cancelled is null and short and short_fate > 0.8
         then greatest(0, qty - first_qty)
          else 0 end::decimal(18, 3) as given_up_qty,
@@ -220,12 +227,13 @@ select *,
 from packed
 """
 
-PACKED = f"""
-create or replace temp table p as
+PACKED_LINES = f"""
+create or replace temp table packed_lines as
 with parts as (
-    select * exclude (first_qty, consignment), consignment as cn, first_qty as shipped_qty from l where first_qty > 0
+    select * exclude (first_qty, consignment), consignment as cn, first_qty as shipped_qty from order_lines
+    where first_qty > 0
     union all by name
-    select * exclude (first_qty, consignment), 3 as cn, back_qty as shipped_qty from l where back_qty > 0
+    select * exclude (first_qty, consignment), 3 as cn, back_qty as shipped_qty from order_lines where back_qty > 0
 ), moved as (
     select *,
         case cn
@@ -258,8 +266,8 @@ select *,
 from clocked where shipped_s <= {AS_OF}
 """
 
-QUANTITIES = """
-create or replace temp table q as
+DELIVERED_LINES = """
+create or replace temp table delivered_lines as
 select *,
     case when lost_one and received_s is not null then shipped_qty - step
          else shipped_qty end::decimal(18, 3) as arrived_qty,
@@ -267,11 +275,11 @@ select *,
         least(greatest(step, floor(shipped_qty * 0.12 / step) * step),
             shipped_qty - case when lost_one then step else 0 end)
         else 0 end::decimal(18, 3) as damaged_qty
-from p
+from packed_lines
 """
 
 CONSIGNMENTS = """
-create or replace temp table c as
+create or replace temp table consignments as
 with summed as (
 select k, cn,
     any_value(carrier_no) as first_carrier_no,
@@ -285,7 +293,7 @@ select k, cn,
     sum(shipped_qty * price)::decimal(18, 2) as goods_value,
     any_value(customer_no) as customer_no,
     any_value(region) as region
-from q group by k, cn
+from delivered_lines group by k, cn
 )
 select *,
     case when received_s is null then null
@@ -296,15 +304,15 @@ from summed
 """
 
 INVOICES = f"""
-create or replace temp table b as
+create or replace temp table invoices as
 with billed as (
     select k, cn, any_value(order_type) as order_type, any_value(segment) as segment, any_value(bill_to) as bill_to,
         any_value(terms) as terms, any_value(currency) as currency, any_value(d) as d,
         any_value(case when received_s is not null then received_d else shipped_d end) as from_d,
-        -- what nobody saw arrive is billed as it left, without a mistake
+        -- Goods without a proof of delivery are billed as shipped, without mistakes.
         bool_and(received_s is not null) as proven,
         min(cn) = min(min(cn)) over (partition by k) as first_of_order
-    from q where order_type = 'OR' group by k, cn
+    from delivered_lines where order_type = 'OR' group by k, cn
 ), dated as (
     select *, k * 4 + cn as bk,
         greatest(d, from_d)
@@ -324,17 +332,19 @@ from dated where invoice_d <= {LAST_DOCUMENT_DAY}
 """
 
 INVOICE_LINES = f"""
-create or replace temp table bl as
+create or replace temp table invoice_lines as
 with goods as (
-    select q.bk, q.n as item, q.n, q.price, q.step, q.qty, b.invoice_d, b.segment, b.reversed, q.pk, q.damaged_qty,
-        q.cn, q.k, b.d,
-        b.billed_to, b.billed_terms, b.billed_currency, q.received_s, q.in_box,
-        q.arrived_qty - case when q.damaged_qty > 0 and draw(q.pk, 81) < 0.3 then q.damaged_qty else 0 end as right_qty,
-        q.category = {company.FASTENERS}
-            and b.invoice_d between {day(2026, 3, 1)} and {day(2026, 3, 31)} as old_price_list,
-        q.tax_rate
-    from (select *, k * 4 + cn as bk from q) q join b on b.bk = q.bk
-    where coalesce(q.substituted, '') <> 'not agreed' and not (q.place_draw < 0.0015)
+    select sent.bk, sent.n as item, sent.n, sent.price, sent.step, sent.qty, invoices.invoice_d, invoices.segment,
+        invoices.reversed, sent.pk, sent.damaged_qty,
+        sent.cn, sent.k, invoices.d,
+        invoices.billed_to, invoices.billed_terms, invoices.billed_currency, sent.received_s, sent.in_box,
+        sent.arrived_qty
+            - case when sent.damaged_qty > 0 and draw(sent.pk, 81) < 0.3 then sent.damaged_qty else 0 end as right_qty,
+        sent.category = {company.FASTENERS}
+            and invoices.invoice_d between {day(2026, 3, 1)} and {day(2026, 3, 31)} as old_price_list,
+        sent.tax_rate
+    from (select *, k * 4 + cn as bk from delivered_lines) sent join invoices on invoices.bk = sent.bk
+    where coalesce(sent.substituted, '') <> 'not agreed' and not (sent.place_draw < 0.0015)
 )
 select *,
     case when received_s is not null and draw(pk, 82) < 0.0015 then right_qty + step
@@ -346,39 +356,36 @@ select *,
 from goods
 """
 
-CHUNK_TABLES = (ORDERS, ORDER_LINES, PACKED, QUANTITIES, CONSIGNMENTS, INVOICES, INVOICE_LINES)
-
 SERVICE_LINES = """
-create or replace temp table s as
-select o.*, k * 16 + n as lk, n, product_id, kind, price from (
+create or replace temp table service_lines as
+select drawn.*, k * 16 + n as lk, n, product_id, kind, price from (
     select *, goods_lines + 1 as n,
         case when draw(k, 91) < 0.7 then 'SV-INSTALL' else 'SV-CALIBR' end as product_id,
         'S' as kind,
-        (60 + 5 * pick(k, 92, 40))::decimal(18, 2) as price from o where draw(k, 93) < 0.06
+        (60 + 5 * pick(k, 92, 40))::decimal(18, 2) as price from orders where draw(k, 93) < 0.06
     union all
-    select *, goods_lines + 2 as n, 'FE-HANDLING' as product_id, 'F' as kind, 12.5::decimal(18, 2) as price from o
+    select *, goods_lines + 2 as n, 'FE-HANDLING' as product_id, 'F' as kind, 12.5::decimal(18, 2) as price from orders
     where draw(k,
         94) < 0.04
-) as o
+) as drawn
 """
 
 CREDITS = f"""
-create or replace temp table cr as
+create or replace temp table credits as
 with reasons as (
-    select 'CD' as series, 'DMG' as reason, damaged_qty as credited_qty, billed_price as credited_price, * from bl
+    select 'CD' as series, 'DMG' as reason, damaged_qty as credited_qty, billed_price as credited_price, *
+    from invoice_lines
         where damaged_qty > 0 and billed_qty > damaged_qty and draw(pk, 101) < 0.7
     union all
-    select 'CB', 'BILL', billed_qty, billed_price - price, * from bl where billed_price > price and draw(pk, 102) < 0.6
+    select 'CB', 'BILL', billed_qty, billed_price - price, * from invoice_lines
+    where billed_price > price and draw(pk, 102) < 0.6
     union all
-    select 'CS', 'SHORT', step, price, * from bl where billed_qty > right_qty and draw(pk, 103) < 0.5
+    select 'CS', 'SHORT', step, price, * from invoice_lines where billed_qty > right_qty and draw(pk, 103) < 0.5
     union all
-    select 'CG', 'GOODW', 1, greatest(1, price), * from bl where draw(pk, 104) < 0.0012
+    select 'CG', 'GOODW', 1, greatest(1, price), * from invoice_lines where draw(pk, 104) < 0.0012
 )
 select *, invoice_d + 6 + pick(pk, 105, 18) as credit_d from reasons where invoice_d + 24 <= {LAST_DOCUMENT_DAY}
 """
-
-CHUNK_TABLES = (*CHUNK_TABLES, SERVICE_LINES, CREDITS)
-"""What to run for each chunk, in order. The chunk's orders are in chunk_days (k, d)."""
 
 ORDERS_FILE = f"""
 select 'SO' || (10000000 + k) as order_no, customer_id as sold_to,
@@ -405,7 +412,7 @@ select 'SO' || (10000000 + k) as order_no, customer_id as sold_to,
     instant_text(coalesce(ended_s, ordered_s)) as changed_at
 from (select *, case when cancelled = 'L' and calendar_day(promised_bd + 2) * 86400 + 36000 <= {AS_OF}
     then calendar_day(promised_bd + 2) * 86400 + 36000
-                     when cancelled in ('B', 'S') and cancel_s <= {AS_OF} then cancel_s end as ended_s from o)
+                     when cancelled in ('B', 'S') and cancel_s <= {AS_OF} then cancel_s end as ended_s from orders)
 order by k
 """
 
@@ -421,9 +428,9 @@ with goods as (
         case when line_cancelled = 'B' then case when draw(lk, 122) < 0.15 then 'late' else 'changed_mind' end
              when line_cancelled = 'S' then 'discontinued' else 'out_of_stock' end as ended_code,
         own_d
-    from l
+    from order_lines
     union all by name
-    select k, n, lk, ordered_s, product_id, 1 as qty, price, tax_rate, kind, d, promised_d from s
+    select k, n, lk, ordered_s, product_id, 1 as qty, price, tax_rate, kind, d, promised_d from service_lines
 ), counted as (
     select * replace (case when coalesce(ended_qty, 0) % in_box = 0 then in_box end as in_box) from goods
 ), in_units as (
@@ -462,7 +469,7 @@ select 'DN' || (40000000 + k * 4 + cn) as delivery_no,
     case when tried_s < received_s then case when turned_away then (['B', 'B', 'B', 'K'])[1 + pick(k, 206, 4)]
         else (['B', 'K', 'K', 'S'])[1 + pick(k * 4 + cn, 136, 4)] end end as failed_by,
     instant_text(coalesce(received_s, shipped_s)) as changed_at
-from c
+from consignments
 order by k, cn
 """
 
@@ -472,7 +479,7 @@ with in_units as (
         and shipped_qty % in_box = 0
         and arrived_qty % in_box = 0
         and damaged_qty % in_box = 0
-        then in_box end as in_box) from q
+        then in_box end as in_box) from delivered_lines
 )
 select 'DN' || (40000000 + k * 4 + cn) as delivery_no, n as item, 'SO' || (10000000 + k) as order_no, n * 10 as pos,
     case when substituted is null then product_id
@@ -493,16 +500,16 @@ DOCUMENTS = """
 create or replace temp table documents as
 select 'IN' || (70000000 + bk) as doc_no, 'INV' as doc_type, null as reverses, invoice_d as doc_d, billed_to,
     billed_terms,
-    billed_currency, null as reason from b
+    billed_currency, null as reason from invoices
 union all
 select 'RV' || (70000000 + bk), 'REV', 'IN' || (70000000 + bk), invoice_d + 3, billed_to, billed_terms, billed_currency,
     null
-    from b where reversed and invoice_d + 3 <= LAST_DOCUMENT_DAY
+    from invoices where reversed and invoice_d + 3 <= LAST_DOCUMENT_DAY
 union all
-select 'RI' || (70000000 + bk), 'INV', null, invoice_d + 3, bill_to, terms, currency, null from b where reversed
+select 'RI' || (70000000 + bk), 'INV', null, invoice_d + 3, bill_to, terms, currency, null from invoices where reversed
     and invoice_d + 3 <= LAST_DOCUMENT_DAY
 union all
-select series || (500000000 + pk), 'CRD', null, credit_d, billed_to, billed_terms, billed_currency, reason from cr
+select series || (500000000 + pk), 'CRD', null, credit_d, billed_to, billed_terms, billed_currency, reason from credits
 """.replace("LAST_DOCUMENT_DAY", str(LAST_DOCUMENT_DAY))
 
 INVOICES_FILE = """
@@ -519,26 +526,29 @@ with billed as (
     select 'IN' as series, 70000000 + bk as number, item, k, n, billed_qty as qty, billed_price as price, tax_rate,
         invoice_d as doc_d,
         case when billed_qty % in_box = 0 then in_box end as in_box
-        from bl
+        from invoice_lines
     union all
-    select 'RV', 70000000 + bk, item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3, null from bl
+    select 'RV', 70000000 + bk, item, k, n, billed_qty, billed_price, tax_rate, invoice_d + 3, null from invoice_lines
         where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select 'RI', 70000000 + bk, item, k, n, right_qty, price, tax_rate, invoice_d + 3, null from bl
+    select 'RI', 70000000 + bk, item, k, n, right_qty, price, tax_rate, invoice_d + 3, null from invoice_lines
         where reversed and invoice_d + 3 <= {LAST_DOCUMENT_DAY}
     union all
-    select series, 500000000 + pk, 1, k, n, credited_qty, credited_price, tax_rate, credit_d, null from cr
+    select series, 500000000 + pk, 1, k, n, credited_qty, credited_price, tax_rate, credit_d, null from credits
     union all
-    select 'IN', 70000000 + b.bk, s.n, s.k, s.n, 1,
-        case when draw(s.lk, 141) < 0.02 then s.price + 10 else s.price end,
-        s.tax_rate,
-        b.invoice_d, null
-        from s join b on b.k = s.k and b.first_of_order where s.cancelled is null
+    select 'IN', 70000000 + invoices.bk, service_lines.n, service_lines.k, service_lines.n, 1,
+        case when draw(service_lines.lk, 141) < 0.02 then service_lines.price + 10 else service_lines.price end,
+        service_lines.tax_rate,
+        invoices.invoice_d, null
+        from service_lines join invoices on invoices.k = service_lines.k and invoices.first_of_order
+        where service_lines.cancelled is null
     union all
-    select 'IN', 70000000 + b.bk, 90, null, null, 1, (9 + draw(b.bk, 142) * 30)::decimal(18, 2), 0, b.invoice_d, null
-        from b where freight
+    select 'IN', 70000000 + invoices.bk, 90, null, null, 1,
+        (9 + draw(invoices.bk, 142) * 30)::decimal(18, 2),
+        0, invoices.invoice_d, null
+        from invoices where freight
 ), in_parts as (
-    -- thousandths, cents and tenths of a percent: whole numbers, so that half a cent rounds the same way everywhere
+    -- Whole numbers (thousandths, cents, tenths of a percent): half a cent rounds in the same way on every machine.
     select *,
         ((qty * 1000)::bigint * (price * 100)::bigint + 500) // 1000 as cents,
         (tax_rate * 1000)::bigint as per_mille
@@ -558,7 +568,20 @@ select doc_no, item, case when k is not null then 'SO' || (10000000 + k) end as 
 from document_lines order by doc_d, left(doc_no, 2), number, item
 """
 
-CHUNK_TABLES = (*CHUNK_TABLES, DOCUMENTS, DOCUMENT_LINES)
+CHUNK_TABLES = (
+    ORDERS,
+    ORDER_LINES,
+    PACKED_LINES,
+    DELIVERED_LINES,
+    CONSIGNMENTS,
+    INVOICES,
+    INVOICE_LINES,
+    SERVICE_LINES,
+    CREDITS,
+    DOCUMENTS,
+    DOCUMENT_LINES,
+)
+"""Statements to run for each chunk, in order. The chunk's orders are in chunk_days (k, d)."""
 
 FILES = {
     "orders": ORDERS_FILE,

@@ -1,9 +1,7 @@
-"""What happens around an order while it is on its way: promises, holds, the 13 steps, inquiries and what the buyer is
-told.
+"""Fulfilment: the SQL that draws promises, holds, the 13 steps, inquiries and messages to the buyer.
 
-SQL over the tables of `records`, under the same conventions. It builds: plan (when an order's goods leave and arrive),
-held (orders stopped for a while), t (the times of the steps), iq (inquiries), pr (promises) and told (messages, which
-need the cases of `aftermath`).
+The tables build on those of core_records.py and use its column names. MESSAGES also needs the service cases of
+after_delivery.py.
 """
 
 from sample_data.core_records import AS_OF
@@ -16,35 +14,35 @@ with lines as (
         bool_or(consignment = 2 and first_qty > 0) as has_second,
         bool_or(back_qty > 0) as has_back_order, bool_or(short) as is_short,
         sum(qty * price)::decimal(18, 2) as order_value
-    from l group by k
-), gone as (
+    from order_lines group by k
+), shipped as (
     select k, count(*) as consignments, count(received_s) as proven, max(received_s) as received_s,
         max(shipped_s) as shipped_s,
         arg_max(tried_s, received_s * 4 - cn) as tried_s, max(case when cn = 3 then shipped_s end) as back_order_s
-    from c group by k
+    from consignments group by k
 ), timed as (
-    select o.*, lines.* exclude (k), gone.* exclude (k),
+    select orders.*, lines.* exclude (k), shipped.* exclude (k),
         case when has_first
-            then calendar_day(shipped_bd) * 86400 + 50400 + pick(o.k * 4 + 1, 54, 14400) end as first_out_s,
+            then calendar_day(shipped_bd) * 86400 + 50400 + pick(orders.k * 4 + 1, 54, 14400) end as first_out_s,
         case when has_second
             then calendar_day(received_bd - 1 + second_delay) * 86400 + 50400
-                + pick(o.k * 4 + 2, 54, 14400) end as second_out_s,
+                + pick(orders.k * 4 + 2, 54, 14400) end as second_out_s,
         least(case when cancelled = 'L' then calendar_day(promised_bd + 2) * 86400 + 36000
             when cancelled is not null then cancel_s
             else {AS_OF} end, {AS_OF}) as until_s
-    from o join lines using (k) left join gone using (k)
+    from orders join lines using (k) left join shipped using (k)
 )
 select *, least(first_out_s, second_out_s) as leaves_s, greatest(first_out_s, second_out_s) as last_leaves_s,
-    -- the last of it came too late or has not come, as far as anybody saw
+    -- The last part arrived too late or has not arrived, according to the proofs of delivery.
     cancelled is null and leaves_s is not null and order_type = 'OR' and deadline_s <= {AS_OF} and not proof_missing
         and (received_s is null or received_s > deadline_s or has_back_order) as late_in_fact,
-    -- everything that was to come has come, and somebody saw it
+    -- All consignments have arrived and have a proof of delivery.
     consignments = has_first::int + has_second::int + has_back_order::int and proven = consignments as arrived
 from timed
 """
 
-HELD = f"""
-create or replace temp table held as
+HOLDS = f"""
+create or replace temp table holds as
 with chosen as (
     select *,
         case when shipped_bd - ordered_bd < 2 or leaves_s is null then null
@@ -54,7 +52,7 @@ with chosen as (
              when draw(k, 212) < [0.008, 0.015, 0.05][1 + habit] + case when late then 0.08 else 0 end
                  then 'D' end as stopped
     from plan
-), every as (
+), candidates as (
     select k, stopped as kind,
         case stopped
              when 'C' then calendar_day(shipped_bd - 1) * 86400 + 32400 + pick(k, 213, 7200)
@@ -64,7 +62,7 @@ with chosen as (
         'B' as by, until_s
     from chosen where stopped is not null
     union all
-    -- the picker finds the shelf empty; it goes on when the rest leaves
+    -- The shelf is empty during picking. The hold ends when the back order leaves.
     select k, 'S', shipped_s_of_first - 10800, back_order_s, 'S', until_s
     from (select *, coalesce(first_out_s, second_out_s) as shipped_s_of_first from plan)
     where has_back_order and draw(k, 215) < 0.25
@@ -75,17 +73,16 @@ with chosen as (
         until_s
     from chosen where stopped is null and shipped_bd - ordered_bd >= 2 and draw(k, 216) < 0.006
 )
-select * replace (case when released_s <= until_s then released_s end as released_s) from every
+select * replace (case when released_s <= until_s then released_s end as released_s) from candidates
 where placed_s <= until_s
 """
 
 STEP_SHARES = {3: 0.12, 4: 0.10, 5: 0.10, 6: 0.05, 7: 0.05, 8: 0.25, 9: 0.33}
-"""How the time between order entry and loading is shared out among the steps, before chance and before what went wrong.
-"""
+"""Share of each step in the time between order entry and loading, before random variation and delays."""
 
 
 def _weights() -> str:
-    """Columns w3 to w9: each step's part of that time; 0 where it was not observed or not needed."""
+    """Return columns w3 to w9: the weight of each step in that time, 0 for a step not observed or not needed."""
     columns = []
     for step, share in STEP_SHARES.items():
         seen = (
@@ -93,34 +90,32 @@ def _weights() -> str:
             if step == 8
             else f"culprit = {step} or draw(k, {230 + step}) < 0.94"
         )
-        columns.append(
-            f"case when {seen} then {share} * (0.5 + draw(k, {220 + step})) * case when culprit = {step} then 12 else 1 end else 0 end as w{step}"
-        )
+        weight = f"{share} * (0.5 + draw(k, {220 + step})) * case when culprit = {step} then 12 else 1 end"
+        columns.append(f"case when {seen} then {weight} else 0 end as w{step}")
     return ",\n        ".join(columns)
 
 
 def _bounds() -> str:
-    """Structs of the steps 3 to 9: where in the time between each begins and ends."""
+    """Return structs of the steps 3 to 9: the start and the end of each step as shares of that time."""
     before, structs = "0", []
     for step in STEP_SHARES:
-        structs.append(
-            f"{{'step': {step}, 'seen': w{step} > 0, 'starts': ({before} + w{step} * 0.4 * draw(k, {250 + step})) / total, "
-            f"'ends': ({before} + w{step}) / total}}"
-        )
+        starts = f"({before} + w{step} * 0.4 * draw(k, {250 + step})) / total"
+        ends = f"({before} + w{step}) / total"
+        structs.append(f"{{'step': {step}, 'seen': w{step} > 0, 'starts': {starts}, 'ends': {ends}}}")
         before += f" + w{step}"
     return ",\n            ".join(structs)
 
 
 STEPS = f"""
-create or replace temp table t as
+create or replace temp table steps as
 with entered as (
-    select plan.*, h.kind as stopped, h.placed_s, h.released_s,
+    select plan.*, hold.kind as stopped, hold.placed_s, hold.released_s,
         case when not late then 0 when slow_transit or turned_away then 11 when model = 'MTO' then 8
              else ([9, 9, 9, 5, 3, 8])[1 + pick(k, 220, 6)] end as culprit,
         ordered_s + 120 + pick(k, 221, 600) as entry_s,
-        case when h.kind = 'D' then h.placed_s
+        case when hold.kind = 'D' then hold.placed_s
              else ordered_s + 780 + pick(k, 222, case channel when 'E' then 600 else 1900 end) end as entered_s
-    from plan left join (select * from held where kind in ('C', 'D')) h using (k)
+    from plan left join (select * from holds where kind in ('C', 'D')) hold using (k)
 ), between as (
     select *, case when stopped = 'D' then coalesce(released_s + 1200, {AS_OF} + 86400) else entered_s end as clean_s,
         case when stopped = 'C' then placed_s - 2400
@@ -134,7 +129,7 @@ with entered as (
     select k, until_s, cancelled, leaves_s, clean_s, picked_s,
         unnest([{_bounds()}]) as part
     from totals
-), every as (
+), candidates as (
     select k, 2 as step, 1 as try, entry_s as started_s, entered_s as finished_s, until_s from totals
     union all
     select k, 2, 2, released_s, released_s + 1200, until_s from totals where stopped = 'D' and released_s is not null
@@ -158,21 +153,21 @@ with entered as (
     select k, 12, 1, visit_s, visit_s + 7200 + pick(k, 224, 14400), until_s
     from (select *, calendar_day(business_day(received_s // 86400) + 1 + pick(k, 225, 3)) * 86400 + 28800 as visit_s
     from totals)
-    where arrived and k in (select k from s where product_id = 'SV-INSTALL') and cancelled is null
+    where arrived and k in (select k from service_lines where product_id = 'SV-INSTALL') and cancelled is null
     union all
     select k, 13, 1, billed_s - 1200, billed_s, {AS_OF}
     from (select k,
         greatest(max(invoice_d) * 86400 + 61200, max(case when proven then received_s end) + 3600) as billed_s
-        from b left join (select k, received_s from totals) using (k) group by k)
+        from invoices left join (select k, received_s from totals) using (k) group by k)
 )
-select k, step, try, started_s, case when finished_s <= until_s then finished_s end as finished_s from every
+select k, step, try, started_s, case when finished_s <= until_s then finished_s end as finished_s from candidates
 where started_s <= until_s
 """
 
 INQUIRIES = f"""
-create or replace temp table iq as
+create or replace temp table inquiries as
 with asked as (
-    -- inquiries that became this order, and as many again that became none
+    -- inquiries that became this order, and further inquiries without an order
     select k, k as number, k as order_k, * exclude (k),
         ordered_s - 86400 * (1 + pick(k, 261, 6)) - pick(k, 262, 14400) as asked_s
     from plan where order_type = 'OR' and draw(k, 260) < case when model = 'MTO' then 0.40 else 0.05 end
@@ -191,15 +186,15 @@ select *, case when answer_s <= {AS_OF} then answer_s end as answered_s, 1 + pic
 from answered where asked_s <= {AS_OF}
 """
 
-AGREED = f"""
-create or replace temp table pr as
+PROMISE_REVISIONS = f"""
+create or replace temp table promise_revisions as
 with wanted as (
     select *, greatest(ordered_s + 7200, deadline_s - 86400 - pick(k, 271, 86400)) as moved_s,
         case when draw(k, 272) < case when late then 0.08 else 0.012 end then 'B'
              when late and not in_trouble and draw(k, 273) < 0.55 then 'S' end as moved_by
     from plan
 )
--- line 0 stands for every line of the order
+-- A revision applies to all lines of the order.
 select k, 1 as rev, 0 as moved_days, ordered_s + least(600, {AS_OF} - ordered_s) as changed_s, null as moved_by
 from wanted
 union all
@@ -224,7 +219,7 @@ select 'SO' || (10000000 + k) as order_no, n * 10 as pos, rev,
              then case when slow_transit then 'carrier'
                  when model = 'MTO' then 'capacity'
                  else 'material' end end as reason
-from l join pr using (k) order by k, n, rev
+from order_lines join promise_revisions using (k) order by k, n, rev
 """
 
 HOLDS_FILE = """
@@ -232,7 +227,7 @@ select 'HD' || (60000000 + k * 4 + (case kind when 'C' then 0 when 'D' then 1 wh
     'SO' || (10000000 + k) as order_no, kind, instant_text(placed_s) as set_at,
     instant_text(released_s) as lifted_at,
     "by" as caused
-from held order by k, kind
+from holds order by k, kind
 """
 
 ORDER_EVENTS_FILE = """
@@ -240,9 +235,9 @@ select 'SO' || (10000000 + k) as order_no, step, try,
     instant_text(started_s) as begun_at,
     instant_text(finished_s) as done_at
 from (
-    select * from t
+    select * from steps
     union all
-    select order_k, 1, 1, asked_s, answered_s from iq where order_k is not null
+    select order_k, 1, 1, asked_s, answered_s from inquiries where order_k is not null
 )
 order by k, step, try
 """
@@ -251,14 +246,14 @@ QUOTES_FILE = """
 select 'Q' || (20000000 + number) as inquiry_no, customer_id as customer_no,
     instant_text(asked_s) as asked_at, instant_text(answered_s) as answered_at,
     case when order_k is not null then 'SO' || (10000000 + order_k) end as order_no
-from iq order by number
+from inquiries order by number
 """
 
 QUOTE_OPTIONS_FILE = """
 with offered as (
-    select *, unnest(range(1, options + 1)) as opt from iq where answered_s is not null
+    select *, unnest(range(1, options + 1)) as opt from inquiries where answered_s is not null
 )
--- the quicker, the dearer: 2.5 % for each third of the lead time
+-- Faster options cost more: 2.5 % for each third of the lead time.
 select 'Q' || (20000000 + number) as inquiry_no, opt as option,
     (order_value * (1000 + 25 * (options - opt)) / 1000)::decimal(18, 2) as price, currency as curr,
     greatest(1, floor((promised_d - d) * (opt + 3 - options) / 3.0)::bigint) as lead_days,
@@ -267,11 +262,11 @@ select 'Q' || (20000000 + number) as inquiry_no, opt as option,
 from offered order by number, opt
 """
 
-MESSAGE_PLAN = f"""
-create or replace temp table told as
-with orders_told as (
-    select plan.*, held.released_s as data_s, held.kind is not null as data_missing
-    from plan left join (select * from held where kind = 'D') held using (k)
+MESSAGES = f"""
+create or replace temp table messages as
+with acknowledged_orders as (
+    select plan.*, hold.released_s as data_s, hold.kind is not null as data_missing
+    from plan left join (select * from holds where kind = 'D') hold using (k)
 )
 select 'A' || k as number, k, null as customer_id, 'pre' as phase, 'acknowledgement' as kind,
     ordered_s + case channel when 'E' then 3600 else 14400 end as due_s,
@@ -280,40 +275,44 @@ select 'A' || k as number, k, null as customer_id, 'pre' as phase, 'acknowledgem
          else ordered_s + 300 + floor(draw(k, 292) * case when draw(k, 293) >= 0.94 - 0.05 * segment then 60000
               when channel = 'E' then 3200 else 14000 end)::bigint end as sent_s,
     case when draw(k, 294) < 0.1 then null else draw(k, 295) < 0.985 - 0.01 * segment end as correct
-from orders_told
+from acknowledged_orders
 union all
 select 'S' || (k * 4 + cn), k, null, 'during', 'ship_notice', shipped_s + 3000,
     case when draw(k * 4 + cn, 134) < 0.9 then
     least({AS_OF}, shipped_s + 600 + pick(k * 4 + cn, 135, 3000)) end, case when draw(k * 4 + cn, 296) < 0.05 then null
     else draw(k * 4 + cn, 297) < 0.98 end
-from c
+from consignments
 union all
--- told in time to one in two and more, afterwards to some, never to the rest
+-- Some buyers get the delay notice in time, some get it late, and the rest never get it.
 select 'D' || k, k, null, 'during', 'delay_notice', deadline_s - 14400,
     case when draw(k, 298) < [0.85, 0.62, 0.38][1 + segment] - case when in_trouble then 0.3 else 0 end
          then greatest(ordered_s + 7200, deadline_s - 7200 - pick(k, 299, 115200))
          when draw(k, 298) < 0.9 then deadline_s + 3600 + pick(k, 300, 100000) end, draw(k, 301) < 0.9
 from plan where (late_in_fact or late and deadline_s > {AS_OF} and cancelled is null) and draw(k, 302) < 0.92
 union all
--- a few warnings that proved wrong
+-- a few wrong warnings
 select 'E' || k, k, null, 'during', 'delay_notice', deadline_s - 14400,
     greatest(ordered_s + 7200, deadline_s - 20000),
     false
 from plan where not late and not late_in_fact and draw(k, 303) < 0.006 and cancelled is null
 union all
-select 'B' || bk, b.k, null, 'post', 'invoice', (from_d + 7) * 86400 + 64800, invoice_d * 86400 + 64800,
-    billed_terms = b.terms and billed_to = b.bill_to and billed_currency = b.currency and not coalesce(wrong, false)
-from b
-left join (select k, cn, bool_or(billed_price <> price or billed_qty <> right_qty) as wrong from bl group by k, cn) w
-    on w.k = b.k and w.cn = b.cn
+select 'B' || bk, invoices.k, null, 'post', 'invoice', (from_d + 7) * 86400 + 64800, invoice_d * 86400 + 64800,
+    billed_terms = invoices.terms
+        and billed_to = invoices.bill_to
+        and billed_currency = invoices.currency
+        and not coalesce(wrong, false)
+from invoices
+left join (select k, cn, bool_or(billed_price <> price or billed_qty <> right_qty) as wrong from invoice_lines
+group by k, cn) billing
+    on billing.k = invoices.k and billing.cn = invoices.cn
 union all
 select 'Q' || number, null, customer_id, 'pre', 'quote', asked_s + 172800, answered_s,
     case when answered_s is not null then draw(number, 304) < 0.97 end
-from iq
+from inquiries
 union all
 select 'C' || case_no, k, customer_id, 'post', 'case_reply', opened_s + 86400, acknowledged_s,
     case when acknowledged_s is not null then draw(opened_s, 305) < 0.95 end
-from sc
+from service_cases
 """
 
 MESSAGES_FILE = f"""
@@ -322,13 +321,13 @@ select 'M' || number as message_no,
     customer_id as customer_no, phase, kind,
     instant_text(due_s) as due_at, case when sent_s <= {AS_OF} then instant_text(sent_s) end as sent_at,
     case when sent_s <= {AS_OF} then case correct when true then 'Y' when false then 'N' end end as was_right
-from told order by due_s, number
+from messages order by due_s, number
 """
 
-TABLES = (PLAN, HELD, STEPS, INQUIRIES, AGREED)
-"""What to run for each chunk after the tables of `records`."""
-LAST_TABLES = (MESSAGE_PLAN,)
-"""What to run after the tables of `aftermath`."""
+TABLES = (PLAN, HOLDS, STEPS, INQUIRIES, PROMISE_REVISIONS)
+"""Statements to run for each chunk after those of core_records.py."""
+LAST_TABLES = (MESSAGES,)
+"""Statements to run after those of after_delivery.py."""
 
 FILES = {
     "promises": PROMISES_FILE,
