@@ -164,7 +164,7 @@ def customer_name(index: int, region: int) -> str:
 
 
 def targets() -> Iterator[tuple[str, str, str, str]]:
-    """Return rows of the targets feed: measure, scope, target, tolerance, in the unit of the measure (shares: 0 to 1)."""
+    """Return rows of the targets feed: measure, scope, target, tolerance, in the measure's unit (shares 0 to 1)."""
     wanted = {
         "on_time": (("0.94", "0.98", "0.94", "0.90"), "0.02"),
         "complete": (("0.97", "0.99", "0.97", "0.95"), "0.01"),

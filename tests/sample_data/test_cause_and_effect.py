@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from sample_data import generate
-from sample_data.generator import BOOKS, CHUNK_FILES
+from sample_data.generator import CHUNK_FILES
+from sample_data.master_data import MASTER_DATA
 
 ORDERS = 3000
 AS_OF = "2026-06-30T18:00:00Z"
@@ -27,7 +28,7 @@ def books(folder):
         "read_csv(?, all_varchar = true, ignore_errors = true, null_padding = true, delim = ?, quote = '\"', escape "
         "= '\"', header = true)"
     )
-    for feed in (*BOOKS, *CHUNK_FILES["all"]):
+    for feed in (*MASTER_DATA, *CHUNK_FILES["all"]):
         delimiter = ";" if feed == "products" else ","
         connection.execute(f"create table {feed} as select * from {read}", [str(folder / f"{feed}.csv"), delimiter])
     # a copy that was spoilt has a key with a nine in front, a record spoilt in place a value no clean one has
@@ -42,7 +43,7 @@ def count(books, select: str) -> int:
     return books.execute(f"select count(*) from ({select})").fetchone()[0]
 
 
-@pytest.mark.parametrize("feed", [*BOOKS, *CHUNK_FILES["all"]])
+@pytest.mark.parametrize("feed", [*MASTER_DATA, *CHUNK_FILES["all"]])
 def test_every_feed_has_records(folder, feed):
     assert len((folder / f"{feed}.csv").read_bytes().splitlines()) > 1
 
@@ -54,7 +55,7 @@ def test_the_core_alone_is_the_same_core(folder, tmp_path):
         "orders_2",
         "order_lines_2",
         "shipments_2",
-        *BOOKS,
+        *MASTER_DATA,
         *CHUNK_FILES["core"],
     }
     assert "[messages]" not in (tmp_path / "mapping.toml").read_text(encoding="utf-8")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sample_data import generate
-from sample_data.defects import CORRECTIONS, KINDS, WAITING, WAITS_FOR, Kind
+from sample_data.defects import CORRECTIONS, KINDS
+from sample_data.planting import WAITING, WAITS_FOR, Kind
 
 CORE = ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines")
 ORDERS = 3000

@@ -11,7 +11,7 @@ from ingest.pipeline import run
 from metrics.schema import FEEDS, quarantine, run_files
 from metrics.warehouse import locate, reading
 from sample_data import generate
-from sample_data.defects import QUARANTINED, SUPERSEDED, WAITING
+from sample_data.planting import QUARANTINED, SUPERSEDED, WAITING
 
 Place = tuple[str, int]
 """A record: its file and its number there."""
