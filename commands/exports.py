@@ -94,10 +94,10 @@ def verify(
     """
     from dataclasses import asdict
 
-    from dashboard.exports.fact_table import sha256
     from dashboard.exports.read import read_for_verification, recorded_table
     from metrics.provenance.verify import verify as check
     from metrics.warehouse import locate
+    from metrics.warehouse.pointer import sha256
 
     if (table := recorded_table(file)) is not None:
         altered = sha256(file) != table["file_sha256"]

@@ -56,7 +56,8 @@ def banners(status: DataStatus, fallback: str | None) -> None:
     if declared:
         theme.show_html(
             cards.banner(
-                f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> {formatting.html('; '.join(declared))}."
+                f"<b>Stand-in{'s' if len(declared) > 1 else ''} declared by the source:</b> "
+                f"{formatting.html('; '.join(declared))}."
             )
         )
 

@@ -1,8 +1,7 @@
-"""Bringing what people wrote into the numbers behind their backs: one run at a time, and one more where something was
-saved meanwhile.
+"""Apply saved edits in the background. Only one run is active at a time; edits saved during a run start one more.
 
-The command hands over what does it (pages know nothing of ingest); without one, as in a test, what is saved waits for
-`buyerview apply`.
+The command line registers the function that applies them, because the dashboard must not import ingest. Without it, as
+in tests, saved edits wait for `buyerview apply`.
 """
 
 import logging
@@ -13,11 +12,12 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 BUSY = 75
-"""What the command exits with while another run is under way."""
+"""Exit code of the command while another run is active."""
 TRIES, PAUSE = 60, 5.0
+"""Number of attempts while another run is active, and seconds between them."""
 
 Apply = Callable[[], tuple[int, str]]
-"""Brings it all in; returns an exit status, and what it had to say."""
+"""Applies all saved edits; returns the exit code and the output."""
 
 _guard = threading.Lock()
 _apply: Apply | None = None
@@ -25,13 +25,13 @@ _running = _again = False
 
 
 def register(apply: Apply) -> None:
-    """From now on this is what brings it in."""
+    """Register the function that applies saved edits."""
     global _apply
     _apply = apply
 
 
 def request_apply() -> bool:
-    """Have what was saved brought in; False where this server has no way to."""
+    """Start a run that applies saved edits. Return False if no function is registered."""
     global _running, _again
     if _apply is None:
         return False
@@ -45,12 +45,12 @@ def request_apply() -> bool:
 
 
 def running() -> bool:
-    """Whether it is being brought in now."""
+    """Return True while a run is active."""
     return _running
 
 
 def is_available() -> bool:
-    """Whether this server brings it in by itself."""
+    """Return True if this server applies saved edits automatically."""
     return _apply is not None
 
 
@@ -59,14 +59,14 @@ def _work(apply: Apply) -> None:
     while True:
         try:
             for _ in range(TRIES):
-                status, told = apply()
+                status, output = apply()
                 if status != BUSY:
                     break
                 time.sleep(PAUSE)
             if status:
-                log.warning("what was written is not in the numbers: %s", told)
-        except Exception:  # whatever it was, the next save is to be tried
-            log.exception("what was written is not in the numbers")
+                log.warning("saved edits were not applied: %s", output)
+        except Exception:  # any failure; the next save must still start a run
+            log.exception("saved edits were not applied")
         with _guard:
             if not _again:
                 _running = False

@@ -1,13 +1,11 @@
-"""Editing in place: a number is chosen and changed, what that does is shown by the very same code, and only then can it
-be saved.
+"""The edit card: choose a value, change it, preview the effect, save; values in effect and history below.
 
-What is saved stands in the store; a run of its own brings it into the numbers (dashboard/applying.py), which the page
-shows by itself. Until then, and where the run fails, the page says so.
+The preview runs the normal queries. A saved edit goes to the store; a background run applies it
+(`background_apply.py`), and the page then refreshes automatically. Until then the card shows it as pending.
 """
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import Connection
@@ -23,83 +21,88 @@ from metrics.edits.preview import preview
 from metrics.edits.validation import FIRST, LAST, SUPPORT, WINDOWS, validate_edit
 from metrics.errors import ChangedMeanwhile, StoreUnusable
 from metrics.facts.assumptions import EVERYONE
+from metrics.schema import Row
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
 SECONDS = 3
-"""How often a page with something pending looks whether it was brought in, or refused."""
+"""Seconds between two checks of pending edits."""
 SHOWN = 30
-"""Changes shown, the newest."""
+"""Number of changes in the history."""
 CUSTOMER = "one customer"
 
 
 def edit_form(kind: str) -> None:
-    """Draw the card of a kind: choose, preview, save; what is in force; who changed what."""
-    one = FORMS[kind]
+    """Draw the card of one of FORMS."""
+    form = FORMS[kind]
     with theme.card(f"edit_{kind}"):
-        st.header(one.title, anchor=False)
+        st.header(form.title, anchor=False)
         try:
-            desk = load_state(one)
+            state = load_state(form)
         except StoreUnusable as error:
             _wrong(error)
             return
-        _told(kind)
-        if desk.pending:
+        _show_message(kind)
+        if state.pending:
             _waiting(kind)
-        if page.generation() != desk.newest:
-            st.caption("Edits are made on the newest numbers: show these to change something.")
+        if page.generation() != state.newest:
+            st.caption("Only the newest data version can be edited. Choose Show newest data.")
         else:
             with st.expander(
-                "Change", icon=":material/edit:", expanded="target" in st.query_params, key=f"open_{kind}"
+                "Edit values", icon=":material/edit:", expanded="target" in st.query_params, key=f"open_{kind}"
             ):
-                _form(kind, one, desk)
-            _previewed(kind, desk)
+                _form(kind, form, state)
+            _previewed(kind, state)
         today = _today()
-        with st.expander(f"In force on {formatting.day(today)}", key=f"force_{kind}"):
-            theme.show_html(tables.in_force(one.feed, desk.merged, today))
-        if desk.changes:
-            _history(kind, one, desk)
+        with st.expander(f"Values in effect on {formatting.day(today)}", key=f"force_{kind}"):
+            theme.show_html(tables.in_force(form.feed, state.merged, today))
+        if state.changes:
+            _history(kind, form, state)
 
 
 def _today() -> date:
-    """The day numbers are as of: an edit from it on is in force in them."""
+    """Return the day of the end of the data. An edit valid from that day on is in effect in the newest numbers."""
     at = page.as_of()
     return at.date() if at is not None else date.today()
 
 
-# --- choose and change --------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------------------- editing
 
 
-def _form(kind: str, one: EditForm, desk: EditState) -> None:
-    st.caption(one.hint)
+def _form(kind: str, form: EditForm, state: EditState) -> None:
+    st.caption(form.hint)
     segments = page.data_status().options.get("segment", [])
-    packed = (
-        sorted({*segments, *(row["service_segment"] for row in desk.merged)}) if one.feed == "service_packages" else []
+    segments_with_package = (
+        sorted({*segments, *(row["service_segment"] for row in state.merged)})
+        if form.feed == "service_packages"
+        else []
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        if one.feed == "service_packages":
-            key: tuple[str, ...] = (str(st.selectbox("Package of segment", packed, key=f"{kind}_segment", width=190)),)
+        if form.feed == "service_packages":
+            key: tuple[str, ...] = (
+                str(st.selectbox("Segment", segments_with_package, key=f"{kind}_segment", width=190)),
+            )
         else:
-            key = (_what(kind, one.names), _scope(kind, segments))
-    held = _held(one.feed, key, desk, _today())
+            key = (_what(kind, form.names), _scope(kind, segments))
+    current = _current_values(form.feed, key, state, _today())
     with st.form(f"{kind}_form", border=False):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             values = {
-                name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, held.get(name))
-                for name in edits.value_columns(one.feed)
+                name: _field(f"{kind}_{'_'.join(key)}_{name}", key, name, current.get(name))
+                for name in edits.value_columns(form.feed)
             }
             since = st.date_input(
-                "Holds from",
+                "Valid from",
                 min(_today(), page.current_filters().period.elapsed) if kind == "targets" else _today(),
                 min_value=FIRST,
                 max_value=LAST,
                 key=f"{kind}_since",
                 width=150,
             )
-            note = st.text_input("Why (optional)", key=f"{kind}_note", width=340)
-        asked = st.form_submit_button("Show what it changes", icon=":material/visibility:")
-    if asked:
-        _keep(kind, lambda _: Edit(one.feed, key, since, values, note))
+            note = st.text_input("Reason (optional)", key=f"{kind}_note", width=340)
+        submitted = st.form_submit_button("Preview edit", icon=":material/visibility:")
+    if submitted:
+        _keep(kind, lambda _: Edit(form.feed, key, since, values, note))
 
 
 def _what(kind: str, names: dict[str, str]) -> str:
@@ -110,45 +113,45 @@ def _what(kind: str, names: dict[str, str]) -> str:
 
 
 def _scope(kind: str, segments: list[str]) -> str:
-    scopes = [EVERYONE, *(f"segment:{one}" for one in segments), CUSTOMER]
+    scopes = [EVERYONE, *(f"segment:{segment}" for segment in segments), CUSTOMER]
     chosen: str = st.selectbox("For", scopes, format_func=tables.scope, key=f"{kind}_scope", width=160)
     if chosen != CUSTOMER:
         return chosen
     return f"customer:{st.text_input('Customer number', key=f'{kind}_customer', max_chars=200, width=170).strip()}"
 
 
-def _held(feed: str, key: tuple[str, ...], desk: EditState, on: date) -> dict[str, str | None]:
-    """What is in force for a key on a day, for a scope without anything of its own what is for everyone."""
-    found = edits.effective_on(feed, desk.merged, key, on) or edits.effective_on(
-        feed, desk.merged, (*key[:-1], EVERYONE), on
+def _current_values(feed: str, key: tuple[str, ...], state: EditState, on: date) -> dict[str, str | None]:
+    """Return the values in effect for a key on a day; those for everyone if the scope has none of its own."""
+    row = edits.effective_on(feed, state.merged, key, on) or edits.effective_on(
+        feed, state.merged, (*key[:-1], EVERYONE), on
     )
-    return edits.values_of(feed, found) or {}
+    return edits.values_of(feed, row) or {}
 
 
-def _field(key: str, of: tuple[str, ...], name: str, held: str | None) -> str | None:
+def _field(key: str, of: tuple[str, ...], name: str, current: str | None) -> str | None:
     words = {"delivery_window": WINDOWS, "support_level": SUPPORT}.get(name)
     label = tables.label(of[0], name)
     if words:
         options = ("", *words)
-        at = options.index(held) if held in options else 0
+        at = options.index(current) if current is not None and current in options else 0
         return str(
             st.selectbox(
                 label,
                 options,
                 index=at,
-                format_func=lambda word: formatting.in_words(word) if word else "nothing promised",
+                format_func=lambda word: formatting.in_words(word) if word else "Not promised",
                 key=key,
                 width=220,
             )
         )
-    return st.text_input(label, held or "", key=key, width=260)
+    return st.text_input(label, current or "", key=key, width=260)
 
 
-# --- preview and save ---------------------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------------------------------- preview and save
 
 
 def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
-    """Keep an edit to be previewed, or say what is wrong with it."""
+    """Store an edit for the preview, or draw the reason why it is invalid."""
     try:
         with open_store(locate(), write=False) as store:
             edit = edits.edit_from_row(store, make(store))
@@ -162,32 +165,32 @@ def _keep(kind: str, make: Callable[[Connection], Edit]) -> None:
     st.session_state[f"edit_{kind}"] = edit
 
 
-def _previewed(kind: str, desk: EditState) -> None:
+def _previewed(kind: str, state: EditState) -> None:
     edit: Edit | None = st.session_state.get(f"edit_{kind}")
     if edit is None:
         return
     filters = page.current_filters()
-    view = {"start": filters.start, "end": filters.end, "where": filters.where, "on": filters.period.elapsed}
+    start, end, where, on = filters.start, filters.end, filters.where, filters.period.elapsed
     what, whom = tables.named(edit.feed, edit.key)
     st.subheader(formatting.markdown(f"{what}, {whom}"), anchor=False)
-    theme.show_html(tables.step(edit, _held(edit.feed, edit.key, desk, edit.valid_from)))
-    asked = (edit, view, page.generation(), desk.latest)
-    held, found = st.session_state.get(f"preview_{kind}", (None, None))
+    theme.show_html(tables.step(edit, _current_values(edit.feed, edit.key, state, edit.valid_from)))
+    wanted = (edit, start, end, where, on, page.generation(), state.latest)
+    shown, effect = st.session_state.get(f"preview_{kind}", (None, None))
     try:
-        if held != asked:
-            with st.spinner("Working it out …"):
-                found = preview(locate(), edit, **view, generation=page.generation())
-            st.session_state[f"preview_{kind}"] = (asked, found)
+        if shown != wanted:
+            with st.spinner("Calculating preview …"):
+                effect = preview(locate(), edit, start=start, end=end, where=where, on=on, generation=page.generation())
+            st.session_state[f"preview_{kind}"] = (wanted, effect)
     except StoreUnusable as error:
         _wrong(error)
         return
-    st.caption(formatting.markdown(tables.extent(found, edit, filters.start, filters.end)))
-    if found.moved:
-        theme.show_html(tables.preview(found))
+    st.caption(formatting.markdown(tables.extent(effect, edit, filters.start, filters.end)))
+    if effect.moved:
+        theme.show_html(tables.preview(effect))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         user_name.name_field()
-        st.button("Save", type="primary", key=f"{kind}_save", on_click=_save, args=(kind, edit))
-        st.button("Discard", key=f"{kind}_discard", on_click=_discard, args=(kind,))
+        st.button("Save edit", type="primary", key=f"{kind}_save", on_click=_save, args=(kind, edit))
+        st.button("Discard edit", key=f"{kind}_discard", on_click=_discard, args=(kind,))
 
 
 def _wrong(error: object) -> None:
@@ -200,7 +203,7 @@ def _discard(kind: str) -> None:
 
 def _save(kind: str, edit: Edit) -> None:
     if not user_name.has_user_name():
-        st.session_state[f"told_{kind}"] = ("Give your name first: it stands beside what you change.", True)
+        st.session_state[f"told_{kind}"] = ("Enter your name first. It appears in the change history.", True)
         return
     try:
         with warehouse.reading(locate()) as connection, open_store(locate()) as store:
@@ -211,12 +214,14 @@ def _save(kind: str, edit: Edit) -> None:
         st.session_state[f"told_{kind}"] = (str(error), True)
         return
     _discard(kind)
-    goes = background_apply.request_apply()
-    said = "Saved; the numbers follow in a moment." if goes else "Saved. `buyerview apply` brings it into the numbers."
-    st.session_state[f"told_{kind}"] = (said, False)
+    if background_apply.request_apply():
+        text = "Edit saved. The numbers will update shortly."
+    else:
+        text = "Edit saved. Run `buyerview apply` to update the numbers."
+    st.session_state[f"told_{kind}"] = (text, False)
 
 
-def _told(kind: str) -> None:
+def _show_message(kind: str) -> None:
     text, wrong = st.session_state.pop(f"told_{kind}", ("", False))
     if wrong:
         _wrong(text)
@@ -226,54 +231,58 @@ def _told(kind: str) -> None:
 
 @st.fragment(run_every=SECONDS)
 def _waiting(kind: str) -> None:
-    """What is saved and not yet in the numbers, and why not; looks again by itself."""
-    desk = load_state(FORMS[kind])
-    if not desk.pending:
+    """Draw the pending edits with the reason of a failure. Refreshes automatically."""
+    state = load_state(FORMS[kind])
+    if not state.pending:
         return
-    waits = f"{formatting.count(len(desk.pending), 'edit')} saved and not yet in the numbers"
+    waits = f"{formatting.count(len(state.pending), 'pending edit')}"
     if background_apply.running():
-        theme.show_html(f'<p class="bv" role="status"><b>{waits}:</b> they follow in a moment …</p>')
-    elif desk.refused:
-        theme.show_html(
-            f'<div role="alert">{cards.banner(f"<b>{waits}.</b> The last try failed: {formatting.html(desk.refused)}")}</div>'
-        )
+        theme.show_html(f'<p class="bv" role="status"><b>{waits}:</b> updating the numbers …</p>')
+    elif state.refused:
+        text = f"<b>{waits}.</b> The last update failed: {formatting.html(state.refused)}"
+        theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
     else:
         theme.show_html(f'<p class="bv" role="status"><b>{waits}.</b></p>')
-    for name, why in desk.rejected.items():
-        _rejected(kind, desk, name, why)
+    for name, why in state.rejected.items():
+        _rejected(kind, state, name, why)
     if background_apply.is_available() and not background_apply.running():
-        st.button("Bring in now", key=f"{kind}_apply", on_click=background_apply.request_apply)
+        st.button("Apply edits", key=f"{kind}_apply", on_click=_apply)
     elif not background_apply.is_available():
-        st.caption("`buyerview apply` brings it in.")
+        st.caption("Run `buyerview apply` to update the numbers.")
 
 
-def _rejected(kind: str, desk: EditState, name: str, why: str) -> None:
-    """An edit that broke a rule when it was brought in: what was written, why not, and the way back."""
-    change = next(one for one in desk.changes if one["key"] == name)
-    wrote = ", ".join(
+def _apply() -> None:
+    background_apply.request_apply()
+
+
+def _rejected(kind: str, state: EditState, name: str, why: str) -> None:
+    """Draw an edit that a run rejected: its values, the reason, and the button that removes it."""
+    change = next(change for change in state.changes if change["key"] == name)
+    values = ", ".join(
         f"{column} {change['after'][column]}"
         for column in edits.value_columns(FORMS[kind].feed)
         if change["after"].get(column)
     )
-    said = f"<b>{formatting.html(name)}: {formatting.html(wrote)}</b> was refused. {formatting.html(why)} Change it under Change, or take it back."
-    theme.show_html(f'<div role="alert">{cards.banner(said)}</div>')
-    if st.button("Show what taking it back changes", key=f"{kind}_rejected_{change['entry']}"):
+    text = f"<b>{formatting.html(name)}: {formatting.html(values)}</b> was rejected. {formatting.html(why)} "
+    text += "Correct it under Edit values, or remove the edit."
+    theme.show_html(f'<div role="alert">{cards.banner(text)}</div>')
+    if st.button("Preview removal", key=f"{kind}_rejected_{change['entry']}"):
         _keep(kind, lambda store: edits.reverting(store, change))
         st.rerun()
 
 
-def _history(kind: str, one: EditForm, desk: EditState) -> None:
-    with st.expander(f"Who changed what ({len(desk.changes)})", key=f"history_{kind}"):
-        theme.show_html(tables.history(one.feed, desk.changes[:SHOWN]))
-        numbers: dict[int, Any] = {change["entry"]: change for change in desk.changes[:SHOWN]}
+def _history(kind: str, form: EditForm, state: EditState) -> None:
+    with st.expander(f"Change history ({len(state.changes)})", key=f"history_{kind}"):
+        theme.show_html(tables.history(form.feed, state.changes[:SHOWN]))
+        numbers: dict[int, Row] = {change["entry"]: change for change in state.changes[:SHOWN]}
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             entry = st.selectbox(
-                "Take back change",
+                "Edit to remove",
                 list(numbers),
                 format_func=lambda number: f"no. {number}",
                 key=f"{kind}_back",
                 width=170,
             )
-            if st.button("Show what taking it back changes", key=f"{kind}_revert"):
+            if st.button("Preview removal", key=f"{kind}_revert"):
                 _keep(kind, lambda store: edits.reverting(store, numbers[entry]))
                 st.rerun()

@@ -1,6 +1,4 @@
-"""What can be edited in place, and what there is of it: rows in force, what was written and waits, what was refused and
-why, who changed what.
-"""
+"""Edit forms, and the state of a form: rows in effect, pending and rejected edits, history."""
 
 from dataclasses import dataclass
 
@@ -9,19 +7,20 @@ from dashboard.editing import tables
 from dashboard.frame import page
 from metrics import warehouse
 from metrics.edits import edits
-from metrics.edits.edits import Row
 from metrics.facts.assumptions import ASSUMPTIONS
 from metrics.measures.catalog import MEASURES
 from metrics.model.measure import Direction
+from metrics.schema import Row
 from metrics.store.connection import open_store
 from metrics.warehouse import locate
 
-OF_ZONES = ("zone_", "danger_")
+ZONE_PREFIXES = ("zone_", "danger_")
+"""First letters of the assumptions in the form "zones"."""
 
 
 @dataclass(frozen=True)
 class EditForm:
-    """What can be edited in one place: rows of a feed whose first key is one of `names` (with their titles)."""
+    """One edit form: the rows of a feed whose first key is in `names` (key to title)."""
 
     feed: str
     title: str
@@ -30,37 +29,38 @@ class EditForm:
 
 
 def _assumptions(*, zones: bool) -> dict[str, str]:
-    return {name: one.title for name, one in ASSUMPTIONS.items() if name.startswith(OF_ZONES) == zones}
+    return {
+        name: assumption.title for name, assumption in ASSUMPTIONS.items() if name.startswith(ZONE_PREFIXES) == zones
+    }
 
 
 FORMS = {
     "assumptions": EditForm(
-        "assumptions", "Assumptions", "Used where nothing was observed.", _assumptions(zones=False)
+        "assumptions", "Assumptions", "Used if the data has no observed value.", _assumptions(zones=False)
     ),
     "zones": EditForm(
         "assumptions",
-        "Where zones part, and what the options assume",
-        "A cut of 0 is the median.",
+        "Zone thresholds and assumptions",
+        "A threshold of 0 means the median.",
         _assumptions(zones=True),
     ),
-    "packages": EditForm(
-        "service_packages", "Change a package", "Orders keep the package of the day they were placed.", {}
-    ),
+    "packages": EditForm("service_packages", "Service packages", "An order keeps the package of its order day.", {}),
     "targets": EditForm(
         "targets",
         "Targets",
-        "Shares as 0 to 1. Within the tolerance of its target a number is on watch, beyond it off target.",
-        {name: one.title for name, one in MEASURES.items() if one.direction is not Direction.NEITHER},
+        "Enter shares as 0 to 1. A number within the tolerance of its target is on watch, beyond it off target.",
+        {name: measure.title for name, measure in MEASURES.items() if measure.direction is not Direction.NEITHER},
     ),
 }
 
 
 @dataclass(frozen=True)
 class EditState:
-    """What there is of a kind: its rows with what was written and the defaults, what is pending and why, what of it
-    broke a rule, the changes, the newest generation.
+    """State of an edit form.
 
-    latest: the number of the last change anybody made of anything.
+    merged: rows with defaults and saved edits. pending: saved edits that are not in the numbers yet. refused: reason
+    why the last run failed. rejected: reasons by key of edits that broke a rule. changes: history. newest: newest
+    generation. latest: number of the last change of any form.
     """
 
     merged: list[Row]
@@ -72,26 +72,23 @@ class EditState:
     latest: int
 
 
-def load_state(one: EditForm) -> EditState:
-    """What there is of a kind in the generation shown and in the store. Raises StoreUnusable."""
+def load_state(form: EditForm) -> EditState:
+    """Return the state of a form from the current generation and the store. Raises StoreUnusable."""
     current = queries.current()
     with open_store(locate(), write=False) as store:
-        wrote, changes, latest = (
-            edits.saved_entries(store, one.feed),
-            edits.changes(store, one.feed),
-            edits.latest_entry(store),
-        )
+        saved = edits.saved_entries(store, form.feed)
+        changes, latest = edits.changes(store, form.feed), edits.latest_entry(store)
     with warehouse.reading(locate(), page.generation()) as connection:
-        rows = edits.rows_of(connection, one.feed)
-        pending = edits.pending(one.feed, rows, wrote)
-        if one.feed == "assumptions":
-            pending, changes = ([row for row in found if _name(row) in one.names] for found in (pending, changes))
-        rejected = edits.rejected(connection, one.feed, pending)
+        rows = edits.rows_of(connection, form.feed)
+        pending = edits.pending(form.feed, rows, saved)
+        if form.feed == "assumptions":
+            pending, changes = ([row for row in rows if _name(row) in form.names] for rows in (pending, changes))
+        rejected = edits.rejected(connection, form.feed, pending)
     with open_store(locate(), write=False) as store:
         refused = edits.failure(store, max(row["changed_at"] for row in pending)) if pending else None
-    merged = [*tables.defaults(one.feed), *edits.merged(one.feed, rows, wrote)]
-    if one.feed == "assumptions":
-        merged = [row for row in merged if _name(row) in one.names]
+    merged = [*tables.defaults(form.feed), *edits.merged(form.feed, rows, saved)]
+    if form.feed == "assumptions":
+        merged = [row for row in merged if _name(row) in form.names]
     return EditState(merged, pending, refused, rejected, changes, current.number if current else None, latest)
 
 

@@ -1,4 +1,4 @@
-"""An export read back, whatever its format: its rows, and what it says of itself."""
+"""Read an export of any format back: its rows and its provenance."""
 
 import csv
 import io
@@ -7,14 +7,22 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dashboard.exports.write import ABOUT, ANSWERS, FORMATS, METADATA, PROVENANCE_SUFFIX, ZIP, parse_value
+from dashboard.exports.write import (
+    ABOUT,
+    ANSWERS,
+    FORMATS,
+    METADATA,
+    PROVENANCE_SUFFIX,
+    ZIP,
+    Provenance,
+    parse_value,
+)
 from metrics.errors import BuyerviewError
 from metrics.provenance.provenance import NUMBERS, recorded_question
 
 FAILURES = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile)
-"""How reading what is no export can fail, whatever wrote it."""
+"""Exceptions raised while reading a file that is not an export."""
 QUESTION_FIELDS = (
     "generation",
     "run",
@@ -29,65 +37,68 @@ QUESTION_FIELDS = (
     "to",
     "where",
 )
-"""What verifying asks of a provenance."""
+"""Fields of the provenance that verification needs."""
 
 
-class NotAnExport(BuyerviewError):  # noqa: N818 - named by what happened
-    """The file is none that Buyerview wrote, or what says so is lost."""
+class NotAnExport(BuyerviewError):  # noqa: N818 - all errors of Buyerview are named by the event
+    """The file is not an export of Buyerview, or its provenance is missing."""
 
     exit_code = 65
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """The rows of a file as they stand in it, and its provenance."""
+    """Rows of a file, unchanged, and its provenance."""
 
     columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    provenance: dict[str, Any]
+    rows: list[tuple[object, ...]]
+    provenance: Provenance
 
 
 def read(path: Path) -> ExportedFile:
-    """Read an export. Raises NotAnExport, saying what is missing."""
+    """Read an export. Raises NotAnExport, which names what is missing."""
     try:
         return _read(path.name, _files(path))
     except NotAnExport:
         raise
     except FAILURES as error:
         raise NotAnExport(
-            f"{path} cannot be read as an export of Buyerview: {error}. Give the file as it was written."
+            f"{path} cannot be read as an export of Buyerview: {error}. Use the unchanged file."
         ) from error
 
 
 def read_for_verification(path: Path) -> ExportedFile:
-    """An export that says all of itself that verifying asks. Raises NotAnExport, saying what is missing."""
-    found = read(path)
-    missing = [name for name in QUESTION_FIELDS if name not in found.provenance]
+    """Read an export with complete provenance. Raises NotAnExport, which names what is missing."""
+    export = read(path)
+    missing = [name for name in QUESTION_FIELDS if name not in export.provenance]
     if missing:
         raise NotAnExport(
-            f"{path.name}: what it says of itself lacks {', '.join(missing)}. Give the file, or what stands beside it, as it was written."
+            f"{path.name}: its provenance lacks {', '.join(missing)}. "
+            "Use the unchanged file, with its unchanged provenance file if it has one."
         )
     try:
-        recorded_question(found.provenance)
+        recorded_question(export.provenance)
     except FAILURES as error:
         raise NotAnExport(
-            f"{path.name}: what it says was asked cannot be read: {error}. Give it as it was written."
+            f"{path.name}: the question in its provenance cannot be read: {error}. Use the unchanged file."
         ) from error
-    return found
+    return export
 
 
-def recorded_table(path: Path) -> dict[str, Any] | None:
-    """What the file of a whole table says of itself, from beside it; None where it is no such file. Raises NotAnExport."""
+def recorded_table(path: Path) -> Provenance | None:
+    """Return the provenance of the export of a whole fact table; None for other files. Raises NotAnExport."""
     beside = path.with_name(path.name + PROVENANCE_SUFFIX)
     try:
-        told = json.loads(beside.read_bytes()) if beside.exists() else {}
+        provenance = json.loads(beside.read_bytes()) if beside.exists() else {}
     except (OSError, ValueError) as error:
-        raise NotAnExport(f"{beside} cannot be read: {error}. Give it as it was written with {path.name}.") from error
-    return told if isinstance(told, dict) and "file_sha256" in told else None
+        raise NotAnExport(
+            f"{beside} cannot be read: {error}. Use the unchanged file that was exported with {path.name}."
+        ) from error
+    return provenance if isinstance(provenance, dict) and "file_sha256" in provenance else None
 
 
 def _files(path: Path) -> dict[str, bytes]:
-    """The contents by name, of an archive as of files that stand beside each other."""
+    """Return the contents of an export's files by name, from a .zip archive or from the files themselves."""
     if path.suffix == ZIP:
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
@@ -96,31 +107,35 @@ def _files(path: Path) -> dict[str, bytes]:
 
 
 def _read(name: str, files: Mapping[str, bytes]) -> ExportedFile:
-    main = next((one for one in files if not one.endswith(PROVENANCE_SUFFIX)), name)
+    main = next((file for file in files if not file.endswith(PROVENANCE_SUFFIX)), name)
     ending = Path(main).suffix
     readers = {".csv": _csv, ".json": _json, ".parquet": _parquet, ".xlsx": _xlsx}
     if ending not in readers:
-        raise NotAnExport(f"{name}: not one of {', '.join(ending for ending, _ in FORMATS.values())} and {ZIP}.")
-    columns, rows, told = readers[ending](files[main])
-    if told is None:
+        raise NotAnExport(
+            f"{name}: unknown file type. Use {', '.join(ending for ending, _ in FORMATS.values())} or {ZIP}."
+        )
+    columns, rows, provenance = readers[ending](files[main])
+    if provenance is None:
         beside = files.get(main + PROVENANCE_SUFFIX)
         if beside is None:
             raise NotAnExport(
-                f"{name}: {main}{PROVENANCE_SUFFIX}, which was written with it, is not beside it. Put it there, or give the .zip."
+                f"{name}: {main}{PROVENANCE_SUFFIX} is missing. Put it in the same folder, or use the .zip."
             )
-        told = json.loads(beside)
-    if not isinstance(told, dict) or "rows_sha256" not in told:
-        raise NotAnExport(f"{name}: it does not say which hash its rows had. Was it written by Buyerview?")
-    found = ExportedFile(tuple(columns), [tuple(row) for row in rows], told)
-    for at, row in enumerate(found.rows, start=1):
-        if len(row) != len(found.columns):
+        provenance = json.loads(beside)
+    if not isinstance(provenance, dict) or "rows_sha256" not in provenance:
+        raise NotAnExport(f"{name}: its provenance has no hash of the rows. Use a file written by Buyerview.")
+    export = ExportedFile(tuple(columns), [tuple(row) for row in rows], provenance)
+    for at, row in enumerate(export.rows, start=1):
+        if len(row) != len(export.columns):
             raise NotAnExport(
-                f"{name}: row {at:,} has {len(row)} cells of {len(found.columns)}: it was cut off or edited. Give it as it was written."
+                f"{name}: row {at:,} has {len(row)} cells, not {len(export.columns)}. "
+                "The file was truncated or edited. Use the unchanged file."
             )
-    return found
+    return export
 
 
-Parts = tuple[Iterable[str], Iterable[Iterable[Any]], dict[str, Any] | None]
+Parts = tuple[Iterable[str], Iterable[Iterable[object]], Provenance | None]
+"""Columns, rows and provenance; None if the provenance is in a file of its own."""
 
 
 def _csv(content: bytes) -> Parts:
@@ -142,8 +157,8 @@ def _parquet(content: bytes) -> Parts:
         [value if name in NUMBERS or value is None else str(value) for value in table[name].to_pylist()]
         for name in table.column_names
     ]
-    told = (table.schema.metadata or {}).get(METADATA)
-    return table.column_names, zip(*columns, strict=True), json.loads(told) if told else {}
+    metadata = (table.schema.metadata or {}).get(METADATA)
+    return table.column_names, zip(*columns, strict=True), json.loads(metadata) if metadata else {}
 
 
 def _xlsx(content: bytes) -> Parts:
@@ -152,7 +167,7 @@ def _xlsx(content: bytes) -> Parts:
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
     except python_calamine.CalamineError as error:
-        raise ValueError(f"no Excel file, or cut off ({error})") from error
+        raise ValueError(f"not an Excel file, or truncated ({error})") from error
     if ABOUT not in book.sheet_names or ANSWERS not in book.sheet_names:
         return [], [], {}
     columns, *rows = book.get_sheet_by_name(ANSWERS).to_python()
@@ -161,13 +176,13 @@ def _xlsx(content: bytes) -> Parts:
     return names, cells, _nested(book.get_sheet_by_name(ABOUT).to_python())
 
 
-def _nested(rows: Iterable[Iterable[Any]]) -> dict[str, Any]:
-    """The second sheet as it was before it was laid flat: paths taken apart, JSON read."""
-    told: dict[str, Any] = {}
+def _nested(rows: Iterable[Iterable[object]]) -> Provenance:
+    """Rebuild the provenance from Excel's second sheet. It reverses `write.flatten`."""
+    provenance: Provenance = {}
     for path, value, *_ in (list(row) for row in rows):
         *outer, name = str(path).split(".")
-        place = told
-        for one in outer:
-            place = place.setdefault(one, {})
+        place = provenance
+        for part in outer:
+            place = place.setdefault(part, {})
         place[name] = parse_value(str(value))
-    return told
+    return provenance

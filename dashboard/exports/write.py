@@ -1,10 +1,8 @@
-"""The bytes of an export, the same from the page and from the command line: CSV, Excel, Parquet or JSON of one table of
-answers.
+"""Write a table of answers as CSV, Excel, Parquet or JSON. The page and the command line write the same bytes.
 
-Rates are fractions in full precision. Text that a spreadsheet would run as a formula is made harmless in CSV (a quote
-before it) and is never a formula in Excel; numbers stay numbers. What the numbers are stands on Excel's second sheet,
-in Parquet's metadata, and beside CSV and JSON, which any program reads as they are, in `<name>.provenance.json`.
-Nothing of Streamlit here: the command line uses this module too. `exported.py` reads all of it back.
+Rates are fractions in full precision. Text that a spreadsheet would run as a formula gets a quote before it in CSV, and
+is never a formula in Excel. The provenance is Excel's second sheet, Parquet's metadata, or a separate
+`<name>.provenance.json` for CSV and JSON. `read.py` reads all of it back.
 """
 
 import csv
@@ -29,51 +27,58 @@ FORMATS: dict[str, tuple[str, str]] = {
     "parquet": (".parquet", "application/vnd.apache.parquet"),
     "json": (".json", "application/json"),
 }
-"""Format to file ending and media type."""
+"""File suffix and media type of each format."""
 
 TITLES = {"csv": "CSV", "xlsx": "Excel", "parquet": "Parquet", "json": "JSON"}
 SHEET_ROWS = 1_048_575
-"""Rows an Excel sheet holds below its header."""
+"""Maximum number of rows of an Excel sheet, without the header."""
 PROVENANCE_SUFFIX = ".provenance.json"
-"""What is added to the name of a CSV or JSON file for the file that says what its numbers are."""
+"""Suffix of the file with the provenance of a CSV or JSON file."""
 ZIP = ".zip"
 ANSWERS, ABOUT = "Answers", "About"
 METADATA = b"buyerview"
 
-Row = Sequence[Any]
+Cell = str | int | float | None
+"""One value of an export."""
+
+Row = tuple[Cell, ...]
+
+Provenance = dict[str, Any]
+"""Provenance of an export, nested. Any: JSON of any depth."""
 
 
-class TooManyRows(BuyerviewError):  # noqa: N818 - named by what happened
-    """More rows than an Excel sheet holds."""
+class TooManyRows(BuyerviewError):  # noqa: N818 - all errors of Buyerview are named by the event
+    """The table has more rows than an Excel sheet can contain."""
 
     exit_code = 64
 
 
-def export_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> dict[str, bytes]:
-    """The export as files by name: one, or for CSV and JSON two. The hash of the rows joins the provenance here.
+def export_files(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, object]) -> dict[str, bytes]:
+    """Return the export as files by name: two for CSV and JSON, else one.
 
-    Raises ValueError for an unknown format, TooManyRows for Excel.
+    It adds the hash of the rows to the provenance. Raises ValueError for an unknown format, TooManyRows for Excel.
     """
     if fmt not in FORMATS:
-        raise ValueError(f"no format {fmt!r}: use one of {', '.join(FORMATS)}")
+        raise ValueError(f"unknown format {fmt!r}: use one of {', '.join(FORMATS)}")
     if fmt == "xlsx" and len(frame) > SHEET_ROWS:
         raise TooManyRows(
-            f"{len(frame):,} rows, and an Excel sheet holds {SHEET_ROWS:,}: use CSV or Parquet, or fewer dimensions"
+            f"{len(frame):,} rows are more than an Excel sheet can contain ({SHEET_ROWS:,}). "
+            "Use CSV or Parquet, or fewer dimensions."
         )
-    columns, listed = [str(column) for column in frame.columns], list(export_rows(frame))
-    sealed = {**provenance, "rows": len(listed), "rows_sha256": rows_hash(columns, listed)}
-    writer = {"csv": _csv, "xlsx": _xlsx, "parquet": _parquet, "json": _json}[fmt]
-    written = {name: writer(columns, listed, sealed)}
-    return written | ({f"{name}{PROVENANCE_SUFFIX}": _indented(sealed)} if fmt in ("csv", "json") else {})
+    columns, rows = [str(column) for column in frame.columns], list(export_rows(frame))
+    complete = {**provenance, "rows": len(rows), "rows_sha256": rows_hash(columns, rows)}
+    if fmt in EMBEDDED:
+        return {name: EMBEDDED[fmt](columns, rows, complete)}
+    return {name: SEPARATE[fmt](columns, rows), f"{name}{PROVENANCE_SUFFIX}": _indented(complete)}
 
 
-def as_bytes(frame: pd.DataFrame, fmt: str, provenance: Mapping[str, Any]) -> bytes:
-    """The table alone, as bytes."""
+def as_bytes(frame: pd.DataFrame, fmt: str, provenance: Mapping[str, object]) -> bytes:
+    """Return the bytes of the table, without a separate provenance file."""
     return export_files(frame, fmt, "table", provenance)["table"]
 
 
-def write(frame: pd.DataFrame, fmt: str, target: Path, provenance: Mapping[str, Any]) -> None:
-    """Write an export to a path: its files, or one archive of them where the path ends in .zip."""
+def write(frame: pd.DataFrame, fmt: str, target: Path, provenance: Mapping[str, object]) -> None:
+    """Write the files of an export to a path, or one archive of them if the path ends in .zip."""
     if target.suffix == ZIP:
         target.write_bytes(zipped(export_files(frame, fmt, target.stem, provenance)))
         return
@@ -81,19 +86,19 @@ def write(frame: pd.DataFrame, fmt: str, target: Path, provenance: Mapping[str, 
         target.with_name(name).write_bytes(content)
 
 
-def download(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, Any]) -> bytes:
-    """What a browser is given under `download_name`: the very bytes that `write` gives a path of that name."""
+def download(frame: pd.DataFrame, fmt: str, name: str, provenance: Mapping[str, object]) -> bytes:
+    """Return the bytes of a download named `download_name`. `write` gives the same bytes for a path of that name."""
     files = export_files(frame, fmt, name, provenance)
     return files[name] if len(files) == 1 else zipped(files)
 
 
 def download_name(name: str, fmt: str) -> str:
-    """The file's name in a browser, which takes one file at a time: an archive where there are two."""
+    """Return the name of a download. It is an archive if there are two files, because a browser takes one at a time."""
     return name + FORMATS[fmt][0] + (ZIP if fmt in ("csv", "json") else "")
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """Files as one archive, without the time: the same files give the same bytes."""
+    """Return files as one archive. Its fixed time makes the same files give the same bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -101,17 +106,17 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def number(value: Any) -> int | float | None:
-    """A number as every format writes it: whole numbers as int, others as the nearest double, nothing as None."""
+def number(value: Any) -> int | float | None:  # Any: a cell of a data frame
+    """Return a number for all formats: whole numbers as int, others as the nearest double, missing as None."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    value = value.item() if hasattr(value, "item") else value
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+    plain: int | float = value.item() if hasattr(value, "item") else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() and abs(plain) < 2**53 else plain
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, (datetime, pd.Timestamp)):
@@ -119,8 +124,8 @@ def _text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def export_rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
-    """The rows of a table, numbers as numbers and everything else as text."""
+def export_rows(frame: pd.DataFrame) -> Iterable[Row]:
+    """Yield the rows of a table, with all values except numbers as text."""
     columns = [
         [(number if name in NUMBERS else _text)(value) for value in frame[name].tolist()] for name in frame.columns
     ]
@@ -128,16 +133,15 @@ def export_rows(frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
 
 
 def escape_formula(text: str) -> str:
-    """Text a spreadsheet takes as text: a quote before what it would run as a formula."""
+    """Put a quote before text that a spreadsheet would run as a formula."""
     return f"'{text}" if formula(text) else text
 
 
-def _indented(provenance: Mapping[str, Any]) -> bytes:
+def _indented(provenance: Mapping[str, object]) -> bytes:
     return (json.dumps(provenance, indent=2, ensure_ascii=False, default=str) + "\n").encode()
 
 
-# one shape for every writer
-def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001
+def _csv(columns: Sequence[str], listed: Sequence[Row]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
@@ -145,14 +149,14 @@ def _csv(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str,
     return out.getvalue().encode()
 
 
-def _json(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:  # noqa: ARG001
+def _json(columns: Sequence[str], listed: Sequence[Row]) -> bytes:
     written = ",\n".join(
         json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, allow_nan=False) for row in listed
     )
     return f"[\n{written}\n]\n".encode()
 
 
-def _parquet(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:
+def _parquet(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, object]) -> bytes:
     import pyarrow as pa  # slow to import, and only this format needs it
     import pyarrow.parquet as pq
 
@@ -162,7 +166,9 @@ def _parquet(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[
             arrays.append(pa.array([None if value is None else float(value) for value in values], type=pa.float64()))
         elif name == "period":
             arrays.append(
-                pa.array([None if value is None else date.fromisoformat(value) for value in values], type=pa.date32())
+                pa.array(
+                    [None if value is None else date.fromisoformat(str(value)) for value in values], type=pa.date32()
+                )
             )
         else:
             arrays.append(pa.array(values, type=pa.string()))
@@ -173,15 +179,14 @@ def _parquet(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[
     return buffer.getvalue()
 
 
-def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, Any]) -> bytes:
+def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str, object]) -> bytes:
     import xlsxwriter  # only this format needs it
 
     buffer = io.BytesIO()
-    # strings_to_*: a customer called =1+1 or http://… stays text. The fixed date makes the same question give the same
-    # bytes.
+    # strings_to_*: a customer named =1+1 or http://… stays text.
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     with xlsxwriter.Workbook(buffer, options) as book:
-        book.set_properties({"created": datetime(2000, 1, 1)})
+        book.set_properties({"created": datetime(2000, 1, 1)})  # the same question gives the same bytes
         bold, day = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "yyyy-mm-dd"})
         sheet = book.add_worksheet(ANSWERS)
         sheet.write_row(0, 0, columns, bold)
@@ -191,7 +196,7 @@ def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str
                 if cell is None:
                     continue
                 if place == period:
-                    sheet.write_datetime(at, place, datetime.fromisoformat(cell), day)
+                    sheet.write_datetime(at, place, datetime.fromisoformat(str(cell)), day)
                 elif isinstance(cell, str):
                     sheet.write_string(at, place, cell)
                 else:
@@ -207,9 +212,10 @@ def _xlsx(columns: Sequence[str], listed: Sequence[Row], provenance: Mapping[str
     return buffer.getvalue()
 
 
-def flatten(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
-    """Names and values, one a line: what is nested has its path as name; a value is JSON unless it is a text that could
-    not be taken for JSON.
+def flatten(provenance: Mapping[str, object], before: str = "") -> Iterable[tuple[str, str]]:
+    """Yield a nested provenance as pairs of path and value.
+
+    A value is JSON, or plain text if it cannot be mistaken for JSON.
     """
     for name, value in provenance.items():
         if isinstance(value, Mapping) and value:
@@ -220,9 +226,16 @@ def flatten(provenance: Mapping[str, Any], before: str = "") -> Iterable[tuple[s
             yield f"{before}{name}", json.dumps(value, ensure_ascii=False, default=str)
 
 
-def parse_value(text: str) -> Any:
-    """What a line of `flat` stands for."""
+def parse_value(text: str) -> Any:  # Any: a JSON value
+    """Reverse `flatten` for one value."""
     try:
         return json.loads(text)
     except ValueError:
         return text
+
+
+SEPARATE = {"csv": _csv, "json": _json}
+"""Writers of the formats whose provenance is a file of its own."""
+
+EMBEDDED = {"xlsx": _xlsx, "parquet": _parquet}
+"""Writers of the formats that contain their provenance."""

@@ -93,7 +93,7 @@ def bar(options: dict[str, list[str]], *, as_of: date, first: date, last: date, 
                 required=True,
                 key="period",
                 bind="query-params",
-                help="Whole weeks, quarter or year to date, all data, or selected days. Weeks end with the last whole week.",
+                help="Whole weeks up to the last one, quarter or year to date, all data, or selected days",
             )
             days: tuple[date, ...] = ()
             if choice == periods.DATES:

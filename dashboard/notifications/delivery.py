@@ -1,15 +1,13 @@
-"""News leaving the house: e-mail over SMTP and webhooks over HTTP. Nothing of Streamlit here: runs and the command line
-send too.
+"""Send notifications by e-mail (SMTP) and webhook (HTTP). Does not use Streamlit, because ingest runs send them too.
 
-A message stays in the outbox until whoever it is for has taken it; a run that dies between sending and marking sends it
-twice, never not at all, and both carry the same identity (Message-ID, Idempotency-Key). Secrets stand in the
-environment and nowhere else:
+A message stays in the outbox until the server has accepted it. A run that stops between sending and marking sends it
+twice, with the same identity (Message-ID, Idempotency-Key). Secrets are only in the environment:
 
     BUYERVIEW_SMTP            smtp://[user@]host[:port], smtp+starttls://..., smtps://...
-    BUYERVIEW_SMTP_PASSWORD   its password, where it asks for one
+    BUYERVIEW_SMTP_PASSWORD   password, if the server requires one
     BUYERVIEW_MAIL_FROM       the sender's address
-    BUYERVIEW_WEBHOOK_NAME    the address that messages for webhook:NAME are posted to
-    BUYERVIEW_URL             address of the dashboard, for the links
+    BUYERVIEW_WEBHOOK_NAME    URL of the channel webhook:NAME
+    BUYERVIEW_URL             URL of the dashboard, for links
 """
 
 import hashlib
@@ -37,14 +35,17 @@ from metrics.warehouse import Location
 TIMEOUT = 20.0
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 Setting = Mapping[str, str]
+Message = Mapping[str, Any]
+"""A message of the outbox or its body. Any: JSON."""
 FAILURES = (OSError, ValueError, HTTPException, smtplib.SMTPException, SettingRefused)
-"""How sending can fail: no connection, a refusal, or an address that is none (its text is not told: a path may hold a
-secret).
-"""
+"""Exceptions raised while sending: no connection, a refusal, or an invalid address."""
 
 
 def send_pending(place: Location, *, now: datetime, setting: Setting = os.environ) -> tuple[int, int]:
-    """Send what is due; how many messages left and how many did not. What did not says why, and is tried again later."""
+    """Send the pending messages; return how many were sent and how many failed.
+
+    A failed message keeps the reason and is sent again later.
+    """
     with open_store(place, write=False) as store:
         due = storage.due_messages(store, now)
     sent = 0
@@ -62,7 +63,7 @@ def send_pending(place: Location, *, now: datetime, setting: Setting = os.enviro
 
 
 def failure_reason(error: Exception) -> str:
-    """A failure in words, without what a server may repeat of a secret."""
+    """Return a failure in words, without text of the server or the address, which may contain a secret."""
     if isinstance(error, urllib.error.HTTPError):
         return f"the webhook answered {error.code} {error.reason}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
@@ -70,11 +71,11 @@ def failure_reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return "the mail server refuses the recipient"
     if isinstance(error, (ValueError, HTTPException)):
-        return f"an address in the settings cannot be used, or what answered there is no such server ({type(error).__name__})"
+        return f"an address in the settings is invalid, or no such server answers there ({type(error).__name__})"
     return str(error) or type(error).__name__
 
 
-def send(message: Mapping[str, Any], setting: Setting = os.environ) -> None:
+def send(message: Message, setting: Setting = os.environ) -> None:
     """Send one message of the outbox. Raises one of FAILURES."""
     kind, _, to = message["channel"].partition(":")
     if kind == "mailto":
@@ -87,37 +88,29 @@ def send(message: Mapping[str, Any], setting: Setting = os.environ) -> None:
 
 
 def send_test(channel: str, setting: Setting = os.environ) -> None:
-    """Send a word to a channel, to see whether it arrives. Raises SettingRefused, with why it did not."""
+    """Send a test message to a channel. Raises SettingRefused with the reason of a failure."""
     kind, _, to = channel.partition(":")
-    said = {"subject": "A test from Buyerview", "body": {"event": "test"}, "message_id": f"test {datetime.now(UTC)}"}
+    subject, identity = "Test message from Buyerview", f"test {datetime.now(UTC)}"
     try:
         if kind == "mailto":
-            send_mail(
-                mail(
-                    to,
-                    said["subject"],
-                    "Alerts for this address arrive here.\n",
-                    identity=said["message_id"],
-                    setting=setting,
-                ),
-                setting,
-            )
+            text = "This address receives alerts from Buyerview.\n"
+            send_mail(mail(to, subject, text, identity=identity, setting=setting), setting)
         elif kind == "webhook":
-            _post(to, said, setting)
+            _post(to, {"subject": subject, "body": {"event": "test"}, "message_id": identity}, setting)
         else:
-            raise SettingRefused(channel, "it begins with neither mailto: nor webhook:")
+            raise SettingRefused(channel, "a channel must begin with mailto: or webhook:")
     except SettingRefused:
         raise
     except FAILURES as error:
         raise SettingRefused(channel, failure_reason(error)) from None
 
 
-def _post(name: str, message: Mapping[str, Any], setting: Setting) -> None:
+def _post(name: str, message: Message, setting: Setting) -> None:
     variable = f"BUYERVIEW_WEBHOOK_{name}"
     url = setting.get(variable, "")
     if urlsplit(url).scheme not in ("http", "https"):
         raise SettingRefused(
-            variable, "it holds no http:// or https:// address; set it for the dashboard and for whoever runs ingest"
+            variable, "it must be an http:// or https:// address, set for the dashboard and for ingest runs"
         )
     body = json.dumps({"subject": message["subject"], **message["body"]}, ensure_ascii=False).encode()
     headers = {
@@ -125,17 +118,17 @@ def _post(name: str, message: Mapping[str, Any], setting: Setting) -> None:
         "User-Agent": "Buyerview",
         "Idempotency-Key": _digest(message["message_id"]),
     }
-    with closing(urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as answered:
-        if answered.geturl() != url:  # it was followed without what was to be told
-            raise OSError("the webhook's address leads to another: put that one into the setting")
-        answered.read()
+    with closing(urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=TIMEOUT)) as response:
+        if response.geturl() != url:  # a redirect drops the body
+            raise OSError("the webhook redirects to another address; set the variable to that address")
+        response.read()
 
 
 def mail(to: str, subject: str, text: str, *, identity: str, setting: Setting = os.environ) -> EmailMessage:
-    """A plain message; a picture or an HTML part may be added to it. Raises SettingRefused without a sender."""
+    """Return a plain-text message, to which the caller may add parts. Raises SettingRefused without a sender."""
     sender = setting.get("BUYERVIEW_MAIL_FROM", "")
     if "@" not in sender:
-        raise SettingRefused("BUYERVIEW_MAIL_FROM", "it holds no e-mail address to send from")
+        raise SettingRefused("BUYERVIEW_MAIL_FROM", "it must be the e-mail address of the sender")
     made = EmailMessage()
     made["From"], made["To"], made["Subject"] = sender, to, " ".join(subject.split())
     made["Message-ID"] = f"<{_digest(identity)}@{sender.rpartition('@')[2]}>"
@@ -146,11 +139,11 @@ def mail(to: str, subject: str, text: str, *, identity: str, setting: Setting = 
 
 
 def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
-    """Hand a message to the mail server. Raises one of FAILURES."""
+    """Send a message through the mail server. Raises one of FAILURES."""
     url = urlsplit(setting.get("BUYERVIEW_SMTP", ""))
     if url.scheme not in PORTS or not url.hostname:
         raise SettingRefused(
-            "BUYERVIEW_SMTP", f"it holds no mail server: {', '.join(f'{kind}://host' for kind in PORTS)}"
+            "BUYERVIEW_SMTP", f"it must name a mail server: {' or '.join(f'{kind}://host' for kind in PORTS)}"
         )
     opening = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
     with opening(url.hostname, url.port or PORTS[url.scheme], timeout=TIMEOUT) as server:
@@ -161,11 +154,11 @@ def send_mail(message: EmailMessage, setting: Setting = os.environ) -> None:
         server.send_message(message)
 
 
-def as_text(body: Mapping[str, Any]) -> str:
-    """What a message says to a person."""
+def as_text(body: Message) -> str:
+    """Return the text of an alert e-mail."""
     unit = Unit(body["unit"])
 
-    def number(value: Any) -> str:
+    def number(value: float | None) -> str:
         return formatting.number(value, unit)
 
     of = (
@@ -180,20 +173,21 @@ def as_text(body: Mapping[str, Any]) -> str:
         f"Rule “{body['rule']}”: {body['condition']}"
         + (f" {number(body['limit'])}" if body["limit"] is not None else ""),
         f"Target {number(body['target'])}" if body["target"] is not None else "",
-        f"The period before: {number(body['before'])}" if body["before"] is not None else "",
+        f"Prior period: {number(body['before'])}" if body["before"] is not None else "",
         _fired(body.get("fired"), number),
-        f"Generation {body['generation']}. What it means: {body['definition']}",
+        f"Data version {body['generation']}. Definition: {body['definition']}",
         "",
-        f"These very numbers: {body['link']}",
+        f"Show these numbers: {body['link']}",
     ]
     return "\n".join(line for at, line in enumerate(lines) if line or at == len(lines) - 2) + "\n"
 
 
-def _fired(fired: Mapping[str, Any] | None, number: Callable[[Any], str]) -> str:
-    """The line on an alert that was held back until it was over."""
+def _fired(fired: Message | None, number: Callable[[float | None], str]) -> str:
+    """Return the line about an alert that cleared before its message was sent."""
     if not fired:
         return ""
-    return f"It had fired at {number(fired['value'])}, {fired['from']} to {fired['to']}; that message was held back and did not leave."
+    period = f"{fired['from']} to {fired['to']}"
+    return f"The alert fired at {number(fired['value'])}, {period}. It cleared before that message was sent."
 
 
 def _digest(identity: str) -> str:

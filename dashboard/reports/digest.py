@@ -1,8 +1,7 @@
-"""The weekly digest: last whole week's scorecard as one e-mail, with its trend as a picture, what got worse and for
-whom, and links.
+"""The weekly digest: the scorecard of the last whole week as one e-mail, with trend, declines and links.
 
-The numbers are those of the scorecard and of the report for the same days. A mail takes every text as data (escaped),
-brings its picture along with words that say the same, and has a plain part that says all of it.
+The numbers equal those of the scorecard and of the PDF for the same days. All texts are escaped. The mail contains its
+picture with alternative text, and a plain-text part with the same content.
 """
 
 import os
@@ -36,15 +35,15 @@ from metrics.warehouse import locate
 
 WORSE_MOST = 6
 WIDTH, HEIGHT = 600, 220
-"""Of the picture of the trend, in its own units: what a mail shows without scrolling sideways."""
+"""Size of the trend in chart units, small enough for a mail without horizontal scrolling."""
 NOBODY = "buyerview@localhost"
-"""Sender and recipient of a digest that is not sent."""
+"""Sender and recipient of a digest that is only written to a file."""
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
 class Worse:
-    """A measure that fell behind the week before, for one segment or, with None, for all in view."""
+    """A measure that is worse than in the week before, for one segment or (None) for all in view."""
 
     measure: str
     segment: str | None
@@ -53,13 +52,14 @@ class Worse:
 
     @property
     def moved(self) -> float:
-        """By how much, in the measure's unit."""
+        """Size of the change in the measure's unit."""
         return float(self.now.value or 0) - float(self.before.value or 0)
 
 
 def made(where: Where = (), *, to: str, setting: Mapping[str, str] = os.environ) -> EmailMessage:
-    """The digest of the newest generation; `to` may be empty where it is only written to a file. Raises
-    NothingPublished or SettingRefused.
+    """Return the digest of the newest generation. `to` may be empty if it is only written to a file.
+
+    Raises NothingPublished or SettingRefused.
     """
     published = queries.current()
     if published is None:
@@ -76,28 +76,29 @@ def made(where: Where = (), *, to: str, setting: Mapping[str, str] = os.environ)
     )
     message.add_alternative(markup(view), subtype="html")
     drawn = chart_download.render_image(view["trend"]["spec"], "png")
-    html_part = message.get_payload()[1]  # type: ignore[index]  # the alternative just added
-    html_part.add_related(drawn, "image", "png", cid="<trend>", filename="trend.png", disposition="inline")  # type: ignore[union-attr]
+    html_part = message.get_body(("html",))
+    assert html_part is not None, "just added"
+    html_part.add_related(drawn, "image", "png", cid="<trend>", filename="trend.png", disposition="inline")
     return message
 
 
 def write(target: Path, message: EmailMessage) -> None:
-    """Write a digest as a file that mail programs open."""
+    """Write a digest as an .eml file."""
     target.write_bytes(message.as_bytes(policy=SMTP))
 
 
 def send(message: EmailMessage) -> None:
-    """Hand a digest to the mail server. Raises SettingRefused, with what the server said, where it does not take it."""
+    """Send a digest through the mail server. Raises SettingRefused with the reason of a failure."""
     try:
         delivery.send_mail(message)
     except SettingRefused:
         raise
     except delivery.FAILURES as error:
-        raise SettingRefused("BUYERVIEW_SMTP", f"the digest did not leave: {delivery.failure_reason(error)}") from None
+        raise SettingRefused("BUYERVIEW_SMTP", f"the digest was not sent: {delivery.failure_reason(error)}") from None
 
 
 def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
-    """Everything the digest says, as plain data."""
+    """Return everything the digest shows as plain data (JSON)."""
     status = queries.cached(data_status, generation)
     as_of = status.data_as_of
     if as_of is None:
@@ -148,11 +149,10 @@ def digest_text(generation: int, where: Where, base: str) -> dict[str, Any]:
 
 
 def worse_measures(now: Iterable[Answer], before: Iterable[Answer]) -> list[Worse]:
-    """The scorecard's measures that are worse than in the week before by as much as can be read, those that moved the
-    most first.
+    """Return the scorecard's measures that are visibly worse than in the week before, the largest change first.
 
-    Shares before days and the like, which are on no common scale. Too few judged in either week, and a value that is
-    not known, prove nothing.
+    Shares come first, because other units have no common scale. A measure with too few judged rows in either week, or
+    without a value, is left out.
     """
     then = {_key(one): one for one in before}
     found = [
@@ -205,25 +205,25 @@ def _behind(base: str, generation: int, measure: str, week: period.Period, where
 def _address(
     base: str, path: str, generation: int, week: period.Period, where: Where, asked: Sequence[tuple[str, str]] = ()
 ) -> str:
-    """An address that shows these very numbers later, whatever was published since."""
+    """Return a permanent link to these numbers."""
     days: list[date] = [week.start, week.end]
     chosen = [*asked, ("period", period.DATES), *(("dates", str(day)) for day in days)]
     chosen += [(name, value) for name, values in where for value in values]
     return f"{base.rstrip('/')}/{path}?{urlencode([*chosen, ('v', str(generation))])}"
 
 
-NO_ORDERS = "No order that was due in this week is judged."
-NONE_WORSE = f"Nothing is provably worse than in the week before (at least {MIN_N} judged in both)."
+NO_ORDERS = "No judged orders were due in this week."
+NONE_WORSE = f"No measure is worse than in the week before (measures with at least {MIN_N} judged rows in both weeks)."
 
 
 def in_words(view: dict[str, Any]) -> str:
-    """The digest as plain text."""
+    """Return the digest as plain text."""
     lines = [view["under"], ""]
     lines += [NO_ORDERS] if not view["judged"] else []
     lines += [f"{tile['title']}: {', '.join(_told(tile))}" for tile in view["tiles"]]
     lines += [
         "",
-        "What got worse",
+        "Declines",
         *(
             [f"- {one['title']}, {one['whose']}: {one['said']}\n  {one['link']}" for one in view["worse"]]
             or [NONE_WORSE]
@@ -235,7 +235,7 @@ def in_words(view: dict[str, Any]) -> str:
         "",
         view["trend"]["alternative"],
         "",
-        f"The scorecard with these numbers: {view['link']}",
+        f"Open the scorecard: {view['link']}",
         "",
         *view["footer"],
     ]
@@ -258,37 +258,38 @@ _SHAPES = {"on": "●", "watch": "◆", "off": "▲", "unproven": "◌", "none":
 
 
 def markup(view: dict[str, Any]) -> str:
-    """The digest as HTML that mail programs understand: tables and styles of their own, no sheet, no script, nothing
-    loaded from elsewhere.
-    """
+    """Return the digest as HTML for mail programs: tables and inline styles, without scripts or external files."""
+    html = formatting.html
     quiet = f"color:{_MUTED};font-size:13px"
     empty = f'<p style="{quiet}">{NO_ORDERS}</p>' if not view["judged"] else ""
     tiles = "".join(_tile(tile) for tile in view["tiles"])
-    fell = "".join(
-        f'<li style="margin:0 0 8px"><a href="{formatting.html(one["link"])}" style="color:{_INK}"><b>{formatting.html(one["title"])}</b></a>, '
-        f"{formatting.html(one['whose'])}: {formatting.html(one['said'])}</li>"
-        for one in view["worse"]
+    declines = "".join(
+        f'<li style="margin:0 0 8px"><a href="{html(decline["link"])}" style="color:{_INK}">'
+        f"<b>{html(decline['title'])}</b></a>, {html(decline['whose'])}: {html(decline['said'])}</li>"
+        for decline in view["worse"]
     )
-    reasons = "".join(
-        f"<li>{formatting.html(name)}: {formatting.html(orders)}</li>" for name, orders in view["reasons"]["rows"]
-    )
+    reasons = "".join(f"<li>{html(name)}: {html(orders)}</li>" for name, orders in view["reasons"]["rows"])
     none = f'<p style="{quiet}">{NONE_WORSE}</p>'
     parts = [
-        f'<h1 style="font-size:20px;margin:0">Service in the week</h1><p style="{quiet}">{formatting.html(view["under"])}</p>{empty}',
-        f'<table role="presentation" cellpadding="0" cellspacing="0" style="width:100%;border-collapse:collapse">{tiles}</table>',
-        f'<h2 style="{_HEAD}">What got worse</h2>' + (f'<ul style="padding-left:18px">{fell}</ul>' if fell else none),
-        f'<img src="cid:trend" width="{WIDTH}" style="max-width:100%;height:auto" alt="{formatting.html(view["trend"]["alternative"])}">',
-        f'<h2 style="{_HEAD}">{formatting.html(view["reasons"]["title"])}</h2><ul style="padding-left:18px">{reasons}</ul>'
-        if reasons
-        else "",
-        f'<p><a href="{formatting.html(view["link"])}" style="color:{theme.LIGHT["accent"]}">Open the scorecard with these numbers</a></p>',
-        f'<p style="{quiet}">{"<br>".join(formatting.html(line) for line in view["footer"])}</p>',
+        f'<h1 style="font-size:20px;margin:0">Weekly service digest</h1><p style="{quiet}">{html(view["under"])}</p>',
+        empty,
+        '<table role="presentation" cellpadding="0" cellspacing="0" style="width:100%;border-collapse:collapse">',
+        f"{tiles}</table>",
+        f'<h2 style="{_HEAD}">Declines</h2>' + (f'<ul style="padding-left:18px">{declines}</ul>' if declines else none),
+        f'<img src="cid:trend" width="{WIDTH}" style="max-width:100%;height:auto"',
+        f' alt="{html(view["trend"]["alternative"])}">',
     ]
-    ground = f"margin:0;padding:24px;background:{theme.LIGHT['card']};color:{_INK};font:15px/1.5 Inter,Helvetica,Arial,sans-serif"
-    title = formatting.html(view["subject"])
+    if reasons:
+        parts.append(f'<h2 style="{_HEAD}">{html(view["reasons"]["title"])}</h2>')
+        parts.append(f'<ul style="padding-left:18px">{reasons}</ul>')
+    accent, footer = theme.LIGHT["accent"], "<br>".join(html(line) for line in view["footer"])
+    parts.append(f'<p><a href="{html(view["link"])}" style="color:{accent}">Open the scorecard</a></p>')
+    parts.append(f'<p style="{quiet}">{footer}</p>')
+    font = "15px/1.5 Inter,Helvetica,Arial,sans-serif"
+    body = f"margin:0;padding:24px;background:{theme.LIGHT['card']};color:{_INK};font:{font}"
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>'
-        f'<body style="{ground}"><div style="max-width:640px;margin:0 auto">{"".join(parts)}</div></body></html>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html(view["subject"])}</title></head>'
+        f'<body style="{body}"><div style="max-width:640px;margin:0 auto">{"".join(parts)}</div></body></html>'
     )
 
 
@@ -296,15 +297,16 @@ _HEAD = "font-size:16px;margin:24px 0 8px"
 
 
 def _tile(tile: dict[str, str]) -> str:
+    html = formatting.html
     border = f"padding:8px 12px 8px 0;border-bottom:1px solid {_LINE}"
-    word = (
-        f'<span style="color:{_COLOURS[tile["css"]]}">{_SHAPES[tile["css"]]} {formatting.html(tile["word"])}</span>'
-        if tile["word"]
-        else ""
-    )
-    notes = "; ".join(formatting.html(part) for part in (tile["against"], tile["note"]) if part)
+    word = ""
+    if tile["word"]:
+        word = f'<span style="color:{_COLOURS[tile["css"]]}">{_SHAPES[tile["css"]]} {html(tile["word"])}</span>'
+    notes = "; ".join(html(part) for part in (tile["against"], tile["note"]) if part)
     return (
-        f'<tr><td style="{border}">{formatting.html(tile["title"])}<br><span style="color:{_MUTED};font-size:13px">{notes}</span></td>'
-        f'<td style="{border};text-align:right;white-space:nowrap"><a href="{formatting.html(tile["link"])}" style="color:{_INK};text-decoration:none">'
-        f'<b style="font-size:18px">{formatting.html(tile["value"])}</b></a><br>{word}</td></tr>'
+        f'<tr><td style="{border}">{html(tile["title"])}<br>'
+        f'<span style="color:{_MUTED};font-size:13px">{notes}</span></td>'
+        f'<td style="{border};text-align:right;white-space:nowrap">'
+        f'<a href="{html(tile["link"])}" style="color:{_INK};text-decoration:none">'
+        f'<b style="font-size:18px">{html(tile["value"])}</b></a><br>{word}</td></tr>'
     )

@@ -1,19 +1,17 @@
-"""The web server's application: Streamlit with a warm-up while the first visitor's browser loads it, our font, a health
-route and protective headers.
+"""The ASGI application: Streamlit with a background warm-up, the font files, a health route and security headers.
 
-uvicorn binds the socket itself: `streamlit run` leaves TCP_NODELAY off and every run of a page then waits 40 ms
-(design, screens).
+uvicorn binds the socket, because `streamlit run` leaves TCP_NODELAY off and every page run would wait 40 ms.
 """
 
 import asyncio
 import gc
+import importlib
 import logging
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -33,14 +31,14 @@ HEADERS = (
 )
 
 _warm = threading.Event()
-"""Set once the warm-up is over, however it went."""
+"""Set when the warm-up has ended, with or without success."""
 
 
 def warm_up() -> None:
-    """Do the slow things once, before anyone waits for them: imports, the data file, the first questions."""
+    """Load the slow imports, the data file and the scorecard's answers before the first visitor needs them."""
     began = time.perf_counter()
-    import altair  # noqa: F401 - slow to import
-    import streamlit.elements.lib.column_types  # noqa: F401
+    for module in ("altair", "streamlit.elements.lib.column_types"):  # slow to import
+        importlib.import_module(module)
 
     from dashboard import queries
     from dashboard.frame import period
@@ -56,8 +54,8 @@ def warm_up() -> None:
                 as_of = (status.data_as_of or published.published_at).date()
                 shown = period.choose(period.DEFAULT, as_of=as_of, first=status.first_day or as_of)
                 scorecard.warm(published.number, shown, is_dark=False)  # dark is drawn when somebody asks for it
-    except BuyerviewError as error:  # the page will say it
-        log.warning("nothing to warm up with: %s", error)
+    except BuyerviewError as error:  # the page shows the error
+        log.warning("no data to warm up with: %s", error)
     log.info("warmed up in %.2f s", time.perf_counter() - began)
 
 
@@ -67,18 +65,18 @@ def _warm_first() -> None:
     finally:
         _warm.set()
     gc.collect()
-    gc.freeze()  # what is loaded by now nobody who looks for garbage later need look at again
+    gc.freeze()  # excludes the objects loaded so far from garbage collection
 
 
 @asynccontextmanager
-async def _lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG001
-    """Begins the warm-up and serves at once: a browser takes as long to load what it needs before it asks for a page."""
+async def _lifespan(_app: st.App) -> AsyncIterator[dict[str, object]]:
+    """Start the warm-up in the background, so that the browser can load the page's files meanwhile."""
     threading.Thread(target=_warm_first, name="warm-up", daemon=True).start()
     yield {}
 
 
-async def health(request: Request) -> Response:  # noqa: ARG001
-    """200 with the generation served; 503 while warming up, or where the warehouse cannot be read."""
+async def health(_request: Request) -> Response:
+    """Return 200 with the newest generation; 503 during the warm-up, or if the warehouse cannot be read."""
     if not _warm.is_set():
         return JSONResponse({"status": "warming up"}, status_code=503)
     from dashboard import queries
@@ -92,7 +90,7 @@ async def health(request: Request) -> Response:  # noqa: ARG001
 
 
 async def font(request: Request) -> Response:
-    """One of our two font files, by name."""
+    """Return one of the font files by name."""
     name = request.path_params["name"]
     if name not in FONTS:
         return Response(status_code=404)
@@ -104,26 +102,26 @@ async def font(request: Request) -> Response:
 
 
 class WarmFirst:
-    """Pages are drawn once the warm-up is done: two threads importing the same things get in each other's way."""
+    """Middleware that delays pages until the warm-up has ended, because parallel imports block each other."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a page's stream wait."""
+        """Delay the WebSocket of a page; pass everything else on."""
         if scope["type"] == "websocket" and not _warm.is_set():
             await asyncio.to_thread(_warm.wait)
         await self.app(scope, receive, send)
 
 
 class ProtectiveHeaders:
-    """Answers may not be framed, sniffed or named to other sites."""
+    """Middleware that forbids framing, content sniffing and referrers to other sites."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to every HTTP answer."""
+        """Add the headers to every HTTP response."""
 
         async def send_with(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Start the dashboard's server from any folder. Imports nothing slow, so that the command line can import it."""
+"""Start the server from any folder. Has no slow imports, so that the command line can import it."""
 
 import os
 import socket
@@ -6,30 +6,30 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 120.0
+"""Seconds to wait for the server to accept requests."""
 HOSTS = "BUYERVIEW_ALLOWED_HOSTS"
-"""Environment: the hosts pages may be opened under, with commas; default this machine only."""
+"""Variable with the allowed host names, separated by commas; default: this machine only."""
 
 
-class ServerRefused(RuntimeError):  # noqa: N818 - named by what happened
-    """The server's settings are not safe to start with; the text says which and what to set."""
+class ServerRefused(RuntimeError):  # noqa: N818 - all errors of Buyerview are named by the event
+    """A setting of the server is insecure. The text names the setting and the remedy."""
 
 
 def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], None] | None = None) -> None:
-    """Serve the dashboard until interrupted. `ready` is called once with the address when pages can be opened.
+    """Serve the dashboard until interrupted. Call `ready` once with the URL as soon as pages can be opened.
 
-    Port 0 takes a free one. Raises ServerRefused if the settings would let strangers in, OSError if the port is taken.
+    Port 0 means any free port. Raises ServerRefused if a setting is insecure, OSError if the port is in use.
     """
     if port == 0:
         with socket.socket() as probe:
             probe.bind((host, 0))
             port = probe.getsockname()[1]
-    _stand_where_settings_are()
+    _change_to_settings_folder()
     _check_settings()
     import uvicorn
 
@@ -50,11 +50,11 @@ def serve(*, host: str = "127.0.0.1", port: int = 8501, ready: Callable[[str], N
     )
 
 
-def _stand_where_settings_are() -> None:
-    """Streamlit reads `.streamlit` of the working folder, or (installed) the one beside `dashboard/app.py`.
+def _change_to_settings_folder() -> None:
+    """Change to the source tree, whose `.streamlit` folder has the settings. An installed copy stays where it is.
 
-    In a source tree it is the project's, so go there, after making the warehouse's folder independent of where we
-    stood.
+    Streamlit reads `.streamlit` in the working folder, or next to `dashboard/app.py`. A relative BUYERVIEW_HOME becomes
+    absolute first.
     """
     if (ROOT / ".streamlit" / "config.toml").is_file():
         home = os.environ.get("BUYERVIEW_HOME")
@@ -64,16 +64,15 @@ def _stand_where_settings_are() -> None:
 
 
 def _check_settings() -> None:
-    """Read the settings, and refuse to start where one that keeps strangers out has been loosened (faults 3.4).
+    """Read the settings. Raises ServerRefused for an insecure one.
 
-    Streamlit reads its STREAMLIT_… variables for `streamlit run` only, so the hosts behind a proxy have a variable of
-    ours.
+    Streamlit reads STREAMLIT_… variables only in `streamlit run`, so Buyerview has its own variable for hosts behind a
+    proxy.
     """
     from streamlit import config
 
-    config._main_script_path = str(
-        ROOT / "dashboard" / "app.py"
-    )  # where an installed copy keeps its settings; Streamlit 1.67 has no public way
+    # An installed copy has its settings there. Streamlit 1.67 has no public way to set the path.
+    config._main_script_path = str(ROOT / "dashboard" / "app.py")
     config.get_config_options(force_reparse=True)
     hosts = [host.strip() for host in os.environ.get(HOSTS, "").split(",") if host.strip()]
     if hosts:
@@ -83,16 +82,16 @@ def _check_settings() -> None:
         raise ServerRefused(why)
 
 
-def insecure_settings(setting: Callable[[str], Any]) -> str | None:
-    """Which setting lets strangers in, and what to set instead; None where none does."""
+def insecure_settings(setting: Callable[[str], object]) -> str | None:
+    """Return the first insecure setting with its remedy; None if all are secure."""
     hosts = setting("server.allowedHosts")
-    if not hosts or "*" in hosts:
-        return f"server.allowedHosts must name the hosts pages are opened under, not be empty or '*': set {HOSTS}=dashboard.example.com"
+    if not isinstance(hosts, Sequence) or not hosts or "*" in hosts:
+        return f"server.allowedHosts must list host names, without '*': set {HOSTS}=dashboard.example.com"
     for name in ("server.enableCORS", "server.enableXsrfProtection"):
         if not setting(name):
-            return f"{name} must stay on: without it other web pages can read this dashboard"
+            return f"{name} must be on, because other web pages could read this dashboard"
     if setting("server.enableAgentApi"):
-        return "server.enableAgentApi must stay off: it answers without a browser's protections"
+        return "server.enableAgentApi must be off, because it bypasses the browser's protections"
     return None
 
 
@@ -103,7 +102,7 @@ def _announce(address: str, ready: Callable[[str], None]) -> None:
             with urllib.request.urlopen(f"{address}/healthz", timeout=2):
                 break
         except urllib.error.HTTPError:
-            break  # it answers
+            break  # the server is up
         except OSError:
             time.sleep(0.1)
     ready(address)

@@ -39,7 +39,7 @@ def no_apply(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def typed(at: AppTest, value: str) -> AppTest:
     at.text_input(key="targets_otif_all_target_value").set_value(value)
-    next(button for button in at.button if button.label == "Show what it changes").click()
+    next(button for button in at.button if button.label == "Preview edit").click()
     return at.run()
 
 
@@ -63,11 +63,11 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
         assert edits.saved_entries(store, "targets") == [], "a preview writes nothing"
 
     at.button(key="targets_save").click().run()
-    assert "Give your name first" in markup(at)
+    assert "Enter your name first" in markup(at)
     at.text_input(key="who").set_value("Ada")
     at.button(key="targets_save").click().run()
     assert not at.exception
-    assert "1 edit saved and not yet in the numbers" in markup(at)
+    assert "1 pending edit" in markup(at)
     with open_store(locate(), write=False) as store:
         (change,) = edits.changes(store, "targets")
     assert change["who"] == "Ada"
@@ -84,11 +84,11 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
 
     at.button(key="targets_revert").click().run()
     assert not at.exception
-    assert "taken back" in markup(at)
+    assert "Edit removed" in markup(at)
     at.button(key="targets_save").click().run()
     with open_store(locate(), write=False) as store:
         assert [one["deleted"] for one in edits.saved_entries(store, "targets")] == [True]
-    assert "not yet in the numbers" not in markup(at), "nothing waits: all is as the numbers have it"
+    assert "pending edit" not in markup(at), "nothing waits: all is as the numbers have it"
 
 
 @pytest.mark.usefixtures("own", "no_apply")
@@ -118,15 +118,15 @@ def test_an_edit_the_rules_refuse_says_why_beside_what_was_written_and_is_taken_
     at = open_page("definitions", target="otif")
     assert not at.exception
     said = markup(at)
-    assert "1 edit saved and not yet in the numbers" in said
-    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was refused." in said
+    assert "1 pending edit" in said
+    assert "targets otif all from 2026-01-01: target_value 0.8, tolerance -1</b> was rejected." in said
     next(one for one in at.button if (one.key or "").startswith("targets_rejected_")).click().run()
     assert not at.exception
     at.text_input(key="who").set_value("Ada")
     at.button(key="targets_save").click().run()
     assert not at.exception
-    assert "was refused" not in markup(at)
-    assert "not yet in the numbers" not in markup(at)
+    assert "was rejected" not in markup(at)
+    assert "pending edit" not in markup(at)
 
 
 def wait_until(done: Callable[[], bool]) -> None:

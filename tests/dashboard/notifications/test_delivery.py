@@ -216,7 +216,7 @@ def test_a_channel_can_be_tried_out(mailbox: tuple[Mailbox, str], hook: tuple[li
     delivery.send_test("mailto:ops@example.org", setting)
     delivery.send_test("webhook:OPS", setting)
     assert mailbox[0].mails[0][0] == ["ops@example.org"]
-    assert hook[0][0][1] == {"subject": "A test from Buyerview", "event": "test"}
+    assert hook[0][0][1] == {"subject": "Test message from Buyerview", "event": "test"}
     for channel, told in (("webhook:OPS", "503"), ("webhook:NONE", "BUYERVIEW_WEBHOOK_NONE"), ("pigeon:x", "neither")):
         with pytest.raises(SettingRefused, match=told):
             delivery.send_test(channel, setting | {"BUYERVIEW_WEBHOOK_OPS": f"{hook[1]}/down"})

@@ -154,5 +154,5 @@ def test_a_mail_server_takes_it_and_a_missing_one_is_named(
     ((to, taken),) = box.mails
     assert to == ["ada@example.org"]
     assert {part.get_content_type() for part in taken.walk()} >= {"text/plain", "text/html", "image/png"}
-    with pytest.raises(SettingRefused, match="did not leave"):
+    with pytest.raises(SettingRefused, match="was not sent"):
         digest.send(message)

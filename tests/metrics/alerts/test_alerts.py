@@ -295,7 +295,7 @@ def test_an_alert_held_back_until_it_is_over_does_not_leave_as_an_alert(warehous
         1.0,
         0.6,
     )
-    assert "It had fired at 60.0%, 2026-03-16 to 2026-03-22; that message was held back" in as_text(
+    assert "The alert fired at 60.0%, 2026-03-16 to 2026-03-22. It cleared before that message was sent" in as_text(
         message["body"]
     ).replace("\u202f", "")
 

@@ -231,14 +231,14 @@ def _without(name: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("file", "harm", "said"),
     [
-        ("x.csv", _cut("x.csv", 0.5), "cut off or edited"),
+        ("x.csv", _cut("x.csv", 0.5), "truncated or edited"),
         ("x.csv", _cut(f"x.csv{write.PROVENANCE_SUFFIX}", 0.5), "cannot be read"),
-        ("x.json", _cut("x.json", 0.5), "as it was written"),
-        ("x.parquet", _cut("x.parquet", 0.5), "as it was written"),
-        ("x.xlsx", _cut("x.xlsx", 0.5), "as it was written"),
-        ("y.csv.zip", _cut("y.csv.zip", 0.5), "as it was written"),
+        ("x.json", _cut("x.json", 0.5), "Use the unchanged file"),
+        ("x.parquet", _cut("x.parquet", 0.5), "Use the unchanged file"),
+        ("x.xlsx", _cut("x.xlsx", 0.5), "Use the unchanged file"),
+        ("y.csv.zip", _cut("y.csv.zip", 0.5), "Use the unchanged file"),
         ("x.csv", _without("policy"), "lacks policy"),
-        ("x.csv", _without("rows_sha256"), "which hash"),
+        ("x.csv", _without("rows_sha256"), "no hash of the rows"),
     ],
 )
 def test_a_file_that_is_cut_off_says_so_and_what_next(
