@@ -32,7 +32,10 @@ class MappingRefused(BuyerviewError):
 
 
 class SourceRefused(BuyerviewError):
-    """A whole source object is refused: its `object_name`, the `place` in it, the `reason`, and what to `do`."""
+    """A whole source object is refused.
+
+    It has the `object_name`, the `place` in the object, the `reason`, and what to `do`.
+    """
 
     exit_code = 65
 

@@ -1,8 +1,7 @@
-"""One run, as its six steps: read → map → validate → load → build → publish.
+"""An ingest run in six steps: read, map, validate, load, build, publish.
 
-Reading maps as it goes (one pass per object), validation runs on staged rows, and everything from load on is one
-transaction: a run that fails anywhere publishes nothing, and the next one starts from what was published before.
-Source: faults, sections 1 and 2.
+Reading and mapping take one pass per source object. Validation runs on staged rows. All steps from load on form one
+transaction. A run that fails publishes nothing, and the next run starts from the last published data.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,11 +50,11 @@ def run(
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> RunReport:
-    """Take in everything the mapping names and publish a new generation; a dry run does the same to a copy, and says
-    what would come of it.
+    """Ingest all feeds of a mapping and publish a new generation. A dry run works on a copy and publishes nothing.
 
-    data_dir: where the mapping's relative paths start (default: its own folder). now: naive UTC, for tests. Raises
-    MappingRefused, SourceRefused, RunAborted, WarehouseBusy; then nothing was published, and the history says why.
+    data_dir: the folder where the mapping's relative paths start (default: the mapping's own folder). now: naive UTC,
+    for tests. Raises MappingRefused, SourceRefused, RunAborted or WarehouseBusy. Then nothing is published, and the run
+    history records the error.
     """
     place = location or locate()
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
@@ -84,7 +83,7 @@ def run_mapping(
     progress: Progress | None = None,
     now: datetime | None = None,
 ) -> RunReport:
-    """Take in what a mapping names that may depend on the generation the run starts from; otherwise as `run`."""
+    """Ingest a mapping that depends on the generation the run starts from. See `run` for arguments and errors."""
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
     try:
         with writing(location) as build:
@@ -104,7 +103,7 @@ def _run_steps(
     started_at: datetime,
     tell: Progress,
 ) -> RunReport:
-    """The six steps of a run of `place`, or with None the first five, of a dry one."""
+    """Run the six steps on `place`. With None, run the first five, for a dry run."""
     create_tables(build.connection)
     tables.create_tables(build.connection)
     mapping = mapping_of(build.connection)
@@ -113,7 +112,7 @@ def _run_steps(
     with _open_run(build.connection, mapping, folder, place, started_at) as (one, staging):
         read_all(one.reading, tell)
         if not one.objects and one.reading.repeated:
-            # Nothing but repeats: no generation is published, so running twice is running once.
+            # All objects were read before. A second run of the same files publishes no generation.
             return build_report(one, "unchanged", build.base.number if build.base else None)
         tell("validate", 0.0)
         validate(one)
@@ -145,7 +144,7 @@ def _open_run(
         prints = {feed: fingerprint(feed_map, mapping) for feed, feed_map in mapping.feeds.items()}
 
         def seen(feed: str, name: str, sha256: str) -> int | None:
-            # A file that went back to what it was is news: without source_updated_at the later run wins.
+            # A file that returns to earlier content is read again: without source_updated_at, the later run wins.
             if known.latest.get((feed, name), sha256) != sha256:
                 return None
             return known.taken.get((feed, sha256, prints[feed]))
@@ -158,7 +157,7 @@ def _open_run(
 
 
 def validate(one: RunState) -> None:
-    """Run every feed's suite; broken rows are noted with all their rules, and left out from here on."""
+    """Run the suite of every feed. Rows that break a rule are rejected, each with all rules it breaks."""
     from ingest.validate import expectations  # the library behind it takes seconds to import
 
     database = one.reading.connection
@@ -192,7 +191,7 @@ def validate(one: RunState) -> None:
 
 
 def load_clean(one: RunState, staging: Scratch, build: Build) -> Table | None:
-    """Merge the clean rows. Returns the table of touched order_ids; None when everything has to be built."""
+    """Merge the clean rows. Returns the table of touched order_ids, or None if all facts must be rebuilt."""
     connection, first = build.connection, one.known.next_file_id
     arrived = {first + source.number: source.rows_in for source in one.objects}
     for rejected in one.rejected.values():
@@ -213,7 +212,7 @@ def load_clean(one: RunState, staging: Scratch, build: Build) -> Table | None:
     if build.dialect == "duckdb":
         connection.exec_driver_sql("DETACH staging")
     else:
-        # Its planner has no idea of tables filled in this very transaction, and joins them row by row.
+        # PostgreSQL has no statistics of tables filled in this transaction, and would join them row by row.
         for feed in (*FEEDS, "touched_orders"):
             connection.exec_driver_sql(f"ANALYZE {feed}")
     one.reading.connection = staging.connect()
@@ -221,7 +220,7 @@ def load_clean(one: RunState, staging: Scratch, build: Build) -> Table | None:
 
 
 def _reject_rule_breaks(one: RunState, clean: dict[str, Table], connection: Connection) -> None:
-    """Rows that broke a rule across rows, as rejected records."""
+    """Add rows that break a cross-row rule to the rejected records."""
     first = one.known.next_file_id
     for feed, held in one.loaded.held.items():
         if not held:
@@ -257,7 +256,7 @@ def _reject_rule_breaks(one: RunState, clean: dict[str, Table], connection: Conn
 
 
 def rebuild_facts(one: RunState, build: Build, touched: Table | None) -> None:
-    """Bring facts and rollups to the data's watermark: the orders touched, or all of them."""
+    """Update facts and rollups to the watermark of the data, for the touched orders or for all (None)."""
     connection = build.connection
     one.as_of = one.mapping.data_as_of or latest_event(connection, one.mapping.time_zone) or one.started_at
     as_of = {"run_id": one.known.next_run_id, "data_as_of": one.as_of}
@@ -272,16 +271,16 @@ def rebuild_facts(one: RunState, build: Build, touched: Table | None) -> None:
 
 
 def refuse_inconsistent_numbers(one: RunState, connection: Connection) -> None:
-    """Write what must hold of all facts and rollups to the checks; a run whose numbers cannot be is not published
-    (rules P13).
+    """Check facts and rollups for consistency, and record the checks.
 
-    Raises RunAborted.
+    Raises RunAborted if a check fails. Source: P13 (consistency checks).
     """
     claims = check_consistency(connection)
     for claim in claims:
         if claim.rows_failed:
             raise RunAborted(
-                f"{claim.rows_failed:,} of {claim.rows_checked:,} rows of {claim.table} break {claim.name}: a defect of ours, report it."
+                f"{claim.rows_failed:,} of {claim.rows_checked:,} rows of {claim.table} break the check {claim.name}. "
+                "This is a defect of Buyerview; please report it."
             )
     held = [
         {

@@ -1,9 +1,8 @@
-"""What people wrote in Buyerview, taken in like any source: a built-in mapping reads the store; the same rules,
-quarantine and ledger apply.
+"""Ingest saved edits like any other source. A built-in mapping reads the store; the usual rules and ledger apply.
 
-Every entry of WRITTEN is one feed and the SELECT over the store that gives its rows, columns by their canonical names.
-`:as_of` in it is the data's watermark, which such a run leaves where it is: what lies after it (a resolution of today,
-while the data end yesterday) waits in the store.
+Each entry of EDITED_FEEDS is a feed, and the SELECT over the store that returns its rows under canonical column names.
+`:as_of` is the watermark of the data. The run does not move it. Edits dated after it wait in the store, for example a
+resolution of today while the data end yesterday.
 """
 
 from collections.abc import Callable
@@ -32,17 +31,17 @@ AS_OF = bindparam("as_of", None, DateTime)
 
 @dataclass(frozen=True)
 class EditedFeed:
-    """One feed people write."""
+    """A feed of user edits."""
 
     feed: str
     rows: Callable[[], Select[tuple[object, ...]]]
 
 
 def select_cases() -> Select[tuple[object, ...]]:
-    """Resolutions as cases, raised when the failure was noticed; one that was reopened is open. They have no kind,
-    since the buyer asked for nothing.
+    """Select resolutions as cases, opened when the failure was detected. A reopened resolution is an open case.
 
-    What was only assigned or commented on is none: to look at an order that was settled must not unsettle it.
+    The cases have no kind, because the buyer asked for nothing. Orders with only an assignment or a comment are left
+    out, so that working on a settled order does not reopen it.
     """
     w = work_items.c
 
@@ -60,7 +59,7 @@ def select_cases() -> Select[tuple[object, ...]]:
 
 
 def select_edits(feed: str) -> Select[tuple[object, ...]]:
-    """What people wrote of a feed whose rows hold from a day on, as it stands."""
+    """Select the current edits of a feed whose rows are valid from a day on."""
     table = TABLES[feed].c
     names = (*FEEDS[feed].key, *value_columns(feed), "deleted")
     return select(*[table[name] for name in names], table.changed_at.label("source_updated_at"))
@@ -73,9 +72,9 @@ EDITED_FEEDS = (
 
 
 def ingest_saved_edits(*, location: Location | None = None, progress: Progress | None = None) -> RunReport | None:
-    """Bring what was written into the next generation; None: nothing was written yet, so there is nothing to bring.
+    """Ingest saved edits into the next generation. Returns None if there are no edits.
 
-    Raises NothingPublished where there is no data it could be about, and what any run raises.
+    Raises NothingPublished if there is no published data, and the errors of any run.
     """
     place = location or locate()
     with open_store(place, write=False) as store:
@@ -92,7 +91,7 @@ def ingest_saved_edits(*, location: Location | None = None, progress: Progress |
 
 
 def build_mapping(connection: Connection, place: Location, feeds: list[EditedFeed]) -> Mapping:
-    """The built-in mapping of these feeds, at the watermark of the generation the run starts from."""
+    """Return the built-in mapping of these feeds, at the watermark of the generation that the run starts from."""
     as_of = connection.scalar(select(runs.c.data_as_of).order_by(runs.c.run_id.desc()).limit(1))
     if as_of is None:
         raise NothingPublished(str(place))

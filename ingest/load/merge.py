@@ -80,7 +80,7 @@ def fill_empty_table(connection: Connection, feed: str, passing: Select[Any], re
 def merge(
     connection: Connection, feed: str, passing: Select[Any], result: LoadResult, *, run_id: int, touched: Table
 ) -> None:
-    """Merge rows into a table that has rows. The newest arriving version of each key competes with the stored version."""
+    """Merge rows into a table that has rows. The newest version of each key wins."""
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
     columns = [Column(column.name, column.type) for column in target.columns]

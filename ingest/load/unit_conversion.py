@@ -190,8 +190,8 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
         "unit_has_factor",
         "unit",
         (
-            "No factor converts this unit on this day. Send the unit_factors row for this product and unit, valid on that "
-            "day. If this is the base unit of the product, send it as base_unit in products."
+            "No factor converts this unit on this day. Send the unit_factors row for this product and unit, "
+            "valid on that day. If this is the base unit of the product, send it as base_unit in products."
         ),
         select(found.c.file_id, found.c.row_no, described.label("value")).where(found.c.factor.is_(None)),
         "unit_factors",

@@ -166,7 +166,10 @@ def in_feed_order(feeds: dict[str, FeedMap]) -> dict[str, FeedMap]:
 
 
 def mappable(feed: Feed) -> tuple[str, ...]:
-    """Return the columns of a feed that a mapping may name: all but those that ingest fills and the `_is_date` flags."""
+    """Return the columns of a feed that a mapping may name.
+
+    Columns that ingest fills and the `_is_date` flags are left out.
+    """
     return tuple(
         column.name
         for column in feed.table.columns

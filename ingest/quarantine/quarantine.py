@@ -1,8 +1,7 @@
-"""Rejected records: as they came, with every rule each one broke and what to do about it. Also how one leaves
-quarantine again.
+"""Write and update quarantined records: the original record, the rules it breaks, and what to do.
 
-`waiting` rows leave when their parent arrives, `rejected` ones that only contradicted another row when that one is
-corrected (`released`); either leaves when a later record of its key is loaded (`dropped`).
+`waiting` records are released when their parent arrives. `rejected` records that contradict another record are released
+when that record is corrected. Both are dropped when a later record of the same key loads (release.py).
 """
 
 import json
@@ -27,7 +26,7 @@ def write(
     run_id: int,
     first_file_id: int,
 ) -> None:
-    """Write the records to `quarantine`, each as it came."""
+    """Write rejected records to `quarantine`, each in its original form."""
 
     def rows() -> Iterator[dict[str, Any]]:
         for number in sorted({number for number, _ in rejected}):
@@ -64,7 +63,7 @@ def _row(
 
 
 def update_reasons(connection: Connection, held: Mapping[tuple[int, int], RuleBreaks]) -> None:
-    """Say of records that are in quarantine still what they break and wait for by now."""
+    """Update the broken rules of records that stay in quarantine."""
     for row in _open_records(connection, held):
         one = held[row.file_id, row.row_no]
         if row.waits_for != one.waits_for:
@@ -80,8 +79,9 @@ def quarantine_loaded(
     *,
     run_id: int,
 ) -> None:
-    """Loaded rows that have become impossible into quarantine: the record as it came if it is there from before, else
-    its columns as text.
+    """Quarantine loaded rows that have become impossible.
+
+    Uses the original record if quarantine already has it, otherwise the row's columns as text.
     """
     again = {(row.file_id, row.row_no) for row in _open_records(connection, held)}
     for file_id, row_no in again:
@@ -113,7 +113,7 @@ def quarantine_loaded(
 
 
 def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
-    """file_id, row_no and waits_for of those of the rows that quarantine has a record of."""
+    """Return file_id, row_no and waits_for of the rows that have a quarantine record."""
     marked = create_temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     same = and_(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)

@@ -1,4 +1,4 @@
-"""What is kept of a rejected record."""
+"""Rejected records: the rules they break, their keys, and their original text."""
 
 import json
 import re
@@ -23,7 +23,7 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class BrokenRule:
-    """One rule one record broke."""
+    """A rule that a record breaks."""
 
     rule: str
     column: str | None
@@ -33,27 +33,25 @@ class BrokenRule:
 
 @dataclass
 class RuleBreaks:
-    """A record that rules across rows keep out: every rule it broke, and for each the rows it waits for (None: it waits
-    for none).
-    """
+    """The cross-row rules that a record breaks, and the row each rule waits for (None: the rule does not wait)."""
 
     rules: list[BrokenRule] = field(default_factory=list)
     reasons: list[str | None] = field(default_factory=list)
 
     def add(self, rule: str, column: str, value: str | None, message: str, parent: str | None) -> None:
-        """One more broken rule. parent: the feed a missing row of which broke it."""
+        """Add a broken rule. parent: the feed whose row is missing; None if the rule does not wait."""
         self.rules.append(BrokenRule(rule, column, value, message))
         self.reasons.append(f"{parent} {value}" if parent else None)
 
     @property
     def waits_for(self) -> str | None:
-        """What it waits for; None: other rows alone will not do, one that is there contradicts it."""
+        """The rows it waits for. None: a stored row contradicts it, so other rows alone do not help."""
         return "; ".join(str(one) for one in self.reasons) if None not in self.reasons else None
 
 
 @dataclass
 class Rejected:
-    """One record to be kept in quarantine."""
+    """A record to quarantine."""
 
     object_no: int
     row_no: int
@@ -66,11 +64,11 @@ class Rejected:
 
 
 def unreadable_records(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, int], Rejected]]:
-    """Records that could not be read at all, by feed and (object number, row number)."""
+    """Return the records that could not be read, by feed and (object number, row number)."""
     result: dict[str, dict[tuple[int, int], Rejected]] = {}
     for one in objects:
         for broken in one.broken:
-            do = f"the record {broken.problem}: write it with one field per column, quoted where needed."
+            do = f"The record {broken.problem}. Write one field per column, quoted where needed."
             rejected = Rejected(
                 one.number, broken.row_no, [BrokenRule("record_is_readable", None, None, do)], raw=broken.raw
             )
@@ -81,7 +79,10 @@ def unreadable_records(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[
 def rule_breaking_records(
     staging: Staging, feed: str, outcomes: Iterable[Outcome], mapping: SourceMapping
 ) -> dict[tuple[int, int], Rejected]:
-    """Staged rows that broke an expectation, each with all of them; their staged row numbers go to the table `broken`."""
+    """Return the staged rows that break row rules, each with all rules it breaks.
+
+    Adds their staged row numbers to the table `broken`.
+    """
     by_row: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         for row in outcome.broken:
@@ -150,17 +151,17 @@ def rules_as_json(rules: Iterable[BrokenRule], record: Mapping[str, str | None])
 def _value(rule: BrokenRule, record: Mapping[str, str | None]) -> str | None:
     if rule.column is not None:
         return record.get(rule.column)
-    # A rule about all texts: name the first one at fault.
+    # The rule covers all texts. Name the first text that breaks it.
     return next((f"{column}: {value!r}" for column, value in record.items() if value and not value.isprintable()), None)
 
 
 def storable_text(text: str | None) -> str | None:
-    """Text with control characters made visible: a server's text cannot hold U+0000."""
+    """Make control characters visible. PostgreSQL text cannot contain U+0000."""
     return None if text is None else CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> dict[int, dict[str, str | None]]:
-    """The records of these numbers as they came: source column to text."""
+    """Return the original records with these numbers: source column to text."""
     if not wanted:
         return {}
     if source.text_table is not None:

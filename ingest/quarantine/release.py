@@ -29,10 +29,9 @@ from metrics.schema import FEEDS, quarantine, run_files
 
 
 def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> dict[int, int]:
-    """Mark as dropped what earlier runs kept out and a later record has replaced: the key was loaded, or rejected
-    again, or the object read anew.
+    """Drop quarantined records of earlier runs that later records replace. Returns their number per file_id.
 
-    Returns how many per file_id.
+    A record is replaced if its key was loaded or rejected again, or if its object was read again.
     """
     dropped: set[tuple[int, int]] = set(_sent_again(connection, run_id, first_file_id))
     for feed, about in FEEDS.items():
@@ -79,7 +78,7 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
 
 
 def _replaced_waiting_rows(feed: str, parked: Table) -> Select[Any]:
-    """file_id and row_no of parked rows whose key a later file has loaded, and whether that is the newer version."""
+    """Select file_id and row_no of waiting rows whose key a later file has loaded, and if it is newer."""
     target = FEEDS[feed].table
     mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
     newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
@@ -92,7 +91,7 @@ def _replaced_waiting_rows(feed: str, parked: Table) -> Select[Any]:
 
 
 def _delete_waiting(connection: Connection, dropped: Iterable[tuple[int, int]]) -> None:
-    """Records that were dropped are not tried again."""
+    """Delete dropped records from the waiting rows."""
     marked = create_temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
     if insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in dropped)):
         for parked in waiting.values():
@@ -102,8 +101,9 @@ def _delete_waiting(connection: Connection, dropped: Iterable[tuple[int, int]]) 
 
 
 def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iterator[tuple[int, int]]:
-    """Records of earlier runs that were rejected and whose key was again, or that were kept out and whose object was
-    read under another mapping.
+    """Yield replaced records of earlier runs.
+
+    Either their key was rejected again, or their object was read again under another mapping.
     """
     again = quarantine.alias("again")
     same = and_(again.c.feed == quarantine.c.feed, again.c.key == quarantine.c.key, again.c.run_id == run_id)
@@ -133,7 +133,7 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
 
 
 def set_status(connection: Connection, rows: Iterable[tuple[int, int]], status: str) -> int:
-    """Give the quarantined records of these (file_id, row_no) another status. Returns how many there were."""
+    """Set the status of these quarantined records. Returns the number of ids given."""
     marked = create_temporary(connection, "marked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     if count:

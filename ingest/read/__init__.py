@@ -1,1 +1,1 @@
-"""What a mapping names, read into typed staging: files, databases and the mapping's own SQL."""
+"""Read files, databases and the mapping's own SQL into typed staging tables."""

@@ -1,9 +1,7 @@
-"""CSV files: one look at every byte, the header read by us, the engine's reader with every option declared, and a
-referee.
+"""Read CSV files: a scan of all bytes, the header, the SQL of DuckDB's reader, and a strict reader in Python.
 
-The engine reads the good path. Where it meets anything odd it cannot number exactly (a quoted line break beside a
-broken record, mixed line ends, an encoding other than UTF-8), Python's strict `csv` reads the object instead and
-decides. Source: faults 3.3.
+DuckDB reads clean files. Python's strict `csv` reads a file whose records DuckDB cannot number exactly: a quoted line
+break next to a broken record, mixed line ends, or an encoding other than UTF-8.
 """
 
 import codecs
@@ -27,30 +25,29 @@ from ingest.storage.scratch_database import Connection, sql_literal
 CHUNK = 1 << 23
 CONTROLS = bytes(sorted({*range(0x20), 0x7F} - {0x0A, 0x0D}))
 SUSPICIOUS = (b"\xe2\x80", b"\xe2\x81", b"\xc2\x80", b"\xef\xbb\xbf", b"\xed\xa0", b"\xed\xb0")
-"""First bytes of zero-width and direction marks; C1 controls and surrogates are met by the staging rule too."""
+"""First bytes of zero-width marks, direction marks, C1 controls and surrogates."""
 GZIP_RATIO = 200
-"""Records unpack to 5 to 50 times a gzip's size; a bomb to 1,000 times."""
+"""Largest allowed ratio. Records unpack to 5 to 50 times the size of the gzip, a gzip bomb to 1,000 times."""
 GZIP_FLOOR = 1 << 26
-"""Up to this many bytes no ratio is asked after: a small file of one repeated record is no danger."""
+"""Up to this many bytes the ratio is not checked. A small file of one repeated record is harmless."""
 MAX_BROKEN = 200
-"""More broken records than this and the referee reads the object: shifting row numbers range by range no longer pays.
-"""
+"""With more broken records, the strict reader is faster than shifting row numbers range by range."""
 
 
 @dataclass(frozen=True)
 class CsvScan:
-    """What one pass over an object's bytes tells."""
+    """Result of one pass over the bytes of an object."""
 
     sha256: str
     size: int
     newlines: int
     suspicious: bool
-    """True: it may hold characters no identifier or name should hold, so every text is checked."""
+    """True: it may contain characters that identifiers and names must not contain, so every text is checked."""
 
 
 @dataclass(frozen=True)
 class BrokenRecord:
-    """A record that cannot be read: its number, its text and what is wrong with it."""
+    """A record that cannot be read: its number, its text and its problem."""
 
     row_no: int
     raw: str
@@ -58,13 +55,14 @@ class BrokenRecord:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The object's bytes, decompressed."""
+    """Open the object's bytes, decompressed."""
     return cast(IO[bytes], gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb"))
 
 
 def read_chunks(path: Path, shown: str) -> Iterator[bytes]:
-    """The object's bytes in pieces. Raises SourceRefused for a damaged gzip, and for one that swells beyond what
-    records do.
+    """Yield the object's bytes in pieces.
+
+    Raises SourceRefused for a gzip that is damaged or unpacks too large.
     """
     most = max(GZIP_FLOOR, path.stat().st_size * GZIP_RATIO) if path.name.endswith(".gz") else None
     size = 0
@@ -74,17 +72,18 @@ def read_chunks(path: Path, shown: str) -> Iterator[bytes]:
                 size += len(piece)
                 if most is not None and size > most:
                     reason = f"it unpacks to more than {GZIP_RATIO} times its size"
-                    raise SourceRefused(
-                        shown, "", reason, "No records are written so; if it is right, send it unpacked."
-                    )
+                    raise SourceRefused(shown, "", reason, "Check the file. If it is correct, send it unpacked.")
                 yield piece
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise SourceRefused(shown, "", f"the gzip is cut or damaged ({error})", "Send the file again, whole.") from None
+        raise SourceRefused(
+            shown, "", f"the gzip is cut or damaged ({error})", "Send the complete file again."
+        ) from None
 
 
 def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
-    """One pass: hash, line ends, encoding, odd characters. Raises SourceRefused for an empty, undecodable or cut
-    object.
+    """Compute hash, line ends, encoding and odd characters in one pass.
+
+    Raises SourceRefused for an empty, undecodable or truncated object.
     """
     digest = hashlib.sha256()
     size = newlines = 0
@@ -103,14 +102,15 @@ def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
         size += len(piece)
         last = piece[-4:]
     if size == 0:
-        raise SourceRefused(shown, "", "the file is empty", "Send the file again, at least with its header line.")
+        raise SourceRefused(shown, "", "the file is empty", "Send the file again with at least its header line.")
     _decode(decoder, b"", size, origin, shown, final=True)
     if origin.final_newline == "required" and b"\n" not in last and b"\r" not in last:
         raise SourceRefused(
             shown,
             f"line {newlines + 1}",
             "the last record does not end with a line break, so the file may be cut",
-            'Send it again, whole; if this source never ends its last line, write final_newline = "optional" in the mapping.',
+            "Send the complete file again. If this source never ends its last line, "
+            'write final_newline = "optional" in the mapping.',
         )
     return CsvScan(digest.hexdigest(), size, newlines, suspicious)
 
@@ -120,7 +120,7 @@ def _decoder(origin: Origin, shown: str) -> codecs.IncrementalDecoder:
         return codecs.getincrementaldecoder(origin.encoding)("strict")
     except LookupError:
         raise SourceRefused(
-            shown, "", f"there is no encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
+            shown, "", f"unknown encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
         ) from None
 
 
@@ -135,18 +135,22 @@ def _decode(
             shown,
             f"byte {at - held + error.start}",
             f"not valid {origin.encoding}",
-            'Declare the encoding the file is written in, e.g. encoding = "cp1252" or "utf-16", or have it written as UTF-8.',
+            'Declare the encoding of the file in the mapping, e.g. encoding = "cp1252" or "utf-16", '
+            "or have it written as UTF-8.",
         ) from None
 
 
 def read_header(path: Path, origin: Origin, shown: str) -> list[str]:
-    """The column names, read by us. Raises SourceRefused for names that repeat (case, spaces and Unicode form apart)."""
+    """Read the column names.
+
+    Raises SourceRefused for repeated names, ignoring case, spaces and Unicode form.
+    """
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
         try:
             names = next(_reader(text, origin), [])
         except csv.Error as error:
             raise SourceRefused(
-                shown, "line 1", f"the header cannot be read ({error})", "Put the header line right."
+                shown, "line 1", f"the header cannot be read ({error})", "Correct the header line."
             ) from None
     seen: dict[str, str] = {}
     for one in names:
@@ -156,21 +160,21 @@ def read_header(path: Path, origin: Origin, shown: str) -> list[str]:
                 shown,
                 "line 1",
                 f"the header names {one!r} twice (also as {seen[folded]!r})",
-                "Give every column its own name.",
+                "Give every column a unique name.",
             )
         seen[folded] = one
     return names
 
 
 def check_columns(found: list[str], wanted: list[str], shown: str) -> None:
-    """Raises SourceRefused naming every column the mapping reads and the object lacks."""
+    """Raise SourceRefused if the object lacks columns that the mapping reads. The message names all of them."""
     missing = [f"{one!r}{nearest(one, found)}" for one in wanted if one not in found]
     if missing:
         raise SourceRefused(
             shown,
             "header",
             f"no column {'; no column '.join(missing)}",
-            "Put the header or the mapping's `from` right.",
+            "Correct the header, or `from` in the mapping.",
         )
 
 
@@ -192,18 +196,22 @@ def _reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[str]
 
 
 def read_csv_sql(path: Path, columns: list[str], origin: Origin) -> str:
-    """The engine's reader over a UTF-8 file, nothing left to guess; broken records go to the rejects of the connection."""
+    """Return the SQL that reads a UTF-8 file with every option declared.
+
+    Broken records go to the `rejects` table of the connection.
+    """
     types = ", ".join(f"{sql_literal(one)}: 'VARCHAR'" for one in columns)
     return (
         f"read_csv({sql_literal(str(path))}, delim={sql_literal(origin.delimiter)}, quote={sql_literal(origin.quote)}, "
-        f"escape={sql_literal(origin.escape or origin.quote)}, header=true, auto_detect=false, strict_mode=true, columns={{{types}}}, "
+        f"escape={sql_literal(origin.escape or origin.quote)}, header=true, auto_detect=false, strict_mode=true, "
+        f"columns={{{types}}}, "
         f"nullstr='', encoding='utf-8', compression={sql_literal('gzip' if path.name.endswith('.gz') else 'none')}, "
         "store_rejects=true, rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0)"
     )
 
 
 def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
-    """(line, text, problem) of the records the last read could not take, one entry per line; forgets them."""
+    """Return and delete the records that the last read rejected, as (line, text, problem), one per line."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchone():
         return []
     found = connection.execute(
@@ -214,10 +222,10 @@ def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
 
 
 def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[BrokenRecord]]:
-    """Read with Python's strict `csv`; write the good records to `target`, each with `_row_no - its position` first.
+    """Read with Python's strict `csv`, and write the good records to `target`.
 
-    Returns the number of good records and the broken ones. Raises SourceRefused for a quote that is never closed and a
-    cell over 64 KB.
+    Each starts with `_shift`: its row number minus its position. Returns the number of good records, and the broken
+    records. Raises SourceRefused for a quote that is never closed or a cell over 64 KB.
     """
     broken: list[BrokenRecord] = []
     good = row_no = 0
@@ -244,14 +252,14 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
                         shown,
                         f"line {lines.first}",
                         "a quote opened here is never closed",
-                        "Close it, or send the file again, whole.",
+                        "Close the quote, or send the complete file again.",
                     ) from None
                 if "field larger" in str(error):
                     raise SourceRefused(
                         shown,
                         f"line {lines.first}",
                         "a cell is larger than 64 KB",
-                        "Check the quotes; no field of a record is that long.",
+                        "Check the quotes in this line. One is probably missing.",
                     ) from None
                 broken.append(BrokenRecord(row_no, lines.text(), f"cannot be read: {error}"))
                 continue
@@ -260,7 +268,7 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
             row_no += 1
             if len(record) != width:
                 broken.append(
-                    BrokenRecord(row_no, lines.text(), f"has {len(record)} fields where the header has {width}")
+                    BrokenRecord(row_no, lines.text(), f"has {len(record)} fields, but the header has {width}")
                 )
                 continue
             writer.writerow([row_no - good, *record])
@@ -269,7 +277,7 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
 
 
 class _LineRecorder:
-    """Lines of a text, remembering those of the record being read."""
+    """Iterate over the lines of a text, and record the lines of the current CSV record."""
 
     def __init__(self, text: IO[str]) -> None:
         self._lines = iter(text)
@@ -299,8 +307,9 @@ class _LineRecorder:
 def records_by_number(
     path: Path, origin: Origin, wanted: set[int], *, by_line: bool
 ) -> dict[int, dict[str, str | None]]:
-    """The records of these numbers as they came: column to text. by_line: record n is line n + 1, so the others need
-    not be parsed.
+    """Return the original records with these numbers: column to text.
+
+    by_line: record n is line n + 1, so the other lines need no parsing.
     """
     with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
         names = next(_reader(text, origin))
@@ -312,7 +321,7 @@ def records_by_number(
 
 
 def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, str]]:
-    """The lines of these numbers (from 1) of a UTF-8 file."""
+    """Yield the lines with these numbers (from 1) of a UTF-8 file."""
     queue = sorted(wanted)
     number, rest, position = 1, b"", 0
     with open_bytes(path) as stream:

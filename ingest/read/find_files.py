@@ -1,4 +1,4 @@
-"""Which files a mapping names, each CSV with a look at its bytes; and that none changed while the run read."""
+"""Find the files of a mapping, scan its CSV files, and refuse files that change during the run."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +13,7 @@ Files = dict[str, list[tuple[Path, str, "Future[CsvScan] | None"]]]
 
 
 def scan_files(reading: Reading) -> Files:
-    """Every feed's files, each CSV with the look at its bytes, taken one ahead of the reading."""
+    """Return every feed's files. A thread scans each CSV ahead of the reading."""
     pool = ThreadPoolExecutor(max_workers=1)
     looks: dict[tuple[Path, str], Future[CsvScan]] = {}
     result: Files = {}
@@ -38,7 +38,7 @@ def scan_files(reading: Reading) -> Files:
 
 
 def find_files(folder: Path, origin: Origin, key: str) -> list[Path]:
-    """The regular files inside `folder` an origin names, sorted. Raises SourceRefused where a pattern finds none."""
+    """Return the files inside `folder` that an origin names, sorted. Raises SourceRefused if a pattern has no match."""
     root = folder.resolve()
     result: list[Path] = []
     for pattern in origin.read:
@@ -49,7 +49,7 @@ def find_files(folder: Path, origin: Origin, key: str) -> list[Path]:
                 pattern,
                 "",
                 f"[{key}] finds no such file in {folder}",
-                "Give the folder with --data, or put `read` right.",
+                "Name the folder with --data, or correct `read` in the mapping.",
             )
         result.extend(found)
     return list(dict.fromkeys(result))
@@ -61,11 +61,9 @@ def _file_state(path: Path) -> tuple[int, int]:
 
 
 def refuse_changed(reading: Reading, files: Files) -> None:
-    """Raises SourceRefused for a file that is another one than when the run began to read: whoever writes it had not
-    finished.
-    """
+    """Raise SourceRefused if a file has changed since the run started. Its writer had not finished."""
     for found in files.values():
         for path, shown, _ in found:
             if not path.exists() or _file_state(path) != reading.states[path]:
-                do = "Have it written under another name and renamed when it is whole; the next run reads it."
+                do = "Write it under another name, and rename it when it is complete. Then run again."
                 raise SourceRefused(shown, "", "it was changed while it was being read", do)

@@ -1,5 +1,6 @@
-"""The mapping's own SQL: SELECTs and expressions over text in a locked database, their results as text tables of the
-scratch database.
+"""Run the SQL of a mapping: SELECTs and expressions over text, in a locked database.
+
+The results become text tables of the scratch database.
 """
 
 import hashlib
@@ -23,14 +24,12 @@ def _expressions(feed_map: FeedMap) -> dict[str, str]:
 
 
 def needs_sandbox(mapping: Mapping) -> bool:
-    """Whether any feed has SQL of its own."""
+    """Return True if any feed has its own SQL."""
     return any(feed.select or _expressions(feed) for feed in mapping.feeds.values())
 
 
 def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRows]]:
-    """Run the mapping's SELECTs and expressions over text in a locked database; their results as text tables of the
-    scratch database.
-    """
+    """Run the mapping's SELECTs and expressions. Returns the resulting text tables of each feed."""
     mapping = reading.mapping
     database = reading.scratch.folder / "sandbox.duckdb"
     inside = sql_sandbox.open_sandbox(database, memory=MEMORY)
@@ -71,8 +70,9 @@ def stage_for_sandbox(reading: Reading, files: Files) -> dict[str, list[QueryRow
 def _fill_sandbox(
     reading: Reading, inside: Connection, files: Files
 ) -> tuple[list[QueryRows], dict[str, list[QueryRows]]]:
-    """Stage what the mapping's SQL may read. Returns the named staged objects, and per feed with expressions its
-    objects.
+    """Stage the records that the mapping's SQL may read.
+
+    Returns the objects of `[staged.NAME]`, and the objects of each feed with expressions.
     """
     sources: list[QueryRows] = []
     for one, origin in reading.mapping.staged.items():
@@ -84,8 +84,8 @@ def _fill_sandbox(
             raise SourceRefused(
                 parts[0].name,
                 f"record {broken[0].row_no}",
-                f"it {broken[0].problem}, and a SELECT cannot leave a record out",
-                "Put the record right.",
+                f"the record {broken[0].problem}, and a SELECT cannot skip a record",
+                "Correct the record.",
             )
         sources.extend(parts)
     expressed = {
@@ -112,8 +112,9 @@ def _stage_origin(reading: Reading, inside: Connection, key: str, origin: Origin
 
 
 def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: str) -> FeedMap:
-    """The feed's mapping with every result column that has a canonical name mapped to it. Raises MappingRefused for
-    others.
+    """Add every result column with a canonical name to the feed's mapping.
+
+    Raises MappingRefused for other columns, and if a needed column is missing.
     """
     known = mappable(FEEDS[feed])
     used = {one.column for one in feed_map.columns.values()}
@@ -123,7 +124,7 @@ def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: st
     ]
     mapped = {**{one: ColumnMap.model_validate({"from": one}) for one in columns if one in known}, **feed_map.columns}
     problems += [
-        f"{feed}.select: it returns no column {column!r}, which the feed needs{nearest(column, columns)}"
+        f"{feed}.select: the SELECT lacks the column {column!r}, which the feed needs{nearest(column, columns)}"
         for column in required(feed)
         if column not in mapped
     ]
@@ -133,7 +134,7 @@ def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: st
 
 
 def _copy_results(reading: Reading, database: Path, results: dict[str, list[QueryRows]]) -> dict[str, list[QueryRows]]:
-    """Make the sandbox's results readable in the scratch database, with row numbers where a SELECT made the rows."""
+    """Copy the results to the scratch database. Rows that a SELECT made get row numbers."""
     connection = reading.connection
     connection.execute(f"ATTACH {sql_literal(str(database))} AS sandbox (READ_ONLY)")
     brought: dict[str, list[QueryRows]] = {}

@@ -1,7 +1,7 @@
-"""Source objects to typed staging: `stage_<feed>` in the scratch database, one row per record that could be read.
+"""Stage source objects in the typed tables `stage_<feed>` of the scratch database: one row per readable record.
 
-A CSV goes there in one pass; everything else, and whatever a mapping's SQL works on, through a text table first. No
-rule is judged here.
+A CSV is staged in one pass. Other kinds, and everything that a mapping's SQL reads, become a text table first. Rules
+are not checked here.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from ingest.read.staging import create_staging, stage_csv
 from metrics.warehouse.failpoint import failpoint
 
 Progress = Callable[[str, float], None]
-"""Called with what is being done and how far it is (0..1)."""
+"""Called with the name of the current step and its progress (0 to 1)."""
 
 
 def read_all(reading: Reading, progress: Progress) -> None:
-    """Stage every feed of the mapping. Raises SourceRefused or MappingRefused; then nothing of the run counts."""
+    """Stage every feed of the mapping. Raises SourceRefused or MappingRefused; then the run publishes nothing."""
     mapping = reading.mapping
     files = scan_files(reading)
     staged = stage_for_sandbox(reading, files) if needs_sandbox(mapping) else {}

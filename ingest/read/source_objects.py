@@ -1,4 +1,4 @@
-"""The objects a run reads, and what it has read so far."""
+"""Source objects of a run, and the state of reading."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from ingest.storage.scratch_database import Connection, Scratch
 
 @dataclass(frozen=True)
 class SourceObject:
-    """One source object given to one feed."""
+    """A source object read for one feed."""
 
     number: int
-    """Its place in this run, from 0: `_object` of the staged rows."""
+    """Its position in this run, from 0: `_object` of the staged rows."""
     feed: str
     name: str
     sha256: str
@@ -26,13 +26,13 @@ class SourceObject:
     path: Path | None = None
     text_table: str | None = None
     lines_are_records: bool = False
-    """True: record n of this CSV is its line n + 1, so that a record is found without reading the others."""
+    """True: record n of this CSV is line n + 1, so a record can be read without the others."""
     cursor: Any = None
 
 
 @dataclass
 class Reading:
-    """What one run has read so far."""
+    """State of reading in a run."""
 
     mapping: Mapping
     folder: Path
@@ -40,16 +40,16 @@ class Reading:
     connection: Connection
     cursors: dict[str, Any] = field(default_factory=dict)
     seen: Callable[[str, str, str], int | None] = lambda *_: None
-    """(feed, name, sha256) to the rows of an object that need not be read again, or None."""
+    """Returns the number of rows of an object that was read before, given feed, name and sha256; otherwise None."""
     objects: list[SourceObject] = field(default_factory=list)
     repeated: list[SourceObject] = field(default_factory=list)
     selected: dict[str, FeedMap] = field(default_factory=dict)
-    """Mappings completed by the columns a SELECT returned."""
+    """Mappings of feeds, completed with the columns of their SELECT."""
     states: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    """Size and time of change of each file before any of it was read."""
+    """Size and modification time of each file before the run read it."""
     tables: int = 0
 
     def next_table(self) -> str:
-        """A name no text table of this run has."""
+        """Return an unused name for a text table."""
         self.tables += 1
         return f"text_{self.tables}"

@@ -1,8 +1,8 @@
-"""Where an administrator's SQL runs: a locked DuckDB database that holds staged rows and nothing else.
+"""The locked DuckDB database that runs a mapping's SQL. It contains staged rows only.
 
-No file, network, extension or Python object can be reached from it, no setting changed; only SELECT, and only functions
-that answer the same every time (a clock or dice would break "the same records give the same numbers"). Source: faults
-3.3, C5.
+SQL there cannot reach files, the network, extensions or Python objects, and cannot change settings. It may only SELECT,
+and only call functions that always return the same result. A clock or random numbers would break the rule that the same
+records give the same numbers.
 """
 
 import difflib
@@ -24,12 +24,12 @@ CLOCKS = (
     "current_timestamp",
     "current_setting",
 )
-"""Marked CONSISTENT by DuckDB 1.5 or not listed as functions, and read the clock (`age` with one argument does too)."""
+"""They read the clock, but DuckDB 1.5 marks them CONSISTENT or does not list them. So does `age` with one argument."""
 TABLE_FUNCTIONS = ("unnest", "range", "generate_series")
 
 
 def open_sandbox(file: Path, *, memory: str) -> Connection:
-    """A database to stage into; call `lock` before any of the mapping's SQL runs in it."""
+    """Open a database for staging. Call `lock` before any of the mapping's SQL runs."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "autoinstall_known_extensions": "false",
@@ -44,14 +44,15 @@ def open_sandbox(file: Path, *, memory: str) -> Connection:
 
 
 def lock(connection: Connection) -> None:
-    """Close every way out, for good."""
+    """Block external access and changes of settings, permanently."""
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
 def run_select(connection: Connection, statement: str, target: str, *, key: str, file: str) -> tuple[list[str], int]:
-    """Keep the result of the mapping's SELECT as text table `target`. Returns its columns and number of rows. Raises
-    MappingRefused.
+    """Store the result of a SELECT as text table `target`. Returns its columns and number of rows.
+
+    Raises MappingRefused.
     """
     check_select(connection, statement, key=key, file=file)
     try:
@@ -59,7 +60,9 @@ def run_select(connection: Connection, statement: str, target: str, *, key: str,
             str(row[0]) for row in connection.execute(f"DESCRIBE {_bare(statement)}").fetchall() if row[0] != "_row_no"
         ]
         if len({one.casefold() for one in columns}) < len(columns):
-            raise MappingRefused(file, [f"{key}: two columns of the result have the same name; name each with `as`"])
+            raise MappingRefused(
+                file, [f"{key}: two result columns have the same name; give each a unique name with `as`"]
+            )
         texts = ", ".join(f"NULLIF(CAST({quoted(one)} AS VARCHAR), '') AS {quoted(one)}" for one in columns)
         connection.execute(f"CREATE TABLE {quoted(target)} AS SELECT {texts} FROM ({_bare(statement)}\n) AS result")
     except duckdb.Error as error:
@@ -71,7 +74,10 @@ def run_select(connection: Connection, statement: str, target: str, *, key: str,
 def run_expressions(
     connection: Connection, table: str, target: str, expressions: dict[str, str], *, key: str, file: str
 ) -> None:
-    """Keep `table` with one more text column per expression as `target`; the rows stay the same. Raises MappingRefused."""
+    """Store `table` as `target` with one more text column per expression.
+
+    Raises MappingRefused.
+    """
     problems: list[str] = []
     for column, expression in expressions.items():
         place = f"{key}.columns.{column.removeprefix('sql:')}.sql"
@@ -95,31 +101,29 @@ def run_expressions(
     )
     if before != after:
         raise MappingRefused(
-            file, [f"{key}: an sql expression changes the number of rows; it may only work on one row at a time"]
+            file, [f"{key}: an sql expression changes the number of rows; use expressions over one row only"]
         )
 
 
 def check_select(connection: Connection, statement: str, *, key: str, file: str) -> None:
-    """Raises MappingRefused unless it is one SELECT that reads staged rows and calls functions without clock or dice
-    only.
-    """
+    """Raise MappingRefused unless the statement is one SELECT over staged rows without clock or random functions."""
     try:
         statements = connection.extract_statements(statement)
     except duckdb.Error as error:
         raise MappingRefused(file, [f"{key}: {_explain(error)}"]) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise MappingRefused(
-            file, [f"{key}: write exactly one SELECT (there are {len(statements)} statements, or another kind)"]
+            file, [f"{key}: write exactly one SELECT (found {len(statements)} statement(s), or another kind)"]
         )
     row = connection.execute(f"SELECT json_serialize_sql({sql_literal(_bare(statement))})").fetchone()
     tree = str(row[0]) if row else ""
     if '"error":true' in tree:
-        raise MappingRefused(file, [f"{key}: not a SELECT that can be checked; write one plain SELECT"])
+        raise MappingRefused(file, [f"{key}: this SELECT cannot be checked; write a plain SELECT"])
     refused = sorted(_refused_functions(connection, tree))
     if refused:
         known = ", ".join(refused)
         raise MappingRefused(
-            file, [f"{key}: {known} may not be used: only staged rows, and no clock, dice, file or setting"]
+            file, [f"{key}: remove {known}; use staged rows only, and no clock, random number, file or setting"]
         )
 
 
@@ -169,13 +173,13 @@ def _refused_functions(connection: Connection, tree: str) -> set[str]:
 
 
 def unknown_columns(found: list[str], allowed: tuple[str, ...]) -> list[str]:
-    """What to say of result columns that are none of the feed's."""
+    """Return a message for each result column that the feed does not have."""
     result = []
     for one in found:
         if one not in allowed:
             close = difflib.get_close_matches(one, allowed, n=1)
             hint = f'; did you mean "{close[0]}"?' if close else ""
-            result.append(f"the SELECT returns {one!r}, which is no column of the feed{hint}")
+            result.append(f"the SELECT returns {one!r}, which is not a column of the feed{hint}")
     return result
 
 

@@ -1,4 +1,4 @@
-"""Through a text table: Excel, Parquet, JSON lines and databases, and whatever a mapping's SQL works on."""
+"""Stage Excel, Parquet, JSON Lines, database rows and results of a mapping's SQL, by way of text tables."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from ingest.storage.scratch_database import Connection, quoted
 
 @dataclass(frozen=True)
 class QueryRows:
-    """One object as a text table of the scratch database."""
+    """A source object as a text table of the scratch database."""
 
     table: str
     name: str
@@ -32,7 +32,7 @@ class QueryRows:
 
 
 def to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
-    """A file as a text table."""
+    """Read a file into a text table."""
     if path.name.endswith(".xlsx"):
         return text_tables.from_excel(connection, table, path, origin, shown)
     if path.name.endswith(".parquet"):
@@ -66,14 +66,14 @@ def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin,
     rejects = csv_file.read_rejects(connection)
     if rejects:
         raise SourceRefused(
-            shown, f"record {rejects[0][0]}", "two readers disagree on it", "Have the file written anew."
+            shown, f"record {rejects[0][0]}", "two readers disagree about it", "Have the file written again."
         )
     clean.unlink()
     return text_tables.TextTable(head, good, look.sha256, tuple(broken))
 
 
 def read_query(reading: Reading, feed: str, origin: Origin) -> QueryRows:
-    """What a connection's query gives, as a text table."""
+    """Read the result of a connection's query into a text table."""
     mapping = reading.mapping
     url = mapping.store or connection_url(origin.connection or "", key=f"{feed}.connection", file=mapping.path.name)
     shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
@@ -86,7 +86,7 @@ def read_query(reading: Reading, feed: str, origin: Origin) -> QueryRows:
 
 
 def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:
-    """Map text tables into the feed's staging."""
+    """Convert text tables to rows of the feed's staging table."""
     feed_map = reading.mapping.feeds[feed]
     for text in texts:
         rows = reading.seen(feed, text.name, text.sha256)

@@ -1,8 +1,6 @@
-"""Straight to typed staging: a CSV in one pass of the engine's reader, or record by record by a strict one where that
-cannot number exactly.
+"""Stage CSV files directly: with DuckDB's reader, or with the strict reader if DuckDB cannot number records exactly.
 
-A staged row's number in its object is `rowid + _shift`, so that no number is worked out per row. Source: faults 3.3,
-speed S1.
+The number of a staged row in its object is `rowid + _shift`. So no number is computed per row (docs/speed.md, S1).
 """
 
 import logging
@@ -23,19 +21,19 @@ log = logging.getLogger(__name__)
 
 
 def create_staging(connection: Connection, feed: str, feed_map: FeedMap, time_zone: str) -> None:
-    """Create the feed's staging table, empty."""
+    """Create the empty staging table of a feed."""
     columns = staging_columns(feed, feed_map, time_zone=time_zone, suspicious=True)
     listed = ", ".join(f"{quoted(one.name)} {one.kind}" for one in columns)
     connection.execute(f"CREATE TABLE {quoted(staging_table(feed))} ({listed}, _object BIGINT, _shift BIGINT)")
 
 
 def staging_table(feed: str) -> str:
-    """The feed's staging table."""
+    """Return the name of a feed's staging table."""
     return f"stage_{feed}"
 
 
 def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: CsvScan) -> None:
-    """Stage a CSV, unless its content was taken before."""
+    """Stage a CSV, unless its content was read before."""
     rows = reading.seen(feed, shown, look.sha256)
     if rows is not None:
         reading.repeated.append(SourceObject(-1, feed, shown, look.sha256, rows, rows))
@@ -64,7 +62,7 @@ def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown:
         )
     )
     if good + len(broken) == 0:
-        log.warning("%s holds a header and no records", shown)
+        log.warning("%s contains a header but no records", shown)
 
 
 def _load_directly(
@@ -78,7 +76,7 @@ def _load_directly(
     number: int,
     first: int,
 ) -> tuple[int, list[BrokenRecord]] | None:
-    """One pass of the engine's reader. None: it met something it cannot number exactly, and the referee has to read."""
+    """Stage a file with DuckDB's reader. None: it cannot number the records exactly; use the strict reader."""
     connection = reading.connection
     if origin.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
         return None
@@ -87,7 +85,9 @@ def _load_directly(
         stage_relation(connection, feed, columns, csv_file.read_csv_sql(path, head, origin), number, f"{1 - first}")
         rejects = csv_file.read_rejects(connection)
     except duckdb.Error as error:
-        log.info("%s: the engine gave up (%s); reading it record by record", path.name, str(error).partition("\n")[0])
+        log.info(
+            "%s: DuckDB cannot read it (%s); reading it record by record", path.name, str(error).partition("\n")[0]
+        )
         connection.execute("ROLLBACK")
         return None
     good = count_rows(connection, staging_table(feed)) - first
@@ -98,7 +98,7 @@ def _load_directly(
     connection.execute("COMMIT")
     broken = [BrokenRecord(line - 1, raw.rstrip("\r\n"), problem) for line, raw, problem in rejects]
     if broken:
-        # After the commit: before it, new rows have provisional row ids.
+        # New rows have provisional row ids until the commit.
         _shift_after(connection, feed, first, [one.row_no for one in broken])
     return good, [replace(one, problem=_words(one.problem)) for one in broken]
 
@@ -112,7 +112,7 @@ def _words(problem: str) -> str:
 
 
 def _shift_after(connection: Connection, feed: str, first: int, broken: list[int]) -> None:
-    """Count the broken records in: rows after the n-th of them have a number n higher than their place."""
+    """Raise row numbers by the broken records: rows after the n-th broken record get a number n higher."""
     cases = " ".join(
         f"WHEN rowid >= {first + row_no - position} THEN {position}"
         for position, row_no in reversed(list(enumerate(sorted(broken), start=1)))
@@ -143,8 +143,8 @@ def _load_strictly(
         raise SourceRefused(
             shown,
             f"record {rejects[0][0] if rejects else '?'}",
-            "two readers disagree on it",
-            "Have the file written anew.",
+            "two readers disagree about it",
+            "Have the file written again.",
         )
     clean.unlink()
     return good, broken
@@ -153,14 +153,15 @@ def _load_strictly(
 def stage_relation(
     connection: Connection, feed: str, columns: list[StagedColumn], relation: str, number: int, shift: str
 ) -> None:
-    """Map a relation into the feed's staging table. shift: SQL of what a row's number in its object lies above its
-    `rowid`.
+    """Insert the rows of an SQL relation into the feed's staging table.
+
+    shift: SQL of the difference between a row's number in its object and its `rowid`.
     """
     values = ", ".join(one.sql for one in columns)
     connection.execute(f"INSERT INTO {quoted(staging_table(feed))} SELECT {values}, {number}, {shift} FROM {relation}")
 
 
 def count_rows(connection: Connection, table: str) -> int:
-    """Rows of a table."""
+    """Return the number of rows of a table."""
     (count,) = connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone() or (0,)
     return int(count)

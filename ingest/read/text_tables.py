@@ -1,8 +1,7 @@
-"""Excel, JSON lines, Parquet and databases to text staging: a table of text columns with `_row_no`, the record's number
-in its object.
+"""Read Excel, JSON Lines, Parquet and databases into text tables.
 
-CSV goes straight to typed staging (csv_file.py) unless a mapping's SQL needs its text. An empty text is a null here as
-it is in CSV.
+A text table has text columns and `_row_no`, the number of the record in its object. An empty text becomes null, as in
+CSV. CSV files skip text tables unless a mapping's SQL needs their text (staging.py).
 """
 
 import hashlib
@@ -32,18 +31,18 @@ Record = Sequence[str | None]
 
 @dataclass(frozen=True)
 class TextTable:
-    """A text table that was filled, and what could not be."""
+    """A filled text table, and the records that could not be read."""
 
     columns: list[str]
     rows: int
     sha256: str
     broken: tuple[BrokenRecord, ...] = ()
     cursor: Any = None
-    """The highest value of the cursor column, as the database gave it."""
+    """The highest value of the cursor column, as returned by the database."""
 
 
 def as_text(value: object) -> str | None:
-    """A value as the text a CSV file would hold; None for nothing and for an empty text."""
+    """Return a value as text, as in a CSV file. Null and empty text give None."""
     if value is None or value == "":
         return None
     if isinstance(value, str):
@@ -62,8 +61,9 @@ def as_text(value: object) -> str | None:
 
 
 def from_excel(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> TextTable:
-    """One sheet, its first row being the header. Raises SourceRefused for a workbook that cannot be read or a sheet
-    that is not there.
+    """Read one sheet. Its first row is the header.
+
+    Raises SourceRefused if the workbook cannot be read or the sheet does not exist.
     """
     try:
         book = CalamineWorkbook.from_path(path)
@@ -71,22 +71,23 @@ def from_excel(connection: Connection, table: str, path: Path, origin: Origin, s
             raise SourceRefused(
                 shown,
                 "",
-                f"it has the sheets {', '.join(book.sheet_names)}",
+                f"it has several sheets: {', '.join(book.sheet_names)}",
                 f'Write sheet = "{book.sheet_names[0]}" in the mapping.',
             )
         sheet = origin.sheet or book.sheet_names[0]
         if sheet not in book.sheet_names:
             raise SourceRefused(
-                shown, "", f"no sheet {sheet!r}; it has {', '.join(book.sheet_names)}", "Put `sheet` right."
+                shown,
+                "",
+                f"no sheet {sheet!r}; it has {', '.join(book.sheet_names)}",
+                "Correct `sheet` in the mapping.",
             )
         rows = book.get_sheet_by_name(sheet).iter_rows()
         head = [as_text(cell) or "" for cell in next(rows, [])]
     except CalamineError as error:
-        raise SourceRefused(
-            shown, "", f"not a workbook that can be read ({error})", "Save it again as .xlsx."
-        ) from None
+        raise SourceRefused(shown, "", f"the workbook cannot be read ({error})", "Save it again as .xlsx.") from None
     if not any(head):
-        raise SourceRefused(shown, "", "the sheet is empty", "Send it again, at least with its header row.")
+        raise SourceRefused(shown, "", "the sheet is empty", "Send it again with at least its header row.")
     _refuse_repeated(head, shown)
     kept = [position for position, one in enumerate(head) if one]
     columns = [head[position] for position in kept]
@@ -98,7 +99,7 @@ def from_excel(connection: Connection, table: str, path: Path, origin: Origin, s
 
 
 def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
-    """A Parquet file, every column as text. Raises SourceRefused for a damaged one."""
+    """Read a Parquet file, every column as text. Raises SourceRefused if the file is damaged."""
     source = f"read_parquet({sql_literal(str(path))})"
     try:
         columns = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
@@ -106,7 +107,7 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
         connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {texts} FROM {source}")
     except duckdb.Error as error:
         raise SourceRefused(
-            shown, "", f"not a Parquet file that can be read ({_first_line(error)})", "Send the file again, whole."
+            shown, "", f"the Parquet file cannot be read ({_first_line(error)})", "Send the complete file again."
         ) from None
     connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN _row_no BIGINT")
     connection.execute(f"UPDATE {quoted(table)} SET _row_no = rowid + 1")
@@ -115,8 +116,9 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
 
 
 def from_json_lines(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
-    """One JSON object a line; a line that is none is broken. Raises SourceRefused for an empty, undecodable or cut
-    file.
+    """Read one JSON object per line. Any other line is a broken record.
+
+    Raises SourceRefused for an empty, undecodable or truncated file.
     """
     broken: list[BrokenRecord] = []
     data = path.read_bytes()
@@ -127,7 +129,7 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
             shown,
             "last line",
             "it does not end with a line break, so the file may be cut",
-            "Send the file again, whole.",
+            "Send the complete file again.",
         )
     try:
         lines = data.decode("utf-8-sig").split("\n")[:-1]
@@ -163,9 +165,9 @@ def from_database(
     *,
     as_of: datetime | None = None,
 ) -> TextTable:
-    """The rows of a query, pulled in pieces. `since` is bound as :cursor, `as_of` as :as_of where the query names it.
+    """Read the rows of a query in pieces.
 
-    Raises SourceRefused if the database refuses or breaks off.
+    Binds `since` as :cursor, and `as_of` as :as_of if the query uses it. Raises SourceRefused if the database fails.
     """
     digest = hashlib.sha256()
     highest = since
@@ -181,7 +183,7 @@ def from_database(
                 _refuse_repeated(columns, shown)
                 if origin.cursor and origin.cursor not in columns:
                     raise SourceRefused(
-                        shown, "", f"the query returns no column {origin.cursor!r}", "Select the cursor column too."
+                        shown, "", f"the query lacks the cursor column {origin.cursor!r}", "Add it to the SELECT."
                     )
 
                 def records() -> Iterator[tuple[int, Record]]:
@@ -200,13 +202,13 @@ def from_database(
     except SQLAlchemyError as error:
         reason = _first_line(getattr(error, "orig", None) or error)
         raise SourceRefused(
-            shown, "", f"the database refused or broke off ({reason})", "Check the URL, the query and the server."
+            shown, "", f"the database failed ({reason})", "Check the URL, the query and the server."
         ) from None
     return TextTable(columns, count, digest.hexdigest(), cursor=highest)
 
 
 def fill_table(connection: Connection, table: str, columns: list[str], records: Iterable[tuple[int, Record]]) -> int:
-    """Create the text table and fill it with (row number, texts), in pieces. Returns how many rows."""
+    """Create a text table and fill it with (row number, texts), in pieces. Returns the number of rows."""
     listed = "".join(f", {quoted(one)} VARCHAR" for one in columns)
     connection.execute(f"CREATE TABLE {quoted(table)} (_row_no BIGINT{listed})")
     count = 0
@@ -227,7 +229,7 @@ def fill_table(connection: Connection, table: str, columns: list[str], records: 
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(CHUNK):
@@ -240,21 +242,19 @@ def _refuse_repeated(columns: list[str], shown: str) -> None:
     for one in columns:
         folded = one.strip().casefold()
         if folded and folded in seen:
-            raise SourceRefused(
-                shown, "header", f"the column {one!r} is there twice", "Give every column its own name."
-            )
+            raise SourceRefused(shown, "header", f"the column {one!r} occurs twice", "Give every column a unique name.")
         seen.add(folded)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key occurs twice")
     return result
 
 
 def _no_constant(word: str) -> object:
-    raise ValueError(f"{word} is no JSON value")
+    raise ValueError(f"{word} is not a JSON value")
 
 
 def _json_text(value: object) -> str | None:

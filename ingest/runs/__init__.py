@@ -1,1 +1,1 @@
-"""State, ledger, report and history of ingest runs."""
+"""State, run ledger, report and history of ingest runs."""

@@ -1,5 +1,6 @@
-"""Every run and how it ended, failed ones too: a failed run leaves no generation, so it cannot be recorded in one. Kept
-in the store.
+"""Run history: every run with its outcome, in the store.
+
+It includes failed runs. They publish no generation, so a generation cannot record them.
 """
 
 import json
@@ -22,7 +23,7 @@ def record_run(
     generation: int | None,
     report: dict[str, object],
 ) -> None:
-    """Write one run down."""
+    """Record a run."""
     with open_store(location) as connection:
         connection.execute(
             insert(run_history).values(
@@ -37,7 +38,7 @@ def record_run(
 
 
 def runs(location: Location, *, limit: int = 100) -> list[dict[str, object]]:
-    """The latest runs, newest first."""
+    """Return the latest runs, newest first."""
     with open_store(location, write=False) as connection:
         rows = connection.execute(select(run_history).order_by(run_history.c.started_at.desc()).limit(limit))
         return [dict(row) for row in rows.mappings()]

@@ -1,7 +1,6 @@
-"""The ledger of a run, in the same transaction as its data: quarantine, files, checks, mapped columns, cursors; and the
-proof that it adds up.
+"""Run ledger: quarantine, files, checks, mapped columns and cursors of a run, and the check that the ledger adds up.
 
-Every row of every file is in exactly one of loaded, quarantined, superseded. Source: faults, section 1.
+It is written in the same transaction as the data. Every row of every file is either loaded, quarantined or superseded.
 """
 
 from collections import Counter
@@ -25,7 +24,7 @@ from metrics.warehouse.failpoint import failpoint
 
 
 def write_ledger(one: RunState, build: Build) -> None:
-    """Quarantine, files, checks, mapped columns, cursors: in the same transaction as the data."""
+    """Write quarantine, files, checks, mapped columns and cursors of a run."""
     connection, run_id, first = build.connection, one.known.next_run_id, one.known.next_file_id
     objects = {source.number: source for source in one.objects}
     for rejected in one.rejected.values():
@@ -51,7 +50,7 @@ def write_ledger(one: RunState, build: Build) -> None:
 
 
 def _file_rows(one: RunState) -> Iterator[dict[str, Any]]:
-    """New files with nothing loaded yet: `write_counts` moves what the load decided."""
+    """Yield the rows of new files, with nothing loaded yet. `write_counts` adds the counts of the load."""
     first = one.known.next_file_id
     unreadable = Counter(
         number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row)
@@ -81,7 +80,7 @@ def _file_row(
 
 
 def _drop_outdated(one: RunState, connection: Connection) -> None:
-    """Rejected records that a later one has replaced leave the quarantine's count for the superseded one."""
+    """Move the counts of replaced records from quarantined to superseded."""
     for file_id, n in release.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
         moved = {
             "rows_quarantined": run_files.c.rows_quarantined - n,
@@ -131,7 +130,7 @@ def _write_taken(one: RunState, connection: Connection) -> None:
 
 
 def write_counts(connection: Connection, counts: Counts) -> None:
-    """Move the counts of files of earlier runs; those of this run are written with their rows."""
+    """Add the counts of the load to the files of this run and of earlier runs."""
     for file_id in {*counts.loaded, *counts.quarantined, *counts.superseded}:
         moved = {
             "rows_loaded": counts.loaded[file_id],
@@ -147,9 +146,9 @@ def write_counts(connection: Connection, counts: Counts) -> None:
 
 
 def check_balance(connection: Connection) -> None:
-    """Every row of every file is in exactly one of loaded, quarantined, superseded. Raises RunAborted if not.
+    """Raise RunAborted unless every row of every file is either loaded, quarantined or superseded.
 
-    The counts were kept while deciding; here the rows themselves are counted.
+    The ledger's counts were computed during the load. This check counts the rows themselves.
     """
     about = {row.file_id: row for row in connection.execute(select(run_files))}
     present: Counter[int] = Counter()
@@ -159,8 +158,9 @@ def check_balance(connection: Connection) -> None:
         dict(count_per_file(connection, quarantine_table, quarantine_table.c.status.in_(["rejected", "waiting"])))
     )
     wrong = [
-        f"{row.name} ({row.feed}): {row.rows_in} rows in, ledger {row.rows_loaded} loaded + {row.rows_quarantined} quarantined + "
-        f"{row.rows_superseded} superseded, counted {present[file_id]} loaded, {kept[file_id]} quarantined"
+        f"{row.name} ({row.feed}): {row.rows_in} rows in, ledger {row.rows_loaded} loaded + "
+        f"{row.rows_quarantined} quarantined + {row.rows_superseded} superseded, "
+        f"counted {present[file_id]} loaded, {kept[file_id]} quarantined"
         for file_id, row in about.items()
         if row.rows_loaded + row.rows_quarantined + row.rows_superseded != row.rows_in
         or present[file_id] != row.rows_loaded
@@ -170,6 +170,6 @@ def check_balance(connection: Connection) -> None:
     unknown = (set(present) | set(kept)) - set(about)
     if wrong or unknown:
         raise RunAborted(
-            "The ledger does not add up: "
+            "The run ledger does not add up; please report this defect of Buyerview: "
             + "; ".join([*wrong[:5], *(f"file {one} is not in run_files" for one in sorted(unknown)[:5])])
         )

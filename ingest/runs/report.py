@@ -1,4 +1,4 @@
-"""What one run did, for the summary table, `--json` and the history."""
+"""Report of a run, for the summary table, `--json` and the run history."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from ingest.runs.run_state import RunState, was_kept_out
 
 @dataclass(frozen=True)
 class FileReport:
-    """One source object given to one feed; the last three counts add up to rows_in."""
+    """A source object read for one feed. The last three counts add up to rows_in."""
 
     feed: str
     name: str
@@ -21,12 +21,12 @@ class FileReport:
     rows_quarantined: int
     rows_superseded: int
     repeated: bool = False
-    """True: this content was taken before and was not read again."""
+    """True: this content was read in an earlier run and was skipped."""
 
 
 @dataclass(frozen=True)
 class RuleReport:
-    """One rule that rows of a feed broke, with one example."""
+    """A rule that rows of a feed broke, with an example."""
 
     feed: str
     rule: str
@@ -38,13 +38,13 @@ class RuleReport:
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run."""
+    """Report of a run."""
 
     run_id: int | None
     generation: int | None
     source: str
     outcome: str
-    """published; unchanged (every object was taken before, so nothing was published); checked (a dry run)."""
+    """published; unchanged (all objects were read before, nothing was published); checked (dry run)."""
     started_at: datetime
     finished_at: datetime
     data_as_of: datetime | None
@@ -57,7 +57,7 @@ class RunReport:
     restated: int
 
     def to_json(self) -> dict[str, object]:
-        """The same as plain JSON values; moments as ISO text in UTC."""
+        """Return plain JSON values, with moments as ISO text in UTC."""
         values = asdict(self)
         for name in ("started_at", "finished_at", "data_as_of"):
             values[name] = f"{values[name].isoformat()}Z" if values[name] is not None else None
@@ -65,7 +65,7 @@ class RunReport:
 
 
 def build_report(one: RunState, outcome: str, generation: int | None) -> RunReport:
-    """What a run did, or a dry one would have done, as far as it has come."""
+    """Build the report of a run, or of the steps it has completed."""
     first, counts = one.known.next_file_id, one.loaded.counts
     early = Counter(
         number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row)

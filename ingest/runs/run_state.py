@@ -1,4 +1,4 @@
-"""The state of one run as it goes through the steps, and what the warehouse knows of earlier runs of its source."""
+"""State of a run, and the earlier runs of its source."""
 
 import hashlib
 import json
@@ -18,20 +18,20 @@ from metrics.schema import run_files, runs
 
 @dataclass(frozen=True)
 class PreviousRuns:
-    """What the warehouse knows of earlier runs of this source."""
+    """Earlier runs of this source, as recorded in the warehouse."""
 
     next_file_id: int = 1
     next_run_id: int = 1
     taken: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """(feed, sha256, mapping) to the number of rows."""
+    """Number of rows of each object read, by (feed, sha256, mapping)."""
     latest: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(feed, name) to the sha256 last taken under that name."""
+    """Latest sha256 of each object, by (feed, name)."""
     cursors: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class RunState:
-    """The state of one run as it goes through the steps."""
+    """State of a run, updated by its steps."""
 
     mapping: Mapping
     started_at: datetime
@@ -49,7 +49,7 @@ class RunState:
 
 
 def previous_runs(connection: Connection, source: str) -> PreviousRuns:
-    """What earlier runs left: the next numbers, the objects this source has brought, how far its cursors are."""
+    """Return the next free numbers, the objects that this source has delivered, and its cursors."""
     files = {
         row.file_id: row
         for row in connection.execute(select(run_files.c.file_id, run_files.c.rows_in, run_files.c.name))
@@ -69,27 +69,28 @@ def previous_runs(connection: Connection, source: str) -> PreviousRuns:
 
 
 def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
-    """What of a mapping decides how an object's records are read: the same content under another fingerprint is read
-    again.
+    """Hash the parts of a mapping that decide how records are read.
+
+    The same content with another fingerprint is read again.
     """
-    as_of = None if mapping.store else mapping.data_as_of  # the store's rows are cut at it, and show it themselves
+    as_of = None if mapping.store else mapping.data_as_of  # the query of the store already applies it
     text = json.dumps([feed_map.model_dump(mode="json"), mapping.time_zone, str(as_of)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def effective_feeds(one: RunState) -> dict[str, FeedMap]:
-    """The feeds' mappings with the columns a SELECT returned."""
+    """Return the mappings of all feeds, completed with the columns of their SELECTs."""
     return {feed: one.reading.selected.get(feed, feed_map) for feed, feed_map in one.mapping.feeds.items()}
 
 
 def was_kept_out(one: RunState, row: Rejected) -> bool:
-    """Whether a rejected record broke a rule across rows: it was staged, and kept out while loading."""
+    """Return True if a rejected record broke a cross-row rule: it was staged, but kept out of the load."""
     file_id = one.known.next_file_id + row.object_no
     return any((file_id, row.row_no) in held for held in one.loaded.held.values())
 
 
 def cursor_to_text(cursor: Any) -> tuple[str, str]:
-    """Kind and text of a cursor, as `cursors` keeps it."""
+    """Return kind and text of a cursor, as stored in `cursors`."""
     if isinstance(cursor, datetime):
         return "datetime", cursor.isoformat()
     if isinstance(cursor, date):
@@ -98,7 +99,7 @@ def cursor_to_text(cursor: Any) -> tuple[str, str]:
 
 
 def cursor_from_text(kind: str, value: str) -> Any:
-    """The cursor that was written so."""
+    """Return the cursor with this kind and text."""
     if kind == "datetime":
         return datetime.fromisoformat(value)
     if kind == "date":

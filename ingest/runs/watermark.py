@@ -1,4 +1,4 @@
-"""The watermark: up to when the data go, which pages take for today."""
+"""The watermark: the end of the data. Pages use it as the current time."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,15 +9,14 @@ from ingest.validate.row_rules import EVENTS
 from metrics.schema import FEEDS
 
 CLOCK_TOLERANCE = timedelta(hours=24)
-"""With no declared watermark, an event this long after the start of the run is taken for a mistake, not for the future.
-"""
+"""Without a declared watermark, events later than this after the start of the run are rejected."""
 
 FOREIGN_CLOCKS = ("buyer_scorecards", "service_costs")
-"""Feeds whose days do not move the watermark: the buyer's own book, and the days costs are booked on."""
+"""Feeds whose days do not move the watermark: the buyer's own scorecards, and booking days of costs."""
 
 
 def latest_event(connection: Connection, time_zone: str) -> datetime | None:
-    """The latest accepted event of all data, naive UTC: a bare date is the end of that day where the source is."""
+    """Return the latest accepted event of all data, naive UTC. A bare date counts as the end of that local day."""
     found: list[datetime] = []
     for feed, column in (
         (feed, column) for feed, columns in EVENTS.items() if feed not in FOREIGN_CLOCKS for column in columns

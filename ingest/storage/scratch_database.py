@@ -1,6 +1,4 @@
-"""The scratch database of one run: a DuckDB file of its own for staging, deleted afterwards. No canonical table lives
-here.
-"""
+"""The scratch database of a run: a DuckDB file for staging, deleted after the run. It has no canonical tables."""
 
 import shutil
 import tempfile
@@ -15,23 +13,23 @@ import duckdb
 Connection = duckdb.DuckDBPyConnection
 
 MEMORY = "1200MB"
-"""What the engine may hold while staging; more spills to the scratch folder (budget S1: 2 GB for the whole process)."""
+"""Memory limit of DuckDB while staging. More data spills to the scratch folder (docs/speed.md, S1)."""
 
 
 @dataclass(frozen=True)
 class Scratch:
-    """A folder for one run's staging."""
+    """The staging folder of a run."""
 
     folder: Path
 
     @property
     def file(self) -> Path:
-        """The staging database."""
+        """Path of the staging database."""
         return self.folder / "staging.duckdb"
 
     @property
     def config(self) -> dict[str, Any]:
-        """Options every connection to the staging database must share (one process, one file, one configuration)."""
+        """Options of every connection to the staging database. DuckDB requires them to be equal within a process."""
         return {
             "memory_limit": MEMORY,
             "temp_directory": str(self.folder / "spill"),
@@ -41,7 +39,7 @@ class Scratch:
         }
 
     def connect(self) -> Connection:
-        """A connection to the staging database; the caller closes it."""
+        """Open a connection to the staging database. The caller closes it."""
         connection = duckdb.connect(str(self.file), config=self.config)
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         return connection
@@ -49,10 +47,10 @@ class Scratch:
 
 @contextmanager
 def scratch(parent: Path | None = None) -> Iterator[Scratch]:
-    """A scratch folder inside `parent` (default: the system's), removed whatever happens.
+    """Create a scratch folder inside `parent` (default: the system's temporary folder), and always remove it.
 
-    `parent` is a warehouse whose writer's lock the caller holds: scratch folders that are there already belonged to
-    runs that were killed.
+    If `parent` is a warehouse, the caller holds its writer's lock. Existing scratch folders belong to killed runs and
+    are deleted.
     """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
@@ -66,10 +64,10 @@ def scratch(parent: Path | None = None) -> Iterator[Scratch]:
 
 
 def sql_literal(value: str) -> str:
-    """A text as an SQL literal."""
+    """Return a text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def quoted(value: str) -> str:
-    """A name as a quoted SQL identifier."""
+    """Return a name as a quoted SQL identifier."""
     return '"' + value.replace('"', '""') + '"'

@@ -1,6 +1,6 @@
-"""Tables only ingest keeps, in the same warehouse and transaction as the feeds.
+"""Tables that only ingest uses, in the same warehouse and transaction as the feeds.
 
-What waits for other rows, what came in another unit, what was taken before, how far incremental pulls went.
+They contain waiting rows, originals of converted rows, objects read before, and cursors of incremental pulls.
 """
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, Text
@@ -25,11 +25,9 @@ WAITING_FEEDS = (
     "returns",
     "service_costs",
 )
-"""Feeds whose rows stand or fall with rows of others: one that breaks a rule across rows is tried again in every later
-run.
-"""
+"""Feeds with cross-row rules that later rows may satisfy. Every later run checks the rows that break one."""
 CONVERTED_FEEDS = ("order_lines", "shipment_lines", "invoice_lines")
-"""Feeds whose rows may count in a unit of their own."""
+"""Feeds whose rows may name a unit."""
 
 
 def _like(feed: str, prefix: str, comment: str) -> Table:
@@ -43,7 +41,7 @@ waiting: dict[str, Table] = {
     feed: _like(
         feed,
         "waiting",
-        f"one row: one typed row of {feed}, in its own unit, kept out by a rule across rows; its record is in quarantine",
+        f"one row: one typed row of {feed}, in its own unit, kept out by a cross-row rule; its record is in quarantine",
     )
     for feed in WAITING_FEEDS
 }
@@ -85,5 +83,5 @@ cursors = Table(
 
 
 def create_tables(connection: Connection) -> None:
-    """Create those that are not there yet."""
+    """Create the missing tables."""
     metadata.create_all(connection)

@@ -1,1 +1,1 @@
-"""Validation rules of one row and of several rows."""
+"""Validation rules about one row and about several rows."""

@@ -1,9 +1,9 @@
-"""Rules that look beyond one row: does the parent exist, did anything happen before it could. Portable SQL, run in the
-load's transaction.
+"""Rules about several rows: missing parents, and dates before the order. Portable SQL in the load's transaction.
 
-Each rule is a SELECT of the (file_id, row_no) that break it, over rows that have just come in (or whose parents have
-changed) and what is already loaded. A row whose parent is missing waits; any other is rejected. Source: rules R12, R22,
-R33, R34; faults B34, B38.
+Each rule is a SELECT of the rows that break it. It covers new rows, and loaded rows whose parents have changed. A row
+whose parent is missing waits. Any other row that breaks a rule is rejected.
+
+Source: R12 (unit conversion), R22 (returns), R33 (duplicates and late records), R34 (impossible dates).
 """
 
 from dataclasses import dataclass
@@ -31,21 +31,19 @@ from metrics.sql.dialects import local_time
 
 @dataclass(frozen=True)
 class CrossRowRule:
-    """One rule across rows, for one feed."""
+    """A cross-row rule of a feed."""
 
     name: str
     column: str
     do: str
     broken: Select[Any]
-    """file_id, row_no and the value found (for a missing parent: the parent's key)."""
+    """file_id, row_no and the wrong value (for a missing parent: the parent's key)."""
     waits_for: str | None = None
-    """The feed a row that breaks it waits for; None: it is rejected."""
+    """The feed that a row breaking the rule waits for. None: the row is rejected."""
 
 
 def rules(feed: str, arrivals: FromClause) -> tuple[CrossRowRule, ...]:
-    """The rules of a feed over `arrivals` (its columns, provenance included). Parents must be merged before their
-    children.
-    """
+    """Return the rules of a feed over `arrivals`, a table with the feed's columns. Merge parents first."""
     make = _RULES.get(feed)
     return make(arrivals) if make else ()
 
@@ -79,7 +77,7 @@ def _invoices(rows: FromClause) -> tuple[CrossRowRule, ...]:
     coming = select(1).where(other.c.invoice_id == rows.c.reverses_invoice_id)
     names_one = rows.c.reverses_invoice_id.is_not(None)
     missing = and_(names_one, not_(known.exists()), not_(coming.exists()))
-    do = "Send the invoice it reverses; this one is loaded as soon as that one is."
+    do = "The reversed invoice is missing. Send it; this record then loads automatically."
     broken = _select(rows, rows.c.reverses_invoice_id, missing)
     return (CrossRowRule("reversed_invoice_is_known", "reverses_invoice_id", do, broken, "invoices"),)
 
@@ -101,7 +99,7 @@ def _order_line_is_known(rows: FromClause) -> tuple[CrossRowRule, ...]:
 
 
 def _order_is_known(rows: FromClause) -> tuple[CrossRowRule, ...]:
-    """Rows that may name an order: one named has to be there, one not named is none."""
+    """Return the rule of rows that may name an order: a named order must exist."""
     known = select(1).where(orders.c.order_id == rows.c.order_id)
     return (
         _parent_rule(
@@ -115,7 +113,7 @@ def _holds(rows: FromClause) -> tuple[CrossRowRule, ...]:
 
 
 def _order_events(rows: FromClause) -> tuple[CrossRowRule, ...]:
-    # The inquiry comes before the order by nature, and goods may come to the warehouse before anybody orders them.
+    # The inquiry precedes the order, and goods may reach the warehouse before anybody orders them.
     after = rows.c.step.not_in([INQUIRY, WAREHOUSE_RECEIPT])
     return (
         *_order_is_known(rows),
@@ -129,7 +127,7 @@ def _returns(rows: FromClause) -> tuple[CrossRowRule, ...]:
 
 
 def _payments(rows: FromClause) -> tuple[CrossRowRule, ...]:
-    # Paid before it was billed or even ordered is a payment in advance.
+    # A payment before the invoice or the order is a payment in advance.
     known = select(1).where(invoices.c.invoice_id == rows.c.invoice_id)
     return (_parent_rule(rows, "invoice_is_known", "invoice_id", "invoices", known, rows.c.invoice_id),)
 
@@ -141,7 +139,7 @@ def _quote_options(rows: FromClause) -> tuple[CrossRowRule, ...]:
 
 
 def _unit_factors(rows: FromClause) -> tuple[CrossRowRule, ...]:
-    """Two factors of one unit on one day that came together contradict each other: neither is taken (R12)."""
+    """Reject both of two factors for the same unit and day in one file: R12 (unit conversion)."""
     other = rows.alias("said_too")
     key = FEEDS["unit_factors"].key
     undecided = rows.c.source_updated_at.is_not_distinct_from(other.c.source_updated_at)
@@ -153,19 +151,22 @@ def _unit_factors(rows: FromClause) -> tuple[CrossRowRule, ...]:
         ~other.c.deleted,
     )
     contradicted = select(1).where(same, rows.c.factor != other.c.factor).exists()
-    do = "The file has another factor of this unit from the same day on: send the one that holds."
+    do = "The file has another factor for this unit, valid from the same day. Send only the correct factor."
     return (CrossRowRule("factor_is_single", "factor", do, _select(rows, cast(rows.c.factor, String), contradicted)),)
 
 
 def _fx_rates(rows: FromClause) -> tuple[CrossRowRule, ...]:
-    """One reporting currency for all: what is loaded decides, else the first row."""
+    """Allow one reporting currency: the loaded one, or else the one of the first row."""
     earliest = rows.alias("earliest")
     first = (
         select(earliest.c.reporting_currency).order_by(earliest.c.file_id, earliest.c.row_no).limit(1).scalar_subquery()
     )
     loaded = select(func.min(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted).scalar_subquery()
     other = and_(rows.c.reporting_currency != func.coalesce(loaded, first), ~rows.c.deleted)
-    do = "The other rates lead to another currency: send this one in theirs, or withdraw those (deleted) before you send any in a new one."
+    do = (
+        "The other rates use another reporting currency. Send this rate in that currency, "
+        "or first withdraw the other rates (deleted = true)."
+    )
     return (
         CrossRowRule(
             "reporting_currency_is_single", "reporting_currency", do, _select(rows, rows.c.reporting_currency, other)
@@ -174,7 +175,7 @@ def _fx_rates(rows: FromClause) -> tuple[CrossRowRule, ...]:
 
 
 INQUIRY, WAREHOUSE_RECEIPT = 1, 8
-"""Steps of order_events that may lie before the order."""
+"""Steps of order_events that may precede the order."""
 
 _RULES = {
     "unit_factors": _unit_factors,
@@ -219,7 +220,7 @@ def _parent_rule(
 ) -> CrossRowRule:
     missing = not_(exists.exists())
     condition = missing if only is None else and_(only, missing)
-    do = f"Send the row of {parent} it belongs to; this one is loaded as soon as that one is."
+    do = f"The {parent} record it belongs to is missing. Send that record; this one then loads automatically."
     return CrossRowRule(name, column, do, _select(rows, value, condition), parent)
 
 
@@ -228,7 +229,7 @@ def _document_not_before_order(rows: FromClause, moment: str, header: FromClause
     early = is_before(value, is_date, orders.c.ordered_at, orders.c.ordered_at_is_date, orders.c.ship_to_time_zone)
     joined = rows.join(header, header.c[key] == rows.c[key]).join(orders, orders.c.order_id == rows.c.order_id)
     broken = select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(early)
-    do = f"{moment} of its document lies before ordered_at of its order: correct one of them and send it again."
+    do = f"{moment} of the document is before ordered_at of the order. Correct one of the two dates and send it again."
     return CrossRowRule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
@@ -240,12 +241,14 @@ def _not_before_order(rows: FromClause, moment: str, only: ColumnElement[bool] |
     broken = (
         select(rows.c.file_id, rows.c.row_no, cast(value, String).label("value")).select_from(joined).where(condition)
     )
-    do = f"{moment} lies before ordered_at of its order: correct one of them and send it again."
+    do = f"{moment} is before ordered_at of the order. Correct one of the two dates and send it again."
     return CrossRowRule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
 def is_before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
-    """`later` lies before `earlier`: of one kind exactly, a bare date against an instant by the instant's local day in
+    """Return the condition that `later` is before `earlier`.
+
+    Two bare dates or two instants are compared exactly. A bare date is compared with the local day of an instant in
     `zone`.
     """
     return case(

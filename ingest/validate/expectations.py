@@ -1,7 +1,6 @@
-"""One Great Expectations suite per feed, run inside the engine on the feed's staging table. The only module that
-imports the library.
+"""Run one Great Expectations suite per feed on its staging table. No other module imports the library.
 
-What is expected is in row_rules.py. Source: faults 3.2.
+The rules are in row_rules.py.
 """
 
 import os
@@ -23,7 +22,7 @@ from ingest.validate.row_rules import RowRule
 
 @dataclass(frozen=True)
 class Outcome:
-    """One rule over one feed: how many rows were looked at, and the staged rows (`rowid`) that broke it."""
+    """Result of a rule on a feed: the number of rows checked, and the staged rows (`rowid`) that break it."""
 
     rule: RowRule
     rows_checked: int
@@ -38,19 +37,20 @@ def create_view(connection: Connection, feed: str, suite: Iterable[RowRule]) -> 
     valid = " AND ".join(f"({rule.condition})" for rule in suite) or "TRUE"
     try:
         connection.execute(
-            f"CREATE VIEW {quoted(f'check_{feed}')} AS SELECT rowid AS _row, {valid} AS row_is_valid FROM {quoted(staging_table(feed))}"
+            f"CREATE VIEW {quoted(f'check_{feed}')} AS "
+            f"SELECT rowid AS _row, {valid} AS row_is_valid FROM {quoted(staging_table(feed))}"
         )
     except duckdb.Error as error:
-        raise RunAborted(f"Validation of {feed} could not be done: {error}") from error
+        raise RunAborted(f"The validation of {feed} failed: {error}") from error
 
 
 def validate(
     staging: Connection, suites: dict[str, tuple[RowRule, ...]], staged: dict[str, int]
 ) -> dict[str, list[Outcome]]:
-    """Run every feed's suite. staged: rows staged per feed, which must be the rows the library sees.
+    """Run the suite of every feed.
 
-    staging: the connection staging was done on, with nothing left uncommitted: the library sees committed rows only.
-    Raises RunAborted if an expectation raised.
+    staged: number of staged rows per feed; the library must see the same number. staging: the connection used for
+    staging, with all rows committed. Raises RunAborted if an expectation raises.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
     with warnings.catch_warnings():
@@ -59,18 +59,18 @@ def validate(
 
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(False)
-        # a plain mapping is what its configuration reads
+        # the configuration accepts a plain mapping
         context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
         source = context.data_sources.add_sql(
             "staging",
             connection_string="duckdb://",
             create_temp_table=False,
-            kwargs={  # type: ignore[call-arg]  # a field of the data source its signature leaves out
-                # A cursor of the connection there is: two engines on one file would have to agree on every option.
+            kwargs={  # type: ignore[call-arg]  # a field of the data source that the signature lacks
+                # Reuse the open connection: two engines on one file would need equal options.
                 "creator": lambda: ConnectionWrapper(staging.cursor()),
                 "poolclass": StaticPool,
-                # Without these three GX closes the connection before it fetches (great_expectations 1.24, issues 11579
-                # and 10738).
+                # Without these three, the library closes the connection before it fetches rows
+                # (great_expectations 1.24, issues 11579 and 10738).
                 "isolation_level": "AUTOCOMMIT",
                 "skip_autocommit_rollback": True,
                 "pool_reset_on_return": None,
@@ -88,7 +88,7 @@ def _run_suite(
 ) -> list[Outcome]:
     """Expect every row of a feed to keep all its rules, and look up which rules the other rows break.
 
-    One expectation per feed, not one per rule: the library spends a hundredth of a second on each, however few the rows.
+    There is one expectation per feed, because the library needs a hundredth of a second for each.
     """
     batch = source.add_table_asset(feed, table_name=f"check_{feed}").add_batch_definition_whole_table(feed).get_batch()
     valid = gx.expectations.ExpectColumnValuesToBeInSet(column="row_is_valid", value_set=[True])
@@ -99,7 +99,7 @@ def _run_suite(
     refuse_exceptions(result, feed)
     succeeded = {outcome.expectation_config.type: outcome.success for outcome in result.results}
     if not succeeded[count.expectation_type]:
-        raise RunAborted(f"Validation of {feed} did not see the {rows} rows staged.")
+        raise RunAborted(f"The validation of {feed} did not see the {rows} rows that were staged.")
     if succeeded[valid.expectation_type]:
         return [Outcome(rule, rows, ()) for rule in suite]
     broken = _broken_rows(staging, feed, suite)
@@ -118,9 +118,9 @@ def _broken_rows(staging: Connection, feed: str, suite: tuple[RowRule, ...]) -> 
 
 
 def refuse_exceptions(result: Any, feed: str) -> None:
-    """Raises RunAborted if any expectation raised: its result is empty then, which must never pass for a good one.
+    """Raise RunAborted if an expectation raised. Its empty result must not count as success.
 
-    The library gives `exception_info` flat, or keyed by metric; both shapes are read.
+    The library returns `exception_info` flat, or keyed by metric.
     """
     for one in result.results:
         info = one.exception_info or {}
@@ -128,6 +128,4 @@ def refuse_exceptions(result: Any, feed: str) -> None:
         for part in raised:
             if part.get("raised_exception"):
                 what = f"{one.expectation_config.type} on {one.expectation_config.kwargs.get('column')}"
-                raise RunAborted(
-                    f"Validation of {feed} could not be done: {what} raised {part.get('exception_message')}."
-                )
+                raise RunAborted(f"The validation of {feed} failed: {what} raised {part.get('exception_message')}.")

@@ -1,6 +1,6 @@
-"""What must hold of a row by itself: one suite of rules per feed, plain data. Source: faults 3.2.
+"""Rules about a single row: one suite per feed, mostly as plain lists.
 
-Rules that look at other rows or at what is already loaded are in cross_row_rules.py.
+Rules about several rows or loaded rows are in cross_row_rules.py.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,24 +23,24 @@ Kind = Literal["present", "true", "between", "in_set"]
 
 @dataclass(frozen=True)
 class RowRule:
-    """What must hold of every row of a feed by itself."""
+    """A rule about every row of a feed."""
 
     name: str
     column: str
     kind: Kind
     do: str
-    """What the sender has to do when a row breaks it."""
+    """Instruction to the sender of a row that breaks the rule."""
     low: float | None = None
     high: float | None = None
     allowed: tuple[str, ...] = ()
     claim: str | None = None
-    """SQL over the staged row that must not be false."""
+    """SQL condition over the staged row. False breaks the rule; null does not."""
     known: tuple[str, ...] = ()
-    """Names of which the nearest to what the row has is suggested."""
+    """Valid names. The message suggests the most similar name."""
 
     @property
     def condition(self) -> str:
-        """SQL over the staged row, true or false: whether the row keeps the rule. An empty value breaks `present` only."""
+        """SQL condition over the staged row, true or false. An empty value breaks only rules of kind `present`."""
         column = quoted(self.column)
         if self.kind == "present":
             return f"{column} IS NOT NULL"
@@ -74,7 +74,7 @@ ALLOWED_VALUES: dict[tuple[str, str], tuple[str, ...]] = {
     ("returns", "reason"): ("damage", "defect", "wrong_item", "wrong_place", "wrong_quantity", "not_wanted", "other"),
     ("stockouts", "outcome"): ("waited", "back_ordered", "sale_lost", "buyer_lost"),
 }
-"""Columns that hold one of a few words."""
+"""Columns with a fixed list of words."""
 
 SHARES = ("tax_rate", "defect_share_max", "order_fill_min", "under_tolerance_share", "over_tolerance_share")
 
@@ -84,7 +84,7 @@ TIME_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
     "holds": (("placed_at", "released_at"),),
     "order_events": (("started_at", "finished_at"),),
     "quotes": (("asked_at", "answered_at"),),
-    # Settling a case is an answer to it too, so the first answer cannot be later.
+    # Settling a case also answers it, so the first answer cannot be later.
     "service_cases": (
         ("opened_at", "acknowledged_at"),
         ("opened_at", "resolved_at"),
@@ -93,7 +93,7 @@ TIME_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
     "returns": (("announced_at", "received_at"), ("announced_at", "credited_at")),
     "calendars": (("opens_at", "closes_at"),),
 }
-"""Pairs of moments of which the first cannot be the later one."""
+"""Pairs of moments. The first cannot be later than the second."""
 
 EVENTS: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at", "cancelled_at"),
@@ -112,58 +112,64 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "service_costs": ("incurred_on",),
     "buyer_scorecards": ("received_at",),
 }
-"""Moments and days that have happened: none can lie after the data's own watermark."""
+"""Moments and days of past events. They cannot be later than the watermark of the data."""
 
 UPPER_BOUNDS: dict[str, tuple[tuple[str, str], ...]] = {
     "shipment_lines": (("damaged_qty", "coalesce(received_qty, shipped_qty)"), ("received_qty", "shipped_qty")),
     "order_lines": (("cancelled_qty", "ordered_qty"),),
 }
-"""Quantities that cannot exceed another one."""
+"""Quantities that cannot exceed another quantity."""
 
 LIMIT = 1_000_000_000
 
 LEAST = 0.00000001
-"""The smallest factor or rate there is: eight decimals."""
+"""Smallest factor or rate: eight decimals."""
 
 RANGES: dict[tuple[str, str], tuple[float, float, str]] = {
     ("order_events", "step"): (1, 13, "Write the number of one of the 13 order-to-cash steps, 1 to 13."),
     ("order_events", "event_no"): (1, LIMIT, "Number the attempts at a step 1, 2, 3 ..."),
     ("promises", "revision_no"): (1, LIMIT, "Number the promises of a line 1, 2, 3 ..., the first promise being 1."),
-    ("unit_factors", "factor"): (LEAST, LIMIT, "Write how many base units one of the unit is: more than 0."),
+    ("unit_factors", "factor"): (LEAST, LIMIT, "Write the number of base units in one unit: more than 0."),
     ("unit_factors", "rounding_step"): (
         0.0001,
         LIMIT,
-        "Write the smallest difference of base units that counts, more than 0, or leave it empty.",
+        "Write the smallest difference in base units that counts: more than 0, or empty.",
     ),
     ("fx_rates", "rate"): (
         LEAST,
         LIMIT,
-        "Write how much of the reporting currency one unit of the currency is: more than 0.",
+        "Write the value of one unit of the currency in the reporting currency: more than 0.",
     ),
     ("payments", "amount"): (
         0,
         LIMIT,
-        "Write what came in, 0 or more; what was paid back is a credit or a reversal in invoices.",
+        "Write the amount received, 0 or more. Send a refund as a credit or a reversal in invoices.",
     ),
-    # A cost booked back, or a rebate on freight, is a negative row.
+    # A reversed cost, or a rebate on freight, is negative.
     ("service_costs", "amount"): (
         -LIMIT,
         LIMIT,
-        "Write an amount between -1,000,000,000 and 1,000,000,000, or correct it.",
+        "Write an amount between -1,000,000,000 and 1,000,000,000.",
     ),
     ("assumptions", "assumed_value"): (
         0,
         LIMIT,
-        "Write a number from 0, in the assumption's unit (a share as 0 to 1).",
+        "Write a number of 0 or more, in the unit of the assumption (a share as 0 to 1).",
     ),
 }
-"""What columns of no common name may hold, from least to most."""
+"""Ranges of columns whose name does not imply a range: least, most, and the instruction."""
 
 KNOWN_NAMES: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    ("targets", "measure"): (tuple(MEASURES), "It is no measure of the catalogue; write a measure's name"),
-    ("assumptions", "assumption"): (tuple(ASSUMPTIONS), "It is no assumption there is; write one's name"),
+    ("targets", "measure"): (
+        tuple(MEASURES),
+        "This measure does not exist; write the name of a measure in the catalogue",
+    ),
+    ("assumptions", "assumption"): (
+        tuple(ASSUMPTIONS),
+        "This assumption does not exist; write the name of an assumption",
+    ),
 }
-"""Columns that name something of this product."""
+"""Columns that name a measure or an assumption of Buyerview."""
 
 ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "messages": (
@@ -171,7 +177,7 @@ ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
             "message_is_addressed",
             "order_id",
             "order_id IS NOT NULL OR customer_id IS NOT NULL",
-            "Name the order or the customer it is for.",
+            "Fill order_id or customer_id: the order or the customer of the message.",
         ),
     ),
     "service_cases": (
@@ -179,7 +185,7 @@ ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
             "case_is_somebodys",
             "order_id",
             "order_id IS NOT NULL OR customer_id IS NOT NULL",
-            "Name the order or the customer it is of.",
+            "Fill order_id or customer_id: the order or the customer of the case.",
         ),
     ),
     "calendars": (
@@ -187,19 +193,19 @@ ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
             "opens_at_has_time",
             "opens_at",
             "NOT opens_at_is_date",
-            "Write when work begins with its time, or leave both hours empty.",
+            "Write opens_at with a time of day, or leave both hours empty.",
         ),
         (
             "closes_at_has_time",
             "closes_at",
             "NOT closes_at_is_date",
-            "Write when work ends with its time, or leave both hours empty.",
+            "Write closes_at with a time of day, or leave both hours empty.",
         ),
         (
             "hours_are_whole",
             "closes_at",
             "(opens_at IS NULL) = (closes_at IS NULL) OR NOT (ok_opens_at AND ok_closes_at)",
-            "Write both hours, or neither where it is closed that day.",
+            "Write both hours, or leave both empty if it is closed that day.",
         ),
     ),
     "fx_rates": (
@@ -207,23 +213,23 @@ ROW_CLAIMS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
             "reporting_currency_is_code",
             "reporting_currency",
             "regexp_full_match(reporting_currency, '[A-Z]{3}')",
-            "Write a code such as EUR.",
+            "Write a three-letter ISO 4217 code such as EUR.",
         ),
         (
             "own_rate_is_one",
             "rate",
             "currency <> reporting_currency OR rate = 1",
-            "The reporting currency's rate to itself is 1.",
+            "Write 1: the rate of the reporting currency to itself.",
         ),
     ),
 }
-"""What else must hold of a row: name, column, SQL over the staged row that must not be false, what to do."""
+"""Other rules: name, column, SQL condition over the staged row, and the instruction."""
 
 
 def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: str) -> tuple[RowRule, ...]:
-    """Every rule of a feed's rows. Columns the source does not map have none.
+    """Return all row rules of a feed. Columns that the source does not map have no rules.
 
-    latest_event: naive UTC, after which nothing can have happened yet. time_zone: whose calendar a bare date is on.
+    latest_event: naive UTC; no event can be later. time_zone: the zone of bare dates.
     """
     mapped = [column for column in mappable(FEEDS[feed]) if column in feed_map.columns]
     return (
@@ -235,7 +241,7 @@ def rules(feed: str, feed_map: FeedMap, *, latest_event: datetime, time_zone: st
             "text_is_clean",
             "ok_text",
             "true",
-            "Take control, direction and zero-width characters out of the text.",
+            "Remove control, direction and zero-width characters from the text.",
             claim="ok_text",
         ),
     )
@@ -247,11 +253,11 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowR
         one = feed_map.columns[column]
         if isinstance(kind, Numeric):
             do = f"Write a plain number with at most {kind.scale} decimals" + (
-                f" and {one.decimal!r} as decimal sign." if one else "."
+                f" and {one.decimal!r} as the decimal sign." if one else "."
             )
         elif isinstance(kind, DateTime | Date):
             do = (
-                f"Write it as {one.format}."
+                f"Write it in the format {one.format}."
                 if one.format
                 else "Write an ISO 8601 date or date-time, e.g. 2026-03-31T14:05:00+02:00."
             )
@@ -260,7 +266,7 @@ def _types(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[RowR
         elif isinstance(kind, Boolean):
             do = "Write true or false."
         elif one.codes is not None:
-            do = f"Write one of {', '.join(one.codes)}, or add the code to the mapping's code list."
+            do = f"Write one of {', '.join(one.codes)}, or add the code to the code list in the mapping."
         else:
             continue
         if one.codes is not None and not isinstance(kind, Numeric | DateTime | Date | Integer | Boolean):
@@ -274,11 +280,11 @@ def _presence(feed: str, feed_map: FeedMap, mapped: Iterable[str]) -> Iterator[R
         schema_column = FEEDS[feed].table.c[column]
         if schema_column.nullable or column in ("deleted", "ship_to_time_zone"):
             continue
-        do = "Fill it: the record cannot be read without it."
+        do = "Fill this column. Every record needs it."
         if isinstance(schema_column.type, String) and feed_map.columns[column].codes is None:
             yield RowRule(f"{column}_is_there", column, "present", do)
         else:
-            # Text that is there and does not fit breaks that rule, not this one too.
+            # Text that does not fit its type breaks the type rule only.
             yield RowRule(
                 f"{column}_is_there", column, "true", do, claim=f"({quoted(column)} IS NOT NULL OR NOT ok_{column})"
             )
@@ -305,7 +311,7 @@ def _values(feed: str, mapped: list[str]) -> Iterator[RowRule]:
                 f"{column}_in_range",
                 column,
                 "between",
-                "Write a number from 0 to below 1,000,000,000, or correct it.",
+                "Write a number from 0 to below 1,000,000,000.",
                 low=0,
                 high=LIMIT - 0.0001,
             )
@@ -322,7 +328,7 @@ def _values(feed: str, mapped: list[str]) -> Iterator[RowRule]:
                 f"{column}_in_set",
                 column,
                 "in_set",
-                f"Write one of {', '.join(allowed)}, or map it with codes.",
+                f"Write one of {', '.join(allowed)}, or map it with `codes`.",
                 allowed=allowed,
             )
         if column == "currency":
@@ -341,7 +347,7 @@ def _values(feed: str, mapped: list[str]) -> Iterator[RowRule]:
             )
         if column == "scope":
             claim = "regexp_full_match(scope, 'all|segment:.+|customer:.+')"
-            yield RowRule("scope_is_known", column, "true", "Write all, segment:A or customer:ID.", claim=claim)
+            yield RowRule("scope_is_known", column, "true", "Write all, segment:NAME or customer:ID.", claim=claim)
     for rule, column, claim, do in ROW_CLAIMS.get(feed, ()):
         yield RowRule(rule, column, "true", do, claim=claim)
     for low, high in UPPER_BOUNDS.get(feed, ()):
@@ -350,7 +356,7 @@ def _values(feed: str, mapped: list[str]) -> Iterator[RowRule]:
                 f"{low}_not_above",
                 low,
                 "true",
-                f"{low} cannot exceed {high}; correct one of them.",
+                f"{low} exceeds {high}. Correct one of the two.",
                 claim=f"{quoted(low)} <= {high}",
             )
 
@@ -359,14 +365,14 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
     table = FEEDS[feed].table
     for column in mapped:
         if isinstance(table.c[column].type, DateTime | Date):
-            # The default of valid_from, and 'no limit' dates of versions, lie before any order.
+            # The default of valid_from, and dates that mean "no limit", precede all orders.
             early = "1900-01-01" if column == "valid_from" else "1990-01-01"
             claim = f"{quoted(column)} >= TIMESTAMP '{early}' AND {quoted(column)} < TIMESTAMP '2100-01-01'"
             yield RowRule(
                 f"{column}_is_plausible",
                 column,
                 "true",
-                "Write a date from 1990 to 2099; leave it empty if there is none.",
+                "Write a date from 1990 to 2099. Leave it empty if there is none.",
                 claim=claim,
             )
     for first, second in TIME_ORDER.get(feed, ()):
@@ -375,7 +381,7 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
                 f"{second}_not_before_{first}",
                 second,
                 "true",
-                f"{second} lies before {first}; correct one of them.",
+                f"{second} is before {first}. Correct one of the two.",
                 claim=not_before(second, first),
             )
     local_day = (latest_event + (ZoneInfo(time_zone).utcoffset(latest_event) or timedelta())).date()
@@ -386,15 +392,21 @@ def _order_in_time(feed: str, mapped: list[str], latest_event: datetime, time_zo
             )
             is_day = isinstance(table.c[column].type, Date)
             claim = by_day if is_day else f"CASE WHEN {quoted(f'{column}_is_date')} THEN {by_day} ELSE {by_instant} END"
-            do = f"It lies after {latest_event.isoformat()}Z, up to which the data goes: correct it, or the mapping's data_as_of."
+            do = (
+                f"It is after {latest_event.isoformat()}Z, the end of the data. "
+                "Correct it, or correct data_as_of in the mapping."
+            )
             yield RowRule(f"{column}_has_happened", column, "true", do, claim=claim)
 
 
 def not_before(later: str, earlier: str) -> str:
-    """SQL: `later` is not before `earlier`. Date against date and instant against instant exactly; mixed, by day and
-    one day leniently.
+    """Return the SQL condition that `later` is not before `earlier`.
+
+    Two bare dates or two instants are compared exactly. A date and an instant are compared by day, with one day of
+    tolerance.
     """
     return (
-        f"CASE WHEN {quoted(f'{later}_is_date')} = {quoted(f'{earlier}_is_date')} THEN {quoted(later)} >= {quoted(earlier)} "
+        f"CASE WHEN {quoted(f'{later}_is_date')} = {quoted(f'{earlier}_is_date')} "
+        f"THEN {quoted(later)} >= {quoted(earlier)} "
         f"ELSE date_trunc('day', {quoted(later)}) >= date_trunc('day', {quoted(earlier)}) - INTERVAL 1 DAY END"
     )

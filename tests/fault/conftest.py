@@ -1,4 +1,4 @@
-"""Starting other processes on the warehouse of the test, and ending them whatever happens."""
+"""Fixtures that start other processes on the warehouse of the test, and always end them."""
 
 import os
 import subprocess
@@ -20,13 +20,13 @@ class Start(Protocol):
 
 @pytest.fixture(autouse=True)
 def _one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny tables read by many processes: DuckDB's own threads would only wait for each other."""
+    """Use one DuckDB thread: many processes read tiny tables, and threads would wait for each other."""
     monkeypatch.setenv("BUYERVIEW_THREADS", "1")
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a child process; it is killed at the end of the test if it still runs."""
+    """Start a child process. It is killed at the end of the test if it still runs."""
     children: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:

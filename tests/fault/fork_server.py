@@ -1,17 +1,16 @@
-"""A process that has imported everything a run needs and forks a child for each run or reader asked for: `python -m
-tests.fault.fork_server`.
+"""A process that imports everything a run needs, and forks a child for each run or reader.
 
-Importing the validation and compiling the statements of a run take seconds, a fork a hundredth of one. No database is
-open when it forks, so a child inherits no handle. Standard input takes one JSON list a line, standard output answers
-each with one line:
+Run `python -m tests.fault.fork_server`. Importing the validation and compiling the statements take seconds. A fork
+takes a hundredth of a second. No database is open at the fork, so children inherit no handle. Standard input takes one JSON
+list per line, and standard output returns one line for each:
 
     ["warm", MAPPING ...]                    run the mappings one after another into a folder thrown away -> 0
     ["ingest", HOME, MAPPING, FAILPOINT]     run the mapping; FAILPOINT may be empty     -> the child's pid
     ["read", HOME, STOP]                     read and check until the file STOP exists   -> the child's pid
     ["wait", PID]                            -> its return code, below 0 for a signal
 
-HOME is a folder or the URL of a server. What the validation library found is remembered for each mapping: the same
-records have the same faults, and asking it again takes longer than the whole rest of a run.
+HOME is a folder or the URL of a server. The result of the validation library is stored for each mapping, because
+validation takes longer than the rest of a run, and the same records break the same rules.
 """
 
 import contextlib
@@ -42,7 +41,7 @@ from metrics.warehouse import Location, reading
 NOW = datetime(2026, 7, 1, 6)
 LIBRARY = expectations.validate
 PAUSE = 0.05
-"""Between two reads: the readers are here to meet every state, not to take the writer's processor."""
+"""Seconds between two reads. Readers must see every state, but leave the processor to the writer."""
 
 
 def location(home: str) -> Location:
@@ -51,7 +50,7 @@ def location(home: str) -> Location:
 
 
 def ingest(home: str, mapping: str, failpoint: str) -> None:
-    """One whole run, killed at the failpoint."""
+    """Run the mapping. The process is killed at the failpoint."""
     os.environ["FAILPOINT"] = failpoint
     found = Path(tempfile.gettempdir()) / mapping.replace("/", "_")
 
@@ -65,7 +64,7 @@ def ingest(home: str, mapping: str, failpoint: str) -> None:
 
 
 def warm(*mappings: str) -> None:
-    """Take in the mappings here, so that children have the statements compiled and know what the validation found."""
+    """Run the mappings here, so that children inherit compiled statements and validation results."""
     with tempfile.TemporaryDirectory() as folder:
         for mapping in mappings:
             ingest(folder, mapping, "")
@@ -73,7 +72,7 @@ def warm(*mappings: str) -> None:
 
 
 def read(home: str, stop: str) -> None:
-    """Read again and again; whatever a publish leaves out shows as a sum that is off."""
+    """Read repeatedly. An incomplete publish shows as a wrong sum."""
     place, newest, reads = location(home), 0, 0
     while reads == 0 or not Path(stop).exists():
         if reads % 10 == 0:
@@ -88,7 +87,7 @@ def read(home: str, stop: str) -> None:
 
 
 def assert_whole(connection: Any) -> None:
-    """The ledger adds up, no order's lines are missing from the facts, and every rollup sums all of them."""
+    """Assert that the ledger adds up, that no line is missing from the facts, and that rollups sum all rows."""
     c = run_files.c
     assert connection.scalar(select(func.sum(c.rows_in - c.rows_loaded - c.rows_quarantined - c.rows_superseded))) == 0
     lines = connection.scalar(select(func.count()).select_from(order_line_facts_table))
@@ -99,11 +98,10 @@ def assert_whole(connection: Any) -> None:
 
 
 def born(role: Callable[..., None], arguments: list[str]) -> int:
-    """The pid of a child that plays the role."""
+    """Fork a child that plays the role, and return its pid."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of forking with threads: the idle ones of imported libraries
+        # Idle threads of imported libraries cause a warning about forking.
+        warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
         return pid
@@ -121,7 +119,7 @@ def born(role: Callable[..., None], arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Take orders until standard input ends."""
+    """Execute requests until standard input ends."""
     importlib.import_module("great_expectations")
     roles = {"ingest": ingest, "read": read}
     with tempfile.TemporaryDirectory() as remembered:

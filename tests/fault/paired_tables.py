@@ -1,4 +1,4 @@
-"""Two tables that must agree in every generation: what a reader checks to know that it saw no half a publish.
+"""Two tables that must agree in every generation. They show a reader that it sees a complete publish.
 
 Each run adds the same number of rows, marked with its own number, to `debits` and to `credits`.
 """
@@ -24,15 +24,16 @@ def add(build: Build) -> None:
 
 
 def publish(location: Location) -> int:
-    """One whole run; returns the number of its generation."""
+    """Run and publish. Returns the number of the generation."""
     with writing(location) as build:
         add(build)
         return build.publish().number
 
 
 def runs_seen(connection: Connection) -> int:
-    """How many runs the connection's generation holds. Raises AssertionError if it is torn or is not the generation it
-    says it is.
+    """Return the number of runs in the connection's generation.
+
+    Raises AssertionError if the generation is torn, or is not the one it claims to be.
     """
     seen: list[tuple[int, int, int]] = []
     for table in (debits, credits):

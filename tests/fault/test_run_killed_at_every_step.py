@@ -1,9 +1,7 @@
-"""The whole of a run (read, map, validate, load, build, publish) killed at every step there is, with a reader looking
-on.
+"""A run killed at every step (read, map, validate, load, build, publish), while a reader reads.
 
-What is published stays until the replace of CURRENT (on a server: the commit) and is complete after it; the next run
-needs no help and ends where a run that nobody killed ends: every row of every table (so every answer). Source: faults,
-section 4.A.
+Published data stay unchanged until CURRENT is replaced (on a server: until the commit), and are complete after it. The
+next run needs no repair, and ends with the same rows in every table as an uninterrupted run.
 """
 
 import hashlib
@@ -57,7 +55,7 @@ def groups(steps: list[str], *, at_most: int) -> list[list[str]]:
 
 
 class Nursery:
-    """The forking process of nursery.py."""
+    """The process of fork_server.py."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.fault.fork_server"]

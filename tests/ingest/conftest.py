@@ -9,9 +9,7 @@ from tests.ingest.files import Source
 
 @pytest.fixture(autouse=True)
 def no_ledgers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests of taking records in look at records, orders and lines: the ledgers made of those after every run have
-    tests of their own.
-    """
+    """Skip the fact tables. Ingest tests check records, orders and lines; fact tables have their own tests."""
     monkeypatch.setattr(rebuild, "FACT_TABLES", ())
 
 

@@ -1,4 +1,4 @@
-"""A small source on disk: four CSV files and a mapping, changed by each test where it matters."""
+"""A small source on disk: four CSV files and a mapping, which tests change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 
 @dataclass
 class Source:
-    """A folder with files and a mapping; `take_in` runs it."""
+    """A folder with files and a mapping. `take_in` runs the mapping."""
 
     folder: Path
     location: Location
@@ -77,7 +77,7 @@ class Source:
 
 
 def rows(connection: Connection, feed: str) -> list[dict[str, Any]]:
-    """The feed's rows as they are loaded, by key, without provenance."""
+    """Return the loaded rows of a feed, by key, without provenance."""
     table = FEEDS[feed].table
     hidden = ("file_id", "row_no", "source")
     found = connection.execute(select(table).order_by(*(table.c[one] for one in FEEDS[feed].key))).mappings()
@@ -97,7 +97,7 @@ def kept(connection: Connection) -> list[Any]:
 
 
 def ledger(connection: Connection) -> dict[str, tuple[int, int, int, int]]:
-    """rows_in, loaded, quarantined, superseded by file name, as it was taken first."""
+    """Return rows_in, loaded, quarantined and superseded, by file name, of the first time each file was read."""
     result: dict[str, tuple[int, int, int, int]] = {}
     for row in connection.execute(select(run_files).order_by(run_files.c.file_id)):
         result.setdefault(row.name, (row.rows_in, row.rows_loaded, row.rows_quarantined, row.rows_superseded))
@@ -105,8 +105,9 @@ def ledger(connection: Connection) -> dict[str, tuple[int, int, int, int]]:
 
 
 def add(source: Source, feed: str, content: str, *, mapped: tuple[str, ...] | None = None) -> None:
-    """Give the source another feed: a CSV whose columns have the canonical names. mapped: those the mapping names
-    (default: all of the feed's).
+    """Add a feed to the source: a CSV with canonical column names.
+
+    mapped: the columns that the mapping names (default: all columns of the feed).
     """
     source.write(f"{feed}.csv", content)
     header = content.partition("\n")[0].split(",")

@@ -257,7 +257,7 @@ def all_there_is(place: Location) -> object:
 
 
 def test_a_dry_run_says_what_the_run_after_it_does(any_source: Source) -> None:
-    """A correction, a line whose order is missing, one that came, a value that is no number, a key that is there twice."""
+    """A correction, an orphan line, a line whose order arrives, an invalid number, and a repeated key."""
     any_source.write("order_lines.csv", LINES + "O7,1,P1,10\n")
     any_source.take_in()
     was = all_there_is(any_source.location)

@@ -26,7 +26,8 @@ def test_a_broken_record_far_into_a_large_file_keeps_its_number(tmp_path: Path) 
             + "".join(f'{column} = "{column}"\n' for column in columns)
         )
     mapping.append(
-        '[customers]\nread = "customers.csv"\n[customers.columns]\ncustomer_id = "id"\nname = "name"\ndeleted = "gone"\n'
+        '[customers]\nread = "customers.csv"\n'
+        '[customers.columns]\ncustomer_id = "id"\nname = "name"\ndeleted = "gone"\n'
     )
     (tmp_path / "mapping.toml").write_text("\n".join(mapping))
     place = Location(folder=tmp_path / "home")

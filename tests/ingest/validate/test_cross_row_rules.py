@@ -365,7 +365,10 @@ def test_a_reversal_that_names_another_invoice_touches_the_orders_of_both(
         "invoice_lines",
         "invoice_id,invoice_line_no,order_id,line_no,line_amount\nI1,1,O1,1,100\nI2,1,O2,1,100\n",
     )
-    invoices = "invoice_id,invoiced_at,invoice_kind,reverses_invoice_id\nI1,2026-03-20,invoice,\nI2,2026-03-20,invoice,\nR1,2026-03-22,reversal,{}\n"
+    invoices = (
+        "invoice_id,invoiced_at,invoice_kind,reverses_invoice_id\n"
+        "I1,2026-03-20,invoice,\nI2,2026-03-20,invoice,\nR1,2026-03-22,reversal,{}\n"
+    )
     for named in ("I1", "I2"):
         add(source, "invoices", invoices.format(named))
         source.take_in()

@@ -94,16 +94,20 @@ M3,,,pre,quote,,,,message_is_addressed
 M4,O1,,before,letter,,,,kind_in_set phase_in_set
 M5,O1,,post,invoice,,2026-09-01,perhaps,correct_fits_type sent_at_has_happened
 """,
-    "service_cases": """case_id,order_id,customer_id,kind,opened_at,acknowledged_at,resolved_at,granted,cost_amount,currency,expect
+    "service_cases": """case_id,order_id,customer_id,kind,opened_at,acknowledged_at,resolved_at,\
+granted,cost_amount,currency,expect
 K1,O1,,special_request,2026-02-01,2026-02-01,2026-02-03,yes,12.50,EUR,
 K2,,,question,2026-03-01,,,,,,case_is_somebodys
-K3,,C1,request,2026-03-02,2026-03-01,2026-03-01,,,,acknowledged_at_not_before_opened_at kind_in_set resolved_at_not_before_opened_at
+K3,,C1,request,2026-03-02,2026-03-01,2026-03-01,,,,acknowledged_at_not_before_opened_at kind_in_set \
+resolved_at_not_before_opened_at
 K4,,C1,question,2026-03-02,2026-03-04,2026-03-03,,-1,EUR,cost_amount_in_range resolved_at_not_before_acknowledged_at
 """,
-    "returns": """return_id,return_line_no,order_id,line_no,returned_qty,reason,announced_at,received_at,credited_at,expect
+    "returns": """return_id,return_line_no,order_id,line_no,returned_qty,reason,announced_at,received_at,\
+credited_at,expect
 R1,1,O1,1,2,damage,2026-03-12,2026-03-15,2026-03-20,
 R1,2,O1,1,-2,dislike,2026-03-12,,,reason_in_set returned_qty_in_range
-R1,3,O1,1,2,damage,2026-03-12,2026-03-11,2026-03-11,credited_at_not_before_announced_at received_at_not_before_announced_at
+R1,3,O1,1,2,damage,2026-03-12,2026-03-11,2026-03-11,credited_at_not_before_announced_at \
+received_at_not_before_announced_at
 R2,1,,,1,damage,2026-03-12,,,line_no_is_there order_id_is_there
 """,
     "stockouts": """stockout_id,customer_id,product_id,wanted_qty,wanted_at,outcome,expect
