@@ -282,7 +282,7 @@ def refuse_inconsistent_numbers(one: RunState, connection: Connection) -> None:
                 f"{claim.rows_failed:,} of {claim.rows_checked:,} rows of {claim.table} break the check {claim.name}. "
                 "This is a defect of Buyerview; please report it."
             )
-    held = [
+    passed: list[dict[str, object]] = [
         {
             "feed": claim.table,
             "expectation": claim.name,
@@ -292,8 +292,8 @@ def refuse_inconsistent_numbers(one: RunState, connection: Connection) -> None:
         }
         for claim in claims
     ]
-    one.checks.extend(held)
-    insert_rows(connection, checks, ({"run_id": one.known.next_run_id, **check} for check in held))
+    one.checks.extend(passed)
+    insert_rows(connection, checks, ({"run_id": one.known.next_run_id, **check} for check in passed))
 
 
 def _record_run(one: RunState, build: Build) -> int:

@@ -4,15 +4,12 @@ The newest version has the latest `source_updated_at` (an empty value counts as 
 to the later row. Source: R33 (duplicates and late records).
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
     Connection,
     FromClause,
-    Select,
     String,
     Table,
     and_,
@@ -34,9 +31,10 @@ from ingest.load.touched_orders import add_orders
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.row_ids import count_per_file, matches
 from metrics.schema import FEEDS, invoice_lines, restatements
+from metrics.sql.dialects import Expression, Rows
 
 
-def fill_empty_table(connection: Connection, feed: str, passing: Select[Any], result: LoadResult) -> None:
+def fill_empty_table(connection: Connection, feed: str, passing: Rows, result: LoadResult) -> None:
     """Insert rows into an empty table, then delete all but the newest version of each key."""
     target = FEEDS[feed].table
     connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
@@ -77,9 +75,7 @@ def fill_empty_table(connection: Connection, feed: str, passing: Select[Any], re
     result.changed[feed] = target
 
 
-def merge(
-    connection: Connection, feed: str, passing: Select[Any], result: LoadResult, *, run_id: int, touched: Table
-) -> None:
+def merge(connection: Connection, feed: str, passing: Rows, result: LoadResult, *, run_id: int, touched: Table) -> None:
     """Merge rows into a table that has rows. The newest version of each key wins."""
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
@@ -190,14 +186,14 @@ def _replace_stored(
     connection.execute(delete(target).where(exists().where(old, replaced)))
 
 
-def _check_keys_unique(connection: Connection, feed: str, doubles: Select[Any]) -> None:
+def _check_keys_unique(connection: Connection, feed: str, doubles: Rows) -> None:
     if connection.execute(doubles.limit(1)).first() is not None:
         raise RunAborted(
             f"After the merge, {feed} contains a key twice. This is a defect of Buyerview; please report it."
         )
 
 
-def _keys(feed: str, table: FromClause) -> list[ColumnElement[Any]]:
+def _keys(feed: str, table: FromClause) -> list[Expression]:
     return [table.c[one] for one in FEEDS[feed].key]
 
 
@@ -205,5 +201,5 @@ def _same_key(feed: str, left: FromClause, right: FromClause) -> ColumnElement[b
     return and_(*(left.c[one] == right.c[one] for one in FEEDS[feed].key))
 
 
-def _newest_first(table: FromClause) -> list[ColumnElement[Any]]:
+def _newest_first(table: FromClause) -> list[Expression]:
     return [table.c.source_updated_at.desc().nulls_last(), table.c.file_id.desc(), table.c.row_no.desc()]

@@ -4,14 +4,13 @@ Source: R12 (unit conversion), R34 (impossible dates).
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
     FromClause,
-    Select,
+    RowMapping,
     Table,
     and_,
     delete,
@@ -33,6 +32,7 @@ from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.row_ids import RowId, matches, same_row, stored_row_ids
 from ingest.storage.tables import original_rows, waiting
 from metrics.schema import FEEDS, order_lines, restatements
+from metrics.sql.dialects import Rows
 
 PARENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at", "ordered_at_is_date", "ship_to_time_zone"),
@@ -55,7 +55,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
 
 
 def note_changed_parents(
-    connection: Connection, feed: str, result: LoadResult, pairs: Iterable[Mapping[Any, Any]]
+    connection: Connection, feed: str, result: LoadResult, pairs: Iterable[RowMapping | Mapping[str, object]]
 ) -> None:
     """Record the keys of changed rows, so that their children are rechecked."""
     key = FEEDS[feed].key
@@ -127,7 +127,7 @@ def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElemen
     return and_(target.c.file_id < first_file_id, or_(*conditions)) if conditions else None
 
 
-def _counts_product(feed: str, target: Table, measured: Select[Any]) -> ColumnElement[bool]:
+def _counts_product(feed: str, target: Table, measured: Rows) -> ColumnElement[bool]:
     """Return the condition that a row, or its order line, names one of these products."""
     if feed == "order_lines":
         return target.c.product_id.in_(measured)

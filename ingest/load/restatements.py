@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+
+from sqlalchemy import RowMapping
 
 from metrics.schema import FEEDS, PROVENANCE
 
@@ -22,7 +23,7 @@ def content_columns(feed: str) -> list[str]:
     ]
 
 
-def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
+def restated_rows(feed: str, run_id: int, pairs: Iterable[RowMapping]) -> Iterable[dict[str, object]]:
     """Yield rows of `restatements`.
 
     pairs: each record before and after, as columns prefixed with `old_` and `new_`.
@@ -43,7 +44,7 @@ def restated_rows(feed: str, run_id: int, pairs: Iterable[Mapping[Any, Any]]) ->
             }
 
 
-def quantity_changes(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, Any]]:
+def quantity_changes(pairs: Iterable[RowMapping]) -> Iterable[dict[str, object]]:
     """Yield changes of a line's ordered_qty. Deleting a line or restoring it does not count.
 
     Source: R14 (quantity changes).
@@ -58,7 +59,7 @@ def quantity_changes(pairs: Iterable[Mapping[Any, Any]]) -> Iterable[dict[str, A
             }
 
 
-def as_json(values: Mapping[str, Any]) -> str:
+def as_json(values: Mapping[str, object]) -> str:
     """Return canonical values as JSON, with decimals and moments as text."""
     return json.dumps({one: _plain(value) for one, value in values.items()}, ensure_ascii=False)
 

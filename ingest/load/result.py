@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import FromClause, Table
 
@@ -51,7 +50,7 @@ class LoadResult:
     """New or changed rows of each feed."""
     stirred: dict[str, list[Table]] = field(default_factory=dict)
     """Keys of parent rows that have changed or gone to quarantine, by feed."""
-    quantities: list[dict[str, Any]] = field(default_factory=list)
+    quantities: list[dict[str, object]] = field(default_factory=list)
     """Changes of ordered_qty: order_id, line_no, before_qty, after_qty (R14, quantity changes)."""
     released: int = 0
     restated: int = 0

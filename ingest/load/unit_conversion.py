@@ -9,7 +9,6 @@ stored in `as_sent_<feed>`, so a corrected factor converts the original. Source:
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     Connection,
     Date,
     FromClause,
-    Select,
     String,
     Table,
     and_,
@@ -33,7 +31,7 @@ from sqlalchemy import (
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.validate.cross_row_rules import CrossRowRule
 from metrics.schema import FACTOR, FEEDS, PRICE, QTY, order_lines, orders, products, unit_factors
-from metrics.sql.dialects import local_time, times, typed_null
+from metrics.sql.dialects import Expression, Rows, local_time, times, typed_null
 
 QUANTITIES = {
     "order_lines": ("ordered_qty", "cancelled_qty"),
@@ -106,7 +104,7 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
     return Units(found, _prices(connection, feed, rows, found) if feed in PRICED else None)
 
 
-def _rows_with_unit(feed: str, rows: FromClause) -> Select[Any]:
+def _rows_with_unit(feed: str, rows: FromClause) -> Rows:
     """Select the rows that name a unit, with their product and the local day of their order."""
     product: ColumnElement[str]
     if feed == "order_lines":
@@ -125,9 +123,7 @@ def _rows_with_unit(feed: str, rows: FromClause) -> Select[Any]:
     )
 
 
-def _version_on_day(
-    named: Table, versions: Table, value: ColumnElement[Any], more: list[str], alias: str
-) -> FromClause:
+def _version_on_day(named: Table, versions: Table, value: Expression, more: list[str], alias: str) -> FromClause:
     """Select product_id, unit, day and value: the newest version valid on each day."""
     wanted = select(named.c.product_id, named.c.unit, named.c.day).distinct().subquery()
     place = func.row_number().over(
@@ -219,23 +215,23 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
         )
 
 
-def _in_base_units(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> ColumnElement[Any]:
+def _in_base_units(quantity: Expression, factor: Expression) -> Expression:
     product = times(quantity, factor)
     return case((product < LIMIT, cast(product, QTY)), else_=typed_null(QTY))
 
 
-def _is_inexact(quantity: ColumnElement[Any], factor: ColumnElement[Any]) -> ColumnElement[bool]:
+def _is_inexact(quantity: Expression, factor: Expression) -> ColumnElement[bool]:
     base = _in_base_units(quantity, factor)
     return and_(quantity.is_not(None), or_(base.is_(None), base != times(quantity, factor)))
 
 
-def select_converted(feed: str, rows: FromClause, units: Units | None) -> Select[Any]:
+def select_converted(feed: str, rows: FromClause, units: Units | None) -> Rows:
     """Select all columns of the rows, converted to base units where there is a factor."""
     names = [column.name for column in FEEDS[feed].table.columns]
     if units is None:
         return select(*(rows.c[one] for one in names))
     factor = units.rows.c.factor
-    new: dict[str, ColumnElement[Any]] = {one: _in_base_units(rows.c[one], factor) for one in QUANTITIES[feed]}
+    new: dict[str, Expression] = {one: _in_base_units(rows.c[one], factor) for one in QUANTITIES[feed]}
     joined = rows.outerjoin(units.rows, _same_row(rows, units.rows))
     if units.prices is not None:
         price = units.prices

@@ -11,10 +11,11 @@ import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy import URL
 
 from ingest.errors import MappingRefused
@@ -220,7 +221,7 @@ def _parse(model: type[T], table: object, key: str, problems: list[str]) -> T | 
         return None
 
 
-def _problem(model: type[BaseModel], key: str, error: Any) -> str:
+def _problem(model: type[BaseModel], key: str, error: ErrorDetails) -> str:
     place = ".".join([key, *(str(part) for part in error["loc"])])
     if error["type"] == "extra_forbidden":
         inside = ColumnMap if "columns" in error["loc"] else model

@@ -6,9 +6,8 @@ when that record is corrected. Both are dropped when a later record of the same 
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, and_, select, update
+from sqlalchemy import BigInteger, Column, Connection, Row, RowMapping, and_, select, update
 
 from ingest.quarantine.records import PIECE, Rejected, RuleBreaks, fetch_records, rules_as_json, storable_text
 from ingest.read.source_objects import SourceObject
@@ -28,7 +27,7 @@ def write(
 ) -> None:
     """Write rejected records to `quarantine`, each in its original form."""
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows() -> Iterator[dict[str, object]]:
         for number in sorted({number for number, _ in rejected}):
             mine = sorted(row_no for other, row_no in rejected if other == number)
             for piece in batches(mine, PIECE):
@@ -44,7 +43,7 @@ def write(
 
 def _row(
     one: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     key = one.key if any(value is not None for value in one.key.values()) else None
     return {
         "file_id": first_file_id + one.object_no,
@@ -74,7 +73,7 @@ def update_reasons(connection: Connection, held: Mapping[tuple[int, int], RuleBr
 def quarantine_loaded(
     connection: Connection,
     feed: str,
-    rows: Iterable[Mapping[Any, Any]],
+    rows: Iterable[RowMapping],
     held: Mapping[tuple[int, int], RuleBreaks],
     *,
     run_id: int,
@@ -112,7 +111,7 @@ def quarantine_loaded(
     )
 
 
-def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Any]:
+def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> list[Row[int, int, str]]:
     """Return file_id, row_no and waits_for of the rows that have a quarantine record."""
     marked = create_temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))

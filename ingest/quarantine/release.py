@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Select,
     String,
     Table,
     and_,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from ingest.storage.bulk_insert import create_temporary, insert_rows
 from ingest.storage.tables import waiting
 from metrics.schema import FEEDS, quarantine, run_files
+from metrics.sql.dialects import Rows
 
 
 def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> dict[int, int]:
@@ -54,7 +54,7 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         keyed = [row for row in keyed if all(row.get(f"q_{column}") is not None for column in about.key)]
         if not keyed:
             continue
-        columns: list[Column[Any]] = [
+        columns: list[Column[Any]] = [  # Any: columns of any SQL type
             Column("q_file_id", BigInteger),
             Column("q_row_no", BigInteger),
             *(Column(f"q_{one}", String) for one in about.key),
@@ -70,21 +70,21 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
         dropped.update((row.q_file_id, row.q_row_no) for row in found)
         held.drop(connection)
     for feed, parked in waiting.items():
-        for file_id, row_no, outdated in connection.execute(_replaced_waiting_rows(feed, parked)):
-            (dropped.add if outdated else dropped.discard)((file_id, row_no))
+        for row in connection.execute(_replaced_waiting_rows(feed, parked)):
+            (dropped.add if row.is_outdated else dropped.discard)((row.file_id, row.row_no))
     set_status(connection, dropped, "dropped")
     _delete_waiting(connection, dropped)
     return dict(Counter(file_id for file_id, _ in dropped))
 
 
-def _replaced_waiting_rows(feed: str, parked: Table) -> Select[Any]:
+def _replaced_waiting_rows(feed: str, parked: Table) -> Rows:
     """Select file_id and row_no of waiting rows whose key a later file has loaded, and if it is newer."""
     target = FEEDS[feed].table
     mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
     newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
     same_key = and_(*(parked.c[one] == target.c[one] for one in FEEDS[feed].key))
     return (
-        select(parked.c.file_id, parked.c.row_no, not_(newer))
+        select(parked.c.file_id, parked.c.row_no, not_(newer).label("is_outdated"))
         .join_from(parked, target, same_key)
         .where(target.c.file_id > parked.c.file_id)
     )

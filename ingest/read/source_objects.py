@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ingest.mapping.mapping_file import FeedMap, Mapping, Origin
 from ingest.read.csv_file import BrokenRecord
@@ -27,7 +26,7 @@ class SourceObject:
     text_table: str | None = None
     lines_are_records: bool = False
     """True: record n of this CSV is line n + 1, so a record can be read without the others."""
-    cursor: Any = None
+    cursor: object = None
 
 
 @dataclass
@@ -38,7 +37,7 @@ class Reading:
     folder: Path
     scratch: Scratch
     connection: Connection
-    cursors: dict[str, Any] = field(default_factory=dict)
+    cursors: dict[str, object] = field(default_factory=dict)
     seen: Callable[[str, str, str], int | None] = lambda *_: None
     """Returns the number of rows of an object that was read before, given feed, name and sha256; otherwise None."""
     objects: list[SourceObject] = field(default_factory=list)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ingest.errors import SourceRefused
 from ingest.mapping.columns import staging_columns
@@ -27,7 +26,7 @@ class QueryRows:
     rows_staged: int | None = None
     path: Path | None = None
     origin: Origin | None = None
-    cursor: Any = None
+    cursor: object = None
     columns_map: FeedMap | None = None
 
 

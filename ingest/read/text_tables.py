@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow
@@ -37,7 +36,7 @@ class TextTable:
     rows: int
     sha256: str
     broken: tuple[BrokenRecord, ...] = ()
-    cursor: Any = None
+    cursor: object = None
     """The highest value of the cursor column, as returned by the database."""
 
 
@@ -161,7 +160,7 @@ def from_database(
     url: str | URL,
     origin: Origin,
     shown: str,
-    since: Any,
+    since: object,
     *,
     as_of: datetime | None = None,
 ) -> TextTable:

@@ -5,7 +5,6 @@ It is written in the same transaction as the data. Every row of every file is ei
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -49,7 +48,7 @@ def write_ledger(one: RunState, build: Build) -> None:
     failpoint("ingest.ledger")
 
 
-def _file_rows(one: RunState) -> Iterator[dict[str, Any]]:
+def _file_rows(one: RunState) -> Iterator[dict[str, object]]:
     """Yield the rows of new files, with nothing loaded yet. `write_counts` adds the counts of the load."""
     first = one.known.next_file_id
     unreadable = Counter(
@@ -63,7 +62,7 @@ def _file_rows(one: RunState) -> Iterator[dict[str, Any]]:
 
 def _file_row(
     one: RunState, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "file_id": file_id,
         "run_id": one.known.next_run_id,

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -26,7 +25,7 @@ class PreviousRuns:
     """Number of rows of each object read, by (feed, sha256, mapping)."""
     latest: dict[tuple[str, str], str] = field(default_factory=dict)
     """Latest sha256 of each object, by (feed, name)."""
-    cursors: dict[str, Any] = field(default_factory=dict)
+    cursors: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -38,7 +37,7 @@ class RunState:
     known: PreviousRuns
     reading: Reading
     rejected: dict[str, dict[tuple[int, int], Rejected]] = field(default_factory=dict)
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, object]] = field(default_factory=list)
     loaded: LoadResult = field(default_factory=LoadResult)
     as_of: datetime | None = None
 
@@ -60,7 +59,7 @@ def previous_runs(connection: Connection, source: str) -> PreviousRuns:
     for row in connection.execute(mine):
         taken[row.feed, row.sha256, row.mapping] = files[row.file_id].rows_in
         latest[row.feed, files[row.file_id].name] = row.sha256
-    cursors = {
+    cursors: dict[str, object] = {
         row.feed: cursor_from_text(row.kind, row.value)
         for row in connection.execute(select(tables.cursors).where(tables.cursors.c.source == source))
     }
@@ -89,7 +88,7 @@ def was_kept_out(one: RunState, row: Rejected) -> bool:
     return any((file_id, row.row_no) in held for held in one.loaded.held.values())
 
 
-def cursor_to_text(cursor: Any) -> tuple[str, str]:
+def cursor_to_text(cursor: object) -> tuple[str, str]:
     """Return kind and text of a cursor, as stored in `cursors`."""
     if isinstance(cursor, datetime):
         return "datetime", cursor.isoformat()
@@ -98,7 +97,7 @@ def cursor_to_text(cursor: Any) -> tuple[str, str]:
     return ("int", str(cursor)) if isinstance(cursor, int) else ("text", str(cursor))
 
 
-def cursor_from_text(kind: str, value: str) -> Any:
+def cursor_from_text(kind: str, value: str) -> datetime | date | int | str:
     """Return the cursor with this kind and text."""
     if kind == "datetime":
         return datetime.fromisoformat(value)

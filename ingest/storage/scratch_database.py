@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -28,7 +27,7 @@ class Scratch:
         return self.folder / "staging.duckdb"
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, str | bool | int | float | list[str]]:
         """Options of every connection to the staging database. DuckDB requires them to be equal within a process."""
         return {
             "memory_limit": MEMORY,

@@ -7,13 +7,11 @@ Source: R12 (unit conversion), R22 (returns), R33 (duplicates and late records),
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Date,
     FromClause,
-    Select,
     String,
     and_,
     case,
@@ -26,7 +24,7 @@ from sqlalchemy import (
 )
 
 from metrics.schema import FEEDS, fx_rates, invoices, order_lines, orders, shipments
-from metrics.sql.dialects import local_time
+from metrics.sql.dialects import Expression, Rows, local_time
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class CrossRowRule:
     name: str
     column: str
     do: str
-    broken: Select[Any]
+    broken: Rows
     """file_id, row_no and the wrong value (for a missing parent: the parent's key)."""
     waits_for: str | None = None
     """The feed that a row breaking the rule waits for. None: the row is rejected."""
@@ -197,11 +195,11 @@ _RULES = {
 }
 
 
-def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElement[bool]) -> Select[Any]:
+def _select(rows: FromClause, value: ColumnElement[str], condition: ColumnElement[bool]) -> Rows:
     return select(rows.c.file_id, rows.c.row_no, value.label("value")).where(condition)
 
 
-def _order_line(rows: FromClause) -> Select[Any]:
+def _order_line(rows: FromClause) -> Rows:
     return select(literal(1)).where(order_lines.c.order_id == rows.c.order_id, order_lines.c.line_no == rows.c.line_no)
 
 
@@ -214,7 +212,7 @@ def _parent_rule(
     name: str,
     column: str,
     parent: str,
-    exists: Select[tuple[int]],
+    exists: Rows,
     value: ColumnElement[str],
     only: ColumnElement[bool] | None = None,
 ) -> CrossRowRule:
@@ -245,7 +243,13 @@ def _not_before_order(rows: FromClause, moment: str, only: ColumnElement[bool] |
     return CrossRowRule(f"{moment}_not_before_ordered_at", moment, do, broken)
 
 
-def is_before(later: Any, later_is_date: Any, earlier: Any, earlier_is_date: Any, zone: Any) -> ColumnElement[bool]:
+def is_before(
+    later: Expression,
+    later_is_date: Expression,
+    earlier: Expression,
+    earlier_is_date: Expression,
+    zone: Expression,
+) -> ColumnElement[bool]:
     """Return the condition that `later` is before `earlier`.
 
     Two bare dates or two instants are compared exactly. A bare date is compared with the local day of an instant in

@@ -83,6 +83,7 @@ def validate(
         }
 
 
+# Any: objects of Great Expectations, which is imported late and ships few types
 def _run_suite(
     gx: Any, source: Any, staging: Connection, feed: str, suite: tuple[RowRule, ...], rows: int
 ) -> list[Outcome]:
@@ -117,6 +118,7 @@ def _broken_rows(staging: Connection, feed: str, suite: tuple[RowRule, ...]) -> 
     return [tuple(int(row) for row in row_numbers[np.logical_not(verdict)]) for verdict in verdicts]
 
 
+# Any: a result of Great Expectations
 def refuse_exceptions(result: Any, feed: str) -> None:
     """Raise RunAborted if an expectation raised. Its empty result must not count as success.
 

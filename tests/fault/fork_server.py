@@ -1,8 +1,8 @@
 """A process that imports everything a run needs, and forks a child for each run or reader.
 
 Run `python -m tests.fault.fork_server`. Importing the validation and compiling the statements take seconds. A fork
-takes a hundredth of a second. No database is open at the fork, so children inherit no handle. Standard input takes one JSON
-list per line, and standard output returns one line for each:
+takes a hundredth of a second. No database is open at the fork, so children inherit no handle. Standard input takes
+one JSON list per line, and standard output returns one line for each:
 
     ["warm", MAPPING ...]                    run the mappings one after another into a folder thrown away -> 0
     ["ingest", HOME, MAPPING, FAILPOINT]     run the mapping; FAILPOINT may be empty     -> the child's pid
