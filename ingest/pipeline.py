@@ -59,18 +59,18 @@ def run(
     place = location or locate()
     started_at = now or datetime.now(UTC).replace(tzinfo=None)
     path = Path(mapping_path)
-    tell = progress or (lambda *_: None)
+    report_progress = progress or (lambda *_: None)
     if dry_run:
         mapping = load_mapping(path)
         with copy_for_dry_run(place) as build:
-            return _run_steps(build, lambda _: mapping, data_dir, None, started_at, tell)
+            return _run_steps(build, lambda _: mapping, data_dir, None, started_at, report_progress)
     try:
         mapping = load_mapping(path)
     except BuyerviewError as error:
         _record_failure(place, path.name, started_at, error)
         raise
     return run_mapping(
-        mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=tell, now=started_at
+        mapping.name, lambda _: mapping, data_dir=data_dir, location=place, progress=report_progress, now=started_at
     )
 
 
@@ -101,7 +101,7 @@ def _run_steps(
     data_dir: str | Path | None,
     place: Location | None,
     started_at: datetime,
-    tell: Progress,
+    report_progress: Progress,
 ) -> RunReport:
     """Run the six steps on `place`. With None, run the first five, for a dry run."""
     create_tables(build.connection)
@@ -109,28 +109,28 @@ def _run_steps(
     mapping = mapping_of(build.connection)
     folder = Path(data_dir) if data_dir else mapping.path.parent
     build.save()
-    with _open_run(build.connection, mapping, folder, place, started_at) as (one, staging):
-        read_all(one.reading, tell)
-        if not one.objects and one.reading.repeated:
+    with _open_run(build.connection, mapping, folder, place, started_at) as (state, staging):
+        read_all(state.reading, report_progress)
+        if not state.objects and state.reading.repeated:
             # All objects were read before. A second run of the same files publishes no generation.
-            return build_report(one, "unchanged", build.base.number if build.base else None)
-        tell("validate", 0.0)
-        validate(one)
-        tell("load", 0.0)
-        touched = load_clean(one, staging, build)
-        write_ledger(one, build)
+            return build_report(state, "unchanged", build.base.number if build.base else None)
+        report_progress("validate", 0.0)
+        validate(state)
+        report_progress("load", 0.0)
+        touched = load_clean(state, staging, build)
+        write_ledger(state, build)
     build.save()
-    tell("build", 0.0)
-    rebuild_facts(one, build, touched)
+    report_progress("build", 0.0)
+    rebuild_facts(state, build, touched)
     check_balance(build.connection)
     failpoint("ingest.built")
     if place is None:
-        return build_report(one, "checked", None)
-    tell("publish", 0.0)
-    report = build_report(one, "published", _record_run(one, build))
+        return build_report(state, "checked", None)
+    report_progress("publish", 0.0)
+    report = build_report(state, "published", _record_run(state, build))
     build.publish()
     failpoint("ingest.published")
-    tell("publish", 1.0)
+    report_progress("publish", 1.0)
     return report
 
 
@@ -149,22 +149,22 @@ def _open_run(
                 return None
             return known.taken.get((feed, sha256, prints[feed]))
 
-        one = Reading(mapping, folder, staging, database, known.cursors, seen)
+        state = Reading(mapping, folder, staging, database, known.cursors, seen)
         try:
-            yield RunState(mapping, started_at, known, one), staging
+            yield RunState(mapping, started_at, known, state), staging
         finally:
-            one.connection.close()
+            state.connection.close()
 
 
-def validate(one: RunState) -> None:
+def validate(state: RunState) -> None:
     """Run the suite of every feed. Rows that break a rule are rejected, each with all rules it breaks."""
     from ingest.validate import expectations  # the library behind it takes seconds to import
 
-    database = one.reading.connection
-    latest = one.mapping.data_as_of or one.started_at + CLOCK_TOLERANCE
+    database = state.reading.connection
+    latest = state.mapping.data_as_of or state.started_at + CLOCK_TOLERANCE
     suites = {
-        feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=one.mapping.time_zone)
-        for feed, feed_map in effective_feeds(one).items()
+        feed: row_rules.rules(feed, feed_map, latest_event=latest, time_zone=state.mapping.time_zone)
+        for feed, feed_map in effective_feeds(state).items()
     }
     for feed, suite in suites.items():
         expectations.create_view(database, feed, suite)
@@ -174,10 +174,12 @@ def validate(one: RunState) -> None:
         for feed in suites
     }
     outcomes = expectations.validate(database, suites, staged)
-    one.rejected = records.unreadable_records(one.objects)
-    for feed, found in outcomes.items():
-        one.rejected.setdefault(feed, {}).update(records.rule_breaking_records(database, feed, found, one.mapping))
-        one.checks.extend(
+    state.rejected = records.unreadable_records(state.objects)
+    for feed, feed_outcomes in outcomes.items():
+        state.rejected.setdefault(feed, {}).update(
+            records.rule_breaking_records(database, feed, feed_outcomes, state.mapping)
+        )
+        state.checks.extend(
             {
                 "feed": feed,
                 "expectation": outcome.rule.name,
@@ -185,29 +187,31 @@ def validate(one: RunState) -> None:
                 "rows_checked": outcome.rows_checked,
                 "rows_failed": len(outcome.broken),
             }
-            for outcome in found
+            for outcome in feed_outcomes
         )
     failpoint("ingest.validate")
 
 
-def load_clean(one: RunState, staging: Scratch, build: Build) -> Table | None:
+def load_clean(state: RunState, staging: Scratch, build: Build) -> Table | None:
     """Merge the clean rows. Returns the table of touched order_ids, or None if all facts must be rebuilt."""
-    connection, first = build.connection, one.known.next_file_id
-    arrived = {first + source.number: source.rows_in for source in one.objects}
-    for rejected in one.rejected.values():
+    connection, first = build.connection, state.known.next_file_id
+    arrived = {first + source.number: source.rows_in for source in state.objects}
+    for rejected in state.rejected.values():
         for number, _ in rejected:
             arrived[first + number] -= 1
-    database = one.reading.connection
+    database = state.reading.connection
     broken = dict(database.execute("SELECT feed, count(*) FROM broken GROUP BY feed").fetchall())
     database.close()
     empty = connection.execute(select(FEEDS["orders"].table.c.order_id).limit(1)).first() is None
     touched = create_temporary(connection, "touched_orders", Column("order_id", String))
-    feeds = {feed: broken.get(feed, 0) for feed in one.mapping.feeds}
-    with clean_rows(connection, staging, feeds, source=one.mapping.name, first_file_id=first) as clean:
-        one.loaded = load(connection, clean, arrived, run_id=one.known.next_run_id, touched=touched, first_load=empty)
-        everything = empty or affects_all_orders(connection, one.loaded)
+    feeds = {feed: broken.get(feed, 0) for feed in state.mapping.feeds}
+    with clean_rows(connection, staging, feeds, source=state.mapping.name, first_file_id=first) as clean:
+        state.loaded = load(
+            connection, clean, arrived, run_id=state.known.next_run_id, touched=touched, first_load=empty
+        )
+        everything = empty or affects_all_orders(connection, state.loaded)
         failpoint("ingest.load")
-        _reject_rule_breaks(one, clean, connection)
+        _reject_rule_breaks(state, clean, connection)
     build.save()
     if build.dialect == "duckdb":
         connection.exec_driver_sql("DETACH staging")
@@ -215,62 +219,62 @@ def load_clean(one: RunState, staging: Scratch, build: Build) -> Table | None:
         # PostgreSQL has no statistics of tables filled in this transaction, and would join them row by row.
         for feed in (*FEEDS, "touched_orders"):
             connection.exec_driver_sql(f"ANALYZE {feed}")
-    one.reading.connection = staging.connect()
+    state.reading.connection = staging.connect()
     return None if everything else touched
 
 
-def _reject_rule_breaks(one: RunState, clean: dict[str, Table], connection: Connection) -> None:
+def _reject_rule_breaks(state: RunState, clean: dict[str, Table], connection: Connection) -> None:
     """Add rows that break a cross-row rule to the rejected records."""
-    first = one.known.next_file_id
-    for feed, held in one.loaded.held.items():
-        if not held:
+    first = state.known.next_file_id
+    for feed, kept_out in state.loaded.held.items():
+        if not kept_out:
             continue
         table = clean[feed]
         marked = create_temporary(
             connection, f"noted_{feed}", Column("file_id", table.c.file_id.type), Column("row_no", table.c.row_no.type)
         )
-        insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in held))
+        insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in kept_out))
         keys = [
             *FEEDS[feed].key,
             *(name for name in ("order_id", "line_no") if name in table.c and name not in FEEDS[feed].key),
         ]
-        found = connection.execute(
+        rows = connection.execute(
             select(table.c.file_id, table.c.row_no, *(table.c[name] for name in keys)).join(
                 marked, (marked.c.file_id == table.c.file_id) & (marked.c.row_no == table.c.row_no)
             )
         )
-        for row in found.mappings():
-            about = held[row["file_id"], row["row_no"]]
+        for row in rows.mappings():
+            breaks = kept_out[row["file_id"], row["row_no"]]
             number = row["file_id"] - first
             key = {name: str(row[name]) if row[name] is not None else None for name in FEEDS[feed].key}
-            one.rejected.setdefault(feed, {})[number, row["row_no"]] = Rejected(
+            state.rejected.setdefault(feed, {})[number, row["row_no"]] = Rejected(
                 number,
                 row["row_no"],
-                about.rules,
+                breaks.rules,
                 key,
                 row.get("order_id"),
                 row.get("line_no"),
-                waits_for=about.waits_for,
+                waits_for=breaks.waits_for,
             )
         marked.drop(connection)
 
 
-def rebuild_facts(one: RunState, build: Build, touched: Table | None) -> None:
+def rebuild_facts(state: RunState, build: Build, touched: Table | None) -> None:
     """Update facts and rollups to the watermark of the data, for the touched orders or for all (None)."""
     connection = build.connection
-    one.as_of = one.mapping.data_as_of or latest_event(connection, one.mapping.time_zone) or one.started_at
-    as_of = {"run_id": one.known.next_run_id, "data_as_of": one.as_of}
-    insert_rows(connection, restated_quantities, ({**as_of, **row} for row in one.loaded.quantities))
+    state.as_of = state.mapping.data_as_of or latest_event(connection, state.mapping.time_zone) or state.started_at
+    as_of = {"run_id": state.known.next_run_id, "data_as_of": state.as_of}
+    insert_rows(connection, restated_quantities, ({**as_of, **row} for row in state.loaded.quantities))
     if touched is not None:
         freed = select(quarantine_table.c.order_id).where(
             quarantine_table.c.status.in_(["released", "dropped"]), quarantine_table.c.order_id.is_not(None)
         )
         connection.execute(insert(touched).from_select(["order_id"], freed.distinct()))
-    rebuild(connection, as_of=one.as_of, touched=touched.name if touched is not None else None)
-    refuse_inconsistent_numbers(one, connection)
+    rebuild(connection, as_of=state.as_of, touched=touched.name if touched is not None else None)
+    refuse_inconsistent_numbers(state, connection)
 
 
-def refuse_inconsistent_numbers(one: RunState, connection: Connection) -> None:
+def refuse_inconsistent_numbers(state: RunState, connection: Connection) -> None:
     """Check facts and rollups for consistency, and record the checks.
 
     Raises RunAborted if a check fails. Source: P13 (consistency checks).
@@ -292,20 +296,20 @@ def refuse_inconsistent_numbers(one: RunState, connection: Connection) -> None:
         }
         for claim in claims
     ]
-    one.checks.extend(passed)
-    insert_rows(connection, checks, ({"run_id": one.known.next_run_id, **check} for check in passed))
+    state.checks.extend(passed)
+    insert_rows(connection, checks, ({"run_id": state.known.next_run_id, **check} for check in passed))
 
 
-def _record_run(one: RunState, build: Build) -> int:
+def _record_run(state: RunState, build: Build) -> int:
     build.connection.execute(
         insert(runs).values(
-            run_id=one.known.next_run_id,
-            source=one.mapping.name,
-            started_at=one.started_at,
+            run_id=state.known.next_run_id,
+            source=state.mapping.name,
+            started_at=state.started_at,
             finished_at=datetime.now(UTC).replace(tzinfo=None),
             outcome="published",
-            data_as_of=one.as_of,
-            data_as_of_declared=one.mapping.data_as_of is not None,
+            data_as_of=state.as_of,
+            data_as_of_declared=state.mapping.data_as_of is not None,
             generation=build.number,
         )
     )

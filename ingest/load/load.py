@@ -48,41 +48,47 @@ def load(
 def _merge_feed(
     connection: Connection, feed: str, clean: Table | None, result: LoadResult, *, run_id: int, touched: Table
 ) -> None:
-    parked = waiting.get(feed)
-    old = row_ids(connection, parked) if parked is not None else set()
-    if clean is not None or old:
-        arrivals = _arrivals(clean, parked if old else None)
-        found = unit_conversion.find_units(connection, feed, arrivals)
-        held = check_rows(connection, feed, arrivals, found, result)
-        kept_out = stored_row_ids(connection, f"held_{feed}", held)
-        new = {row: one for row, one in held.items() if row not in old}
+    waiting_table = waiting.get(feed)
+    stored_ids = row_ids(connection, waiting_table) if waiting_table is not None else set()
+    if clean is not None or stored_ids:
+        arrivals = _arrivals(clean, waiting_table if stored_ids else None)
+        units = unit_conversion.find_units(connection, feed, arrivals)
+        rule_breaks = check_rows(connection, feed, arrivals, units, result)
+        kept_out = stored_row_ids(connection, f"held_{feed}", rule_breaks)
+        new = {row: one for row, one in rule_breaks.items() if row not in stored_ids}
         for file_id, _ in new:
             result.counts.loaded[file_id] -= 1
             result.counts.quarantined[file_id] += 1
-        leaving = store_waiting(connection, clean, parked, old, held, kept_out, result) if parked is not None else set()
-        passing = unit_conversion.select_converted(feed, arrivals, found)
-        if held:
-            passing = passing.where(not_(matches(kept_out, arrivals).exists()))
-        if found is not None:
-            keep_original(connection, feed, arrivals, found.rows, kept_out)
+        leaving = (
+            store_waiting(connection, clean, waiting_table, stored_ids, rule_breaks, kept_out, result)
+            if waiting_table is not None
+            else set()
+        )
+        valid_rows = unit_conversion.select_converted(feed, arrivals, units)
+        if rule_breaks:
+            valid_rows = valid_rows.where(not_(matches(kept_out, arrivals).exists()))
+        if units is not None:
+            keep_original(connection, feed, arrivals, units.rows, kept_out)
         target = FEEDS[feed].table
         if connection.execute(select(target.c.file_id).limit(1)).first() is None:
-            fill_empty_table(connection, feed, passing, result)
+            fill_empty_table(connection, feed, valid_rows, result)
         else:
-            merge(connection, feed, passing, result, run_id=run_id, touched=touched)
-        if parked is not None and leaving:
-            release(connection, parked, leaving)
-        if found is not None:
-            found.drop(connection)
+            merge(connection, feed, valid_rows, result, run_id=run_id, touched=touched)
+        if waiting_table is not None and leaving:
+            release(connection, waiting_table, leaving)
+        if units is not None:
+            units.drop(connection)
         kept_out.drop(connection)
         result.held[feed] = new
     drop_original(connection, feed)
 
 
-def _arrivals(clean: Table | None, parked: Table | None) -> FromClause:
-    if parked is None:
+def _arrivals(clean: Table | None, waiting_table: Table | None) -> FromClause:
+    if waiting_table is None:
         assert clean is not None
         return clean
     if clean is None:
-        return parked
-    return union_all(select(clean), select(*(parked.c[column.name] for column in clean.columns))).subquery("arrivals")
+        return waiting_table
+    return union_all(select(clean), select(*(waiting_table.c[column.name] for column in clean.columns))).subquery(
+        "arrivals"
+    )

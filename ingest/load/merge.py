@@ -34,10 +34,10 @@ from metrics.schema import FEEDS, invoice_lines, restatements
 from metrics.sql.dialects import Expression, Rows
 
 
-def fill_empty_table(connection: Connection, feed: str, passing: Rows, result: LoadResult) -> None:
+def fill_empty_table(connection: Connection, feed: str, valid_rows: Rows, result: LoadResult) -> None:
     """Insert rows into an empty table, then delete all but the newest version of each key."""
     target = FEEDS[feed].table
-    connection.execute(insert(target).from_select([column.name for column in target.columns], passing))
+    connection.execute(insert(target).from_select([column.name for column in target.columns], valid_rows))
     twice = select(*_keys(feed, target)).group_by(*_keys(feed, target)).having(func.count() > 1)
     repeated = create_temporary(
         connection, f"repeated_{feed}", *(Column(one, target.c[one].type) for one in FEEDS[feed].key)
@@ -75,13 +75,15 @@ def fill_empty_table(connection: Connection, feed: str, passing: Rows, result: L
     result.changed[feed] = target
 
 
-def merge(connection: Connection, feed: str, passing: Rows, result: LoadResult, *, run_id: int, touched: Table) -> None:
+def merge(
+    connection: Connection, feed: str, valid_rows: Rows, result: LoadResult, *, run_id: int, touched: Table
+) -> None:
     """Merge rows into a table that has rows. The newest version of each key wins."""
     target = FEEDS[feed].table
     names = [column.name for column in target.columns]
     columns = [Column(column.name, column.type) for column in target.columns]
     incoming = create_temporary(connection, f"incoming_{feed}", *columns, Column("place", BigInteger))
-    rows = passing.subquery()
+    rows = valid_rows.subquery()
     place = func.row_number().over(partition_by=_keys(feed, rows), order_by=_newest_first(rows))
     connection.execute(insert(incoming).from_select([*names, "place"], select(*(rows.c[one] for one in names), place)))
     total = connection.scalar(select(func.count()).select_from(incoming)) or 0
@@ -89,15 +91,15 @@ def merge(connection: Connection, feed: str, passing: Rows, result: LoadResult, 
     result.counts.supersede(repeated)
     result.check(Check(feed, "key_is_unique", ", ".join(FEEDS[feed].key), total, sum(n for _, n in repeated)))
     connection.execute(delete(incoming).where(incoming.c.place > 1))
-    met = _match_stored(connection, feed, incoming)
-    outdated = met.c.outcome != "newer"
-    result.counts.supersede(count_per_file(connection, met, outdated))
-    _replace_stored(connection, feed, incoming, met, result, run_id=run_id, touched=touched)
-    connection.execute(delete(incoming).where(matches(met, incoming).where(outdated).exists()))
+    matched = _match_stored(connection, feed, incoming)
+    outdated = matched.c.outcome != "newer"
+    result.counts.supersede(count_per_file(connection, matched, outdated))
+    _replace_stored(connection, feed, incoming, matched, result, run_id=run_id, touched=touched)
+    connection.execute(delete(incoming).where(matches(matched, incoming).where(outdated).exists()))
     connection.execute(insert(target).from_select(names, select(*(incoming.c[one] for one in names))))
     doubles = select(literal(1)).select_from(target.join(incoming, _same_key(feed, target, incoming)))
     _check_keys_unique(connection, feed, doubles.group_by(*_keys(feed, target)).having(func.count() > 1))
-    met.drop(connection)
+    matched.drop(connection)
     result.changed[feed] = incoming
 
 
@@ -116,7 +118,7 @@ def _match_stored(connection: Connection, feed: str, incoming: Table) -> Table:
     newer = or_(mine > theirs, and_(mine.is_not(None), theirs.is_(None)), and_(as_new, later))
     same = and_(*(incoming.c[one].is_not_distinct_from(target.c[one]) for one in content_columns(feed)))
     outcome = case((and_(same, as_new), "repeat"), (newer, "newer"), else_="older")
-    met = create_temporary(
+    matched = create_temporary(
         connection,
         f"met_{feed}",
         *(Column(one, BigInteger) for one in ("file_id", "row_no", "old_file_id", "old_row_no")),
@@ -124,66 +126,82 @@ def _match_stored(connection: Connection, feed: str, incoming: Table) -> Table:
     )
     found = select(incoming.c.file_id, incoming.c.row_no, target.c.file_id, target.c.row_no, outcome)
     joined = found.join_from(incoming, target, _same_key(feed, incoming, target))
-    connection.execute(insert(met).from_select([column.name for column in met.columns], joined))
-    return met
+    connection.execute(insert(matched).from_select([column.name for column in matched.columns], joined))
+    return matched
 
 
 def _replace_stored(
-    connection: Connection, feed: str, incoming: Table, met: Table, result: LoadResult, *, run_id: int, touched: Table
+    connection: Connection,
+    feed: str,
+    incoming: Table,
+    matched: Table,
+    result: LoadResult,
+    *,
+    run_id: int,
+    touched: Table,
 ) -> None:
     """Delete stored versions that newer versions replace, and record the changes."""
     target = FEEDS[feed].table
-    replaced = met.c.outcome == "newer"
-    old = and_(met.c.old_file_id == target.c.file_id, met.c.old_row_no == target.c.row_no)
-    new = and_(met.c.file_id == incoming.c.file_id, met.c.row_no == incoming.c.row_no)
+    replaced = matched.c.outcome == "newer"
+    old = and_(matched.c.old_file_id == target.c.file_id, matched.c.old_row_no == target.c.row_no)
+    new = and_(matched.c.file_id == incoming.c.file_id, matched.c.row_no == incoming.c.row_no)
     content = [*FEEDS[feed].key, *content_columns(feed)]
     pairs = (
         select(
             *(target.c[one].label(f"old_{one}") for one in content),
             *(incoming.c[one].label(f"new_{one}") for one in content),
         )
-        .select_from(met.join(target, old).join(incoming, new))
+        .select_from(matched.join(target, old).join(incoming, new))
         .where(replaced)
     )
-    found = connection.execute(pairs).mappings().all()
-    result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, found))
+    changes = connection.execute(pairs).mappings().all()
+    result.restated += insert_rows(connection, restatements, restated_rows(feed, run_id, changes))
     if feed == "order_lines":
-        result.quantities.extend(quantity_changes(found))
+        result.quantities.extend(quantity_changes(changes))
     note_changed_parents(
         connection,
         feed,
         result,
         (
             pair
-            for pair in found
+            for pair in changes
             if any(pair[f"old_{one}"] != pair[f"new_{one}"] for one in PARENT_COLUMNS.get(feed, ()))
         ),
     )
+    _touch_orders_of_old_versions(connection, feed, matched, touched)
+    counted = connection.execute(
+        select(matched.c.old_file_id, func.count()).where(replaced).group_by(matched.c.old_file_id)
+    ).all()
+    result.counts.supersede((file_id, n) for file_id, n in counted)
+    connection.execute(delete(target).where(exists().where(old, replaced)))
+
+
+def _touch_orders_of_old_versions(connection: Connection, feed: str, matched: Table, touched: Table) -> None:
+    """Add the orders that the replaced versions belonged to. The new versions add their own orders."""
+    target = FEEDS[feed].table
+    replaced = matched.c.outcome == "newer"
+    old = and_(matched.c.old_file_id == target.c.file_id, matched.c.old_row_no == target.c.row_no)
     if feed == "payments":
         paid = (
             select(invoice_lines.c.order_id)
             .join(target, target.c.invoice_id == invoice_lines.c.invoice_id)
-            .join(met, old)
+            .join(matched, old)
         )
         add_orders(connection, touched, paid.where(replaced))
     if feed == "invoices":  # orders of the invoice that the reversal named before change too
         taken_back = (
             select(invoice_lines.c.order_id)
             .join(target, target.c.reverses_invoice_id == invoice_lines.c.invoice_id)
-            .join(met, old)
+            .join(matched, old)
         )
         add_orders(connection, touched, taken_back.where(replaced))
     if "order_id" in target.c:
-        # The order of the old version. The new version adds its own order.
         moved = (
-            select(target.c.order_id).select_from(target.join(met, old)).where(replaced, target.c.order_id.is_not(None))
+            select(target.c.order_id)
+            .select_from(target.join(matched, old))
+            .where(replaced, target.c.order_id.is_not(None))
         )
         connection.execute(insert(touched).from_select(["order_id"], moved))
-    counted = connection.execute(
-        select(met.c.old_file_id, func.count()).where(replaced).group_by(met.c.old_file_id)
-    ).all()
-    result.counts.supersede((file_id, n) for file_id, n in counted)
-    connection.execute(delete(target).where(exists().where(old, replaced)))
 
 
 def _check_keys_unique(connection: Connection, feed: str, doubles: Rows) -> None:

@@ -81,34 +81,38 @@ def recheck_children(
     if affected is None or connection.execute(select(target.c.row_no).where(affected).limit(1)).first() is None:
         return
     names = [column.name for column in target.columns]
-    again = create_temporary(
+    rechecked = create_temporary(
         connection, f"again_{feed}", *(Column(column.name, column.type) for column in target.columns)
     )
-    sent = original_rows.get(feed)
+    originals = original_rows.get(feed)
     present = select(target).where(affected)
-    if sent is not None:
-        original = select(*(sent.c[one] for one in names)).join(target, same_row(sent, target)).where(affected)
-        connection.execute(insert(again).from_select(names, original))
-        present = present.where(not_(matches(sent, target).exists()))
-    connection.execute(insert(again).from_select(names, present))
-    found = unit_conversion.find_units(connection, feed, again)
-    held = check_rows(connection, feed, again, found, result)
-    if held:
+    if originals is not None:
+        original = (
+            select(*(originals.c[one] for one in names)).join(target, same_row(originals, target)).where(affected)
+        )
+        connection.execute(insert(rechecked).from_select(names, original))
+        present = present.where(not_(matches(originals, target).exists()))
+    connection.execute(insert(rechecked).from_select(names, present))
+    units = unit_conversion.find_units(connection, feed, rechecked)
+    rule_breaks = check_rows(connection, feed, rechecked, units, result)
+    if rule_breaks:
         if feed in (
             "shipment_lines",
             "invoice_lines",
         ):  # the rest of the document is now shared among fewer orders
             document = FEEDS[feed].key[0]
             add_orders(
-                connection, touched, select(target.c.order_id).where(target.c[document].in_(select(again.c[document])))
+                connection,
+                touched,
+                select(target.c.order_id).where(target.c[document].in_(select(rechecked.c[document]))),
             )
-        _quarantine_impossible(connection, feed, again, held, result, run_id=run_id)
-    if sent is not None:
-        _reconvert(connection, feed, again, found, result, run_id=run_id)
-    add_orders(connection, touched, select(again.c.order_id))
-    if found is not None:
-        found.drop(connection)
-    again.drop(connection)
+        _quarantine_impossible(connection, feed, rechecked, rule_breaks, result, run_id=run_id)
+    if originals is not None:
+        _reconvert(connection, feed, rechecked, units, result, run_id=run_id)
+    add_orders(connection, touched, select(rechecked.c.order_id))
+    if units is not None:
+        units.drop(connection)
+    rechecked.drop(connection)
 
 
 def _affected(feed: str, result: LoadResult, first_file_id: int) -> ColumnElement[bool] | None:
@@ -139,25 +143,25 @@ def _counts_product(feed: str, target: Table, measured: Rows) -> ColumnElement[b
 def _quarantine_impossible(
     connection: Connection,
     feed: str,
-    again: Table,
-    held: Mapping[RowId, RuleBreaks],
+    rechecked: Table,
+    rule_breaks: Mapping[RowId, RuleBreaks],
     result: LoadResult,
     *,
     run_id: int,
 ) -> None:
     """Move loaded rows that have become impossible to quarantine, where their originals wait."""
     target = FEEDS[feed].table
-    out = stored_row_ids(connection, f"out_{feed}", held)
-    rows = connection.execute(select(again).where(matches(out, again).exists())).mappings().all()
+    out = stored_row_ids(connection, f"out_{feed}", rule_breaks)
+    rows = connection.execute(select(rechecked).where(matches(out, rechecked).exists())).mappings().all()
     connection.execute(
         insert(waiting[feed]).from_select(
-            [one.name for one in again.columns], select(again).where(matches(out, again).exists())
+            [one.name for one in rechecked.columns], select(rechecked).where(matches(out, rechecked).exists())
         )
     )
-    quarantine_loaded(connection, feed, rows, held, run_id=run_id)
-    for table in (target, again, *((original_rows[feed],) if feed in original_rows else ())):
+    quarantine_loaded(connection, feed, rows, rule_breaks, run_id=run_id)
+    for table in (target, rechecked, *((original_rows[feed],) if feed in original_rows else ())):
         connection.execute(delete(table).where(matches(out, table).exists()))
-    for file_id, _ in held:
+    for file_id, _ in rule_breaks:
         result.counts.loaded[file_id] -= 1
         result.counts.quarantined[file_id] += 1
     note_changed_parents(
@@ -169,16 +173,18 @@ def _quarantine_impossible(
 def _reconvert(
     connection: Connection,
     feed: str,
-    again: Table,
-    found: unit_conversion.Units | None,
+    rechecked: Table,
+    units: unit_conversion.Units | None,
     result: LoadResult,
     *,
     run_id: int,
 ) -> None:
     """Replace rows that now convert to other quantities or prices, and record the changes."""
-    target, sent, names = FEEDS[feed].table, original_rows[feed], [column.name for column in again.columns]
-    now = create_temporary(connection, f"now_{feed}", *(Column(column.name, column.type) for column in again.columns))
-    connection.execute(insert(now).from_select(names, unit_conversion.select_converted(feed, again, found)))
+    target, originals, names = FEEDS[feed].table, original_rows[feed], [column.name for column in rechecked.columns]
+    now = create_temporary(
+        connection, f"now_{feed}", *(Column(column.name, column.type) for column in rechecked.columns)
+    )
+    connection.execute(insert(now).from_select(names, unit_conversion.select_converted(feed, rechecked, units)))
     content = [*FEEDS[feed].key, *content_columns(feed)]
     differs = or_(*(now.c[one].is_distinct_from(target.c[one]) for one in content_columns(feed)))
     pairs = (
@@ -192,11 +198,13 @@ def _reconvert(
     result.restated += insert_rows(
         connection, restatements, restated_rows(feed, run_id, connection.execute(pairs).mappings().all())
     )
-    for table in (target, sent):
+    for table in (target, originals):
         connection.execute(delete(table).where(matches(now, table).exists()))
     connection.execute(insert(target).from_select(names, select(now)))
-    if found is not None:
-        connection.execute(insert(sent).from_select(names, select(again).where(matches(found.rows, again).exists())))
+    if units is not None:
+        connection.execute(
+            insert(originals).from_select(names, select(rechecked).where(matches(units.rows, rechecked).exists()))
+        )
     now.drop(connection)
 
 

@@ -58,7 +58,9 @@ def affects_all_orders(connection: Connection, result: LoadResult) -> bool:
 
 def add_orders(connection: Connection, touched: Table, order_ids: Select[tuple[str]]) -> None:
     """Add the orders of a SELECT of order_id."""
-    found = order_ids.distinct().subquery()
+    distinct_ids = order_ids.distinct().subquery()
     connection.execute(
-        insert(touched).from_select(["order_id"], select(found.c.order_id).where(found.c.order_id.is_not(None)))
+        insert(touched).from_select(
+            ["order_id"], select(distinct_ids.c.order_id).where(distinct_ids.c.order_id.is_not(None))
+        )
     )

@@ -85,7 +85,7 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
     connection.execute(
         insert(named).from_select([column.name for column in named.columns], _rows_with_unit(feed, rows))
     )
-    found = create_temporary(
+    to_convert = create_temporary(
         connection,
         f"units_{feed}",
         *(Column(column.name, column.type) for column in named.columns),
@@ -99,9 +99,9 @@ def find_units(connection: Connection, feed: str, rows: FromClause) -> Units | N
         .select_from(beside)
         .where(or_(base.c.value.is_(None), base.c.value != named.c.unit))
     )
-    connection.execute(insert(found).from_select([column.name for column in found.columns], wanted))
+    connection.execute(insert(to_convert).from_select([column.name for column in to_convert.columns], wanted))
     named.drop(connection)
-    return Units(found, _prices(connection, feed, rows, found) if feed in PRICED else None)
+    return Units(to_convert, _prices(connection, feed, rows, to_convert) if feed in PRICED else None)
 
 
 def _rows_with_unit(feed: str, rows: FromClause) -> Rows:
@@ -142,11 +142,11 @@ def _version_on_day(named: Table, versions: Table, value: Expression, more: list
     )
 
 
-def _same_conversion(named: Table, found: FromClause) -> ColumnElement[bool]:
-    return and_(*(found.c[one] == named.c[one] for one in ("product_id", "unit", "day")))
+def _same_conversion(named: Table, conversions: FromClause) -> ColumnElement[bool]:
+    return and_(*(conversions.c[one] == named.c[one] for one in ("product_id", "unit", "day")))
 
 
-def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -> Table:
+def _prices(connection: Connection, feed: str, rows: FromClause, to_convert: Table) -> Table:
     """Return a table of each price and factor, and their quotient. Null: the quotient is too large for a price.
 
     Python divides, because engines divide decimals differently.
@@ -155,9 +155,9 @@ def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -
         connection, f"unit_prices_{feed}", Column("price", PRICE), Column("factor", FACTOR), Column("base_price", PRICE)
     )
     pairs = (
-        select(rows.c.unit_price_amount, found.c.factor)
-        .join_from(rows, found, _same_row(rows, found))
-        .where(rows.c.unit_price_amount.is_not(None), found.c.factor.is_not(None))
+        select(rows.c.unit_price_amount, to_convert.c.factor)
+        .join_from(rows, to_convert, _same_row(rows, to_convert))
+        .where(rows.c.unit_price_amount.is_not(None), to_convert.c.factor.is_not(None))
         .distinct()
     )
     quotients = (
@@ -174,14 +174,16 @@ def _prices(connection: Connection, feed: str, rows: FromClause, found: Table) -
     return prices
 
 
-def _same_row(rows: FromClause, found: FromClause) -> ColumnElement[bool]:
-    return and_(found.c.file_id == rows.c.file_id, found.c.row_no == rows.c.row_no)
+def _same_row(rows: FromClause, conversions: FromClause) -> ColumnElement[bool]:
+    return and_(conversions.c.file_id == rows.c.file_id, conversions.c.row_no == rows.c.row_no)
 
 
 def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
     """Yield the conversion rules over the rows of `units`."""
-    found = units.rows
-    described = func.coalesce(found.c.product_id, "") + " / " + found.c.unit + " / " + cast(found.c.day, String)
+    to_convert = units.rows
+    described = (
+        func.coalesce(to_convert.c.product_id, "") + " / " + to_convert.c.unit + " / " + cast(to_convert.c.day, String)
+    )
     yield CrossRowRule(
         "unit_has_factor",
         "unit",
@@ -189,22 +191,24 @@ def rules(feed: str, rows: FromClause, units: Units) -> Iterator[CrossRowRule]:
             "No factor converts this unit on this day. Send the unit_factors row for this product and unit, "
             "valid on that day. If this is the base unit of the product, send it as base_unit in products."
         ),
-        select(found.c.file_id, found.c.row_no, described.label("value")).where(found.c.factor.is_(None)),
+        select(to_convert.c.file_id, to_convert.c.row_no, described.label("value")).where(
+            to_convert.c.factor.is_(None)
+        ),
         "unit_factors",
     )
-    joined = rows.join(found, _same_row(rows, found))
-    inexact = or_(*(_is_inexact(rows.c[one], found.c.factor) for one in QUANTITIES[feed]))
+    joined = rows.join(to_convert, _same_row(rows, to_convert))
+    inexact = or_(*(_is_inexact(rows.c[one], to_convert.c.factor) for one in QUANTITIES[feed]))
     yield CrossRowRule(
         "quantity_converts_exactly",
         "unit",
         "Quantity × factor has more than four decimals or is too large. Correct the quantity or the factor.",
         select(rows.c.file_id, rows.c.row_no, described.label("value"))
         .select_from(joined)
-        .where(found.c.factor.is_not(None), inexact),
+        .where(to_convert.c.factor.is_not(None), inexact),
     )
     if units.prices is not None:
         price = units.prices
-        same = and_(price.c.price == rows.c.unit_price_amount, price.c.factor == found.c.factor)
+        same = and_(price.c.price == rows.c.unit_price_amount, price.c.factor == to_convert.c.factor)
         yield CrossRowRule(
             "price_converts",
             "unit_price_amount",

@@ -113,15 +113,15 @@ class Mapping(_Table):
 
 def load_mapping(path: Path) -> Mapping:
     """Parse and check the mapping file at `path`. Raises MappingRefused with all its problems."""
-    shown = path.name
+    file_name = path.name
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MappingRefused(
-            shown, [f"file not found ({path}); give the path of a mapping file (see docs/mapping.md)"]
+            file_name, [f"file not found ({path}); give the path of a mapping file (see docs/mapping.md)"]
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingRefused(shown, [f"not valid TOML: {error}; correct that line"]) from None
+        raise MappingRefused(file_name, [f"not valid TOML: {error}; correct that line"]) from None
     problems: list[str] = []
     source = _parse(_SourceTable, raw.get("source"), "source", problems) if "source" in raw else None
     if "source" not in raw:
@@ -150,7 +150,7 @@ def load_mapping(path: Path) -> Mapping:
     )
     as_of = _watermark(source, problems) if source else None
     if problems or source is None:
-        raise MappingRefused(shown, problems)
+        raise MappingRefused(file_name, problems)
     return Mapping(
         path=path.resolve(),
         name=source.name,

@@ -42,39 +42,39 @@ def write(
 
 
 def _row(
-    one: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int
+    rejected: Rejected, record: dict[str, str | None], source: SourceObject, run_id: int, first_file_id: int
 ) -> dict[str, object]:
-    key = one.key if any(value is not None for value in one.key.values()) else None
+    key = rejected.key if any(value is not None for value in rejected.key.values()) else None
     return {
-        "file_id": first_file_id + one.object_no,
+        "file_id": first_file_id + rejected.object_no,
         "run_id": run_id,
         "feed": source.feed,
         "object_name": source.name,
-        "row_no": one.row_no,
+        "row_no": rejected.row_no,
         "key": json.dumps(key, ensure_ascii=False) if key else None,
-        "order_id": storable_text(one.order_id),
-        "line_no": storable_text(one.line_no),
-        "record": storable_text(one.raw) if one.raw is not None else json.dumps(record, ensure_ascii=False),
-        "rules": rules_as_json(one.rules, record),
-        "status": "waiting" if one.waits_for else "rejected",
-        "waits_for": one.waits_for,
+        "order_id": storable_text(rejected.order_id),
+        "line_no": storable_text(rejected.line_no),
+        "record": storable_text(rejected.raw) if rejected.raw is not None else json.dumps(record, ensure_ascii=False),
+        "rules": rules_as_json(rejected.rules, record),
+        "status": "waiting" if rejected.waits_for else "rejected",
+        "waits_for": rejected.waits_for,
     }
 
 
-def update_reasons(connection: Connection, held: Mapping[tuple[int, int], RuleBreaks]) -> None:
+def update_reasons(connection: Connection, rule_breaks: Mapping[tuple[int, int], RuleBreaks]) -> None:
     """Update the broken rules of records that stay in quarantine."""
-    for row in _open_records(connection, held):
-        one = held[row.file_id, row.row_no]
-        if row.waits_for != one.waits_for:
+    for row in _open_records(connection, rule_breaks):
+        breaks = rule_breaks[row.file_id, row.row_no]
+        if row.waits_for != breaks.waits_for:
             mine = and_(quarantine.c.file_id == row.file_id, quarantine.c.row_no == row.row_no)
-            connection.execute(update(quarantine).where(mine).values(_reasons(one)))
+            connection.execute(update(quarantine).where(mine).values(_reasons(breaks)))
 
 
 def quarantine_loaded(
     connection: Connection,
     feed: str,
     rows: Iterable[RowMapping],
-    held: Mapping[tuple[int, int], RuleBreaks],
+    rule_breaks: Mapping[tuple[int, int], RuleBreaks],
     *,
     run_id: int,
 ) -> None:
@@ -82,10 +82,12 @@ def quarantine_loaded(
 
     Uses the original record if quarantine already has it, otherwise the row's columns as text.
     """
-    again = {(row.file_id, row.row_no) for row in _open_records(connection, held)}
-    for file_id, row_no in again:
+    already_quarantined = {(row.file_id, row.row_no) for row in _open_records(connection, rule_breaks)}
+    for file_id, row_no in already_quarantined:
         mine = and_(quarantine.c.file_id == file_id, quarantine.c.row_no == row_no)
-        connection.execute(update(quarantine).where(mine).values(run_id=run_id, **_reasons(held[file_id, row_no])))
+        connection.execute(
+            update(quarantine).where(mine).values(run_id=run_id, **_reasons(rule_breaks[file_id, row_no]))
+        )
     names = {row.file_id: row.name for row in connection.execute(select(run_files.c.file_id, run_files.c.name))}
     insert_rows(
         connection,
@@ -103,10 +105,10 @@ def quarantine_loaded(
                 "record": json.dumps(
                     {one: None if value is None else str(value) for one, value in row.items()}, ensure_ascii=False
                 ),
-                **_reasons(held[row["file_id"], row["row_no"]]),
+                **_reasons(rule_breaks[row["file_id"], row["row_no"]]),
             }
             for row in rows
-            if (row["file_id"], row["row_no"]) not in again
+            if (row["file_id"], row["row_no"]) not in already_quarantined
         ),
     )
 
@@ -116,7 +118,7 @@ def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> li
     marked = create_temporary(connection, "asked", Column("file_id", BigInteger), Column("row_no", BigInteger))
     count = insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in rows))
     same = and_(marked.c.file_id == quarantine.c.file_id, marked.c.row_no == quarantine.c.row_no)
-    found = (
+    records = (
         list(
             connection.execute(
                 select(quarantine.c.file_id, quarantine.c.row_no, quarantine.c.waits_for).join(marked, same)
@@ -126,12 +128,12 @@ def _open_records(connection: Connection, rows: Iterable[tuple[int, int]]) -> li
         else []
     )
     marked.drop(connection)
-    return found
+    return records
 
 
-def _reasons(one: RuleBreaks) -> dict[str, str | None]:
+def _reasons(breaks: RuleBreaks) -> dict[str, str | None]:
     return {
-        "rules": rules_as_json(one.rules, {}),
-        "status": "waiting" if one.waits_for else "rejected",
-        "waits_for": one.waits_for,
+        "rules": rules_as_json(breaks.rules, {}),
+        "status": "waiting" if breaks.waits_for else "rejected",
+        "waits_for": breaks.waits_for,
     }

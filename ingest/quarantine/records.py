@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ingest.mapping.mapping_file import Mapping as SourceMapping
 from ingest.mapping.mapping_file import nearest
-from ingest.read import csv_file
+from ingest.read.csv_records import records_by_number
 from ingest.read.source_objects import SourceObject
 from ingest.read.staging import staging_table
 from ingest.storage.bulk_insert import batches
@@ -66,13 +66,13 @@ class Rejected:
 def unreadable_records(objects: Iterable[SourceObject]) -> dict[str, dict[tuple[int, int], Rejected]]:
     """Return the records that could not be read, by feed and (object number, row number)."""
     result: dict[str, dict[tuple[int, int], Rejected]] = {}
-    for one in objects:
-        for broken in one.broken:
+    for source in objects:
+        for broken in source.broken:
             do = f"The record {broken.problem}. Write one field per column, quoted where needed."
             rejected = Rejected(
-                one.number, broken.row_no, [BrokenRule("record_is_readable", None, None, do)], raw=broken.raw
+                source.number, broken.row_no, [BrokenRule("record_is_readable", None, None, do)], raw=broken.raw
             )
-            result.setdefault(one.feed, {})[one.number, broken.row_no] = rejected
+            result.setdefault(source.feed, {})[source.number, broken.row_no] = rejected
     return result
 
 
@@ -173,4 +173,4 @@ def fetch_records(staging: Staging, source: SourceObject, wanted: set[int]) -> d
         return {row[0]: dict(zip(columns[1:], row[1:], strict=True)) for row in cursor.fetchall()}
     assert source.path is not None
     assert source.origin is not None
-    return csv_file.records_by_number(source.path, source.origin, wanted, by_line=source.lines_are_records)
+    return records_by_number(source.path, source.origin, wanted, by_line=source.lines_are_records)

@@ -59,34 +59,34 @@ def drop_replaced(connection: Connection, run_id: int, first_file_id: int) -> di
             Column("q_row_no", BigInteger),
             *(Column(f"q_{one}", String) for one in about.key),
         ]
-        held = create_temporary(connection, f"rejected_{feed}", *columns)
-        insert_rows(connection, held, keyed)
-        same_key = and_(*(cast(about.table.c[one], String) == held.c[f"q_{one}"] for one in about.key))
-        found = connection.execute(
-            select(held.c.q_file_id, held.c.q_row_no)
-            .join_from(held, about.table, same_key)
-            .where(about.table.c.file_id > held.c.q_file_id)
+        rejected = create_temporary(connection, f"rejected_{feed}", *columns)
+        insert_rows(connection, rejected, keyed)
+        same_key = and_(*(cast(about.table.c[one], String) == rejected.c[f"q_{one}"] for one in about.key))
+        replaced = connection.execute(
+            select(rejected.c.q_file_id, rejected.c.q_row_no)
+            .join_from(rejected, about.table, same_key)
+            .where(about.table.c.file_id > rejected.c.q_file_id)
         )
-        dropped.update((row.q_file_id, row.q_row_no) for row in found)
-        held.drop(connection)
-    for feed, parked in waiting.items():
-        for row in connection.execute(_replaced_waiting_rows(feed, parked)):
+        dropped.update((row.q_file_id, row.q_row_no) for row in replaced)
+        rejected.drop(connection)
+    for feed, waiting_table in waiting.items():
+        for row in connection.execute(_replaced_waiting_rows(feed, waiting_table)):
             (dropped.add if row.is_outdated else dropped.discard)((row.file_id, row.row_no))
     set_status(connection, dropped, "dropped")
     _delete_waiting(connection, dropped)
     return dict(Counter(file_id for file_id, _ in dropped))
 
 
-def _replaced_waiting_rows(feed: str, parked: Table) -> Rows:
+def _replaced_waiting_rows(feed: str, waiting_table: Table) -> Rows:
     """Select file_id and row_no of waiting rows whose key a later file has loaded, and if it is newer."""
     target = FEEDS[feed].table
-    mine, theirs = parked.c.source_updated_at, target.c.source_updated_at
+    mine, theirs = waiting_table.c.source_updated_at, target.c.source_updated_at
     newer = and_(mine.is_not(None), or_(theirs.is_(None), mine > theirs))
-    same_key = and_(*(parked.c[one] == target.c[one] for one in FEEDS[feed].key))
+    same_key = and_(*(waiting_table.c[one] == target.c[one] for one in FEEDS[feed].key))
     return (
-        select(parked.c.file_id, parked.c.row_no, not_(newer).label("is_outdated"))
-        .join_from(parked, target, same_key)
-        .where(target.c.file_id > parked.c.file_id)
+        select(waiting_table.c.file_id, waiting_table.c.row_no, not_(newer).label("is_outdated"))
+        .join_from(waiting_table, target, same_key)
+        .where(target.c.file_id > waiting_table.c.file_id)
     )
 
 
@@ -94,9 +94,11 @@ def _delete_waiting(connection: Connection, dropped: Iterable[tuple[int, int]]) 
     """Delete dropped records from the waiting rows."""
     marked = create_temporary(connection, "forgotten", Column("file_id", BigInteger), Column("row_no", BigInteger))
     if insert_rows(connection, marked, ({"file_id": file_id, "row_no": row_no} for file_id, row_no in dropped)):
-        for parked in waiting.values():
-            match = select(literal(1)).where(marked.c.file_id == parked.c.file_id, marked.c.row_no == parked.c.row_no)
-            connection.execute(delete(parked).where(match.exists()))
+        for waiting_table in waiting.values():
+            match = select(literal(1)).where(
+                marked.c.file_id == waiting_table.c.file_id, marked.c.row_no == waiting_table.c.row_no
+            )
+            connection.execute(delete(waiting_table).where(match.exists()))
     marked.drop(connection)
 
 
@@ -108,7 +110,7 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
     again = quarantine.alias("again")
     same = and_(again.c.feed == quarantine.c.feed, again.c.key == quarantine.c.key, again.c.run_id == run_id)
     newer, older = run_files.alias("newer"), run_files.alias("older")
-    anew = (
+    read_again = (
         select(literal(1))
         .select_from(
             newer.join(
@@ -122,14 +124,14 @@ def _sent_again(connection: Connection, run_id: int, first_file_id: int) -> Iter
             newer.c.rows_superseded < newer.c.rows_in,
         )
     )
-    found = select(quarantine.c.file_id, quarantine.c.row_no).where(
+    replaced = select(quarantine.c.file_id, quarantine.c.row_no).where(
         quarantine.c.run_id < run_id,
         or_(
             and_(quarantine.c.status == "rejected", exists(select(literal(1)).where(same))),
-            and_(quarantine.c.status.in_(["rejected", "waiting"]), exists(anew)),
+            and_(quarantine.c.status.in_(["rejected", "waiting"]), exists(read_again)),
         ),
     )
-    yield from ((row.file_id, row.row_no) for row in connection.execute(found))
+    yield from ((row.file_id, row.row_no) for row in connection.execute(replaced))
 
 
 def set_status(connection: Connection, rows: Iterable[tuple[int, int]], status: str) -> int:

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-import numpy as np
-
 from ingest.errors import SourceRefused
 from ingest.mapping.mapping_file import Origin, nearest
 from ingest.storage.scratch_database import Connection, sql_literal
@@ -59,7 +57,7 @@ def open_bytes(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb"))
 
 
-def read_chunks(path: Path, shown: str) -> Iterator[bytes]:
+def read_chunks(path: Path, object_name: str) -> Iterator[bytes]:
     """Yield the object's bytes in pieces.
 
     Raises SourceRefused for a gzip that is damaged or unpacks too large.
@@ -72,15 +70,15 @@ def read_chunks(path: Path, shown: str) -> Iterator[bytes]:
                 size += len(piece)
                 if most is not None and size > most:
                     reason = f"it unpacks to more than {GZIP_RATIO} times its size"
-                    raise SourceRefused(shown, "", reason, "Check the file. If it is correct, send it unpacked.")
+                    raise SourceRefused(object_name, "", reason, "Check the file. If it is correct, send it unpacked.")
                 yield piece
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceRefused(
-            shown, "", f"the gzip is cut or damaged ({error})", "Send the complete file again."
+            object_name, "", f"the gzip is cut or damaged ({error})", "Send the complete file again."
         ) from None
 
 
-def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
+def scan(path: Path, origin: Origin, object_name: str) -> CsvScan:
     """Compute hash, line ends, encoding and odd characters in one pass.
 
     Raises SourceRefused for an empty, undecodable or truncated object.
@@ -89,24 +87,24 @@ def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
     size = newlines = 0
     suspicious = False
     last = b""
-    decoder = _decoder(origin, shown)
+    decoder = _decoder(origin, object_name)
     utf8 = codecs.lookup(origin.encoding).name == "utf-8"
-    for piece in read_chunks(path, shown):
+    for piece in read_chunks(path, object_name):
         digest.update(piece)
         newlines += piece.count(b"\n")
         if not (utf8 and piece.isascii() and not decoder.getstate()[0]):
-            _decode(decoder, piece, size, origin, shown)
+            _decode(decoder, piece, size, origin, object_name)
             start = piece[3:] if size == 0 and piece.startswith(codecs.BOM_UTF8) else piece
             suspicious = suspicious or any(mark in start for mark in SUSPICIOUS) or b"\xc2" in start
         suspicious = suspicious or len(piece.translate(None, CONTROLS)) != len(piece)
         size += len(piece)
         last = piece[-4:]
     if size == 0:
-        raise SourceRefused(shown, "", "the file is empty", "Send the file again with at least its header line.")
-    _decode(decoder, b"", size, origin, shown, final=True)
+        raise SourceRefused(object_name, "", "the file is empty", "Send the file again with at least its header line.")
+    _decode(decoder, b"", size, origin, object_name, final=True)
     if origin.final_newline == "required" and b"\n" not in last and b"\r" not in last:
         raise SourceRefused(
-            shown,
+            object_name,
             f"line {newlines + 1}",
             "the last record does not end with a line break, so the file may be cut",
             "Send the complete file again. If this source never ends its last line, "
@@ -115,49 +113,49 @@ def scan(path: Path, origin: Origin, shown: str) -> CsvScan:
     return CsvScan(digest.hexdigest(), size, newlines, suspicious)
 
 
-def _decoder(origin: Origin, shown: str) -> codecs.IncrementalDecoder:
+def _decoder(origin: Origin, object_name: str) -> codecs.IncrementalDecoder:
     try:
         return codecs.getincrementaldecoder(origin.encoding)("strict")
     except LookupError:
         raise SourceRefused(
-            shown, "", f"unknown encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
+            object_name, "", f"unknown encoding {origin.encoding!r}", 'Write e.g. encoding = "cp1252" in the mapping.'
         ) from None
 
 
 def _decode(
-    decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, shown: str, *, final: bool = False
+    decoder: codecs.IncrementalDecoder, piece: bytes, at: int, origin: Origin, object_name: str, *, final: bool = False
 ) -> None:
-    held = len(decoder.getstate()[0])
+    pending = len(decoder.getstate()[0])
     try:
         decoder.decode(piece, final)
     except UnicodeDecodeError as error:
         raise SourceRefused(
-            shown,
-            f"byte {at - held + error.start}",
+            object_name,
+            f"byte {at - pending + error.start}",
             f"not valid {origin.encoding}",
             'Declare the encoding of the file in the mapping, e.g. encoding = "cp1252" or "utf-16", '
             "or have it written as UTF-8.",
         ) from None
 
 
-def read_header(path: Path, origin: Origin, shown: str) -> list[str]:
+def read_header(path: Path, origin: Origin, object_name: str) -> list[str]:
     """Read the column names.
 
     Raises SourceRefused for repeated names, ignoring case, spaces and Unicode form.
     """
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
+    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=text_encoding(origin), newline="") as text:
         try:
-            names = next(_reader(text, origin), [])
+            names = next(csv_reader(text, origin), [])
         except csv.Error as error:
             raise SourceRefused(
-                shown, "line 1", f"the header cannot be read ({error})", "Correct the header line."
+                object_name, "line 1", f"the header cannot be read ({error})", "Correct the header line."
             ) from None
     seen: dict[str, str] = {}
     for one in names:
         folded = unicodedata.normalize("NFC", one).strip().casefold()
         if folded in seen:
             raise SourceRefused(
-                shown,
+                object_name,
                 "line 1",
                 f"the header names {one!r} twice (also as {seen[folded]!r})",
                 "Give every column a unique name.",
@@ -166,23 +164,25 @@ def read_header(path: Path, origin: Origin, shown: str) -> list[str]:
     return names
 
 
-def check_columns(found: list[str], wanted: list[str], shown: str) -> None:
+def check_columns(present: list[str], wanted: list[str], object_name: str) -> None:
     """Raise SourceRefused if the object lacks columns that the mapping reads. The message names all of them."""
-    missing = [f"{one!r}{nearest(one, found)}" for one in wanted if one not in found]
+    missing = [f"{one!r}{nearest(one, present)}" for one in wanted if one not in present]
     if missing:
         raise SourceRefused(
-            shown,
+            object_name,
             "header",
             f"no column {'; no column '.join(missing)}",
             "Correct the header, or `from` in the mapping.",
         )
 
 
-def _text_encoding(origin: Origin) -> str:
+def text_encoding(origin: Origin) -> str:
+    """Return the encoding of a file, without a byte order mark for UTF-8."""
     return "utf-8-sig" if codecs.lookup(origin.encoding).name == "utf-8" else origin.encoding
 
 
-def _reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[str]]:
+def csv_reader(text: Iterator[str] | IO[str], origin: Origin) -> Iterator[list[str]]:
+    """Return Python's strict CSV reader with the declared options."""
     csv.field_size_limit(1 << 16)
     return csv.reader(
         text,
@@ -214,14 +214,14 @@ def read_rejects(connection: Connection) -> list[tuple[int, str, str]]:
     """Return and delete the records that the last read rejected, as (line, text, problem), one per line."""
     if not connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejects'").fetchone():
         return []
-    found = connection.execute(
+    rejects = connection.execute(
         "SELECT line, any_value(csv_line), min(CAST(error_type AS VARCHAR)) FROM rejects GROUP BY line ORDER BY line"
     ).fetchall()
     connection.execute("DELETE FROM rejects; DELETE FROM reject_scans")
-    return [(int(line), str(text), str(kind).lower()) for line, text, kind in found]
+    return [(int(line), str(text), str(kind).lower()) for line, text, kind in rejects]
 
 
-def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple[int, list[BrokenRecord]]:
+def read_strictly(path: Path, origin: Origin, object_name: str, target: Path) -> tuple[int, list[BrokenRecord]]:
     """Read with Python's strict `csv`, and write the good records to `target`.
 
     Each starts with `_shift`: its row number minus its position. Returns the number of good records, and the broken
@@ -231,11 +231,11 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
     good = row_no = 0
     with (
         open_bytes(path) as stream,
-        io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="", errors="strict") as text,
+        io.TextIOWrapper(stream, encoding=text_encoding(origin), newline="", errors="strict") as text,
         target.open("w", encoding="utf-8", newline="") as out,
     ):
         lines = _LineRecorder(text)
-        reader = _reader(lines, origin)
+        reader = csv_reader(lines, origin)
         writer = csv.writer(out, lineterminator="\n")
         width = len(next(reader))
         writer.writerow(["_shift", *(str(position) for position in range(width))])
@@ -249,14 +249,14 @@ def read_strictly(path: Path, origin: Origin, shown: str, target: Path) -> tuple
                 row_no += 1
                 if "unexpected end of data" in str(error):
                     raise SourceRefused(
-                        shown,
+                        object_name,
                         f"line {lines.first}",
                         "a quote opened here is never closed",
                         "Close the quote, or send the complete file again.",
                     ) from None
                 if "field larger" in str(error):
                     raise SourceRefused(
-                        shown,
+                        object_name,
                         f"line {lines.first}",
                         "a cell is larger than 64 KB",
                         "Check the quotes in this line. One is probably missing.",
@@ -302,62 +302,3 @@ class _LineRecorder:
     @property
     def first(self) -> int:
         return self._number - len(self._held) + 1
-
-
-def records_by_number(
-    path: Path, origin: Origin, wanted: set[int], *, by_line: bool
-) -> dict[int, dict[str, str | None]]:
-    """Return the original records with these numbers: column to text.
-
-    by_line: record n is line n + 1, so the other lines need no parsing.
-    """
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
-        names = next(_reader(text, origin))
-    if by_line:
-        texts = _lines(path, {row_no + 1 for row_no in wanted})
-        rows = ((line - 1, next(_reader(iter([text]), origin), [])) for line, text in texts)
-        return {row_no: dict(zip(names, row, strict=False)) for row_no, row in rows}
-    return _numbered(path, origin, names, wanted)
-
-
-def _lines(path: Path, wanted: set[int]) -> Iterator[tuple[int, str]]:
-    """Yield the lines with these numbers (from 1) of a UTF-8 file."""
-    queue = sorted(wanted)
-    number, rest, position = 1, b"", 0
-    with open_bytes(path) as stream:
-        while position < len(queue) and (piece := rest + stream.read(CHUNK)):
-            ends = np.flatnonzero(np.frombuffer(piece, np.uint8) == 0x0A)
-            while position < len(queue) and queue[position] - number < len(ends):
-                at = queue[position] - number
-                start = int(ends[at - 1]) + 1 if at else 0
-                yield queue[position], piece[start : int(ends[at])].rstrip(b"\r").decode("utf-8")
-                position += 1
-            if not len(ends):
-                if len(piece) == len(rest):
-                    break
-                rest = piece
-                continue
-            number += len(ends)
-            rest = piece[int(ends[-1]) + 1 :]
-
-
-def _numbered(path: Path, origin: Origin, names: list[str], wanted: set[int]) -> dict[int, dict[str, str | None]]:
-    found: dict[int, dict[str, str | None]] = {}
-    row_no, last = 0, max(wanted, default=0)
-    with open_bytes(path) as stream, io.TextIOWrapper(stream, encoding=_text_encoding(origin), newline="") as text:
-        reader = _reader(text, origin)
-        next(reader)
-        while row_no < last:
-            try:
-                record = next(reader)
-            except StopIteration:
-                break
-            except csv.Error:
-                row_no += 1
-                continue
-            if not record:
-                continue
-            row_no += 1
-            if row_no in wanted:
-                found[row_no] = dict(zip(names, record, strict=False))
-    return found

@@ -15,7 +15,7 @@ Files = dict[str, list[tuple[Path, str, "Future[CsvScan] | None"]]]
 def scan_files(reading: Reading) -> Files:
     """Return every feed's files. A thread scans each CSV ahead of the reading."""
     pool = ThreadPoolExecutor(max_workers=1)
-    looks: dict[tuple[Path, str], Future[CsvScan]] = {}
+    scans: dict[tuple[Path, str], Future[CsvScan]] = {}
     result: Files = {}
     origins: list[tuple[str, Origin]] = [
         *((f"staged.{one}", origin) for one, origin in reading.mapping.staged.items()),
@@ -24,15 +24,15 @@ def scan_files(reading: Reading) -> Files:
     for key, origin in origins:
         result[key] = []
         for path in find_files(reading.folder, origin, key):
-            shown = str(path.relative_to(reading.folder.resolve()))
+            object_name = str(path.relative_to(reading.folder.resolve()))
             reading.states.setdefault(path, _file_state(path))
-            look = None
+            file_scan = None
             if path.name.endswith((".csv", ".csv.gz")):
                 about = (path, f"{origin.encoding} {origin.final_newline}")
-                if about not in looks:
-                    looks[about] = pool.submit(csv_file.scan, path, origin, shown)
-                look = looks[about]
-            result[key].append((path, shown, look))
+                if about not in scans:
+                    scans[about] = pool.submit(csv_file.scan, path, origin, object_name)
+                file_scan = scans[about]
+            result[key].append((path, object_name, file_scan))
     pool.shutdown(wait=False)
     return result
 
@@ -42,16 +42,16 @@ def find_files(folder: Path, origin: Origin, key: str) -> list[Path]:
     root = folder.resolve()
     result: list[Path] = []
     for pattern in origin.read:
-        found = sorted(path.resolve() for path in root.glob(pattern))
-        found = [path for path in found if path.is_file() and path.is_relative_to(root)]
-        if not found:
+        matching = sorted(path.resolve() for path in root.glob(pattern))
+        matching = [path for path in matching if path.is_file() and path.is_relative_to(root)]
+        if not matching:
             raise SourceRefused(
                 pattern,
                 "",
                 f"[{key}] finds no such file in {folder}",
                 "Name the folder with --data, or correct `read` in the mapping.",
             )
-        result.extend(found)
+        result.extend(matching)
     return list(dict.fromkeys(result))
 
 
@@ -62,8 +62,8 @@ def _file_state(path: Path) -> tuple[int, int]:
 
 def refuse_changed(reading: Reading, files: Files) -> None:
     """Raise SourceRefused if a file has changed since the run started. Its writer had not finished."""
-    for found in files.values():
-        for path, shown, _ in found:
+    for files_of_feed in files.values():
+        for path, object_name, _ in files_of_feed:
             if not path.exists() or _file_state(path) != reading.states[path]:
                 do = "Write it under another name, and rename it when it is complete. Then run again."
-                raise SourceRefused(shown, "", "it was changed while it was being read", do)
+                raise SourceRefused(object_name, "", "it was changed while it was being read", do)

@@ -119,8 +119,8 @@ def _complete_mapping(feed: str, feed_map: FeedMap, columns: list[str], file: st
     known = mappable(FEEDS[feed])
     used = {one.column for one in feed_map.columns.values()}
     problems = [
-        f"{feed}.select: {said}"
-        for said in sql_sandbox.unknown_columns([one for one in columns if one not in used], known)
+        f"{feed}.select: {problem}"
+        for problem in sql_sandbox.unknown_columns([one for one in columns if one not in used], known)
     ]
     mapped = {**{one: ColumnMap.model_validate({"from": one}) for one in columns if one in known}, **feed_map.columns}
     problems += [
@@ -137,9 +137,9 @@ def _copy_results(reading: Reading, database: Path, results: dict[str, list[Quer
     """Copy the results to the scratch database. Rows that a SELECT made get row numbers."""
     connection = reading.connection
     connection.execute(f"ATTACH {sql_literal(str(database))} AS sandbox (READ_ONLY)")
-    brought: dict[str, list[QueryRows]] = {}
+    copied: dict[str, list[QueryRows]] = {}
     for feed, texts in results.items():
-        brought[feed] = []
+        copied[feed] = []
         for text in texts:
             table = reading.next_table()
             numbered = "" if text.columns_map is None else "rowid + 1 AS _row_no, "
@@ -147,9 +147,9 @@ def _copy_results(reading: Reading, database: Path, results: dict[str, list[Quer
                 f"CREATE TABLE {quoted(table)} AS SELECT {numbered}* FROM sandbox.main.{quoted(text.table)}"
             )
             shown = [*text.columns, *(() if text.columns_map else _expressions(reading.mapping.feeds[feed]))]
-            brought[feed].append(replace(text, table=table, columns=shown))
+            copied[feed].append(replace(text, table=table, columns=shown))
     connection.execute("DETACH sandbox")
-    return brought
+    return copied
 
 
 def _hash(text: str) -> str:

@@ -35,28 +35,28 @@ def read_all(reading: Reading, progress: Progress) -> None:
         elif feed_map.connection:
             stage_text(reading, feed, [read_query(reading, feed, feed_map)])
         else:
-            for path, shown, look in files[feed]:
-                _stage_file(reading, feed, feed_map, path, shown, look)
+            for path, object_name, file_scan in files[feed]:
+                _stage_file(reading, feed, feed_map, path, object_name, file_scan)
         failpoint("ingest.read")
     refuse_changed(reading, files)
     progress("read", 1.0)
 
 
 def _stage_file(
-    reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: "Future[CsvScan] | None"
+    reading: Reading, feed: str, feed_map: FeedMap, path: Path, object_name: str, file_scan: "Future[CsvScan] | None"
 ) -> None:
-    if look is not None:
-        stage_csv(reading, feed, feed_map, path, shown, look.result())
+    if file_scan is not None:
+        stage_csv(reading, feed, feed_map, path, object_name, file_scan.result())
         return
     sha256 = text_tables.file_hash(path)
-    rows = reading.seen(feed, shown, sha256)
+    rows = reading.seen(feed, object_name, sha256)
     if rows is not None:
-        reading.repeated.append(SourceObject(-1, feed, shown, sha256, rows, rows))
+        reading.repeated.append(SourceObject(-1, feed, object_name, sha256, rows, rows))
         return
     table = reading.next_table()
-    read = to_text(reading.connection, table, path, feed_map, shown)
+    read = to_text(reading.connection, table, path, feed_map, object_name)
     stage_text(
         reading,
         feed,
-        [QueryRows(table, shown, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)],
+        [QueryRows(table, object_name, read.sha256, read.columns, read.rows, read.broken, path=path, origin=feed_map)],
     )

@@ -130,7 +130,7 @@ def check_select(connection: Connection, statement: str, *, key: str, file: str)
 def _refused_functions(connection: Connection, tree: str) -> set[str]:
     names: set[str] = set()
     tables: set[str] = set()
-    found: set[str] = set()
+    refused: set[str] = set()
 
     def walk(node: object) -> None:
         if isinstance(node, dict):
@@ -141,17 +141,17 @@ def _refused_functions(connection: Connection, tree: str) -> set[str]:
                 called = str(node.get("function_name", "")).lower()
                 names.add(called)
                 if called == "age" and len(node.get("children") or []) == 1:
-                    found.add("age(…) with one argument")
+                    refused.add("age(…) with one argument")
             if node.get("class") == "COLUMN_REF":
                 parts = node.get("column_names") or []
                 if len(parts) == 1 and str(parts[0]).lower() in CLOCKS:
                     names.add(str(parts[0]).lower())
             if node.get("sample"):
-                found.add("a sample")
+                refused.add("a sample")
             if node.get("type") == "BASE_TABLE" and node.get("schema_name"):
-                found.add(f"{node['schema_name']}.{node.get('table_name')}")
+                refused.add(f"{node['schema_name']}.{node.get('table_name')}")
             if node.get("type") == "SHOW_REF":
-                found.add("describe, show or summarize")
+                refused.add("describe, show or summarize")
             for value in node.values():
                 walk(value)
         elif isinstance(node, list):
@@ -167,15 +167,15 @@ def _refused_functions(connection: Connection, tree: str) -> set[str]:
             "AND function_type <> 'macro'"
         ).fetchall()
     }
-    found |= {one for one in names if one in unsafe or one in CLOCKS}
-    found |= {one for one in tables if one not in TABLE_FUNCTIONS}
-    return found
+    refused |= {one for one in names if one in unsafe or one in CLOCKS}
+    refused |= {one for one in tables if one not in TABLE_FUNCTIONS}
+    return refused
 
 
-def unknown_columns(found: list[str], allowed: tuple[str, ...]) -> list[str]:
+def unknown_columns(columns: list[str], allowed: tuple[str, ...]) -> list[str]:
     """Return a message for each result column that the feed does not have."""
     result = []
-    for one in found:
+    for one in columns:
         if one not in allowed:
             close = difflib.get_close_matches(one, allowed, n=1)
             hint = f'; did you mean "{close[0]}"?' if close else ""

@@ -30,20 +30,22 @@ class QueryRows:
     columns_map: FeedMap | None = None
 
 
-def to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
+def to_text(connection: Connection, table: str, path: Path, origin: Origin, object_name: str) -> text_tables.TextTable:
     """Read a file into a text table."""
     if path.name.endswith(".xlsx"):
-        return text_tables.from_excel(connection, table, path, origin, shown)
+        return text_tables.from_excel(connection, table, path, origin, object_name)
     if path.name.endswith(".parquet"):
-        return text_tables.from_parquet(connection, table, path, shown)
+        return text_tables.from_parquet(connection, table, path, object_name)
     if path.name.endswith(".jsonl"):
-        return text_tables.from_json_lines(connection, table, path, shown)
-    return _csv_to_text(connection, table, path, origin, shown)
+        return text_tables.from_json_lines(connection, table, path, object_name)
+    return _csv_to_text(connection, table, path, origin, object_name)
 
 
-def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> text_tables.TextTable:
-    look = csv_file.scan(path, origin, shown)
-    head = csv_file.read_header(path, origin, shown)
+def _csv_to_text(
+    connection: Connection, table: str, path: Path, origin: Origin, object_name: str
+) -> text_tables.TextTable:
+    file_scan = csv_file.scan(path, origin, object_name)
+    header = csv_file.read_header(path, origin, object_name)
     database = Path(
         str(
             (
@@ -55,9 +57,9 @@ def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin,
         )
     )
     clean = database.parent / f"clean-{table}.csv"
-    good, broken = csv_file.read_strictly(path, origin, shown, clean)
-    texts = ", ".join(quoted(one) for one in head)
-    relation = csv_file.read_csv_sql(clean, ["_shift", *head], Origin(read=("clean.csv",)))
+    good, broken = csv_file.read_strictly(path, origin, object_name, clean)
+    texts = ", ".join(quoted(one) for one in header)
+    relation = csv_file.read_csv_sql(clean, ["_shift", *header], Origin(read=("clean.csv",)))
     connection.execute(
         f"CREATE TABLE {quoted(table)} AS SELECT CAST(_shift AS BIGINT) AS _row_no, {texts} FROM {relation}"
     )
@@ -65,23 +67,23 @@ def _csv_to_text(connection: Connection, table: str, path: Path, origin: Origin,
     rejects = csv_file.read_rejects(connection)
     if rejects:
         raise SourceRefused(
-            shown, f"record {rejects[0][0]}", "two readers disagree about it", "Have the file written again."
+            object_name, f"record {rejects[0][0]}", "two readers disagree about it", "Have the file written again."
         )
     clean.unlink()
-    return text_tables.TextTable(head, good, look.sha256, tuple(broken))
+    return text_tables.TextTable(header, good, file_scan.sha256, tuple(broken))
 
 
 def read_query(reading: Reading, feed: str, origin: Origin) -> QueryRows:
     """Read the result of a connection's query into a text table."""
     mapping = reading.mapping
     url = mapping.store or connection_url(origin.connection or "", key=f"{feed}.connection", file=mapping.path.name)
-    shown = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
+    object_name = f"{origin.connection}: {' '.join((origin.query or '').split())}"[:200]
     table = reading.next_table()
     since = reading.cursors.get(feed, origin.cursor_start)
     read = text_tables.from_database(
-        reading.connection, table, url, origin, shown, since, as_of=mapping.data_as_of if mapping.store else None
+        reading.connection, table, url, origin, object_name, since, as_of=mapping.data_as_of if mapping.store else None
     )
-    return QueryRows(table, shown, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
+    return QueryRows(table, object_name, read.sha256, read.columns, read.rows, origin=origin, cursor=read.cursor)
 
 
 def stage_text(reading: Reading, feed: str, texts: list[QueryRows]) -> None:

@@ -32,46 +32,48 @@ def staging_table(feed: str) -> str:
     return f"stage_{feed}"
 
 
-def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, shown: str, look: CsvScan) -> None:
+def stage_csv(reading: Reading, feed: str, feed_map: FeedMap, path: Path, object_name: str, file_scan: CsvScan) -> None:
     """Stage a CSV, unless its content was read before."""
-    rows = reading.seen(feed, shown, look.sha256)
+    rows = reading.seen(feed, object_name, file_scan.sha256)
     if rows is not None:
-        reading.repeated.append(SourceObject(-1, feed, shown, look.sha256, rows, rows))
+        reading.repeated.append(SourceObject(-1, feed, object_name, file_scan.sha256, rows, rows))
         return
-    head = csv_file.read_header(path, feed_map, shown)
-    csv_file.check_columns(head, [one.column for one in feed_map.columns.values() if one.column is not None], shown)
+    header = csv_file.read_header(path, feed_map, object_name)
+    csv_file.check_columns(
+        header, [one.column for one in feed_map.columns.values() if one.column is not None], object_name
+    )
     number, first = len(reading.objects), count_rows(reading.connection, staging_table(feed))
-    columns = staging_columns(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=look.suspicious)
-    done = _load_directly(reading, feed, path, head, feed_map, look, columns, number, first)
-    plain = done is not None
-    if done is None:
-        done = _load_strictly(reading, feed, path, head, feed_map, shown, columns, number, first)
-    good, broken = done
+    columns = staging_columns(feed, feed_map, time_zone=reading.mapping.time_zone, suspicious=file_scan.suspicious)
+    loaded = _load_directly(reading, feed, path, header, feed_map, file_scan, columns, number, first)
+    plain = loaded is not None
+    if loaded is None:
+        loaded = _load_strictly(reading, feed, path, header, feed_map, object_name, columns, number, first)
+    good, broken = loaded
     reading.objects.append(
         SourceObject(
             number,
             feed,
-            shown,
-            look.sha256,
+            object_name,
+            file_scan.sha256,
             good + len(broken),
             good + len(broken),
             tuple(broken),
             origin=feed_map,
             path=path,
-            lines_are_records=plain and good + len(broken) == look.newlines - 1,
+            lines_are_records=plain and good + len(broken) == file_scan.newlines - 1,
         )
     )
     if good + len(broken) == 0:
-        log.warning("%s contains a header but no records", shown)
+        log.warning("%s contains a header but no records", object_name)
 
 
 def _load_directly(
     reading: Reading,
     feed: str,
     path: Path,
-    head: list[str],
+    header: list[str],
     origin: Origin,
-    look: CsvScan,
+    file_scan: CsvScan,
     columns: list[StagedColumn],
     number: int,
     first: int,
@@ -82,7 +84,7 @@ def _load_directly(
         return None
     connection.execute("BEGIN")
     try:
-        stage_relation(connection, feed, columns, csv_file.read_csv_sql(path, head, origin), number, f"{1 - first}")
+        stage_relation(connection, feed, columns, csv_file.read_csv_sql(path, header, origin), number, f"{1 - first}")
         rejects = csv_file.read_rejects(connection)
     except duckdb.Error as error:
         log.info(
@@ -91,7 +93,7 @@ def _load_directly(
         connection.execute("ROLLBACK")
         return None
     good = count_rows(connection, staging_table(feed)) - first
-    records = look.newlines - 1
+    records = file_scan.newlines - 1
     if rejects and (good + len(rejects) != records or len(rejects) > csv_file.MAX_BROKEN):
         connection.execute("ROLLBACK")
         return None
@@ -126,22 +128,22 @@ def _load_strictly(
     reading: Reading,
     feed: str,
     path: Path,
-    head: list[str],
+    header: list[str],
     origin: Origin,
-    shown: str,
+    object_name: str,
     columns: list[StagedColumn],
     number: int,
     first: int,
 ) -> tuple[int, list[BrokenRecord]]:
     clean = reading.scratch.folder / f"clean-{number}.csv"
-    good, broken = csv_file.read_strictly(path, origin, shown, clean)
+    good, broken = csv_file.read_strictly(path, origin, object_name, clean)
     plain = Origin(read=("clean.csv",))
-    relation = csv_file.read_csv_sql(clean, ["_shift", *head], plain)
+    relation = csv_file.read_csv_sql(clean, ["_shift", *header], plain)
     stage_relation(reading.connection, feed, columns, relation, number, f"CAST(_shift AS BIGINT) - {first}")
     rejects = csv_file.read_rejects(reading.connection)
     if rejects or count_rows(reading.connection, staging_table(feed)) - first != good:
         raise SourceRefused(
-            shown,
+            object_name,
             f"record {rejects[0][0] if rejects else '?'}",
             "two readers disagree about it",
             "Have the file written again.",

@@ -59,7 +59,7 @@ def as_text(value: object) -> str | None:
     return str(value)
 
 
-def from_excel(connection: Connection, table: str, path: Path, origin: Origin, shown: str) -> TextTable:
+def from_excel(connection: Connection, table: str, path: Path, origin: Origin, object_name: str) -> TextTable:
     """Read one sheet. Its first row is the header.
 
     Raises SourceRefused if the workbook cannot be read or the sheet does not exist.
@@ -68,7 +68,7 @@ def from_excel(connection: Connection, table: str, path: Path, origin: Origin, s
         book = CalamineWorkbook.from_path(path)
         if origin.sheet is None and len(book.sheet_names) > 1:
             raise SourceRefused(
-                shown,
+                object_name,
                 "",
                 f"it has several sheets: {', '.join(book.sheet_names)}",
                 f'Write sheet = "{book.sheet_names[0]}" in the mapping.',
@@ -76,28 +76,30 @@ def from_excel(connection: Connection, table: str, path: Path, origin: Origin, s
         sheet = origin.sheet or book.sheet_names[0]
         if sheet not in book.sheet_names:
             raise SourceRefused(
-                shown,
+                object_name,
                 "",
                 f"no sheet {sheet!r}; it has {', '.join(book.sheet_names)}",
                 "Correct `sheet` in the mapping.",
             )
         rows = book.get_sheet_by_name(sheet).iter_rows()
-        head = [as_text(cell) or "" for cell in next(rows, [])]
+        header = [as_text(cell) or "" for cell in next(rows, [])]
     except CalamineError as error:
-        raise SourceRefused(shown, "", f"the workbook cannot be read ({error})", "Save it again as .xlsx.") from None
-    if not any(head):
-        raise SourceRefused(shown, "", "the sheet is empty", "Send it again with at least its header row.")
-    _refuse_repeated(head, shown)
-    kept = [position for position, one in enumerate(head) if one]
-    columns = [head[position] for position in kept]
+        raise SourceRefused(
+            object_name, "", f"the workbook cannot be read ({error})", "Save it again as .xlsx."
+        ) from None
+    if not any(header):
+        raise SourceRefused(object_name, "", "the sheet is empty", "Send it again with at least its header row.")
+    _refuse_repeated(header, object_name)
+    filled = [position for position, one in enumerate(header) if one]
+    columns = [header[position] for position in filled]
     records = (
-        [as_text(row[position]) for position in kept] for row in rows if any(cell not in (None, "") for cell in row)
+        [as_text(row[position]) for position in filled] for row in rows if any(cell not in (None, "") for cell in row)
     )
     count = fill_table(connection, table, columns, enumerate(records, start=1))
     return TextTable(columns, count, file_hash(path))
 
 
-def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
+def from_parquet(connection: Connection, table: str, path: Path, object_name: str) -> TextTable:
     """Read a Parquet file, every column as text. Raises SourceRefused if the file is damaged."""
     source = f"read_parquet({sql_literal(str(path))})"
     try:
@@ -106,7 +108,7 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
         connection.execute(f"CREATE TABLE {quoted(table)} AS SELECT {texts} FROM {source}")
     except duckdb.Error as error:
         raise SourceRefused(
-            shown, "", f"the Parquet file cannot be read ({_first_line(error)})", "Send the complete file again."
+            object_name, "", f"the Parquet file cannot be read ({_first_line(error)})", "Send the complete file again."
         ) from None
     connection.execute(f"ALTER TABLE {quoted(table)} ADD COLUMN _row_no BIGINT")
     connection.execute(f"UPDATE {quoted(table)} SET _row_no = rowid + 1")
@@ -114,7 +116,7 @@ def from_parquet(connection: Connection, table: str, path: Path, shown: str) -> 
     return TextTable(columns, count, file_hash(path))
 
 
-def from_json_lines(connection: Connection, table: str, path: Path, shown: str) -> TextTable:
+def from_json_lines(connection: Connection, table: str, path: Path, object_name: str) -> TextTable:
     """Read one JSON object per line. Any other line is a broken record.
 
     Raises SourceRefused for an empty, undecodable or truncated file.
@@ -122,10 +124,10 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
     broken: list[BrokenRecord] = []
     data = path.read_bytes()
     if not data:
-        raise SourceRefused(shown, "", "the file is empty", "Send the file again.")
+        raise SourceRefused(object_name, "", "the file is empty", "Send the file again.")
     if not data.endswith(b"\n"):
         raise SourceRefused(
-            shown,
+            object_name,
             "last line",
             "it does not end with a line break, so the file may be cut",
             "Send the complete file again.",
@@ -133,7 +135,9 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
     try:
         lines = data.decode("utf-8-sig").split("\n")[:-1]
     except UnicodeDecodeError as error:
-        raise SourceRefused(shown, f"byte {error.start}", "not valid UTF-8", "Have it written as UTF-8.") from None
+        raise SourceRefused(
+            object_name, f"byte {error.start}", "not valid UTF-8", "Have it written as UTF-8."
+        ) from None
     numbered: list[tuple[int, dict[str, str | None]]] = []
     columns: dict[str, None] = {}
     for row_no, line in enumerate((line for line in lines if line.strip()), start=1):
@@ -149,7 +153,7 @@ def from_json_lines(connection: Connection, table: str, path: Path, shown: str) 
         columns.update(dict.fromkeys(record))
         numbered.append((row_no, {key: _json_text(value) for key, value in record.items()}))
     names = list(columns)
-    _refuse_repeated(names, shown)
+    _refuse_repeated(names, object_name)
     fill_table(connection, table, names, ((row_no, [record.get(one) for one in names]) for row_no, record in numbered))
     return TextTable(names, len(numbered), hashlib.sha256(data).hexdigest(), tuple(broken))
 
@@ -159,7 +163,7 @@ def from_database(
     table: str,
     url: str | URL,
     origin: Origin,
-    shown: str,
+    object_name: str,
     since: object,
     *,
     as_of: datetime | None = None,
@@ -179,10 +183,10 @@ def from_database(
                     query = query.bindparams(bindparam("as_of", as_of, DateTime()))
                 result = database.execute(query, {"cursor": since} if origin.cursor else {})
                 columns = list(result.keys())
-                _refuse_repeated(columns, shown)
+                _refuse_repeated(columns, object_name)
                 if origin.cursor and origin.cursor not in columns:
                     raise SourceRefused(
-                        shown, "", f"the query lacks the cursor column {origin.cursor!r}", "Add it to the SELECT."
+                        object_name, "", f"the query lacks the cursor column {origin.cursor!r}", "Add it to the SELECT."
                     )
 
                 def records() -> Iterator[tuple[int, Record]]:
@@ -201,7 +205,7 @@ def from_database(
     except SQLAlchemyError as error:
         reason = _first_line(getattr(error, "orig", None) or error)
         raise SourceRefused(
-            shown, "", f"the database failed ({reason})", "Check the URL, the query and the server."
+            object_name, "", f"the database failed ({reason})", "Check the URL, the query and the server."
         ) from None
     return TextTable(columns, count, digest.hexdigest(), cursor=highest)
 
@@ -236,12 +240,14 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _refuse_repeated(columns: list[str], shown: str) -> None:
+def _refuse_repeated(columns: list[str], object_name: str) -> None:
     seen: set[str] = set()
     for one in columns:
         folded = one.strip().casefold()
         if folded and folded in seen:
-            raise SourceRefused(shown, "header", f"the column {one!r} occurs twice", "Give every column a unique name.")
+            raise SourceRefused(
+                object_name, "header", f"the column {one!r} occurs twice", "Give every column a unique name."
+            )
         seen.add(folded)
 
 

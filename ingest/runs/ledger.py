@@ -22,17 +22,17 @@ from metrics.warehouse import Build
 from metrics.warehouse.failpoint import failpoint
 
 
-def write_ledger(one: RunState, build: Build) -> None:
+def write_ledger(state: RunState, build: Build) -> None:
     """Write quarantine, files, checks, mapped columns and cursors of a run."""
-    connection, run_id, first = build.connection, one.known.next_run_id, one.known.next_file_id
-    objects = {source.number: source for source in one.objects}
-    for rejected in one.rejected.values():
-        quarantine.write(connection, one.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
+    connection, run_id, first = build.connection, state.known.next_run_id, state.known.next_file_id
+    objects = {source.number: source for source in state.objects}
+    for rejected in state.rejected.values():
+        quarantine.write(connection, state.reading.connection, rejected, objects, run_id=run_id, first_file_id=first)
     failpoint("ingest.quarantine")
-    insert_rows(connection, run_files, _file_rows(one))
-    write_counts(connection, one.loaded.counts)
-    _drop_outdated(one, connection)
-    one.checks.extend(
+    insert_rows(connection, run_files, _file_rows(state))
+    write_counts(connection, state.loaded.counts)
+    _drop_outdated(state, connection)
+    state.checks.extend(
         {
             "feed": check.feed,
             "expectation": check.rule,
@@ -40,33 +40,33 @@ def write_ledger(one: RunState, build: Build) -> None:
             "rows_checked": check.rows_checked,
             "rows_failed": check.rows_failed,
         }
-        for check in one.loaded.checks
+        for check in state.loaded.checks
     )
-    insert_rows(connection, checks, ({"run_id": run_id, **check} for check in one.checks))
-    _write_mapped(one, connection)
-    _write_taken(one, connection)
+    insert_rows(connection, checks, ({"run_id": run_id, **check} for check in state.checks))
+    _write_mapped(state, connection)
+    _write_taken(state, connection)
     failpoint("ingest.ledger")
 
 
-def _file_rows(one: RunState) -> Iterator[dict[str, object]]:
+def _file_rows(state: RunState) -> Iterator[dict[str, object]]:
     """Yield the rows of new files, with nothing loaded yet. `write_counts` adds the counts of the load."""
-    first = one.known.next_file_id
+    first = state.known.next_file_id
     unreadable = Counter(
-        number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row)
+        number for feed in state.rejected.values() for (number, _), row in feed.items() if not was_kept_out(state, row)
     )
-    for source in one.objects:
-        yield _file_row(one, source, first + source.number, rows_quarantined=unreadable[source.number])
-    for file_id, source in enumerate(one.reading.repeated, start=first + len(one.objects)):
-        yield _file_row(one, source, file_id, rows_superseded=source.rows_in)
+    for source in state.objects:
+        yield _file_row(state, source, first + source.number, rows_quarantined=unreadable[source.number])
+    for file_id, source in enumerate(state.reading.repeated, start=first + len(state.objects)):
+        yield _file_row(state, source, file_id, rows_superseded=source.rows_in)
 
 
 def _file_row(
-    one: RunState, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0
+    state: RunState, source: SourceObject, file_id: int, *, rows_quarantined: int = 0, rows_superseded: int = 0
 ) -> dict[str, object]:
     return {
         "file_id": file_id,
-        "run_id": one.known.next_run_id,
-        "source": one.mapping.name,
+        "run_id": state.known.next_run_id,
+        "source": state.mapping.name,
         "feed": source.feed,
         "name": source.name,
         "sha256": source.sha256,
@@ -78,9 +78,9 @@ def _file_row(
     }
 
 
-def _drop_outdated(one: RunState, connection: Connection) -> None:
+def _drop_outdated(state: RunState, connection: Connection) -> None:
     """Move the counts of replaced records from quarantined to superseded."""
-    for file_id, n in release.drop_replaced(connection, one.known.next_run_id, one.known.next_file_id).items():
+    for file_id, n in release.drop_replaced(connection, state.known.next_run_id, state.known.next_file_id).items():
         moved = {
             "rows_quarantined": run_files.c.rows_quarantined - n,
             "rows_superseded": run_files.c.rows_superseded + n,
@@ -88,43 +88,43 @@ def _drop_outdated(one: RunState, connection: Connection) -> None:
         connection.execute(update(run_files).where(run_files.c.file_id == file_id).values(moved))
 
 
-def _write_mapped(one: RunState, connection: Connection) -> None:
-    connection.execute(delete(mapped_columns).where(mapped_columns.c.source == one.mapping.name))
+def _write_mapped(state: RunState, connection: Connection) -> None:
+    connection.execute(delete(mapped_columns).where(mapped_columns.c.source == state.mapping.name))
     insert_rows(
         connection,
         mapped_columns,
         (
-            {"source": one.mapping.name, "feed": feed, "column_name": column, "stands_in_for": about.stands_in_for}
-            for feed, feed_map in effective_feeds(one).items()
+            {"source": state.mapping.name, "feed": feed, "column_name": column, "stands_in_for": about.stands_in_for}
+            for feed, feed_map in effective_feeds(state).items()
             for column, about in feed_map.columns.items()
         ),
     )
 
 
-def _write_taken(one: RunState, connection: Connection) -> None:
-    first = one.known.next_file_id
+def _write_taken(state: RunState, connection: Connection) -> None:
+    first = state.known.next_file_id
     insert_rows(
         connection,
         tables.rows_read,
         (
             {
-                "source": one.mapping.name,
+                "source": state.mapping.name,
                 "feed": source.feed,
                 "sha256": source.sha256,
-                "mapping": fingerprint(one.mapping.feeds[source.feed], one.mapping),
+                "mapping": fingerprint(state.mapping.feeds[source.feed], state.mapping),
                 "file_id": first + source.number,
             }
-            for source in one.objects
+            for source in state.objects
             if source.cursor is None
         ),
     )
-    for source in one.objects:
+    for source in state.objects:
         if source.cursor is not None:
-            mine = (tables.cursors.c.source == one.mapping.name) & (tables.cursors.c.feed == source.feed)
+            mine = (tables.cursors.c.source == state.mapping.name) & (tables.cursors.c.feed == source.feed)
             connection.execute(delete(tables.cursors).where(mine))
             kind, value = cursor_to_text(source.cursor)
             connection.execute(
-                insert(tables.cursors).values(source=one.mapping.name, feed=source.feed, kind=kind, value=value)
+                insert(tables.cursors).values(source=state.mapping.name, feed=source.feed, kind=kind, value=value)
             )
 
 
@@ -140,7 +140,7 @@ def write_counts(connection: Connection, counts: Counts) -> None:
             connection.execute(
                 update(run_files)
                 .where(run_files.c.file_id == file_id)
-                .values({one: run_files.c[one] + n for one, n in moved.items()})
+                .values({state: run_files.c[state] + n for state, n in moved.items()})
             )
 
 
@@ -170,5 +170,5 @@ def check_balance(connection: Connection) -> None:
     if wrong or unknown:
         raise RunAborted(
             "The run ledger does not add up; please report this defect of Buyerview: "
-            + "; ".join([*wrong[:5], *(f"file {one} is not in run_files" for one in sorted(unknown)[:5])])
+            + "; ".join([*wrong[:5], *(f"file {state} is not in run_files" for state in sorted(unknown)[:5])])
         )

@@ -64,11 +64,11 @@ class RunReport:
         return values
 
 
-def build_report(one: RunState, outcome: str, generation: int | None) -> RunReport:
+def build_report(state: RunState, outcome: str, generation: int | None) -> RunReport:
     """Build the report of a run, or of the steps it has completed."""
-    first, counts = one.known.next_file_id, one.loaded.counts
-    early = Counter(
-        number for feed in one.rejected.values() for (number, _), row in feed.items() if not was_kept_out(one, row)
+    first, counts = state.known.next_file_id, state.loaded.counts
+    unreadable = Counter(
+        number for feed in state.rejected.values() for (number, _), row in feed.items() if not was_kept_out(state, row)
     )
     files = [
         FileReport(
@@ -77,40 +77,40 @@ def build_report(one: RunState, outcome: str, generation: int | None) -> RunRepo
             source.sha256,
             source.rows_in,
             counts.loaded[first + source.number],
-            counts.quarantined[first + source.number] + early[source.number],
+            counts.quarantined[first + source.number] + unreadable[source.number],
             counts.superseded[first + source.number],
         )
-        for source in one.objects
+        for source in state.objects
     ]
     files += [
         FileReport(source.feed, source.name, source.sha256, source.rows_in, 0, 0, source.rows_in, repeated=True)
-        for source in one.reading.repeated
+        for source in state.reading.repeated
     ]
     return RunReport(
-        run_id=one.known.next_run_id if outcome == "published" else None,
+        run_id=state.known.next_run_id if outcome == "published" else None,
         generation=generation,
-        source=one.mapping.name,
+        source=state.mapping.name,
         outcome=outcome,
-        started_at=one.started_at,
+        started_at=state.started_at,
         finished_at=datetime.now(UTC).replace(tzinfo=None),
-        data_as_of=one.as_of,
-        data_as_of_declared=one.mapping.data_as_of is not None,
+        data_as_of=state.as_of,
+        data_as_of_declared=state.mapping.data_as_of is not None,
         files=tuple(files),
-        rules_broken=tuple(_rules_broken(one)),
-        checks=len(one.checks),
-        checks_failed=sum(1 for check in one.checks if check["rows_failed"]),
-        released=one.loaded.released,
-        restated=one.loaded.restated,
+        rules_broken=tuple(_rules_broken(state)),
+        checks=len(state.checks),
+        checks_failed=sum(1 for check in state.checks if check["rows_failed"]),
+        released=state.loaded.released,
+        restated=state.loaded.restated,
     )
 
 
-def _rules_broken(one: RunState) -> Iterator[RuleReport]:
-    names = {source.number: source.name for source in one.objects}
-    found: dict[tuple[str, str, str | None], list[tuple[Rejected, str]]] = {}
-    for feed, rejected in one.rejected.items():
+def _rules_broken(state: RunState) -> Iterator[RuleReport]:
+    names = {source.number: source.name for source in state.objects}
+    rows_by_rule: dict[tuple[str, str, str | None], list[tuple[Rejected, str]]] = {}
+    for feed, rejected in state.rejected.items():
         for row in rejected.values():
             for rule in row.rules:
-                found.setdefault((feed, rule.rule, rule.column), []).append((row, rule.message))
-    for (feed, rule_name, column), rows in sorted(found.items(), key=lambda item: -len(item[1])):
+                rows_by_rule.setdefault((feed, rule.rule, rule.column), []).append((row, rule.message))
+    for (feed, rule_name, column), rows in sorted(rows_by_rule.items(), key=lambda item: -len(item[1])):
         row, message = min(rows, key=lambda item: (item[0].object_no, item[0].row_no))
         yield RuleReport(feed, rule_name, column, len(rows), message, f"{names[row.object_no]}, record {row.row_no}")

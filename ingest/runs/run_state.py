@@ -77,15 +77,15 @@ def fingerprint(feed_map: FeedMap, mapping: Mapping) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def effective_feeds(one: RunState) -> dict[str, FeedMap]:
+def effective_feeds(state: RunState) -> dict[str, FeedMap]:
     """Return the mappings of all feeds, completed with the columns of their SELECTs."""
-    return {feed: one.reading.selected.get(feed, feed_map) for feed, feed_map in one.mapping.feeds.items()}
+    return {feed: state.reading.selected.get(feed, feed_map) for feed, feed_map in state.mapping.feeds.items()}
 
 
-def was_kept_out(one: RunState, row: Rejected) -> bool:
+def was_kept_out(state: RunState, row: Rejected) -> bool:
     """Return True if a rejected record broke a cross-row rule: it was staged, but kept out of the load."""
-    file_id = one.known.next_file_id + row.object_no
-    return any((file_id, row.row_no) in held for held in one.loaded.held.values())
+    file_id = state.known.next_file_id + row.object_no
+    return any((file_id, row.row_no) in kept_out for kept_out in state.loaded.held.values())
 
 
 def cursor_to_text(cursor: object) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select
 
-from ingest.validate.row_rules import EVENTS
+from ingest.validate.rule_lists import EVENTS
 from metrics.schema import FEEDS
 
 CLOCK_TOLERANCE = timedelta(hours=24)
@@ -17,7 +17,7 @@ FOREIGN_CLOCKS = ("buyer_scorecards", "service_costs")
 
 def latest_event(connection: Connection, time_zone: str) -> datetime | None:
     """Return the latest accepted event of all data, naive UTC. A bare date counts as the end of that local day."""
-    found: list[datetime] = []
+    latest_events: list[datetime] = []
     for feed, column in (
         (feed, column) for feed, columns in EVENTS.items() if feed not in FOREIGN_CLOCKS for column in columns
     ):
@@ -26,8 +26,8 @@ def latest_event(connection: Connection, time_zone: str) -> datetime | None:
         for bare, moment in connection.execute(
             select(is_date, func.max(value)).where(value.is_not(None)).group_by(is_date)
         ):
-            found.append(_end_of_day(moment.date(), time_zone) if bare else moment)
-    return max(found, default=None)
+            latest_events.append(_end_of_day(moment.date(), time_zone) if bare else moment)
+    return max(latest_events, default=None)
 
 
 def _end_of_day(day: date, time_zone: str) -> datetime:
