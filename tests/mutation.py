@@ -29,7 +29,10 @@ from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-n
 from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-from tests.reference.random_orders import World, drawn, populated, worlds
+from metrics.schema import metadata
+from tests.reference.draws import drawn
+from tests.reference.random_orders import populated
+from tests.reference.random_worlds import World, worlds
 from tests.reference.verdicts import judge
 from tests.support.engines import memory
 from tests.support.rule_cases import judged_alike
@@ -48,6 +51,12 @@ JUDGING = (
 )
 MODULES = ("metrics/policy.py", *(f"metrics/facts/orders/{name}.py" for name in JUDGING))
 """What is changed unless other modules are named: the policy and the facts."""
+COMPARISONS = (
+    "tests.metrics.facts.orders.worlds",
+    "tests.metrics.facts.orders.compare_verdicts",
+    "tests.metrics.facts.orders.test_reference_agrees",
+)
+"""Modules that import the changed modules: worlds, the comparison and the tests. A fork imports them again."""
 SECONDS_A_MUTANT = 180
 STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
 """Drawn worlds whose policies and feeds differ, the most telling first, and histories in each."""
@@ -144,24 +153,24 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
             "metrics.facts.orders",
             *(f"metrics.facts.orders.{one}" for one in JUDGING),
             "tests.support.sql_facts",
-            "tests.metrics.facts.orders.test_reference_agrees",
+            *COMPARISONS,
         ):
             sys.modules.pop(name, None)
         sys.meta_path.insert(0, Changed(module, ROOT / mutant[0], source))
         sys.dont_write_bytecode = True
 
-        agreement: Any = importlib.import_module("tests.metrics.facts.orders.test_reference_agrees")
-        answers = {id(world.records): one for world, one in zip(among, judged, strict=True)}
-        judge_anew = agreement.judge
-        agreement.judge = lambda records, *_: answers[id(records)]
+        for name in COMPARISONS:
+            importlib.import_module(name)
+        worlds_module, verdicts_module, tests_module = (sys.modules[name] for name in COMPARISONS)
+        answers = {id(world.records): judgement for world, judgement in zip(among, judged, strict=True)}
+        pytest.MonkeyPatch().setattr(verdicts_module, "judge", lambda records, *_: answers[id(records)])
         if module == "metrics.policy" and pytest.main([*QUIETLY, "tests/metrics/test_policy.py"]):
             os._exit(1)
         engine = memory()
         with engine.connect() as connection:
-            agreement.metadata.create_all(connection)
-            agreement.compare(connection, among)
-            agreement.judge = judge_anew
-            agreement.test_no_verdict_changes_before_the_facts_say_it_may(connection, PENDING)
+            metadata.create_all(connection)
+            worlds_module.compare(connection, among, verdicts_module.verdict_differences)
+            tests_module.test_no_verdict_changes_before_its_next_change(connection, PENDING)
         os._exit(0)
     except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
         os._exit(1)

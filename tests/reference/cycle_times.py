@@ -1,5 +1,6 @@
-"""The clocks of an order in plain Python: business time, the net clock, spread, the open tail, the slack ledger (R26 to
-R28, R30, section 4 (c)).
+"""Reference implementation of clocks: business time, net time, spread, open orders and slack.
+
+Source: R26 (working time), R27 (orders placed ahead), R28 (holds), R30 (spread and percentiles).
 """
 
 import math
@@ -9,22 +10,14 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
-from tests.reference.verdicts import (
-    Judge,
-    OrderJudgement,
-    Promise,
-    Row,
-    day_ends,
-    day_starts,
-    event,
-    local_day,
-    shifted,
-)
+from tests.reference.dates import Promise, day_ends, day_starts, event, local_day, shifted
+from tests.reference.inputs import Inputs, Row
+from tests.reference.judgements import OrderJudgement
 
 Interval = tuple[datetime, datetime]
 
 STEPS = range(2, 12)
-"""The order-to-cash steps that have a budget: from entering the order to receiving it at the customer's."""
+"""Steps with a budget, from order entry to receipt at the customer."""
 MIN_N = 20
 
 
@@ -33,7 +26,7 @@ def overlap(one: Interval, other: Interval) -> timedelta:
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same time as intervals that do not meet, so that nothing is counted twice."""
+    """Return the same time as disjoint intervals, so that no time counts twice."""
     whole: list[Interval] = []
     for begins, ends in sorted(intervals):
         if whole and begins <= whole[-1][1]:
@@ -44,10 +37,9 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def business_time(clock: Interval, calendars: Sequence[Row], names: Sequence[str], zone: str) -> timedelta | None:
-    """The open hours inside an interval by the first of these calendars that exists (R26); None where it does not name
-    every local day of it.
+    """Return the open hours in an interval, by the first existing calendar (R26, working time).
 
-    An order of a closed hour needs no case of its own: nothing is open until the next opening.
+    Return None if the calendar lacks a local day of the interval.
     """
     chosen = next((name for name in names if any(row["calendar_id"] == name for row in calendars)), None)
     days = {row["day"]: row for row in calendars if row["calendar_id"] == chosen}
@@ -62,8 +54,9 @@ def business_time(clock: Interval, calendars: Sequence[Row], names: Sequence[str
 def buyers_holds(
     order_id: str, holds: Sequence[Row] | None, events: Sequence[Row], zone: str, until: datetime
 ) -> list[Interval]:
-    """When an order waited for the buyer's data or credit (R28): its holds, or without that feed the time between two
-    attempts at step 2 or 10.
+    """Return the time in which an order waited for the buyer's data or credit (R28, holds).
+
+    Without holds, it is the time between two attempts at step 2 or 10.
     """
     if holds is not None:
         found = []
@@ -91,13 +84,17 @@ def buyers_holds(
 
 
 def net_day(ordered: date, requested: date | None, lead_days: int | None) -> date:
-    """The day the net clock starts: ordered ahead, it waits until the lead time before the day wanted (R27)."""
+    """Return the day on which the net clock starts: at the earliest the lead time before the requested day.
+
+    Source: R27 (orders placed ahead).
+    """
     return ordered if requested is None or lead_days is None else max(ordered, requested - timedelta(days=lead_days))
 
 
 def net_start(request: Promise, lead_days: int, zone: str) -> datetime:
-    """The instant of that: a bare date (and a day's last microsecond, which is taken for one) gives the start of its
-    day.
+    """Return the instant at which the net clock starts.
+
+    A bare date, or the last microsecond of a day, gives the start of its day.
     """
     asked = local_day(request.ends(zone), zone)
     if request.ends(zone) == day_ends(asked, zone):
@@ -106,24 +103,27 @@ def net_start(request: Promise, lead_days: int, zone: str) -> datetime:
 
 
 def net_time(clock: Interval, dwell: timedelta, stopped: Sequence[Interval]) -> timedelta:
-    """The clock's time less what the order waited for its day, less the holds after that (R27, R28)."""
+    """Return the net time: without the wait before the net start and without later holds (R27, R28)."""
     begins = min(clock[1], clock[0] + dwell)
     return clock[1] - begins - sum((overlap((begins, clock[1]), one) for one in merged(stopped)), timedelta(0))
 
 
 def clean_order_at(order_id: str, events: Sequence[Row], zone: str) -> datetime | None:
-    """When the order was first without a fault: the last end of step 2 (R28)."""
+    """Return the last end of step 2: the order is then without errors (R28, holds)."""
     ends = [event(row, "finished_at", zone) for row in events if row["order_id"] == order_id and row["step"] == 2]
     return max((end for end in ends if end is not None), default=None)
 
 
-def clocks(judge: Judge, found: OrderJudgement, order: Row) -> dict[str, int | None]:
-    """Every clock of one sale, in days and seconds (R26 to R28); an order that has not arrived has none."""
+def clocks(inputs: Inputs, found: OrderJudgement, order: Row) -> dict[str, int | None]:
+    """Return all clocks of a sale in days and seconds, each None before arrival.
+
+    Source: R26 (working time), R27 (orders placed ahead), R28 (holds).
+    """
     zone = order["ship_to_time_zone"]
     names = ("cycle_days_net", "cycle_seconds", "cycle_seconds_net", "held_seconds", "business_seconds")
     said: dict[str, int | None] = dict.fromkeys(names)
-    customer = judge.version("customers", "customer_id", order["customer_id"], found.ordered_day) or {}
-    package = judge.version("service_packages", "service_segment", customer.get("service_segment"), found.ordered_day)
+    customer = inputs.version("customers", "customer_id", order["customer_id"], found.ordered_day) or {}
+    package = inputs.version("service_packages", "service_segment", customer.get("service_segment"), found.ordered_day)
     lead_days = package["lead_time_days_max"] if package else None
     if found.arrived_day is not None:
         wanted = local_day(found.request.ends(zone), zone) if found.request else None
@@ -133,16 +133,16 @@ def clocks(judge: Judge, found: OrderJudgement, order: Row) -> dict[str, int | N
     dwell = timedelta(0)
     if found.request is not None and lead_days is not None:
         dwell = max(dwell, net_start(found.request, lead_days, zone) - found.clock[0])
-    holds = judge.rows("holds", found.order_id) if judge.fed("holds") else None
+    holds = inputs.rows("holds", found.order_id) if inputs.fed("holds") else None
     begun = [
         row
-        for row in judge.rows("order_events", found.order_id)
-        if (at := event(row, "started_at", zone)) is None or at <= judge.as_of
+        for row in inputs.rows("order_events", found.order_id)
+        if (at := event(row, "started_at", zone)) is None or at <= inputs.as_of
     ]
     stopped = buyers_holds(found.order_id, holds, begun, zone, found.clock[1])
     net = net_time(found.clock, dwell, stopped)
     begins = min(found.clock[1], found.clock[0] + dwell)
-    calendars = judge.feeds.get("calendars", [])
+    calendars = inputs.feeds.get("calendars", [])
     worked = business_time(
         found.clock, calendars, [name for name in (order["ship_to"], "ship_to", "default") if name], zone
     )
@@ -157,11 +157,8 @@ def seconds(length: timedelta) -> int:
     return length // timedelta(seconds=1)
 
 
-# ---------------------------------------------------------------- spread and the open tail (R30)
-
-
 def sample_sd(values: Sequence[float]) -> float | None:
-    """With n - 1; nothing for fewer than two."""
+    """Return the sample standard deviation, or None for fewer than two values."""
     if len(values) < 2:
         return None
     mean = Fraction(sum(map(Fraction, values)), 1) / len(values)
@@ -169,12 +166,12 @@ def sample_sd(values: Sequence[float]) -> float | None:
 
 
 def nearest_rank(values: Sequence[float], share: Fraction) -> float | None:
-    """The ceil(p n)-th smallest."""
+    """Return the ceil(p n)-th smallest value."""
     return sorted(values)[math.ceil(share * len(values)) - 1] if values else None
 
 
 def survival(durations: Iterable[tuple[int, bool]]) -> list[tuple[int, Fraction]]:
-    """Kaplan-Meier: (duration, whether it ended) to the share still open after each duration at which one ended."""
+    """Return the Kaplan-Meier curve: each duration with an end, and the share still open after it."""
     seen = list(durations)
     share, curve = Fraction(1), []
     for at in sorted({duration for duration, ended in seen if ended}):
@@ -186,34 +183,27 @@ def survival(durations: Iterable[tuple[int, bool]]) -> list[tuple[int, Fraction]
 
 
 def survival_median(durations: Iterable[tuple[int, bool]]) -> int | None:
-    """The first duration with at most half still open; None if it never comes to that."""
+    """Return the first duration with at most half still open, or None."""
     return next((at for at, share in survival(durations) if share <= Fraction(1, 2)), None)
 
 
 def beyond_promise(lateness: Sequence[int]) -> Fraction | None:
-    """The share that arrived after its promise: early ones never offset (R30)."""
+    """Return the share that arrived after its promise. Early orders do not offset late ones (R30)."""
     return Fraction(sum(1 for days in lateness if days > 0), len(lateness)) if lateness else None
-
-
-# ---------------------------------------------------------------- the slack ledger (section 4 (c))
 
 
 @dataclass(frozen=True)
 class Slack:
-    """What is left of an order's time when it is taken and after each observed step, in hours, and where its promise
-    died.
-    """
+    """Slack of an order in hours: at the order, after each observed step, and the step that missed the promise."""
 
     at_order: Fraction
     after: Mapping[int, Fraction]
     died_at: int | None
-    """The step from which slack stays below 0; 0: when promised; None: it never died."""
+    """The step after which slack stays below 0. 0 means at the order, None means never."""
 
 
 def slack(deadline: Fraction, finished: Mapping[int, Fraction], budgets: Mapping[int, Fraction]) -> Slack:
-    """Hours from the order's taking to its deadline and to the end of each observed step; a step without a budget has
-    none to give.
-    """
+    """Return the slack at the order and after each observed step that has a budget."""
     at_order = deadline - sum(budgets.values(), Fraction(0))
     after = {
         step: deadline - end - sum((budget for later, budget in budgets.items() if later > step), Fraction(0))
@@ -230,10 +220,10 @@ def slack(deadline: Fraction, finished: Mapping[int, Fraction], budgets: Mapping
 
 
 def budgets(finishes: Sequence[Mapping[int, Fraction]]) -> dict[int, Fraction]:
-    """The median hours each step takes from the previous observed one's end (the order's taking: 0), over on-time
-    orders (nearest rank).
+    """Return the budget of each step: its median hours over on-time orders (nearest rank).
 
-    A missing step's time falls to the next one that was observed.
+    A step's hours start at the end of the previous observed step, or at the order. The time of a missing step counts
+    for the next observed step.
     """
     taken: dict[int, list[Fraction]] = {}
     for finished in finishes:
@@ -245,6 +235,6 @@ def budgets(finishes: Sequence[Mapping[int, Fraction]]) -> dict[int, Fraction]:
 
 
 def budgets_of_segment(on_time: Sequence[tuple[str, Mapping[int, Fraction]]], segment: str) -> dict[int, Fraction]:
-    """Budgets over the on-time orders of a segment, or of everybody where it has too few."""
+    """Return the budgets of a segment's on-time orders, or of all orders if the segment has too few."""
     own = [finished for theirs, finished in on_time if theirs == segment]
     return budgets(own if len(own) >= MIN_N else [finished for _, finished in on_time])

@@ -1,20 +1,22 @@
-"""The columns of the facts that follow from a judgement: days, amounts and counts, in plain Python."""
+"""Derived columns of the facts in the reference implementation: days, amounts and counts."""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.reference.dates import local_day
+from tests.reference.findings import all_of
+from tests.reference.judgements import LineJudgement, OrderJudgement
 from tests.reference.measures import amount, first_pass
-from tests.reference.verdicts import LineJudgement, OrderJudgement, all_of, local_day
 
 
 def day_of(moment: datetime | None, zone: str) -> date | None:
-    """The local day of a moment."""
+    """Return the local day of an instant."""
     return local_day(moment, zone) if moment else None
 
 
 def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
-    """What follows for an order line; an amount without a price is not known."""
+    """Return the derived columns of an order line. An amount without a price is None."""
 
     def money(quantity: Decimal | None) -> Decimal | None:
         return None if quantity is None or line.unit_price_amount is None else amount(quantity * line.unit_price_amount)
@@ -36,8 +38,9 @@ def line_columns(line: LineJudgement, zone: str) -> dict[str, Any]:
 
 
 def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) -> dict[str, Any]:
-    """What follows for an order of its lines. Days late: of an order that has arrived whole, some line of it after its
-    deadline; early is 0.
+    """Return the derived columns of an order.
+
+    Days late apply to completely arrived orders with a late line. Early arrivals have 0.
     """
     owed = [line for line in lines if line.state != "excluded"]
     goods = [line for line in lines if line.line_kind == "goods"]

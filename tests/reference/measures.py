@@ -1,8 +1,7 @@
-"""Measures counted from what the judge decided, one order or order line at a time: the reference for the SQL's answers.
+"""Reference implementation of measures: sums over judged orders and order lines.
 
-Each is a sum over rows (P1, P2): true / known for verdicts, units and value for fills, days for cycle time; section 4
-of the rule book. The value of a line is an amount of four decimals; all lines are taken to be in one currency: the
-caller sees to that.
+Verdicts give true / known, fills give units and values, cycle time gives days. A line's value is an amount with four
+decimals. The caller passes lines of one currency only.
 """
 
 import math
@@ -12,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.reference.verdicts import Judgement, LineJudgement, OrderJudgement, Verdict
+from tests.reference.findings import Verdict
+from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
 
 Key = tuple[str | date | None, ...]
 Count = Decimal | int
@@ -20,17 +20,17 @@ Count = Decimal | int
 
 @dataclass
 class Counted:
-    """Sums of a measure. Its point is numerator / denominator; judged = true + false + unknown (rows or amounts)."""
+    """Sums of a measure. Its value is numerator / denominator. judged = true + false + unknown (rows or amounts)."""
 
     numerator: Count = 0
     denominator: Count = 0
     judged: Count = 0
     unknown: Count = 0
     each: list[int] = field(default_factory=list)
-    """The single values, where a measure is a statistic and not a sum."""
+    """The single values, for statistics such as percentiles."""
 
     def add(self, verdict: Verdict, weight: Count = 1, part: Count | None = None) -> None:
-        """Count a row: its whole weight when true, or `part` of it where a row can be partly good."""
+        """Count a row with its whole weight if true, or with `part` of its weight."""
         self.judged += weight
         if verdict is None:
             self.unknown += weight
@@ -40,17 +40,17 @@ class Counted:
 
     @property
     def value(self) -> float | None:
-        """The point; None where there is nothing to divide by (R18)."""
+        """Return numerator / denominator, or None if the denominator is 0 (R18, nothing to divide)."""
         return float(self.numerator) / float(self.denominator) if self.denominator else None
 
     def percentile(self, share: float) -> int | None:
-        """Nearest rank: the ⌈p·n⌉-th smallest (R30)."""
+        """Return the ⌈p·n⌉-th smallest value (R30, spread and percentiles)."""
         ranked = sorted(self.each)
         return ranked[math.ceil(share * len(ranked)) - 1] if ranked else None
 
 
 def period(day: date, grain: str | None) -> date | None:
-    """First day of the period a day is in; weeks begin on Monday (ISO 8601)."""
+    """Return the first day of the period of a day. Weeks start on Monday (ISO 8601)."""
     if grain is None:
         return None
     if grain == "week":
@@ -74,8 +74,9 @@ def judged_lines(judgement: Judgement) -> Iterable[tuple[OrderJudgement, LineJud
 def measure(
     judgement: Judgement, name: str, *, by: tuple[str, ...] = (), grain: str | None = None
 ) -> dict[Key, Counted]:
-    """The measure for every combination of dimension values and period that has a row; a key is (dimensions...,
-    period).
+    """Return the measure for each existing combination of dimension values and period.
+
+    A key is (dimensions..., period).
     """
     found: dict[Key, Counted] = defaultdict(Counted)
 
@@ -92,7 +93,7 @@ Cell = Callable[..., Counted]
 
 
 def of_verdict(name: str, *, neutral: bool = False) -> Callable[[Judgement, Cell], None]:
-    """True / known of the judged orders; neutral: orders of which nothing was received are left out."""
+    """Return true / known of judged orders. With `neutral`, orders without receipts are left out."""
 
     def count(judgement: Judgement, cell: Cell) -> None:
         for order in judged_orders(judgement):
@@ -104,7 +105,7 @@ def of_verdict(name: str, *, neutral: bool = False) -> Callable[[Judgement, Cell
 
 
 def perfect_orders(judgement: Judgement, cell: Cell) -> None:
-    """All of otif and the three true, of the orders whose every part is known (P7: `nothing_received` is known)."""
+    """Return the perfect orders among orders whose parts are all known. `nothing_received` counts as known."""
     for order in judged_orders(judgement):
         sums = cell(order, order.due_day)
         parts = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
@@ -119,7 +120,7 @@ def perfect_orders(judgement: Judgement, cell: Cell) -> None:
 
 
 def of_lines(verdict: Callable[[LineJudgement], Verdict]) -> Callable[[Judgement, Cell], None]:
-    """True / known of the judged goods lines."""
+    """Return true / known of the judged goods lines."""
 
     def count(judgement: Judgement, cell: Cell) -> None:
         for order, line in judged_lines(judgement):
@@ -133,7 +134,9 @@ def first_pass(line: LineJudgement) -> Verdict:
 
 
 def of_units(quantity: Callable[[LineJudgement], Decimal | None], *, priced: bool) -> Callable[[Judgement, Cell], None]:
-    """Σ quantity / Σ owed (each times the agreed price where priced; lines without a price are left out)."""
+    """Return Σ quantity / Σ owed. With `priced`, both are multiplied by the price, and lines without a price are left
+    out.
+    """
 
     def count(judgement: Judgement, cell: Cell) -> None:
         for order, line in judged_lines(judgement):
@@ -148,12 +151,12 @@ def of_units(quantity: Callable[[LineJudgement], Decimal | None], *, priced: boo
 
 
 def amount(value: Decimal) -> Decimal:
-    """An amount as it is kept: four decimals, halves away from zero."""
+    """Return an amount with four decimals, halves rounded away from zero."""
     return value.quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
 def filled_finally(line: LineJudgement) -> Decimal | None:
-    """What came; unknown while what is on its way, or in quarantine, could change it."""
+    """Return the filled quantity, or None if consignments on their way or quarantined records can change it."""
     certain = line.filled_qty == line.filled_most_qty and line.findings["complete"].reason != "quarantined"
     return line.filled_qty if certain else None
 
@@ -167,7 +170,7 @@ def cycle_days(judgement: Judgement, cell: Cell) -> None:
 
 
 def all_orders_passed_first(judgement: Judgement, cell: Cell) -> None:
-    """Orders whose every owed goods line was filled at first pass."""
+    """Return the orders with every owed goods line filled at first pass."""
     for order in judged_orders(judgement):
         lines = [line for line in judgement.lines.values() if line.order_id == order.order_id and line.owed_goods]
         verdicts = [first_pass(line) for line in lines]
@@ -185,13 +188,13 @@ def counted_orders(state: str) -> Callable[[Judgement, Cell], None]:
 
 
 def got_what(judgement: Judgement, cell: Cell) -> None:
-    """Something that counts for every line, the right item at the right place (section 4 (b))."""
+    """Return the orders with counted units of the right item at the right place for every line."""
     for order in judged_orders(judgement):
         cell(order, order.due_day).add(order.got_what_wanted)
 
 
 def overdue_lines(judgement: Judgement, cell: Cell) -> None:
-    """Lines past their deadline, short, the remainder not cancelled."""
+    """Return the lines past their deadline with an open remainder."""
     for order, line in judged_lines(judgement):
         cell(order, line.due_day, line).numerator += line.overdue_open is True
 
@@ -229,4 +232,4 @@ MEASURES: dict[str, Callable[[Judgement, Cell], None]] = {
     "pending_orders": counted_orders("pending"),
     "excluded_orders": counted_orders("excluded"),
 }
-"""How each measure is counted."""
+"""Count function of each measure."""

@@ -1,4 +1,7 @@
-"""Money in plain Python: one reporting currency, and net sales by the ledger and by the order (R24, R25)."""
+"""Reference implementation of money: the reporting currency, and net sales by document and by order.
+
+Source: R24 (net sales), R25 (currencies).
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,16 +9,17 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from tests.reference.verdicts import Judge, Row, event, local_day, span
+from tests.reference.dates import event, local_day, span
+from tests.reference.inputs import Inputs, Row
 
 MOST_DAYS_OLD = 7
 
 
 def rate(currency: str | None, day: date, rates: Sequence[Row]) -> Decimal | None:
-    """The rate to the reporting currency on a day: the latest on or before it, at most a week old; 1 for the reporting
-    currency itself.
+    """Return the rate to the reporting currency on a day, or None.
 
-    Without any rate loaded there is no other currency to report in, and every amount stands as it is.
+    The rate is the latest on or before the day, at most a week old. The reporting currency has the rate 1. Without any
+    loaded rate, all amounts have the rate 1.
     """
     if not rates or currency == rates[0]["reporting_currency"]:
         return Decimal(1)
@@ -26,7 +30,7 @@ def rate(currency: str | None, day: date, rates: Sequence[Row]) -> Decimal | Non
 
 @dataclass
 class Money:
-    """A sum in the reporting currency, and what had no rate: currency to (amount, documents)."""
+    """A sum in the reporting currency, with the amounts without a rate: currency to (amount, documents)."""
 
     amount: Decimal = Decimal(0)
     left_out: dict[str | None, tuple[Decimal, int]] = field(default_factory=dict)
@@ -41,12 +45,12 @@ class Money:
 
 
 SIGNS = {"invoice": 1, "credit": -1, "reversal": -1}
-"""What a document's kind does to sales; amounts themselves are always positive (R24)."""
+"""Sign of each kind of document. Amounts themselves are positive (R24, net sales)."""
 
 
 @dataclass(frozen=True)
 class Posted:
-    """What one document adds to net sales, without tax, freight and other lines that name no order line."""
+    """The net sales of one document, without tax, freight and other lines without an order line."""
 
     day: date
     currency: str | None
@@ -55,7 +59,7 @@ class Posted:
 
 
 def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> list[Posted]:
-    """Each document dated by the end of a day with its signed amount."""
+    """Return each document up to a day with its signed amount."""
     found = []
     for document in invoices:
         own = [
@@ -70,17 +74,15 @@ def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> lis
     return found
 
 
-def sales_by_order(judge: Judge) -> dict[str, dict[str, Any]]:
-    """What was billed less credited less reversed of each order's goods and services by `as_of`, and how many billed
-    lines had no rate.
-    """
-    rates = judge.feeds.get("fx_rates", [])
+def sales_by_order(inputs: Inputs) -> dict[str, dict[str, Any]]:
+    """Return the net sales of each order's goods and services by `as_of`, and the number of lines without a rate."""
+    rates = inputs.feeds.get("fx_rates", [])
     found: dict[str, dict[str, Any]] = {}
-    for order in judge.feeds["orders"]:
+    for order in inputs.feeds["orders"]:
         ordered = event(order, "ordered_at", order["ship_to_time_zone"])
-        if ordered is None or ordered > judge.as_of:
+        if ordered is None or ordered > inputs.as_of:
             continue
-        for document, currency, amount in movements(judge, order):
+        for document, currency, amount in movements(inputs, order):
             own = found.setdefault(order["order_id"], {"net_sales": Decimal(0), "left_out": 0})
             dated = span(document, "invoiced_at", order["ship_to_time_zone"])
             assert dated is not None
@@ -90,31 +92,32 @@ def sales_by_order(judge: Judge) -> dict[str, dict[str, Any]]:
     return found
 
 
-def movements(judge: Judge, order: Row) -> Iterator[tuple[Row, str | None, Decimal]]:
-    """The order's documents by `as_of`, each with its currency and a signed line of it; a reversal without lines takes
-    back its invoice, once.
+def movements(inputs: Inputs, order: Row) -> Iterator[tuple[Row, str | None, Decimal]]:
+    """Yield the order's documents by `as_of`, each with its currency and the signed amount of a line.
+
+    A reversal without lines reverses its invoice once.
     """
-    kinds = {row["line_no"]: row["line_kind"] for row in judge.rows("order_lines", order["order_id"])}
+    kinds = {row["line_no"]: row["line_kind"] for row in inputs.rows("order_lines", order["order_id"])}
     lines = [
         row
-        for row in judge.rows("invoice_lines", order["order_id"])
+        for row in inputs.rows("invoice_lines", order["order_id"])
         if kinds.get(row["line_no"]) in ("goods", "service")
     ]
-    with_lines = {row["invoice_id"] for row in judge.feeds.get("invoice_lines", [])}
+    with_lines = {row["invoice_id"] for row in inputs.feeds.get("invoice_lines", [])}
 
     def happened(document: Row) -> bool:
         at = event(document, "invoiced_at", order["ship_to_time_zone"])
-        return at is not None and at <= judge.as_of
+        return at is not None and at <= inputs.as_of
 
     for row in lines:
-        bill = judge.invoices.get(row["invoice_id"])
+        bill = inputs.invoices.get(row["invoice_id"])
         if bill is None:
             continue
         if happened(bill):
             yield bill, bill["currency"] or order["currency"], SIGNS[bill["invoice_kind"]] * row["line_amount"]
         taking_back = [
             one
-            for one in judge.invoices.values()
+            for one in inputs.invoices.values()
             if one["invoice_kind"] == "reversal" and one["reverses_invoice_id"] == bill["invoice_id"]
         ]
         first = min(taking_back, key=lambda one: (one["invoiced_at"], one["invoice_id"]), default=None)
@@ -130,7 +133,7 @@ def movements(judge: Judge, order: Row) -> Iterator[tuple[Row, str | None, Decim
 def net_sales(
     documents: Iterable[Posted], rates: Sequence[Row], *, first: date = date.min, last: date = date.max
 ) -> Money:
-    """The ledger's view: documents of these days."""
+    """Return the net sales of the documents of these days."""
     total = Money()
     for one in documents:
         if first <= one.day <= last:
@@ -139,7 +142,7 @@ def net_sales(
 
 
 def net_sales_of_orders(documents: Iterable[Posted], rates: Sequence[Row], order_ids: frozenset[str]) -> Money:
-    """The customer's view: all that was ever posted to these orders, each amount at its own document's day."""
+    """Return the net sales of these orders over all time, each amount at the rate of its document's day."""
     total = Money()
     for one in documents:
         if one.order_ids <= order_ids:

@@ -1,4 +1,4 @@
-"""Stockouts in plain Python: which lines met one, and what came of it (R38)."""
+"""Reference implementation of stockouts: the affected lines and their outcomes (R38, stockouts)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,18 +7,22 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
-from tests.reference.verdicts import Judge, LineCourt, OrderCourt, OrderJudgement, event, span
+from tests.reference.dates import event, span
+from tests.reference.inputs import Inputs
+from tests.reference.judgements import OrderJudgement
+from tests.reference.lines import LineJudging
+from tests.reference.orders import OrderJudging
 
 EARLIER_DAYS = 3
-"""On so many days a customer must have ordered for a gap of its own."""
+"""A customer with fewer ordering days uses the gap of the segment."""
 
 Ordering = Mapping[str, Mapping[date, str]]
-"""The local days on which each customer ordered, and the segment they were in then."""
+"""The local days on which each customer ordered, with the segment on that day."""
 
 
 @dataclass(frozen=True)
 class Stockout:
-    """One line that was not there to send when it was promised."""
+    """One line that could not be shipped completely when promised."""
 
     order_id: str
     line_no: str
@@ -27,32 +31,33 @@ class Stockout:
     gap_days: int | None
     horizon_day: date | None
     outcome: str
-    """waited, back_ordered, sale_lost, buyer_lost or open."""
+    """One of waited, back_ordered, sale_lost, buyer_lost and open."""
     provisional: bool
-    """The time in which the buyer may still come back is not over."""
+    """True while the buyer can still order again in time."""
 
 
-def stockouts(judge: Judge, lost_k: int = 3) -> Iterator[Stockout]:
-    """The events of every order line."""
-    courts: list[tuple[OrderJudgement, list[LineCourt]]] = []
+def stockouts(inputs: Inputs, lost_k: int = 3) -> Iterator[Stockout]:
+    """Yield the stockouts of all order lines."""
+    orders: list[tuple[OrderJudgement, list[LineJudging]]] = []
     ordering: dict[str, dict[date, str]] = {}
-    for order in judge.feeds["orders"]:
+    for order in inputs.feeds["orders"]:
         at = event(order, "ordered_at", order["ship_to_time_zone"])
-        if at is not None and at <= judge.as_of:
-            lines = [LineCourt(judge, order, line) for line in judge.rows("order_lines", order["order_id"])]
-            found = OrderCourt(judge, order, lines).judgement()
-            courts.append((found, lines))
-            if found.order_type == "sale":
-                ordering.setdefault(order["customer_id"], {})[found.ordered_day] = found.dimensions["segment"]
-    for order_found, lines in courts:
-        for court in lines:
-            if met := stockout(court, lines, order_found, ordering, lost_k):
+        if at is not None and at <= inputs.as_of:
+            lines = [LineJudging(inputs, order, line) for line in inputs.rows("order_lines", order["order_id"])]
+            judgement = OrderJudging(inputs, order, lines).judgement()
+            orders.append((judgement, lines))
+            if judgement.order_type == "sale":
+                ordering.setdefault(order["customer_id"], {})[judgement.ordered_day] = judgement.dimensions["segment"]
+    for judgement, lines in orders:
+        for line in lines:
+            if met := stockout(line, lines, judgement, ordering, lost_k):
                 yield met
 
 
 def usual_gap(ordering: Ordering, customer_id: str, segment: str, until: date) -> int | None:
-    """The median days between the customer's ordering days up to one, the lower middle one of an even number; with
-    fewer than three such days, between those of all customers of the segment.
+    """Return the median days between the customer's ordering days up to `until`, or None.
+
+    An even number of gaps gives the lower middle. A customer with fewer than three days uses all gaps of the segment.
     """
     days = sorted(day for day in ordering.get(customer_id, {}) if day <= until)
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
@@ -67,87 +72,95 @@ def usual_gap(ordering: Ordering, customer_id: str, segment: str, until: date) -
 
 
 def stockout(
-    court: LineCourt, sisters: list[LineCourt], order: OrderJudgement, ordering: Ordering, lost_k: int = 3
+    line: LineJudging, lines: list[LineJudging], order: OrderJudgement, ordering: Ordering, lost_k: int = 3
 ) -> Stockout | None:
-    """The event of one judged line, or None: everything was there to send, or the buyer's credit kept it back.
+    """Return the stockout of a judged line.
 
-    Where no source says when things left, a line short of what came is one.
+    Return None if everything was shipped in time, or if the order waited for the buyer's credit. Without shipping
+    times, the received quantity counts.
     """
-    found, at = court.found, court.promise_or_request
-    if found.state != "judged" or order.state == "excluded":
+    judgement, at = line.judgement, line.promise_or_request
+    if judgement.state != "judged" or order.state == "excluded":
         return None
-    if court.judge.tested("shipments.shipped_at"):
-        had = found.first_pass_qty
-        short = None if had is None else not court.enough(had)
+    if line.inputs.tested("shipments.shipped_at"):
+        filled = judgement.first_pass_qty
+        short = None if filled is None else not line.enough(filled)
     else:
-        had, short = found.filled_qty, found.findings["complete"].verdict is False
-    if had is None or not short or held(court, at):
+        filled, short = judgement.filled_qty, judgement.findings["complete"].verdict is False
+    if filled is None or not short or waits_for_credit(line, at):
         return None
-    customer_id = court.order["customer_id"]
-    gap = usual_gap(ordering, customer_id, order.dimensions["segment"], found.due_day)
+    customer_id = line.order["customer_id"]
+    gap = usual_gap(ordering, customer_id, order.dimensions["segment"], judgement.due_day)
     horizon = None if gap is None else timedelta(days=lost_k * gap)
-    over = horizon is not None and at is not None and at + horizon <= court.as_of
-    later = [day for day in ordering.get(customer_id, {}) if day > found.due_day]
-    back = bool(later) and (horizon is None or min(later) <= found.due_day + horizon)
+    over = horizon is not None and at is not None and at + horizon <= line.as_of
+    later = [day for day in ordering.get(customer_id, {}) if day > judgement.due_day]
+    back = bool(later) and (horizon is None or min(later) <= judgement.due_day + horizon)
     return Stockout(
-        found.order_id,
-        found.line_no,
+        judgement.order_id,
+        judgement.line_no,
         at,
-        found.owed_qty - had,
+        judgement.owed_qty - filled,
         gap,
-        None if horizon is None else found.due_day + horizon,
-        "buyer_lost" if over and not back else outcome(court, sisters),
+        None if horizon is None else judgement.due_day + horizon,
+        "buyer_lost" if over and not back else outcome(line, lines),
         provisional=not over and not back,
     )
 
 
-def outcome(court: LineCourt, sisters: list[LineCourt]) -> str:
-    """What came of the short quantity, where the buyer stayed: some of it cancelled, come in a further consignment,
-    come in the first, or open.
+def outcome(line: LineJudging, lines: list[LineJudging]) -> str:
+    """Return the outcome of a short quantity if the buyer stayed.
+
+    The quantity was cancelled (sale_lost), is open, came in a further consignment (back_ordered) or came in the first
+    (waited).
     """
-    if court.found.cancelled_short_qty > 0:
+    if line.judgement.cancelled_short_qty > 0:
         return "sale_lost"
-    if court.found.findings["complete"].verdict is not True:
+    if line.judgement.findings["complete"].verdict is not True:
         return "open"
-    own = [one.left.last for one in court.consignments if one.left and one.has_left and one.shipped_qty > 0]
+    own = [
+        consignment.left.last
+        for consignment in line.consignments
+        if consignment.left and consignment.has_left and consignment.shipped_qty > 0
+    ]
     of_order = [
-        one.left.last
-        for line in sisters
-        for one in line.consignments
-        if one.left and one.has_left and one.shipped_qty > 0
+        consignment.left.last
+        for other in lines
+        for consignment in other.consignments
+        if consignment.left and consignment.has_left and consignment.shipped_qty > 0
     ]
     return (
-        "back_ordered" if own and max(own) > min(of_order) and court.judge.tested("shipments.shipped_at") else "waited"
+        "back_ordered" if own and max(own) > min(of_order) and line.inputs.tested("shipments.shipped_at") else "waited"
     )
 
 
-def held(court: LineCourt, at: datetime | None) -> bool:
-    """Whether the order certainly stood still for the buyer's credit, at step 10, when the line was promised: a hold,
-    or between two attempts.
+def waits_for_credit(line: LineJudging, at: datetime | None) -> bool:
+    """Return whether the order certainly waited for the buyer's credit (step 10) when the line was promised.
+
+    Evidence is a credit hold. Without holds, it is the time between two attempts.
     """
-    judge, order_id, zone = court.judge, court.order["order_id"], court.zone
+    inputs, order_id, zone = line.inputs, line.order["order_id"], line.zone
     if at is None:
         return False
-    if judge.tested("holds.placed_at"):
-        for row in judge.rows("holds", order_id):
+    if inputs.tested("holds.placed_at"):
+        for row in inputs.rows("holds", order_id):
             placed, released = span(row, "placed_at", zone), span(row, "released_at", zone)
             if row["kind"] == "credit" and placed and placed.last <= at and (released is None or released.first > at):
                 return True
         return False
     attempts = sorted(
-        (row for row in judge.rows("order_events", order_id) if row["step"] == 10), key=lambda row: row["event_no"]
+        (row for row in inputs.rows("order_events", order_id) if row["step"] == 10), key=lambda row: row["event_no"]
     )
-    for one, following in pairwise(attempts):
-        ended, began = span(one, "finished_at", zone), span(following, "started_at", zone)
-        if ended and began and ended.last <= at < began.first and began.last <= judge.as_of:
+    for attempt, following in pairwise(attempts):
+        ended, began = span(attempt, "finished_at", zone), span(following, "started_at", zone)
+        if ended and began and ended.last <= at < began.first and began.last <= inputs.as_of:
             return True
     return False
 
 
 def expected_cost(shares: dict[str, Fraction], costs: dict[str, Fraction]) -> Fraction:
-    """The expected cost of one stockout; shares of the outcomes that are no whole are refused.
+    """Return the expected cost of one stockout.
 
-    Raises ValueError.
+    Raises ValueError if the shares of the outcomes do not add up to 1.
     """
     if sum(shares.values()) != 1:
         raise ValueError(

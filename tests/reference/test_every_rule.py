@@ -1,8 +1,7 @@
-"""Every rule of the book, R1 to R40, has a test that names it: for what the product says, and where the judge has it
-for the judge as well.
+"""Check that each rule, R1 to R40, has tests of the product and of the reference implementation.
 
-A worked example of an order's verdicts is a case of tests/support/rule_cases.py, put to both. Any other test of a rule
-is called `test_rNN_...`.
+A worked example of an order's verdicts is a case of tests/support/rule_cases.py, which tests both. All other tests of a
+rule are named `test_rNN_...`.
 """
 
 import re
@@ -14,19 +13,19 @@ from tests.support.rule_cases import CASES
 
 TESTS = Path(__file__).parents[1]
 RULES = range(1, 41)
-OF_THE_JUDGE = {"test_reference_rules.py", "test_reference_examples.py"}
-NOT_JUDGED = {
-    12: "units are converted at ingest; the judge reads base units",
-    32: "small numbers are about showing a rate, which the judge does not do",
-    37: "dates on charts",
+REFERENCE_TESTS = sorted((TESTS / "reference").glob("test_reference_*.py"))
+NOT_IN_REFERENCE = {
+    12: "ingest converts units; the reference implementation reads base units",
+    32: "the rule is about the display of shares",
+    37: "the rule is about dates on charts",
 }
-"""Rules that say nothing of what the judge decides."""
+"""Rules outside the reference implementation, each with the reason."""
 
 CASE_RULES = {int(found[1]) for case in CASES if (found := re.match(r"R(\d+) ", case.name))}
 
 
 def named_in(paths: list[Path]) -> set[int]:
-    """The rules that functions of these files are called after."""
+    """Return the rules in the names of test functions of these files."""
     return {
         int(number)
         for path in paths
@@ -35,18 +34,19 @@ def named_in(paths: list[Path]) -> set[int]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_every_rule_is_tested_on_what_the_product_says(rule: int) -> None:
-    product = [path for path in TESTS.rglob("test_*.py") if path.name not in OF_THE_JUDGE]
+def test_every_rule_has_a_test_of_the_product(rule: int) -> None:
+    product = [path for path in TESTS.rglob("test_*.py") if path not in REFERENCE_TESTS]
     assert rule in CASE_RULES | named_in(product), (
-        f"R{rule}: no case in rule_cases.py and no test_r{rule:02d}_...; write its worked example"
+        f"R{rule} has no test of the product; add a case to rule_cases.py or a test named test_r{rule:02d}_..."
     )
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in NOT_JUDGED])
-def test_every_rule_is_tested_on_the_judge(rule: int) -> None:
-    judges = [TESTS / "reference" / name for name in OF_THE_JUDGE]
-    assert rule in CASE_RULES | named_in(judges), f"R{rule}: the judge is not held to its worked example"
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in NOT_IN_REFERENCE])
+def test_every_rule_has_a_test_of_the_reference(rule: int) -> None:
+    assert rule in CASE_RULES | named_in(REFERENCE_TESTS), (
+        f"R{rule} has no test of the reference implementation; add its worked example to tests/reference"
+    )
 
 
-def test_a_rule_not_judged_is_no_case_either() -> None:
-    assert not NOT_JUDGED.keys() & CASE_RULES
+def test_a_rule_outside_the_reference_has_no_case() -> None:
+    assert not NOT_IN_REFERENCE.keys() & CASE_RULES

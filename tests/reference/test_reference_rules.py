@@ -1,47 +1,48 @@
-"""The independent judge against the worked examples of the rule book.
+"""Compare the reference implementation with the worked examples of the rules.
 
-The judge is the reference the SQL is compared with, so it must itself be held against the book's own numbers.
+The SQL is compared with the reference implementation, so the latter needs its own check.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import pytest
 
-from tests.reference.verdicts import Judgement, LineJudgement, OrderJudgement, judge
+from tests.reference.judgements import Judgement, LineJudgement, OrderJudgement
+from tests.reference.verdicts import judge
 from tests.support.rule_cases import CASES, Case
 
 SEEN = {case.name for case in CASES}
 
 
-def column(found: LineJudgement | OrderJudgement, name: str) -> Any:
-    """A column of the facts as the judge has it: a verdict, its reason, a dimension or a field."""
-    if name in found.findings:
-        return found.findings[name].verdict
-    if name.removesuffix("_reason") in found.findings and name.endswith("_reason"):
-        return found.findings[name.removesuffix("_reason")].reason
-    if name in found.parts:
-        return found.parts[name]
-    if isinstance(found, OrderJudgement) and name in found.dimensions:
-        return found.dimensions[name]
-    return getattr(found, name)
+def column(judgement: LineJudgement | OrderJudgement, name: str) -> object:
+    """Return a column of a judgement: a verdict, its reason, a part, a dimension or a field."""
+    if name in judgement.findings:
+        return judgement.findings[name].verdict
+    if name.removesuffix("_reason") in judgement.findings and name.endswith("_reason"):
+        return judgement.findings[name.removesuffix("_reason")].reason
+    if name in judgement.parts:
+        return judgement.parts[name]
+    if isinstance(judgement, OrderJudgement) and name in judgement.dimensions:
+        return judgement.dimensions[name]
+    return getattr(judgement, name)
 
 
 def differences(case: Case, judgement: Judgement) -> list[str]:
-    """What came out otherwise than the case expects."""
-    found: list[tuple[object, LineJudgement | OrderJudgement, Any]] = []
-    found += [(key, judgement.orders[key], expected) for key, expected in case.orders.items()]
-    found += [(key, judgement.lines[key], expected) for key, expected in case.lines.items()]
+    """Return the differences between a case and its judgement."""
+    rows: list[tuple[object, LineJudgement | OrderJudgement, Mapping[str, object]]] = []
+    rows += [(key, judgement.orders[key], expected) for key, expected in case.orders.items()]
+    rows += [(key, judgement.lines[key], expected) for key, expected in case.lines.items()]
     return [
-        f"{key} {name}: {column(one, name)!r}, the book says {value!r}"
-        for key, one, expected in found
+        f"{key} {name}: {column(row, name)!r}, expected {value!r}"
+        for key, row, expected in rows
         for name, value in expected.items()
-        if column(one, name) != value
+        if column(row, name) != value
     ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
-def test_the_judge_says_what_the_book_says(case: Case) -> None:
+def test_reference_agrees_with_the_worked_example(case: Case) -> None:
     assert differences(case, judge(case.records, case.policy, case.as_of, case.mapped)) == []
 
 

@@ -18,7 +18,7 @@ from metrics.queries.answer import Question, answer
 from metrics.schema import FEEDS
 from metrics.warehouse import Location, reading
 from tests.reference.cycle_times import business_time, buyers_holds, net_day, net_time
-from tests.reference.verdicts import day_starts, shifted
+from tests.reference.dates import day_starts, shifted
 from tests.support import engines
 from tests.support.ask_measures import only
 from tests.support.builders import (

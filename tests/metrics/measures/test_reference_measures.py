@@ -12,9 +12,9 @@ from sqlalchemy import Connection, delete, insert
 from metrics.queries.answer import Question, answer
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import mapped_columns, metadata, runs
-from tests.metrics.facts.orders.test_reference_agrees import drawn_worlds, load
+from tests.metrics.facts.orders.worlds import drawn_worlds, load
 from tests.reference.measures import MEASURES, Counted, measure
-from tests.reference.random_orders import World
+from tests.reference.random_worlds import World
 from tests.reference.verdicts import judge
 from tests.support.builders import Records, everything
 from tests.support.engines import memory

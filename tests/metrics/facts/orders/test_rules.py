@@ -1,4 +1,4 @@
-"""The rule book's worked examples (tests/support/rule_cases.py) put to the SQL, on DuckDB."""
+"""Compare the SQL on DuckDB with the worked examples of the rules (tests/support/rule_cases.py)."""
 
 from typing import Any
 
@@ -16,8 +16,9 @@ from tests.support.sql_facts import Facts, ask, build, load
 
 @pytest.fixture(scope="module")
 def judged() -> dict[str, tuple[str, Facts]]:
-    """What the SQL says of each case, those judged alike in one query: case name to (prefix of its names, line facts
-    and order facts).
+    """Return the SQL's facts of each case: case name to (prefix of its keys, line facts and order facts).
+
+    Cases with equal inputs share a query.
     """
     engine = memory()
     said: dict[str, tuple[str, Facts]] = {}
@@ -46,7 +47,7 @@ def test_worked_example_comes_out_of_the_sql_as_the_rule_book_says(
 
 
 def test_r32_a_share_of_four_orders_says_how_far_it_may_be_off() -> None:
-    """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (P8)."""
+    """3/4: 75 % [30.06, 95.44], too few for a rank or an alert (R32, few judged rows)."""
     orders = [renamed(history(sent(8, 9)), f"O{number}") for number in range(3)] + [
         renamed(history(sent(11, 12)), "LATE")
     ]

@@ -1,0 +1,65 @@
+"""Judgement of one order line: all its facts and verdicts. The order adds the billing verdict."""
+
+from decimal import Decimal
+
+from tests.reference.billing import Billing
+from tests.reference.findings import VERDICTS, Finding
+from tests.reference.inputs import Inputs, Row
+from tests.reference.judgements import LineJudgement
+
+
+class LineJudging(Billing):
+    """An order line with its judgement."""
+
+    def __init__(self, inputs: Inputs, order: Row, line: Row) -> None:
+        super().__init__(inputs, order, line)
+        self.judgement = self.facts()
+        self.judgement.findings = self.delivery_findings()
+        judged = self.state() == "judged" and (inputs.fed("shipments") and inputs.fed("shipment_lines"))
+        self.judgement.parts = self.accuracy() if judged else dict.fromkeys(("item_ok", "place_ok", "overage_ok"))
+        if self.state() == "judged" and self.quarantined(billing=False):
+            self.judgement.findings = dict.fromkeys(VERDICTS, Finding(None, "quarantined"))
+            self.judgement.parts = dict.fromkeys(self.judgement.parts)
+
+    def facts(self) -> LineJudgement:
+        due = self.promise_or_request
+        return LineJudgement(
+            order_id=self.line["order_id"],
+            line_no=self.line["line_no"],
+            line_kind=self.line["line_kind"],
+            state=self.state(),
+            deadline_at=self.deadline,
+            due_day=self.due_day(),
+            ordered_qty=self.line["ordered_qty"],
+            owed_qty=self.owed,
+            counted_qty=self.counted,
+            filled_qty=min(self.owed, self.counted),
+            filled_most_qty=min(self.owed, self.counted + self.coming),
+            first_pass_qty=self.first_pass(),
+            settled_at=self.settled(),
+            request_at=self.request,
+            promise_at=self.first_promise,
+            first_due_at=due,
+            back_ordered=self.back_ordered(),
+            substituted=any(consignment.counts and not consignment.ordered_product for consignment in self.received),
+            damaged_qty=self.damaged_quantity(),
+            cancelled_short_qty=self.cancelled_short(),
+            overdue_open=self.overdue_open() if self.state() == "judged" else False,
+            product_category=self.product["category"] if self.product else None,
+            unit_price_amount=self.line["unit_price_amount"],
+            unit_cost_amount=self.product["unit_cost_amount"] if self.product else None,
+            received_qty=sum((consignment.quantity for consignment in self.received), Decimal(0)),
+            shipped_qty=sum(
+                (consignment.shipped_qty for consignment in self.consignments if consignment.has_left), Decimal(0)
+            ),
+            unproven_qty=self.coming,
+            in_window_qty=min(self.owed, self.in_window(certainly=True)),
+            in_window_most_qty=min(self.owed, self.in_window(certainly=False)),
+            billed_qty=self.billed("billed_qty", invoice=1),
+            billed_amount=self.billed("line_amount", invoice=1, credit=-1, reversal=-1),
+            carriers=frozenset(consignment.carrier for consignment in self.consignments),
+            half_step=self.half_step,
+            under_tolerance=Decimal(str(self.policy["under_tolerance_share"])),
+            findings={},
+            received=bool(self.received),
+        )

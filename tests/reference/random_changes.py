@@ -1,0 +1,115 @@
+"""Random changes of an order: promises, restated quantities, returns, holds, steps and service cases."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tests.reference.draws import pick
+from tests.reference.random_documents import OrderDraft
+from tests.support.builders import Row, hold, order_event, promise, restated_quantity, returned, service_case
+
+
+def some_promises(draft: OrderDraft, line: Row) -> list[Row]:
+    """Return random changes of a line's promise, before and after its deadlines.
+
+    Revision numbers do not always follow the times.
+    """
+    draw = draft.draw
+    return [
+        promise(
+            order_id=draft.order_id,
+            line_no=line["line_no"],
+            revision_no=number,
+            promised_by=draft.moment(0, 1, 1, 2, 3),
+            changed_at=draft.moment(-2, -1, 0, 0, 1, 1, 2, 4),
+            changed_by=pick(draw, "buyer", "buyer", "buyer", "seller", None),
+            deleted=draft.deleted(),
+        )
+        for number in range(1, pick(draw, 0, 0, 1, 2, 3) + 1)
+    ]
+
+
+def some_restatements(draft: OrderDraft, line: Row) -> list[Row]:
+    """Return random restatements that end at the line's ordered quantity."""
+    draw = draft.draw
+    steps = pick(draw, 0, 0, 0, 0, 1, 2)
+    quantities = [Decimal(pick(draw, "5", "9.5", "10", "11", "120", "2")) for _ in range(steps)] + [line["ordered_qty"]]
+    days = sorted(draft.middle + timedelta(days=pick(draw, -1, 0, 0, 1, 2)) for _ in range(steps))
+    known_at = [datetime.combine(day, datetime.min.time()) + timedelta(hours=pick(draw, 0, 4, 12, 23)) for day in days]
+    return [
+        restated_quantity(
+            order_id=draft.order_id,
+            line_no=line["line_no"],
+            run_id=number + 2,
+            data_as_of=at,
+            before_qty=quantities[number],
+            after_qty=quantities[number + 1],
+        )
+        for number, at in enumerate(sorted(known_at))
+    ]
+
+
+def some_returns(draft: OrderDraft, line: Row) -> list[Row]:
+    """Goods of the line coming back for any reason, before or after `as_of`."""
+    draw = draft.draw
+    reasons = (
+        "not_wanted",
+        "not_wanted",
+        "damage",
+        "defect",
+        "wrong_item",
+        "wrong_place",
+        "wrong_quantity",
+        "other",
+        None,
+    )
+    return [
+        returned(
+            return_id=f"{draft.order_id}-R{number}",
+            return_line_no=line["line_no"],
+            order_id=draft.order_id,
+            line_no=line["line_no"],
+            returned_qty=pick(draw, line["ordered_qty"], line["ordered_qty"] / 2, Decimal(1), Decimal("0.5")),
+            reason=pick(draw, *reasons),
+            announced_at=draft.moment(0, 1, 2, 3, 5, 9),
+            deleted=draft.deleted(),
+        )
+        for number in range(1, pick(draw, 0, 0, 0, 1, 2) + 1)
+    ]
+
+
+def what_happened(draft: OrderDraft) -> dict[str, list[Row]]:
+    """Return random holds, order events and service cases of the order."""
+    draw = draft.draw
+    holds = [
+        hold(
+            hold_id=f"{draft.order_id}-H{number}",
+            order_id=draft.order_id,
+            kind=pick(draw, "credit", "data", "stock", "other"),
+            placed_at=draft.moment(-2, -1, 0),
+            released_at=draft.maybe(2, 0, 1, 2),
+            caused_by=pick(draw, "buyer", "seller", None),
+        )
+        for number in range(1, pick(draw, 0, 0, 1, 2) + 1)
+    ]
+    events = [
+        order_event(
+            order_id=draft.order_id,
+            step=step,
+            event_no=number,
+            started_at=draft.maybe(2, -2, -1, 0, 1),
+            finished_at=draft.maybe(2, -1, 0, 1, 2),
+        )
+        for step in (2, 10, 11)
+        for number in range(1, pick(draw, 0, 1, 2) + 1)
+    ]
+    cases = [
+        service_case(
+            case_id=f"{draft.order_id}-Z{number}",
+            order_id=draft.order_id,
+            customer_id=None,
+            kind=pick(draw, "sudden_change", "sudden_change", "complaint"),
+            opened_at=draft.moment(-1, 0, 1, 2),
+        )
+        for number in range(1, pick(draw, 0, 0, 1) + 1)
+    ]
+    return {"holds": holds, "order_events": events, "service_cases": cases}

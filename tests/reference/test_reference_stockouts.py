@@ -1,0 +1,93 @@
+"""Worked examples of stockouts for the reference implementation (R38, stockouts)."""
+
+from datetime import date, datetime
+from fractions import Fraction
+
+import pytest
+
+from tests.reference.inputs import STRICT, Inputs
+from tests.reference.stockouts import Stockout, expected_cost, stockouts
+from tests.support.builders import Records, Row, everything, hold, order, order_event
+from tests.support.rule_cases import END_OF_APRIL, day, end_of, history, sent
+
+
+def met(records: Records, *, as_of: datetime = END_OF_APRIL, more: frozenset[str] = frozenset()) -> Stockout | None:
+    """Return the stockout of line 1 of order O."""
+    found = stockouts(Inputs(records, STRICT, as_of, everything() | more))
+    return next((one for one in found if (one.order_id, one.line_no) == ("O", "1")), None)
+
+
+def regular(*days: str) -> list[Row]:
+    """Return other orders of the customer."""
+    return [order(order_id=f"E{number}", ordered_at=one, promised_by=None) for number, one in enumerate(days)]
+
+
+WEEKLY = ("2026-02-08", "2026-02-15", "2026-02-22")
+"""Together with the order of 1 March, they give a gap of seven days."""
+
+CLOSED = {"cancelled_qty": 30, "cancelled_at": day(11), "cancelled_by": "seller"}
+
+
+def test_r38_a_further_consignment_is_a_back_order() -> None:
+    """Due 10: 70 on 8, 30 on 14: one event, short 30."""
+    found = met(history(sent(8, 9, 70), sent(14, 15, 30)))
+    assert found is not None
+    assert found.short_qty == 30
+    assert found.outcome == "back_ordered"
+
+
+def test_r38_all_of_it_later_is_waited() -> None:
+    found = met(history(sent(14, 15)))
+    assert found is not None
+    assert found.short_qty == 100
+    assert found.outcome == "waited"
+
+
+def test_r38_closed_by_the_seller_is_a_lost_sale_or_a_lost_buyer() -> None:
+    """Due 10, 30 cancelled by the seller: a lost sale on the 20th, a lost buyer from the 31st (gap 7 days, k 3)."""
+    short = history(sent(8, 9, 70), wanted=CLOSED)
+    assert met(short).outcome == "sale_lost"  # type: ignore[union-attr]  # an event there is
+    short["orders"] += regular(*WEEKLY)
+    lost, too_soon = met(short, as_of=end_of(31)), met(short, as_of=end_of(20))
+    assert lost is not None
+    assert too_soon is not None
+    assert (lost.gap_days, lost.horizon_day) == (7, date(2026, 3, 31))
+    assert (lost.outcome, lost.provisional) == ("buyer_lost", False)
+    assert (too_soon.outcome, too_soon.provisional) == ("sale_lost", True)
+
+
+def test_r38_an_order_in_time_keeps_the_buyer() -> None:
+    short = history(sent(8, 9, 70), wanted=CLOSED)
+    short["orders"] += regular(*WEEKLY, "2026-03-30")
+    found = met(short)
+    assert found is not None
+    assert (found.outcome, found.provisional) == ("sale_lost", False)
+
+
+def test_r38_no_event_where_all_was_sent_or_the_buyers_credit_held_it() -> None:
+    assert met(history(sent(8, 9))) is None
+    held = history(sent(14, 15)) | {"holds": [hold(placed_at="2026-03-05T10:00Z", released_at="2026-03-12T10:00Z")]}
+    assert met(held, more=everything("holds")) is None
+    for_data = history(sent(14, 15)) | {"holds": [held["holds"][0] | {"kind": "data"}]}
+    assert met(for_data, more=everything("holds")) is not None  # a data hold is at step 2
+    attempts = [
+        order_event(step=10, started_at=day(4), finished_at=day(5)),
+        order_event(step=10, event_no=2, started_at=day(12), finished_at=day(13)),
+    ]
+    assert met(history(sent(14, 15)) | {"order_events": attempts}, more=everything("order_events")) is None
+    open_still = met(history())
+    assert open_still is not None
+    assert open_still.outcome == "open"
+
+
+def test_r38_expected_cost_of_the_preset() -> None:
+    """0.70 x 75 + 0.20 x 400 + 0.10 x 20,000 = 2,132.50. Shares that do not add up to 1 raise an error."""
+    costs = {"back_ordered": Fraction(75), "sale_lost": Fraction(400), "buyer_lost": Fraction(20_000)}
+    shares = {"back_ordered": Fraction(7, 10), "sale_lost": Fraction(2, 10), "buyer_lost": Fraction(1, 10)}
+    assert expected_cost(shares, costs) == Fraction("2132.50")
+    with pytest.raises(ValueError, match="not to 1"):
+        expected_cost(shares | {"buyer_lost": Fraction(2, 10)}, costs)
+
+
+def test_r40_a_replacement_meets_no_stockout() -> None:
+    assert met(history(sent(14, 15), order_type="replacement")) is None
