@@ -1,6 +1,4 @@
-"""Records put through the real SQL in an empty DuckDB, and measures asked of them: what a hand-worked case needs, in
-one line.
-"""
+"""Build the facts of records in an empty DuckDB, and ask measures of them, for worked cases."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -17,12 +15,24 @@ from metrics.facts.registry import FACT_TABLES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.rebuild import rebuild
-from tests.support.builders import MAKERS, Row, everything, order, order_line, records, shipment, shipment_line
+from tests.support.builders import (
+    MAKERS,
+    Row,
+    everything,
+    invoice,
+    invoice_line,
+    order,
+    order_line,
+    records,
+    service_case,
+    shipment,
+    shipment_line,
+)
 from tests.support.engines import memory
 from tests.support.sql_facts import build
 
 AS_OF = datetime(2026, 4, 30, 23, 59, 59, 999999)
-"""The end of 30 April 2026, as in the rule book's examples."""
+"""The end of 30 April 2026, as in the worked examples of the rules."""
 ALL = everything(*MAKERS)
 
 
@@ -30,8 +40,9 @@ ALL = everything(*MAKERS)
 def built(
     as_of: datetime = AS_OF, *, mapped: frozenset[str] = ALL, url: str | None = None, **feeds: Iterable[Row]
 ) -> Iterator[Connection]:
-    """A connection to the facts, ledgers and rollups of these records, judged at as_of; every column of every feed is
-    mapped unless said.
+    """Yield a connection to the facts and rollups of these records, judged at `as_of`.
+
+    By default, all columns of all feeds are mapped.
     """
     engine = create_engine(url, poolclass=StaticPool) if url else memory()
     with engine.connect() as connection:
@@ -41,13 +52,13 @@ def built(
 
 
 def one(connection: Connection, measure: str, **question: Any) -> Answer:
-    """The one answer to a question that is not broken down."""
+    """Return the answer to a question without a breakdown."""
     (found,) = answer(connection, Question((measure,), **question))
     return found
 
 
 def halves(connection: Connection, measure: str, **question: Any) -> tuple[object, object]:
-    """Numerator and denominator of the one answer."""
+    """Return the numerator and the denominator of the answer."""
     found = one(connection, measure, **question)
     return found.numerator, found.denominator
 
@@ -55,7 +66,7 @@ def halves(connection: Connection, measure: str, **question: Any) -> tuple[objec
 def by(
     connection: Connection, measure: str, dimension: str, **question: Any
 ) -> dict[str | None, tuple[object, object]]:
-    """Numerator and denominator of each value of a dimension."""
+    """Return the numerator and the denominator for each value of a dimension."""
     return {
         found.dimensions[dimension]: (found.numerator, found.denominator)
         for found in answer(connection, Question((measure,), by=(dimension,), **question))
@@ -63,7 +74,7 @@ def by(
 
 
 def ledger(connection: Connection, table: Table, *key: str) -> dict[Any, dict[str, Any]]:
-    """Rows of a ledger by its key (the bare value where the key is one column)."""
+    """Return the rows of a fact table by key. A key of one column is its bare value."""
     rows = [dict(row) for row in connection.execute(select(table)).mappings()]
     return {row[key[0]] if len(key) == 1 else tuple(row[name] for name in key): row for row in rows}
 
@@ -71,7 +82,7 @@ def ledger(connection: Connection, table: Table, *key: str) -> dict[Any, dict[st
 def sale(
     order_id: str, *, received: str | None = None, notice: str | None = None, **values: object
 ) -> dict[str, list[Row]]:
-    """An order of 100 promised for 10 March 2026, received on a day (or not at all)."""
+    """Return an order of 100, promised for 10 March 2026, received on a day or not at all."""
     return {
         "orders": [order(order_id=order_id, **values)],
         "order_lines": [order_line(order_id=order_id)],
@@ -85,19 +96,18 @@ def sale(
 
 
 def together(*parts: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """Records of several parts as one."""
+    """Return the records of several parts together."""
     names = {name for part in parts for name in part}
     return {name: [row for part in parts for row in part.get(name, [])] for name in names}
 
 
 def only(*modules: ModuleType) -> Callable[..., Any]:
-    """A fixture for a test module that asks of these ledgers alone: builds fill them and what they read, and leave the
-    others empty.
+    """Return a fixture for a test module that uses only the fact tables of these modules.
 
-    Filling all of them is most of what a hand-worked case costs.
+    Builds fill these tables and the tables that they read. Filling all tables takes most of the time of a worked case.
     """
     wanted = [ledger for module in modules for ledger in module.FACT_TABLES]
-    for ledger in wanted:  # grows: what a ledger's module reads of others
+    for ledger in wanted:  # the list grows by the tables that a module reads
         named = vars(sys.modules[ledger.select_rows.__module__]).values()
         read = [table for table in named if isinstance(table, Table)]
         wanted += [
@@ -111,3 +121,23 @@ def only(*modules: ModuleType) -> Callable[..., Any]:
             yield
 
     return filled
+
+
+def billed(order_id: str, **values: object) -> dict[str, list[Row]]:
+    """Return a correct bill of 11 March, 100 at 5.00."""
+    return {
+        "invoices": [invoice(invoice_id=order_id, invoiced_at="2026-03-11")],
+        "invoice_lines": [invoice_line(invoice_id=order_id, order_id=order_id, **values)],
+    }
+
+
+def case(
+    order_id: str, opened: str, acknowledged: str | None = None, resolved: str | None = None, **values: object
+) -> dict[str, list[Row]]:
+    given = {
+        "case_id": f"case of {order_id} {opened}",
+        "order_id": order_id,
+        "opened_at": opened,
+        "acknowledged_at": acknowledged,
+    }
+    return {"service_cases": [service_case(**(given | {"resolved_at": resolved} | values))]}

@@ -1,5 +1,6 @@
-"""Service recovery, hand-worked: the chain of each failure, the next orders, the cost and the margin kept. Source:
-rules, section 4 (i).
+"""Worked cases of service recovery: the steps after each failure, and the next orders.
+
+Costs and margins are in test_recovery_costs.py.
 """
 
 from datetime import date, datetime
@@ -12,18 +13,12 @@ from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.recovery import reorder_curves
 from metrics.model.question import Question
 from metrics.queries.answer import answer
-from tests.support.ask_measures import ALL, built, by, halves, ledger, one, only, sale, together
+from tests.support.ask_measures import ALL, billed, built, case, halves, ledger, one, only, sale, together
 from tests.support.builders import (  # fmt: skip
     Row,
-    invoice,
-    invoice_line,
     message,
     order,
     order_line,
-    product,
-    service_case,
-    service_cost,
-    shipment,
     shipment_line,
 )
 
@@ -33,28 +28,8 @@ END_OF_10TH = datetime(2026, 3, 10, 23, 59, 59, 999999)
 """The deadline of every order here."""
 
 
-def billed(order_id: str, **values: object) -> dict[str, list[Row]]:
-    """A right bill of 11 March, 100 at 5.00."""
-    return {
-        "invoices": [invoice(invoice_id=order_id, invoiced_at="2026-03-11")],
-        "invoice_lines": [invoice_line(invoice_id=order_id, order_id=order_id, **values)],
-    }
-
-
 def notice(order_id: str, sent: str) -> dict[str, list[Row]]:
     return {"messages": [message(message_id=f"notice of {order_id}", order_id=order_id, sent_at=sent)]}
-
-
-def case(
-    order_id: str, opened: str, acknowledged: str | None = None, resolved: str | None = None, **values: object
-) -> dict[str, list[Row]]:
-    given = {
-        "case_id": f"case of {order_id} {opened}",
-        "order_id": order_id,
-        "opened_at": opened,
-        "acknowledged_at": acknowledged,
-    }
-    return {"service_cases": [service_case(**(given | {"resolved_at": resolved} | values))]}
 
 
 CHAINS = together(
@@ -93,9 +68,13 @@ def test_the_chain_of_each_failure() -> None:
     assert [rows["silent"][name] for name in chain] == [END_OF_10TH, None, None, None]
     assert [rows["good"][name] for name in chain] == [None, None, None, None]
     assert {name: row["recovery"] for name, row in rows.items()} == {
-        "told first": "recovered", "buyer first": "recovered", "case only": "unrecovered", "silent": "unrecovered", "slow": "unrecovered",
+        "told first": "recovered",
+        "buyer first": "recovered",
+        "case only": "unrecovered",
+        "silent": "unrecovered",
+        "slow": "unrecovered",
         "good": "no failure",
-    }  # fmt: skip
+    }
 
 
 def test_found_by_us_counts_detected_failures_only() -> None:
@@ -178,7 +157,10 @@ def test_the_first_failed_moment_of_each_kind_of_failure(breakage: str, failed_a
 
 
 def again(customer_id: str, first: str, *later: str) -> list[dict[str, list[Row]]]:
-    """A customer's order due 10 March, received on `first`, and orders on later days (promised far ahead, so pending)."""
+    """Return a customer's order due 10 March, received on `first`, and later orders.
+
+    The later orders have a distant promise, so they are pending.
+    """
     parts = [sale(customer_id, received=first, customer_id=customer_id), billed(customer_id)]
     for day in later:
         parts.append(
@@ -248,9 +230,12 @@ def test_the_three_curves_are_data() -> None:
             for step in reorder_curves(connection, Question(()))
         ]
         assert steps == [
-            ("no failure", 0, 0.0, 4), ("no failure", 10, 0.25, 4), ("no failure", 30, 0.5, 3), ("unrecovered", 0, 0.0, 1),
+            ("no failure", 0, 0.0, 4),
+            ("no failure", 10, 0.25, 4),
+            ("no failure", 30, 0.5, 3),
+            ("unrecovered", 0, 0.0, 1),
             ("unrecovered", 20, 1.0, 1),
-        ]  # fmt: skip
+        ]
         assert {step.group for step in reorder_curves(connection, Question((), where=(("customer", ("A", "B")),)))} == {
             "no failure"
         }
@@ -278,83 +263,3 @@ def test_without_messages_and_cases_no_failure_is_called_unrecovered_and_nothing
         for measure in ("recovered_share", "reorder_30", "detect_hours_p50", "retained_margin"):
             assert one(connection, measure).no_data == "no feed: messages or service_cases"
         assert one(connection, "recovery_cost").no_data == "no feed: service_cases"
-
-
-def test_r40_the_cost_of_recovery_is_cases_replacements_and_goodwill() -> None:
-    """Case 30 (the request's 99 and the good order's 50 are none), goods 40 × 3 = 120 and picking 7 of the replacement,
-    goodwill 25.
-    """
-    records = together(
-        sale("late", received="2026-03-12"),
-        sale("good", received="2026-03-09"),
-        billed("late"),
-        billed("good"),
-        case("late", "2026-03-12T10:00Z", "2026-03-12T12:00Z", "2026-04-02T12:00Z", cost_amount=30),
-        case("late", "2026-03-12T11:00Z", kind="special_request", cost_amount=99),
-        case("good", "2026-03-12T11:00Z", cost_amount=50),
-        {
-            "products": [product(unit_cost_amount=3)],
-            "orders": [order(order_id="R", order_type="replacement", ordered_at="2026-03-15")],
-            "order_lines": [order_line(order_id="R", ordered_qty=40)],
-            "shipments": [shipment(shipment_id="R", shipped_at="2026-03-16", received_at="2026-03-18")],
-            "shipment_lines": [shipment_line(shipment_id="R", order_id="R", shipped_qty=40)],
-            "service_costs": [
-                service_cost(order_id="R", amount=7, incurred_on="2026-03-16"),
-                service_cost(cost_id="T2", order_id="late", amount=8),
-            ],
-            "invoices": [
-                invoice(invoice_id="G", invoice_kind="credit", credit_reason="goodwill", invoiced_at="2026-04-03")
-            ],
-            "invoice_lines": [invoice_line(invoice_id="G", order_id="late", billed_qty=5)],
-        },
-    )
-    with built(**records) as connection:
-        assert one(connection, "recovery_cost").value == Decimal(30 + 120 + 7 + 25)
-        assert one(connection, "recovery_cost", end=date(2026, 3, 31)).value == Decimal(120 + 7)
-        assert {name: value for name, (value, _) in by(connection, "recovery_cost", "activity").items()} == {
-            "case": Decimal(30), "replacement": Decimal(127), "goodwill": Decimal(25),
-        }  # fmt: skip
-        assert halves(connection, "late_warned") == (0, 1)  # the replacement is no sale
-    with built(datetime(2026, 3, 20), **records) as connection:
-        assert by(connection, "recovery_cost", "activity")["case"] == (
-            Decimal(30),
-            None,
-        )  # open: by the day it was raised
-
-
-def test_the_margin_of_the_ninety_days_after_a_failure() -> None:
-    """From the deadline, 10 March, to 8 June: orders of 11 March (100 × (5 - 3) = 200) and 8 June (200); not of 10
-    March nor 9 June.
-    """
-    parts = [sale("F", received="2026-03-20"), billed("F"), {"products": [product(unit_cost_amount=3)]}]
-    for day in ("2026-03-10", "2026-03-11", "2026-06-08", "2026-06-09"):
-        parts.append(
-            {
-                "orders": [order(order_id=day, ordered_at=day, promised_by="2026-12-01")],
-                "order_lines": [order_line(order_id=day)],
-            }
-        )
-        parts.append(
-            {
-                "invoices": [invoice(invoice_id=day, invoiced_at=day)],
-                "invoice_lines": [invoice_line(invoice_id=day, order_id=day)],
-            }
-        )
-    records = together(*parts)
-    with built(datetime(2026, 6, 30), **records) as connection:
-        found = one(connection, "retained_margin")
-        assert (found.value, found.numerator, found.denominator) == (400.0, Decimal(400), 1)
-        assert by(connection, "retained_margin", "recovery") == {"unrecovered": (Decimal(400), 1)}
-    with built(datetime(2026, 6, 1), **records) as connection:
-        assert one(connection, "retained_margin").denominator == 0  # the ninety days have not passed
-    dollars = records | {
-        "orders": [*records["orders"][:2], *[one | {"currency": "USD"} for one in records["orders"][2:]]]
-    }
-    no_rates = frozenset(name for name in ALL if not name.startswith("fx_rates."))
-    with built(datetime(2026, 6, 30), mapped=no_rates, **dollars) as connection:
-        assert one(connection, "retained_margin").value == 0  # the others are in another currency
-    unknown = records | {
-        "products": [product(unit_cost_amount=3), product(valid_from="2026-06-01", unit_cost_amount=None)]
-    }
-    with built(datetime(2026, 6, 30), **unknown) as connection:
-        assert one(connection, "retained_margin").denominator == 0  # one order after it has no unit cost
