@@ -1,0 +1,22 @@
+"""TODO."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection
+
+from metrics.facts.orders import order_facts_table
+from tests.metrics.facts.contacts.counts import RECORDS, Facts
+from tests.support.ask_measures import built, ledger
+
+
+@pytest.fixture(scope="package")
+def connection() -> Iterator[Connection]:
+    with built(**RECORDS) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="package")
+def orders(connection: Connection) -> Facts:
+    """The order facts. Other tests compare them with the reference."""
+    return ledger(connection, order_facts_table, "order_id")

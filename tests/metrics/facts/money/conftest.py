@@ -1,0 +1,15 @@
+"""TODO."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.support.engines import ENGINES, empty
+
+
+@pytest.fixture(params=ENGINES)
+def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """An empty warehouse; every test runs once on each engine."""
+    with empty(request) as connection:
+        yield connection

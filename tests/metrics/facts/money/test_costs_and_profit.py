@@ -1,0 +1,175 @@
+"""TODO."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Connection
+
+from metrics.facts.money import movements
+from metrics.facts.money.freight import freight_parts
+from tests.metrics.facts.money.cases import APRIL_END, WITHOUT_RATES, by, by_month, one, rows, sold, value
+from tests.support import builders
+from tests.support.ask_measures import only
+from tests.support.sql_facts import build
+
+filled = only(movements)
+
+
+def test_r35_the_unit_cost_is_that_of_the_day_the_order_was_placed(warehouse: Connection) -> None:
+    """Ordered 1 March at a cost of 3.00, billed 10 March when it had become 4.00: 100 × 3.00 = 300."""
+    products = [builders.product(unit_cost_amount=3), builders.product(valid_from="2026-03-05", unit_cost_amount=4)]
+    build(
+        warehouse,
+        sold(products=products, invoices=[builders.invoice()], invoice_lines=[builders.invoice_line()]),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert value(warehouse, "product_cost") == Decimal(300)
+
+
+def test_freight_and_cases_count_where_no_service_cost_charges_them(warehouse: Connection) -> None:
+    """Order O: picking 20, freight 30 as a service cost, so the consignment's 35 is not counted again; its case of 12
+    is, for no cost says "case".
+
+    Order O2: freight 45 of its consignment, a case charged with 9, so the case's own 8 is not counted. A visit of 100
+    belongs to no order. 20 + 30 + 12 + 45 + 9 + 100 = 216.
+    """
+    build(
+        warehouse,
+        sold(
+            orders=[builders.order(), builders.order(order_id="O2")],
+            order_lines=[builders.order_line(), builders.order_line(order_id="O2")],
+            shipments=[
+                builders.shipment(shipped_at="2026-03-08", freight_amount=35, currency="EUR"),
+                builders.shipment(shipment_id="S2", shipped_at="2026-03-09", freight_amount=45, currency="EUR"),
+            ],
+            shipment_lines=[builders.shipment_line(), builders.shipment_line(shipment_id="S2", order_id="O2")],
+            service_cases=[
+                builders.service_case(cost_amount=12, resolved_at="2026-04-02T09:00Z"),
+                builders.service_case(case_id="Z2", order_id="O2", cost_amount=8),
+            ],
+            service_costs=[
+                builders.service_cost(),
+                builders.service_cost(cost_id="T2", activity="Freight", amount=30),
+                builders.service_cost(cost_id="T3", activity="case", order_id="O2", amount=9),
+                builders.service_cost(
+                    cost_id="T4", activity="visit", order_id=None, amount=100, incurred_on="2026-04-10"
+                ),
+                builders.service_cost(
+                    cost_id="T5", activity="visit", order_id=None, amount=1000, incurred_on="2026-05-10"
+                ),
+            ],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert by(warehouse, "cost_to_serve", "activity") == {
+        "picking": Decimal(20), "freight": Decimal(75), "case": Decimal(21), "visit": Decimal(100),
+    }  # fmt: skip
+    assert value(warehouse, "cost_to_serve") == Decimal(216)
+    # By the day of the cost: the case was settled in April, the visit was in April.
+    assert by_month(warehouse, "cost_to_serve") == {date(2026, 3, 1): Decimal(104), date(2026, 4, 1): Decimal(112)}
+    assert by(warehouse, "cost_to_serve", "segment") == {"A": Decimal(216)}, (
+        "a visit without an order stands under the customer's segment"
+    )
+    per_order = one(warehouse, "cost_to_serve_order")
+    assert (per_order.numerator, per_order.denominator, per_order.value) == (Decimal(216), 2, 108.0)
+
+
+def test_freight_of_a_consignment_for_several_orders_is_shared_by_quantity(warehouse: Connection) -> None:
+    """100.00 for 1, 1 and 1 pieces: 33.3333, 33.3334 and 33.3333, together 100; O3's own freight is charged, so its
+    part is left out.
+    """
+    orders = ("O1", "O2", "O3")
+    records = sold(
+        orders=[builders.order(order_id=name) for name in orders],
+        order_lines=[builders.order_line(order_id=name) for name in orders],
+        shipments=[builders.shipment(shipped_at="2026-03-08", freight_amount=100, currency="EUR")],
+        shipment_lines=[builders.shipment_line(shipment_line_no=name, order_id=name, shipped_qty=1) for name in orders],
+    )
+    build(warehouse, records, APRIL_END, WITHOUT_RATES)
+    shares = [(row["order_id"], row["amount"], row["stands_for_document"]) for row in rows(warehouse, "cost_to_serve")]
+    assert shares == [
+        ("O1", Decimal("33.3333"), True),
+        ("O2", Decimal("33.3334"), False),
+        ("O3", Decimal("33.3333"), False),
+    ]
+    build(
+        warehouse,
+        records | {"service_costs": [builders.service_cost(order_id="O3", activity="freight", amount=5)]},
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert value(warehouse, "cost_to_serve") == Decimal("71.6667")
+
+
+def test_a_consignment_that_has_not_left_costs_nothing_yet(warehouse: Connection) -> None:
+    records = sold(
+        shipments=[builders.shipment(shipped_at="2026-05-02", freight_amount=35, currency="EUR")],
+        shipment_lines=[builders.shipment_line()],
+    )
+    build(warehouse, records, APRIL_END, WITHOUT_RATES)
+    assert value(warehouse, "cost_to_serve") == 0
+
+
+@pytest.mark.parametrize(
+    ("whole", "weights", "expected"),
+    [
+        ("10", ("1", "2"), ("3.3333", "6.6667")),
+        ("0.0001", ("1", "1"), ("0.0001", "0.0000")),
+        ("9", ("0", "0", "0"), ("3.0000", "3.0000", "3.0000")),
+        ("7.77", ("0", "5"), ("0.0000", "7.7700")),
+    ],
+)
+def test_parts_add_up_to_the_whole(whole: str, weights: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    made = freight_parts(Decimal(whole), [Decimal(weight) for weight in weights])
+    assert made == [Decimal(part) for part in expected]
+    assert sum(made) == Decimal(whole)
+
+
+def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connection) -> None:
+    """O: 500 - 100 × 3.00 - picking 20 = 180. The line of product Q, 500 billed, has no unit cost: it is left out and
+    said.
+    """
+    build(
+        warehouse,
+        sold(
+            order_lines=[builders.order_line(), builders.order_line(line_no="2", product_id="Q")],
+            products=[builders.product(unit_cost_amount=3), builders.product(product_id="Q")],
+            invoices=[builders.invoice()],
+            invoice_lines=[builders.invoice_line(), builders.invoice_line(invoice_line_no="2", line_no="2")],
+            service_costs=[builders.service_cost()],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    profit = one(warehouse, "customer_profit")
+    assert profit.value == Decimal(180)
+    assert profit.remark == "left out: net sales of 500.00 on 1 billed line without a unit cost"
+    assert value(warehouse, "sales_without_unit_cost") == Decimal(500)
+    losing = one(warehouse, "loss_making_customers")
+    assert (losing.value, losing.remark) == (None, "1 customers left out: a unit cost or exchange rate is missing")
+
+
+def test_a_customer_below_zero_is_loss_making(warehouse: Connection) -> None:
+    """C: 500 - 300 - 20 = 180. D: 500 - 300 - 250 = -50. One of two customers loses money."""
+    build(
+        warehouse,
+        sold(
+            orders=[builders.order(), builders.order(order_id="O2", customer_id="D")],
+            order_lines=[builders.order_line(), builders.order_line(order_id="O2")],
+            invoices=[builders.invoice(), builders.invoice(invoice_id="I2")],
+            invoice_lines=[builders.invoice_line(), builders.invoice_line(invoice_id="I2", order_id="O2")],
+            service_costs=[
+                builders.service_cost(),
+                builders.service_cost(cost_id="T2", order_id="O2", customer_id="D", amount=250),
+            ],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert by(warehouse, "customer_profit", "customer") == {"C": Decimal(180), "D": Decimal(-50)}
+    losing = one(warehouse, "loss_making_customers")
+    assert (losing.value, losing.numerator, losing.denominator) == (1, 1, 2)
+    assert by(warehouse, "loss_making_customers", "customer") == {"C": 0, "D": 1}

@@ -1,0 +1,193 @@
+"""The ledger of money on hand-worked records: net sales, product cost and cost to serve. Every number is worked out
+beside its test.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from metrics.facts.money import movements
+from tests.metrics.facts.money.cases import APRIL_END, EVERYTHING, WITHOUT_RATES, by, by_month, one, rows, sold, value
+from tests.support import builders
+from tests.support.ask_measures import only
+from tests.support.sql_facts import build
+
+filled = only(movements)
+
+
+def test_r24_ledger_by_document_date_and_cohort_by_order_date(warehouse: Connection) -> None:
+    """March invoice 1,000 + freight 50 + tax 200, April credit 100: ledger March 1,000, April -100; cohort 900."""
+    build(
+        warehouse,
+        sold(
+            invoices=[
+                builders.invoice(invoiced_at="2026-03-10"),
+                builders.invoice(
+                    invoice_id="K1", invoice_kind="credit", invoiced_at="2026-04-05", credit_reason="goodwill"
+                ),
+            ],
+            invoice_lines=[
+                builders.invoice_line(line_amount=1000, tax_amount=200),
+                builders.invoice_line(invoice_line_no="2", order_id=None, line_no=None, billed_qty=1, line_amount=50),
+                builders.invoice_line(invoice_id="K1", billed_qty=None, line_amount=100),
+            ],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert by_month(warehouse, "net_sales_value") == {date(2026, 3, 1): Decimal(1000), date(2026, 4, 1): Decimal(-100)}
+    assert by_month(warehouse, "net_sales_cohort") == {date(2026, 3, 1): Decimal(900)}
+    # A credit for money alone takes no goods back: 100 pieces at 3.00 stay sold.
+    assert value(warehouse, "product_cost") == Decimal(300)
+
+
+def test_r24_net_sales_of_an_invoice_reversed_and_reissued(warehouse: Connection) -> None:
+    """Invoice 1,000, reversal 1,000 (with its own lines), reissue 950: 950."""
+    build(
+        warehouse,
+        sold(
+            invoices=[
+                builders.invoice(),
+                builders.invoice(
+                    invoice_id="I1R", invoice_kind="reversal", reverses_invoice_id="I1", invoiced_at="2026-03-12"
+                ),
+                builders.invoice(invoice_id="I2", invoiced_at="2026-03-12"),
+            ],
+            invoice_lines=[
+                builders.invoice_line(line_amount=1000),
+                builders.invoice_line(invoice_id="I1R", line_amount=1000),
+                builders.invoice_line(invoice_id="I2", line_amount=950),
+            ],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert value(warehouse, "net_sales_value") == Decimal(950)
+    assert value(warehouse, "product_cost") == Decimal(300), "100 - 100 + 100 pieces at 3.00"
+
+
+def test_r24_a_reversal_without_lines_takes_back_its_invoice_once(warehouse: Connection) -> None:
+    """Two reversals name the invoice of 1,000 and bring no lines: it is taken back once. Sales 0, two documents left to
+    see.
+    """
+    build(
+        warehouse,
+        sold(
+            invoices=[
+                builders.invoice(),
+                builders.invoice(
+                    invoice_id="I1R", invoice_kind="reversal", reverses_invoice_id="I1", invoiced_at="2026-03-12"
+                ),
+                builders.invoice(
+                    invoice_id="I1S", invoice_kind="reversal", reverses_invoice_id="I1", invoiced_at="2026-03-13"
+                ),
+            ],
+            invoice_lines=[builders.invoice_line(line_amount=1000)],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert [(row["document_id"], row["source"], row["amount"]) for row in rows(warehouse, "net_sales")] == [
+        ("I1", "invoice", Decimal(1000)),
+        ("I1R", "reversal", Decimal(-1000)),
+    ]
+    assert value(warehouse, "net_sales_value") == 0
+
+
+def test_documents_after_as_of_fees_and_deleted_ones_are_not_there(warehouse: Connection) -> None:
+    """Of 500 billed, a fee line of 10, an invoice of May and a deleted one of 70, only the 500 count; a service line of
+    40 does.
+    """
+    build(
+        warehouse,
+        sold(
+            order_lines=[
+                builders.order_line(),
+                builders.order_line(line_no="2", line_kind="fee", product_id=None),
+                builders.order_line(line_no="3", line_kind="service", product_id=None),
+            ],
+            invoices=[
+                builders.invoice(),
+                builders.invoice(invoice_id="I2", invoiced_at="2026-05-01"),
+                builders.invoice(invoice_id="I3") | {"deleted": True},
+            ],
+            invoice_lines=[
+                builders.invoice_line(line_amount=500),
+                builders.invoice_line(invoice_line_no="2", line_no="2", line_amount=10),
+                builders.invoice_line(invoice_line_no="3", line_no="3", billed_qty=1, line_amount=40),
+                builders.invoice_line(invoice_id="I2", line_amount=60),
+                builders.invoice_line(invoice_id="I3", line_amount=70),
+            ],
+        ),
+        APRIL_END,
+        WITHOUT_RATES,
+    )
+    assert value(warehouse, "net_sales_value") == Decimal(540)
+    assert value(warehouse, "product_cost") == Decimal(300), "the service needs no product"
+    assert value(warehouse, "lines_without_unit_cost") == 0
+
+
+def dollars(**feeds: Any) -> builders.Records:
+    """5,000 USD and 5,000 EUR at 1.10 billed, and 10,000 AED without a rate; the reporting currency is USD."""
+    names = ("USD", "EUR", "AED")
+    return sold(
+        orders=[builders.order(order_id=name, currency=name) for name in names],
+        order_lines=[builders.order_line(order_id=name) for name in names],
+        fx_rates=[builders.fx_rate(on_date="2026-03-08")],
+        invoices=[builders.invoice(invoice_id=name, currency=name) for name in names],
+        invoice_lines=[
+            builders.invoice_line(invoice_id=name, order_id=name, line_amount=10000 if name == "AED" else 5000)
+            for name in names
+        ],
+        **feeds,
+    )
+
+
+def test_r25_currencies_meet_at_the_rate_of_the_document_day_or_not_at_all(warehouse: Connection) -> None:
+    """5,000 USD + 5,000 EUR × 1.10 = 10,500 USD, and "10,000 AED in 1 document", never 20,000."""
+    build(warehouse, dollars(), APRIL_END, EVERYTHING)
+    assert value(warehouse, "net_sales_value") == Decimal(10500)
+    assert by(warehouse, "net_sales_value", "currency") == {
+        "USD": Decimal(5000),
+        "EUR": Decimal(5500),
+        "AED": Decimal(0),
+    }
+    assert value(warehouse, "documents_without_rate") == 1
+    left_out = one(warehouse, "amount_without_rate")
+    assert left_out.value == Decimal(10000)
+    assert left_out.remark == "10,000.00 AED in 1 document"
+    profit = one(warehouse, "customer_profit")
+    assert profit.value == Decimal(10500 - 2 * 300), "100 pieces at 3.00 of each of the two documents that have a rate"
+    assert profit.remark == "left out: 1 document without a rate"
+
+
+def test_r25_a_rate_serves_seven_days(warehouse: Connection) -> None:
+    """A rate of the 1st serves a document of the 8th, not one of the 9th; two currencies left out are never added."""
+    for day, counted in (("2026-03-08", Decimal(550)), ("2026-03-09", Decimal(0))):
+        records = sold(
+            fx_rates=[builders.fx_rate()],
+            invoices=[builders.invoice(invoiced_at=day)],
+            invoice_lines=[builders.invoice_line()],
+        )
+        build(warehouse, records, APRIL_END, EVERYTHING)
+        assert value(warehouse, "net_sales_value") == counted
+    build(warehouse, dollars(service_costs=[builders.service_cost(currency="CHF")]), APRIL_END, EVERYTHING)
+    left_out = one(warehouse, "amount_without_rate")
+    assert left_out.value is None
+    assert left_out.no_data == "no data: more than one currency without a rate; break down by currency"
+    assert by(warehouse, "amount_without_rate", "currency") == {
+        "AED": Decimal(10000),
+        "CHF": Decimal(20),
+        "EUR": 0,
+        "USD": 0,
+    }
+
+
+def test_r25_without_any_rates_two_currencies_are_withheld(warehouse: Connection) -> None:
+    build(warehouse, dollars() | {"fx_rates": []}, APRIL_END, WITHOUT_RATES)
+    found = one(warehouse, "net_sales_value")
+    assert found.value is None
+    assert found.no_data
+    assert value(warehouse, "net_sales_value", currency="AED") == Decimal(10000)
