@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from tests.reference.draws import pick
 from tests.reference.random_documents import OrderDraft
-from tests.support.builders import Row, hold, order_event, promise, restated_quantity, returned, service_case
+from tests.support.builders import Row, hold, order_event, promise, restated_quantity
+from tests.support.contact_builders import returned, service_case
 
 
 def some_promises(draft: OrderDraft, line: Row) -> list[Row]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from tests.support import builders
+from tests.support import builders, contact_builders
 from tests.support.builders import Records, Row
 
 DAY = timedelta(days=1)
@@ -84,7 +84,7 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
             "correct": draw.choice((True, True, False, None)),
         }
         made["messages"].append(
-            builders.message(**about, sent_at=moment(draw, day, due + 8) if draw.random() < 0.8 else None)
+            contact_builders.message(**about, sent_at=moment(draw, day, due + 8) if draw.random() < 0.8 else None)
         )
     for n in range(draw.choice((0, 0, 1, 2))):
         opened = due + draw.randint(-4, 6)
@@ -98,7 +98,7 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
         case |= {"opened_at": moment(draw, opened, opened), "granted": draw.choice((True, False, None))}
         case["acknowledged_at"] = moment(draw, opened + 1, opened + 3) if draw.random() < 0.7 else None
         case["resolved_at"] = moment(draw, opened + 3, opened + 20) if draw.random() < 0.7 else None
-        made["service_cases"].append(builders.service_case(**case, cost_amount=draw.choice((None, 10, 25))))
+        made["service_cases"].append(contact_builders.service_case(**case, cost_amount=draw.choice((None, 10, 25))))
     if draw.random() < 0.2:
         announced = due + draw.randint(2, 9)
         back: dict[str, Any] = {
@@ -107,7 +107,7 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
         }
         back["announced_at"] = moment(draw, announced, announced)
         back["credited_at"] = moment(draw, announced + 1, announced + 15) if draw.random() < 0.6 else None
-        made["returns"].append(builders.returned(return_id=order_id, order_id=order_id, **back))
+        made["returns"].append(contact_builders.returned(return_id=order_id, order_id=order_id, **back))
     if draw.random() < 0.5:
         card: dict[str, Any] = {"order_id": order_id, "customer_id": draw.choices((customer_id, "C0"), (9, 1))[0]}
         card |= {"passed": draw.choice((True, False, None))}
@@ -116,7 +116,9 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
             "received_qty": draw.choice((None, 95, 100)),
         }
         made["buyer_scorecards"].append(
-            builders.scorecard(**card, received_at=moment(draw, due - 1, due + 1) if draw.random() < 0.8 else None)
+            contact_builders.scorecard(
+                **card, received_at=moment(draw, due - 1, due + 1) if draw.random() < 0.8 else None
+            )
         )
 
 
@@ -125,7 +127,7 @@ def _quote(draw: Random, made: dict[str, list[Row]], quote_id: str, orders: int)
     order_id = f"O{draw.randint(0, orders + 5)}" if draw.random() < 0.5 else None
     answered = moment(draw, asked + 1, asked + 9) if draw.random() < 0.8 else None
     values = {"quote_id": quote_id, "customer_id": f"C{draw.randint(0, 7)}", "order_id": order_id}
-    made["quotes"].append(builders.quote(**values, asked_at=moment(draw, asked, asked), answered_at=answered))
+    made["quotes"].append(contact_builders.quote(**values, asked_at=moment(draw, asked, asked), answered_at=answered))
     for n in range(draw.randint(0, 3)):
         option: dict[str, Any] = {
             "quote_id": quote_id,
@@ -136,7 +138,7 @@ def _quote(draw: Random, made: dict[str, list[Row]], quote_id: str, orders: int)
             "price_amount": draw.choice((None, 100, 150, 220)),
             "accepted": draw.choice((True, False, False, None)),
         }
-        made["quote_options"].append(builders.quote_option(**option))
+        made["quote_options"].append(contact_builders.quote_option(**option))
 
 
 def span(row: Mapping[str, Any], name: str) -> Span | None:

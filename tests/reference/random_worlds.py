@@ -18,7 +18,8 @@ from tests.reference.random_master_data import (
     some_products,
     some_rates,
 )
-from tests.support.builders import MAKERS, Records, columns, everything, records
+from tests.support.all_builders import MAKERS
+from tests.support.builders import Records, columns, everything, records
 
 DAYS = (
     date(2026, 3, 8),

@@ -20,8 +20,8 @@ from tests.support.builders import (
     policy_version,
     product,
     promise,
-    service_case,
 )
+from tests.support.contact_builders import service_case
 from tests.support.rule_cases import END_OF_APRIL, both, day, end_of, history, renamed, sent
 
 

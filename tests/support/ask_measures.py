@@ -15,8 +15,8 @@ from metrics.facts.registry import FACT_TABLES
 from metrics.model.question import Answer, Question
 from metrics.queries.answer import answer
 from metrics.rebuild import rebuild
+from tests.support.all_builders import MAKERS
 from tests.support.builders import (
-    MAKERS,
     Row,
     everything,
     invoice,
@@ -24,10 +24,10 @@ from tests.support.builders import (
     order,
     order_line,
     records,
-    service_case,
     shipment,
     shipment_line,
 )
+from tests.support.contact_builders import service_case
 from tests.support.engines import memory
 from tests.support.sql_facts import build
 

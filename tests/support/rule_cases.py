@@ -25,12 +25,12 @@ from tests.support.builders import (
     promise,
     records,
     restated_quantity,
-    returned,
     shipment,
     shipment_line,
     unit_factor,
 )
 from tests.support.builders import customer as customer_version
+from tests.support.contact_builders import returned
 
 END_OF_APRIL = datetime(2026, 4, 30, 23, 59, 59, 999999)
 T, F, U = True, False, None

@@ -15,7 +15,8 @@ from metrics.lists.at_risk import SLACK_STATES
 from metrics.lists.order_story import OrderContext, OrderRecords
 from metrics.store.work_items import Item
 from tests.dashboard.small_warehouse import EVIL
-from tests.support.builders import hold, message, order, payment, promise, quote, quote_option, returned, service_case
+from tests.support.builders import hold, order, promise
+from tests.support.contact_builders import message, payment, quote, quote_option, returned, service_case
 
 START = datetime(2026, 3, 1, 8)
 HOUR = timedelta(hours=1)

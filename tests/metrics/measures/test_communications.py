@@ -7,7 +7,8 @@ from datetime import datetime
 from metrics.facts import messages, recoveries, service_cases, shipments
 from metrics.facts.messages import message_facts_table
 from tests.support.ask_measures import ALL, built, by, halves, ledger, one, only, sale, together
-from tests.support.builders import Row, customer, message, service_case, shipment_line
+from tests.support.builders import Row, customer, shipment_line
+from tests.support.contact_builders import message, service_case
 
 filled = only(service_cases, messages, recoveries, shipments)
 

@@ -25,11 +25,11 @@ from tests.support.builders import (
     order_event,
     order_line,
     records,
-    service_case,
     service_package,
     shipment,
     shipment_line,
 )
+from tests.support.contact_builders import service_case
 from tests.support.rule_cases import END_OF_APRIL
 from tests.support.sql_facts import build
 

@@ -7,7 +7,8 @@ from metrics.facts import quotes
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from tests.support.ask_measures import ALL, built, by, halves, one, only, sale, together
-from tests.support.builders import Row, customer, fx_rate, quote, quote_option
+from tests.support.builders import Row, customer, fx_rate
+from tests.support.contact_builders import quote, quote_option
 
 filled = only(quotes)
 

@@ -14,7 +14,7 @@ from metrics.measures.ordering_behaviour import bins
 from metrics.measures.ordering_traits import HOW, HOW_MUCH, WHAT, WHEN
 from metrics.measures.rank_correlation import ranks, spearman
 from metrics.queries.answer import Question, answer
-from tests.support import builders
+from tests.support import all_builders, builders, contact_builders
 from tests.support.ask_measures import only
 from tests.support.engines import ENGINES, empty
 from tests.support.sql_facts import build
@@ -22,7 +22,7 @@ from tests.support.sql_facts import build
 filled = only(movements)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
-MAPPED = builders.everything(*builders.MAKERS) - builders.everything("fx_rates")
+MAPPED = builders.everything(*all_builders.MAKERS) - builders.everything("fx_rates")
 
 
 def fractions(*numbers: int) -> list[Fraction]:
@@ -108,12 +108,16 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
         ],
         products=[builders.product()],
         service_costs=[
-            builders.service_cost(cost_id="1", order_id="O1", customer_id="X", amount=10),
-            builders.service_cost(cost_id="2", order_id="O2", customer_id="X", amount=15, incurred_on="2026-03-31"),
-            builders.service_cost(cost_id="3", order_id="O2", customer_id="X", amount=5, incurred_on="2026-04-02"),
-            builders.service_cost(cost_id="4", order_id="O3", customer_id="Y", amount=40),
-            builders.service_cost(cost_id="5", order_id="O4", customer_id="Z", amount=30),
-            builders.service_cost(cost_id="6", order_id=None, customer_id="Y", activity="visit", amount=60),
+            contact_builders.service_cost(cost_id="1", order_id="O1", customer_id="X", amount=10),
+            contact_builders.service_cost(
+                cost_id="2", order_id="O2", customer_id="X", amount=15, incurred_on="2026-03-31"
+            ),
+            contact_builders.service_cost(
+                cost_id="3", order_id="O2", customer_id="X", amount=5, incurred_on="2026-04-02"
+            ),
+            contact_builders.service_cost(cost_id="4", order_id="O3", customer_id="Y", amount=40),
+            contact_builders.service_cost(cost_id="5", order_id="O4", customer_id="Z", amount=30),
+            contact_builders.service_cost(cost_id="6", order_id=None, customer_id="Y", activity="visit", amount=60),
         ],
     )
     with empty(request) as connection:

@@ -19,7 +19,7 @@ from metrics.measures.package_evidence import Evidence, evidence
 from metrics.measures.package_rows import is_better, meets, row_results
 from metrics.measures.package_terms import DEFAULT_PACKAGES, ROWS, TABLE_8_1, Package, package_on, packages
 from metrics.queries.answer import Answer, Question, answer
-from tests.support import builders
+from tests.support import all_builders, builders, contact_builders
 from tests.support.ask_measures import only
 from tests.support.engines import ENGINES, empty, memory
 from tests.support.sql_facts import build
@@ -27,7 +27,7 @@ from tests.support.sql_facts import build
 filled = only(service_cases, movements)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
-MAPPED = builders.everything(*builders.MAKERS) - builders.everything("fx_rates")
+MAPPED = builders.everything(*all_builders.MAKERS) - builders.everything("fx_rates")
 SHARE = Decimal("0.95")
 A, B, C = DEFAULT_PACKAGES
 
@@ -170,12 +170,12 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
             for name, (sales, _) in money.items()
         ],
         service_cases=[
-            builders.service_case(
+            contact_builders.service_case(
                 order_id="P", customer_id="P", opened_at="2026-03-20T09:00Z", acknowledged_at="2026-03-20T10:00Z"
             )
         ],
         service_costs=[
-            builders.service_cost(cost_id=name, customer_id=name, order_id=name, amount=cost)
+            contact_builders.service_cost(cost_id=name, customer_id=name, order_id=name, amount=cost)
             for name, (_, cost) in money.items()
         ],
     )

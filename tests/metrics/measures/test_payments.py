@@ -21,11 +21,11 @@ from tests.support.builders import (
     invoice_line,
     order,
     order_line,
-    payment,
     records,
     shipment,
     shipment_line,
 )
+from tests.support.contact_builders import payment
 from tests.support.rule_cases import END_OF_APRIL
 from tests.support.sql_facts import build
 

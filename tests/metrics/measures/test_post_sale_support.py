@@ -7,7 +7,8 @@ from metrics.facts import returns, service_cases
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from tests.support.ask_measures import ALL, built, by, halves, one, only, sale, together
-from tests.support.builders import Row, order_line, returned, service_case, shipment_line
+from tests.support.builders import Row, order_line, shipment_line
+from tests.support.contact_builders import returned, service_case
 
 filled = only(service_cases, returns)
 

@@ -14,13 +14,8 @@ from metrics.lists.recovery import reorder_curves
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from tests.support.ask_measures import ALL, billed, built, case, halves, ledger, one, only, sale, together
-from tests.support.builders import (  # fmt: skip
-    Row,
-    message,
-    order,
-    order_line,
-    shipment_line,
-)
+from tests.support.builders import Row, order, order_line, shipment_line
+from tests.support.contact_builders import message
 
 filled = only(recoveries, recovery_costs)
 

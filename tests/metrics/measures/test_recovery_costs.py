@@ -5,16 +5,8 @@ from decimal import Decimal
 
 from metrics.facts import recoveries, recovery_costs
 from tests.support.ask_measures import ALL, billed, built, by, case, halves, one, only, sale, together
-from tests.support.builders import (
-    invoice,
-    invoice_line,
-    order,
-    order_line,
-    product,
-    service_cost,
-    shipment,
-    shipment_line,
-)
+from tests.support.builders import invoice, invoice_line, order, order_line, product, shipment, shipment_line
+from tests.support.contact_builders import service_cost
 
 filled = only(recoveries, recovery_costs)
 

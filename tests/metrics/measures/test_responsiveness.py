@@ -4,7 +4,8 @@ from datetime import datetime
 
 from metrics.facts import messages, service_cases
 from tests.support.ask_measures import ALL, built, by, halves, one, only, sale
-from tests.support.builders import Row, message, service_case
+from tests.support.builders import Row
+from tests.support.contact_builders import message, service_case
 
 filled = only(service_cases, messages)
 

@@ -17,7 +17,8 @@ from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compa
 from metrics.schema import metadata, restatements, runs
 from metrics.warehouse import Location, reading, writing
 from tests.support.ask_measures import ALL, AS_OF, built, by, halves, ledger, one, only, sale, together
-from tests.support.builders import Row, assumption, customer, records, scorecard
+from tests.support.builders import Row, assumption, customer, records
+from tests.support.contact_builders import scorecard
 from tests.support.sql_facts import build
 
 filled = only(two_books)

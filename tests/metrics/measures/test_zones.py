@@ -14,7 +14,7 @@ from metrics.facts.money import movements
 from metrics.measures import customer_zones, danger_zone_options
 from metrics.measures.customer_zones import Customer, Cuts
 from metrics.queries.answer import Answer, Question, answer
-from tests.support import builders
+from tests.support import all_builders, builders, contact_builders
 from tests.support.ask_measures import only
 from tests.support.engines import ENGINES, empty, memory
 from tests.support.sql_facts import build
@@ -22,7 +22,7 @@ from tests.support.sql_facts import build
 filled = only(movements)
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
-MAPPED = builders.everything(*builders.MAKERS) - builders.everything("fx_rates")
+MAPPED = builders.everything(*all_builders.MAKERS) - builders.everything("fx_rates")
 BOOK = {"P": (100, 10), "B": (20, 5), "E": (90, 40), "D": (10, 30)}
 """The rule book's zone test: net sales and cost to serve; one customer of each zone."""
 
@@ -142,7 +142,7 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
             for name, (sales, _) in BOOK.items()
         ],
         service_costs=[
-            builders.service_cost(
+            contact_builders.service_cost(
                 cost_id=f"{name} {activity}", customer_id=name, order_id=name, activity=activity, amount=amount
             )
             for name, listed in costs.items()

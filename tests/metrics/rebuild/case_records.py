@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Table
 
 from metrics.facts.money.table import money_facts_table
-from tests.support import builders
+from tests.support import builders, contact_builders
 from tests.support.ask_measures import together
 
 Parts = dict[str, list[builders.Row]]
@@ -63,7 +63,7 @@ def carried(shipment_id: str, freight: int, **shipped: int) -> Parts:
 
 
 def costs(cost_id: str, **values: object) -> Parts:
-    return {"service_costs": [builders.service_cost(cost_id=cost_id, **values)]}
+    return {"service_costs": [contact_builders.service_cost(cost_id=cost_id, **values)]}
 
 
 def of_customer(name: str, **values: object) -> Parts:
@@ -101,7 +101,7 @@ def on_days(customer_id: str, *days: str, **values: object) -> Parts:
 
 
 def wanted(stockout_id: str, customer_id: str, **values: object) -> Parts:
-    return {"stockouts": [builders.stockout(stockout_id=stockout_id, customer_id=customer_id, **values)]}
+    return {"stockouts": [contact_builders.stockout(stockout_id=stockout_id, customer_id=customer_id, **values)]}
 
 
 def late(order_id: str, customer_id: str, received: str = "2026-03-12", **values: object) -> Parts:
@@ -116,4 +116,6 @@ def late(order_id: str, customer_id: str, received: str = "2026-03-12", **values
 def raised(name: str, opened: str, resolved: str | None) -> Parts:
     """A complaint about the first order of the case."""
     moments = {"opened_at": opened, "acknowledged_at": opened, "resolved_at": resolved}
-    return {"service_cases": [builders.service_case(case_id=name, order_id=f"{name}1", customer_id=name, **moments)]}
+    return {
+        "service_cases": [contact_builders.service_case(case_id=name, order_id=f"{name}1", customer_id=name, **moments)]
+    }

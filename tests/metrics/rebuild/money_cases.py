@@ -1,7 +1,7 @@
 """Cases in which rows of the money facts depend on records other than those of their own order."""
 
 from tests.metrics.rebuild.case_records import Case, billed, carried, costs, of_customer, reversal, sold
-from tests.support import builders
+from tests.support import contact_builders
 from tests.support.ask_measures import together
 
 MONEY = (
@@ -33,7 +33,7 @@ MONEY = (
         {},
         {
             "service_cases": [
-                builders.service_case(
+                contact_builders.service_case(
                     case_id="newcase", order_id="newcase1", customer_id="newcase", cost_amount=7, currency="EUR"
                 )
             ]
@@ -113,7 +113,7 @@ MONEY = (
         costs("settledT", order_id=None, customer_id="settled", activity="case"),
         always={
             "service_cases": [
-                builders.service_case(
+                contact_builders.service_case(
                     case_id="settled", order_id=None, customer_id="settled", cost_amount=7, currency="EUR"
                 )
             ]

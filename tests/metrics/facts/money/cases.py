@@ -7,11 +7,11 @@ from sqlalchemy import Connection, select
 
 from metrics.facts.money.table import money_facts_table
 from metrics.queries.answer import Answer, Question, answer
-from tests.support import builders
+from tests.support import all_builders, builders
 
 APRIL_END = datetime(2026, 4, 30, 23, 59, 59, 999999)
 
-EVERYTHING = builders.everything(*builders.MAKERS)
+EVERYTHING = builders.everything(*all_builders.MAKERS)
 
 WITHOUT_RATES = EVERYTHING - builders.everything("fx_rates")
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from metrics.facts.money import movements
 from metrics.facts.money.freight import freight_parts
 from tests.metrics.facts.money.cases import APRIL_END, WITHOUT_RATES, by, by_month, one, rows, sold, value
-from tests.support import builders
+from tests.support import builders, contact_builders
 from tests.support.ask_measures import only
 from tests.support.sql_facts import build
 
@@ -46,17 +46,17 @@ def test_freight_and_cases_count_where_no_service_cost_charges_them(warehouse: C
             ],
             shipment_lines=[builders.shipment_line(), builders.shipment_line(shipment_id="S2", order_id="O2")],
             service_cases=[
-                builders.service_case(cost_amount=12, resolved_at="2026-04-02T09:00Z"),
-                builders.service_case(case_id="Z2", order_id="O2", cost_amount=8),
+                contact_builders.service_case(cost_amount=12, resolved_at="2026-04-02T09:00Z"),
+                contact_builders.service_case(case_id="Z2", order_id="O2", cost_amount=8),
             ],
             service_costs=[
-                builders.service_cost(),
-                builders.service_cost(cost_id="T2", activity="Freight", amount=30),
-                builders.service_cost(cost_id="T3", activity="case", order_id="O2", amount=9),
-                builders.service_cost(
+                contact_builders.service_cost(),
+                contact_builders.service_cost(cost_id="T2", activity="Freight", amount=30),
+                contact_builders.service_cost(cost_id="T3", activity="case", order_id="O2", amount=9),
+                contact_builders.service_cost(
                     cost_id="T4", activity="visit", order_id=None, amount=100, incurred_on="2026-04-10"
                 ),
-                builders.service_cost(
+                contact_builders.service_cost(
                     cost_id="T5", activity="visit", order_id=None, amount=1000, incurred_on="2026-05-10"
                 ),
             ],
@@ -97,7 +97,7 @@ def test_freight_of_a_consignment_for_several_orders_is_shared_by_quantity(wareh
     ]
     build(
         warehouse,
-        records | {"service_costs": [builders.service_cost(order_id="O3", activity="freight", amount=5)]},
+        records | {"service_costs": [contact_builders.service_cost(order_id="O3", activity="freight", amount=5)]},
         APRIL_END,
         WITHOUT_RATES,
     )
@@ -139,7 +139,7 @@ def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connecti
             products=[builders.product(unit_cost_amount=3), builders.product(product_id="Q")],
             invoices=[builders.invoice()],
             invoice_lines=[builders.invoice_line(), builders.invoice_line(invoice_line_no="2", line_no="2")],
-            service_costs=[builders.service_cost()],
+            service_costs=[contact_builders.service_cost()],
         ),
         APRIL_END,
         WITHOUT_RATES,
@@ -162,8 +162,8 @@ def test_a_customer_below_zero_is_loss_making(warehouse: Connection) -> None:
             invoices=[builders.invoice(), builders.invoice(invoice_id="I2")],
             invoice_lines=[builders.invoice_line(), builders.invoice_line(invoice_id="I2", order_id="O2")],
             service_costs=[
-                builders.service_cost(),
-                builders.service_cost(cost_id="T2", order_id="O2", customer_id="D", amount=250),
+                contact_builders.service_cost(),
+                contact_builders.service_cost(cost_id="T2", order_id="O2", customer_id="D", amount=250),
             ],
         ),
         APRIL_END,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from metrics.facts.money import movements
 from tests.metrics.facts.money.cases import APRIL_END, EVERYTHING, WITHOUT_RATES, by, by_month, one, rows, sold, value
-from tests.support import builders
+from tests.support import builders, contact_builders
 from tests.support.ask_measures import only
 from tests.support.sql_facts import build
 
@@ -173,7 +173,7 @@ def test_r25_a_rate_serves_seven_days(warehouse: Connection) -> None:
         )
         build(warehouse, records, APRIL_END, EVERYTHING)
         assert value(warehouse, "net_sales_value") == counted
-    build(warehouse, dollars(service_costs=[builders.service_cost(currency="CHF")]), APRIL_END, EVERYTHING)
+    build(warehouse, dollars(service_costs=[contact_builders.service_cost(currency="CHF")]), APRIL_END, EVERYTHING)
     left_out = one(warehouse, "amount_without_rate")
     assert left_out.value is None
     assert left_out.no_data == "no data: more than one currency without a rate; break down by currency"

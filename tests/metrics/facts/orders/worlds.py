@@ -13,7 +13,8 @@ from metrics.sql.local_days import refresh_local_days
 from tests.reference.draws import drawn
 from tests.reference.random_orders import populated
 from tests.reference.random_worlds import World, worlds
-from tests.support.builders import MAKERS, Records, everything
+from tests.support.all_builders import MAKERS
+from tests.support.builders import Records, everything
 from tests.support.rule_cases import judged_alike
 from tests.support.sql_facts import TABLES
 

@@ -33,11 +33,10 @@ from tests.support.builders import (
     product,
     records,
     row,
-    service_cost,
     shipment,
     shipment_line,
-    stockout,
 )
+from tests.support.contact_builders import service_cost, stockout
 from tests.support.sql_facts import build
 
 COSTED = {"products": [product(unit_cost_amount=3)]}

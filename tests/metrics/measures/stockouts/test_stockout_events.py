@@ -17,16 +17,8 @@ from tests.metrics.measures.stockouts.cases import (
     the_order,
 )
 from tests.support.ask_measures import together
-from tests.support.builders import (
-    customer,
-    everything,
-    hold,
-    order,
-    order_event,
-    order_line,
-    row,
-    stockout,
-)
+from tests.support.builders import customer, everything, hold, order, order_event, order_line, row
+from tests.support.contact_builders import stockout
 
 
 def test_r38_30_of_100_in_a_further_consignment_is_one_event_back_ordered(connection: Connection) -> None:
