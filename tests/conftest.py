@@ -1,6 +1,4 @@
-"""Fixtures for every test: a folder of its own for the embedded warehouse, a database of its own on a real PostgreSQL,
-and both as one.
-"""
+"""Fixtures for all tests: an empty folder, an empty warehouse on each engine, and the sample."""
 
 import fcntl
 import gc
@@ -25,7 +23,7 @@ _numbers = itertools.count(1)
 
 gc.set_threshold(
     50_000, 20, 20
-)  # judging builds large trees of SQL: looking for garbage every 700 objects takes a fifth of the time
+)  # Judging builds large SQL trees: collecting garbage every 700 objects takes a fifth of the time.
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,7 +65,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
 def _ingest_sample(folder: Path) -> None:
     place = Location(folder=folder / "home")
     with pytest.MonkeyPatch.context() as patch:
-        # The test that asks first may fill few fact tables (tests/support/ask_measures.py, only); the sample has all.
+        # The first test may fill only some fact tables (tests/support/ask_measures.py, only). The sample fills all.
         patch.setattr(rebuild, "FACT_TABLES", FACT_TABLES)
         run(generate(SAMPLE_ORDERS, folder / "sample"), location=place, now=datetime(2026, 7, 1, 6))
     warehouse.close(place)
@@ -75,7 +73,7 @@ def _ingest_sample(folder: Path) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder for the embedded warehouse, named by BUYERVIEW_HOME; no server is named."""
+    """An empty folder for the embedded warehouse, set in BUYERVIEW_HOME. No server is set."""
     folder = tmp_path / "home"
     monkeypatch.setenv("BUYERVIEW_HOME", str(folder))
     monkeypatch.delenv("BUYERVIEW_WAREHOUSE", raising=False)
@@ -106,7 +104,7 @@ def postgres_database(postgres_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def server_location(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Location]:
-    """An empty warehouse on a server, which is also the one `locate()` finds."""
+    """An empty warehouse, on each engine."""
     monkeypatch.setenv("BUYERVIEW_WAREHOUSE", postgres_database)
     place = warehouse.locate()
     yield place

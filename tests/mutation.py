@@ -1,10 +1,9 @@
-"""Mutation testing of how orders are judged: `python -m tests.mutation [--sample 300] [--seed 1] [module.py ...]`, with
-`pip install cosmic-ray`.
+"""Mutation testing of judging: `python -m tests.mutation [--sample 300] [--seed 1] [module.py ...]`.
 
-Cosmic Ray's operators change one thing in a module; a fork of this process then puts some drawn histories and the rule
-book's examples to the changed SQL and compares with the independent judge, whose answers are worked out once. A change
-that nothing notices survived. Killed means a test failed, an error included, as in Cosmic Ray's own runs. Annotations
-are let alone: a change there says nothing of the tests. Not part of CI: a mutant takes seconds.
+It needs `pip install cosmic-ray`. Each mutant changes one expression of a module. A forked process judges random orders
+and worked examples with the changed SQL, and compares them with the reference implementation. The reference verdicts
+are computed once. A mutant survives if no test fails. An error counts as a failed test. Annotations are not changed. It
+is not part of CI, because a mutant takes seconds.
 """
 
 import argparse
@@ -24,7 +23,7 @@ from typing import Any
 
 import pytest
 
-# installed for this alone
+# installed for this program only
 from cosmic_ray.ast import ast_nodes, get_ast_from_path  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from cosmic_ray.mutating import mutate_code  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from cosmic_ray.plugins import get_operator, operator_names  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -50,7 +49,7 @@ JUDGING = (
     "tables",
 )
 MODULES = ("metrics/policy.py", *(f"metrics/facts/orders/{name}.py" for name in JUDGING))
-"""What is changed unless other modules are named: the policy and the facts."""
+"""Modules to change by default: the policy and the order facts."""
 COMPARISONS = (
     "tests.metrics.facts.orders.worlds",
     "tests.metrics.facts.orders.compare_verdicts",
@@ -59,19 +58,19 @@ COMPARISONS = (
 """Modules that import the changed modules: worlds, the comparison and the tests. A fork imports them again."""
 SECONDS_A_MUTANT = 180
 STARTS, HISTORIES = (6, 8, 5, 12, 7, 2), 60
-"""Drawn worlds whose policies and feeds differ, the most telling first, and histories in each."""
+"""Random worlds with different policies and feeds, the most sensitive first, and the number of orders in each."""
 PENDING = 10
-"""The drawn world of which much is not due yet."""
+"""A random world with many orders that are not due yet."""
 QUIETLY = ("-q", "-x", "-n0", "--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider", "-o", "filterwarnings=")
 VARIABLES = "core/Variable"
-"""Operators that want to be told which variables to change: left out."""
+"""Operators that need variable names. They are left out."""
 
 Mutant = tuple[str, str, int, int]
 """Module, operator, occurrence, line."""
 
 
 def mutants(modules: list[str]) -> list[Mutant]:
-    """Every change that Cosmic Ray's operators can make, in a fixed order."""
+    """Return every change of Cosmic Ray's operators, in a fixed order."""
     found = []
     for module in modules:
         tree = get_ast_from_path(ROOT / module)
@@ -90,7 +89,7 @@ def mutants(modules: list[str]) -> list[Mutant]:
 
 
 def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where the types of parameters, results and variables stand: from (line, column), up to (line, column)."""
+    """Return the positions of annotations: from (line, column) up to (line, column)."""
     nodes = list(ast.walk(ast.parse(source)))
     types = [node.annotation for node in nodes if isinstance(node, (ast.arg, ast.AnnAssign))]
     types += [node.returns for node in nodes if isinstance(node, ast.FunctionDef)]
@@ -98,7 +97,7 @@ def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def is_python(source: str) -> bool:
-    """Whether a changed module can be read at all."""
+    """Return whether the source is valid Python."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -107,38 +106,38 @@ def is_python(source: str) -> bool:
 
 
 def survivors(log: Path) -> list[Mutant]:
-    """What the output of an earlier run says survived."""
+    """Return the survivors in the output of an earlier run."""
     told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
     return [
         (one["module"], one["operator"], one["occurrence"], one["line"]) for one in told if one["outcome"] == "survived"
     ]
 
 
-# as the standard library has it
+# the base classes of the standard library have no types
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # type: ignore[misc]
-    """Gives one module with other source than is on the disk."""
+    """Import one module with changed source."""
 
     def __init__(self, name: str, path: Path, source: str) -> None:
         self.name, self.path, self.source = name, path, source
 
-    # the protocol's parameters
+    # parameters of the import protocol
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:  # noqa: ARG002
-        """The module's spec if it is the one."""
+        """Return the spec of the changed module, else None."""
         if fullname != self.name:
             return None
         return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
 
     def get_filename(self, fullname: str) -> str:  # noqa: ARG002
-        """Where it stands."""
+        """Return the path of the module."""
         return str(self.path)
 
     def get_data(self, path: Any) -> bytes:  # noqa: ARG002
-        """The changed source."""
+        """Return the changed source."""
         return self.source.encode()
 
 
 def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) -> bool:
-    """Whether the tests notice, found out in a fork."""
+    """Return whether the tests fail with the changed source. They run in a forked process."""
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0
@@ -172,22 +171,20 @@ def noticed(mutant: Mutant, source: str, among: list[World], judged: list[Any]) 
             worlds_module.compare(connection, among, verdicts_module.verdict_differences)
             tests_module.test_no_verdict_changes_before_its_next_change(connection, PENDING)
         os._exit(0)
-    except BaseException:  # noqa: BLE001 - whatever it is, it was noticed
+    except BaseException:  # noqa: BLE001 - any error counts as a failed test
         os._exit(1)
 
 
 def main() -> None:
-    """Change, ask, count."""
+    """Run the tests for each mutant, and print the results."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument(
         "modules", nargs="*", default=list(MODULES), help="modules to change (default: policy and judging)"
     )
-    parser.add_argument(
-        "--sample", type=int, default=300, help="how many mutants, drawn at random (default: 300; 0: all)"
-    )
+    parser.add_argument("--sample", type=int, default=300, help="number of random mutants (default: 300; 0: all)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=600, help="stop after so long")
-    parser.add_argument("--again", type=Path, help="only what survived by this log of an earlier run")
+    parser.add_argument("--minutes", type=float, default=600, help="stop after this many minutes")
+    parser.add_argument("--again", type=Path, help="repeat only the survivors in this log of an earlier run")
     options = parser.parse_args()
     among = [populated(drawn(worlds(), 1, start=start)[0], HISTORIES, start=start) for start in STARTS]
     together = sorted((one for one, _ in judged_alike()), key=lambda one: -len(one.records["orders"]))
@@ -195,7 +192,7 @@ def main() -> None:
     judged = [judge(world.records, world.policy, world.as_of, world.mapped) for world in among]
     unchanged = (options.modules[0], "none", 0, 0)
     if noticed(unchanged, (ROOT / options.modules[0]).read_text(encoding="utf-8"), among, judged):
-        sys.exit("the tests fail without any change: mend that first")
+        sys.exit("the tests fail without a mutant; fix them first")
     able = mutants(options.modules)
     chosen = survivors(options.again) if options.again else random.Random(options.seed).sample(able, len(able))
     counts: Counter[tuple[str, str]] = Counter()
@@ -219,7 +216,7 @@ def main() -> None:
         killed, survived = counts[module, "killed"], counts[module, "survived"]
         print(f"{module}: {killed} of {killed + survived} killed")
     killed = sum(number for (_, outcome), number in counts.items() if outcome == "killed")
-    print(f"score {killed / max(counts.total(), 1):.1%} of {counts.total()} mutants, of {len(able)} there are")
+    print(f"score {killed / max(counts.total(), 1):.1%} of {counts.total()} mutants; {len(able)} mutants exist")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Messages, cases, returns, inquiries and scorecards drawn at random around orders, and counted again in plain Python.
+"""Random messages, cases, returns, quotes and scorecards of orders, and their counts in plain Python.
 
-The recount reads only the records and the verdicts of the order facts (which the judge proves); it shares no code with
-the ledgers. Everything is in UTC. A moment is kept as its span: an instant twice, or a day's first and last
-microsecond.
+The counts use the records and the verdicts of the order facts. They share no code with the fact tables. All times are
+UTC. A time is stored as its span: an instant twice, or the first and last microsecond of a day.
 """
 
 from collections import defaultdict
@@ -19,18 +18,19 @@ from tests.support.builders import Records, Row
 DAY = timedelta(days=1)
 SPAN_END = timedelta(days=1, microseconds=-1)
 Span = tuple[datetime, datetime]
+Facts = Mapping[str, Mapping[str, Any]]  # Any: values of table rows
 
 
 def moment(draw: Random, first: int, last: int) -> str:
-    """A day of 2026 (counted from 1 January), as a bare date or with a full hour."""
+    """Return a day of 2026 (counted from 1 January) as text: a bare date or a full hour."""
     day = date(2026, 1, 1) + timedelta(draw.randint(first, last))
     return day.isoformat() if draw.random() < 0.3 else f"{day}T{draw.randint(0, 23):02}:00Z"
 
 
 def drawn(seed: int, orders: int) -> Records:
-    """Records of so many orders of eight customers, due from January to April 2026."""
+    """Return records of orders of eight customers, due from January to April 2026."""
     draw = Random(seed)
-    made: dict[str, list[Row]] = defaultdict(list)
+    made: Records = defaultdict(list)
     for n in range(8):
         made["customers"].append(builders.customer(customer_id=f"C{n}", service_segment=draw.choice("AB")))
         made["customers"].append(
@@ -44,7 +44,8 @@ def drawn(seed: int, orders: int) -> Records:
     return builders.records(**made)
 
 
-def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) -> None:
+def _order(draw: Random, made: Records, order_id: str, day: int) -> None:
+    """Add an order, its delivery, its invoice and its contacts."""
     customer_id, due = f"C{draw.randint(0, 7)}", day + draw.randint(2, 10)
     kind = draw.choices(("sale", "replacement"), (9, 1))[0]
     values = {"channel": draw.choice(("edi", "web", None)), "order_type": kind, "customer_id": customer_id}
@@ -69,8 +70,16 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
                 "billed_qty": quantities["received_qty"],
             }
             made["invoice_lines"].append(builders.invoice_line(invoice_id=order_id, order_id=order_id, **billed))
+    _messages(draw, made, order_id, customer_id, day, due)
+    _cases(draw, made, order_id, customer_id, due)
+    _return(draw, made, order_id, due)
+    _scorecard(draw, made, order_id, customer_id, due)
+
+
+def _messages(draw: Random, made: Records, order_id: str, customer_id: str, day: int, due: int) -> None:
+    """Add up to three messages about the order."""
     for n in range(draw.randint(0, 3)):
-        about: dict[str, Any] = {
+        about: dict[str, object] = {
             "message_id": f"{order_id}-{n}",
             "order_id": order_id if draw.random() < 0.9 else None,
             "customer_id": customer_id,
@@ -86,10 +95,14 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
         made["messages"].append(
             contact_builders.message(**about, sent_at=moment(draw, day, due + 8) if draw.random() < 0.8 else None)
         )
+
+
+def _cases(draw: Random, made: Records, order_id: str, customer_id: str, due: int) -> None:
+    """Add up to two service cases of the order."""
     for n in range(draw.choice((0, 0, 1, 2))):
         opened = due + draw.randint(-4, 6)
         kind = draw.choice(("complaint", "question", "parts_request", "special_request", "sudden_change"))
-        case: dict[str, Any] = {
+        case: dict[str, object] = {
             "case_id": f"{order_id}-{n}",
             "order_id": order_id,
             "customer_id": customer_id,
@@ -99,17 +112,25 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
         case["acknowledged_at"] = moment(draw, opened + 1, opened + 3) if draw.random() < 0.7 else None
         case["resolved_at"] = moment(draw, opened + 3, opened + 20) if draw.random() < 0.7 else None
         made["service_cases"].append(contact_builders.service_case(**case, cost_amount=draw.choice((None, 10, 25))))
+
+
+def _return(draw: Random, made: Records, order_id: str, due: int) -> None:
+    """Perhaps add a return of the order."""
     if draw.random() < 0.2:
         announced = due + draw.randint(2, 9)
-        back: dict[str, Any] = {
+        back: dict[str, object] = {
             "returned_qty": draw.randint(1, 20),
             "reason": draw.choice(("damage", "not_wanted", None)),
         }
         back["announced_at"] = moment(draw, announced, announced)
         back["credited_at"] = moment(draw, announced + 1, announced + 15) if draw.random() < 0.6 else None
         made["returns"].append(contact_builders.returned(return_id=order_id, order_id=order_id, **back))
+
+
+def _scorecard(draw: Random, made: Records, order_id: str, customer_id: str, due: int) -> None:
+    """Perhaps add the buyer's own result of the order."""
     if draw.random() < 0.5:
-        card: dict[str, Any] = {"order_id": order_id, "customer_id": draw.choices((customer_id, "C0"), (9, 1))[0]}
+        card: dict[str, object] = {"order_id": order_id, "customer_id": draw.choices((customer_id, "C0"), (9, 1))[0]}
         card |= {"passed": draw.choice((True, False, None))}
         card |= {
             "due_by": moment(draw, due, due + draw.choice((0, 0, 1))) if draw.random() < 0.8 else None,
@@ -122,7 +143,7 @@ def _order(draw: Random, made: dict[str, list[Row]], order_id: str, day: int) ->
         )
 
 
-def _quote(draw: Random, made: dict[str, list[Row]], quote_id: str, orders: int) -> None:
+def _quote(draw: Random, made: Records, quote_id: str, orders: int) -> None:
     asked = draw.randint(0, 119)
     order_id = f"O{draw.randint(0, orders + 5)}" if draw.random() < 0.5 else None
     answered = moment(draw, asked + 1, asked + 9) if draw.random() < 0.8 else None
@@ -141,34 +162,34 @@ def _quote(draw: Random, made: dict[str, list[Row]], quote_id: str, orders: int)
         made["quote_options"].append(contact_builders.quote_option(**option))
 
 
-def span(row: Mapping[str, Any], name: str) -> Span | None:
-    """The first and last instant a moment of a record may be."""
+def span(row: Row, name: str) -> Span | None:
+    """Return the first and last possible instant of a date or time."""
     value = row[name]
     if value is None:
         return None
     return (value, value + SPAN_END) if row[f"{name}_is_date"] else (value, value)
 
 
-def happened(row: Mapping[str, Any], name: str, as_of: datetime) -> Span | None:
-    """The moment's span if it has happened by as_of."""
+def happened(row: Row, name: str, as_of: datetime) -> Span | None:
+    """Return the span of an event if it has happened by `as_of`."""
     found = span(row, name)
     return found if found is not None and found[1] <= as_of else None
 
 
 def minutes(first: datetime, last: datetime) -> int:
-    """Seconds between, to the nearest minute."""
+    """Return the seconds between two instants, to the nearest minute."""
     whole = Fraction((last - first) // timedelta(microseconds=1), 60_000_000)
     return 60 * ((whole + Fraction(1, 2)).__floor__())
 
 
 def share(verdicts: list[bool | None]) -> tuple[int, int, int]:
-    """How many are true, known and unknown."""
+    """Return the number of true, known and unknown verdicts."""
     known = [verdict for verdict in verdicts if verdict is not None]
     return sum(known), len(known), len(verdicts) - len(known)
 
 
 def surviving(waits: list[tuple[int, bool]], t: int) -> Fraction:
-    """Kaplan-Meier's S(t) by its definition; waits are (duration, whether it happened)."""
+    """Return Kaplan-Meier's S(t) by its definition. A wait is (duration, ended)."""
     left = Fraction(1)
     for when in {duration for duration, ended in waits if ended and duration <= t}:
         at_risk = sum(duration >= when for duration, _ in waits)
@@ -177,12 +198,12 @@ def surviving(waits: list[tuple[int, bool]], t: int) -> Fraction:
 
 
 def waiting(waits: list[tuple[int, bool]], fraction: Fraction) -> int | None:
-    """The first duration by which S has fallen to 1 - fraction."""
+    """Return the first duration with S at most 1 - fraction."""
     return next((t for t in sorted({duration for duration, _ in waits}) if surviving(waits, t) <= 1 - fraction), None)
 
 
 def messages_in_time(records: Records, as_of: datetime) -> list[tuple[str, bool | None]]:
-    """(phase, in time) of every message due by as_of."""
+    """Return the phase and the verdict of each message due by `as_of`."""
     found: list[tuple[str, bool | None]] = []
     for row in records["messages"]:
         due, sent = span(row, "due_at"), happened(row, "sent_at", as_of)
@@ -194,15 +215,16 @@ def messages_in_time(records: Records, as_of: datetime) -> list[tuple[str, bool 
 
 
 def told_right(records: Records, as_of: datetime) -> list[bool | None]:
-    """Whether each message told was right."""
+    """Return the verdict of each message: its content was correct."""
     due = {row["message_id"]: span(row, "due_at") for row in records["messages"]}
     told = [row for row in records["messages"] if happened(row, "sent_at", as_of)]
     return [row["correct"] for row in told if (end := due[row["message_id"]]) is None or end[1] <= as_of]
 
 
-def failures(records: Records, orders: Mapping[str, Mapping[str, Any]], as_of: datetime) -> dict[str, dict[str, Any]]:
-    """What became of each failed order: first notice and case, acknowledged, resolved, recovered. orders: the order
-    facts by order_id.
+def failures(records: Records, orders: Facts, as_of: datetime) -> dict[str, dict[str, Any]]:
+    """Return each failed order's first notice and case, acknowledgement, resolution and recovery.
+
+    orders: the order facts by order_id.
     """
     notices, cases, bills = defaultdict(list), defaultdict(list), {}
     for row in records["messages"]:
@@ -211,7 +233,7 @@ def failures(records: Records, orders: Mapping[str, Mapping[str, Any]], as_of: d
     for row in records["service_cases"]:
         if row["kind"] not in ("special_request", "sudden_change") and happened(row, "opened_at", as_of):
             cases[row["order_id"]].append(row)
-    for row in records["invoices"]:  # one bill an order, of the same name
+    for row in records["invoices"]:  # each order has a bill with the order's id
         if dated := happened(row, "invoiced_at", as_of):
             bills[row["invoice_id"]] = dated[1]
     found = {}
@@ -232,7 +254,7 @@ def failures(records: Records, orders: Mapping[str, Mapping[str, Any]], as_of: d
 
 
 def _chain(
-    facts: Mapping[str, Any],
+    facts: Mapping[str, Any],  # Any: values of a table row
     verdicts: dict[str, bool | None],
     failed_at: datetime,
     notices: list[Span],
@@ -241,11 +263,11 @@ def _chain(
 ) -> dict[str, Any]:
     resolved_by_case = {row["case_id"]: happened(row, "resolved_at", as_of) for row in cases}
     cases = [row for row in cases if (end := resolved_by_case[row["case_id"]]) is None or end[1] >= failed_at]
-    opened = [one for row in cases if (one := happened(row, "opened_at", as_of))]
-    answered = [one[1] for row in cases if (one := happened(row, "acknowledged_at", as_of))]
+    opened = [opening for row in cases if (opening := happened(row, "opened_at", as_of))]
+    answered = [answered_in[1] for row in cases if (answered_in := happened(row, "acknowledged_at", as_of))]
     first_notice = min((last for _, last in notices), default=None)
     first_case = min((last for _, last in opened), default=None)
-    detected = min((one for one in (first_notice, first_case) if one), default=None)
+    detected = min((at for at in (first_notice, first_case) if at), default=None)
     resolved: datetime | None = None
     if cases:
         ends = [resolved_by_case[row["case_id"]] for row in cases]
@@ -256,7 +278,7 @@ def _chain(
         and False not in [verdicts[name] for name in ("damage_free", "filled_accurately", "billed_accurately")]
     ):
         resolved = max(facts["settled_at"], detected)
-    acknowledged = min((one for one in (first_notice, *answered, resolved) if one), default=None)
+    acknowledged = min((at for at in (first_notice, *answered, resolved) if at), default=None)
     by_us: bool | None = None
     if first_notice and not first_case:
         by_us = True
@@ -276,9 +298,9 @@ def _chain(
 
 
 def reorders(
-    records: Records, orders: Mapping[str, Mapping[str, Any]], groups: Mapping[str, str], as_of: datetime
+    records: Records, orders: Facts, groups: Mapping[str, str], as_of: datetime
 ) -> dict[str, tuple[int, bool]]:
-    """Days to the customer's next sale after each judged order, and whether there was one."""
+    """Return the days to the customer's next sale after each judged order, and whether there is such a sale."""
     placed = defaultdict(list)
     for row in records["orders"]:
         if row["order_type"] == "sale" and (at := happened(row, "ordered_at", as_of)):
@@ -294,11 +316,10 @@ def reorders(
     return found
 
 
-def retained(
-    orders: Mapping[str, Mapping[str, Any]], lines: Mapping[str, Mapping[str, Any]], start: date, customer_id: str
-) -> Decimal:
-    """Margin of the customer's sales ordered in the 90 days after a day, at a unit cost of 3; lines: the line facts by
-    order_id.
+def retained(orders: Facts, lines: Facts, start: date, customer_id: str) -> Decimal:
+    """Return the margin of the customer's sales in the 90 days after a day, at a unit cost of 3.
+
+    lines: the line facts by order_id.
     """
     mine = [
         name for name, facts in orders.items() if facts["customer_id"] == customer_id and facts["order_type"] == "sale"

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The builder of each feed, by the feed's name."""
 
 from tests.support.builders import (
     assumption,

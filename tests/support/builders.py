@@ -1,8 +1,8 @@
-"""Rows of the canonical feeds with everything defaulted, so that a test writes only what matters to it.
+"""Build rows of the canonical feeds with defaults, so that a test names only the values it needs.
 
-A row is a dict with every column of `metrics.schema`, provenance included. A moment is given as text, `"2026-03-10"` (a
-bare date) or `"2026-03-10T14:00Z"` (an instant), and becomes its two columns; a number may be given as int, text or
-Decimal. By default everything is clean and strict: one sale to place P1 in UTC, billed and shipped as ordered.
+A row has every column of `metrics.schema`, provenance included. Times are text: `"2026-03-10"` is a bare date,
+`"2026-03-10T14:00Z"` an instant. Each gives two columns. Numbers are int, text or Decimal. By default, a sale to place
+P1 (UTC) is shipped and billed as ordered. Builders of contacts and costs are in contact_builders.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,12 +14,12 @@ from sqlalchemy import Date, Numeric
 
 from metrics.schema import FEEDS, PROVENANCE
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # Any: a row has values of any column type
 Records = dict[str, list[Row]]
 
 
 def columns(feed: str) -> tuple[str, ...]:
-    """The feed's own columns as a mapping file names them: a moment is one column, provenance is not there."""
+    """Return the feed's columns by the names of a mapping file, without provenance. A time is one column."""
     return tuple(
         column
         for column in (one.name for one in FEEDS[feed].table.columns)
@@ -28,22 +28,23 @@ def columns(feed: str) -> tuple[str, ...]:
 
 
 def everything(*feeds: str) -> frozenset[str]:
-    """`feed.column` of all columns of these feeds (of the core feeds, customers and products when none is named)."""
+    """Return `feed.column` for all columns of these feeds, or of the core feeds."""
     return frozenset(f"{feed}.{column}" for feed in feeds or CORE for column in columns(feed))
 
 
 def moment(text: str) -> tuple[datetime, bool]:
-    """The two columns of a moment: `2026-03-10` is a bare date, anything longer an ISO instant, given in UTC where it
-    has no zone.
-    """
+    """Return the two columns of a time. An instant without a zone is UTC."""
     if len(text) == len("2026-03-10"):
         return datetime.fromisoformat(text), True
     value = datetime.fromisoformat(text)
     return (value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)), False
 
 
-def row(feed: str, values: Mapping[str, Any]) -> Row:
-    """A whole row of the feed: what is not given is empty. Raises KeyError for a column the feed does not have."""
+def row(feed: str, values: Mapping[str, object]) -> Row:
+    """Return a complete row of the feed. Other columns are empty.
+
+    Raises KeyError for an unknown column.
+    """
     table = FEEDS[feed].table
     made: Row = dict.fromkeys(column.name for column in table.columns)
     made.update(source="test", file_id=1, row_no=1, deleted=False)
@@ -51,7 +52,7 @@ def row(feed: str, values: Mapping[str, Any]) -> Row:
         if name not in made:
             raise KeyError(f"{feed} has no column {name}")
         if f"{name}_is_date" in made:
-            made[name], made[f"{name}_is_date"] = moment(value) if value is not None else (None, None)
+            made[name], made[f"{name}_is_date"] = moment(str(value)) if value is not None else (None, None)
         elif isinstance(table.c[name].type, Numeric) and value is not None:
             made[name] = Decimal(str(value))
         elif isinstance(table.c[name].type, Date) and isinstance(value, str):
@@ -61,8 +62,8 @@ def row(feed: str, values: Mapping[str, Any]) -> Row:
     return made
 
 
-def order(**values: Any) -> Row:
-    """A sale ordered on 1 March 2026, promised for the 10th, both bare dates, zone UTC."""
+def order(**values: object) -> Row:
+    """Return a sale ordered on 1 March 2026 and promised for the 10th, both bare dates, in UTC."""
     defaults = {
         "order_id": "O",
         "customer_id": "C",
@@ -79,8 +80,8 @@ def order(**values: Any) -> Row:
     return row("orders", defaults | values)
 
 
-def order_line(**values: Any) -> Row:
-    """A goods line of 100 of product P at 5.00, taxed at 20 %."""
+def order_line(**values: object) -> Row:
+    """Return a goods line of 100 of product P at 5.00, taxed at 20 %."""
     defaults = {
         "order_id": "O",
         "line_no": "1",
@@ -93,13 +94,13 @@ def order_line(**values: Any) -> Row:
     return row("order_lines", defaults | values)
 
 
-def shipment(**values: Any) -> Row:
-    """A consignment that has neither left nor arrived until it is told so; received at the right place."""
+def shipment(**values: object) -> Row:
+    """Return a consignment to the right place. By default it has neither left nor arrived."""
     return row("shipments", {"shipment_id": "S1", "carrier": "road", "received_place": "P1"} | values)
 
 
-def shipment_line(**values: Any) -> Row:
-    """100 of product P for line 1, received as shipped, damage recorded as none."""
+def shipment_line(**values: object) -> Row:
+    """Return a shipment line of 100 of product P for line 1, without damage."""
     defaults = {
         "shipment_id": "S1",
         "shipment_line_no": "1",
@@ -112,8 +113,8 @@ def shipment_line(**values: Any) -> Row:
     return row("shipment_lines", defaults | values)
 
 
-def invoice(**values: Any) -> Row:
-    """An invoice of 10 March with the order's currency, party and terms."""
+def invoice(**values: object) -> Row:
+    """Return an invoice of 10 March with the order's currency, party and terms."""
     defaults = {
         "invoice_id": "I1",
         "invoice_kind": "invoice",
@@ -125,10 +126,8 @@ def invoice(**values: Any) -> Row:
     return row("invoices", defaults | values)
 
 
-def invoice_line(**values: Any) -> Row:
-    """100 at 5.00 billed for line 1; the amount follows from quantity and price unless given, and 20 % tax from the
-    amount.
-    """
+def invoice_line(**values: object) -> Row:
+    """Return an invoice line of 100 at 5.00 for line 1. The default amount is quantity × price, with 20 % tax."""
     defaults = {
         "invoice_id": "I1",
         "invoice_line_no": "1",
@@ -145,8 +144,8 @@ def invoice_line(**values: Any) -> Row:
     return row("invoice_lines", given)
 
 
-def customer(**values: Any) -> Row:
-    """Customer C, segment A, region North, from the start of 2026."""
+def customer(**values: object) -> Row:
+    """Return customer C, segment A, region North, from the start of 2026."""
     defaults = {
         "customer_id": "C",
         "valid_from": "2026-01-01",
@@ -157,8 +156,8 @@ def customer(**values: Any) -> Row:
     return row("customers", defaults | values)
 
 
-def product(**values: Any) -> Row:
-    """Product P, counted in pieces, from the start of 2026."""
+def product(**values: object) -> Row:
+    """Return product P, counted in pieces, from the start of 2026."""
     defaults = {
         "product_id": "P",
         "valid_from": "2026-01-01",
@@ -169,13 +168,13 @@ def product(**values: Any) -> Row:
     return row("products", defaults | values)
 
 
-def unit_factor(**values: Any) -> Row:
-    """A box of 12 of product P, from the start of 2026."""
+def unit_factor(**values: object) -> Row:
+    """Return a box of 12 of product P, from the start of 2026."""
     return row("unit_factors", {"product_id": "P", "unit": "box", "valid_from": "2026-01-01", "factor": 12} | values)
 
 
-def service_package(**values: Any) -> Row:
-    """Segment A's package of the brief's Table 8-1: 3 days, 98 % fill."""
+def service_package(**values: object) -> Row:
+    """Return segment A's service package: 3 days, 98 % fill."""
     defaults = {
         "service_segment": "A",
         "valid_from": "2026-01-01",
@@ -189,28 +188,28 @@ def service_package(**values: Any) -> Row:
     return row("service_packages", defaults | values)
 
 
-def policy_version(**values: Any) -> Row:
-    """Contract K1 from the start of 2026, as strict as the strict policy until told otherwise."""
+def policy_version(**values: object) -> Row:
+    """Return contract K1 from the start of 2026. By default it equals the strict policy."""
     return row("policies", {"policy_id": "K1", "valid_from": "2026-01-01"} | values)
 
 
-def target(**values: Any) -> Row:
-    """95 % on time for everyone, from the start of 2026."""
+def target(**values: object) -> Row:
+    """Return a target of 95 % on time for all, from the start of 2026."""
     return row(
         "targets", {"measure": "on_time", "scope": "all", "valid_from": "2026-01-01", "target_value": "0.95"} | values
     )
 
 
-def assumption(**values: Any) -> Row:
-    """An assumed carrying rate of 20 % for everyone, from the start of 2026."""
+def assumption(**values: object) -> Row:
+    """Return an assumed carrying rate of 20 % for all, from the start of 2026."""
     return row(
         "assumptions",
         {"assumption": "carrying_rate", "scope": "all", "valid_from": "2026-01-01", "assumed_value": "0.2"} | values,
     )
 
 
-def calendar_day(**values: Any) -> Row:
-    """Monday 2 March 2026, open from 8 to 16 UTC everywhere."""
+def calendar_day(**values: object) -> Row:
+    """Return Monday 2 March 2026, open from 8 to 16 UTC everywhere."""
     defaults = {
         "calendar_id": "default",
         "day": "2026-03-02",
@@ -220,15 +219,15 @@ def calendar_day(**values: Any) -> Row:
     return row("calendars", defaults | values)
 
 
-def fx_rate(**values: Any) -> Row:
-    """1.10 reporting dollars for one euro on 1 March 2026."""
+def fx_rate(**values: object) -> Row:
+    """Return a rate of 1.10 reporting dollars for a euro on 1 March 2026."""
     return row(
         "fx_rates", {"currency": "EUR", "on_date": "2026-03-01", "rate": "1.10", "reporting_currency": "USD"} | values
     )
 
 
-def promise(**values: Any) -> Row:
-    """Line 1's promise moved by the buyer on 5 March to the 20th: its second revision."""
+def promise(**values: object) -> Row:
+    """Return the second revision of line 1's promise: on 5 March the buyer moved it to the 20th."""
     defaults = {
         "order_id": "O",
         "line_no": "1",
@@ -241,8 +240,8 @@ def promise(**values: Any) -> Row:
     return row("promises", defaults | values)
 
 
-def hold(**values: Any) -> Row:
-    """The order stopped for the buyer's credit from 2 March 10:00 to 3 March 10:00 UTC."""
+def hold(**values: object) -> Row:
+    """Return a credit hold of the order from 2 March 10:00 to 3 March 10:00 UTC."""
     defaults = {
         "hold_id": "H1",
         "order_id": "O",
@@ -254,8 +253,8 @@ def hold(**values: Any) -> Row:
     return row("holds", defaults | values)
 
 
-def order_event(**values: Any) -> Row:
-    """The first attempt at step 2, from 1 March 10:00 to 2 March 10:00 UTC."""
+def order_event(**values: object) -> Row:
+    """Return the first attempt at step 2, from 1 March 10:00 to 2 March 10:00 UTC."""
     defaults = {
         "order_id": "O",
         "step": 2,
@@ -266,7 +265,7 @@ def order_event(**values: Any) -> Row:
     return row("order_events", defaults | values)
 
 
-def restated_quantity(**values: Any) -> Row:
+def restated_quantity(**values: object) -> Row:
     """Return a restatement: the run of 5 March changed line 1 from 100 to 80 (a row of the run ledger, not a feed)."""
     defaults = {
         "order_id": "O",
@@ -280,9 +279,9 @@ def restated_quantity(**values: Any) -> Row:
 
 
 CORE = ("orders", "order_lines", "shipments", "shipment_lines", "invoices", "invoice_lines", "customers", "products")
-"""The feeds that are mapped unless a test says otherwise."""
+"""Feeds that are mapped by default."""
 
 
 def records(**feeds: Iterable[Row]) -> Records:
-    """Records of the named feeds; every other feed is there and empty."""
+    """Return the records of the named feeds. All other feeds are empty."""
     return {name: list(feeds.get(name, ())) for name in FEEDS}

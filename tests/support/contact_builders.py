@@ -1,20 +1,18 @@
-"""TODO."""
-
-from typing import Any
+"""Build rows of payments, quotes, messages, cases, returns, stockouts, costs and scorecards."""
 
 from tests.support.builders import Row, row
 
 
-def payment(**values: Any) -> Row:
-    """500 euros for invoice I1, come in on 20 March."""
+def payment(**values: object) -> Row:
+    """Return a payment of 500 euros for invoice I1 on 20 March."""
     return row(
         "payments",
         {"payment_id": "Y1", "invoice_id": "I1", "paid_at": "2026-03-20", "amount": 500, "currency": "EUR"} | values,
     )
 
 
-def quote(**values: Any) -> Row:
-    """An inquiry of customer C on 1 March, answered the next day, without an order."""
+def quote(**values: object) -> Row:
+    """Return an inquiry of customer C on 1 March, answered the next day, without an order."""
     return row(
         "quotes",
         {"quote_id": "Q1", "customer_id": "C", "asked_at": "2026-03-01T09:00Z", "answered_at": "2026-03-02T09:00Z"}
@@ -22,8 +20,8 @@ def quote(**values: Any) -> Row:
     )
 
 
-def quote_option(**values: Any) -> Row:
-    """500 euros in 7 days, not accepted."""
+def quote_option(**values: object) -> Row:
+    """Return a quoted option of 500 euros in 7 days, not accepted."""
     defaults = {
         "quote_id": "Q1",
         "option_no": "1",
@@ -35,8 +33,8 @@ def quote_option(**values: Any) -> Row:
     return row("quote_options", defaults | values)
 
 
-def message(**values: Any) -> Row:
-    """A delay notice of order O due and sent on 9 March, and right."""
+def message(**values: object) -> Row:
+    """Return a correct delay notice of order O, due and sent on 9 March."""
     defaults = {
         "message_id": "M1",
         "order_id": "O",
@@ -50,8 +48,8 @@ def message(**values: Any) -> Row:
     return row("messages", defaults | values)
 
 
-def service_case(**values: Any) -> Row:
-    """A complaint about order O of 12 March, acknowledged the same day and not yet resolved."""
+def service_case(**values: object) -> Row:
+    """Return an open complaint about order O of 12 March, acknowledged the same day."""
     defaults = {
         "case_id": "Z1",
         "order_id": "O",
@@ -64,8 +62,8 @@ def service_case(**values: Any) -> Row:
     return row("service_cases", defaults | values)
 
 
-def returned(**values: Any) -> Row:
-    """100 of line 1 coming back, announced on 25 March: no longer wanted."""
+def returned(**values: object) -> Row:
+    """Return a return of 100 of line 1, announced on 25 March, because it is not wanted."""
     defaults = {
         "return_id": "R1",
         "return_line_no": "1",
@@ -78,8 +76,8 @@ def returned(**values: Any) -> Row:
     return row("returns", defaults | values)
 
 
-def stockout(**values: Any) -> Row:
-    """Customer C wanted 10 of product P on 5 March and there were none; what came of it is not known."""
+def stockout(**values: object) -> Row:
+    """Return a stockout: customer C wanted 10 of product P on 5 March. Its outcome is unknown."""
     return row(
         "stockouts",
         {"stockout_id": "X1", "customer_id": "C", "product_id": "P", "wanted_qty": 10, "wanted_at": "2026-03-05"}
@@ -87,8 +85,8 @@ def stockout(**values: Any) -> Row:
     )
 
 
-def service_cost(**values: Any) -> Row:
-    """20 euros of picking for order O on 8 March."""
+def service_cost(**values: object) -> Row:
+    """Return a cost of 20 euros for picking order O on 8 March."""
     defaults = {
         "cost_id": "T1",
         "customer_id": "C",
@@ -101,8 +99,8 @@ def service_cost(**values: Any) -> Row:
     return row("service_costs", defaults | values)
 
 
-def scorecard(**values: Any) -> Row:
-    """Customer C's own book: order O due on 10 March, 100 received on the 9th, passed."""
+def scorecard(**values: object) -> Row:
+    """Return customer C's own result: order O due on 10 March, 100 received on the 9th, passed."""
     defaults = {
         "customer_id": "C",
         "order_id": "O",

@@ -1,4 +1,4 @@
-"""An empty warehouse on each engine, for fixtures that fill one once for a whole module."""
+"""Empty databases on each engine, for fixtures that fill a database once per module."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,8 +18,9 @@ _numbers = count(1)
 
 
 def memory() -> Engine:
-    """An engine on an empty DuckDB in memory, set up as the embedded warehouse sets up its own; its connections share
-    one session.
+    """Return an engine on an empty DuckDB in memory, with the settings of the embedded warehouse.
+
+    Its connections share one session.
     """
     engine = new_engine(duckdb.connect(":memory:", config=dict(LOCKED_SETTINGS)), poolclass=StaticPool)
     with engine.connect():  # which looks up whether it does
@@ -29,7 +30,7 @@ def memory() -> Engine:
 
 @contextmanager
 def empty(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """A connection to an empty database of the engine the fixture is asked for."""
+    """Yield a connection to an empty database of the requested engine."""
     with ExitStack() as opened:
         engine = memory()
         if request.param == "postgresql":

@@ -1,6 +1,4 @@
-"""The steps of a run at which the tests kill it: collected from the sources, so that a new step is tested as soon as it
-is written.
-"""
+"""Failpoints of a run, collected from the sources. Tests stop the run at each of them."""
 
 import ast
 import importlib
@@ -11,9 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(packages: Iterable[str | Path]) -> list[str]:
-    """Every name given to `failpoint(...)` in the sources of these packages (names, or folders), sorted.
+    """Return every name in a call of `failpoint(...)` in these packages, sorted.
 
-    Raises ValueError for a call whose name is not a literal. A name may stand at several places: branches of one step.
+    Raises ValueError for a name that is not a literal. Several calls can have the same name, for branches of one step.
     """
     found: set[str] = set()
     for package in packages:

@@ -1,6 +1,4 @@
-"""A throwaway PostgreSQL cluster of the machine's own programs: in a temporary folder, without durability, gone after
-the tests.
-"""
+"""A temporary PostgreSQL cluster from the installed programs, without durability. It is deleted after the tests."""
 
 import os
 import pwd
@@ -24,8 +22,9 @@ HOW = "apt-get install postgresql-15 (or any later version)"
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """Run a cluster and yield the URL of its database `postgres`. Skips where PostgreSQL's programs are missing (in CI:
-    fails).
+    """Run a cluster and yield the URL of its database `postgres`.
+
+    Without PostgreSQL's programs, the test is skipped. In CI it fails.
     """
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="buyerview-postgres-"))
@@ -44,7 +43,7 @@ def cluster() -> Iterator[str]:
             "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB", "max_connections": 40,
             "autovacuum": "off", "timezone": "Asia/Kolkata",
         }  # fmt: skip
-        # The zone is an odd one on purpose: nothing of ours may depend on the server's.
+        # An unusual zone, because results must not depend on the zone of the server.
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
@@ -60,7 +59,7 @@ def cluster() -> Iterator[str]:
             _wait_until_ready(server, url, folder / "log")
             yield url
         finally:
-            server.send_signal(signal.SIGINT)  # "fast" shutdown: connections are cut
+            server.send_signal(signal.SIGINT)  # "fast" shutdown closes the connections
             server.wait(timeout=30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -68,9 +67,7 @@ def cluster() -> Iterator[str]:
 
 @contextmanager
 def database(cluster_url: str, name: str, *, template: str = "template1") -> Iterator[str]:
-    """Create a database in the cluster, empty or a copy of `template`, yield its URL and drop it with whoever is still
-    connected.
-    """
+    """Create a database, empty or a copy of `template`, and yield its URL. Drop it afterwards, with its connections."""
     with psycopg.connect(plain(cluster_url), autocommit=True) as connection:
         connection.execute(f'create database "{name}" template "{template}"')
         try:
@@ -80,19 +77,20 @@ def database(cluster_url: str, name: str, *, template: str = "template1") -> Ite
 
 
 def plain(url: str) -> str:
-    """The URL as PostgreSQL's own programs and psycopg take it."""
+    """Return the URL for PostgreSQL's own programs and psycopg."""
     return url.replace("postgresql+psycopg://", "postgresql://")
 
 
 def _programs() -> Path:
-    """The folder of the newest server: Debian keeps it off the PATH."""
+    """Return the folder of the newest server. Debian does not add it to the PATH."""
     newest = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     return require(newest[-1] if newest else "postgres", HOW).parent
 
 
 def _identity(folder: Path) -> dict[str, Any]:
-    """Options that start a program as an ordinary user if we are root, whom the server refuses; the folder becomes that
-    user's.
+    """Return options that start a program as an ordinary user if the current user is root.
+
+    The server refuses root. The folder is given to that user.
     """
     if os.geteuid() != 0:
         return {}

@@ -1,7 +1,7 @@
-"""Programs from outside Python that tests need: the browser, PostgreSQL. A test without one skips and says how to get
-it.
+"""External programs for tests: the browser and PostgreSQL.
 
-In CI (CI=true in the environment) it fails instead, so that nothing is left untested there by oversight.
+Without a program, its tests are skipped with an instruction. In CI (CI=true) they fail, so that no test is skipped by
+mistake.
 """
 
 import os
@@ -12,8 +12,9 @@ import pytest
 
 
 def require(program: str | Path, how: str) -> Path:
-    """The path of a program, by name or by path. Without it: skip, saying `how` to get it; with CI=true in the
-    environment, fail.
+    """Return the path of a program, by name or path.
+
+    Without the program, skip the test and show `how` to install it. With CI=true, fail.
     """
     found = shutil.which(program)
     if found is not None:

@@ -1,9 +1,8 @@
-"""The rule book's worked examples of R1 to R40 that a verdict or a quantity of an order answers, as data.
+"""The worked examples of the rules (R1 to R40) about verdicts and quantities of an order, as data.
 
-The same cases are put to the independent judge (tests/reference/test_reference_rules.py) and to the SQL, so an example
-of the book is tested against both. Numbers are worked out in the book; days are of March 2026, the zone is UTC and
-`as_of` is the end of 30 April 2026 unless a case says otherwise. Dates and verdicts here are those of the book's
-"example → expected" column.
+Both the reference implementation (tests/reference/test_reference_rules.py) and the SQL are compared with them. Days are
+of March 2026, the zone is UTC and `as_of` is the end of 30 April 2026, unless a case sets others. The numbers are those
+of docs/rules.md.
 """
 
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.reference.inputs import Policy
 from tests.reference.random_orders import DOCUMENTS, prefixed
 from tests.support.builders import (
     Records,
@@ -38,35 +38,33 @@ T, F, U = True, False, None
 
 @dataclass(frozen=True)
 class Case:
-    """One worked example: records, how they are judged, and what must come out.
+    """A worked example: records, the inputs of the judgement, and the expected columns.
 
-    orders: order_id to {column of order_facts: value}; lines: (order_id, line_no) to {column of order_line_facts:
+    orders: order_id to {column of order_facts: value}. lines: (order_id, line_no) to {column of order_line_facts:
     value}.
     """
 
     name: str
     records: Records
-    orders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    lines: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
-    policy: Mapping[str, Any] = field(default_factory=dict)
+    orders: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    lines: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+    policy: Policy = field(default_factory=dict)
     as_of: datetime = END_OF_APRIL
     mapped: frozenset[str] = field(default_factory=everything)
 
 
 def day(number: int) -> str:
-    """A bare date of March 2026; 32 and more run on into April."""
+    """Return a bare date of March 2026. Numbers from 32 on are days of April."""
     return f"2026-03-{number:02d}" if number <= 31 else f"2026-04-{number - 31:02d}"
 
 
 def end_of(number: int) -> datetime:
-    """The last microsecond of a day of March 2026, UTC."""
+    """Return the last microsecond of a day of March 2026, UTC."""
     return datetime.fromisoformat(f"{day(number)}T23:59:59.999999")
 
 
-def sent(left: int | str | None, came: int | str | None, qty: Any = 100, **values: Any) -> Row:
-    """A delivery: the day (or text moment) it left and came, its quantity, and more columns of its shipment or shipment
-    line.
-    """
+def sent(left: int | str | None, came: int | str | None, qty: object = 100, **values: object) -> Row:
+    """Return a delivery: its shipping and receipt (day or text), its quantity, and other columns."""
     return {"left": left, "came": came, "qty": qty, **values}
 
 
@@ -75,10 +73,11 @@ def history(
     wanted: Row | None = None,
     lines: list[Row] | None = None,
     bills: list[Row] | None = None,
-    **order_values: Any,
+    **order_values: object,
 ) -> Records:
-    """One order with its deliveries, billed once for what was sent unless `bills` (columns of invoice and invoice line)
-    says otherwise.
+    """Return an order with its deliveries.
+
+    By default, the shipped quantity is billed once. `bills` sets columns of the invoices and their lines.
     """
     headers, contents, documents, billed = [], [], [], []
     wanted_lines = lines if lines is not None else [order_line(**(wanted or {}))]
@@ -116,12 +115,12 @@ def history(
 
 
 def both(*parts: Records) -> Records:
-    """Several histories in one set of records."""
+    """Return the records of several orders together."""
     return {feed: [row for one in parts for row in one[feed]] for feed in parts[0]}
 
 
 def renamed(one: Records, order_id: str) -> Records:
-    """The same history under another order's name, its documents renamed too."""
+    """Return the records with another name for the order and its documents."""
     changed = {feed: [dict(row) for row in rows] for feed, rows in one.items()}
     for rows in changed.values():
         for row in rows:
@@ -131,36 +130,36 @@ def renamed(one: Records, order_id: str) -> Records:
     return changed
 
 
-def verdicts(**values: Any) -> dict[str, dict[str, Any]]:
-    """Expected columns of the one order, O."""
+def verdicts(**values: object) -> dict[str, dict[str, object]]:
+    """Return expected columns of order O."""
     return {"O": values}
 
 
-def otif(on_time: Any, complete: Any, both_: Any) -> dict[str, dict[str, Any]]:
+def otif(on_time: object, complete: object, both_: object) -> dict[str, dict[str, object]]:
     return verdicts(on_time=on_time, complete=complete, otif=both_)
 
 
 def promised_ten(*moves: Row, came: int = 15) -> Records:
-    """Requested for the 10th, promised for the 12th, moved by promises, received on a day."""
+    """Return an order requested for the 10th and promised for the 12th, with promise changes and a receipt day."""
     return history(sent(came - 1, came), requested_by=day(10), promised_by=day(12)) | {"promises": list(moves)}
 
 
 def moved(by: str, on: int, to: int, revision_no: int = 2) -> Row:
-    """A promise moved by somebody on a day to another."""
+    """Return a promise change: by whom, on which day, to which day."""
     return promise(changed_by=by, changed_at=day(on), promised_by=day(to), revision_no=revision_no)
 
 
 def restated(before: int, after: int, on: int = 5) -> Row:
-    """Line 1's quantity restated by the run that knew all up to the end of a day."""
+    """Return a restated quantity of line 1, by the run with data up to the end of a day."""
     return restated_quantity(before_qty=before, after_qty=after, data_as_of=end_of(on))
 
 
-def sent_back(reason: str | None, on: int = 25, **values: Any) -> Row:
+def sent_back(reason: str | None, on: int = 25, **values: object) -> Row:
     return returned(reason=reason, announced_at=day(on), **values)
 
 
-def quarantined(**values: Any) -> Row:
-    """A record that ingest rejected: a shipment line of order O, line 1, received before it was ordered."""
+def quarantined(**values: object) -> Row:
+    """Return a rejected record: a shipment line of order O, line 1, with a receipt before its order."""
     defaults: Row = {
         "file_id": 1,
         "run_id": 1,
@@ -193,6 +192,7 @@ PERFECT = {
 FAILED = {"state": "judged", "on_time": F, "complete": F, "otif": F}
 LA, TOKYO, NEW_YORK = "America/Los_Angeles", "Asia/Tokyo", "America/New_York"
 WINDOW = {"timing": "WINDOW"}
+# Any: arguments of `history`
 TWO_TO_FOUR: dict[str, Any] = {"promised_from": "2026-03-10T14:00Z", "promised_by": "2026-03-10T16:00Z"}
 
 
@@ -849,7 +849,7 @@ CASES: list[Case] = [
         verdicts(on_time=T, billed_accurately=U, billed_accurately_reason="no_feed"),
         mapped=frozenset(name for name in everything() if not name.startswith("invoice")),
     ),
-    # R33: a deleted record counts as never been
+    # R33: a deleted record does not count
     Case(
         "R33 a deleted shipment line never was",
         history(sent(8, 9)) | {"shipment_lines": [shipment_line(deleted=True)]},
@@ -863,7 +863,7 @@ CASES: list[Case] = [
         verdicts(complete=F),
         {("O", "1"): {"counted_qty": 90}},
     ),
-    # R34: ordered 6, received 4: rejected, and the order cannot be judged meanwhile
+    # R34: ordered 6, received 4: rejected, so the order cannot be judged
     Case(
         "R34 a receipt before the order leaves the order unknown",
         history(bills=[], ordered_at=day(6)) | {"quarantine": [quarantined()]},
@@ -910,16 +910,15 @@ CASES: list[Case] = [
         policy={"open_balance": "late"},
     ),
 ]
-"""Every worked example, in the book's order."""
+"""All worked examples, in the order of the rules."""
 
 
 def judged_alike() -> list[tuple[Case, dict[str, str]]]:
-    """The cases put together that have the same policy, `as_of` and columns: one case of all their records, and the
-    prefix of each one's names.
+    """Return cases with equal policy, `as_of` and columns as one case, with the prefix of each name.
 
-    One query for many costs no more than for one.
+    One query for many cases takes no longer than for one.
     """
-    found: dict[Any, tuple[Case, dict[str, str]]] = {}
+    found: dict[tuple[object, ...], tuple[Case, dict[str, str]]] = {}
     for number, case in enumerate(CASES):
         alike = (repr(sorted(case.policy.items())), case.as_of, case.mapped)
         whole, prefixes = found.setdefault(

@@ -1,6 +1,4 @@
-"""Records put through the real SQL: load them into canonical tables, then ask the facts under any policy, or build
-facts, ledgers and rollups.
-"""
+"""Load records into canonical tables, and build or query facts with the real SQL."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,18 +11,19 @@ from metrics.policy import Policy
 from metrics.rebuild.rebuild import rebuild
 from metrics.schema import FEEDS, mapped_columns, metadata, quarantine, restated_quantities
 from metrics.sql.local_days import refresh_local_days
+from tests.support.builders import Records, Row
 
-Facts = tuple[dict[tuple[str, str], dict[str, Any]], dict[str, dict[str, Any]]]
+Facts = tuple[dict[tuple[str, str], Row], dict[str, Row]]
 
 TABLES = {name: feed.table for name, feed in FEEDS.items()} | {
     "quarantine": quarantine,
     "restated_quantities": restated_quantities,
 }
-"""What records may hold: the feeds, and what ingest keeps that judging reads."""
+"""Tables of records: the feeds, and the tables of ingest that judging reads."""
 
 
-def load(connection: Connection, records: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Replace whatever the canonical tables hold by these records."""
+def load(connection: Connection, records: Records) -> None:
+    """Replace the rows of the canonical tables with these records."""
     metadata.create_all(connection)
     for name, table in TABLES.items():
         connection.execute(delete(table))
@@ -33,11 +32,10 @@ def load(connection: Connection, records: Mapping[str, list[dict[str, Any]]]) ->
     refresh_local_days(connection)
 
 
-def build(
-    connection: Connection, records: Mapping[str, list[dict[str, Any]]], as_of: datetime, mapped: frozenset[str]
-) -> None:
-    """Load the records, say which columns are mapped, and make facts, ledgers and rollups of them:
-    `metrics.queries.answer` can be asked then.
+def build(connection: Connection, records: Records, as_of: datetime, mapped: frozenset[str]) -> None:
+    """Load the records, store the mapped columns, and build facts and rollups.
+
+    Then `metrics.queries.answer` can answer questions.
     """
     load(connection, records)
     connection.execute(delete(mapped_columns))
@@ -49,7 +47,7 @@ def build(
 
 
 def ask(connection: Connection, policy: Mapping[str, Any], as_of: datetime, mapped: frozenset[str]) -> Facts:
-    """Line facts by (order_id, line_no) and order facts by order_id, of what is loaded."""
+    """Return line facts by (order_id, line_no) and order facts by order_id, without storing them."""
     judged_by = Policy(**policy)
     lines = connection.execute(order_line_facts(judged_by, as_of, mapped)).mappings()
     by_line = {(row["order_id"], row["line_no"]): dict(row) for row in lines}

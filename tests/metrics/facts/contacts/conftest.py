@@ -1,4 +1,4 @@
-"""TODO."""
+"""A database with the random contacts, one for all tests of this folder."""
 
 from collections.abc import Iterator
 
@@ -18,5 +18,5 @@ def connection() -> Iterator[Connection]:
 
 @pytest.fixture(scope="package")
 def orders(connection: Connection) -> Facts:
-    """The order facts. Other tests compare them with the reference."""
+    """The order facts by order. Other tests compare them with the reference implementation."""
     return ledger(connection, order_facts_table, "order_id")

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Random contacts and the comparison of their measures with a count in plain Python."""
 
 from fractions import Fraction
 from typing import Any

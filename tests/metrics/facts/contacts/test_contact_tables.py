@@ -1,4 +1,4 @@
-"""TODO."""
+"""Fact tables of contacts: keys, totals by dimension, and equal answers on PostgreSQL."""
 
 from datetime import datetime
 

@@ -1,7 +1,4 @@
-"""Fact tables of customer contacts against an independent count in plain Python, on both engines.
-
-The records are random. Source: section 4 (g) (communications and dependability) to (k) (two books).
-"""
+"""Compare messages, cases, returns, ship notices and warnings with a count of random records in plain Python."""
 
 from collections import Counter
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Compare quotes, and the buyer's and the seller's results, with a count of random records in plain Python."""
 
 from collections import Counter
 from datetime import date

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Compare recoveries and their costs with a count of random records in plain Python."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Records and questions for the worked cases of money."""
 
 from datetime import date, datetime
 from typing import Any
@@ -17,8 +17,9 @@ WITHOUT_RATES = EVERYTHING - builders.everything("fx_rates")
 
 
 def sold(**feeds: Any) -> builders.Records:
-    """Order O of 100 P at 5.00 (cost 3.00) by customer C, with what the test adds; a feed given replaces the default
-    one.
+    """Return order O: 100 P at 5.00 (cost 3.00) for customer C, with the given feeds.
+
+    A given feed replaces the default feed.
     """
     given = {
         "orders": [builders.order()],

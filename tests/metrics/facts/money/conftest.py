@@ -1,4 +1,4 @@
-"""TODO."""
+"""Databases for the worked cases of money."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,6 @@ from tests.support.engines import ENGINES, empty
 
 @pytest.fixture(params=ENGINES)
 def warehouse(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    """An empty warehouse; every test runs once on each engine."""
+    """An empty warehouse on each engine."""
     with empty(request) as connection:
         yield connection

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Worked cases of product cost, cost to serve and profit."""
 
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ filled = only(movements)
 
 
 def test_r35_the_unit_cost_is_that_of_the_day_the_order_was_placed(warehouse: Connection) -> None:
-    """Ordered 1 March at a cost of 3.00, billed 10 March when it had become 4.00: 100 × 3.00 = 300."""
+    """Ordered 1 March at a cost of 3.00, billed 10 March at a cost of 4.00: 100 × 3.00 = 300."""
     products = [builders.product(unit_cost_amount=3), builders.product(valid_from="2026-03-05", unit_cost_amount=4)]
     build(
         warehouse,
@@ -29,11 +29,11 @@ def test_r35_the_unit_cost_is_that_of_the_day_the_order_was_placed(warehouse: Co
 
 
 def test_freight_and_cases_count_where_no_service_cost_charges_them(warehouse: Connection) -> None:
-    """Order O: picking 20, freight 30 as a service cost, so the consignment's 35 is not counted again; its case of 12
-    is, for no cost says "case".
+    """Costs add up to 20 + 30 + 12 + 45 + 9 + 100 = 216.
 
-    Order O2: freight 45 of its consignment, a case charged with 9, so the case's own 8 is not counted. A visit of 100
-    belongs to no order. 20 + 30 + 12 + 45 + 9 + 100 = 216.
+    Order O: picking 20 and freight 30 are service costs, so the shipment's freight of 35 does not count. Its case of 12
+    counts, because no service cost has the activity "case". Order O2: its shipment's freight of 45 counts. Its case is
+    charged with 9, so the case's own 8 does not count. A visit of 100 has no order.
     """
     build(
         warehouse,
@@ -68,7 +68,7 @@ def test_freight_and_cases_count_where_no_service_cost_charges_them(warehouse: C
         "picking": Decimal(20), "freight": Decimal(75), "case": Decimal(21), "visit": Decimal(100),
     }  # fmt: skip
     assert value(warehouse, "cost_to_serve") == Decimal(216)
-    # By the day of the cost: the case was settled in April, the visit was in April.
+    # By the day of the cost: the case was settled in April, and the visit was in April.
     assert by_month(warehouse, "cost_to_serve") == {date(2026, 3, 1): Decimal(104), date(2026, 4, 1): Decimal(112)}
     assert by(warehouse, "cost_to_serve", "segment") == {"A": Decimal(216)}, (
         "a visit without an order stands under the customer's segment"
@@ -78,8 +78,9 @@ def test_freight_and_cases_count_where_no_service_cost_charges_them(warehouse: C
 
 
 def test_freight_of_a_consignment_for_several_orders_is_shared_by_quantity(warehouse: Connection) -> None:
-    """100.00 for 1, 1 and 1 pieces: 33.3333, 33.3334 and 33.3333, together 100; O3's own freight is charged, so its
-    part is left out.
+    """100.00 for 1, 1 and 1 pieces: 33.3333, 33.3334 and 33.3333, together 100.
+
+    O3 has freight as a service cost, so its part is left out.
     """
     orders = ("O1", "O2", "O3")
     records = sold(
@@ -129,9 +130,7 @@ def test_parts_add_up_to_the_whole(whole: str, weights: tuple[str, ...], expecte
 
 
 def test_profit_leaves_out_what_has_no_unit_cost_and_says_so(warehouse: Connection) -> None:
-    """O: 500 - 100 × 3.00 - picking 20 = 180. The line of product Q, 500 billed, has no unit cost: it is left out and
-    said.
-    """
+    """O: 500 - 100 × 3.00 - picking 20 = 180. The line of product Q (500) has no unit cost and is left out."""
     build(
         warehouse,
         sold(

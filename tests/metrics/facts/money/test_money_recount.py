@@ -1,4 +1,4 @@
-"""The ledger of money counted again in plain Python from the sample's records: every row, every amount, exactly."""
+"""Compare all money facts of the sample with a recount in plain Python, exactly."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ def connection(sample: Location) -> Iterator[Connection]:
 
 
 class Books:
-    """The records as they lie in the tables, and the few rules that money needs, each as the rule book words it."""
+    """The records of the warehouse, and the rules of money."""
 
     def __init__(self, connection: Connection) -> None:
-        """Read every feed; a deleted record was never there."""
+        """Read every feed without deleted records."""
         self.as_of: datetime = connection.execute(select(facts_state.c.as_of)).scalar_one()
         self.feeds: dict[str, list[Row]] = {
             name: [dict(row) for row in connection.execute(select(feed.table)).mappings() if not row["deleted"]]
@@ -62,7 +62,7 @@ class Books:
         return tomorrow - timedelta(microseconds=1)
 
     def end(self, row: Row, name: str, zone: ZoneInfo) -> datetime:
-        """The last instant a moment may be; far off for an empty one."""
+        """Return the last possible instant of a date or time. An empty value gives a distant instant."""
         value: datetime | None = row[name]
         if value is None:
             return datetime.max
@@ -74,7 +74,7 @@ class Books:
         return value.date() if row[f"{name}_is_date"] else value.replace(tzinfo=UTC).astimezone(zone).date()
 
     def money(self, amount: Decimal, currency: str | None, day: date) -> Decimal | None:
-        """In the reporting currency: the newest rate of the day or the seven before (R25)."""
+        """Return the amount in the reporting currency, by the newest rate of the last week (R25, currencies)."""
         if self.reporting is None or currency == self.reporting:
             return amount
         rate = next(
@@ -88,7 +88,7 @@ class Books:
         return None if rate is None else (amount * rate).quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
     def unit_cost(self, order: Row, line: Row) -> Decimal | None:
-        """Of the day the order was placed (R35)."""
+        """Return the unit cost on the order day (R35, valid on order day)."""
         ordered = self.day(order, "ordered_at", self.zone(order))
         able = [
             row
@@ -98,7 +98,7 @@ class Books:
         return max(able, key=lambda row: row["valid_from"])["unit_cost_amount"] if able else None
 
     def billed(self) -> Iterator[tuple[Any, ...]]:
-        """Net sales and product cost of every line of every document (R24)."""
+        """Return net sales and product cost of each document line (R24, net sales)."""
         headers = {row["invoice_id"]: row for row in self.feeds["invoices"]}
         bodies: dict[str, list[Row]] = defaultdict(list)
         for body in self.feeds["invoice_lines"]:
@@ -139,7 +139,7 @@ class Books:
                 yield ("product_cost", *key, sign * quantity * cost if known else None)
 
     def served(self) -> Iterator[tuple[Any, ...]]:
-        """Service costs, and freight and cases where no service cost stands for them."""
+        """Return service costs, and the freight and cases without a service cost."""
         charged: set[tuple[str | None, str | None, str]] = set()
         for row in self.feeds["service_costs"]:
             order = self.orders.get(row["order_id"])
@@ -214,7 +214,7 @@ def test_the_ledger_counted_again_from_the_records(connection: Connection) -> No
 
 @pytest.mark.parametrize("dimension", sorted(DIMENSIONS))
 def test_profit_is_its_parts_and_they_add_up(dimension: str, connection: Connection) -> None:
-    """Profit is a difference of totals: by every dimension the parts give the whole, exactly."""
+    """The parts of profit by each dimension add up to the total, exactly."""
     (whole,) = answer(connection, Question(("customer_profit",)))
     listed = answer(connection, Question(("customer_profit",), by=(dimension,)))
     assert whole.value is not None

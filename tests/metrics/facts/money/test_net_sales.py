@@ -1,6 +1,4 @@
-"""The ledger of money on hand-worked records: net sales, product cost and cost to serve. Every number is worked out
-beside its test.
-"""
+"""Worked cases of net sales and currencies. Each test shows its calculation."""
 
 from datetime import date
 from decimal import Decimal
@@ -18,7 +16,7 @@ filled = only(movements)
 
 
 def test_r24_ledger_by_document_date_and_cohort_by_order_date(warehouse: Connection) -> None:
-    """March invoice 1,000 + freight 50 + tax 200, April credit 100: ledger March 1,000, April -100; cohort 900."""
+    """March invoice 1,000 + freight 50 + tax 200, April credit 100: March 1,000, April -100, all orders 900."""
     build(
         warehouse,
         sold(
@@ -39,7 +37,7 @@ def test_r24_ledger_by_document_date_and_cohort_by_order_date(warehouse: Connect
     )
     assert by_month(warehouse, "net_sales_value") == {date(2026, 3, 1): Decimal(1000), date(2026, 4, 1): Decimal(-100)}
     assert by_month(warehouse, "net_sales_cohort") == {date(2026, 3, 1): Decimal(900)}
-    # A credit for money alone takes no goods back: 100 pieces at 3.00 stay sold.
+    # A credit of money alone returns no goods: 100 pieces at 3.00 stay sold.
     assert value(warehouse, "product_cost") == Decimal(300)
 
 
@@ -69,9 +67,7 @@ def test_r24_net_sales_of_an_invoice_reversed_and_reissued(warehouse: Connection
 
 
 def test_r24_a_reversal_without_lines_takes_back_its_invoice_once(warehouse: Connection) -> None:
-    """Two reversals name the invoice of 1,000 and bring no lines: it is taken back once. Sales 0, two documents left to
-    see.
-    """
+    """Two reversals of the invoice of 1,000 have no lines. It is reversed once: sales 0, with two documents."""
     build(
         warehouse,
         sold(
@@ -97,8 +93,9 @@ def test_r24_a_reversal_without_lines_takes_back_its_invoice_once(warehouse: Con
 
 
 def test_documents_after_as_of_fees_and_deleted_ones_are_not_there(warehouse: Connection) -> None:
-    """Of 500 billed, a fee line of 10, an invoice of May and a deleted one of 70, only the 500 count; a service line of
-    40 does.
+    """The 500 billed and a service line of 40 count.
+
+    A fee line of 10, an invoice of May and a deleted invoice of 70 do not count.
     """
     build(
         warehouse,
@@ -130,7 +127,7 @@ def test_documents_after_as_of_fees_and_deleted_ones_are_not_there(warehouse: Co
 
 
 def dollars(**feeds: Any) -> builders.Records:
-    """5,000 USD and 5,000 EUR at 1.10 billed, and 10,000 AED without a rate; the reporting currency is USD."""
+    """Return 5,000 USD, 5,000 EUR at 1.10 and 10,000 AED without a rate. The reporting currency is USD."""
     names = ("USD", "EUR", "AED")
     return sold(
         orders=[builders.order(order_id=name, currency=name) for name in names],
@@ -146,7 +143,7 @@ def dollars(**feeds: Any) -> builders.Records:
 
 
 def test_r25_currencies_meet_at_the_rate_of_the_document_day_or_not_at_all(warehouse: Connection) -> None:
-    """5,000 USD + 5,000 EUR × 1.10 = 10,500 USD, and "10,000 AED in 1 document", never 20,000."""
+    """5,000 USD + 5,000 EUR × 1.10 = 10,500 USD, with "10,000 AED in 1 document" left out."""
     build(warehouse, dollars(), APRIL_END, EVERYTHING)
     assert value(warehouse, "net_sales_value") == Decimal(10500)
     assert by(warehouse, "net_sales_value", "currency") == {
@@ -164,7 +161,10 @@ def test_r25_currencies_meet_at_the_rate_of_the_document_day_or_not_at_all(wareh
 
 
 def test_r25_a_rate_serves_seven_days(warehouse: Connection) -> None:
-    """A rate of the 1st serves a document of the 8th, not one of the 9th; two currencies left out are never added."""
+    """A rate of the 1st applies to a document of the 8th, but not of the 9th.
+
+    Two currencies without a rate are not added.
+    """
     for day, counted in (("2026-03-08", Decimal(550)), ("2026-03-09", Decimal(0))):
         records = sold(
             fx_rates=[builders.fx_rate()],
