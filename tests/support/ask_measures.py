@@ -73,7 +73,7 @@ def by(
     }
 
 
-def ledger(connection: Connection, table: Table, *key: str) -> dict[Any, dict[str, Any]]:
+def fact_rows(connection: Connection, table: Table, *key: str) -> dict[Any, dict[str, Any]]:
     """Return the rows of a fact table by key. A key of one column is its bare value."""
     rows = [dict(row) for row in connection.execute(select(table)).mappings()]
     return {row[key[0]] if len(key) == 1 else tuple(row[name] for name in key): row for row in rows}
@@ -106,9 +106,9 @@ def only(*modules: ModuleType) -> Callable[..., Any]:
 
     Builds fill these tables and the tables that they read. Filling all tables takes most of the time of a worked case.
     """
-    wanted = [ledger for module in modules for ledger in module.FACT_TABLES]
-    for ledger in wanted:  # the list grows by the tables that a module reads
-        named = vars(sys.modules[ledger.select_rows.__module__]).values()
+    wanted = [fact_table for module in modules for fact_table in module.FACT_TABLES]
+    for fact_table in wanted:  # the list grows by the tables that a module reads
+        named = vars(sys.modules[fact_table.select_rows.__module__]).values()
         read = [table for table in named if isinstance(table, Table)]
         wanted += [
             other for other in FACT_TABLES if other not in wanted and any(other.table is table for table in read)
@@ -117,7 +117,9 @@ def only(*modules: ModuleType) -> Callable[..., Any]:
     @pytest.fixture(scope="module", autouse=True)
     def filled() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(rebuild, "FACT_TABLES", tuple(ledger for ledger in FACT_TABLES if ledger in wanted))
+            patch.setattr(
+                rebuild, "FACT_TABLES", tuple(fact_table for fact_table in FACT_TABLES if fact_table in wanted)
+            )
             yield
 
     return filled

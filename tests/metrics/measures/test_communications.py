@@ -6,7 +6,7 @@ from datetime import datetime
 
 from metrics.facts import messages, recoveries, service_cases, shipments
 from metrics.facts.messages import message_facts_table
-from tests.support.ask_measures import ALL, built, by, halves, ledger, one, only, sale, together
+from tests.support.ask_measures import ALL, built, by, fact_rows, halves, one, only, sale, together
 from tests.support.builders import Row, customer, shipment_line
 from tests.support.contact_builders import message, service_case
 
@@ -55,7 +55,7 @@ def test_replies_after_the_transaction_are_counted_by_their_phase_and_due_day() 
 def test_what_was_sent_after_as_of_had_not_been_sent() -> None:
     with built(datetime(2026, 3, 5, 12, 0, 0), **sale("O"), messages=PRE) as connection:
         assert halves(connection, "ack_on_time") == (2, 5)  # the day of 5 March is not over: no bare date has happened
-        rows = ledger(connection, message_facts_table, "message_id")
+        rows = fact_rows(connection, message_facts_table, "message_id")
         assert rows["a second late"]["sent_at"] is None
         assert rows["some time that day"]["in_time"] is False
         assert rows["day by day"]["due"] is False

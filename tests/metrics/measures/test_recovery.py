@@ -13,7 +13,7 @@ from metrics.facts.recoveries import recovery_facts_table
 from metrics.lists.recovery import reorder_curves
 from metrics.model.question import Question
 from metrics.queries.answer import answer
-from tests.support.ask_measures import ALL, billed, built, case, halves, ledger, one, only, sale, together
+from tests.support.ask_measures import ALL, billed, built, case, fact_rows, halves, one, only, sale, together
 from tests.support.builders import Row, order, order_line, shipment_line
 from tests.support.contact_builders import message
 
@@ -46,7 +46,7 @@ CHAINS = together(
 
 def test_the_chain_of_each_failure() -> None:
     with built(**CHAINS) as connection:
-        rows = ledger(connection, recovery_facts_table, "order_id")
+        rows = fact_rows(connection, recovery_facts_table, "order_id")
     chain = ("failed_at", "detected_at", "acknowledged_at", "resolved_at")
     assert [rows["told first"][name] for name in chain] == [
         END_OF_10TH, datetime(2026, 3, 9, 10), datetime(2026, 3, 9, 10), datetime(2026, 3, 14, 12),
@@ -101,19 +101,21 @@ def test_recovered_of_those_whose_ten_days_have_passed() -> None:
         assert halves(connection, "recovered_share") == (2, 5)
     with built(datetime(2026, 3, 21, 5), **CHAINS) as connection:
         assert halves(connection, "recovered_share") == (1, 2)
-        groups = {name: row["recovery"] for name, row in ledger(connection, recovery_facts_table, "order_id").items()}
+        groups = {
+            name: row["recovery"] for name, row in fact_rows(connection, recovery_facts_table, "order_id").items()
+        }
         assert (groups["case only"], groups["buyer first"], groups["silent"]) == ("open", "recovered", "unrecovered")
 
 
 def test_a_late_order_nobody_complained_of_is_settled_by_its_goods() -> None:
     records = together(sale("O", received="2026-03-12T09:00Z"), billed("O"), notice("O", "2026-03-09T10:00Z"))
     with built(**records) as connection:
-        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
         assert (row["resolved_at"], row["recovery"]) == (datetime(2026, 3, 12, 9), "recovered")
     short = together(sale("O", received="2026-03-12T09:00Z"), billed("O"), notice("O", "2026-03-09T10:00Z"))
     short["shipment_lines"] = [shipment_line(shipment_id="O", shipped_qty=90)]
     with built(**short) as connection:
-        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
         assert (row["resolved_at"], row["recovery"]) == (None, "unrecovered")
 
 
@@ -125,7 +127,7 @@ def test_what_was_settled_before_the_failure_was_about_something_else() -> None:
         case("O", "2026-03-11T10:00Z", kind="special_request"),
     )
     with built(**records) as connection:
-        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
         assert (row["detected_at"], row["resolved_at"], row["recovery"]) == (None, None, "unrecovered")
 
 
@@ -147,7 +149,7 @@ def test_the_first_failed_moment_of_each_kind_of_failure(breakage: str, failed_a
     elif breakage == "wrong price":
         records["invoice_lines"] = billed("O", unit_price_amount="5.10")["invoice_lines"]
     with built(**records) as connection:
-        row = ledger(connection, recovery_facts_table, "order_id")["O"]
+        row = fact_rows(connection, recovery_facts_table, "order_id")["O"]
         assert (row["failed"], row["failed_at"]) == (True, failed_at)
 
 
@@ -188,7 +190,7 @@ REORDERS = together(
 def test_ordered_again_within_30_days_by_hand() -> None:
     """Waits: A 10, B 30, L 20 days ended; D and E watched for 52. S(30) = 4/5 · 3/4 · 2/3 = 2/5: 60 % ordered again."""
     with built(**REORDERS) as connection:
-        rows = ledger(connection, recovery_facts_table, "order_id")
+        rows = fact_rows(connection, recovery_facts_table, "order_id")
         assert {name: rows[name]["reorder_days"] for name in "ABDEL"} == {"A": 10, "B": 30, "D": 52, "E": 52, "L": 20}
         assert rows["L"]["start_day"] == date(2026, 3, 10)
         found = one(connection, "reorder_30")
@@ -209,7 +211,7 @@ def test_a_wait_cut_short_by_as_of_is_censored_not_counted_as_none() -> None:
     1/5.
     """
     with built(datetime(2026, 3, 20, 23, 59, 59, 999999), **REORDERS) as connection:
-        rows = ledger(connection, recovery_facts_table, "order_id")
+        rows = fact_rows(connection, recovery_facts_table, "order_id")
         assert {name: (rows[name]["reorder_days"], rows[name]["next_day"] is None) for name in "ABDEL"} == {
             "A": (10, False), "B": (11, True), "D": (11, True), "E": (11, True), "L": (10, True),
         }  # fmt: skip
@@ -241,20 +243,20 @@ def test_the_three_curves_are_data() -> None:
 def test_orders_that_prove_nothing_are_in_no_curve() -> None:
     """Neither a failure nor its absence is proven while nothing was billed and the invoice window is open."""
     with built(datetime(2026, 3, 12), **sale("O", received="2026-03-09")) as connection:
-        assert ledger(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "not proven"
+        assert fact_rows(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "not proven"
         assert reorder_curves(connection, Question(())) == []
 
 
 def test_without_bills_the_other_four_tests_decide() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("invoices.", "invoice_lines.")))
     with built(mapped=core, **sale("O", received="2026-03-09")) as connection:
-        assert ledger(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "no failure"
+        assert fact_rows(connection, recovery_facts_table, "order_id")["O"]["recovery"] == "no failure"
 
 
 def test_without_messages_and_cases_no_failure_is_called_unrecovered_and_nothing_is_kept() -> None:
     core = frozenset(name for name in ALL if not name.startswith(("messages.", "service_cases.")))
     with built(mapped=core, **CHAINS) as connection:
-        assert ledger(connection, recovery_facts_table, "order_id") == {}
+        assert fact_rows(connection, recovery_facts_table, "order_id") == {}
         for measure in ("recovered_share", "reorder_30", "detect_hours_p50", "retained_margin"):
             assert one(connection, measure).no_data == "no feed: messages or service_cases"
         assert one(connection, "recovery_cost").no_data == "no feed: service_cases"

@@ -16,7 +16,7 @@ from metrics.model.question import Question
 from metrics.queries.restatements import FeedDelta, Restated, RestatedKey, compare_generations
 from metrics.schema import metadata, restatements, runs
 from metrics.warehouse import Location, reading, writing
-from tests.support.ask_measures import ALL, AS_OF, built, by, halves, ledger, one, only, sale, together
+from tests.support.ask_measures import ALL, AS_OF, built, by, fact_rows, halves, one, only, sale, together
 from tests.support.builders import Row, assumption, customer, records
 from tests.support.contact_builders import scorecard
 from tests.support.sql_facts import build
@@ -58,7 +58,7 @@ def test_orders_in_both_books_of_those_in_either() -> None:
     """
     with built(**BOOKS) as connection:
         assert halves(connection, "books_matched") == (7, 10)
-        rows = ledger(connection, two_books_facts_table, "order_id")
+        rows = fact_rows(connection, two_books_facts_table, "order_id")
         assert {name for name, row in rows.items() if not row["theirs"]} == {"missing"}
         assert {name for name, row in rows.items() if not row["ours"]} == {"only theirs", "other customer"}
         assert (rows["only theirs"]["due_day"], rows["only theirs"]["segment"]) == (date(2026, 3, 21), "A")
@@ -75,14 +75,14 @@ def test_a_dispute_stands_under_the_first_thing_that_differs() -> None:
     with built(**BOOKS) as connection:
         causes = {
             name: row["cause"]
-            for name, row in ledger(connection, two_books_facts_table, "order_id").items()
+            for name, row in fact_rows(connection, two_books_facts_table, "order_id").items()
             if row["cause"]
         }
         assert causes == {"day": "receipt_day", "quantity": "quantity", "deadline": "deadline", "verdict": "verdict"}
         assert one(connection, "books_dispute").value == 4
         disputes = {cause: value for cause, (value, _) in by(connection, "books_dispute", "cause").items()}
         assert disputes == {"receipt_day": 1, "quantity": 1, "deadline": 1, "verdict": 1, None: 0}
-        evidence = ledger(connection, two_books_facts_table, "order_id")["day"]
+        evidence = fact_rows(connection, two_books_facts_table, "order_id")["day"]
         assert (evidence["our_receipt_day"], evidence["their_receipt_day"]) == (date(2026, 3, 9), date(2026, 3, 11))
         assert (evidence["our_qty"], evidence["their_qty"]) == (Decimal(100), Decimal(90))
 
@@ -180,5 +180,5 @@ def test_a_scorecard_of_what_had_not_come_yet_tells_of_no_receipt() -> None:
         datetime(2026, 3, 11),
         **together(sale("O", received="2026-03-09"), theirs("O", received_at="2026-03-12", passed=True)),
     ) as connection:
-        row = ledger(connection, two_books_facts_table, "order_id")["O"]
+        row = fact_rows(connection, two_books_facts_table, "order_id")["O"]
         assert (row["their_receipt_day"], row["cause"]) == (None, None)

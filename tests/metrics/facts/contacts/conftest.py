@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from metrics.facts.orders import order_facts_table
 from tests.metrics.facts.contacts.counts import RECORDS, Facts
-from tests.support.ask_measures import built, ledger
+from tests.support.ask_measures import built, fact_rows
 
 
 @pytest.fixture(scope="package")
@@ -19,4 +19,4 @@ def connection() -> Iterator[Connection]:
 @pytest.fixture(scope="package")
 def orders(connection: Connection) -> Facts:
     """The order facts by order. Other tests compare them with the reference implementation."""
-    return ledger(connection, order_facts_table, "order_id")
+    return fact_rows(connection, order_facts_table, "order_id")

@@ -19,7 +19,7 @@ from metrics.model.measure import Total
 from metrics.model.question import Question
 from metrics.queries.answer import answer
 from tests.metrics.facts.contacts.counts import RECORDS
-from tests.support.ask_measures import built, ledger, one
+from tests.support.ask_measures import built, fact_rows, one
 
 MEASURES = tuple(
     measure
@@ -45,7 +45,7 @@ def test_keys_are_unique_and_every_table_has_rows(connection: Connection) -> Non
         rows = connection.execute(table.select()).all()
         assert len(rows) > 10, table.name
         if table is not recovery_cost_facts_table:
-            assert len(ledger(connection, table, *key)) == len(rows), table.name
+            assert len(fact_rows(connection, table, *key)) == len(rows), table.name
 
 
 def test_the_parts_of_every_total_add_up(connection: Connection) -> None:

@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from metrics.facts.messages import message_facts_table
 from tests.metrics.facts.contacts.counts import RECORDS, Facts, counted, waited
 from tests.reference import random_contacts
-from tests.support.ask_measures import AS_OF, by, ledger, one
+from tests.support.ask_measures import AS_OF, by, fact_rows, one
 
 
 def test_messages(connection: Connection) -> None:
     punctual = random_contacts.messages_in_time(RECORDS, AS_OF)
-    assert len(ledger(connection, message_facts_table, "message_id")) == len(RECORDS["messages"])
+    assert len(fact_rows(connection, message_facts_table, "message_id")) == len(RECORDS["messages"])
     assert counted(connection, "info_timely") == random_contacts.share([verdict for _, verdict in punctual])
     for measure, phase in (("ack_on_time", "pre"), ("post_reply_on_time", "post")):
         verdicts = [verdict for sent_in, verdict in punctual if sent_in == phase]

@@ -13,12 +13,12 @@ from metrics.lists import recovery as recovery_module
 from metrics.model.question import Question
 from tests.metrics.facts.contacts.counts import RECORDS, Facts, counted, waited
 from tests.reference import random_contacts
-from tests.support.ask_measures import AS_OF, by, ledger, one
+from tests.support.ask_measures import AS_OF, by, fact_rows, one
 
 
 def test_recoveries(connection: Connection, orders: Facts) -> None:
     expected = random_contacts.failures(RECORDS, orders, AS_OF)
-    rows = ledger(connection, recovery_facts_table, "order_id")
+    rows = fact_rows(connection, recovery_facts_table, "order_id")
     assert set(rows) == {name for name, facts in orders.items() if facts["state"] == "judged"}
     assert {name for name, row in rows.items() if row["failed"]} == set(expected)
     for name, chain in expected.items():
@@ -60,9 +60,9 @@ def test_recoveries(connection: Connection, orders: Facts) -> None:
 
 
 def test_retained_margins(connection: Connection, orders: Facts) -> None:
-    lines = ledger(connection, order_line_facts_table, "order_id")  # one line per order
+    lines = fact_rows(connection, order_line_facts_table, "order_id")  # one line per order
     checked = 0
-    for row in ledger(connection, recovery_facts_table, "order_id").values():
+    for row in fact_rows(connection, recovery_facts_table, "order_id").values():
         if not row["failed"] or row["start_day"] + timedelta(90) > AS_OF.date():
             assert row["retained_amount"] is None
             continue

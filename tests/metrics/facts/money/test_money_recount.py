@@ -200,14 +200,14 @@ class Books:
                 yield ("cost_to_serve", "freight", "freight", row["shipment_id"], order_id, None, day, amount)
 
 
-def test_the_ledger_counted_again_from_the_records(connection: Connection) -> None:
+def test_money_facts_equal_a_recount_of_the_records(connection: Connection) -> None:
     m = money_facts_table.c
     columns = (m.kind, m.activity, m.source, m.document_id, m.order_id, m.line_no, m.day, m.amount)
-    ledger = Counter(tuple(row) for row in connection.execute(select(*columns)))
+    stored = Counter(tuple(row) for row in connection.execute(select(*columns)))
     books = Books(connection)
-    again = Counter((*books.billed(), *books.served()))
-    assert sorted(map(repr, (ledger - again).elements())) == sorted(map(repr, (again - ledger).elements())) == []
-    kinds = Counter(key[:3] for key in again.elements())
+    recount = Counter((*books.billed(), *books.served()))
+    assert sorted(map(repr, (stored - recount).elements())) == sorted(map(repr, (recount - stored).elements())) == []
+    kinds = Counter(key[:3] for key in recount.elements())
     assert {source for _, _, source in kinds} >= {"invoice", "credit", "reversal", "service_cost"}
     assert sum(kinds.values()) > 5 * SAMPLE_ORDERS
 
