@@ -71,7 +71,7 @@ Mutant = tuple[str, str, int, int]
 
 def mutants(modules: list[str]) -> list[Mutant]:
     """Return every change of Cosmic Ray's operators, in a fixed order."""
-    found = []
+    changes = []
     for module in modules:
         tree = get_ast_from_path(ROOT / module)
         noted = annotations((ROOT / module).read_text(encoding="utf-8"))
@@ -80,12 +80,12 @@ def mutants(modules: list[str]) -> list[Mutant]:
                 continue
             operator = get_operator(name)()
             places = [start for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node)]
-            found += [
+            changes += [
                 (module, name, occurrence, start[0])
                 for occurrence, start in enumerate(places)
                 if not any(first <= start < last for first, last in noted)
             ]
-    return found
+    return changes
 
 
 def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -93,7 +93,11 @@ def annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     nodes = list(ast.walk(ast.parse(source)))
     types = [node.annotation for node in nodes if isinstance(node, (ast.arg, ast.AnnAssign))]
     types += [node.returns for node in nodes if isinstance(node, ast.FunctionDef)]
-    return [((one.lineno, one.col_offset), (one.end_lineno or 0, one.end_col_offset or 0)) for one in types if one]
+    return [
+        ((annotation.lineno, annotation.col_offset), (annotation.end_lineno or 0, annotation.end_col_offset or 0))
+        for annotation in types
+        if annotation
+    ]
 
 
 def is_python(source: str) -> bool:
@@ -107,9 +111,11 @@ def is_python(source: str) -> bool:
 
 def survivors(log: Path) -> list[Mutant]:
     """Return the survivors in the output of an earlier run."""
-    told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    results = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
     return [
-        (one["module"], one["operator"], one["occurrence"], one["line"]) for one in told if one["outcome"] == "survived"
+        (result["module"], result["operator"], result["occurrence"], result["line"])
+        for result in results
+        if result["outcome"] == "survived"
     ]
 
 
@@ -187,8 +193,8 @@ def main() -> None:
     parser.add_argument("--again", type=Path, help="repeat only the survivors in this log of an earlier run")
     options = parser.parse_args()
     among = [populated(drawn(worlds(), 1, start=start)[0], HISTORIES, start=start) for start in STARTS]
-    together = sorted((one for one, _ in judged_alike()), key=lambda one: -len(one.records["orders"]))
-    among += [World(one.as_of.date(), one.records, one.policy, one.as_of, one.mapped) for one in together]
+    together = sorted((case for case, _ in judged_alike()), key=lambda case: -len(case.records["orders"]))
+    among += [World(case.as_of.date(), case.records, case.policy, case.as_of, case.mapped) for case in together]
     judged = [judge(world.records, world.policy, world.as_of, world.mapped) for world in among]
     unchanged = (options.modules[0], "none", 0, 0)
     if noticed(unchanged, (ROOT / options.modules[0]).read_text(encoding="utf-8"), among, judged):

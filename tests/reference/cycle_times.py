@@ -21,8 +21,8 @@ STEPS = range(2, 12)
 MIN_N = 20
 
 
-def overlap(one: Interval, other: Interval) -> timedelta:
-    return max(timedelta(0), min(one[1], other[1]) - max(one[0], other[0]))
+def overlap(first: Interval, second: Interval) -> timedelta:
+    return max(timedelta(0), min(first[1], second[1]) - max(first[0], second[0]))
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
@@ -59,7 +59,7 @@ def buyers_holds(
     Without holds, it is the time between two attempts at step 2 or 10.
     """
     if holds is not None:
-        found = []
+        stopped = []
         for row in holds:
             placed, released = event(row, "placed_at", zone), event(row, "released_at", zone)
             if (
@@ -68,16 +68,16 @@ def buyers_holds(
                 and row["caused_by"] == "buyer"
                 and placed is not None
             ):
-                found.append((placed, min(until, released or until)))
-        return merged(found)
+                stopped.append((placed, min(until, released or until)))
+        return merged(stopped)
     waits = []
     for step in (2, 10):
         attempts = sorted(
             (row for row in events if row["order_id"] == order_id and row["step"] == step),
             key=lambda row: row["event_no"],
         )
-        for one, following in pairwise(attempts):
-            ended, began = event(one, "finished_at", zone), event(following, "started_at", zone)
+        for attempt, following in pairwise(attempts):
+            ended, began = event(attempt, "finished_at", zone), event(following, "started_at", zone)
             if ended is not None and began is not None:
                 waits.append((ended, began))
     return merged(waits)
@@ -105,7 +105,7 @@ def net_start(request: Promise, lead_days: int, zone: str) -> datetime:
 def net_time(clock: Interval, dwell: timedelta, stopped: Sequence[Interval]) -> timedelta:
     """Return the net time: without the wait before the net start and without later holds (R27, R28)."""
     begins = min(clock[1], clock[0] + dwell)
-    return clock[1] - begins - sum((overlap((begins, clock[1]), one) for one in merged(stopped)), timedelta(0))
+    return clock[1] - begins - sum((overlap((begins, clock[1]), hold) for hold in merged(stopped)), timedelta(0))
 
 
 def clean_order_at(order_id: str, events: Sequence[Row], zone: str) -> datetime | None:
@@ -114,43 +114,47 @@ def clean_order_at(order_id: str, events: Sequence[Row], zone: str) -> datetime 
     return max((end for end in ends if end is not None), default=None)
 
 
-def clocks(inputs: Inputs, found: OrderJudgement, order: Row) -> dict[str, int | None]:
+def clocks(inputs: Inputs, judgement: OrderJudgement, order: Row) -> dict[str, int | None]:
     """Return all clocks of a sale in days and seconds, each None before arrival.
 
     Source: R26 (working time), R27 (orders placed ahead), R28 (holds).
     """
     zone = order["ship_to_time_zone"]
     names = ("cycle_days_net", "cycle_seconds", "cycle_seconds_net", "held_seconds", "business_seconds")
-    said: dict[str, int | None] = dict.fromkeys(names)
-    customer = inputs.version("customers", "customer_id", order["customer_id"], found.ordered_day) or {}
-    package = inputs.version("service_packages", "service_segment", customer.get("service_segment"), found.ordered_day)
+    columns: dict[str, int | None] = dict.fromkeys(names)
+    customer = inputs.version("customers", "customer_id", order["customer_id"], judgement.ordered_day) or {}
+    package = inputs.version(
+        "service_packages", "service_segment", customer.get("service_segment"), judgement.ordered_day
+    )
     lead_days = package["lead_time_days_max"] if package else None
-    if found.arrived_day is not None:
-        wanted = local_day(found.request.ends(zone), zone) if found.request else None
-        said["cycle_days_net"] = max(0, (found.arrived_day - net_day(found.ordered_day, wanted, lead_days)).days)
-    if found.clock is None:
-        return said
+    if judgement.arrived_day is not None:
+        wanted = local_day(judgement.request.ends(zone), zone) if judgement.request else None
+        columns["cycle_days_net"] = max(
+            0, (judgement.arrived_day - net_day(judgement.ordered_day, wanted, lead_days)).days
+        )
+    if judgement.clock is None:
+        return columns
     dwell = timedelta(0)
-    if found.request is not None and lead_days is not None:
-        dwell = max(dwell, net_start(found.request, lead_days, zone) - found.clock[0])
-    holds = inputs.rows("holds", found.order_id) if inputs.fed("holds") else None
+    if judgement.request is not None and lead_days is not None:
+        dwell = max(dwell, net_start(judgement.request, lead_days, zone) - judgement.clock[0])
+    holds = inputs.rows("holds", judgement.order_id) if inputs.fed("holds") else None
     begun = [
         row
-        for row in inputs.rows("order_events", found.order_id)
+        for row in inputs.rows("order_events", judgement.order_id)
         if (at := event(row, "started_at", zone)) is None or at <= inputs.as_of
     ]
-    stopped = buyers_holds(found.order_id, holds, begun, zone, found.clock[1])
-    net = net_time(found.clock, dwell, stopped)
-    begins = min(found.clock[1], found.clock[0] + dwell)
+    stopped = buyers_holds(judgement.order_id, holds, begun, zone, judgement.clock[1])
+    net = net_time(judgement.clock, dwell, stopped)
+    begins = min(judgement.clock[1], judgement.clock[0] + dwell)
     calendars = inputs.feeds.get("calendars", [])
     worked = business_time(
-        found.clock, calendars, [name for name in (order["ship_to"], "ship_to", "default") if name], zone
+        judgement.clock, calendars, [name for name in (order["ship_to"], "ship_to", "default") if name], zone
     )
-    said["cycle_seconds"] = seconds(found.clock[1] - found.clock[0])
-    said["cycle_seconds_net"] = seconds(net)
-    said["held_seconds"] = seconds(found.clock[1] - begins - net)
-    said["business_seconds"] = None if worked is None else seconds(worked)
-    return said
+    columns["cycle_seconds"] = seconds(judgement.clock[1] - judgement.clock[0])
+    columns["cycle_seconds_net"] = seconds(net)
+    columns["held_seconds"] = seconds(judgement.clock[1] - begins - net)
+    columns["business_seconds"] = None if worked is None else seconds(worked)
+    return columns
 
 
 def seconds(length: timedelta) -> int:
@@ -228,7 +232,7 @@ def budgets(finishes: Sequence[Mapping[int, Fraction]]) -> dict[int, Fraction]:
     taken: dict[int, list[Fraction]] = {}
     for finished in finishes:
         before = Fraction(0)
-        for step in sorted(one for one in finished if one in STEPS):
+        for step in sorted(done for done in finished if done in STEPS):
             taken.setdefault(step, []).append(finished[step] - before)
             before = finished[step]
     return {step: sorted(lengths)[math.ceil(Fraction(len(lengths), 2)) - 1] for step, lengths in taken.items()}

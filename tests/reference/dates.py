@@ -63,8 +63,8 @@ def span(row: Row, name: str, zone: str) -> Span | None:
 
 def event(row: Row, name: str, zone: str) -> datetime | None:
     """Return the time at which an event counts: for a bare date, the end of its local day."""
-    found = span(row, name, zone)
-    return found.last if found else None
+    happened = span(row, name, zone)
+    return happened.last if happened else None
 
 
 def hours(value: Any) -> timedelta:

@@ -57,15 +57,15 @@ def drawn(strategy: st.SearchStrategy[T], number: int, *, start: int) -> list[T]
     They come from many short runs. The first example of each run is left out, because it is the simplest. A run is
     short, because Hypothesis later varies earlier examples.
     """
-    found: list[T] = []
-    while len(found) < number:
-        found += a_few(strategy, start * 10_000 + len(found))[1:]
-    return found[:number]
+    values: list[T] = []
+    while len(values) < number:
+        values += a_few(strategy, start * 10_000 + len(values))[1:]
+    return values[:number]
 
 
 def a_few(strategy: st.SearchStrategy[T], start: int) -> list[T]:
     """Return the values of one short Hypothesis run."""
-    found: list[T] = []
+    values: list[T] = []
 
     @seed(start)
     @settings(
@@ -77,7 +77,7 @@ def a_few(strategy: st.SearchStrategy[T], start: int) -> list[T]:
     )
     @given(strategy)
     def collect(value: T) -> None:
-        found.append(value)
+        values.append(value)
 
     collect()
-    return found
+    return values

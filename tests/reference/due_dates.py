@@ -37,15 +37,15 @@ class DueDates(OrderLine):
 
     def revisions(self) -> list[tuple[datetime, Row]]:
         """Return the promise changes of this line by `as_of`, each with its time."""
-        made = [(event(row, "changed_at", self.zone), row) for row in self.inputs.rows("promises", *self.keys)]
-        return [(at, row) for at, row in made if at is not None and at <= self.as_of]
+        changes = [(event(row, "changed_at", self.zone), row) for row in self.inputs.rows("promises", *self.keys)]
+        return [(at, row) for at, row in changes if at is not None and at <= self.as_of]
 
     def first_promise_after(self, policy: Policy) -> Promise | None:
         """Return the first promise, moved by each buyer change before its deadline (R1, anchor date)."""
         promise = self.written("promised_by")
         if promise is None or policy["rebase"] != "buyer":
             return promise
-        for at, row in sorted(self.revisions(), key=lambda made: (made[0], made[1]["revision_no"])):
+        for at, row in sorted(self.revisions(), key=lambda change: (change[0], change[1]["revision_no"])):
             if row["changed_by"] == "buyer" and at <= self.deadline_of(promise, policy):
                 promise = Promise(row["promised_by"], row["promised_by_is_date"], order_own=False)
         return promise

@@ -50,7 +50,7 @@ def order_columns(order: OrderJudgement, lines: list[LineJudgement], zone: str) 
     )
     tested = [order.findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")]
     known = tested[0].verdict is not None and all(
-        one.verdict is not None or one.reason == "nothing_received" for one in tested[1:]
+        finding.verdict is not None or finding.reason == "nothing_received" for finding in tested[1:]
     )
     return {
         "line_count": len(lines),

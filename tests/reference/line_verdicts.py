@@ -120,12 +120,12 @@ class LineVerdicts(Quantities):
             return Finding(None, "nothing_received")
         return together([*self.accuracy_findings().values(), *self.sent_back(WRONG, "returned_wrong")])
 
-    def sent_back(self, reasons: tuple[str, ...], why: str) -> list[Finding]:
+    def sent_back(self, reasons: tuple[str, ...], reason: str) -> list[Finding]:
         """Return the findings from returns by `as_of`. A return without a reason is unknown (R22, returns)."""
         if not self.inputs.tested("returns.reason"):
             return []
-        said = [TRUE, *(Finding(False, why) for row in self.returns if row["reason"] in reasons)]
-        return said + [Finding(None, "no_evidence") for row in self.returns if row["reason"] is None]
+        findings = [TRUE, *(Finding(False, reason) for row in self.returns if row["reason"] in reasons)]
+        return findings + [Finding(None, "no_evidence") for row in self.returns if row["reason"] is None]
 
     def damage_free(self) -> Finding:
         """Return whether there is no damage, if records would show damage (R21, damage)."""

@@ -38,8 +38,8 @@ class Money:
     def add(self, amount: Decimal, currency: str | None, day: date, rates: Sequence[Row]) -> None:
         at = rate(currency, day, rates)
         if at is None:
-            held, documents = self.left_out.get(currency, (Decimal(0), 0))
-            self.left_out[currency] = (held + amount, documents + 1)
+            amount_before, documents = self.left_out.get(currency, (Decimal(0), 0))
+            self.left_out[currency] = (amount_before + amount, documents + 1)
         else:
             self.amount += amount * at
 
@@ -60,7 +60,7 @@ class Posted:
 
 def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> list[Posted]:
     """Return each document up to a day with its signed amount."""
-    found = []
+    documents = []
     for document in invoices:
         own = [
             row
@@ -70,26 +70,26 @@ def posted(invoices: Iterable[Row], lines: Sequence[Row], *, until: date) -> lis
         day = document["invoiced_at"].date()
         if own and day <= until and not document["deleted"]:
             amount = SIGNS[document["invoice_kind"]] * sum((row["line_amount"] for row in own), Decimal(0))
-            found.append(Posted(day, document["currency"], amount, frozenset(row["order_id"] for row in own)))
-    return found
+            documents.append(Posted(day, document["currency"], amount, frozenset(row["order_id"] for row in own)))
+    return documents
 
 
 def sales_by_order(inputs: Inputs) -> dict[str, dict[str, Any]]:
     """Return the net sales of each order's goods and services by `as_of`, and the number of lines without a rate."""
     rates = inputs.feeds.get("fx_rates", [])
-    found: dict[str, dict[str, Any]] = {}
+    sales: dict[str, dict[str, Any]] = {}
     for order in inputs.feeds["orders"]:
         ordered = event(order, "ordered_at", order["ship_to_time_zone"])
         if ordered is None or ordered > inputs.as_of:
             continue
         for document, currency, amount in movements(inputs, order):
-            own = found.setdefault(order["order_id"], {"net_sales": Decimal(0), "left_out": 0})
+            own = sales.setdefault(order["order_id"], {"net_sales": Decimal(0), "left_out": 0})
             dated = span(document, "invoiced_at", order["ship_to_time_zone"])
             assert dated is not None
             at = rate(currency, local_day(dated.first, order["ship_to_time_zone"]), rates)
             own["left_out"] += at is None
             own["net_sales"] += (amount * (at or 0)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
-    return found
+    return sales
 
 
 def movements(inputs: Inputs, order: Row) -> Iterator[tuple[Row, str | None, Decimal]]:
@@ -115,12 +115,12 @@ def movements(inputs: Inputs, order: Row) -> Iterator[tuple[Row, str | None, Dec
             continue
         if happened(bill):
             yield bill, bill["currency"] or order["currency"], SIGNS[bill["invoice_kind"]] * row["line_amount"]
-        taking_back = [
-            one
-            for one in inputs.invoices.values()
-            if one["invoice_kind"] == "reversal" and one["reverses_invoice_id"] == bill["invoice_id"]
+        reversals = [
+            reversal
+            for reversal in inputs.invoices.values()
+            if reversal["invoice_kind"] == "reversal" and reversal["reverses_invoice_id"] == bill["invoice_id"]
         ]
-        first = min(taking_back, key=lambda one: (one["invoiced_at"], one["invoice_id"]), default=None)
+        first = min(reversals, key=lambda reversal: (reversal["invoiced_at"], reversal["invoice_id"]), default=None)
         if (
             bill["invoice_kind"] == "invoice"
             and first is not None
@@ -135,16 +135,16 @@ def net_sales(
 ) -> Money:
     """Return the net sales of the documents of these days."""
     total = Money()
-    for one in documents:
-        if first <= one.day <= last:
-            total.add(one.amount, one.currency, one.day, rates)
+    for document in documents:
+        if first <= document.day <= last:
+            total.add(document.amount, document.currency, document.day, rates)
     return total
 
 
 def net_sales_of_orders(documents: Iterable[Posted], rates: Sequence[Row], order_ids: frozenset[str]) -> Money:
     """Return the net sales of these orders over all time, each amount at the rate of its document's day."""
     total = Money()
-    for one in documents:
-        if one.order_ids <= order_ids:
-            total.add(one.amount, one.currency, one.day, rates)
+    for document in documents:
+        if document.order_ids <= order_ids:
+            total.add(document.amount, document.currency, document.day, rates)
     return total

@@ -57,12 +57,12 @@ class OrderLine:
 
     def documents(self, kind: str) -> list[tuple[Row, Row]]:
         """Return the billing documents of a kind that name this line, dated by `as_of`, each with its line."""
-        found: list[tuple[Row, Row]] = []
+        documents: list[tuple[Row, Row]] = []
         for row in self.inputs.rows("invoice_lines", *self.keys):
             document = self.inputs.invoices.get(row["invoice_id"])
             if document is not None and document["invoice_kind"] == kind and self.dated(document) <= self.as_of:
-                found.append((document, row))
-        return found
+                documents.append((document, row))
+        return documents
 
     def dated(self, document: Row) -> datetime:
         at = event(document, "invoiced_at", self.zone)

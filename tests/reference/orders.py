@@ -40,14 +40,16 @@ class OrderJudging:
             return dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due"))
         if state == "excluded":
             return dict.fromkeys((*VERDICTS, "perfect_order"), NOT_ASKED)
-        found = {name: together(line.findings[name] for line in self.owed) for name in ("on_time", "complete", "otif")}
+        findings = {
+            name: together(line.findings[name] for line in self.owed) for name in ("on_time", "complete", "otif")
+        }
         for name in ("damage_free", "filled_accurately"):
-            found[name] = together(without_neutral([line.findings[name] for line in self.owed]))
-        found["billed_accurately"] = together(without_neutral([line.billed for line in self.lines]))
-        found["perfect_order"] = together(
-            found[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")
+            findings[name] = together(without_neutral([line.findings[name] for line in self.owed]))
+        findings["billed_accurately"] = together(without_neutral([line.billed for line in self.lines]))
+        findings["perfect_order"] = together(
+            findings[name] for name in ("otif", "damage_free", "filled_accurately", "billed_accurately")
         )
-        return found
+        return findings
 
     def judgement(self) -> OrderJudgement:
         ordered = span(self.order, "ordered_at", self.zone)
@@ -72,10 +74,10 @@ class OrderJudging:
             ordered_qty=sum((line.ordered_qty for line in self.owed), Decimal(0)),
             owed_qty=sum((line.owed_qty for line in self.owed), Decimal(0)),
             dimensions=self.dimensions(ordered_day),
-            findings=(found := self.findings()),
+            findings=(findings := self.findings()),
             parts=(parts := self.parts()),
-            scor4=all_of([*(found[name].verdict for name in (*VERDICTS[:4], "billed_accurately")), *parts.values()]),
-            on_time_attributable=self.attributable(found["on_time"].verdict),
+            scor4=all_of([*(findings[name].verdict for name in (*VERDICTS[:4], "billed_accurately")), *parts.values()]),
+            on_time_attributable=self.attributable(findings["on_time"].verdict),
             got_what_wanted=self.got_what_wanted(),
             groups=self.groups(),
         )
@@ -129,13 +131,13 @@ class OrderJudging:
 
         A group has the owed goods lines. Its billing verdict includes services and fees with the same deadline.
         """
-        found: dict[datetime | None, GroupJudgement] = {}
+        groups: dict[datetime | None, GroupJudgement] = {}
         if not self.sale:
-            return found
+            return groups
         for deadline in {line.deadline_at for line in self.owed}:
             owed = [line for line in self.owed if line.deadline_at == deadline]
             if any(line.state == "pending" for line in owed):
-                found[deadline] = GroupJudgement(
+                groups[deadline] = GroupJudgement(
                     "pending", dict.fromkeys((*VERDICTS, "perfect_order"), Finding(None, "not_yet_due"))
                 )
                 continue
@@ -148,8 +150,8 @@ class OrderJudging:
                 without_neutral([line.billed for line in self.lines if line.deadline_at == deadline])
             )
             findings["perfect_order"] = together(findings[name] for name in VERDICTS[2:])
-            found[deadline] = GroupJudgement("judged", findings)
-        return found
+            groups[deadline] = GroupJudgement("judged", findings)
+        return groups
 
     def attributable(self, on_time: Verdict) -> Verdict:
         """Return `on_time`, or true if the buyer caused the delay (R29, buyer-caused delay).

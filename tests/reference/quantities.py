@@ -137,7 +137,7 @@ class Quantities(Receipts):
 
         The larger number counts, because both records can describe the same units.
         """
-        on_arrival = sum((one.damaged_qty or Decimal(0) for one in self.received), Decimal(0))
+        on_arrival = sum((consignment.damaged_qty or Decimal(0) for consignment in self.received), Decimal(0))
         sent_back = sum((row["returned_qty"] for row in self.returns if row["reason"] in DAMAGE), Decimal(0))
         return max(on_arrival, sent_back)
 

@@ -172,8 +172,8 @@ def span(row: Row, name: str) -> Span | None:
 
 def happened(row: Row, name: str, as_of: datetime) -> Span | None:
     """Return the span of an event if it has happened by `as_of`."""
-    found = span(row, name)
-    return found if found is not None and found[1] <= as_of else None
+    within = span(row, name)
+    return within if within is not None and within[1] <= as_of else None
 
 
 def minutes(first: datetime, last: datetime) -> int:
@@ -204,21 +204,21 @@ def waiting(waits: list[tuple[int, bool]], fraction: Fraction) -> int | None:
 
 def messages_in_time(records: Records, as_of: datetime) -> list[tuple[str, bool | None]]:
     """Return the phase and the verdict of each message due by `as_of`."""
-    found: list[tuple[str, bool | None]] = []
+    verdicts: list[tuple[str, bool | None]] = []
     for row in records["messages"]:
         due, sent = span(row, "due_at"), happened(row, "sent_at", as_of)
         if due is None or due[1] > as_of:
             continue
         verdict = False if sent is None else True if sent[1] <= due[1] else False if sent[0] > due[1] else None
-        found.append((row["phase"], verdict))
-    return found
+        verdicts.append((row["phase"], verdict))
+    return verdicts
 
 
 def told_right(records: Records, as_of: datetime) -> list[bool | None]:
     """Return the verdict of each message: its content was correct."""
     due = {row["message_id"]: span(row, "due_at") for row in records["messages"]}
-    told = [row for row in records["messages"] if happened(row, "sent_at", as_of)]
-    return [row["correct"] for row in told if (end := due[row["message_id"]]) is None or end[1] <= as_of]
+    sent = [row for row in records["messages"] if happened(row, "sent_at", as_of)]
+    return [row["correct"] for row in sent if (end := due[row["message_id"]]) is None or end[1] <= as_of]
 
 
 def failures(records: Records, orders: Facts, as_of: datetime) -> dict[str, dict[str, Any]]:
@@ -236,7 +236,7 @@ def failures(records: Records, orders: Facts, as_of: datetime) -> dict[str, dict
     for row in records["invoices"]:  # each order has a bill with the order's id
         if dated := happened(row, "invoiced_at", as_of):
             bills[row["invoice_id"]] = dated[1]
-    found = {}
+    failed = {}
     for order_id, facts in orders.items():
         verdicts = {
             name: facts[name]
@@ -249,8 +249,8 @@ def failures(records: Records, orders: Facts, as_of: datetime) -> dict[str, dict
             moments.append(facts["settled_at"] or facts["deadline_at"])
         if verdicts["billed_accurately"] is False:
             moments.append(bills.get(order_id) or facts["settled_at"] + 7 * DAY)
-        found[order_id] = _chain(facts, verdicts, min(moments), notices[order_id], cases[order_id], as_of)
-    return found
+        failed[order_id] = _chain(facts, verdicts, min(moments), notices[order_id], cases[order_id], as_of)
+    return failed
 
 
 def _chain(
@@ -305,15 +305,15 @@ def reorders(
     for row in records["orders"]:
         if row["order_type"] == "sale" and (at := happened(row, "ordered_at", as_of)):
             placed[row["customer_id"]].append(at[1])
-    found = {}
+    waits = {}
     for order_id, facts in orders.items():
         if facts["state"] != "judged":
             continue
         lost = facts["settled_at"] is None or groups[order_id] == "unrecovered"
         start = facts["deadline_at"] if lost else facts["settled_at"]
         later = [at for at in placed[facts["customer_id"]] if at > start]
-        found[order_id] = ((min(later) if later else as_of).date() - start.date()).days, bool(later)
-    return found
+        waits[order_id] = ((min(later) if later else as_of).date() - start.date()).days, bool(later)
+    return waits
 
 
 def retained(orders: Facts, lines: Facts, start: date, customer_id: str) -> Decimal:

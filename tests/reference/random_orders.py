@@ -49,7 +49,7 @@ def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
     billed: list[Row] = []
     for bill in bills:
         for line in lines:
-            sent = sum((one["shipped_qty"] for one in contents if one["line_no"] == line["line_no"]), Decimal(0))
+            sent = sum((row["shipped_qty"] for row in contents if row["line_no"] == line["line_no"]), Decimal(0))
             due = sent if line["line_kind"] == "goods" else line["ordered_qty"]
             for _ in range(pick(draw, 1, 1, 1, 1, 1, 0)):
                 billed.append(an_invoice_line(draft, bill, line, len(billed) + 1, due))
@@ -61,9 +61,9 @@ def a_history(draft: OrderDraft) -> dict[str, list[Row]]:
         "invoices": bills,
         "invoice_lines": billed,
         "quarantine": [a_quarantined_row(draft)] if chance(draw, 12) else [],
-        "promises": [one for line in lines for one in some_promises(draft, line)],
-        "restated_quantities": [one for line in lines for one in some_restatements(draft, line)],
-        "returns": [one for line in lines for one in some_returns(draft, line)],
+        "promises": [row for line in lines for row in some_promises(draft, line)],
+        "restated_quantities": [row for line in lines for row in some_restatements(draft, line)],
+        "returns": [row for line in lines for row in some_returns(draft, line)],
         **what_happened(draft),
     }
 
@@ -76,20 +76,20 @@ def histories(draw: Draw, middle: date) -> Records:
 
 def populated(world: World, number: int, *, start: int) -> World:
     """Return the world with random orders, with the prefixes W0001, W0002 and so on."""
-    everyone = {feed: list(rows) for feed, rows in world.records.items()}
-    for index, one in enumerate(drawn(histories(world.middle), number, start=start), start=1):
-        for feed, rows in prefixed(one, f"W{index:04d}").items():
-            everyone[feed] = everyone.get(feed, []) + rows
-    return replace(world, records=without_unmapped(everyone, world.mapped))
+    all_records = {feed: list(rows) for feed, rows in world.records.items()}
+    for index, history in enumerate(drawn(histories(world.middle), number, start=start), start=1):
+        for feed, rows in prefixed(history, f"W{index:04d}").items():
+            all_records[feed] = all_records.get(feed, []) + rows
+    return replace(world, records=without_unmapped(all_records, world.mapped))
 
 
 DOCUMENTS = ("order_id", "shipment_id", "invoice_id", "reverses_invoice_id", "return_id", "hold_id", "case_id")
 """Keys of one history. `prefixed` changes them."""
 
 
-def prefixed(one: Records, prefix: str, keys: Sequence[str] = DOCUMENTS) -> Records:
+def prefixed(history: Records, prefix: str, keys: Sequence[str] = DOCUMENTS) -> Records:
     """Return the records with a prefix on their keys, so that several histories can be judged together."""
     return {
         feed: [row | {key: f"{prefix}-{row[key]}" for key in keys if row.get(key)} for row in rows]
-        for feed, rows in one.items()
+        for feed, rows in history.items()
     }

@@ -45,7 +45,7 @@ def contracts(records: Records, as_of: datetime, mapped: frozenset[str]) -> dict
     Orders without a contract are left out. Source: R35 (valid on order day).
     """
     strict = Inputs(records, STRICT, as_of, mapped)
-    terms: dict[tuple[str, date], list[str]] = {}
+    orders_of_contract: dict[tuple[str, date], list[str]] = {}
     for order in strict.feeds["orders"]:
         ordered = span(order, "ordered_at", order["ship_to_time_zone"])
         assert ordered is not None
@@ -53,13 +53,13 @@ def contracts(records: Records, as_of: datetime, mapped: frozenset[str]) -> dict
         customer = strict.version("customers", "customer_id", order["customer_id"], day) or {}
         contract = strict.version("policies", "policy_id", customer.get("policy_id"), day)
         if contract is not None:
-            terms.setdefault((contract["policy_id"], contract["valid_from"]), []).append(order["order_id"])
-    found: dict[str, tuple[str, OrderJudgement]] = {}
-    for (policy_id, valid_from), theirs in terms.items():
+            orders_of_contract.setdefault((contract["policy_id"], contract["valid_from"]), []).append(order["order_id"])
+    judged_orders: dict[str, tuple[str, OrderJudgement]] = {}
+    for (policy_id, valid_from), order_ids in orders_of_contract.items():
         row = strict.version("policies", "policy_id", policy_id, valid_from)
         assert row is not None
         policy = {name: row[name] for name in POLICY_COLUMNS if row[name] is not None}
         inputs = Inputs(records, {**STRICT, **policy}, as_of, mapped)
-        judged = judge_orders(inputs, only=frozenset(theirs))
-        found |= {order_id: (policy_id, order) for order_id, order in judged.orders.items()}
-    return found
+        judged = judge_orders(inputs, only=frozenset(order_ids))
+        judged_orders |= {order_id: (policy_id, order) for order_id, order in judged.orders.items()}
+    return judged_orders

@@ -172,16 +172,16 @@ KEYS = {
 
 def fact_table_differences(connection: Connection, world: World) -> list[str]:
     """Return the differences between the fact tables and the reference implementation, one text per row."""
-    got, found = filled_fact_tables(connection, world), []
+    stored, differences = filled_fact_tables(connection, world), []
     for fact_table, expected in reference_rows(world).items():
-        keyed = {tuple(row[key] for key in KEYS[fact_table]): row for row in got[fact_table]}
+        keyed = {tuple(row[key] for key in KEYS[fact_table]): row for row in stored[fact_table]}
         rows = {key[0] if len(key) == 1 else key: row for key, row in keyed.items()}
-        found += [
+        differences += [
             f"{key}: {fact_table} only in {'the reference' if key in expected else 'the SQL'}"
             for key in expected.keys() ^ rows.keys()
         ]
-        if len(rows) != len(got[fact_table]):
-            found.append(f"{fact_table} has duplicate rows")
+        if len(rows) != len(stored[fact_table]):
+            differences.append(f"{fact_table} has duplicate rows")
         for key in expected.keys() & rows.keys():
             wrong = [
                 f"{name}: reference {value!r}, SQL {rows[key][name]!r}"
@@ -189,8 +189,8 @@ def fact_table_differences(connection: Connection, world: World) -> list[str]:
                 if not equal_clock(name, value, rows[key][name])
             ]
             if wrong:
-                found.append(f"{key}: {fact_table}: " + "; ".join(wrong))
-    return found
+                differences.append(f"{key}: {fact_table}: " + "; ".join(wrong))
+    return differences
 
 
 def equal_clock(name: str, left: Any, right: Any) -> bool:

@@ -62,18 +62,19 @@ PARTS = ("item_ok", "place_ok", "overage_ok")
 DIMENSIONS = ("segment", "region", "channel", "fulfilment_model", "product_category", "carrier")
 
 
-def reference_columns(found: LineJudgement | OrderJudgement) -> dict[str, Any]:
+def reference_columns(judgement: LineJudgement | OrderJudgement) -> dict[str, Any]:
     """Return a judgement by the column names of the facts, without the rate."""
-    said = {
-        name: getattr(found, name) for name in (LINE_COLUMNS if isinstance(found, LineJudgement) else ORDER_COLUMNS)
+    columns = {
+        name: getattr(judgement, name)
+        for name in (LINE_COLUMNS if isinstance(judgement, LineJudgement) else ORDER_COLUMNS)
     }
-    said |= {name: found.parts[name] for name in PARTS}
+    columns |= {name: judgement.parts[name] for name in PARTS}
     for name in VERDICTS:
-        said[name], said[f"{name}_reason"] = found.findings[name].verdict, found.findings[name].reason
-    if isinstance(found, OrderJudgement):
-        said["perfect_order"] = found.findings["perfect_order"].verdict
-        said |= {name: found.dimensions[name] for name in DIMENSIONS}
-    return said
+        columns[name], columns[f"{name}_reason"] = judgement.findings[name].verdict, judgement.findings[name].reason
+    if isinstance(judgement, OrderJudgement):
+        columns["perfect_order"] = judgement.findings["perfect_order"].verdict
+        columns |= {name: judgement.dimensions[name] for name in DIMENSIONS}
+    return columns
 
 
 def derived_columns(world: World, judgement: Judgement) -> dict[Any, dict[str, Any]]:
@@ -104,15 +105,15 @@ def sql_policy(policy: dict[str, Any]) -> Policy:
 
 def stored_lines(connection: Connection, rows: Select[*tuple[object, ...]]) -> Table:
     """Store the line facts in a temporary table. The order facts are computed from it, as in a rebuild."""
-    kept = Table(
+    table = Table(
         "line_facts_drawn",
         MetaData(),
         *(Column(column.name, column.type) for column in rows.selected_columns),
         prefixes=["TEMPORARY"],
     )
-    kept.create(connection)
-    connection.execute(insert(kept).from_select([column.name for column in kept.columns], rows))
-    return kept
+    table.create(connection)
+    connection.execute(insert(table).from_select([column.name for column in table.columns], rows))
+    return table
 
 
 def verdict_differences(connection: Connection, world: World) -> list[str]:
@@ -120,37 +121,39 @@ def verdict_differences(connection: Connection, world: World) -> list[str]:
     load(connection, world.records)
     judgement = judge(world.records, world.policy, world.as_of, world.mapped)
     policy = sql_policy(dict(world.policy))
-    kept = stored_lines(connection, order_line_facts(policy, world.as_of, world.mapped))
-    lines = connection.execute(select(kept)).mappings().all()
-    orders = connection.execute(order_facts_from_lines(kept, world.as_of)).mappings().all()
-    kept.drop(connection)
+    line_table = stored_lines(connection, order_line_facts(policy, world.as_of, world.mapped))
+    lines = connection.execute(select(line_table)).mappings().all()
+    orders = connection.execute(order_facts_from_lines(line_table, world.as_of)).mappings().all()
+    line_table.drop(connection)
     expected: dict[Any, Any] = judgement.lines | judgement.orders
-    got: dict[Any, Any] = {(row["order_id"], row["line_no"]): row for row in lines} | {
+    stored: dict[Any, Any] = {(row["order_id"], row["line_no"]): row for row in lines} | {
         row["order_id"]: row for row in orders
     }
-    found = [f"{key}: only the SQL or only the reference implementation has it" for key in expected.keys() ^ got.keys()]
-    if len(got) != len(lines) + len(orders):
-        found.append("the facts have duplicate rows")
+    differences = [
+        f"{key}: only the SQL or only the reference implementation has it" for key in expected.keys() ^ stored.keys()
+    ]
+    if len(stored) != len(lines) + len(orders):
+        differences.append("the facts have duplicate rows")
     following = derived_columns(world, judgement)
     for order_id in judgement.orders:
         changes = [
             row["next_change_at"] for row in lines if row["order_id"] == order_id and row["next_change_at"] is not None
         ]
         following[order_id]["next_change_at"] = min(changes, default=None)
-    for key in expected.keys() & got.keys():
-        said = (
+    for key in expected.keys() & stored.keys():
+        reference = (
             reference_columns(expected[key])
             | {"rate": rate_of(world, key if isinstance(key, str) else key[0], judgement)}
             | following[key]
         )
         wrong = [
-            f"{name}: reference {value!r}, SQL {got[key][name]!r}"
-            for name, value in said.items()
-            if not equal(value, got[key][name])
+            f"{name}: reference {value!r}, SQL {stored[key][name]!r}"
+            for name, value in reference.items()
+            if not equal(value, stored[key][name])
         ]
         if wrong:
-            found.append(f"{key}: " + "; ".join(wrong))
-    return found
+            differences.append(f"{key}: " + "; ".join(wrong))
+    return differences
 
 
 def equal(left: Any, right: Any) -> bool:

@@ -64,10 +64,13 @@ def as_arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table(arrays)
 
 
-def explain(world: World, found: list[str]) -> str:
+def explain(world: World, differences: list[str]) -> str:
     """Return the first difference with all rows of its order, so that it can become a test case."""
-    order_id = found[0].split(":")[0].strip("(' ").split("'")[0]
-    shown = [f"{len(found)} differences; the first: {found[0]}", f"policy {dict(world.policy)} as_of {world.as_of}"]
+    order_id = differences[0].split(":")[0].strip("(' ").split("'")[0]
+    shown = [
+        f"{len(differences)} differences; the first: {differences[0]}",
+        f"policy {dict(world.policy)} as_of {world.as_of}",
+    ]
     absent = sorted(everything(*MAKERS) - world.mapped)
     shown.append(f"not mapped: {absent}")
     for feed in TABLES:
@@ -76,12 +79,12 @@ def explain(world: World, found: list[str]) -> str:
                 f"{order_id}-"
             )
             if own or feed in KNOWN_TO_ALL:
-                told = {
+                values = {
                     name: str(value)
                     for name, value in row.items()
                     if value is not None and name not in ("source", "file_id", "row_no")
                 }
-                shown.append(f"{feed}: {told}")
+                shown.append(f"{feed}: {values}")
     return "\n".join(shown)
 
 
@@ -94,20 +97,22 @@ def worlds_of_the_cases() -> list[World]:
 
 def strict_worlds_of_the_cases() -> list[World]:
     """Return the worked examples by `as_of` and mapped columns, with the strict policy for all."""
-    found: dict[Any, World] = {}
+    by_inputs: dict[Any, World] = {}
     for world in worlds_of_the_cases():
-        records = found.setdefault(
+        records = by_inputs.setdefault(
             (world.as_of, world.mapped), replace(world, records={feed: [] for feed in TABLES}, policy={})
         ).records
         for feed, rows in world.records.items():
             records[feed].extend(rows)
-    return list(found.values())
+    return list(by_inputs.values())
 
 
-def compare(connection: Connection, among: list[World], differ: Callable[[Connection, World], list[str]]) -> None:
-    for world in among:
-        found = differ(connection, world)
-        assert not found, explain(world, found)
+def compare(
+    connection: Connection, worlds_to_compare: list[World], differ: Callable[[Connection, World], list[str]]
+) -> None:
+    for world in worlds_to_compare:
+        differences = differ(connection, world)
+        assert not differences, explain(world, differences)
 
 
 def drawn_worlds(number: int, size: int) -> list[World]:
