@@ -29,9 +29,9 @@ from sqlalchemy import (
 )
 
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale
-from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.facts.orders.tables import DIMENSION_COLUMNS, GOODS_VERDICTS, order_facts_table
 from metrics.facts.rejudge import rejudge
+from metrics.facts.versions import valid_on, versions
 from metrics.policy import STRICT, Policy
 from metrics.schema import customers, policies
 from metrics.sql.dialects import Expression, Rows
@@ -115,7 +115,7 @@ def select_rows(connection: Connection, context: BuildContext) -> Iterator[Rows]
         insert(under_contract).from_select(["order_id", "policy_id", "settings_no"], _under_contract(numbered, context))
     )
     for number, policy in enumerate(distinct):
-        same_policy = select(under_contract).where(under_contract.c.settings_no == number).subquery("held")
+        same_policy = select(under_contract).where(under_contract.c.settings_no == number).subquery("same_policy")
         if policy == STRICT:
             yield _rows(same_policy, order_facts_table)
             continue
@@ -132,10 +132,8 @@ def _under_contract(numbered: Table, context: BuildContext) -> Select[tuple[str,
     o = order_facts_table.c
     customer = versions(customers, ("customer_id",), ("policy_id",))
     contract = versions(policies, ("policy_id",), ())
-    tables: FromClause = order_facts_table.join(
-        customer, policy_applies(customer, o.ordered_day, customer_id=o.customer_id)
-    )
-    tables = tables.join(contract, policy_applies(contract, o.ordered_day, policy_id=customer.c.policy_id))
+    tables: FromClause = order_facts_table.join(customer, valid_on(customer, o.ordered_day, customer_id=o.customer_id))
+    tables = tables.join(contract, valid_on(contract, o.ordered_day, policy_id=customer.c.policy_id))
     tables = tables.join(
         numbered, (numbered.c.policy_id == contract.c.policy_id) & (numbered.c.valid_from == contract.c.valid_from)
     )

@@ -4,7 +4,7 @@ A contact belongs to an order or to a customer. From these it takes its dimensio
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -24,11 +24,11 @@ from sqlalchemy import (
 )
 
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
+from metrics.facts.versions import valid_on, versions
 from metrics.schema import customers
 from metrics.sql.dialects import Expression, seconds_between, typed_null
 from metrics.sql.moments import Span, moment_span, span_of
 
-_FOR_EVER = date(9999, 12, 31)
 _ROUNDING_OFFSET = 6_000_000_000_000
 """Seconds: a multiple of 60, longer than any duration. It is added before rounding and subtracted afterwards, so that
 negative durations round in the same direction as positive ones.
@@ -60,11 +60,8 @@ class Contact:
         The dimensions are those of the order. Without an order they are the customer, and the customer's segment and
         region on the day. Source: R35 (valid on order day).
         """
-        version = customer_versions()
-        tables = self.tables.outerjoin(
-            version,
-            and_(version.c.customer_id == self.customer_id, version.c.valid_from <= day, version.c.valid_until > day),
-        )
+        version = versions(customers, ("customer_id",), ("service_segment", "region"))
+        tables = self.tables.outerjoin(version, valid_on(version, day, customer_id=self.customer_id))
         own = {"customer_id": self.customer_id, "segment": version.c.service_segment, "region": version.c.region}
         columns: list[Expression] = []
         for name in DIMENSION_COLUMNS:
@@ -101,16 +98,6 @@ def contact(feed: Table, *, with_order: bool = True, same_customer: bool = False
     )
     return Contact(
         tables, order, func.coalesce(order.c.customer_id, own), func.coalesce(order.c.ship_to_time_zone, zone)
-    )
-
-
-def customer_versions() -> FromClause:
-    """Return the versions of every customer, each with the day on which the next version starts."""
-    c = customers.c
-    following = func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from)
-    until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
-    return (
-        select(c.customer_id, c.service_segment, c.region, c.valid_from, until).where(~c.deleted).subquery("versions")
     )
 
 

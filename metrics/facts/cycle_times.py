@@ -36,7 +36,7 @@ from metrics.facts.buyer_caused_delays import buyer_caused
 from metrics.facts.fact_table import BuildContext, FactTable, fact_table, only_stale, order_dimensions
 from metrics.facts.holds import net_clock_stops, stopped_seconds
 from metrics.facts.orders import NONE, SEVERAL, order_facts_table, order_line_facts_table
-from metrics.facts.orders.due_dates import policy_applies, versions
+from metrics.facts.versions import valid_on, versions
 from metrics.schema import orders, promises, service_packages
 from metrics.sql.business_hours import has_calendars, with_calendar, working_seconds
 from metrics.sql.dialects import (
@@ -118,7 +118,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     hold_seconds: Expression = literal(0, BigInteger)
     stops = net_clock_stops(base, context)
     if stops is not None:
-        stopped = stopped_seconds(base, stops).subquery("held")
+        stopped = stopped_seconds(base, stops).subquery("stopped")
         tables = tables.outerjoin(stopped, stopped.c.order_id == o.order_id)
         hold_seconds = func.coalesce(stopped.c.seconds, literal(0, BigInteger))
     worked: Expression = typed_null(BigInteger())
@@ -127,16 +127,7 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
         work = working_seconds(clocks).subquery("work")
         tables = tables.outerjoin(work, work.c.order_id == o.order_id)
         worked = work.c.seconds
-    changes: dict[str, Expression] = dict.fromkeys(("seller", "buyer"), literal(0, Integer))
-    basis: Expression = literal(NONE, String)
-    if "promises.promised_by" in context.mapped:
-        promised = _promises(base, context).subquery("told")
-        tables = tables.outerjoin(promised, promised.c.order_id == o.order_id)
-        changes = {by: func.coalesce(promised.c[by], 0) for by in changes}
-        basis = func.coalesce(
-            case((promised.c.basis_first == promised.c.basis_last, promised.c.basis_first), else_=SEVERAL), NONE
-        )
-        basis = case((promised.c.basis_first.is_(None), NONE), else_=basis)
+    tables, changes, basis = _with_promises(tables, base, context)
     tables, by_buyer = buyer_caused(tables, base, context)
     short = _short_lines(context).subquery("short")
     tables = tables.outerjoin(short, short.c.order_id == o.order_id)
@@ -171,6 +162,22 @@ def select_rows(_: Connection, context: BuildContext) -> Sequence[Rows]:
     )
 
 
+def _with_promises(
+    tables: FromClause, base: CTE, context: BuildContext
+) -> tuple[FromClause, dict[str, Expression], Expression]:
+    """Join the promises of each order. Return the FROM clause, the changes by seller and buyer, and the basis."""
+    changes: dict[str, Expression] = dict.fromkeys(("seller", "buyer"), literal(0, Integer))
+    if "promises.promised_by" not in context.mapped:
+        return tables, changes, literal(NONE, String)
+    promised = _promises(base, context).subquery("promised")
+    tables = tables.outerjoin(promised, promised.c.order_id == o.order_id)
+    changes = {by: func.coalesce(promised.c[by], 0) for by in changes}
+    basis = func.coalesce(
+        case((promised.c.basis_first == promised.c.basis_last, promised.c.basis_first), else_=SEVERAL), NONE
+    )
+    return tables, changes, case((promised.c.basis_first.is_(None), NONE), else_=basis)
+
+
 def _sales(context: BuildContext) -> FromClause:
     """Return sale orders joined to their facts, limited to stale orders in a partial rebuild."""
     tables: FromClause = orders.join(order_facts_table, and_(o.order_id == orders.c.order_id, o.order_type == "sale"))
@@ -198,7 +205,7 @@ def _clocked(context: BuildContext) -> Rows:
     lead: Expression = typed_null(Integer())
     if "service_packages.lead_time_days_max" in context.mapped:
         package = versions(service_packages, ("service_segment",), ("lead_time_days_max",))
-        tables = tables.outerjoin(package, policy_applies(package, o.ordered_day, service_segment=o.segment))
+        tables = tables.outerjoin(package, valid_on(package, o.ordered_day, service_segment=o.segment))
         lead = package.c.lead_time_days_max
     net_day = cast(plus_days(o.requested_day, -lead), Date)
     tables, _, arrival_day_ends = day_bounds(tables, o.arrived_day, zone)

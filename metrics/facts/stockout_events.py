@@ -3,8 +3,6 @@
 It contains no fact table; `stockout_outcomes.py` adds the outcome of each event. Source: R38 (stockouts).
 """
 
-from datetime import date
-
 from sqlalchemy import (
     CTE,
     BigInteger,
@@ -26,6 +24,7 @@ from sqlalchemy import (
 from metrics.facts.fact_table import BuildContext, only_stale
 from metrics.facts.holds import credit_holds
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table, order_line_facts_table
+from metrics.facts.versions import valid_on, versions
 from metrics.schema import AMOUNT, QTY, customers, stockouts
 from metrics.sql.dialects import MICROSECONDS_A_DAY, Expression, Rows, plus_microseconds, times, typed_null
 from metrics.sql.exchange_rates import converted
@@ -38,7 +37,6 @@ OUTCOMES = ("waited", "back_ordered", "sale_lost", "buyer_lost")
 """Outcomes of an event that has ended."""
 OPEN = "open"
 """Outcome of an event that has not ended."""
-_FOR_EVER = date(9999, 12, 31)
 
 
 def stockout_events(context: BuildContext) -> CTE:
@@ -119,7 +117,7 @@ def _unordered(context: BuildContext) -> Rows:
     ordered = wanted.join(order_line_facts_table, same)
     bought_later = select(s.stockout_id).select_from(ordered).where(later).distinct().subquery("bought_later")
     bought_before = _bought_before(ordered, later).subquery("bought_before")
-    version = _customer_versions().subquery("customer_versions")
+    version = versions(customers, ("customer_id",), ("service_segment", "region"))
     only_currency = _only_currencies(context).subquery("only_currencies")
     v, last = version.c, bought_before.c
     known = {
@@ -150,9 +148,7 @@ def _unordered(context: BuildContext) -> Rows:
     return (
         select(*[value.label(name) for name, value in values.items()])
         .select_from(
-            wanted.outerjoin(
-                version, and_(v.customer_id == s.customer_id, v.valid_from <= wanted_day, v.valid_until > wanted_day)
-            )
+            wanted.outerjoin(version, valid_on(version, wanted_day, customer_id=s.customer_id))
             .outerjoin(bought_before, and_(last.stockout_id == s.stockout_id, last.place == 1))
             .outerjoin(bought_later, bought_later.c.stockout_id == s.stockout_id)
             .outerjoin(only_currency, only_currency.c.customer_id == s.customer_id)
@@ -181,17 +177,6 @@ def _bought_before(ordered: FromClause, later: Expression) -> Rows:
         )
         .select_from(ordered)
         .where(~later)
-    )
-
-
-def _customer_versions() -> Rows:
-    """Return the versions of every customer, each with the day on which the next version starts."""
-    c = customers.c
-    until = func.coalesce(
-        func.lead(c.valid_from).over(partition_by=c.customer_id, order_by=c.valid_from), cast(literal(_FOR_EVER), Date)
-    )
-    return select(c.customer_id, c.service_segment, c.region, c.valid_from, until.label("valid_until")).where(
-        ~c.deleted
     )
 
 

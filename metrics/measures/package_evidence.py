@@ -27,8 +27,8 @@ from sqlalchemy import (
 
 from metrics.facts.money.table import money_facts_table
 from metrics.facts.orders import order_facts_table, order_line_facts_table
-from metrics.facts.orders.due_dates import policy_applies, versions
 from metrics.facts.service_cases import case_facts_table
+from metrics.facts.versions import valid_on, versions
 from metrics.measures.customer_zones import in_period
 from metrics.measures.package_terms import WINDOWS, Package, package_number, packages
 from metrics.schema import customers, invoices, order_lines, orders, shipment_lines, shipments
@@ -272,9 +272,7 @@ def _support(connection: Connection, listed: Sequence[Package], span: Span) -> _
     number = package_number(listed, c.segment, c.opened_day).label("number")
     rows = (
         select(c.customer_id, number, span.period(c.opened_day), c.acknowledged_at, version.c.account_manager)
-        .select_from(
-            case_facts_table.outerjoin(version, policy_applies(version, c.opened_day, customer_id=c.customer_id))
-        )
+        .select_from(case_facts_table.outerjoin(version, valid_on(version, c.opened_day, customer_id=c.customer_id)))
         .where(*span.holds(c.opened_day))
         .subquery()
     )

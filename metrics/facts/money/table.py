@@ -6,7 +6,7 @@ from sqlalchemy import Boolean, Column, Date, FromClause, String, cast, func, li
 
 from metrics.facts.fact_table import BuildContext, fact_table
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, order_facts_table
-from metrics.facts.orders.due_dates import policy_applies, versions
+from metrics.facts.versions import valid_on, versions
 from metrics.schema import AMOUNT, QTY, customers
 from metrics.sql.dialects import Expression, Rows, times, typed_null
 from metrics.sql.exchange_rates import join_rate
@@ -19,7 +19,7 @@ money_facts_table = fact_table(
     "movement",
     "one row: one movement of money",
     Column("kind", String, comment="net_sales, product_cost or cost_to_serve"),
-    Column("activity", String, comment="what was done, of a cost to serve; else (none)"),
+    Column("activity", String, comment="activity of a cost to serve; (none) for other kinds"),
     Column("source", String, comment="invoice, credit, reversal, service_cost, freight or case"),
     Column("document_id", String, comment="the invoice, service cost, shipment or case"),
     Column("order_id", String, comment="the order it belongs to; empty: the customer as a whole"),
@@ -33,8 +33,10 @@ money_facts_table = fact_table(
     ),
     Column("original_amount", AMOUNT, comment="in `currency`"),
     Column("quantity", QTY, comment="net billed, of net_sales and product_cost"),
-    Column("cost_known", Boolean, comment="of net_sales: whether its product cost is known (services need none)"),
-    Column("stands_for_document", Boolean, comment="true on one row of each document, to count documents by"),
+    Column(
+        "cost_known", Boolean, comment="net_sales: true if its product cost is known, or if it is a service without one"
+    ),
+    Column("stands_for_document", Boolean, comment="true on one row per document, for counting documents"),
     Column("customer_id", String),
     Column("currency", String),
 )
@@ -73,7 +75,7 @@ def cost_rows(
     """
     o, version = order_facts_table.c, versions(customers, ("customer_id",), ("service_segment", "region"))
     tables = tables.outerjoin(order_facts_table, o.order_id == values_["order_id"]).outerjoin(
-        version, policy_applies(version, day, customer_id=customer)
+        version, valid_on(version, day, customer_id=customer)
     )
     of_order = func.coalesce(currency, func.nullif(o.currency, NONE))
     tables, rate = join_rate(tables, of_order, day, context.mapped)

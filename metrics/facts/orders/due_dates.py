@@ -5,16 +5,14 @@ R35 (valid on order day).
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import (
     CTE,
-    Date,
     DateTime,
     FromClause,
     Numeric,
-    Table,
     and_,
     case,
     cast,
@@ -27,6 +25,7 @@ from sqlalchemy import (
 
 from metrics.facts.orders.promise_revisions import current_promises, has_revisions, rebased_promises
 from metrics.facts.orders.tables import NONE
+from metrics.facts.versions import valid_on, versions
 from metrics.policy import PIECES, Anchor, Policy, Rebase, Timing
 from metrics.schema import customers, order_lines, orders, products, unit_factors
 from metrics.sql.dialects import Columns, Expression, Rows, typed_null
@@ -48,7 +47,7 @@ def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
     tables, ordered = moment_span(tables, columns, "ordered_at", zone)
     tables, cancelled = moment_span(tables, columns, "cancelled_at", zone)
     version = versions(customers, ("customer_id",), ("name", "service_segment", "region"))
-    tables = tables.outerjoin(version, policy_applies(version, ordered.day, customer_id=o.customer_id))
+    tables = tables.outerjoin(version, valid_on(version, ordered.day, customer_id=o.customer_id))
     return (
         select(
             *[o[name] for name in ("order_id", "customer_id", "ordered_at", "ordered_at_is_date", "time_zone_assumed")],
@@ -77,33 +76,6 @@ def orders_placed(as_of: datetime, only: FromClause | None) -> Rows:
     )
 
 
-_FOR_EVER = date(9999, 12, 31)
-
-
-def versions(table: Table, keys: tuple[str, ...], names: tuple[str, ...]) -> FromClause:
-    """Select the versions of a customer, product or contract with the first day of each and of the next version."""
-    c = table.c
-    following = func.lead(c.valid_from).over(partition_by=[c[key] for key in keys], order_by=c.valid_from)
-    until = func.coalesce(following, cast(literal(_FOR_EVER), Date)).label("valid_until")
-    return (
-        select(*[c[name] for name in (*keys, *names)], c.valid_from, until)
-        .where(~c.deleted)
-        .subquery(f"{table.name}_versions")
-    )
-
-
-def policy_applies(version: FromClause, day: Expression, **keys: Expression) -> Expression:
-    """Return the condition that a version applies on a day.
-
-    It contains no OR, because an OR turns DuckDB's hash join into a nested loop. Source: R35 (valid on order day).
-    """
-    return and_(
-        *[version.c[name] == key for name, key in keys.items()],
-        version.c.valid_from <= day,
-        version.c.valid_until > day,
-    )
-
-
 def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) -> Rows:
     """Select order lines with deadline, window, first promise, due day, and the product version of the order's day.
 
@@ -115,7 +87,7 @@ def dated_lines(header: CTE, policy: Policy, as_of: datetime, mapped: frozenset[
     tables, dates = _joined_dates(lines, policy)
     tables, deadline, window_from = _deadline_and_window(tables, b, dates, policy)
     version = versions(products, ("product_id",), ("category", "base_unit", "unit_cost_amount"))
-    tables = tables.outerjoin(version, policy_applies(version, b.ordered_day, product_id=b.product_id))
+    tables = tables.outerjoin(version, valid_on(version, b.ordered_day, product_id=b.product_id))
     tables, half_step = _half_step(tables, b, version, mapped)
     tables, rate = join_rate(tables, b.currency, b.ordered_day, mapped)
     request, promise = dates.request, dates.promise
@@ -312,8 +284,6 @@ def _half_step(
     if "unit_factors.rounding_step" not in mapped:
         return tables, usual
     unit = versions(unit_factors, ("product_id", "unit"), ("rounding_step",))
-    tables = tables.outerjoin(
-        unit, policy_applies(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit)
-    )
+    tables = tables.outerjoin(unit, valid_on(unit, b.ordered_day, product_id=b.product_id, unit=product.c.base_unit))
     given = cast(unit.c.rounding_step * cast(literal("0.5"), Numeric(2, 1)), _HALF)
     return tables, case((unit.c.rounding_step > 0, given), else_=usual)
