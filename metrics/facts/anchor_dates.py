@@ -58,7 +58,7 @@ anchor_facts_table = fact_table(
     Column(
         "next_change_at",
         DateTime,
-        comment="instant at which time alone may change these verdicts; null: not before the strict ones",
+        comment="instant at which time alone may change these verdicts; null: no earlier than the strict verdicts",
     ),
 )
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, DateTime, Integer, Numeric, Table, select
+from sqlalchemy import BigInteger, Boolean, Connection, Date, DateTime, Integer, Numeric, Table, select
 
 from metrics.errors import UnknownName
 from metrics.facts.orders import order_facts_table, order_line_facts_table
 from metrics.facts.registry import FACT_TABLES
+from metrics.schema import AnyColumn
 from metrics.sql.dialects import Rows
 
 TABLES: dict[str, Table] = {
@@ -55,7 +56,7 @@ def _from_rows(connection: Connection, statement: Rows, schema: pa.Schema) -> It
         )
 
 
-def _arrow_type(column: Column[Any]) -> pa.DataType:  # Any: a column of any type
+def _arrow_type(column: AnyColumn) -> pa.DataType:
     sql_type = column.type
     if isinstance(sql_type, Numeric):
         return pa.decimal128(sql_type.precision or 38, sql_type.scale or 0)

@@ -28,12 +28,11 @@ compares the two.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Column, Connection, FromClause, SelectBase, String, Table, func, literal, select
 
 from metrics.facts.orders import DIMENSION_COLUMNS, NONE, facts_metadata, order_facts_table
-from metrics.schema import run_files
+from metrics.schema import AnyColumn, run_files
 from metrics.sql.dialects import Expression, Rows
 
 ENDS_WITHIN = timedelta(days=2)
@@ -77,7 +76,7 @@ class FactTable:
     """Returns a SELECT of the stale keys. None: the keys are the orders that were judged again."""
 
 
-def fact_table(name: str, grain: str, comment: str, *columns: Column[Any]) -> Table:  # Any: columns of several types
+def fact_table(name: str, grain: str, comment: str, *columns: AnyColumn) -> Table:
     """Declare a fact table: its own columns, then the dimensions that every fact table has.
 
     grain: the word for one row, for example "order". comment: one sentence that says what one row is.

@@ -33,24 +33,10 @@ def failed_orders(context: BuildContext) -> Rows:
     - Damaged or filled incorrectly: when the first such line was settled.
     - Billed incorrectly: at the first invoice of the order, or at the end of the invoice window if it was never billed.
     """
-    o, line = order_facts_table.c, order_line_facts_table.c
-    missed, spoiled = (
-        or_(line.on_time.is_(False), line.complete.is_(False)),
-        or_(line.damage_free.is_(False), line.filled_accurately.is_(False)),
-    )
-    on_lines = (
-        select(
-            line.order_id,
-            func.min(case((missed, line.deadline_at), else_=None)).label("missed_at"),
-            func.min(case((spoiled, func.coalesce(line.settled_at, line.deadline_at)), else_=None)).label("spoiled_at"),
-        )
-        .select_from(only_stale(order_line_facts_table, line.order_id, context))
-        .where(or_(missed, spoiled))
-        .group_by(line.order_id)
-        .subquery("failed_lines")
-    )
+    o = order_facts_table.c
+    failed_lines = _failed_lines(context)
     tables: FromClause = only_stale(order_facts_table, o.order_id, context).outerjoin(
-        on_lines, on_lines.c.order_id == o.order_id
+        failed_lines, failed_lines.c.order_id == o.order_id
     )
     billed_at: Expression = typed_null(DateTime())
     if "invoice_lines.line_amount" in context.mapped:
@@ -62,7 +48,7 @@ def failed_orders(context: BuildContext) -> Rows:
     # A verdict without a feed is not tested. Any other unknown verdict leaves the order unproven.
     tested = [name for name in GOODS_VERDICTS if name != "damage_free" or set(DAMAGE_COLUMNS) & context.mapped]
     unproven = or_(*[and_(o[name].is_(None), func.coalesce(o[f"{name}_reason"], "") != "no_feed") for name in tested])
-    moments = earliest(on_lines.c.missed_at, on_lines.c.spoiled_at, billed_at)
+    moments = earliest(failed_lines.c.missed_at, failed_lines.c.spoiled_at, billed_at)
     return (
         select(
             o.order_id,
@@ -84,6 +70,24 @@ def failed_orders(context: BuildContext) -> Rows:
         )
         .select_from(tables)
         .where(o.state == "judged")
+    )
+
+
+def _failed_lines(context: BuildContext) -> FromClause:
+    """Return when each order first had a late or short line, and when it first had a damaged or incorrect line."""
+    line = order_line_facts_table.c
+    missed = or_(line.on_time.is_(False), line.complete.is_(False))
+    spoiled = or_(line.damage_free.is_(False), line.filled_accurately.is_(False))
+    return (
+        select(
+            line.order_id,
+            func.min(case((missed, line.deadline_at), else_=None)).label("missed_at"),
+            func.min(case((spoiled, func.coalesce(line.settled_at, line.deadline_at)), else_=None)).label("spoiled_at"),
+        )
+        .select_from(only_stale(order_line_facts_table, line.order_id, context))
+        .where(or_(missed, spoiled))
+        .group_by(line.order_id)
+        .subquery("failed_lines")
     )
 
 

@@ -52,7 +52,7 @@ STEPS: dict[int, str] = {
 }
 """The 13 steps from inquiry to invoice. The dimension `step` has the number in two digits; "00" is "when promised"."""
 WHEN_PROMISED = 0
-"""The step of a late order whose promise could never be kept."""
+"""The step of a late order that had too little time already when it was promised."""
 
 step_facts_table = fact_table(
     "step_facts",

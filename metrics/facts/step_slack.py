@@ -139,7 +139,7 @@ def late_orders(_: Connection, context: BuildContext) -> Sequence[Rows]:
     missed = select(
         m.order_id, func.min(case((m.step_no > m.last_good, m.step_no), else_=None)).label("step_no")
     ).group_by(m.order_id)
-    late = missed.subquery("died")
+    late = missed.subquery("late")
     return (
         select(
             o.order_id,

@@ -1,1 +1,1 @@
-"""Bring facts and rollups up to date after a load."""
+"""Update facts and rollups after a load."""

@@ -131,20 +131,26 @@ def _rebuild_all(connection: Connection, as_of: datetime, known: frozenset[str])
 def _rebuild_changed(
     connection: Connection, as_of: datetime, known: frozenset[str], since: datetime, touched: FromClause
 ) -> None:
-    redo = _orders_to_judge(connection, as_of, since, touched)
+    to_judge = _orders_to_judge(connection, as_of, since, touched)
     before: dict[str, Table] = {}
     tables = (order_line_facts_table, order_facts_table)
     for facts in tables:
         before[facts.name] = _copy(
-            connection, f"{facts.name}_before", facts, select(*facts.c).join(redo, redo.c.order_id == facts.c.order_id)
+            connection,
+            f"{facts.name}_before",
+            facts,
+            select(*facts.c).join(to_judge, to_judge.c.order_id == facts.c.order_id),
         )
     for facts in tables:
-        connection.execute(delete(facts).where(facts.c.order_id.in_(select(redo.c.order_id))))
+        connection.execute(delete(facts).where(facts.c.order_id.in_(select(to_judge.c.order_id))))
     lines = _copy(
-        connection, "order_line_facts_after", order_line_facts_table, order_line_facts(STRICT, as_of, known, only=redo)
+        connection,
+        "order_line_facts_after",
+        order_line_facts_table,
+        order_line_facts(STRICT, as_of, known, only=to_judge),
     )
     judged_orders = _copy(
-        connection, "order_facts_after", order_facts_table, order_facts_from_lines(lines, as_of, only=redo)
+        connection, "order_facts_after", order_facts_table, order_facts_from_lines(lines, as_of, only=to_judge)
     )
     after = {order_line_facts_table.name: lines, order_facts_table.name: judged_orders}
     for facts in tables:
@@ -158,10 +164,10 @@ def _rebuild_changed(
         "customer_id",
     )
     for fact_table in FACT_TABLES:
-        fill(connection, fact_table, BuildContext(as_of, known), Changes(redo, customers, since))
+        fill(connection, fact_table, BuildContext(as_of, known), Changes(to_judge, customers, since))
     failpoint("rebuild.rollups")
     update_rollups(connection, before, after)
-    for temporary in (redo, customers, *before.values(), *after.values()):
+    for temporary in (to_judge, customers, *before.values(), *after.values()):
         temporary.drop(connection)
 
 
@@ -171,8 +177,8 @@ def _orders_to_judge(connection: Connection, as_of: datetime, since: datetime, t
     These are the touched orders, orders whose `next_change_at` has passed, orders with records dated around the runs,
     and orders of which the latest run quarantined a record.
     """
-    redo = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
-    redo.create(connection)
+    to_judge = temporary_table("orders_to_judge", {"order_id": orders.c.order_id.type})
+    to_judge.create(connection)
     judged_tables = (
         order_facts_table,
         *[
@@ -189,10 +195,10 @@ def _orders_to_judge(connection: Connection, as_of: datetime, since: datetime, t
         quarantine.c.order_id.is_not(None), quarantine.c.run_id == _latest_run()
     )
     connection.execute(
-        insert(redo).from_select(["order_id"], union(select(touched.c.order_id), *due, *recent, quarantined))
+        insert(to_judge).from_select(["order_id"], union(select(touched.c.order_id), *due, *recent, quarantined))
     )
-    analyze(connection, redo)
-    return redo
+    analyze(connection, to_judge)
+    return to_judge
 
 
 def _recently_dated(since: datetime, as_of: datetime) -> Iterator[Rows]:

@@ -1,1 +1,1 @@
-"""SQL that means the same on every engine. Knows no measure."""
+"""SQL helpers with the same meaning on every engine. They contain no measure."""

@@ -32,6 +32,8 @@ from sqlalchemy.types import TypeEngine
 MICROSECONDS_A_DAY = 86_400_000_000
 MICROSECONDS_AN_HOUR = 3_600_000_000
 
+SqlType = TypeEngine[Any]  # Any: a type of any value
+"""The type of a column, such as `String()`."""
 Expression = ColumnElement[Any]  # Any: a value of any SQL type
 """A column, or an SQL expression over columns."""
 Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]  # Any: columns of any SQL type
@@ -233,7 +235,7 @@ def lesser(first: Expression, second: Expression) -> Expression:
     return case((first <= second, first), else_=second)
 
 
-def typed_null(like: TypeEngine[Any]) -> Expression:  # Any: a type of any value
+def typed_null(like: SqlType) -> Expression:
     """Return NULL of a type."""
     return cast(null(), like)
 

@@ -19,13 +19,15 @@ def join_rate(
     never adds amounts of two currencies. It is null if the currency has no rate on that day or in the seven days
     before. Sums exclude amounts without a rate and count them.
     """
-    one = cast(literal(1, Integer), FACTOR)
+    rate_of_1 = cast(literal(1, Integer), FACTOR)
     if "fx_rates.rate" not in mapped:
-        return tables, one
+        return tables, rate_of_1
     daily = _daily_rates()
     reporting = select(func.max(fx_rates.c.reporting_currency)).where(~fx_rates.c.deleted).scalar_subquery()
     widened = tables.outerjoin(daily, and_(daily.c.currency == currency, daily.c.day == day))
-    return widened, cast(case((reporting.is_(None), one), (currency == reporting, one), else_=daily.c.rate), FACTOR)
+    return widened, cast(
+        case((reporting.is_(None), rate_of_1), (currency == reporting, rate_of_1), else_=daily.c.rate), FACTOR
+    )
 
 
 def converted(amount: Expression, rate: Expression) -> Expression:

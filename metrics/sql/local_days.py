@@ -4,7 +4,6 @@ Source: R3 (dates and time zones).
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
@@ -27,16 +26,15 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy import column as sql_column
-from sqlalchemy.types import TypeEngine
 
 from metrics.policy import MOST_DAYS
 from metrics.schema import FEEDS, local_days, orders
-from metrics.sql.dialects import Expression, Rows, plus_days, plus_microseconds
+from metrics.sql.dialects import Expression, Rows, SqlType, plus_days, plus_microseconds
 from metrics.sql.temporary_tables import temporary_table
 
 ROWS_PER_INSERT = 2000
 
-_OFFSETS: dict[str, TypeEngine[Any]] = {
+_OFFSETS: dict[str, SqlType] = {
     "zone": String(),
     "from_day": Date(),
     "to_day": Date(),
@@ -58,9 +56,9 @@ def refresh_local_days(connection: Connection) -> None:
         max(first, date.min + timedelta(reach)) - timedelta(reach),
         min(last, date.max - timedelta(reach)) + timedelta(reach),
     )
-    have = select(func.min(local_days.c.day), func.max(local_days.c.day)).group_by(local_days.c.zone)
+    stored_days = select(func.min(local_days.c.day), func.max(local_days.c.day)).group_by(local_days.c.zone)
     covered = set(connection.scalars(select(local_days.c.zone).distinct()))
-    if zones <= covered and all(low <= first and last <= high for low, high in connection.execute(have)):
+    if zones <= covered and all(low <= first and last <= high for low, high in connection.execute(stored_days)):
         return
     connection.execute(delete(local_days))
     offsets = temporary_table("zone_offsets", _OFFSETS)

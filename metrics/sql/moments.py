@@ -57,12 +57,12 @@ def moment_span(
     return span_of(tables, columns[name], columns[f"{name}_is_date"], zone)
 
 
-def either(condition: Expression, one: Span, other: Span) -> Span:
+def either(condition: Expression, first: Span, second: Span) -> Span:
     """Return the first span where the condition is true, else the second."""
     return Span(
-        lo=case((condition, one.lo), else_=other.lo),
-        hi=case((condition, one.hi), else_=other.hi),
-        day=case((condition, one.day), else_=other.day),
+        lo=case((condition, first.lo), else_=second.lo),
+        hi=case((condition, first.hi), else_=second.hi),
+        day=case((condition, first.day), else_=second.day),
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Column, MetaData, Table
-from sqlalchemy.types import TypeEngine
+
+from metrics.sql.dialects import SqlType
 
 
-def temporary_table(name: str, columns: Mapping[str, TypeEngine[Any]], **options: Any) -> Table:  # Any: as in Table
-    """Return a temporary table with these columns.
+def temporary_table(name: str, columns: Mapping[str, SqlType], **options: Any) -> Table:  # Any: as in Table
+    """Return a temporary table with these columns. options: as for `Table`.
 
     The caller creates it, and drops it before a table of the same name is created.
     """

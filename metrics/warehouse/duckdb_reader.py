@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool, Pool
 from metrics.errors import GenerationDamaged, GenerationGone, NothingPublished, WarehouseBusy
 from metrics.warehouse.generation import Generation
 from metrics.warehouse.pointer import Published, as_generation, read_pointer, sha256, wal
-from metrics.warehouse.query_cache import KEPT
+from metrics.warehouse.query_cache import CACHE_KEY
 from metrics.warehouse.statement_cache import compiled_cache
 
 log = logging.getLogger(__name__)
@@ -50,14 +50,14 @@ _DAMAGE = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalExc
 class _Instance:
     """A generation opened read-only in this process.
 
-    `_open` lists it until it is neither kept nor used; then it is closed. A file must not be opened twice, because
-    DuckDB would return the same instance, whose configuration is already locked.
+    `_open` lists it while it is reusable or in use; then it is closed. A file must not be opened twice, because DuckDB
+    would return the same instance, whose configuration is already locked.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.users = 0
-        self.kept = True
+        self.reusable = True
         self.root = connect(path, read_only=True)
         self.engine = new_engine(self.root, poolclass=NullPool)
 
@@ -93,26 +93,26 @@ def current(folder: Path) -> Generation | None:
 @contextmanager
 def reading(folder: Path, number: int | None = None) -> Iterator[Connection]:
     """Open a read-only connection to one generation; see `warehouse.reading`."""
-    generation, instance = _take(folder, number)
+    generation, instance = _acquire(folder, number)
     try:
         with instance.engine.connect() as connection:
             connection.info["generation"] = generation.number
             connection.info["fallback"] = generation.fallback
-            connection.info[KEPT] = {}
+            connection.info[CACHE_KEY] = {}
             yield connection
     except DBAPIError as error:
         if isinstance(error.orig, _DAMAGE) and _is_altered(folder, generation):
-            raise _condemn(folder, instance.path, "has changed since it was published") from error
+            raise _mark_damaged(folder, instance.path, "has changed since it was published") from error
         raise
     finally:
-        _give_back(instance)
+        _put_back(instance)
 
 
 @contextmanager
 def preview(folder: Path, number: int | None = None) -> Iterator[Connection]:
     """Open a connection that allows temporary tables. It has no query cache, because they change the results."""
     with reading(folder, number) as connection:
-        del connection.info[KEPT]
+        del connection.info[CACHE_KEY]
         yield connection
 
 
@@ -123,10 +123,10 @@ def close(folder: Path) -> None:
             _release(path)
 
 
-def _take(folder: Path, number: int | None) -> tuple[Generation, _Instance]:
+def _acquire(folder: Path, number: int | None) -> tuple[Generation, _Instance]:
     """Return the requested generation and its open instance, and count one more user."""
     for _ in range(ATTEMPTS):
-        generation = _kept(folder, number) if number is not None else current(folder)
+        generation = _published(folder, number) if number is not None else current(folder)
         if generation is None:
             raise NothingPublished(str(folder))
         assert generation.file is not None
@@ -135,21 +135,21 @@ def _take(folder: Path, number: int | None) -> tuple[Generation, _Instance]:
                 instance = _instance(generation.file)
             except _DAMAGE as error:
                 if generation.file.exists():
-                    raise _condemn(folder, generation.file, "does not open") from error
+                    raise _mark_damaged(folder, generation.file, "does not open") from error
                 continue
             instance.users += 1
             return generation, instance
     raise GenerationGone(str(folder), number or 0, [entry.number for entry in read_pointer(folder)])
 
 
-def _give_back(instance: _Instance) -> None:
+def _put_back(instance: _Instance) -> None:
     with _guard:
         instance.users -= 1
-        if not instance.kept:
+        if not instance.reusable:
             _release(instance.path)
 
 
-def _kept(folder: Path, number: int) -> Generation:
+def _published(folder: Path, number: int) -> Generation:
     """Return the published generation with that number. Raises GenerationGone, GenerationDamaged."""
     published = read_pointer(folder)
     for position, entry in enumerate(published):
@@ -196,7 +196,7 @@ def _instance(path: Path) -> _Instance:
     """Return the open instance of a generation. Open it if necessary."""
     with _guard:
         instance = _open.pop(path, None) or _Instance(path)
-        instance.kept = True
+        instance.reusable = True
         _open[path] = instance
         for oldest in list(_open)[:-OPEN_AT_MOST]:
             _release(oldest)
@@ -209,14 +209,14 @@ def _release(path: Path) -> None:
         instance = _open.get(path)
         if instance is None:
             return
-        instance.kept = False
+        instance.reusable = False
         if instance.users == 0:
             del _open[path]
             instance.engine.dispose()
             instance.root.close()
 
 
-def _condemn(folder: Path, path: Path, why: str) -> GenerationDamaged:
+def _mark_damaged(folder: Path, path: Path, why: str) -> GenerationDamaged:
     """Mark a generation as damaged, so that the next reader of this process gets the one before."""
     with _guard:
         _damaged[path] = why

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 STORAGE_VERSION = "v1.5.0"
 """The first file is created with it, and copies inherit it. Such a file refuses a WAL that belongs to another file."""
 
-KEPT = 3
+STORED_GENERATIONS = 3
 """Number of stored generations: the newest, and older ones that a slow reader or a link with ?v= still names."""
 
 COMPACT_FROM_BYTES = 1_000_000
@@ -154,7 +154,7 @@ def _publish(folder: Path, build: Path, number: int, base: Generation | None) ->
         sync(folder)
         failpoint("warehouse.rename")
         older = [old for old in read_pointer(folder) if base is not None and old.number <= base.number]
-        replace_pointer(folder, [entry, *older][:KEPT])
+        replace_pointer(folder, [entry, *older][:STORED_GENERATIONS])
     except OSError as error:
         # CURRENT decides whether the build was published, not the exception.
         if not any(published.number == number for published in read_pointer(folder)):

@@ -41,7 +41,7 @@ class Build:
     dialect: Literal["duckdb", "postgresql"]
     connection: Connection
     engine: Engine
-    """For tools that need an engine.
+    """Engine of the build, for tools that need one.
 
     On DuckDB its connections see saved changes; close them before `publish()`. On a server they are other sessions,
     which do not see the run.

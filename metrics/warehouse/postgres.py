@@ -35,7 +35,7 @@ from sqlalchemy.schema import CreateColumn, CreateSchema
 from metrics.errors import BuildFailed, GenerationGone, NothingPublished, WarehouseBusy, WarehouseUnreachable
 from metrics.warehouse.failpoint import failpoint
 from metrics.warehouse.generation import Build, Generation
-from metrics.warehouse.query_cache import KEPT
+from metrics.warehouse.query_cache import CACHE_KEY
 from metrics.warehouse.statement_cache import compiled_cache
 
 SCHEMA = "buyerview"
@@ -56,10 +56,13 @@ _guard = threading.Lock()
 
 @compiles(CreateColumn, "postgresql")
 def _text_sorts_by_code_point(
-    element: CreateColumn, compiler: Any, **options: object
-) -> str:  # Any: its methods are untyped
-    """Text columns are created with the C collation, so that an order is the same on every engine whatever the
-    database's default is.
+    element: CreateColumn,
+    compiler: Any,  # Any: SQLAlchemy does not annotate the compiler's methods
+    **options: object,
+) -> str:
+    """Create text columns with the C collation.
+
+    Text then sorts the same on every engine, independent of the database's default.
     """
     rendered: str = compiler.visit_create_column(element, **options)
     kind = element.element.type
@@ -77,7 +80,7 @@ def reading(url: URL, number: int | None = None) -> Iterator[Connection]:
     """Open a read-only connection to the newest generation; see `warehouse.reading`."""
     with _snapshot(url) as connection:
         checked = _of_generation(connection, url, number)
-        checked.info[KEPT] = {}  # a pooled connection still has the cache of its last reader
+        checked.info[CACHE_KEY] = {}  # a pooled connection still has the cache of its last reader
         yield checked
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
-KEPT = "once"
+CACHE_KEY = "query_cache"
 """Key of the cache in a connection's `info`. Connections without this key do not cache."""
 
 
@@ -24,7 +24,7 @@ def cached_per_generation(work: Callable[Concatenate[Connection, P], T]) -> Call
 
     @wraps(work)
     def cached(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
-        results: dict[Hashable, T] | None = connection.info.get(KEPT)
+        results: dict[Hashable, T] | None = connection.info.get(CACHE_KEY)
         if results is None:
             return work(connection, *args, **named)
         key = (work, args, tuple(sorted(named.items())))

@@ -5,12 +5,14 @@ records.
 """
 
 from collections.abc import MutableMapping
-from typing import Any
 
-MOST = 2_000
+from sqlalchemy import Dialect
+
+MOST_STATEMENTS = 2_000
 """Highest number of cached statements. A further statement clears the cache."""
 
-Key = tuple[Any, ...]  # Any: SQLAlchemy's parts of a key
+Key = tuple[object, ...]
+"""SQLAlchemy's key of a statement: the dialect, and parts that identify the statement."""
 
 
 class _Compiled(dict[Key, object]):
@@ -21,13 +23,15 @@ class _Compiled(dict[Key, object]):
         return super().get(_shared(key), default)
 
     def __setitem__(self, key: Key, compiled: object) -> None:
-        if len(self) >= MOST:
+        if len(self) >= MOST_STATEMENTS:
             self.clear()
         super().__setitem__(_shared(key), compiled)
 
 
 def _shared(key: Key) -> Key:
-    return (key[0].name, *key[1:])
+    dialect, *statement = key
+    assert isinstance(dialect, Dialect)
+    return (dialect.name, *statement)
 
 
 _CACHES: dict[str, _Compiled] = {}

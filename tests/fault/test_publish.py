@@ -33,7 +33,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     location = Location(folder=folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duckdb_writer, "COMPACT_FROM_BYTES", 1 << 40)
-        for _ in range(duckdb_writer.KEPT):
+        for _ in range(duckdb_writer.STORED_GENERATIONS):
             paired_tables.publish(location)
         with writing(location) as build:
             # What comes after the ballast keeps DuckDB from cutting the file where the ballast was.

@@ -235,7 +235,7 @@ def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(
     paired_tables.publish(location)
     assert location.folder is not None
     stale = read_pointer(location.folder)
-    for _ in range(duckdb_writer.KEPT):
+    for _ in range(duckdb_writer.STORED_GENERATIONS):
         paired_tables.publish(location)
     answers = [stale]
     monkeypatch.setattr(
@@ -243,7 +243,7 @@ def test_a_reader_whose_generation_was_collected_meanwhile_takes_current_again(
         lambda folder: answers.pop() if answers else read_pointer(folder),
     )
     with reading(location) as connection:
-        assert paired_tables.runs_seen(connection) == duckdb_writer.KEPT + 1
+        assert paired_tables.runs_seen(connection) == duckdb_writer.STORED_GENERATIONS + 1
         assert connection.info["fallback"] is None
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import inspect, make_url, text
 
 from metrics import warehouse
 from metrics.warehouse import Location, current, reading, writing
-from metrics.warehouse.duckdb_writer import KEPT
+from metrics.warehouse.duckdb_writer import STORED_GENERATIONS
 from sample_data import generate
 from tests.support import failpoints, postgres
 from tests.support.failpoints import ROOT
@@ -99,7 +99,7 @@ def before(nursery: Nursery, mappings: tuple[Path, Path], tmp_path_factory: pyte
     folder = tmp_path_factory.mktemp("before") / "home"
     assert nursery.run(folder, mappings[0]) == 0
     place = Location(folder=folder)
-    for _ in range(KEPT):
+    for _ in range(STORED_GENERATIONS):
         with writing(place) as build:
             build.publish()
     (folder / "build-00000099.duckdb").write_bytes(b"half a database")

@@ -75,34 +75,7 @@ def service_cost_rows(context: BuildContext) -> Rows:
 
 def case_rows(context: BuildContext) -> Rows:
     """Select the costs of cases, on the day they were resolved, or opened if they are unresolved."""
-    c, now = service_cases.c, literal(context.as_of, DateTime)
-    tables: FromClause = service_cases.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
-    zone = orders.c.ship_to_time_zone
-    tables, opened = moment_span(tables, dict(c.items()), "opened_at", zone)
-    tables, resolved = moment_span(tables, dict(c.items()), "resolved_at", zone)
-
-    def instant(name: str, end: Expression) -> Expression:
-        """Return the end of a moment; in UTC for a case without an order."""
-        return func.coalesce(end, case((c[f"{name}_is_date"], _utc_end(cast(c[name], Date))), else_=c[name]))
-
-    settled = func.coalesce(instant("resolved_at", resolved.hi) <= now, false())
-    day = case(
-        (settled, func.coalesce(resolved.day, cast(c.resolved_at, Date))),
-        else_=func.coalesce(opened.day, cast(c.opened_at, Date)),
-    )
-    dated = (
-        select(
-            c.case_id,
-            c.order_id,
-            func.coalesce(c.customer_id, orders.c.customer_id).label("customer_id"),
-            c.currency,
-            c.cost_amount,
-            cast(day, Date).label("day"),
-        )
-        .select_from(only_stale(tables, c.case_id, context))
-        .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
-        .subquery("dated_cases")
-    )
+    dated = _dated_cases(context)
     # A case and a service cost of the same customer, both without an order, count as the same work and count once.
     incurred, d = incurred_costs(context).cte("incurred"), dated.c
     i = incurred.c
@@ -131,3 +104,35 @@ def case_rows(context: BuildContext) -> Rows:
         day=d.day,
         context=context,
     ).where(~charged)
+
+
+def _dated_cases(context: BuildContext) -> FromClause:
+    """Select the cases opened by `as_of` that have costs, with the local day on which the costs count."""
+    c, now = service_cases.c, literal(context.as_of, DateTime)
+    tables: FromClause = service_cases.outerjoin(orders, and_(orders.c.order_id == c.order_id, ~orders.c.deleted))
+    zone = orders.c.ship_to_time_zone
+    tables, opened = moment_span(tables, dict(c.items()), "opened_at", zone)
+    tables, resolved = moment_span(tables, dict(c.items()), "resolved_at", zone)
+
+    def instant(name: str, end: Expression) -> Expression:
+        """Return the end of a moment; in UTC for a case without an order."""
+        return func.coalesce(end, case((c[f"{name}_is_date"], _utc_end(cast(c[name], Date))), else_=c[name]))
+
+    settled = func.coalesce(instant("resolved_at", resolved.hi) <= now, false())
+    day = case(
+        (settled, func.coalesce(resolved.day, cast(c.resolved_at, Date))),
+        else_=func.coalesce(opened.day, cast(c.opened_at, Date)),
+    )
+    return (
+        select(
+            c.case_id,
+            c.order_id,
+            func.coalesce(c.customer_id, orders.c.customer_id).label("customer_id"),
+            c.currency,
+            c.cost_amount,
+            cast(day, Date).label("day"),
+        )
+        .select_from(only_stale(tables, c.case_id, context))
+        .where(~c.deleted, c.cost_amount.is_not(None), instant("opened_at", opened.hi) <= now)
+        .subquery("dated_cases")
+    )

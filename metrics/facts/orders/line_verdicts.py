@@ -180,12 +180,15 @@ def _coded(cases: CTE, policy: Policy, as_of: datetime, mapped: frozenset[str]) 
         "billed_accurately": billed,
     }
     codes |= {name: case((s.received_n == 0, nothing), else_=code) for name, code in parts.items()}
-    tables, held_goods, held_bill = _with_held(tables, cases)
-    held = {name: or_(held_goods, held_bill) if name == "billed_accurately" else held_goods for name in codes}
-    first_pass = case((held_goods, None), else_=first_pass_qty(cases, mapped))
+    tables, goods_quarantined, bill_quarantined = _with_quarantine(tables, cases)
+    is_quarantined = {
+        name: or_(goods_quarantined, bill_quarantined) if name == "billed_accurately" else goods_quarantined
+        for name in codes
+    }
+    first_pass = case((goods_quarantined, None), else_=first_pass_qty(cases, mapped))
     return select(
         *s,
-        *[case((held[name], quarantined), else_=code).label(f"{name}_code") for name, code in codes.items()],
+        *[case((is_quarantined[name], quarantined), else_=code).label(f"{name}_code") for name, code in codes.items()],
         *[value.label(name) for name, value in money.items()],
         cast(first_pass, QTY).label("first_pass_qty"),
         cast(lesser(s.counted_qty, s.owed_qty), QTY).label("filled_qty"),
@@ -245,7 +248,7 @@ def _billed_lines(lines: CTE, policy: Policy, as_of: datetime, mapped: frozenset
     ).select_from(tables)
 
 
-def _with_held(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
+def _with_quarantine(tables: FromClause, lines: CTE) -> tuple[FromClause, Expression, Expression]:
     """Join quarantined records. Return the FROM clause, a flag for goods records and a flag for bills."""
     s = lines.c
     flags: list[Expression] = []

@@ -133,8 +133,8 @@ def sums_of_lines(lines: FromClause, *grain: Expression) -> FromClause:
     def code_of(name: str, among: Expression, *, leave_out_nothing: bool) -> Expression:
         code = case({word: number for number, word in CODES.items()}, value=line[f"{name}_reason"], else_=None)
         code = case((line[name].is_(true()), None), else_=code)
-        kept = and_(among, or_(code.is_(None), code != neutral)) if leave_out_nothing else among
-        return func.min(case((kept, code), else_=None)).label(f"{name}_code")
+        counted = and_(among, or_(code.is_(None), code != neutral)) if leave_out_nothing else among
+        return func.min(case((counted, code), else_=None)).label(f"{name}_code")
 
     return (
         select(

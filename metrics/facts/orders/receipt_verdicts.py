@@ -41,11 +41,14 @@ def four_cases(lines: FromClause, *, policy: Policy, as_of: datetime) -> list[Ex
         ),
     )  # fmt: skip
     on_time = [
-        _on_time_code(c, one, policy).label(f"on_time_{name}") for name, one in zip(CASES, unproven, strict=True)
+        _on_time_code(c, arrived, policy).label(f"on_time_{name}")
+        for name, arrived in zip(CASES, unproven, strict=True)
     ]
     complete = [
-        case((c.counted_qty + one[0] > c.enough_above, None), else_=literal(CODE["short"])).label(f"complete_{name}")
-        for name, one in zip(CASES, unproven, strict=True)
+        case((c.counted_qty + arrived[0] > c.enough_above, None), else_=literal(CODE["short"])).label(
+            f"complete_{name}"
+        )
+        for name, arrived in zip(CASES, unproven, strict=True)
     ]
     return [*on_time, *complete]
 
@@ -121,24 +124,24 @@ def accuracy_codes(lines: FromClause) -> dict[str, Expression]:
     """
     c = lines.c
     sent_back, unknown = literal(CODE["returned_wrong"]), literal(CODE["no_evidence"])
-    kept, untold = c.counted_qty - c.returned_qty, c.returned_unknown_n > 0
+    net_qty, reason_unknown = c.counted_qty - c.returned_qty, c.returned_unknown_n > 0
     return {
         "item_ok": case(
             (c.wrong_item_n > 0, literal(CODE["wrong_item"])),
             (c.returned_item_n > 0, sent_back),
-            (or_(c.item_unknown_n > 0, untold), unknown),
+            (or_(c.item_unknown_n > 0, reason_unknown), unknown),
             else_=None,
         ),
         "place_ok": case(
             (c.wrong_place_n > 0, literal(CODE["wrong_place"])),
             (c.returned_place_n > 0, sent_back),
-            (or_(c.place_unknown_n > 0, untold), unknown),
+            (or_(c.place_unknown_n > 0, reason_unknown), unknown),
             else_=None,
         ),
         "overage_ok": case(
-            (kept >= c.too_much, literal(CODE["over_shipped"])),
+            (net_qty >= c.too_much, literal(CODE["over_shipped"])),
             (c.returned_quantity_n > 0, sent_back),
-            (or_(kept + c.unproven_qty >= c.too_much, untold), unknown),
+            (or_(net_qty + c.unproven_qty >= c.too_much, reason_unknown), unknown),
             else_=None,
         ),
     }

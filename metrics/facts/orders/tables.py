@@ -4,12 +4,10 @@ A verdict is true, false or unknown (null); the column after it has the reason. 
 the tables.
 """
 
-from typing import Any
-
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, String, Table, Text
-from sqlalchemy.types import TypeEngine
 
-from metrics.schema import AMOUNT, FACTOR, PRICE, QTY
+from metrics.schema import AMOUNT, FACTOR, PRICE, QTY, AnyColumn
+from metrics.sql.dialects import SqlType
 
 NONE = "(none)"
 """Dimension value if the data has none."""
@@ -30,12 +28,10 @@ DIMENSION_COLUMNS = (
     "carrier",
 )
 
-SqlType = TypeEngine[Any] | type[TypeEngine[Any]]  # Any: a type of any value
-
 facts_metadata = MetaData()
 
 
-def _columns(*names_and_types: tuple[str, SqlType]) -> list[Column[Any]]:  # Any: columns of any SQL type
+def _columns(*names_and_types: tuple[str, SqlType | type[SqlType]]) -> list[AnyColumn]:
     return [Column(name, kind) for name, kind in names_and_types]
 
 
@@ -151,5 +147,5 @@ facts_state = Table(
     facts_metadata,
     Column("as_of", DateTime, nullable=False, comment="instant the facts are judged at, UTC"),
     Column("mapped", Text, nullable=False, comment="JSON list of the feed.column mapped when they were built"),
-    comment="one row: what the stored facts were built with",
+    comment="one row: the inputs of the stored facts",
 )
