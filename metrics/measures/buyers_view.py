@@ -57,8 +57,8 @@ DAMAGE_FREE = order_share(
     short="Damage free",
     formula=judged(o.damage_free, o.state, but=_nothing_received("damage_free")),
     definition=(
-        "Orders received without damage: no recorded damage, damage credit or damage return. Without a damage record, "
-        "the verdict waits until the claims window has passed."
+        "Orders received without damage: no recorded damage, damage credit or damage return. If no damaged quantity is "
+        "recorded, the verdict is unknown until the claims window has passed."
     ),
     exclusions=f"{PENDING} Orders of which nothing was received.",
     source="SCOR RL.2.4",

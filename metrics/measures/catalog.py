@@ -82,12 +82,12 @@ PRODUCT_ROWS: dict[int, str] = {
 
 
 def _by_name() -> dict[str, Measure]:
-    found: dict[str, Measure] = {}
+    by_name: dict[str, Measure] = {}
     for measure in chain.from_iterable(BY_MODULE.values()):
-        if measure.name in found:
+        if measure.name in by_name:
             raise ValueError(f"two measures are called {measure.name}; rename one of them")
-        found[measure.name] = measure
-    return found
+        by_name[measure.name] = measure
+    return by_name
 
 
 MEASURES: dict[str, Measure] = _by_name()

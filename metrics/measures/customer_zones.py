@@ -117,11 +117,11 @@ def median_cuts(customers: Iterable[Customer], *, as_share: bool = False) -> Cut
     """Return the medians of net sales and of cost to serve. A median of shares covers the customers with sales."""
     listed = list(customers)
     costs = (
-        [one.cost_to_serve / one.sales for one in listed if one.sales > 0]
+        [customer.cost_to_serve / customer.sales for customer in listed if customer.sales > 0]
         if as_share
-        else [one.cost_to_serve for one in listed]
+        else [customer.cost_to_serve for customer in listed]
     )
-    return Cuts(median(one.sales for one in listed) or Decimal(0), median(costs) or Decimal(0), as_share)
+    return Cuts(median(customer.sales for customer in listed) or Decimal(0), median(costs) or Decimal(0), as_share)
 
 
 def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
@@ -136,23 +136,30 @@ def cuts_for(connection: Connection, customers: Iterable[Customer]) -> Cuts:
 
 def zoned(customers: Iterable[Customer], cuts: Cuts) -> list[Customer]:
     """Return the same customers with their zones."""
-    return [replace(one, zone=zone(one.sales, one.cost_to_serve, cuts)) for one in customers]
+    return [replace(customer, zone=zone(customer.sales, customer.cost_to_serve, cuts)) for customer in customers]
 
 
 def sensitivity(customers: Sequence[Customer], cuts: Cuts, moves: Sequence[Decimal] = MOVES) -> list[Move]:
     """Return the customers that change zone if one cut changes and the other stays."""
-    found = []
-    before = {one.customer_id: zone(one.sales, one.cost_to_serve, cuts) for one in customers}
+    moves_made = []
+    before = {customer.customer_id: zone(customer.sales, customer.cost_to_serve, cuts) for customer in customers}
     for cut in ("sales", "cost"):
         for by in moves:
             moved = replace(cuts, **{cut: getattr(cuts, cut) * (1 + by)})
-            changed = [one for one in customers if zone(one.sales, one.cost_to_serve, moved) != before[one.customer_id]]
-            found.append(
+            changed = [
+                customer
+                for customer in customers
+                if zone(customer.sales, customer.cost_to_serve, moved) != before[customer.customer_id]
+            ]
+            moves_made.append(
                 Move(
-                    cut, by, tuple(one.customer_id for one in changed), sum((one.sales for one in changed), Decimal(0))
+                    cut,
+                    by,
+                    tuple(customer.customer_id for customer in changed),
+                    sum((customer.sales for customer in changed), Decimal(0)),
                 )
             )
-    return found
+    return moves_made
 
 
 def in_period(day: Expression, start: date | None, end: date | None) -> list[Expression]:
@@ -210,22 +217,22 @@ def zones(connection: Connection, start: date | None = None, end: date | None = 
 def totals(customers: Iterable[Customer]) -> list[ZoneTotal]:
     """Return the totals of each zone, in the order of ZONES."""
     listed = list(customers)
-    found = []
+    zone_totals = []
     for name in ZONES:
-        inside = [one for one in listed if one.zone == name]
-        profits = [one.profit for one in inside if one.profit is not None]
-        found.append(
+        inside = [customer for customer in listed if customer.zone == name]
+        profits = [customer.profit for customer in inside if customer.profit is not None]
+        zone_totals.append(
             ZoneTotal(
                 name,
                 customers=len(inside),
-                sales=sum((one.sales for one in inside), Decimal(0)),
-                cost_to_serve=sum((one.cost_to_serve for one in inside), Decimal(0)),
+                sales=sum((customer.sales for customer in inside), Decimal(0)),
+                cost_to_serve=sum((customer.cost_to_serve for customer in inside), Decimal(0)),
                 profit=sum(profits, Decimal(0)) if profits else None,
                 loss_making=sum(profit < 0 for profit in profits),
                 unknown=len(inside) - len(profits),
             )
         )
-    return found
+    return zone_totals
 
 
 def describe_cuts(cuts: Cuts, customers: Sequence[Customer]) -> str:
@@ -235,9 +242,9 @@ def describe_cuts(cuts: Cuts, customers: Sequence[Customer]) -> str:
 
 
 KEYS: dict[str, Callable[[Customer], str]] = {
-    "zone": lambda one: one.zone,
-    "customer": lambda one: one.customer_id,
-    "segment": lambda one: one.segment,
+    "zone": lambda customer: customer.zone,
+    "customer": lambda customer: customer.customer_id,
+    "segment": lambda customer: customer.segment,
 }
 """The dimensions that studies of customers can be broken down and filtered by."""
 
@@ -246,13 +253,15 @@ def by_customers(
     question: Question, customers: Sequence[Customer], finish: Callable[[Sequence[Customer]], Result]
 ) -> list[Answer]:
     """Return one answer per combination of the question's dimensions that has a customer."""
-    kept = [one for one in customers if all(KEYS[name](one) in values for name, values in question.where)]
+    selected = [
+        customer for customer in customers if all(KEYS[name](customer) in values for name, values in question.where)
+    ]
 
-    def key(one: Customer) -> tuple[str, ...]:
-        return tuple(KEYS[name](one) for name in question.by)
+    def key(customer: Customer) -> tuple[str, ...]:
+        return tuple(KEYS[name](customer) for name in question.by)
 
     answers = []
-    for values, group in groupby(sorted(kept, key=key), key=key):
+    for values, group in groupby(sorted(selected, key=key), key=key):
         result = finish(list(group))
         blank = Answer(dict(zip(question.by, values, strict=True)), None, question.measures[0], result.value)
         answers.append(

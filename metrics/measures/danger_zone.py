@@ -29,17 +29,17 @@ from metrics.model.measure import Direction, Measure, Result, Study, Unit
 from metrics.model.question import Answer, Ask, Question
 
 
-def _interaction_told(rows: Sequence[Interaction]) -> str:
-    told = []
+def _describe_interactions(rows: Sequence[Interaction]) -> str:
+    changes = []
     for row in rows[:3]:
         changed = [
             f"{each.activity} {each.own:,.2f} to {each.median:,.2f} per order" for each in row.activities if each.saving
         ]
-        told.append(
+        changes.append(
             f"{row.customer.customer_id}: {', '.join(changed) or 'no activity is cheaper elsewhere'}, then "
             f"{row.new_zone}"
         )
-    return "; ".join(told) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
+    return "; ".join(changes) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
 
 
 Row = TypeVar("Row", Interaction, Charge, Channel)
@@ -48,7 +48,7 @@ Row = TypeVar("Row", Interaction, Charge, Channel)
 def _study(
     rows: Callable[[Connection, Question], list[Row]],
     amount: Callable[[Row], Decimal | None],
-    told: Callable[[Sequence[Row]], str],
+    describe: Callable[[Sequence[Row]], str],
 ) -> Callable[[Connection, Question, Ask], list[Answer]]:
     """Return a study that adds up the effect of an option over Danger customers.
 
@@ -56,13 +56,13 @@ def _study(
     """
 
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-        found = {row.customer.customer_id: row for row in rows(connection, question)}
+        rows_by_customer = {row.customer.customer_id: row for row in rows(connection, question)}
 
         def finish(group: Sequence[Customer]) -> Result:
-            mine = [found[one.customer_id] for one in group]
+            mine = [rows_by_customer[customer.customer_id] for customer in group]
             amounts = [amount(row) for row in mine]
             known = [value for value in amounts if value is not None]
-            remark = told(mine)
+            remark = describe(mine)
             if len(known) < len(amounts):
                 remark += f"; {len(amounts) - len(known)} customers left out: a unit cost or exchange rate is missing"
             if not known:
@@ -70,7 +70,7 @@ def _study(
             value = sum(known, Decimal(0))
             return Result(value, numerator=value, remark=remark)
 
-        return by_customers(question, [row.customer for row in found.values()], finish)
+        return by_customers(question, [row.customer for row in rows_by_customer.values()], finish)
 
     return work
 
@@ -88,7 +88,7 @@ MEASURES: tuple[Measure, ...] = (
             _study(
                 lambda connection, question: interactions(connection, question.start, question.end),
                 lambda row: row.saving,
-                _interaction_told,
+                _describe_interactions,
             ),
             tuple(KEYS),
         ),

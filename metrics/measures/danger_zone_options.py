@@ -100,22 +100,34 @@ def interactions(
     share = assumed(connection, "danger_moved_share") if moved_share is None else moved_share
     costs = _activity_costs(connection, start, end)
     unit = {
-        one.customer_id: {activity: amount / one.orders for activity, amount in costs[one.customer_id].items()}
-        for one in customers
-        if one.orders
+        customer.customer_id: {
+            activity: amount / customer.orders for activity, amount in costs[customer.customer_id].items()
+        }
+        for customer in customers
+        if customer.orders
     }
     activities = sorted({activity for own in unit.values() for activity in own})
-    others = [one.customer_id for one in customers if one.zone != DANGER and one.customer_id in unit]
+    others = [
+        customer.customer_id for customer in customers if customer.zone != DANGER and customer.customer_id in unit
+    ]
     medians = {
         activity: median(unit[other][activity] for other in others if activity in unit[other])
         for activity in activities
     }
     channels = _channels(connection, start, end)
-    electronic = _order_cost([channels[one.customer_id] for one in customers], electronic=True)
+    electronic = _order_cost([channels[customer.customer_id] for customer in customers], electronic=True)
     return [
-        _interaction(one, cuts, unit.get(one.customer_id, {}), medians, channels[one.customer_id], electronic, share)
-        for one in customers
-        if one.zone == DANGER
+        _interaction(
+            customer,
+            cuts,
+            unit.get(customer.customer_id, {}),
+            medians,
+            channels[customer.customer_id],
+            electronic,
+            share,
+        )
+        for customer in customers
+        if customer.zone == DANGER
     ]
 
 
@@ -128,7 +140,7 @@ def charges(
     """
     customers, cuts = zones(connection, start, end)
     accepted = assumed(connection, "danger_charge_acceptance") if acceptance is None else acceptance
-    return [charge(one, cuts, accepted) for one in customers if one.zone == DANGER]
+    return [charge(customer, cuts, accepted) for customer in customers if customer.zone == DANGER]
 
 
 def channels(
@@ -144,28 +156,30 @@ def channels(
     margin: the share that the channel keeps. order_cost: our cost of an order through the channel. None: as assumed.
     """
     customers, _ = zones(connection, start, end)
-    kept = assumed(connection, "danger_channel_margin") if margin is None else margin
+    share = assumed(connection, "danger_channel_margin") if margin is None else margin
     cost = assumed(connection, "danger_channel_order_cost") if order_cost is None else order_cost
-    return [channel(one, kept, cost) for one in customers if one.zone == DANGER]
+    return [channel(customer, share, cost) for customer in customers if customer.zone == DANGER]
 
 
-def charge(one: Customer, cuts: Cuts, acceptance: Decimal) -> Charge:
+def charge(customer: Customer, cuts: Cuts, acceptance: Decimal) -> Charge:
     """Compute charge = cost to serve above the cut; break-even charge = max(0, -profit); new profit = profit + charge ×
     acceptance.
     """
-    asked = max(Decimal(0), _exact(one.cost_to_serve - cost_limit(one.sales, cuts)))
+    asked = max(Decimal(0), _exact(customer.cost_to_serve - cost_limit(customer.sales, cuts)))
     gain = _exact(asked * acceptance)
-    break_even = None if one.profit is None else max(Decimal(0), -one.profit)
-    return Charge(one, asked, break_even, acceptance, gain, None if one.profit is None else one.profit + gain)
+    break_even = None if customer.profit is None else max(Decimal(0), -customer.profit)
+    return Charge(
+        customer, asked, break_even, acceptance, gain, None if customer.profit is None else customer.profit + gain
+    )
 
 
-def channel(one: Customer, margin: Decimal, order_cost: Decimal) -> Channel:
+def channel(customer: Customer, margin: Decimal, order_cost: Decimal) -> Channel:
     """Compute (net sales - product cost) × (1 - channel margin) - channel cost, compared with the present profit."""
-    cost = _exact(one.orders * order_cost)
-    if one.profit is None:
-        return Channel(one, margin, cost, None, None)
-    profit = _exact((one.sales - one.product_cost) * (1 - margin)) - cost
-    return Channel(one, margin, cost, profit, profit - one.profit)
+    cost = _exact(customer.orders * order_cost)
+    if customer.profit is None:
+        return Channel(customer, margin, cost, None, None)
+    profit = _exact((customer.sales - customer.product_cost) * (1 - margin)) - cost
+    return Channel(customer, margin, cost, profit, profit - customer.profit)
 
 
 def _exact(amount: Decimal) -> Decimal:
@@ -176,7 +190,7 @@ _Costs = dict[str, tuple[Decimal, int]]
 
 
 def _interaction(
-    one: Customer,
+    customer: Customer,
     cuts: Cuts,
     own: dict[str, Decimal],
     medians: dict[str, Decimal | None],
@@ -193,7 +207,7 @@ def _interaction(
                 activity,
                 cost,
                 middle,
-                _exact((cost - middle) * one.orders) if lower and middle is not None else Decimal(0),
+                _exact((cost - middle) * customer.orders) if lower and middle is not None else Decimal(0),
             )
         )
     saving = sum((each.saving for each in listed), Decimal(0))
@@ -206,16 +220,16 @@ def _interaction(
         else Decimal(0)
     )
     return Interaction(
-        one,
+        customer,
         tuple(listed),
         saving,
-        zone(one.sales, one.cost_to_serve - saving, cuts),
+        zone(customer.sales, customer.cost_to_serve - saving, cuts),
         to_move,
         own_cost,
         electronic,
         share,
         moved,
-        zone(one.sales, one.cost_to_serve - moved, cuts),
+        zone(customer.sales, customer.cost_to_serve - moved, cuts),
     )
 
 

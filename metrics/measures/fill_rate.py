@@ -5,6 +5,7 @@ deduction from the invoice. A lost order costs its profit. Source: Coyle (study 
 docs/rules.md, stockouts and reference figures.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -137,33 +138,31 @@ def observed(connection: Connection, question: Question, ask: Ask) -> list[Obser
     fills = ask(replace(question, measures=("order_fill_first_pass",)))
     of_lines = (*question.where, ("stockout_source", LINE_SOURCES))
     shares = ("outcome_share_waited", "outcome_share_back_ordered")
-    kept: dict[tuple[object, ...], Decimal] = {}
-    for one in ask(replace(question, measures=shares, where=of_lines)):
-        if one.numerator is not None and one.denominator:
-            key = (*one.dimensions.values(), one.period)
-            kept[key] = kept.get(key, Decimal(0)) + Decimal(one.numerator) / Decimal(one.denominator)
+    back_ordered: dict[tuple[object, ...], Decimal] = defaultdict(Decimal)
+    for answer in ask(replace(question, measures=shares, where=of_lines)):
+        if answer.numerator is not None and answer.denominator:
+            back_ordered[_key(answer)] += Decimal(answer.numerator) / Decimal(answer.denominator)
     return [
-        _scenarios(
-            connection,
-            one,
-            kept.get((*one.dimensions.values(), one.period)),
-            assumption_scope(one.dimensions, question.where),
-        )
-        for one in fills
+        _scenarios(connection, fill, back_ordered.get(_key(fill)), assumption_scope(fill.dimensions, question.where))
+        for fill in fills
     ]
 
 
-def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope: str) -> Observed:
+def _key(answer: Answer) -> tuple[object, ...]:
+    return (*answer.dimensions.values(), answer.period)
+
+
+def _scenarios(connection: Connection, fill: Answer, back_ordered: Decimal | None, scope: str) -> Observed:
     if fill.value is None or fill.numerator is None or not fill.denominator:
         return Observed(fill.dimensions, fill.period, why=fill.no_data or NO_ROWS)
     present = Decimal(fill.numerator) / Decimal(fill.denominator)
-    if kept is None and present < 1:
+    if back_ordered is None and present < 1:
         return Observed(fill.dimensions, fill.period, why="no data: no incomplete order has an outcome yet")
     given = {
         name: assumed(connection, f"fill_{name}", scope=scope)
         for name in ("target", "back_order_cost", "invoice_deduction", "order_profit")
     }
-    share = Decimal(1) if kept is None else min(kept, Decimal(1))  # no incomplete orders: nothing to divide
+    share = Decimal(1) if back_ordered is None else min(back_ordered, Decimal(1))  # None: no incomplete orders
     costs = (share, given["back_order_cost"], given["order_profit"], given["invoice_deduction"])
     try:
         low = Scenario(Decimal(fill.denominator), present, *costs)
@@ -178,24 +177,24 @@ def _scenarios(connection: Connection, fill: Answer, kept: Decimal | None, scope
 def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
     """Return fill_cash_lost of each answer: numerator the money lost, denominator the incomplete orders."""
     answers = []
-    for one in observed(connection, question, ask):
-        if one.low is None:
-            answers.append(_without(one, question))
+    for scenario in observed(connection, question, ask):
+        if scenario.low is None:
+            answers.append(_without(scenario, question))
             continue
-        lost = cash_lost(one.low)
+        lost = cash_lost(scenario.low)
         cash = _exact(lost.cash)
         answers.append(
             Answer(
-                dict(one.dimensions),
-                one.period,
+                dict(scenario.dimensions),
+                scenario.period,
                 question.measures[0],
                 cash,
                 numerator=cash,
                 denominator=_exact(lost.incomplete),
                 remark=(
-                    f"{one.low.back_ordered_share:.1%} back-ordered at "
-                    f"{one.low.back_order_cost + one.low.invoice_deduction:,f} assumed, the rest lost at "
-                    f"{one.low.order_profit:,f} assumed"
+                    f"{scenario.low.back_ordered_share:.1%} back-ordered at "
+                    f"{scenario.low.back_order_cost + scenario.low.invoice_deduction:,f} assumed, the rest lost at "
+                    f"{scenario.low.order_profit:,f} assumed"
                 ),
             )
         )
@@ -205,21 +204,21 @@ def _cash_lost(connection: Connection, question: Question, ask: Ask) -> list[Ans
 def _gain(connection: Connection, question: Question, ask: Ask) -> list[Answer]:
     """Return fill_gain of each answer: numerator the gain, denominator the orders that become complete."""
     answers = []
-    for one in observed(connection, question, ask):
-        if one.low is None or one.high is None:
-            answers.append(_without(one, question))
+    for scenario in observed(connection, question, ask):
+        if scenario.low is None or scenario.high is None:
+            answers.append(_without(scenario, question))
             continue
-        found = compare(one.low, one.high)
-        gain = _exact(found.gain)
+        comparison = compare(scenario.low, scenario.high)
+        gain = _exact(comparison.gain)
         answers.append(
             Answer(
-                dict(one.dimensions),
-                one.period,
+                dict(scenario.dimensions),
+                scenario.period,
                 question.measures[0],
                 gain,
                 numerator=gain,
-                denominator=_exact(found.low.incomplete - found.high.incomplete),
-                remark=_reached(one.low, one.high),
+                denominator=_exact(comparison.low.incomplete - comparison.high.incomplete),
+                remark=_reached(scenario.low, scenario.high),
             )
         )
     return answers
@@ -229,24 +228,24 @@ def _payback(connection: Connection, question: Question, ask: Ask) -> list[Answe
     """Return fill_payback of each answer: the investment / the annualised gain."""
     days = days_in_view(connection, question)
     answers = []
-    for one in observed(connection, question, ask):
-        if one.low is None or one.high is None or days is None:
-            answers.append(_without(one, question))
+    for scenario in observed(connection, question, ask):
+        if scenario.low is None or scenario.high is None or days is None:
+            answers.append(_without(scenario, question))
             continue
-        yearly = _exact(compare(one.low, one.high).gain * DAYS_A_YEAR / days)
-        value = divide(one.investment, yearly)
+        yearly = _exact(compare(scenario.low, scenario.high).gain * DAYS_A_YEAR / days)
+        value = divide(scenario.investment, yearly)
         answers.append(
             Answer(
-                dict(one.dimensions),
-                one.period,
+                dict(scenario.dimensions),
+                scenario.period,
                 question.measures[0],
                 value,
-                numerator=one.investment,
+                numerator=scenario.investment,
                 denominator=yearly,
                 no_data="no data: no gain, because the fill has reached its target" if value is None else None,
                 remark=(
-                    f"{_reached(one.low, one.high)}; the gain of {days} days is annualised; one year's gain covers an "
-                    f"investment of {yearly:,.2f}"
+                    f"{_reached(scenario.low, scenario.high)}; the gain of {days} days is annualised; "
+                    f"one year's gain covers an investment of {yearly:,.2f}"
                 ),
             )
         )
@@ -262,8 +261,10 @@ def _reached(low: Scenario, high: Scenario) -> str:
     return f"order fill from {low.fill:.2%} observed to {high.fill:.2%} assumed"
 
 
-def _without(one: Observed, question: Question) -> Answer:
-    return Answer(dict(one.dimensions), one.period, question.measures[0], None, no_data=one.why or NO_ROWS)
+def _without(scenario: Observed, question: Question) -> Answer:
+    return Answer(
+        dict(scenario.dimensions), scenario.period, question.measures[0], None, no_data=scenario.why or NO_ROWS
+    )
 
 
 def days_in_view(connection: Connection, question: Question) -> int | None:

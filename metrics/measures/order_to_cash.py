@@ -279,8 +279,8 @@ def slack_ledger(connection: Connection, order_id: str) -> SlackLedger | None:
     if header is None or header.deadline_at is None or not seen:
         return None
     b = step_budgets_table.c
-    found = connection.execute(select(b.step_no, b.budget_seconds).where(b.segment == header.segment))
-    budgets: dict[int, int] = {row.step_no: row.budget_seconds for row in found}
+    rows = connection.execute(select(b.step_no, b.budget_seconds).where(b.segment == header.segment))
+    budgets: dict[int, int] = {row.step_no: row.budget_seconds for row in rows}
     points = []
     for number, at in ((WHEN_PROMISED, header.at), *[(row.step_no, row.finished_at) for row in seen]):
         later = sum(seconds for later, seconds in budgets.items() if later > number)

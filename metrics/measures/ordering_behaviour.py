@@ -156,38 +156,44 @@ def _counted(
         sums += [count_if(numbered), sum_if(numbered, value)]
     asked = select(b.customer_id, *names, *[func.grouping(name) for name in names], *sums)
     rows = connection.execute(asked.group_by(func.grouping_sets(*[tuple_(b.customer_id, name) for name in names])))
-    found = [_Counted() for _ in traits]
+    counted = [_Counted() for _ in traits]
     many = len(traits)
     for customer_id, *row in rows:
         place = row.index(0, many, 2 * many) - many  # the trait whose bins this row belongs to
         count, cost, *numbers = row[2 * many :]
-        one = found[place]
-        one.of_bin[row[place]][customer_id] = (count, Decimal(cost))
-        one.placed[customer_id] += count
+        of_trait = counted[place]
+        of_trait.of_bin[row[place]][customer_id] = (count, Decimal(cost))
+        of_trait.placed[customer_id] += count
         if numbers[2 * place]:
-            one.numbered[customer_id] += numbers[2 * place]
-            one.numbers[customer_id] += Decimal(numbers[2 * place + 1])
-    return found
+            of_trait.numbered[customer_id] += numbers[2 * place]
+            of_trait.numbers[customer_id] += Decimal(numbers[2 * place + 1])
+    return counted
 
 
 def _bins(trait: Trait, counted: _Counted, per_order: Mapping[str, Fraction]) -> list[Bin]:
-    among = [one for one, n in (counted.placed if trait.value is None else counted.numbered).items() if n]
-    costs = ranks([per_order[one] for one in among])
+    among = [
+        customer_id for customer_id, n in (counted.placed if trait.value is None else counted.numbered).items() if n
+    ]
+    costs = ranks([per_order[customer_id] for customer_id in among])
     whole = (
         None
         if trait.value is None
         else correlation_of_ranks(
-            ranks([Fraction(counted.numbers[one]) / counted.numbered[one] for one in among]), costs
+            ranks([Fraction(counted.numbers[customer_id]) / counted.numbered[customer_id] for customer_id in among]),
+            costs,
         )
     )
-    placed = [counted.placed[one] for one in among]
+    placed = [counted.placed[customer_id] for customer_id in among]
     made = []
     for name in sorted(counted.of_bin):
         here_too = counted.of_bin[name]
         correlation = whole
         if trait.value is None:
             correlation = correlation_of_ranks(
-                ranks_of_quotients([here_too[one][0] if one in here_too else 0 for one in among], placed), costs
+                ranks_of_quotients(
+                    [here_too[customer_id][0] if customer_id in here_too else 0 for customer_id in among], placed
+                ),
+                costs,
             )
         count = sum(n for n, _ in here_too.values())
         cost = sum((amount for _, amount in here_too.values()), Decimal(0))
@@ -205,7 +211,7 @@ def _study(question: str) -> Callable[[Connection, Question, Ask], list[Answer]]
         answers = []
         for values in _groups(connection, groups):
             within_group = (*where, *[(name, (value,)) for name, value in zip(groups, values, strict=True)])
-            found = [
+            found_bins = [
                 one
                 for one in bins(connection, question, asked.start, asked.end, within_group)
                 if wanted is None or one.label in wanted
@@ -214,10 +220,10 @@ def _study(question: str) -> Callable[[Connection, Question, Ask], list[Answer]]
             if "bin" in asked.by:
                 answers += [
                     _answer({name: keys.get(name, one.label) for name in asked.by}, asked.measures[0], [one])
-                    for one in found
+                    for one in found_bins
                 ]
-            elif found:
-                answers.append(_answer(keys, asked.measures[0], found))
+            elif found_bins:
+                answers.append(_answer(keys, asked.measures[0], found_bins))
         return answers
 
     return work
@@ -231,16 +237,16 @@ def _groups(connection: Connection, names: Sequence[str]) -> list[tuple[str, ...
     return sorted(tuple(str(value) for value in row) for row in rows)
 
 
-def _answer(dimensions: Mapping[str, str | None], measure: str, found: Sequence[Bin]) -> Answer:
+def _answer(dimensions: Mapping[str, str | None], measure: str, shown: Sequence[Bin]) -> Answer:
     """Return cost per order over bins.
 
     Every trait sorts the same orders, so the bins of the first trait add up to the total.
     """
-    first = [one for one in found if one.trait == found[0].trait]
+    first = [one for one in shown if one.trait == shown[0].trait]
     cost, orders = sum((one.cost for one in first), Decimal(0)), sum(one.orders for one in first)
-    told = ", ".join(f"{one.label} {one.correlation:+.2f}" for one in found if one.correlation is not None)
+    correlations = ", ".join(f"{one.label} {one.correlation:+.2f}" for one in shown if one.correlation is not None)
     remark = (
-        f"rank correlation with cost per order over {found[0].correlated} customers: {told or 'none'}; an "
+        f"rank correlation with cost per order over {shown[0].correlated} customers: {correlations or 'none'}; an "
         "association, not a cause"
     )
     value = divide(cost, orders)

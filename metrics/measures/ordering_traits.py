@@ -80,9 +80,9 @@ def _when(connection: Connection) -> list[Trait]:
     notice = days_between(o.ordered_day, o.requested_day)
     listed = packages(connection)
     leads = {
-        place: literal(one.lead_time_days_max, Integer)
-        for place, one in enumerate(listed)
-        if one.lead_time_days_max is not None
+        place: literal(package.lead_time_days_max, Integer)
+        for place, package in enumerate(listed)
+        if package.lead_time_days_max is not None
     }
     lead = case(leads, value=package_number(listed, o.segment, o.ordered_day), else_=cast(null(), Integer))
     rush = case((notice < lead, literal(0, Integer)), (notice >= lead, literal(1, Integer)), else_=literal(2, Integer))
@@ -100,17 +100,17 @@ def _quarters(connection: Connection, value: Expression, placed: Expression) -> 
         percentile(literal(fraction, literal_execute=True), value).label(f"quarter_{place}")
         for place, fraction in enumerate(QUARTERS)
     ]
-    found = connection.execute(select(*asked).where(placed, value.is_not(None))).one()
-    return sorted({Decimal(one) for one in found if one is not None})
+    quartiles = connection.execute(select(*asked).where(placed, value.is_not(None))).one()
+    return sorted({Decimal(edge) for edge in quartiles if edge is not None})
 
 
 def _up_to(value: Expression, edges: Sequence[int | Decimal], words: str) -> tuple[Expression, tuple[str, ...]]:
     """Return the bin of a number: up to each edge, above the last edge, or unknown."""
-    told = [words.format(edge.normalize() if isinstance(edge, Decimal) else edge) for edge in edges]
-    above = f"over {told[-1]}" if told else "all"
+    labels = [words.format(edge.normalize() if isinstance(edge, Decimal) else edge) for edge in edges]
+    above = f"over {labels[-1]}" if labels else "all"
     steps = [(value <= edge, literal(place, Integer)) for place, edge in enumerate(edges)]
     place_of = case(*steps, (value.is_not(None), literal(len(edges), Integer)), else_=literal(len(edges) + 1, Integer))
-    return place_of, (*[f"up to {one}" for one in told], above, "not known")
+    return place_of, (*[f"up to {label}" for label in labels], above, "not known")
 
 
 def filter_conditions(facts: Table, where: Where) -> list[Expression]:

@@ -85,8 +85,8 @@ class Span:
 
     def period(self, day: Expression) -> Expression:
         """Return the first day of a day's period as a column; null without a grain."""
-        one = cast(null(), Date) if self.grain is None else period_start(literal_column(f"'{self.grain}'"), day)
-        return one.label("period")
+        first_day = cast(null(), Date) if self.grain is None else period_start(literal_column(f"'{self.grain}'"), day)
+        return first_day.label("period")
 
 
 def evidence(connection: Connection, start: date | None = None, end: date | None = None) -> dict[Cell, Evidence]:

@@ -60,7 +60,7 @@ class Misfit:
 
 def attainments(connection: Connection, start: date | None = None, end: date | None = None) -> list[Attainment]:
     """Return one row per customer and package promised in the period, by customer."""
-    return [one for _, one in attainments_by_period(connection, Span(start, end))]
+    return [attainment for _, attainment in attainments_by_period(connection, Span(start, end))]
 
 
 @cached_per_generation
@@ -69,7 +69,7 @@ def attainments_by_period(connection: Connection, span: Span) -> list[tuple[date
     share = assumed(connection, "package_share")
     return [
         (period, Attainment(customer_id, package, tuple(row_results(package, got, share))))
-        for period, cells in sorted(evidence_by_period(connection, span).items(), key=lambda one: one[0] or date.min)
+        for period, cells in sorted(evidence_by_period(connection, span).items(), key=lambda item: item[0] or date.min)
         for (customer_id, package), got in sorted(cells.items(), key=_in_order)
     ]
 
@@ -87,22 +87,22 @@ def fit_matrix(
     Customers without a package are left out.
     """
     customers, _ = zones(connection, start, end)
-    kept: dict[str, list[bool]] = defaultdict(list)
-    for one in attainments(connection, start, end):
-        kept[one.customer_id] += [row.kept for row in one.rows if row.kept is not None]
+    verdicts_of: dict[str, list[bool]] = defaultdict(list)
+    for attainment in attainments(connection, start, end):
+        verdicts_of[attainment.customer_id] += [row.kept for row in attainment.rows if row.kept is not None]
     cells = []
     for segment in segments_with_package(connection):
         for zone in ZONES:
-            inside = [one for one in customers if (one.segment, one.zone) == (segment, zone)]
-            verdicts = [verdict for one in inside for verdict in kept[one.customer_id]]
+            inside = [customer for customer in customers if (customer.segment, customer.zone) == (segment, zone)]
+            verdicts = [verdict for customer in inside for verdict in verdicts_of[customer.customer_id]]
             cells.append(
                 FitCell(
                     segment,
                     zone,
                     pairing.get(zone) == segment,
                     len(inside),
-                    sum((one.sales for one in inside), Decimal(0)),
-                    sum((one.cost_to_serve for one in inside), Decimal(0)),
+                    sum((customer.sales for customer in inside), Decimal(0)),
+                    sum((customer.cost_to_serve for customer in inside), Decimal(0)),
                     sum(verdicts),
                     len(verdicts),
                 )
@@ -112,19 +112,19 @@ def fit_matrix(
 
 def segments_with_package(connection: Connection) -> list[str]:
     """Return the segments that have a package."""
-    return sorted({one.segment for one in packages(connection)})
+    return sorted({package.segment for package in packages(connection)})
 
 
 def under_served(connection: Connection, start: date | None = None, end: date | None = None) -> list[Misfit]:
     """Return Protect customers with a missed package row, and their net sales in the period."""
     missed: dict[str, list[str]] = defaultdict(list)
-    for one in attainments(connection, start, end):
-        missed[one.customer_id] += [row.row for row in one.rows if row.kept is False]
+    for attainment in attainments(connection, start, end):
+        missed[attainment.customer_id] += [row.row for row in attainment.rows if row.kept is False]
     customers, _ = zones(connection, start, end)
     return [
-        Misfit(one, one.sales, ", ".join(missed[one.customer_id]))
-        for one in customers
-        if one.zone == PROTECT and missed[one.customer_id]
+        Misfit(customer, customer.sales, ", ".join(missed[customer.customer_id]))
+        for customer in customers
+        if customer.zone == PROTECT and missed[customer.customer_id]
     ]
 
 
@@ -145,26 +145,26 @@ def over_served(connection: Connection, start: date | None = None, end: date | N
         if (package := package_on(listed, segment, end)) is not None
     ]
     costs: dict[str | None, list[Decimal]] = defaultdict(list)
-    for one in customers:
-        if one.zone != DANGER:
-            costs[one.segment].append(one.cost_to_serve)
+    for customer in customers:
+        if customer.zone != DANGER:
+            costs[customer.segment].append(customer.cost_to_serve)
     medians = {segment: median(of_segment) for segment, of_segment in costs.items()}
-    found = []
-    for one in customers:
-        own = package_on(listed, one.segment, end)
-        if one.zone != DANGER or own is None:
+    misfits = []
+    for customer in customers:
+        own = package_on(listed, customer.segment, end)
+        if customer.zone != DANGER or own is None:
             continue
         better = [
-            other for other in in_force if is_better(other, own) and meets(other, together[one.customer_id], share)
+            other for other in in_force if is_better(other, own) and meets(other, together[customer.customer_id], share)
         ]
-        usual = medians.get(one.segment)
+        usual = medians.get(customer.segment)
         if better and usual is not None:
             why = (
-                f"served as {' and '.join(other.segment for other in better)}; the median of {one.segment} outside "
-                f"Danger is {usual:,.2f}"
+                f"served as {' and '.join(other.segment for other in better)}; the median of {customer.segment} "
+                f"outside Danger is {usual:,.2f}"
             )
-            found.append(Misfit(one, max(Decimal(0), one.cost_to_serve - usual), why))
-    return found
+            misfits.append(Misfit(customer, max(Decimal(0), customer.cost_to_serve - usual), why))
+    return misfits
 
 
 def days_of_period(connection: Connection, start: date | None, end: date | None) -> int:

@@ -30,7 +30,7 @@ def row_results(package: Package, got: Evidence, share: Decimal) -> list[RowResu
     share: the share of orders that must meet lead time and delivery time. A row with unknowns is met (or missed) only
     if no unknown could change the result (P3).
     """
-    kept = [
+    results = [
         _quality_kept(package, got),
         _share_kept(
             FILL,
@@ -45,7 +45,7 @@ def row_results(package: Package, got: Evidence, share: Decimal) -> list[RowResu
         _terms_kept(package, got),
         _support_kept(package, got),
     ]
-    return [one for one in kept if one is not None]
+    return [result for result in results if result is not None]
 
 
 def _part(part: int | Decimal, whole: int | Decimal) -> Decimal | None:
@@ -77,13 +77,13 @@ def _quality_kept(package: Package, got: Evidence) -> RowResult | None:
     def passes(defects: Decimal) -> bool:
         return defects < most if package.defect_below else defects <= most
 
-    kept = None
+    met = None
     if got.received_qty and passes(least + got.defect_unknown_qty):
-        kept = True
+        met = True
     elif got.received_qty and not passes(least):
-        kept = False
+        met = False
     words = f"{'less than' if package.defect_below else 'at most'} {limit:.0%} of units"
-    return RowResult(QUALITY, kept, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
+    return RowResult(QUALITY, met, _part(least, got.received_qty - got.defect_unknown_qty), got.received_qty, words)
 
 
 def _lead_time_kept(package: Package, got: Evidence, share: Decimal) -> RowResult | None:
@@ -109,10 +109,10 @@ def _delivery_kept(package: Package, got: Evidence, share: Decimal) -> RowResult
     words = {"hour": "within 1 hour of the request", "day": "on the day requested", "week": "in the week requested"}[
         window
     ]
-    kept = _at_least(got.in_window[window], unknown, got.requested, share)
+    met = _at_least(got.in_window[window], unknown, got.requested, share)
     return RowResult(
         DELIVERY,
-        kept,
+        met,
         _part(got.in_window[window], got.requested - unknown),
         got.requested,
         f"{share:.0%} of orders {words}",
@@ -143,23 +143,27 @@ def _support_kept(package: Package, got: Evidence) -> RowResult | None:
     return RowResult(SUPPORT, _at_least(right, 0, got.cases, Decimal(1)), _part(right, got.cases), got.cases, words)
 
 
-def is_better(one: Package, other: Package) -> bool:
+def is_better(package: Package, other: Package) -> bool:
     """Return True if one package promises no less fill, lead time and delivery than another, and more of one."""
-    ours, theirs = _promised(one), _promised(other)
+    ours, theirs = _promised(package), _promised(other)
     if ours is None or theirs is None:
         return False
     return ours != theirs and all(one_s >= other_s for one_s, other_s in zip(ours, theirs, strict=True))
 
 
-def _promised(one: Package) -> tuple[Decimal, Decimal, Decimal] | None:
+def _promised(package: Package) -> tuple[Decimal, Decimal, Decimal] | None:
     """Return fill, lead time and delivery as numbers; higher is better. None if one is not promised."""
-    if one.order_fill_min is None or one.lead_time_days_max is None or one.delivery_window is None:
+    if package.order_fill_min is None or package.lead_time_days_max is None or package.delivery_window is None:
         return None
-    return one.order_fill_min, -Decimal(one.lead_time_days_max), -Decimal(WINDOWS.index(one.delivery_window))
+    return (
+        package.order_fill_min,
+        -Decimal(package.lead_time_days_max),
+        -Decimal(WINDOWS.index(package.delivery_window)),
+    )
 
 
 def meets(package: Package, got: Evidence, share: Decimal) -> bool:
     """Return True if fill, lead time and delivery were all certainly as good as a package promises."""
     asked = replace(package, defect_share_max=None, payment_terms=None, support_level=None)
-    kept = row_results(asked, got, share)
-    return len(kept) == 3 and all(one.kept for one in kept)
+    results = row_results(asked, got, share)
+    return len(results) == 3 and all(result.kept for result in results)

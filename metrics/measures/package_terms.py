@@ -87,21 +87,23 @@ def packages(connection: Connection) -> list[Package]:
 def package_on(listed: Sequence[Package], segment: str, day: date | None) -> Package | None:
     """Return the package of a segment on a day (None: the newest), or None for a segment without a package."""
     able = [
-        one
-        for one in listed
-        if one.segment == segment and (one.valid_from is None or day is None or one.valid_from <= day)
+        package
+        for package in listed
+        if package.segment == segment and (package.valid_from is None or day is None or package.valid_from <= day)
     ]
     return able[-1] if able else None
 
 
 def package_number(listed: Sequence[Package], segment: Expression, day: Expression) -> Expression:
     """Return the place in `listed` of the package of each row's segment and day; null without a package."""
-    newest_first = [(place, one) for place, one in enumerate(listed)][::-1]
+    newest_first = [(place, package) for place, package in enumerate(listed)][::-1]
     applies_ = [
         (
-            segment == one.segment if one.valid_from is None else and_(segment == one.segment, day >= one.valid_from),
+            segment == package.segment
+            if package.valid_from is None
+            else and_(segment == package.segment, day >= package.valid_from),
             literal(place, Integer),
         )
-        for place, one in newest_first
+        for place, package in newest_first
     ]
     return case(*applies_, else_=cast(null(), Integer))

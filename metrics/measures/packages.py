@@ -52,31 +52,31 @@ def _share_kept(connection: Connection, question: Question, _ask: Ask) -> list[A
     Each period judges a row again.
     """
     keys: dict[str, Callable[[Attainment, RowResult], str]] = {
-        "customer": lambda one, _: one.customer_id,
-        "segment": lambda one, _: one.package.segment,
+        "customer": lambda attainment, _: attainment.customer_id,
+        "segment": lambda attainment, _: attainment.package.segment,
         "package_row": lambda _, row: row.row,
     }
     groups: dict[tuple[date | None, tuple[str, ...]], list[RowResult]] = defaultdict(list)
-    for period, one in attainments_by_period(connection, Span(question.start, question.end, question.grain)):
-        for row in one.rows:
-            if all(keys[name](one, row) in values for name, values in question.where):
-                groups[period, tuple(keys[name](one, row) for name in question.by)].append(row)
+    for period, attainment in attainments_by_period(connection, Span(question.start, question.end, question.grain)):
+        for row in attainment.rows:
+            if all(keys[name](attainment, row) in values for name, values in question.where):
+                groups[period, tuple(keys[name](attainment, row) for name in question.by)].append(row)
     answers = []
     for (period, values), rows in groups.items():
         known = sum(row.kept is not None for row in rows)
-        kept = sum(row.kept is True for row in rows)
-        low, high = wilson(kept, known) or (None, None)
+        met = sum(row.kept is True for row in rows)
+        low, high = wilson(met, known) or (None, None)
         answers.append(
             Answer(
                 dict(zip(question.by, values, strict=True)),
                 period,
                 question.measures[0],
-                divide(kept, known),
-                numerator=kept,
+                divide(met, known),
+                numerator=met,
                 denominator=known,
                 coverage=divide(known, len(rows)),
-                worst=divide(kept, len(rows)),
-                best=divide(kept + len(rows) - known, len(rows)),
+                worst=divide(met, len(rows)),
+                best=divide(met + len(rows) - known, len(rows)),
                 low=low,
                 high=high,
                 judged=len(rows),
@@ -99,7 +99,7 @@ def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Q
 
         def finish(group: Sequence[Customer]) -> Result:
             value = sum(map(amount, group))
-            expected = sum(amount(one) for one in group if PAIRING.get(one.zone) == one.segment)
+            expected = sum(amount(customer) for customer in group if PAIRING.get(customer.zone) == customer.segment)
             return Result(
                 value,
                 expected,
@@ -108,7 +108,7 @@ def _fit(amount: Callable[[Customer], int | Decimal]) -> Callable[[Connection, Q
                 + ", ".join(f"{z} {s}" for z, s in PAIRING.items()),
             )
 
-        return by_customers(question, [one for one in customers if one.segment in segments], finish)
+        return by_customers(question, [customer for customer in customers if customer.segment in segments], finish)
 
     return work
 
@@ -119,13 +119,15 @@ def _a_year(
     """Return the annualised amounts of misfits over all customers of a zone."""
 
     def work(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
-        amounts = {one.customer.customer_id: one.amount for one in misfits(connection, question.start, question.end)}
+        amounts = {
+            misfit.customer.customer_id: misfit.amount for misfit in misfits(connection, question.start, question.end)
+        }
         customers, _ = zones(connection, question.start, question.end)
-        inside = [one for one in customers if one.zone == zone]
+        inside = [customer for customer in customers if customer.zone == zone]
 
         def finish(group: Sequence[Customer]) -> Result:
             days = days_of_period(connection, question.start, question.end)
-            mine = [amounts[one.customer_id] for one in group if one.customer_id in amounts]
+            mine = [amounts[customer.customer_id] for customer in group if customer.customer_id in amounts]
             amount = sum(mine, Decimal(0))
             yearly = (amount * DAYS_A_YEAR / days).quantize(STEP, ROUND_HALF_UP)
             remark = f"{len(mine)} of {len(group)} customers in {zone}; {amount:,.2f} in {days} days"
@@ -194,7 +196,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
-        formula=Study(_fit(lambda one: one.sales), tuple(KEYS)),
+        formula=Study(_fit(lambda customer: customer.sales), tuple(KEYS)),
         definition="Net sales value by package and zone. The numerator is that of customers in the expected pairing.",
         numerator="net sales of customers in the expected pairing",
         denominator="net sales of customers with a package",
@@ -213,7 +215,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
-        formula=Study(_fit(lambda one: one.cost_to_serve), tuple(KEYS)),
+        formula=Study(_fit(lambda customer: customer.cost_to_serve), tuple(KEYS)),
         definition="Cost to serve by package and zone. The numerator is that of customers in the expected pairing.",
         numerator="cost to serve of customers in the expected pairing",
         denominator="cost to serve of customers with a package",

@@ -38,11 +38,11 @@ DIMENSIONS = {
 
 def _unanswered(inputs: Mapping[str, Answer]) -> str | None:
     """Return the reason why an input has no value."""
-    return next((one.no_data for one in inputs.values() if one.value is None), None)
+    return next((answer.no_data for answer in inputs.values() if answer.value is None), None)
 
 
-def _exact(one: Answer) -> Decimal:
-    return Decimal(one.value if one.value is not None else 0)
+def _exact(answer: Answer) -> Decimal:
+    return Decimal(answer.value if answer.value is not None else 0)
 
 
 def _per_order(inputs: Mapping[str, Answer]) -> Result:
@@ -70,9 +70,9 @@ def _profit(inputs: Mapping[str, Answer]) -> Result:
         _exact(inputs[name]) for name in ("net_sales_value", "sales_without_unit_cost", "product_cost", "cost_to_serve")
     )
     lines, documents = (int(_exact(inputs[name])) for name in ("lines_without_unit_cost", "documents_without_rate"))
-    told = [f"net sales of {unknown:,.2f} on {_counted(lines, 'billed line')} without a unit cost"] if lines else []
-    told += [f"{_counted(documents, 'document')} without a rate"] if documents else []
-    return Result(sales - unknown - made - serving, remark=f"left out: {' and '.join(told)}" if told else None)
+    left_out = [f"net sales of {unknown:,.2f} on {_counted(lines, 'billed line')} without a unit cost"] if lines else []
+    left_out += [f"{_counted(documents, 'document')} without a rate"] if documents else []
+    return Result(sales - unknown - made - serving, remark=f"left out: {' and '.join(left_out)}" if left_out else None)
 
 
 def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -> list[Answer]:
@@ -86,7 +86,7 @@ def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -
         conditions.append(m.day >= question.start)
     if question.end is not None:
         conditions.append(m.day <= question.end)
-    found = connection.execute(
+    totals = connection.execute(
         select(
             *keys,
             m.currency.label("own_currency"),
@@ -103,13 +103,13 @@ def unconverted_amounts(connection: Connection, question: Question, _ask: Ask) -
         return tuple(row[name] for name in question.by)
 
     answers = []
-    for values, group in groupby(sorted(found, key=lambda row: (key(row), row["own_currency"])), key=key):
+    for values, group in groupby(sorted(totals, key=lambda row: (key(row), row["own_currency"])), key=key):
         members = [row for row in group if row["movements"]]
-        told = "; ".join(
+        remark = "; ".join(
             f"{row['amount']:,.2f} {row['own_currency']} in {_counted(row['documents'], 'document')}" for row in members
         )
         blank = Answer(
-            dict(zip(question.by, values, strict=True)), None, question.measures[0], None, remark=told or None
+            dict(zip(question.by, values, strict=True)), None, question.measures[0], None, remark=remark or None
         )
         if len(members) > 1:
             answers.append(

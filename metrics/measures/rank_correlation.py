@@ -39,7 +39,7 @@ def correlation_of_ranks(first: Ranks, second: Ranks) -> float | None:
 
 def ranks(numbers: Sequence[Fraction]) -> Ranks:
     """Return twice the rank of each number, so that shared ranks are whole numbers."""
-    return ranks_of_quotients([one.numerator for one in numbers], [one.denominator for one in numbers])
+    return ranks_of_quotients([number.numerator for number in numbers], [number.denominator for number in numbers])
 
 
 def ranks_of_quotients(over: Sequence[int], under: Sequence[int]) -> Ranks:

@@ -42,22 +42,22 @@ def _study(amount: Amount, unit: Unit) -> Study:
             groups.setdefault(tuple(pair.dimensions.values()), []).append(pair)
         answers = []
         for key, members in groups.items():
-            one = _answer(question, key, [amount(pair) for pair in members], few.get(key, 0))
+            answer = _answer(question, key, [amount(pair) for pair in members], few.get(key, 0))
             mixed = unit is Unit.MONEY and len(frozenset().union(*[pair.currencies for pair in members])) > 1
-            answers.append(replace(one, value=None, numerator=None, no_data=MIXED) if mixed else one)
+            answers.append(replace(answer, value=None, numerator=None, no_data=MIXED) if mixed else answer)
         return answers
 
     return Study(work, tuple(COLUMNS))
 
 
 def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None], few: int) -> Answer:
-    known = [one for one in amounts if one is not None]
+    known = [amount for amount in amounts if amount is not None]
     left_out = {f"fewer than {MIN_N} arrivals": few, "no price": len(amounts) - len(known)}
-    told = (
+    remark = (
         "; ".join(f"{count} of {len(amounts) + few} pairs left out: {why}" for why, count in left_out.items() if count)
         or None
     )
-    blank = Answer(dict(zip(question.by, key, strict=True)), None, question.measures[0], None, remark=told)
+    blank = Answer(dict(zip(question.by, key, strict=True)), None, question.measures[0], None, remark=remark)
     if not known:
         return Answer(
             blank.dimensions,
@@ -66,7 +66,7 @@ def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None
             None,
             denominator=0,
             no_data="no data: every pair was left out",
-            remark=told,
+            remark=remark,
         )
     return Answer(
         blank.dimensions,
@@ -75,7 +75,7 @@ def _answer(question: Question, key: tuple[Any, ...], amounts: list[float | None
         math.fsum(known),
         numerator=math.fsum(known),
         denominator=len(known),
-        remark=told,
+        remark=remark,
     )
 
 

@@ -78,7 +78,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
     arrived = arrivals(question, by).having(func.count() >= MIN_N).subquery("arrived")
     rates_fed = connection.execute(select(func.count()).where(mapped_columns.c.feed == "fx_rates")).scalar_one() > 0
     z, rates = (assumed_by_scope(connection, name, on=today) for name in ("z", "carrying_rate"))
-    found = []
+    complete = []
     for row in connection.execute(_with_demand(question, arrived, by)).mappings():
         days = (today - max(row["first_day"], question.start or row["first_day"])).days + 1
         if days < 2:
@@ -87,7 +87,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
         lead_days, lead_spread = _mean_and_spread(row["arrivals"], row["days"], row["days_squared"])
         demand, demand_spread = _mean_and_spread(days, row["quantity"], row["quantity_squared"])
         factor = float(value_for_scope(z, *scopes))
-        found.append(
+        complete.append(
             Pair(
                 {name: row[column] for name, column in zip(question.by, by, strict=True)},
                 row["customer_id"],
@@ -106,7 +106,7 @@ def pairs(connection: Connection, question: Question) -> list[Pair]:
                 frozenset() if rates_fed else frozenset({row["currency_first"], row["currency_last"]}),
             )
         )
-    return found
+    return complete
 
 
 def _filters(question: Question, day: Expression) -> list[Expression]:

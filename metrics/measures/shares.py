@@ -21,21 +21,23 @@ def share_of_total(measure: str, part: str, whole: str, dimension: str) -> Study
         others = tuple(name for name in question.by if name != dimension)
         elsewhere = tuple((name, values) for name, values in question.where if name != dimension)
         wholes = {
-            _key(one, others): one for one in ask(replace(question, measures=(whole,), by=others, where=elsewhere))
+            _key(answer, others): answer
+            for answer in ask(replace(question, measures=(whole,), by=others, where=elsewhere))
         }
-        parts = {_key(one, question.by): one for one in ask(replace(question, measures=(part,)))}
+        parts = {_key(answer, question.by): answer for answer in ask(replace(question, measures=(part,)))}
         if dimension not in question.by:
             # A whole without a part is a share of 0, not an unknown share.
             parts = {
-                key: parts.get(key) or replace(one, value=0, numerator=0, no_data=None) for key, one in wholes.items()
+                key: parts.get(key) or replace(answer, value=0, numerator=0, no_data=None)
+                for key, answer in wholes.items()
             }
-        return [_share(measure, one, wholes.get(_key(one, others))) for one in parts.values()]
+        return [_share(measure, answer, wholes.get(_key(answer, others))) for answer in parts.values()]
 
     return Study(work, tuple(dict.fromkeys((*SHARED_DIMENSIONS, dimension))), periods=True)
 
 
-def _key(one: Answer, by: tuple[str, ...]) -> tuple[object, ...]:
-    return (*[one.dimensions[name] for name in by], one.period)
+def _key(answer: Answer, by: tuple[str, ...]) -> tuple[object, ...]:
+    return (*[answer.dimensions[name] for name in by], answer.period)
 
 
 def _share(measure: str, part: Answer, whole: Answer | None) -> Answer:

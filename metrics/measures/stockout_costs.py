@@ -37,9 +37,9 @@ def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> 
     given = [Decimal(str(share)) for share in shares.values()]
     total = sum(given, Decimal(0))
     if abs(total - 1) > Decimal("0.000000001") or min(given) < 0:
-        told = ", ".join(f"{name} {share}" for name, share in shares.items())
+        listed = ", ".join(f"{name} {share}" for name, share in shares.items())
         raise SettingRefused(
-            "stockout shares", f"{told} add up to {total}, not 1; give four shares from 0 to 1 that add up to 1"
+            "stockout shares", f"{listed} add up to {total}, not 1; give four shares from 0 to 1 that add up to 1"
         )
     # The values are all Decimal or all float.
     return sum(share * costs[name] for name, share in shares.items() if share)  # type: ignore[operator,misc]
@@ -67,10 +67,10 @@ Group = dict[str, Answer]
 
 def _groups(question: Question, ask: Ask, *measures: str) -> list[Group]:
     """Return the answers to other measures for each group of the question."""
-    found: dict[tuple[object, ...], Group] = {}
-    for one in ask(replace(question, measures=measures)):
-        found.setdefault((*one.dimensions.values(), one.period), {})[one.measure] = one
-    return list(found.values())
+    groups: dict[tuple[object, ...], Group] = {}
+    for answer in ask(replace(question, measures=measures)):
+        groups.setdefault((*answer.dimensions.values(), answer.period), {})[answer.measure] = answer
+    return list(groups.values())
 
 
 def answer_rate(_: Connection, question: Question, ask: Ask) -> list[Answer]:
@@ -152,10 +152,10 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
     value = float(expected_cost(shares, costs))
     provisional = group["stockouts_provisional"].value
     instead, refused = _assumed_or_why(connection, assumption_scope(blank.dimensions, question.where))
-    told = [refused or f"with assumed shares and costs: {instead:,.2f}"]
-    told += [f"{provisional} of {events} provisional"] if provisional else []
-    told += [f"only {events} stockouts: shares drawn towards the overall shares"] if small else []
-    return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(told))
+    remarks = [refused or f"with assumed shares and costs: {instead:,.2f}"]
+    remarks += [f"{provisional} of {events} provisional"] if provisional else []
+    remarks += [f"only {events} stockouts: shares drawn towards the overall shares"] if small else []
+    return replace(blank, value=value, numerator=value * events, denominator=events, remark="; ".join(remarks))
 
 
 def group_costs(counts: Mapping[str, int], overall: Mapping[str, float] | None) -> dict[str, float]:

@@ -37,17 +37,17 @@ def _fine(measure: str, value: str) -> Study:
             )
         by_customer = tuple(dict.fromkeys((*question.by, "customer", "segment")))
         fines: dict[tuple[object, ...], Answer] = {}
-        for one in ask(replace(question, measures=(value,), by=by_customer)):
+        for answer in ask(replace(question, measures=(value,), by=by_customer)):
             rate = value_for_scope(
-                rates, f"customer:{one.dimensions['customer']}", f"segment:{one.dimensions['segment']}"
+                rates, f"customer:{answer.dimensions['customer']}", f"segment:{answer.dimensions['segment']}"
             )
-            dimensions = {name: one.dimensions[name] for name in question.by}
-            key = (*dimensions.values(), one.period)
-            so_far = fines.get(key) or Answer(dimensions, one.period, measure, Decimal(0), numerator=Decimal(0))
-            if one.no_data or so_far.no_data:
-                fines[key] = replace(so_far, value=None, numerator=None, no_data=so_far.no_data or one.no_data)
+            dimensions = {name: answer.dimensions[name] for name in question.by}
+            key = (*dimensions.values(), answer.period)
+            so_far = fines.get(key) or Answer(dimensions, answer.period, measure, Decimal(0), numerator=Decimal(0))
+            if answer.no_data or so_far.no_data:
+                fines[key] = replace(so_far, value=None, numerator=None, no_data=so_far.no_data or answer.no_data)
                 continue
-            fine = Decimal(so_far.value or 0) + rate * Decimal(one.value or 0)
+            fine = Decimal(so_far.value or 0) + rate * Decimal(answer.value or 0)
             fines[key] = replace(so_far, value=fine, numerator=fine)
         if not fines and not question.by and question.grain is None:
             return [Answer({}, None, measure, None, no_data=NO_ROWS)]

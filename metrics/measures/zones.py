@@ -44,7 +44,7 @@ def _changing(
         )
 
         def finish(group: Sequence[Customer]) -> Result:
-            changed = value([one for one in group if one.customer_id in changing])
+            changed = value([customer for customer in group if customer.customer_id in changing])
             return Result(
                 changed,
                 numerator=changed,
@@ -61,8 +61,8 @@ def _loss_making(connection: Connection, question: Question, _ask: Ask) -> list[
     customers, _ = zones(connection, question.start, question.end)
 
     def finish(group: Sequence[Customer]) -> Result:
-        known = [one for one in group if one.profit is not None]
-        losing = sum(one.profit < 0 for one in known if one.profit is not None)
+        known = [customer for customer in group if customer.profit is not None]
+        losing = sum(customer.profit < 0 for customer in known if customer.profit is not None)
         unknown = len(group) - len(known)
         remark = f"{unknown} customers left out: a unit cost or exchange rate is missing" if unknown else None
         if not known:
@@ -105,7 +105,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
-        formula=Study(study(lambda one: one.sales), tuple(KEYS)),
+        formula=Study(study(lambda customer: customer.sales), tuple(KEYS)),
         definition=f"Net sales value of the customers of a zone. {_CUTS}",
         numerator="net sales value of the zone's customers",
         denominator="–",
@@ -124,7 +124,7 @@ MEASURES: tuple[Measure, ...] = (
         direction=Direction.NEITHER,
         facts=money_facts_table,
         date="day",
-        formula=Study(study(lambda one: one.cost_to_serve), tuple(KEYS)),
+        formula=Study(study(lambda customer: customer.cost_to_serve), tuple(KEYS)),
         definition=f"Cost to serve of the customers of a zone. {_CUTS}",
         numerator="cost to serve of the zone's customers",
         denominator="–",

@@ -237,7 +237,7 @@ def test_moving_orders_to_edi_and_web(warehouse: Connection) -> None:
     assert (row.orders_to_move, row.own_order_cost, row.electronic_order_cost) == (2, Decimal(15), Decimal("7.5"))
     assert (row.moved_saving, row.moved_zone) == (Decimal(15), "Build")
     found = one(warehouse, "danger_interaction_moved")
-    assert (found.value, found.remark) == (Decimal("7.5"), "assumed: 50 % of 2 orders move")
+    assert (found.value, found.remark) == (Decimal("7.5"), "assumed: 50% of 2 orders move")
 
 
 def test_the_assumptions_stand_beside_the_result(warehouse: Connection) -> None:
@@ -245,10 +245,10 @@ def test_the_assumptions_stand_beside_the_result(warehouse: Connection) -> None:
     charged = one(warehouse, "danger_charge")
     assert (charged.value, charged.remark) == (
         Decimal(5),
-        "charge 10.00, assumed acceptance 50 %, break-even charge 24.00",
+        "charge 10.00, assumed acceptance 50%, break-even charge 24.00",
     )
     moved = one(warehouse, "danger_channel")
-    assert (moved.value, moved.remark) == (Decimal("28.8"), "assumed: the channel keeps 20 % and costs 0.00")
+    assert (moved.value, moved.remark) == (Decimal("28.8"), "assumed: the channel keeps 20% and costs 0.00")
 
 
 def test_assumed_cuts_replace_the_medians() -> None:

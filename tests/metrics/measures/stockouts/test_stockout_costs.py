@@ -228,7 +228,7 @@ def test_by_segment_the_unit_cost_of_few_events_borrows_and_says_so(connection: 
     four_outcomes(connection)
     (measured,) = answer(connection, Question(("stockout_unit_cost",), by=("segment",)))
     assert (measured.dimensions, measured.value, measured.denominator) == ({"segment": "A"}, pytest.approx(28.80), 5)
-    assert "5 stockouts are few" in str(measured.remark)
+    assert "only 5 stockouts" in str(measured.remark)
 
 
 def test_the_preset_of_the_book_and_shares_that_are_no_whole(connection: Connection) -> None:

@@ -186,7 +186,7 @@ def test_r38_without_shipped_at_lines_short_of_what_came_are_events_and_say_so(c
     assert (rate.numerator, rate.denominator, rate.remark) == (
         1,
         1,
-        "lines short of what was received: no source maps shipped_at",
+        "based on receipts, because no source maps shipped_at",
     )
 
 
