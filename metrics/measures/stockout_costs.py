@@ -6,6 +6,7 @@ Source: docs/rules.md, stockouts.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,7 +15,7 @@ from metrics.facts.assumptions import assumed, assumption_scope
 from metrics.facts.stockout_events import OUTCOMES
 from metrics.measures.needs import NEEDS_SHIPPED
 from metrics.model.question import NO_ROWS, Answer, Ask, Question
-from metrics.model.statistics import Number, divide, wilson
+from metrics.model.statistics import divide, wilson
 
 SMALL = 20
 """The number of events with an outcome below which a group's shares are drawn towards the overall shares: (count + 20 ×
@@ -29,7 +30,10 @@ TITLES = {
 }
 
 
-def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> Number:
+Amount = TypeVar("Amount", Decimal, float)
+
+
+def expected_cost(shares: Mapping[str, Amount], costs: Mapping[str, Amount]) -> Amount | int:
     """Return p_wait·c_wait + p_bo·c_bo + p_sale·m + p_buyer·(m + M), by outcome.
 
     Raises SettingRefused unless the shares add up to 1. Source: docs/rules.md, stockouts.
@@ -41,8 +45,7 @@ def expected_cost(shares: Mapping[str, Number], costs: Mapping[str, Number]) -> 
         raise SettingRefused(
             "stockout shares", f"{listed} add up to {total}, not 1; give four shares from 0 to 1 that add up to 1"
         )
-    # The values are all Decimal or all float.
-    return sum(share * costs[name] for name, share in shares.items() if share)  # type: ignore[operator,misc]
+    return sum(share * costs[name] for name, share in shares.items() if share)
 
 
 def assumed_unit_cost(connection: Connection, *, scope: str = "all") -> Decimal:
@@ -141,12 +144,12 @@ def _expected(connection: Connection, question: Question, group: Group, overall:
         for outcome in OUTCOMES
     }
     shares = group_costs(counts, borrowed if small else None)
-    costs: dict[str, Number] = {}
+    costs: dict[str, float] = {}
     for outcome, share in shares.items():
         own = group[f"stockout_cost_{outcome}"]
         cost = own.value if own.value is not None or overall is None else overall[f"stockout_cost_{outcome}"].value
         if cost is None and share:
-            why = own.no_data if own.no_data and own.no_data != NO_ROWS else "no data: price, cost or rate missing"
+            why = own.no_data if own.no_data and own.no_data != NO_ROWS else "no data: a price, cost or rate is missing"
             return replace(blank, denominator=events, no_data=f"{why} (cost where {TITLES[outcome]})")
         costs[outcome] = float(cost or 0)
     value = float(expected_cost(shares, costs))
