@@ -45,59 +45,63 @@ def run(orders: int, data: Path | None, feeds: Feeds) -> dict[str, Any]:
             generate(orders, sample, feeds=feeds)
         small = delta_files.write(sample, work / "delta")
         home = work / "home"
-        bare = measure("bare", mapping, work / "bare.duckdb")
-        full = measure("ingest", mapping, home)
-        facts, hand = measure("facts", home), measure("hand", home, work / "hand.duckdb")
-        query = measure("query", home)
-        carriers, pandas = measure("carriers", home), measure("pandas", sample)
-        next_run = measure("ingest", small, home)
+        answers = {
+            "bare": measure("bare", mapping, work / "bare.duckdb"),
+            "full": measure("ingest", mapping, home),
+            "facts": measure("facts", home),
+            "hand": measure("hand", home, work / "hand.duckdb"),
+            "query": measure("query", home),
+            "carriers": measure("carriers", home),
+            "pandas": measure("pandas", sample),
+            "delta": measure("ingest", small, home),
+        }
+    return {"orders": orders, **summary(answers), "machine": machine()}
+
+
+def summary(answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return ratios, seconds and memory from the answers of the child processes."""
+    bare, full, facts, hand = answers["bare"], answers["full"], answers["facts"], answers["hand"]
+    query, carriers, pandas, delta = answers["query"], answers["carriers"], answers["pandas"], answers["delta"]
+    by_name = {
+        "ingest": full,
+        "bare_load": bare,
+        "facts": facts,
+        "facts_by_hand": hand,
+        "by_carrier": carriers,
+        "by_carrier_pandas": pandas,
+        "delta": delta,
+    }
     return {
-        "orders": orders,
         "rows": full["rows"],
         "ingest_ratio": full["seconds"] / bare["seconds"],
         "facts_ratio": facts["seconds"] / hand["seconds"],
         "query_ratio": query["seconds"] / query["hand_seconds"],
         "pandas_ratio": pandas["seconds"] / carriers["seconds"],
-        "delta_ratio": next_run["seconds"] / full["seconds"],
+        "delta_ratio": delta["seconds"] / full["seconds"],
         "peak_memory_mb": full["peak_mb"],
         "seconds": {
-            "ingest": full["seconds"],
-            "bare_load": bare["seconds"],
-            "facts": facts["seconds"],
-            "facts_by_hand": hand["seconds"],
+            **{name: answer["seconds"] for name, answer in by_name.items()},
             "ledgers": facts["ledger_seconds"],
             "query": query["seconds"],
             "query_by_hand": query["hand_seconds"],
-            "by_carrier": carriers["seconds"],
-            "by_carrier_pandas": pandas["seconds"],
-            "delta": next_run["seconds"],
         },
-        "cpu_seconds": {
-            "ingest": full["cpu_seconds"],
-            "bare_load": bare["cpu_seconds"],
-            "facts": facts["cpu_seconds"],
-            "facts_by_hand": hand["cpu_seconds"],
-            "by_carrier": carriers["cpu_seconds"],
-            "by_carrier_pandas": pandas["cpu_seconds"],
-            "delta": next_run["cpu_seconds"],
-        },
+        "cpu_seconds": {name: answer["cpu_seconds"] for name, answer in by_name.items()},
         "ingest_steps": full["steps"],
-        "delta_steps": next_run["steps"],
-        "memory_mb": {
-            "by_carrier": carriers["peak_mb"],
-            "by_carrier_pandas": pandas["peak_mb"],
-            "facts": facts["peak_mb"],
-            "delta": next_run["peak_mb"],
-        },
+        "delta_steps": delta["steps"],
+        "memory_mb": {name: by_name[name]["peak_mb"] for name in ("by_carrier", "by_carrier_pandas", "facts", "delta")},
         "hand_agreement": hand["agreement"],
-        "delta_rows": next_run["rows"],
-        "machine": {
-            "cpus": os.cpu_count(),
-            "load": os.getloadavg()[0],
-            "python": platform.python_version(),
-            "duckdb": version("duckdb"),
-            "system": platform.platform(terse=True),
-        },
+        "delta_rows": delta["rows"],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return the processor count, the load and the versions of this machine."""
+    return {
+        "cpus": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "duckdb": version("duckdb"),
+        "system": platform.platform(terse=True),
     }
 
 
@@ -112,10 +116,10 @@ TABLE = (
 
 def table(results: dict[str, Any]) -> str:
     """Return the results as a text table."""
-    seconds, machine = results["seconds"], results["machine"]
+    seconds, computer = results["seconds"], results["machine"]
     lines = [
         f"{results['orders']:,} orders, {results['rows']:,} records; "
-        f"machine load {machine['load']:.1f} on {machine['cpus']} CPUs",
+        f"machine load {computer['load']:.1f} on {computer['cpus']} CPUs",
         "",
     ]
     lines.append(

@@ -43,9 +43,25 @@ def scorecard(folder: Path) -> pd.DataFrame:
         for column in columns:
             frame[column] = pd.to_numeric(frame[column], errors="coerce")
 
+    lines = _lines_due(lines, orders)
+    came = _received(sent, shipments, lines)
+    billed = billed.merge(invoices[invoices.doc_type == "INV"], on="doc_no")
+    bills = billed.groupby(["order_no", "pos"]).agg(
+        billed_qty=("qty", "sum"), billed_price=("price", "max"), billed_terms=("pay_terms", "first")
+    )
+    return _shares(
+        lines.merge(came, on=["order_no", "pos"], how="left").merge(bills, on=["order_no", "pos"], how="left")
+    )
+
+
+def _lines_due(lines: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     lines = lines[lines.item_kind == "G"].merge(orders[orders.ord_type == "OR"], on="order_no", suffixes=("", "_order"))
     lines = lines[lines.cancel_ts.isna()].drop_duplicates(["order_no", "pos"])
     lines["due"] = lines.conf_date.fillna(lines.conf_date_order) + pd.Timedelta(days=1)
+    return lines
+
+
+def _received(sent: pd.DataFrame, shipments: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     sent = sent.merge(shipments.drop_duplicates("delivery_no"), on="delivery_no")
     sent = sent.merge(
         lines[["order_no", "pos", "material", "due", "ship_to"]], on=["order_no", "pos"], suffixes=("", "_ordered")
@@ -56,18 +72,16 @@ def scorecard(folder: Path) -> pd.DataFrame:
     )
     sent["in_time"] = sent.got.where((sent.pod_at <= sent.due) & sent.right, 0)
     sent["counted"] = sent.got.where(sent.right, 0)
-    came = sent.groupby(["order_no", "pos"]).agg(
+    return sent.groupby(["order_no", "pos"]).agg(
         counted=("counted", "sum"),
         in_time=("in_time", "sum"),
         damaged=("qty_damaged", "sum"),
         right=("right", "all"),
         carrier=("carrier", "first"),
     )
-    billed = billed.merge(invoices[invoices.doc_type == "INV"], on="doc_no")
-    bills = billed.groupby(["order_no", "pos"]).agg(
-        billed_qty=("qty", "sum"), billed_price=("price", "max"), billed_terms=("pay_terms", "first")
-    )
-    table = lines.merge(came, on=["order_no", "pos"], how="left").merge(bills, on=["order_no", "pos"], how="left")
+
+
+def _shares(table: pd.DataFrame) -> pd.DataFrame:
     table["on_time"] = table.in_time.fillna(0) >= table.qty
     table["complete"] = table.counted.fillna(0) >= table.qty
     table["damage_free"] = table.damaged.fillna(0) == 0

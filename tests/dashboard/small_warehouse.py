@@ -1,18 +1,16 @@
-"""A small warehouse for tests of screens: canonical records written straight into a generation, judged by the product's
-own facts.
+"""A small warehouse for tests of screens: canonical records in a generation, judged by the product's own facts.
 
-No ingest: what a page shows must not depend on how records came. Plain orders come in three segments over 60 weeks; the
-HAND-… orders have one known failure each, so that a story can be read and checked.
+There is no ingest, because a page must not depend on the origin of its records. Plain orders have three segments and
+cover 60 weeks. Each HAND-… order has a single known failure, so that tests can check its story.
 """
 
 import json
 import random
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Connection, Table, delete, insert
 
 from metrics import schema, warehouse
 from metrics.rebuild.rebuild import rebuild
@@ -23,17 +21,18 @@ LAST_DUE = date(2026, 6, 28)
 CHANCE = {"A": 0.97, "B": 0.93, "C": 0.84}
 CARRIERS = ("Nordfracht", "Kurier West", "Blitz")
 EVIL = "![x](http://evil.example/x.png) <img src=x onerror=alert(1)> **Bold & Co**"
-"""A customer's name that would do harm if it were taken as markup."""
+"""A customer's name that does harm if a page treats it as markup."""
 FEEDS = ("orders", "order_lines", "shipments", "shipment_lines", "customers", "products", "targets")
 BILLING = ("invoices", "invoice_lines")
-Rows = dict[str, list[dict[str, Any]]]
+Row = dict[str, Any]  # Any: values of every column type
+Rows = dict[str, list[Row]]
 
 
-def _stamp(row: dict[str, Any], file_id: int, at: int) -> dict[str, Any]:
+def _stamp(row: Row, file_id: int, at: int) -> Row:
     return {**row, "source": "small", "file_id": file_id, "row_no": at, "source_updated_at": None, "deleted": False}
 
 
-def _moment(name: str, value: datetime | date | None) -> dict[str, Any]:
+def _moment(name: str, value: datetime | date | None) -> Row:
     if value is None:
         return {name: None, f"{name}_is_date": None}
     bare = not isinstance(value, datetime)
@@ -58,45 +57,11 @@ def order(
     sent_product: str | None = None,
     channel: str = "edi",
 ) -> None:
-    """One order of one line, one consignment and one invoice; everything right unless said."""
-    ordered, came = due - timedelta(days=7), due + timedelta(days=late)
-    rows["orders"].append(
-        {
-            "order_id": order_id,
-            "customer_id": customer,
-            **_moment("ordered_at", ordered),
-            **_moment("requested_by", due),
-            **_moment("promised_by", due),
-            **_moment("cancelled_at", None),
-            "channel": channel,
-            "order_type": "sale",
-            "fulfilment_model": "make_to_stock",
-            "currency": "EUR",
-            "ship_to": "Berlin",
-            "ship_to_time_zone": "Europe/Berlin",
-            "time_zone_assumed": False,
-        }
-    )
-    rows["order_lines"].append(
-        {
-            "order_id": order_id,
-            "line_no": "1",
-            "product_id": product,
-            "ordered_qty": wanted,
-            "unit_price_amount": price,
-            "line_kind": "goods",
-            **_moment("cancelled_at", None),
-        }
-    )
-    rows["shipments"].append(
-        {
-            "shipment_id": f"S-{order_id}",
-            "carrier": carrier,
-            **_moment("shipped_at", came - timedelta(days=1)),
-            **_moment("received_at", came if arrives else None),
-            "received_place": "Berlin",
-        }
-    )
+    """Add an order with a line, a consignment and an invoice. By default it has no failure."""
+    came = due + timedelta(days=late)
+    _order(rows, order_id, due, customer, channel)
+    _line(rows, order_id, product, wanted, price)
+    _shipment(rows, order_id, came, arrives, carrier)
     rows["shipment_lines"].append(
         {
             "shipment_id": f"S-{order_id}",
@@ -110,6 +75,56 @@ def order(
             "substitution_agreed": False,
         }
     )
+    _invoice(rows, order_id, came, received, billed_price or price)
+
+
+def _order(rows: Rows, order_id: str, due: date, customer: str, channel: str) -> None:
+    rows["orders"].append(
+        {
+            "order_id": order_id,
+            "customer_id": customer,
+            **_moment("ordered_at", due - timedelta(days=7)),
+            **_moment("requested_by", due),
+            **_moment("promised_by", due),
+            **_moment("cancelled_at", None),
+            "channel": channel,
+            "order_type": "sale",
+            "fulfilment_model": "make_to_stock",
+            "currency": "EUR",
+            "ship_to": "Berlin",
+            "ship_to_time_zone": "Europe/Berlin",
+            "time_zone_assumed": False,
+        }
+    )
+
+
+def _line(rows: Rows, order_id: str, product: str, wanted: int, price: str) -> None:
+    rows["order_lines"].append(
+        {
+            "order_id": order_id,
+            "line_no": "1",
+            "product_id": product,
+            "ordered_qty": wanted,
+            "unit_price_amount": price,
+            "line_kind": "goods",
+            **_moment("cancelled_at", None),
+        }
+    )
+
+
+def _shipment(rows: Rows, order_id: str, came: date, arrives: bool, carrier: str) -> None:
+    rows["shipments"].append(
+        {
+            "shipment_id": f"S-{order_id}",
+            "carrier": carrier,
+            **_moment("shipped_at", came - timedelta(days=1)),
+            **_moment("received_at", came if arrives else None),
+            "received_place": "Berlin",
+        }
+    )
+
+
+def _invoice(rows: Rows, order_id: str, came: date, received: int, price: str) -> None:
     rows["invoices"].append(
         {
             "invoice_id": f"I-{order_id}",
@@ -126,16 +141,29 @@ def order(
             "order_id": order_id,
             "line_no": "1",
             "billed_qty": received,
-            "unit_price_amount": billed_price or price,
-            "line_amount": round(float(billed_price or price) * received, 2),
+            "unit_price_amount": price,
+            "line_amount": round(float(price) * received, 2),
         }
     )
 
 
 def records(count: int, *, seed: int = 1) -> Rows:
-    """Canonical records of `count` plain orders and the hand-made ones."""
+    """Return the canonical records of `count` plain orders and of the HAND-… orders."""
     dice = random.Random(seed)
     rows: Rows = {name: [] for name in (*FEEDS, *BILLING)}
+    _master_data(rows)
+    _plain_orders(rows, count, dice)
+    order(rows, "HAND-LATE", date(2026, 6, 10), customer="C00", late=3, carrier="Blitz")
+    order(rows, "HAND-SHORT", date(2026, 6, 11), customer="C01", wanted=100, received=60)
+    order(rows, "HAND-PRICE", date(2026, 6, 12), customer="C02", price="10.00", billed_price="10.50")
+    order(rows, "HAND-WRONG", date(2026, 6, 15), customer="C02", sent_product="P2")
+    order(rows, "HAND-DAMAGED", date(2026, 6, 16), customer="C04", damaged=3)
+    order(rows, "HAND-LOST", date(2026, 6, 17), customer="C05", arrives=False)
+    _targets(rows)
+    return rows
+
+
+def _master_data(rows: Rows) -> None:
     for number in range(30):
         segment = "ABC"[number % 3]
         rows["customers"].append(
@@ -157,6 +185,9 @@ def records(count: int, *, seed: int = 1) -> Rows:
                 "base_unit": "piece",
             }
         )
+
+
+def _plain_orders(rows: Rows, count: int, dice: random.Random) -> None:
     for at in range(count):
         number = dice.randrange(30)
         due = LAST_DUE - timedelta(days=dice.randrange(420))
@@ -176,12 +207,9 @@ def records(count: int, *, seed: int = 1) -> Rows:
             product=dice.choice(("P1", "P2")),
             channel=dice.choice(("edi", "web", "phone")),
         )
-    order(rows, "HAND-LATE", date(2026, 6, 10), customer="C00", late=3, carrier="Blitz")
-    order(rows, "HAND-SHORT", date(2026, 6, 11), customer="C01", wanted=100, received=60)
-    order(rows, "HAND-PRICE", date(2026, 6, 12), customer="C02", price="10.00", billed_price="10.50")
-    order(rows, "HAND-WRONG", date(2026, 6, 15), customer="C02", sent_product="P2")
-    order(rows, "HAND-DAMAGED", date(2026, 6, 16), customer="C04", damaged=3)
-    order(rows, "HAND-LOST", date(2026, 6, 17), customer="C05", arrives=False)
+
+
+def _targets(rows: Rows) -> None:
     for measure, value, tolerance in (
         ("perfect_order", "0.85", "0.05"),
         ("otif", "0.90", "0.03"),
@@ -210,7 +238,6 @@ def records(count: int, *, seed: int = 1) -> Rows:
             "tolerance": "0.02",
         }
     )
-    return rows
 
 
 def publish(
@@ -222,7 +249,7 @@ def publish(
     stand_in: str | None = None,
     rejected: int = 3,
 ) -> int:
-    """Publish one generation into the folder (or the place); returns its number. Replaces what an earlier one held."""
+    """Publish a generation with these records only, and return its number."""
     location = home if isinstance(home, Location) else Location(folder=home)
     rows = records(count, seed=seed)
     feeds = (*FEEDS, *BILLING) if billing else FEEDS
@@ -237,23 +264,22 @@ def publish(
                 schema.FEEDS[feed].table,
                 [_stamp(row, file_id, at) for at, row in enumerate(rows[feed], start=1)],
             )
-        _ledger(connection, rows, feeds, build.number, stand_in, rejected)
+        _run_log(connection, rows, feeds, build.number, stand_in, rejected)
         rebuild(connection, as_of=AS_OF, touched=None)
         return build.publish().number
 
 
-def _insert(connection: Any, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    found = list(rows)
-    for at in range(0, len(found), 500):
+def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
+    for at in range(0, len(rows), 500):
         connection.execute(
             insert(table).values(
-                [{column.name: row.get(column.name) for column in table.columns} for row in found[at : at + 500]]
+                [{column.name: row.get(column.name) for column in table.columns} for row in rows[at : at + 500]]
             )
         )
 
 
-def _ledger(
-    connection: Any, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int
+def _run_log(
+    connection: Connection, rows: Rows, feeds: tuple[str, ...], generation: int, stand_in: str | None, rejected: int
 ) -> None:
     run = {
         "run_id": 1,
@@ -266,7 +292,7 @@ def _ledger(
         "generation": generation,
     }
     _insert(connection, schema.runs, [run])
-    mapped, files, checks, held = [], [], [], []
+    mapped, files, checks = [], [], []
     for at, feed in enumerate(feeds, start=1):
         loaded = len(rows[feed])
         bad = rejected if feed == "order_lines" else 0
@@ -296,16 +322,36 @@ def _ledger(
             }
         )
         for column in sorted({name for row in rows[feed][:1] for name in row if not name.endswith("_is_date")}):
-            stands = stand_in if column == "received_at" else None
-            mapped.append({"source": "small", "feed": feed, "column_name": column, "stands_in_for": stands})
-    for at in range(rejected):
+            proxy = stand_in if column == "received_at" else None
+            mapped.append({"source": "small", "feed": feed, "column_name": column, "stands_in_for": proxy})
+    changed = {
+        "run_id": 1,
+        "feed": "orders",
+        "key": '{"order_id": "SO-00001"}',
+        "before": '{"channel": "web"}',
+        "after": '{"channel": "edi"}',
+        "why": "correction",
+    }
+    for table, log_rows in (
+        (schema.mapped_columns, mapped),
+        (schema.run_files, files),
+        (schema.checks, checks),
+        (schema.quarantine, _quarantined(rejected)),
+        (schema.restatements, [changed]),
+    ):
+        _insert(connection, table, log_rows)
+
+
+def _quarantined(count: int) -> list[Row]:
+    rows: list[Row] = []
+    for at in range(count):
         rule = {
             "rule": "not a number",
             "column": "ordered_qty",
             "value": "two",
             "message": "'two' is not a number: write 2",
         }
-        held.append(
+        rows.append(
             {
                 "file_id": 2,
                 "run_id": 1,
@@ -319,19 +365,4 @@ def _ledger(
                 "waits_for": None,
             }
         )
-    changed = {
-        "run_id": 1,
-        "feed": "orders",
-        "key": '{"order_id": "SO-00001"}',
-        "before": '{"channel": "web"}',
-        "after": '{"channel": "edi"}',
-        "why": "correction",
-    }
-    for table, found in (
-        (schema.mapped_columns, mapped),
-        (schema.run_files, files),
-        (schema.checks, checks),
-        (schema.quarantine, held),
-        (schema.restatements, [changed]),
-    ):
-        _insert(connection, table, found)
+    return rows
