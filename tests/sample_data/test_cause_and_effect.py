@@ -1,6 +1,4 @@
-"""What the feeds around the orders say fits the orders: nobody picks what was never ordered, nothing is answered before
-it is asked.
-"""
+"""Cause and effect in the sample: the feeds around the orders agree with the orders."""
 
 import duckdb
 import pytest
@@ -22,7 +20,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def books(folder):
-    """Every file as a table of text, without the records defects.csv lists and those of orders it lists."""
+    """Return a connection with every file as a table of text, without the planted orders."""
     connection = duckdb.connect(":memory:")
     read = (
         "read_csv(?, all_varchar = true, ignore_errors = true, null_padding = true, delim = ?, quote = '\"', escape "
@@ -31,7 +29,7 @@ def books(folder):
     for feed in (*MASTER_DATA, *CHUNK_FILES["all"]):
         delimiter = ";" if feed == "products" else ","
         connection.execute(f"create table {feed} as select * from {read}", [str(folder / f"{feed}.csv"), delimiter])
-    # a copy that was spoilt has a key with a nine in front, a record spoilt in place a value no clean one has
+    # The key of a spoilt copy begins with a nine. A record spoilt in place has a value that no clean record has.
     connection.execute(
         "delete from orders where not regexp_full_match(coalesce(order_no, ''), 'SO1[0-9]{7}') or length(sold_to) <> 6"
     )
@@ -124,7 +122,7 @@ def test_nothing_happens_after_the_watermark(books):
     for feed, columns in moments.items():
         for column in columns:
             late = count(books, f"select * from {feed} where {column} > '{AS_OF}'")
-            assert late <= 1, (feed, column)  # one is planted
+            assert late <= 1, (feed, column)  # one record is planted
 
 
 def test_a_first_promise_is_the_promise_of_its_order_or_line(books):

@@ -38,7 +38,7 @@ def planted(folder: Path) -> list[dict[str, str]]:
 
 
 def record(folder: Path, defect: dict[str, str]) -> tuple[dict[str, str], str]:
-    """The record a line of defects.csv names, by column as far as it goes, and its raw line."""
+    """Return the record of a row of defects.csv, by column, and its raw line."""
     header, *body = lines(folder / defect["file"])
     raw = body[int(defect["row_no"]) - 1]
     delimiter = ";" if defect["feed"] == "products" else ","
@@ -101,13 +101,13 @@ def test_no_record_is_listed_twice(sample):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.change], ids=lambda kind: kind.name)
 def test_the_record_listed_carries_the_defect(sample, kind: Kind):
-    found = [defect for defect in planted(sample) if defect["kind"] == kind.name]
-    assert found
-    for defect in found:
+    defects = [defect for defect in planted(sample) if defect["kind"] == kind.name]
+    assert defects
+    for defect in defects:
         row, _ = record(sample, defect)
         fixed = {column: value for column, value in kind.change.items() if isinstance(value, str)}
         if kind.name in ("shipped_before_ordered", "billed_before_ordered", "conflicting_repeat"):
-            continue  # the spoilt values stand in another record
+            continue  # the spoilt values are in another record
         assert {column: row[column] for column in fixed} == fixed
         for column, value in kind.change.items():
             if not isinstance(value, str):

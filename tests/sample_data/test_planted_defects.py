@@ -1,4 +1,4 @@
-"""Ingest finds every planted defect and nothing else: precision and recall of the quarantine are 1.0."""
+"""Ingest detects every planted defect and no other record: the quarantine has precision and recall 1.0."""
 
 import csv
 from collections import Counter
@@ -14,7 +14,7 @@ from sample_data import generate
 from sample_data.planting import QUARANTINED, SUPERSEDED, WAITING
 
 Place = tuple[str, int]
-"""A record: its file and its number there."""
+"""A record: its file and its number in the file."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def sample(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcomes(sample, tmp_path_factory):
-    """Every record that was given to a feed, and what became of it."""
+    """Return the outcome of every record of every feed."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BUYERVIEW_HOME", str(home))
@@ -43,7 +43,7 @@ def read_outcomes(connection) -> dict[Place, str]:
         (PurePath(file.name).name, row_no): SUPERSEDED
         for file in files.values()
         for row_no in range(1, file.rows_in + 1)
-    }  # what is neither loaded nor in quarantine
+    }  # records neither loaded nor in quarantine
     for feed in FEEDS.values():
         for file_id, row_no in connection.execute(select(feed.table.c.file_id, feed.table.c.row_no)):
             places[PurePath(files[file_id].name).name, row_no] = "loaded"
@@ -74,8 +74,8 @@ def test_nothing_else_is_rejected_or_superseded(sample, outcomes):
 
 def test_precision_and_recall_of_the_quarantine_are_one(sample, outcomes):
     wanted = {place for place, (_, outcome) in planted(sample).items() if outcome != SUPERSEDED}
-    found = {place for place, outcome in outcomes.items() if outcome in (QUARANTINED, WAITING)}
-    assert Counter(precision=len(wanted & found) / len(found), recall=len(wanted & found) / len(wanted)) == {
+    caught = {place for place, outcome in outcomes.items() if outcome in (QUARANTINED, WAITING)}
+    assert Counter(precision=len(wanted & caught) / len(caught), recall=len(wanted & caught) / len(wanted)) == {
         "precision": 1.0,
         "recall": 1.0,
     }
