@@ -1,4 +1,4 @@
-"""Import rules, read from the source: pages → dashboard → metrics ← ingest, the levels inside each package, and sections.
+"""Import rules, read from the source: pages → dashboard → metrics ← ingest, levels inside packages, sections.
 
 buyerview.py and commands/ wire the packages; nothing imports them.
 """

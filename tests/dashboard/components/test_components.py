@@ -26,7 +26,7 @@ from metrics.targets.targets import Target
 TUESDAY = date(2026, 6, 30)
 
 
-# ---------------------------------------------------------------------------------------------------------------- periods
+# --- periods
 def test_preset_ends_with_the_last_whole_week() -> None:
     chosen = period.choose("4W", as_of=TUESDAY, first=date(2020, 1, 1))
     assert (chosen.start, chosen.end) == (date(2026, 6, 1), date(2026, 6, 28))  # a Monday and a Sunday
@@ -57,7 +57,7 @@ def test_periods_follow_each_other_without_gap_over_leap_day_and_year_end(grain:
     assert all(period.period_starts(one + timedelta(days=0), grain) == one for one in found)
 
 
-# ---------------------------------------------------------------------------------------------------------------- formats
+# --- formats
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
@@ -89,7 +89,7 @@ def test_data_text_loses_its_meaning_as_markup() -> None:
     assert "](" not in formatting.markdown("![x](http://evil.example)").replace("\\]\\(", "")
 
 
-# -------------------------------------------------------------------------------------------------------------- standings
+# --- standings
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(0.95, Status.ON), (0.949, Status.WATCH), (0.93, Status.WATCH), (0.929, Status.OFF), (None, Status.NO_DATA)],
@@ -118,7 +118,7 @@ def test_trend_puts_data_into_the_template_and_leaves_it_as_it_was() -> None:
     assert json.dumps(spec) == json.dumps(trend([], MEASURES["otif"], target=None, grain="week", is_dark=False))
 
 
-# ---------------------------------------------------------------------------------------------------------------- exports
+# --- exports
 def answers(**text: str) -> pd.DataFrame:
     row = {
         "customer": text.get("customer", "C1"),

@@ -20,7 +20,7 @@ def choose(choice: str, *days: date, grain: str | None = None) -> period.Period:
     return period.choose(choice, as_of=THURSDAY, first=date(2024, 1, 1), days=days, grain=grain)
 
 
-# ---------------------------------------------------------------------------------------------------- like goes with like
+# --- like goes with like
 @pytest.mark.parametrize(
     ("choice", "days", "start", "end", "before", "last_year"),
     [
@@ -81,7 +81,7 @@ def test_the_grain_asked_for_is_drawn_unless_it_says_nothing() -> None:
     assert choose("13W", grain="fortnight").grain == "week"
 
 
-# ------------------------------------------------------------------------------------------------------------- the address
+# --- the address
 def test_what_a_tile_is_compared_with_is_what_the_query_answers(page_of_small: Open) -> None:
     html = markup(page_of_small(period="Dates", dates=["2026-06-01", "2026-06-28"]))
     with warehouse.reading(warehouse.locate()) as connection:

@@ -27,10 +27,25 @@ from metrics.warehouse import Location, reading
 
 AT = datetime(2026, 3, 23, 12)
 BODY: dict[str, Any] = {
-    "event": "fired", "rule": "Late <b>again</b>", "measure": "on_time", "title": "Orders received on time", "unit": "share",
-    "definition": "On time.", "where": [["segment", ["A"]]], "from": "2026-03-16", "to": "2026-03-22",
-    "value": 0.6, "numerator": 6, "denominator": 10, "condition": "below", "limit": 0.9, "before": None, "target": 0.95, "generation": 7, "link": "https://service.example.org/behind?v=7",
-}  # fmt: skip
+    "event": "fired",
+    "rule": "Late <b>again</b>",
+    "measure": "on_time",
+    "title": "Orders received on time",
+    "unit": "share",
+    "definition": "On time.",
+    "where": [["segment", ["A"]]],
+    "from": "2026-03-16",
+    "to": "2026-03-22",
+    "value": 0.6,
+    "numerator": 6,
+    "denominator": 10,
+    "condition": "below",
+    "limit": 0.9,
+    "before": None,
+    "target": 0.95,
+    "generation": 7,
+    "link": "https://service.example.org/behind?v=7",
+}
 
 
 class Mailbox:

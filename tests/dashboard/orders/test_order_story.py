@@ -183,10 +183,20 @@ def test_durations_are_told_in_the_units_that_matter(seconds: int, words: str) -
 @pytest.mark.parametrize("standing", list(SLACK_STATES))
 def test_a_row_of_an_order_at_risk_says_how_it_stands_and_is_never_markup(standing: str) -> None:
     row = {
-        "order_id": "O", "customer_id": "C", "customer_name": EVIL, "segment": EVIL, "currency": "EUR", "ordered_amount": Decimal("12.5"),
-        "due_day": date(2026, 3, 3), "deadline_at": START + 30 * HOUR, "slack_seconds": None if standing == "near" else -7200,
-        "standing": standing, "step": None if standing == "near" else "09", "step_standing": "in the step", "age_seconds": 3600,
-    }  # fmt: skip
+        "order_id": "O",
+        "customer_id": "C",
+        "customer_name": EVIL,
+        "segment": EVIL,
+        "currency": "EUR",
+        "ordered_amount": Decimal("12.5"),
+        "due_day": date(2026, 3, 3),
+        "deadline_at": START + 30 * HOUR,
+        "slack_seconds": None if standing == "near" else -7200,
+        "standing": standing,
+        "step": None if standing == "near" else "09",
+        "step_standing": "in the step",
+        "age_seconds": 3600,
+    }
     cells = [column.cell(row, Item("O", owner=EVIL)) for column in at_risk._columns(START)]
     assert SLACK_STATES[standing] in cells[0]
     assert "<img" not in "".join(cells)

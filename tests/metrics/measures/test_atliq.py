@@ -78,8 +78,14 @@ def test_cycle_time_and_its_spread(atliq: Connection) -> None:
     names = ("cycle_days", "cycle_sd", "cycle_cv", "cycle_p50", "cycle_p90", "cycle_p95", "days_late")
     values = {one.measure: round(float(one.value or 0), 4) for one in ask(atliq, *names)}
     assert values == {
-        "cycle_days": 2.5937, "cycle_sd": 1.3640, "cycle_cv": 0.5259, "cycle_p50": 3, "cycle_p90": 4, "cycle_p95": 5, "days_late": 1.7093,
-    }  # fmt: skip
+        "cycle_days": 2.5937,
+        "cycle_sd": 1.3640,
+        "cycle_cv": 0.5259,
+        "cycle_p50": 3,
+        "cycle_p90": 4,
+        "cycle_p95": 5,
+        "days_late": 1.7093,
+    }
 
 
 def test_the_wilson_interval_of_otif(atliq: Connection) -> None:

@@ -60,15 +60,22 @@ def world() -> dict[str, list[Row]]:
     receipt (?, ?, ?); HALF got one line of two (F, F, F); SUB got an agreed substitute (T, T, T).
     """
     parts = [
-        wanted("ALL"), came("ALL", "2026-03-07", "2026-03-08"),
-        wanted("LATE"), came("LATE", "2026-03-07", "2026-03-09"),
-        wanted("SHORT"), came("SHORT", "2026-03-07", "2026-03-08", shipped_qty=60),
-        wanted("WRONG"), came("WRONG", "2026-03-07", "2026-03-08", product_id="Q"),
+        wanted("ALL"),
+        came("ALL", "2026-03-07", "2026-03-08"),
+        wanted("LATE"),
+        came("LATE", "2026-03-07", "2026-03-09"),
+        wanted("SHORT"),
+        came("SHORT", "2026-03-07", "2026-03-08", shipped_qty=60),
+        wanted("WRONG"),
+        came("WRONG", "2026-03-07", "2026-03-08", product_id="Q"),
         wanted("NONE"),
-        wanted("WAY"), came("WAY", "2026-03-07", None),
-        wanted("HALF", "1", "2"), came("HALF", "2026-03-07", "2026-03-08"),
-        wanted("SUB"), came("SUB", "2026-03-07", "2026-03-08", product_id="Q", substitution_agreed=True),
-    ]  # fmt: skip
+        wanted("WAY"),
+        came("WAY", "2026-03-07", None),
+        wanted("HALF", "1", "2"),
+        came("HALF", "2026-03-07", "2026-03-08"),
+        wanted("SUB"),
+        came("SUB", "2026-03-07", "2026-03-08", product_id="Q", substitution_agreed=True),
+    ]
     return together(*parts)
 
 
@@ -160,9 +167,17 @@ def test_without_a_request_when_is_not_known_and_without_the_column_it_says_so(c
 
 def test_a_quarantined_line_makes_what_unknown(connection: Connection) -> None:
     held = {
-        "file_id": 1, "run_id": 1, "feed": "shipment_lines", "object_name": "x", "row_no": 1, "order_id": "O", "line_no": "1", "record": "{}",
-        "rules": "[]", "status": "rejected",
-    }  # fmt: skip
+        "file_id": 1,
+        "run_id": 1,
+        "feed": "shipment_lines",
+        "object_name": "x",
+        "row_no": 1,
+        "order_id": "O",
+        "line_no": "1",
+        "record": "{}",
+        "rules": "[]",
+        "status": "rejected",
+    }
     build(connection, {**records(**wanted("O")), "quarantine": [held]}, END_OF_APRIL, CORE)
     assert halves(asked(connection, "got_what_wanted")["got_what_wanted"]) == (0, 0, 1)
 

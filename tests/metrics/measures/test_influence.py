@@ -93,8 +93,12 @@ def test_conversion_by_number_and_value() -> None:
 def test_lead_time_options_chosen() -> None:
     with built(**QUOTES) as connection:
         assert by(connection, "lead_option_mix", "lead_time_class") == {
-            "up to 3 days": (2, 3), "4 to 7 days": (1, 3), "8 to 14 days": (0, 3), "over 14 days": (0, 3), "(none)": (0, 3),
-        }  # fmt: skip
+            "up to 3 days": (2, 3),
+            "4 to 7 days": (1, 3),
+            "8 to 14 days": (0, 3),
+            "over 14 days": (0, 3),
+            "(none)": (0, 3),
+        }
         march = {"start": date(2026, 3, 1), "end": date(2026, 3, 31)}
         assert by(connection, "lead_option_mix", "lead_time_class", **march)["up to 3 days"] == (2, 2)
         assert halves(connection, "lead_option_mix") == (3, 3)
@@ -113,12 +117,14 @@ def test_r25_options_in_another_currency_are_converted_at_the_day_asked_or_left_
         {
             "quotes": [quote(quote_id="E", order_id="O"), quote(quote_id="D"), quote(quote_id="X")],
             "quote_options": [
-                option("E", "1", 100, 7), option("D", "1", 50, 7, currency="USD"), option("D", "2", 70, 3, currency="EUR"),
+                option("E", "1", 100, 7),
+                option("D", "1", 50, 7, currency="USD"),
+                option("D", "2", 70, 3, currency="EUR"),
                 option("X", "1", 40, 7, currency="AED"),
             ],
             "fx_rates": [fx_rate()],
         },
-    )  # fmt: skip
+    )
     with built(**records) as connection:
         # E is worth 110 USD, D its cheapest, 50 USD; X has no rate. Options in two currencies are not compared.
         assert halves(connection, "value_quote_conversion") == (Decimal(110), Decimal(160))
@@ -152,8 +158,10 @@ def test_fulfilment_models_as_shares_of_all_sales_orders() -> None:
             for one in answer(connection, Question(("fulfilment_mix",), by=("channel", "fulfilment_model")))
         }
         assert found == {
-            ("edi", "make_to_stock"): (2, 2), ("web", "make_to_stock"): (1, 1), ("(none)", "make_to_order"): (1, 1),
-        }  # fmt: skip
+            ("edi", "make_to_stock"): (2, 2),
+            ("web", "make_to_stock"): (1, 1),
+            ("(none)", "make_to_order"): (1, 1),
+        }
         assert halves(connection, "fulfilment_mix", where=(("fulfilment_model", ("make_to_order",)),)) == (1, 4)
 
 

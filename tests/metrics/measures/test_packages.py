@@ -46,8 +46,10 @@ def test_the_default_packages_are_table_8_1() -> None:
         "Customer service support": ("Dedicated rep", "Next available rep", "Through Web site"),
     }
     assert [(one.defect_share_max, one.defect_below) for one in DEFAULT_PACKAGES] == [
-        (Decimal("0.01"), True), (Decimal("0.10"), False), (Decimal("0.15"), False),
-    ]  # fmt: skip
+        (Decimal("0.01"), True),
+        (Decimal("0.10"), False),
+        (Decimal("0.15"), False),
+    ]
     assert [one.order_fill_min for one in DEFAULT_PACKAGES] == [Decimal("0.98"), Decimal("0.92"), Decimal("0.88")]
     assert [one.lead_time_days_max for one in DEFAULT_PACKAGES] == [3, 7, 14]
     assert [one.delivery_window for one in DEFAULT_PACKAGES] == ["hour", "day", "week"]
@@ -57,9 +59,16 @@ def test_the_default_packages_are_table_8_1() -> None:
 
 @pytest.mark.parametrize(
     ("defects", "unknown", "expected"),
-    [(0, 0, (True, True, True)), (1, 0, (False, True, True)), (10, 0, (False, True, True)), (15, 0, (False, False, True)),
-     (16, 0, (False, False, False)), (0, 1, (None, True, True)), (5, 10, (False, None, True))],
-)  # fmt: skip
+    [
+        (0, 0, (True, True, True)),
+        (1, 0, (False, True, True)),
+        (10, 0, (False, True, True)),
+        (15, 0, (False, False, True)),
+        (16, 0, (False, False, False)),
+        (0, 1, (None, True, True)),
+        (5, 10, (False, None, True)),
+    ],
+)
 def test_quality(defects: int, unknown: int, expected: tuple[bool | None, ...]) -> None:
     """Of 100 units: A needs less than 1, B at most 10, C at most 15; units without evidence may be either."""
     got = Evidence(received_qty=Decimal(100), defect_qty=Decimal(defects), defect_unknown_qty=Decimal(unknown))
@@ -68,9 +77,15 @@ def test_quality(defects: int, unknown: int, expected: tuple[bool | None, ...]) 
 
 @pytest.mark.parametrize(
     ("filled", "unknown", "expected"),
-    [(98, 0, (True, True, True)), (97, 0, (False, True, True)), (91, 0, (False, False, True)), (87, 0, (False, False, False)),
-     (97, 1, (None, True, True)), (80, 10, (False, False, None))],
-)  # fmt: skip
+    [
+        (98, 0, (True, True, True)),
+        (97, 0, (False, True, True)),
+        (91, 0, (False, False, True)),
+        (87, 0, (False, False, False)),
+        (97, 1, (None, True, True)),
+        (80, 10, (False, False, None)),
+    ],
+)
 def test_fill(filled: int, unknown: int, expected: tuple[bool | None, ...]) -> None:
     """Of 100 orders 98, 92 and 88 filled at first pass."""
     got = Evidence(filled=filled, fill_unknown=unknown, fill_orders=100)
@@ -260,8 +275,11 @@ def test_fit_of_package_and_zone(warehouse: Connection) -> None:
     fit = one(warehouse, "package_fit")
     assert (fit.value, fit.numerator) == (4, 3)
     assert by(warehouse, "package_fit_sales", "segment", "zone") == {
-        ("A", "Protect"): 100, ("B", "Build"): 20, ("C", "Danger"): 10, ("C", "Protect"): 100,
-    }  # fmt: skip
+        ("A", "Protect"): 100,
+        ("B", "Build"): 20,
+        ("C", "Danger"): 10,
+        ("C", "Protect"): 100,
+    }
     assert by(warehouse, "package_fit_cost", "zone") == {("Protect",): 24, ("Build",): 5, ("Danger",): 30}
 
 
