@@ -27,6 +27,15 @@ BILLING = ("invoices", "invoice_lines")
 Row = dict[str, Any]  # Any: values of every column type
 Rows = dict[str, list[Row]]
 
+RESTATEMENT = {
+    "run_id": 1,
+    "feed": "orders",
+    "key": '{"order_id": "SO-00001"}',
+    "before": '{"channel": "web"}',
+    "after": '{"channel": "edi"}',
+    "why": "correction",
+}
+
 
 def _stamp(row: Row, file_id: int, at: int) -> Row:
     return {**row, "source": "small", "file_id": file_id, "row_no": at, "source_updated_at": None, "deleted": False}
@@ -324,20 +333,12 @@ def _run_log(
         for column in sorted({name for row in rows[feed][:1] for name in row if not name.endswith("_is_date")}):
             proxy = stand_in if column == "received_at" else None
             mapped.append({"source": "small", "feed": feed, "column_name": column, "stands_in_for": proxy})
-    changed = {
-        "run_id": 1,
-        "feed": "orders",
-        "key": '{"order_id": "SO-00001"}',
-        "before": '{"channel": "web"}',
-        "after": '{"channel": "edi"}',
-        "why": "correction",
-    }
     for table, log_rows in (
         (schema.mapped_columns, mapped),
         (schema.run_files, files),
         (schema.checks, checks),
         (schema.quarantine, _quarantined(rejected)),
-        (schema.restatements, [changed]),
+        (schema.restatements, [RESTATEMENT]),
     ):
         _insert(connection, table, log_rows)
 
