@@ -1,4 +1,4 @@
-"""Editing in place: nothing is saved that was not previewed; what is saved is there, told, kept and can be taken back."""
+"""The edit form: only previewed edits are saved; saved edits are shown, stored and can be reverted."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""The filter bar: what a choice means, what it is compared with, what the address holds, and how it is taken off again."""
+"""The filter bar: meaning of each choice, comparison, address, and removal of filters."""
 
 from datetime import date
 

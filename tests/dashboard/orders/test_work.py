@@ -1,4 +1,4 @@
-"""The work pages: what a person assigns, says and puts right is kept, shown on the lists, and told to the next person."""
+"""The work pages: assignments, comments and resolutions are stored and shown to other users."""
 
 import shutil
 from collections.abc import Callable

@@ -240,7 +240,7 @@ def test_first_pass_fill_needs_the_shipping_date(atliq: Connection) -> None:
 def test_targets_as_published_and_weighted_by_orders(
     atliq: Connection, measure: str, simple: float, weighted: float
 ) -> None:
-    """The published targets are simple means of 35 customers'; a group's target is weighted by its judged orders (R31)."""
+    """The published targets are simple means of 35 customers. Group targets are weighted by judged orders (R31)."""
     found = atliq.execute(select(targets.c.scope, targets.c.target_value).where(targets.c.measure == measure))
     by_customer = {scope.removeprefix("customer:"): value for scope, value in found}
     judged = {one.dimensions["customer"]: one.judged for one in ask(atliq, measure, by=("customer",))}

@@ -189,7 +189,7 @@ def test_the_cuts_are_of_all_customers_whatever_is_shown(warehouse: Connection) 
 
 
 def test_a_zone_comes_to_its_customers_and_says_whose_profit_is_not_known(warehouse: Connection) -> None:
-    """Danger with a second customer, sales 5, cost to serve 25, profit not known: 10 + 5, 30 + 25, and D's -24 alone."""
+    """Danger with a second customer (sales 5, cost to serve 25, unknown profit): 10 + 5, 30 + 25, D's -24 alone."""
     listed, _ = customer_zones.zones(warehouse)
     unknown = Customer("U", "A", 1, Decimal(5), Decimal(0), Decimal(25), None, "Danger")
     found = {total.zone: total for total in customer_zones.totals([*listed, unknown])}
