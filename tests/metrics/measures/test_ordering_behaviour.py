@@ -204,7 +204,7 @@ def test_when(warehouse: Connection) -> None:
 
 @pytest.mark.parametrize("measure", [HOW, HOW_MUCH, WHAT, WHEN])
 def test_answers(measure: str, warehouse: Connection) -> None:
-    """Whole: 100 / 4 = 25; segment A 30 / 2, B 70 / 2. Shown as an association. The bins of every trait add up to the whole."""
+    """Whole: 100 / 4 = 25; segment A 30 / 2, B 70 / 2. The bins of every trait add up to the whole."""
     (whole,) = answer(warehouse, Question((measure,)))
     assert (whole.value, whole.numerator, whole.denominator) == (25.0, Decimal(100), 4)
     assert whole.remark is not None
