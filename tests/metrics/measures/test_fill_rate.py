@@ -97,7 +97,7 @@ def test_impossible_inputs_are_refused_by_name(values: dict[str, Decimal], name:
 
 
 def test_a_lower_fill_or_a_negative_investment_is_refused() -> None:
-    with pytest.raises(SettingRefused, match="below the present one"):
+    with pytest.raises(SettingRefused, match="below the present fill"):
         compare(coyle("0.92"), coyle("0.80"))
     with pytest.raises(SettingRefused, match="investment"):
         compare(coyle("0.80"), coyle("0.92"), investment=D(-1))
