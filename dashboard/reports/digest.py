@@ -193,8 +193,8 @@ def _worse(one: Worse, base: str, generation: int, week: period.Period, where: W
     return {
         "title": cards.title(measure),
         "whose": "all in view" if one.segment is None else f"segment {one.segment}",
-        "said": f"{cards.value(one.now, measure)}{of}, {formatting.difference(one.moved, measure.unit)} worse than the "
-        "week before",
+        "said": f"{cards.value(one.now, measure)}{of}, "
+        f"{formatting.difference(one.moved, measure.unit)} worse than the week before",
         "link": _behind(base, generation, one.measure, week, narrowed),
     }
 

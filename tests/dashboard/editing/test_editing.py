@@ -80,7 +80,7 @@ def test_a_target_is_previewed_saved_told_and_taken_back(open_page: Open) -> Non
             insert(run_history).values(source=edits.SOURCE, report='{"message": "the disk is full"}', **at_that)
         )
     at.run()
-    assert "The last try failed: the disk is full" in markup(at)
+    assert "The last update failed: the disk is full" in markup(at)
 
     at.button(key="targets_revert").click().run()
     assert not at.exception

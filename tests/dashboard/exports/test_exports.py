@@ -176,7 +176,10 @@ def test_more_than_anybody_looks_at_is_not_asked_but_in_the_file(
 
 def test_text_of_a_table_is_harmless_in_csv() -> None:
     batch = pa.RecordBatch.from_pydict({"a": ["=1+1", "plain", None, " \u200b@x"], "n": [-1, 2, 3, 4]})
-    assert fact_table._harmless(batch).to_pydict() == {"a": ["'=1+1", "plain", None, "' \u200b@x"], "n": [-1, 2, 3, 4]}
+    assert fact_table._escape_formulas(batch).to_pydict() == {
+        "a": ["'=1+1", "plain", None, "' \u200b@x"],
+        "n": [-1, 2, 3, 4],
+    }
 
 
 @pytest.mark.parametrize(
