@@ -34,13 +34,13 @@ UNASSIGNED_TOO_LONG = timedelta(hours=24)
 class OrderFilter:
     """Filter of a list of orders.
 
-    among: orders to include (None: all). but: orders to exclude. put_right: include only resolved (True) or only other
+    among: orders to include (None: all). but: orders to exclude. resolved: include only resolved (True) or only other
     orders (False). done: the resolved orders.
     """
 
     among: tuple[str, ...] | None = None
     but: tuple[str, ...] = ()
-    put_right: bool | None = None
+    resolved: bool | None = None
     done: tuple[str, ...] = ()
 
 
@@ -91,7 +91,7 @@ def order_filter(show: str) -> OrderFilter:
         done = tuple(work_items.order_ids(store, status=work_items.RESOLVED))
         mine = tuple(work_items.order_ids(store, owner=user_name.user_name())) if show == "mine" else None
         owned = tuple(work_items.order_ids(store, owned=True)) if show == "unassigned" else ()
-    return OrderFilter(among=mine, but=owned, put_right=show == "resolved", done=done)
+    return OrderFilter(among=mine, but=owned, resolved=show == "resolved", done=done)
 
 
 def read(order_ids: Sequence[str]) -> dict[str, Item]:

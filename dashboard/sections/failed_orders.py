@@ -67,7 +67,7 @@ def listed_orders(filters: Filters, choice: Choice) -> Listing:
         reasons=choice.reasons,
         among=narrow.among,
         but=narrow.but,
-        put_right=narrow.put_right,
+        resolved=narrow.resolved,
         done=narrow.done,
         sort=choice.sort,
         page=choice.page,

@@ -1,3 +1,3 @@
-"""Lists: the rows behind the numbers and beside them, one module per list. Each adds up to the measure it stands
-behind.
+"""Lists of rows that explain a number or are shown next to it, one module per list. A list of rows behind a measure
+adds up to that measure.
 """

@@ -64,11 +64,11 @@ def at_risk(
     page: int = 1,
     size: int = 50,
 ) -> Listing:
-    """Orders at risk, one page of them; `sums` has how many `orders` and what `ordered_amount` by `standing` and
-    `currency`.
+    """Return one page of the orders at risk. `sums` has the number of `orders` and their `ordered_amount`, by
+    `standing` and `currency`.
 
     among, but: keep to these orders, or leave these out. Grain: one order, with `standing`, `deadline_at`,
-    `slack_seconds` (null: not known), and where it stands: `step`, `step_standing`, `age_seconds`.
+    `slack_seconds` (null: not known), and its position: `step`, `step_standing`, `age_seconds`.
     """
     as_of = connection.execute(select(facts_state.c.as_of)).scalar()
     if as_of is None:
@@ -149,8 +149,8 @@ ABOUT = (
 
 
 def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
-    """Open orders with a deadline: seconds the steps still to be done take, those gone since the last one done, and
-    those the next one takes.
+    """Return the open orders with a deadline: seconds that the remaining steps take, seconds since the last finished
+    step, and seconds that the next step takes.
     """
     tables, ordered = moment_span(order_facts_table, dict(o.items()), "ordered_at", o.ship_to_time_zone)
     still_open = [o.state == "pending", o.arrived_day.is_(None), o.deadline_at.is_not(None), *view]
@@ -191,8 +191,7 @@ def _placed(now: Expression, view: Sequence[Expression]) -> Select[Any]:
         .subquery("later_steps")
     )
     following = step_budgets_table.alias("next_step")
-    # An order past the last step with a budget has nothing left to wait for; one whose segment has no budgets is not
-    # known.
+    # An order past the last step with a budget waits for nothing. An order whose segment has no budgets is not known.
     known = select(b.segment).distinct().subquery("budgeted")
     nothing = case((known.c.segment.is_not(None), _none()), else_=typed_null(BigInteger()))
     return select(

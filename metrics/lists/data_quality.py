@@ -10,9 +10,7 @@ from metrics.lists.rows import Listing, Row, rows_of
 from metrics.schema import checks, mapped_columns, quarantine, restatements, run_files, runs
 
 RULES_READ = 50_000
-"""Quarantined records looked into when broken rules are counted: their rules are JSON, which the engines do not read
-alike.
-"""
+"""Most quarantined records read to count broken rules. Their rules are JSON, which the engines read differently."""
 
 
 # --- run ledger -------------------------------------------------------------------------------------------------------
@@ -70,9 +68,9 @@ def quarantine_counts(connection: Connection) -> list[Row]:
 
 
 def broken_rules(connection: Connection) -> list[Row]:
-    """Rules that records in quarantine broke: `feed`, `rule`, `column`, `records`, the most frequent first.
+    """Return the rules that quarantined records broke: `feed`, `rule`, `column`, `records`, the most frequent first.
 
-    A record that broke two rules counts under both. Looks into the first `RULES_READ` records.
+    A record that broke two rules counts under both. Reads the first `RULES_READ` records.
     """
     table = quarantine.c
     held = select(table.feed, table.rules, func.count().label("records")).where(
@@ -141,15 +139,15 @@ def mapped_feeds(connection: Connection) -> set[str]:
 
 
 def freshness(connection: Connection) -> Row:
-    """The last run and the data's watermark: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, ...; {} with
-    no run.
+    """Return the last run and the end of the data: `data_as_of`, `data_as_of_declared`, `finished_at`, `source`, ...;
+    {} without a run.
     """
     latest = select(runs).order_by(runs.c.run_id.desc()).limit(1)
     return next(iter(rows_of(connection, latest)), {})
 
 
 def feed_rows(connection: Connection) -> list[Row]:
-    """Rows present per feed: `feed`, `rows_loaded`, `rows_in` ..., the run that last brought any and when it was done
+    """Return the rows per feed: `feed`, `rows_loaded`, `rows_in` ..., the last run that delivered rows, and its end
     (`last_came`, UTC).
     """
     table = run_files.c

@@ -288,15 +288,15 @@ def _of_percentile(
 
 
 def _columns(measure: Measure, cut: PartTotal) -> list[Expression]:
-    """What a list shows of a row: its own number, who and when, what it brings, and the columns the formula rests on
-    with their reasons.
+    """Return the columns a list shows of a row: its key, customer and date, its contribution, and the columns of the
+    formula with their reasons.
     """
     facts = measure.facts.c
     used = columns_used(measure) - ({cut.amount.name} if isinstance(cut.amount, Column) else set())
     names = list(facts.keys())
     own = [name for name in names if name in OWN or (name.endswith("_id") and name not in ABOUT)]
     about = [name for name in ABOUT if name in facts and not (name == "customer_id" and "customer_name" in facts)]
-    used -= {"state"}  # every row listed is in the state its formula asks for
+    used -= {"state"}  # every listed row has the state that its formula requires
     reasons = {f"{name}_reason" for name in used}
     rest = [name for name in names if name in used | reasons]
     shown: list[Expression] = [facts[name] for name in dict.fromkeys([*own, measure.date, *about, *rest])]

@@ -15,7 +15,7 @@ from metrics.queries.statements import view_conditions
 
 
 def _broke(reasons: Sequence[str]) -> ColumnElement[bool]:
-    """Condition: one of the order's false verdicts has one of these reasons."""
+    """Return the condition that a failed verdict of the order has one of these reasons."""
     facts = order_facts_table.c
     return or_(
         false(),
@@ -30,7 +30,7 @@ SORTS = {
     "short": ("short_amount", True),
     "customer": ("customer_id", False),
 }
-"""How the list of failed orders can stand: name to column and whether the largest comes first."""
+"""Sort orders of the list: name to column, and whether the largest comes first."""
 
 
 def failed_orders(
@@ -42,28 +42,29 @@ def failed_orders(
     reasons: Sequence[str] = (),
     among: Sequence[str] | None = None,
     but: Sequence[str] = (),
-    put_right: bool | None = None,
+    resolved: bool | None = None,
     done: Sequence[str] = (),
     sort: str = "due",
     page: int = 1,
     size: int = 50,
 ) -> Listing:
-    """Orders that failed at least one test, one page of them, with how many there are and what they were worth.
+    """Return one page of the orders that failed at least one test, with the total number and value.
 
-    among, but: keep to these orders, or leave these out. put_right: keep to those that are (False: are not) put right,
-    by the feeds or by being among `done`. Grain: one order. Columns: all of `order_facts`. `sums` has `ordered_amount`
-    and `short_amount` of the whole list by currency: amounts of different currencies never meet.
+    among, but: keep to these orders, or leave these out. resolved: True keeps the resolved orders, False the
+    unresolved. An order is resolved if the feeds show it or if it is in `done`. Grain: one order. Columns: all of
+    `order_facts`. `sums` has `ordered_amount` and `short_amount` of the whole list by currency. Amounts of different
+    currencies are never added.
     """
     facts = order_facts_table.c
     view = [is_failed(), *in_period(start, end, where), *with_names(facts.order_id, among, but)]
     if reasons:
         view.append(_broke(reasons))
-    if put_right is not None:
+    if resolved is not None:
         settled = facts.order_id.in_(
             select(recovery_facts_table.c.order_id).where(recovery_facts_table.c.resolved_at.is_not(None))
         )
-        is_put_right = or_(settled, *with_names(facts.order_id, list(done), ()))
-        view.append(is_put_right if put_right else ~is_put_right)
+        is_resolved = or_(settled, *with_names(facts.order_id, list(done), ()))
+        view.append(is_resolved if resolved else ~is_resolved)
     column, descending = SORTS[sort]
     first = facts[column].desc().nulls_last() if descending else facts[column].asc().nulls_last()
     listing = (
@@ -85,12 +86,12 @@ def failed_orders(
 def failure_reasons(
     connection: Connection, *, start: date | None = None, end: date | None = None, where: Where = ()
 ) -> list[Row]:
-    """Why orders failed: `verdict`, `reason`, `orders`, the most frequent first.
+    """Return the reasons of failed orders: `verdict`, `reason`, `orders`, the most frequent first.
 
-    An order that fails two tests is counted under both, so the counts add up to more than the failed orders.
+    An order that fails two tests counts under both, so the counts exceed the number of failed orders.
     """
     facts = order_facts_table.c
-    # One pass over the facts: count per combination of reasons, then unfold the few combinations here.
+    # One pass over the facts: count each combination of reasons in SQL, then unfold the few combinations here.
     told = [case((facts[verdict].is_(False), facts[f"{verdict}_reason"])).label(verdict) for verdict in VERDICTS]
     inner = select(*told).where(is_failed(), *in_period(start, end, where)).subquery()
     columns = [inner.c[verdict] for verdict in VERDICTS]

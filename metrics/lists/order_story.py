@@ -128,10 +128,11 @@ def missing_orders(connection: Connection, order_ids: Sequence[str]) -> list[str
 def resolution_deadlines(
     connection: Connection, order_ids: Sequence[str]
 ) -> dict[str, tuple[datetime, datetime | None]]:
-    """By when each of these failed orders is to be settled to count as recovered, and when the feeds say it was (None:
-    not yet).
+    """Return the day by which each failed order must be resolved to count as recovered, and the day it was resolved
+    (None: not yet).
 
-    Days are counted from its detection, or else from the failure; where no feed tells of recoveries, from its deadline.
+    Days count from detection, else from the failure. Without a feed about recoveries they count from the deadline of
+    the order.
     """
     r, o = recovery_facts_table.c, order_facts_table.c
     told = select(o.order_id, r.detected_at, r.failed_at, r.resolved_at, o.deadline_at).select_from(
@@ -148,12 +149,12 @@ def resolution_deadlines(
 # ------------------------------------------------------------------------------------------------------------ one order
 @dataclass(frozen=True)
 class OrderRecords:
-    """Everything known of one order: its verdicts and the records they were judged from."""
+    """All records of one order: its verdicts and the records behind them."""
 
     facts: Row
     order: Row
     lines: list[Row]
-    """One order line each: `order_line_facts` and, beside it, what `order_lines` says."""
+    """One row per order line: `order_line_facts` together with `order_lines`."""
     shipments: list[Row]
     shipment_lines: list[Row]
     invoices: list[Row]

@@ -10,7 +10,7 @@ from metrics.model.question import Question
 from metrics.queries.statements import view_conditions
 
 LONGEST = 20
-"""Orders under way that are listed: those that have stood longest."""
+"""Number of open orders listed, the longest-waiting first."""
 
 
 def late_by_step(connection: Connection, question: Question, *, page: int = 1, size: int = 25) -> Listing:

@@ -147,8 +147,8 @@ def test_what_is_put_right_and_what_is_not_come_to_all_that_failed(desk: Locatio
     with reading(desk) as connection:
         whole = failed_orders(connection, size=500)
         ids = [row["order_id"] for row in whole.rows]
-        done = failed_orders(connection, put_right=True, done=ids[:3], size=500)
-        to_do = failed_orders(connection, put_right=False, done=ids[:3], size=500)
+        done = failed_orders(connection, resolved=True, done=ids[:3], size=500)
+        to_do = failed_orders(connection, resolved=False, done=ids[:3], size=500)
         assert [row["order_id"] for row in done.rows] == ids[:3]
         assert [row["order_id"] for row in to_do.rows] == ids[3:]
         assert failed_orders(connection, among=(), size=500).total == 0
