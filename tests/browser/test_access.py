@@ -38,7 +38,13 @@ def told(finding: dict[str, Any]) -> str:
     return f"{finding['id']} ({finding['impact']}): {finding['help']}; {len(finding['nodes'])} places: {where}"
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path or "scorecard")
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.long] if number % 3 else [], id=path or "scorecard")
+        for number, path in enumerate(PATHS)
+    ],
+)
 def test_axe_finds_nothing_serious(path: str, reader: Screen) -> None:
     reader.go(f"/{path}")
     found = look(reader.page).response["violations"]

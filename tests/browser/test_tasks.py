@@ -219,7 +219,9 @@ def phone(chromium: Browser, address: str) -> Iterator[Screen]:
     context.close()
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.long] if number else []) for number, path in enumerate(PATHS)]
+)
 def test_a_phone_shows_every_page_without_scrolling_sideways(path: str, phone: Screen) -> None:
     phone.go(path)
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390

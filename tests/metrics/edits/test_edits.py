@@ -120,6 +120,7 @@ def _told(one: Answer | None) -> tuple[Any, ...]:
     return one.value, one.numerator, one.denominator, one.no_data
 
 
+@pytest.mark.long  # several whole runs
 def test_the_preview_is_what_comes_and_taken_back_all_is_as_before(filled: Location) -> None:
     what_is_previewed_is_what_comes(filled, ["a stockout cost", "a zone cut", "a package", "a target"])
 
