@@ -180,7 +180,7 @@ def download(question: Question, *, count: int, exact: bool) -> None:
         st.caption(
             f"{write.TITLES[form]} downloads are limited to {limit:,} rows here. To export more, {other}{sheet}."
         )
-    with st.expander("The same from the command line"):
+    with st.expander("Command line"):
         st.code(command(question, form), language="bash", wrap_lines=True)
         st.caption(
             "The file records its definitions, filters, policy, data version, failed checks and a hash of its rows. "

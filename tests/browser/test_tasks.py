@@ -155,7 +155,7 @@ def test_a_download_is_byte_for_byte_what_the_command_line_gives(
     screen.idle()
     with screen.page.expect_download() as got:
         button.click()
-    screen.page.get_by_text("The same from the command line").click()
+    screen.page.get_by_text("Command line").click()
     shown = screen.page.get_by_test_id("stCode").inner_text()
     words = shlex.split(shown)
     assert words[:2] == ["buyerview", "export"]
@@ -186,7 +186,7 @@ def test_a_new_generation_appears_by_itself_and_leaves_what_was_begun(
     half_typed.press_sequentially("ed")
     main.evaluate("element => element.scrollTo(0, 100)")
     publish(home, count=60, seed=5)
-    expect(screen.page.get_by_text("generation 2")).to_be_visible(timeout=30_000)
+    expect(screen.page.get_by_text("Data version 2")).to_be_visible(timeout=30_000)
     expect(screen.value("otif")).to_have_text(written(home, "otif"))
     expect(half_typed).to_have_value("ed")
     assert main.evaluate("element => element.scrollTop") == 100

@@ -114,7 +114,7 @@ def test_a_manager_sees_whether_service_is_good_where_it_is_not_and_why(
     desk.idle()
     expect(desk.page.locator("[data-proven]")).to_have_attribute("data-proven", "true")
     expect(desk.page.locator("[data-proven]")).to_contain_text(f"{int(segments['C']['numerator']):,} orders")
-    desk.page.get_by_role("link", name=re.compile(r"^Failed")).click()
+    desk.page.locator(".bv-parts").get_by_role("link", name=re.compile(r"^Failed")).click()
     missed = int(segments["C"]["denominator"] - segments["C"]["numerator"])
     expect(desk.page.locator("[data-proven]")).to_contain_text(f"{missed:,} orders")
     desk.idle()
@@ -176,7 +176,7 @@ def test_a_service_team_takes_an_order_puts_it_right_and_the_measures_know(
         assert connection.info["generation"] == 2
         told = connection.execute(select(c.order_id, c.resolved_at).where(c.source == "written in Buyerview")).all()
     assert [(row.order_id, row.resolved_at is not None) for row in told] == [(late, True)]
-    expect(desk.page.get_by_text("generation 2")).to_be_visible(timeout=30_000)
+    expect(desk.page.get_by_text("Data version 2")).to_be_visible(timeout=30_000)
     expect(desk.page.get_by_text("Sent the rest by courier").first).to_be_visible()
 
 

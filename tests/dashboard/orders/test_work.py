@@ -132,7 +132,7 @@ def test_a_store_that_cannot_be_read_leaves_the_orders_readable(desk: Location, 
     (desk.folder / "store.sqlite").write_text("no database at all, though long enough to be looked at " * 20)
     at = open_page("failed_orders", **DUE)
     assert not at.exception
-    assert "cannot be read or kept" in markup(at)
+    assert "cannot be read or written" in markup(at)
     assert 'class="bv bv-item"' in markup(at)
 
 

@@ -79,7 +79,7 @@ def test_a_run_with_impossible_numbers_is_not_published(tmp_path: Path, monkeypa
         "check_consistency",
         lambda _connection: [ConsistencyCheck("otif_is_on_time_and_complete", "order_facts", 10, 1)],
     )
-    with pytest.raises(RunAborted, match="1 of 10 rows of order_facts break otif_is_on_time_and_complete"):
+    with pytest.raises(RunAborted, match="1 of 10 rows of order_facts break the check otif_is_on_time_and_complete"):
         pipeline.run(SMALL, location=place)
     assert warehouse.current(place) is None
 
