@@ -112,3 +112,8 @@ def add(source: Source, feed: str, content: str, *, mapped: tuple[str, ...] | No
     source.write(f"{feed}.csv", content)
     header = content.partition("\n")[0].split(",")
     source.columns[feed] = {one: f'"{one}"' for one in (mapped or header) if one in FEEDS[feed].table.c}
+
+
+def with_invoices(source: Source, invoices: str = "", lines: str = "") -> None:
+    add(source, "invoices", "invoice_id,invoiced_at\n" + invoices)
+    add(source, "invoice_lines", "invoice_id,invoice_line_no,order_id,line_no,line_amount\n" + lines)

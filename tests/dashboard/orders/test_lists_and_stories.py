@@ -26,6 +26,13 @@ def small(any_location: Location) -> Iterator[Connection]:
 
 def test_every_list_and_story(small: Connection) -> None:
     """One test over all lists, since each warehouse takes seconds to make."""
+    _check_failed_orders(small)
+    _check_counts_and_options(small)
+    _check_one_order(small)
+    _check_data_quality(small)
+
+
+def _check_failed_orders(small: Connection) -> None:
     whole = failed_orders.failed_orders(small, size=1000)
     counted = answer.answer(small, Question(("failed_orders",)))[0].value
     assert whole.total == len(whole.rows) == counted
@@ -52,6 +59,8 @@ def test_every_list_and_story(small: Connection) -> None:
     in_c = failed_orders.failed_orders(small, where=(("segment", ("C",)),), size=1000)
     assert {row["segment"] for row in in_c.rows} == {"C"}
 
+
+def _check_counts_and_options(small: Connection) -> None:
     standing = failed_orders.order_counts(small)
     assert standing["judged"] == answer.answer(small, Question(("judged_orders",)))[0].value
     assert options.date_range(small)["orders"] == sum(standing.values())
@@ -60,6 +69,8 @@ def test_every_list_and_story(small: Connection) -> None:
     assert failed_orders.nearest_day(small, date(2030, 1, 1)) == options.date_range(small)["last_day"]
     assert failed_orders.nearest_day(small, date(2001, 1, 1)) == options.date_range(small)["first_day"]
 
+
+def _check_one_order(small: Connection) -> None:
     story = order_story.order_records(small, "HAND-SHORT")
     assert story is not None
     assert (len(story.lines), len(story.shipments), len(story.invoices)) == (1, 1, 1)
@@ -74,6 +85,8 @@ def test_every_list_and_story(small: Connection) -> None:
     assert targets[("otif", "segment:A")] == 0.95
     assert options.targets_on(small, date(2019, 1, 1)) == []
 
+
+def _check_data_quality(small: Connection) -> None:
     runs = data_quality.run_history(small)
     assert (runs.total, runs.rows[0]["rows_quarantined"]) == (1, 3)
     assert next(row["rows_failed"] for row in data_quality.checks_of_run(small, 1)) == 3
