@@ -130,14 +130,14 @@ def _values(feed: str, mapped: list[str]) -> Iterator[RowRule]:
         yield from _words(feed, column)
     for rule, column, claim, do in ROW_CLAIMS.get(feed, ()):
         yield RowRule(rule, column, "true", do, claim=claim)
-    for low, high in UPPER_BOUNDS.get(feed, ()):
+    for low, limits in UPPER_BOUNDS.get(feed, ()):
         if low in mapped:
             yield RowRule(
                 f"{low}_not_above",
                 low,
                 "true",
-                f"{low} exceeds {high}. Correct one of the two.",
-                claim=f"{quoted(low)} <= {high}",
+                f"{low} exceeds {' or, if that is empty, '.join(limits)}. Correct one of the two.",
+                claim=f"{quoted(low)} <= coalesce({', '.join(map(quoted, limits))})",
             )
 
 
